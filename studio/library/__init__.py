@@ -1,0 +1,1 @@
+"""Trained models, works and the files that keep them."""

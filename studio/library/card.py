@@ -1,0 +1,74 @@
+"""What a trained model is, what it learned from, how well: the card inside a model's file."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Line = Annotated[str, Meta(max_length=500)]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is said of a trained model without loading its weights."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+    """The file's stem, for example `realnvp-emoji-32`."""
+    title: Line
+    """For people, for example `Stickers`."""
+    family: Line
+    """A key of the zoo, for example `realnvp`."""
+    family_title: Line
+    """As the paper calls it, for example `RealNVP`."""
+    makes: Line
+    """For example `Emoji, 32 × 32 colour`."""
+    kind: Literal["picture", "sound"] = "picture"
+    shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
+    """(channels, height, width) of a picture."""
+    levels: Annotated[int, Meta(ge=2, le=65536)] = 256
+    recipe: dict[str, Any]
+    learned_from: Line
+    """For example `2,832 emoji (Noto, Fluent)`."""
+    licence: Line
+    """Of the training data."""
+    parameters: Annotated[int, Meta(ge=0)]
+    steps: Annotated[int, Meta(ge=0)]
+    metric: Line = "bits per dimension"
+    value: float
+    """The held-out figure."""
+    exact: bool
+    """False where the figure is a bound."""
+    paper: Line = ""
+    """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
+    temperature: float = 1.0
+    """Where its pictures look best: the dial's home."""
+    scales: tuple[str, ...] = ()
+    """Names of the latent's scales, coarse to fine."""
+    directions: tuple[str, ...] = ()
+    """Names of the latent directions in the file."""
+    classes: tuple[str, ...] = ()
+    seconds_each: float = 0.0
+    """Seconds to make one picture of sixteen on the machine that trained it."""
+    date: Line
+    version: Line
+    """Of the application that trained it."""
+
+    @property
+    def size(self) -> str:
+        """For people: `32 × 32 colour`."""
+        channels, height, width = (*self.shape, 1, 1)[:3] if len(self.shape) == 3 else (1, 1, self.shape[-1])
+        return f"{width} × {height} {'colour' if channels == 3 else 'grey'}"
+
+    @property
+    def figure(self) -> str:
+        """For people: `2.61 bits per dimension, bound`."""
+        return f"{self.value:.2f} {self.metric}, {'exact' if self.exact else 'bound'}"
+
+
+def from_json(data: bytes | str) -> Card:
+    """A card as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    return msgspec.json.decode(data, type=Card)
+
+
+def to_json(card: Card) -> str:
+    """A card as it goes into a file."""
+    return msgspec.json.encode(card).decode()

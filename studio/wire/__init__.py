@@ -1,0 +1,1 @@
+"""What window, terminal and engine say to each other."""

@@ -1,0 +1,147 @@
+"""Messages to bytes and back.
+
+    u32 length of the rest | u32 length of the head | head: JSON | arrays as they are
+
+The head is `{"message": …, "arrays": [[dtype, shape], …]}`; in the message an array stands as its
+number. All numbers are little-endian. Nothing is trusted: lengths, dtypes and shapes are bounded
+before anything is read, and the message is validated against its type. No pickle.
+"""
+
+import math
+import struct
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Message, describe
+
+LARGEST = 256 * 2**20
+"""Bytes of one frame: 4,096 pictures of 128 × 128 in colour still fit."""
+LARGEST_HEAD = 4 * 2**20
+DTYPES = {"|u1": 1, "<i2": 2, "<i4": 4, "<i8": 8, "<f2": 2, "<f4": 4, "<f8": 8}
+DIMENSIONS = 8
+
+T = TypeVar("T")
+
+
+class BadFrame(ValueError):
+    """A frame that cannot be read. `resync` is False where the stream is lost with it."""
+
+    def __init__(self, why: str, *, resync: bool = True, job: str = "") -> None:
+        super().__init__(why)
+        self.resync = resync
+        self.job = job
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    message: msgspec.Raw
+    arrays: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+def encode(message: Message) -> bytes:
+    """A message as one frame."""
+    arrays: list[Array] = []
+
+    def take(value: object) -> int:
+        if isinstance(value, np.ndarray) and value.dtype.newbyteorder("<").str in DTYPES:
+            arrays.append(np.ascontiguousarray(value, value.dtype.newbyteorder("<")).reshape(value.shape))
+            return len(arrays) - 1
+        raise NotImplementedError(f"{type(value).__name__} cannot be sent")
+
+    body = msgspec.Raw(msgspec.json.encode(message, enc_hook=take))
+    head = msgspec.json.encode(_Envelope(body, tuple((a.dtype.str, a.shape) for a in arrays)))
+    length = 4 + len(head) + sum(a.nbytes for a in arrays)
+    if length > LARGEST or len(head) > LARGEST_HEAD:
+        raise BadFrame(f"a message of {length:,} bytes is larger than a frame may be")
+    return b"".join((struct.pack("<II", length, len(head)), head, *(a.tobytes() for a in arrays)))
+
+
+def decode(body: bytes | memoryview, types: Any) -> Any:
+    """The message in a frame, without its first four bytes. Raises BadFrame with the field that is wrong."""
+    view = memoryview(body)
+    if len(view) < 4:
+        raise BadFrame("a frame is too short to have a head")
+    (size,) = struct.unpack_from("<I", view)
+    if size > min(LARGEST_HEAD, len(view) - 4):
+        raise BadFrame("a frame's head is longer than the frame")
+    try:
+        envelope = _envelope.decode(view[4 : 4 + size])
+        arrays = _arrays(envelope.arrays, view[4 + size :])
+        return msgspec.json.decode(envelope.message, type=types, dec_hook=_giver(arrays))
+    except msgspec.ValidationError as error:
+        raise BadFrame(describe(error), job=_job(view[4 : 4 + size])) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadFrame(f"a frame's head is not readable: {error}") from None
+
+
+def _arrays(described: tuple[tuple[str, tuple[int, ...]], ...], data: memoryview) -> list[Array]:
+    arrays, at = [], 0
+    for dtype, shape in described:
+        if dtype not in DTYPES or len(shape) > DIMENSIONS or any(n < 0 or n > LARGEST for n in shape):
+            raise BadFrame(f"an array of type {dtype[:20]!r} and shape {shape[:9]} is not allowed")
+        size = math.prod(shape) * DTYPES[dtype]
+        if size > len(data) - at:
+            raise BadFrame("an array is longer than its frame")
+        arrays.append(np.frombuffer(data[at : at + size], dtype).reshape(shape))
+        at += size
+    if at != len(data):
+        raise BadFrame(f"{len(data) - at} bytes are left over after the arrays of a frame")
+    return arrays
+
+
+def _giver(arrays: list[Array]) -> Callable[[type, Any], Any]:
+    def give(kind: type, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(arrays):
+            return arrays[value]
+        raise msgspec.ValidationError("Expected the number of an array of this frame")
+
+    return give
+
+
+def _job(head: bytes | memoryview) -> str:
+    """The job that a faulty message names, if it can still be told."""
+    try:
+        job = msgspec.json.decode(head)["message"]["job"]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, KeyError):
+        return ""
+    return job[:64] if isinstance(job, str) else ""
+
+
+class Splitter:
+    """Cuts a stream of bytes into frames: `feed` what arrives, take what `frames` has complete."""
+
+    def __init__(self, types: Any) -> None:
+        self._types = types
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        self._bytes += data
+
+    def next(self) -> Any | None:
+        """The next message, or None until more bytes arrive. Raises BadFrame; then call again."""
+        if len(self._bytes) < 4:
+            return None
+        (length,) = struct.unpack_from("<I", self._bytes)
+        if length > LARGEST:
+            self._bytes.clear()
+            raise BadFrame(f"a frame says it is {length:,} bytes long; the stream is lost", resync=False)
+        if len(self._bytes) < 4 + length:
+            return None
+        body = bytes(self._bytes[4 : 4 + length])
+        del self._bytes[: 4 + length]
+        return decode(body, self._types)
+
+
+def commands() -> Splitter:
+    """For the engine: what arrives must be commands."""
+    return Splitter(AnyCommand)
+
+
+def events() -> Splitter:
+    """For the window: what arrives must be events."""
+    return Splitter(AnyEvent)

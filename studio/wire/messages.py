@@ -1,0 +1,234 @@
+"""What may be asked of an engine, and what it answers: frozen records, checked on arrival.
+
+A picture travels as `(n, height, width, channels)` uint8, a latent as `(*latent_shape)` float32 or
+float64. Seeds are whole numbers from 0 to 2**53 - 1, so that JSON keeps them exact everywhere.
+"""
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+from studio import __version__
+
+PROTOCOL = 1
+
+Array = np.ndarray[Any, Any]
+Job = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=20_000)]
+Seed = Annotated[int, Meta(ge=0, lt=2**53)]
+Count = Annotated[int, Meta(ge=0)]
+Temperature = Annotated[float, Meta(ge=0.0, le=4.0)]
+Slider = Annotated[float, Meta(ge=-16.0, le=16.0)]
+
+PLAYING, HAND, ASKED, QUEUED = range(4)
+"""How urgent a command is: sound that plays, what a hand is dragging, what was asked for, the queue."""
+
+
+class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):
+    """The ground of every message."""
+
+
+class Command(Message, frozen=True, kw_only=True):
+    """Something asked of the engine; `job` names it in every answer.
+
+    `hand` names the control that asks. A newer command of the same hand replaces the older one,
+    which then ends as `Stopped`. An empty `hand` replaces nothing.
+    """
+
+    urgency: ClassVar[int] = ASKED
+    job: Job
+    hand: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Event(Message, frozen=True, kw_only=True):
+    """Something the engine says."""
+
+
+# ── what may be asked ────────────────────────────────────────────────────────────────────────────
+
+
+class Sample(Command, frozen=True, kw_only=True, tag="sample"):
+    """Make one picture for each seed. Answers: Drawn …, then one ending."""
+
+    model: Name
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
+    temperature: tuple[Temperature, ...] = (1.0,)
+    """One number, or one for each scale of the model, from coarse to fine."""
+    label: Count | None = None
+
+
+class Explore(Command, frozen=True, kw_only=True, tag="explore"):
+    """One picture from a starting point and sliders. Answers: Shown, then one ending.
+
+    z = temperature · start + Σ slider · direction; the start is the noise of `seed`, or `latent`
+    where a picture was opened.
+    """
+
+    urgency: ClassVar[int] = HAND
+    model: Name
+    seed: Seed = 0
+    latent: Array | None = None
+    sliders: Annotated[tuple[Slider, ...], Meta(max_length=64)] = ()
+    temperature: tuple[Temperature, ...] = (1.0,)
+    label: Count | None = None
+
+
+class Encode(Command, frozen=True, kw_only=True, tag="encode"):
+    """The latent of a picture and whether it comes back byte for byte. Answers: Encoded, then one ending."""
+
+    model: Name
+    picture: Array
+    """(height, width, channels) uint8 in the model's own shape."""
+    label: Count | None = None
+
+
+class Train(Command, frozen=True, kw_only=True, tag="train"):
+    """Learn a model from a folder or a pack. Answers: Learned …, then one ending."""
+
+    urgency: ClassVar[int] = QUEUED
+    source: Text
+    run: Text
+    """The folder of the run: recipe, curve, checkpoints; an existing one is resumed."""
+    name: Name
+    recipe: dict[str, Any]
+    """A recipe as `msgspec.to_builtins` gives it, with its `family`."""
+    training: dict[str, Any] = {}
+    """Settings of the loop, as `studio.engine.training.Plan`."""
+
+
+class Stop(Command, frozen=True, kw_only=True, tag="stop"):
+    """End the job named `job`, waiting or running; heard between two steps."""
+
+    urgency: ClassVar[int] = PLAYING
+
+
+class Doctor(Command, frozen=True, kw_only=True, tag="doctor"):
+    """What the engine's machine has. Answers: Diagnosis, then one ending."""
+
+
+# ── what the engine answers ──────────────────────────────────────────────────────────────────────
+
+
+class Starting(Event, frozen=True, kw_only=True, tag="starting"):
+    """The process lives and is loading; commands may be sent already."""
+
+    protocol: int = PROTOCOL
+    version: str = __version__
+
+
+class Ready(Event, frozen=True, kw_only=True, tag="ready"):
+    """Loaded; `device` in words for people (`Processor, 2 threads`), `families` the zoo's forms."""
+
+    device: str
+    families: dict[str, Any] = {}
+
+
+class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
+    """Twice a second: how many steps were taken since the start and which job is at work.
+
+    An engine whose `steps` stand still while a `job` is at work hangs.
+    """
+
+    steps: Count
+    job: str | None = None
+
+
+class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
+    """Some pictures of a batch as far as they are: those from `first` on; finished when done == total."""
+
+    job: Job
+    first: Count
+    pictures: Array
+    done: Count
+    total: Count
+    log_prob: tuple[float, ...] | None = None
+    """Nats of each picture, once finished."""
+
+
+class Shown(Event, frozen=True, kw_only=True, tag="shown"):
+    """The picture of an Explore; (height, width, channels) uint8."""
+
+    job: Job
+    picture: Array
+
+
+class Encoded(Event, frozen=True, kw_only=True, tag="encoded"):
+    """Latent of a picture; `differing` values of `total` came back different, by `largest` at most.
+
+    `exact` says that none did. `bits` prices the picture; `bound` that the price is an upper bound.
+    """
+
+    job: Job
+    latent: Array
+    exact: bool
+    differing: Count
+    total: Count
+    largest: Count
+    bits: float
+    bound: bool
+
+
+class Learned(Event, frozen=True, kw_only=True, tag="learned"):
+    """Training goes on. Losses in bits per dimension; `held_out` only where it was just measured."""
+
+    job: Job
+    step: Count
+    steps: Count
+    loss: float
+    held_out: float | None = None
+    rate: float = 0.0
+    """Pictures or seconds of sound learned from, each second."""
+    seconds_left: float = 0.0
+    samples: Array | None = None
+
+
+class Diagnosis(Event, frozen=True, kw_only=True, tag="diagnosis"):
+    """One line for each thing looked at: what, whether it is fine, the finding."""
+
+    job: Job
+    findings: tuple[tuple[str, bool, str], ...]
+
+
+class Notice(Event, frozen=True, kw_only=True, tag="notice"):
+    """Something a person should know while the job goes on."""
+
+    job: Job
+    text: Text
+
+
+class Finished(Event, frozen=True, kw_only=True, tag="finished"):
+    """The job is done."""
+
+    job: Job
+    seconds: float = 0.0
+
+
+class Stopped(Event, frozen=True, kw_only=True, tag="stopped"):
+    """The job was stopped, or replaced by a newer one of the same hand."""
+
+    job: Job
+
+
+class Failed(Event, frozen=True, kw_only=True, tag="failed"):
+    """The job ended by a fault: what happened, and what to do. An empty `job`: no job could be told."""
+
+    job: Annotated[str, Meta(max_length=64)]
+    why: Text
+    hint: Text = ""
+
+
+AnyCommand = Sample | Explore | Encode | Train | Stop | Doctor
+AnyEvent = (
+    Starting | Ready | Pulse | Drawn | Shown | Encoded | Learned | Diagnosis | Notice | Finished | Stopped | Failed
+)
+Ending = Finished | Stopped | Failed
+
+
+def describe(error: msgspec.ValidationError) -> str:
+    """msgspec's finding as part of a sentence: `Expected int >= 0 - at $.seeds[0]` → field and fault."""
+    fault, _, place = str(error).partition(" - at ")
+    field = place.strip("`").removeprefix("$.").removeprefix("$")
+    return f"{field}: {fault[0].lower()}{fault[1:]}" if field else fault[0].lower() + fault[1:]

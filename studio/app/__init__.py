@@ -1,0 +1,1 @@
+"""The window: states that hold the truth, views that show it."""

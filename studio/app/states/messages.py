@@ -1,0 +1,54 @@
+"""What the window says to the person: one message at a time, the last fifty kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import Signal
+
+from studio.app.states.value import State, Value
+
+KEPT = 50
+Kind = Literal["info", "warn", "failed"]
+Action = tuple[str, Callable[[], object]]
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """One message: what happened, what is kept, what to do; at most two buttons named by what they do."""
+
+    text: str
+    kind: Kind = "info"
+    actions: tuple[Action, ...] = ()
+
+
+class Messages(State):
+    """The message line. `where(name, then)` and `where_folder(then)` ask the window for a place on the disk."""
+
+    where = Signal(str, object)
+    """A suggested file name, and a callable that takes the Path which the person chose."""
+    where_folder = Signal(object)
+    """A callable that takes the Path of the folder which the person chose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current: Value[Said | None] = Value(None, self)
+        self.history: Value[tuple[Said, ...]] = Value((), self)
+        """The last fifty, newest last."""
+
+    def say(self, text: str, kind: Kind = "info", *actions: Action) -> None:
+        """Show a message in place of the present one."""
+        said = Said(text, kind, actions[:2])
+        self.history.set((*self.history.get(), said)[-KEPT:])
+        self.current.set(said)
+
+    def act(self, index: int) -> None:
+        """Press a button of the present message, which then goes."""
+        said = self.current.get()
+        if said is not None and index < len(said.actions):
+            self.current.set(None)
+            said.actions[index][1]()
+
+    def dismiss(self) -> None:
+        """Let the present message go; it stays among the last fifty."""
+        self.current.set(None)

@@ -1,0 +1,71 @@
+"""Values that tell when they change, and the ground of every state that holds them."""
+
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from studio.wire.messages import AnyCommand, AnyEvent
+
+T = TypeVar("T")
+Plain = dict[str, Any]
+"""Data that JSON can hold: what a state gives to be kept over a restart."""
+
+
+class Value(QObject, Generic[T]):
+    """One value; `changed` carries the new one, and only when it differs from the old."""
+
+    changed = Signal(object)
+
+    def __init__(self, start: T, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._value = start
+
+    def get(self) -> T:
+        return self._value
+
+    def set(self, value: T) -> bool:
+        """Whether it changed. Arrays are compared by identity, so a picture costs nothing to set."""
+        if same(self._value, value):
+            return False
+        self._value = value
+        self.changed.emit(value)
+        return True
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are equal; arrays only where they are the same object."""
+    if one is other:
+        return True
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return False
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return type(one) is type(other) and bool(one == other)
+
+
+class Engine(Protocol):
+    """What a state asks of an engine: `happened(event)`, `status(word)` and `lost(commands)` are signals."""
+
+    @property
+    def happened(self) -> Any: ...
+    @property
+    def status(self) -> Any: ...
+    @property
+    def lost(self) -> Any: ...
+    def send(self, command: AnyCommand) -> None: ...
+    def stop(self, job: str) -> None: ...
+
+
+class State(QObject):
+    """The truth of one part of the window: values, intentions in verbs, and a method that takes events."""
+
+    def take(self, event: AnyEvent) -> None:
+        """Hear what the engine says; events of other states' jobs are passed over."""
+
+    def snapshot(self) -> Plain:
+        """All that is to be kept over a restart."""
+        return {}
+
+    def restore(self, plain: Plain) -> None:
+        """Become what `snapshot` described; what is missing or makes no sense keeps its present value."""

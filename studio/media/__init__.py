@@ -1,0 +1,1 @@
+"""Pictures and sounds: files to arrays and back."""

@@ -1,0 +1,250 @@
+"""A folder or a pack as pictures to learn from: what was used, what was skipped, and why.
+
+Both forms are split into pictures to learn from and pictures held out. A pack brings its own split;
+of a folder, and of a pack without one, every tenth picture is held out by the hash of its pixels, so
+that the split stays the same when files are added, renamed or moved.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from studio.media.image import Refused, compose, fit, open_picture, shown
+
+LARGEST_PACK = 16 * 2**30
+"""Bytes of a pack once unpacked."""
+_MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the files of a folder."""
+
+    used: int
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Name within the folder and reason, which goes on from the name: `is cut off`."""
+    duplicates: int = 0
+    """Files whose pixels another file already brought."""
+
+    @property
+    def sentence(self) -> str:
+        """For people: `171 pictures are used. 8 files were skipped. 3 were duplicates.`"""
+        parts = [f"{self.used:,} pictures are used." if self.used != 1 else "1 picture is used."]
+        if self.skipped:
+            count = len(self.skipped)
+            parts.append(f"{count:,} files were skipped." if count != 1 else "1 file was skipped.")
+        if self.duplicates:
+            parts.append(f"{self.duplicates:,} were duplicates." if self.duplicates != 1 else "1 was a duplicate.")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures in a model's size: `train` and `test` are (N, H, W, C) uint8, labels (N,) int64."""
+
+    train: np.ndarray
+    test: np.ndarray
+    train_labels: np.ndarray | None
+    test_labels: np.ndarray | None
+    label_names: tuple[str, ...]
+    report: Report
+    name: str
+    licence: str
+    """Empty unless NAME.licence.txt lies beside the pack."""
+
+
+def load(source: Path, shape: Shape) -> Dataset:
+    """A pack (.npz) or a folder in the shape (C, H, W). Raises Refused, with counts, below two usable pictures."""
+    steps = loading(source, shape)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            dataset: Dataset = end.value
+            return dataset
+
+
+def loading(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
+    """As `load`, in steps that yield (done, total) files, so that it can be shown and stopped."""
+    source = Path(source)
+    if source.is_dir():
+        return (yield from _folder(source, shape))
+    yield 0, 1
+    return _pack(source, shape)
+
+
+def files(source: Path) -> list[Path]:
+    """Everything within a folder that is not a folder, sorted; or the file itself.
+
+    Links, pipes and devices are listed, so that each can be named as refused, but never followed or
+    opened. So are hidden folders and folders that may not be read.
+    """
+    if source.is_symlink() or not source.is_dir():
+        return [source]
+    found: list[Path] = []
+    waiting = [source]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    visible = not entry.name.startswith(".")
+                    down = visible and entry.is_dir(follow_symlinks=False)
+                    (waiting if down else found).append(Path(entry.path))
+        except OSError:
+            found.append(folder)
+    return sorted(found, key=os.fsencode)
+
+
+# ── a folder ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
+    paths = files(source)
+    pictures: dict[bytes, np.ndarray] = {}
+    skipped: list[tuple[str, str]] = []
+    duplicates = 0
+    for done, path in enumerate(paths, 1):
+        name = shown(os.path.relpath(path, source))
+        try:
+            if path.name.startswith(".") and not path.is_dir():
+                raise Refused(name, "is a hidden file")
+            array = open_picture(path).array
+            key = _digest(array)
+            if key in pictures:
+                duplicates += 1
+            else:
+                pictures[key] = fit(array, shape)
+        except Refused as refusal:
+            skipped.append((name, refusal.reason))
+        yield done, len(paths)
+    report = Report(len(pictures), tuple(skipped), duplicates)
+    if report.used < 2:
+        raise Refused(shown(source.name), f"has too few pictures to learn from ({_counts(report)})")
+    train, test = _split(pictures)
+    return Dataset(train, test, None, None, (), report, shown(source.resolve().name), "")
+
+
+def _counts(report: Report) -> str:
+    """For people, with the first reasons: `1 usable, 2 skipped: "a.png" is empty, "b.txt" is cut off`."""
+    reasons = ", ".join(f'"{name}" {reason}' for name, reason in report.skipped[:3])
+    duplicates = f", {report.duplicates} duplicates" if report.duplicates else ""
+    return f"{report.used} usable{duplicates}, {len(report.skipped)} skipped" + (f": {reasons}" if reasons else "")
+
+
+def _digest(array: np.ndarray) -> bytes:
+    return hashlib.blake2b(repr(array.shape).encode() + array.tobytes(), digest_size=16).digest()
+
+
+def _split(pictures: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """A tenth held out by hash, in the order of the hashes; at least one on either side."""
+    keys = sorted(pictures)
+    held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
+    held = held[: len(keys) - 1]
+    kept = sorted(set(keys) - set(held))
+    return np.stack([pictures[key] for key in kept]), np.stack([pictures[key] for key in held])
+
+
+# ── a pack ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pack(source: Path, shape: Shape) -> Dataset:
+    name = shown(source.name)
+    parts = _unpack(source, name)
+    train, train_labels = _checked(parts, "train", name)
+    if "test_x" in parts:
+        test, test_labels = _checked(parts, "test", name)
+    else:
+        held = np.array([int.from_bytes(_digest(x), "big") % 10 == 0 for x in train], bool)
+        held[0] |= not held.any()
+        test, test_labels = train[held], train_labels[held] if train_labels is not None else None
+        train, train_labels = train[~held], train_labels[~held] if train_labels is not None else None
+    used = len(train) + len(test)
+    if len(train) < 1 or len(test) < 1:
+        raise Refused(name, f"has too few pictures to learn from ({used} usable)")
+    names = parts.get("label_names", np.array([], str)).reshape(-1)
+    return Dataset(
+        _scaled(train, shape),
+        _scaled(test, shape),
+        train_labels,
+        test_labels,
+        tuple(shown(str(label)) for label in names),
+        Report(used),
+        shown(source.stem),
+        _licence(source),
+    )
+
+
+def _unpack(source: Path, name: str) -> dict[str, np.ndarray]:
+    try:
+        if not source.is_file():
+            raise Refused(name, "is neither a folder nor a pack (.npz)" if source.exists() else "is not there")
+        with zipfile.ZipFile(source) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > LARGEST_PACK:
+            raise Refused(name, f"would need {size / 2**30:,.0f} GB once unpacked")
+        with np.load(source, allow_pickle=False) as pack:
+            return {member: pack[member] for member in _MEMBERS if member in pack.files}
+    except Refused:
+        raise
+    except zipfile.BadZipFile:
+        raise Refused(name, "is not a pack of pictures (.npz), or is damaged") from None
+    except MemoryError:
+        raise Refused(name, "does not fit into memory") from None
+    except Exception as error:  # numpy and zipfile raise ValueError, OSError, EOFError, LZMAError and more
+        pickled = "pickle" in str(error)
+        raise Refused(name, "holds Python objects, which can run programs" if pickled else "is damaged") from None
+
+
+def _checked(parts: dict[str, np.ndarray], side: str, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """The pictures of one side and their labels."""
+    pictures = parts.get(f"{side}_x")
+    if pictures is None:
+        raise Refused(name, f"has no pictures named {side}_x")
+    bytes_of_pictures = pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[3] in (1, 3, 4)
+    if not bytes_of_pictures or 0 in pictures.shape[1:]:
+        found = f"{side}_x is {pictures.dtype} of shape {pictures.shape}"
+        raise Refused(name, f"does not hold pictures ({found}, not bytes of shape (number, height, width, channels))")
+    labels = parts.get(f"{side}_y")
+    if labels is None:
+        return pictures, None
+    if labels.shape != (len(pictures),) or labels.dtype.kind not in "iu":
+        raise Refused(name, f"has labels that do not belong to its pictures ({side}_y)")
+    return pictures, labels.astype(np.int64)
+
+
+def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
+    """(N, h, w, c) in the shape (C, H, W): the exact mean of blocks where the sizes divide, else Lanczos."""
+    channels, height, width = shape
+    pictures = compose(pictures) if pictures.shape[3] == 4 else pictures
+    block = pictures.shape[1] // height
+    if block < 1 or pictures.shape[1:3] != (height * block, width * block):
+        return np.stack([fit(picture, shape) for picture in pictures])
+    if block > 1:
+        total = np.zeros((len(pictures), height, width, pictures.shape[3]), np.uint32)
+        for y in range(block):
+            for x in range(block):
+                total += pictures[:, y::block, x::block]
+        pictures = ((total + block * block // 2) // (block * block)).astype(np.uint8)
+    if pictures.shape[3] == channels:
+        return np.ascontiguousarray(pictures)
+    if channels == 3:
+        return np.repeat(pictures, 3, axis=3)
+    return np.stack([np.asarray(Image.fromarray(picture).convert("L"))[..., None] for picture in pictures])
+
+
+def _licence(source: Path) -> str:
+    """The first line of NAME.licence.txt beside the pack, else nothing."""
+    try:
+        with open(source.with_name(f"{source.stem}.licence.txt"), encoding="utf-8", errors="replace") as file:
+            return file.readline(500).strip()
+    except OSError:
+        return ""

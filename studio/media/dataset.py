@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from studio.media.image import Refused, compose, fit, open_picture, shown
+from studio.media.image import Refused, compose, fit, open_picture
+from studio.media.names import shown
 
 LARGEST_PACK = 16 * 2**30
 """Bytes of a pack once unpacked."""

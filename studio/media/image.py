@@ -8,7 +8,6 @@ ends as `Refused`, with a reason for people.
 import io
 import os
 import stat
-import unicodedata
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin, WebPImagePlugin
 
-__all__ = ["FORMATS", "LARGEST_FILE", "MOST_PIXELS", "Picture", "Refused", "compose", "fit", "open_picture", "shown"]
+from studio.media.names import shown
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 """What may be decoded. EPS, PDF and their kin start other programs and stay closed whatever they call themselves."""
@@ -70,12 +69,6 @@ class Picture:
     """The file's name, as it may be shown."""
     notes: tuple[str, ...]
     """What had to be converted, for people."""
-
-
-def shown(name: str) -> str:
-    """A file's name as plain text: control, bidirectional and unreadable characters made visible, 200 at most."""
-    seen = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in name)
-    return seen if len(seen) <= 200 else seen[:120] + "…" + seen[-79:]
 
 
 def open_picture(path: Path | str) -> Picture:

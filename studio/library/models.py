@@ -1,0 +1,230 @@
+"""The folders that hold trained models: those we ship and the person's own.
+
+A model is one safetensors file: tensors `weights.…`, `directions` and `cover`, and its card in the
+metadata. Nothing else is ever loaded. The file is read into memory, never mapped, so that nobody can
+change it under our hands.
+"""
+
+import difflib
+import functools
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+import studio
+from studio.library import card as cards
+from studio.library import storage
+from studio.library.card import Card
+from studio.library.weights import (
+    ENDING,
+    LARGEST_METADATA,
+    PICKLES,
+    BadModel,
+    finite,
+    header,
+    opened,
+    refusal,
+    unreadable,
+)
+from studio.media.names import shown
+
+__all__ = [
+    "ENDING",
+    "BadModel",
+    "Trained",
+    "adopt",
+    "cover",
+    "direction_names",
+    "find",
+    "listing",
+    "read",
+    "rename_direction",
+    "shipped",
+]
+
+LONGEST_LABEL = 60
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model: its card, and the file that holds it."""
+
+    card: Card
+    path: Path
+
+    @property
+    def hash(self) -> str:
+        """BLAKE2b (16 bytes, hexadecimal) of the file. Raises BadModel where it is gone."""
+        try:
+            found = os.stat(self.path)
+            return _hash(self.path, found.st_mtime_ns, found.st_size)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+
+def shipped() -> Path:
+    """The folder of the models that we ship: inside the package once installed, beside it in a clone."""
+    package = Path(studio.__file__).parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def listing() -> tuple[list[Trained], list[str]]:
+    """The shipped models, then the person's own, and why others were refused; of two of one name, the person's own."""
+    found: dict[str, Trained] = {}
+    refused = []
+    for folder in (shipped(), storage.home("models")):
+        for path in _inside(folder):
+            try:
+                trained = _trained(path)
+                found.pop(trained.card.name, None)
+                found[trained.card.name] = trained
+            except BadModel as fault:
+                refused.append(str(fault))
+    return list(found.values()), refused
+
+
+def find(name: str) -> Trained:
+    """A model by its name, or by the path of its file. Raises BadModel with the nearest names."""
+    if Path(name).suffix in (ENDING, *PICKLES) or Path(name).name != name:
+        return _trained(Path(name))
+    known = {trained.card.name: trained for trained in listing()[0]}
+    if name in known:
+        return known[name]
+    if not known:
+        raise BadModel(
+            f'There is no model named "{shown(name)}", and no trained model at all. Train one, or copy one in.'
+        )
+    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known)[:3]
+    raise BadModel(f'There is no model named "{shown(name)}". The nearest: {", ".join(nearest)}.')
+
+
+def adopt(path: Path) -> Trained:
+    """Copies a model's file into the person's own folder. Raises BadModel or storage.NotSaved.
+
+    A file that is there already, whatever its name, is not copied again.
+    """
+    data = read(path)
+    same = storage.digest(data)
+    for known in listing()[0]:
+        if known.path.stat().st_size == len(data) and known.hash == same:
+            return known
+    name = _trained(path).card.name
+    folder = storage.home("models")
+    target = folder / f"{name}{ENDING}"
+    number = 2
+    while target.exists():
+        target = folder / f"{name}-{number}{ENDING}"
+        number += 1
+    storage.write(target, data)
+    return _trained(target)
+
+
+def read(path: Path) -> bytes:
+    """The whole file of a model, checked: header, sizes, and that every number is finite. Raises BadModel."""
+    with opened(path) as file:
+        contents = header(file, path)
+        file.seek(0)
+        try:
+            data = file.read()
+        except MemoryError:
+            raise BadModel(f'"{shown(path.name)}" does not fit into memory and was not opened.') from None
+        except OSError as error:
+            raise unreadable(path, error) from None
+    if len(data) != max(tensor.end for tensor in contents.tensors.values()):
+        raise refusal(path, "changed while it was read")
+    for name, tensor in contents.tensors.items():
+        if not finite(data, tensor):
+            raise refusal(path, f'contains broken numbers (in "{name}")')
+    return data
+
+
+def cover(path: Path) -> np.ndarray:
+    """The pictures on a model's cover, (n, height, width, channels) uint8; n may be 0. Raises BadModel."""
+    with opened(path) as file:
+        contents = header(file, path)
+        tensor = contents.tensors.get("cover")
+        if tensor is None:
+            return np.zeros((0, 1, 1, 3), np.uint8)
+        if tensor.dtype != "U8" or len(tensor.shape) != 4 or tensor.shape[3] not in (1, 3):
+            raise refusal(path, "has a cover that is not made of pictures")
+        file.seek(tensor.begin)
+        data = file.read(tensor.end - tensor.begin)
+    if len(data) != tensor.end - tensor.begin:
+        raise refusal(path, "changed while it was read")
+    return np.frombuffer(data, np.uint8).reshape(tensor.shape)
+
+
+def direction_names(trained: Trained) -> tuple[str, ...]:
+    """The names of a model's directions: those of its card, and over them those that the person gave."""
+    own = _own_names(trained)
+    return tuple(own.get(str(index), name) for index, name in enumerate(trained.card.directions))
+
+
+def rename_direction(trained: Trained, index: int, label: str) -> None:
+    """Gives a direction a name of the person's own; an empty one brings back the card's. Raises storage.NotSaved."""
+    if not 0 <= index < len(trained.card.directions):
+        raise IndexError(f"{trained.card.name} has {len(trained.card.directions)} directions, not one numbered {index}")
+    own = _own_names(trained)
+    own[str(index)] = shown(label).strip()[:LONGEST_LABEL]
+    own = {key: name for key, name in own.items() if name}
+    storage.write(_names_file(trained), msgspec.json.format(msgspec.json.encode(own)))
+
+
+# ── names of directions ──────────────────────────────────────────────────────────────────────────
+
+
+def _names_file(trained: Trained) -> Path:
+    """By name for people, by hash because a model trained anew has other directions."""
+    return storage.home("data") / "names" / f"{trained.card.name}-{trained.hash[:8]}.json"
+
+
+def _own_names(trained: Trained) -> dict[str, str]:
+    try:
+        with open(_names_file(trained), "rb") as file:
+            names = msgspec.json.decode(file.read(LARGEST_METADATA), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged file costs names, never the model
+        return {}
+    return {key: shown(name)[:LONGEST_LABEL] for key, name in names.items()}
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What in a folder is, or pretends to be, a model."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    endings = (ENDING, *PICKLES)
+    return [folder / name for name in names if name.lower().endswith(endings) and not name.startswith(".")]
+
+
+def _trained(path: Path) -> Trained:
+    """A model by its header alone. Its file's stem is its name, where that can be one."""
+    with opened(path) as file:
+        contents = header(file, path)
+    if "card" not in contents.metadata or not any(name.startswith("weights.") for name in contents.tensors):
+        raise refusal(path, "is no model of this program: it has no card that says what its numbers mean", "")
+    try:
+        card = cards.from_json(contents.metadata["card"])
+    except msgspec.MsgspecError as error:
+        raise refusal(
+            path, f"has a card that cannot be read ({error})", "Ask for it again, or update this program."
+        ) from None
+    if _NAME.fullmatch(path.stem):
+        card = msgspec.structs.replace(card, name=path.stem)
+    return Trained(card, path)
+
+
+@functools.lru_cache(256)
+def _hash(path: Path, changed: int, size: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

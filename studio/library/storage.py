@@ -1,0 +1,269 @@
+"""The one place that writes files: whole or not at all.
+
+A file is written under a temporary name in its own folder, brought to the disk, renamed over the old
+one, and the folder is brought to the disk too. What a crash, a full disk or a power cut leaves behind
+is the old file or the new one. Deleting means moving to a bin.
+"""
+
+import contextlib
+import datetime
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+import unicodedata
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from studio.media.names import shown
+
+Kind = Literal["data", "config", "cache", "log", "models", "works", "runs"]
+Why = Literal["full", "read-only", "missing", "other"]
+KINDS: tuple[Kind, ...] = ("data", "config", "cache", "log", "models", "works", "runs")
+
+_APPLICATION = "latent-studio"
+_PREFIX = ".studio-"
+_LEFTOVER = re.compile(r"\.studio-(\d{1,10})-[0-9a-f]{12}")
+_FOREIGN_LEFTOVER = re.compile(r"\.tmp[A-Za-z0-9]{6}")  # what safetensors' own writer leaves behind when it is killed
+_HOUR = 3600.0
+_IN_USE = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation; a virus scanner lets go again
+_PATIENCE = 2.5  # seconds; after 4,000 rewrites on Windows 11 none had failed that were tried so long
+_WHY: dict[int, Why] = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EROFS: "read-only",
+    errno.EACCES: "read-only",
+    errno.EPERM: "read-only",
+    errno.ENOENT: "missing",
+    errno.ENOTDIR: "missing",
+}
+_KEPT = {".png": "The picture is still here.", ".wav": "The sound is still here.", ".flac": "The sound is still here."}
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
+_LONGEST_NAME = 255  # bytes, on nearly every file system
+
+_writing: set[str] = set()
+
+
+class NotSaved(OSError):
+    """A file that could not be written; whatever was there before is unchanged."""
+
+    def __init__(self, path: Path, why: Why, sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path
+        self.why = why
+        self.sentence = sentence
+
+
+def home(kind: Kind) -> Path:
+    """The folder of a kind: where platformdirs says, or $STUDIO_HOME/<kind>. `write` creates it on demand."""
+    if own := os.environ.get("STUDIO_HOME"):
+        return Path(own).absolute() / kind
+    match kind:
+        case "config":
+            return platformdirs.user_config_path(_APPLICATION, False)
+        case "cache":
+            return platformdirs.user_cache_path(_APPLICATION, False)
+        case "log":
+            return platformdirs.user_log_path(_APPLICATION, False)
+        case "works":
+            return platformdirs.user_pictures_path() / "Latent Studio"
+    data = platformdirs.user_data_path(_APPLICATION, False)
+    return data if kind == "data" else data / kind
+
+
+def write(path: Path, data: bytes | bytearray | memoryview) -> None:
+    """Puts a file in place, whole or not at all. Its folder must exist, unless it is one of `home`. Raises NotSaved."""
+    path = Path(path).absolute()
+    try:
+        if any(path.is_relative_to(home(kind)) for kind in KINDS):
+            _make(path.parent)
+        _replace(path, data)
+    except OSError as error:
+        kept = _KEPT.get(path.suffix.lower(), "What was saved before is unchanged.")
+        raise _refusal(path, error, "saved", kept, len(data)) from error
+
+
+def folder(path: Path) -> Path:
+    """Makes a folder with all its parents, where it is not there yet. Raises NotSaved."""
+    path = Path(path).absolute()
+    try:
+        _make(path)
+    except OSError as error:
+        raise _refusal(path, error, "made", "Nothing was changed.", 0) from error
+    return path
+
+
+def to_bin(path: Path) -> Path:
+    """Moves a file or folder into today's bin in the data folder; where it lies now. Raises NotSaved."""
+    path = Path(path).absolute()
+    today = home("data") / "bin" / datetime.date.today().isoformat()
+    try:
+        _make(today)
+        target = today / path.name
+        for number in range(2, 10_000):
+            if not os.path.lexists(target):
+                break
+            target = today / f"{number} {path.name}"
+        shutil.move(path, target)
+        _bring_to_disk(path.parent)
+        _bring_to_disk(today)
+    except OSError as error:
+        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0) from error
+    return target
+
+
+def sweep(folder: Path) -> int:
+    """Removes what killed processes left half-written in a folder; how many files that was. Never raises."""
+    swept = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if _left_over(entry):
+                    os.unlink(entry.path)
+                    swept += 1
+    return swept
+
+
+def digest(data: bytes | bytearray | memoryview) -> str:
+    """BLAKE2b of 16 bytes, in hexadecimal."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def free_name(folder: Path, stem: str, ending: str) -> Path:
+    """A path in a folder that is not taken yet and that every system takes: `STEM-0001.png`, then `STEM-0002.png` …"""
+    ending = "." + ending.lstrip(".")
+    stem = clean(stem, _LONGEST_NAME - len(f"-000000{ending}".encode()))
+    taken = re.compile(re.escape(_alike(stem)) + r"-(\d{1,6})" + re.escape(_alike(ending)))
+    highest = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        numbers = (taken.fullmatch(_alike(entry.name)) for entry in entries)
+        highest = max((int(number[1]) for number in numbers if number), default=0)
+    return Path(folder) / f"{stem}-{highest + 1:04d}{ending}"
+
+
+def clean(name: str, longest: int = _LONGEST_NAME) -> str:
+    """A name that Linux, macOS and Windows all take, `longest` bytes at most."""
+    name = shown(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
+    name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
+    if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
+        name = "_" + name
+    name = name.encode()[:longest].decode(errors="ignore").rstrip(" .")
+    return name or "untitled"
+
+
+# ── how ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
+    temporary = path.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    _writing.add(temporary.name)
+    try:
+        file = os.open(temporary, flags, 0o644)
+        try:
+            rest = memoryview(data).cast("B")
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)  # where this fails the file is given up: a second fsync would lie
+        finally:
+            os.close(file)
+        _rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    finally:
+        _writing.discard(temporary.name)
+    _bring_to_disk(path.parent)
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    patience = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return os.replace(temporary, path)
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _IN_USE or time.monotonic() > patience:
+                raise
+            time.sleep(0.05)
+
+
+def _make(folder: Path) -> None:
+    """Makes a folder and its parents, and brings each new name to the disk."""
+    if os.path.isdir(folder):
+        return
+    if folder.parent != folder:
+        _make(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    _bring_to_disk(folder.parent)
+
+
+def _bring_to_disk(folder: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders, and its journal keeps the order of renames
+        return
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot bring a folder to disk
+            raise
+    finally:
+        os.close(file)
+
+
+def _left_over(entry: os.DirEntry[str]) -> bool:
+    found = entry.stat(follow_symlinks=False)
+    if not stat.S_ISREG(found.st_mode):
+        return False
+    if ours := _LEFTOVER.fullmatch(entry.name):
+        return entry.name not in _writing and not _alive(int(ours[1]))
+    return bool(_FOREIGN_LEFTOVER.fullmatch(entry.name)) and time.time() - found.st_mtime > _HOUR
+
+
+def _alive(process: int) -> bool:
+    """Whether another process of that number lives. In a container our own number may be that of a dead one."""
+    if process == os.getpid():
+        return False
+    if os.name == "nt":  # there a file in use cannot be removed anyway, and signal 0 would end the process
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _alike(name: str) -> str:
+    """What file systems that ignore case and composition take for the same name."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _refusal(path: Path, error: OSError, done: str, kept: str, size: int) -> NotSaved:
+    why = _WHY.get(error.errno or 0, "other")
+    name, place = shown(path.name), shown(str(path.parent))
+    match why:
+        case "full":
+            needed = max(1, -(-size // 1_000_000))
+            what, hint = (
+                f'The disk is full: "{name}" was not {done}.',
+                f"Free about {needed} MB or choose another place.",
+            )
+        case "read-only":
+            what, hint = f'"{name}" was not {done}: nothing may be written in "{place}".', "Choose another place."
+        case "missing":
+            what, hint = f'"{name}" was not {done}: the folder "{place}" is not there.', "Choose another place."
+        case _:
+            reason = error.strerror or "no reason given"
+            what, hint = f'"{name}" was not {done}: the disk reported "{reason}".', "Choose another place."
+    return NotSaved(path, why, f"{what} {kept} {hint}")

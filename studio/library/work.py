@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Meta
 
 from studio import __version__
+from studio.media import export
 
 KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
@@ -65,3 +66,30 @@ def from_json(data: bytes | str) -> Work:
 def to_json(work: Work) -> str:
     """A work's making as it goes into a file."""
     return msgspec.json.encode(work).decode()
+
+
+class BadWork(ValueError):
+    """A making that cannot be read; a sentence for people."""
+
+
+def to_png(picture: np.ndarray, work: Work, scale: int = 1) -> bytes:
+    """A picture (height, width, 1 | 3) uint8 as a PNG that carries its making; each pixel a block of `scale`²."""
+    texts = {KEY: to_json(work), "Software": work.software, "parameters": work.sentence()}
+    return export.png(picture, texts, scale)
+
+
+def from_png(data: bytes) -> Work | None:
+    """The making inside a PNG, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    recipe = export.texts(data).get(KEY)
+    if recipe is None:
+        return None
+    try:
+        work = from_json(recipe)
+        if work.latent is not None and not np.isfinite(work.latent.array()).all():
+            raise ValueError("latent: not every number is finite")
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BadWork(
+            f"How this picture was made cannot be read ({error}). It is damaged, or comes from a newer version. "
+            "The picture itself can still be opened."
+        ) from None
+    return work

@@ -1,0 +1,162 @@
+"""Which processor, which precision, how much memory."""
+
+import ctypes
+import gc
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+KINDS = ("cuda", "mps", "cpu")
+"""Best first."""
+SHARE = 0.5
+"""Of the free memory that one job may plan with: estimates are off, and others ask meanwhile."""
+
+
+class NoDevice(ValueError):
+    """The wished device is not there; the text is a sentence."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where the numbers are crunched. `bf16`: it has units for bfloat16, so autocast to it is a gain."""
+
+    torch_device: torch.device
+    name_for_people: str
+    """For example `Processor, 2 threads`."""
+    threads: int
+    """That torch uses on the processor; also set where the work is done elsewhere."""
+    bf16: bool
+
+
+def choose(wish: str | None = None) -> Device:
+    """The device of a wish (`cpu`, `cuda`, `cuda:1`, `mps`), else the best that works; sets torch's threads.
+
+    Raises NoDevice.
+    """
+    threads = processors()
+    torch.set_num_threads(threads)
+    if wish is None:
+        wish = next(kind for kind in KINDS if _works(kind))
+    elif not _works(wish):
+        there = ", ".join(kind for kind in KINDS if _works(kind))
+        raise NoDevice(f'This machine has no device "{wish[:40]}" that can be used. It has: {there}.')
+    device = torch.device(wish)
+    if device.type == "cuda":
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Device(device, torch.cuda.get_device_name(device), threads, bf16)
+    if device.type == "mps":
+        return Device(device, "Apple graphics processor", threads, bf16=False)
+    words = f"Processor, {threads} {'thread' if threads == 1 else 'threads'}"
+    return Device(device, words, threads, bf16=_processor_has_bf16())
+
+
+def _works(wish: str) -> bool:
+    """Whether a device can truly be used: one whose driver is too old is listed, and fails at the first number."""
+    try:
+        device = torch.device(wish)
+        return device.type in KINDS and float(torch.ones(1, device=device) + 1) == 2.0
+    except (RuntimeError, AssertionError):  # AssertionError: this torch was built without that device
+        return False
+
+
+def _processor_has_bf16() -> bool:
+    """Units for bfloat16, not its emulation, which is slower than float32."""
+    has = torch.cpu.get_capabilities()
+    return any(bool(has.get(unit)) for unit in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
+
+
+def processors() -> int:
+    """Threads that this process may keep busy: those torch would take, bounded by a container's share of time."""
+    return max(1, min(torch.get_num_threads(), _quota(Path("/sys/fs/cgroup/cpu.max"))))
+
+
+def _quota(file: Path) -> int:
+    """Processors that a container grants by time, rounded up; without it 64 threads would queue for two."""
+    try:
+        quota, period = file.read_text().split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError):  # no container, or `max`: no bound
+        return sys.maxsize
+
+
+def memory_free(device: Device) -> int:
+    """Bytes that can be had now without pushing anything else out."""
+    where = device.torch_device
+    if where.type == "cuda":
+        kept = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
+        return torch.cuda.mem_get_info(where)[0] + kept
+    if where.type == "mps":
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return _main_memory_free()
+
+
+def _main_memory_free() -> int:
+    if sys.platform == "win32":
+        return _windows_memory_free()
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):  # macOS says no more than the whole without a further library
+        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return max(0, min(available, _container_memory_free(Path("/sys/fs/cgroup"))))
+
+
+def _container_memory_free(folder: Path) -> int:
+    """What a container's limit leaves; its file cache can be given up and counts as free."""
+    try:
+        limit, used = (int((folder / f"memory.{name}").read_text()) for name in ("max", "current"))
+        lines = (folder / "memory.stat").read_text().splitlines()
+        cache = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+    except (OSError, ValueError):
+        return sys.maxsize
+    return limit - used + cache
+
+
+if sys.platform == "win32":
+
+    class _MemoryStatus(ctypes.Structure):
+        _fields_ = [
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("total", "free", "a", "b", "c", "d", "e")),
+        ]
+
+    def _windows_memory_free() -> int:
+        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return int(status.free)
+
+
+def batch_that_fits(device: Device, wanted: int, bytes_each: int) -> int:
+    """How many of `wanted` to compute at a time when each needs about `bytes_each`; at least one is tried."""
+    return max(1, min(wanted, int(memory_free(device) * SHARE) // max(1, bytes_each)))
+
+
+def release(device: Device) -> None:
+    """Gives back memory that is only kept for later: after a shortage, before the smaller try.
+
+    Call it outside the `except` block, whose traceback still holds the tensors.
+    """
+    gc.collect()
+    if device.torch_device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.torch_device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def steady_allocator() -> bool:
+    """Has the C library keep freed memory for the next tensor; whether it could.
+
+    glibc returns every large block at once, and the next one is cleared by the kernel page by page:
+    a `log_prob` of Glow took 180 ms instead of 66. Only glibc has this knob; elsewhere nothing is done.
+    """
+    try:
+        c = ctypes.CDLL("libc.so.6")
+        mallopt = c.mallopt
+    except (OSError, AttributeError):
+        return False
+    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
+    return bool(mallopt(trim_threshold, -1) == 1 and mallopt(mmap_max, 0) == 1)

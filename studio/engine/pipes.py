@@ -1,0 +1,92 @@
+"""The engine's two ends of the wire: frames come in by one pipe and go out by the other."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+
+from studio.wire.frames import BadFrame, commands, encode
+from studio.wire.messages import AnyCommand, Event
+
+
+class Outbox:
+    """Writes events to a pipe, each frame whole, from any thread."""
+
+    def __init__(self, sink: int) -> None:
+        self._sink = sink
+        self._lock = threading.Lock()
+        self.gone = False
+        """Nobody reads the pipe any more; what is said is lost."""
+
+    def say(self, event: Event) -> None:
+        """Raises what `encode` raises, before anything is written."""
+        frame = memoryview(encode(event))
+        with self._lock:
+            try:
+                while frame and not self.gone:
+                    frame = frame[os.write(self._sink, frame) :]
+            except OSError:
+                self.gone = True
+
+
+class Inbox:
+    """What has arrived and was not looked at yet: commands, faults of the stream, and at last None for its end."""
+
+    def __init__(self) -> None:
+        self._items: SimpleQueue[AnyCommand | BadFrame | None] = SimpleQueue()  # its put may be called by a signal
+
+    def put(self, item: AnyCommand | BadFrame | None) -> None:
+        self._items.put(item)
+
+    def take(self, *, wait: bool) -> Iterator[AnyCommand | BadFrame | None]:
+        """All there is; with `wait` at least one, as soon as it comes."""
+        try:
+            yield self._items.get(block=wait)
+            while True:
+                yield self._items.get_nowait()
+        except Empty:
+            return
+
+
+def read(source: int, inbox: Inbox) -> None:
+    """Puts the commands of a pipe in the inbox until the pipe ends or can't be understood any more."""
+    splitter = commands()
+    while data := _received(source):
+        splitter.feed(data)
+        while True:
+            try:
+                command = splitter.next()
+            except BadFrame as fault:
+                inbox.put(fault)
+                if not fault.resync:
+                    return
+            else:
+                if command is None:
+                    break
+                inbox.put(command)
+    inbox.put(None)
+
+
+def _received(source: int) -> bytes:
+    try:
+        return os.read(source, 2**20)
+    except OSError:  # a broken pipe is an ended one
+        return b""
+
+
+def claim() -> tuple[int, int]:
+    """Standard input and output for frames alone: whoever prints from now on, in Python or C, prints to the log."""
+    source, sink = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for pipe in (source, sink):
+            msvcrt.setmode(pipe, os.O_BINARY)
+    else:
+        os.set_blocking(sink, True)  # a relay may have left its end in a mode where long writes fail
+    return source, sink

@@ -1,0 +1,217 @@
+"""The private environment of a clone: `.venv`, filled by pip within `constraints.txt`, made anew after a cut."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from libraries import provide_venv
+from machine import has_nvidia
+from saying import say, stop
+
+HERE = Path(__file__).resolve().parents[1]
+ENV = HERE / ".venv"
+PYTHON = ENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+CONSTRAINTS = HERE / "packaging" / "constraints.txt"
+UNFINISHED = ENV / "unfinished"
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
+SPACE_NEEDED = 2.5e9  # bytes: 1.3 GB of packages, and what pip unpacks and keeps on the way
+
+
+def clean_env(env: Mapping[str, str]) -> dict[str, str]:
+    """The person's environment without what would lead Python or pip out of ours.
+
+    PYTHONSAFEPATH keeps a file named `torch.py` in the current folder from being run in torch's place.
+    """
+    lost = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
+    return {**{k: v for k, v in env.items() if k not in lost}, "PYTHONSAFEPATH": "1", "PIP_USER": "0"}
+
+
+def project() -> dict[str, Any]:
+    """pyproject.toml as it stands."""
+    import tomllib
+
+    with open(HERE / "pyproject.toml", "rb") as file:
+        return tomllib.load(file)
+
+
+def requirements(part: str) -> dict[str, Any]:
+    """All that decides what set-up installs; another answer than last time means: set up again."""
+    table = project()
+    wanted = {
+        "build": table["build-system"],
+        "dependencies": table["project"]["dependencies"],
+        "scripts": table["project"]["scripts"],
+        "constraints": CONSTRAINTS.read_text("utf-8"),
+        "python": [sys.version, sys.base_prefix],
+        "folder": str(HERE),
+    }
+    return wanted if part == "app" else {**wanted, "groups": table["dependency-groups"]}
+
+
+def stamp(part: str) -> Path:
+    """The file written when set-up of `app` or `test` is done; it holds `key(part)`."""
+    return ENV / f"ready.{part}"
+
+
+def key(part: str) -> str:
+    """A short name of `requirements(part)`."""
+    return hashlib.sha256(json.dumps(requirements(part), sort_keys=True).encode()).hexdigest()
+
+
+def is_current(part: str) -> bool:
+    """True when this part was installed from the very same requirements."""
+    return stamp(part).is_file() and stamp(part).read_text("utf-8") == key(part)
+
+
+def is_ready(part: str) -> bool:
+    """True when an earlier set-up came to its end and nothing that decided it has changed."""
+    return PYTHON.exists() and not UNFINISHED.exists() and is_current(part)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One set-up at a time in this folder. The lock is on a file that is there anyway, and ends with the process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(CONSTRAINTS, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("Another start is setting up; waiting for it.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make_environment() -> None:
+    """A fresh `.venv`, unless there is one that works and whose last set-up was not interrupted."""
+    works = PYTHON.exists() and not subprocess.run(
+        [str(PYTHON), "-c", f"import pip, sys; sys.exit(sys.version != {sys.version!r})"],
+        env=clean_env(os.environ), capture_output=True, check=False).returncode  # fmt: skip
+    if works and not UNFINISHED.exists():
+        return
+    if ENV.exists():
+        say("The last set-up was interrupted, or was made for another Python: starting it afresh.")
+    free = shutil.disk_usage(HERE).free
+    if free < SPACE_NEEDED:
+        raise stop(f"Set-up needs about {SPACE_NEEDED / 1e9:.1f} GB in {HERE}; {free / 1e9:.1f} GB are free. "
+                   "Nothing was installed. Make room and start again.")  # fmt: skip
+    try:
+        shutil.rmtree(ENV, ignore_errors=True)
+        ENV.mkdir(exist_ok=True)
+        UNFINISHED.touch()
+        venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(ENV)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise stop(f"The environment {ENV} could not be made: {error}. "
+                   "Nothing else was changed. See that this folder can be written, and start again.") from error  # fmt: skip
+
+
+UNREACHABLE = re.compile(
+    "Name or service not known|Temporary failure in name resolution|Failed to establish a new connection"
+    "|Network is unreachable|Connection refused|timed out|getaddrinfo failed|nodename nor servname"
+    "|Cannot connect to proxy|Failed to resolve|NameResolutionError|NewConnectionError"
+)
+
+
+def pip_problem(words: str) -> str:
+    """What pip's last words mean for the person, and what to do."""
+    if "No space left on device" in words:
+        return "The disk is full. Make room (set-up takes about 2 GB) and start again."
+    if UNREACHABLE.search(words):
+        return "No package server could be reached. Connect this machine to the network and start again."
+    last = "\n".join("  " + line for line in words.strip().splitlines()[-8:])
+    return f"pip could not install the packages. Its last words:\n{last}\nMend what they name and start again."
+
+
+def pip_failed(words: str) -> SystemExit:
+    """Ends the program with pip's words made plain.
+
+    pip fetches everything before it changes anything, so after a failed download what was there still stands and
+    the next start goes on from it; after anything else the next start begins afresh.
+    """
+    if UNREACHABLE.search(words):
+        UNFINISHED.unlink(missing_ok=True)
+    return stop("Set-up stopped. " + pip_problem(words))
+
+
+def pip(*words: str) -> str | None:
+    """Runs pip in our environment; None when it did all, else what it said."""
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *quiet, "-c", str(CONSTRAINTS)]
+    done = subprocess.run([*command, *words], env=clean_env(os.environ), stdout=sys.stderr, stderr=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, text=True, errors="replace", check=False)  # fmt: skip
+    return done.stderr if done.returncode else None
+
+
+def torch_pin(constraints: str) -> str:
+    """`torch==2.13.0`, as the constraints have it."""
+    return next(line.split(";")[0].strip() for line in constraints.splitlines() if line.startswith("torch=="))
+
+
+def cpu_torch(pin: str, system: str, nvidia: bool) -> list[str]:
+    """pip's words for PyTorch's build without CUDA; empty where the ordinary build is the right one.
+
+    Only on Linux does the ordinary build bring CUDA along. `+cpu` matches nothing but the build without, be it
+    from PyTorch's own index, from a mirror in pip.conf or from a folder of wheels. Without its dependencies, so that
+    this index serves torch alone; one retry, so that a closed network is not waited for.
+    """
+    if system != "linux" or nvidia:
+        return []
+    return ["--no-deps", "--retries", "1", "--timeout", "20", "--extra-index-url", CPU_WHEELS, f"{pin}+cpu"]
+
+
+def install_app() -> None:
+    """PyTorch first, so that the packages after it find the build that suits this machine."""
+    words = cpu_torch(torch_pin(CONSTRAINTS.read_text("utf-8")), sys.platform, has_nvidia())
+    say("1 of 2: PyTorch")
+    if words and pip(*words) is not None:
+        say("PyTorch's build without CUDA was not found, so pip's own sources decide. "
+            "They may bring several GB of CUDA that this machine does not use.")  # fmt: skip
+    say("2 of 2: the window, pictures and sound")
+    problem = pip("--editable", str(HERE))
+    if problem is not None:
+        raise pip_failed(problem)
+
+
+def install_tests() -> None:
+    """The tools, and the peers without their dependencies (pyproject.toml says why)."""
+    groups = project()["dependency-groups"]
+    say("The tests' own tools")
+    for words in (groups["dev"], ["--no-deps", *groups["peers"]]):
+        problem = pip(*words)
+        if problem is not None:
+            raise pip_failed(problem)
+
+
+INSTALLS = {"app": install_app, "test": install_tests}
+
+
+def set_up(*parts: str) -> None:
+    """Makes the environment for these parts unless it is ready. A set-up that is cut off is begun again next time."""
+    if all(is_ready(part) for part in parts):
+        return
+    with alone():
+        if all(is_ready(part) for part in parts):  # the start that we waited for has done it
+            return
+        provide_venv()
+        say(f"Setting up in {ENV} (once, and after updates; about 1.3 GB).")
+        make_environment()
+        UNFINISHED.touch()
+        for part in parts:
+            if not is_current(part):
+                INSTALLS[part]()
+                stamp(part).write_text(key(part), "utf-8")
+        UNFINISHED.unlink()

@@ -1,0 +1,137 @@
+"""The system libraries that no wheel brings along: which are missing, and the one command that installs them."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from saying import say, stop
+
+# Every soname that the Qt libraries in the wheel of PySide6-Essentials name and do not bring along, and PortAudio.
+# The use: Qt on any platform, Qt on an X11 screen, or sound. The packages: Debian, Fedora, Arch, openSUSE.
+TABLE = """
+libGL.so.1             window libgl1              libglvnd-glx        libglvnd            libglvnd
+libEGL.so.1            window libegl1             libglvnd-egl        libglvnd            libglvnd
+libfontconfig.so.1     window libfontconfig1      fontconfig          fontconfig          fontconfig
+libxkbcommon.so.0      window libxkbcommon0       libxkbcommon        libxkbcommon        libxkbcommon0
+libglib-2.0.so.0       window libglib2.0-0        glib2               glib2               libglib-2_0-0
+libdbus-1.so.3         window libdbus-1-3         dbus-libs           dbus                libdbus-1-3
+libX11.so.6            window libx11-6            libX11              libx11              libX11-6
+libgssapi_krb5.so.2    window libgssapi-krb5-2    krb5-libs           krb5                krb5
+libX11-xcb.so.1        screen libx11-xcb1         libX11-xcb          libx11              libX11-xcb1
+libxkbcommon-x11.so.0  screen libxkbcommon-x11-0  libxkbcommon-x11    libxkbcommon-x11    libxkbcommon-x11-0
+libxcb-cursor.so.0     screen libxcb-cursor0      xcb-util-cursor     xcb-util-cursor     libxcb-cursor0
+libxcb-icccm.so.4      screen libxcb-icccm4       xcb-util-wm         xcb-util-wm         libxcb-icccm4
+libxcb-image.so.0      screen libxcb-image0       xcb-util-image      xcb-util-image      libxcb-image0
+libxcb-keysyms.so.1    screen libxcb-keysyms1     xcb-util-keysyms    xcb-util-keysyms    libxcb-keysyms1
+libxcb-render-util.so.0 screen libxcb-render-util0 xcb-util-renderutil xcb-util-renderutil libxcb-render-util0
+libxcb-util.so.1       screen libxcb-util1        xcb-util            xcb-util            libxcb-util1
+libxcb-randr.so.0      screen libxcb-randr0       libxcb              libxcb              libxcb-randr0
+libxcb-render.so.0     screen libxcb-render0      libxcb              libxcb              libxcb-render0
+libxcb-shape.so.0      screen libxcb-shape0       libxcb              libxcb              libxcb-shape0
+libxcb-shm.so.0        screen libxcb-shm0         libxcb              libxcb              libxcb-shm0
+libxcb-sync.so.1       screen libxcb-sync1        libxcb              libxcb              libxcb-sync1
+libxcb-xfixes.so.0     screen libxcb-xfixes0      libxcb              libxcb              libxcb-xfixes0
+libxcb-xkb.so.1        screen libxcb-xkb1         libxcb              libxcb              libxcb-xkb1
+libportaudio.so.2      sound  libportaudio2,libasound2-plugins portaudio portaudio        libportaudio2
+"""
+
+
+class Library(NamedTuple):
+    """One row of the table."""
+
+    soname: str
+    use: str
+    debian: str
+    fedora: str
+    arch: str
+    suse: str
+
+
+LIBRARIES = [Library(*line.split()) for line in TABLE.strip().splitlines()]
+INSTALLERS = {  # the distribution's tool: its column above, and its command
+    "apt-get": ("debian", "apt-get install -y --no-install-recommends"),
+    "dnf": ("fedora", "dnf install -y"),
+    "pacman": ("arch", "pacman -S --needed"),
+    "zypper": ("suse", "zypper install"),
+}
+
+
+def missing_libraries(uses: Sequence[str], load: Callable[[str], object] = ctypes.CDLL) -> list[Library]:
+    """The rows of LIBRARIES for these uses that this system cannot load."""
+    missing = []
+    for library in LIBRARIES:
+        if library.use in uses:
+            try:
+                load(library.soname)
+            except OSError:
+                missing.append(library)
+    return missing
+
+
+def install_command(missing: Sequence[Library], which: Callable[[str], str | None] = shutil.which) -> list[str]:
+    """The words of the one command that installs them here; empty where the distribution is not known."""
+    for tool, (column, command) in INSTALLERS.items():
+        if which(tool):
+            packages = ",".join(getattr(library, column) for library in missing)
+            return command.split() + list(dict.fromkeys(packages.split(",")))
+    return []
+
+
+def may_install(command: Sequence[str]) -> bool:
+    """True on Debian and its kin as root: there, set-up installs system packages by itself."""
+    return bool(command) and command[0] == "apt-get" and hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def apt_install(command: Sequence[str]) -> None:
+    """Runs apt-get, with fresh lists where the old ones don't do; what is still missing shows afterwards."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (command, ["apt-get", "update"], command):
+        # A fresh container has no lists at all, and old lists name packages that are gone from the server.
+        done = subprocess.run(words, env=env, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False).returncode == 0
+        if done and words is command:
+            return
+
+
+def provide_libraries(uses: Sequence[str]) -> None:
+    """Sees to it that Qt finds its system libraries: installs them where it may, else names the one command and stops.
+
+    A missing sound library alone stops nothing: the window opens and stays silent.
+    """
+    missing = missing_libraries(uses) if sys.platform.startswith("linux") else []
+    command = install_command(missing) if missing else []
+    if missing and may_install(command):
+        say("These system libraries are missing: " + ", ".join(library.soname for library in missing) + ".")
+        say("Installing them: " + " ".join(command))
+        apt_install(command)
+        missing = missing_libraries(uses)
+    if not missing:
+        return
+    names = ", ".join(library.soname for library in missing)
+    sudo = [] if hasattr(os, "geteuid") and os.geteuid() == 0 else ["sudo"]
+    how = "  " + " ".join(sudo + command) if command else "  (look for the packages that hold them)"
+    if all(library.use == "sound" for library in missing):
+        say(f"Sound will be silent: {names} is missing. Install it with:\n{how}")
+        return
+    raise stop(f"The window needs system libraries that are missing: {names}.\nInstall them with:\n{how}")
+
+
+def provide_venv() -> None:
+    """Debian keeps the half of `venv` that brings pip in a package of its own."""
+    if importlib.util.find_spec("ensurepip"):
+        return
+    command = [*INSTALLERS["apt-get"][1].split(), f"python3.{sys.version_info[1]}-venv"]
+    if shutil.which("apt-get") and may_install(command):
+        say("Python's venv module is incomplete. Installing it: " + " ".join(command))
+        apt_install(command)
+        importlib.invalidate_caches()
+        if importlib.util.find_spec("ensurepip"):
+            return
+    how = "Install it, on Debian or Ubuntu with:\n  sudo " + " ".join(command)
+    raise stop(f"Python's venv module is incomplete here (ensurepip is missing).\n{how}")

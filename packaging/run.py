@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""The one door of a clone. It sets everything up by itself, then opens what was asked for.
+
+    run.py                 the window; where there is no display, a first sheet of pictures
+    run.py test            ruff, mypy and pytest; with more words, pytest alone with these words
+    run.py screenshots     pictures of the window, for the README
+    run.py WORDS           the terminal: models, sample, invert, train, doctor …
+
+It and what it imports need the standard library alone, of any Python 3.8 or newer until they have said that it must
+be 3.11.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where PYTHONSAFEPATH keeps it out
+
+from environment import HERE, PYTHON, clean_env, set_up
+from libraries import provide_libraries
+from machine import display_problem, glibc, python_problem
+from saying import say, stop
+
+DEFAULT_MODEL = "realnvp-emoji-32"
+
+
+def become(*words: str) -> int:
+    """Runs our Python with these words in this process's place, so that signals and status are the command's own."""
+    command, env = [str(PYTHON), *words], clean_env(os.environ)
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execve(command[0], command, env)
+    return subprocess.run(command, env=env, check=False).returncode
+
+
+def test(words: Sequence[str]) -> int:
+    """ruff, mypy and pytest, all three whatever the first say; or pytest alone with the given words."""
+    tools = {"ruff": ["ruff", "check"], "mypy": ["mypy"], "pytest": ["pytest"]}
+    if words:
+        tools = {"pytest": ["pytest", *words]}
+    env = {"QT_QPA_PLATFORM": "offscreen", **clean_env(os.environ)}
+    lines, failed = [], False
+    for name, command in tools.items():
+        began = time.monotonic()
+        status = subprocess.run([str(PYTHON), "-m", *command], cwd=HERE, env=env, check=False).returncode
+        failed |= status != 0
+        lines.append(f"{name:7} {'FAILED' if status else 'passed'} {time.monotonic() - began:7.1f} s")
+    print("\n" + "\n".join(lines), flush=True)
+    return int(failed)
+
+
+def first_pictures(why: str) -> int:
+    """What a first run gives without a display: a sheet of pictures, and the commands to go on with."""
+    folder = Path.cwd() / "first-pictures"
+    door = f"{shlex.quote(Path(sys.executable).name)} {shlex.quote(os.path.relpath(__file__))}"
+    env = clean_env(os.environ)
+    sample = ["-m", "studio", "sample", DEFAULT_MODEL, "-n", "16", "--seed", "1", "--out", str(folder)]
+    for words in (sample, [str(HERE / "packaging" / "sheet.py"), str(folder)]):
+        status = subprocess.run([str(PYTHON), *words], env=env, stdout=sys.stderr, check=False).returncode
+        if status:
+            return status
+    print(f"\n{why}, so the window stays closed.\n"
+          f"Sixteen pictures by {DEFAULT_MODEL} lie in\n  {folder / 'sheet.png'}\n\nGo on with:\n"
+          f"  {door} models\n"
+          f"  {door} sample {DEFAULT_MODEL} -n 4 --seed 7 --temperature 0.8 --out DIR\n"
+          f"  {door} invert {DEFAULT_MODEL} PICTURE... --out DIR\n"
+          f"  {door} doctor\n\n"
+          "The window opens with the same command in a desktop session, or over `ssh -X`.")  # fmt: skip
+    return 0
+
+
+def main(words: list[str]) -> int:
+    """Sets up what the door needs, and opens it; returns the exit status."""
+    bits = struct.calcsize("P") * 8
+    problem = python_problem(sys.version_info[:3], bits, sys.platform, platform.machine(), glibc())
+    if problem:
+        raise stop(problem)
+    door = words[0] if words[:1] in (["test"], ["screenshots"]) else "terminal" if words else "window"
+    why = display_problem(os.environ) if door == "window" else None
+    if why:
+        say(f"{why}: making a first sheet of pictures instead of opening the window.")
+    if door == "window" and not why:
+        on_x11 = os.environ.get("QT_QPA_PLATFORM", "xcb") == "xcb" and not os.environ.get("WAYLAND_DISPLAY")
+        provide_libraries(["window", "sound", *(["screen"] if on_x11 else [])])
+    elif door != "terminal" and not why:
+        provide_libraries(["window"])
+    set_up(*(["app", "test"] if door == "test" else ["app"]))
+    if door == "test":
+        return test(words[1:])
+    if door == "screenshots":
+        return become(str(HERE / "packaging" / "screenshots.py"), *words[1:])
+    return first_pictures(why) if why else become("-m", "studio", *words)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        say("\nStopped. An unfinished set-up is done again at the next start.")
+        sys.exit(130)

@@ -10,7 +10,7 @@ before anything is read, and the message is validated against its type. No pickl
 import math
 import struct
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,8 +22,7 @@ LARGEST = 256 * 2**20
 LARGEST_HEAD = 4 * 2**20
 DTYPES = {"|u1": 1, "<i2": 2, "<i4": 4, "<i8": 8, "<f2": 2, "<f4": 4, "<f8": 8}
 DIMENSIONS = 8
-
-T = TypeVar("T")
+MOST_ARRAYS = 64
 
 
 class BadFrame(ValueError):
@@ -44,21 +43,37 @@ _envelope = msgspec.json.Decoder(_Envelope)
 
 
 def encode(message: Message) -> bytes:
-    """A message as one frame."""
+    """A message as one frame. Raises BadFrame for what the other side could not read."""
     arrays: list[Array] = []
 
-    def take(value: object) -> int:
+    def take(value: object) -> object:
+        if isinstance(value, np.generic):
+            return value.item()
         if isinstance(value, np.ndarray) and value.dtype.newbyteorder("<").str in DTYPES:
             arrays.append(np.ascontiguousarray(value, value.dtype.newbyteorder("<")).reshape(value.shape))
             return len(arrays) - 1
-        raise NotImplementedError(f"{type(value).__name__} cannot be sent")
+        raise BadFrame(f"{type(value).__name__} cannot be sent")
 
-    body = msgspec.Raw(msgspec.json.encode(message, enc_hook=take))
+    _check_numbers(message)
+    try:
+        body = msgspec.Raw(msgspec.json.encode(message, enc_hook=take))
+    except UnicodeEncodeError:  # the bytes of a file's name that is not UTF-8
+        raise BadFrame("a text cannot be sent, because it is not Unicode") from None
     head = msgspec.json.encode(_Envelope(body, tuple((a.dtype.str, a.shape) for a in arrays)))
+    head += b" " * (-(4 + len(head)) % 8)  # so that the first array lies where processors like it
     length = 4 + len(head) + sum(a.nbytes for a in arrays)
     if length > LARGEST or len(head) > LARGEST_HEAD:
         raise BadFrame(f"a message of {length:,} bytes is larger than a frame may be")
     return b"".join((struct.pack("<II", length, len(head)), head, *(a.tobytes() for a in arrays)))
+
+
+def _check_numbers(message: Message) -> None:
+    """JSON knows no infinity: msgspec writes `null` for it, and the other side would refuse the frame."""
+    for field in message.__struct_fields__:
+        value = getattr(message, field)
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            raise BadFrame(f"{field}: not a finite number")
 
 
 def decode(body: bytes | memoryview, types: Any) -> Any:
@@ -81,8 +96,11 @@ def decode(body: bytes | memoryview, types: Any) -> Any:
 
 def _arrays(described: tuple[tuple[str, tuple[int, ...]], ...], data: memoryview) -> list[Array]:
     arrays, at = [], 0
+    if len(described) > MOST_ARRAYS:
+        raise BadFrame(f"{len(described):,} arrays are more than a frame may have")
     for dtype, shape in described:
-        if dtype not in DTYPES or len(shape) > DIMENSIONS or any(n < 0 or n > LARGEST for n in shape):
+        wide = math.prod(max(n, 1) for n in shape[:DIMENSIONS])  # an empty array too has sides that numpy multiplies
+        if dtype not in DTYPES or len(shape) > DIMENSIONS or any(n < 0 for n in shape) or wide > LARGEST:
             raise BadFrame(f"an array of type {dtype[:20]!r} and shape {shape[:9]} is not allowed")
         size = math.prod(shape) * DTYPES[dtype]
         if size > len(data) - at:
@@ -98,7 +116,7 @@ def _giver(arrays: list[Array]) -> Callable[[type, Any], Any]:
     def give(kind: type, value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(arrays):
             return arrays[value]
-        raise msgspec.ValidationError("Expected the number of an array of this frame")
+        raise ValueError("Expected the number of an array of this frame")  # msgspec adds the field
 
     return give
 

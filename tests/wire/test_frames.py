@@ -1,0 +1,260 @@
+"""What goes over the pipe comes back as it was, and nothing that comes over it does harm."""
+
+import contextlib
+import json
+import random
+import struct
+import typing
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from hypothesis.extra import numpy as some_numpy
+
+from studio.wire import frames, messages
+from studio.wire.frames import BadFrame, Splitter, decode, encode
+from studio.wire.messages import AnyCommand, AnyEvent, Message
+
+PICTURES = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+LATENT = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 2, 2)
+
+COMMANDS = [
+    messages.Sample(job="a", model="m", seeds=(0, 2**53 - 1), temperature=(0.7, 1.0), label=3),
+    messages.Explore(job="b", hand="slider", model="ü 日本", seed=7, latent=LATENT, sliders=(-1.5, 0.1)),
+    messages.Explore(job="c", model="m", latent=LATENT.astype(np.float64)),
+    messages.Encode(job="d", model="m", picture=PICTURES[0]),
+    messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
+    messages.Stop(job="f"),
+    messages.Doctor(job="g"),
+]
+EVENTS = [
+    messages.Starting(),
+    messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}),
+    messages.Pulse(steps=12, job="a"),
+    messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9)),
+    messages.Shown(job="b", picture=PICTURES[1]),
+    messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
+    messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25, samples=PICTURES),
+    messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),
+    messages.Notice(job="a", text="Half a batch at a time."),
+    messages.Finished(job="a", seconds=0.5),
+    messages.Stopped(job="b"),
+    messages.Failed(job="", why="No such model.", hint="Choose another."),
+]
+ALL = [(message, AnyCommand) for message in COMMANDS] + [(message, AnyEvent) for message in EVENTS]
+
+
+def same(one: Message, other: Message) -> bool:
+    """Equal, and arrays equal in kind, shape and every bit."""
+    for field in one.__struct_fields__:
+        a, b = getattr(one, field), getattr(other, field)
+        if isinstance(a, np.ndarray):
+            if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
+                return False
+        elif a != b or type(a) is not type(b):
+            return False
+    return type(one) is type(other)
+
+
+def frame_body(head: dict[str, Any] | bytes, data: bytes = b"") -> bytes:
+    """A frame as somebody else might write it, without its first four bytes."""
+    written = head if isinstance(head, bytes) else json.dumps(head).encode()
+    return struct.pack("<I", len(written)) + written + data
+
+
+def test_every_message_of_the_protocol_is_tried_here() -> None:
+    tried = {type(message) for message in COMMANDS + EVENTS}
+    assert tried == set(typing.get_args(AnyCommand)) | set(typing.get_args(AnyEvent))
+
+
+@pytest.mark.parametrize(("message", "types"), ALL, ids=lambda value: getattr(value, "__class__", value).__name__)
+def test_a_message_comes_back_as_it_was(message: Message, types: Any) -> None:
+    assert same(decode(encode(message)[4:], types), message)
+
+
+@given(
+    some_numpy.arrays(
+        some.sampled_from(["u1", "<i2", ">i4", "<i8", "<f2", ">f4", "<f8"]),
+        some_numpy.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4),
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_any_array_comes_back_bit_for_bit(array: np.ndarray) -> None:
+    given_back = decode(encode(messages.Shown(job="j", picture=np.asarray(array)))[4:], AnyEvent).picture
+    assert given_back.shape == array.shape
+    assert given_back.tobytes() == array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def test_an_array_that_is_not_contiguous_comes_back_as_it_was() -> None:
+    turned = PICTURES[0].transpose(1, 0, 2)[::2]
+    given_back = decode(encode(messages.Shown(job="j", picture=turned))[4:], AnyEvent).picture
+    np.testing.assert_array_equal(given_back, turned)
+
+
+def test_an_array_lies_where_processors_like_it() -> None:
+    for job in ("j", "jo", "job", "jobs", "jobs5"):
+        latent = decode(encode(messages.Explore(job=job, model="m", latent=LATENT))[4:], AnyCommand).latent
+        assert latent.flags.aligned
+
+
+def test_numbers_of_numpy_are_sent_as_numbers() -> None:
+    sent = messages.Finished(job="j", seconds=typing.cast(float, np.float64(0.5)))
+    assert decode(encode(sent)[4:], AnyEvent) == messages.Finished(job="j", seconds=0.5)
+
+
+# ── the stream ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stream_cut_at_any_byte_gives_the_same_messages() -> None:
+    stream = b"".join(encode(message) for message in COMMANDS)
+    for cut in range(len(stream) + 1):
+        splitter = frames.commands()
+        splitter.feed(stream[:cut])
+        got = list(iter(splitter.next, None))
+        splitter.feed(stream[cut:])
+        got += list(iter(splitter.next, None))
+        assert len(got) == len(COMMANDS), f"cut at byte {cut}"
+        assert all(map(same, COMMANDS, got)), f"cut at byte {cut}"
+
+
+def test_a_stream_that_comes_byte_by_byte_gives_the_same_messages() -> None:
+    splitter, got = frames.events(), []
+    for byte in b"".join(encode(message) for message in EVENTS):
+        splitter.feed(bytes([byte]))
+        got += list(iter(splitter.next, None))
+    assert all(map(same, EVENTS, got))
+    assert len(got) == len(EVENTS)
+
+
+def test_after_a_bad_frame_the_next_one_is_read() -> None:
+    splitter = frames.commands()
+    bad = frame_body(b"no JSON")
+    splitter.feed(struct.pack("<I", len(bad)) + bad + encode(COMMANDS[0]))
+    with pytest.raises(BadFrame) as fault:
+        splitter.next()
+    assert fault.value.resync
+    assert same(splitter.next(), COMMANDS[0])
+
+
+def test_a_frame_that_claims_to_be_endless_is_refused_before_it_is_waited_for() -> None:
+    splitter = frames.commands()
+    splitter.feed(struct.pack("<I", frames.LARGEST + 1))
+    with pytest.raises(BadFrame, match="stream is lost") as fault:
+        splitter.next()
+    assert not fault.value.resync
+
+
+def test_a_message_too_large_for_a_frame_is_refused_where_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "LARGEST", 1000)
+    with pytest.raises(BadFrame, match="larger than a frame"):
+        encode(messages.Shown(job="j", picture=np.zeros((20, 20, 3), np.uint8)))
+
+
+# ── what must not be believed ────────────────────────────────────────────────────────────────────
+
+EXPLORE = {"is": "explore", "job": "j", "model": "m", "latent": 0}
+HOSTILE = {
+    "nothing": b"",
+    "half a head's length": b"\0\0",
+    "a head longer than the frame": struct.pack("<I", 100) + b"{}",
+    "a head of 4 GB": struct.pack("<I", 2**32 - 1) + b"{}",
+    "no JSON": frame_body(b"\x80\x05cos\nsystem\n"),
+    "not UTF-8": frame_body(b'{"message":{"is":"stop","job":"\xff"}}'),
+    "half a surrogate": frame_body(b'{"message":{"is":"stop","job":"\\ud800"}}'),
+    "nested deeply": frame_body(b'{"message":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
+    "a message that is a number": frame_body({"message": 5}),
+    "no message": frame_body({"arrays": []}),
+    "an unknown message": frame_body({"message": {"is": "format_disk", "job": "j"}}),
+    "an unknown field": frame_body({"message": {"is": "stop", "job": "j", "also": 1}}),
+    "no job": frame_body({"message": {"is": "stop"}}),
+    "a job without a name": frame_body({"message": {"is": "stop", "job": ""}}),
+    "a job of 1 MB": frame_body({"message": {"is": "stop", "job": "j" * 2**20}}),
+    "a seed too large": frame_body({"message": {"is": "sample", "job": "j", "model": "m", "seeds": [2**53]}}),
+    "an infinite temperature": frame_body(
+        b'{"message":{"is":"sample","job":"j","model":"m","seeds":[1],"temperature":[1e999]}}'
+    ),
+    "no array": frame_body({"message": EXPLORE}),
+    "an array by its name": frame_body({"message": {**EXPLORE, "latent": "z"}}),
+    "an array number -1": frame_body({"message": {**EXPLORE, "latent": -1}, "arrays": [["|u1", [1]]]}, b"1"),
+    "an array of objects": frame_body({"message": EXPLORE, "arrays": [["|O", [1]]]}, b"12345678"),
+    "an array longer than the frame": frame_body({"message": EXPLORE, "arrays": [["<f8", [2]]]}, b"12345678"),
+    "an array shorter than the frame": frame_body({"message": EXPLORE, "arrays": [["<f4", [1]]]}, b"12345678"),
+    "an array of 2**200 numbers": frame_body({"message": EXPLORE, "arrays": [["<f4", [2**25] * 8]]}),
+    "an empty array with endless sides": frame_body({"message": EXPLORE, "arrays": [["<f8", [0] + [2**28] * 7]]}),
+    "an array of 40 dimensions": frame_body({"message": EXPLORE, "arrays": [["|u1", [1] * 40]]}, b"1"),
+    "an array with a negative side": frame_body({"message": EXPLORE, "arrays": [["|u1", [-1, -1]]]}, b"1"),
+    "100,000 arrays": frame_body({"message": EXPLORE, "arrays": [["|u1", [0]]] * 100_000}),
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_frame_is_refused(body: bytes) -> None:
+    with pytest.raises(BadFrame):
+        decode(body, AnyCommand)
+
+
+def test_the_refusal_names_the_field_and_the_job() -> None:
+    with pytest.raises(BadFrame, match=r"seeds\[1\]") as fault:
+        decode(frame_body({"message": {"is": "sample", "job": "j7", "model": "m", "seeds": [1, -1]}}), AnyCommand)
+    assert fault.value.job == "j7"
+    with pytest.raises(BadFrame, match=r"^latent: ") as fault:
+        decode(frame_body({"message": EXPLORE}), AnyCommand)
+    assert fault.value.job == "j"
+
+
+def test_an_event_is_not_taken_for_a_command() -> None:
+    with pytest.raises(BadFrame):
+        decode(encode(messages.Finished(job="j"))[4:], AnyCommand)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_refused_where_it_is_sent(loss: float) -> None:
+    with pytest.raises(BadFrame, match="loss"):
+        encode(messages.Learned(job="j", step=1, steps=2, loss=loss))
+    with pytest.raises(BadFrame, match="log_prob"):
+        encode(messages.Drawn(job="j", first=0, pictures=PICTURES, done=1, total=1, log_prob=(0.0, loss)))
+
+
+def test_what_cannot_be_sent_is_refused_where_it_is_sent() -> None:
+    with pytest.raises(BadFrame):
+        encode(messages.Notice(job="j", text="\udcff.png"))
+    with pytest.raises(BadFrame):
+        encode(messages.Shown(job="j", picture=np.array([object()])))
+
+
+def test_mutated_frames_raise_nothing_but_bad_frame() -> None:
+    dice = random.Random(1)
+    bodies = [(encode(message)[4:], types) for message, types in ALL]
+    for turn in range(4000):
+        body, types = bodies[turn % len(bodies)]
+        changed = bytearray(body)
+        for _ in range(dice.randint(1, 4)):
+            place = dice.randrange(len(changed))
+            match dice.randrange(4):
+                case 0:
+                    changed[place] ^= 1 << dice.randrange(8)
+                case 1:
+                    del changed[place : place + dice.randint(1, 8)]
+                    changed += b"\0" * (not changed)
+                case 2:
+                    changed[place:place] = dice.randbytes(dice.randint(1, 8))
+                case _:
+                    changed[place : place + 1] = dice.choice((b'"', b"[", b"}", b"9", b"-", b"null", b"1e99"))
+        with contextlib.suppress(BadFrame):
+            decode(bytes(changed), types)
+
+
+@given(some.lists(some.binary(max_size=60), max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_a_splitter_fed_with_garbage_raises_nothing_but_bad_frame(pieces: list[bytes]) -> None:
+    splitter: Splitter = frames.commands()
+    for piece in pieces:
+        splitter.feed(piece)
+        for _ in range(len(piece) + 2):
+            try:
+                if splitter.next() is None:
+                    break
+            except BadFrame as fault:
+                assert str(fault)

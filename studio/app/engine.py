@@ -1,0 +1,315 @@
+"""The engine as the window sees it: one process after another, and an end for everything that was asked."""
+
+import contextlib
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+
+from studio.library import storage
+from studio.wire.frames import BadFrame, encode, events
+from studio.wire.messages import (
+    PROTOCOL,
+    QUEUED,
+    AnyCommand,
+    AnyEvent,
+    Ending,
+    Failed,
+    Pulse,
+    Ready,
+    Starting,
+    Stop,
+    Stopped,
+)
+
+TICK = 0.25
+"""Seconds between two looks at whether the engine still gets on."""
+STARTING_AFTER = 120.0
+"""Seconds until an engine that is loading counts as hanging: torch comes from a cold disk, or over a network."""
+BACKOFF = (0.0, 1.0)
+"""Seconds before each new start; one crash more within `forgive_after` and the engine stays stopped."""
+LINES = 200
+"""Of the engine's log that are kept."""
+SLOW = 30
+"""How many times longer a job of the queue may take for a step: one of training does far more than one that is watched."""
+SAFE = "Your takes are safe."
+
+
+def here(device: str | None = None) -> list[str]:
+    """The program of an engine on this machine, on the device of a wish.
+
+    `-P` keeps the folder in which the window was started out of the engine's imports.
+    """
+    door = ["engine"] if getattr(sys, "frozen", False) else ["-P", "-m", "studio", "engine"]
+    return [sys.executable, *door, *(["--device", device] if device else [])]
+
+
+class _Life:
+    """One process, and what is known of it. What an older one still says is known by it, and not heard."""
+
+    def __init__(self, process: QProcess) -> None:
+        self.process = process
+        self.splitter = events()
+        self.ready = False
+        self.steps = -1
+        self.at_work: str | None = None
+        self.silent = 0.0
+        """Seconds since it said anything."""
+        self.stuck = 0.0
+        """Seconds since the job at work took a step."""
+        self.verdict = "The engine stopped unexpectedly."
+        self.hopeless = False
+        """Another one would fare no better."""
+
+
+class Engine(QObject):
+    """Starts the engine, speaks with it, notices when it dies or hangs, and starts another.
+
+    Signals: `happened` each event; `status` one of Starting, Ready, Working, Stopped; `lost` a tuple of
+    the commands that a dead engine leaves without an ending, never sent again by itself; `said` a sentence for people.
+    """
+
+    happened = Signal(object)
+    status = Signal(str)
+    lost = Signal(object)
+    said = Signal(str)
+
+    def __init__(
+        self,
+        program: Sequence[str] | None = None,
+        *,
+        hang_after: float = 20.0,
+        forgive_after: float = 300.0,
+        parent: QObject | None = None,
+    ) -> None:
+        """`program` is anything that relays the pipe of `studio engine`, for example `ssh HOST studio engine`.
+
+        `hang_after`: seconds without a pulse, or with a job that takes no step. `forgive_after`: seconds that a
+        crash is remembered.
+        """
+        super().__init__(parent)
+        self.program = list(program) if program else here()
+        self.now = "Stopped"
+        """The last `status`."""
+        self.ready: Ready | None = None
+        """What the engine last said of itself."""
+        self._hang_after = hang_after
+        self._forgive_after = forgive_after
+        self._life: _Life | None = None
+        self._open: dict[str, AnyCommand] = {}
+        self._crashes: list[float] = []
+        self._reason = ""
+        self._log: deque[str] = deque(maxlen=LINES)
+        self._restart = QTimer(self)
+        self._restart.setSingleShot(True)
+        self._restart.timeout.connect(self._launch)
+        self._watch = QTimer(self)
+        self._watch.setInterval(round(TICK * 1000))
+        self._watch.timeout.connect(self._look)
+        self._looked = 0.0
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The last lines of the engine's log."""
+        return tuple(self._log)
+
+    @property
+    def process_id(self) -> int:
+        """Of the process that runs now; 0 where none does."""
+        return self._life.process.processId() if self._life else 0
+
+    def start(self) -> None:
+        """Starts the engine where none runs; a person's start forgives all crashes."""
+        if self._life is None:
+            self._crashes.clear()
+            self._reason = ""
+            self._launch()
+
+    def send(self, command: AnyCommand) -> None:
+        """Asks. Every command gets an ending through `happened`, or is among those of `lost`.
+
+        While the engine starts the command waits for it. Raises ValueError for a name that is in use.
+        """
+        if command.job in self._open:
+            raise ValueError(f'a command of the name "{command.job}" has no ending yet')
+        self._open[command.job] = command
+        if self._life:
+            self._write(command)
+        elif not self._restart.isActive():
+            self._refuse(command, "The engine is stopped.", "Start it again, then ask again.")
+        self._tell()
+
+    def stop(self, job: str) -> None:
+        """Asks for the end of a command; without a process that end comes at once."""
+        if job in self._open:
+            if self._life:
+                self._life.process.write(encode(Stop(job=job)))
+            else:
+                self._answer(Stopped(job=job))
+                self._tell()
+
+    def close(self) -> None:
+        """Lets the engine save and end: by the end of its input, after 2 s by asking, at last by force."""
+        self._restart.stop()
+        self._watch.stop()
+        life, self._life = self._life, None
+        self._open.clear()
+        if life:
+            process = life.process
+            process.closeWriteChannel()
+            if process.state() != QProcess.ProcessState.NotRunning and not process.waitForFinished(2000):
+                process.terminate()
+                if not process.waitForFinished(1000):
+                    process.kill()
+                    process.waitForFinished(1000)
+            self._keep_log(process)
+            self._save_log()
+            process.deleteLater()
+        self._tell()
+
+    def _launch(self) -> None:
+        process = QProcess(self)
+        environment = QProcessEnvironment.systemEnvironment()
+        root = str(Path(__file__).parents[2])
+        known = environment.value("PYTHONPATH")
+        environment.insert("PYTHONPATH", os.pathsep.join([root, known] if known else [root]))
+        process.setProcessEnvironment(environment)
+        life = self._life = _Life(process)
+        process.readyReadStandardOutput.connect(partial(self._read, life))
+        process.readyReadStandardError.connect(partial(self._keep_log, process))
+        process.finished.connect(partial(self._died, life))
+        process.errorOccurred.connect(partial(self._erred, life))
+        process.start(self.program[0], self.program[1:])
+        for command in list(self._open.values()):  # asked while no process ran
+            self._write(command)
+        self._looked = time.monotonic()
+        self._watch.start()
+        self._tell()
+
+    def _write(self, command: AnyCommand) -> None:
+        try:
+            frame = encode(command)
+        except BadFrame as fault:
+            self._refuse(command, f"This could not be asked: {fault}.", "")
+        else:
+            if self._life:
+                self._life.process.write(frame)
+
+    def _refuse(self, command: AnyCommand, why: str, hint: str) -> None:
+        self._answer(Failed(job=command.job, why=why, hint=hint))
+
+    def _answer(self, ending: Ending) -> None:
+        """An ending of our own; a moment later, because nobody expects an answer before the question is out."""
+        del self._open[ending.job]
+        QTimer.singleShot(0, self, partial(self.happened.emit, ending))
+
+    def _read(self, life: _Life) -> None:
+        if life is not self._life:
+            return
+        life.splitter.feed(bytes(life.process.readAllStandardOutput().data()))
+        try:
+            while life is self._life and (event := life.splitter.next()) is not None:
+                life.silent = 0.0
+                self._note(life, event)
+                self._hear(event)
+        except BadFrame as fault:
+            self._log.append(f"unreadable: {fault}")
+            self._end(life, "The engine said something that could not be read, and was ended.")
+
+    def _note(self, life: _Life, event: AnyEvent) -> None:
+        """What an event says of the process itself."""
+        match event:
+            case Starting(protocol=protocol, version=version) if protocol != PROTOCOL:
+                life.hopeless = True
+                self._end(life, f"The engine is of another version, {version}. Install the same on both machines.")
+            case Ready():
+                life.ready, self.ready = True, event
+            case Pulse(steps=steps, job=job):
+                life.at_work = job
+                if steps != life.steps or job is None:
+                    life.steps, life.stuck = steps, 0.0
+            case Failed(job="", why=why, hint=hint):
+                self._reason = "" if life.ready else why
+                self.said.emit(f"{why} {hint}".strip())
+
+    def _hear(self, event: AnyEvent) -> None:
+        """Passes an event on, unless its command has had an ending already."""
+        job = getattr(event, "job", "")
+        if job and not isinstance(event, Pulse):
+            if job not in self._open:
+                return
+            if isinstance(event, Ending):
+                del self._open[job]
+        self.happened.emit(event)
+        self._tell()
+
+    def _look(self) -> None:
+        """Notices an engine that hangs. Time in which the window itself stood still is not counted against it."""
+        now = time.monotonic()
+        passed, self._looked = min(now - self._looked, 2 * TICK), now
+        if life := self._life:
+            life.silent += passed
+            life.stuck += passed if life.at_work else 0.0
+            patience = self._hang_after if life.ready else max(STARTING_AFTER, self._hang_after)
+            asked = self._open.get(life.at_work or "")
+            slow = SLOW if asked and asked.urgency == QUEUED else 1
+            if life.silent > patience or life.stuck > patience * slow:
+                self._end(life, "The engine did not answer any more and was ended.")
+
+    def _end(self, life: _Life, verdict: str) -> None:
+        life.verdict = verdict
+        life.process.kill()
+
+    def _erred(self, life: _Life, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            life.verdict = f'The engine could not be started: "{self.program[0]}": {life.process.errorString()}.'
+            self._died(life)
+
+    def _died(self, life: _Life, *_how: object) -> None:
+        """Whatever ended it, nobody asked it to end: says so, starts another, gives back what is lost."""
+        if life is not self._life:
+            return
+        self._read(life)
+        self._keep_log(life.process)
+        self._save_log()
+        self._life = None
+        self._watch.stop()
+        life.process.deleteLater()
+        now = time.monotonic()
+        self._crashes = [then for then in self._crashes if now - then < self._forgive_after] + [now]
+        lost, self._open = tuple(self._open.values()), {}
+        if len(self._crashes) <= len(BACKOFF) and not life.hopeless:
+            self._restart.start(round(BACKOFF[len(self._crashes) - 1] * 1000))
+            self.said.emit(f"{life.verdict} Another one is starting. {SAFE}")
+        else:
+            reason = self._reason and f"{self._reason} "
+            self.said.emit(f"{life.verdict} It was not started again. {reason}{SAFE}")
+        if lost:
+            self.lost.emit(lost)
+        self._tell()
+
+    def _keep_log(self, process: QProcess) -> None:
+        text = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
+        self._log.extend(text.splitlines())
+
+    def _save_log(self) -> None:
+        """For people who look into why an engine ended. A log that can't be saved is worth no message."""
+        if self._log:
+            with contextlib.suppress(storage.NotSaved):
+                storage.write(storage.home("log") / "engine.log", "\n".join((*self._log, "")).encode())
+
+    def _tell(self) -> None:
+        if self._life is None:
+            now = "Starting" if self._restart.isActive() else "Stopped"
+        elif not self._life.ready:
+            now = "Starting"
+        else:
+            now = "Working" if self._open else "Ready"
+        if now != self.now:
+            self.now = now
+            self.status.emit(now)

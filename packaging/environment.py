@@ -115,8 +115,8 @@ def make_environment() -> None:
         UNFINISHED.touch()
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(ENV)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise stop(f"The environment {ENV} could not be made: {error}. "
-                   "Nothing else was changed. See that this folder can be written, and start again.") from error  # fmt: skip
+        raise stop(f"{ENV} could not be made: {error}. Nothing else was changed. "
+                   "See that its folder can be written, and start again.") from error  # fmt: skip
 
 
 UNREACHABLE = re.compile(
@@ -132,7 +132,7 @@ def pip_problem(words: str) -> str:
         return "The disk is full. Make room (set-up takes about 2 GB) and start again."
     if UNREACHABLE.search(words):
         return "No package server could be reached. Connect this machine to the network and start again."
-    last = "\n".join("  " + line for line in words.strip().splitlines()[-8:])
+    last = "\n".join("  " + line for line in words.strip().splitlines()[-16:])
     return f"pip could not install the packages. Its last words:\n{last}\nMend what they name and start again."
 
 

@@ -61,14 +61,15 @@ def first_pictures(why: str) -> int:
     """What a first run gives without a display: a sheet of pictures, and the commands to go on with."""
     folder = Path.cwd() / "first-pictures"
     door = f"{shlex.quote(Path(sys.executable).name)} {shlex.quote(os.path.relpath(__file__))}"
-    env = clean_env(os.environ)
-    sample = ["-m", "studio", "sample", DEFAULT_MODEL, "-n", "16", "--seed", "1", "--out", str(folder)]
-    for words in (sample, [str(HERE / "packaging" / "sheet.py"), str(folder)]):
-        status = subprocess.run([str(PYTHON), *words], env=env, stdout=sys.stderr, check=False).returncode
-        if status:
-            return status
-    print(f"\n{why}, so the window stays closed.\n"
-          f"Sixteen pictures by {DEFAULT_MODEL} lie in\n  {folder / 'sheet.png'}\n\nGo on with:\n"
+    sample = [DEFAULT_MODEL, "-n", "16", "--seed", "1", "--sheet", "--out", str(folder)]
+    command = [str(PYTHON), "-m", "studio", "sample", *sample]
+    status = subprocess.run(command, env=clean_env(os.environ), stdout=subprocess.DEVNULL, check=False).returncode
+    if status:
+        say(f"{why}, and the first pictures could not be made: the line above says why.")
+        return status
+    print(f"{why}, so the window stays closed.\n"
+          f"Sixteen pictures by {DEFAULT_MODEL} lie on one sheet:\n\n"
+          f"  {folder / f'{DEFAULT_MODEL}-1-sheet.png'}\n\nGo on with:\n\n"
           f"  {door} models\n"
           f"  {door} sample {DEFAULT_MODEL} -n 4 --seed 7 --temperature 0.8 --out DIR\n"
           f"  {door} invert {DEFAULT_MODEL} PICTURE... --out DIR\n"

@@ -1,34 +1,30 @@
 """Generate: make pictures from seeds, watch them form, choose, keep."""
 
-from dataclasses import dataclass
+import datetime
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
 
+from studio.app.states import grid, seeds
+from studio.app.states.grid import Cell, Run
 from studio.app.states.history import History
+from studio.app.states.later import Later
 from studio.app.states.messages import Messages
-from studio.app.states.models import Models
-from studio.app.states.queue import Queue
-from studio.app.states.value import Engine, State, Value
+from studio.app.states.models import Models, hash_of
+from studio.app.states.queue import Queue, about
+from studio.app.states.value import Engine, Plain, State, Value
+from studio.library import storage
 from studio.library.models import Trained
-from studio.wire.messages import AnyCommand, AnyEvent, Array
+from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Failed, Finished, Notice, Sample, Stopped
 
+__all__ = ["MOST", "Cell", "Generate"]
 
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """One place of the grid: the seed, and the picture as far as it is; finished when done == total > 0."""
-
-    seed: int
-    picture: Array | None = None
-    """(height, width, channels) uint8."""
-    done: int = 0
-    total: int = 0
-    log_prob: float | None = None
-    """Nats, once finished."""
-
-    @property
-    def finished(self) -> bool:
-        return self.picture is not None and self.done == self.total
+MOST = 4096
+"""Pictures of one run, as `studio.wire.messages.Sample` allows."""
+HOTTEST = 4.0
 
 
 class Generate(State):
@@ -43,7 +39,7 @@ class Generate(State):
         self.model: Value[Trained | None] = Value(None, self)
         self.number: Value[int] = Value(16, self)
         """1 to 4096 pictures."""
-        self.seed: Value[int] = Value(0, self)
+        self.seed: Value[int] = Value(seeds.roll(0), self)
         """0 to 2**53 - 1: of the first picture; the next ones count up from it."""
         self.locked: Value[bool] = Value(False, self)
         """Whether the next run keeps the seed."""
@@ -70,44 +66,312 @@ class Generate(State):
         self.main: Value[str] = Value("Generate", self)
         """What the main button says: `Generate`, `Starts when ready` or `Stop`."""
         self.history = History(self._apply, self)
+        self._ready = False
+        self._run: Run | None = None
+        self._job = ""
+        self._seats: tuple[int, ...] = ()
+        """Cells of the job under way, in the order of its seeds."""
+        self._spent: int | None = None
+        """The seed of the last run: pressing Generate again rolls another, unless it is locked."""
+        self._again = 0
+        self._jobs = itertools.count(1)
+        self._saving = Later(self)
+        self._keeping = Later(self)
 
-    def choose_model(self, name: str) -> None: ...
-    def set_number(self, number: int) -> None: ...
+    # ── what can be set ──────────────────────────────────────────────────────────────────────────
+
+    def choose_model(self, name: str) -> None:
+        trained = self._models.find(name)
+        if trained is not None:
+            self._step("model", model=name, temperature=trained.card.temperature, label=None)
+
+    def set_number(self, number: int) -> None:
+        self._step("number", "number", number=min(max(number, 1), MOST))
+
     def set_seed(self, seed: int | str) -> None:
         """Text that is no seed leaves the last one and says so in `error`."""
+        found, error = seeds.read(seed, self.seed.get())
+        self.error.set(error)
+        if not error:
+            self._spent = None
+            self._step("seed", seed=found)
 
     def new_seed(self) -> None:
         """Roll another seed."""
+        self.set_seed(seeds.roll(self.seed.get()))
 
-    def lock(self, on: bool) -> None: ...
-    def set_temperature(self, temperature: float, gesture: str | None = None) -> None: ...
-    def set_label(self, label: int | None) -> None: ...
+    def lock(self, on: bool) -> None:
+        """Keep this seed for the next run, or not."""
+        self.locked.set(on)
+
+    def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
+        """Settings of one gesture are one step of undo; None makes each a step of its own."""
+        self._step("temperature", gesture, temperature=min(max(float(temperature), 0.0), HOTTEST))
+
+    def set_label(self, label: int | None) -> None:
+        self._step("kind", label=label)
+
+    # ── making ───────────────────────────────────────────────────────────────────────────────────
+
     def generate(self) -> None:
         """Make the pictures; while a run is under way, the same again after it."""
+        trained = self.model.get()
+        if trained is None:
+            return
+        if self.running.get():
+            self._again += 1
+            self._messages.say("The same again starts when this run is done.")
+            return
+        if self._spent == self.seed.get() and not self.locked.get():
+            self.new_seed()
+        self._spent = self.seed.get()
+        self._run = Run(trained.card.name, hash_of(trained), self.temperature.get(), self.label.get())
+        count = self.number.get()
+        self.chosen.set(None)
+        self.enlarged.set(None)
+        self.cells.set(tuple(Cell((self._spent + n) % seeds.BEYOND) for n in range(count)))
+        self._send(range(count))
 
     def stop(self) -> None:
         """Stop now and keep what is drawn."""
+        self._again = 0
+        if self._job:
+            self._engine.stop(self._job)
 
     def go_on(self) -> None:
         """Make the pictures that a stopped or lost run left unfinished."""
+        if not self.running.get() and self._run is not None:
+            self._send([index for index, cell in enumerate(self.cells.get()) if not cell.finished])
 
-    def choose(self, index: int | None) -> None: ...
-    def enlarge(self, index: int | None) -> None: ...
-    def name_of(self, index: int) -> str:
-        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`."""
-        return ""
+    def _send(self, seats: Sequence[int]) -> None:
+        if self._run is None or not seats:
+            return
+        cells, self._seats = self.cells.get(), tuple(seats)
+        self._job = f"generate-{next(self._jobs)}"
+        trained = self._models.find(self._run.model)
+        title = trained.card.title if trained is not None else self._run.model
+        self._queue.add(self._job, f"{title}: {grid.pictures(len(seats))}", len(seats))
+        self.running.set(True)
+        self._tell()
+        self._engine.send(
+            Sample(
+                job=self._job,
+                model=self._run.model,
+                seeds=tuple(cells[index].seed for index in seats),
+                temperature=(self._run.temperature,),
+                label=self._run.label,
+            )
+        )
 
-    def save(self, index: int, path: Path) -> bool:
-        """Save a finished picture as PNG with its making inside; whether it was saved. Says the outcome."""
-        return False
+    # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
-    def save_all(self, folder: Path) -> int:
-        """Save every finished picture into a folder; how many were."""
-        return 0
+    def heed(self, status: str) -> None:
+        """The engine's state in a word."""
+        self._ready = status in ("Ready", "Working")
+        self._tell()
 
-    def open_in_explore(self, index: int) -> None: ...
-    def take(self, event: AnyEvent) -> None: ...
+    def take(self, event: AnyEvent) -> None:
+        if not self._job or getattr(event, "job", None) != self._job:
+            return
+        match event:
+            case Drawn():
+                self._draw(event)
+            case Notice(text=text):
+                self._messages.say(text)
+            case Finished():
+                self._end(grid.finished(self.cells.get()))
+                if self._again:
+                    self._again -= 1
+                    self.generate()
+            case Stopped():
+                said = grid.stopped(self.cells.get())
+                self._end(said)
+                self._messages.say(said, "info", ("Go on", self.go_on))
+            case Failed(why=why, hint=hint):
+                self._again = 0
+                self._end(grid.stopped(self.cells.get()))
+                self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
+            case _:
+                pass
+
     def lost(self, commands: list[AnyCommand]) -> None:
         """The engine died with these commands unanswered: keep what is finished, offer the rest."""
+        if not self._job or not any(command.job == self._job for command in commands):
+            return
+        self._again = 0
+        self._queue.drop(self._job)
+        self._end(grid.stopped(self.cells.get()))
+        said, button = grid.lost(self.cells.get())
+        self._messages.say(said, "failed", (button, self.go_on))
 
-    def _apply(self, record: dict[str, object]) -> None: ...
+    def _draw(self, event: Drawn) -> None:
+        cells = list(self.cells.get())
+        prices = event.log_prob or (None,) * len(event.pictures)
+        seats = self._seats[event.first : event.first + len(event.pictures)]
+        for index, picture, price in zip(seats, event.pictures, prices, strict=False):
+            cells[index] = replace(
+                cells[index], picture=picture, done=event.done, total=event.total, log_prob=price
+            )
+        self.cells.set(tuple(cells))
+        self._tell()
+
+    def _end(self, caption: str) -> None:
+        self._job, self._seats = "", ()
+        self.running.set(False)
+        self._tell()
+        self.progress.set(caption)
+        self._keep_grid()
+
+    def _tell(self) -> None:
+        """Every value that follows from others."""
+        running, cells = self.running.get(), self.cells.get()
+        self.can_start.set(self.model.get() is not None and not running)
+        self.can_go_on.set(self._run is not None and not running and any(not cell.finished for cell in cells))
+        self.can_save.set(any(cell.finished for cell in cells))
+        self.main.set("Generate" if not running else "Stop" if self._ready else "Starts when ready")
+        if running:
+            entry = self._queue.entry(self._job)
+            left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
+            self.progress.set(grid.caption(cells, left, self._ready))
+
+    # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
+
+    def choose(self, index: int | None) -> None:
+        self.chosen.set(index)
+
+    def enlarge(self, index: int | None) -> None:
+        """Show one picture large, None for the grid again."""
+        if index is not None:
+            self.chosen.set(index)
+        self.enlarged.set(index)
+
+    def name_of(self, index: int) -> str:
+        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`."""
+        return grid.file_name(self._run, self.cells.get()[index]) if self._run is not None else ""
+
+    def save(self, index: int, path: Path) -> None:
+        """Save a finished picture as PNG with its making inside. Says the outcome."""
+        cell = self.cells.get()[index]
+        if self._run is not None and cell.finished:
+            self._write([cell], self._run, lambda cell: grid.as_png(path))
+
+    def save_all(self, folder: Path) -> None:
+        """Save every finished picture into a folder, beside what is there already. Says the outcome."""
+        cells = [cell for cell in self.cells.get() if cell.finished]
+        if self._run is not None and cells:
+            run = self._run
+            self._write(cells, run, lambda cell: grid.free_path(folder, run, cell), folder)
+
+    def open_in_explore(self, index: int) -> None:
+        cell = self.cells.get()[index]
+        if self._run is not None and cell.finished:
+            self.to_explore.emit(self._run.work(cell, _now()), cell.picture)
+
+    def _write(
+        self, cells: list[Cell], run: Run, place: grid.Place, folder: Path | None = None
+    ) -> None:
+        def told(outcome: grid.Saved | Exception) -> None:
+            if isinstance(outcome, Exception):
+                raise outcome
+            if outcome.fault is None:
+                self._messages.say(outcome.sentence(), "info", ("Show it", lambda: self._messages.reveal.emit(outcome.last)))
+                return
+            left = cells[outcome.count :]
+            self._messages.say(outcome.sentence(), "failed", ("Save elsewhere…", lambda: elsewhere(left)))
+
+        def elsewhere(left: list[Cell]) -> None:
+            if folder is None:
+                name = grid.file_name(run, left[0])
+                self._messages.where.emit(name, lambda path: self._write(left, run, lambda cell: grid.as_png(path)))
+            else:
+                self._messages.where_folder.emit(
+                    lambda other: self._write(left, run, lambda cell: grid.free_path(other, run, cell), other)
+                )
+
+        # In a thread of its own: bringing a file to the disk takes a while, and there may be thousands.
+        made = _now()
+        self._saving.run(lambda: grid.save(cells, run, made, place), told)
+
+    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
+
+    def snapshot(self) -> Plain:
+        return {
+            **self._plain(),
+            "locked": self.locked.get(),
+            "spent": self._spent,
+            "chosen": self.chosen.get(),
+            "history": self.history.snapshot(),
+        }
+
+    def restore(self, plain: Plain) -> None:
+        self._apply({key: plain[key] for key in self._plain() if key in plain})
+        self.locked.set(bool(plain.get("locked", False)))
+        spent = plain.get("spent")
+        self._spent = int(spent) if spent is not None else None
+        self.history.restore(plain.get("history", {}))
+        kept = grid.read(_grid_path())
+        if kept is not None:
+            self._run, cells = kept
+            self.cells.set(cells)
+            chosen = plain.get("chosen")
+            self.chosen.set(chosen if isinstance(chosen, int) and 0 <= chosen < len(cells) else None)
+            self.progress.set(grid.finished(cells) if all(cell.finished for cell in cells) else grid.stopped(cells))
+        self._tell()
+
+    def begin(self) -> None:
+        """Choose the first model, where none is chosen yet."""
+        cards = self._models.cards.get()
+        if self.model.get() is None and cards:
+            self.model.set(cards[0])
+            self.temperature.set(cards[0].card.temperature)
+        self._tell()
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._saving.wait()
+        self._keeping.wait()
+
+    def _keep_grid(self) -> None:
+        if self._run is not None:
+            run, cells = self._run, self.cells.get()
+            self._keeping.run(lambda: grid.keep(_grid_path(), run, cells), lambda outcome: None)
+
+    def _plain(self) -> Plain:
+        trained = self.model.get()
+        return {
+            "model": trained.card.name if trained is not None else None,
+            "number": self.number.get(),
+            "seed": self.seed.get(),
+            "temperature": self.temperature.get(),
+            "label": self.label.get(),
+        }
+
+    def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
+        now = self._plain()
+        before = {key: now[key] for key in after}
+        self._apply(after)
+        self.history.do(name, before, after, gesture)
+
+    def _apply(self, record: Plain) -> None:
+        """Put the values of a record into the state; a model that is gone changes nothing."""
+        if record.get("model") is not None:
+            self.model.set(self._models.find(str(record["model"])) or self.model.get())
+        if "number" in record:
+            self.number.set(min(max(int(record["number"]), 1), MOST))
+        if "seed" in record:
+            self.error.set("")
+            self.seed.set(seeds.read(record["seed"], self.seed.get())[0])
+        if "temperature" in record:
+            self.temperature.set(min(max(float(record["temperature"]), 0.0), HOTTEST))
+        if "label" in record:
+            label = record["label"]
+            self.label.set(int(label) if label is not None else None)
+        self._tell()
+
+
+def _grid_path() -> Path:
+    return storage.home("data") / "grid.png"
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,13 +1,16 @@
 """Undo and redo as plain records, so that they outlive a restart."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject
 
 from studio.app.states.value import Plain, State, Value
 
 STEPS = 200
+PAUSE = 0.6
+"""Seconds: keys or turns of the wheel that follow each other faster are one gesture."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,17 @@ class Step:
 class History(State):
     """Steps that can be taken back and done again. `apply` puts a record's values into the state."""
 
-    def __init__(self, apply: Callable[[Plain], None], parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        apply: Callable[[Plain], None],
+        parent: QObject | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(parent)
         self._apply = apply
+        self._clock = clock
+        self._at = 0.0
+        self._held: str | None = None
         self._done: list[Step] = []
         self._undone: list[Step] = []
         self.can_undo: Value[bool] = Value(False, self)
@@ -35,8 +46,14 @@ class History(State):
         self.redo_name: Value[str] = Value("", self)
 
     def do(self, name: str, before: Plain, after: Plain, gesture: str | None = None) -> None:
-        """Keep a step that was just done; steps of one gesture become one, until it is sealed."""
-        last = self._done[-1] if self._done else None
+        """Keep a step that was just done. Steps of one gesture become one: while it is held, or while no pause
+        comes between them. A gesture that ends where it began leaves no step."""
+        now, last = self._clock(), self._done[-1] if self._done else None
+        held = gesture is not None and gesture == self._held
+        if not held and now - self._at > PAUSE:
+            self._end()
+            last = self._done[-1] if self._done else None
+        self._at = now
         if gesture is not None and last is not None and last.gesture == gesture and not self._undone:
             before = last.before
             self._done.pop()
@@ -46,11 +63,15 @@ class History(State):
             del self._done[:-STEPS]
         self._tell()
 
+    def hold(self, gesture: str) -> None:
+        """A hand begins a gesture, which ends only with `seal`, however long it pauses."""
+        self._end()
+        self._held = gesture
+
     def seal(self) -> None:
         """End the gesture: what comes next is a step of its own."""
-        if self._done and self._done[-1].gesture is not None:
-            last = self._done[-1]
-            self._done[-1] = Step(last.name, last.before, last.after)
+        self._held = None
+        self._end()
 
     def undo(self) -> None:
         self._turn(self._done, self._undone, lambda step: step.before)
@@ -66,12 +87,20 @@ class History(State):
         return {side: [[s.name, s.before, s.after] for s in steps] for side, steps in self._sides()}
 
     def restore(self, plain: Plain) -> None:
+        found = {
+            side: [Step(str(name), dict(before), dict(after)) for name, before, after in plain.get(side, [])]
+            for side, _ in self._sides()
+        }
         for side, steps in self._sides():
-            steps[:] = [Step(str(n), dict(b), dict(a)) for n, b, a in plain.get(side, [])][-STEPS:]
+            steps[:] = found[side][-STEPS:]
         self._tell()
 
     def _sides(self) -> tuple[tuple[str, list[Step]], ...]:
         return ("done", self._done), ("undone", self._undone)
+
+    def _end(self) -> None:
+        if self._done and self._done[-1].gesture is not None:
+            self._done[-1] = replace(self._done[-1], gesture=None)
 
     def _turn(self, source: list[Step], target: list[Step], side: Callable[[Step], Plain]) -> None:
         self.seal()

@@ -23,12 +23,16 @@ class Said:
 
 
 class Messages(State):
-    """The message line. `where(name, then)` and `where_folder(then)` ask the window for a place on the disk."""
+    """The message line. Its signals ask the window for what only a window can: a place on the disk, a file, a look."""
 
     where = Signal(str, object)
     """A suggested file name, and a callable that takes the Path which the person chose."""
     where_folder = Signal(object)
     """A callable that takes the Path of the folder which the person chose."""
+    which = Signal(str, object)
+    """Asks for a file that is there: an ending such as `.safetensors`, and a callable that takes its Path."""
+    reveal = Signal(object)
+    """Asks the window to show the folder of a Path."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from studio.app.states.value import Engine, State, Value
-from studio.wire.messages import AnyEvent
+from studio.wire.messages import AnyEvent, Drawn, Failed, Finished, Pulse, Stopped
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,11 @@ class Entry:
     total: int
     share: float
     started: float | None
-    """Seconds of the queue's clock, None while it waits."""
+    """Seconds of the queue's clock when it was first heard of, None while it waits."""
     seconds_left: float | None
     """An estimate, None until there is one."""
+    share_at_start: float = 0.0
+    """What was done when it was first heard of: speed is measured from there, not from the wait before."""
 
 
 class Queue(State):
@@ -34,15 +36,47 @@ class Queue(State):
 
     def add(self, job: str, title: str, total: int) -> None:
         """A job that was just sent."""
+        self.entries.set((*self.entries.get(), Entry(job, title, 0, total, 0.0, None, None)))
 
     def stop(self, job: str) -> None:
         """Stop a job; it goes when the engine says that it ended."""
+        if self.entry(job) is not None:
+            self._engine.stop(job)
 
     def drop(self, job: str) -> None:
-        """A job that no engine knows any more."""
+        """A job that ended, or that no engine knows any more."""
+        self.entries.set(tuple(entry for entry in self.entries.get() if entry.job != job))
+
+    def entry(self, job: str) -> Entry | None:
+        return next((entry for entry in self.entries.get() if entry.job == job), None)
 
     def take(self, event: AnyEvent) -> None:
-        pass
+        match event:
+            case Pulse(job=str(job)):
+                self._advance(job)
+            case Drawn(job=job, first=first, pictures=pictures, done=done, total=total):
+                finished = first + len(pictures) if done == total else first
+                self._advance(job, finished, first + len(pictures) * done / max(total, 1))
+            case Finished(job=job) | Stopped(job=job) | Failed(job=job):
+                self.drop(job)
+            case _:
+                pass
+
+    def _advance(self, job: str, finished: int | None = None, drawn: float | None = None) -> None:
+        entry = self.entry(job)
+        if entry is None:
+            return
+        share = entry.share if drawn is None else min(1.0, drawn / max(entry.total, 1))
+        if entry.started is None:
+            entry = replace(entry, started=self._clock(), share_at_start=share)
+        entry = replace(entry, share=share, done=entry.done if finished is None else finished)
+        entry = replace(entry, seconds_left=self._left(entry))
+        self.entries.set(tuple(entry if old.job == job else old for old in self.entries.get()))
+
+    def _left(self, entry: Entry) -> float | None:
+        passed = self._clock() - (entry.started if entry.started is not None else self._clock())
+        gained = entry.share - entry.share_at_start
+        return passed * (1.0 - entry.share) / gained if gained > 0 and passed > 0 else entry.seconds_left
 
 
 def about(seconds: float) -> str:

@@ -1,0 +1,196 @@
+"""The pictures of one run: what they are, what is said of them, and how they are kept."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from studio.library import storage, work
+from studio.library.storage import NotSaved
+from studio.library.work import Work
+from studio.media import export
+from studio.media.image import Refused, open_picture
+from studio.wire.messages import Array
+
+KEY = "studio_grid"
+"""Name of the PNG text that says what the pictures of a kept grid are."""
+LARGEST_KEPT = 16 * 2**20
+"""Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One place of the grid: the seed, and the picture as far as it is; finished when done == total > 0."""
+
+    seed: int
+    picture: Array | None = None
+    """(height, width, channels) uint8."""
+    done: int = 0
+    total: int = 0
+    log_prob: float | None = None
+    """Nats, once finished."""
+
+    @property
+    def finished(self) -> bool:
+        return self.picture is not None and self.done == self.total
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the pictures of a run were made with, whatever is set now."""
+
+    model: str
+    model_hash: str
+    temperature: float
+    label: int | None
+
+    def work(self, cell: Cell, made: str) -> Work:
+        """All it takes to make the picture of a cell again; `made` is the time, ISO 8601."""
+        return Work(
+            model=self.model,
+            model_hash=self.model_hash,
+            seed=cell.seed,
+            temperature=(self.temperature,),
+            label=self.label,
+            made=made,
+        )
+
+
+Place = Callable[[Cell], Path]
+"""Where a picture goes."""
+
+# ── what is said ─────────────────────────────────────────────────────────────────────────────────
+
+
+def pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count:,} pictures"
+
+
+def caption(cells: Sequence[Cell], left: str, ready: bool) -> str:
+    """Below the grid, while it forms; `left` is the time left in words, or empty."""
+    done = _finished(cells)
+    if not ready:
+        return "The engine is starting. The pictures follow by themselves."
+    forming = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
+    step = f"Step {forming.done} of {forming.total}. " if forming is not None else ""
+    said = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
+    return f"{said} What is finished can already be opened or saved." if done else said
+
+
+def finished(cells: Sequence[Cell]) -> str:
+    if len(cells) == 1:
+        return f"1 picture, seed {cells[0].seed}."
+    return f"{pictures(len(cells))}, seeds {cells[0].seed} to {cells[-1].seed}." if cells else ""
+
+
+def stopped(cells: Sequence[Cell]) -> str:
+    done = _finished(cells)
+    half = sum(cell.picture is not None for cell in cells) - done
+    also = f" and {half:,} half-drawn" if half else ""
+    if not done and not half:
+        return f"Stopped before the first of {pictures(len(cells))} was finished. The settings are kept."
+    kept = "is kept" if done + half == 1 else "are kept"
+    return f"Stopped. {done:,} finished{also} of {pictures(len(cells))} {kept}."
+
+
+def lost(cells: Sequence[Cell]) -> tuple[str, str]:
+    """What happened when the engine died, and the name of the button that makes the rest."""
+    done = _finished(cells)
+    happened = "The engine stopped unexpectedly and was started again. Your takes are safe;"
+    if not done:
+        return f'{happened} "{pictures(len(cells))}" was lost before the first was finished.', "Make them again"
+    kept = "which is kept" if done == 1 else "which are kept"
+    return f'{happened} "{pictures(len(cells))}" was lost at {done:,}, {kept}.', f"Make the other {len(cells) - done:,}"
+
+
+def _finished(cells: Sequence[Cell]) -> int:
+    return sum(cell.finished for cell in cells)
+
+
+# ── saved by the person ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Saved:
+    """How saving went: `count` of `total` pictures, the last of them, and what stopped it."""
+
+    count: int
+    total: int
+    last: Path
+    fault: NotSaved | None = None
+
+    def sentence(self) -> str:
+        if self.fault is not None:
+            before = f" {self.count:,} of {pictures(self.total)} were saved before." if self.count else ""
+            return self.fault.sentence + before
+        if self.total == 1:
+            return f'Saved "{self.last.name}" with its recipe inside.'
+        return f'Saved {pictures(self.total)} in "{self.last.parent.name}", each with its recipe inside.'
+
+
+def file_name(run: Run, cell: Cell) -> str:
+    return storage.clean(f"{run.model}-{cell.seed}.png")
+
+
+def as_png(path: Path) -> Path:
+    """The path that was chosen, with the ending that people leave away."""
+    return path if path.suffix.lower() == ".png" else path.with_name(path.name + ".png")
+
+
+def free_path(folder: Path, run: Run, cell: Cell) -> Path:
+    """A path for a picture that is not taken yet."""
+    path = folder / file_name(run, cell)
+    return storage.free_name(folder, path.stem, ".png") if path.exists() else path
+
+
+def save(cells: Sequence[Cell], run: Run, made: str, place: Place) -> Saved:
+    """Write finished pictures with their making inside, until one cannot be written."""
+    last = Path()
+    for count, cell in enumerate(cells):
+        if cell.picture is None:
+            continue
+        last = place(cell)
+        try:
+            storage.write(last, work.to_png(cell.picture, run.work(cell, made)))
+        except NotSaved as fault:
+            return Saved(count, len(cells), last, fault)
+    return Saved(len(cells), len(cells), last)
+
+
+# ── kept over a restart ──────────────────────────────────────────────────────────────────────────
+
+
+def keep(path: Path, run: Run, cells: Sequence[Cell]) -> None:
+    """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it."""
+    done = [cell for cell in cells if cell.picture is not None and cell.finished]
+    stack = [cell.picture for cell in done if cell.picture is not None]
+    if not stack or sum(picture.nbytes for picture in stack) > LARGEST_KEPT:
+        return
+    said = {
+        "run": [run.model, run.model_hash, run.temperature, run.label],
+        "seeds": [cell.seed for cell in cells],
+        "drawn": {str(cell.seed): cell.log_prob for cell in done},
+        "channels": stack[0].shape[2],
+    }
+    storage.write(path, export.png(np.concatenate(stack), {KEY: json.dumps(said)}))
+
+
+def read(path: Path) -> tuple[Run, tuple[Cell, ...]] | None:
+    """The grid that was kept, None where there is none or it cannot be read."""
+    try:
+        array = open_picture(path).array
+        said = json.loads(export.texts(path.read_bytes())[KEY])
+        model, digest, temperature, label = said["run"]
+        drawn = said["drawn"]
+        stack = np.split(array[..., : int(said["channels"])], len(drawn))
+        parts = dict(zip(drawn, stack, strict=True))
+        cells = tuple(_cell(int(seed), parts.get(str(seed)), drawn.get(str(seed))) for seed in said["seeds"])
+        return Run(str(model), str(digest), float(temperature), label), cells
+    except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
+        return None  # only a convenience was lost: every picture can be made again from its seed
+
+
+def _cell(seed: int, picture: Array | None, log_prob: float | None) -> Cell:
+    return Cell(seed, np.ascontiguousarray(picture), 1, 1, log_prob) if picture is not None else Cell(seed)

@@ -132,7 +132,8 @@ def pip_problem(words: str) -> str:
         return "The disk is full. Make room (set-up takes about 2 GB) and start again."
     if UNREACHABLE.search(words):
         return "No package server could be reached. Connect this machine to the network and start again."
-    last = "\n".join("  " + line for line in words.strip().splitlines()[-16:])
+    telling = [line.strip() for line in words.splitlines() if re.search("error|could not|no matching", line, re.I)]
+    last = "\n".join("  " + line for line in telling[-6:])
     return f"pip could not install the packages. Its last words:\n{last}\nMend what they name and start again."
 
 

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -87,11 +88,14 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
     return (key.decode("latin-1"), rest) if key and len(rest) <= most else None
 
 
-def sheet(pictures: np.ndarray, columns: int = 4, gap: int = 2, scale: int = 1, over: int = 255) -> np.ndarray:
+def sheet(
+    pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = 2, scale: int = 1, over: int = 255
+) -> np.ndarray:
     """Pictures (n, height, width, channels) uint8 in rows, `gap` pixels of the grey `over` around each.
 
     Pictures are enlarged by whole blocks; the gap is not. With n = 0 the sheet is empty but for its gap.
     """
+    pictures = np.asarray(pictures)
     count, height, width, channels = pictures.shape
     columns = max(1, min(columns, count))
     rows = -(-count // columns)

@@ -92,11 +92,10 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     source: Text
     run: Text
     """The folder of the run: recipe, curve, checkpoints; an existing one is resumed."""
-    name: Name
-    recipe: dict[str, Any]
-    """A recipe as `msgspec.to_builtins` gives it, with its `family`."""
-    training: dict[str, Any] = {}
-    """Settings of the loop, as `studio.engine.training.Plan`."""
+    out: Text = ""
+    """The folder the trained model goes to; empty: the person's own models."""
+    study: dict[str, Any]
+    """What is to be learned and how, as `msgspec.to_builtins` gives a `studio.engine.training.Study`."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):

@@ -1,0 +1,331 @@
+"""The same jobs from a terminal.
+
+Results go to standard output, with --json as one object a line; progress and messages go to standard
+error. Exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from studio import __version__
+from studio.library import models, storage
+from studio.library.work import Latent, Work, to_png
+from studio.media import dataset, export, image
+from studio.wire import messages as wire
+
+
+class WrongUse(ValueError):
+    """Arguments that make no sense together; a sentence."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command and returns the exit status."""
+    try:
+        args = _parser().parse_args(argv)
+        status: int = args.run(args)
+        sys.stdout.flush()
+        return status
+    except SystemExit as end:  # argparse: 0 after --help, 2 after wrong use
+        return int(end.code or 0)
+    except WrongUse as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        _say("Stopped. What was finished is kept.")
+        return 130
+    except BrokenPipeError:  # whoever read the output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (models.BadModel, image.Refused, storage.NotSaved, OSError) as error:
+        _say(getattr(error, "sentence", None) or str(error))
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="studio", description="Pictures from generative models that you own.")
+    parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run)
+        sub.add_argument("--json", action="store_true", help="one JSON object a line")
+        return sub
+
+    command("models", _models, "the trained models: name, family, what it makes, bits per dimension")
+    sample = command("sample", _sample, "make pictures, one for each seed")
+    sample.add_argument("model", metavar="MODEL", help="a name from `studio models`, or a .safetensors file")
+    sample.add_argument("-n", type=_positive, default=1, help="how many (1)")
+    sample.add_argument("--seed", type=_seed, help="of the first picture; the next count up (random)")
+    sample.add_argument("--temperature", type=_temperature, help="lower is calmer, higher wilder (the model's own)")
+    sample.add_argument("--label", type=int, help="the kind of picture, by number")
+    sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the PNGs")
+    sample.add_argument("--sheet", action="store_true", help="also all of them on one sheet")
+    invert = command("invert", _invert, "encode and decode; says for each file whether it comes back byte for byte")
+    invert.add_argument("model", metavar="MODEL")
+    invert.add_argument("files", nargs="+", type=Path, metavar="FILE", help="pictures, or folders of them")
+    invert.add_argument("--out", type=Path, metavar="DIR", help="save what came back as PNG")
+    train = command("train", _train, "learn a model from a folder of pictures or a pack")
+    train.add_argument("source", type=Path, metavar="FOLDER|PACK.npz")
+    train.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest")
+    train.add_argument("--family", default="realnvp", help="the kind of model (realnvp)")
+    train.add_argument("--preset", default="tiny", help="tiny, small or paper (tiny)")
+    train.add_argument("--name", help="of the model and its run")
+    train.add_argument("--size", type=_positive, default=32, help="pixels on a side (32)")
+    train.add_argument("--grey", action="store_true", help="grey instead of colour")
+    train.add_argument("--steps", type=_positive, help="how many steps (the plan's own)")
+    train.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
+    train.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
+    doctor = command("doctor", _doctor, "what this machine has: devices, sound, libraries, models, space")
+    for sub in (sample, invert, train, doctor):
+        sub.add_argument("--device", help="cpu, cuda or mps (the best there is)")
+    commands.add_parser("engine", help="the child process that the window talks to", add_help=False)
+    return parser
+
+
+# ── commands ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _models(args: argparse.Namespace) -> int:
+    found, refused = models.listing()
+    for trained in found:
+        card = trained.card
+        line = {
+            "name": card.name,
+            "family": card.family,
+            "makes": card.makes,
+            "shape": card.shape,
+            "metric": card.metric,
+            "value": card.value,
+            "exact": card.exact,
+        }
+        _tell(args, line, f"{card.name:24} {card.family_title:12} {card.makes}, {card.size:18} {card.figure}")
+    for sentence in refused:
+        _say(sentence)
+    return 1 if refused else 0
+
+
+def _sample(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    first = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
+    seeds = tuple(range(first, first + args.n))
+    if seeds[-1] >= 2**53:
+        raise WrongUse(f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one.")
+    temperature = (args.temperature if args.temperature is not None else trained.card.temperature,)
+    folder = storage.folder(args.out)
+    ask = wire.Sample(job="sample", model=args.model, seeds=seeds, temperature=temperature, label=args.label)
+    made = []
+    for event in _events(args, ask):
+        if not isinstance(event, wire.Drawn):
+            continue
+        if event.done < event.total:
+            _progress(f"{event.first} of {args.n} finished")
+            continue
+        for index, (picture, log_prob) in enumerate(zip(event.pictures, event.log_prob or (), strict=True)):
+            seed = seeds[event.first + index]
+            work = _work(trained, seed, temperature, args.label)
+            path = folder / f"{trained.card.name}-{seed}.png"
+            storage.write(path, to_png(picture, work))
+            made.append(picture)
+            _tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
+    if args.sheet:
+        path = folder / f"{trained.card.name}-{first}-sheet.png"
+        columns = max(1, round(len(made) ** 0.5))
+        storage.write(path, export.png(export.sheet(made, columns=columns, scale=4)))
+        _tell(args, {"file": str(path), "seed": first, "sheet": True}, str(path))
+    return 0
+
+
+def _invert(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    channels, height, width = trained.card.shape
+    folder = storage.folder(args.out) if args.out else None
+    named = [path for given in args.files for path in (dataset.files(given) if given.is_dir() else [given])]
+    exact = unusable = 0
+    jobs = _jobs(args)
+    for path in named:
+        _progress(f"{path.name}")
+        try:
+            picture = image.fit(image.open_picture(path).array, (channels, height, width))
+        except image.Refused as refused:
+            unusable += 1
+            _tell(args, {"file": str(path), "exact": False, "differing": None, "reason": refused.reason}, str(refused))
+            continue
+        ask = wire.Encode(job="invert", model=args.model, picture=picture)
+        found = next(event for event in jobs.start(ask) if isinstance(event, wire.Encoded))
+        exact += found.exact
+        apart = f"{found.differing:,} of {found.total:,} values differ by {found.largest} at most"
+        words, reason = ("exact", "") if found.exact else (apart, apart)
+        if folder is not None:
+            words = f"{words}, {_came_back(jobs, trained, found, path, folder)}"
+        _tell(
+            args,
+            {"file": str(path), "exact": found.exact, "differing": found.differing, "reason": reason},
+            f"{path}: {words}",
+        )
+    usable = len(named) - unusable
+    summary = f"{exact} of {usable} pictures came back byte for byte."
+    left_out = f"{unusable} of {len(named)} files could not be used."
+    print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
+    return 1 if unusable or exact < usable else 0
+
+
+def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path) -> str:
+    """Saves the decoded picture with the latent inside; the name of its file."""
+    ask = wire.Explore(job="back", model=trained.card.name, latent=found.latent)
+    shown = next(event for event in jobs.start(ask) if isinstance(event, wire.Shown))
+    work = Work(
+        model=trained.card.name,
+        model_hash=trained.hash,
+        seed=0,
+        latent=Latent.of(found.latent),
+        source=path.name,
+        made=_now(),
+    )
+    target = storage.free_name(folder, path.stem, ".png")
+    storage.write(target, to_png(shown.picture, work))
+    return target.name
+
+
+def _train(args: argparse.Namespace) -> int:
+    from studio.engine import training
+
+    if not args.recipe and not args.name:
+        raise WrongUse("A model needs a name: add --name NAME.")
+    try:
+        if args.recipe:
+            study = training.study_in(args.recipe.read_bytes())
+        else:
+            shape = (1 if args.grey else 3, args.size, args.size)
+            study = training.study_of(args.name, args.source, args.family, args.preset, shape)
+    except training.BadStudy as error:
+        raise WrongUse(str(error)) from None
+    if args.steps:
+        study = training.with_steps(study, args.steps)
+    run = storage.home("runs") / study.name
+    if (run / "study.json").exists() and not args.resume:
+        raise WrongUse(f'A run named "{study.name}" is there already. Add --resume to go on, or take another name.')
+    ask = wire.Train(
+        job="train",
+        source=str(args.source),
+        run=str(run),
+        out=str(storage.folder(args.out)) if args.out else "",
+        study=training.plain(study),
+    )
+    for event in _events(args, ask):
+        if isinstance(event, wire.Learned):
+            line = {"step": event.step, "steps": event.steps, "loss": event.loss, "held_out": event.held_out}
+            if event.held_out is not None:
+                words = f"step {event.step} of {event.steps}: {event.held_out:.3f} bits per dimension held out"
+                _tell(args, line, f"{words}, about {event.seconds_left / 60:.0f} min left")
+            else:
+                _progress(
+                    f"step {event.step} of {event.steps}, {event.loss:.2f} bits per dimension, {event.rate:.0f}/s"
+                )
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    fine = True
+    for event in _events(args, wire.Doctor(job="doctor")):
+        if isinstance(event, wire.Diagnosis):
+            for what, good, finding in event.findings:
+                fine &= good or what == "Sound"
+                _tell(
+                    args,
+                    {"what": what, "fine": good, "finding": finding},
+                    f"{'✓' if good else '!'} {what:20} {finding}",
+                )
+    return 0 if fine else 1
+
+
+# ── the ground they share ────────────────────────────────────────────────────────────────────────
+
+
+def _jobs(args: argparse.Namespace) -> Any:
+    """The engine's jobs, in this process; torch is loaded here and not before."""
+    from studio.engine import device, jobs
+
+    device.steady_allocator()
+    try:
+        return jobs.Jobs(device.choose(args.device))
+    except device.NoDevice as error:
+        raise WrongUse(str(error)) from None
+
+
+def _events(args: argparse.Namespace, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
+    from studio.engine.failure import explain
+
+    events = _jobs(args).start(command)
+    try:
+        for event in events:
+            if isinstance(event, wire.Notice):
+                _say(event.text)
+            elif event is not None:
+                yield event
+    except (KeyboardInterrupt, GeneratorExit, BrokenPipeError, storage.NotSaved, models.BadModel, image.Refused):
+        raise
+    except Exception as error:
+        why, hint = explain(error)
+        raise OSError(f"{why} {hint}".strip()) from error
+    finally:
+        events.close()
+
+
+def _work(trained: models.Trained, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
+    return Work(
+        model=trained.card.name,
+        model_hash=trained.hash,
+        seed=seed,
+        temperature=temperature,
+        label=label,
+        made=_now(),
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _tell(args: argparse.Namespace, fields: dict[str, Any], words: str) -> None:
+    _progress("")
+    line = json.dumps(fields) if args.json else words
+    print(line.encode("utf-8", "replace").decode(), flush=True)
+
+
+def _say(words: str) -> None:
+    _progress("")
+    print(words.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+
+
+def _progress(words: str) -> None:
+    """One line that replaces itself, where somebody watches."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 4096:
+        raise argparse.ArgumentTypeError(f"{number} is not from 1 to 4096")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**53:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {2**53 - 1}")
+    return number
+
+
+def _temperature(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 4:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 4")
+    return number

@@ -1,0 +1,1 @@
+"""The mathematics of models whose likelihood can be computed."""

@@ -1,0 +1,122 @@
+"""Bijection: an invertible map whose log-determinant is known, and ways to turn one into another."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+
+class Bijection(nn.Module):
+    """z = f(x), with x of shape `(B, …)` and z of the same number of entries.
+
+    `forward` returns z and ladj = log |det df/dx| of shape `(B,)`; `inverse` returns x. `c` is a
+    condition that both may look at. `steps` is how many steps `inverse_steps` takes.
+    """
+
+    steps: int = 1
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """z and ladj `(B,)`."""
+        raise NotImplementedError
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """x with forward(x) = z."""
+        raise NotImplementedError
+
+    def inverse_steps(self, z: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
+        """The inverse one part at a time; the last tensor is `inverse(z)`."""
+        yield self.inverse(z, c)
+
+
+class Chain(Bijection):
+    """f = f_n ∘ … ∘ f_1."""
+
+    def __init__(self, parts: Sequence[Bijection]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    @property
+    def steps(self) -> int:  # type: ignore[override]
+        return sum(cast(Bijection, part).steps for part in self.parts)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        total = x.new_zeros(len(x))
+        for part in self.parts:
+            x, ladj = part(x, c)
+            total = total + ladj
+        return x, total
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        for part in reversed(self.parts):
+            z = cast(Bijection, part).inverse(z, c)
+        return z
+
+    def inverse_steps(self, z: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
+        for part in reversed(self.parts):
+            for z in cast(Bijection, part).inverse_steps(z, c):  # noqa: B020 - each part goes on where the last ended
+                yield z
+
+
+class Inverted(Bijection):
+    """f⁻¹ as a map of its own: forward and inverse change places."""
+
+    def __init__(self, inner: Bijection) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        z = self.inner.inverse(x, c)
+        return z, -self.inner(z, c)[1]
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        return cast(Tensor, self.inner(z, c)[0])
+
+
+class Within(Bijection):
+    """f acts between `outer` and its inverse: outer⁻¹ ∘ f ∘ outer, for an outer that only moves entries.
+
+    With `part` < 1 only the first `part` of the channels that `outer` yields go through f; the rest
+    is factored out as it is, in its place (Dinh, Sohl-Dickstein and Bengio, Density estimation using
+    Real NVP, 2016, arXiv:1605.08803, section 3.6). So a latent keeps the shape of the artwork.
+    """
+
+    def __init__(self, outer: Bijection, inner: Bijection, part: float = 1.0) -> None:
+        super().__init__()
+        self.outer, self.inner, self.part = outer, inner, part
+
+    @property
+    def steps(self) -> int:  # type: ignore[override]
+        return self.inner.steps
+
+    def _open(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.outer(x)[0]
+        n = int(h.shape[1] * self.part)
+        return h[:, :n], h[:, n:]
+
+    def _close(self, inside: Tensor, rest: Tensor) -> Tensor:
+        return self.outer.inverse(torch.cat((inside, rest), 1) if rest.shape[1] else inside)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        inside, rest = self._open(x)
+        inside, ladj = self.inner(inside, c)
+        return self._close(inside, rest), ladj
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        inside, rest = self._open(z)
+        return self._close(self.inner.inverse(inside, c), rest)
+
+    def inverse_steps(self, z: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
+        inside, rest = self._open(z)
+        for step in self.inner.inverse_steps(inside, c):
+            yield self._close(step, rest)
+
+    def scale_of(self, count: Tensor, inner: Tensor) -> Tensor:
+        """Marks for the latent: `count` `(C, H, W)` where factored out, `inner`'s marks inside."""
+        _, rest = self._open(count[None])
+        return self._close(inner[None], rest)[0]
+
+
+def sum_entries(x: Tensor) -> Tensor:
+    """Sum over all but the batch: `(B, …)` → `(B,)`."""
+    return x.flatten(1).sum(1)

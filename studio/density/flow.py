@@ -1,0 +1,98 @@
+"""Flow: a bijection over dequantised artworks with standard normal noise at its end.
+
+    y = (x + u) / levels, u ~ U(0, 1)      dequantisation
+    h = logit(α + (1 - 2α) y)              or h = y - ½ where α is None
+    z = f(h),  z ~ N(0, I)
+    log p(x) ≥ log N(z) + log |det ∂z/∂y| - D log levels
+
+The density of y is exact; for the artwork of whole levels it is a lower bound (Theis, van den Oord
+and Bethge, A note on the evaluation of generative models, 2015, arXiv:1511.01844, section 3.1), so
+`exact` is False and every figure is called a bound.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from studio.density.bijection import Bijection, sum_entries
+from studio.density.model import Model, Step
+
+
+class Flow(Model):
+    """log p(x) by the change of variables; one latent entry for every entry of the artwork.
+
+    Arguments
+        bijection: f, from squashed artworks `(B, *shape)` to latents of the same shape
+        alpha: of the logit; None leaves y as it is, moved to [-½, ½]
+        scale_of: the scale of each latent entry, `shape`, 0 the coarsest; None: a single scale
+    """
+
+    pattern: Tensor
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        levels: int,
+        bijection: Bijection,
+        alpha: float | None = 0.05,
+        scale_of: Tensor | None = None,
+    ) -> None:
+        super().__init__(shape, levels, shape, exact=False)
+        self.bijection, self.alpha = bijection, alpha
+        if scale_of is not None:
+            self.scale_of.copy_(scale_of)
+        # One fixed draw of u serves every price outside training, so that a price depends on the artwork alone.
+        u = torch.rand(self.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        self.register_buffer("pattern", u.float(), persistent=False)
+
+    def _squash(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """h and log |dh/dy| of each entry, for y in [0, 1]."""
+        if self.alpha is None:
+            return y - 0.5, torch.zeros_like(y)
+        p = self.alpha + (1 - 2 * self.alpha) * y
+        return torch.logit(p), math.log(1 - 2 * self.alpha) - torch.log(p) - torch.log1p(-p)
+
+    def _levels(self, h: Tensor) -> Tensor:
+        """Whole levels of squashed values, for h of any size."""
+        y = h + 0.5 if self.alpha is None else (torch.sigmoid(h) - self.alpha) / (1 - 2 * self.alpha)
+        whole = torch.uint8 if self.levels <= 256 else torch.int32
+        return (y * self.levels).floor().clamp(0, self.levels - 1).to(whole)
+
+    def _price(self, x: Tensor, c: Tensor | None, u: Tensor) -> tuple[Tensor, Tensor]:
+        """z, and log |det ∂z/∂x| `(B,)` with x in levels."""
+        h, slopes = self._squash((x.to(self.dtype) + u) / self.levels)
+        z, ladj = self.bijection(h, c)
+        return z, ladj + sum_entries(slopes) - math.prod(self.shape) * math.log(self.levels)
+
+    def log_prob(self, x: Tensor, c: Tensor | None = None, u: Tensor | None = None) -> Tensor:
+        """A lower bound of log p(x | c) in nats, `(B,)`; u `(B, *shape)` in [0, 1) replaces the usual draw."""
+        if u is None:
+            u = torch.rand(x.shape, device=x.device, dtype=self.dtype) if self.training else self.pattern.to(self.dtype)
+        z, ladj = self._price(x, c, u)
+        return ladj + sum_entries(_log_normal(z))
+
+    def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Bits `(B, *shape)`. Only the sum is a price: each entry bears its own noise's bits and an even
+        share of the log-determinant."""
+        z, ladj = self._price(x, c, self.pattern.to(self.dtype))
+        share = (ladj / math.prod(self.shape)).view(-1, *[1] * len(self.shape))
+        return -(_log_normal(z) + share) / math.log(2)
+
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """The latent of the middle of each level, so that decoding has half a level of room."""
+        return self._price(x, c, torch.full_like(self.pattern, 0.5, dtype=self.dtype))[0]
+
+    def decode_steps(
+        self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
+    ) -> Iterator[Step]:
+        if keep is not None:
+            raise ValueError("a flow makes the whole artwork at once and cannot keep part of it")
+        total = self.bijection.steps
+        for done, h in enumerate(self.bijection.inverse_steps(z * temperature, c), 1):
+            yield Step(self._levels(h), done, total)
+
+
+def _log_normal(z: Tensor) -> Tensor:
+    return -0.5 * (z.square() + math.log(2 * math.pi))

@@ -1,0 +1,112 @@
+"""Weights and training state to disk, whole or not at all.
+
+A run's folder holds `checkpoints/step-00000200.safetensors …` and `checkpoints/manifest.json`, which is
+written last and lists what may be resumed, each file with its size and BLAKE2b hash. Neither torch
+nor safetensors notices a flipped bit, so the hash is checked before anything is loaded.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from studio.library import storage
+from studio.library.card import Card, to_json
+
+KEPT = 3
+"""How many rolling checkpoints stay, besides the best."""
+
+_META = "state"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of the manifest."""
+
+    file: str
+    size: int
+    hash: str
+    step: int
+    best: bool = False
+
+
+class Damaged(ValueError):
+    """No checkpoint of a run can be read; the sentence says which were tried."""
+
+
+class NotFinite(ValueError):
+    """Weights that are not numbers are never saved."""
+
+
+def entries(run: Path) -> list[Entry]:
+    """The checkpoints of a run, oldest first; none where no manifest was written yet."""
+    manifest = run / "checkpoints" / "manifest.json"
+    if not manifest.is_file():
+        return []
+    return msgspec.json.decode(manifest.read_bytes(), type=list[Entry])
+
+
+def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: bool = False) -> None:
+    """Adds a checkpoint, then the manifest, then removes the files that it no longer lists.
+
+    Raises NotFinite for broken numbers and storage.NotSaved where the disk refuses.
+    """
+    step = int(state["step"])
+    broken = [name for name, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all())]
+    if broken:
+        raise NotFinite(f"{broken[0]} holds numbers that are not finite, so step {step} was not saved")
+    folder = run / "checkpoints"
+    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
+    file = f"{'best' if best else 'step'}-{step:08d}.safetensors"
+    storage.write(folder / file, data)
+    new = Entry(file, len(data), storage.digest(data), step, best)
+    old = entries(run)
+    tops = [e for e in old if e.best and not best]
+    rolling = sorted((e for e in old if not e.best and e.step != step), key=lambda e: e.step)
+    listed = [*tops, *(rolling if best else rolling[-(KEPT - 1) :]), new]
+    storage.write(folder / "manifest.json", msgspec.json.encode(listed))
+    names = {e.file for e in listed}
+    for entry in old:
+        if entry.file not in names:
+            (folder / entry.file).unlink(missing_ok=True)
+
+
+def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Tensors and state of the newest checkpoint whose hash is right; None where there is none yet.
+
+    Raises Damaged where checkpoints are listed but none can be read.
+    """
+    listed = [e for e in entries(run) if e.best == best]
+    for entry in sorted(listed, key=lambda e: -e.step):
+        path = run / "checkpoints" / entry.file
+        data = path.read_bytes() if path.is_file() else b""
+        if len(data) == entry.size and storage.digest(data) == entry.hash:
+            return load(data), json.loads(_metadata(data)[_META])
+    if listed:
+        raise Damaged(
+            f'None of the {len(listed)} checkpoints in "{run.name}" is intact. Begin the run again under another name.'
+        )
+    return None
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    head: dict[str, dict[str, str]] = json.loads(data[8 : 8 + length])
+    return head["__metadata__"]
+
+
+def publish(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:
+    """Writes a trained model as one file. Directions `(n, *latent_shape)`, cover `(n, H, W, C)` uint8."""
+    tensors = {f"weights.{name}": t for name, t in weights.items()} | {"directions": directions, "cover": cover}
+    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {"card": to_json(card)})
+    storage.write(path, data)
+
+
+def open_model(data: bytes) -> tuple[dict[str, Tensor], Tensor]:
+    """Weights and directions in the bytes of a model's file, as float32."""
+    tensors = load(data)
+    weights = {k.removeprefix("weights."): t for k, t in tensors.items() if k.startswith("weights.")}
+    return {k: t.float() if t.is_floating_point() else t for k, t in weights.items()}, tensors["directions"].float()

@@ -1,0 +1,28 @@
+"""Latent directions that make sliders: where training artworks differ most in latent space."""
+
+import torch
+from torch import Tensor
+
+from studio.density.model import Model
+
+COUNT = 12
+
+
+@torch.no_grad()
+def principal(model: Model, x: Tensor, *, batch: int = 32, most: int = 4096) -> Tensor:
+    """Principal components of the latents of artworks x, `(COUNT, *latent_shape)`, strongest first.
+
+    Each is scaled so that 1 on its slider is one standard deviation of the data along it. The sign
+    is set so that the largest entry is positive, which makes the result repeatable.
+    """
+    z = torch.cat([model.encode(part).flatten(1) for part in torch.split(x[:most], batch)])
+    z = z - z.mean(0)
+    count = min(COUNT, *z.shape)
+    generator_state = torch.get_rng_state()
+    torch.manual_seed(0)  # svd_lowrank draws its start from the global generator
+    _, s, v = torch.svd_lowrank(z, q=min(count + 12, *z.shape), niter=4)
+    torch.set_rng_state(generator_state)
+    components = v[:, :count].T * (s[:count] / max(len(z) - 1, 1) ** 0.5)[:, None]
+    largest = components.gather(1, components.abs().argmax(1, keepdim=True))
+    result: Tensor = (components * largest.sign()).reshape(-1, *model.latent_shape)
+    return result

@@ -1,0 +1,182 @@
+"""Trained models at work: pictures from seeds, from sliders, and from a picture of one's own."""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio import zoo
+from studio.density.model import Model
+from studio.engine import checkpoint
+from studio.library import models
+from studio.library.card import Card
+from studio.nets.convolution import channels_last, fold
+from studio.wire.messages import Array
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A trained model, ready to sample: folded, in float32, on its device; `hash` of its file."""
+
+    card: Card
+    hash: str
+    model: Model
+    directions: Tensor
+    """`(n, *latent_shape)`; 1 on a slider is one standard deviation of the training data."""
+
+
+class Misfit(ValueError):
+    """Something asked of a model does not fit it; the sentence names what."""
+
+
+def load(found: models.Trained, device: torch.device) -> Loaded:
+    """Builds and fills a model from its file. Raises models.BadModel where weights and card disagree."""
+    weights, directions = checkpoint.open_model(models.read(found.path))
+    try:
+        model = zoo.recipe(found.card.recipe).build(found.card.shape, found.card.levels)
+        model.load_state_dict(weights)
+    except (msgspec.ValidationError, RuntimeError, ValueError) as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise models.BadModel(
+            f'The weights in "{found.path.name}" do not fit its card ({first}). It was not opened. Fetch it again.'
+        ) from None
+    fold(model)
+    model.to(device).requires_grad_(False)
+    channels_last(model)
+    return Loaded(found.card, found.hash, model, directions.to(device))
+
+
+class Shelf:
+    """The models in use, newest last; at most `most` stay in memory. `doubles` are their twins in float64."""
+
+    def __init__(self, device: torch.device, most: int = 4) -> None:
+        self.device, self.most = device, most
+        self._loaded: dict[tuple[str, bool], Loaded] = {}
+        self._found: dict[str, models.Trained] = {}
+
+    def take(self, name: str, *, double: bool = False) -> Loaded:
+        """The model of that name. Raises models.BadModel where there is none or its file is not sound."""
+        found = self._find(name)
+        key = (found.hash, double)
+        if key not in self._loaded:
+            self._loaded[key] = _doubled(self.take(name)) if double else load(found, self.device)
+        self._loaded[key] = self._loaded.pop(key)
+        while len(self._loaded) > self.most:
+            del self._loaded[next(iter(self._loaded))]
+        return self._loaded[key]
+
+    def _find(self, name: str) -> models.Trained:
+        # Reading every card of every folder again would cost a dragged slider its 50 ms.
+        known = self._found.get(name)
+        if known is None or not known.path.is_file():
+            known = self._found[name] = models.find(name)
+        return known
+
+
+def _doubled(loaded: Loaded) -> Loaded:
+    model = copy.deepcopy(loaded.model).double()
+    return Loaded(loaded.card, loaded.hash, model, loaded.directions.double())
+
+
+def bytes_each(model: Model) -> int:
+    """About how much memory one artwork takes while it is drawn: the widest layers of its networks, in and out."""
+    widest = max((m.out_channels for m in model.modules() if isinstance(m, torch.nn.Conv2d)), default=1)
+    return 16 * widest * math.prod(model.shape[1:]) * model.scale_of.element_size()
+
+
+def to_levels(pictures: Array, model: Model) -> Tensor:
+    """Pictures `(n, H, W, C)` uint8 as levels `(n, C, H, W)`. Raises Misfit where the size is another."""
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != _outward(model.shape):
+        wanted, given = _outward(model.shape), pictures.shape[1:]
+        raise Misfit(f"the picture is {given} of {pictures.dtype}, but the model works on {wanted} of uint8")
+    return torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).to(model.scale_of.device)
+
+
+def _outward(shape: tuple[int, ...]) -> tuple[int, ...]:
+    channels, height, width = shape
+    return height, width, channels
+
+
+def to_pictures(levels: Tensor) -> Array:
+    """Levels `(n, C, H, W)` as pictures `(n, H, W, C)` uint8."""
+    pictures: Array = np.ascontiguousarray(levels.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy())
+    return pictures
+
+
+@torch.inference_mode()
+def draw(loaded: Loaded, seeds: Sequence[int], temperature: Sequence[float]) -> Iterator[tuple[Array, int, int]]:
+    """Pictures of seeds `(n, H, W, C)`, with the steps done and in all, after each step."""
+    model = loaded.model
+    heat = _temperature(model, temperature)
+    for step in model.sample_steps(seeds, temperature=heat):
+        yield to_pictures(step.x), step.done, step.total
+
+
+@torch.inference_mode()
+def price(loaded: Loaded, pictures: Array) -> Array:
+    """log_prob in nats of each picture, `(n,)` float64."""
+    prices: Array = loaded.model.log_prob(to_levels(pictures, loaded.model)).double().cpu().numpy()
+    return prices
+
+
+@torch.inference_mode()
+def shape_by_hand(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Array:
+    """The picture `(H, W, C)` of z = temperature · start + Σ slider · direction, with start `latent_shape`."""
+    if len(sliders) > len(loaded.directions):
+        raise Misfit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
+    z = start[None] * _temperature(loaded.model, temperature)
+    if sliders:
+        weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
+        z = z + torch.tensordot(weights, loaded.directions[: len(sliders)].to(z.dtype), 1)
+    return to_pictures(loaded.model.decode(z))[0]
+
+
+def start_of(loaded: Loaded, seed: int, latent: Array | None) -> Tensor:
+    """Where sliders begin, `latent_shape`: the seed's noise, or the latent of a picture that was opened."""
+    if latent is None:
+        return loaded.model.noise([seed])[0]
+    if latent.shape != loaded.model.latent_shape:
+        raise Misfit(f"the latent has the shape {latent.shape}, but the model's is {loaded.model.latent_shape}")
+    if not np.isfinite(latent).all():
+        raise Misfit("the latent holds numbers that are not finite")
+    return torch.from_numpy(latent.copy()).to(loaded.model.scale_of.device, loaded.model.dtype)
+
+
+def _temperature(model: Model, temperature: Sequence[float]) -> Tensor:
+    try:
+        return model.temperature_by_scale(temperature)
+    except ValueError as error:
+        raise Misfit(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """A picture's latent `latent_shape`, and how truly it comes back."""
+
+    latent: Array
+    differing: int
+    largest: int
+    bits: float
+
+
+@torch.inference_mode()
+def invert(loaded: Loaded, picture: Array) -> Inverse:
+    """Encodes a picture `(H, W, C)`, decodes it again and compares."""
+    model = loaded.model
+    x = to_levels(picture[None], model)
+    z = model.encode(x)
+    back = model.decode(z)
+    apart = (back.int() - x.int()).abs()
+    finite = bool(torch.isfinite(z).all())
+    bits = -float(model.log_prob(x)[0]) / math.log(2)
+    return Inverse(
+        z[0].cpu().numpy(),
+        int((apart > 0).sum()) if finite else apart.numel(),
+        int(apart.max()),
+        bits if math.isfinite(bits) else 0.0,
+    )

@@ -1,0 +1,40 @@
+"""The named models: one paper, one file, one line in this list."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from studio.zoo import realnvp
+
+Recipe = realnvp.RealNVP
+
+
+class Family(NamedTuple):
+    """A family of models: its name in the papers, its recipe, its presets, the paper's figure."""
+
+    title: str
+    recipe: type[Recipe]
+    presets: dict[str, Recipe]
+    paper: str
+
+
+FAMILIES = {
+    "realnvp": Family("RealNVP", realnvp.RealNVP, realnvp.PRESETS, "3.49 bits per dimension on CIFAR-10"),
+}
+
+
+def recipe(fields: dict[str, Any]) -> Recipe:
+    """A recipe from plain fields with `family`. Raises msgspec.ValidationError naming the field."""
+    return msgspec.convert(fields, Recipe)
+
+
+def forms() -> dict[str, Any]:
+    """For each family its title, presets and the JSON schema of its dials, for forms in the window."""
+    return {
+        key: {
+            "title": family.title,
+            "schema": msgspec.json.schema(family.recipe),
+            "presets": {name: msgspec.to_builtins(preset) for name, preset in family.presets.items()},
+        }
+        for key, family in FAMILIES.items()
+    }

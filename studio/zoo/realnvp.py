@@ -1,0 +1,76 @@
+"""RealNVP (Dinh, Sohl-Dickstein and Bengio, Density estimation using Real NVP, 2016, arXiv:1605.08803).
+
+At each scale three checkerboard couplings, a squeeze, three channel couplings, then half of the
+entries are factored out; four checkerboard couplings end the coarsest scale (section 3.6, figure 4b).
+
+    z = f(h), h = logit(α + (1 - 2α) y), s = a · tanh(net), t = net, batch norm after each coupling
+
+Widths double from scale to scale, and again in the channel couplings, as in the authors' code. The
+affine map is the paper's y = x · exp(s) + t; the code has (x + t) · exp(s), the same family.
+"""
+
+from typing import Annotated
+
+import msgspec
+import torch
+from msgspec import Meta
+
+from studio.density.bijection import Bijection, Chain, Within
+from studio.density.coupling import Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
+from studio.density.flow import Flow
+from studio.density.linear import BatchNorm, Squeeze
+from studio.nets.convolution import ResidualNet
+
+
+class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_field="family"):
+    """The hyperparameters of a RealNVP."""
+
+    scales: Annotated[int, Meta(ge=1, le=6, title="Scales", description="How often the picture is halved")] = 2
+    width: Annotated[int, Meta(ge=4, le=256, title="Width", description="Feature maps at the finest scale")] = 32
+    blocks: Annotated[int, Meta(ge=1, le=16, title="Blocks", description="Residual blocks in each coupling")] = 4
+    alpha: Annotated[float, Meta(gt=0, lt=0.5, title="Margin", description="Of the logit at black and white")] = 0.05
+    bound: Annotated[float, Meta(gt=0, le=4, title="Bound", description="Largest log-scale of one coupling")] = 2.0
+
+    def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
+        """The model for pictures (channels, height, width). Raises ValueError where the size cannot be halved."""
+        channels, height, width = shape
+        halvings = 2 ** (self.scales - 1)
+        if height % halvings or width % halvings:
+            raise ValueError(f"{width} × {height} pixels cannot be halved {self.scales - 1} times; take fewer scales")
+        bijection, scale_of = self._scale(0, (channels, height, width))
+        return Flow(shape, levels, bijection, self.alpha, scale_of)
+
+    def _scale(self, scale: int, shape: tuple[int, int, int]) -> tuple[Bijection, torch.Tensor]:
+        """Everything from a scale to the coarsest, and the scale of each entry."""
+        channels, height, width = shape
+        maps = self.width * 2**scale
+        last = scale == self.scales - 1
+        parts = [self._checkerboard(shape, maps, flip=bool(i % 2)) for i in range(4 if last else 3)]
+        if last:
+            return Chain(parts), torch.zeros(shape, dtype=torch.long)
+        squeezed = (4 * channels, height // 2, width // 2)
+        across = Chain([self._channels(squeezed, 2 * maps, swap=bool(i % 2)) for i in range(3)])
+        parts.append(Within(Squeeze("plain"), across))
+        inner, inner_scales = self._scale(scale + 1, (2 * channels, height // 2, width // 2))
+        factored = Within(Squeeze("diagonal"), inner, part=0.5)
+        here = torch.full(shape, self.scales - 1 - scale, dtype=torch.long)
+        return Chain([*parts, factored]), factored.scale_of(here, inner_scales)
+
+    def _checkerboard(self, shape: tuple[int, int, int], maps: int, flip: bool) -> Bijection:
+        channels, height, width = shape
+        mask = checkerboard(height, width, flip)
+        net = ResidualNet(channels, maps, self.blocks, 2 * channels, mask)
+        return Chain([MaskedCoupling(mask, net, Affine(0.0, self.bound)), BatchNorm(channels, 1 - mask)])
+
+    def _channels(self, shape: tuple[int, int, int], maps: int, swap: bool) -> Bijection:
+        channels = shape[0]
+        net = ResidualNet(channels // 2, maps, self.blocks, channels)
+        free = 1 - channel_mask(channels, flip=swap)
+        return Chain([ChannelCoupling(swap, net, Affine(1.0, self.bound)), BatchNorm(channels, free)])
+
+
+PRESETS = {
+    "tiny": RealNVP(scales=2, width=16, blocks=2),
+    "small": RealNVP(scales=3, width=32, blocks=2),
+    "paper": RealNVP(scales=2, width=64, blocks=8),
+}

@@ -36,7 +36,7 @@ BACKOFF = (0.0, 1.0)
 LINES = 200
 """Of the engine's log that are kept."""
 SLOW = 30
-"""How many times longer a job of the queue may take for a step: one of training does far more than one that is watched."""
+"""How many times longer a step of a queued job may take: training does far more in one than what is watched."""
 SAFE = "Your takes are safe."
 
 
@@ -287,8 +287,9 @@ class Engine(QObject):
             self._restart.start(round(BACKOFF[len(self._crashes) - 1] * 1000))
             self.said.emit(f"{life.verdict} Another one is starting. {SAFE}")
         else:
+            often = "" if life.hopeless else f" That was {len(self._crashes)} times within a short while, so"
             reason = self._reason and f"{self._reason} "
-            self.said.emit(f"{life.verdict} It was not started again. {reason}{SAFE}")
+            self.said.emit(f"{life.verdict}{often or ' So'} no other is starting. {reason}{SAFE} Doctor says more.")
         if lost:
             self.lost.emit(lost)
         self._tell()

@@ -1,0 +1,599 @@
+"""The engine's loop: who comes first, what is heard when, and one ending for every job."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studio.engine.__main__ import Table, serve
+from studio.engine.failure import explain, out_of_memory
+from studio.engine.pipes import Inbox, Outbox, read
+from studio.wire.frames import LARGEST, BadFrame, encode, events
+from studio.wire.messages import (
+    AnyCommand,
+    AnyEvent,
+    Doctor,
+    Drawn,
+    Ending,
+    Event,
+    Explore,
+    Failed,
+    Finished,
+    Notice,
+    Pulse,
+    Ready,
+    Sample,
+    Starting,
+    Stop,
+    Stopped,
+    Train,
+)
+
+ROOT = Path(__file__).parents[2]
+LIGHT = Path(__file__).with_name("light.py")
+Steps = Iterator[AnyEvent | None]
+
+
+class Heard(list[Event]):
+    """Stands for the pipe: what was said, pulses aside."""
+
+    gone = False
+
+    def say(self, event: Event) -> None:
+        encode(event)
+        if not isinstance(event, Pulse):
+            self.append(event)
+
+    def endings(self) -> list[tuple[str, type]]:
+        return [(e.job, type(e)) for e in self if isinstance(e, Ending)]
+
+
+def sample(job: str, hand: str = "", seeds: int = 1, model: str = "batch") -> Sample:
+    return Sample(job=job, model=model, seeds=tuple(range(seeds)), hand=hand)
+
+
+def explore(job: str, hand: str = "slider") -> Explore:
+    return Explore(job=job, model="m", hand=hand)
+
+
+def train(job: str) -> Train:
+    return Train(job=job, source="s", run="r", study={})
+
+
+def steps_of(job: str, count: int, trace: list[str]) -> Steps:
+    for _ in range(count):
+        trace.append(job)
+        yield None
+
+
+def worked(commands: list[AnyCommand], count: int = 2) -> tuple[list[str], Heard]:
+    """The order of the steps of commands that all have arrived, each a job of `count` steps."""
+    trace: list[str] = []
+    heard = Heard()
+    table = Table(heard, lambda command: steps_of(command.job, count, trace))
+    for command in commands:
+        table.hear(command)
+    while table:
+        table.step()
+    return trace, heard
+
+
+# ── who comes first ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_hand_overtakes_what_was_asked_and_that_overtakes_the_queue() -> None:
+    trace, heard = worked([train("train"), sample("batch"), explore("drag")])
+    assert trace == ["drag", "drag", "batch", "batch", "train", "train"]
+    assert heard.endings() == [("drag", Finished), ("batch", Finished), ("train", Finished)]
+
+
+def test_among_equals_the_first_to_arrive_is_finished_first() -> None:
+    trace, _ = worked([sample("b"), sample("a"), Doctor(job="c")])
+    assert trace == ["b", "b", "a", "a", "c", "c"]
+
+
+def test_a_hand_overtakes_a_batch_in_its_middle_and_the_batch_goes_on() -> None:
+    trace: list[str] = []
+    inbox, heard = Inbox(), Heard()
+
+    def start(command: AnyCommand) -> Steps:
+        for number in range(3):
+            trace.append(f"{command.job}{number}")
+            if trace == ["batch0"]:
+                inbox.put(explore("drag"))
+            if trace[-1] == "batch2":
+                inbox.put(None)
+            yield None
+
+    inbox.put(sample("batch"))
+    assert serve(inbox, heard, start) == 0
+    assert trace == ["batch0", "drag0", "drag1", "drag2", "batch1", "batch2"]
+
+
+def test_latest_wins_and_what_is_replaced_unstarted_costs_nothing() -> None:
+    trace, heard = worked([explore(f"drag{n}") for n in range(50)])
+    assert trace == ["drag49", "drag49"]
+    assert heard.endings() == [*((f"drag{n}", Stopped) for n in range(49)), ("drag49", Finished)]
+
+
+def test_only_the_same_hand_is_replaced() -> None:
+    trace, heard = worked([explore("left", "l"), explore("right", "r"), sample("x"), sample("y")], count=1)
+    assert trace == ["left", "right", "x", "y"]
+    assert {kind for _, kind in heard.endings()} == {Finished}
+
+
+# ── stopping ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_stop_is_heard_between_two_steps_and_the_job_closes_what_it_holds() -> None:
+    trace: list[str] = []
+    inbox, heard = Inbox(), Heard()
+
+    def start(command: AnyCommand) -> Steps:
+        try:
+            for number in range(100):
+                trace.append(f"{command.job}{number}")
+                if number == 2:
+                    inbox.put(Stop(job=command.job))
+                    inbox.put(None)
+                yield Notice(job=command.job, text=str(number))
+        finally:
+            trace.append("saved")
+
+    inbox.put(sample("batch"))
+    assert serve(inbox, heard, start) == 0
+    assert trace == ["batch0", "batch1", "batch2", "saved"]
+    assert [type(e) for e in heard] == [Notice, Notice, Notice, Stopped]
+
+
+def test_a_waiting_job_can_be_stopped_and_a_stop_for_nobody_is_no_fault() -> None:
+    trace, heard = worked([sample("a"), sample("b"), Stop(job="b"), Stop(job="never was")], count=1)
+    assert trace == ["a"]
+    assert heard.endings() == [("b", Stopped), ("a", Finished)]
+
+
+def test_a_fault_while_stopping_is_told() -> None:
+    heard = Heard()
+
+    def start(command: AnyCommand) -> Steps:
+        try:
+            while True:
+                yield None
+        finally:
+            raise OSError("no space left")
+
+    table = Table(heard, start)
+    table.hear(sample("a"))
+    table.step()
+    table.hear(Stop(job="a"))
+    assert heard.endings() == [("a", Failed)]
+    assert "no space left" in heard[0].why
+
+
+# ── one ending for every job ─────────────────────────────────────────────────────────────────────
+
+
+def behaviour(kind: str, length: int, job: str, trace: list[str]) -> Steps:
+    """Jobs that behave, and jobs that do all they may not."""
+    try:
+        for number in range(length):
+            trace.append(job)
+            yield Notice(job=job, text=str(number)) if number % 2 else None
+        if kind == "raises":
+            raise ValueError("no")
+        if kind == "leaves":
+            sys.exit(3)
+        if kind == "ends itself":
+            yield Finished(job=job)
+        if kind == "talks nonsense":
+            yield "nonsense"  # type: ignore[misc]
+        if kind == "talks too much":
+            yield Drawn(job=job, first=0, pictures=np.zeros((1, 1), np.complex64), done=1, total=1)
+    except GeneratorExit:
+        if kind == "will not stop":
+            yield None
+        if kind == "raises":
+            raise KeyError("at the end") from None
+
+
+KINDS = ["good", "raises", "leaves", "ends itself", "talks nonsense", "talks too much", "will not stop"]
+ACTIONS = st.one_of(
+    st.tuples(
+        st.just("ask"),
+        st.sampled_from(KINDS),
+        st.integers(0, 3),
+        st.sampled_from(["", "", "l", "r"]),
+        st.sampled_from([sample, explore]),
+    ),
+    st.tuples(st.just("stop"), st.integers(0, 30)),
+    st.tuples(st.just("again"), st.integers(0, 30)),
+    st.just(("step",)),
+    st.just(("step",)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ACTIONS, max_size=60))
+def test_every_job_has_exactly_one_ending_whatever_happens(actions: list) -> None:
+    heard, trace, plans = Heard(), [], {}
+    table = Table(heard, lambda command: behaviour(*plans[command.job][:2], command.job, trace))
+    for action in actions:
+        ended = {job for job, _ in heard.endings()}
+        match action:
+            case ("ask", kind, length, hand, ask):
+                job = f"j{len(plans)}"
+                plans[job] = (kind, length, ask(job, hand).urgency, len(plans))
+                table.hear(ask(job, hand))
+            case ("again", number) if f"j{number}" in plans and f"j{number}" not in ended:
+                table.hear(sample(f"j{number}"))
+            case ("stop", number):
+                table.hear(Stop(job=f"j{number}"))
+            case ("step",) if table:
+                first = min(set(plans) - ended, key=lambda job: plans[job][2:])
+                before = len(trace)
+                table.step()
+                assert trace[before:] in ([first], []), "another job was more urgent or came first"
+    table.finish()
+    ends = Counter(job for job, _ in heard.endings())
+    refused = ends.pop("", 0)
+    assert ends == Counter(list(plans))
+    assert refused <= sum(a[0] == "again" for a in actions)
+    seen: set[str] = set()
+    for event in heard:
+        assert event.job not in seen, "a job spoke after its end"
+        if isinstance(event, Ending) and event.job:
+            seen.add(event.job)
+
+
+def test_a_second_job_of_the_same_name_is_refused_and_the_first_goes_on() -> None:
+    trace, heard = worked([sample("a"), sample("a")], count=1)
+    assert trace == ["a"]
+    assert heard.endings() == [("", Failed), ("a", Finished)]
+
+
+def test_a_job_that_raises_fails_with_words_and_the_next_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    heard = Heard()
+
+    def start(command: AnyCommand) -> Steps:
+        if command.job == "bad":
+            raise RuntimeError("the paint is dry.\nAnd more")
+        yield None
+
+    table = Table(heard, start)
+    table.hear(sample("bad"))
+    table.hear(sample("good"))
+    while table:
+        table.step()
+    assert heard.endings() == [("bad", Failed), ("good", Finished)]
+    assert heard[0].why == "The engine met a fault of its own: RuntimeError: the paint is dry."
+    assert "the paint is dry" in capsys.readouterr().err
+
+
+def test_after_the_loss_of_the_graphics_device_all_jobs_fail_and_another_engine_is_needed() -> None:
+    inbox, heard = Inbox(), Heard()
+
+    def start(command: AnyCommand) -> Steps:
+        yield None
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    inbox.put(sample("a"))
+    inbox.put(sample("b"))
+    assert serve(inbox, heard, start) == 1
+    assert heard.endings() == [("a", Failed), ("b", Failed)]
+    assert "starts again by itself" in heard[0].hint
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch names it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    ],
+)
+def test_a_shortage_of_memory_is_known_and_comes_with_advice(error: Exception) -> None:
+    assert out_of_memory(error)
+    assert explain(error) == (
+        "There was not enough memory.",
+        "Ask for fewer pictures at a time, or close other programs.",
+    )
+    assert not out_of_memory(ValueError("out of memory is not what this is"))
+
+
+def test_a_failure_about_a_file_whose_name_is_no_text_can_be_sent() -> None:
+    why, _ = explain(OSError(os.fsdecode(b"r\xffse.png")))
+    assert "r?se.png" in why
+    encode(Failed(job="a", why=why))
+
+
+# ── the pipe, inside this process ────────────────────────────────────────────────────────────────
+
+
+class Line:
+    """Both ends of an engine that runs in a thread of this process."""
+
+    def __init__(self, start: Callable[[AnyCommand], Steps]) -> None:
+        source, self.to = os.pipe()
+        self.back, sink = os.pipe()
+        self.inbox, outbox = Inbox(), Outbox(sink)
+        self.status: list[int] = []
+        self.splitter = events()
+
+        def live() -> None:
+            self.status.append(serve(self.inbox, outbox, start))
+            os.close(sink)
+
+        def listen() -> None:
+            read(source, self.inbox)
+            os.close(source)
+
+        self.threads = [threading.Thread(target=live), threading.Thread(target=listen)]
+        for thread in self.threads:
+            thread.start()
+
+    def write(self, *frames: bytes) -> None:
+        os.write(self.to, b"".join(frames))
+
+    def end(self) -> list[AnyEvent]:
+        """Closes the input; all that was said, pulses aside."""
+        os.close(self.to)
+        return self.rest()
+
+    def rest(self) -> list[AnyEvent]:
+        while data := os.read(self.back, 2**16):
+            self.splitter.feed(data)
+        for thread in self.threads:
+            thread.join(5)
+            assert not thread.is_alive()
+        os.close(self.back)
+        said = list(iter(self.splitter.next, None))
+        return [event for event in said if not isinstance(event, Pulse)]
+
+    def until(self, kind: type, job: str) -> list[AnyEvent]:
+        """What is said up to an event of that kind for that job."""
+        said: list[AnyEvent] = []
+        while True:
+            while (event := self.splitter.next()) is not None:
+                said.append(event)
+                if isinstance(event, kind) and event.job == job:
+                    return [e for e in said if not isinstance(e, Pulse)]
+            self.splitter.feed(os.read(self.back, 2**16))
+
+
+def frame(head: object, arrays: bytes = b"") -> bytes:
+    text = json.dumps(head).encode()
+    return struct.pack("<II", 4 + len(text) + len(arrays), len(text)) + text + arrays
+
+
+def one_drawing(command: AnyCommand) -> Steps:
+    yield Drawn(job=command.job, first=0, pictures=np.zeros((1, 2, 2, 3), np.uint8), done=1, total=1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "job", "words"),
+    [
+        (b"\x08\x00\x00\x00\x04\x00\x00\x00!!!!", "", "not readable"),
+        (b"\x00\x00\x00\x00", "", "too short"),
+        (frame({"message": {"is": "paint", "job": "x"}}), "x", "paint"),
+        (frame({"message": {"is": "sample", "job": "x", "model": "m"}}), "x", "seeds"),
+        (frame({"message": {"is": "sample", "job": "x", "model": "m", "seeds": [-1]}}), "x", "seeds[0]"),
+        (frame({"message": {"is": "doctor", "job": "x", "more": 1}}), "x", "more"),
+        (frame({"message": {"is": "doctor", "job": "x"}, "arrays": [["<f4", [0, 2**28, 2**28]]]}), "", "not allowed"),
+        (frame({"message": {"is": "doctor", "job": "x"}, "arrays": [["<f4", [9]]]}, b"short"), "", "longer than"),
+    ],
+)
+def test_what_can_not_be_read_is_answered_and_the_next_command_is_done(bad: bytes, job: str, words: str) -> None:
+    line = Line(one_drawing)
+    line.write(bad, encode(sample("good")))
+    said = line.until(Finished, "good")
+    line.end()
+    assert [type(e) for e in said] == [Failed, Drawn, Finished]
+    assert said[0].job == job
+    assert words in said[0].why
+    assert said[0].hint == "The engine goes on."
+    assert line.status == [0]
+
+
+def test_a_faulty_message_does_not_end_the_job_whose_name_it_bears() -> None:
+    go = threading.Event()
+
+    def start(command: AnyCommand) -> Steps:
+        yield Notice(job=command.job, text="begun")
+        while not go.wait(0.01):
+            yield None
+
+    line = Line(start)
+    line.write(encode(sample("x")))
+    line.until(Notice, "x")
+    line.write(frame({"message": {"is": "stop", "job": "x", "why": "because"}}))
+    said = line.until(Failed, "")
+    go.set()
+    assert [type(e) for e in said] == [Failed]
+    assert [type(e) for e in line.until(Finished, "x")] == [Finished]
+    line.end()
+
+
+def test_a_frame_larger_than_allowed_ends_the_engine_after_saying_so() -> None:
+    line = Line(one_drawing)
+    line.write(struct.pack("<II", LARGEST + 1, 10), b"x" * 100)
+    said = line.rest()
+    assert [type(e) for e in said] == [Failed]
+    assert "the stream is lost" in said[0].why
+    assert line.status == [1]
+    os.close(line.to)
+
+
+def test_a_command_in_many_pieces_is_one_command() -> None:
+    line = Line(one_drawing)
+    for byte in encode(sample("slow")):
+        os.write(line.to, bytes([byte]))
+    assert [type(e) for e in line.until(Finished, "slow")] == [Drawn, Finished]
+    line.end()
+
+
+def test_the_end_of_input_stops_what_is_at_work_and_it_saves() -> None:
+    saved = threading.Event()
+
+    def start(command: AnyCommand) -> Steps:
+        try:
+            yield Notice(job=command.job, text="begun")
+            while True:
+                time.sleep(0.001)
+                yield None
+        finally:
+            saved.set()
+
+    line = Line(start)
+    line.write(encode(sample("a")), encode(sample("waits")))
+    line.until(Notice, "a")
+    said = line.end()
+    assert saved.is_set()
+    assert sorted((e.job, type(e)) for e in said) == [("a", Stopped), ("waits", Stopped)]
+    assert line.status == [0]
+
+
+def test_an_engine_to_which_nobody_listens_ends() -> None:
+    line = Line(one_drawing)
+    os.close(line.back)
+    line.threads[0].join(5)
+    assert line.status == [0]
+    os.close(line.to)
+
+
+def test_pulses_count_steps_and_name_the_job() -> None:
+    def start(command: AnyCommand) -> Steps:
+        for _ in range(3):
+            time.sleep(0.4)
+            yield None
+
+    line = Line(start)
+    line.write(encode(sample("a")))
+    pulses = []
+    while len(pulses) < 4:
+        while (event := line.splitter.next()) is not None:
+            pulses += [event] if isinstance(event, Pulse) else []
+        line.splitter.feed(os.read(line.back, 2**16))
+    line.end()
+    counts = [pulse.steps for pulse in pulses]
+    assert counts == sorted(counts)
+    assert counts[-1] > 0
+    assert "a" in [pulse.job for pulse in pulses]
+
+
+# ── the process ──────────────────────────────────────────────────────────────────────────────────
+
+
+class Process(subprocess.Popen):
+    """The light engine as a process."""
+
+    def __init__(self, *words: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        pipe = subprocess.PIPE
+        super().__init__(
+            [sys.executable, str(LIGHT), *words], stdin=pipe, stdout=pipe, stderr=pipe, env=environment, bufsize=0
+        )
+        self.splitter = events()
+
+    def ask(self, *commands: AnyCommand) -> None:
+        for command in commands:
+            self.stdin.write(encode(command))
+
+    def until(self, kind: type) -> list[AnyEvent]:
+        said: list[AnyEvent] = []
+        while True:
+            while (event := self.splitter.next()) is not None:
+                said += [] if isinstance(event, Pulse) else [event]
+                if isinstance(event, kind):
+                    return said
+            data = self.stdout.read(2**16)
+            assert data, f"the engine ended: {self.stderr.read().decode()}"
+            self.splitter.feed(data)
+
+
+@pytest.fixture
+def process() -> Iterator[Process]:
+    with Process() as process:
+        yield process
+        process.kill()
+
+
+def test_it_says_starting_then_ready_then_answers(process: Process) -> None:
+    process.ask(sample("a", seeds=2))  # asked before it is ready
+    assert [type(e) for e in process.until(Finished)] == [Starting, Ready, Drawn, Drawn, Finished]
+
+
+def test_stray_words_on_standard_output_do_not_harm_the_stream(process: Process) -> None:
+    process.ask(sample("a", model="print", seeds=3))
+    assert [type(e) for e in process.until(Finished)][2:] == [Drawn, Drawn, Drawn, Finished]
+    process.stdin.close()
+    log = process.stderr.read()
+    assert log.count(b"a stray word") == 3
+    assert log.count(b"for the log") == 3
+
+
+@pytest.mark.parametrize("model", ["batch", "long step"])
+def test_the_end_of_input_ends_the_process_within_two_seconds(process: Process, model: str) -> None:
+    process.ask(sample("a", model=model, seeds=1000))
+    process.until(Notice if model == "long step" else Drawn)
+    began = time.monotonic()
+    process.stdin.close()
+    process.wait(10)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_being_asked_to_end_it_ends_in_good_order_and_ctrl_c_is_the_windows_business(process: Process) -> None:
+    process.until(Ready)
+    process.send_signal(signal.SIGINT)
+    process.ask(sample("a", seeds=1000))
+    process.until(Drawn)
+    process.send_signal(signal.SIGTERM)
+    assert process.until(Stopped)[-1].job == "a"
+    assert process.wait(5) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_idle_engine_that_is_asked_to_end_ends(process: Process) -> None:
+    process.until(Ready)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+
+
+def test_an_engine_that_can_not_load_says_why() -> None:
+    with Process("--broken") as process:
+        said = process.until(Failed)
+        assert process.wait(5) == 1
+        process.stdin.close()
+    assert "a_library_that_is_not_there" in said[-1].why
+    assert said[-1].job == ""
+
+
+def test_an_answer_too_large_to_send_fails_its_job_and_nothing_else() -> None:
+    heard = Heard()
+
+    def start(command: AnyCommand) -> Steps:
+        raise BadFrame("a message of 300,000,000 bytes is larger than a frame may be")
+        yield None
+
+    table = Table(heard, start)
+    table.hear(sample("a"))
+    table.step()
+    assert heard.endings() == [("a", Failed)]
+    assert heard[0].why == "A message of 300,000,000 bytes is larger than a frame may be."

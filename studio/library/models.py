@@ -215,7 +215,7 @@ def _trained(path: Path) -> Trained:
         raise refusal(path, "is no model of this program: it has no card that says what its numbers mean", "")
     try:
         card = cards.from_json(contents.metadata["card"])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise refusal(
             path, f"has a card that cannot be read ({error})", "Ask for it again, or update this program."
         ) from None

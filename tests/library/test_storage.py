@@ -1,0 +1,375 @@
+"""A file is there as it was or as it should be, whatever goes wrong while it is written."""
+
+import datetime
+import errno
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.library import storage
+from studio.library.storage import NotSaved
+
+OLD, NEW = b"old " * 1000, b"new " * 50_000
+POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither signals nor mounts like these")
+
+
+class FaultyDisk:
+    """The `os` that storage sees: counts what changes the disk, and lets the N-th of it fail, once or from there on."""
+
+    COUNTED = ("open", "write", "fsync", "close", "replace", "mkdir", "unlink")
+
+    def __init__(self, nth: int, fault: BaseException | None = None, lasting: bool = False) -> None:
+        self.nth, self.fault, self.lasting = nth, fault, lasting
+        self.done: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(os, name)
+        return self._watched(name, real) if name in self.COUNTED else real
+
+    def _watched(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.done.append(name)
+            count = len(self.done)
+            if self.fault and (count == self.nth or (self.lasting and count > self.nth)):
+                if name == "close":
+                    real(*arguments)  # the test itself must not run out of file numbers
+                raise self.fault
+            if name == "write" and len(arguments[1]) > 70_000:
+                return real(arguments[0], arguments[1][:70_000])  # a disk may take less than it was given
+            return real(*arguments, **options)
+
+        return call
+
+
+class PowerCut(BaseException):
+    """Everything ends here."""
+
+
+def operations(monkeypatch: pytest.MonkeyPatch, path: Path) -> int:
+    """How many operations one undisturbed write takes."""
+    disk = FaultyDisk(0)
+    monkeypatch.setattr(storage, "os", disk)
+    storage.write(path, NEW)
+    return len(disk.done)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [name for name in os.listdir(folder) if name.startswith(".")]
+
+
+def test_a_file_is_written_readable_by_others_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    before = os.umask(0o022)
+    try:
+        storage.write(path, NEW)
+        os.umask(0o077)
+        storage.write(tmp_path / "secret.png", b"")
+    finally:
+        os.umask(before)
+    assert path.read_bytes() == NEW
+    assert (tmp_path / "secret.png").read_bytes() == b""
+    assert leftovers(tmp_path) == []
+    if os.name != "nt":
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert (tmp_path / "secret.png").stat().st_mode & 0o777 == 0o600
+
+
+def test_bytes_reach_the_disk_before_the_name_and_the_name_before_we_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FaultyDisk(0)
+    monkeypatch.setattr(storage, "os", disk)
+    storage.write(tmp_path / "rose.png", NEW)
+    assert disk.done.count("write") > 1
+    steps = [name for name in disk.done if name not in ("open", "close", "write")]
+    assert steps == (["fsync", "replace"] if os.name == "nt" else ["fsync", "replace", "fsync"])
+    assert disk.done.index("replace") > disk.done.index("close")
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from there on"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_whichever_operation_fails_the_file_is_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, lasting: bool
+) -> None:
+    path = tmp_path / "rose.png"
+    count = operations(monkeypatch, tmp_path / "count.png")
+    for nth in range(1, count + 1):
+        path.write_bytes(OLD)
+        disk = FaultyDisk(nth, OSError(number, os.strerror(number)), lasting)
+        monkeypatch.setattr(storage, "os", disk)
+        with pytest.raises(NotSaved) as fault:
+            storage.write(path, NEW)
+        monkeypatch.setattr(storage, "os", os)
+        assert path.read_bytes() in ((OLD, NEW) if "replace" in disk.done[: nth - 1] else (OLD,)), f"operation {nth}"
+        assert "rose.png" in str(fault.value)
+        assert "still here" in fault.value.sentence
+        assert lasting or leftovers(tmp_path) == [], f"operation {nth}"
+        storage.sweep(tmp_path)
+        assert leftovers(tmp_path) == []
+        storage.write(path, NEW)
+        assert path.read_bytes() == NEW
+
+
+def test_wherever_the_power_is_cut_the_file_is_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rose.png"
+    for nth in range(1, operations(monkeypatch, tmp_path / "count.png") + 1):
+        path.write_bytes(OLD)
+        monkeypatch.setattr(storage, "os", FaultyDisk(nth, PowerCut(), lasting=True))
+        with pytest.raises(PowerCut):
+            storage.write(path, NEW)
+        monkeypatch.setattr(storage, "os", os)
+        assert path.read_bytes() in (OLD, NEW), f"operation {nth}"
+        storage.sweep(tmp_path)
+        assert leftovers(tmp_path) == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from studio.library import storage
+folder = Path(sys.argv[1])
+for turn in range(10**9):
+    data = turn.to_bytes(8, "little") * 60_000
+    storage.write(folder / "work.bin", storage.digest(data).encode() + data)
+    if turn == 0:
+        print("writing", flush=True)
+"""
+
+
+@POSIX_ONLY
+def test_a_killed_writer_leaves_a_whole_file_and_its_leftovers_are_swept(tmp_path: Path) -> None:
+    dice = random.Random(1)
+    for _ in range(5):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.02 + dice.random() * 0.05)
+            writer.kill()
+        data = (tmp_path / "work.bin").read_bytes()
+        assert storage.digest(data[32:]) == data[:32].decode()
+        storage.sweep(tmp_path)
+        assert leftovers(tmp_path) == []
+
+
+def test_two_that_write_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    contents = [letter.encode() * 30_000 for letter in "abcd"]
+
+    def again(data: bytes) -> None:
+        for _ in range(15):
+            storage.write(path, data)
+            storage.sweep(tmp_path)  # must not take away what another is writing
+
+    threads = [threading.Thread(target=again, args=(data,)) for data in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() in contents
+    assert leftovers(tmp_path) == []
+
+
+# ── disks that are full, read-only or gone ───────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB of its own."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("a small disk can be mounted by root on Linux only")
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_on_a_full_disk_the_old_file_stays_and_the_message_says_what_to_do(small_disk: Path) -> None:
+    path = small_disk / "rose.png"
+    storage.write(path, OLD)
+    with pytest.raises(NotSaved) as fault:
+        storage.write(path, b"x" * 1_900_000)
+    assert fault.value.why == "full"
+    assert fault.value.path == path
+    assert fault.value.sentence == (
+        'The disk is full: "rose.png" was not saved. The picture is still here. '
+        "Free about 2 MB or choose another place."
+    )
+    assert path.read_bytes() == OLD
+    assert os.listdir(small_disk) == ["rose.png"]
+    storage.write(path, NEW)
+    assert path.read_bytes() == NEW
+
+
+def test_on_a_read_only_disk_the_message_says_so(small_disk: Path) -> None:
+    storage.write(small_disk / "rose.png", OLD)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(NotSaved, match="nothing may be written") as fault:
+        storage.write(small_disk / "rose.png", NEW)
+    assert fault.value.why == "read-only"
+    assert (small_disk / "rose.png").read_bytes() == OLD
+    with pytest.raises(NotSaved, match="moved to the bin. It is where|not moved"):
+        storage.to_bin(small_disk / "rose.png")
+    assert (small_disk / "rose.png").read_bytes() == OLD
+
+
+def test_a_folder_that_is_gone_is_not_made_again_behind_the_back(tmp_path: Path) -> None:
+    with pytest.raises(NotSaved, match="is not there") as fault:
+        storage.write(tmp_path / "stick" / "rose.png", NEW)
+    assert fault.value.why == "missing"
+    assert not (tmp_path / "stick").exists()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotSaved) as fault:
+        storage.folder(tmp_path / "file" / "below")
+    assert fault.value.why == "missing"
+
+
+def test_a_folder_is_made_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert storage.folder(tmp_path / "a" / "b").is_dir()
+    assert storage.folder(tmp_path / "a" / "b").is_dir()
+
+
+def test_a_fault_is_told_in_words_for_people(tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(NotSaved) as fault:
+        storage.write(tmp_path / "folder.json", b"{}")
+    assert fault.value.why == "other"
+    for word in ("Errno", "Traceback", "!"):
+        assert word not in fault.value.sentence
+    assert "What was saved before is unchanged." in fault.value.sentence
+
+
+# ── folders ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_folders_follow_studio_home_and_are_made_on_demand(studio_home: Path) -> None:
+    assert not studio_home.exists()
+    for kind in storage.KINDS:
+        assert storage.home(kind) == studio_home / kind
+        storage.write(storage.home(kind) / "deeper" / "note.txt", b"1")
+        assert (studio_home / kind / "deeper" / "note.txt").read_bytes() == b"1"
+
+
+def test_without_studio_home_the_folders_lie_where_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STUDIO_HOME")
+    for kind in storage.KINDS:
+        folder = storage.home(kind)
+        assert folder.is_absolute()
+        assert "latent-studio" in str(folder) or kind == "works"
+    assert len({storage.home(kind) for kind in storage.KINDS}) >= 6
+
+
+@POSIX_ONLY
+def test_sweeping_takes_only_what_the_dead_left(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
+        pass
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        keep = [
+            f".studio-{living.pid}-0123456789ab",
+            ".tmpAbC123",
+            ".studio-notes",
+            "rose.png",
+            f"studio-{dead.pid}-0123456789ab",
+        ]
+        for name in [*keep, f".studio-{dead.pid}-0123456789ab", ".tmpold123", ".studio-9999999999-0123456789ab"]:
+            (tmp_path / name).write_bytes(b"1")
+        os.utime(tmp_path / ".tmpold123", (0, 0))
+        (tmp_path / f".studio-{dead.pid}-00000000000a").mkdir()
+        (tmp_path / f".studio-{dead.pid}-00000000000b").symlink_to(tmp_path / "rose.png")
+        assert storage.sweep(tmp_path) == 3
+        living.communicate(b"\n")
+    assert set(os.listdir(tmp_path)) == {*keep, *(f".studio-{dead.pid}-00000000000{x}" for x in "ab")}
+    assert storage.sweep(tmp_path / "no such folder") == 0
+
+
+def test_the_bin_keeps_everything_under_its_date(tmp_path: Path, studio_home: Path) -> None:
+    bins = []
+    for content in (b"1", b"2", b"3"):
+        (tmp_path / "rose.png").write_bytes(content)
+        bins.append(storage.to_bin(tmp_path / "rose.png"))
+        assert not (tmp_path / "rose.png").exists()
+    assert [path.read_bytes() for path in bins] == [b"1", b"2", b"3"]
+    assert bins[0].parent == studio_home / "data" / "bin" / datetime.date.today().isoformat()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "curve.json").write_bytes(b"[]")
+    assert (storage.to_bin(tmp_path / "run") / "curve.json").read_bytes() == b"[]"
+    with pytest.raises(NotSaved, match="bin"):
+        storage.to_bin(tmp_path / "nothing")
+
+
+def test_the_bin_takes_from_another_disk(small_disk: Path) -> None:
+    (small_disk / "rose.png").write_bytes(OLD)
+    assert storage.to_bin(small_disk / "rose.png").read_bytes() == OLD
+    assert os.listdir(small_disk) == []
+
+
+def test_the_digest_is_blake2b() -> None:
+    assert storage.digest(b"") == "cae66941d9efbd404e4d88758ea67670"
+    assert storage.digest(b"a") != storage.digest(b"b")
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────
+
+NAMES = [
+    "rose",
+    "",
+    ".",
+    "..",
+    ".hidden",
+    "a/b\\c",
+    "../../etc/passwd",
+    "C:\\Windows",
+    "con",
+    "CON.txt",
+    "nul .x",
+    "lpt1",
+    "COM¹",
+    "trailing. . ",
+    "-rf",
+    "new\nline\ttab\0null",
+    "\x1b[31mred",
+    "<img src='x'>",
+    'q?u*o"te|',
+    "\u202egnp.exe",
+    "\ud800half",
+    os.fsdecode(b"\xff\xfe"),
+    "é" * 300,
+    "日本語" * 200,
+    "👩\u200d👩\u200d👧" * 60,
+    "e\u0301" * 20,
+    "a" * 1000,
+    "STRASSE straße",
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_any_name_becomes_one_that_every_system_takes(tmp_path: Path, name: str) -> None:
+    path = storage.free_name(tmp_path, name, ".png")
+    assert path.parent == tmp_path
+    assert len(path.name.encode()) <= 255
+    assert path.name.endswith("-0001.png")
+    assert not set('<>:"/\\|?*\u202e\x1b\0\n') & set(path.name)
+    assert not path.name.startswith((".", " "))
+    assert path.name.split(".")[0].upper() not in ("CON", "NUL", "LPT1", "COM¹")
+    storage.write(path, b"1")
+    assert os.listdir(tmp_path) == [path.name]
+    assert storage.free_name(tmp_path, name, "png").name.endswith("-0002.png")
+
+
+def test_a_free_name_follows_the_highest_taken_whatever_its_case(tmp_path: Path) -> None:
+    for taken in ("Rose-0001.png", "rose-0041.PNG", "rose-0050.wav", "rosette-0099.png", "rose-x.png"):
+        (tmp_path / taken).write_bytes(b"")
+    assert storage.free_name(tmp_path, "rose", ".png").name == "rose-0042.png"
+    assert storage.free_name(tmp_path / "not yet", "rose", ".png").name == "rose-0001.png"

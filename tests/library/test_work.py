@@ -1,0 +1,169 @@
+"""A picture that was saved says how it was made, exactly, and nothing in it can do harm."""
+
+import io
+import json
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from PIL import Image, PngImagePlugin
+
+from studio.library import work
+from studio.library.work import BadWork, Latent, Work, from_png, to_png
+from studio.media import export
+
+PICTURE = np.random.default_rng(1).integers(0, 256, (8, 6, 3), np.uint8)
+WORK = Work(
+    model="realnvp-emoji-32",
+    model_hash="0123456789abcdef" * 2,
+    seed=2**53 - 1,
+    temperature=(0.7, 0.1 + 0.2),
+    sliders=(-1.25, 0.1, 16.0),
+    label=3,
+    source="日本語 фото ñ.jpg",
+    made="2026-11-23T12:00:00+01:00",
+)
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(data)))
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk after its header."""
+    return data[:33] + chunk(kind, body) + data[33:]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_a_saved_work_gives_back_its_making_and_its_pixels(dtype: type, scale: int) -> None:
+    z = np.random.default_rng(2).normal(size=(3, 8, 6)).astype(dtype)
+    z[0, 0, 0] = np.nextafter(dtype(1), dtype(2))
+    made = Work(**{name: getattr(WORK, name) for name in ("model", "model_hash", "seed")}, latent=Latent.of(z))
+    data = to_png(PICTURE, made, scale)
+    got = from_png(data)
+    assert got == made
+    assert got is not None
+    assert got.latent is not None
+    assert got.latent.array().tobytes() == z.tobytes()
+    assert got.latent.array().shape == z.shape
+    np.testing.assert_array_equal(pixels(data)[::scale, ::scale], PICTURE)
+    assert pixels(data).shape == (8 * scale, 6 * scale, 3)
+
+
+works = some.builds(
+    Work,
+    model=some.text(max_size=50).filter(lambda name: name.isprintable()),
+    model_hash=some.text("0123456789abcdef", max_size=32),
+    seed=some.integers(0, 2**53 - 1),
+    temperature=some.lists(some.floats(0, 4), max_size=5).map(tuple),
+    sliders=some.lists(some.floats(-16, 16), max_size=12).map(tuple),
+    label=some.none() | some.integers(0, 10),
+    source=some.text(max_size=50),
+    made=some.text(max_size=30),
+)
+
+
+@given(works)
+@settings(max_examples=60, deadline=None)
+def test_any_making_comes_back_as_it_was(made: Work) -> None:
+    assert from_png(to_png(PICTURE, made)) == made
+
+
+def test_a_grey_picture_is_saved_grey() -> None:
+    data = to_png(PICTURE[..., :1], WORK)
+    assert Image.open(io.BytesIO(data)).mode == "L"
+    np.testing.assert_array_equal(pixels(data), PICTURE[..., 0])
+
+
+def test_other_programs_can_read_how_it_was_made() -> None:
+    with Image.open(io.BytesIO(to_png(PICTURE, WORK))) as image:
+        assert isinstance(image, PngImagePlugin.PngImageFile)
+        texts = image.text
+    assert texts["parameters"] == WORK.sentence()
+    assert "realnvp-emoji-32, seed 9007199254740991, temperature 0.7" in texts["parameters"]
+    assert texts["Software"].startswith("Latent Studio")
+    assert json.loads(texts[work.KEY])["seed"] == WORK.seed
+
+
+def test_the_making_survives_another_program_that_packs_it() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(work.KEY, work.to_json(WORK), zip=True)
+    buffer = io.BytesIO()
+    Image.fromarray(PICTURE).save(buffer, "PNG", pnginfo=info)
+    assert from_png(buffer.getvalue()) == WORK
+
+
+def test_a_picture_of_another_program_carries_no_making() -> None:
+    assert from_png(export.png(PICTURE)) is None
+    assert from_png(export.png(PICTURE, {"parameters": "a rose"})) is None
+    assert from_png(b"") is None
+    assert from_png(b"\xff\xd8\xff no PNG") is None
+
+
+RECIPE = json.loads(work.to_json(WORK))
+LATENT = {"dtype": "<f4", "shape": [2], "data": "AACAPwAAgD8="}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "",
+        "rubbish",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        json.dumps({**RECIPE, "format": 2}),
+        json.dumps({**RECIPE, "seed": -1}),
+        json.dumps({**RECIPE, "seed": 2**53}),
+        json.dumps({**RECIPE, "sliders": [1e300]}),
+        json.dumps({**RECIPE, "temperature": [float("nan")]}),
+        json.dumps({**RECIPE, "latent": {**LATENT, "shape": [3]}}),
+        json.dumps({**RECIPE, "latent": {**LATENT, "shape": [65536] * 9}}),
+        json.dumps({**RECIPE, "latent": {**LATENT, "dtype": "|O"}}),
+        json.dumps({**RECIPE, "latent": {**LATENT, "data": "no base64"}}),
+        json.dumps({**RECIPE, "latent": {**LATENT, "data": "AACAfwAAgD8="}}),
+    ],
+    ids=lambda recipe: recipe[-40:],
+)
+def test_a_making_that_cannot_be_understood_is_said_and_not_used(recipe: str) -> None:
+    data = export.png(PICTURE, {work.KEY: recipe})
+    with pytest.raises(BadWork, match="The picture itself can still be opened"):
+        from_png(data)
+
+
+def test_a_small_text_that_unpacks_without_end_is_left_out() -> None:
+    bomb = zlib.compress(b"0" * (export.MOST_TEXT + 1), 9)
+    for kind, body in (
+        (b"iTXt", work.KEY.encode() + b"\0\1\0\0\0" + bomb),
+        (b"zTXt", work.KEY.encode() + b"\0\0" + bomb),
+    ):
+        data = with_chunk(export.png(PICTURE, {"Title": "kept"}), kind, body)
+        assert len(data) < 100_000
+        assert export.texts(data) == {"Title": "kept"}
+        assert from_png(data) is None
+
+
+def damaged(data: bytes) -> Any:
+    for cut in range(len(data)):
+        yield data[:cut]
+    for place in range(len(data)):
+        yield data[:place] + bytes([data[place] ^ 0x5A]) + data[place + 1 :]
+
+
+def test_a_damaged_picture_gives_its_making_whole_or_not_at_all() -> None:
+    data = to_png(PICTURE[:2, :2], WORK)
+    whole = 0
+    for changed in damaged(data):
+        got = from_png(changed)
+        assert got in (WORK, None)
+        whole += got is not None
+    assert 0 < whole < 2 * len(data)

@@ -1,0 +1,224 @@
+"""What the architecture asks of a file of ours, read from its syntax tree: the import table and the bans.
+
+`faults(name, source)` takes text, so that the tests can plant a fault and see that it is found.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+
+
+class Floor(NamedTuple):
+    """What a part may import: of ours, and of the world."""
+
+    ours: frozenset[str]
+    world: frozenset[str]
+
+
+def _floor(ours: str = "", world: str = "") -> Floor:
+    return Floor(frozenset(ours.split()), frozenset(world.split()))
+
+
+TABLE = {  # the longest name that fits a file is its part; a part may always import itself
+    "studio": _floor("studio.app.main studio.cli studio.engine"),
+    "studio.nets": _floor(world="torch"),
+    "studio.density": _floor(world="torch"),
+    "studio.kernels": _floor(world="numpy numba"),
+    "studio.zoo": _floor("studio.nets studio.density studio.kernels", "torch numpy msgspec"),
+    "studio.wire": _floor(world="numpy msgspec"),
+    "studio.media": _floor(world="numpy msgspec PIL soundfile soxr sounddevice"),
+    "studio.library": _floor("studio.media", "numpy msgspec platformdirs safetensors"),
+    "studio.engine": _floor(
+        "studio.zoo studio.density studio.wire studio.media studio.library",
+        "torch torchaudio numpy msgspec safetensors",
+    ),
+    "studio.cli": _floor("studio.engine studio.zoo studio.wire studio.media studio.library", "numpy msgspec"),
+    "studio.app": _floor(
+        "studio.app.states studio.app.views studio.wire studio.media studio.library", "PySide6 numpy msgspec"
+    ),
+    "studio.app.states": _floor(
+        "studio.app.settings studio.wire studio.media studio.library", "PySide6.QtCore numpy msgspec"
+    ),
+    "studio.app.views": _floor("studio.app.states studio.wire", "PySide6 pyqtgraph numpy"),
+}
+WRITER = "studio.library.storage"
+UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
+NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}
+RUNNERS = {"eval", "exec", "compile", "__import__"}  # the builtins alone: model.eval() and app.exec() are fine
+NEVER = {  # calls that may stand nowhere, by the end of their dotted name
+    "torch.load": "unpickles",
+    "torch.save": "pickles",
+    "yaml.load": "builds objects named in a file",
+    "extractall": "writes wherever an archive says",
+    "os.system": "runs a shell",
+    "os.popen": "runs a shell",
+    "np.memmap": "dies when the file shrinks",
+    "np.fromfile": "reads without looking first",
+}
+WRITING = {  # calls that write, rename or delete, by the end of their dotted name
+    "write_text", "write_bytes", "os.replace", "os.rename", "os.renames", "os.remove", "os.unlink", "os.rmdir",
+    "os.truncate", "shutil.move", "shutil.rmtree", "shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copytree",
+    "unlink", "rmdir", "touch", "np.save", "np.savez", "np.savez_compressed", "save_file", "tofile",
+    "NamedTemporaryFile", "mkstemp", "mkdtemp", "TemporaryDirectory", "TemporaryFile",
+}  # fmt: skip
+ENCODERS = {"save", "write"}  # Pillow's and soundfile's: fine into memory, a ban when a path is given
+QT_VIRTUALS = re.compile(r"[a-z]+[A-Z]\w*|event|data|paint|flags|parent|index")
+
+
+def module(path: Path, root: Path = ROOT) -> str:
+    """`studio.app.main` for studio/app/main.py; a package goes by its own name."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources() -> dict[str, str]:
+    """Every module of ours with its text."""
+    return {module(path): path.read_text("utf-8") for path in sorted((ROOT / "studio").rglob("*.py"))}
+
+
+def part(name: str) -> str:
+    """The row of the table that holds for a module: the longest that fits."""
+    return max((row for row in TABLE if within(name, row)), key=len)
+
+
+def within(name: str, package: str) -> bool:
+    """True for the package itself and for all below it."""
+    return name == package or name.startswith(package + ".")
+
+
+def imports(name: str, tree: ast.AST, is_package: bool = False) -> Iterator[str]:
+    """Dotted names of all that is imported, wherever in the file; relative ones made absolute."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            near = name.split(".") if is_package else name.split(".")[:-1]
+            base = ".".join(near[: len(near) - node.level + 1]) if node.level else ""
+            base = ".".join(filter(None, [base, node.module]))
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def may_import(name: str, wanted: str) -> bool:
+    """Whether the table lets a module import this."""
+    here = part(name)
+    floor = TABLE[here]
+    top = wanted.split(".")[0]
+    if top == "studio":
+        bare = wanted in {"studio.__version__", "studio"}
+        return bare or any(within(wanted, row) for row in floor.ours) or part(wanted) == here != "studio"
+    if top in sys.stdlib_module_names:
+        return top not in UNPICKLERS | NETWORK
+    return any(within(wanted, package) for package in floor.world)
+
+
+def faults(name: str, source: str) -> list[str]:
+    """All that the architecture forbids in one file, each as `line: what`."""
+    tree = ast.parse(source)
+    found = [f"imports {wanted}" for wanted in imports(name, tree) if not may_import(name, wanted)]
+    memory = _in_memory(tree)
+    managed = {id(item.context_expr) for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            found += (f"{node.lineno}: {what}" for what in _call_faults(name, node, memory, id(node) in managed))
+        elif isinstance(node, ast.ExceptHandler) and node.type is None:
+            found.append(f"{node.lineno}: a bare except, which catches Ctrl-C too")
+        elif isinstance(node, ast.ClassDef) and within(name, "studio.app"):
+            found += _unguarded(node)
+    return found
+
+
+def _call_faults(name: str, call: ast.Call, memory: set[str], managed: bool) -> Iterator[str]:
+    called = _dotted(call.func)
+    keywords = {word.arg: word.value for word in call.keywords}
+    if called.removeprefix("builtins.") in RUNNERS:
+        yield f"{called}() runs text as a program"
+    for banned, why in NEVER.items():
+        if _ends(called, banned):
+            yield f"{called}() {why}"
+    if "allow_pickle" in keywords and not _is(keywords["allow_pickle"], False):
+        yield "allow_pickle unpickles"
+    if "shell" in keywords and not _is(keywords["shell"], False):
+        yield "shell= runs a shell"
+    if called == "QPainter" and not managed:
+        yield "a QPainter outside `with` is a crash when something raises"
+    if name != WRITER and _writes(name, call, called, memory):
+        yield f"{called}() writes, which {WRITER} alone may do"
+
+
+def _writes(name: str, call: ast.Call, called: str, memory: set[str]) -> bool:
+    if any(_ends(called, writing) for writing in WRITING):
+        return True
+    if called in {"open", "io.open"} or called.endswith((".open", ".fdopen")):
+        return _opens_to_write(call, called)
+    into_file = called.rpartition(".")[2] in ENCODERS and within(name, "studio.media") and "." in called
+    return into_file and not (call.args and _dotted(call.args[0]) in memory)
+
+
+def _opens_to_write(call: ast.Call, called: str) -> bool:
+    if called == "os.open" and not (call.args and _dotted(call.args[0]) == "os.devnull"):
+        return any(isinstance(node, ast.Attribute) and node.attr in {"O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"}
+                   for node in ast.walk(call))  # fmt: skip
+    words = [*call.args, *(word.value for word in call.keywords if word.arg == "mode")]
+    modes = [word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+    return any(re.fullmatch(r"[rwxabt+]{1,4}", mode) and set(mode) & set("wxa+") for mode in modes)
+
+
+def _in_memory(tree: ast.AST) -> set[str]:
+    """Names that hold a BytesIO anywhere in the file."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=targets, value=ast.Call(func=made)) if _ends(_dotted(made), "BytesIO"):
+                names |= {_dotted(target) for target in targets}
+    return names
+
+
+def _unguarded(owner: ast.ClassDef) -> Iterator[str]:
+    """Overrides of Qt's virtuals without `@guarded`: on CPython 3.11 an exception that leaves one is a crash."""
+    if not any(_dotted(base).rpartition(".")[2].startswith("Q") for base in owner.bases):
+        return
+    for method in owner.body:
+        if isinstance(method, ast.FunctionDef) and QT_VIRTUALS.fullmatch(method.name):
+            decorators = {_dotted(d.func if isinstance(d, ast.Call) else d) for d in method.decorator_list}
+            if not any(_ends(decorator, "guarded") for decorator in decorators):
+                yield f"{method.lineno}: {owner.name}.{method.name} overrides Qt without @guarded"
+
+
+def _dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _ends(called: str, name: str) -> bool:
+    return called == name or called.endswith("." + name)
+
+
+def _is(node: ast.AST, value: object) -> bool:
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+def circle(texts: Mapping[str, str]) -> list[str]:
+    """One import circle among these modules, in order; empty when there is none."""
+    graph: dict[str, set[str]] = {}
+    for name, text in texts.items():
+        is_package = any(other.startswith(name + ".") for other in texts)
+        reached = {_nearest(wanted, texts) for wanted in imports(name, ast.parse(text), is_package)}
+        graph[name] = reached - {"", name}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _nearest(wanted: str, texts: Mapping[str, str]) -> str:
+    while wanted and wanted not in texts:
+        wanted = wanted.rpartition(".")[0]
+    return wanted

@@ -1,0 +1,120 @@
+"""The floors of the house: what each part may import, no circle, what may stand nowhere. Planted faults are found."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests import architecture
+
+SOURCES = architecture.sources()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_keeps_to_the_import_table_and_the_bans(name: str) -> None:
+    assert architecture.faults(name, SOURCES[name]) == []
+
+
+def test_no_import_goes_round() -> None:
+    assert architecture.circle(SOURCES) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "never"),
+    [
+        ("studio.app.main", "torch"),
+        ("studio.app.main", "studio.engine"),
+        ("studio.cli", "torch"),
+        ("studio.cli", "PySide6"),
+        ("studio.engine.__main__", "PySide6"),
+        ("studio.engine.__main__", "torch"),
+    ],
+)
+def test_the_towers_stay_apart_when_they_are_really_imported(first: str, never: str) -> None:
+    """The engine says Starting before it imports torch, so its door too is torch-free."""
+    program = f"import sys, {first}; sys.exit({never!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=architecture.ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("studio.density.flow", "import numpy"),
+        ("studio.density.flow", "from studio.nets import convolution"),
+        ("studio.nets.mlp", "from studio.zoo import realnvp"),
+        ("studio.wire.frames", "import torch"),
+        ("studio.wire.frames", "from ..library import card"),
+        ("studio.media.image", "from PySide6.QtGui import QImage"),
+        ("studio.library.models", "def late():\n    import torch"),
+        ("studio.library.card", "import PIL.Image"),
+        ("studio.zoo.nice", "from studio.engine import jobs"),
+        ("studio.engine.jobs", "from studio.app.states import value"),
+        ("studio.engine.jobs", "import PySide6"),
+        ("studio.cli", "import torch"),
+        ("studio.app.main", "import torch"),
+        ("studio.app.main", "from studio.engine import device"),
+        ("studio.app.states.value", "from PySide6 import QtWidgets"),
+        ("studio.app.states.value", "from studio.app.views import theme"),
+        ("studio.app.views.frame", "from studio.library import storage"),
+        ("studio.app.views.frame", "import studio.app.main"),
+        ("studio.media.image", "import pickle"),
+        ("studio.engine.jobs", "from multiprocessing import connection"),
+        ("studio.library.models", "import urllib.request"),
+        ("studio.library.models", "import some_new_package"),
+        ("studio.engine.jobs", "torch.load(path)"),
+        ("studio.engine.jobs", "torch.save(state, path)"),
+        ("studio.media.dataset", "np.load(path, allow_pickle=True)"),
+        ("studio.media.dataset", "numpy.load(path, allow_pickle=trusted)"),
+        ("studio.zoo.nice", "eval('1 + 1')"),
+        ("studio.zoo.nice", "exec(text)"),
+        ("studio.app.settings", "subprocess.run(command, shell=True)"),
+        ("studio.app.settings", "open(path, 'w')"),
+        ("studio.app.settings", "open(path, mode='ab')"),
+        ("studio.app.settings", "path.open('x')"),
+        ("studio.app.settings", "os.open(path, os.O_WRONLY | os.O_CREAT)"),
+        ("studio.app.settings", "Path('a').write_text('b')"),
+        ("studio.library.models", "os.replace(a, b)"),
+        ("studio.library.models", "path.unlink()"),
+        ("studio.media.export", "image.save(path)"),
+        ("studio.media.sound", "soundfile.write(path, samples, 44100)"),
+        ("studio.engine.checkpoint", "safetensors.torch.save_file(state, path)"),
+        ("studio.engine.jobs", "try:\n    go()\nexcept:\n    pass"),
+        ("studio.app.views.grid", "class Grid(QWidget):\n    def paintEvent(self, event): ..."),
+        ("studio.app.views.grid", "class Rows(QAbstractListModel):\n    def data(self, index, role): ..."),
+        ("studio.app.views.grid", "p = QPainter(self)"),
+    ],
+)
+def test_a_planted_fault_is_found(name: str, line: str) -> None:
+    assert architecture.faults(name, line) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("studio.zoo.nice", "import torch\nfrom studio.density.flow import Flow"),
+        ("studio.wire.messages", "from studio import __version__"),
+        ("studio.app.states.value", "from PySide6.QtCore import QObject"),
+        ("studio.library.storage", "os.replace(a, b)"),
+        ("studio.library.models", "open(path, 'rb')\npath.open()"),
+        ("studio.library.models", "os.open(path, os.O_RDONLY | os.O_NOFOLLOW)"),
+        ("studio.cli", "os.open(os.devnull, os.O_WRONLY)"),
+        ("studio.library.models", "name.replace('a', 'w')"),
+        ("studio.media.dataset", "np.load(path, allow_pickle=False)"),
+        ("studio.media.export", "into = io.BytesIO()\nimage.save(into, 'PNG')"),
+        ("studio.app.views.grid", "class Grid(QWidget):\n    @guarded(None)\n    def paintEvent(self, event): ..."),
+        ("studio.engine.sampling", "model.eval()\nre.compile('a')"),
+        ("studio.app.views.grid", "with QPainter(self) as p:\n    p.end()"),
+    ],
+)
+def test_what_is_allowed_is_not_held_up(name: str, line: str) -> None:
+    assert architecture.faults(name, line) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    house = {
+        "studio.media": "",
+        "studio.media.image": "from studio.media.export import png",
+        "studio.media.export": "def late():\n    from . import image",
+    }
+    assert set(architecture.circle(house)) == {"studio.media.image", "studio.media.export"}
+    assert architecture.circle({**house, "studio.media.export": ""}) == []

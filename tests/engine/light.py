@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from studio.engine.__main__ import run
-from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Notice, Ready
+from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Notice, Ready, Train
 
 PICTURE = np.full((1, 2, 2, 3), 7, np.uint8)
 
 
 def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
     """A batch of short steps, and what can go wrong in one."""
-    todo, total = command.model, len(command.seeds)
+    todo, total = (command.source, 1) if isinstance(command, Train) else (command.model, len(command.seeds))
     for done in range(1, total + 1):
         match todo:
             case "batch":

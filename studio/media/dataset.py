@@ -165,7 +165,7 @@ def _pack(source: Path, shape: Shape) -> Dataset:
         test, test_labels = _checked(parts, "test", name)
     else:
         held = np.array([int.from_bytes(_digest(x), "big") % 10 == 0 for x in train], bool)
-        held[0] |= not held.any()
+        held[:1] |= not held.any()
         test, test_labels = train[held], train_labels[held] if train_labels is not None else None
         train, train_labels = train[~held], train_labels[~held] if train_labels is not None else None
     used = len(train) + len(test)

@@ -133,11 +133,11 @@ def _decode(data: bytes, name: str) -> Picture:
         notes = []
         if image.format in ("GIF", "WEBP", "PNG", "TIFF") and getattr(image, "is_animated", False):
             notes.append("only the first of its pictures is used")
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        upright = image.transpose(turn) if turn is not None else image
-        if turn is not None:
+        if _orientation(image) in _TURNS:
             notes.append("turned upright as its camera noted")
+        image.load()  # which turns a TIFF by itself
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
         if image.format == "PNG" and data[24] == 16 and not upright.mode.startswith("I"):
             notes.append("16 bits a colour were rounded to 8")
         rgb = _in_srgb(_in_eight_bits(upright, notes), image.info.get("icc_profile"), notes)

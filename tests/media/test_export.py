@@ -1,0 +1,73 @@
+"""Pictures leave as they are, with their words, and sheets show them all."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.media import export
+
+PICTURE = np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 5])
+def test_every_pixel_becomes_a_block(scale: int) -> None:
+    np.testing.assert_array_equal(pixels(export.png(PICTURE, scale=scale)), PICTURE.repeat(scale, 0).repeat(scale, 1))
+    grey = PICTURE[..., :1]
+    np.testing.assert_array_equal(pixels(export.png(grey, scale=scale)), grey[..., 0].repeat(scale, 0).repeat(scale, 1))
+
+
+def test_words_of_any_language_are_kept() -> None:
+    words = {"Title": "Roses, 日本語, ñ, 👩‍🎨", "Comment": "line\nline" * 1000, "empty": ""}
+    data = export.png(PICTURE, words)
+    assert export.texts(data) == words
+    with Image.open(io.BytesIO(data)) as opened:
+        assert {key: str(text) for key, text in opened.text.items()} == words  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(pixels(data), PICTURE)
+
+
+def test_nothing_but_our_words_is_in_the_file() -> None:
+    data = export.png(PICTURE, {"Title": "Rose"})
+    kinds, at = [], 8
+    while at < len(data):
+        kinds.append(data[at + 4 : at + 8])
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    assert set(kinds) == {b"IHDR", b"iTXt", b"IDAT", b"IEND"}
+
+
+@pytest.mark.parametrize("picture", [PICTURE[..., :2], PICTURE[0], PICTURE.astype(np.float32)])
+def test_what_is_no_picture_is_not_saved_as_one(picture: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="a picture is"):
+        export.png(picture)
+
+
+@pytest.mark.parametrize("key", ["", "k" * 80])
+def test_a_key_must_fit(key: str) -> None:
+    with pytest.raises(ValueError, match="key"):
+        export.png(PICTURE, {key: "text"})
+
+
+def test_a_file_that_is_no_png_has_no_words() -> None:
+    for data in (b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" * 20, export.png(PICTURE)[:40]):
+        assert export.texts(data) == {}
+
+
+def test_a_sheet_shows_every_picture_in_its_place() -> None:
+    pictures = np.stack([np.full((3, 4, 3), value, np.uint8) for value in range(10, 60, 10)])
+    sheet = export.sheet(pictures, columns=2, gap=1, scale=2, over=200)
+    assert sheet.shape == (3 * (6 + 1) + 1, 2 * (8 + 1) + 1, 3)
+    for index, value in enumerate(range(10, 60, 10)):
+        y, x = 1 + index // 2 * 7, 1 + index % 2 * 9
+        assert (sheet[y : y + 6, x : x + 8] == value).all()
+        assert (sheet[y - 1, x - 1 : x + 9] == 200).all()
+    assert (sheet[15:, 10:] == 200).all()
+
+
+def test_a_sheet_of_few_pictures_is_no_wider_than_they_are() -> None:
+    assert export.sheet(np.zeros((1, 3, 4, 1), np.uint8), columns=4, gap=2).shape == (7, 8, 1)
+    assert export.sheet(np.zeros((0, 3, 4, 1), np.uint8), columns=4, gap=2).shape == (2, 8, 1)

@@ -10,6 +10,10 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.pop("STUDIO_HOME", None)
 
+# One thread for torch, here and in every engine a test starts: on a busy machine of two processors small
+# tensors wait longest for the second.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 WINDOW_TESTS = ROOT / "tests" / "app"
 

@@ -133,7 +133,8 @@ def shape_by_hand(loaded: Loaded, start: Tensor, sliders: Sequence[float], tempe
     if sliders:
         weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
         z = z + torch.tensordot(weights, loaded.directions[: len(sliders)].to(z.dtype), 1)
-    return to_pictures(loaded.model.decode(z))[0]
+    picture: Array = to_pictures(loaded.model.decode(z))[0]
+    return picture
 
 
 def start_of(loaded: Loaded, seed: int, latent: Array | None) -> Tensor:

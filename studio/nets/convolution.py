@@ -86,10 +86,28 @@ def fold(model: nn.Module) -> None:
     batch norm that follows a convolution is merged into it. For inference only."""
     model.eval()
     for module in list(model.modules()):
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+        for name, child in list(module.named_children()):
+            # Removing a parametrization would take it from every deep copy too: they share its class.
+            if isinstance(child, nn.Conv2d) and parametrize.is_parametrized(child, "weight"):
+                setattr(module, name, _plain(child))
     for module in model.modules():
         if isinstance(module, ResidualBlock):
             conv, norm = module.body[2], module.body[3]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 module.body[2], module.body[3] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+
+
+def _plain(conv: nn.Conv2d) -> nn.Conv2d:
+    plain = nn.Conv2d(
+        conv.in_channels,
+        conv.out_channels,
+        (conv.kernel_size[0], conv.kernel_size[1]),
+        padding=conv.kernel_size[0] // 2,
+        bias=conv.bias is not None,
+        device=conv.weight.device,
+        dtype=conv.weight.dtype,
+    )
+    plain.weight.copy_(conv.weight)
+    if plain.bias is not None and conv.bias is not None:
+        plain.bias.copy_(conv.bias)
+    return plain.eval()

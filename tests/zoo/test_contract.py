@@ -1,0 +1,182 @@
+"""What every model of the zoo keeps, in float32 and float64: one contract for all."""
+
+import copy
+import math
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from studio import zoo
+from studio.density.flow import Flow
+from studio.density.model import Model
+from studio.engine.evaluation import settle
+from studio.nets.convolution import fold
+
+SHAPES = [(1, 8, 8), (3, 8, 4)]
+DTYPES = [torch.float32, torch.float64]
+
+
+def made(family: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Model:
+    """A model of the tiny preset with weights as after some training: nothing is zero, statistics are set."""
+    torch.manual_seed(1)
+    model = zoo.FAMILIES[family].presets["tiny"].build(shape)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    settle(model, pictures(32, shape))
+    return model.to(dtype)
+
+
+def pictures(count: int, shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    return torch.randint(0, 256, (count, *shape), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[tuple[str, tuple[int, ...], torch.dtype], Model]:
+    return {(f, s, d): made(f, s, d) for f in zoo.FAMILIES for s in SHAPES for d in DTYPES}
+
+
+@pytest.fixture(params=[(f, s, d) for f in zoo.FAMILIES for s in SHAPES for d in DTYPES], ids=str)
+def model(request: pytest.FixtureRequest, models: dict[object, Model]) -> Model:
+    return copy.deepcopy(models[request.param])
+
+
+@torch.no_grad()
+def test_shapes(model: Model) -> None:
+    x = pictures(3, model.shape)
+    assert model.encode(x).shape == (3, *model.latent_shape)
+    assert model.surprisal(x).shape == (3, *model.shape)
+    assert model.log_prob(x).shape == (3,)
+    assert model.loss(x).shape == ()
+    assert model.noise([1, 2]).shape == (2, *model.latent_shape)
+    assert model.sample([1, 2]).shape == (2, *model.shape)
+    assert model.scale_of.shape == model.latent_shape
+    assert set(model.scale_of.unique().tolist()) == set(range(model.scales))
+
+
+@torch.no_grad()
+def test_what_is_encoded_comes_back(model: Model) -> None:
+    x = torch.cat((pictures(4, model.shape), torch.zeros(1, *model.shape), torch.full((1, *model.shape), 255))).to(
+        torch.uint8
+    )
+    assert torch.equal(model.decode(model.encode(x)), x)
+
+
+@torch.no_grad()
+def test_previews_grow_and_end_in_the_result(model: Model) -> None:
+    steps = list(model.sample_steps([5, 6]))
+    assert [step.done for step in steps] == list(range(1, len(steps) + 1))
+    assert {step.total for step in steps} == {len(steps)}
+    assert all(step.x.shape == (2, *model.shape) for step in steps)
+    assert torch.equal(steps[-1].x, model.sample([5, 6]))
+
+
+@torch.no_grad()
+def test_a_seed_is_the_same_artwork_in_any_batch(model: Model) -> None:
+    together = model.sample(range(16))
+    assert torch.equal(together, torch.cat([model.sample([seed]) for seed in range(16)]))
+    assert torch.equal(together[3:9], model.sample(range(3, 9)))
+    assert not torch.equal(together[0], together[1])
+
+
+@torch.no_grad()
+def test_surprisal_sums_to_log_prob(model: Model) -> None:
+    x = pictures(4, model.shape)
+    bits = model.surprisal(x).flatten(1).sum(1)
+    assert torch.allclose(-bits * math.log(2), model.log_prob(x), rtol=1e-5)
+
+
+def test_every_parameter_learns(model: Model) -> None:
+    model.train()
+    model.loss(pictures(8, model.shape)).backward()
+    still = [name for name, p in model.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
+    # A bias before a batch norm is taken out by it: such a gradient is zero, and nothing else's may be.
+    assert all(name.endswith("bias") for name in still)
+
+
+@torch.no_grad()
+def test_a_price_does_not_depend_on_the_rest_of_the_batch(model: Model) -> None:
+    x = pictures(6, model.shape)
+    alone = torch.cat([model.log_prob(x[i : i + 1]) for i in range(6)])
+    assert torch.allclose(model.log_prob(x), alone, rtol=1e-6)
+
+
+@torch.no_grad()
+def test_temperature_zero_is_one_picture_and_each_scale_has_its_own(model: Model) -> None:
+    calm = model.sample([1, 2], temperature=0.0)
+    assert torch.equal(calm[0], calm[1])
+    heat = model.temperature_by_scale([0.5] * model.scales)
+    assert torch.equal(model.sample([1], temperature=heat), model.sample([1], temperature=0.5))
+    with pytest.raises(ValueError, match="temperatures were given"):
+        model.temperature_by_scale([0.5] * (model.scales + 1))
+
+
+@torch.no_grad()
+def test_folded_for_inference_it_is_the_same_map(model: Model) -> None:
+    x = pictures(4, model.shape)
+    before, z = model.log_prob(x), model.encode(x)
+    fold(model)
+    exact = model.dtype == torch.float64
+    assert torch.allclose(model.log_prob(x), before, rtol=1e-10 if exact else 1e-5)
+    assert torch.allclose(model.encode(x), z, atol=1e-9 if exact else 1e-3)
+    assert torch.equal(model.decode(model.encode(x)), x)
+
+
+@torch.no_grad()
+def test_saved_and_loaded_it_is_the_same_model(model: Model) -> None:
+    other = copy.deepcopy(model)
+    for tensor in other.state_dict().values():
+        tensor.zero_()
+    x = pictures(2, model.shape)
+    assert not torch.equal(other.log_prob(x), model.log_prob(x))
+    other.load_state_dict(load(save(model.state_dict())))
+    assert torch.equal(other.log_prob(x), model.log_prob(x))
+
+
+@pytest.mark.parametrize("family", zoo.FAMILIES)
+def test_log_determinant_is_the_jacobians(family: str) -> None:
+    model = made(family, (1, 4, 4))
+    if not isinstance(model, Flow):
+        pytest.skip("only a flow has a Jacobian")
+    h = torch.randn(1, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    jacobian = torch.autograd.functional.jacobian(
+        lambda v: model.bijection(v.view(1, 1, 4, 4))[0].flatten(), h.flatten()
+    )
+    _, ladj = model.bijection(h)
+    assert torch.allclose(torch.linalg.slogdet(jacobian)[1], ladj[0], atol=1e-9)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", zoo.FAMILIES)
+def test_inverse_in_float64_is_exact_to_1e_9(family: str) -> None:
+    model = made(family, (3, 8, 8))
+    if not isinstance(model, Flow):
+        pytest.skip("only a flow is a continuous bijection")
+    h = torch.randn(4, 3, 8, 8, dtype=torch.float64)
+    z, _ = model.bijection(h)
+    assert float((model.bijection.inverse(z) - h).abs().max()) < 1e-9
+    steps = list(model.bijection.inverse_steps(z))
+    assert len(steps) == model.bijection.steps
+    assert torch.equal(steps[-1], model.bijection.inverse(z))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", zoo.FAMILIES)
+def test_in_two_dimensions_the_density_integrates_to_one(family: str) -> None:
+    torch.manual_seed(2)
+    recipe = zoo.FAMILIES[family].presets["tiny"]
+    model = (
+        type(recipe)(scales=1, width=8, blocks=1).build((1, 1, 2)) if family == "realnvp" else recipe.build((1, 1, 2))
+    )
+    if not isinstance(model, Flow):
+        pytest.skip("only a flow has a density")
+    for parameter in model.parameters():
+        parameter += 0.2 * torch.randn_like(parameter)
+    model.double().eval()
+    axis = torch.linspace(-10, 10, 301, dtype=torch.float64)
+    grid = torch.cartesian_prod(axis, axis).view(-1, 1, 1, 2)
+    z, ladj = model.bijection(grid)
+    density = (ladj - 0.5 * z.square().sum((1, 2, 3)) - math.log(2 * math.pi)).exp()
+    assert float(density.sum() * (axis[1] - axis[0]) ** 2) == pytest.approx(1, abs=2e-3)

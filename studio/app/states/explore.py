@@ -1,136 +1,382 @@
 """Explore: one picture, sliders on its latent, pictures of one's own, takes."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
+from PySide6.QtCore import Signal
+
+from studio.app.states import seeds
+from studio.app.states.bringing import Bringing
+from studio.app.states.dials import Dials, at_home, of_work
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
-from studio.app.states.value import Engine, State, Value
+from studio.app.states.question import Question
+from studio.app.states.saving import Piece, Saving
+from studio.app.states.scene import DRAWN, Badge, How, Photo, Scene, Start, badge
+from studio.app.states.shelf import Opened, Take, in_shape
+from studio.app.states.takes import Takes
+from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
+from studio.library.storage import NotSaved
 from studio.library.work import Work
-from studio.media.image import Picture
-from studio.wire.messages import AnyCommand, AnyEvent, Array
+from studio.media.image import Box
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Encoded
 
-How = Literal["crop", "fit", "pad"]
-
-
-@dataclass(frozen=True)
-class Badge:
-    """Whether the artist's own picture comes back. kind None: there is none of their own."""
-
-    kind: Literal["exact", "differs", "approximate", "working"] | None = None
-    words: str = ""
-    """`Exact`, `12 of 12,288 values differ by 1`, `Approximate`, `Looking`."""
-    detail: str = ""
-    """What follows in plain type: `with every slider at home, x.jpg comes back byte for byte`."""
-    note: str = ""
-    """A second line: `Your picture is x.jpg, cropped to the middle and scaled to 32 × 32`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Photo:
-    """The crop preview: the whole picture, how it is cut, and what the model will see of it."""
-
-    picture: Picture
-    how: How
-    box: tuple[float, float, float, float] | None
-    """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
-    seen: Array
-    """(height, width, channels) uint8 in the model's shape."""
-
-
-@dataclass(frozen=True, eq=False)
-class Take:
-    """A picture that was kept, with its making."""
-
-    picture: Array
-    work: Work
-    name: str
+__all__ = ["Badge", "Explore", "How", "Photo", "Take"]
 
 
 class Explore(State):
     """The panel Explore."""
 
+    came = Signal()
+    """A picture of the artist's own was opened, or a work restored: the panel should show."""
+
     def __init__(self, engine: Engine, models: Models, messages: Messages) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
         self.model: Value[Trained | None] = Value(None, self)
-        self.seed: Value[int] = Value(0, self)
+        self.seed: Value[int] = Value(seeds.roll(0), self)
         self.locked: Value[bool] = Value(False, self)
         self.error: Value[str] = Value("", self)
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
-        self.sliders: Value[tuple[float, ...]] = Value((), self)
+        self._dials = Dials(self)
+        self.sliders: Value[tuple[float, ...]] = self._dials.sliders
         """One for each direction of the model, -4.0 to 4.0, home is 0."""
-        self.names: Value[tuple[str, ...]] = Value((), self)
+        self.names: Value[tuple[str, ...]] = self._dials.names
         """Name of each direction."""
-        self.temperatures: Value[tuple[float, ...]] = Value((1.0,), self)
+        self.temperatures: Value[tuple[float, ...]] = self._dials.temperatures
         """One for each scale, 0.0 to 2.0."""
-        self.homes: Value[tuple[float, ...]] = Value((1.0,), self)
+        self.homes: Value[tuple[float, ...]] = self._dials.homes
         """Home of each temperature: the model's own, or 1 where a picture was opened."""
-        self.scales: Value[tuple[str, ...]] = Value(("Temperature",), self)
+        self.scales: Value[tuple[str, ...]] = self._dials.scales
         """Name of each scale, coarse to fine."""
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8, the newest answer."""
         self.badge: Value[Badge] = Value(Badge(), self)
-        self.takes: Value[tuple[Take, ...]] = Value((), self)
-        self.current: Value[int | None] = Value(None, self)
-        """Index of the take that the stage shows, None where it shows something newer."""
         self.source: Value[str] = Value("", self)
         """Name of the artist's own picture, empty where the start is a seed."""
-        self.photo: Value[Photo | None] = Value(None, self)
+        self._takes = Takes(messages, self)
+        self.takes: Value[tuple[Take, ...]] = self._takes.list
+        self.current: Value[int | None] = self._takes.current
+        """Index of the take that the stage shows, None where it shows something newer."""
+        self._bringing = Bringing(engine, messages, self.model, self)
+        self._bringing.opened.connect(self._opened)
+        self._bringing.encoded.connect(self._encoded)
+        self._bringing.looking.changed.connect(self._show_badge)
+        self.photo: Value[Photo | None] = self._bringing.photo
         """The crop preview, while a picture is being brought in."""
-        self.busy: Value[bool] = Value(False, self)
+        self.busy: Value[bool] = self._bringing.busy
         """Whether a picture is being opened or encoded."""
+        self._question = Question(engine, self)
+        self._question.answered.connect(self._show)
+        self._question.failed.connect(self._fail)
+        self._saving = Saving(messages, self)
         self.history = History(self._apply, self)
+        self._status = "Starting"
+        self._label: int | None = None
+        self._start: Start | None = None
+        """The artist's own picture that sliders begin from; None where the seed's noise does."""
+        self._shown: Scene | None = None
+        """What the picture on the stage was made with; the sliders may be further by now."""
+        self._begun = False
+        """Whether anything was to be drawn yet: until then the stage says how to begin."""
+        self._resume = False
+        """Whether the engine is still to be asked for the picture that was on the stage."""
+        self._left_at: str | None = None
+        """Name of the take that was on the stage."""
 
-    def choose_model(self, name: str) -> None: ...
+    # ── sliders, temperatures, starts ────────────────────────────────────────────────────────────
+
+    def choose_model(self, name: str) -> None:
+        trained = self._models.find(name)
+        if trained is not None and trained != self.model.get():
+            self._step("model", draws=False, **at_home(trained))
+            self._bringing.refit()
+
     def begin_move(self, index: int) -> None:
         """A hand takes a slider: until `end_move` every move is one step."""
+        self.history.hold(f"slider {index}")
 
-    def move(self, index: int, value: float) -> None: ...
-    def end_move(self) -> None: ...
-    def home(self, index: int) -> None: ...
+    def move(self, index: int, value: float) -> None:
+        self._step(self._dials.slider_name(index), f"slider {index}", sliders=self._dials.moved(index, value))
+
+    def end_move(self) -> None:
+        """The hand lets go, of a slider or of a temperature."""
+        self.history.seal()
+
+    def home(self, index: int) -> None:
+        """One slider back to the start."""
+        self.end_move()
+        self.move(index, 0.0)
+        self.end_move()
+
     def home_all(self) -> None:
         """Every slider back to the start."""
+        self._step("all home", sliders=[0.0] * len(self.sliders.get()))
 
-    def set_temperature(self, index: int, value: float, gesture: str | None = None) -> None: ...
-    def home_temperatures(self) -> None: ...
-    def lock(self, on: bool) -> None: ...
+    def begin_temperature(self, index: int) -> None:
+        """A hand takes a temperature: until `end_move` every setting is one step."""
+        self.history.hold(f"temperature {index}")
+
+    def set_temperature(self, index: int, value: float) -> None:
+        name, temperatures = self._dials.temperature_name(index), self._dials.heated(index, value)
+        self._step(name, f"temperature {index}", temperatures=temperatures)
+
+    def home_temperatures(self) -> None:
+        """Every temperature back to its home."""
+        self._step("temperature home", temperatures=list(self.homes.get()))
+
+    def lock(self, on: bool) -> None:
+        """Keep this seed for the next start, or not."""
+        self.locked.set(on)
+
     def new_start(self, seed: int | str | None = None) -> None:
         """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
+        kept = self.seed.get()
+        if seed is None:
+            seed = kept if self.locked.get() else seeds.roll(kept)
+        found, error = seeds.read(seed, kept)
+        self.error.set(error)
+        trained = self.model.get()
+        if error or trained is None:
+            return
+        after: Plain = {"seed": found, "start": ""}
+        if self._start is not None:
+            after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
+        self._step("new start", **after)
+
+    # ── a picture of one's own ───────────────────────────────────────────────────────────────────
 
     def open(self, path: Path) -> None:
-        """Bring in a picture of the artist's own: it is decoded beside the window and shown for cropping."""
+        """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
+        if self.model.get() is None:
+            self._messages.say("There is no trained model to open a picture with. Your file is untouched.", "warn")
+            return
+        self._bringing.open(path)
 
-    def set_crop(self, how: How, box: tuple[float, float, float, float] | None = None) -> None: ...
+    def set_crop(self, how: How, box: Box | None = None) -> None:
+        """How the picture in the preview is cut; `box` is the part to take, as fractions."""
+        photo = self.photo.get()
+        if photo is not None:
+            self._bringing.show(photo.picture, how, box)
+
     def use_photo(self) -> None:
         """Start from the picture in the crop preview."""
+        self._bringing.use()
 
-    def cancel_photo(self) -> None: ...
-    def keep_take(self) -> None: ...
-    def choose_take(self, index: int) -> None: ...
+    def cancel_photo(self) -> None:
+        """Leave the crop preview; the stage stays as it was."""
+        self._bringing.cancel()
+
+    def _opened(self, opened: Opened) -> None:
+        if opened.fault:
+            self._messages.say(opened.fault, "warn")
+        if opened.work is None or not self.restore_work(opened.work, opened.picture.array):
+            self._bringing.show(opened.picture)
+            self.came.emit()
+
+    def _encoded(self, event: Encoded, photo: Photo, trained: Trained) -> None:
+        start, scene = Start.of(event, photo, trained), self._scene()
+        if scene is not None and scene.trained == trained:
+            self._takes.hold_start(start, replace(scene, start=start).work(), photo.seen)
+            self._step(
+                f"open {photo.picture.name}",
+                start=start.key,
+                sliders=[0.0] * len(self.sliders.get()),
+                temperatures=[1.0] * len(self.temperatures.get()),
+            )
+
+    def _show_badge(self) -> None:
+        name = self._bringing.looking.get()
+        self.badge.set(Badge("working", "Looking", f"how {name} comes back") if name else badge(self._start))
+
+    # ── takes and works ──────────────────────────────────────────────────────────────────────────
+
+    def keep_take(self) -> None:
+        """Keep the picture on the stage, with its making."""
+        picture, scene = self.picture.get(), self._shown
+        if picture is not None and scene is not None:
+            name = self._takes.keep(picture, scene.work())
+            self._step("keep take", takes=[*self._takes.names, name], current=name)
+
+    def choose_take(self, index: int) -> None:
+        """Put a take on the stage, with everything it was made with."""
+        take = self.takes.get()[index]
+        trained = self._models.of_work(take.work)
+        if trained is not None:
+            self._become(f"take {index + 1}", trained, take.work, take.picture, take.name)
+
     def drop_take(self, index: int) -> None:
         """Take a take off the strip; undo brings it back."""
+        gone, current = self.takes.get()[index].name, self._takes.current_name
+        names = [name for name in self._takes.names if name != gone]
+        self._step("take off", takes=names, current=current if current != gone else None)
 
     def rename(self, index: int, label: str) -> None:
-        """Name a direction."""
+        """Name a direction; an empty name brings back the model's own."""
+        names = list(self.names.get())
+        names[index] = label.strip()
+        self._step("name", names=names)
 
     def name_of(self) -> str:
         """A file name to suggest for the picture on the stage."""
-        return ""
+        return self._shown.name() if self._shown is not None else ""
 
-    def export(self, path: Path) -> bool:
-        """Save the picture as PNG with its making inside; whether it was saved. Says the outcome."""
-        return False
+    def export(self, path: Path) -> None:
+        """Save the picture as PNG with its making inside. Says the outcome."""
+        picture, scene = self.picture.get(), self._shown
+        if picture is not None and scene is not None:
+            self._saving.one(Piece(picture, scene.work(), scene.name()), path)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
-        return False
+        trained = self._models.of_work(work)
+        if trained is None:
+            return False
+        self.cancel_photo()
+        self._become("restore the work", trained, work, picture)
+        self.came.emit()
+        return True
 
-    def take(self, event: AnyEvent) -> None: ...
-    def lost(self, commands: list[AnyCommand]) -> None:
+    def _become(self, name: str, trained: Trained, work: Work, picture: Array | None, take: str | None = None) -> None:
+        start = Start.of_work(work)
+        if start is not None:
+            self._takes.hold_start(start, work, picture)
+        self._step(name, **of_work(work, trained), start=start.key if start else "", current=take)
+        if picture is not None and self.model.get() == trained:
+            self._shown = self._scene()  # at once; the engine's answer replaces it in place
+            self.picture.set(in_shape(picture, trained))
+
+    # ── the engine ───────────────────────────────────────────────────────────────────────────────
+
+    def heed(self, status: str) -> None:
+        """The engine's state in a word. The first one that can hear is asked for the picture that was on the stage."""
+        self._status = status
+        if self._resume and status != "Stopped":
+            self._resume = False
+            self._ask()
+
+    def take(self, event: AnyEvent) -> None:
+        self._question.take(event)
+        self._bringing.take(event)
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with these commands unanswered: the picture stays, drawing it again is offered."""
+        if self._question.lost(commands):
+            self._fail(f"{why} The picture on the stage may be older than the sliders.".strip(), "Draw it again")
+        self._bringing.lost(commands, why)
 
-    def _apply(self, record: dict[str, object]) -> None: ...
+    def _ask(self) -> None:
+        scene = self._scene()
+        if scene is not None:
+            self._question.ask(scene)
+
+    def _show(self, scene: Scene, picture: Array) -> None:
+        self._shown = scene
+        self.picture.set(picture)
+
+    def _fail(self, why: str, button: str = "Try again") -> None:
+        self._messages.say(why, "failed", (button, self._draw_again))
+
+    def _draw_again(self) -> None:
+        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
+            self._engine.start()
+        self._ask()
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def snapshot(self) -> Plain:
+        plain = self._plain()
+        del plain["names"]  # they belong to the model and have a file of their own
+        return {
+            **plain,
+            **self._takes.snapshot(),
+            "locked": self.locked.get(),
+            "begun": self._begun,
+            "history": self.history.snapshot(),
+        }
+
+    def restore(self, plain: Plain) -> None:
+        self.history.restore(plain.get("history", {}))
+        self._takes.restore(plain)
+        self.locked.set(bool(plain.get("locked", False)))
+        self._put({key: plain[key] for key in DRAWN if key in plain})
+        self._begun = self._resume = bool(plain.get("begun", False)) and self.model.get() is not None
+        self._left_at = plain.get("current")
+
+    def begin(self) -> None:
+        """Choose the first model, where none is chosen yet, and lay out the takes. Once, after `restore`."""
+        cards = self._models.cards.get()
+        if self.model.get() is None and cards:
+            self._put(at_home(cards[0]))
+        self._takes.load(self._left_at, self.history.records(), self._show_take)
+
+    def _show_take(self) -> None:
+        """The take that was on the stage stands there until the engine has drawn it again."""
+        index, trained = self.current.get(), self.model.get()
+        if index is not None and trained is not None and self.picture.get() is None:
+            self._shown = self._scene()
+            self.picture.set(in_shape(self.takes.get()[index].picture, trained))
+
+    def close(self) -> None:
+        """Wait for what is at work; what no step leads back to goes to the bin."""
+        self._bringing.close()
+        self._saving.close()
+        self._takes.close([*self.history.records(), self._plain()])
+
+    def _plain(self) -> Plain:
+        trained = self.model.get()
+        return {
+            "model": trained.card.name if trained is not None else None,
+            "seed": self.seed.get(),
+            "start": self._start.key if self._start is not None else "",
+            **self._dials.plain(),
+            "label": self._label,
+            "takes": self._takes.names,
+            "current": self._takes.current_name,
+        }
+
+    def _scene(self) -> Scene | None:
+        trained = self.model.get()
+        if trained is None:
+            return None
+        return Scene(trained, self.seed.get(), self._start, self.sliders.get(), self.temperatures.get(), self._label)
+
+    def _step(self, name: str, gesture: str | None = None, draws: bool = True, **after: object) -> None:
+        """Do something that can be undone; what draws another picture leaves the take."""
+        now = self._plain()
+        if DRAWN & after.keys():
+            after.setdefault("current", None)
+            self._begun = self._begun or draws
+        before = {key: now[key] for key in after}
+        self._apply(after)
+        self.history.do(name, before, after, gesture)
+
+    def _apply(self, record: Plain) -> None:
+        self._put(record)
+        if self._begun and DRAWN & record.keys():
+            self._ask()
+
+    def _put(self, record: Plain) -> None:
+        """Put the values of a record into the state; a model or start that is gone changes nothing."""
+        if record.get("model") is not None:
+            self.model.set(self._models.find(str(record["model"])) or self.model.get())
+        if "seed" in record:
+            self.error.set("")
+            self.seed.set(seeds.read(record["seed"], self.seed.get())[0])
+        if "start" in record:
+            self._start = self._takes.start(str(record["start"]))
+            self.source.set(self._start.source if self._start is not None else "")
+            self._show_badge()
+        if "label" in record:
+            self._label = int(record["label"]) if record["label"] is not None else None
+        trained = self.model.get()
+        if trained is not None:
+            try:
+                self._dials.put(record, trained, self._start is not None)
+            except NotSaved as fault:
+                self._messages.say(fault.sentence, "failed")
+        if "takes" in record or "current" in record:
+            self._takes.put(record.get("takes", self._takes.names), record.get("current"))

@@ -1,9 +1,8 @@
 """Generate: make pictures from seeds, watch them form, choose, keep."""
 
-import datetime
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -15,6 +14,7 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models, hash_of
 from studio.app.states.queue import Queue, about
+from studio.app.states.saving import Piece, Saving
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library import storage
 from studio.library.models import Trained
@@ -66,7 +66,7 @@ class Generate(State):
         self.main: Value[str] = Value("Generate", self)
         """What the main button says: `Generate`, `Starts when ready` or `Stop`."""
         self.history = History(self._apply, self)
-        self._ready = False
+        self._status = "Starting"
         self._run: Run | None = None
         self._job = ""
         self._seats: tuple[int, ...] = ()
@@ -75,7 +75,7 @@ class Generate(State):
         """The seed of the last run: pressing Generate again rolls another, unless it is locked."""
         self._again = 0
         self._jobs = itertools.count(1)
-        self._saving = Later(self)
+        self._saving = Saving(messages, self)
         self._keeping = Later(self)
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
@@ -153,6 +153,8 @@ class Generate(State):
         self._queue.add(self._job, f"{title}: {grid.pictures(len(seats))}", len(seats))
         self.running.set(True)
         self._tell()
+        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
+            self._engine.start()
         self._engine.send(
             Sample(
                 job=self._job,
@@ -167,7 +169,7 @@ class Generate(State):
 
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
-        self._ready = status in ("Ready", "Working")
+        self._status = status
         self._tell()
 
     def take(self, event: AnyEvent) -> None:
@@ -194,7 +196,7 @@ class Generate(State):
             case _:
                 pass
 
-    def lost(self, commands: list[AnyCommand]) -> None:
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with these commands unanswered: keep what is finished, offer the rest."""
         if not self._job or not any(command.job == self._job for command in commands):
             return
@@ -202,7 +204,7 @@ class Generate(State):
         self._queue.drop(self._job)
         self._end(grid.stopped(self.cells.get()))
         said, button = grid.lost(self.cells.get())
-        self._messages.say(said, "failed", (button, self.go_on))
+        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
 
     def _draw(self, event: Drawn) -> None:
         cells = list(self.cells.get())
@@ -228,11 +230,12 @@ class Generate(State):
         self.can_start.set(self.model.get() is not None and not running)
         self.can_go_on.set(self._run is not None and not running and any(not cell.finished for cell in cells))
         self.can_save.set(any(cell.finished for cell in cells))
-        self.main.set("Generate" if not running else "Stop" if self._ready else "Starts when ready")
+        ready = self._status in ("Ready", "Working")
+        self.main.set("Generate" if not running else "Stop" if ready else "Starts when ready")
         if running:
             entry = self._queue.entry(self._job)
             left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
-            self.progress.set(grid.caption(cells, left, self._ready))
+            self.progress.set(grid.caption(cells, left, ready))
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -246,51 +249,30 @@ class Generate(State):
         self.enlarged.set(index)
 
     def name_of(self, index: int) -> str:
-        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`."""
-        return grid.file_name(self._run, self.cells.get()[index]) if self._run is not None else ""
+        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished."""
+        piece = self._piece(index)
+        return piece.name if piece is not None else ""
 
     def save(self, index: int, path: Path) -> None:
         """Save a finished picture as PNG with its making inside. Says the outcome."""
-        cell = self.cells.get()[index]
-        if self._run is not None and cell.finished:
-            self._write([cell], self._run, lambda cell: grid.as_png(path))
+        piece = self._piece(index)
+        if piece is not None:
+            self._saving.one(piece, path)
 
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside what is there already. Says the outcome."""
-        cells = [cell for cell in self.cells.get() if cell.finished]
-        if self._run is not None and cells:
-            run = self._run
-            self._write(cells, run, lambda cell: grid.free_path(folder, run, cell), folder)
+        pieces = [self._piece(index) for index in range(len(self.cells.get()))]
+        if any(pieces):
+            self._saving.many([piece for piece in pieces if piece is not None], folder)
 
     def open_in_explore(self, index: int) -> None:
-        cell = self.cells.get()[index]
-        if self._run is not None and cell.finished:
-            self.to_explore.emit(self._run.work(cell, _now()), cell.picture)
+        """Go on there with a finished picture."""
+        piece = self._piece(index)
+        if piece is not None:
+            self.to_explore.emit(piece.work, piece.picture)
 
-    def _write(
-        self, cells: list[Cell], run: Run, place: grid.Place, folder: Path | None = None
-    ) -> None:
-        def told(outcome: grid.Saved | Exception) -> None:
-            if isinstance(outcome, Exception):
-                raise outcome
-            if outcome.fault is None:
-                self._messages.say(outcome.sentence(), "info", ("Show it", lambda: self._messages.reveal.emit(outcome.last)))
-                return
-            left = cells[outcome.count :]
-            self._messages.say(outcome.sentence(), "failed", ("Save elsewhere…", lambda: elsewhere(left)))
-
-        def elsewhere(left: list[Cell]) -> None:
-            if folder is None:
-                name = grid.file_name(run, left[0])
-                self._messages.where.emit(name, lambda path: self._write(left, run, lambda cell: grid.as_png(path)))
-            else:
-                self._messages.where_folder.emit(
-                    lambda other: self._write(left, run, lambda cell: grid.free_path(other, run, cell), other)
-                )
-
-        # In a thread of its own: bringing a file to the disk takes a while, and there may be thousands.
-        made = _now()
-        self._saving.run(lambda: grid.save(cells, run, made, place), told)
+    def _piece(self, index: int) -> Piece | None:
+        return self._run.piece(self.cells.get()[index]) if self._run is not None else None
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 
@@ -328,7 +310,7 @@ class Generate(State):
 
     def close(self) -> None:
         """Wait for what is being written."""
-        self._saving.wait()
+        self._saving.close()
         self._keeping.wait()
 
     def _keep_grid(self) -> None:
@@ -371,7 +353,3 @@ class Generate(State):
 
 def _grid_path() -> Path:
     return storage.home("data") / "grid.png"
-
-
-def _now() -> str:
-    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

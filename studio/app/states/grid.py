@@ -1,14 +1,15 @@
 """The pictures of one run: what they are, what is said of them, and how they are kept."""
 
+import datetime
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from studio.library import storage, work
-from studio.library.storage import NotSaved
+from studio.app.states.saving import Piece
+from studio.library import storage
 from studio.library.work import Work
 from studio.media import export
 from studio.media.image import Refused, open_picture
@@ -46,20 +47,20 @@ class Run:
     temperature: float
     label: int | None
 
-    def work(self, cell: Cell, made: str) -> Work:
-        """All it takes to make the picture of a cell again; `made` is the time, ISO 8601."""
-        return Work(
+    def piece(self, cell: Cell) -> Piece | None:
+        """A finished picture with all it takes to make it again, made now; None while it is not finished."""
+        if cell.picture is None or not cell.finished:
+            return None
+        work = Work(
             model=self.model,
             model_hash=self.model_hash,
             seed=cell.seed,
             temperature=(self.temperature,),
             label=self.label,
-            made=made,
+            made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
+        return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}.png"))
 
-
-Place = Callable[[Cell], Path]
-"""Where a picture goes."""
 
 # ── what is said ─────────────────────────────────────────────────────────────────────────────────
 
@@ -96,67 +97,16 @@ def stopped(cells: Sequence[Cell]) -> str:
 
 
 def lost(cells: Sequence[Cell]) -> tuple[str, str]:
-    """What happened when the engine died, and the name of the button that makes the rest."""
+    """What became of the pictures when the engine died, and the name of the button that makes the rest."""
     done = _finished(cells)
-    happened = "The engine stopped unexpectedly and was started again. Your takes are safe;"
     if not done:
-        return f'{happened} "{pictures(len(cells))}" was lost before the first was finished.', "Make them again"
+        return f'"{pictures(len(cells))}" was lost before the first was finished.', "Make them again"
     kept = "which is kept" if done == 1 else "which are kept"
-    return f'{happened} "{pictures(len(cells))}" was lost at {done:,}, {kept}.', f"Make the other {len(cells) - done:,}"
+    return f'"{pictures(len(cells))}" was lost at {done:,}, {kept}.', f"Make the other {len(cells) - done:,}"
 
 
 def _finished(cells: Sequence[Cell]) -> int:
     return sum(cell.finished for cell in cells)
-
-
-# ── saved by the person ──────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class Saved:
-    """How saving went: `count` of `total` pictures, the last of them, and what stopped it."""
-
-    count: int
-    total: int
-    last: Path
-    fault: NotSaved | None = None
-
-    def sentence(self) -> str:
-        if self.fault is not None:
-            before = f" {self.count:,} of {pictures(self.total)} were saved before." if self.count else ""
-            return self.fault.sentence + before
-        if self.total == 1:
-            return f'Saved "{self.last.name}" with its recipe inside.'
-        return f'Saved {pictures(self.total)} in "{self.last.parent.name}", each with its recipe inside.'
-
-
-def file_name(run: Run, cell: Cell) -> str:
-    return storage.clean(f"{run.model}-{cell.seed}.png")
-
-
-def as_png(path: Path) -> Path:
-    """The path that was chosen, with the ending that people leave away."""
-    return path if path.suffix.lower() == ".png" else path.with_name(path.name + ".png")
-
-
-def free_path(folder: Path, run: Run, cell: Cell) -> Path:
-    """A path for a picture that is not taken yet."""
-    path = folder / file_name(run, cell)
-    return storage.free_name(folder, path.stem, ".png") if path.exists() else path
-
-
-def save(cells: Sequence[Cell], run: Run, made: str, place: Place) -> Saved:
-    """Write finished pictures with their making inside, until one cannot be written."""
-    last = Path()
-    for count, cell in enumerate(cells):
-        if cell.picture is None:
-            continue
-        last = place(cell)
-        try:
-            storage.write(last, work.to_png(cell.picture, run.work(cell, made)))
-        except NotSaved as fault:
-            return Saved(count, len(cells), last, fault)
-    return Saved(len(cells), len(cells), last)
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────

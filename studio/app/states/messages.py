@@ -41,9 +41,11 @@ class Messages(State):
         """The last fifty, newest last."""
 
     def say(self, text: str, kind: Kind = "info", *actions: Action) -> None:
-        """Show a message in place of the present one."""
-        said = Said(text, kind, actions[:2])
-        self.history.set((*self.history.get(), said)[-KEPT:])
+        """Show a message in place of the present one; the same words again only change its buttons."""
+        said, before = Said(text, kind, actions[:2]), self.history.get()
+        if before and before[-1].text == text:
+            before = before[:-1]
+        self.history.set((*before, said)[-KEPT:])
         self.current.set(said)
 
     def act(self, index: int) -> None:

@@ -1,22 +1,29 @@
 """The trained models that can be chosen."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from studio.app.states.later import Later
+from studio.app.states.messages import Messages
 from studio.app.states.value import State, Value
 from studio.library import models
 from studio.library.models import BadModel, Trained
+from studio.library.storage import NotSaved
+from studio.library.work import Work
 
 
 class Models(State):
     """The cards of every trained model, and the sentences of those that were refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, messages: Messages) -> None:
         super().__init__()
+        self._messages = messages
         self.cards: Value[tuple[Trained, ...]] = Value((), self)
         self.refused: Value[tuple[str, ...]] = Value((), self)
         self._covers: dict[Path, np.ndarray | None] = {}
+        self._adopting = Later(self)
 
     def refresh(self) -> None:
         """Look again into the models' folders."""
@@ -29,9 +36,21 @@ class Models(State):
         """The model of this name, if it is here."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
-    def with_hash(self, digest: str) -> Trained | None:
-        """The model whose file has this hash, whatever it is called."""
-        return next((trained for trained in self.cards.get() if hash_of(trained) == digest), None)
+    def of_work(self, work: Work) -> Trained | None:
+        """The model that made a work, whatever it is called by now; says so where it is another one or none."""
+        named = self.find(work.model)
+        known = ([named] if named is not None else []) + list(self.cards.get())
+        trained = next((trained for trained in known if hash_of(trained) == work.model_hash), named)
+        if trained is None:
+            add = ("Add a model…", lambda: self._messages.which.emit(models.ENDING, self.add))
+            self._messages.say(_missing(work), "warn", add)
+        elif hash_of(trained) != work.model_hash:
+            self._messages.say(
+                f'This work was made with another "{work.model}" than the one here, so it may come out differently. '
+                "Its file is untouched.",
+                "warn",
+            )
+        return trained
 
     def cover(self, name: str) -> np.ndarray | None:
         """(n, height, width, channels) uint8 pictures of a model's cover, None where it has none."""
@@ -41,10 +60,40 @@ class Models(State):
         if trained.path not in self._covers:
             try:
                 cover = models.cover(trained.path)
-            except BadModel:  # said already when the folders were looked into; a card without a cover is still a card
+            except BadModel:  # said when the folders were looked into; a card without a cover is still a card
                 cover = np.zeros((0, 1, 1, 3), np.uint8)
             self._covers[trained.path] = cover if len(cover) else None
         return self._covers[trained.path]
+
+    def add(self, path: Path, then: Callable[[Trained], object] = lambda trained: None) -> None:
+        """Copy a model's file to the person's own models; `then` gets it. Says the outcome."""
+
+        def adopted(outcome: Trained | Exception) -> None:
+            if isinstance(outcome, Trained):
+                self.refresh()
+                self._messages.say(f'"{outcome.card.title}" was added to your models.')
+                then(self.find(outcome.card.name) or outcome)
+            elif isinstance(outcome, BadModel):
+                self._messages.say(str(outcome), "failed")
+            elif isinstance(outcome, NotSaved):
+                self._messages.say(outcome.sentence, "failed", ("Try again", lambda: self.add(path, then)))
+            else:
+                raise outcome
+
+        self._adopting.run(lambda: models.adopt(path), adopted)
+
+    def close(self) -> None:
+        """Wait for what is being copied."""
+        self._adopting.wait()
+
+
+def _missing(work: Work) -> str:
+    heat = ", ".join(f"{temperature:g}" for temperature in work.temperature)
+    start = work.source or f"seed {work.seed}"
+    return (
+        f'This work was made with "{work.model}", which is not here. It was made from {start} at temperature {heat}. '
+        "To make it again, add that model."
+    )
 
 
 def hash_of(trained: Trained) -> str:

@@ -1,6 +1,8 @@
 """Pictures with their making, kept as PNG files: takes, and the artist's own pictures as starts."""
 
+import contextlib
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def open_file(path: Path) -> Opened:
 
 
 def in_shape(array: Array, trained: Trained | None) -> Array:
-    """A picture of a model as that model shows it: files of ours come back in colour, grey models are grey."""
+    """A picture of a model as that model makes it: every file comes back in colour, and maybe enlarged."""
     if trained is None or len(trained.card.shape) != 3:
         return array
     channels, height, width = trained.card.shape
@@ -59,52 +61,52 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._takes: dict[str, Take] = {}
+        self._held: dict[str, Take] = {}
 
-    def read(self) -> list[str]:
-        """The folder's files, oldest first; what in it cannot be read is left alone."""
+    def read(self) -> list[Take]:
+        """What the folder holds, oldest first; what in it cannot be read is left alone. Nothing is held yet."""
         storage.sweep(self._folder)
-        for path in sorted(self._folder.glob("*.png")):
-            try:
-                opened = open_file(path)
-            except Refused:
-                continue
-            if opened.work is not None:
-                self._takes[path.name] = Take(opened.picture.array, opened.work, path.name)
-        return list(self._takes)
+        return [take for path in sorted(self._folder.glob("*.png")) if (take := self.read_one(path.name)) is not None]
 
-    def names(self) -> list[str]:
-        return list(self._takes)
+    def read_one(self, name: str) -> Take | None:
+        """One file of the folder, None where it is no work."""
+        try:
+            opened = open_file(self._folder / name)
+        except Refused:
+            return None
+        return Take(opened.picture.array, opened.work, name) if opened.work is not None else None
+
+    def hold(self, takes: Iterable[Take]) -> None:
+        """Hold what was read."""
+        self._held |= {take.name: take for take in takes}
 
     def get(self, name: str) -> Take | None:
-        return self._takes.get(name)
+        return self._held.get(name)
 
-    def keep(self, picture: Array, making: Work, name: str = "") -> Take:
+    def names(self) -> list[str]:
+        return sorted(self._held)
+
+    def keep(self, take: Take) -> None:
         """Hold a picture and write its file. Raises NotSaved after it is held, so that nothing is lost."""
-        take = Take(np.array(picture), making, name or self._next())
-        self._takes[take.name] = take
-        storage.write(self._folder / take.name, work.to_png(take.picture, making))
-        return take
+        self._held[take.name] = Take(np.array(take.picture), take.work, take.name)
+        storage.write(self._folder / take.name, work.to_png(take.picture, take.work))
 
-    def newest(self) -> Take:
-        return self._takes[next(reversed(self._takes))]
-
-    def put_away(self, name: str) -> None:
-        """Let go of a picture that nothing leads back to; its file goes to the bin."""
-        self._takes.pop(name, None)
-        path = self._folder / name
-        if path.exists():
-            storage.to_bin(path)
-
-    def retry(self) -> None:
+    def save(self) -> None:
         """Write what could not be written before. Raises NotSaved."""
-        for name, take in self._takes.items():
+        for name, take in self._held.items():
             if not (self._folder / name).exists():
                 storage.write(self._folder / name, work.to_png(take.picture, take.work))
 
-    def _next(self) -> str:
-        highest = max((int(Path(name).stem) for name in self._takes if Path(name).stem.isdecimal()), default=0)
-        return next(f"{n:06d}.png" for n in itertools.count(highest + 1) if not (self._folder / f"{n:06d}.png").exists())
+    def put_away(self, names: Iterable[str]) -> None:
+        """Let go of pictures that nothing leads back to; their files go to the bin."""
+        for name in list(names):
+            self._held.pop(name, None)
+            if (self._folder / name).exists():
+                with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
+                    storage.to_bin(self._folder / name)
 
-
-__all__ = ["NotSaved", "Opened", "Shelf", "Take", "in_shape", "open_file"]
+    def free_name(self) -> str:
+        """The next name, so that the order of names is the order of keeping."""
+        highest = max((int(Path(name).stem) for name in self._held if Path(name).stem.isdecimal()), default=0)
+        free = (f"{number:06d}.png" for number in itertools.count(highest + 1))
+        return next(name for name in free if not (self._folder / name).exists())

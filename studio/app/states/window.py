@@ -1,19 +1,30 @@
 """The window as a whole: its panels, the engine's state, drops, and how it comes back as it was left."""
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
+from PySide6.QtCore import QTimer
+
+from studio.app.states import drops
 from studio.app.states.explore import Explore
 from studio.app.states.generate import Generate
+from studio.app.states.history import History
+from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.library.storage import NotSaved
+from studio.library.work import Work
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
+DEBOUNCE = 1000
+"""Milliseconds from a change until it is written down."""
 
 
 class Settings(Protocol):
@@ -30,8 +41,8 @@ class Window(State):
         super().__init__()
         self.engine = engine
         self._settings = settings
-        self.models = Models()
         self.messages = Messages()
+        self.models = Models(self.messages)
         self.queue = Queue(engine)
         self.generate = Generate(engine, self.models, self.messages, self.queue)
         self.explore = Explore(engine, self.models, self.messages)
@@ -41,6 +52,8 @@ class Window(State):
         """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
         self.device: Value[str] = Value("", self)
         """What the engine works on, for people: `Processor, 2 threads`."""
+        self.findings: Value[tuple[tuple[str, bool, str], ...]] = Value((), self)
+        """What Doctor found: what was looked at, whether it is fine, the finding."""
         self.theme: Value[Theme] = Value("system", self)
         self.contrast: Value[Contrast] = Value("system", self)
         self.smooth: Value[bool] = Value(False, self)
@@ -49,25 +62,185 @@ class Window(State):
         """QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
         """Sizes that views keep: inspector width and the like; plain data."""
+        self._why = ""
+        """What the engine last said of itself."""
+        self._doctor = 0
+        self._written: Plain = {}
+        self._said_not_saved = False
+        self._writing = Later(self)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(DEBOUNCE)
+        self._soon.timeout.connect(self.save)
 
-    def show_panel(self, name: str) -> None: ...
     def begin(self) -> None:
         """Look for models, come back as left, and listen to the engine. Call once, before the window shows."""
+        self.models.refresh()
+        plain, sentence = self._settings.read()
+        parts: tuple[tuple[State, Plain], ...] = (
+            (self, plain),
+            (self.generate, plain.get("generate", {})),
+            (self.explore, plain.get("explore", {})),
+        )
+        for state, part in parts:
+            try:
+                state.restore(part)
+            except (TypeError, ValueError, KeyError, AttributeError, IndexError):
+                sentence = sentence or (
+                    "Part of how the window was left could not be read and starts fresh. Your takes are safe."
+                )
+        self.generate.begin()
+        self.explore.begin()
+        self._listen()
+        for refused in self.models.refused.get():
+            self.messages.say(refused, "warn")
+        if sentence:
+            self.messages.say(sentence, "warn")
+
+    def show_panel(self, name: str) -> None:
+        if name in PANELS:
+            self.panel.set(name)
+
+    def look(self) -> None:
+        """Ask Doctor what this machine has; the answer comes as `findings`."""
+        self._doctor += 1
+        self.engine.send(Doctor(job=f"doctor-{self._doctor}"))
+
+    # ── drops ────────────────────────────────────────────────────────────────────────────────────
 
     def would(self, paths: Sequence[Path]) -> str:
         """What a drop of these files would do: `Open in Explore`, `Restore this work`, `Add this model`, or
         a sentence that says why nothing would happen."""
-        return ""
+        return drops.words(drops.kind(paths), paths)
 
     def drop(self, paths: Sequence[Path]) -> None:
         """Do it."""
+        match kind := drops.kind(paths):
+            case "picture" | "work":
+                self.explore.open(paths[0])
+                if len(paths) > 1:
+                    name = drops.shown(paths[0].name)
+                    self.messages.say(f'Only "{name}" is opened: Explore shows one picture at a time.')
+            case "model" | "pickle":
+                self.models.add(paths[0], lambda trained: self.generate.choose_model(trained.card.name))
+            case _:
+                self.messages.say(drops.words(kind, paths), "warn")
+
+    # ── undo ─────────────────────────────────────────────────────────────────────────────────────
+
+    def history(self) -> History | None:
+        """The steps of the panel that is open, None where it has none."""
+        return {"generate": self.generate.history, "explore": self.explore.history}.get(self.panel.get())
 
     def undo(self) -> None:
         """Take back the last step of the panel that is open."""
+        if (history := self.history()) is not None:
+            history.undo()
 
-    def redo(self) -> None: ...
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        if (history := self.history()) is not None:
+            history.redo()
+
+    # ── the engine ───────────────────────────────────────────────────────────────────────────────
+
+    def take(self, event: AnyEvent) -> None:
+        match event:
+            case Ready(device=device):
+                self.device.set(device)
+            case Diagnosis(findings=findings):
+                self.findings.set(findings)
+            case Failed(job=job, why=why, hint=hint) if job.startswith("doctor-"):
+                self.messages.say(f"{why} {hint}".strip(), "failed")
+            case _:
+                pass
+        self.queue.take(event)
+        self.generate.take(event)
+        self.explore.take(event)
+
+    def _listen(self) -> None:
+        self.engine.happened.connect(self.take)
+        self.engine.status.connect(self._heed)
+        self.engine.said.connect(self._hear)
+        self.engine.lost.connect(self._lost)
+        self.generate.to_explore.connect(self._open_work)
+        self.explore.came.connect(lambda: self.panel.set("explore"))
+        for state in (self, self.generate, self.explore):
+            for value in state.findChildren(Value):
+                value.changed.connect(self._later)
+
+    def _hear(self, sentence: str) -> None:
+        self._why = sentence
+        self.messages.say(sentence, "failed")
+
+    def _heed(self, status: str) -> None:
+        self.status.set(status)
+        self.generate.heed(status)
+        self.explore.heed(status)
+        if status in ("Ready", "Working"):
+            self._why = ""
+        said = self.messages.current.get()
+        if status == "Stopped" and self._why and said is not None and not said.actions:
+            self.messages.say(said.text, "failed", ("Start it again", self.engine.start))
+
+    def _lost(self, commands: Sequence[AnyCommand]) -> None:
+        self.generate.lost(commands, self._why)
+        self.explore.lost(commands, self._why)
+
+    def _open_work(self, work: Work, picture: Array) -> None:
+        self.explore.restore_work(work, picture)
+
+    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
+
+    def snapshot(self) -> Plain:
+        return {
+            "panel": self.panel.get(),
+            "theme": self.theme.get(),
+            "contrast": self.contrast.get(),
+            "smooth": self.smooth.get(),
+            "geometry": base64.b64encode(self.geometry.get()).decode(),
+            "layout": self.layout.get(),
+            "generate": self.generate.snapshot(),
+            "explore": self.explore.snapshot(),
+        }
+
+    def restore(self, plain: Plain) -> None:
+        self.show_panel(str(plain.get("panel", "")))
+        themes: tuple[Theme, ...] = get_args(Theme)
+        self.theme.set(next((theme for theme in themes if theme == plain.get("theme")), "system"))
+        contrasts: tuple[Contrast, ...] = get_args(Contrast)
+        self.contrast.set(next((contrast for contrast in contrasts if contrast == plain.get("contrast")), "system"))
+        self.smooth.set(bool(plain.get("smooth", False)))
+        self.layout.set(dict(plain.get("layout", {})))
+        self.geometry.set(base64.b64decode(plain.get("geometry", "")))
+
     def save(self) -> None:
-        """Write the state down now."""
+        """Write the state down, beside the window; nothing where nothing changed."""
+        plain = self.snapshot()
+        if plain != self._written:
+            self._writing.run(lambda: self._settings.write(plain), lambda outcome: self._wrote(plain, outcome))
 
     def close(self) -> None:
-        """Write the state down for the last time."""
+        """Write the state down for the last time, and wait for what is at work."""
+        self._soon.stop()
+        for state in (self.generate, self.explore, self.models):
+            state.close()
+        plain = self.snapshot()
+        self._writing.wait()
+        try:
+            self._settings.write(plain)
+        except NotSaved as fault:
+            self._wrote(plain, fault)
+
+    def _later(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def _wrote(self, plain: Plain, outcome: Exception | None) -> None:
+        if outcome is None:
+            self._written, self._said_not_saved = plain, False
+        elif not isinstance(outcome, NotSaved):
+            raise outcome
+        elif not self._said_not_saved:  # once, not every second
+            self._said_not_saved = True
+            self.messages.say(outcome.sentence, "warn", ("Try again", self.save))

@@ -1,0 +1,126 @@
+"""A picture of the artist's own on its way in: opened, cropped, encoded."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.states import shelf
+from studio.app.states.later import Later
+from studio.app.states.messages import Messages
+from studio.app.states.scene import How, Photo
+from studio.app.states.shelf import Opened
+from studio.app.states.value import Engine, State, Value
+from studio.library.models import Trained
+from studio.media.image import Box, Picture, fit
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Ending, Failed
+
+
+class Bringing(State):
+    """From a file to a latent. Decoding and scaling run beside the window, encoding in the engine."""
+
+    opened = Signal(object)
+    """An `Opened`: the picture of a file, and its making where it is a work of ours."""
+    encoded = Signal(object, object, object)
+    """The engine's `Encoded`, the `Photo` it is of, and the model it is for."""
+
+    def __init__(
+        self, engine: Engine, messages: Messages, model: Value[Trained | None], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._engine, self._messages, self._model = engine, messages, model
+        self.photo: Value[Photo | None] = Value(None, self)
+        self.busy: Value[bool] = Value(False, self)
+        self.looking: Value[str] = Value("", self)
+        """Name of the picture that is being encoded."""
+        self._encoding: tuple[str, Photo, Trained] | None = None
+        self._jobs = itertools.count(1)
+        self._opening = Later(self)
+        self._fitting = Later(self)
+
+    def open(self, path: Path) -> None:
+        self.busy.set(True)
+        self._opening.run(lambda: shelf.open_file(path), self._opened)
+
+    def show(self, picture: Picture, how: How = "crop", box: Box | None = None) -> None:
+        """The preview of a picture, cut as said."""
+        trained = self._model.get()
+        if trained is None or len(trained.card.shape) != 3:
+            return
+        channels, height, width = trained.card.shape
+
+        def fitted(seen: Array | Exception) -> None:
+            if isinstance(seen, Exception):
+                raise seen
+            self.photo.set(Photo(picture, how, box, seen))
+
+        # 64 megapixels take a while to scale down, and the crop is dragged.
+        self._fitting.run(lambda: fit(picture.array, (channels, height, width), how, box), fitted)
+
+    def use(self) -> None:
+        """Have the engine encode what the preview shows."""
+        photo, trained = self.photo.get(), self._model.get()
+        if photo is None or trained is None or self._encoding is not None:
+            return
+        self._encoding = (f"encode-{next(self._jobs)}", photo, trained)
+        self.busy.set(True)
+        self.looking.set(photo.picture.name)
+        self._engine.send(
+            Encode(job=self._encoding[0], hand="photo", model=trained.card.name, picture=photo.seen)
+        )
+
+    def cancel(self) -> None:
+        """Leave the preview."""
+        self._opening.forget()
+        self._fitting.forget()
+        if self._encoding is not None:
+            self._engine.stop(self._encoding[0])
+        self._end()
+        self.photo.set(None)
+
+    def refit(self) -> None:
+        """Begin the preview anew, for another model."""
+        photo = self.photo.get()
+        if photo is not None:
+            self.cancel()
+            self.show(photo.picture, photo.how, photo.box)
+
+    def take(self, event: AnyEvent) -> None:
+        if self._encoding is None or getattr(event, "job", None) != self._encoding[0]:
+            return
+        _, photo, trained = self._encoding
+        if isinstance(event, Encoded):
+            self._end()
+            self.photo.set(None)
+            self.encoded.emit(event, photo, trained)
+        elif isinstance(event, Ending):
+            self._end()
+            if isinstance(event, Failed):
+                self._messages.say(f"{event.why} {event.hint}".strip(), "failed", ("Try again", self.use))
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+        """The engine died while it encoded: the preview stays, using it is offered again."""
+        if self._encoding is not None and self._encoding[0] in {command.job for command in commands}:
+            self._end()
+            said = f"{why} Your picture is still here and was not used yet."
+            self._messages.say(said.strip(), "failed", ("Use it", self.use))
+
+    def close(self) -> None:
+        """Wait for what is at work."""
+        self._opening.wait()
+        self._fitting.wait()
+
+    def _opened(self, outcome: Opened | Exception) -> None:
+        self.busy.set(self._encoding is not None)
+        if isinstance(outcome, Opened):
+            self.opened.emit(outcome)
+        elif isinstance(outcome, ValueError):  # Refused: a sentence for people
+            self._messages.say(str(outcome), "failed")
+        else:
+            raise outcome
+
+    def _end(self) -> None:
+        self._encoding = None
+        self.busy.set(False)
+        self.looking.set("")

@@ -1,0 +1,67 @@
+"""What files dropped on the window are, told from their first bytes, and what is said of them."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from studio.library.weights import ENDING, PICKLES
+from studio.library.work import KEY
+from studio.media.names import shown
+
+Kind = Literal["picture", "work", "model", "pickle", "folder", "sound", "other", "nothing"]
+LOOKED_AT = 65_536
+"""Bytes: a PNG's texts of ours stand before its pixels."""
+_SOUNDS = (b"fLaC", b"OggS", b"ID3", b"FORM")
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_WORDS: dict[Kind, str] = {
+    "picture": "Open in Explore",
+    "work": "Restore this work",
+    "model": "Add this model",
+}
+
+__all__ = ["Kind", "kind", "shown", "words"]
+
+
+def kind(paths: Sequence[Path]) -> Kind:
+    """What the first of these files is. Looks, but never waits for a pipe or a device."""
+    if not paths:
+        return "nothing"
+    ending = paths[0].suffix.lower()
+    try:
+        mode = os.lstat(paths[0]).st_mode
+        if stat.S_ISDIR(mode):
+            return "folder"
+        if ending in (ENDING, *PICKLES):
+            return "model" if ending == ENDING else "pickle"
+        begins = _beginning(paths[0]) if stat.S_ISREG(mode) else b""
+    except (OSError, ValueError):
+        return "other"
+    if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
+        return "work" if begins.startswith(b"\x89PNG") and KEY.encode() + b"\0" in begins else "picture"
+    return "sound" if begins.startswith(_SOUNDS) or begins[8:12] == b"WAVE" else "other"
+
+
+def words(kind: Kind, paths: Sequence[Path]) -> str:
+    """What would happen, in two or three words, or a sentence that says why nothing would."""
+    if kind in _WORDS:
+        return _WORDS[kind]
+    name = shown(paths[0].name) if paths else ""
+    match kind:
+        case "nothing":
+            return "There is no file in what was dropped. Drop a picture, or a model."
+        case "folder":
+            return f'"{name}" is a folder. Drop one of its pictures, or train on it with "studio train" in a terminal.'
+        case "sound":
+            return f'"{name}" is a sound, and the panel for sounds is not built yet. Your file is untouched.'
+        case "pickle":
+            return f'"{name}" is a pickle, which can run programs when opened. Ask for a {ENDING} file.'
+        case _:
+            return f'"{name}" is neither a picture nor a model, so nothing was opened. PNG, JPEG and WebP can be.'
+
+
+def _beginning(path: Path) -> bytes:
+    flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    with open(os.open(path, flags), "rb") as file:
+        return file.read(LOOKED_AT)

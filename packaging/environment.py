@@ -96,12 +96,17 @@ def alone() -> Iterator[None]:
         yield
 
 
+def works() -> bool:
+    """True when the environment's Python starts, is the one that runs this, and has pip."""
+    program = f"import pip, sys; sys.exit(sys.version != {sys.version!r})"
+    command = [str(PYTHON), "-c", program]
+    env = clean_env(os.environ)
+    return PYTHON.exists() and subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0
+
+
 def make_environment() -> None:
     """A fresh `.venv`, unless there is one that works and whose last set-up was not interrupted."""
-    works = PYTHON.exists() and not subprocess.run(
-        [str(PYTHON), "-c", f"import pip, sys; sys.exit(sys.version != {sys.version!r})"],
-        env=clean_env(os.environ), capture_output=True, check=False).returncode  # fmt: skip
-    if works and not UNFINISHED.exists():
+    if works() and not UNFINISHED.exists():
         return
     if ENV.exists():
         say("The last set-up was interrupted, or was made for another Python: starting it afresh.")

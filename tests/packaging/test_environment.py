@@ -1,0 +1,230 @@
+"""The private environment: which PyTorch, when it is set up again, and what a failed set-up says and leaves."""
+
+import re
+import threading
+import tomllib
+from pathlib import Path
+
+import environment
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that set-up takes for its clone. Its Python is a file, its installs write their names to `done`."""
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("torch==2.13.0\n")
+    env = tmp_path / ".venv"
+    for name, value in {
+        "HERE": tmp_path,
+        "ENV": env,
+        "PYTHON": env / "python",
+        "CONSTRAINTS": constraints,
+        "UNFINISHED": env / "unfinished",
+        "SPACE_NEEDED": 0,
+    }.items():
+        monkeypatch.setattr(environment, name, value)
+    monkeypatch.setattr(environment.venv.EnvBuilder, "create", lambda self, folder: (folder / "python").touch())
+    monkeypatch.setattr(environment, "works", lambda: (env / "python").exists())
+    for part in environment.INSTALLS:
+        monkeypatch.setitem(environment.INSTALLS, part, lambda part=part: done(tmp_path, part))
+    return tmp_path
+
+
+def done(clone: Path, part: str = "") -> list[str]:
+    """What was installed so far; with a part, notes it as installed."""
+    notes = clone / "done"
+    words = notes.read_text().split() if notes.exists() else []
+    if part:
+        notes.write_text(" ".join([*words, part]))
+    return words
+
+
+# ── which packages ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_linux_without_nvidia_asks_for_the_build_without_cuda_and_nothing_else_will_do() -> None:
+    words = environment.cpu_torch("torch==2.13.0", "linux", nvidia=False)
+    assert words[-1] == "torch==2.13.0+cpu"
+    assert "--no-deps" in words
+    assert words[words.index("--extra-index-url") + 1] == environment.CPU_WHEELS
+
+
+def test_pips_own_sources_stay_in_use_beside_pytorchs_index() -> None:
+    """Wheels in a folder named in pip.conf or PIP_FIND_LINKS are found: no word here switches them off."""
+    words = environment.cpu_torch("torch==2.13.0", "linux", nvidia=False)
+    assert not {"--index-url", "-i", "--no-index", "--isolated"} & set(words)
+
+
+@pytest.mark.parametrize(("system", "nvidia"), [("linux", True), ("darwin", False), ("win32", False), ("win32", True)])
+def test_everywhere_else_the_ordinary_build_is_right(system: str, nvidia: bool) -> None:
+    assert environment.cpu_torch("torch==2.13.0", system, nvidia) == []
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_where_that_build_cannot_be_had_pips_sources_decide_and_the_person_is_told(
+    missing: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def pip(*words: str) -> str | None:
+        ran.append(words[-1])
+        return "ERROR: No matching distribution found" if missing and words[-1].endswith("+cpu") else None
+
+    monkeypatch.setattr(environment, "pip", pip)
+    monkeypatch.setattr(environment, "has_nvidia", lambda: False)
+    monkeypatch.setattr(environment.sys, "platform", "linux")
+    environment.install_app()
+    assert ran == ["torch==2.13.0+cpu", str(ROOT)]
+    assert ("CUDA" in capsys.readouterr().err) is missing
+
+
+def test_nothing_leads_pip_or_python_out_of_the_environment() -> None:
+    person = {"HOME": "/h", "PYTHONPATH": "/ros", "PYTHONHOME": "/x", "PIP_TARGET": "/y", "PIP_USER": "1"}
+    env = environment.clean_env({**person, "PIP_PROXY": "p"})
+    assert not {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET"} & env.keys()
+    assert (env["HOME"], env["PIP_PROXY"], env["PIP_USER"], env["PYTHONSAFEPATH"]) == ("/h", "p", "0", "1")
+
+
+def test_the_constraints_pin_all_that_the_project_names_and_name_no_place() -> None:
+    lines = [line for line in environment.CONSTRAINTS.read_text().splitlines() if not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[a-z0-9.-]+==[0-9][0-9a-z.]*( ; .+)?", line)] == []
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = [*table["project"]["dependencies"], *table["dependency-groups"]["dev"]]
+    wanted = {re.split(r"[^A-Za-z0-9-]", requirement)[0].lower() for requirement in named}
+    assert wanted <= {line.split("==")[0] for line in lines}
+
+
+def test_the_qt_that_kills_python_3_11_is_never_taken() -> None:
+    pins = re.findall("^pyside6-essentials==(.*)", environment.CONSTRAINTS.read_text(), re.M)
+    assert pins and "6.12.0" not in pins
+    assert "!=6.12.0" in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_torch_of_the_constraints_is_found() -> None:
+    assert environment.torch_pin("a==1\ntorch==2.13.0 ; sys_platform == 'linux'\ntorchaudio==2.11.0") == "torch==2.13.0"
+
+
+# ── when it is set up ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_second_start_installs_nothing(clone: Path) -> None:
+    environment.set_up("app")
+    environment.set_up("app")
+    assert done(clone) == ["app"]
+
+
+def test_the_tests_tools_come_only_for_the_tests_and_on_top(clone: Path) -> None:
+    environment.set_up("app")
+    environment.set_up("app", "test")
+    environment.set_up("app")
+    assert done(clone) == ["app", "test"]
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(clone: Path) -> None:
+    environment.set_up("app")
+    (clone / ".venv" / "kept").touch()
+    (clone / "constraints.txt").write_text("torch==2.13.1\n")
+    environment.set_up("app")
+    assert done(clone) == ["app", "app"]
+    assert (clone / ".venv" / "kept").exists()
+
+
+def test_settings_of_the_tools_do_not_set_up_again(clone: Path) -> None:
+    environment.set_up("app")
+    with (clone / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.other]\nx = 1\n")
+    environment.set_up("app")
+    assert done(clone) == ["app"]
+
+
+def test_a_set_up_that_was_cut_off_is_begun_afresh(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut() -> None:
+        (clone / ".venv" / "half a package").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as now, pytest.raises(KeyboardInterrupt):
+        now.setitem(environment.INSTALLS, "app", cut)
+        environment.set_up("app")
+    assert not environment.is_ready("app")
+    environment.set_up("app")
+    assert environment.is_ready("app")
+    assert not (clone / ".venv" / "half a package").exists()
+
+
+def test_a_broken_environment_is_made_again(clone: Path) -> None:
+    environment.set_up("app")
+    (clone / ".venv" / "python").unlink()
+    environment.set_up("app")
+    assert done(clone) == ["app", "app"] and environment.is_ready("app")
+
+
+def test_a_failed_download_leaves_what_was_there_and_the_next_start_goes_on(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline() -> None:
+        (clone / ".venv" / "torch").touch()
+        raise environment.pip_failed("Failed to establish a new connection: [Errno -2] Name or service not known")
+
+    with monkeypatch.context() as now, pytest.raises(SystemExit, match="No package server"):
+        now.setitem(environment.INSTALLS, "app", offline)
+        environment.set_up("app")
+    environment.set_up("app")
+    assert environment.is_ready("app") and (clone / ".venv" / "torch").exists()
+
+
+def test_too_little_room_is_said_before_anything_is_touched(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "SPACE_NEEDED", 1e18)
+    with pytest.raises(SystemExit, match="Make room"):
+        environment.set_up("app")
+    assert not (clone / ".venv").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object, folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(environment.venv.EnvBuilder, "create", refuse)
+    with pytest.raises(SystemExit, match=re.escape(str(clone / ".venv"))):
+        environment.set_up("app")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("NewConnectionError('Temporary failure in name resolution')", "No package server could be reached"),
+        ("ERROR: No matching distribution found for soxr>=1.0\nnote: ignore me", "No matching distribution"),
+    ],
+)
+def test_pips_last_words_are_made_plain(words: str, sentence: str) -> None:
+    said = environment.pip_problem(words)
+    assert sentence in said and "start again" in said and "ignore me" not in said
+
+
+def test_two_starts_at_once_set_up_one_after_the_other(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first_is_in, first_may_go = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with environment.alone():
+            first_is_in.set()
+            first_may_go.wait(10)
+            done(clone, "first")
+
+    def second() -> None:
+        first_is_in.wait(10)
+        with environment.alone():
+            done(clone, "second")
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    while "waiting" not in capsys.readouterr().err:
+        assert threads[1].is_alive()
+    first_may_go.set()
+    for thread in threads:
+        thread.join(10)
+    assert done(clone) == ["first", "second"]

@@ -1,0 +1,166 @@
+"""The one door: what each word opens, what it needs, and the real file started as a person starts it."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import environment
+import pytest
+import run
+
+PACKAGING = Path(run.__file__).parent
+
+
+@pytest.fixture
+def doors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """main() with everything behind it noted instead of done: what was provided, set up and opened."""
+    notes: list[Any] = []
+    monkeypatch.setattr(run, "python_problem", lambda *_: None)
+    monkeypatch.setattr(run, "provide_libraries", lambda uses: notes.append(("libraries", *uses)))
+    monkeypatch.setattr(run, "set_up", lambda *parts: notes.append(("set up", *parts)))
+    monkeypatch.setattr(run, "become", lambda *words: notes.append(words) or 0)
+    monkeypatch.setattr(run, "test", lambda words: notes.append(("tests", *words)) or 0)
+    monkeypatch.setattr(run, "first_pictures", lambda why: notes.append("first pictures") or 0)
+
+    def open_with(words: list[str], **env: str) -> list[Any]:
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        assert run.main(words) == 0
+        return notes
+
+    return open_with
+
+
+def test_no_words_open_the_window_where_there_is_a_display(
+    doors: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "display_problem", lambda env: None)
+    notes = doors([], DISPLAY=":0")
+    assert notes == [("libraries", "window", "sound", "screen"), ("set up", "app"), ("-m", "studio")]
+
+
+def test_a_platform_that_the_person_chose_is_respected(doors: Callable[..., list[Any]]) -> None:
+    notes = doors([], QT_QPA_PLATFORM="offscreen")
+    assert notes == [("libraries", "window", "sound"), ("set up", "app"), ("-m", "studio")]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
+def test_without_a_display_the_first_run_makes_pictures_and_needs_no_library_of_the_window(
+    doors: Callable[..., list[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert doors([]) == [("set up", "app"), "first pictures"]
+    assert "There is no display here" in capsys.readouterr().err
+
+
+def test_test_sets_up_its_own_tools_too(doors: Callable[..., list[Any]]) -> None:
+    assert doors(["test", "-k", "x"]) == [("libraries", "window"), ("set up", "app", "test"), ("tests", "-k", "x")]
+
+
+def test_screenshots_are_a_door_of_their_own(doors: Callable[..., list[Any]]) -> None:
+    assert doors(["screenshots"])[1:] == [("set up", "app"), (str(PACKAGING / "screenshots.py"),)]
+
+
+def test_every_other_word_goes_to_the_terminal_as_it_stands(doors: Callable[..., list[Any]]) -> None:
+    notes = doors(["sample", "realnvp-emoji-32", "--out", "a b"])
+    assert notes == [("set up", "app"), ("-m", "studio", "sample", "realnvp-emoji-32", "--out", "a b")]
+
+
+@pytest.mark.parametrize(("failing", "status"), [([], 0), (["ruff"], 1), (["pytest"], 1), (["ruff", "mypy"], 1)])
+def test_all_three_checks_run_and_the_summary_comes_last(
+    failing: list[str], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def shell(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(words[2])
+        print(f"{words[2]} speaks")
+        return subprocess.CompletedProcess(words, int(words[2] in failing))
+
+    monkeypatch.setattr(run.subprocess, "run", shell)
+    assert run.test([]) == status
+    assert ran == ["ruff", "mypy", "pytest"]
+    summary = capsys.readouterr().out.splitlines()[-3:]
+    assert [line.split()[:2] for line in summary] == [[t, "FAILED" if t in failing else "passed"] for t in ran]
+
+
+def test_words_after_test_run_pytest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(
+        run.subprocess, "run", lambda words, **_: ran.append(words[2:]) or subprocess.CompletedProcess(words, 0)
+    )
+    assert run.test(["tests/media", "-x"]) == 0
+    assert ran == [["pytest", "tests/media", "-x"]]
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_first_pictures_say_where_they_lie_or_that_they_could_not_be_made(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        run.subprocess, "run", lambda words, **_: ran.extend(words) or subprocess.CompletedProcess(words, status)
+    )
+    assert run.first_pictures("There is no display here") == status
+    out, err = capsys.readouterr()
+    sheet = tmp_path / "first-pictures" / f"{run.DEFAULT_MODEL}-1-sheet.png"
+    assert {"sample", run.DEFAULT_MODEL, "--sheet", str(sheet.parent)} <= set(ran)
+    assert (str(sheet) in out and "invert" in out) if status == 0 else (out == "" and "could not be made" in err)
+
+
+@pytest.mark.parametrize("name", ["run", "environment", "libraries", "machine", "saying"])
+def test_an_old_python_can_read_set_up_far_enough_to_say_that_it_is_too_old(name: str) -> None:
+    ast.parse((PACKAGING / f"{name}.py").read_text("utf-8"), feature_version=(3, 8))
+
+
+# ── the real file ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    """A copy of what set-up reads, in a folder with a space in its name."""
+    clone = tmp_path / "a clone"
+    shutil.copytree(PACKAGING, clone / "packaging", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PACKAGING.parent / name, clone)
+    return clone
+
+
+def start(clone: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(clone / "packaging" / "run.py"), *words]
+    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
+def test_a_later_start_adds_less_than_two_seconds_and_hands_on_words_and_status(stranger: Path) -> None:
+    python = stranger / ".venv" / environment.PYTHON.relative_to(environment.ENV)
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "%s|" "$@"\nexit 7\n')
+    python.chmod(0o755)
+    stamp = "import environment as e; e.stamp('app').write_text(e.key('app'))"
+    path = {**os.environ, "PYTHONPATH": str(stranger / "packaging")}
+    subprocess.run([sys.executable, "-c", stamp], env=path, check=True)
+    began = time.monotonic()
+    done = start(stranger, "sample", "a b", PYTHONSAFEPATH="1")
+    assert time.monotonic() - began < 2
+    assert (done.returncode, done.stdout, done.stderr) == (7, "-m|studio|sample|a b|", "")
+
+
+def test_without_a_network_it_says_so_and_what_to_do(stranger: Path) -> None:
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+    nowhere |= {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = start(stranger, "models", **nowhere)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == (
+        "Set-up stopped. No package server could be reached. Connect this machine to the network and start again."
+    )

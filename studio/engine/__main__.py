@@ -186,7 +186,8 @@ def run(load: Load) -> int:
     source, sink = claim()
     inbox, outbox = Inbox(), Outbox(sink)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the window too, and the window decides
-    signal.signal(signal.SIGTERM, lambda *_: inbox.put(None))
+    for name in {"SIGTERM", "SIGHUP"} & {known.name for known in signal.Signals}:
+        signal.signal(signal.Signals[name], lambda *_: inbox.put(None))
     outbox.say(Starting())
     threading.Thread(target=_listen, args=(source, inbox), daemon=True).start()
     try:

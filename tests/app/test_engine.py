@@ -402,7 +402,7 @@ def test_the_engine_of_this_machine_is_started_with_the_wished_device() -> None:
 @posix
 def test_the_real_engine_is_killed_twice_and_still_answers(opened: Callable[..., Window]) -> None:
     pytest.importorskip("studio.engine.jobs")
-    window = opened(here("cpu"), forgive_after=0)
+    window = opened(here("cuda:99"), forgive_after=0)
     window.engine.start()
     for count in (1, 2):
         window.until(lambda: window.engine.now == "Ready", 60)
@@ -413,3 +413,5 @@ def test_the_real_engine_is_killed_twice_and_still_answers(opened: Callable[...,
     window.engine.send(Sample(job="none", model="no-such-model", seeds=(1,)))
     window.until(lambda: window.has(Finished, "doctor") and window.has(Failed, "none"), 60)
     assert "no-such-model" in window.has(Failed, "none")[0].why
+    assert 'no device "cuda:99"' in window.said[-1]
+    assert window.engine.ready.families["realnvp"]

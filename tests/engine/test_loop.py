@@ -559,12 +559,13 @@ def test_the_end_of_input_ends_the_process_within_two_seconds(process: Process, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_being_asked_to_end_it_ends_in_good_order_and_ctrl_c_is_the_windows_business(process: Process) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_asked_to_end_it_does_in_good_order_and_ctrl_c_is_the_windows_business(process: Process, name: str) -> None:
     process.until(Ready)
     process.send_signal(signal.SIGINT)
     process.ask(sample("a", seeds=1000))
     process.until(Drawn)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.Signals[name])
     assert process.until(Stopped)[-1].job == "a"
     assert process.wait(5) == 0
 

@@ -1,0 +1,83 @@
+"""Which processor, how much memory: what a person is told, and what jobs may count on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from studio.engine import device
+from studio.engine.device import Device, NoDevice, batch_that_fits, choose, memory_free
+
+CPU = Device(torch.device("cpu"), "Processor, 2 threads", 2, bf16=False)
+
+
+def test_the_processor_is_always_there_and_named_for_people() -> None:
+    found = choose("cpu")
+    assert found.torch_device.type == "cpu"
+    assert found.name_for_people.startswith(f"Processor, {found.threads} thread")
+    assert torch.get_num_threads() == found.threads
+
+
+def test_without_a_wish_the_best_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available():
+        assert choose().torch_device.type == "cuda"
+    monkeypatch.setattr(device, "_works", lambda wish: wish == "cpu")
+    assert choose().torch_device.type == "cpu"
+
+
+@pytest.mark.parametrize("wish", ["banana", "meta", "cuda:99", "<b>cuda"])
+def test_a_wish_that_can_not_be_had_is_refused_with_what_there_is(wish: str) -> None:
+    with pytest.raises(NoDevice, match=r"no device .* It has: .*cpu"):
+        choose(wish)
+
+
+def test_free_memory_is_less_than_all_and_more_than_this_test_needs() -> None:
+    assert 10 * 2**20 < memory_free(CPU) < 2**50
+
+
+def test_a_container_bounds_threads_and_memory(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert device._quota(tmp_path / "cpu.max") == 2
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert device._quota(tmp_path / "cpu.max") == sys.maxsize
+    (tmp_path / "memory.max").write_text("1000\n")
+    (tmp_path / "memory.current").write_text("700\n")
+    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 200\n")
+    assert device._container_memory_free(tmp_path) == 500
+    (tmp_path / "memory.max").write_text("max\n")
+    assert device._container_memory_free(tmp_path) == sys.maxsize
+
+
+def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "memory_free", lambda _: 1000)
+    assert batch_that_fits(CPU, 64, 1) == 64
+    assert batch_that_fits(CPU, 64, 50) == 10
+    assert batch_that_fits(CPU, 64, 10**9) == 1
+
+
+KEPT = """
+import sys, torch
+from studio.engine.device import steady_allocator
+if sys.argv[1] == "steady" and not steady_allocator():
+    sys.exit(77)
+def held():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+x = torch.ones(2**26, dtype=torch.uint8)
+before = held()
+del x
+print(before - held())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the knob is glibc's")
+def test_freed_memory_is_kept_for_the_next_tensor() -> None:
+    given_back = []
+    for how in ("plain", "steady"):
+        done = subprocess.run([sys.executable, "-c", KEPT, how], capture_output=True, text=True, check=False)
+        if done.returncode == 77:
+            pytest.skip("this C library has no such knob")
+        given_back.append(int(done.stdout))
+    assert given_back[0] > 2**25
+    assert given_back[1] < 2**20

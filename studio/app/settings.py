@@ -27,7 +27,7 @@ class SettingsFile:
         except FileNotFoundError:
             return {}, ""
         except OSError as error:
-            return {}, f'The settings could not be read ({error.strerror}), so the window starts fresh. {_SAFE}'
+            return {}, f"The settings could not be read ({error.strerror}), so the window starts fresh. {_SAFE}"
         try:
             if len(data) > LARGEST:
                 raise ValueError("too large")

@@ -66,9 +66,7 @@ class Bringing(State):
         self._encoding = (f"encode-{next(self._jobs)}", photo, trained)
         self.busy.set(True)
         self.looking.set(photo.picture.name)
-        self._engine.send(
-            Encode(job=self._encoding[0], hand="photo", model=trained.card.name, picture=photo.seen)
-        )
+        self._engine.send(Encode(job=self._encoding[0], hand="photo", model=trained.card.name, picture=photo.seen))
 
     def cancel(self) -> None:
         """Leave the preview."""

@@ -85,7 +85,7 @@ class Explore(State):
         self._resume = False
         """Whether the engine is still to be asked for the picture that was on the stage."""
         self._left_at: str | None = None
-        """Name of the take that was on the stage."""
+        """Name of the take that was on the stage, until something else is drawn."""
 
     # ── sliders, temperatures, starts ────────────────────────────────────────────────────────────
 
@@ -306,12 +306,16 @@ class Explore(State):
         self._begun = self._resume = bool(plain.get("begun", False)) and self.model.get() is not None
         self._left_at = plain.get("current")
 
-    def begin(self) -> None:
-        """Choose the first model, where none is chosen yet, and lay out the takes. Once, after `restore`."""
+    def settle(self) -> None:
+        """Choose the first model, where none is chosen yet."""
         cards = self._models.cards.get()
         if self.model.get() is None and cards:
             self._put(at_home(cards[0]))
-        self._takes.load(self._left_at, self.history.records(), self._show_take)
+
+    def begin(self) -> None:
+        """Lay out the takes. Once, after `restore`."""
+        self.settle()
+        self._takes.load(lambda: self._left_at, self.history.records(), self._show_take)
 
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""
@@ -349,7 +353,7 @@ class Explore(State):
         now = self._plain()
         if DRAWN & after.keys():
             after.setdefault("current", None)
-            self._begun = self._begun or draws
+            self._begun, self._left_at = self._begun or draws, None
         before = {key: now[key] for key in after}
         self._apply(after)
         self.history.do(name, before, after, gesture)

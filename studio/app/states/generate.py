@@ -211,9 +211,7 @@ class Generate(State):
         prices = event.log_prob or (None,) * len(event.pictures)
         seats = self._seats[event.first : event.first + len(event.pictures)]
         for index, picture, price in zip(seats, event.pictures, prices, strict=False):
-            cells[index] = replace(
-                cells[index], picture=picture, done=event.done, total=event.total, log_prob=price
-            )
+            cells[index] = replace(cells[index], picture=picture, done=event.done, total=event.total, log_prob=price)
         self.cells.set(tuple(cells))
         self._tell()
 
@@ -300,7 +298,7 @@ class Generate(State):
             self.progress.set(grid.finished(cells) if all(cell.finished for cell in cells) else grid.stopped(cells))
         self._tell()
 
-    def begin(self) -> None:
+    def settle(self) -> None:
         """Choose the first model, where none is chosen yet."""
         cards = self._models.cards.get()
         if self.model.get() is None and cards:

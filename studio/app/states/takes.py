@@ -97,8 +97,8 @@ class Takes(State):
                 self._starts[start.key] = start
         self._names = [str(name) for name in plain.get("takes", [])]
 
-    def load(self, current: str | None, records: Sequence[Plain], then: Callable[[], object]) -> None:
-        """Read the takes' files beside the window; `then` when they lie on the strip.
+    def load(self, left_at: Callable[[], str | None], records: Sequence[Plain], then: Callable[[], object]) -> None:
+        """Read the takes' files beside the window; `then` when they lie on the strip, the current one chosen.
 
         Hundreds of takes take a while to read, and the window should be on the screen by then.
         """
@@ -109,7 +109,8 @@ class Takes(State):
             self._shelf.hold(found)
             known = {name for record in records for name in record.get("takes", [])} | set(self._names)
             # A file that nothing knows was kept in the moment before a crash.
-            self.put([*self._names, *(take.name for take in found if take.name not in known)], current)
+            names = [*self._names, *(take.name for take in found if take.name not in known)]
+            self.put(names, self.current_name or left_at())
             then()
 
         self._loading.run(self._shelf.read, loaded)

@@ -89,7 +89,7 @@ class Window(State):
                 sentence = sentence or (
                     "Part of how the window was left could not be read and starts fresh. Your takes are safe."
                 )
-        self.generate.begin()
+        self.generate.settle()
         self.explore.begin()
         self._listen()
         for refused in self.models.refused.get():
@@ -164,6 +164,8 @@ class Window(State):
         self.engine.said.connect(self._hear)
         self.engine.lost.connect(self._lost)
         self.generate.to_explore.connect(self._open_work)
+        self.models.cards.changed.connect(self.generate.settle)
+        self.models.cards.changed.connect(self.explore.settle)
         self.explore.came.connect(lambda: self.panel.set("explore"))
         for state in (self, self.generate, self.explore):
             for value in state.findChildren(Value):

@@ -1,0 +1,51 @@
+"""A window's states on a fake engine, with two models in the person's folder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from studio.app.settings import SettingsFile
+from studio.app.states.window import Window
+from studio.library import models
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+
+Opener = Callable[[FakeEngine], Window]
+
+
+@pytest.fixture(autouse=True)
+def two_models(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`tiny`, 8 × 8 in colour, three scales; `tones`, 4 × 4 grey. None of the shipped ones."""
+    monkeypatch.setattr(models, "shipped", lambda: studio_home / "shipped")
+    folder = studio_home / "models"
+    write_model(folder, card("tiny", scales=("Coarse", "Middle", "Fine")))
+    write_model(folder, card("tones", (1, 4, 4)))
+    return folder
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def opener() -> Iterator[Opener]:
+    """Opens a window on an engine; closes the one before, as a restart does."""
+    opened: list[Window] = []
+
+    def open_window(engine: FakeEngine) -> Window:
+        for window in opened:
+            window.close()
+        opened[:] = [Window(engine, SettingsFile())]
+        opened[0].begin()
+        return opened[0]
+
+    yield open_window
+    for window in opened:
+        window.close()
+
+
+@pytest.fixture
+def window(opener: Opener, engine: FakeEngine) -> Window:
+    return opener(engine)

@@ -1,0 +1,506 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from studio.app.states.window import Window
+from studio.library import storage, work
+from studio.library.storage import NotSaved
+from studio.library.work import Latent, Work
+from studio.wire.messages import Array, Encode, Encoded, Explore, Failed, Finished, Shown, Stopped
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+from tests.app.states.conftest import Opener
+
+LATENT = np.arange(8 * 8 * 3, dtype=np.float32).reshape(3, 8, 8) / 7
+
+
+def tone(value: int, size: int = 8, channels: int = 3) -> Array:
+    return np.full((size, size, channels), value, np.uint8)
+
+
+def asked(engine: FakeEngine) -> Explore:
+    command = engine.sent[-1]
+    assert isinstance(command, Explore)
+    return command
+
+
+def answer(engine: FakeEngine, picture: Array) -> Explore:
+    """Answer the newest question."""
+    command = asked(engine)
+    engine.say(Shown(job=command.job, picture=picture), Finished(job=command.job))
+    return command
+
+
+def begin(window: Window, engine: FakeEngine, seed: int = 7) -> None:
+    """A picture of a seed on the stage."""
+    window.show_panel("explore")
+    engine.status.emit("Ready")
+    window.explore.new_start(seed)
+    answer(engine, tone(seed))
+
+
+def photo(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
+    Image.new("RGB", size, (200, 100, 50)).save(path)
+    return path
+
+
+def bring(window: Window, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
+    """Open a picture, use it, and have the engine encode it."""
+    window.explore.open(path)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    window.explore.use_photo()
+    command = engine.sent[-1]
+    assert isinstance(command, Encode) and command.picture.shape == (8, 8, 3)
+    encoded = Encoded(
+        job=command.job,
+        latent=LATENT,
+        exact=differing == 0,
+        differing=differing,
+        total=192,
+        largest=1,
+        bits=900.0,
+        bound=False,
+    )
+    engine.say(encoded, Finished(job=command.job))
+    answer(engine, tone(99))
+
+
+def test_until_the_first_start_nothing_is_asked(window: Window, engine: FakeEngine) -> None:
+    engine.status.emit("Ready")
+    window.explore.choose_model("tones")
+    window.explore.choose_model("tiny")
+    assert engine.sent == [] and window.explore.picture.get() is None
+    window.explore.new_start()
+    assert asked(engine).seed == window.explore.seed.get()
+
+
+def test_a_picture_comes_from_seed_sliders_and_temperatures(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.explore.move(1, 1.5)
+    window.explore.set_temperature(2, 0.25)  # the open question is answered first
+    answer(engine, tone(1))
+    command = asked(engine)
+    assert (command.model, command.seed, command.latent) == ("tiny", 7, None)
+    assert command.sliders == (0.0, 1.5, 0.0) and command.temperature == (0.7, 0.7, 0.25)
+    newest = tone(2)
+    answer(engine, newest)
+    assert window.explore.picture.get() is newest
+
+
+def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    before = len(engine.sent)
+    window.explore.begin_move(0)
+    for n in range(1, 50):
+        window.explore.move(0, n / 50)
+    window.explore.end_move()
+    assert len(engine.sent) == before + 1 and asked(engine).sliders[0] == 0.02
+    answer(engine, tone(1))
+    assert len(engine.sent) == before + 2 and asked(engine).sliders[0] == 0.98
+    answer(engine, tone(2))
+    assert len(engine.sent) == before + 2
+
+
+def test_the_next_question_does_not_wait_for_the_ending(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.explore.move(0, 1.0)
+    first = asked(engine)
+    window.explore.move(0, 2.0)
+    engine.say(Shown(job=first.job, picture=tone(1)))
+    assert asked(engine).sliders[0] == 2.0
+    engine.say(Stopped(job=first.job))  # of the old one: the new one stays open
+    window.explore.move(0, 3.0)
+    assert asked(engine).sliders[0] == 2.0
+
+
+def test_a_drag_is_one_step_and_names_its_direction(window: Window, engine: FakeEngine) -> None:
+    explore = window.explore
+    begin(window, engine)
+    explore.rename(0, "Warmth")
+    explore.begin_move(0)
+    for value in (0.1, 0.5, 1.24):
+        explore.move(0, value)
+    explore.end_move()
+    assert explore.history.undo_name.get() == "warmth"
+    window.undo()
+    assert explore.sliders.get() == (0.0, 0.0, 0.0)
+    window.redo()
+    assert explore.sliders.get() == (1.24, 0.0, 0.0)
+
+
+def test_a_hundred_different_steps_come_back_one_by_one(window: Window, engine: FakeEngine) -> None:
+    explore = window.explore
+    begin(window, engine)
+    states = []
+    for n in range(120):
+        states.append((explore.sliders.get(), explore.temperatures.get(), explore.seed.get()))
+        match n % 3:
+            case 0:
+                explore.home(n % 2) if explore.sliders.get()[n % 2] else explore.move(n % 2, n / 100 + 0.01)
+            case 1:
+                explore.set_temperature(n % 3, n / 100)
+            case _:
+                explore.new_start(1000 + n)
+        explore.end_move()
+    for state in reversed(states):
+        window.undo()
+        assert (explore.sliders.get(), explore.temperatures.get(), explore.seed.get()) == state
+
+
+def test_sliders_stay_within_reach_of_a_hand(window: Window) -> None:
+    window.explore.move(0, 99.0)
+    assert window.explore.sliders.get()[0] == 4.0
+    window.explore.set_temperature(0, 9.0)
+    assert window.explore.temperatures.get()[0] == 2.0
+
+
+def test_home_all_and_home_temperatures(window: Window, engine: FakeEngine) -> None:
+    explore = window.explore
+    begin(window, engine)
+    explore.move(0, 1.0)
+    explore.move(2, -1.0)
+    explore.set_temperature(1, 1.9)
+    explore.home_all()
+    explore.home_temperatures()
+    assert explore.sliders.get() == (0.0, 0.0, 0.0) and explore.temperatures.get() == (0.7, 0.7, 0.7)
+    window.undo()
+    window.undo()
+    assert explore.sliders.get() == (1.0, 0.0, -1.0)
+
+
+def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: Window, engine: FakeEngine) -> None:
+    explore = window.explore
+    begin(window, engine)
+    explore.move(0, 1.0)
+    explore.new_start()
+    assert explore.seed.get() != 7 and explore.sliders.get()[0] == 1.0
+    explore.lock(True)
+    kept = explore.seed.get()
+    explore.new_start()
+    assert explore.seed.get() == kept
+    explore.new_start("rose")
+    assert explore.seed.get() == kept and '"rose" is not a seed' in explore.error.get()
+
+
+def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.explore.move(0, 1.0)
+    engine.say(Failed(job=asked(engine).job, why="The model was moved.", hint="Put it back."))
+    said = window.messages.current.get()
+    assert said is not None and said.text == "The model was moved. Put it back." and said.kind == "failed"
+    assert window.explore.picture.get() is not None
+    count = len(engine.sent)
+    window.messages.act(0)
+    assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
+
+
+def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.explore.move(0, 1.0)
+    count = len(engine.sent)
+    engine.die()
+    said = window.messages.current.get()
+    assert said is not None and said.text.endswith("The picture on the stage may be older than the sliders.")
+    assert len(engine.sent) == count and window.explore.picture.get() is not None
+    window.messages.act(0)
+    assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
+
+
+def test_a_photo_is_shown_for_cropping_before_anything_happens(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    explore = window.explore
+    explore.open(photo(tmp_path / "rose.png"))
+    assert explore.busy.get()
+    qtbot.waitUntil(lambda: explore.photo.get() is not None, timeout=5000)
+    shown = explore.photo.get()
+    assert shown is not None and shown.how == "crop"
+    assert shown.seen.shape == (8, 8, 3) and (shown.seen[..., 0] == 200).all()
+    assert window.panel.get() == "explore" and not explore.busy.get() and engine.sent == []
+    explore.set_crop("pad")
+    qtbot.waitUntil(lambda: explore.photo.get() is not shown, timeout=5000)
+    padded = explore.photo.get()
+    assert padded is not None and (padded.seen[0] == 255).all() and (padded.seen[4, :, 0] == 200).all()
+    explore.cancel_photo()
+    assert explore.photo.get() is None and explore.source.get() == ""
+
+
+def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+    explore = window.explore
+    begin(window, engine)
+    explore.move(0, 1.0)
+    answer(engine, tone(1))
+    bring(window, engine, photo(tmp_path / "rose.png"), qtbot)
+    command = asked(engine)
+    assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
+    assert command.sliders == (0.0, 0.0, 0.0) and command.temperature == (1.0, 1.0, 1.0)
+    assert explore.source.get() == "rose.png" and explore.homes.get() == (1.0, 1.0, 1.0)
+    badge = explore.badge.get()
+    assert (badge.kind, badge.words) == ("exact", "Exact")
+    assert badge.detail == "with every slider at home, rose.png comes back byte for byte"
+    assert badge.note == "Your picture is rose.png, cropped to the middle and scaled to 8 × 8"
+    window.undo()
+    assert asked(engine).latent is None and asked(engine).sliders[0] == 1.0
+    assert explore.badge.get().kind is None and explore.source.get() == ""
+    answer(engine, tone(1))
+    window.redo()
+    assert explore.badge.get() == badge
+
+
+def test_a_photo_that_comes_back_unequal(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+    bring(window, engine, photo(tmp_path / "rose.png"), qtbot, differing=12)
+    badge = window.explore.badge.get()
+    assert (badge.kind, badge.words) == ("differs", "12 of 192 values differ by 1")
+
+
+def test_while_the_engine_looks_the_badge_says_so(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    explore = window.explore
+    explore.open(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: explore.photo.get() is not None, timeout=5000)
+    explore.use_photo()
+    assert explore.badge.get().kind == "working" and explore.busy.get()
+    engine.say(Failed(job=engine.sent[-1].job, why="Memory ran out."))
+    assert explore.badge.get().kind is None and explore.photo.get() is not None and not explore.busy.get()
+
+
+def test_an_engine_that_dies_while_encoding_keeps_the_photo(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window.explore.open(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    window.explore.use_photo()
+    engine.die()
+    said = window.messages.current.get()
+    assert said is not None and said.text.endswith("Your picture is still here and was not used yet.")
+    window.messages.act(0)
+    assert len(engine.sent) == 2 and isinstance(engine.sent[1], Encode)
+
+
+def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+    window.explore.open(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    window.explore.choose_model("tones")
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    shown = window.explore.photo.get()
+    assert shown is not None and shown.seen.shape == (4, 4, 1)
+
+
+def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "scan 3.jpg").write_bytes(b"\xff\xd8\xff\xe0 and nothing more")
+    window.explore.open(tmp_path / "scan 3.jpg")
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    said = window.messages.current.get()
+    assert said is not None and said.kind == "failed" and said.text.startswith('"scan 3.jpg"')
+    assert not window.explore.busy.get() and window.explore.photo.get() is None
+
+
+def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.explore.move(0, 1.0)  # not answered yet
+    window.explore.keep_take()
+    (take,) = window.explore.takes.get()
+    assert take.work.sliders == (0.0, 0.0, 0.0) and (take.picture == 7).all()
+    assert window.explore.current.get() == 0
+
+
+def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, engine: FakeEngine) -> None:
+    explore = window.explore
+    begin(window, engine)
+    explore.keep_take()
+    explore.move(1, 2.0)
+    assert explore.current.get() is None
+    answer(engine, tone(50))
+    explore.keep_take()
+    explore.choose_take(0)
+    assert explore.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
+    assert np.array_equal(explore.picture.get(), tone(7))  # before the engine answers
+    answer(engine, tone(7))
+    explore.drop_take(0)
+    assert [take.work.sliders[1] for take in explore.takes.get()] == [2.0]
+    window.undo()
+    assert len(explore.takes.get()) == 2 and explore.current.get() == 0
+    window.undo()
+    assert explore.sliders.get() == (0.0, 2.0, 0.0) and explore.current.get() == 1
+    for _ in range(3):
+        window.undo()
+    assert explore.takes.get() == ()
+
+
+def test_a_take_that_cannot_be_written_is_kept_and_written_later(
+    window: Window, engine: FakeEngine, studio_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(window, engine)
+    with monkeypatch.context() as patch:
+
+        def full(path: Path, data: bytes) -> None:
+            raise NotSaved(path, "full", "The disk is full.")
+
+        patch.setattr(storage, "write", full)
+        window.explore.keep_take()
+    assert len(window.explore.takes.get()) == 1
+    said = window.messages.current.get()
+    assert said is not None and said.text == "The disk is full."
+    window.messages.act(0)
+    assert len(list((studio_home / "data" / "takes").glob("*.png"))) == 1
+
+
+def test_an_exported_picture_restores_everything(
+    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    bring(window, engine, photo(tmp_path / "photo.png"), qtbot)
+    window.explore.move(2, -0.62)
+    window.explore.set_temperature(0, 0.123456789)
+    answer(engine, tone(1))
+    answer(engine, tone(2))
+    wanted = (window.explore.sliders.get(), window.explore.temperatures.get())
+    assert window.explore.name_of() == "tiny-photo.png"
+    window.explore.export(tmp_path / "work.png")
+    qtbot.waitUntil(lambda: (tmp_path / "work.png").exists(), timeout=5000)
+    other_engine = FakeEngine()
+    other = opener(other_engine)
+    other.explore.choose_model("tones")
+    answer(other_engine, tone(5, 4, 1))
+    other.drop([tmp_path / "work.png"])
+    qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find("tiny"), timeout=5000)
+    assert (other.explore.sliders.get(), other.explore.temperatures.get()) == wanted
+    command = asked(other_engine)
+    assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
+    assert other.panel.get() == "explore" and other.explore.source.get() == "photo.png"
+    assert np.array_equal(other.explore.picture.get(), tone(2))
+
+
+def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
+    (tmp_path / "lost.png").write_bytes(work.to_png(tone(3), lost))
+    window.explore.open(tmp_path / "lost.png")
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    said = window.messages.current.get()
+    assert said is not None and said.text == (
+        'This work was made with "garden", which is not here. It was made from seed 7 at temperature 0.8. '
+        "To make it again, add that model."
+    )
+    with qtbot.waitSignal(window.messages.which) as wanted:
+        window.messages.act(0)
+    assert wanted.args is not None and wanted.args[0] == ".safetensors"
+
+
+def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: FakeEngine) -> None:
+    trained = window.models.find("tones")
+    assert trained is not None
+    assert window.explore.restore_work(Work(model="old-name", model_hash=trained.hash, seed=1, temperature=(1.2,)))
+    assert window.explore.model.get() == trained and window.explore.temperatures.get() == (1.2,)
+    assert window.messages.current.get() is None
+
+
+def test_a_work_of_a_model_trained_anew_warns(window: Window, engine: FakeEngine) -> None:
+    assert window.explore.restore_work(Work(model="tiny", model_hash="0" * 32, seed=1))
+    said = window.messages.current.get()
+    assert said is not None and 'another "tiny" than the one here' in said.text
+
+
+def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: Window, engine: FakeEngine) -> None:
+    trained = window.models.find("tiny")
+    assert trained is not None
+    far = Work(model="tiny", model_hash=trained.hash, seed=1, sliders=(9.5, -16.0, 0.1), temperature=(3.5, 0.0, 4.0))
+    window.explore.restore_work(far)
+    assert window.explore.sliders.get() == far.sliders and window.explore.temperatures.get() == far.temperature
+
+
+def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot) -> None:
+    window.explore.choose_model("tones")
+    window.explore.new_start(7)
+    answer(engine, tone(5, 4, 1))
+    window.explore.keep_take()
+    second = opener(FakeEngine())
+    qtbot.waitUntil(lambda: second.explore.picture.get() is not None, timeout=5000)
+    picture = second.explore.picture.get()
+    assert picture is not None and picture.shape == (4, 4, 1) and (picture == 5).all()
+
+
+def test_names_are_kept_with_the_model(window: Window, opener: Opener, engine: FakeEngine) -> None:
+    window.show_panel("explore")
+    window.explore.rename(1, "  Petals open ")
+    assert window.explore.names.get() == ("1", "Petals open", "3")
+    window.undo()
+    assert window.explore.names.get() == ("1", "2", "3")
+    window.redo()
+    window.explore.choose_model("tones")
+    assert window.explore.names.get() == ("1", "2", "3")
+    assert opener(FakeEngine()).explore.names.get() == ("1", "2", "3")
+    second = opener(FakeEngine())
+    second.explore.choose_model("tiny")
+    assert second.explore.names.get() == ("1", "Petals open", "3")
+
+
+def test_everything_is_there_again_after_a_restart(
+    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    bring(window, engine, photo(tmp_path / "rose.png"), qtbot)
+    window.explore.keep_take()
+    for n in range(110):
+        window.explore.move(0, (n + 1) / 50)
+        window.explore.end_move()
+    window.explore.lock(True)
+    (tmp_path / "rose.png").unlink()
+
+    other_engine = FakeEngine()
+    explore = (other := opener(other_engine)).explore
+    assert other_engine.sent == []  # no engine runs yet
+    other_engine.status.emit("Starting")
+    command = asked(other_engine)
+    assert command.sliders[0] == 2.2 and command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
+    assert explore.locked.get() and explore.source.get() == "rose.png" and explore.badge.get().kind == "exact"
+    qtbot.waitUntil(lambda: len(explore.takes.get()) == 1, timeout=5000)
+    take = explore.takes.get()[0]
+    assert (take.picture == 99).all() and take.work.latent == Latent.of(LATENT)
+    other.show_panel("explore")
+    for _ in range(110):
+        other.undo()
+    assert explore.sliders.get()[0] == 0.0 and explore.current.get() == 0
+
+
+def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
+    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, studio_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(window, engine)
+    window.explore.keep_take()
+    monkeypatch.setattr(window, "close", lambda: None)  # it is killed, and nothing was written down yet
+    second = opener(FakeEngine())
+    qtbot.waitUntil(lambda: len(second.explore.takes.get()) == 1, timeout=5000)
+    assert second.explore.takes.get()[0].work.seed == 7
+
+
+def test_a_take_taken_off_for_good_goes_to_the_bin(
+    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, studio_home: Path
+) -> None:
+    begin(window, engine)
+    window.explore.keep_take()
+    window.undo()
+    window.explore.move(0, 1.0)  # no redo leads back to it now
+    window.close()
+    assert list((studio_home / "data" / "takes").glob("*.png")) == []
+    assert len(list((studio_home / "data" / "bin").rglob("*.png"))) == 1
+
+
+def test_a_model_that_is_gone_leaves_the_window_usable(
+    window: Window, engine: FakeEngine, opener: Opener, two_models: Path
+) -> None:
+    window.explore.choose_model("tones")
+    window.explore.new_start(3)
+    answer(engine, tone(5, 4, 1))
+    window.close()
+    (two_models / "tones.safetensors").unlink()
+    other_engine = FakeEngine()
+    second = opener(other_engine)
+    other_engine.status.emit("Starting")
+    assert second.explore.model.get() == second.models.find("tiny")
+    second.explore.new_start(1)
+    assert asked(other_engine).model == "tiny" and len(asked(other_engine).sliders) == 3
+    write_model(two_models, card("tones", (1, 4, 4)))

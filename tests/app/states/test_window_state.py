@@ -1,0 +1,254 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from studio.app.settings import SettingsFile
+from studio.app.states import window as window_module
+from studio.app.states.window import Window
+from studio.library import storage, work
+from studio.library.storage import NotSaved
+from studio.library.work import Work
+from studio.wire.messages import Diagnosis, Doctor, Finished, Ready
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+from tests.app.states.conftest import Opener
+from tests.app.states.test_explore import tone
+
+
+@pytest.fixture
+def settings(studio_home: Path) -> Path:
+    return studio_home / "config" / "settings.json"
+
+
+def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
+    first = opener(engine)
+    first.show_panel("explore")
+    first.theme.set("dark")
+    first.contrast.set("high")
+    first.smooth.set(True)
+    first.geometry.set(bytes(range(256)))
+    first.layout.set({"inspector": 320, "tree": True})
+    first.generate.set_number(9)
+    first.generate.set_seed(4112)
+    first.generate.lock(True)
+    second = opener(FakeEngine())
+    assert (second.panel.get(), second.theme.get(), second.contrast.get()) == ("explore", "dark", "high")
+    assert second.smooth.get() and second.geometry.get() == bytes(range(256))
+    assert second.layout.get() == {"inspector": 320, "tree": True}
+    assert (second.generate.number.get(), second.generate.seed.get()) == (9, 4112) and second.generate.locked.get()
+    assert second.messages.current.get() is None
+    second.show_panel("generate")
+    second.undo()
+    second.undo()
+    assert second.generate.number.get() == 16
+
+
+def test_is_written_down_a_moment_after_a_change(window: Window, settings: Path, qtbot: QtBot) -> None:
+    window._soon.setInterval(10)
+    window.generate.set_seed(4112)
+    qtbot.waitUntil(settings.exists, timeout=5000)
+    assert json.loads(settings.read_bytes())["generate"]["seed"] == 4112
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"{", b"[]", b"\xff\xfe", b'{"a":' * 100_000, b'{"generate": 1e999'])
+def test_a_damaged_file_is_kept_aside_and_said(
+    opener: Opener, engine: FakeEngine, settings: Path, studio_home: Path, rubbish: bytes
+) -> None:
+    settings.parent.mkdir(parents=True)
+    settings.write_bytes(rubbish)
+    window = opener(engine)
+    said = window.messages.current.get()
+    assert said is not None and said.text == (
+        "The settings were damaged, so the window starts fresh. Your takes are safe. The damaged file is in the bin."
+    )
+    (kept,) = (studio_home / "data" / "bin").rglob("settings.json")
+    assert kept.read_bytes() == rubbish
+    assert window.generate.can_start.get()
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"generate": 3},
+        {"generate": {"seed": [], "number": {}}},
+        {"generate": {"history": {"done": [["x"]]}}},
+        {"explore": {"sliders": "rose"}},
+        {"explore": {"takes": 5}},
+        {"explore": {"starts": {"a": 1}}},
+        {"explore": {"current": ["a"], "begun": "yes", "model": "tiny"}},
+        {"panel": "dungeon", "theme": 7, "geometry": "not base64"},
+        {"layout": 5},
+    ],
+)
+def test_settings_that_make_no_sense_never_stop_the_window(
+    opener: Opener, engine: FakeEngine, settings: Path, plain: dict[str, object]
+) -> None:
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps(plain))
+    window = opener(engine)
+    assert window.generate.can_start.get() and window.panel.get() == "generate" and window.theme.get() == "system"
+    engine.status.emit("Starting")
+    window.explore.new_start(5)
+    window.generate.generate()
+    assert len(engine.sent) >= 2
+
+
+def test_damaged_settings_do_not_lose_takes(
+    opener: Opener, engine: FakeEngine, settings: Path, qtbot: QtBot, studio_home: Path
+) -> None:
+    takes = studio_home / "data" / "takes"
+    takes.mkdir(parents=True)
+    for n in (1, 2):
+        (takes / f"{n:06d}.png").write_bytes(work.to_png(tone(n), Work(model="tiny", model_hash="", seed=n)))
+    (takes / "000003.png").write_bytes(b"no picture")
+    window = opener(engine)
+    qtbot.waitUntil(lambda: len(window.explore.takes.get()) == 2, timeout=5000)
+    assert [take.work.seed for take in window.explore.takes.get()] == [1, 2]
+
+
+def test_a_full_disk_is_said_once_not_every_second(
+    window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def full(path: Path, data: bytes) -> None:
+        tried.append(path)
+        raise NotSaved(path, "full", "The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write", full)
+        for count in (1, 2, 3):
+            window.generate.set_number(count)
+            window.save()
+            qtbot.waitUntil(lambda count=count: len(tried) == count and not window._writing._at_work, timeout=5000)  # type: ignore[misc]
+    assert [said.text for said in window.messages.history.get()] == ["The disk is full."]
+    window.save()
+    window._writing.wait()
+    assert SettingsFile().read()[0]["generate"]["number"] == 3
+
+
+def test_nothing_is_written_where_nothing_changed(window: Window, settings: Path, qtbot: QtBot) -> None:
+    window.save()
+    qtbot.waitUntil(lambda: bool(window._written), timeout=5000)
+    before = settings.stat().st_ino
+    window.save()
+    window._writing.wait()
+    assert settings.stat().st_ino == before
+
+
+def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> None:
+    Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
+    Image.new("RGB", (5, 5)).save(tmp_path / "photo.JPG")
+    (tmp_path / "work.png").write_bytes(work.to_png(tone(1), Work(model="tiny", model_hash="", seed=1)))
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "old.pt").write_bytes(b"\x80\x04")
+    (tmp_path / "x.wav").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
+    model = write_model(tmp_path, card("extra"))
+    would = {name: window.would([tmp_path / name]) for name in os.listdir(tmp_path) if name != "home"}
+    assert (would["rose.png"], would["photo.JPG"]) == ("Open in Explore", "Open in Explore")
+    assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
+    assert would["notes.txt"].startswith('"notes.txt" is neither a picture nor a model')
+    assert "pickle" in would["old.pt"] and "sound" in would["x.wav"]
+    assert "is a folder" in window.would([tmp_path]) and "no file" in window.would([])
+    assert window.would([tmp_path / "gone.png"]).startswith('"gone.png"')
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in the file system here")
+@pytest.mark.timeout(20)
+def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "zero.png"):
+        assert "neither a picture nor a model" in window.would([tmp_path / name])
+        window.drop([tmp_path / name])
+        assert window.explore.photo.get() is None and not window.explore.busy.get()
+
+
+def test_a_model_dropped_is_added_and_chosen(window: Window, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
+    window.drop([write_model(tmp_path / "stick", card("garden"))])
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    said, chosen = window.messages.current.get(), window.generate.model.get()
+    assert said is not None and said.text == '"Garden" was added to your models.'
+    assert chosen is not None and chosen.card.name == "garden" and (two_models / "garden.safetensors").exists()
+    cover = window.models.cover("garden")
+    assert cover is not None and cover.shape == (2, 8, 8, 3)
+
+
+@pytest.mark.parametrize("name", ["evil.pt", "evil.safetensors"])
+def test_a_model_that_could_run_programs_is_refused(window: Window, tmp_path: Path, qtbot: QtBot, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n")
+    window.drop([tmp_path / name])
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    said = window.messages.current.get()
+    assert said is not None and said.kind == "failed" and f'"{name}"' in said.text
+    assert len(window.models.cards.get()) == 2
+
+
+def test_of_several_pictures_the_first_is_opened_and_that_is_said(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (9, 9)).save(tmp_path / name)
+    window.drop([tmp_path / "a.png", tmp_path / "b.png"])
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    said, shown = window.messages.current.get(), window.explore.photo.get()
+    assert said is not None and said.text.startswith('Only "a.png" is opened')
+    assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
+
+
+def test_each_panel_undoes_its_own_steps(window: Window) -> None:
+    window.generate.set_number(5)
+    window.explore.move(0, 1.0)
+    window.undo()
+    assert window.generate.number.get() == 16 and window.explore.sliders.get()[0] == 1.0
+    window.show_panel("explore")
+    window.undo()
+    assert window.explore.sliders.get()[0] == 0.0
+    window.show_panel("library")
+    window.undo()
+    window.redo()
+    assert window.generate.number.get() == 16
+
+
+def test_says_on_what_the_engine_works(window: Window, engine: FakeEngine) -> None:
+    engine.status.emit("Ready")
+    engine.say(Ready(device="Processor, 2 threads"))
+    assert window.status.get() == "Ready" and window.device.get() == "Processor, 2 threads"
+    window.look()
+    command = engine.sent[-1]
+    assert isinstance(command, Doctor)
+    engine.say(Diagnosis(job=command.job, findings=(("space", True, "12 GB free"),)), Finished(job=command.job))
+    assert window.findings.get() == (("space", True, "12 GB free"),)
+
+
+def test_an_engine_that_stays_stopped_can_be_started_again(window: Window, engine: FakeEngine) -> None:
+    engine.said.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
+    engine.status.emit("Stopped")
+    said = window.messages.current.get()
+    assert said is not None and [label for label, _ in said.actions] == ["Start it again"]
+    assert len(window.messages.history.get()) == 1
+    window.messages.act(0)
+    assert engine.starts == 1 and window.messages.current.get() is None
+
+
+def test_the_last_fifty_messages_are_kept(window: Window) -> None:
+    for n in range(60):
+        window.messages.say(f"message {n}")
+    assert [said.text for said in window.messages.history.get()] == [f"message {n}" for n in range(10, 60)]
+    window.messages.dismiss()
+    assert window.messages.current.get() is None and len(window.messages.history.get()) == 50
+
+
+def test_refused_models_are_said(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+    (two_models / "bad.safetensors").write_bytes(b"rubbish")
+    window = opener(engine)
+    assert len(window.models.cards.get()) == 2
+    said = window.messages.current.get()
+    assert said is not None and '"bad.safetensors"' in said.text
+
+
+def test_panels_that_do_not_exist_are_not_shown(window: Window) -> None:
+    window.show_panel("dungeon")
+    assert window.panel.get() in window_module.PANELS

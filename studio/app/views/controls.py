@@ -1,0 +1,237 @@
+"""Labels, buttons and fields as this window has them: plain text, names for screen readers, tooltips with keys."""
+
+import html
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeySequence, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+
+from studio.app.views.guard import guarded
+from studio.app.views.icons import icon, pixmap
+from studio.app.views.theme import Look
+
+
+def tip(widget: QWidget, words: str, keys: str = "") -> None:
+    """A tooltip of one sentence that ends with its key; never markup, whatever a file is called."""
+    text = f"{words} ({QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)})" if keys else words
+    widget.setToolTip(f"<qt>{html.escape(text)}</qt>" if "<" in text else text)
+
+
+def mark(widget: QWidget, **properties: object) -> None:
+    """Set what the style sheet looks at, and have it look again."""
+    changed = [name for name, value in properties.items() if widget.property(name) != value]
+    for name in changed:
+        widget.setProperty(name, properties[name])
+    if changed:
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+class Label(QLabel):
+    """Words in one of the roles of the style sheet, always as plain text."""
+
+    def __init__(self, text: str = "", role: str = "body", wrap: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+        self.setWordWrap(wrap)
+        self.setProperty("role", role)
+
+
+class Elided(Label):
+    """One line that is cut where there is no room, whole in the tooltip."""
+
+    def __init__(
+        self, text: str = "", role: str = "body", mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle
+    ) -> None:
+        super().__init__(text, role)
+        self._mode = mode
+        self._cut = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether not all of it is to be seen."""
+        return self._cut
+
+    def show_text(self, text: str) -> None:
+        self.setText(text)
+        self._measure()
+        self.update()
+
+    @guarded(QSize(0, 0))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._measure()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setPen(self.palette().color(self.foregroundRole()))
+            shown = QFontMetrics(self.font()).elidedText(self.text(), self._mode, self.width())
+            painter.drawText(self.rect(), int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), shown)
+
+    def _measure(self) -> None:
+        self._cut = QFontMetrics(self.font()).horizontalAdvance(self.text()) > self.width()
+        tip(self, self.text() if self._cut else "")
+
+
+class Line(QFrame):
+    """A hairline."""
+
+    def __init__(self, upright: bool = False) -> None:
+        super().__init__()
+        self.setProperty("line", True)
+        if upright:
+            self.setFixedWidth(1)
+        else:
+            self.setFixedHeight(1)
+
+
+class Button(QPushButton):
+    """A button of one of the style sheet's roles, with a drawing or words or both."""
+
+    def __init__(
+        self, look: Look, words: str = "", role: str = "", drawing: str = "", says: str = "", help: str = "", keys: str = ""
+    ) -> None:
+        super().__init__()
+        self._look, self._drawing = look, drawing
+        self.setProperty("role", role)
+        self.say(words)
+        self.setAccessibleName(says or words)
+        self.explain(help, keys)
+        self.setAutoDefault(False)
+        look.changed.connect(self._tint)
+        self._tint()
+
+    def say(self, words: str) -> None:
+        """What stands on it; an ampersand is an ampersand."""
+        self.setText(words.replace("&", "&&"))
+        if words:
+            self.setAccessibleName(words)
+
+    def explain(self, help: str, keys: str = "") -> None:
+        self.setAccessibleDescription(help)
+        tip(self, help, keys)
+
+    def draw(self, drawing: str) -> None:
+        if drawing != self._drawing:
+            self._drawing = drawing
+            self._tint()
+
+    def play(self, role: str) -> None:
+        """Take another role: the main button becomes Stop while it works."""
+        mark(self, role=role)
+        self._tint()
+
+    def _tint(self) -> None:
+        if self._drawing:
+            colour = {"primary": "on_accent", "stop": "danger", "": "text", "square": "text"}.get(
+                str(self.property("role")), "soft"
+            )
+            self.setIcon(icon(self._look, self._drawing, colour, on=colour))
+            self.setIconSize(QSize(self._look.px(18), self._look.px(18)))
+
+
+class Segments(QFrame):
+    """A few choices of which one holds."""
+
+    chosen = Signal(str)
+
+    def __init__(self, look: Look, name: str, choices: Sequence[tuple[str, str]], help: str = "", keys: str = "") -> None:
+        super().__init__()
+        self.setProperty("role", "segments")
+        self.setAccessibleName(name)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2, 2, 2, 2)
+        row.setSpacing(2)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, Button] = {}
+        for key, words in choices:
+            button = Button(look, words, "segment", help=help, keys=keys)
+            button.setAccessibleName(f"{name}: {words}")
+            button.setCheckable(True)
+            button.clicked.connect(self._teller(key))
+            self._group.addButton(button)
+            self._buttons[key] = button
+            row.addWidget(button, 1)
+
+    def show_choice(self, key: str) -> None:
+        if key in self._buttons:
+            self._buttons[key].setChecked(True)
+
+    def button(self, key: str) -> Button:
+        return self._buttons[key]
+
+    def _teller(self, key: str) -> Callable[[], None]:
+        return lambda: self.chosen.emit(key)
+
+
+class Choice(QComboBox):
+    """A list to choose from; the wheel scrolls what lies below unless it has the focus."""
+
+    def __init__(self, look: Look, name: str, help: str = "") -> None:
+        super().__init__()
+        self._look = look
+        self.setAccessibleName(name)
+        self.setAccessibleDescription(help)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        tip(self, help)
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        side = self._look.px(14)
+        with QPainter(self) as painter:
+            drawing = pixmap("down", self._look.colour("soft"), side, self.devicePixelRatioF())
+            painter.drawPixmap(self.width() - side - self._look.px(9), (self.height() - side) // 2, drawing)
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        wheel_if_focused(self, event, super().wheelEvent)
+
+
+class Number(QSpinBox):
+    """A whole number; arrows and the focused wheel change it."""
+
+    def __init__(self, name: str, least: int, most: int, help: str = "") -> None:
+        super().__init__()
+        self.setRange(least, most)
+        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.setKeyboardTracking(False)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(name)
+        self.setAccessibleDescription(help)
+        tip(self, help)
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        wheel_if_focused(self, event, super().wheelEvent)
+
+
+def wheel_if_focused(widget: QWidget, event: QWheelEvent, act: Callable[[QWheelEvent], None]) -> None:
+    """Wheel and two-finger scroll change the focused control only; else they scroll what lies below it."""
+    if widget.hasFocus():
+        act(event)
+    else:
+        event.ignore()
+
+
+def row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
+    """Widgets beside each other; a number is a gap, 0 one that stretches."""
+    box = QWidget()
+    line = QHBoxLayout(box)
+    line.setContentsMargins(*margins)
+    line.setSpacing(spacing)
+    for part in parts:
+        if isinstance(part, QWidget):
+            line.addWidget(part)
+        elif part:
+            line.addSpacing(part)
+        else:
+            line.addStretch(1)
+    return box

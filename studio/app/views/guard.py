@@ -1,0 +1,39 @@
+"""No exception leaves a Qt virtual override: on CPython 3.11 that is a segmentation fault."""
+
+import functools
+import sys
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+QUIET = 5.0
+"""Seconds in which the same fault is told once: a paint event that fails does so at every frame."""
+_told: dict[tuple[str, type[BaseException]], float] = {}
+
+
+def guarded(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """For every override of a Qt virtual: what it raises goes to `sys.excepthook`, and Qt gets `default`."""
+
+    def guard(method: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(method)
+        def override(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return method(*args, **kwargs)
+            except Exception as fault:
+                _tell(method.__qualname__, fault)
+                return default
+
+        override.__dict__["guarded"] = True
+        return override
+
+    return guard
+
+
+def _tell(where: str, fault: Exception) -> None:
+    now, key = time.monotonic(), (where, type(fault))
+    if now - _told.get(key, -QUIET) >= QUIET:
+        _told[key] = now
+        sys.excepthook(type(fault), fault, fault.__traceback__)

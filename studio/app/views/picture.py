@@ -1,0 +1,167 @@
+"""A picture as large as its space allows: crisp in whole device pixels, or smooth."""
+
+import numpy as np
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.app.views.guard import guarded
+from studio.app.views.theme import Look
+from studio.wire.messages import Array
+
+
+def image(array: Array) -> QImage:
+    """(height, width, channels) uint8 as Qt has it; it owns its pixels."""
+    array = np.ascontiguousarray(array)
+    height, width, channels = array.shape
+    form = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
+    return QImage(array.data, width, height, width * channels, form).copy()
+
+
+def blended(array: Array, height: int, width: int) -> Array:
+    """Bicubic (Catmull-Rom) enlargement."""
+    tall = np.einsum("ij,jkc->ikc", _weights(array.shape[0], height), array.astype(np.float32), optimize=True)
+    wide = np.einsum("ij,kjc->kic", _weights(array.shape[1], width), tall, optimize=True)
+    return np.clip(np.rint(wide), 0, 255).astype(np.uint8)
+
+
+def _weights(old: int, new: int) -> Array:
+    """(new, old): how much each old pixel gives to each new one; rows sum to 1."""
+    at = (np.arange(new) + 0.5) * old / new - 0.5
+    base = np.floor(at).astype(int)
+    matrix = np.zeros((new, old), np.float32)
+    for offset in (-1, 0, 1, 2):
+        far = np.abs(at - base - offset)
+        near = 1.5 * far**3 - 2.5 * far**2 + 1
+        beyond = -0.5 * far**3 + 2.5 * far**2 - 4 * far + 2
+        share = np.where(far <= 1, near, np.where(far < 2, beyond, 0.0))
+        np.add.at(matrix, (np.arange(new), np.clip(base + offset, 0, old - 1)), share)
+    return matrix
+
+
+def multiple(space: int, pixels: int) -> int:
+    """How many device pixels each pixel gets at most."""
+    return max(1, space // max(pixels, 1))
+
+
+class PictureView(QWidget):
+    """Shows one picture; `placed` tells where it lies, so that captions can stand below it."""
+
+    placed = Signal(QRect)
+    zoomed = Signal(int)
+    """Device pixels for each pixel of the picture."""
+
+    def __init__(self, look: Look, name: str) -> None:
+        super().__init__()
+        self._look = look
+        self._array: Array | None = None
+        self._image = QImage()
+        self._smooth = False
+        self._nearer = 0
+        """Multiples more than fit."""
+        self._pan = QPoint()
+        self._held: QPoint | None = None
+        self._rect = QRect()
+        """Where the picture lies, in device pixels."""
+        self._drawn: QImage | None = None
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        look.changed.connect(self.update)
+
+    def show_picture(self, array: Array | None) -> None:
+        before = self._array.shape if self._array is not None else None
+        self._array = array
+        self._image = image(array) if array is not None else QImage()
+        self._drawn = None
+        if array is not None and array.shape != before:
+            self._nearer, self._pan = 0, QPoint()
+            self._place()
+        self.update()
+
+    def show_smooth(self, smooth: bool) -> None:
+        self._smooth = smooth
+        self._drawn = None
+        self.update()
+
+    def zoom(self, by: int) -> None:
+        """Nearer by so many multiples; 0 fits it into its space again."""
+        self._nearer = max(self._nearer + by, 1 - self._fit()) if by else 0
+        if not by:
+            self._pan = QPoint()
+        self._place()
+        self.update()
+
+    def scale(self) -> int:
+        """Device pixels for each pixel of the picture."""
+        return self._fit() + self._nearer
+
+    @property
+    def showing(self) -> Array | None:
+        return self._array
+
+    def rect_shown(self) -> QRect:
+        """Where the picture lies, in logical pixels."""
+        ratio = self.devicePixelRatioF()
+        r = self._rect
+        return QRect(round(r.x() / ratio), round(r.y() / ratio), round(r.width() / ratio), round(r.height() / ratio))
+
+    @guarded(QSize(64, 64))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(64, 64)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._held = event.position().toPoint() - self._pan
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None and self._nearer > 0:
+            self._pan = event.position().toPoint() - self._held
+            self._place()
+            self.update()
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._held = None
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._array is None:
+            return
+        ratio = self.devicePixelRatioF()
+        with QPainter(self) as painter:
+            painter.scale(1 / ratio, 1 / ratio)
+            if not self._smooth:
+                painter.drawImage(self._rect, self._image)
+                return
+            if self._drawn is None or self._drawn.size() != self._rect.size():
+                self._drawn = image(blended(self._array, self._rect.height(), self._rect.width()))
+            painter.drawImage(self._rect.topLeft(), self._drawn)
+
+    def _fit(self) -> int:
+        if self._array is None:
+            return 1
+        ratio, (height, width) = self.devicePixelRatioF(), self._array.shape[:2]
+        return min(multiple(int(self.width() * ratio), width), multiple(int(self.height() * ratio), height))
+
+    def _place(self) -> None:
+        if self._array is None:
+            return
+        ratio, scale = self.devicePixelRatioF(), self.scale()
+        height, width = (side * scale for side in self._array.shape[:2])
+        across, down = int(self.width() * ratio), int(self.height() * ratio)
+        x, y = (across - width) // 2, (down - height) // 2
+        reach_x, reach_y = max(0, -x), max(0, -y)
+        pan_x, pan_y = (round(p * ratio) for p in (self._pan.x(), self._pan.y()))
+        place = QRect(
+            x + min(max(pan_x, -reach_x), reach_x), y + min(max(pan_y, -reach_y), reach_y), width, height
+        )
+        if place != self._rect:
+            self._rect, self._drawn = place, None
+            self.placed.emit(self.rect_shown())
+            self.zoomed.emit(scale)

@@ -1,0 +1,161 @@
+"""The tokens of the four themes, and how they become colours, sizes and fonts."""
+
+from dataclasses import dataclass, fields
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Every colour of a theme, as #RRGGBB."""
+
+    canvas: str
+    """Round the picture."""
+    window: str
+    """Bar, wells."""
+    panel: str
+    """Rail, inspector, strip."""
+    raised: str
+    """Buttons, fields."""
+    hover: str
+    """Under the pointer."""
+    tint: str
+    """Chosen rows, buttons that are on."""
+    text: str
+    soft: str
+    """Explanations, icons."""
+    faint: str
+    """Headings, values at home."""
+    accent: str
+    """What the hand has moved, chosen or set going."""
+    on_accent: str
+    warn: str
+    danger: str
+    border: str
+    """Edge of a control, home mark, handle at home."""
+    groove: str
+    """Bed of sliders and progress; decoration."""
+    line: str
+    """Hairlines; decoration."""
+
+
+GROUNDS = ("canvas", "window", "panel", "raised", "hover", "tint")
+TEXTS = ("text", "soft", "faint", "accent", "warn", "danger")
+
+_TABLE = {
+    #            dark       light      dark high  light high
+    "canvas": ("#121213", "#DCDCDA", "#000000", "#FFFFFF"),
+    "window": ("#1A1A1B", "#EFEFED", "#000000", "#FFFFFF"),
+    "panel": ("#202022", "#F8F8F7", "#000000", "#FFFFFF"),
+    "raised": ("#2B2B2E", "#FFFFFF", "#000000", "#FFFFFF"),
+    "hover": ("#353538", "#ECECEA", "#2A2A2A", "#E4E4E4"),
+    "tint": ("#1F3833", "#D3E8E3", "#003D33", "#CFE9E3"),
+    "text": ("#EDEDEE", "#1B1B1A", "#FFFFFF", "#000000"),
+    "soft": ("#B9B9BE", "#4A4A48", "#FFFFFF", "#000000"),
+    "faint": ("#A0A0A6", "#5E5E5B", "#E0E0E0", "#2B2B2B"),
+    "accent": ("#5FD3BC", "#0A6B5E", "#6FF2DA", "#00463C"),
+    "on_accent": ("#06241F", "#FFFFFF", "#000000", "#FFFFFF"),
+    "warn": ("#EBBE5A", "#7A5200", "#FFD94A", "#5A3A00"),
+    "danger": ("#FF8A80", "#B3261E", "#FFA8A0", "#8A0E08"),
+    "border": ("#86868C", "#787873", "#FFFFFF", "#000000"),
+    "groove": ("#4B4B50", "#BDBDB9", "#6E6E6E", "#8A8A8A"),
+    "line": ("#333336", "#D6D6D3", "#FFFFFF", "#000000"),
+}
+THEMES: dict[tuple[str, str], Tokens] = {
+    key: Tokens(**{name: row[column] for name, row in _TABLE.items()})
+    for column, key in enumerate(
+        (("dark", "normal"), ("light", "normal"), ("dark", "high"), ("light", "high")),
+    )
+}
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2 contrast ratio of two colours #RRGGBB, 1 to 21."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def of_palette(palette: QPalette) -> Tokens:
+    """A system's own contrast theme: its colours win over ours."""
+    role = QPalette.ColorRole
+    words, ground = palette.color(role.WindowText).name(), palette.color(role.Window).name()
+    chosen, on_chosen = palette.color(role.Highlight).name(), palette.color(role.HighlightedText).name()
+    tokens = dict.fromkeys((field.name for field in fields(Tokens)), words)
+    tokens.update(dict.fromkeys(GROUNDS, ground), accent=chosen, on_accent=on_chosen)
+    return Tokens(**tokens)
+
+
+class Look(QObject):
+    """The theme of the window at this moment; widgets that paint themselves are handed it."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.tokens = THEMES["dark", "normal"]
+        self.high = False
+        self.scale = 1.0
+        """Of type, grid and heights, 1 to 2; pictures have their own."""
+        self.still = False
+        """Whether nothing may move by itself."""
+        self._wish = ("system", "system", 1.0, False)
+        hints = QGuiApplication.styleHints()
+        hints.colorSchemeChanged.connect(self._resolve)
+        hints.accessibility().contrastPreferenceChanged.connect(self._resolve)
+
+    def choose(self, theme: str, contrast: str, scale: float, still: bool) -> None:
+        """`theme`: system, dark, light; `contrast`: system, normal, high; `scale`: 1 to 2."""
+        self._wish = (theme, contrast, min(max(scale, 1.0), 2.0), still)
+        self._resolve()
+
+    def px(self, length: float) -> int:
+        """A length of the grid in logical pixels of this text size."""
+        return round(length * self.scale)
+
+    def colour(self, token: str) -> QColor:
+        return QColor(getattr(self.tokens, token))
+
+    def font(self, size: int = 13, weight: int = 400) -> QFont:
+        """The system's font with figures of one width; `size` in pixels at 100 %."""
+        font = QFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont))
+        if QGuiApplication.font().resolveMask():
+            font.setFamilies(QGuiApplication.font().families())
+        font.setPixelSize(self.px(size))
+        font.setWeight(QFont.Weight(weight))
+        font.setFeature(QFont.Tag("tnum"), 1)
+        return font
+
+    def palette(self) -> QPalette:
+        """For whatever the style sheet leaves to Fusion."""
+        role, palette = QPalette.ColorRole, QPalette()
+        for which, token in (
+            (role.Window, "panel"), (role.WindowText, "text"), (role.Base, "raised"), (role.AlternateBase, "window"),
+            (role.Text, "text"), (role.PlaceholderText, "faint"), (role.Button, "raised"), (role.ButtonText, "text"),
+            (role.BrightText, "danger"), (role.Highlight, "accent"), (role.HighlightedText, "on_accent"),
+            (role.ToolTipBase, "raised"), (role.ToolTipText, "text"), (role.Link, "accent"), (role.Mid, "groove"),
+            (role.Dark, "line"), (role.Light, "hover"), (role.Midlight, "line"), (role.Shadow, "canvas"),
+            (role.Accent, "accent"),
+        ):  # fmt: skip
+            palette.setColor(which, self.colour(token))
+        for which in (role.WindowText, role.Text, role.ButtonText):
+            palette.setColor(QPalette.ColorGroup.Disabled, which, self.colour("faint"))
+        return palette
+
+    def _resolve(self) -> None:
+        theme, contrast, self.scale, self.still = self._wish
+        hints = QGuiApplication.styleHints()
+        if theme == "system":
+            theme = "light" if hints.colorScheme() == Qt.ColorScheme.Light else "dark"
+        asked = hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast
+        self.high = contrast == "high" or (contrast == "system" and asked)
+        self.tokens = THEMES[theme, "high" if self.high else "normal"]
+        if asked and contrast == "system" and QGuiApplication.platformName() == "windows":
+            self.tokens = of_palette(QPalette())
+        self.changed.emit()

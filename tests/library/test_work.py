@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -140,16 +141,21 @@ def test_a_making_that_cannot_be_understood_is_said_and_not_used(recipe: str) ->
         from_png(data)
 
 
-def test_a_small_text_that_unpacks_without_end_is_left_out() -> None:
-    bomb = zlib.compress(b"0" * (export.MOST_TEXT + 1), 9)
+def test_a_small_text_that_unpacks_without_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "MOST_TEXT", 2**20)
+    bomb = zlib.compress(bytes(2**25), 9)
     for kind, body in (
         (b"iTXt", work.KEY.encode() + b"\0\1\0\0\0" + bomb),
         (b"zTXt", work.KEY.encode() + b"\0\0" + bomb),
     ):
         data = with_chunk(export.png(PICTURE, {"Title": "kept"}), kind, body)
         assert len(data) < 100_000
+        tracemalloc.start()
         assert export.texts(data) == {"Title": "kept"}
         assert from_png(data) is None
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2**23
 
 
 def damaged(data: bytes) -> Any:

@@ -250,6 +250,8 @@ def test_postscript_dressed_as_a_picture_starts_no_program(tmp_path: Path, monke
     page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n9 9 scale\nshowpage\n%%EOF\n"
     for name in ("eps.png", "eps.eps", "eps.jpg"):
         assert "not a picture" in refused(tmp_path, page, name).reason
+    monkeypatch.setattr(image, "_BEGINNINGS", (b"%!PS",))  # and were it taken for a picture by its first bytes:
+    assert refused(tmp_path, page, "eps.png").reason == "is damaged"
     assert not (tmp_path / "started").exists()
 
 

@@ -12,6 +12,7 @@ from studio.wire.messages import Array, Drawn, Failed, Finished, Pulse, Sample, 
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.states.conftest import Opener
+from tests.app.states.test_explore import stage
 
 
 def pictures(count: int, size: int = 8, channels: int = 3) -> Array:
@@ -329,7 +330,7 @@ def test_a_picture_goes_on_in_explore(window: Window, engine: FakeEngine) -> Non
     explore = window.explore
     assert window.panel.get() == "explore" and explore.seed.get() == 4113
     assert explore.temperatures.get() == (0.7, 0.7, 0.7) and set(explore.sliders.get()) == {0.0}
-    assert np.array_equal(explore.picture.get(), pictures(2)[1])
+    assert np.array_equal(stage(explore), pictures(2)[1])
 
 
 def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_models: Path) -> None:

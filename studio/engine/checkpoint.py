@@ -71,7 +71,7 @@ def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: 
     names = {e.file for e in listed}
     for entry in old:
         if entry.file not in names:
-            (folder / entry.file).unlink(missing_ok=True)
+            storage.drop(folder / entry.file)
 
 
 def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:

@@ -16,7 +16,6 @@ from studio.engine import checkpoint, directions, evaluation
 from studio.engine.sampling import to_pictures
 from studio.engine.training import Run, Study
 from studio.library.card import Card
-from studio.nets.convolution import fold
 
 COVER = 9
 """Pictures on a model's cover."""
@@ -36,7 +35,7 @@ def publish(run: Run, path: Path, learn: Tensor, test: Tensor) -> Card:
     weights, value = _smaller(model, test.to(run.device))
     model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()})
     found = directions.principal(model, learn.to(run.device))
-    fold(model)
+    zoo.fold(model)
     pictures, seconds = _cover(model, run.study)
     card = _card(run, model, value, len(found), seconds)
     checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(pictures))

@@ -15,7 +15,6 @@ from studio.density.model import Model
 from studio.engine import checkpoint
 from studio.library import models
 from studio.library.card import Card
-from studio.nets.convolution import channels_last, fold
 from studio.wire.messages import Array
 
 
@@ -45,9 +44,9 @@ def load(found: models.Trained, device: torch.device) -> Loaded:
         raise models.BadModel(
             f'The weights in "{found.path.name}" do not fit its card ({first}). It was not opened. Fetch it again.'
         ) from None
-    fold(model)
+    zoo.fold(model)
     model.to(device).requires_grad_(False)
-    channels_last(model)
+    zoo.channels_last(model)
     return Loaded(found.card, found.hash, model, directions.to(device))
 
 

@@ -17,7 +17,6 @@ from studio import zoo
 from studio.density.model import Model
 from studio.engine import checkpoint, evaluation
 from studio.library import storage
-from studio.nets.convolution import channels_last
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +141,7 @@ class Run:
             self.model = study.recipe.build(study.shape).to(device)
         except ValueError as error:
             raise BadStudy(f"{error}.") from None
-        channels_last(self.model)
+        zoo.channels_last(self.model)
         self.average: Model = copy.deepcopy(self.model).eval()
         plan = study.plan
         self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.rate, weight_decay=plan.decay)

@@ -1,0 +1,111 @@
+"""Trained models at work, from their file: pictures from seeds, sliders and a person's own picture."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from studio.engine import sampling
+from studio.engine.sampling import Misfit, Shelf
+from studio.library import models
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf(torch.device("cpu"))
+
+
+def drawn(loaded: sampling.Loaded, seeds: list[int], temperature: float = 0.8) -> np.ndarray:
+    *_, (pictures, done, total) = sampling.draw(loaded, seeds, (temperature,))
+    assert done == total
+    return pictures
+
+
+def test_the_card_tells_what_the_file_holds(tiny: str, shelf: Shelf) -> None:
+    loaded = shelf.take(tiny)
+    assert loaded.card.name == tiny
+    assert loaded.model.shape == loaded.card.shape == (3, 8, 8)
+    assert len(loaded.directions) == len(loaded.card.directions) == 12
+    assert len(loaded.card.scales) == loaded.model.scales == 2
+    assert models.cover(models.find(tiny).path).shape == (9, 8, 8, 3)
+    assert 0 < loaded.card.value < 9
+
+
+def test_a_seed_is_one_picture_however_it_is_made(tiny: str, shelf: Shelf) -> None:
+    loaded = shelf.take(tiny)
+    together = drawn(loaded, list(range(16)))
+    assert np.array_equal(together[5], drawn(loaded, [5])[0])
+    by_hand = sampling.shape_by_hand(loaded, sampling.start_of(loaded, 5, None), (), (0.8,))
+    assert np.array_equal(together[5], by_hand)
+
+
+def test_a_slider_moves_the_picture_and_home_brings_it_back(tiny: str, shelf: Shelf) -> None:
+    loaded = shelf.take(tiny)
+    start = sampling.start_of(loaded, 3, None)
+    home = sampling.shape_by_hand(loaded, start, (), (1.0,))
+    assert not np.array_equal(sampling.shape_by_hand(loaded, start, (2.0,), (1.0,)), home)
+    assert np.array_equal(sampling.shape_by_hand(loaded, start, (0.0,) * 12, (1.0,)), home)
+
+
+def test_temperature_acts_by_scale(tiny: str, shelf: Shelf) -> None:
+    loaded = shelf.take(tiny)
+    start = sampling.start_of(loaded, 3, None)
+    both = sampling.shape_by_hand(loaded, start, (), (0.5, 0.5))
+    assert np.array_equal(both, sampling.shape_by_hand(loaded, start, (), (0.5,)))
+    assert not np.array_equal(both, sampling.shape_by_hand(loaded, start, (), (0.5, 1.0)))
+    with pytest.raises(Misfit, match="3 temperatures were given for 2 scales"):
+        sampling.shape_by_hand(loaded, start, (), (1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_pictures_come_back_byte_for_byte(tiny: str, shelf: Shelf, rings: np.ndarray, double: bool) -> None:
+    loaded = shelf.take(tiny, double=double)
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    board = (np.indices((8, 8)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
+    for picture in (*rings[:4], noise, board, np.zeros_like(noise), np.full_like(noise, 255)):
+        found = sampling.invert(loaded, picture)
+        assert (found.differing, found.largest) == (0, 0)
+        assert math.isfinite(found.bits)
+        assert found.latent.dtype == (np.float64 if double else np.float32)
+        start = sampling.start_of(loaded, 0, found.latent)
+        assert np.array_equal(sampling.shape_by_hand(loaded, start, (), (1.0,)), picture)
+
+
+def test_what_does_not_fit_is_said(tiny: str, shelf: Shelf) -> None:
+    loaded = shelf.take(tiny)
+    with pytest.raises(Misfit, match=r"\(9, 8, 3\)"):
+        sampling.invert(loaded, np.zeros((9, 8, 3), np.uint8))
+    with pytest.raises(Misfit, match="float32"):
+        sampling.invert(loaded, np.zeros((8, 8, 3), np.float32))
+    with pytest.raises(Misfit, match="latent has the shape"):
+        sampling.start_of(loaded, 0, np.zeros((3, 4, 4), np.float32))
+    with pytest.raises(Misfit, match="not finite"):
+        sampling.start_of(loaded, 0, np.full((3, 8, 8), np.nan, np.float32))
+    with pytest.raises(Misfit, match="13 sliders"):
+        sampling.shape_by_hand(loaded, sampling.start_of(loaded, 0, None), (1.0,) * 13, (1.0,))
+    with pytest.raises(models.BadModel, match="no model named"):
+        shelf.take("nothing")
+
+
+def test_weights_that_do_not_fit_the_card_are_refused(tiny: str, shelf: Shelf, studio_home: Path) -> None:
+    path = studio_home / "models" / f"{tiny}.safetensors"
+    data = path.read_bytes()
+    head = int.from_bytes(data[:8], "little")
+    card = data[8 : 8 + head].split(b'"card":"')[1].split(b'"},')[0].decode().encode().decode("unicode_escape")
+    tensors = load(data)
+    name = next(k for k in tensors if k.startswith("weights.") and tensors[k].dim() == 4)
+    del tensors[name]
+    path.write_bytes(save(tensors, {"card": card}))
+    with pytest.raises(models.BadModel, match="do not fit its card"):
+        shelf.take(tiny)
+
+
+def test_only_so_many_models_stay_in_memory(tiny: str) -> None:
+    shelf = Shelf(torch.device("cpu"), most=1)
+    first = shelf.take(tiny)
+    assert shelf.take(tiny) is first
+    shelf.take(tiny, double=True)
+    assert shelf.take(tiny) is not first

@@ -1,0 +1,199 @@
+"""The loop: it learns, it resumes as if nothing had happened, and broken numbers go nowhere."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from studio import zoo
+from studio.engine import checkpoint, training
+from studio.engine.training import BadStudy, Diverged, Moment, Plan, Run, Study
+
+ROOT = Path(__file__).parents[2]
+
+
+def study(**plan: object) -> Study:
+    fields = {"steps": 24, "batch": 16, "evaluate": 8, "warm_up": 4, "flips": True} | plan
+    return Study(
+        name="rings",
+        title="Rings",
+        makes="Rings",
+        learned_from="rings",
+        licence="CC0 1.0",
+        shape=(3, 8, 8),
+        recipe=zoo.realnvp.RealNVP(scales=2, width=4, blocks=1),
+        plan=msgspec.convert(fields, Plan),
+    )
+
+
+@pytest.fixture
+def x(rings: np.ndarray) -> Tensor:
+    return torch.from_numpy(rings).permute(0, 3, 1, 2)
+
+
+def learn(folder: Path, x: Tensor, what: Study, stop_at: int | None = None) -> tuple[Run, list[Moment]]:
+    run = Run(what, folder, torch.device("cpu"))
+    moments = []
+    steps = training.train(run, x[:128], x[128:], bf16=False)
+    for moment in steps:
+        moments.append(moment)
+        if stop_at is not None and moment.step >= stop_at:
+            steps.close()
+    return run, moments
+
+
+def weights(run: Run) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in [*run.model.parameters(), *run.average.parameters()]])
+
+
+def test_held_out_pictures_get_cheaper(tmp_path: Path, x: Tensor) -> None:
+    run, moments = learn(tmp_path, x, study(steps=120, evaluate=40))
+    measured = [m.held_out for m in moments if m.held_out is not None]
+    assert len(measured) == 3
+    assert measured[-1] < measured[0] - 0.1
+    assert run.progress.best == min(measured)
+    assert moments[-1].step == 120
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = learn(tmp_path / "whole", x, study())
+    monkeypatch.setattr(training.time, "monotonic", _clock())  # so that closing finds something to save
+    learn(tmp_path / "parts", x, study(), stop_at=8)
+    resumed, _ = learn(tmp_path / "parts", x, study())
+    assert resumed.resumed
+    assert torch.equal(weights(whole), weights(resumed))
+    assert _measured(resumed) == _measured(whole)
+
+
+def _measured(run: Run) -> list[list[float]]:
+    return [[step, loss, held_out] for step, loss, held_out in run.progress.curve if held_out is not None]
+
+
+def _clock() -> Callable[[], float]:
+    now = iter(range(0, 10**6, 2))
+    return lambda: float(next(now))
+
+
+def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: Tensor) -> None:
+    learn(tmp_path, x, study(steps=2))
+    other = msgspec.structs.replace(study(), recipe=zoo.realnvp.RealNVP(scales=2, width=8, blocks=1))
+    with pytest.raises(BadStudy, match="begun with other settings"):
+        Run(other, tmp_path, torch.device("cpu"))
+
+
+def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Tensor) -> None:
+    run = Run(study(steps=2), tmp_path, torch.device("cpu"))
+    before = weights(run)
+    loss = run.model.loss
+    run.model.loss = lambda *a: loss(*a) * float("nan")  # type: ignore[method-assign]
+    moments = list(training.train(run, x[:128], x[128:], bf16=False))
+    assert torch.equal(weights(run), before)
+    assert "was skipped" in moments[0].notice
+
+
+def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: Tensor) -> None:
+    run = Run(study(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
+    loss, calls = run.model.loss, iter(range(1000))
+    run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]
+    moments = list(training.train(run, x[:128], x[128:], bf16=False))
+    assert run.progress.rate_scale == 0.5
+    assert any("went back to the last save" in m.notice for m in moments)
+    assert bool(torch.isfinite(weights(run)).all())
+
+
+def test_a_run_that_never_has_a_finite_loss_gives_up_with_words(tmp_path: Path, x: Tensor) -> None:
+    run = Run(study(steps=60), tmp_path, torch.device("cpu"))
+    run.model.loss = lambda *a: torch.tensor(float("nan"), requires_grad=True)  # type: ignore[method-assign]
+    with pytest.raises(Diverged, match="three rollbacks"):
+        list(training.train(run, x[:128], x[128:], bf16=False))
+    assert checkpoint.newest(tmp_path) is not None
+
+
+def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: Tensor) -> None:
+    run, _ = learn(tmp_path, x, study(steps=4))
+    run.progress.step = 5
+    run.save()
+    listed = [e for e in checkpoint.entries(tmp_path) if not e.best]
+    newest = tmp_path / "checkpoints" / listed[-1].file
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 1
+    newest.write_bytes(data)
+    found = checkpoint.newest(tmp_path)
+    assert found is not None
+    assert found[1]["step"] == 4
+    for entry in listed:
+        (tmp_path / "checkpoints" / entry.file).write_bytes(b"")
+    with pytest.raises(checkpoint.Damaged, match="None of the"):
+        checkpoint.newest(tmp_path)
+
+
+def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: Tensor) -> None:
+    run, _ = learn(tmp_path, x, study(steps=8))
+    for step in range(9, 15):
+        run.progress.step = step
+        run.save()
+    steps = [(e.step, e.best) for e in checkpoint.entries(tmp_path)]
+    assert steps == [(8, True), (12, False), (13, False), (14, False)]
+    files = {p.name for p in (tmp_path / "checkpoints").iterdir()}
+    assert files == {"manifest.json", *(e.file for e in checkpoint.entries(tmp_path))}
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, x: Tensor) -> None:
+    run, _ = learn(tmp_path, x, study(steps=2))
+    next(run.model.parameters()).data[0] = float("inf")
+    before = checkpoint.entries(tmp_path)
+    with pytest.raises(checkpoint.NotFinite, match="not finite"):
+        run.save()
+    assert checkpoint.entries(tmp_path) == before
+
+
+def test_every_epoch_sees_every_picture_once_in_an_order_of_its_own(x: Tensor) -> None:
+    numbered = torch.arange(128).view(-1, 1, 1, 1)
+    plan = Plan(batch=16)
+    epochs = [torch.cat([training.batch_at(numbered, e * 8 + i, plan) for i in range(8)]).flatten() for e in range(2)]
+    assert sorted(epochs[0].tolist()) == list(range(128))
+    assert sorted(epochs[1].tolist()) == list(range(128))
+    assert not torch.equal(epochs[0], epochs[1])
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    plan = Plan(steps=1000, rate=0.01, final_rate=0.1, warm_up=100)
+    rates = [training.rate_at(step, plan, 1.0) for step in (0, 50, 100, 500, 999)]
+    assert rates[0] == pytest.approx(0.0001)
+    assert rates[0] < rates[1] < rates[2]
+    assert rates[2] > rates[3] > rates[4]
+    assert rates[4] == pytest.approx(0.001, rel=0.01)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models" / "recipes").glob("*.json")), ids=lambda p: p.stem)
+def test_the_shipped_recipes_can_be_run_again(path: Path) -> None:
+    found = training.study_in(path.read_bytes())
+    assert found.name == path.stem
+    model = found.recipe.build(found.shape)
+    assert model.shape == found.shape
+
+
+def test_a_bad_recipe_names_its_field() -> None:
+    path = next((ROOT / "models" / "recipes").glob("*.json"))
+    fields = json.loads(path.read_bytes())
+    fields["plan"]["rate"] = -1
+    with pytest.raises(BadStudy, match="plan.rate"):
+        training.study_in(json.dumps(fields).encode())
+
+
+def test_what_a_person_asks_for_is_checked(tmp_path: Path) -> None:
+    assert training.study_of("roses", tmp_path, "realnvp", "tiny", (3, 32, 32)).name == "roses"
+    with pytest.raises(BadStudy, match="no family"):
+        training.study_of("roses", tmp_path, "gan", "tiny", (3, 32, 32))
+    with pytest.raises(BadStudy, match="no preset"):
+        training.study_of("roses", tmp_path, "realnvp", "huge", (3, 32, 32))
+    with pytest.raises(BadStudy, match="small letters"):
+        training.study_of("My Roses/", tmp_path, "realnvp", "tiny", (3, 32, 32))
+    odd = msgspec.structs.replace(training.study_of("roses", tmp_path, "realnvp", "tiny", (3, 31, 31)))
+    with pytest.raises(BadStudy, match="cannot be halved"):
+        Run(odd, tmp_path, torch.device("cpu"))

@@ -1,0 +1,122 @@
+"""The states on the real engine process, with a model of eight pixels."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from studio.app.engine import Engine
+from studio.app.settings import SettingsFile
+from studio.app.states.window import Window
+from studio.library import models
+from studio.media.image import open_picture
+
+Opener = Callable[[], tuple[Window, Engine]]
+START = 60_000
+"""Milliseconds: torch is loaded by a busy machine."""
+
+
+@pytest.fixture
+def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+    """Opens the window on an engine of its own; closes the one before."""
+    monkeypatch.setattr(models, "shipped", lambda: studio_home / "shipped")
+    opened: list[tuple[Window, Engine]] = []
+
+    def close() -> None:
+        for window, engine in opened:
+            window.close()
+            engine.close()
+
+    def open_window() -> tuple[Window, Engine]:
+        close()
+        engine = Engine()
+        opened[:] = [(Window(engine, SettingsFile()), engine)]
+        opened[0][0].begin()
+        engine.start()
+        return opened[0]
+
+    yield open_window
+    close()
+
+
+def generate(window: Window, qtbot: QtBot, count: int, seed: int) -> None:
+    window.generate.set_number(count)
+    window.generate.set_seed(seed)
+    window.generate.generate()
+    qtbot.waitUntil(lambda: not window.generate.running.get(), timeout=START)
+
+
+def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    window, _ = opener()
+    generate(window, qtbot, 4, 4112)
+    cells = window.generate.cells.get()
+    assert all(cell.finished for cell in cells) and all(cell.log_prob is not None for cell in cells)
+
+    # The same seed is the same picture in Explore, and alone instead of in a batch.
+    window.generate.open_in_explore(2)
+    explore = window.explore
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert explore.picture.get() is not cells[2].picture and np.array_equal(explore.picture.get(), cells[2].picture)
+
+    # Sliders and temperatures go into the file, and come out of it in another window on another engine.
+    explore.move(0, 1.25)
+    explore.set_temperature(1, 0.3)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    wanted = explore.picture.get()
+    assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
+    explore.export(tmp_path / "work.png")
+    qtbot.waitUntil((tmp_path / "work.png").exists, timeout=5000)
+    explore.keep_take()
+
+    other, _ = opener()
+    assert other.panel.get() == "explore"
+    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    assert np.array_equal(other.explore.picture.get(), wanted)
+    other.explore.home_all()
+    other.explore.new_start(1)
+    other.drop([tmp_path / "work.png"])
+    qtbot.waitUntil(lambda: other.explore.seed.get() == 4114, timeout=5000)
+    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    assert np.array_equal(other.explore.picture.get(), wanted)
+
+
+def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    window, _ = opener()
+    window.drop([tmp_path / "noise.png"])
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    window.explore.use_photo()
+    qtbot.waitUntil(lambda: window.explore.badge.get().kind == "exact", timeout=START)
+    qtbot.waitUntil(lambda: window.explore.picture.get() is not None, timeout=START)
+    assert np.array_equal(window.explore.picture.get(), noise)
+    window.explore.export(tmp_path / "work.png")
+    qtbot.waitUntil((tmp_path / "work.png").exists, timeout=5000)
+    assert np.array_equal(open_picture(tmp_path / "work.png").array, noise)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
+def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: Opener, qtbot: QtBot) -> None:
+    window, engine = opener()
+    window.generate.set_number(2048)
+    window.generate.set_seed(1)
+    window.generate.generate()
+    qtbot.waitUntil(lambda: any(cell.finished for cell in window.generate.cells.get()), timeout=START)
+    os.kill(engine.process_id, signal.SIGKILL)
+    qtbot.waitUntil(lambda: not window.generate.running.get(), timeout=5000)
+    cells = window.generate.cells.get()
+    done = sum(cell.finished for cell in cells)
+    said = window.messages.current.get()
+    assert 0 < done < 2048 and said is not None
+    assert f'"2,048 pictures" was lost at {done:,}, which are kept.' in said.text
+    assert [label for label, _ in said.actions] == [f"Make the other {2048 - done:,}"]
+    window.messages.act(0)
+    qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
+    assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
+    window.generate.stop()
+    qtbot.waitUntil(lambda: not window.generate.running.get(), timeout=START)

@@ -1,5 +1,6 @@
 """Generate: make pictures from seeds, watch them form, choose, keep."""
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from studio.app.states.saving import Piece, Saving
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library import storage
 from studio.library.models import Trained
+from studio.library.storage import NotSaved
 from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Failed, Finished, Notice, Sample, Stopped
 
 __all__ = ["MOST", "Cell", "Generate"]
@@ -307,9 +309,12 @@ class Generate(State):
         self._tell()
 
     def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for what is being written; of a run under way, what is finished is kept."""
         self._saving.close()
         self._keeping.wait()
+        if self._job and self._run is not None:
+            with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
+                grid.keep(_grid_path(), self._run, self.cells.get())
 
     def _keep_grid(self) -> None:
         if self._run is not None:

@@ -291,10 +291,11 @@ def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monk
     assert window.queue.entries.get() == ()
 
 
-def test_the_grid_is_there_again_after_a_restart(opener: Opener, engine: FakeEngine) -> None:
+@pytest.mark.parametrize("ended", [True, False])
+def test_the_grid_is_there_again_after_a_restart(opener: Opener, engine: FakeEngine, ended: bool) -> None:
     first = opener(engine)
     job = begin(first, engine)
-    engine.say(drawn(job, 0, 3), Stopped(job=job))
+    engine.say(drawn(job, 0, 3), *([Stopped(job=job)] if ended else []))
     second_engine = FakeEngine()
     second = opener(second_engine)
     cells = second.generate.cells.get()

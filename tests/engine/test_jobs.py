@@ -1,0 +1,151 @@
+"""Commands as generators of events: what a person gets, in which order, and what is refused."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.engine import jobs, sampling, training
+from studio.engine.device import Device
+from studio.engine.jobs import Jobs
+from studio.library import models
+from studio.media.image import Refused
+from studio.wire import frames
+from studio.wire import messages as wire
+
+CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+
+
+Ask = Callable[[wire.AnyCommand], list[Any]]
+
+
+@pytest.fixture
+def ask() -> Ask:
+    at_work = Jobs(CPU)
+
+    def answered(command: wire.AnyCommand) -> list[Any]:
+        said = [event for event in at_work.start(command) if event is not None]
+        splitter = frames.events()
+        for event in said:  # whatever a job says must go through the pipe
+            splitter.feed(frames.encode(event))
+            assert type(splitter.next()) is type(event)
+        return said
+
+    return answered
+
+
+def finished(events: list[Any]) -> list[wire.Drawn]:
+    return [e for e in events if isinstance(e, wire.Drawn) and e.done == e.total]
+
+
+def test_a_batch_is_drawn_in_groups_and_each_picture_is_its_seeds(tiny: str, ask: Ask) -> None:
+    events = ask(wire.Sample(job="a", model=tiny, seeds=tuple(range(20)), temperature=(0.8,)))
+    done = finished(events)
+    assert [(e.first, len(e.pictures)) for e in done] == [(0, 16), (16, 4)]
+    assert all(e.log_prob is not None and len(e.log_prob) == len(e.pictures) for e in done)
+    (alone,) = finished(ask(wire.Sample(job="b", model=tiny, seeds=(17,), temperature=(0.8,))))
+    assert np.array_equal(done[1].pictures[1], alone.pictures[0])
+    assert alone.log_prob == pytest.approx([(done[1].log_prob or ())[1]], rel=1e-5)
+
+
+def test_explore_at_home_shows_what_generate_made(tiny: str, ask: Ask) -> None:
+    (made,) = finished(ask(wire.Sample(job="a", model=tiny, seeds=(7,), temperature=(0.6,))))
+    (shown,) = ask(wire.Explore(job="b", model=tiny, seed=7, temperature=(0.6,), sliders=(0.0,) * 12))
+    assert np.array_equal(made.pictures[0], shown.picture)
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_a_picture_of_ones_own_comes_back(tiny: str, ask: Ask, rings: np.ndarray, double: bool) -> None:
+    (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[150]))
+    assert (found.exact, found.differing, found.total, found.bound) == (True, 0, 192, True)
+    latent = found.latent.astype(np.float64) if double else found.latent
+    (shown,) = ask(wire.Explore(job="b", model=tiny, latent=latent))
+    assert np.array_equal(shown.picture, rings[150])
+
+
+def test_where_float32_fails_float64_brings_it_back(
+    tiny: str, ask: Ask, rings: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = sampling.invert
+
+    def worse(loaded: sampling.Loaded, picture: np.ndarray) -> sampling.Inverse:
+        found = true(loaded, picture)
+        if loaded.model.dtype == torch.float32:
+            return sampling.Inverse(found.latent, 3, 1, found.bits)
+        return found
+
+    monkeypatch.setattr(sampling, "invert", worse)
+    (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[0]))
+    assert found.exact
+    assert found.latent.dtype == np.float64
+
+
+def test_out_of_memory_halves_the_group_and_says_so(tiny: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = sampling.draw
+
+    def greedy(loaded: sampling.Loaded, seeds: tuple[int, ...], heat: tuple[float, ...]) -> Iterator[object]:
+        if len(seeds) > 4:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return true(loaded, seeds, heat)
+
+    monkeypatch.setattr(sampling, "draw", greedy)
+    events = ask(wire.Sample(job="a", model=tiny, seeds=tuple(range(10))))
+    notices = [e.text for e in events if isinstance(e, wire.Notice)]
+    assert [n.split(",")[0] for n in notices] == ["Memory ran out"] * 2
+    assert "4 pictures at a time" in notices[-1]
+    assert [(e.first, len(e.pictures)) for e in finished(events)] == [(0, 4), (4, 4), (8, 2)]
+
+
+def test_what_is_wrong_is_said_before_anything_is_made(tiny: str, ask: Ask) -> None:
+    with pytest.raises(models.BadModel, match="no model named"):
+        ask(wire.Sample(job="a", model="nothing", seeds=(1,)))
+    with pytest.raises(sampling.Misfit, match="knows no kinds"):
+        ask(wire.Sample(job="a", model=tiny, seeds=(1,), label=3))
+    with pytest.raises(sampling.Misfit, match="temperatures were given"):
+        ask(wire.Sample(job="a", model=tiny, seeds=(1,), temperature=(1.0,) * 5))
+    with pytest.raises(sampling.Misfit, match="works on"):
+        ask(wire.Encode(job="a", model=tiny, picture=np.zeros((4, 4, 3), np.uint8)))
+
+
+def test_a_folder_becomes_a_model_among_the_persons_own(
+    ask: Ask, rings: np.ndarray, tmp_path: Path, studio_home: Path
+) -> None:
+    pack = tmp_path / "rings.npz"
+    np.savez(pack, train_x=rings[:120], test_x=rings[120:])
+    study = training.with_steps(training.study_of("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
+    command = wire.Train(job="t", source=str(pack), run=str(tmp_path / "run"), study=training.plain(study))
+    events = ask(command)
+    learned = [e for e in events if isinstance(e, wire.Learned)]
+    assert learned[-1].step == learned[-1].steps == 4
+    assert learned[-1].held_out is not None
+    found = models.find("roses")
+    assert found.path == studio_home / "models" / "roses.safetensors"
+    assert found.card.learned_from == "rings.npz"
+    assert finished(ask(wire.Sample(job="s", model="roses", seeds=(1,))))
+
+
+def test_a_folder_of_rubbish_is_refused_with_counts(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    study = training.study_of("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
+    with pytest.raises(Refused, match="usable"):
+        ask(wire.Train(job="t", source=str(tmp_path), run=str(tmp_path / "run"), study=training.plain(study)))
+
+
+def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:
+    (diagnosis,) = ask(wire.Doctor(job="d"))
+    looked_at = {what: finding for what, _, finding in diagnosis.findings}
+    assert looked_at["Device"].startswith("Processor")
+    assert tiny in looked_at["Models"]
+    assert "GB free" in looked_at["Space"]
+    assert "torch" in looked_at
+
+
+def test_what_a_run_is_watched_by_is_never_learned_from() -> None:
+    x = torch.arange(1000).view(-1, 1, 1, 1)
+    learn, watch = jobs.split(x)
+    assert len(watch) == 50
+    assert sorted(torch.cat((learn, watch)).flatten().tolist()) == list(range(1000))
+    assert torch.equal(jobs.split(x)[1], watch)

@@ -1,0 +1,176 @@
+"""The terminal as a person uses it: commands, files, words and exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio import cli
+from studio.library import models
+from studio.library.work import from_png
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / ".." / "shared" / "data" / "user" / "images"
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_models_lists_what_there_is(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "--json"]) == 0
+    listed = {line["name"]: line for line in lines(capsys.readouterr().out)}
+    assert listed[tiny]["family"] == "realnvp"
+    assert listed[tiny]["shape"] == [3, 8, 8]
+    assert listed[tiny]["exact"] is False
+    assert cli.main(["models"]) == 0
+    assert "bits per dimension, bound" in capsys.readouterr().out
+
+
+def test_sample_makes_files_that_carry_their_making(
+    tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["sample", tiny, "-n", "3", "--seed", "5", "--temperature", "0.7", "--out", str(tmp_path / "o"), "--json"]
+    assert cli.main([*argv, "--sheet"]) == 0
+    *made, sheet = lines(capsys.readouterr().out)
+    assert [line["seed"] for line in made] == [5, 6, 7]
+    assert all(isinstance(line["log_prob"], float) for line in made)
+    work = from_png(Path(str(made[1]["file"])).read_bytes())
+    assert work is not None
+    assert (work.model, work.seed, work.temperature) == (tiny, 6, (0.7,))
+    assert work.model_hash == models.find(tiny).hash
+    assert sheet["sheet"] is True
+    first = np.asarray(Image.open(str(made[0]["file"])))
+    assert (
+        cli.main([*argv[:2], "--seed", "5", "--temperature", "0.7", "-n", "1", "--out", str(tmp_path / "alone")]) == 0
+    )
+    (alone,) = (tmp_path / "alone").iterdir()
+    assert np.array_equal(np.asarray(Image.open(alone)), first)
+
+
+def test_invert_says_for_each_file_whether_it_came_back(
+    tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)).save(folder / "a.png")
+    (folder / "broken.jpg").write_bytes(b"no picture at all")
+    os.mkfifo(folder / "pipe.png")
+    assert cli.main(["invert", tiny, str(folder), "--out", str(tmp_path / "back"), "--json"]) == 1
+    said = capsys.readouterr()
+    by_name = {Path(str(line["file"])).name: line for line in lines(said.out)}
+    assert by_name["a.png"] == {**by_name["a.png"], "exact": True, "differing": 0, "reason": ""}
+    assert by_name["broken.jpg"]["exact"] is False
+    assert by_name["broken.jpg"]["reason"]
+    assert by_name["pipe.png"]["reason"]
+    assert "1 of 1 pictures came back byte for byte. 2 of 3 files could not be used." in said.err
+    back = from_png((tmp_path / "back" / next(p.name for p in (tmp_path / "back").iterdir())).read_bytes())
+    assert back is not None
+    assert back.latent is not None
+    assert back.source == "a.png"
+    assert cli.main(["invert", tiny, str(folder / "a.png")]) == 0
+    assert "exact" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not PICTURES.is_dir(), reason="the pictures of ../shared/data/user are not here")
+def test_every_file_of_a_messy_folder_gets_one_line(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["invert", tiny, str(PICTURES), "--json"]) == 1
+    said = capsys.readouterr()
+    found = lines(said.out)
+    assert len(found) == 208
+    assert sum(bool(line["exact"]) for line in found) == 201
+    assert "201 of 201 pictures came back byte for byte. 7 of 208 files could not be used." in said.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "words"),
+    [
+        (["sample", "nothing", "--out", "x"], 1, "no model named"),
+        (["sample", "MODEL", "--out", "x", "-n", "0"], 2, "not from 1 to 4096"),
+        (["sample", "MODEL", "--out", "x", "--temperature", "9"], 2, "not from 0 to 4"),
+        (["sample", "MODEL", "--out", "x", "--seed", "-1"], 2, "a seed is"),
+        (["sample", "MODEL", "--out", "x", "-n", "9", "--seed", str(2**53 - 3)], 2, "last seed"),
+        (["sample", "MODEL", "--out", "x", "--label", "3"], 1, "knows no kinds"),
+        (["sample", "MODEL", "--out", "x", "--device", "abacus"], 2, "no device"),
+        (["sample", "MODEL"], 2, "--out"),
+        (["invert", "MODEL", "there-is-no-such-file.png"], 1, "there-is-no-such-file.png"),
+        (["invert", "model.pt", "a.png"], 1, "model.pt"),
+        (["train", "x", "--preset", "huge", "--name", "a"], 2, "no preset"),
+        (["train", "x"], 2, "needs a name"),
+        (["train", "there-is-no-such-folder", "--name", "a"], 1, "there-is-no-such-folder"),
+        (["train", "x", "--recipe", "no-such.json"], 1, "no-such.json"),
+        (["dance"], 2, "dance"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_is_wrong_gets_a_sentence_and_a_status(
+    argv: list[str],
+    status: int,
+    words: str,
+    tiny: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([tiny if word == "MODEL" else word for word in argv]) == status
+    said = capsys.readouterr()
+    assert words in said.err + said.out
+    assert "Traceback" not in said.err
+
+
+def test_training_is_resumed_only_when_asked(
+    rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = tmp_path / "rings.npz"
+    np.savez(pack, train_x=rings[:120], test_x=rings[120:])
+    argv = ["train", str(pack), "--name", "roses", "--size", "8", "--steps", "2", "--json"]
+    assert cli.main(argv) == 0
+    assert lines(capsys.readouterr().out)[-1]["step"] == 2
+    assert cli.main(argv) == 2
+    assert "Add --resume" in capsys.readouterr().err
+    assert cli.main([*argv, "--steps", "3", "--resume"]) == 0
+    assert lines(capsys.readouterr().out)[-1]["step"] == 3
+
+
+def studio(*argv: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "studio", *argv], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_ctrl_c_keeps_what_was_finished_and_ends_with_130(tiny: str, tmp_path: Path) -> None:
+    process = studio("sample", tiny, "-n", "4096", "--seed", "1", "--out", str(tmp_path / "out"))
+    assert process.stdout is not None
+    first = process.stdout.readline().strip()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "What was finished is kept" in err
+    assert from_png(Path(first).read_bytes()) is not None
+    assert not [p for p in (tmp_path / "out").iterdir() if p.suffix != ".png"]
+
+
+def test_whoever_reads_may_leave(tiny: str, tmp_path: Path) -> None:
+    process = studio("sample", tiny, "-n", "600", "--seed", "1", "--out", str(tmp_path))
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 1
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+def test_listing_models_does_not_wait_for_torch(tiny: str) -> None:
+    code = "import sys; from studio import cli; cli.main(['models']); sys.exit('torch' in sys.modules)"
+    began = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
+    assert time.monotonic() - began < 20

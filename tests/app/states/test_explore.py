@@ -256,6 +256,9 @@ def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtb
     answer(engine, tone(1))
     window.redo()
     assert explore.badge.get() == badge
+    explore.new_start(5)
+    answer(engine, tone(99))
+    assert asked(engine).latent is None and asked(engine).temperature == explore.homes.get() == (0.7, 0.7, 0.7)
 
 
 def test_a_photo_that_comes_back_unequal(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
@@ -292,10 +295,13 @@ def test_an_engine_that_dies_while_encoding_keeps_the_photo(
 def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     window.explore.open(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    first = window.explore.photo.get()
+    window.explore.set_crop("pad")
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not first, timeout=5000)
     window.explore.choose_model("tones")
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
     shown = window.explore.photo.get()
-    assert shown is not None and shown.seen.shape == (4, 4, 1)
+    assert shown is not None and shown.seen.shape == (4, 4, 1) and shown.how == "pad"
 
 
 def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qtbot: QtBot, tmp_path: Path) -> None:

@@ -150,6 +150,14 @@ def test_the_same_again_follows_a_run_with_another_seed(window: Window, engine: 
     assert len(engine.sent) == 2 and asked(engine).seeds[0] != 4112
 
 
+def test_stop_ends_what_was_to_follow_too(window: Window, engine: FakeEngine) -> None:
+    job = begin(window, engine)
+    window.generate.generate()
+    window.generate.stop()
+    engine.say(Finished(job=job))  # it was done just before it heard of it
+    assert len(engine.sent) == 1 and not window.generate.running.get()
+
+
 def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: Window, engine: FakeEngine) -> None:
     generate = window.generate
     engine.say(Finished(job=begin(window, engine)))
@@ -285,10 +293,27 @@ def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monk
     (entry,) = window.queue.entries.get()
     assert entry.done == 1 and entry.share == 0.25 and entry.seconds_left == pytest.approx(6.0)
     assert "about 6 s left" in window.generate.progress.get()
+    now[0] = 64.0
+    engine.say(drawn(job, 1, 1))
+    (entry,) = window.queue.entries.get()
+    assert entry.done == 2 and entry.seconds_left == pytest.approx(4.0)
     window.queue.stop(job)
     assert engine.stopped == [job]
     engine.say(Stopped(job=job))
     assert window.queue.entries.get() == ()
+
+
+def test_speed_is_measured_from_what_was_heard_first(
+    window: Window, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [50.0]
+    monkeypatch.setattr(window.queue, "_clock", lambda: now[0])
+    job = begin(window, engine, 4)
+    engine.say(drawn(job, 0, 2))  # nobody knows how long these took
+    assert window.queue.entries.get()[0].seconds_left is None
+    now[0] = 53.0
+    engine.say(drawn(job, 2, 1))
+    assert window.queue.entries.get()[0].seconds_left == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("ended", [True, False])

@@ -44,3 +44,12 @@ def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
     later.run(lambda: 2, heard.append)
     qtbot.waitUntil(lambda: bool(heard), timeout=5000)
     assert heard == [2]
+
+
+def test_what_is_forgotten_stays_silent_with_nothing_after_it(qtbot: QtBot) -> None:
+    later, ran, heard = Later(), list[int](), list[object]()
+    later.run(lambda: ran.append(1), heard.append)
+    later.forget()
+    qtbot.waitUntil(lambda: bool(ran), timeout=5000)
+    qtbot.wait(50)
+    assert heard == []

@@ -125,7 +125,10 @@ def test_a_full_disk_is_said_once_not_every_second(
             window.generate.set_number(count)
             window.save()
             qtbot.waitUntil(lambda count=count: len(tried) == count and not window._writing._at_work, timeout=5000)  # type: ignore[misc]
+            if count == 1:
+                window.messages.dismiss()
     assert [said.text for said in window.messages.history.get()] == ["The disk is full."]
+    assert window.messages.current.get() is None
     window.save()
     window._writing.wait()
     assert SettingsFile().read()[0]["generate"]["number"] == 3

@@ -58,6 +58,12 @@ class Bringing(State):
         # 64 megapixels take a while to scale down, and the crop is dragged.
         self._fitting.run(lambda: fit(picture.array, (channels, height, width), how, box), fitted)
 
+    def cut(self, how: How, box: Box | None) -> None:
+        """Cut the picture in the preview in another way."""
+        photo = self.photo.get()
+        if photo is not None:
+            self.show(photo.picture, how, box)
+
     def use(self) -> None:
         """Have the engine encode what the preview shows."""
         photo, trained = self.photo.get(), self._model.get()

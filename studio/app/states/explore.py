@@ -12,10 +12,11 @@ from studio.app.states.dials import Dials, at_home, of_work
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
-from studio.app.states.question import Question
-from studio.app.states.saving import Piece, Saving
+from studio.app.states.saving import Saving
 from studio.app.states.scene import DRAWN, Badge, How, Photo, Scene, Start, badge
-from studio.app.states.shelf import Opened, Take, in_shape
+from studio.app.states.seeds import SeedField
+from studio.app.states.shelf import Opened, Take
+from studio.app.states.stage import Stage
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
@@ -37,9 +38,10 @@ class Explore(State):
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
         self.model: Value[Trained | None] = Value(None, self)
-        self.seed: Value[int] = Value(seeds.roll(0), self)
-        self.locked: Value[bool] = Value(False, self)
-        self.error: Value[str] = Value("", self)
+        self._field = SeedField(self)
+        self.seed: Value[int] = self._field.seed
+        self.locked: Value[bool] = self._field.locked
+        self.error: Value[str] = self._field.error
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
         self._dials = Dials(self)
         self.sliders: Value[tuple[float, ...]] = self._dials.sliders
@@ -52,7 +54,9 @@ class Explore(State):
         """Home of each temperature: the model's own, or 1 where a picture was opened."""
         self.scales: Value[tuple[str, ...]] = self._dials.scales
         """Name of each scale, coarse to fine."""
-        self.picture: Value[Array | None] = Value(None, self)
+        self._stage = Stage(engine, messages, self._scene, self)
+        self.heed = self._stage.heed
+        self.picture: Value[Array | None] = self._stage.picture
         """(height, width, channels) uint8, the newest answer."""
         self.badge: Value[Badge] = Value(Badge(), self)
         self.source: Value[str] = Value("", self)
@@ -69,21 +73,13 @@ class Explore(State):
         """The crop preview, while a picture is being brought in."""
         self.busy: Value[bool] = self._bringing.busy
         """Whether a picture is being opened or encoded."""
-        self._question = Question(engine, self)
-        self._question.answered.connect(self._show)
-        self._question.failed.connect(self._fail)
         self._saving = Saving(messages, self)
         self.history = History(self._apply, self)
-        self._status = "Starting"
         self._label: int | None = None
         self._start: Start | None = None
         """The artist's own picture that sliders begin from; None where the seed's noise does."""
-        self._shown: Scene | None = None
-        """What the picture on the stage was made with; the sliders may be further by now."""
         self._begun = False
         """Whether anything was to be drawn yet: until then the stage says how to begin."""
-        self._resume = False
-        """Whether the engine is still to be asked for the picture that was on the stage."""
         self._left_at: str | None = None
         """Name of the take that was on the stage, until something else is drawn."""
 
@@ -134,13 +130,10 @@ class Explore(State):
 
     def new_start(self, seed: int | str | None = None) -> None:
         """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
-        kept = self.seed.get()
         if seed is None:
-            seed = kept if self.locked.get() else seeds.roll(kept)
-        found, error = seeds.read(seed, kept)
-        self.error.set(error)
-        trained = self.model.get()
-        if error or trained is None:
+            seed = self.seed.get() if self.locked.get() else seeds.roll(self.seed.get())
+        found, trained = self._field.typed(seed), self.model.get()
+        if found is None or trained is None:
             return
         after: Plain = {"seed": found, "start": ""}
         if self._start is not None:
@@ -158,9 +151,7 @@ class Explore(State):
 
     def set_crop(self, how: How, box: Box | None = None) -> None:
         """How the picture in the preview is cut; `box` is the part to take, as fractions."""
-        photo = self.photo.get()
-        if photo is not None:
-            self._bringing.show(photo.picture, how, box)
+        self._bringing.cut(how, box)
 
     def use_photo(self) -> None:
         """Start from the picture in the crop preview."""
@@ -189,16 +180,15 @@ class Explore(State):
             )
 
     def _show_badge(self) -> None:
-        name = self._bringing.looking.get()
-        self.badge.set(Badge("working", "Looking", f"how {name} comes back") if name else badge(self._start))
+        self.badge.set(badge(self._start, self._bringing.looking.get()))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
     def keep_take(self) -> None:
         """Keep the picture on the stage, with its making."""
-        picture, scene = self.picture.get(), self._shown
-        if picture is not None and scene is not None:
-            name = self._takes.keep(picture, scene.work())
+        piece = self._stage.piece
+        if piece is not None:
+            name = self._takes.keep(piece.picture, piece.work)
             self._step("keep take", takes=[*self._takes.names, name], current=name)
 
     def choose_take(self, index: int) -> None:
@@ -222,13 +212,14 @@ class Explore(State):
 
     def name_of(self) -> str:
         """A file name to suggest for the picture on the stage."""
-        return self._shown.name() if self._shown is not None else ""
+        piece = self._stage.piece
+        return piece.name if piece is not None else ""
 
     def export(self, path: Path) -> None:
         """Save the picture as PNG with its making inside. Says the outcome."""
-        picture, scene = self.picture.get(), self._shown
-        if picture is not None and scene is not None:
-            self._saving.one(Piece(picture, scene.work(), scene.name()), path)
+        piece = self._stage.piece
+        if piece is not None:
+            self._saving.one(piece, path)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
@@ -246,44 +237,18 @@ class Explore(State):
             self._takes.hold_start(start, work, picture)
         self._step(name, **of_work(work, trained), start=start.key if start else "", current=take)
         if picture is not None and self.model.get() == trained:
-            self._shown = self._scene()  # at once; the engine's answer replaces it in place
-            self.picture.set(in_shape(picture, trained))
+            self._stage.put(picture)
 
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 
-    def heed(self, status: str) -> None:
-        """The engine's state in a word. The first one that can hear is asked for the picture that was on the stage."""
-        self._status = status
-        if self._resume and status != "Stopped":
-            self._resume = False
-            self._ask()
-
     def take(self, event: AnyEvent) -> None:
-        self._question.take(event)
+        self._stage.take(event)
         self._bringing.take(event)
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died with these commands unanswered: the picture stays, drawing it again is offered."""
-        if self._question.lost(commands):
-            self._fail(f"{why} The picture on the stage may be older than the sliders.".strip(), "Draw it again")
+        """The engine died with these commands unanswered: what is shown stays, asking again is offered."""
+        self._stage.lost(commands, why)
         self._bringing.lost(commands, why)
-
-    def _ask(self) -> None:
-        scene = self._scene()
-        if scene is not None:
-            self._question.ask(scene)
-
-    def _show(self, scene: Scene, picture: Array) -> None:
-        self._shown = scene
-        self.picture.set(picture)
-
-    def _fail(self, why: str, button: str = "Try again") -> None:
-        self._messages.say(why, "failed", (button, self._draw_again))
-
-    def _draw_again(self) -> None:
-        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
-            self._engine.start()
-        self._ask()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -303,7 +268,9 @@ class Explore(State):
         self._takes.restore(plain)
         self.locked.set(bool(plain.get("locked", False)))
         self._put({key: plain[key] for key in DRAWN if key in plain})
-        self._begun = self._resume = bool(plain.get("begun", False)) and self.model.get() is not None
+        self._begun = bool(plain.get("begun", False)) and self.model.get() is not None
+        if self._begun:
+            self._stage.resume()
         self._left_at = plain.get("current")
 
     def settle(self) -> None:
@@ -319,10 +286,9 @@ class Explore(State):
 
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""
-        index, trained = self.current.get(), self.model.get()
-        if index is not None and trained is not None and self.picture.get() is None:
-            self._shown = self._scene()
-            self.picture.set(in_shape(self.takes.get()[index].picture, trained))
+        index = self.current.get()
+        if index is not None and self.picture.get() is None:
+            self._stage.put(self.takes.get()[index].picture)
 
     def close(self) -> None:
         """Wait for what is at work; what no step leads back to goes to the bin."""
@@ -361,15 +327,14 @@ class Explore(State):
     def _apply(self, record: Plain) -> None:
         self._put(record)
         if self._begun and DRAWN & record.keys():
-            self._ask()
+            self._stage.ask()
 
     def _put(self, record: Plain) -> None:
         """Put the values of a record into the state; a model or start that is gone changes nothing."""
         if record.get("model") is not None:
             self.model.set(self._models.find(str(record["model"])) or self.model.get())
         if "seed" in record:
-            self.error.set("")
-            self.seed.set(seeds.read(record["seed"], self.seed.get())[0])
+            self._field.put(record["seed"])
         if "start" in record:
             self._start = self._takes.start(str(record["start"]))
             self.source.set(self._start.source if self._start is not None else "")

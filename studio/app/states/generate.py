@@ -1,6 +1,5 @@
 """Generate: make pictures from seeds, watch them form, choose, keep."""
 
-import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,10 +15,9 @@ from studio.app.states.messages import Messages
 from studio.app.states.models import Models, hash_of
 from studio.app.states.queue import Queue, about
 from studio.app.states.saving import Piece, Saving
+from studio.app.states.seeds import SeedField
 from studio.app.states.value import Engine, Plain, State, Value
-from studio.library import storage
 from studio.library.models import Trained
-from studio.library.storage import NotSaved
 from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Failed, Finished, Notice, Sample, Stopped
 
 __all__ = ["MOST", "Cell", "Generate"]
@@ -41,15 +39,16 @@ class Generate(State):
         self.model: Value[Trained | None] = Value(None, self)
         self.number: Value[int] = Value(16, self)
         """1 to 4096 pictures."""
-        self.seed: Value[int] = Value(seeds.roll(0), self)
+        self._field = SeedField(self)
+        self.seed: Value[int] = self._field.seed
         """0 to 2**53 - 1: of the first picture; the next ones count up from it."""
-        self.locked: Value[bool] = Value(False, self)
+        self.locked: Value[bool] = self._field.locked
         """Whether the next run keeps the seed."""
         self.temperature: Value[float] = Value(1.0, self)
         """0.0 to 4.0; its home is the model's own card.temperature."""
         self.label: Value[int | None] = Value(None, self)
         """Index into card.classes, None for any."""
-        self.error: Value[str] = Value("", self)
+        self.error: Value[str] = self._field.error
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
         self.cells: Value[tuple[Cell, ...]] = Value((), self)
         self.chosen: Value[int | None] = Value(None, self)
@@ -92,9 +91,8 @@ class Generate(State):
 
     def set_seed(self, seed: int | str) -> None:
         """Text that is no seed leaves the last one and says so in `error`."""
-        found, error = seeds.read(seed, self.seed.get())
-        self.error.set(error)
-        if not error:
+        found = self._field.typed(seed)
+        if found is not None:
             self._spent = None
             self._step("seed", seed=found)
 
@@ -291,7 +289,7 @@ class Generate(State):
         spent = plain.get("spent")
         self._spent = int(spent) if spent is not None else None
         self.history.restore(plain.get("history", {}))
-        kept = grid.read(_grid_path())
+        kept = grid.read()
         if kept is not None:
             self._run, cells = kept
             self.cells.set(cells)
@@ -313,13 +311,12 @@ class Generate(State):
         self._saving.close()
         self._keeping.wait()
         if self._job and self._run is not None:
-            with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
-                grid.keep(_grid_path(), self._run, self.cells.get())
+            grid.keep(self._run, self.cells.get())
 
     def _keep_grid(self) -> None:
         if self._run is not None:
             run, cells = self._run, self.cells.get()
-            self._keeping.run(lambda: grid.keep(_grid_path(), run, cells), lambda outcome: None)
+            self._keeping.run(lambda: grid.keep(run, cells), lambda outcome: None)
 
     def _plain(self) -> Plain:
         trained = self.model.get()
@@ -344,15 +341,10 @@ class Generate(State):
         if "number" in record:
             self.number.set(min(max(int(record["number"]), 1), MOST))
         if "seed" in record:
-            self.error.set("")
-            self.seed.set(seeds.read(record["seed"], self.seed.get())[0])
+            self._field.put(record["seed"])
         if "temperature" in record:
             self.temperature.set(min(max(float(record["temperature"]), 0.0), HOTTEST))
         if "label" in record:
             label = record["label"]
             self.label.set(int(label) if label is not None else None)
         self._tell()
-
-
-def _grid_path() -> Path:
-    return storage.home("data") / "grid.png"

@@ -1,5 +1,6 @@
 """The pictures of one run: what they are, what is said of them, and how they are kept."""
 
+import contextlib
 import datetime
 import json
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from studio.app.states.saving import Piece
 from studio.library import storage
+from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media import export
 from studio.media.image import Refused, open_picture
@@ -112,7 +114,7 @@ def _finished(cells: Sequence[Cell]) -> int:
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────
 
 
-def keep(path: Path, run: Run, cells: Sequence[Cell]) -> None:
+def keep(run: Run, cells: Sequence[Cell]) -> None:
     """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it."""
     done = [cell for cell in cells if cell.picture is not None and cell.finished]
     stack = [cell.picture for cell in done if cell.picture is not None]
@@ -124,14 +126,15 @@ def keep(path: Path, run: Run, cells: Sequence[Cell]) -> None:
         "drawn": {str(cell.seed): cell.log_prob for cell in done},
         "channels": stack[0].shape[2],
     }
-    storage.write(path, export.png(np.concatenate(stack), {KEY: json.dumps(said)}))
+    with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
+        storage.write(_path(), export.png(np.concatenate(stack), {KEY: json.dumps(said)}))
 
 
-def read(path: Path) -> tuple[Run, tuple[Cell, ...]] | None:
+def read() -> tuple[Run, tuple[Cell, ...]] | None:
     """The grid that was kept, None where there is none or it cannot be read."""
     try:
-        array = open_picture(path).array
-        said = json.loads(export.texts(path.read_bytes())[KEY])
+        array = open_picture(_path()).array
+        said = json.loads(export.texts(_path().read_bytes())[KEY])
         model, digest, temperature, label = said["run"]
         drawn = said["drawn"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
@@ -140,6 +143,10 @@ def read(path: Path) -> tuple[Run, tuple[Cell, ...]] | None:
         return Run(str(model), str(digest), float(temperature), label), cells
     except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
+
+
+def _path() -> Path:
+    return storage.home("data") / "grid.png"
 
 
 def _cell(seed: int, picture: Array | None, log_prob: float | None) -> Cell:

@@ -154,8 +154,10 @@ class Scene:
         return storage.clean(f"{self.trained.card.name}-{stem}.png")
 
 
-def badge(start: Start | None) -> Badge:
-    """What is honestly said of a start."""
+def badge(start: Start | None, looking: str = "") -> Badge:
+    """What is honestly said of a start; `looking` is the name of a picture that is being encoded."""
+    if looking:
+        return Badge("working", "Looking", f"how {looking} comes back")
     if start is None:
         return Badge()
     figures = start.figures

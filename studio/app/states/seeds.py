@@ -2,6 +2,10 @@
 
 import secrets
 
+from PySide6.QtCore import QObject
+
+from studio.app.states.value import State, Value
+
 BEYOND = 2**53
 """Seeds are smaller, so that JSON keeps them exact everywhere."""
 ROLLED_BEYOND = 1_000_000
@@ -22,3 +26,24 @@ def read(typed: int | str, kept: int) -> tuple[int, str]:
     shown = text if len(text) <= 24 else text[:24] + "…"
     said = f'"{shown}" is not a seed' if text else "A seed is missing"
     return kept, f"{said}. {kept} is kept. A seed is a whole number from 0 to {BEYOND - 1:,}."
+
+
+class SeedField(State):
+    """A seed that can be seen, typed, rolled and locked."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.seed: Value[int] = Value(roll(0), self)
+        self.locked: Value[bool] = Value(False, self)
+        self.error: Value[str] = Value("", self)
+
+    def typed(self, text: int | str) -> int | None:
+        """The seed that was typed; None where it is none, and `error` says so."""
+        found, error = read(text, self.seed.get())
+        self.error.set(error)
+        return None if error else found
+
+    def put(self, seed: object) -> None:
+        """Set it from a record; what is no seed changes nothing."""
+        self.error.set("")
+        self.seed.set(read(str(seed), self.seed.get())[0])

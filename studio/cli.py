@@ -15,6 +15,7 @@ from typing import Any
 
 from studio import __version__
 from studio.library import models, storage
+from studio.library.card import Card
 from studio.library.work import Latent, Work, to_png
 from studio.media import dataset, export, image
 from studio.wire import messages as wire
@@ -58,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="one JSON object a line")
         return sub
 
-    command("models", _models, "the trained models: name, family, what it makes, bits per dimension")
+    listing = command("models", _models, "the trained models: name, family, what it makes, bits per dimension")
+    listing.add_argument("--markdown", action="store_true", help="the table of models/README.md")
     sample = command("sample", _sample, "make pictures, one for each seed")
     sample.add_argument("model", metavar="MODEL", help="a name from `studio models`, or a .safetensors file")
     sample.add_argument("-n", type=_positive, default=1, help="how many (1)")
@@ -94,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _models(args: argparse.Namespace) -> int:
     found, refused = models.listing()
+    if args.markdown:
+        print(table([trained.card for trained in found if trained.path.parent == models.shipped()]))
+        return 0
     for trained in found:
         card = trained.card
         line = {
@@ -109,6 +114,20 @@ def _models(args: argparse.Namespace) -> int:
     for sentence in refused:
         _say(sentence)
     return 1 if refused else 0
+
+
+def table(cards: Sequence[Card]) -> str:
+    """Cards as a Markdown table, the paper's own figure beside ours."""
+    rows = [
+        "| model | family | makes | learned from | licence of the data | parameters | steps | held out | the paper |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for card in cards:
+        made = f"{card.makes}, {card.size}"
+        size = f"{card.parameters / 1e6:.2f} M"
+        fields = (card.name, card.family_title, made, card.learned_from, card.licence, size, f"{card.steps:,}")
+        rows.append(f"| {' | '.join(fields)} | {card.figure} | {card.paper} |")
+    return "\n".join(rows)
 
 
 def _sample(args: argparse.Namespace) -> int:

@@ -34,6 +34,11 @@ def test_models_lists_what_there_is(tiny: str, capsys: pytest.CaptureFixture[str
     assert "bits per dimension, bound" in capsys.readouterr().out
 
 
+def test_the_table_of_the_shipped_models_is_as_the_command_makes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "--markdown"]) == 0
+    assert capsys.readouterr().out in (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+
+
 def test_sample_makes_files_that_carry_their_making(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

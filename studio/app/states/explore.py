@@ -104,9 +104,7 @@ class Explore(State):
 
     def home(self, index: int) -> None:
         """One slider back to the start."""
-        self.end_move()
-        self.move(index, 0.0)
-        self.end_move()
+        self._step(self._dials.slider_name(index), sliders=self._dials.moved(index, 0.0))
 
     def home_all(self) -> None:
         """Every slider back to the start."""

@@ -20,6 +20,8 @@ from studio.wire import messages as wire
 
 GROUP = 16
 """Pictures that are drawn together: one step of the shipped models then takes a few milliseconds."""
+PRICED = 2
+"""Pictures that are priced together: a whole group at once would keep a dragged slider waiting for 90 ms."""
 _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
@@ -72,17 +74,22 @@ class Jobs:
 
     def _group(self, command: wire.Sample, loaded: sampling.Loaded, seeds: tuple[int, ...], first: int) -> Events:
         shown = time.monotonic()
+        pictures, steps = None, 0
         for pictures, done, total in sampling.draw(loaded, seeds, command.temperature):
-            if done == total:
-                prices = tuple(float(p) for p in sampling.price(loaded, pictures))
-                yield wire.Drawn(
-                    job=command.job, first=first, pictures=pictures, done=done, total=total, log_prob=prices
-                )
-            elif time.monotonic() - shown > _PREVIEW:
+            steps = total + 1  # the last step is the price
+            if done == total or time.monotonic() - shown > _PREVIEW:
                 shown = time.monotonic()
-                yield wire.Drawn(job=command.job, first=first, pictures=pictures, done=done, total=total)
+                yield wire.Drawn(job=command.job, first=first, pictures=pictures, done=done, total=steps)
             else:
                 yield None
+        assert pictures is not None, "a model yields at least one step"
+        prices: list[float] = []
+        for at in range(0, len(pictures), PRICED):
+            prices += sampling.price(loaded, pictures[at : at + PRICED]).tolist()
+            yield None
+        yield wire.Drawn(
+            job=command.job, first=first, pictures=pictures, done=steps, total=steps, log_prob=tuple(prices)
+        )
 
     def explore(self, command: wire.Explore) -> Events:
         """One picture from a start and sliders."""

@@ -128,6 +128,7 @@ class Engine(QObject):
         if self._life is None:
             self._crashes.clear()
             self._reason = ""
+            self._restart.stop()  # or the one that was waited for would come on top
             self._launch()
 
     def send(self, command: AnyCommand) -> None:

@@ -1,0 +1,92 @@
+"""From a run to a file: the card tells the file's own figure, directions are the data's, statistics the weights'."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load
+from torch import Tensor
+
+from studio import zoo
+from studio.engine import checkpoint, directions, evaluation, sampling
+from studio.engine.sampling import Shelf
+from studio.library import models
+
+
+@pytest.fixture
+def x(rings: np.ndarray) -> Tensor:
+    return torch.from_numpy(rings).permute(0, 3, 1, 2)
+
+
+def test_the_figure_on_the_card_is_the_figure_of_the_file(tiny: str, x: Tensor) -> None:
+    loaded = Shelf(torch.device("cpu")).take(tiny)
+    measured = evaluation.bits_per_dimension(loaded.model, x[144:], draws=4)
+    assert loaded.card.value == pytest.approx(measured, abs=2e-3)
+    assert loaded.card.parameters == sum(p.numel() for p in _whole(loaded).parameters())
+
+
+def _whole(loaded: sampling.Loaded) -> torch.nn.Module:
+    return zoo.recipe(loaded.card.recipe).build(loaded.card.shape)
+
+
+def test_convolutions_take_half_the_bytes_and_statistics_do_not(trained_file: Path) -> None:
+    tensors = load(trained_file.read_bytes())
+    kinds = {t.dtype for k, t in tensors.items() if k.startswith("weights.") and t.dim() == 4}
+    assert kinds == {torch.float16}
+    assert {t.dtype for k, t in tensors.items() if k.endswith(".var")} == {torch.float32}
+    weights, found = checkpoint.open_model(trained_file.read_bytes())
+    assert {t.dtype for t in weights.values() if t.is_floating_point()} == {torch.float32}
+    assert found.dtype == torch.float32
+
+
+def test_a_published_file_passes_the_check_that_strangers_files_pass(trained_file: Path) -> None:
+    assert models.read(trained_file) == trained_file.read_bytes()
+    assert models.cover(trained_file).shape == (9, 8, 8, 3)
+
+
+def test_directions_are_orthogonal_and_as_long_as_the_data_spreads(tiny: str, x: Tensor) -> None:
+    model = Shelf(torch.device("cpu")).take(tiny).model
+    found = directions.principal(model, x)
+    flat = found.flatten(1)
+    lengths = flat.norm(dim=1)
+    assert bool((lengths[:-1] >= lengths[1:] - 1e-4).all()), "the strongest comes first"
+    cosines = (flat / lengths[:, None]) @ (flat / lengths[:, None]).T
+    assert float((cosines - torch.eye(len(flat))).abs().max()) < 1e-2
+    with torch.inference_mode():
+        z = model.encode(x).flatten(1)
+    along = (z - z.mean(0)) @ (flat[0] / lengths[0])
+    assert float(along.std()) == pytest.approx(float(lengths[0]), rel=1e-2)
+
+
+def test_directions_are_the_same_each_time(tiny: str, x: Tensor) -> None:
+    model = Shelf(torch.device("cpu")).take(tiny).model
+    torch.manual_seed(1)
+    first = directions.principal(model, x)
+    torch.manual_seed(2)
+    assert torch.equal(directions.principal(model, x), first)
+
+
+def test_settled_statistics_are_those_of_the_weights(x: Tensor) -> None:
+    torch.manual_seed(0)
+    model = zoo.realnvp.RealNVP(scales=2, width=4, blocks=1).build((3, 8, 8))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+    model.eval()
+    before = evaluation.bits_per_dimension(model, x)
+    evaluation.settle(model, x)
+    after = evaluation.bits_per_dimension(model, x)
+    model.train()
+    with torch.no_grad():
+        in_training = float(-model.log_prob(x).mean() / (math.log(2) * 192))
+    assert abs(after - in_training) < abs(before - in_training) / 5
+
+
+def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: Tensor) -> None:
+    model = Shelf(torch.device("cpu")).take(tiny).model
+    once = evaluation.bits_of_each(model, x[:8], draws=4)
+    assert torch.equal(once, evaluation.bits_of_each(model, x[:8], draws=4))
+    assert once.shape == (8,)
+    assert not torch.equal(once, evaluation.bits_of_each(model, x[:8], draws=1))

@@ -43,7 +43,7 @@ class LatentSlider(QWidget):
     ) -> None:
         super().__init__()
         self._look, self._home, self._safe = look, home, safe
-        self._value = home
+        self._value, self._figure_width = home, 54
         self._may_rename, self._says = may_rename, says
         self.name = Elided(name, mode=Qt.TextElideMode.ElideRight)
         self.note = Elided("", "warn", Qt.TextElideMode.ElideRight)
@@ -93,6 +93,11 @@ class LatentSlider(QWidget):
         self.groove.setAccessibleDescription(
             f"{words}, home is {self._home:g}{safe}{', ' + OUTSIDE if outside else ''}"
         )
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Less room for the figure, where several stand beside each other."""
+        self._figure_width = 38 if narrow else 54
+        self._resize()
 
     def show_home(self, home: float) -> None:
         """Where it is at rest."""
@@ -151,7 +156,7 @@ class LatentSlider(QWidget):
         self.value.setText(figure(self._value, self._safe is not None))
 
     def _resize(self) -> None:
-        self.value.setFixedWidth(self._look.px(54))
+        self.value.setFixedWidth(self._look.px(self._figure_width))
         self.name.setMinimumHeight(self._look.px(22))
 
     @guarded(False)

@@ -45,13 +45,15 @@ QPushButton[role="fold"] {{ background: transparent; border: none; color: {soft}
 QPushButton[role="fold"]:hover {{ color: {text}; }}
 QPushButton[role="icon"] {{ background: transparent; border: none; padding: 0; min-height: {p32}px;
   min-width: {p32}px; max-width: {p32}px; }}
-QPushButton[role="icon"]:hover, QPushButton[role="picker"]:hover {{ background: {hover}; }}
+QPushButton[role="small"] {{ background: transparent; border: none; padding: 0; min-height: {p26}px;
+  min-width: {p26}px; max-width: {p26}px; }}
+QPushButton[role="icon"]:hover, QPushButton[role="small"]:hover, QPushButton[role="picker"]:hover {{ background: {hover}; }}
 QPushButton[role="square"] {{ padding: 0; min-width: {p30}px; max-width: {p30}px; }}
 QPushButton[role="picker"] {{ background: transparent; border: none; padding: 0 {p6}px; min-height: {p34}px;
   text-align: left; }}
 QFrame[role="segments"] {{ background: {window}; border: 1px solid {line}; border-radius: {p6}px; }}
 QPushButton[role="segment"] {{ background: transparent; border: 1px solid transparent; border-radius: {p5}px;
-  min-height: {p24}px; color: {soft}; padding: 0 {p12}px; }}
+  min-height: {p24}px; color: {soft}; padding: 0 {p4}px; }}
 QPushButton[role="segment"]:hover {{ background: {hover}; }}
 QPushButton[role="segment"]:checked {{ background: {raised}; border-color: {border}; color: {text}; }}
 QPushButton[role="rail"] {{ background: transparent; border: none; border-radius: {p8}px; padding: 0; }}
@@ -60,6 +62,7 @@ QLineEdit, QSpinBox, QComboBox {{ background: {raised}; color: {text}; border: 1
   border-radius: {p6}px; min-height: {p30}px; padding: 0 {p8}px; selection-background-color: {accent};
   selection-color: {on_accent}; }}
 QLineEdit:hover, QSpinBox:hover, QComboBox:hover {{ background: {hover}; }}
+QSpinBox QLineEdit {{ border: none; padding: 0; min-height: 0; background: transparent; }}
 QLineEdit[wrong="true"] {{ border: 2px solid {danger}; }}
 QLineEdit[role="value"], QLineEdit[role="inline"] {{ background: transparent; border: 1px solid transparent;
   border-radius: {p4}px; padding: 0; min-height: {p20}px; }}

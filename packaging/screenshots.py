@@ -1,0 +1,164 @@
+"""Pictures of the real window on the real engine, for the README: `run.py screenshots [FOLDER] [--models FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtGui import QFontDatabase  # noqa: E402  (the platform is chosen first)
+from PySide6.QtWidgets import QApplication  # noqa: E402
+
+from studio.app.main import Studio, assemble  # noqa: E402
+from studio.library import storage  # noqa: E402
+from studio.media import export  # noqa: E402
+
+SIZE = (1440, 900)
+PATIENCE = 300.0
+"""Seconds until something that should happen counts as not happening."""
+MOVES = ((0, 1.24), (1, -0.62), (3, 0.86), (4, -1.4))
+"""Sliders of the pictures of Explore: which, and how far."""
+
+
+class Session:
+    """A window, driven through its states as a hand would."""
+
+    def __init__(self, application: QApplication, studio: Studio, out: Path) -> None:
+        self.application, self.studio, self.out = application, studio, out
+        self.state = studio.state
+
+    def until(self, true: Callable[[], object], what: str) -> None:
+        """Let the window live until something is so. Raises TimeoutError."""
+        end = time.monotonic() + PATIENCE
+        while not true():
+            if time.monotonic() > end:
+                said = self.state.messages.current.get()
+                raise TimeoutError(f"{what} did not happen. {said.text if said is not None else ''}")
+            self.application.processEvents()
+            time.sleep(0.005)
+        self.rest(0.1)
+
+    def rest(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.application.processEvents()
+            time.sleep(0.005)
+
+    def take(self, name: str, theme: str) -> None:
+        """One picture of the window, as it stands."""
+        self.state.theme.set("light" if theme == "light" else "dark")
+        self.state.messages.dismiss()
+        self.rest(0.2)
+        picture = self.studio.frame.grab().toImage().convertToFormat(self.studio.frame.grab().toImage().Format.Format_RGB888)
+        path = self.out / f"{name}-{theme}.png"
+        if not picture.save(str(path)):
+            raise OSError(f"{path} could not be written")
+        print(path)
+
+
+def first_launch(session: Session) -> None:
+    session.until(lambda: session.state.status.get() == "Ready", "The engine")
+    session.take("first-launch", "dark")
+
+
+def generate(session: Session, seed: int) -> None:
+    state = session.state.generate
+    state.set_seed(seed)
+    state.set_number(24)
+    state.generate()
+    session.until(lambda: not state.running.get() and all(cell.finished for cell in state.cells.get()), "The grid")
+    state.choose(6)
+    for theme in ("dark", "light"):
+        session.take("generate", theme)
+
+
+def explore(session: Session, seed: int) -> None:
+    """A few takes on the strip, then a picture of one's own with sliders moved."""
+    window, state = session.state, session.state.explore
+    window.show_panel("explore")
+    for number in range(4):
+        state.new_start(seed + number)
+        settle(session)
+        state.keep_take()
+    trained = state.model.get()
+    cover = window.models.cover(trained.card.name) if trained is not None else None
+    if cover is not None:
+        path = storage.home("data") / "my-picture.png"
+        storage.write(path, export.png(cover[0]))
+        state.open(path)
+        session.until(lambda: state.photo.get() is not None, "The crop preview")
+        state.use_photo()
+        session.until(lambda: state.badge.get().kind not in (None, "working"), "The badge")
+    for index, value in MOVES:
+        if index < len(state.sliders.get()):
+            state.move(index, value)
+            settle(session)
+            state.end_move()
+    state.keep_take()
+    for theme in ("dark", "light"):
+        session.take("explore", theme)
+
+
+def settle(session: Session) -> None:
+    """Until the picture is that of the sliders."""
+    session.rest(0.1)
+    session.until(lambda: session.state.status.get() == "Ready", "The picture")
+    session.until(lambda: session.state.explore.picture.get() is not None, "The picture")
+
+
+@contextmanager
+def nobodys_home(models: Path | None) -> Iterator[None]:
+    """A home of its own, so that nothing of the person's is seen or touched."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["STUDIO_HOME"] = home
+        if models is not None:
+            (Path(home) / "models").mkdir()
+            for path in sorted(models.glob("*.safetensors")):
+                shutil.copy(path, Path(home) / "models")
+        yield
+
+
+def main(words: list[str]) -> int:
+    """Takes all pictures; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="run.py screenshots", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "resources" / "screenshots")
+    parser.add_argument("--models", type=Path, help="a folder of trained models to use besides the shipped ones")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(words)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with nobodys_home(options.models):
+        application = QApplication(["studio"])
+        if "Inter" in QFontDatabase.families():
+            font = application.font()
+            font.setFamilies(["Inter"])
+            application.setFont(font)
+        studio = assemble(application)
+        session = Session(application, studio, options.folder)
+        try:
+            if not studio.state.models.cards.get():
+                print("There is no trained model to show. Give a folder of them with --models.", file=sys.stderr)
+                return 1
+            studio.frame.resize(*SIZE)
+            studio.frame.show()
+            for step in (lambda: first_launch(session), lambda: generate(session, options.seed), lambda: explore(session, options.seed)):
+                step()
+        except (TimeoutError, OSError) as fault:
+            print(fault, file=sys.stderr)
+            return 1
+        finally:
+            studio.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

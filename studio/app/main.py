@@ -1,0 +1,80 @@
+"""The window's door: on the screen within a second; the engine starts after the first paint."""
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSocketNotifier
+from PySide6.QtWidgets import QApplication
+
+from studio.app.engine import Engine, here
+from studio.app.settings import SettingsFile
+from studio.app.states.window import Window
+from studio.app.views.frame import Frame
+from studio.app.views.theme import Look
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Everything that an open window holds."""
+
+    engine: Engine
+    state: Window
+    look: Look
+    frame: Frame
+
+    def close(self) -> None:
+        """Write the state down, let the engine save and end."""
+        self.state.close()
+        self.engine.close()
+
+
+def assemble(application: QApplication, program: Sequence[str] | None = None) -> Studio:
+    """The window as it was left, not yet shown; `program` is another engine than this machine's."""
+    application.setApplicationName("latent-studio")
+    application.setApplicationDisplayName("Latent Studio")
+    application.setDesktopFileName("latent-studio")
+    application.setStyle("Fusion")
+    engine = Engine(program)
+    state = Window(engine, SettingsFile())
+    state.begin()
+    device = state.layout.get().get("device")
+    if device and program is None:
+        engine.program = here(str(device))
+    look = Look(application)
+    frame = Frame(look, state)
+    frame.painted.connect(engine.start)
+    return Studio(engine, state, look, frame)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Open the window; returns the exit status."""
+    with contextlib.suppress(ValueError, AttributeError, OSError):  # a windowed build has no standard error
+        faulthandler.enable()
+    application = QApplication([sys.argv[0] or "studio", *argv])
+    studio = assemble(application)
+    studio.frame.closed.connect(application.quit)
+    wakes = _quit_on_signals(application)
+    studio.frame.show()
+    status = application.exec()
+    wakes.clear()
+    studio.close()
+    return status
+
+
+def _quit_on_signals(application: QApplication) -> list[QSocketNotifier]:
+    """Ctrl+C and SIGTERM close the window in good order, even while Qt waits and runs no Python."""
+    if sys.platform == "win32":  # there a wake-up needs a socket, and the console ends the process by itself
+        return []
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: application.quit())
+    notifier = QSocketNotifier(reading, QSocketNotifier.Type.Read)
+    notifier.activated.connect(lambda: os.read(reading, 64))
+    return [notifier]

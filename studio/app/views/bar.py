@@ -1,0 +1,69 @@
+"""The bar of a panel: its model, how pictures are shown, undo and redo."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from studio.app.states.window import Window
+from studio.app.views.bind import bind
+from studio.app.views.controls import Button, Elided, Segments
+from studio.app.views.panel import Panel
+from studio.app.views.picker import Picker
+from studio.app.views.theme import Look
+
+
+class Bar(QWidget):
+    """One for each panel."""
+
+    def __init__(self, look: Look, state: Window, panel: Panel, add_model: Callable[[], object]) -> None:
+        super().__init__()
+        self._look, self._state = look, state
+        self.setProperty("ground", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.picker = Picker(look, state.models, add_model)
+        self.facts = Elided("", "note", Qt.TextElideMode.ElideRight)
+        self.pixels = Segments(
+            look, "Pixels", (("crisp", "Crisp"), ("smooth", "Smooth")), help="Show pixels as squares or blended", keys="X"
+        )
+        self.undo = Button(look, "", "icon", "undo", "Undo")
+        self.redo = Button(look, "", "icon", "redo", "Redo")
+        self._line = QHBoxLayout(self)
+        self._line.addWidget(self.picker)
+        self._line.addWidget(self.facts, 1)
+        self._line.addStretch(0)
+        for widget in (self.pixels, self.undo, self.redo):
+            self._line.addWidget(widget)
+        history = panel.history
+        self.undo.clicked.connect(history.undo)
+        self.redo.clicked.connect(history.redo)
+        bind(self, panel.model, self._show_model, self.picker.chose, panel.choose_model)
+        bind(self, state.smooth, self._show_smooth, self.pixels.chosen, self._choose_pixels)
+        bind(self, history.can_undo, self.undo.setEnabled)
+        bind(self, history.can_redo, self.redo.setEnabled)
+        bind(self, history.undo_name, lambda name: self.undo.explain(f"Undo {name}".strip(), "Ctrl+Z"))
+        bind(self, history.redo_name, lambda name: self.redo.explain(f"Redo {name}".strip(), "Ctrl+Shift+Z"))
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Without the facts, where there is no room for them."""
+        self.facts.setVisible(not narrow)
+        self._line.setStretch(2, 1 if narrow else 0)
+
+    def _show_model(self, trained: Any) -> None:
+        self.picker.show_model(trained)
+        card = trained.card if trained is not None else None
+        self.facts.show_text(f"{card.family_title} · {card.size} · {card.figure}" if card is not None else "")
+
+    def _show_smooth(self, smooth: bool) -> None:
+        self.pixels.show_choice("smooth" if smooth else "crisp")
+
+    def _choose_pixels(self, key: str) -> None:
+        self._state.smooth.set(key == "smooth")
+
+    def _lay_out(self) -> None:
+        px = self._look.px
+        self._line.setContentsMargins(px(8), 0, px(16), 0)
+        self._line.setSpacing(px(8))

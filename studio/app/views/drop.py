@@ -1,0 +1,59 @@
+"""What a drop would do, said before the mouse is let go."""
+
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from studio.app.views.guard import guarded
+from studio.app.views.icons import pixmap
+from studio.app.views.theme import Look
+
+_DRAWINGS = {"Open in Explore": "explore", "Restore this work": "home", "Add this model": "model"}
+
+
+class DropOverlay(QWidget):
+    """Covers the stage while a file is over the window."""
+
+    def __init__(self, look: Look, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._look = look
+        self.words, self.name = "", ""
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def say(self, words: str, name: str) -> None:
+        """What will happen, with the file's name below."""
+        self.words, self.name = words, name
+        self.setAccessibleName(f"{words}. {name}")
+        self.raise_()
+        self.show()
+        self.update()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, px, willing = self._look, self._look.px, self.words in _DRAWINGS
+        box = QRect(0, 0, min(px(420), self.width() - px(32)), px(176))
+        box.moveCenter(self.rect().center())
+        with QPainter(self) as painter:
+            veil = look.colour("canvas")
+            veil.setAlpha(190)
+            painter.fillRect(self.rect(), veil)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(look.colour("accent" if willing else "warn"), 2))
+            painter.setBrush(look.colour("tint" if willing else "panel"))
+            painter.drawRoundedRect(QRectF(box), px(8), px(8))
+            side = px(24)
+            drawing = pixmap(
+                _DRAWINGS.get(self.words, "warn"), look.colour("accent" if willing else "warn"), side, self.devicePixelRatioF()
+            )
+            painter.drawPixmap(box.center().x() - side // 2, box.y() + px(34), drawing)
+            wrap = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
+            painter.setPen(look.colour("text"))
+            painter.setFont(look.font(16, 600) if willing else look.font(13, 500))
+            painter.drawText(box.adjusted(px(16), px(74), -px(16), -px(48)), int(wrap), self.words)
+            if willing:
+                painter.setPen(look.colour("soft"))
+                painter.setFont(look.font(12))
+                place = box.adjusted(px(16), px(108), -px(16), -px(16))
+                shown = painter.fontMetrics().elidedText(self.name, Qt.TextElideMode.ElideMiddle, place.width())
+                painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), shown)

@@ -1,0 +1,454 @@
+"""The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QIcon,
+    QKeyEvent,
+    QKeySequence,
+    QMoveEvent,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+
+from studio.app.states.window import Window
+from studio.app.views import explore, generate
+from studio.app.views.acts import Act
+from studio.app.views.bar import Bar
+from studio.app.views.bind import bind
+from studio.app.views.controls import Line
+from studio.app.views.dialogs import PICTURES, Dialogs
+from studio.app.views.drop import DropOverlay
+from studio.app.views.finder import Finder
+from studio.app.views.focus_ring import FocusRing
+from studio.app.views.guard import guarded
+from studio.app.views.icons import pixmap
+from studio.app.views.message_line import MessageLine
+from studio.app.views.pages import EnginePage, HelpPage, SettingsPage
+from studio.app.views.panel import Panel
+from studio.app.views.queue_box import QueueBox, QueueList
+from studio.app.views.rail import NARROW as RAIL_NARROW
+from studio.app.views.rail import WIDE as RAIL_WIDE
+from studio.app.views.rail import Rail
+from studio.app.views.sheet import sheet
+from studio.app.views.side import NARROW, USUAL, WIDE, Edge, Inspector
+from studio.app.views.strip import Strip
+from studio.app.views.theme import Look
+
+PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (generate.panel, explore.panel)
+"""The panels that work, in the order of the rail."""
+SMALLEST = (1024, 700)
+AT_FIRST = (1440, 900)
+BAR, STRIP, MESSAGE = 48, 116, 44
+
+
+class Frame(QWidget):
+    """The one window. `painted` says that it is on the screen; `closed` that the person closed it."""
+
+    painted = Signal()
+    closed = Signal()
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__()
+        self._look, self.state = look, state
+        self.setWindowTitle("Latent Studio")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(*SMALLEST)
+        self._shown, self._drawer, self._painted = True, False, False
+        self.dialogs = Dialogs(state, self)
+        self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
+        self._build()
+        self._tie()
+        self.acts = self._acts()
+        self._install()
+        self._geometry = QTimer(self)
+        self._geometry.setSingleShot(True)
+        self._geometry.setInterval(500)
+        self._geometry.timeout.connect(self._keep_geometry)
+        look.changed.connect(self._restyle)
+        self._restyle()
+        self._come_back()
+
+    # ── parts ────────────────────────────────────────────────────────────────────────────────────
+
+    def _build(self) -> None:
+        """In the order in which Tab goes through them."""
+        look, state = self._look, self.state
+        panels = self.panels.values()
+        self.rail = Rail(look, [(p.key, p.title, p.drawing, p.help) for p in panels])
+        self.bars, self.stage = QStackedWidget(), QStackedWidget()
+        self.stage.setProperty("ground", "canvas")
+        self.inspector = Inspector(look)
+        for panel in panels:
+            self.bars.addWidget(Bar(look, state, panel, self.add_model))
+            self.stage.addWidget(panel.stage)
+            self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
+        self.settings, self.help = SettingsPage(look, state), HelpPage(look)
+        self.engine, self.jobs = EnginePage(look, state), QueueList(look)
+        for key, title, page in (
+            ("settings", "Settings", self.settings), ("help", "Help", self.help), ("engine", "Engine", self.engine),
+            ("queue", "Queue", self.jobs),
+        ):  # fmt: skip
+            self.inspector.add_page(key, title, page)
+        self.strip, self.queue = Strip(look), QueueBox(look)
+        self.message = MessageLine(look)
+        self._lines = [Line(), Line(), Line(upright=True)]
+        self._parts = (
+            self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message, *self._lines
+        )  # fmt: skip
+        for part in self._parts:
+            part.setParent(self)
+        self.edge = Edge(self)
+        self.drop_overlay = DropOverlay(look, self)
+        self.finder = Finder(look, self)
+        self.ring = FocusRing(look, self)
+
+    def _tie(self) -> None:
+        state, explore_state = self.state, self.state.explore
+        bind(self, state.panel, self._show_panel, self.rail.chose, state.show_panel)
+        bind(self, state.status, self.rail.state.show_status)
+        bind(self, state.smooth, self._show_smooth)
+        bind(self, state.theme, self._choose_look)
+        bind(self, state.contrast, self._choose_look)
+        bind(self, state.layout, self._choose_look)
+        bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.act)
+        bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
+        bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
+        bind(self, explore_state.takes, self.strip.show_takes)
+        bind(self, explore_state.current, self.strip.list.show_current, self.strip.list.chose, self._show_take)
+        self.strip.list.dropped.connect(explore_state.drop_take)
+        self.strip.keep.clicked.connect(lambda: self.panel.keep())
+        self.message.gone.connect(state.messages.dismiss)
+        self.queue.opened.connect(lambda: self.toggle_page("queue"))
+        self.rail.help.clicked.connect(lambda: self.toggle_page("help"))
+        self.rail.settings.clicked.connect(lambda: self.toggle_page("settings"))
+        self.rail.state.clicked.connect(lambda: self.toggle_page("engine"))
+        self.edge.dragged.connect(self._drag)
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that is open."""
+        return self.panels[self.state.panel.get()] if self.state.panel.get() in self.panels else self._first
+
+    @property
+    def _first(self) -> Panel:
+        return next(iter(self.panels.values()))
+
+    @property
+    def bar(self) -> Bar:
+        bar = self.bars.currentWidget()
+        assert isinstance(bar, Bar)
+        return bar
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+
+    def _show_panel(self, key: str) -> None:
+        place = list(self.panels).index(self.panel.key)
+        self.rail.show_panel(self.panel.key)
+        self.bars.setCurrentIndex(place)
+        self.stage.setCurrentIndex(place)
+        self.inspector.show_panel(self.panel.key)
+        self._enable()
+
+    def _show_take(self, index: int) -> None:
+        self.state.explore.choose_take(index)
+        self.state.show_panel("explore")
+
+    def _show_smooth(self, smooth: bool) -> None:
+        for panel in self.panels.values():
+            panel.show_smooth(smooth)
+
+    def _show_message(self, said: Any) -> None:
+        self.message.show_message(said)
+        self._place()
+
+    def toggle_page(self, key: str) -> None:
+        """Open a page in the inspector, or close it where it is open."""
+        if self.inspector.page == key:
+            self.inspector.close_page()
+            return
+        if key == "help":
+            self.help.show_help(self.panel.key, [act for act in self.acts if act.panel in ("", self.panel.key)])
+        if key == "engine" and self.state.status.get() in ("Ready", "Working"):
+            self.state.look()
+        self._shown = True
+        self.inspector.open_page(key)
+        self._place()
+
+    # ── looks ────────────────────────────────────────────────────────────────────────────────────
+
+    def _choose_look(self, _: object) -> None:
+        layout = self.state.layout.get()
+        scale, still = layout.get("text", 100), bool(layout.get("still", False))
+        wanted = (self.state.theme.get(), self.state.contrast.get(), scale, still, layout.get("letters", True))
+        if wanted != getattr(self, "_wanted", None):
+            self._wanted = wanted
+            self._shown = float(scale) <= 150
+            self._look.choose(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
+            if hasattr(self, "acts"):
+                self._enable()
+        self._place()
+
+    def _restyle(self) -> None:
+        look = self._look
+        QApplication.setPalette(look.palette())
+        self.setFont(look.font())
+        self.setStyleSheet(sheet(look))
+        self.setWindowIcon(QIcon(pixmap("generate", look.colour("accent"), 64)))
+        self._place()
+
+    # ── places ───────────────────────────────────────────────────────────────────────────────────
+
+    def _place(self) -> None:
+        """Give every part its rectangle."""
+        if not hasattr(self, "ring"):
+            return
+        px, width, height = self._look.px, self.width(), self.height()
+        narrow, low = width < 1280, height < 800
+        self._drawer = self._look.scale > 1.5
+        rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
+        side = self._side(narrow)
+        strip, bar = px(80 if low else STRIP), px(BAR)
+        shown = self._shown or self.inspector.page != ""
+        stage = width - rail - (side if shown and not self._drawer else 0)
+        bottom = height - strip
+        self.rail.set_narrow(narrow)
+        self.strip.set_compact(low)
+        for panel in self.panels.values():
+            panel.set_compact(low)
+        for place in range(self.bars.count()):
+            self.bars.widget(place).set_narrow(narrow)  # type: ignore[attr-defined]  # they are bars
+        self.rail.setGeometry(0, 0, rail, height)
+        self.bars.setGeometry(rail, 0, stage, bar)
+        self.stage.setGeometry(rail, bar, stage, bottom - bar)
+        self.strip.setGeometry(rail, bottom, width - rail - side, strip)
+        self.queue.setGeometry(width - side, bottom, side, strip)
+        self.queue.set_compact(low)
+        self._place_inspector(shown, side, bar, bottom)
+        across, down = width - rail, width - side
+        self._lines[0].setGeometry(rail, bar - 1, stage, 1)
+        self._lines[1].setGeometry(rail, bottom, across, 1)
+        self._lines[2].setGeometry(down, 0 if shown else bottom, 1, height)
+        for line in self._lines:
+            line.raise_()
+        self.edge.setGeometry(down - 3, 0, 6, bottom)
+        self.edge.setVisible(shown)
+        self.edge.raise_()
+        self._place_overlays()
+
+    def _place_inspector(self, shown: bool, side: int, bar: int, bottom: int) -> None:
+        """At the right; where text is large, a drawer over the stage whose buttons stay when it is shut."""
+        self.inspector.set_shut(not shown)
+        left, foot = self.width() - side, self.inspector.foot_height()
+        if shown:
+            top = bar if self._drawer else 0
+            self.inspector.setGeometry(left, top, side, bottom - top)
+        else:
+            self.inspector.setGeometry(left, bottom - foot, side, foot)
+        self.inspector.raise_()
+
+    def _place_overlays(self) -> None:
+        px, stage = self._look.px, self.stage.geometry()
+        height = px(MESSAGE)
+        self.message.setGeometry(stage.x() + px(8), stage.bottom() - height - px(3), stage.width() - px(16), height)
+        if not self._shown and not self.inspector.page:
+            self.message.move(self.message.x(), self.message.y() - self.inspector.foot_height())
+        self.message.raise_()
+        self.drop_overlay.setGeometry(stage)
+
+    def _side(self, narrow: bool) -> int:
+        wish = NARROW if narrow else int(self.state.layout.get().get("inspector", USUAL))
+        return min(self._look.px(min(max(wish, NARROW), WIDE)), self.width() // 2)
+
+    def _drag(self, wider: int) -> None:
+        now = int(self.state.layout.get().get("inspector", USUAL))
+        wish = min(max(now + round(wider / self._look.scale), NARROW), WIDE)
+        self.state.layout.set({**self.state.layout.get(), "inspector": wish})
+
+    # ── actions and keys ─────────────────────────────────────────────────────────────────────────
+
+    def _acts(self) -> tuple[Act, ...]:
+        state, page = self.state, self.toggle_page
+        stop = ("Shift+Esc", "Ctrl+.") if sys.platform == "darwin" else ("Shift+Esc",)
+        redo = ("Ctrl+Shift+Z", "Ctrl+Y") if sys.platform == "win32" else ("Ctrl+Shift+Z",)
+        full = "Ctrl+Meta+F" if sys.platform == "darwin" else "F11"
+        shown = [
+            Act(panel.title, (f"Ctrl+{number}",), lambda key=panel.key: state.show_panel(key))  # type: ignore[misc]
+            for number, panel in enumerate(self.panels.values(), 1)
+        ]
+        return (
+            *shown,
+            *(act for panel in self.panels.values() for act in panel.acts),
+            Act("Stop", stop, self.stop),
+            Act("Undo", ("Ctrl+Z",), state.undo),
+            Act("Redo", redo, state.redo),
+            Act("Open…", ("Ctrl+O",), lambda: self.dialogs.open(PICTURES, state.explore.open)),
+            Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
+            Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
+            Act("Add a model…", (), self.add_model),
+            Act("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
+            Act("Queue", ("Ctrl+J",), lambda: page("queue")),
+            Act("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
+            Act("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),
+            Act("Fit", ("Ctrl+0",), lambda: self.panel.zoom(0)),
+            Act("Full screen", (full,), self.toggle_full_screen),
+            Act("Help", ("F1",), lambda: page("help")),
+            Act("Find an action", ("Ctrl+K",), self.find),
+            Act("Settings", ("Ctrl+,",), lambda: page("settings")),
+            Act("Engine", (), lambda: page("engine")),
+            Act("Next region", ("F6",), lambda: self.go_region(1)),
+            Act("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
+            Act("Crisp or smooth", ("X",), lambda: state.smooth.set(not state.smooth.get()), "stage"),
+        )
+
+    def _install(self) -> None:
+        self._actions: list[tuple[Act, QAction]] = []
+        for act in self.acts:
+            action = QAction(act.words, self)
+            action.setShortcuts([QKeySequence(keys) for keys in act.keys])
+            action.triggered.connect(lambda checked=False, act=act: act.do())
+            stage = act.where == "stage"
+            context = Qt.ShortcutContext.WidgetWithChildrenShortcut if stage else Qt.ShortcutContext.WindowShortcut
+            action.setShortcutContext(context)
+            for widget in (self.stage, self.strip) if stage else (self,):
+                widget.addAction(action)
+            self._actions.append((act, action))
+        self._enable()
+
+    def _enable(self) -> None:
+        """Keys hold where their panel is open; single keys can be switched off."""
+        letters = bool(self.state.layout.get().get("letters", True))
+        for act, action in getattr(self, "_actions", ()):
+            action.setEnabled(act.panel in ("", self.panel.key) and (letters or act.where == "window"))
+
+    def find(self) -> None:
+        """The finder, with what can be done now."""
+        before = QApplication.focusWidget()
+        able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
+        self.finder.open([act for act in able if act.keys != ("Ctrl+K",)])
+        self._before_finder = before
+
+    def stop(self) -> None:
+        """The job of the open panel, else the one at work."""
+        entries = self.state.queue.entries.get()
+        if self.state.generate.running.get():
+            self.state.generate.stop()
+        elif entries:
+            self.state.queue.stop(entries[0].job)
+
+    def add_model(self) -> None:
+        self.dialogs.open("Models (*.safetensors)", self.state.models.add)
+
+    def toggle_inspector(self) -> None:
+        if self._shown and self.inspector.page:
+            self.inspector.close_page()
+        self._shown = not self._shown
+        self._place()
+
+    def toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def go_region(self, by: int) -> None:
+        """To the next or previous part of the window that can have the focus."""
+        regions = [self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message]
+        now = QApplication.focusWidget()
+        place = next((i for i, part in enumerate(regions) if now is not None and part.isAncestorOf(now)), -1 if by > 0 else 0)
+        for step in range(1, len(regions) + 1):
+            part = regions[(place + by * step) % len(regions)]
+            first = next((w for w in part.findChildren(QWidget) if _takes_focus(w)), None)
+            if part.isVisible() and first is not None:
+                first.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+
+    def escape(self) -> None:
+        """Close what is open, else leave full screen; never a job."""
+        if self.finder.isVisible():
+            self.finder.close_finder()
+        elif self.inspector.close_page() or self.panel.close():
+            self._place()
+        elif self._drawer and self._shown:
+            self.toggle_inspector()
+        elif self.state.messages.current.get() is not None:
+            self.state.messages.dismiss()
+        elif self.isFullScreen():
+            self.toggle_full_screen()
+
+    # ── restored as it was left ──────────────────────────────────────────────────────────────────
+
+    def _come_back(self) -> None:
+        kept = self.state.geometry.get()
+        if not kept or not self.restoreGeometry(QByteArray(kept)):
+            screen = self.screen().availableGeometry()
+            self.resize(min(AT_FIRST[0], screen.width()), min(AT_FIRST[1], screen.height()))
+
+    def _keep_geometry(self) -> None:
+        self.state.geometry.set(bytes(self.saveGeometry().data()))
+
+    # ── what Qt asks ─────────────────────────────────────────────────────────────────────────────
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+        self._geometry.start()
+
+    @guarded(None)
+    def moveEvent(self, event: QMoveEvent) -> None:
+        self._geometry.start()
+
+    @guarded(None)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._place()
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self.painted.emit)  # once the first paint is through
+
+    @guarded(None)
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._geometry.stop()
+        self._keep_geometry()
+        event.accept()
+        self.closed.emit()
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and not event.modifiers():
+            self.escape()
+        else:
+            super().keyPressEvent(event)
+
+    @guarded(None)
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        paths = _paths(event.mimeData())
+        if paths:
+            self.drop_overlay.say(self.state.would(paths), paths[0].name)
+            event.acceptProposedAction()
+
+    @guarded(None)
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_overlay.hide()
+
+    @guarded(None)
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_overlay.hide()
+        self.state.drop(_paths(event.mimeData()))
+        event.acceptProposedAction()
+
+
+def _paths(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+
+
+def _takes_focus(widget: QWidget) -> bool:
+    tabs = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+    return tabs and widget.isVisible() and widget.isEnabled()

@@ -1,0 +1,337 @@
+"""The panel Generate: choose a model, set what to make, watch it form, keep it."""
+
+from typing import Any
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.app.states.dials import HOTTEST
+from studio.app.states.generate import MOST, Generate
+from studio.app.states.grid import Cell, pictures
+from studio.app.states.queue import about
+from studio.app.states.window import Window
+from studio.app.views.acts import Act
+from studio.app.views.bind import bind
+from studio.app.views.controls import Button, Choice, Elided, Label, Number, row
+from studio.app.views.dialogs import Dialogs
+from studio.app.views.first_launch import FirstLaunch
+from studio.app.views.grid import GridView, bits, grouped
+from studio.app.views.latent_slider import LatentSlider
+from studio.app.views.model_card import ModelCard
+from studio.app.views.pages import Column
+from studio.app.views.panel import Panel
+from studio.app.views.picture_page import PicturePage
+from studio.app.views.seed_field import SeedField
+from studio.app.views.theme import Look
+
+RIGHT = Qt.TextElideMode.ElideRight
+
+
+class Caption(QWidget):
+    """The first sentence weighs more; a link goes on."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self.first = Label("", "strong")
+        self.rest = Elided("", "soft", RIGHT)
+        self.go_on = Button(look, "Go on", "link", help="Make the pictures that are not finished")
+        self._line = QHBoxLayout(self)
+        for widget in (self.first, self.rest, self.go_on):
+            self._line.addWidget(widget, 1 if widget is self.rest else 0)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def show_words(self, words: str) -> None:
+        first, _, rest = words.partition(". ")
+        self.first.setText(first.rstrip("."))
+        self.rest.show_text(rest)
+
+    def _lay_out(self) -> None:
+        px = self._look.px
+        self._line.setContentsMargins(px(12), 0, px(12), 0)
+        self._line.setSpacing(px(16))
+        self.setFixedHeight(px(44))
+
+
+class GenerateStage(QStackedWidget):
+    """The cards of a first launch, the grid, or one picture of it large."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._look, self._state, self._dialogs = look, state.generate, dialogs
+        generate = self._state
+        self.first = FirstLaunch(look, state, dialogs)
+        self.grid = GridView(look)
+        self.caption = Caption(look)
+        self.large_words = Elided("", "soft", RIGHT)
+        self.page = PicturePage(look, "Picture", self._large_caption())
+        grid_page = QWidget()
+        column = QVBoxLayout(grid_page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.grid, 1)
+        column.addWidget(self.caption)
+        for page in (self.first, grid_page, self.page):
+            self.addWidget(page)
+        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.grid.customContextMenuRequested.connect(self._menu)
+        bind(self, generate.cells, self._show_cells)
+        bind(self, generate.chosen, self.grid.show_chosen, self.grid.chose, generate.choose)
+        bind(self, generate.enlarged, self._show_enlarged, self.grid.enlarged, generate.enlarge)
+        bind(self, generate.progress, self.caption.show_words)
+        bind(self, generate.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
+
+    def close_large(self) -> bool:
+        """Back to the grid; whether a picture was large."""
+        if self._state.enlarged.get() is None:
+            return False
+        self._state.enlarge(None)
+        self.grid.setFocus(Qt.FocusReason.OtherFocusReason)
+        return True
+
+    def step(self, by: int) -> None:
+        """The next or previous picture, while one is large."""
+        now = self._state.enlarged.get()
+        if now is not None and 0 <= now + by < len(self.grid.cells):
+            self._state.enlarge(now + by)
+
+    def current(self) -> int | None:
+        """The picture that saving and opening act on: the large one, else the chosen one."""
+        large = self._state.enlarged.get()
+        return large if large is not None else self._state.chosen.get()
+
+    def act(self, what: str) -> None:
+        """Save, open or keep the current picture."""
+        index = self.current()
+        if index is None or not self.grid.cells[index].finished:
+            return
+        if what == "save":
+            self._dialogs.save(self._state.name_of(index), lambda path: self._state.save(index, path))
+        elif what == "explore":
+            self._state.open_in_explore(index)
+        elif what == "keep":
+            self._state.keep_take(index)
+
+    def _go_on(self) -> None:
+        self._state.go_on()
+
+    def _show_cells(self, cells: tuple[Cell, ...]) -> None:
+        self.grid.show_cells(cells)
+        self._show_enlarged(self._state.enlarged.get())
+
+    def _show_enlarged(self, index: int | None) -> None:
+        cells = self._state.cells.get()
+        if index is None or index >= len(cells):
+            self.setCurrentIndex(1 if cells else 0)
+            return
+        cell = cells[index]
+        price = f" · {bits(cell.log_prob)}" if cell.log_prob is not None else ""
+        words = f"Picture {index + 1} of {len(cells)} · seed {grouped(cell.seed)}{price}"
+        self.large_words.show_text(words)
+        self.page.view.setAccessibleDescription(words)
+        self.page.view.show_picture(cell.picture)
+        self.page.arrange()
+        if self.currentWidget() is not self.page:
+            self.setCurrentWidget(self.page)
+            self.page.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _large_caption(self) -> QWidget:
+        buttons = []
+        for words, what, help, keys in (
+            ("Save…", "save", "Save this picture with its recipe inside", "Ctrl+E"),
+            ("Open in Explore", "explore", "Go on with this picture in Explore", "Ctrl+Shift+X"),
+            ("All pictures", "back", "Back to the grid", "Esc"),
+        ):
+            button = Button(self._look, words, "link", help=help, keys=keys)
+            do = self.close_large if what == "back" else lambda what=what: self.act(what)
+            button.clicked.connect(lambda checked=False, do=do: do())
+            buttons.append(button)
+        caption = row(self.large_words, *buttons)
+        line = caption.layout()
+        if isinstance(line, QHBoxLayout):
+            line.setStretch(0, 1)
+        return caption
+
+    def _menu(self, at: QPoint) -> None:
+        index = self.grid.indexAt(at - self.grid.viewport().pos())
+        if not index.isValid():
+            return
+        self._state.choose(index.row())
+        cell, menu = self.grid.cells[index.row()], QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for words, what in (("Open in Explore", "explore"), ("Save…", "save"), ("Keep as take", "keep")):
+            action = menu.addAction(words, lambda what=what: self.act(what))
+            action.setEnabled(cell.finished)
+        menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
+        menu.popup(self.grid.mapToGlobal(at))
+
+
+class GenerateInspector(Column):
+    """The card of the model, and what to make."""
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__(look)
+        self._generate = generate = state.generate
+        self.card = ModelCard(look, state.models)
+        self.number = Number("Number", 1, MOST, "How many pictures to make")
+        self.kind = Choice(look, "Kind", "Which class of picture to ask for")
+        self.seed = SeedField(look, "New seed", "Roll another seed")
+        self.temperature = LatentSlider(
+            look, "Temperature", 0.0, HOTTEST, 1.0, help="Lower is calmer and more typical, higher is wilder"
+        )
+        self._kind_label = Label("Kind")
+        self.section("Model", first=True)
+        self.add(self.card)
+        self.section("What to make")
+        form = QGridLayout()
+        form.setVerticalSpacing(10)
+        form.setHorizontalSpacing(12)
+        form.setColumnStretch(0, 1)
+        form.setColumnStretch(1, 1)
+        for place, (label, field) in enumerate(
+            ((Label("Number"), self.number), (self._kind_label, self.kind), (Label("Seed"), self.seed))
+        ):
+            label.setMinimumHeight(look.px(32))
+            label.setBuddy(field)
+            form.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
+            form.addWidget(field, place, 1)
+        self.rows.addLayout(form)
+        self.add(self.temperature, row(Label("calm", "note"), 0, Label("wild", "note")))
+        self.end()
+        bind(self, generate.model, self._show_model)
+        bind(self, generate.number, self.number.setValue, self.number.valueChanged, generate.set_number)
+        bind(self, generate.seed, self.seed.show_seed, self.seed.typed, generate.set_seed)
+        bind(self, generate.locked, self.seed.show_locked, self.seed.locked, generate.lock)
+        bind(self, generate.error, self.seed.show_error)
+        bind(self, generate.temperature, self.temperature.show_value, self.temperature.moved, generate.set_temperature)
+        bind(self, generate.label, self._show_label, self.kind.activated, self._choose_kind)
+        self.seed.rolled.connect(generate.new_seed)
+        self.temperature.homed.connect(self._home)
+        self.temperature.grabbed.connect(lambda: generate.history.hold("temperature"))
+        self.temperature.let_go.connect(generate.history.seal)
+
+    def _show_model(self, trained: Any) -> None:
+        self.card.show_model(trained)
+        classes = trained.card.classes if trained is not None else ()
+        self.kind.clear()
+        for place, name in enumerate(("Any", *classes)):
+            self.kind.addItem(name, place - 1 if place else None)
+        self.kind.setVisible(bool(classes))
+        self._kind_label.setVisible(bool(classes))
+        if trained is not None:
+            self.temperature.show_home(trained.card.temperature)
+        self._show_label(self._generate.label.get())
+
+    def _show_label(self, label: int | None) -> None:
+        self.kind.setCurrentIndex(0 if label is None else label + 1)
+
+    def _choose_kind(self, place: int) -> None:
+        self._generate.set_label(self.kind.itemData(place))
+
+    def _home(self) -> None:
+        trained = self._generate.model.get()
+        if trained is not None:
+            self._generate.set_temperature(trained.card.temperature, None)
+
+
+class GenerateFoot(QWidget):
+    """The main button, and Save all."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._generate: Generate = state.generate
+        generate = self._generate
+        self._dialogs = dialogs
+        self.time = Label("", "note", wrap=True)
+        self.save_all = Button(
+            look, "Save all…", help="Save every picture that is kept", keys="Ctrl+Shift+S"
+        )
+        self.main = Button(look, "Generate", "primary", help="Make the pictures", keys="Ctrl+Return")
+        line = QHBoxLayout()
+        line.setSpacing(12)
+        line.addWidget(self.save_all, 2)
+        line.addWidget(self.main, 3)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.time)
+        column.addLayout(line)
+        self.main.clicked.connect(self.press)
+        self.save_all.clicked.connect(self.ask_folder)
+        bind(self, generate.main, self._show_main)
+        bind(self, generate.can_start, self._show_main)
+        bind(self, generate.can_save, self.save_all.setVisible)
+        bind(self, generate.number, self._show_time)
+        bind(self, generate.model, self._show_time)
+        bind(self, generate.cells, self._show_time)
+
+    def press(self) -> None:
+        if self._generate.running.get():
+            self._generate.stop()
+        else:
+            self._generate.generate()
+
+    def ask_folder(self) -> None:
+        if self._generate.can_save.get():
+            self._dialogs.folder(self._generate.save_all)
+
+    def _show_main(self, _: object) -> None:
+        words = self._generate.main.get()
+        self.main.say(words)
+        self.main.draw("stop" if words == "Stop" else "")
+        self.main.play("stop" if words == "Stop" else "primary")
+        if words == "Stop":
+            self.main.explain("Stop now and keep what is drawn", "Shift+Esc")
+        else:
+            self.main.explain("Make the pictures", "Ctrl+Return")
+        self.main.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
+
+    def _show_time(self, _: object) -> None:
+        trained, number = self._generate.model.get(), self._generate.number.get()
+        seconds = trained.card.seconds_each * number if trained is not None else 0.0
+        told = seconds > 0 and not self._generate.cells.get()
+        self.time.setText(f"{pictures(number)[0].upper()}{pictures(number)[1:]} in {about(seconds)}" if told else "")
+        self.time.setVisible(told)
+
+
+def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+    """Generate, ready for the frame."""
+    generate = state.generate
+    stage = GenerateStage(look, state, dialogs)
+    foot = GenerateFoot(look, state, dialogs)
+    here = {"panel": "generate"}
+    acts = (
+        Act("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate, **here),
+        Act("Save all…", ("Ctrl+Shift+S",), foot.ask_folder, **here, can=generate.can_save),
+        Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save"), **here),
+        Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore"), **here),
+        Act("New seed", ("R",), generate.new_seed, "stage", **here),
+        Act("Lock seed", ("L",), lambda: generate.lock(not generate.locked.get()), "stage", **here),
+        Act("Next picture", (), lambda: stage.step(1), **here),
+        Act("Previous picture", (), lambda: stage.step(-1), **here),
+        Act("Go on", (), generate.go_on, **here, can=generate.can_go_on),
+    )
+
+    def smooth(on: bool) -> None:
+        stage.grid.show_smooth(on)
+        stage.page.view.show_smooth(on)
+
+    return Panel(
+        key="generate",
+        title="Generate",
+        drawing="generate",
+        help="Make pictures from a trained model",
+        stage=stage,
+        inspector=GenerateInspector(look, state),
+        foot=foot,
+        model=generate.model,
+        choose_model=generate.choose_model,
+        history=generate.history,
+        keep=lambda: stage.act("keep"),
+        acts=acts,
+        close=stage.close_large,
+        zoom=stage.page.view.zoom,
+        show_smooth=smooth,
+        set_compact=stage.first.set_compact,
+    )

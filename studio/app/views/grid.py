@@ -1,0 +1,252 @@
+"""The grid of Generate: as many whole-multiple pictures as fit, each shown as it forms."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem
+
+from studio.app.states.grid import Cell
+from studio.app.views.guard import guarded
+from studio.app.views.picture import blended, image, multiple
+from studio.app.views.theme import Look
+
+GAP = 12
+SMALLEST = 64
+"""Logical pixels: where cells would get smaller, the grid scrolls instead."""
+Index = QModelIndex | QPersistentModelIndex
+
+
+def grouped(seed: int) -> str:
+    """A seed that can be read aloud: `4 112`."""
+    return f"{seed:,}".replace(",", "\u202f")
+
+
+def bits(log_prob: float) -> str:
+    return f"{-log_prob / math.log(2):,.0f} bits"
+
+
+def described(cell: Cell, index: int, count: int) -> str:
+    """For screen readers and tooltips."""
+    state = "finished" if cell.finished else f"step {cell.done} of {cell.total}" if cell.picture is not None else "waiting"
+    price = f", {bits(cell.log_prob)}" if cell.log_prob is not None else ""
+    return f"Picture {index + 1} of {count}, {state}, seed {grouped(cell.seed)}{price}"
+
+
+def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: int, least: int) -> tuple[int, int]:
+    """Columns and multiple for `count` pictures of `pixels` (height, width) in a space; all in device pixels.
+
+    The largest multiple at which all fit; rows are filled where that costs nothing. Where even
+    `least` would not fit, as many columns as there is room for.
+    """
+    tall, wide = pixels
+    smallest = max(1, -(-least // max(tall, wide)))
+    for scale in range(max(multiple(width, wide), smallest), smallest - 1, -1):
+        most = (width - gap) // (wide * scale + gap)
+        rows = (height - gap) // (tall * scale + gap)
+        if most > 0 and rows > 0 and most * rows >= count:
+            fewest = -(-count // rows)
+            full = [columns for columns in range(fewest, min(most, count) + 1) if count % columns == 0]
+            return (full or [min(most, count)])[0], scale
+    return max(1, (width - gap) // (wide * smallest + gap)), smallest
+
+
+class _Cells(QAbstractListModel):
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.cells: tuple[Cell, ...] = ()
+
+    def put(self, cells: tuple[Cell, ...]) -> None:
+        old, fresh = self.cells, [c.seed for c in cells] != [c.seed for c in self.cells]
+        if fresh:
+            self.beginResetModel()
+        self.cells = cells
+        if fresh:
+            self.endResetModel()
+            return
+        for row, (before, after) in enumerate(zip(old, cells, strict=True)):
+            if before is not after:
+                self.dataChanged.emit(self.index(row), self.index(row))
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.cells)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return described(self.cells[index.row()], index.row(), len(self.cells))
+        return None
+
+
+class _Painter(QStyledItemDelegate):
+    def __init__(self, view: "GridView", look: Look, model: _Cells) -> None:
+        super().__init__(view)
+        self._look, self._view, self._cells = look, view, model
+        self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
+
+    def forget(self) -> None:
+        self._drawn.clear()
+
+    @guarded(QSize(64, 64))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self._view.gridSize()
+
+    @guarded(None)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row, look = index.row(), self._look
+        cell, place = self._cells.cells[row], self._place(option)
+        painter.save()
+        if cell.picture is not None:
+            painter.drawPixmap(place, self._pixmap(row, cell))
+            if not cell.finished and cell.total:
+                done = round(place.width() * cell.done / cell.total)
+                painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
+        else:
+            painter.fillRect(place, look.colour("window"))
+            painter.setFont(look.font(12))
+            painter.setPen(look.colour("faint"))
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"seed {grouped(cell.seed)}")
+        if row == self._view.currentIndex().row():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(look.colour("accent"), 2))
+            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
+        painter.restore()
+
+    def _place(self, option: QStyleOptionViewItem) -> QRect:
+        rect: QRect = option.rect  # type: ignore[attr-defined]  # the stubs leave the option's fields out
+        size = self._view.cell()
+        return QRect(
+            rect.x() + (rect.width() - size.width()) // 2,
+            rect.y() + (rect.height() - size.height()) // 2,
+            size.width(),
+            size.height(),
+        )
+
+    def _pixmap(self, row: int, cell: Cell) -> QPixmap:
+        kept = self._drawn.get(row)
+        if kept is None or kept[0] is not cell:
+            kept = self._drawn[row] = (cell, self._view.drawn(cell))
+        return kept[1]
+
+
+class GridView(QListView):
+    """`chose` and `enlarged` carry the row of a picture."""
+
+    chose = Signal(int)
+    enlarged = Signal(int)
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._scale, self._smooth = 1, False
+        self._cells = _Cells(self)
+        self._painter = _Painter(self, look, self._cells)
+        self.setModel(self._cells)
+        self.setItemDelegate(self._painter)
+        self.setProperty("role", "bare")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setMovement(QListView.Movement.Static)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setStyleSheet("activate-on-singleclick: 0;")
+        self.setAccessibleName("Pictures")
+        self.activated.connect(lambda index: self.enlarged.emit(index.row()))
+        self.selectionModel().currentChanged.connect(self._tell)
+        self._showing = False
+        look.changed.connect(self._again)
+
+    def show_cells(self, cells: tuple[Cell, ...]) -> None:
+        before = self._shape()
+        fresh = len(cells) != len(self._cells.cells)
+        self._cells.put(cells)
+        if fresh or before != self._shape():
+            self._again()
+
+    def show_chosen(self, row: int | None) -> None:
+        self._showing = True
+        self.setCurrentIndex(self._cells.index(row) if row is not None else QModelIndex())
+        self._showing = False
+        self.viewport().update()
+
+    def show_smooth(self, smooth: bool) -> None:
+        self._smooth = smooth
+        self._again()
+
+    def cell(self) -> QSize:
+        """Of a picture, in logical pixels."""
+        (tall, wide), ratio = self._shape(), self.devicePixelRatioF()
+        return QSize(round(wide * self._scale / ratio), round(tall * self._scale / ratio))
+
+    def drawn(self, cell: Cell) -> QPixmap:
+        """A picture as it stands in the grid."""
+        assert cell.picture is not None
+        tall, wide = (side * self._scale for side in cell.picture.shape[:2])
+        shown = image(blended(cell.picture, tall, wide) if self._smooth else cell.picture)
+        pixmap = QPixmap.fromImage(shown if self._smooth else shown.scaled(wide, tall))
+        pixmap.setDevicePixelRatio(self.devicePixelRatioF())
+        return pixmap
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        return self._cells.cells
+
+    @guarded(QSize(0, 0))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(SMALLEST, SMALLEST)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
+
+    def _tell(self, index: QModelIndex) -> None:
+        self.viewport().update()
+        if not self._showing and index.isValid():
+            self.chose.emit(index.row())
+
+    def _shape(self) -> tuple[int, int]:
+        shown = next((cell.picture.shape for cell in self._cells.cells if cell.picture is not None), (32, 32))
+        return shown[0], shown[1]
+
+    def _again(self) -> None:
+        self._painter.forget()
+        self._lay_out()
+        self.viewport().update()
+
+    def _lay_out(self) -> None:
+        ratio, gap, (tall, wide) = self.devicePixelRatioF(), self._look.px(GAP), self._shape()
+        width, height = int(self.width() * ratio), int(self.height() * ratio)
+        count = max(1, len(self._cells.cells))
+        columns, scale = arrange(
+            count, width, height, (tall, wide), int(gap * ratio), int(self._look.px(SMALLEST) * ratio)
+        )
+        if scale != self._scale:
+            self._scale = scale
+            self._painter.forget()
+        cell = self.cell()
+        step = QSize(cell.width() + gap, cell.height() + gap)
+        self.setGridSize(step)
+        rows = -(-count // columns)
+        side = max(0, (self.width() - columns * step.width()) // 2)
+        top = max(0, (self.height() - rows * step.height()) // 2)
+        self.setVerticalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAlwaysOff if top or not rows else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        )
+        self.setViewportMargins(side, top, 0, 0)

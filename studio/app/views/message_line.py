@@ -1,0 +1,99 @@
+"""The message line: one thing at a time, said in words, with at most two buttons."""
+
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout
+
+from studio.app.views.controls import Button, Elided, Label
+from studio.app.views.guard import guarded
+from studio.app.views.icons import pixmap
+from studio.app.views.theme import Look
+
+STAYS = 8000
+"""Milliseconds that information stays; what failed stays until it is answered."""
+_KINDS = {"info": ("check", "accent"), "warn": ("warn", "warn"), "failed": ("warn", "danger")}
+
+
+class MessageLine(QFrame):
+    """`acted` carries the index of a button; `gone` says that the message was let go."""
+
+    acted = Signal(int)
+    gone = Signal()
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._kind = "info"
+        self.setProperty("role", "message")
+        self.setAccessibleName("Message")
+        self._sign = Label()
+        self.first = Elided("", "strong", Qt.TextElideMode.ElideRight)
+        self.rest = Elided("", "soft", Qt.TextElideMode.ElideRight)
+        self.buttons = [Button(look), Button(look)]
+        self._close = Button(look, "", "icon", "close", "Let the message go", "Let the message go", "Esc")
+        self._row = QHBoxLayout(self)
+        self._row.addWidget(self._sign)
+        self._row.addWidget(self.first, 3)
+        self._row.addWidget(self.rest, 2)
+        for index, button in enumerate(self.buttons):
+            button.clicked.connect(lambda checked=False, index=index: self.acted.emit(index))
+            self._row.addWidget(button)
+        self._row.addWidget(self._close)
+        self._close.clicked.connect(self.gone)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(STAYS)
+        self._timer.timeout.connect(self._leave)
+        self.installEventFilter(self)
+        look.changed.connect(self._tint)
+        self.hide()
+
+    def show_message(self, said: Any) -> None:
+        self._timer.stop()
+        self.setVisible(said is not None)
+        if said is None:
+            return
+        self._kind = said.kind
+        first, dot, rest = said.text.partition(". ")
+        self.first.show_text(first + dot.strip())
+        self.rest.show_text(rest)
+        self.rest.setVisible(bool(rest))
+        self._row.setStretchFactor(self.first, max(1, len(first)))
+        self._row.setStretchFactor(self.rest, max(1, len(rest)))
+        for index, button in enumerate(self.buttons):
+            button.setVisible(index < len(said.actions))
+            if index < len(said.actions):
+                button.say(said.actions[index][0])
+        self._tint()
+        self.setAccessibleDescription(said.text)
+        politeness = QAccessible.AnnouncementPoliteness
+        event = QAccessibleAnnouncementEvent(self, said.text)
+        event.setPoliteness(politeness.Assertive if said.kind == "failed" else politeness.Polite)
+        QAccessible.updateAccessibility(event)
+        if said.kind == "info":
+            self._timer.start()
+
+    def _leave(self) -> None:
+        """Not under somebody's pointer or focus: then it waits again."""
+        focused = any(button.hasFocus() for button in (*self.buttons, self._close))
+        if self.underMouse() or focused:
+            self._timer.start()
+        else:
+            self.gone.emit()
+
+    def _tint(self) -> None:
+        drawing, token = _KINDS[self._kind]
+        side = self._look.px(16)
+        self._sign.setPixmap(pixmap(drawing, self._look.colour(token), side, self.devicePixelRatioF()))
+        self._sign.setAccessibleName({"info": "Done", "warn": "Look", "failed": "Failed"}[self._kind])
+        px = self._look.px
+        self._row.setContentsMargins(px(12), 0, px(4), 0)
+        self._row.setSpacing(px(8))
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave and self._kind == "info" and self.isVisible():
+            self._timer.start()
+        return False

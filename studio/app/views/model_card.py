@@ -1,0 +1,85 @@
+"""The chosen model in the inspector: its cover, what it makes, what it learned from, how well."""
+
+from typing import Any
+
+from PySide6.QtCore import QRect, QSize
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from studio.app.states.models import Models
+from studio.app.views.cards import draw_thumbnail, thumbnail
+from studio.app.views.controls import Label
+from studio.app.views.guard import guarded
+from studio.app.views.theme import Look
+from studio.wire.messages import Array
+
+SHOWN = 4
+
+
+class _Cover(QWidget):
+    """A row of the model's pictures."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._cover: Array | None = None
+        self._drawn: list[QPixmap] = []
+
+    def show_cover(self, cover: Array | None) -> None:
+        self._cover, self._drawn = cover, []
+        self.setVisible(cover is not None)
+        self.update()
+
+    @guarded(QSize(288, 64))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(256), self._look.px(64))
+
+    @guarded(QSize(60, 64))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(64), self._look.px(64))
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        side = self._look.px(64)
+        count = max(1, min(SHOWN, (self.width() + 4) // (side + 4)))
+        if self._cover is None:
+            return
+        if not self._drawn:
+            self._drawn = [thumbnail(one, side, self.devicePixelRatioF()) for one in self._cover[:SHOWN]]
+        gap = (self.width() - count * side) / max(1, count - 1)
+        with QPainter(self) as painter:
+            for place, pixmap in enumerate(self._drawn[:count]):
+                draw_thumbnail(painter, pixmap, QRect(round(place * (side + gap)), 0, side, side))
+
+
+class ModelCard(QWidget):
+    """Everything that a card says, for the model that is chosen."""
+
+    def __init__(self, look: Look, models: Models) -> None:
+        super().__init__()
+        self._models = models
+        self._cover = _Cover(look)
+        self.title = Label("", "name", wrap=True)
+        self._lines = [Label("", "note", wrap=True) for _ in range(3)]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self._cover)
+        column.addSpacing(4)
+        column.addWidget(self.title)
+        for line in self._lines:
+            column.addWidget(line)
+        look.changed.connect(lambda: self._cover.show_cover(self._cover._cover))
+
+    def show_model(self, trained: Any) -> None:
+        card = trained.card if trained is not None else None
+        self._cover.show_cover(self._models.cover(card.name) if card is not None else None)
+        self.title.setText(card.title if card is not None else "No model is here yet")
+        lines = (
+            (card.makes, f"Learned from {card.learned_from} · {card.licence}", card.figure)
+            if card is not None
+            else ("Add a .safetensors file, or train one in a terminal.", "", "")
+        )
+        for label, text in zip(self._lines, lines, strict=True):
+            label.setText(text)
+            label.setVisible(bool(text))

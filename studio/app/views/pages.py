@@ -1,0 +1,165 @@
+"""What opens in the inspector instead of in a dialog: settings, help, the engine's state, the queue."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QTextBrowser, QVBoxLayout, QWidget
+
+from studio.app.states.window import Window
+from studio.app.views.acts import Act, native
+from studio.app.views.bind import bind
+from studio.app.views.controls import Button, Choice, Label, Line, Segments
+from studio.app.views.icons import RESOURCES
+from studio.app.views.theme import Look
+
+SIZES = (100, 125, 150, 175, 200)
+DEVICES = (("", "By itself"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
+
+
+class Column(QWidget):
+    """Rows below each other in the inspector."""
+
+    def __init__(self, look: Look, spacing: int = 12) -> None:
+        super().__init__()
+        self._look, self._space = look, spacing
+        self.setProperty("ground", "none")
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, 0, 0, 0)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def add(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self.rows.addWidget(widget)
+
+    def section(self, title: str = "", *, first: bool = False) -> None:
+        """A hairline, and the heading of what follows."""
+        if not first:
+            self.rows.addSpacing(self._look.px(4))
+            self.rows.addWidget(Line())
+            self.rows.addSpacing(self._look.px(4))
+        if title:
+            self.rows.addWidget(Label(title, "heading"))
+
+    def end(self) -> None:
+        self.rows.addStretch(1)
+
+    def _lay_out(self) -> None:
+        self.rows.setSpacing(self._look.px(self._space))
+
+
+class SettingsPage(Column):
+    """Looks, text size, motion, device, single keys. What is set lies in the window's `layout`."""
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__(look)
+        self._state = state
+        self.theme = Segments(look, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
+        self.contrast = Segments(look, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High")))
+        self.size = Segments(look, "Text size", [(str(s), f"{s} %") for s in SIZES], help="Size of text and controls")
+        self.motion = Segments(look, "Motion", (("full", "Full"), ("less", "Reduced")), help="Whether anything moves by itself")
+        self.letters = Segments(
+            look, "Single keys", (("on", "On"), ("off", "Off")), help="Keys such as X and R, while the stage has the focus"
+        )
+        self.device = Choice(look, "Device", "What the engine works on, from the next start")
+        for key, words in DEVICES:
+            self.device.addItem(words, key)
+        self._note = Label("", "note", wrap=True)
+        for title, *widgets in (
+            ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.size), ("Reduce motion", self.motion),
+            ("Single keys", self.letters), ("Device", self.device, self._note),
+        ):  # fmt: skip
+            self.add(Label(title, "strong"), *widgets)  # type: ignore[arg-type]  # mypy joins the tuples to object
+        self.end()
+        bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
+        bind(self, state.contrast, self.contrast.show_choice, self.contrast.chosen, state.contrast.set)
+        bind(self, state.layout, self._show_layout)
+        bind(self, state.device, self._show_device)
+        self.size.chosen.connect(lambda size: self._put("text", int(size)))
+        self.motion.chosen.connect(lambda motion: self._put("still", motion == "less"))
+        self.letters.chosen.connect(lambda letters: self._put("letters", letters == "on"))
+        self.device.activated.connect(lambda place: self._put("device", self.device.itemData(place)))
+
+    def _put(self, key: str, value: object) -> None:
+        self._state.layout.set({**self._state.layout.get(), key: value})
+
+    def _show_layout(self, layout: dict[str, Any]) -> None:
+        self.size.show_choice(str(layout.get("text", 100)))
+        self.motion.show_choice("less" if layout.get("still") else "full")
+        self.letters.show_choice("on" if layout.get("letters", True) else "off")
+        self.device.setCurrentIndex(max(0, self.device.findData(layout.get("device", ""))))
+
+    def _show_device(self, words: str) -> None:
+        now = f"It works on: {words}. " if words else ""
+        self._note.setText(f"{now}Another choice holds from the next start.")
+
+
+class HelpPage(Column):
+    """The page of the panel, and every action with its key."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self.page = QTextBrowser()
+        self.page.setOpenLinks(False)
+        self.page.setFrameShape(QFrame.Shape.NoFrame)
+        self.page.setAccessibleName("Help")
+        self.page.document().setDocumentMargin(0)
+        self.add(self.page)
+
+    def show_help(self, name: str, acts: Sequence[Act]) -> None:
+        """Our own page (never a file of the person's) with the keys that hold in that panel."""
+        path = RESOURCES / "help" / f"{name}.md"
+        page = path.read_text("utf-8") if path.is_file() else ""
+        keys = "".join(f"\n- **{native(act.keys[0])}** {act.words}" for act in acts if act.keys)
+        self.page.setMarkdown(f"{page}\n\n### Keys\n{keys}")
+
+
+class EnginePage(Column):
+    """What this computer has, as Doctor found it, and the last things that were said."""
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__(look, 8)
+        self._state = state
+        self.words = Label("", "name", wrap=True)
+        self.look_again = Button(look, "Look again", help="Ask the engine what this computer has")
+        self._findings, self._said = QVBoxLayout(), QVBoxLayout()
+        self.add(self.words, self.look_again)
+        self.rows.addLayout(self._findings)
+        self.section("Said lately")
+        self.rows.addLayout(self._said)
+        self.end()
+        self.look_again.clicked.connect(self.ask)
+        bind(self, state.status, self._show_status)
+        bind(self, state.device, self._show_status)
+        bind(self, state.findings, self._show_findings)
+        bind(self, state.messages.history, self._show_said)
+
+    def ask(self) -> None:
+        """Start a stopped engine; ask a running one."""
+        if self._state.status.get() == "Stopped":
+            self._state.engine.start()
+        else:
+            self._state.look()
+
+    def _show_status(self, _: str) -> None:
+        status, device = self._state.status.get(), self._state.device.get()
+        self.words.setText(f"{status}. {device}" if device else f"{status}.")
+        self.look_again.say("Start the engine" if status == "Stopped" else "Look again")
+
+    def _show_findings(self, findings: Sequence[tuple[str, bool, str]]) -> None:
+        self._fill(self._findings, [(f"{what}: {found}", "note" if fine else "warn") for what, fine, found in findings])
+
+    def _show_said(self, said: Sequence[Any]) -> None:
+        kinds = {"info": "note", "warn": "note", "failed": "danger"}
+        lines = [(one.text, kinds[one.kind]) for one in reversed(said)]
+        self._fill(self._said, lines or [("Nothing yet.", "note")])
+
+    def _fill(self, column: QVBoxLayout, lines: Sequence[tuple[str, str]]) -> None:
+        while (item := column.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.deleteLater()
+        for text, role in lines:
+            label = Label(text, role, wrap=True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(label)

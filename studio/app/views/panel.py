@@ -1,0 +1,40 @@
+"""What a panel gives to the frame."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from studio.app.states.history import History
+from studio.app.states.value import Value
+from studio.app.views.acts import Act
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The parts of one panel, each of which the frame puts into its place."""
+
+    key: str
+    """One of studio.app.states.window.PANELS; also the name of its help page."""
+    title: str
+    drawing: str
+    help: str
+    """One sentence for the tooltip."""
+    stage: QWidget
+    inspector: QWidget
+    foot: QWidget
+    """The main button and its neighbour, which never scroll away."""
+    model: Value[Any]
+    choose_model: Callable[[str], object]
+    history: History
+    keep: Callable[[], object]
+    """Keep what is on the stage as a take."""
+    acts: tuple[Act, ...]
+    close: Callable[[], bool]
+    """Close what is open on the stage; whether anything was."""
+    zoom: Callable[[int], object]
+    """Nearer by so many multiples; 0 fits."""
+    show_smooth: Callable[[bool], object]
+    set_compact: Callable[[bool], object]
+    """Less room for captions, where the window is low."""

@@ -189,6 +189,10 @@ class Explore(State):
             name = self._takes.keep(piece.picture, piece.work)
             self._step("keep take", takes=[*self._takes.names, name], current=name)
 
+    def keep_work(self, work: Work, picture: Array) -> None:
+        """Keep a picture that another panel made; the stage stays as it is."""
+        self._step("keep take", takes=[*self._takes.names, self._takes.keep(picture, work)])
+
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
         take = self.takes.get()[index]

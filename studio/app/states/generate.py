@@ -32,6 +32,8 @@ class Generate(State):
 
     to_explore = Signal(object, object)
     """A studio.library.work.Work and its picture, to be opened in Explore."""
+    kept = Signal(object, object)
+    """A work and its picture, to be kept as a take."""
 
     def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue) -> None:
         super().__init__()
@@ -268,6 +270,12 @@ class Generate(State):
         piece = self._piece(index)
         if piece is not None:
             self.to_explore.emit(piece.work, piece.picture)
+
+    def keep_take(self, index: int) -> None:
+        """Keep a finished picture as a take."""
+        piece = self._piece(index)
+        if piece is not None:
+            self.kept.emit(piece.work, piece.picture)
 
     def _piece(self, index: int) -> Piece | None:
         return self._run.piece(self.cells.get()[index]) if self._run is not None else None

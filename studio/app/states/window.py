@@ -164,6 +164,7 @@ class Window(State):
         self.engine.said.connect(self._hear)
         self.engine.lost.connect(self._lost)
         self.generate.to_explore.connect(self._open_work)
+        self.generate.kept.connect(self.explore.keep_work)
         self.models.cards.changed.connect(self.generate.settle)
         self.models.cards.changed.connect(self.explore.settle)
         self.explore.came.connect(lambda: self.panel.set("explore"))

@@ -20,7 +20,7 @@ from studio.wire import messages as wire
 
 GROUP = 16
 """Pictures that are drawn together: one step of the shipped models then takes a few milliseconds."""
-PRICED = 2
+PRICED = 1
 """Pictures that are priced together: a whole group at once would keep a dragged slider waiting for 90 ms."""
 _PREVIEW = 1 / 30
 """Seconds between two previews."""
@@ -55,7 +55,7 @@ class Jobs:
         yield None
         loaded = self.shelf.take(command.model)
         refuse_label(loaded, command.label)
-        first, group = 0, batch_that_fits(self.device, GROUP, sampling.bytes_each(loaded.model))
+        first, group = 0, batch_that_fits(self.device, GROUP, loaded.bytes_each)
         while first < len(command.seeds):
             seeds = command.seeds[first : first + group]
             try:

@@ -1,6 +1,5 @@
 """Trained models at work: pictures from seeds, from sliders, and from a picture of one's own."""
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,14 +26,17 @@ class Loaded:
     model: Model
     directions: Tensor
     """`(n, *latent_shape)`; 1 on a slider is one standard deviation of the training data."""
+    bytes_each: int
+    """About how much memory one artwork takes while it is drawn."""
 
 
 class Misfit(ValueError):
     """Something asked of a model does not fit it; the sentence names what."""
 
 
-def load(found: models.Trained, device: torch.device) -> Loaded:
-    """Builds and fills a model from its file. Raises models.BadModel where weights and card disagree."""
+def load(found: models.Trained, device: torch.device, *, double: bool = False) -> Loaded:
+    """Builds and fills a model from its file, in float64 if `double`. Raises models.BadModel where weights and card
+    disagree."""
     weights, directions = checkpoint.open_model(models.read(found.path))
     try:
         model = zoo.recipe(found.card.recipe).build(found.card.shape, found.card.levels)
@@ -44,10 +46,14 @@ def load(found: models.Trained, device: torch.device) -> Loaded:
         raise models.BadModel(
             f'The weights in "{found.path.name}" do not fit its card ({first}). It was not opened. Fetch it again.'
         ) from None
+    dtype = torch.float64 if double else torch.float32
+    model.to(device, dtype).requires_grad_(False)
     zoo.fold(model)
-    model.to(device).requires_grad_(False)
     zoo.channels_last(model)
-    return Loaded(found.card, found.hash, model, directions.to(device))
+    each = _bytes_each(model)
+    if device.type == "cpu" and not double:
+        zoo.pack(model)
+    return Loaded(found.card, found.hash, model, directions.to(device, dtype), each)
 
 
 class Shelf:
@@ -63,7 +69,7 @@ class Shelf:
         found = self._find(name)
         key = (found.hash, double)
         if key not in self._loaded:
-            self._loaded[key] = _doubled(self.take(name)) if double else load(found, self.device)
+            self._loaded[key] = load(found, self.device, double=double)
         self._loaded[key] = self._loaded.pop(key)
         while len(self._loaded) > self.most:
             del self._loaded[next(iter(self._loaded))]
@@ -77,15 +83,10 @@ class Shelf:
         return known
 
 
-def _doubled(loaded: Loaded) -> Loaded:
-    model = copy.deepcopy(loaded.model).double()
-    return Loaded(loaded.card, loaded.hash, model, loaded.directions.double())
-
-
-def bytes_each(model: Model) -> int:
-    """About how much memory one artwork takes while it is drawn: the widest layers of its networks, in and out."""
+def _bytes_each(model: Model) -> int:
+    """About 16 tensors as wide as the widest convolution live at once while an artwork is drawn."""
     widest = max((m.out_channels for m in model.modules() if isinstance(m, torch.nn.Conv2d)), default=1)
-    return 16 * widest * math.prod(model.shape[1:]) * model.scale_of.element_size()
+    return 16 * widest * math.prod(model.shape[1:]) * model.dtype.itemsize
 
 
 def to_levels(pictures: Array, model: Model) -> Tensor:

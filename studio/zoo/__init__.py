@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from studio.nets.convolution import channels_last, fold
+from studio.nets.convolution import channels_last, fold, pack
 from studio.zoo import realnvp
 
-__all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "recipe"]
+__all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "recipe"]
 
 Recipe = realnvp.RealNVP
 

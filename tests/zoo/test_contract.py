@@ -125,6 +125,21 @@ def test_folded_for_inference_it_is_the_same_map(model: Model) -> None:
 
 
 @torch.no_grad()
+def test_packed_for_the_processor_it_makes_the_same_pictures_in_any_batch(model: Model) -> None:
+    if model.dtype != torch.float32:
+        pytest.skip("only float32 is packed")
+    zoo.fold(model)
+    x, before = pictures(4, model.shape), model.sample(range(16))
+    z = model.encode(x)
+    zoo.pack(model)
+    assert torch.allclose(model.encode(x), z, atol=1e-3)
+    packed = model.sample(range(16))
+    assert float((packed.int() - before.int()).abs().max()) <= 1
+    assert torch.equal(packed, torch.cat([model.sample([seed]) for seed in range(16)]))
+    assert torch.equal(model.decode(model.encode(x)), x)
+
+
+@torch.no_grad()
 def test_saved_and_loaded_it_is_the_same_model(model: Model) -> None:
     other = copy.deepcopy(model)
     for tensor in other.state_dict().values():

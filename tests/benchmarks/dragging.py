@@ -1,0 +1,128 @@
+"""A dragged slider while 64 pictures are sampled behind it, through the real pipe and the real window, offscreen.
+
+Run: python tests/benchmarks/dragging.py [MODEL]
+
+The hand moves the first slider every 16 ms for some seconds. Of every picture that reaches the screen the time since
+its own move is taken, painting included; moves that a newer one overtook are never shown and do not count. Also
+printed: the time from the process's start to the window on the screen, to the first picture of a cold start, and
+from Generate to 16 finished pictures on a warm engine. Nothing is written outside a temporary folder.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+
+STARTED = time.perf_counter()
+SECONDS = 12.0
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from collections.abc import Callable  # noqa: E402
+
+from PySide6.QtCore import QEventLoop, QTimer  # noqa: E402
+from PySide6.QtWidgets import QApplication, QSlider  # noqa: E402
+
+from studio.app.main import Studio, assemble  # noqa: E402
+from studio.app.views.picture import PictureView  # noqa: E402
+
+
+def until(done: Callable[[], bool], seconds: float = 60.0) -> float:
+    """Lets the window live until something is true; how long that took."""
+    loop, began = QEventLoop(), time.perf_counter()
+    timer = QTimer()
+    timer.timeout.connect(lambda: loop.quit() if done() or time.perf_counter() - began > seconds else None)
+    timer.start(2)
+    loop.exec()
+    assert done(), "this took too long"
+    return time.perf_counter() - began
+
+
+def finished(studio: Studio) -> int:
+    return sum(cell.finished for cell in studio.state.generate.cells.get())
+
+
+def start(studio: Studio, model: str) -> None:
+    """Cold start, then sixteen pictures on a warm engine."""
+    generate = studio.state.generate
+    studio.frame.show()
+    until(lambda: studio.frame.windowHandle() is not None and studio.frame.isVisible())
+    print(f"window on the screen after {time.perf_counter() - STARTED:.2f} s (aim ≤ 1.0)")
+    assert "torch" not in sys.modules
+    generate.choose_model(model)
+    generate.set_number(1)
+    generate.generate()
+    until(lambda: finished(studio) == 1)
+    print(f"first picture of a cold start after {time.perf_counter() - STARTED:.2f} s (aim ≤ 10)")
+    times = []
+    for _ in range(5):
+        generate.set_number(16)
+        generate.generate()
+        times.append(until(lambda: finished(studio) == 16))
+    print(f"16 pictures on a warm engine in {statistics.median(times):.2f} s (aim ≤ 1)")
+
+
+def drag(studio: Studio, model: str, behind: bool) -> None:
+    """Moves the slider for a while and prints how late its pictures were."""
+    explore, generate = studio.state.explore, studio.state.generate
+    studio.state.show_panel("explore")
+    explore.choose_model(model)
+    explore.new_start(1)
+    until(lambda: explore.picture.get() is not None)
+    view = next(v for v in studio.frame.findChildren(PictureView) if v.isVisible())
+    slider = next(s for s in studio.frame.findChildren(QSlider) if s.isVisible() and s.maximum() > 100)
+    moved: dict[float, float] = {}
+    late: list[float] = []
+
+    def shown(_: object) -> None:
+        view.repaint()
+        piece = explore._stage.piece
+        if piece is not None and piece.work.sliders and piece.work.sliders[0] in moved:
+            late.append(time.perf_counter() - moved.pop(piece.work.sliders[0]))
+
+    def move() -> None:
+        step = int(20 + (time.perf_counter() * 120) % (slider.maximum() - 40))
+        slider.setValue(slider.minimum() + 20 + step % (slider.maximum() - slider.minimum() - 40))
+        moved[explore.sliders.get()[0]] = time.perf_counter()
+
+    explore.picture.changed.connect(shown)
+    hand = QTimer()
+    hand.timeout.connect(move)
+    explore.begin_move(0)
+    hand.start(16)
+    began, batches = time.perf_counter(), 0
+
+    def over() -> bool:
+        nonlocal batches
+        if behind and not generate.running.get():
+            batches += 1
+            generate.set_number(64)
+            generate.generate()
+        return time.perf_counter() - began > SECONDS
+
+    until(over, SECONDS + 5)
+    hand.stop()
+    explore.end_move()
+    explore.picture.changed.disconnect(shown)
+    generate.stop()
+    middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]
+    what = f"with 64 pictures behind it ({batches} batches)" if behind else "alone"
+    print(f"slider {what}: {len(late) / SECONDS:.0f} pictures a second, median {middle * 1e3:.0f} ms, ", end="")
+    print(f"95th percentile {tail * 1e3:.0f} ms (aim ≤ 50), worst {max(late) * 1e3:.0f} ms")
+
+
+def main() -> None:
+    model = sys.argv[1] if len(sys.argv) > 1 else "realnvp-emoji-32"
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.setdefault("STUDIO_HOME", home)
+        studio = assemble(QApplication(sys.argv[:1]))
+        try:
+            start(studio, model)
+            drag(studio, model, behind=False)
+            drag(studio, model, behind=True)
+        finally:
+            studio.close()
+
+
+if __name__ == "__main__":
+    main()

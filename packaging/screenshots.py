@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtGui import QFontDatabase  # noqa: E402  (the platform is chosen first)
+from PySide6.QtCore import QPoint  # noqa: E402  (the platform is chosen first)
+from PySide6.QtGui import QCursor, QFontDatabase, QImage  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from studio.app.main import Studio, assemble  # noqa: E402
@@ -59,7 +60,7 @@ class Session:
         self.state.theme.set("light" if theme == "light" else "dark")
         self.state.messages.dismiss()
         self.rest(0.2)
-        picture = self.studio.frame.grab().toImage().convertToFormat(self.studio.frame.grab().toImage().Format.Format_RGB888)
+        picture = self.studio.frame.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
         path = self.out / f"{name}-{theme}.png"
         if not picture.save(str(path)):
             raise OSError(f"{path} could not be written")
@@ -149,9 +150,11 @@ def main(words: list[str]) -> int:
                 print("There is no trained model to show. Give a folder of them with --models.", file=sys.stderr)
                 return 1
             studio.frame.resize(*SIZE)
+            QCursor.setPos(QPoint(SIZE[0] // 2, SIZE[1] + 50))  # nothing is under the pointer
             studio.frame.show()
-            for step in (lambda: first_launch(session), lambda: generate(session, options.seed), lambda: explore(session, options.seed)):
-                step()
+            first_launch(session)
+            generate(session, options.seed)
+            explore(session, options.seed)
         except (TimeoutError, OSError) as fault:
             print(fault, file=sys.stderr)
             return 1

@@ -1,5 +1,6 @@
 """The window's door: on the screen within a second; the engine starts after the first paint."""
 
+import argparse
 import contextlib
 import faulthandler
 import os
@@ -55,8 +56,11 @@ def main(argv: Sequence[str]) -> int:
     """Open the window; returns the exit status."""
     with contextlib.suppress(ValueError, AttributeError, OSError):  # a windowed build has no standard error
         faulthandler.enable()
-    application = QApplication([sys.argv[0] or "studio", *argv])
-    studio = assemble(application)
+    parser = argparse.ArgumentParser(prog="studio", description="The window. For the terminal see: studio --help")
+    parser.add_argument("--device", help="cpu, cuda or mps; the one in Settings where this is left out")
+    device = parser.parse_args(argv).device
+    application = QApplication(sys.argv[:1] or ["studio"])
+    studio = assemble(application, here(device) if device else None)
     studio.frame.closed.connect(application.quit)
     wakes = _quit_on_signals(application)
     studio.frame.show()

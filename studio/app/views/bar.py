@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.app.states.window import Window
 from studio.app.views.bind import bind
-from studio.app.views.controls import Button, Elided, Segments
+from studio.app.views.controls import Button, Elided, Segments, mark
 from studio.app.views.panel import Panel
 from studio.app.views.picker import Picker
 from studio.app.views.theme import Look
@@ -25,7 +25,11 @@ class Bar(QWidget):
         self.picker = Picker(look, state.models, add_model)
         self.facts = Elided("", "note", Qt.TextElideMode.ElideRight)
         self.pixels = Segments(
-            look, "Pixels", (("crisp", "Crisp"), ("smooth", "Smooth")), help="Show pixels as squares or blended", keys="X"
+            look,
+            "Pixels",
+            (("crisp", "Crisp"), ("smooth", "Smooth")),
+            help="Show pixels as squares or blended",
+            keys="X",
         )
         self.undo = Button(look, "", "icon", "undo", "Undo")
         self.redo = Button(look, "", "icon", "redo", "Redo")
@@ -50,6 +54,9 @@ class Bar(QWidget):
     def set_narrow(self, narrow: bool) -> None:
         """Without the facts, where there is no room for them."""
         self.facts.setVisible(not narrow)
+        tight = narrow and self._look.scale > 1.2
+        mark(self.pixels, tight=tight)
+        self.picker.set_narrow(tight)
         self._line.setStretch(2, 1 if narrow else 0)
 
     def _show_model(self, trained: Any) -> None:

@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -37,9 +47,8 @@ def thumbnail(array: Array, side: int, ratio: float) -> QPixmap:
 def draw_thumbnail(painter: QPainter, pixmap: QPixmap, place: QRect) -> None:
     """In the middle of its place."""
     size = pixmap.deviceIndependentSize()
-    painter.drawPixmap(
-        place.x() + round((place.width() - size.width()) / 2), place.y() + round((place.height() - size.height()) / 2), pixmap
-    )
+    left, top = (place.width() - size.width()) / 2, (place.height() - size.height()) / 2
+    painter.drawPixmap(place.x() + round(left), place.y() + round(top), pixmap)
 
 
 class _Rows(QAbstractListModel):
@@ -79,7 +88,7 @@ class _CardPainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        rect, state = option.rect, option.state  # type: ignore[attr-defined]  # the stubs leave the fields out
+        rect, state = option.rect, option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         chosen = index.row() == self._view.currentIndex().row()
@@ -103,8 +112,8 @@ class _CardPainter(QStyledItemDelegate):
         words = (
             (card.title, 16, 600, "text", 30),
             (card.makes, 13, 400, "text", 26),
-            (f"{card.family_title} · {card.figure}", 12, 400, "soft", 24),
-            ("Chosen" if chosen else f"Learned from {card.learned_from}", 12, 600 if chosen else 400,
+            (f"{card.size} · {card.family_title}", 12, 400, "soft", 24),
+            ("Chosen" if chosen else card.figure, 12, 600 if chosen else 400,
              "accent" if chosen else "faint", 24),
         )  # fmt: skip
         y = top + 3 * side + 2 * gap + px(20)

@@ -4,8 +4,18 @@ import html
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeySequence, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QWidget
+from PySide6.QtGui import QFontMetrics, QIcon, QKeySequence, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
 
 from studio.app.views.guard import guarded
 from studio.app.views.icons import icon, pixmap
@@ -24,8 +34,9 @@ def mark(widget: QWidget, **properties: object) -> None:
     for name in changed:
         widget.setProperty(name, properties[name])
     if changed:
-        widget.style().unpolish(widget)
-        widget.style().polish(widget)
+        for part in (widget, *widget.findChildren(QWidget)):  # the sheet may look at what a part lies in
+            part.style().unpolish(part)
+            part.style().polish(part)
 
 
 class Label(QLabel):
@@ -46,6 +57,7 @@ class Elided(Label):
         self, text: str = "", role: str = "body", mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle
     ) -> None:
         super().__init__(text, role)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._mode = mode
         self._cut = False
 
@@ -96,7 +108,14 @@ class Button(QPushButton):
     """A button of one of the style sheet's roles, with a drawing or words or both."""
 
     def __init__(
-        self, look: Look, words: str = "", role: str = "", drawing: str = "", says: str = "", help: str = "", keys: str = ""
+        self,
+        look: Look,
+        words: str = "",
+        role: str = "",
+        drawing: str = "",
+        says: str = "",
+        help: str = "",
+        keys: str = "",
     ) -> None:
         super().__init__()
         self._look, self._drawing = look, drawing
@@ -110,7 +129,7 @@ class Button(QPushButton):
 
     def say(self, words: str) -> None:
         """What stands on it; an ampersand is an ampersand."""
-        self.setText(words.replace("&", "&&"))
+        self.setText((" " if self._drawing and words else "") + words.replace("&", "&&"))
         if words:
             self.setAccessibleName(words)
 
@@ -129,7 +148,9 @@ class Button(QPushButton):
         self._tint()
 
     def _tint(self) -> None:
-        if self._drawing:
+        if not self._drawing:
+            self.setIcon(QIcon())
+        else:
             colour = {"primary": "on_accent", "stop": "danger", "": "text", "square": "text"}.get(
                 str(self.property("role")), "soft"
             )
@@ -142,9 +163,18 @@ class Segments(QFrame):
 
     chosen = Signal(str)
 
-    def __init__(self, look: Look, name: str, choices: Sequence[tuple[str, str]], help: str = "", keys: str = "") -> None:
+    def __init__(
+        self,
+        look: Look,
+        name: str,
+        choices: Sequence[tuple[str, str]],
+        help: str = "",
+        keys: str = "",
+        tight: bool = False,
+    ) -> None:
         super().__init__()
         self.setProperty("role", "segments")
+        self.setProperty("tight", tight)
         self.setAccessibleName(name)
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
@@ -197,13 +227,14 @@ class Choice(QComboBox):
 
 
 class Number(QSpinBox):
-    """A whole number; arrows and the focused wheel change it."""
+    """A whole number; arrows and the focused wheel change it. The sheet gives its buttons no width: Qt 6.11 leaves
+    no room for the figure where a style sheet meets `NoButtons`."""
 
     def __init__(self, name: str, least: int, most: int, help: str = "") -> None:
         super().__init__()
         self.setRange(least, most)
-        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.setKeyboardTracking(False)
+        self.lineEdit().setTextMargins(5, 0, 0, 0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(name)
         self.setAccessibleDescription(help)

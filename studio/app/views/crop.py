@@ -76,7 +76,9 @@ class CropView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._held is None:
             free = self._photo is None or self._photo.how != "crop"
-            shape = Qt.CursorShape.SizeFDiagCursor if self._on_corner(event.position()) else Qt.CursorShape.SizeAllCursor
+            shape = (
+                Qt.CursorShape.SizeFDiagCursor if self._on_corner(event.position()) else Qt.CursorShape.SizeAllCursor
+            )
             self.setCursor(Qt.CursorShape.ArrowCursor if free else shape)
             return
         start, (left, top, right, bottom), corner = self._held

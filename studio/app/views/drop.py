@@ -44,7 +44,10 @@ class DropOverlay(QWidget):
             painter.drawRoundedRect(QRectF(box), px(8), px(8))
             side = px(24)
             drawing = pixmap(
-                _DRAWINGS.get(self.words, "warn"), look.colour("accent" if willing else "warn"), side, self.devicePixelRatioF()
+                _DRAWINGS.get(self.words, "warn"),
+                look.colour("accent" if willing else "warn"),
+                side,
+                self.devicePixelRatioF(),
             )
             painter.drawPixmap(box.center().x() - side // 2, box.y() + px(34), drawing)
             wrap = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap

@@ -1,5 +1,6 @@
 """The panel Explore: one picture, sliders on its latent, pictures of one's own."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from studio.app.views.crop import CropView
 from studio.app.views.dialogs import PICTURES, Dialogs
 from studio.app.views.grid import grouped
 from studio.app.views.latent_slider import LatentSlider
-from studio.app.views.pages import Column
+from studio.app.views.pages import Column, empty
 from studio.app.views.panel import Panel
 from studio.app.views.picture import PictureView
 from studio.app.views.picture_page import PicturePage
@@ -141,10 +142,12 @@ class Directions(Column):
         self.heat_home = Button(look, "", "link", help="Put the temperature back to where this model looks best")
         self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
         self.open = Button(look, "Open a picture of mine…", "", "folder", help=_OPEN_HELP, keys="Ctrl+O")
-        self._none = Label("This model has no directions yet. Its start and temperature can be changed.", "note", wrap=True)
+        self._none = Label(
+            "This model has no directions yet. Its start and temperature can be changed.", "note", wrap=True
+        )
         self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
         self._slider_rows.setSpacing(4)
-        self._heat_rows.setHorizontalSpacing(18)
+        self._heat_rows.setHorizontalSpacing(9)
         self.rows.addWidget(_headed("Directions", self.all_home))
         self.add(self._none)
         self.rows.addLayout(self._slider_rows)
@@ -176,7 +179,7 @@ class Directions(Column):
             slider.show_name(name)
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
-        _clear(self._slider_rows)
+        empty(self._slider_rows)
         state, self.sliders = self._state, []
         for index, name in enumerate(names):
             slider = LatentSlider(
@@ -215,7 +218,7 @@ class Directions(Column):
         self.fold.draw("right" if self._folded else "down")
 
     def _show_scales(self, scales: tuple[str, ...]) -> None:
-        _clear(self._heat_rows)
+        empty(self._heat_rows)
         state, self.temperatures = self._state, []
         for index, scale in enumerate(scales):
             many = len(scales) > 1
@@ -343,13 +346,6 @@ def _pair(second: QWidget, main: QWidget) -> QWidget:
     return box
 
 
-def _clear(layout: QVBoxLayout | QGridLayout) -> None:
-    while (item := layout.takeAt(0)) is not None:
-        if (old := item.widget()) is not None:
-            old.hide()
-            old.deleteLater()
-
-
 class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
@@ -370,13 +366,12 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     explore = state.explore
     stage = ExploreStage(look, state, dialogs)
     foot = ExploreFoot(look, state, stage, dialogs)
-    here = {"panel": "explore"}
     acts = (
-        Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act, **here),
-        Act("Export…", ("Ctrl+E",), foot.ask, **here),
-        Act("New start", ("R",), explore.new_start, "stage", **here),
-        Act("Lock seed", ("L",), lambda: explore.lock(not explore.locked.get()), "stage", **here),
-        Act("All home", ("H",), explore.home_all, "stage", **here),
+        Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
+        Act("Export…", ("Ctrl+E",), foot.ask),
+        Act("New start", ("R",), explore.new_start, "stage"),
+        Act("Lock seed", ("L",), lambda: explore.lock(not explore.locked.get()), "stage"),
+        Act("All home", ("H",), explore.home_all, "stage"),
     )
     return Panel(
         key="explore",
@@ -390,7 +385,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         choose_model=explore.choose_model,
         history=explore.history,
         keep=explore.keep_take,
-        acts=acts,
+        acts=tuple(replace(act, panel="explore") for act in acts),
         close=stage.close_photo,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,

@@ -19,7 +19,6 @@ from studio.app.views.acts import Act, native
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 
-
 KEYS = Qt.ItemDataRole.UserRole + 1
 
 
@@ -42,7 +41,7 @@ class _Row(QStyledItemDelegate):
         painter.save()
         painter.setFont(self._look.font(12))
         painter.setPen(self._look.colour("soft"))
-        place = option.rect.adjusted(0, 0, -self._look.px(8), 0)  # type: ignore[attr-defined]  # stubs leave it out
+        place = option.rect.adjusted(0, 0, -self._look.px(8), 0)
         painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), index.data(KEYS))
         painter.restore()
 
@@ -82,8 +81,9 @@ class Finder(QFrame):
         self._filter("")
         px = self._look.px
         self._column.setContentsMargins(px(12), px(12), px(12), px(12))
-        width = min(px(460), self.parentWidget().width() - px(32))
-        self.setGeometry((self.parentWidget().width() - width) // 2, px(64), width, px(360))
+        room = self.window().width()
+        width = min(px(460), room - px(32))
+        self.setGeometry((room - width) // 2, px(64), width, px(360))
         self.raise_()
         self.show()
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)

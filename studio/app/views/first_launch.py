@@ -37,6 +37,7 @@ class FirstLaunch(QScrollArea):
         for label in (self._title, self._under):
             label.setAlignment(CENTRE)
             self._column.addWidget(label)
+        self._column.addSpacing(10)
         self._column.addWidget(self.cards)
         self._own.setAlignment(CENTRE)
         self._column.addWidget(self._own)

@@ -1,10 +1,11 @@
 """The ring round whatever has the focus, once a key was used to get there."""
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from studio.app.views.guard import guarded
+from studio.app.views.picture import PictureView
 from studio.app.views.theme import Look
 
 
@@ -15,6 +16,8 @@ class FocusRing(QWidget):
         super().__init__(window)
         self._look, self._on = look, window
         self._focused: QWidget | None = None
+        self._by_key = False
+        """Whether the last thing that the person did was a key."""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -23,20 +26,43 @@ class FocusRing(QWidget):
         self._watch.setInterval(80)
         self._watch.timeout.connect(self._follow)
         QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # there is one by now
+        look.changed.connect(self._restyle)
         self.hide()
 
+    def watch_keys(self) -> None:
+        """Call once the window has its native side: a key or a press there decides whether rings are drawn."""
+        handle = self._on.windowHandle()
+        if handle is not None:
+            handle.installEventFilter(self)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.KeyPress:
+            self._by_key = True
+        elif event.type() == QEvent.Type.MouseButtonPress:
+            self._by_key = False
+            if not self._look.high:
+                self._stop()
+        return False
+
     def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
-        """A press of the mouse moves the focus without a ring, except in the contrast themes."""
-        pressed = QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
-        field = new.focusProxy() or new if new is not None else None
-        wanted = field is not None and field.window() is self._on and (self._look.high or not pressed)
-        self._focused = field if wanted and old is not None else None
-        if self._focused is None:
-            self._watch.stop()
-            self.hide()
+        """The mouse moves the focus without a ring, except in the contrast themes."""
+        field = (new.focusProxy() or new) if new is not None else None
+        if field is None or field.window() is not self._on or not (self._by_key or self._look.high):
+            self._stop()
         else:
+            self._focused = field
             self._watch.start()
             self._follow()
+
+    def _restyle(self) -> None:
+        if not self._look.high and not self._by_key:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._focused = None
+        self._watch.stop()
+        self.hide()
 
     @property
     def focused(self) -> QWidget | None:
@@ -58,7 +84,11 @@ class FocusRing(QWidget):
         if isinstance(widget, QLineEdit) and widget.property("role") == "bare":
             widget = widget.parentWidget() or widget
         seen = widget.visibleRegion().boundingRect()
-        return seen.translated(widget.mapTo(self._on, QPoint(0, 0))).adjusted(-5, -5, 5, 5) if seen.isValid() else QRect()
+        if isinstance(widget, PictureView):
+            seen = widget.rect_shown() & seen
+        return (
+            seen.translated(widget.mapTo(self._on, QPoint(0, 0))).adjusted(-5, -5, 5, 5) if seen.isValid() else QRect()
+        )
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:

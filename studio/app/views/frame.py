@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ class Frame(QWidget):
     @property
     def panel(self) -> Panel:
         """The panel that is open."""
-        return self.panels[self.state.panel.get()] if self.state.panel.get() in self.panels else self._first
+        return self.panels.get(self.state.panel.get(), self._first)
 
     @property
     def _first(self) -> Panel:
@@ -226,8 +227,8 @@ class Frame(QWidget):
         self.strip.set_compact(low)
         for panel in self.panels.values():
             panel.set_compact(low)
-        for place in range(self.bars.count()):
-            self.bars.widget(place).set_narrow(narrow)  # type: ignore[attr-defined]  # they are bars
+        for head in self.bars.findChildren(Bar):
+            head.set_narrow(narrow)
         self.rail.setGeometry(0, 0, rail, height)
         self.bars.setGeometry(rail, 0, stage, bar)
         self.stage.setGeometry(rail, bar, stage, bottom - bar)
@@ -238,7 +239,7 @@ class Frame(QWidget):
         across, down = width - rail, width - side
         self._lines[0].setGeometry(rail, bar - 1, stage, 1)
         self._lines[1].setGeometry(rail, bottom, across, 1)
-        self._lines[2].setGeometry(down, 0 if shown else bottom, 1, height)
+        self._lines[2].setGeometry(down, bottom if not shown else bar if self._drawer else 0, 1, height)
         for line in self._lines:
             line.raise_()
         self.edge.setGeometry(down - 3, 0, 6, bottom)
@@ -249,20 +250,20 @@ class Frame(QWidget):
     def _place_inspector(self, shown: bool, side: int, bar: int, bottom: int) -> None:
         """At the right; where text is large, a drawer over the stage whose buttons stay when it is shut."""
         self.inspector.set_shut(not shown)
-        left, foot = self.width() - side, self.inspector.foot_height()
-        if shown:
-            top = bar if self._drawer else 0
-            self.inspector.setGeometry(left, top, side, bottom - top)
+        left, height = self.width() - side, self.height()
+        if shown and self._drawer:
+            self.inspector.setGeometry(left, bar, side, height - bar)
+        elif shown:
+            self.inspector.setGeometry(left, 0, side, bottom)
         else:
-            self.inspector.setGeometry(left, bottom - foot, side, foot)
+            self.inspector.setGeometry(left, bottom, side, height - bottom)
+        self.queue.setVisible(shown and not self._drawer)
         self.inspector.raise_()
 
     def _place_overlays(self) -> None:
         px, stage = self._look.px, self.stage.geometry()
         height = px(MESSAGE)
         self.message.setGeometry(stage.x() + px(8), stage.bottom() - height - px(3), stage.width() - px(16), height)
-        if not self._shown and not self.inspector.page:
-            self.message.move(self.message.x(), self.message.y() - self.inspector.foot_height())
         self.message.raise_()
         self.drop_overlay.setGeometry(stage)
 
@@ -283,7 +284,7 @@ class Frame(QWidget):
         redo = ("Ctrl+Shift+Z", "Ctrl+Y") if sys.platform == "win32" else ("Ctrl+Shift+Z",)
         full = "Ctrl+Meta+F" if sys.platform == "darwin" else "F11"
         shown = [
-            Act(panel.title, (f"Ctrl+{number}",), lambda key=panel.key: state.show_panel(key))  # type: ignore[misc]
+            Act(panel.title, (f"Ctrl+{number}",), partial(state.show_panel, panel.key))
             for number, panel in enumerate(self.panels.values(), 1)
         ]
         return (
@@ -303,7 +304,7 @@ class Frame(QWidget):
             Act("Fit", ("Ctrl+0",), lambda: self.panel.zoom(0)),
             Act("Full screen", (full,), self.toggle_full_screen),
             Act("Help", ("F1",), lambda: page("help")),
-            Act("Find an action", ("Ctrl+K",), self.find),
+            Act("Find an action", ("Ctrl+K",), self.open_finder),
             Act("Settings", ("Ctrl+,",), lambda: page("settings")),
             Act("Engine", (), lambda: page("engine")),
             Act("Next region", ("F6",), lambda: self.go_region(1)),
@@ -331,7 +332,7 @@ class Frame(QWidget):
         for act, action in getattr(self, "_actions", ()):
             action.setEnabled(act.panel in ("", self.panel.key) and (letters or act.where == "window"))
 
-    def find(self) -> None:
+    def open_finder(self) -> None:
         """The finder, with what can be done now."""
         before = QApplication.focusWidget()
         able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
@@ -362,7 +363,8 @@ class Frame(QWidget):
         """To the next or previous part of the window that can have the focus."""
         regions = [self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message]
         now = QApplication.focusWidget()
-        place = next((i for i, part in enumerate(regions) if now is not None and part.isAncestorOf(now)), -1 if by > 0 else 0)
+        at = [place for place, part in enumerate(regions) if now is not None and part.isAncestorOf(now)]
+        place = at[0] if at else -1 if by > 0 else 0
         for step in range(1, len(regions) + 1):
             part = regions[(place + by * step) % len(regions)]
             first = next((w for w in part.findChildren(QWidget) if _takes_focus(w)), None)
@@ -411,6 +413,7 @@ class Frame(QWidget):
         self._place()
         if not self._painted:
             self._painted = True
+            self.ring.watch_keys()
             QTimer.singleShot(0, self.painted.emit)  # once the first paint is through
 
     @guarded(None)

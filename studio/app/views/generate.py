@@ -1,5 +1,7 @@
 """The panel Generate: choose a model, set what to make, watch it form, keep it."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt
@@ -114,6 +116,12 @@ class GenerateStage(QStackedWidget):
         elif what == "keep":
             self._state.keep_take(index)
 
+    def _press(self, what: str, _: bool = False) -> None:
+        if what == "back":
+            self.close_large()
+        else:
+            self.act(what)
+
     def _go_on(self) -> None:
         self._state.go_on()
 
@@ -145,8 +153,7 @@ class GenerateStage(QStackedWidget):
             ("All pictures", "back", "Back to the grid", "Esc"),
         ):
             button = Button(self._look, words, "link", help=help, keys=keys)
-            do = self.close_large if what == "back" else lambda what=what: self.act(what)
-            button.clicked.connect(lambda checked=False, do=do: do())
+            button.clicked.connect(partial(self._press, what))
             buttons.append(button)
         caption = row(self.large_words, *buttons)
         line = caption.layout()
@@ -162,7 +169,7 @@ class GenerateStage(QStackedWidget):
         cell, menu = self.grid.cells[index.row()], QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, what in (("Open in Explore", "explore"), ("Save…", "save"), ("Keep as take", "keep")):
-            action = menu.addAction(words, lambda what=what: self.act(what))
+            action = menu.addAction(words, partial(self.act, what))
             action.setEnabled(cell.finished)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
         menu.popup(self.grid.mapToGlobal(at))
@@ -198,7 +205,12 @@ class GenerateInspector(Column):
             form.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
             form.addWidget(field, place, 1)
         self.rows.addLayout(form)
-        self.add(self.temperature, row(Label("calm", "note"), 0, Label("wild", "note")))
+        ends = row(Label("calm", "note"), 0, Label("wild", "note"))
+        dial = QVBoxLayout()
+        dial.setSpacing(2)
+        dial.addWidget(self.temperature)
+        dial.addWidget(ends)
+        self.rows.addLayout(dial)
         self.end()
         bind(self, generate.model, self._show_model)
         bind(self, generate.number, self.number.setValue, self.number.valueChanged, generate.set_number)
@@ -245,9 +257,7 @@ class GenerateFoot(QWidget):
         generate = self._generate
         self._dialogs = dialogs
         self.time = Label("", "note", wrap=True)
-        self.save_all = Button(
-            look, "Save all…", help="Save every picture that is kept", keys="Ctrl+Shift+S"
-        )
+        self.save_all = Button(look, "Save all…", help="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main = Button(look, "Generate", "primary", help="Make the pictures", keys="Ctrl+Return")
         line = QHBoxLayout()
         line.setSpacing(12)
@@ -300,17 +310,16 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     generate = state.generate
     stage = GenerateStage(look, state, dialogs)
     foot = GenerateFoot(look, state, dialogs)
-    here = {"panel": "generate"}
     acts = (
-        Act("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate, **here),
-        Act("Save all…", ("Ctrl+Shift+S",), foot.ask_folder, **here, can=generate.can_save),
-        Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save"), **here),
-        Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore"), **here),
-        Act("New seed", ("R",), generate.new_seed, "stage", **here),
-        Act("Lock seed", ("L",), lambda: generate.lock(not generate.locked.get()), "stage", **here),
-        Act("Next picture", (), lambda: stage.step(1), **here),
-        Act("Previous picture", (), lambda: stage.step(-1), **here),
-        Act("Go on", (), generate.go_on, **here, can=generate.can_go_on),
+        Act("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate),
+        Act("Save all…", ("Ctrl+Shift+S",), foot.ask_folder, can=generate.can_save),
+        Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
+        Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
+        Act("New seed", ("R",), generate.new_seed, "stage"),
+        Act("Lock seed", ("L",), lambda: generate.lock(not generate.locked.get()), "stage"),
+        Act("Next picture", (), lambda: stage.step(1)),
+        Act("Previous picture", (), lambda: stage.step(-1)),
+        Act("Go on", (), generate.go_on, can=generate.can_go_on),
     )
 
     def smooth(on: bool) -> None:
@@ -329,7 +338,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         choose_model=generate.choose_model,
         history=generate.history,
         keep=lambda: stage.act("keep"),
-        acts=acts,
+        acts=tuple(replace(act, panel="generate") for act in acts),
         close=stage.close_large,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,

@@ -40,7 +40,9 @@ def bits(log_prob: float) -> str:
 
 def described(cell: Cell, index: int, count: int) -> str:
     """For screen readers and tooltips."""
-    state = "finished" if cell.finished else f"step {cell.done} of {cell.total}" if cell.picture is not None else "waiting"
+    state = (
+        "finished" if cell.finished else f"step {cell.done} of {cell.total}" if cell.picture is not None else "waiting"
+    )
     price = f", {bits(cell.log_prob)}" if cell.log_prob is not None else ""
     return f"Picture {index + 1} of {count}, {state}, seed {grouped(cell.seed)}{price}"
 
@@ -54,13 +56,13 @@ def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: i
     tall, wide = pixels
     smallest = max(1, -(-least // max(tall, wide)))
     for scale in range(max(multiple(width, wide), smallest), smallest - 1, -1):
-        most = (width - gap) // (wide * scale + gap)
-        rows = (height - gap) // (tall * scale + gap)
+        most = width // (wide * scale + gap)
+        rows = height // (tall * scale + gap)
         if most > 0 and rows > 0 and most * rows >= count:
             fewest = -(-count // rows)
             full = [columns for columns in range(fewest, min(most, count) + 1) if count % columns == 0]
             return (full or [min(most, count)])[0], scale
-    return max(1, (width - gap) // (wide * smallest + gap)), smallest
+    return max(1, width // (wide * smallest + gap)), smallest
 
 
 class _Cells(QAbstractListModel):
@@ -126,7 +128,7 @@ class _Painter(QStyledItemDelegate):
         painter.restore()
 
     def _place(self, option: QStyleOptionViewItem) -> QRect:
-        rect: QRect = option.rect  # type: ignore[attr-defined]  # the stubs leave the option's fields out
+        rect: QRect = option.rect
         size = self._view.cell()
         return QRect(
             rect.x() + (rect.width() - size.width()) // 2,
@@ -249,4 +251,5 @@ class GridView(QListView):
         self.setVerticalScrollBarPolicy(
             Qt.ScrollBarPolicy.ScrollBarAlwaysOff if top or not rows else Qt.ScrollBarPolicy.ScrollBarAsNeeded
         )
-        self.setViewportMargins(side, top, 0, 0)
+        rest = max(0, self.width() - side - columns * step.width() - gap // 2)  # the list wraps at the right place
+        self.setViewportMargins(side, top, rest if top else 0, 0)

@@ -33,9 +33,7 @@ class Groove(QSlider):
     homed = Signal()
     edit = Signal()
 
-    def __init__(
-        self, look: Look, least: float, most: float, home: float, safe: tuple[float, float] | None
-    ) -> None:
+    def __init__(self, look: Look, least: float, most: float, home: float, safe: tuple[float, float] | None) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self._look, self._home, self._safe = look, home, safe
         self._showing = False
@@ -60,13 +58,13 @@ class Groove(QSlider):
         self.setValue(round(value * UNITS))
         self._showing = False
 
-    @guarded(QSize(84, 24))
+    @guarded(QSize(84, 20))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(84), self._look.px(22))
+        return QSize(self._look.px(84), self._look.px(20))
 
-    @guarded(QSize(60, 24))
+    @guarded(QSize(60, 20))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(60), self._look.px(22))
+        return QSize(self._look.px(60), self._look.px(20))
 
     # ── the hand ─────────────────────────────────────────────────────────────────────────────────
 

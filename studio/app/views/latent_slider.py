@@ -49,6 +49,7 @@ class LatentSlider(QWidget):
         self.note = Elided("", "warn", Qt.TextElideMode.ElideRight)
         self.value = QLineEdit()
         self.value.setProperty("role", "value")
+        self.value.setTextMargins(-2, 0, -3, 0)  # the figure ends where the groove does
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.groove = Groove(look, least, most, home, safe)
         self.groove.setAccessibleName(says or name)
@@ -96,7 +97,8 @@ class LatentSlider(QWidget):
 
     def set_narrow(self, narrow: bool) -> None:
         """Less room for the figure, where several stand beside each other."""
-        self._figure_width = 38 if narrow else 54
+        self._figure_width = 32 if narrow else 54
+        mark(self.value, narrow=narrow)
         self._resize()
 
     def show_home(self, home: float) -> None:
@@ -181,5 +183,3 @@ class LatentSlider(QWidget):
         else:
             field.hide()
             field.deleteLater()
-
-

@@ -35,8 +35,9 @@ class MessageLine(QFrame):
         self._close = Button(look, "", "icon", "close", "Let the message go", "Let the message go", "Esc")
         self._row = QHBoxLayout(self)
         self._row.addWidget(self._sign)
-        self._row.addWidget(self.first, 3)
-        self._row.addWidget(self.rest, 2)
+        self._row.addWidget(self.first)
+        self._row.addWidget(self.rest, 1)
+        self._row.addStretch(0)
         for index, button in enumerate(self.buttons):
             button.clicked.connect(lambda checked=False, index=index: self.acted.emit(index))
             self._row.addWidget(button)
@@ -60,8 +61,7 @@ class MessageLine(QFrame):
         self.first.show_text(first + dot.strip())
         self.rest.show_text(rest)
         self.rest.setVisible(bool(rest))
-        self._row.setStretchFactor(self.first, max(1, len(first)))
-        self._row.setStretchFactor(self.rest, max(1, len(rest)))
+        self._row.setStretch(3, 0 if rest else 1)
         for index, button in enumerate(self.buttons):
             button.setVisible(index < len(said.actions))
             if index < len(said.actions):

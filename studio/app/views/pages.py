@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
 
 from studio.app.states.window import Window
 from studio.app.views.acts import Act, native
 from studio.app.views.bind import bind
-from studio.app.views.controls import Button, Choice, Label, Line, Segments
+from studio.app.views.controls import Button, Choice, Label, Line, Segments, row
 from studio.app.views.icons import RESOURCES
 from studio.app.views.theme import Look
 
@@ -49,6 +49,14 @@ class Column(QWidget):
         self.rows.setSpacing(self._look.px(self._space))
 
 
+def empty(layout: QLayout) -> None:
+    """Take everything out of a layout."""
+    while (item := layout.takeAt(0)) is not None:
+        if (old := item.widget()) is not None:
+            old.hide()
+            old.deleteLater()
+
+
 class SettingsPage(Column):
     """Looks, text size, motion, device, single keys. What is set lies in the window's `layout`."""
 
@@ -57,26 +65,35 @@ class SettingsPage(Column):
         self._state = state
         self.theme = Segments(look, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
         self.contrast = Segments(look, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High")))
-        self.size = Segments(look, "Text size", [(str(s), f"{s} %") for s in SIZES], help="Size of text and controls")
-        self.motion = Segments(look, "Motion", (("full", "Full"), ("less", "Reduced")), help="Whether anything moves by itself")
+        self.text_size = Segments(
+            look, "Text size", [(str(s), f"{s} %") for s in SIZES], help="Size of text and controls", tight=True
+        )
+        self.motion = Segments(
+            look, "Motion", (("full", "Full"), ("less", "Reduced")), help="Whether anything moves by itself"
+        )
         self.letters = Segments(
-            look, "Single keys", (("on", "On"), ("off", "Off")), help="Keys such as X and R, while the stage has the focus"
+            look,
+            "Single keys",
+            (("on", "On"), ("off", "Off")),
+            help="Keys such as X and R, while the stage has the focus",
         )
         self.device = Choice(look, "Device", "What the engine works on, from the next start")
         for key, words in DEVICES:
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
-        for title, *widgets in (
-            ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.size), ("Reduce motion", self.motion),
-            ("Single keys", self.letters), ("Device", self.device, self._note),
-        ):  # fmt: skip
-            self.add(Label(title, "strong"), *widgets)  # type: ignore[arg-type]  # mypy joins the tuples to object
+        dials: tuple[tuple[str, QWidget], ...] = (
+            ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.text_size),
+            ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
+        )  # fmt: skip
+        for title, dial in dials:
+            self.add(Label(title, "strong"), dial)
+        self.add(self._note)
         self.end()
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
         bind(self, state.contrast, self.contrast.show_choice, self.contrast.chosen, state.contrast.set)
         bind(self, state.layout, self._show_layout)
         bind(self, state.device, self._show_device)
-        self.size.chosen.connect(lambda size: self._put("text", int(size)))
+        self.text_size.chosen.connect(lambda size: self._put("text", int(size)))
         self.motion.chosen.connect(lambda motion: self._put("still", motion == "less"))
         self.letters.chosen.connect(lambda letters: self._put("letters", letters == "on"))
         self.device.activated.connect(lambda place: self._put("device", self.device.itemData(place)))
@@ -85,7 +102,7 @@ class SettingsPage(Column):
         self._state.layout.set({**self._state.layout.get(), key: value})
 
     def _show_layout(self, layout: dict[str, Any]) -> None:
-        self.size.show_choice(str(layout.get("text", 100)))
+        self.text_size.show_choice(str(layout.get("text", 100)))
         self.motion.show_choice("less" if layout.get("still") else "full")
         self.letters.show_choice("on" if layout.get("letters", True) else "off")
         self.device.setCurrentIndex(max(0, self.device.findData(layout.get("device", ""))))
@@ -100,19 +117,25 @@ class HelpPage(Column):
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)
-        self.page = QTextBrowser()
-        self.page.setOpenLinks(False)
-        self.page.setFrameShape(QFrame.Shape.NoFrame)
-        self.page.setAccessibleName("Help")
-        self.page.document().setDocumentMargin(0)
-        self.add(self.page)
+        self._page = QVBoxLayout()
+        self._page.setSpacing(10)
+        self.rows.addLayout(self._page)
+        self.end()
 
     def show_help(self, name: str, acts: Sequence[Act]) -> None:
-        """Our own page (never a file of the person's) with the keys that hold in that panel."""
+        """Our own page, with the keys that hold in that panel."""
         path = RESOURCES / "help" / f"{name}.md"
-        page = path.read_text("utf-8") if path.is_file() else ""
-        keys = "".join(f"\n- **{native(act.keys[0])}** {act.words}" for act in acts if act.keys)
-        self.page.setMarkdown(f"{page}\n\n### Keys\n{keys}")
+        text = path.read_text("utf-8").strip() if path.is_file() else ""
+        empty(self._page)
+        for paragraph in text.split("\n\n"):
+            title = paragraph.startswith("#")
+            words = paragraph.lstrip("# ").replace("**", "")
+            self._page.addWidget(Label(words, "name" if title else "soft", wrap=True))
+        self._page.addWidget(Line())
+        self._page.addWidget(Label("Keys", "heading"))
+        for act in acts:
+            if act.keys:
+                self._page.addWidget(row(Label(act.words), 0, Label(native(act.keys[0]), "note")))
 
 
 class EnginePage(Column):
@@ -156,9 +179,7 @@ class EnginePage(Column):
         self._fill(self._said, lines or [("Nothing yet.", "note")])
 
     def _fill(self, column: QVBoxLayout, lines: Sequence[tuple[str, str]]) -> None:
-        while (item := column.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.deleteLater()
+        empty(column)
         for text, role in lines:
             label = Label(text, role, wrap=True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from studio.app.states.models import Models
 from studio.app.views.cards import CardList, thumbnail
 from studio.app.views.controls import Button, Label
+from studio.app.views.guard import guarded
+from studio.app.views.icons import pixmap
 from studio.app.views.theme import Look
 
 
@@ -22,9 +24,15 @@ class Picker(Button):
         super().__init__(look, "", "picker", says="Model", help="Choose the trained model to work with", keys="Ctrl+L")
         self._models, self._theme, self._add = models, look, add
         self._trained: Any = None
+        self._narrow = False
         self._popup: QFrame | None = None
         self.clicked.connect(self.open_list)
         look.changed.connect(self._draw)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Without the cover, where there is no room for it."""
+        self._narrow = narrow
+        self._draw()
 
     def show_model(self, trained: Any) -> None:
         self._trained = trained
@@ -55,6 +63,14 @@ class Picker(Button):
         popup.show()
         cards.setFocus(Qt.FocusReason.PopupFocusReason)
 
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        side = self._theme.px(14)
+        with QPainter(self) as painter:
+            drawing = pixmap("down", self._theme.colour("soft"), side, self.devicePixelRatioF())
+            painter.drawPixmap(self.width() - side - self._theme.px(10), (self.height() - side) // 2 + 1, drawing)
+
     @property
     def popup(self) -> QWidget | None:
         return self._popup
@@ -65,11 +81,13 @@ class Picker(Button):
             self.setIcon(QIcon())
             return
         card = self._trained.card
-        self.setText(f" {card.title}  ▾".replace("&", "&&"))
+        self.setText(f" {card.title}".replace("&", "&&"))
         self.setAccessibleName(f"Model, {card.title}")
         cover = self._models.cover(card.name)
         side = self._theme.px(28)
-        if cover is not None:
+        if cover is None or self._narrow:
+            self.setIcon(QIcon())
+        else:
             pixmap = thumbnail(cover[0], side, self.devicePixelRatioF())
             self.setIcon(QIcon(pixmap))
             self.setIconSize(pixmap.deviceIndependentSize().toSize())

@@ -22,7 +22,8 @@ def blended(array: Array, height: int, width: int) -> Array:
     """Bicubic (Catmull-Rom) enlargement."""
     tall = np.einsum("ij,jkc->ikc", _weights(array.shape[0], height), array.astype(np.float32), optimize=True)
     wide = np.einsum("ij,kjc->kic", _weights(array.shape[1], width), tall, optimize=True)
-    return np.clip(np.rint(wide), 0, 255).astype(np.uint8)
+    result: Array = np.clip(np.rint(wide), 0, 255).astype(np.uint8)
+    return result
 
 
 def _weights(old: int, new: int) -> Array:
@@ -158,9 +159,7 @@ class PictureView(QWidget):
         x, y = (across - width) // 2, (down - height) // 2
         reach_x, reach_y = max(0, -x), max(0, -y)
         pan_x, pan_y = (round(p * ratio) for p in (self._pan.x(), self._pan.y()))
-        place = QRect(
-            x + min(max(pan_x, -reach_x), reach_x), y + min(max(pan_y, -reach_y), reach_y), width, height
-        )
+        place = QRect(x + min(max(pan_x, -reach_x), reach_x), y + min(max(pan_y, -reach_y), reach_y), width, height)
         if place != self._rect:
             self._rect, self._drawn = place, None
             self.placed.emit(self.rect_shown())

@@ -147,8 +147,9 @@ class Rail(QWidget):
             self.update()
 
     def set_narrow(self, narrow: bool) -> None:
-        for button in (*self.buttons.values(), self.help, self.settings, self.state):
+        for button in (*self.buttons.values(), self.help, self.settings):
             button.set_narrow(narrow)
+        self.state.set_narrow(narrow)
         self._lay_out()
 
     @guarded(None)

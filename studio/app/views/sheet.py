@@ -23,7 +23,8 @@ QWidget[ground="window"] {{ background: {window}; }}
 QWidget[ground="panel"] {{ background: {panel}; }}
 QFrame[line="true"] {{ background: {line}; border: none; }}
 QLabel {{ background: transparent; border: none; }}
-QToolTip {{ background: {raised}; color: {text}; border: 1px solid {border}; padding: {p4}px {p6}px; font-size: {p12}px; }}
+QToolTip {{ background: {raised}; color: {text}; border: 1px solid {border}; padding: {p4}px {p6}px;
+  font-size: {p12}px; }}
 QScrollArea, QScrollArea > QWidget > QWidget[ground="none"] {{ background: transparent; border: none; }}
 
 QPushButton {{ background: {raised}; color: {text}; border: 1px solid {border}; border-radius: {p6}px;
@@ -36,9 +37,9 @@ QPushButton[role="primary"]:hover {{ border-color: {text}; }}
 QPushButton[role="primary"]:disabled {{ background: {raised}; color: {faint}; border-color: {groove}; }}
 QPushButton[role="stop"] {{ color: {danger}; border-color: {danger}; background: {panel}; }}
 QPushButton[role="stop"]:hover {{ background: {hover}; }}
-QPushButton[role="link"] {{ background: transparent; border: none; color: {accent}; padding: 0 {p4}px;
-  min-height: {p28}px; font-size: {p12}px; }}
-QPushButton[role="link"]:hover {{ background: {hover}; }}
+QPushButton[role="link"] {{ background: transparent; border: none; color: {accent}; padding: 0;
+  min-height: {p20}px; font-size: {p12}px; border-radius: {p4}px; }}
+QPushButton[role="link"]:hover {{ color: {text}; }}
 QPushButton[role="link"]:disabled {{ color: {faint}; }}
 QPushButton[role="fold"] {{ background: transparent; border: none; color: {soft}; text-align: left; padding: 0;
   font-weight: 400; min-height: {p28}px; }}
@@ -47,13 +48,15 @@ QPushButton[role="icon"] {{ background: transparent; border: none; padding: 0; m
   min-width: {p32}px; max-width: {p32}px; }}
 QPushButton[role="small"] {{ background: transparent; border: none; padding: 0; min-height: {p26}px;
   min-width: {p26}px; max-width: {p26}px; }}
-QPushButton[role="icon"]:hover, QPushButton[role="small"]:hover, QPushButton[role="picker"]:hover {{ background: {hover}; }}
+QPushButton[role="icon"]:hover, QPushButton[role="small"]:hover,
+QPushButton[role="picker"]:hover {{ background: {hover}; }}
 QPushButton[role="square"] {{ padding: 0; min-width: {p30}px; max-width: {p30}px; }}
-QPushButton[role="picker"] {{ background: transparent; border: none; padding: 0 {p6}px; min-height: {p34}px;
+QPushButton[role="picker"] {{ background: transparent; border: none; padding: 0 {p30}px 0 {p6}px; min-height: {p34}px;
   text-align: left; }}
 QFrame[role="segments"] {{ background: {window}; border: 1px solid {line}; border-radius: {p6}px; }}
 QPushButton[role="segment"] {{ background: transparent; border: 1px solid transparent; border-radius: {p5}px;
-  min-height: {p24}px; color: {soft}; padding: 0 {p4}px; }}
+  min-height: {p24}px; color: {soft}; padding: 0 {p12}px; }}
+QFrame[tight="true"] QPushButton[role="segment"] {{ padding: 0 {p4}px; }}
 QPushButton[role="segment"]:hover {{ background: {hover}; }}
 QPushButton[role="segment"]:checked {{ background: {raised}; border-color: {border}; color: {text}; }}
 QPushButton[role="rail"] {{ background: transparent; border: none; border-radius: {p8}px; padding: 0; }}
@@ -62,7 +65,9 @@ QLineEdit, QSpinBox, QComboBox {{ background: {raised}; color: {text}; border: 1
   border-radius: {p6}px; min-height: {p30}px; padding: 0 {p8}px; selection-background-color: {accent};
   selection-color: {on_accent}; }}
 QLineEdit:hover, QSpinBox:hover, QComboBox:hover {{ background: {hover}; }}
-QSpinBox QLineEdit {{ border: none; padding: 0; min-height: 0; background: transparent; }}
+QSpinBox {{ min-height: {p28}px; }}
+QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: none; }}
+QSpinBox QLineEdit {{ border: none; padding: 0 {p6}px; min-height: 0; background: transparent; }}
 QLineEdit[wrong="true"] {{ border: 2px solid {danger}; }}
 QLineEdit[role="value"], QLineEdit[role="inline"] {{ background: transparent; border: 1px solid transparent;
   border-radius: {p4}px; padding: 0; min-height: {p20}px; }}
@@ -70,6 +75,7 @@ QLineEdit[role="value"]:hover, QLineEdit[role="inline"]:hover {{ background: {ho
 QLineEdit[role="value"]:focus, QLineEdit[role="inline"]:focus {{ background: {raised}; border-color: {border}; }}
 QLineEdit[role="value"] {{ color: {text}; font-weight: 600; }}
 QLineEdit[role="value"][home="true"] {{ color: {faint}; font-weight: 400; }}
+QLineEdit[role="value"][narrow="true"] {{ font-weight: 500; }}
 QLineEdit[role="bare"] {{ background: transparent; border: none; padding: 0; }}
 QFrame[role="field"] {{ background: {raised}; border: 1px solid {border}; border-radius: {p6}px; }}
 QFrame[role="field"][wrong="true"] {{ border: 2px solid {danger}; }}
@@ -78,8 +84,6 @@ QComboBox::down-arrow {{ image: none; }}
 QAbstractItemView {{ background: {panel}; color: {text}; border: 1px solid {line}; outline: none;
   selection-background-color: {tint}; selection-color: {text}; }}
 QAbstractItemView[role="bare"] {{ background: transparent; border: none; }}
-QTextBrowser {{ background: transparent; border: none; color: {soft}; selection-background-color: {accent};
-  selection-color: {on_accent}; }}
 QFrame[role="popup"] {{ background: {panel}; border: 1px solid {border}; border-radius: {p8}px; }}
 QFrame[role="message"] {{ background: {window}; border: 1px solid {line}; border-radius: {p8}px; }}
 QFrame[role="message"] QPushButton {{ min-height: {p26}px; }}

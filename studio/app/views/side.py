@@ -31,8 +31,10 @@ class Scroll(QScrollArea):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px = self._look.px
-        self._column.setContentsMargins(px(16), px(12), px(16), px(12))
+        """The bar lies in the margin, so that nothing moves when it comes."""
+        px, bar = self._look.px, self.verticalScrollBar()
+        room = px(16) - (px(10) if bar.maximum() > 0 else 0)
+        self._column.setContentsMargins(px(16), px(12), room, px(12))
 
 
 class Inspector(QWidget):
@@ -101,9 +103,6 @@ class Inspector(QWidget):
         """Shut, only the buttons are left: they never go away."""
         self._pages.setVisible(not shut)
         self._head.setVisible(not shut and bool(self.page))
-
-    def foot_height(self) -> int:
-        return self._feet.sizeHint().height()
 
     def _lay_out(self) -> None:
         px = self._look.px

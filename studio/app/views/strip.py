@@ -3,9 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QKeyEvent, QPainter, QPen, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QListView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QListView,
+    QMenu,
+    QSpacerItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.app.views.cards import draw_thumbnail, thumbnail
 from studio.app.views.controls import Button, Label
@@ -60,7 +80,7 @@ class _TakePainter(QStyledItemDelegate):
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row, look, side = index.row(), self._look, self._view.side()
-        rect: QRect = option.rect  # type: ignore[attr-defined]  # the stubs leave the option's fields out
+        rect: QRect = option.rect
         place = QRect(rect.x() + look.px(6), rect.y() + look.px(6), side, side)
         take = self._rows.takes[row]
         kept = self._drawn.get(row)
@@ -142,12 +162,12 @@ class Strip(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.head = Label("Takes", "heading")
         self.list = TakeList(look)
-        self.keep = Button(
-            look, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S"
-        )
+        self.keep = Button(look, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
         self.hint = Label(EMPTY, "note", wrap=True)
         self._row = QHBoxLayout()
         self._row.addWidget(self.list)
+        self._gap = QSpacerItem(0, 0)
+        self._row.addItem(self._gap)
         self._row.addWidget(self.keep)
         self._row.addSpacing(16)
         self._row.addWidget(self.hint, 1)
@@ -183,6 +203,7 @@ class Strip(QWidget):
         room = self.width() - px(26) - self.list.side() - px(12)
         self.list.setFixedSize(max(0, min(count * step.width(), room)), step.height())
         self.list.setVisible(count > 0)
+        self._gap.changeSize(px(6) if count else 0, 0)
         self.keep.setFixedSize(self.list.side(), self.list.side())
         self._row.setContentsMargins(0 if count else px(6), 0 if count else px(6), 0, 0 if count else px(6))
         self.list.doItemsLayout()

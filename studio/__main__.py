@@ -5,12 +5,15 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Opens the window without words, the engine at `engine`, the terminal otherwise; returns the exit status."""
+    """Opens the window without words or with `--device` alone, the engine at `engine`, the terminal otherwise.
+
+    Returns the exit status.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
-    if not words:
+    if not words or words[0].startswith("--device"):
         from studio.app.main import main as window
 
-        return window([])
+        return window(words)
     if words[0] == "engine":
         from studio.engine.__main__ import main as engine
 

@@ -81,6 +81,7 @@ def test_steps_end_in_the_inverse(bijection: Bijection) -> None:
     assert torch.equal(steps[-1], bijection.inverse(z))
 
 
+@torch.no_grad()
 def test_log_scales_stay_bounded_whatever_the_network_says() -> None:
     transform = Affine(1e6, bound=2.0)
     s, _ = transform(torch.tensor([[[[1e9]], [[-1e9]], [[0.0]], [[0.0]]]]))
@@ -102,6 +103,7 @@ def test_the_diagonal_squeeze_keeps_a_checkerboard_in_its_first_half() -> None:
     assert torch.equal(kept.view(4, 4), checkerboard(4, 4)[0])
 
 
+@torch.no_grad()
 def test_what_is_factored_out_stays_as_it_is() -> None:
     within = Within(Squeeze("diagonal"), started_actnorm_of(4), part=0.5)
     x = torch.randn(2, 2, 4, 4)
@@ -117,6 +119,7 @@ def started_actnorm_of(channels: int) -> ActNorm:
     return norm.eval()
 
 
+@torch.no_grad()
 def test_batch_norm_takes_moments_over_the_moved_entries_alone() -> None:
     moved = 1 - checkerboard(4, 4)
     norm = BatchNorm(2, moved, momentum=1.0)

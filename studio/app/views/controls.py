@@ -129,6 +129,7 @@ class Button(QPushButton):
 
     def say(self, words: str) -> None:
         """What stands on it; an ampersand is an ampersand."""
+        self._words = words
         self.setText((" " if self._drawing and words else "") + words.replace("&", "&&"))
         if words:
             self.setAccessibleName(words)
@@ -140,6 +141,7 @@ class Button(QPushButton):
     def draw(self, drawing: str) -> None:
         if drawing != self._drawing:
             self._drawing = drawing
+            self.say(self._words)
             self._tint()
 
     def play(self, role: str) -> None:

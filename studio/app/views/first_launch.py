@@ -66,7 +66,7 @@ class FirstLaunch(QScrollArea):
         self._under.setText(
             "Pick one and press Generate. Everything happens on this computer."
             if cards
-            else "No trained model is here yet. Add one, or train one in a terminal. Everything happens on this computer."
+            else "No trained model is here yet. Add one, or train one in a terminal."
         )
         self.cards.show_model(self._state.generate.model.get())
 

@@ -1,0 +1,328 @@
+"""The frame: panels, pages, keys, messages, drops, focus, and how it comes back as it was left."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QApplication, QComboBox, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from studio.app.states.window import PANELS
+from studio.app.views.acts import Act
+from studio.media import export
+from tests.app.views.conftest import Opener, Studio, picture, settle
+
+CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+NONE = Qt.KeyboardModifier.NoModifier
+
+
+def act(studio: Studio, words: str) -> Act:
+    return next(one for one in studio.frame.acts if one.words == words)
+
+
+# ── panels, pages, keys ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_rail_shows_only_panels_that_work(studio: Studio) -> None:
+    assert list(studio.frame.rail.buttons) == ["generate", "explore"]
+    assert set(studio.frame.panels) <= set(PANELS)
+    QTest.mouseClick(studio.frame.rail.buttons["explore"], Qt.MouseButton.LeftButton)
+    assert studio.state.panel.get() == "explore"
+    studio.state.show_panel("generate")
+    assert studio.frame.rail.buttons["generate"].isChecked()
+    assert studio.frame.stage.currentWidget() is studio.frame.panels["generate"].stage
+
+
+@pytest.mark.parametrize(("key", "panel"), [(Qt.Key.Key_1, "generate"), (Qt.Key.Key_2, "explore")])
+def test_panels_have_keys(studio: Studio, key: Qt.Key, panel: str) -> None:
+    studio.state.show_panel("explore" if panel == "generate" else "generate")
+    QTest.keyClick(studio.frame, key, CONTROL)
+    assert studio.state.panel.get() == panel
+
+
+@pytest.mark.parametrize(
+    ("key", "modifier", "page"),
+    [
+        (Qt.Key.Key_F1, NONE, "help"),
+        (Qt.Key.Key_Comma, CONTROL, "settings"),
+        (Qt.Key.Key_J, CONTROL, "queue"),
+    ],
+)
+def test_pages_open_in_the_inspector_and_escape_closes_them(
+    studio: Studio, key: Qt.Key, modifier: Qt.KeyboardModifier, page: str
+) -> None:
+    QTest.keyClick(studio.frame, key, modifier)
+    assert studio.frame.inspector.page == page
+    QTest.keyClick(studio.frame, Qt.Key.Key_Escape)
+    assert studio.frame.inspector.page == ""
+
+
+def test_no_key_does_two_things_at_once(studio: Studio) -> None:
+    for panel in studio.frame.panels:
+        held = [keys for one in studio.frame.acts if one.panel in ("", panel) for keys in one.keys]
+        assert sorted(held) == sorted(set(held)), panel
+        assert all(not QKeySequence(keys).isEmpty() for keys in held)
+
+
+def test_keys_of_a_panel_hold_in_that_panel(studio: Studio) -> None:
+    studio.ready()
+    studio.state.show_panel("explore")
+    QTest.keyClick(studio.frame, Qt.Key.Key_Return, CONTROL)
+    assert studio.engine.sent == []
+    studio.state.show_panel("generate")
+    QTest.keyClick(studio.frame, Qt.Key.Key_Return, CONTROL)
+    assert len(studio.engine.sent) == 1
+    QTest.keyClick(studio.frame, Qt.Key.Key_Escape, SHIFT)
+    assert studio.engine.stopped == [studio.engine.sent[0].job]
+
+
+def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studio) -> None:
+    studio.frame.activateWindow()
+    grid = studio.frame.panels["generate"].stage
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw()
+    seed = studio.state.generate.seed.get()
+    target = grid.currentWidget().findChild(type(grid.grid))  # type: ignore[attr-defined]
+    target.setFocus()
+    QTest.keyClick(target, Qt.Key.Key_X)
+    assert studio.state.smooth.get()
+    QTest.keyClick(target, Qt.Key.Key_R)
+    assert studio.state.generate.seed.get() != seed
+    QTest.keyClick(target, Qt.Key.Key_L)
+    assert studio.state.generate.locked.get()
+    number = studio.frame.panels["generate"].inspector.findChild(QAbstractSpinBox)
+    number.setFocus()
+    QTest.keyClick(number, Qt.Key.Key_X)
+    assert studio.state.smooth.get()
+    studio.state.layout.set({**studio.state.layout.get(), "letters": False})
+    target.setFocus()
+    QTest.keyClick(target, Qt.Key.Key_X)
+    assert studio.state.smooth.get()
+
+
+def test_every_action_is_found_by_its_name(studio: Studio) -> None:
+    finder = studio.frame.finder
+    QTest.keyClick(studio.frame, Qt.Key.Key_K, CONTROL)
+    assert finder.isVisible()
+    assert finder.list.count() > 15
+    QTest.keyClicks(finder.field, "crisp")
+    assert finder.list.count() == 1
+    QTest.keyClick(finder.field, Qt.Key.Key_Return)
+    assert studio.state.smooth.get()
+    assert not finder.isVisible()
+    act(studio, "Find an action").do()
+    QTest.keyClick(finder.field, Qt.Key.Key_Escape)
+    assert not finder.isVisible()
+
+
+def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: Studio) -> None:
+    frame = studio.frame
+    wide = frame.stage.width()
+    act(studio, "Show or hide the inspector").do()
+    assert frame.stage.width() > wide
+    assert frame.panels["generate"].foot.isVisible()
+    assert not frame.panels["generate"].inspector.isVisible()
+    act(studio, "Show or hide the inspector").do()
+    assert (frame.stage.width(), frame.panels["generate"].inspector.isVisible()) == (wide, True)
+
+
+def test_f6_goes_round_the_regions(studio: Studio) -> None:
+    frame = studio.frame
+    frame.activateWindow()
+    frame.rail.buttons["generate"].setFocus()
+    been = []
+    for _ in range(7):
+        QTest.keyClick(frame, Qt.Key.Key_F6)
+        now = QApplication.focusWidget()
+        been.append(next(p for p in (frame.rail, frame.bars, frame.stage, frame.inspector, frame.strip)
+                         if p.isAncestorOf(now)))  # fmt: skip
+    assert been[:4] == [frame.bars, frame.stage, frame.inspector, frame.strip]
+    assert frame.rail in been
+
+
+def test_zoom_and_full_screen(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.ready()
+    studio.state.explore.new_start(3)
+    studio.answer()
+    settle()
+    view = studio.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]
+    fit = view.scale()
+    act(studio, "Zoom in").do()
+    assert view.scale() == fit + 1
+    act(studio, "Fit").do()
+    assert view.scale() == fit
+    act(studio, "Full screen").do()
+    assert studio.frame.isFullScreen()
+    QTest.keyClick(studio.frame, Qt.Key.Key_Escape)
+    assert not studio.frame.isFullScreen()
+
+
+# ── what is said ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_information_goes_by_itself_and_failures_stay(studio: Studio, qtbot: QtBot) -> None:
+    line = studio.frame.message
+    line._timer.setInterval(30)
+    studio.state.messages.say("Saved.")
+    assert line.isVisible()
+    qtbot.waitUntil(lambda: not line.isVisible())
+    done = []
+    studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: done.append(1)))
+    qtbot.wait(80)
+    assert line.isVisible()
+    QTest.mouseClick(line.buttons[0], Qt.MouseButton.LeftButton)
+    assert done == [1]
+    assert not line.isVisible()
+
+
+def test_a_message_covers_neither_picture_nor_buttons(studio: Studio) -> None:
+    frame = studio.frame
+    studio.ready()
+    studio.state.generate.set_number(24)
+    studio.state.generate.generate()
+    studio.draw()
+    before = frame.stage.geometry()
+    studio.state.messages.say("The disk is full. The picture is still here.", "failed")
+    settle()
+    assert frame.stage.geometry() == before
+    grid = frame.panels["generate"].stage.grid  # type: ignore[attr-defined]
+    bottom = grid.mapTo(frame, grid.rect().bottomLeft()).y()
+    assert frame.message.y() >= bottom - 6
+    assert not frame.message.geometry().intersects(frame.strip.geometry())
+
+
+def test_the_engine_is_seen_and_what_it_said_is_kept(studio: Studio) -> None:
+    frame = studio.frame
+    assert frame.rail.state.accessibleName() == "Engine, Starting"
+    studio.ready()
+    assert frame.rail.state.accessibleName() == "Engine, Ready"
+    QTest.mouseClick(frame.rail.state, Qt.MouseButton.LeftButton)
+    assert frame.inspector.page == "engine"
+    assert frame.engine.words.text() == "Ready. Processor, 2 threads"
+    assert studio.engine.sent
+    studio.engine.die()
+    studio.engine.status.emit("Stopped")
+    assert frame.engine.look_again.text() == "Start the engine"
+    QTest.mouseClick(frame.engine.look_again, Qt.MouseButton.LeftButton)
+    assert studio.engine.starts == 1
+
+
+# ── drops ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def data_of(path: Path) -> QMimeData:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    return data
+
+
+def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+    frame, path = studio.frame, tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data, copy = data_of(path), Qt.DropAction.CopyAction
+    left = Qt.MouseButton.LeftButton
+    QApplication.sendEvent(frame, QDragEnterEvent(frame.rect().center(), copy, data, left, NONE))
+    assert frame.drop_overlay.isVisible()
+    assert (frame.drop_overlay.words, frame.drop_overlay.name) == ("Open in Explore", "rose.png")
+    frame.grab()
+    QApplication.sendEvent(frame, QDragLeaveEvent())
+    assert not frame.drop_overlay.isVisible()
+    QApplication.sendEvent(frame, QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
+    assert studio.state.panel.get() == "explore"
+
+
+def test_a_drop_that_cannot_be_says_why(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("a note")
+    event = QDragEnterEvent(
+        studio.frame.rect().center(), Qt.DropAction.CopyAction, data_of(path), Qt.MouseButton.LeftButton, NONE
+    )
+    QApplication.sendEvent(studio.frame, event)
+    assert studio.frame.drop_overlay.words.startswith('"notes.txt" is neither')
+    studio.frame.grab()
+
+
+# ── looks, names, focus ──────────────────────────────────────────────────────────────────────────
+
+
+def test_settings_change_the_window_and_are_kept(studio: Studio, opener: Opener) -> None:
+    settings = studio.frame.settings
+    studio.frame.toggle_page("settings")
+    for segments, choice in (
+        (settings.theme, "light"), (settings.contrast, "high"), (settings.text_size, "125"),
+        (settings.motion, "less"), (settings.letters, "off"),
+    ):  # fmt: skip
+        QTest.mouseClick(segments.button(choice), Qt.MouseButton.LeftButton)
+    settings.device.activated.emit(1)
+    assert (studio.look.tokens.canvas, studio.look.scale, studio.look.still) == ("#FFFFFF", 1.25, True)
+    studio.state.show_panel("explore")
+    again = opener()
+    assert (again.state.theme.get(), again.look.scale, again.state.panel.get()) == ("light", 1.25, "explore")
+    assert again.state.layout.get()["device"] == "cpu"
+    assert again.frame.settings.device.currentText() == "Processor"
+    assert not again.state.layout.get()["letters"]
+
+
+def test_the_window_comes_back_where_and_as_it_was(studio: Studio, opener: Opener) -> None:
+    studio.frame.resize(1234, 777)
+    studio.frame.edge.dragged.emit(60)
+    settle()
+    studio.state.generate.set_number(9)
+    studio.frame.close()
+    again = opener.__call__()
+    again.frame.restoreGeometry(again.state.geometry.get())
+    assert (again.frame.width(), again.frame.height()) == (1234, 777)
+    assert again.state.layout.get()["inspector"] == 380
+    assert again.state.generate.number.get() == 9
+
+
+def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: Studio) -> None:
+    kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
+    for panel in studio.frame.panels:
+        studio.state.show_panel(panel)
+        settle()
+        controls = [w for kind in kinds for w in studio.frame.findChildren(kind) if w.isVisible()]
+        own = [w for w in controls if not isinstance(w.parent(), QAbstractSpinBox) and "ScrollBar" not in type(w).__name__]
+        assert len(own) > 10
+        assert [w for w in own if not w.accessibleName()] == []
+
+
+def test_a_ring_is_drawn_after_keys_only(studio: Studio) -> None:
+    frame = studio.frame
+    frame.activateWindow()
+    handle = frame.windowHandle()
+    number = frame.panels["generate"].inspector.number  # type: ignore[attr-defined]
+    place = number.mapTo(frame, number.rect().center())
+    QTest.mouseClick(handle, Qt.MouseButton.LeftButton, NONE, place)
+    settle()
+    assert QApplication.focusWidget() is number
+    assert frame.ring.focused is None
+    QTest.keyClick(handle, Qt.Key.Key_Tab)
+    settle()
+    now = QApplication.focusWidget()
+    assert now is not number
+    assert frame.ring.focused is not None
+    assert frame.ring.geometry().contains(now.mapTo(frame, now.rect().center()))
+
+
+def test_the_picker_lists_the_models(studio: Studio) -> None:
+    QTest.keyClick(studio.frame, Qt.Key.Key_L, CONTROL)
+    popup = studio.frame.bar.picker.popup
+    assert popup is not None
+    from studio.app.views.cards import CardList
+
+    cards = popup.findChild(CardList)
+    assert cards is not None
+    heard = cards.model().data(cards.model().index(0, 0), Qt.ItemDataRole.AccessibleTextRole)
+    assert heard == "Tiny, RealNVP, Squares, 8 × 8, 3.00 bits per dimension, exact"
+    popup.grab()
+    QTest.mouseClick(
+        cards.viewport(), Qt.MouseButton.LeftButton, pos=cards.visualRect(cards.model().index(1, 0)).center()
+    )
+    assert studio.state.generate.model.get().card.name == "tones"
+    assert studio.frame.bar.facts.text() == "RealNVP · 4 × 4 grey · 3.00 bits per dimension, exact"

@@ -1,0 +1,221 @@
+"""Generate: turn the dial and look at the state, turn the state and look at the dial; and every state it can be in."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
+
+from studio.app.views.generate import GenerateFoot, GenerateInspector, GenerateStage
+from studio.wire.messages import Failed, Sample, Stopped
+from tests.app.fake_model import card, write_model
+from tests.app.views.conftest import Opener, Studio, drag, settle
+
+
+def parts(studio: Studio) -> tuple[GenerateStage, GenerateInspector, GenerateFoot]:
+    panel = studio.frame.panels["generate"]
+    assert isinstance(panel.stage, GenerateStage)
+    assert isinstance(panel.inspector, GenerateInspector)
+    assert isinstance(panel.foot, GenerateFoot)
+    return panel.stage, panel.inspector, panel.foot
+
+
+def sent(studio: Studio) -> Sample:
+    asked = studio.engine.sent[-1]
+    assert isinstance(asked, Sample)
+    return asked
+
+
+def test_the_first_picture_is_two_clicks_away(studio: Studio) -> None:
+    stage, inspector, foot = parts(studio)
+    studio.ready()
+    assert stage.currentWidget() is stage.first
+    assert inspector.card.title.text() == "Tiny"
+    cards = stage.first.cards
+    QTest.mouseClick(
+        cards.viewport(), Qt.MouseButton.LeftButton, pos=cards.visualRect(cards.model().index(1, 0)).center()
+    )
+    assert studio.state.generate.model.get().card.name == "tones"
+    assert inspector.card.title.text() == "Tones"
+    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    assert sent(studio).model == "tones"
+
+
+def test_dials_and_state_follow_each_other(studio: Studio) -> None:
+    _, inspector, _ = parts(studio)
+    state = studio.state.generate
+    inspector.number.setValue(24)
+    assert state.number.get() == 24
+    state.set_number(9)
+    assert inspector.number.value() == 9
+    groove = inspector.temperature.groove
+    drag(groove, [groove._place(0.7), groove._place(1.5)])
+    assert state.temperature.get() == pytest.approx(1.5, abs=0.02)
+    state.set_temperature(0.25)
+    assert inspector.temperature.value.text() == "0.25"
+    QTest.keyClick(groove, Qt.Key.Key_Delete)
+    assert state.temperature.get() == 0.7
+    before = state.seed.get()
+    QTest.mouseClick(inspector.seed.dice, Qt.MouseButton.LeftButton)
+    assert state.seed.get() != before
+    QTest.mouseClick(inspector.seed.lock, Qt.MouseButton.LeftButton)
+    assert state.locked.get()
+    state.lock(False)
+    assert not inspector.seed.lock.isChecked()
+
+
+def test_a_seed_is_typed_and_a_bad_one_is_refused(studio: Studio) -> None:
+    _, inspector, _ = parts(studio)
+    field = inspector.seed.field
+    field.selectAll()
+    QTest.keyClicks(field, "4112")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert studio.state.generate.seed.get() == 4112
+    assert field.text() == "4\u202f112"
+    field.selectAll()
+    QTest.keyClicks(field, "no such seed")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert studio.state.generate.seed.get() == 4112
+    assert inspector.seed.error.isVisible()
+    assert "4112 is kept" in inspector.seed.error.text()
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert not inspector.seed.error.isVisible()
+    assert field.text() == "4\u202f112"
+
+
+def test_a_drag_of_the_temperature_is_one_step_of_undo(studio: Studio) -> None:
+    _, inspector, _ = parts(studio)
+    groove = inspector.temperature.groove
+    drag(groove, [groove._place(0.7), groove._place(1.0), groove._place(1.2), groove._place(1.6)])
+    QTest.mouseClick(studio.frame.bar.undo, Qt.MouseButton.LeftButton)
+    assert studio.state.generate.temperature.get() == 0.7
+    assert not studio.frame.bar.undo.isEnabled()
+    assert studio.frame.bar.redo.toolTip().startswith("Redo temperature")
+
+
+def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
+    stage, _, foot = parts(studio)
+    studio.state.generate.set_number(4)
+    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    assert (foot.main.text().strip(), foot.main.isEnabled()) == ("Starts when ready", False)
+    assert stage.caption.first.text() == "The engine is starting"
+    studio.ready()
+    assert (foot.main.text().strip(), foot.main.property("role")) == ("Stop", "stop")
+    studio.draw(2, 5)
+    assert stage.caption.first.text() == "Step 2 of 5"
+    assert [cell.done for cell in stage.grid.cells] == [2] * 4
+    assert studio.frame.queue.job.isVisible()
+    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    assert studio.engine.stopped == [sent(studio).job]
+    studio.engine.say(Stopped(job=sent(studio).job))
+    assert foot.main.text() == "Generate"
+    assert "4 half-drawn" in studio.frame.message.first.text() + studio.frame.message.rest.text()
+    assert stage.caption.go_on.isVisibleTo(stage.currentWidget())
+    QTest.mouseClick(stage.caption.go_on, Qt.MouseButton.LeftButton)
+    studio.draw()
+    assert all(cell.finished for cell in stage.grid.cells)
+    assert not stage.caption.go_on.isVisible()
+    assert not studio.frame.queue.job.isVisible()
+
+
+def test_a_failure_keeps_what_was_drawn_and_says_so(studio: Studio) -> None:
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw(1, 5)
+    studio.engine.say(Failed(job=sent(studio).job, why="Memory ran out.", hint="Make fewer pictures at once."))
+    assert studio.frame.message.isVisible()
+    assert studio.frame.message.first.text() == "Memory ran out."
+    assert studio.frame.message.rest.text() == "Make fewer pictures at once."
+    assert studio.frame.message.buttons[0].text() == "Try again"
+    assert all(cell.picture is not None for cell in stage.grid.cells)
+    QTest.mouseClick(studio.frame.message.buttons[0], Qt.MouseButton.LeftButton)
+    assert not studio.frame.message.isVisible()
+    assert len(studio.engine.sent) == 2
+
+
+def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.set_number(4)
+    studio.state.generate.generate()
+    studio.draw()
+    settle()
+    place = stage.grid.visualRect(stage.grid.model().index(2, 0)).center()
+    QTest.mouseClick(stage.grid.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert studio.state.generate.chosen.get() == 2
+    QTest.keyClick(stage.grid, Qt.Key.Key_Return)
+    assert stage.currentWidget() is stage.page
+    assert stage.large_words.text().startswith("Picture 3 of 4 · seed")
+    assert stage.large_words.text().endswith("1,443 bits")
+    stage.step(1)
+    assert studio.state.generate.enlarged.get() == 3
+    studio.frame.activateWindow()
+    stage.page.view.setFocus()
+    QTest.keyClick(stage.page.view, Qt.Key.Key_Escape)
+    assert studio.state.generate.enlarged.get() is None
+    assert stage.currentIndex() == 1
+
+
+def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) -> None:
+    stage, _, foot = parts(studio)
+    assert not foot.save_all.isVisible()
+    studio.ready()
+    studio.state.generate.set_number(3)
+    studio.state.generate.generate()
+    studio.draw()
+    assert foot.save_all.isVisible()
+    QTest.mouseClick(foot.save_all, Qt.MouseButton.LeftButton)
+    dialog = studio.frame.findChild(QFileDialog)
+    assert dialog is not None
+    (tmp_path / "rose").mkdir()
+    dialog.fileSelected.emit(str(tmp_path / "rose"))
+    dialog.reject()
+    studio.state.generate.close()
+    assert len(list((tmp_path / "rose").glob("tiny-*.png"))) == 3
+    assert studio.state.layout.get()["folder"] == str(tmp_path / "rose")
+
+
+def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw()
+    studio.state.generate.choose(1)
+    assert studio.frame.strip.hint.isVisible()
+    QTest.mouseClick(studio.frame.strip.keep, Qt.MouseButton.LeftButton)
+    assert len(studio.state.explore.takes.get()) == 1
+    assert not studio.frame.strip.hint.isVisible()
+    assert studio.state.panel.get() == "generate"
+    studio.frame.strip.list.chose.emit(0)
+    assert studio.state.panel.get() == "explore"
+    assert studio.state.explore.picture.get() is not None
+
+
+def test_classes_bring_a_choice_of_kind(opener: Opener, two_models: Path) -> None:
+    import msgspec
+
+    write_model(two_models, msgspec.structs.replace(card("kinds"), classes=("Monster", "Flower")))
+    studio = opener()
+    _, inspector, _ = parts(studio)
+    assert studio.state.generate.model.get().card.name == "kinds"
+    assert inspector.kind.isVisible()
+    inspector.kind.setCurrentIndex(2)
+    inspector.kind.activated.emit(2)
+    assert studio.state.generate.label.get() == 1
+    studio.state.generate.set_label(None)
+    assert inspector.kind.currentText() == "Any"
+    studio.state.generate.choose_model("tiny")
+    assert not inspector.kind.isVisible()
+
+
+def test_without_a_model_it_says_what_to_do(opener: Opener, two_models: Path) -> None:
+    for path in two_models.glob("*.safetensors"):
+        path.unlink()
+    studio = opener()
+    stage, inspector, foot = parts(studio)
+    assert not foot.main.isEnabled()
+    assert not stage.first.cards.isVisible()
+    assert stage.first.add.isVisible()
+    assert inspector.card.title.text() == "No model is here yet"
+    assert studio.frame.bar.picker.accessibleName() == "No model"

@@ -1,0 +1,106 @@
+"""A picture is crisp in whole device pixels, or smooth; captions know where it lies."""
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from studio.app.states.grid import Cell
+from studio.app.views.crop import middle
+from studio.app.views.grid import GridView, arrange, described, grouped
+from studio.app.views.picture import PictureView, blended
+from studio.app.views.theme import Look
+from tests.app.views.conftest import picture, settle, shown
+
+
+def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
+    view = PictureView(Look(), "Picture")
+    qtbot.addWidget(view)
+    shown(view, Look(), 333, 217)
+    array = np.random.default_rng(1).integers(0, 255, (8, 10, 3), dtype=np.uint8)
+    view.show_picture(array)
+    settle()
+    place, scale = view.rect_shown(), view.scale()
+    assert scale == 27
+    assert (place.width(), place.height()) == (270, 216)
+    seen = view.grab().toImage()
+    for y, x in ((0, 0), (3, 7), (7, 9)):
+        for dy, dx in ((0, 0), (26, 26)):
+            colour = seen.pixelColor(place.x() + x * scale + dx, place.y() + y * scale + dy)
+            assert (colour.red(), colour.green(), colour.blue()) == tuple(array[y, x])
+
+
+def test_grey_pictures_are_grey(qtbot: QtBot) -> None:
+    view = PictureView(Look(), "Picture")
+    qtbot.addWidget(view)
+    shown(view, Look(), 100, 100)
+    view.show_picture(picture(77, (5, 5, 1)))
+    centre = view.grab().toImage().pixelColor(50, 50)
+    assert (centre.red(), centre.green(), centre.blue()) == (77, 77, 77)
+
+
+def test_smooth_keeps_flat_colours_and_meets_between_two() -> None:
+    flat = blended(picture(120, (4, 4, 3)), 40, 40)
+    assert flat.shape == (40, 40, 3)
+    assert np.unique(flat).tolist() == [120]
+    step = np.zeros((1, 4, 1), np.uint8)
+    step[:, 2:] = 200
+    row = blended(step, 8, 32)[0, :, 0]
+    assert row[15] < 100 < row[16]
+    assert row[0] == 0
+    assert row[-1] == 200
+
+
+def test_zoom_goes_by_whole_multiples_and_back(qtbot: QtBot) -> None:
+    view = PictureView(Look(), "Picture")
+    qtbot.addWidget(view)
+    shown(view, Look(), 100, 100)
+    view.show_picture(picture())
+    assert view.scale() == 12
+    view.zoom(1)
+    assert view.scale() == 13
+    view.zoom(-30)
+    assert view.scale() == 1
+    view.zoom(0)
+    assert view.scale() == 12
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "height", "columns", "scale"),
+    [
+        (24, 1044, 692, 6, 5),
+        (16, 688, 528, 4, 3),
+        (1, 1044, 692, 1, 21),
+        (16, 1044, 692, 4, 5),
+        (4096, 1044, 692, 13, 2),
+        (3, 100, 100, 1, 2),
+    ],
+)
+def test_a_grid_takes_the_largest_whole_multiple(count: int, width: int, height: int, columns: int, scale: int) -> None:
+    assert arrange(count, width, height, (32, 32), 12, 64) == (columns, scale)
+
+
+@pytest.mark.parametrize(("count", "width", "height"), [(24, 1044, 692), (16, 688, 520), (16, 1044, 692), (7, 500, 400)])
+def test_the_grid_shows_what_was_arranged(qtbot: QtBot, count: int, width: int, height: int) -> None:
+    grid = GridView(Look())
+    qtbot.addWidget(grid)
+    shown(grid, Look(), width, height)
+    grid.show_cells(tuple(Cell(n, picture(90, (32, 32, 3)), 1, 1) for n in range(count)))
+    settle()
+    columns, scale = arrange(count, width, height, (32, 32), 12, 64)
+    places = [grid.visualRect(grid.model().index(row, 0)) for row in range(count)]
+    assert len({place.x() for place in places}) == columns
+    assert grid.cell().width() == 32 * scale
+    room = grid.viewport().rect()
+    assert all(room.contains(place.center()) for place in places)
+
+
+def test_a_picture_is_described() -> None:
+    made = Cell(4114, picture(), 1, 1, -5559.0)
+    assert described(made, 2, 24) == f"Picture 3 of 24, finished, seed {grouped(4114)}, 8,020 bits"
+    assert described(Cell(5), 0, 1) == "Picture 1 of 1, waiting, seed 5"
+    assert described(Cell(5, picture(), 3, 9), 0, 1) == "Picture 1 of 1, step 3 of 9, seed 5"
+
+
+def test_the_crop_frame_begins_in_the_middle() -> None:
+    assert middle(200, 100, 1.0) == pytest.approx((0.25, 0.0, 0.75, 1.0))
+    assert middle(100, 200, 1.0) == pytest.approx((0.0, 0.25, 1.0, 0.75))

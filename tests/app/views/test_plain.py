@@ -1,0 +1,45 @@
+"""Names of files are plain text: no label reads markup, whatever it is given."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.views.controls import Elided, Label, tip
+from tests.app.views.conftest import Studio
+
+VIEWS = Path(__file__).parents[3] / "studio" / "app" / "views"
+RICH = {"QMessageBox", "QTextEdit", "QTextBrowser", "QToolTip", "setHtml", "setMarkdown", "setStatusTip", "setWhatsThis"}
+EVIL = '<img src="x"><b>rose</b>.png'
+
+
+@pytest.mark.parametrize("path", sorted(VIEWS.glob("*.py")), ids=lambda path: path.stem)
+def test_only_one_place_makes_labels_and_tooltips(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        assert name not in RICH, f"{path.name} uses {name}"
+        if path.name != "controls.py":
+            assert name not in ("QLabel", "setToolTip"), f"{path.name} uses {name}"
+
+
+def test_every_label_of_the_window_is_plain(studio: Studio) -> None:
+    labels = studio.frame.findChildren(QLabel)
+    assert len(labels) > 40
+    assert [label.text() for label in labels if label.textFormat() != Qt.TextFormat.PlainText] == []
+
+
+def test_markup_in_a_name_is_shown_as_it_is(qtbot: QtBot) -> None:
+    label, cut, widget = Label(EVIL), Elided(EVIL), QWidget()
+    for part in (label, cut, widget):
+        qtbot.addWidget(part)
+    assert label.textFormat() == Qt.TextFormat.PlainText
+    tip(widget, EVIL)
+    assert "<img" not in widget.toolTip()
+    assert "&lt;img" in widget.toolTip()
+    cut.resize(20, 20)
+    cut.show()
+    assert cut.cut
+    assert "<img" not in cut.toolTip()

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.app.views.cards import draw_thumbnail, thumbnail
-from studio.app.views.controls import Button, Label
+from studio.app.views.controls import Button, Label, tip
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 
@@ -164,6 +164,7 @@ class Strip(QWidget):
         self.list = TakeList(look)
         self.keep = Button(look, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
         self.hint = Label(EMPTY, "note", wrap=True)
+        tip(self.hint, EMPTY)
         self._row = QHBoxLayout()
         self._row.addWidget(self.list)
         self._gap = QSpacerItem(0, 0)

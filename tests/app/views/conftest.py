@@ -52,9 +52,7 @@ class Studio:
         asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Sample))
         pictures = np.full((len(asked.seeds), 8, 8, 3), colour, np.uint8)
         prices = tuple(-1000.0 for _ in asked.seeds) if done == total else None
-        self.engine.say(
-            Drawn(job=asked.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices)
-        )
+        self.engine.say(Drawn(job=asked.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices))
         if done == total:
             self.engine.say(Finished(job=asked.job))
 
@@ -71,7 +69,7 @@ class Studio:
         self.engine.say(Encoded(job=job, latent=latent, exact=not differing, **figures), Finished(job=job))
 
 
-Opener = Callable[[], Studio]
+Opener = Callable[..., Studio]
 
 
 @pytest.fixture
@@ -86,7 +84,7 @@ def opener(qtbot: QtBot) -> Iterator[Opener]:
             studio.frame.deleteLater()
         opened.clear()
 
-    def open_studio() -> Studio:
+    def open_studio(resize: bool = True) -> Studio:
         close()
         engine = FakeEngine()
         state = Window(engine, SettingsFile())
@@ -94,7 +92,8 @@ def opener(qtbot: QtBot) -> Iterator[Opener]:
         look = Look()
         frame = Frame(look, state)
         opened.append(Studio(engine, state, look, frame))
-        frame.resize(1440, 900)
+        if resize:
+            frame.resize(1440, 900)
         frame.show()
         qtbot.waitExposed(frame)
         settle()

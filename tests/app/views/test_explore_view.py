@@ -171,9 +171,7 @@ def test_values_that_differ_are_counted(exploring: Studio, qtbot: QtBot, tmp_pat
     assert stage.badge.words.property("role") == "warn"
 
 
-def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(
-    exploring: Studio, qtbot: QtBot, tmp_path: Path
-) -> None:
+def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
     stage, inspector, foot = parts(exploring)
     bring(exploring, qtbot, tmp_path)
     settle()

@@ -79,7 +79,9 @@ def test_a_grid_takes_the_largest_whole_multiple(count: int, width: int, height:
     assert arrange(count, width, height, (32, 32), 12, 64) == (columns, scale)
 
 
-@pytest.mark.parametrize(("count", "width", "height"), [(24, 1044, 692), (16, 688, 520), (16, 1044, 692), (7, 500, 400)])
+@pytest.mark.parametrize(
+    ("count", "width", "height"), [(24, 1044, 692), (16, 688, 520), (16, 1044, 692), (7, 500, 400)]
+)
 def test_the_grid_shows_what_was_arranged(qtbot: QtBot, count: int, width: int, height: int) -> None:
     grid = GridView(Look())
     qtbot.addWidget(grid)

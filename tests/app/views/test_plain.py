@@ -12,7 +12,16 @@ from studio.app.views.controls import Elided, Label, tip
 from tests.app.views.conftest import Studio
 
 VIEWS = Path(__file__).parents[3] / "studio" / "app" / "views"
-RICH = {"QMessageBox", "QTextEdit", "QTextBrowser", "QToolTip", "setHtml", "setMarkdown", "setStatusTip", "setWhatsThis"}
+RICH = {
+    "QMessageBox",
+    "QTextEdit",
+    "QTextBrowser",
+    "QToolTip",
+    "setHtml",
+    "setMarkdown",
+    "setStatusTip",
+    "setWhatsThis",
+}
 EVIL = '<img src="x"><b>rose</b>.png'
 
 

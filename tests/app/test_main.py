@@ -1,0 +1,64 @@
+"""The window as a process: soon on the screen, without torch, and gone in good order."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.app.fake_model import card, write_model
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys, time
+began = time.monotonic()
+from PySide6.QtWidgets import QApplication
+from studio.app.main import assemble
+application = QApplication(["studio"])
+studio = assemble(application, [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"])
+painted = []
+studio.frame.painted.connect(lambda: painted.append(time.monotonic() - began))
+started_early = bool(studio.engine.process_id)
+studio.frame.show()
+while not painted:
+    application.processEvents()
+print(round(painted[0], 3), started_early, sorted({"torch", "pyqtgraph", "numba"} & set(sys.modules)))
+studio.close()
+"""
+
+
+def test_it_is_on_the_screen_within_a_second_without_torch(studio_home: Path) -> None:
+    """The best of three: the figure is the window's, not of whatever else this machine is doing."""
+    write_model(studio_home / "models", card())
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        )
+        told, early, heavy = done.stdout.split(maxsplit=2)
+        assert (early, heavy.strip()) == ("False", "[]"), done.stdout
+        seconds.append(float(told))
+    assert min(seconds) <= 1.0, seconds
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_closes_the_window_and_its_engine(studio_home: Path) -> None:
+    write_model(studio_home / "models", card())
+    window = subprocess.Popen([sys.executable, "-m", "studio"], cwd=ROOT, start_new_session=True)
+    try:
+        settings = studio_home / "config" / "settings.json"
+        end = time.monotonic() + 60
+        while not settings.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert settings.exists()
+        window.send_signal(signal.SIGTERM)
+        assert window.wait(20) == 0
+    finally:
+        window.kill()
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):  # the engine's process goes with its group
+            os.killpg(window.pid, 0)
+            time.sleep(0.05)

@@ -1,0 +1,22 @@
+"""The pictures of the README come from the real window on the real engine, by one command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_one_command_takes_all_pictures(trained_file: Path, tmp_path: Path) -> None:
+    script = ROOT / "packaging" / "screenshots.py"
+    command = [sys.executable, str(script), str(tmp_path / "out"), "--models", str(trained_file.parent)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    names = {"first-launch-dark", "generate-dark", "generate-light", "explore-dark", "explore-light"}
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == names
+    for name in names:
+        with Image.open(tmp_path / "out" / f"{name}.png") as picture:
+            assert picture.size == (1440, 900)
+            assert len(picture.getcolors(2**20) or []) > 30, name

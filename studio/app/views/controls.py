@@ -4,7 +4,17 @@ import html
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QIcon, QKeySequence, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QFontMetrics,
+    QIcon,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -37,6 +47,15 @@ def mark(widget: QWidget, **properties: object) -> None:
         for part in (widget, *widget.findChildren(QWidget)):  # the sheet may look at what a part lies in
             part.style().unpolish(part)
             part.style().polish(part)
+
+
+def announce(widget: QWidget, words: str, assertive: bool = False) -> None:
+    """Have a screen reader say it: at once where it is assertive, else when it has nothing else to say."""
+    if words:
+        event = QAccessibleAnnouncementEvent(widget, words)
+        politeness = QAccessible.AnnouncementPoliteness
+        event.setPoliteness(politeness.Assertive if assertive else politeness.Polite)
+        QAccessible.updateAccessibility(event)
 
 
 class Label(QLabel):

@@ -1,9 +1,13 @@
 """What a drop would do, said before the mouse is let go."""
 
-from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QMimeData, QObject, QRect, QRectF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from studio.app.states.drops import shown
+from studio.app.states.window import Window
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
 from studio.app.views.theme import Look
@@ -60,3 +64,32 @@ class DropOverlay(QWidget):
                 place = box.adjusted(px(16), px(108), -px(16), -px(16))
                 shown = painter.fontMetrics().elidedText(self.name, Qt.TextElideMode.ElideMiddle, place.width())
                 painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), shown)
+
+
+class Drops(QObject):
+    """Files that are dragged over a window and let go there."""
+
+    def __init__(self, window: QWidget, state: Window, overlay: DropOverlay) -> None:
+        super().__init__(window)
+        self._state, self._overlay = state, overlay
+        window.setAcceptDrops(True)
+        window.installEventFilter(self)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QDragEnterEvent) and (paths := _paths(event.mimeData())):
+            self._overlay.say(self._state.would(paths), shown(paths[0].name))
+            event.acceptProposedAction()
+            return True
+        if event.type() == QEvent.Type.DragLeave:
+            self._overlay.hide()
+        elif event.type() == QEvent.Type.Drop and isinstance(event, QDropEvent):
+            self._overlay.hide()
+            self._state.drop(_paths(event.mimeData()))
+            event.acceptProposedAction()
+            return True
+        return False
+
+
+def _paths(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -5,33 +5,23 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.states.dials import FARTHEST, HOTTEST
 from studio.app.states.explore import Explore
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
 from studio.app.views.badge import BadgeView
 from studio.app.views.bind import bind
-from studio.app.views.controls import Button, Elided, Label, Segments, row
+from studio.app.views.bringing import Bringing
+from studio.app.views.controls import Button, Elided, Label, row
 from studio.app.views.crop import CropView
 from studio.app.views.dialogs import PICTURES, Dialogs
+from studio.app.views.directions import OPEN_HELP, Directions
 from studio.app.views.grid import grouped
-from studio.app.views.latent_slider import LatentSlider
-from studio.app.views.pages import Column, empty
 from studio.app.views.panel import Panel
-from studio.app.views.picture import PictureView
 from studio.app.views.picture_page import PicturePage
-from studio.app.views.seed_field import SeedField
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
-
-SAFE = (-2.0, 2.0)
-"""Standard deviations within which most of the training data lies."""
-LOUD = 8
-"""Directions that are shown at once; the others move less and are folded away."""
-_HELP = {"coarse": "large shapes", "middle": "medium shapes", "fine": "details"}
-_CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 
 
 class ExploreStage(QStackedWidget):
@@ -75,7 +65,7 @@ class ExploreStage(QStackedWidget):
         title = Label("Drop a picture here, or begin from a seed.", "name", wrap=True)
         self._waits = Label("", "note", wrap=True)
         begin = Button(self._look, "New start", "primary", help="Begin from another seed", keys="R")
-        own = Button(self._look, "Open a picture…", "", "folder", help=_OPEN_HELP, keys="Ctrl+O")
+        own = Button(self._look, "Open a picture…", "", "folder", help=OPEN_HELP, keys="Ctrl+O")
         begin.clicked.connect(lambda: self._state.new_start())
         own.clicked.connect(self.open)
         column = QVBoxLayout(page)
@@ -128,161 +118,6 @@ class ExploreStage(QStackedWidget):
         self.page.arrange()
 
 
-class Directions(Column):
-    """A slider for each direction, a temperature for each scale, and the start."""
-
-    def __init__(self, look: Look, state: Explore, stage: ExploreStage) -> None:
-        super().__init__(look)
-        self._state = state
-        self.sliders: list[LatentSlider] = []
-        self.temperatures: list[LatentSlider] = []
-        self._folded = True
-        self.all_home = Button(look, "All home", "link", help="Put every slider back to the start", keys="H")
-        self.fold = Button(look, "", "fold", "right", help="Directions that change the picture less")
-        self.heat_home = Button(look, "", "link", help="Put the temperature back to where this model looks best")
-        self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
-        self.open = Button(look, "Open a picture of mine…", "", "folder", help=_OPEN_HELP, keys="Ctrl+O")
-        self._none = Label(
-            "This model has no directions yet. Its start and temperature can be changed.", "note", wrap=True
-        )
-        self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
-        self._slider_rows.setSpacing(4)
-        self._heat_rows.setHorizontalSpacing(9)
-        self.rows.addWidget(_headed("Directions", self.all_home))
-        self.add(self._none)
-        self.rows.addLayout(self._slider_rows)
-        self.add(self.fold)
-        self.section()
-        self.rows.addWidget(_headed("Temperature", self.heat_home))
-        self.rows.addLayout(self._heat_rows)
-        self.section("Start")
-        self.add(self.seed, self.open)
-        self.end()
-        self.fold.clicked.connect(self._unfold)
-        self.open.clicked.connect(stage.open)
-        self.all_home.clicked.connect(state.home_all)
-        self.heat_home.clicked.connect(state.home_temperatures)
-        self.seed.rolled.connect(lambda: state.new_start())
-        bind(self, state.names, self._show_names)
-        bind(self, state.sliders, self._show_sliders)
-        bind(self, state.scales, self._show_scales)
-        bind(self, state.homes, self._show_homes)
-        bind(self, state.temperatures, self._show_temperatures)
-        bind(self, state.seed, self.seed.show_seed, self.seed.typed, state.new_start)
-        bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
-        bind(self, state.error, self.seed.show_error)
-
-    def _show_names(self, names: tuple[str, ...]) -> None:
-        if len(names) != len(self.sliders):
-            self._build_sliders(names)
-        for slider, name in zip(self.sliders, names, strict=True):
-            slider.show_name(name)
-
-    def _build_sliders(self, names: tuple[str, ...]) -> None:
-        empty(self._slider_rows)
-        state, self.sliders = self._state, []
-        for index, name in enumerate(names):
-            slider = LatentSlider(
-                self._look, name, -FARTHEST, FARTHEST, 0.0, SAFE, f"*, direction {index + 1} of {len(names)}",
-                "Move along this direction of the model", may_rename=True,
-            )  # fmt: skip
-            slider.grabbed.connect(partial(state.begin_move, index))
-            slider.moved.connect(partial(state.move, index))
-            slider.let_go.connect(state.end_move)
-            slider.homed.connect(partial(state.home, index))
-            slider.renamed.connect(partial(state.rename, index))
-            self._slider_rows.addWidget(slider)
-            self.sliders.append(slider)
-        self._none.setVisible(not names)
-        self._show_fold()
-
-    def _show_sliders(self, values: tuple[float, ...]) -> None:
-        for slider, value in zip(self.sliders, values, strict=False):
-            slider.show_value(value)
-        moved = [index for index, value in enumerate(values) if abs(value) > 5e-4]
-        self.all_home.setEnabled(bool(moved))
-        if self._folded and any(index >= LOUD for index in moved):
-            self._unfold()
-
-    def _unfold(self) -> None:
-        self._folded = not self._folded
-        self._show_fold()
-
-    def _show_fold(self) -> None:
-        quiet = len(self.sliders) - LOUD
-        for slider in self.sliders[LOUD:]:
-            slider.setVisible(not self._folded)
-        self.fold.setVisible(quiet > 0)
-        plural = "direction" if quiet == 1 else "directions"
-        self.fold.say(f"{quiet} quieter {plural}" if self._folded else "Fewer directions")
-        self.fold.draw("right" if self._folded else "down")
-
-    def _show_scales(self, scales: tuple[str, ...]) -> None:
-        empty(self._heat_rows)
-        state, self.temperatures = self._state, []
-        for index, scale in enumerate(scales):
-            many = len(scales) > 1
-            says = f"Temperature, {scale.lower()}" if many else "Temperature"
-            what = _HELP.get(scale.lower(), "shapes of this scale")
-            slider = LatentSlider(
-                self._look, scale, 0.0, HOTTEST, 1.0, None, says, f"How far {what} stray from the typical"
-            )
-            slider.grabbed.connect(partial(state.begin_temperature, index))
-            slider.moved.connect(partial(state.set_temperature, index))
-            slider.let_go.connect(state.end_move)
-            slider.homed.connect(partial(self._home, index))
-            slider.set_narrow(many)
-            self._heat_rows.addWidget(slider, index // 3, index % 3)
-            self.temperatures.append(slider)
-        self._show_homes(state.homes.get())
-        self._show_temperatures(state.temperatures.get())
-
-    def _home(self, index: int) -> None:
-        self._state.end_move()
-        self._state.set_temperature(index, self._state.homes.get()[index])
-        self._state.end_move()
-
-    def _show_homes(self, homes: tuple[float, ...]) -> None:
-        for slider, home in zip(self.temperatures, homes, strict=False):
-            slider.show_home(home)
-        if homes:
-            self.heat_home.say(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
-        self._show_temperatures(self._state.temperatures.get())
-
-    def _show_temperatures(self, values: tuple[float, ...]) -> None:
-        for slider, value in zip(self.temperatures, values, strict=False):
-            slider.show_value(value)
-        homes = self._state.homes.get()
-        self.heat_home.setEnabled(any(abs(a - b) > 5e-4 for a, b in zip(values, homes, strict=False)))
-
-
-class Bringing(Column):
-    """While a picture is brought in: how it is cut, and what the model will see of it."""
-
-    def __init__(self, look: Look, state: Explore) -> None:
-        super().__init__(look)
-        self._state = state
-        self.how = Segments(look, "How to cut", _CROPS, help="Cut a frame out of it, squeeze it, or add margins")
-        self.name = Elided("", "name")
-        self.seen = PictureView(look, "What the model will see")
-        self.note = Label("Drag the frame to choose the part; drag its corner to size it.", "note", wrap=True)
-        self.section("Bring in a picture", first=True)
-        self.add(self.name, self.how, self.note)
-        self.section("As the model will see it")
-        self.add(self.seen)
-        self.end()
-        self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bind(self, state.photo, self._show_photo, self.how.chosen, state.set_crop)
-
-    def _show_photo(self, photo: Any) -> None:
-        if photo is not None:
-            self.name.show_text(photo.picture.name)
-            self.how.show_choice(photo.how)
-            self.note.setVisible(photo.how == "crop")
-            self.seen.setFixedHeight(self._look.px(224))
-            self.seen.show_picture(photo.seen)
-
-
 class ExploreFoot(QStackedWidget):
     """Export and Keep take; while a picture is brought in, Cancel and Use this."""
 
@@ -329,13 +164,6 @@ class ExploreFoot(QStackedWidget):
         self.use.say("Looking" if busy else "Use this")
 
 
-_OPEN_HELP = "Bring in a picture, crop it, and start from it"
-
-
-def _headed(words: str, button: QWidget) -> QWidget:
-    return row(Label(words, "heading"), 0, button)
-
-
 def _pair(second: QWidget, main: QWidget) -> QWidget:
     box = QWidget()
     line = QHBoxLayout(box)
@@ -351,7 +179,7 @@ class ExploreInspector(QStackedWidget):
 
     def __init__(self, look: Look, state: Explore, stage: ExploreStage) -> None:
         super().__init__()
-        self.directions = Directions(look, state, stage)
+        self.directions = Directions(look, state, stage.open)
         self.bringing = Bringing(look, state)
         self.addWidget(self.directions)
         self.addWidget(self.bringing)

@@ -3,20 +3,13 @@
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QMimeData, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAction,
     QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QIcon,
     QKeyEvent,
-    QKeySequence,
-    QMoveEvent,
     QResizeEvent,
     QShowEvent,
 )
@@ -27,21 +20,22 @@ from studio.app.views import explore, generate
 from studio.app.views.acts import Act
 from studio.app.views.bar import Bar
 from studio.app.views.bind import bind
-from studio.app.views.controls import Line
+from studio.app.views.controls import Line, announce
 from studio.app.views.dialogs import PICTURES, Dialogs
-from studio.app.views.drop import DropOverlay
+from studio.app.views.drop import DropOverlay, Drops
 from studio.app.views.finder import Finder
 from studio.app.views.focus_ring import FocusRing
+from studio.app.views.geometry import Geometry
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
 from studio.app.views.message_line import MessageLine
 from studio.app.views.pages import EnginePage, HelpPage, SettingsPage
 from studio.app.views.panel import Panel
+from studio.app.views.places import places
 from studio.app.views.queue_box import QueueBox, QueueList
-from studio.app.views.rail import NARROW as RAIL_NARROW
-from studio.app.views.rail import WIDE as RAIL_WIDE
 from studio.app.views.rail import Rail
 from studio.app.views.sheet import sheet
+from studio.app.views.shortcuts import Shortcuts, go_region
 from studio.app.views.side import NARROW, USUAL, WIDE, Edge, Inspector
 from studio.app.views.strip import Strip
 from studio.app.views.theme import Look
@@ -49,8 +43,6 @@ from studio.app.views.theme import Look
 PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (generate.panel, explore.panel)
 """The panels that work, in the order of the rail."""
 SMALLEST = (1024, 700)
-AT_FIRST = (1440, 900)
-BAR, STRIP, MESSAGE = 48, 116, 44
 
 
 class Frame(QWidget):
@@ -63,7 +55,6 @@ class Frame(QWidget):
         super().__init__()
         self._look, self.state = look, state
         self.setWindowTitle("Latent Studio")
-        self.setAcceptDrops(True)
         self.setMinimumSize(*SMALLEST)
         self._shown, self._drawer, self._painted = True, False, False
         self.dialogs = Dialogs(state, self)
@@ -71,14 +62,11 @@ class Frame(QWidget):
         self._build()
         self._tie()
         self.acts = self._acts()
-        self._install()
-        self._geometry = QTimer(self)
-        self._geometry.setSingleShot(True)
-        self._geometry.setInterval(500)
-        self._geometry.timeout.connect(self._keep_geometry)
+        self._shortcuts = Shortcuts(self, (self.stage, self.strip), self.acts)
+        self._enable()
         look.changed.connect(self._restyle)
         self._restyle()
-        self._come_back()
+        self._geometry = Geometry(self, state.geometry)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────
 
@@ -111,6 +99,7 @@ class Frame(QWidget):
             part.setParent(self)
         self.edge = Edge(self)
         self.drop_overlay = DropOverlay(look, self)
+        self.drops = Drops(self, self.state, self.drop_overlay)
         self.finder = Finder(look, self)
         self.ring = FocusRing(look, self)
 
@@ -125,6 +114,7 @@ class Frame(QWidget):
         bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.act)
         bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
         bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
+        self.state.generate.running.changed.connect(self._show_running)
         bind(self, explore_state.takes, self.strip.show_takes)
         bind(self, explore_state.current, self.strip.list.show_current, self.strip.list.chose, self._show_take)
         self.strip.list.dropped.connect(explore_state.drop_take)
@@ -171,7 +161,13 @@ class Frame(QWidget):
 
     def _show_message(self, said: Any) -> None:
         self.message.show_message(said)
-        self._place()
+        self.message.raise_()
+
+    def _show_running(self, running: bool) -> None:
+        """Work that begins or ends is heard, and seen where another window is in front."""
+        announce(self, "Making pictures" if running else self.state.generate.progress.get())
+        if not running and not self.isActiveWindow():
+            QApplication.alert(self)
 
     def toggle_page(self, key: str) -> None:
         """Open a page in the inspector, or close it where it is open."""
@@ -196,8 +192,7 @@ class Frame(QWidget):
             self._wanted = wanted
             self._shown = float(scale) <= 150
             self._look.choose(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
-            if hasattr(self, "acts"):
-                self._enable()
+            self._enable()
         self._place()
 
     def _restyle(self) -> None:
@@ -214,62 +209,30 @@ class Frame(QWidget):
         """Give every part its rectangle."""
         if not hasattr(self, "ring"):
             return
-        px, width, height = self._look.px, self.width(), self.height()
-        narrow, low = width < 1280, height < 800
-        self._drawer = self._look.scale > 1.5
-        rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
-        side = self._side(narrow)
-        strip, bar = px(80 if low else STRIP), px(BAR)
         shown = self._shown or self.inspector.page != ""
-        stage = width - rail - (side if shown and not self._drawer else 0)
-        bottom = height - strip
-        self.rail.set_narrow(narrow)
-        self.strip.set_compact(low)
+        wish = int(self.state.layout.get().get("inspector", USUAL))
+        at = places(self._look, self.width(), self.height(), shown, wish)
+        self._drawer = at.drawer
+        self.rail.set_narrow(at.narrow)
+        self.strip.set_compact(at.low)
+        self.queue.set_compact(at.low)
         for panel in self.panels.values():
-            panel.set_compact(low)
+            panel.set_compact(at.low)
         for head in self.bars.findChildren(Bar):
-            head.set_narrow(narrow)
-        self.rail.setGeometry(0, 0, rail, height)
-        self.bars.setGeometry(rail, 0, stage, bar)
-        self.stage.setGeometry(rail, bar, stage, bottom - bar)
-        self.strip.setGeometry(rail, bottom, width - rail - side, strip)
-        self.queue.setGeometry(width - side, bottom, side, strip)
-        self.queue.set_compact(low)
-        self._place_inspector(shown, side, bar, bottom)
-        across, down = width - rail, width - side
-        self._lines[0].setGeometry(rail, bar - 1, stage, 1)
-        self._lines[1].setGeometry(rail, bottom, across, 1)
-        self._lines[2].setGeometry(down, bottom if not shown else bar if self._drawer else 0, 1, height)
-        for line in self._lines:
-            line.raise_()
-        self.edge.setGeometry(down - 3, 0, 6, bottom)
-        self.edge.setVisible(shown)
-        self.edge.raise_()
-        self._place_overlays()
-
-    def _place_inspector(self, shown: bool, side: int, bar: int, bottom: int) -> None:
-        """At the right; where text is large, a drawer over the stage whose buttons stay when it is shut."""
+            head.set_narrow(at.narrow)
         self.inspector.set_shut(not shown)
-        left, height = self.width() - side, self.height()
-        if shown and self._drawer:
-            self.inspector.setGeometry(left, bar, side, height - bar)
-        elif shown:
-            self.inspector.setGeometry(left, 0, side, bottom)
-        else:
-            self.inspector.setGeometry(left, bottom, side, height - bottom)
-        self.queue.setVisible(shown and not self._drawer)
-        self.inspector.raise_()
-
-    def _place_overlays(self) -> None:
-        px, stage = self._look.px, self.stage.geometry()
-        height = px(MESSAGE)
-        self.message.setGeometry(stage.x() + px(8), stage.bottom() - height - px(3), stage.width() - px(16), height)
-        self.message.raise_()
-        self.drop_overlay.setGeometry(stage)
-
-    def _side(self, narrow: bool) -> int:
-        wish = NARROW if narrow else int(self.state.layout.get().get("inspector", USUAL))
-        return min(self._look.px(min(max(wish, NARROW), WIDE)), self.width() // 2)
+        self.queue.setVisible(shown and not at.drawer)
+        self.edge.setVisible(shown)
+        lines = zip(self._lines, at.lines, strict=True)
+        for part, place in (
+            (self.rail, at.rail), (self.bars, at.bar), (self.stage, at.stage), (self.strip, at.strip),
+            (self.queue, at.queue), (self.inspector, at.inspector), *lines, (self.edge, at.edge),
+            (self.message, at.message),
+        ):  # fmt: skip
+            part.setGeometry(place)
+        for part in (self.inspector, *self._lines, self.edge, self.message):
+            part.raise_()
+        self.drop_overlay.setGeometry(at.stage)
 
     def _drag(self, wider: int) -> None:
         now = int(self.state.layout.get().get("inspector", USUAL))
@@ -312,25 +275,9 @@ class Frame(QWidget):
             Act("Crisp or smooth", ("X",), lambda: state.smooth.set(not state.smooth.get()), "stage"),
         )
 
-    def _install(self) -> None:
-        self._actions: list[tuple[Act, QAction]] = []
-        for act in self.acts:
-            action = QAction(act.words, self)
-            action.setShortcuts([QKeySequence(keys) for keys in act.keys])
-            action.triggered.connect(lambda checked=False, act=act: act.do())
-            stage = act.where == "stage"
-            context = Qt.ShortcutContext.WidgetWithChildrenShortcut if stage else Qt.ShortcutContext.WindowShortcut
-            action.setShortcutContext(context)
-            for widget in (self.stage, self.strip) if stage else (self,):
-                widget.addAction(action)
-            self._actions.append((act, action))
-        self._enable()
-
     def _enable(self) -> None:
-        """Keys hold where their panel is open; single keys can be switched off."""
-        letters = bool(self.state.layout.get().get("letters", True))
-        for act, action in getattr(self, "_actions", ()):
-            action.setEnabled(act.panel in ("", self.panel.key) and (letters or act.where == "window"))
+        if hasattr(self, "_shortcuts"):
+            self._shortcuts.enable(self.panel.key, bool(self.state.layout.get().get("letters", True)))
 
     def open_finder(self) -> None:
         """The finder, with what can be done now."""
@@ -361,16 +308,8 @@ class Frame(QWidget):
 
     def go_region(self, by: int) -> None:
         """To the next or previous part of the window that can have the focus."""
-        regions = [self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message]
-        now = QApplication.focusWidget()
-        at = [place for place, part in enumerate(regions) if now is not None and part.isAncestorOf(now)]
-        place = at[0] if at else -1 if by > 0 else 0
-        for step in range(1, len(regions) + 1):
-            part = regions[(place + by * step) % len(regions)]
-            first = next((w for w in part.findChildren(QWidget) if _takes_focus(w)), None)
-            if part.isVisible() and first is not None:
-                first.setFocus(Qt.FocusReason.ShortcutFocusReason)
-                return
+        regions = (self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message)
+        go_region(regions, QApplication.focusWidget(), by)
 
     def escape(self) -> None:
         """Close what is open, else leave full screen; never a job."""
@@ -385,27 +324,11 @@ class Frame(QWidget):
         elif self.isFullScreen():
             self.toggle_full_screen()
 
-    # ── restored as it was left ──────────────────────────────────────────────────────────────────
-
-    def _come_back(self) -> None:
-        kept = self.state.geometry.get()
-        if not kept or not self.restoreGeometry(QByteArray(kept)):
-            screen = self.screen().availableGeometry()
-            self.resize(min(AT_FIRST[0], screen.width()), min(AT_FIRST[1], screen.height()))
-
-    def _keep_geometry(self) -> None:
-        self.state.geometry.set(bytes(self.saveGeometry().data()))
-
     # ── what Qt asks ─────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
-        self._geometry.start()
-
-    @guarded(None)
-    def moveEvent(self, event: QMoveEvent) -> None:
-        self._geometry.start()
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
@@ -418,8 +341,7 @@ class Frame(QWidget):
 
     @guarded(None)
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._geometry.stop()
-        self._keep_geometry()
+        self._geometry.keep()
         event.accept()
         self.closed.emit()
 
@@ -429,29 +351,3 @@ class Frame(QWidget):
             self.escape()
         else:
             super().keyPressEvent(event)
-
-    @guarded(None)
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        paths = _paths(event.mimeData())
-        if paths:
-            self.drop_overlay.say(self.state.would(paths), paths[0].name)
-            event.acceptProposedAction()
-
-    @guarded(None)
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.drop_overlay.hide()
-
-    @guarded(None)
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.drop_overlay.hide()
-        self.state.drop(_paths(event.mimeData()))
-        event.acceptProposedAction()
-
-
-def _paths(data: QMimeData) -> list[Path]:
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-
-
-def _takes_focus(widget: QWidget) -> bool:
-    tabs = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
-    return tabs and widget.isVisible() and widget.isEnabled()

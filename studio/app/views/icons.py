@@ -10,8 +10,8 @@ from PySide6.QtSvg import QSvgRenderer
 from studio.app.views.theme import Look
 
 _HERE = Path(__file__).resolve()
-RESOURCES = next((p for p in (_HERE.parents[3] / "resources", _HERE.parents[2] / "resources") if p.is_dir()), _HERE)
-"""Beside the package in a clone, inside it in a wheel."""
+RESOURCES = next((p for p in (_HERE.parents[2] / "resources", _HERE.parents[3] / "resources") if p.is_dir()), _HERE)
+"""Inside the package in a wheel, beside it in a clone."""
 
 
 @functools.cache

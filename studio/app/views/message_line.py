@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout
+from PySide6.QtCore import QEasingCurve, QEvent, QObject, QPropertyAnimation, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QGraphicsOpacityEffect, QHBoxLayout
 
-from studio.app.views.controls import Button, Elided, Label
+from studio.app.views.controls import Button, Elided, Label, announce
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
 from studio.app.views.theme import Look
 
 STAYS = 8000
 """Milliseconds that information stays; what failed stays until it is answered."""
+FADES = 160
+"""Milliseconds."""
 _KINDS = {"info": ("check", "accent"), "warn": ("warn", "warn"), "failed": ("warn", "danger")}
 
 
@@ -47,6 +48,13 @@ class MessageLine(QFrame):
         self._timer.setSingleShot(True)
         self._timer.setInterval(STAYS)
         self._timer.timeout.connect(self._leave)
+        self._fading = QPropertyAnimation(self)
+        self._fading.setPropertyName(b"opacity")
+        self._fading.setDuration(FADES)
+        self._fading.setStartValue(0.0)
+        self._fading.setEndValue(1.0)
+        self._fading.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._fading.finished.connect(self._faded)
         self.installEventFilter(self)
         look.changed.connect(self._tint)
         self.hide()
@@ -68,12 +76,22 @@ class MessageLine(QFrame):
                 button.say(said.actions[index][0])
         self._tint()
         self.setAccessibleDescription(said.text)
-        politeness = QAccessible.AnnouncementPoliteness
-        event = QAccessibleAnnouncementEvent(self, said.text)
-        event.setPoliteness(politeness.Assertive if said.kind == "failed" else politeness.Polite)
-        QAccessible.updateAccessibility(event)
+        announce(self, said.text, assertive=said.kind == "failed")
+        self._fade_in()
         if said.kind == "info":
             self._timer.start()
+
+    def _fade_in(self) -> None:
+        """Softly, unless nothing may move by itself."""
+        if self._look.still or self._fading.state() == QPropertyAnimation.State.Running:
+            return
+        effect = QGraphicsOpacityEffect(self)
+        self.setGraphicsEffect(effect)
+        self._fading.setTargetObject(effect)
+        self._fading.start()
+
+    def _faded(self) -> None:
+        self.setGraphicsEffect(None)  # type: ignore[arg-type]  # Qt takes none for no effect
 
     def _leave(self) -> None:
         """Not under somebody's pointer or focus: then it waits again."""

@@ -1,5 +1,7 @@
 """A picture as large as its space allows: crisp in whole device pixels, or smooth."""
 
+import functools
+
 import numpy as np
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
@@ -20,12 +22,17 @@ def image(array: Array) -> QImage:
 
 def blended(array: Array, height: int, width: int) -> Array:
     """Bicubic (Catmull-Rom) enlargement."""
-    tall = np.einsum("ij,jkc->ikc", _weights(array.shape[0], height), array.astype(np.float32), optimize=True)
-    wide = np.einsum("ij,kjc->kic", _weights(array.shape[1], width), tall, optimize=True)
-    result: Array = np.clip(np.rint(wide), 0, 255).astype(np.uint8)
-    return result
+    old, across, channels = array.shape
+    rows = _weights(old, height) @ array.reshape(old, -1).astype(np.float32)  # (height, across · channels)
+    rows = rows.reshape(height, across, channels).transpose(2, 0, 1).reshape(-1, across)
+    wide = rows @ _weights(across, width).T  # (channels · height, width)
+    wide += 0.5
+    np.clip(wide, 0, 255, out=wide)
+    planes: Array = wide.astype(np.uint8).reshape(channels, height, width)
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
+@functools.lru_cache(maxsize=16)
 def _weights(old: int, new: int) -> Array:
     """(new, old): how much each old pixel gives to each new one; rows sum to 1."""
     at = (np.arange(new) + 0.5) * old / new - 0.5

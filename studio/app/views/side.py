@@ -28,6 +28,8 @@ class Scroll(QScrollArea):
         self.viewport().setAutoFillBackground(False)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         look.changed.connect(self._lay_out)
+        # Queued: the range may change once more before the scroll area has come to rest.
+        self.verticalScrollBar().rangeChanged.connect(self._lay_out, Qt.ConnectionType.QueuedConnection)
         self._lay_out()
 
     def _lay_out(self) -> None:

@@ -179,6 +179,17 @@ def test_information_goes_by_itself_and_failures_stay(studio: Studio, qtbot: QtB
     assert not line.isVisible()
 
 
+def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: QtBot) -> None:
+    line = studio.frame.message
+    studio.state.messages.say("Saved.")
+    assert line.graphicsEffect() is not None
+    qtbot.waitUntil(lambda: line.graphicsEffect() is None)
+    studio.state.layout.set({"still": True})
+    studio.state.messages.say("Saved again.")
+    assert line.isVisible()
+    assert line.graphicsEffect() is None
+
+
 def test_a_message_covers_neither_picture_nor_buttons(studio: Studio) -> None:
     frame = studio.frame
     studio.ready()
@@ -232,7 +243,7 @@ def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp
     QApplication.sendEvent(frame, QDragLeaveEvent())
     assert not frame.drop_overlay.isVisible()
     # Qt delivers a drop only to the target of a drag that it is leading itself.
-    frame.dropEvent(QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
+    frame.drops.eventFilter(frame, QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
     qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
     assert studio.state.panel.get() == "explore"
 

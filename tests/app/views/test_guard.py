@@ -80,7 +80,7 @@ class Surface(QWidget):
     @guarded(None)
     def mousePressEvent(self, event): raise ValueError("press")
     @guarded(False)
-    def event(self, event): 
+    def event(self, event):
         if event.type() == QEvent.Type.User: raise ValueError("event")
         return super().event(event)
     @guarded(QSize(1, 1))

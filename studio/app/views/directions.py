@@ -1,0 +1,154 @@
+"""The sliders of Explore: one for each direction, a temperature for each scale, and the start."""
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+
+from studio.app.states.dials import FARTHEST, HOTTEST
+from studio.app.states.explore import Explore
+from studio.app.views.bind import bind
+from studio.app.views.controls import Button, Label, row
+from studio.app.views.latent_slider import LatentSlider
+from studio.app.views.pages import Column, empty
+from studio.app.views.seed_field import SeedField
+from studio.app.views.theme import Look
+
+SAFE = (-2.0, 2.0)
+"""Standard deviations within which most of the training data lies."""
+LOUD = 8
+"""Directions that are shown at once; the others move less and are folded away."""
+OPEN_HELP = "Bring in a picture, crop it, and start from it"
+_HELP = {"coarse": "large shapes", "middle": "medium shapes", "fine": "details"}
+
+
+class Directions(Column):
+    """A slider for each direction, a temperature for each scale, and the start."""
+
+    def __init__(self, look: Look, state: Explore, open_picture: Callable[[], object]) -> None:
+        super().__init__(look)
+        self._state = state
+        self.sliders: list[LatentSlider] = []
+        self.temperatures: list[LatentSlider] = []
+        self._folded = True
+        self.all_home = Button(look, "All home", "link", help="Put every slider back to the start", keys="H")
+        self.fold = Button(look, "", "fold", "right", help="Directions that change the picture less")
+        self.heat_home = Button(look, "", "link", help="Put the temperature back to where this model looks best")
+        self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
+        self.open = Button(look, "Open a picture of mine…", "", "folder", help=OPEN_HELP, keys="Ctrl+O")
+        self._none = Label(
+            "This model has no directions yet. Its start and temperature can be changed.", "note", wrap=True
+        )
+        self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
+        self._slider_rows.setSpacing(4)
+        self._heat_rows.setHorizontalSpacing(9)
+        self.rows.addWidget(_headed("Directions", self.all_home))
+        self.add(self._none)
+        self.rows.addLayout(self._slider_rows)
+        self.add(self.fold)
+        self.section()
+        self.rows.addWidget(_headed("Temperature", self.heat_home))
+        self.rows.addLayout(self._heat_rows)
+        self.section("Start")
+        self.add(self.seed, self.open)
+        self.end()
+        self.fold.clicked.connect(self._unfold)
+        self.open.clicked.connect(lambda: open_picture())
+        self.all_home.clicked.connect(state.home_all)
+        self.heat_home.clicked.connect(state.home_temperatures)
+        self.seed.rolled.connect(lambda: state.new_start())
+        bind(self, state.names, self._show_names)
+        bind(self, state.sliders, self._show_sliders)
+        bind(self, state.scales, self._show_scales)
+        bind(self, state.homes, self._show_homes)
+        bind(self, state.temperatures, self._show_temperatures)
+        bind(self, state.seed, self.seed.show_seed, self.seed.typed, state.new_start)
+        bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
+        bind(self, state.error, self.seed.show_error)
+
+    def _show_names(self, names: tuple[str, ...]) -> None:
+        if len(names) != len(self.sliders):
+            self._build_sliders(names)
+        for slider, name in zip(self.sliders, names, strict=True):
+            slider.show_name(name)
+
+    def _build_sliders(self, names: tuple[str, ...]) -> None:
+        empty(self._slider_rows)
+        state, self.sliders = self._state, []
+        for index, name in enumerate(names):
+            slider = LatentSlider(
+                self._look, name, -FARTHEST, FARTHEST, 0.0, SAFE, f"*, direction {index + 1} of {len(names)}",
+                "Move along this direction of the model", may_rename=True,
+            )  # fmt: skip
+            slider.grabbed.connect(partial(state.begin_move, index))
+            slider.moved.connect(partial(state.move, index))
+            slider.let_go.connect(state.end_move)
+            slider.homed.connect(partial(state.home, index))
+            slider.renamed.connect(partial(state.rename, index))
+            self._slider_rows.addWidget(slider)
+            self.sliders.append(slider)
+        self._none.setVisible(not names)
+        self._show_fold()
+
+    def _show_sliders(self, values: tuple[float, ...]) -> None:
+        for slider, value in zip(self.sliders, values, strict=False):
+            slider.show_value(value)
+        moved = [index for index, value in enumerate(values) if abs(value) > 5e-4]
+        self.all_home.setEnabled(bool(moved))
+        if self._folded and any(index >= LOUD for index in moved):
+            self._unfold()
+
+    def _unfold(self) -> None:
+        self._folded = not self._folded
+        self._show_fold()
+
+    def _show_fold(self) -> None:
+        quiet = len(self.sliders) - LOUD
+        for slider in self.sliders[LOUD:]:
+            slider.setVisible(not self._folded)
+        self.fold.setVisible(quiet > 0)
+        plural = "direction" if quiet == 1 else "directions"
+        self.fold.say(f"{quiet} quieter {plural}" if self._folded else "Fewer directions")
+        self.fold.draw("right" if self._folded else "down")
+
+    def _show_scales(self, scales: tuple[str, ...]) -> None:
+        empty(self._heat_rows)
+        state, self.temperatures = self._state, []
+        for index, scale in enumerate(scales):
+            many = len(scales) > 1
+            says = f"Temperature, {scale.lower()}" if many else "Temperature"
+            what = _HELP.get(scale.lower(), "shapes of this scale")
+            slider = LatentSlider(
+                self._look, scale, 0.0, HOTTEST, 1.0, None, says, f"How far {what} stray from the typical"
+            )
+            slider.grabbed.connect(partial(state.begin_temperature, index))
+            slider.moved.connect(partial(state.set_temperature, index))
+            slider.let_go.connect(state.end_move)
+            slider.homed.connect(partial(self._home, index))
+            slider.set_narrow(many)
+            self._heat_rows.addWidget(slider, index // 3, index % 3)
+            self.temperatures.append(slider)
+        self._show_homes(state.homes.get())
+        self._show_temperatures(state.temperatures.get())
+
+    def _home(self, index: int) -> None:
+        self._state.end_move()
+        self._state.set_temperature(index, self._state.homes.get()[index])
+        self._state.end_move()
+
+    def _show_homes(self, homes: tuple[float, ...]) -> None:
+        for slider, home in zip(self.temperatures, homes, strict=False):
+            slider.show_home(home)
+        if homes:
+            self.heat_home.say(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
+        self._show_temperatures(self._state.temperatures.get())
+
+    def _show_temperatures(self, values: tuple[float, ...]) -> None:
+        for slider, value in zip(self.temperatures, values, strict=False):
+            slider.show_value(value)
+        homes = self._state.homes.get()
+        self.heat_home.setEnabled(any(abs(a - b) > 5e-4 for a, b in zip(values, homes, strict=False)))
+
+
+def _headed(words: str, button: QWidget) -> QWidget:
+    return row(Label(words, "heading"), 0, button)

@@ -1,0 +1,71 @@
+"""Where each part of the window lies, from the window's size and the size of its text."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRect
+
+from studio.app.views.rail import NARROW as RAIL_NARROW
+from studio.app.views.rail import WIDE as RAIL_WIDE
+from studio.app.views.side import NARROW, USUAL, WIDE
+from studio.app.views.theme import Look
+
+BAR, STRIP, STRIP_LOW, MESSAGE = 48, 116, 80, 44
+NARROW_BELOW, LOW_BELOW = 1280, 800
+DRAWER_ABOVE = 1.5
+"""Of the text's size: then the inspector is a drawer over the stage."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Rectangles in the window; `lines` are the hairlines between them, `edge` is where the mouse drags."""
+
+    narrow: bool
+    low: bool
+    drawer: bool
+    rail: QRect
+    bar: QRect
+    stage: QRect
+    inspector: QRect
+    strip: QRect
+    queue: QRect
+    message: QRect
+    edge: QRect
+    lines: tuple[QRect, QRect, QRect]
+
+
+def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL) -> Places:
+    """`shown`: the inspector is open; `wish`: its width at 100 % as the artist dragged it.
+
+    Shut, only its buttons are left, in place of the queue: they never go away.
+    """
+    px = look.px
+    narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, look.scale > DRAWER_ABOVE
+    rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
+    side = min(px(NARROW if narrow else min(max(wish, NARROW), WIDE)), width // 2)
+    bar, strip = px(BAR), px(STRIP_LOW if low else STRIP)
+    across = width - rail - (side if shown and not drawer else 0)
+    right, bottom = width - side, height - strip
+    if not shown:
+        inspector = QRect(right, bottom, side, strip)
+    elif drawer:
+        inspector = QRect(right, bar, side, height - bar)
+    else:
+        inspector = QRect(right, 0, side, bottom)
+    return Places(
+        narrow,
+        low,
+        drawer,
+        rail=QRect(0, 0, rail, height),
+        bar=QRect(rail, 0, across, bar),
+        stage=QRect(rail, bar, across, bottom - bar),
+        inspector=inspector,
+        strip=QRect(rail, bottom, right - rail, strip),
+        queue=QRect(right, bottom, side, strip),
+        message=QRect(rail + px(8), bottom - px(MESSAGE) - px(4), across - px(16), px(MESSAGE)),
+        edge=QRect(right - 3, 0, 6, bottom),
+        lines=(
+            QRect(rail, bar - 1, across, 1),
+            QRect(rail, bottom, width - rail, 1),
+            QRect(right, inspector.y(), 1, height - inspector.y()),
+        ),
+    )

@@ -32,8 +32,9 @@ def publish(run: Run, path: Path, learn: Tensor, test: Tensor) -> Card:
     """
     model = _best(run)
     evaluation.settle(model, learn[:4096].to(run.device))
+    zoo.plain(model)
     weights, value = _smaller(model, test.to(run.device))
-    model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()})
+    model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()}, strict=False)
     found = directions.principal(model, learn.to(run.device))
     zoo.fold(model)
     pictures, seconds = _cover(model, run.study)
@@ -53,12 +54,15 @@ def _best(run: Run) -> Model:
 
 
 def _smaller(model: Model, test: Tensor) -> tuple[dict[str, Tensor], float]:
-    """Weights in half the bytes where the held-out figure stays, and the figure of just those weights."""
-    full = model.state_dict()
+    """Weights in half the bytes where the held-out figure stays, and the figure of just those weights.
+
+    Statistics stay whole, and counters of training steps, which are no floating-point numbers, stay behind.
+    """
+    full = {k: t for k, t in model.state_dict().items() if t.is_floating_point()}
     value = evaluation.bits_per_dimension(model, test, draws=4)
-    half = {k: t.half() if t.is_floating_point() and t.dim() >= 2 else t for k, t in full.items()}
+    half = {k: t if k.endswith(("mean", "var")) else t.half() for k, t in full.items()}
     rounded = copy.deepcopy(model)
-    rounded.load_state_dict({k: t.to(full[k].dtype) for k, t in half.items()})
+    rounded.load_state_dict({k: t.to(full[k].dtype) for k, t in half.items()}, strict=False)
     after = evaluation.bits_per_dimension(rounded, test, draws=4)
     return (half, after) if after <= value + _SAME else (full, value)
 

@@ -40,7 +40,9 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
     weights, directions = checkpoint.open_model(models.read(found.path))
     try:
         model = zoo.recipe(found.card.recipe).build(found.card.shape, found.card.levels)
-        model.load_state_dict(weights)
+        zoo.plain(model)
+        counters = {k: t for k, t in model.state_dict().items() if not t.is_floating_point()}
+        model.load_state_dict(counters | weights)
     except (msgspec.ValidationError, RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise models.BadModel(

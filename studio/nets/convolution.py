@@ -82,15 +82,21 @@ def channels_last(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def fold(model: nn.Module) -> None:
-    """Makes a trained model faster without changing its map: weight norms are multiplied out, and a
-    batch norm that follows a convolution is merged into it. For inference only."""
-    model.eval()
+def plain(model: nn.Module) -> None:
+    """Multiplies weight norms out: the same map with plain convolutions, as trained models are kept in files."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             # Removing a parametrization would take it from every deep copy too: they share its class.
             if isinstance(child, nn.Conv2d) and parametrize.is_parametrized(child, "weight"):
                 setattr(module, name, _plain(child))
+
+
+@torch.no_grad()
+def fold(model: nn.Module) -> None:
+    """Makes a trained model faster without changing its map: weight norms are multiplied out, and a
+    batch norm that follows a convolution is merged into it. For inference only."""
+    model.eval()
+    plain(model)
     for module in model.modules():
         if isinstance(module, ResidualBlock):
             conv, norm = module.body[2], module.body[3]
@@ -99,7 +105,7 @@ def fold(model: nn.Module) -> None:
 
 
 def _plain(conv: nn.Conv2d) -> nn.Conv2d:
-    plain = nn.Conv2d(
+    result = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
         (conv.kernel_size[0], conv.kernel_size[1]),
@@ -108,10 +114,10 @@ def _plain(conv: nn.Conv2d) -> nn.Conv2d:
         device=conv.weight.device,
         dtype=conv.weight.dtype,
     )
-    plain.weight.copy_(conv.weight)
-    if plain.bias is not None and conv.bias is not None:
-        plain.bias.copy_(conv.bias)
-    return plain.eval()
+    result.weight.copy_(conv.weight)
+    if result.bias is not None and conv.bias is not None:
+        result.bias.copy_(conv.bias)
+    return result.train(conv.training)
 
 
 class PackedConv(nn.Module):

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from studio.nets.convolution import channels_last, fold, pack
+from studio.nets.convolution import channels_last, fold, pack, plain
 from studio.zoo import realnvp
 
-__all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "recipe"]
+__all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "plain", "recipe"]
 
 Recipe = realnvp.RealNVP
 

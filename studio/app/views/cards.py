@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QS
 
 from studio.app.states.models import Models
 from studio.app.views.guard import guarded
-from studio.app.views.picture import image
+from studio.app.views.picture import draw_crisp, image
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
 
@@ -48,7 +48,7 @@ def draw_thumbnail(painter: QPainter, pixmap: QPixmap, place: QRect) -> None:
     """In the middle of its place."""
     size = pixmap.deviceIndependentSize()
     left, top = (place.width() - size.width()) / 2, (place.height() - size.height()) / 2
-    painter.drawPixmap(place.x() + round(left), place.y() + round(top), pixmap)
+    draw_crisp(painter, place.x() + left, place.y() + top, pixmap)
 
 
 class _Rows(QAbstractListModel):

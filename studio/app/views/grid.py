@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOpti
 
 from studio.app.states.grid import Cell
 from studio.app.views.guard import guarded
-from studio.app.views.picture import blended, image, multiple
+from studio.app.views.picture import blended, draw_crisp, image, multiple
 from studio.app.views.theme import Look
 
 GAP = 12
@@ -112,7 +112,7 @@ class _Painter(QStyledItemDelegate):
         cell, place = self._cells.cells[row], self._place(option)
         painter.save()
         if cell.picture is not None:
-            painter.drawPixmap(place, self._pixmap(row, cell))
+            draw_crisp(painter, place.x(), place.y(), self._pixmap(row, cell))
             if not cell.finished and cell.total:
                 done = round(place.width() * cell.done / cell.total)
                 painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))

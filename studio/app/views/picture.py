@@ -3,8 +3,8 @@
 import functools
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.views.guard import guarded
@@ -18,6 +18,12 @@ def image(array: Array) -> QImage:
     height, width, channels = array.shape
     form = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
     return QImage(array.data, width, height, width * channels, form).copy()
+
+
+def draw_crisp(painter: QPainter, x: float, y: float, pixmap: QPixmap) -> None:
+    """At the nearest whole device pixel, so that every pixel of the picture stays a square on any screen."""
+    ratio = pixmap.devicePixelRatio()
+    painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), pixmap)
 
 
 def blended(array: Array, height: int, width: int) -> Array:

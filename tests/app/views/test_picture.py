@@ -1,5 +1,10 @@
 """A picture is crisp in whole device pixels, or smooth; captions know where it lies."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -10,6 +15,8 @@ from studio.app.views.grid import GridView, arrange, described, grouped
 from studio.app.views.picture import PictureView, blended
 from studio.app.views.theme import Look
 from tests.app.views.conftest import picture, settle, shown
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
@@ -106,3 +113,37 @@ def test_a_picture_is_described() -> None:
 def test_the_crop_frame_begins_in_the_middle() -> None:
     assert middle(200, 100, 1.0) == pytest.approx((0.25, 0.0, 0.75, 1.0))
     assert middle(100, 200, 1.0) == pytest.approx((0.0, 0.25, 1.0, 0.75))
+
+
+def test_pixels_stay_squares_on_a_screen_of_one_and_a_half() -> None:
+    """In a process of its own: a screen's ratio is chosen once."""
+    program = """
+import numpy as np
+from PySide6.QtGui import QPixmap, QPainter
+from PySide6.QtWidgets import QApplication, QWidget
+from studio.app.states.grid import Cell
+from studio.app.views.grid import GridView
+from studio.app.views.theme import Look
+application = QApplication([])
+grid = GridView(Look())
+grid.resize(401, 301)
+grid.show()
+array = np.random.default_rng(1).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+grid.show_cells((Cell(0, array, 1, 1), Cell(1, array, 1, 1)))
+for _ in range(5):
+    application.processEvents()
+shot = grid.viewport().grab().toImage()
+scale, found = grid._scale, 0
+seen = np.array(shot.constBits()).reshape(shot.height(), shot.bytesPerLine() // 4, 4)[:, : shot.width(), 2::-1]
+wanted = array.repeat(scale, 0).repeat(scale, 1)
+for y in range(seen.shape[0] - wanted.shape[0]):
+    for x in range(seen.shape[1] - wanted.shape[1]):
+        if (seen[y, x] == wanted[0, 0]).all() and (seen[y : y + len(wanted), x : x + len(wanted)] == wanted).all():
+            found += 1
+print(shot.devicePixelRatio(), found)
+"""
+    environment = {**os.environ, "QT_SCALE_FACTOR": "1.5", "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "1.5 2", done.stderr

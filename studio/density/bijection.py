@@ -28,6 +28,10 @@ class Bijection(nn.Module):
         """The inverse one part at a time; the last tensor is `inverse(z)`."""
         yield self.inverse(z, c)
 
+    def forward_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """The map one part at a time, with the ladj so far; the last pair is `forward(x)`."""
+        yield self(x, c)
+
 
 class Chain(Bijection):
     """f = f_n ∘ … ∘ f_1."""
@@ -56,6 +60,15 @@ class Chain(Bijection):
         for part in reversed(self.parts):
             for z in cast(Bijection, part).inverse_steps(z, c):  # noqa: B020 - each part goes on where the last ended
                 yield z
+
+    def forward_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        before = x.new_zeros(len(x))
+        for part in self.parts:
+            total = before
+            for x, ladj in cast(Bijection, part).forward_steps(x, c):  # noqa: B020 - each goes on where the last ended
+                total = before + ladj
+                yield x, total
+            before = total
 
 
 class Inverted(Bijection):
@@ -110,6 +123,11 @@ class Within(Bijection):
         inside, rest = self._open(z)
         for step in self.inner.inverse_steps(inside, c):
             yield self._close(step, rest)
+
+    def forward_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        inside, rest = self._open(x)
+        for step, ladj in self.inner.forward_steps(inside, c):
+            yield self._close(step, rest), ladj
 
     def scale_of(self, count: Tensor, inner: Tensor) -> Tensor:
         """Marks for the latent: `count` `(C, H, W)` where factored out, `inner`'s marks inside."""

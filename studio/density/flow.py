@@ -62,9 +62,14 @@ class Flow(Model):
 
     def _price(self, x: Tensor, c: Tensor | None, u: Tensor) -> tuple[Tensor, Tensor]:
         """z, and log |det ∂z/∂x| `(B,)` with x in levels."""
-        h, slopes = self._squash((x.to(self.dtype) + u) / self.levels)
+        h, constant = self._dequantised(x, u)
         z, ladj = self.bijection(h, c)
-        return z, ladj + sum_entries(slopes) - math.prod(self.shape) * math.log(self.levels)
+        return z, ladj + constant
+
+    def _dequantised(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """h, and log |det ∂h/∂x| `(B,)` with x in levels."""
+        h, slopes = self._squash((x.to(self.dtype) + u) / self.levels)
+        return h, sum_entries(slopes) - math.prod(self.shape) * math.log(self.levels)
 
     def log_prob(self, x: Tensor, c: Tensor | None = None, u: Tensor | None = None) -> Tensor:
         """A lower bound of log p(x | c) in nats, `(B,)`; u `(B, *shape)` in [0, 1) replaces the usual draw."""
@@ -72,6 +77,14 @@ class Flow(Model):
             u = torch.rand(x.shape, device=x.device, dtype=self.dtype) if self.training else self.pattern.to(self.dtype)
         z, ladj = self._price(x, c, u)
         return ladj + sum_entries(_log_normal(z))
+
+    def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        h, constant = self._dequantised(x, self.pattern.to(self.dtype))
+        price = constant
+        for z, ladj in self.bijection.forward_steps(h, c):
+            yield None
+            price = constant + ladj + sum_entries(_log_normal(z))
+        yield price
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Bits `(B, *shape)`. Only the sum is a price: each entry bears its own noise's bits and an even

@@ -83,6 +83,10 @@ class Model(nn.Module):
         """log p(x | c) in nats, `(B,)`; a lower bound where `exact` is False."""
         return -self.surprisal(x, c).flatten(1).sum(1) * math.log(2)
 
+    def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        """`log_prob` in small steps, for whoever must not be kept waiting: None until the last, which is the result."""
+        yield self.log_prob(x, c)
+
     def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """What training lowers: mean bits per dimension, a number."""
         return -self.log_prob(x, c).mean() / (math.prod(self.shape) * math.log(2))

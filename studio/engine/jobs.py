@@ -18,10 +18,9 @@ from studio.library import storage
 from studio.media import dataset
 from studio.wire import messages as wire
 
-GROUP = 16
-"""Pictures that are drawn together: one step of the shipped models then takes a few milliseconds."""
-PRICED = 1
-"""Pictures that are priced together: a whole group at once would keep a dragged slider waiting for 90 ms."""
+GROUP = 8
+"""Pictures that are drawn together. With 16 a slider dragged meanwhile showed its pictures 58 ms late in the 95th
+percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
 _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
@@ -83,13 +82,13 @@ class Jobs:
             else:
                 yield None
         assert pictures is not None, "a model yields at least one step"
-        prices: list[float] = []
-        for at in range(0, len(pictures), PRICED):
-            prices += sampling.price(loaded, pictures[at : at + PRICED]).tolist()
-            yield None
-        yield wire.Drawn(
-            job=command.job, first=first, pictures=pictures, done=steps, total=steps, log_prob=tuple(prices)
-        )
+        for prices in sampling.price(loaded, pictures):
+            if prices is None:
+                yield None
+                continue
+            yield wire.Drawn(
+                job=command.job, first=first, pictures=pictures, done=steps, total=steps, log_prob=tuple(prices)
+            )
 
     def explore(self, command: wire.Explore) -> Events:
         """One picture from a start and sliders."""

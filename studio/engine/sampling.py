@@ -120,10 +120,10 @@ def draw(loaded: Loaded, seeds: Sequence[int], temperature: Sequence[float]) -> 
 
 
 @torch.inference_mode()
-def price(loaded: Loaded, pictures: Array) -> Array:
-    """log_prob in nats of each picture, `(n,)` float64."""
-    prices: Array = loaded.model.log_prob(to_levels(pictures, loaded.model)).double().cpu().numpy()
-    return prices
+def price(loaded: Loaded, pictures: Array) -> Iterator[list[float] | None]:
+    """log_prob in nats of each picture: None after each small step, then the result."""
+    for found in loaded.model.log_prob_steps(to_levels(pictures, loaded.model)):
+        yield None if found is None else [float(p) for p in found]
 
 
 @torch.inference_mode()

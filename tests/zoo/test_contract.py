@@ -88,6 +88,15 @@ def test_surprisal_sums_to_log_prob(model: Model) -> None:
     assert torch.allclose(-bits * math.log(2), model.log_prob(x), rtol=1e-5)
 
 
+@torch.no_grad()
+def test_a_price_in_small_steps_is_the_same_price(model: Model) -> None:
+    x = pictures(4, model.shape)
+    *waiting, found = model.log_prob_steps(x)
+    assert waiting == [None] * len(waiting)
+    assert found is not None
+    assert torch.allclose(found, model.log_prob(x), rtol=1e-6)
+
+
 def test_every_parameter_learns(model: Model) -> None:
     model.train()
     model.loss(pictures(8, model.shape)).backward()

@@ -40,14 +40,12 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
     weights, directions = checkpoint.open_model(models.read(found.path))
     try:
         model = zoo.recipe(found.card.recipe).build(found.card.shape, found.card.levels)
-        zoo.plain(model)
-        counters = {k: t for k, t in model.state_dict().items() if not t.is_floating_point()}
-        model.load_state_dict(counters | weights)
-    except (msgspec.ValidationError, RuntimeError, ValueError) as error:
-        first = str(error).strip().splitlines()[-1].strip()
+    except (msgspec.ValidationError, ValueError) as error:
         raise models.BadModel(
-            f'The weights in "{found.path.name}" do not fit its card ({first}). It was not opened. Fetch it again.'
+            f'The card in "{found.path.name}" describes no model ({error}). It was not opened. Fetch it again.'
         ) from None
+    zoo.plain(model)
+    _fill(model, weights, found.path.name)
     dtype = torch.float64 if double else torch.float32
     model.to(device, dtype).requires_grad_(False)
     zoo.fold(model)
@@ -56,6 +54,20 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
     if device.type == "cpu" and not double:
         zoo.pack(model)
     return Loaded(found.card, found.hash, model, directions.to(device, dtype), each)
+
+
+def _fill(model: Model, weights: dict[str, Tensor], name: str) -> None:
+    """Puts weights in place. Raises models.BadModel, with counts, where they are not those of this model."""
+    wanted = model.state_dict()
+    needed = {k for k, t in wanted.items() if t.is_floating_point()}
+    odd = {k for k in needed & weights.keys() if weights[k].shape != wanted[k].shape}
+    counts = {"missing": needed - weights.keys(), "unknown": weights.keys() - wanted.keys(), "of another size": odd}
+    faults = ", ".join(f"{len(keys):,} {what}" for what, keys in counts.items() if keys)
+    if faults:
+        raise models.BadModel(
+            f'The weights in "{name}" do not fit its card ({faults}). It was not opened. Fetch it again.'
+        )
+    model.load_state_dict(wanted | weights)
 
 
 class Shelf:

@@ -205,8 +205,9 @@ def test_pips_last_words_are_made_plain(words: str, sentence: str) -> None:
     assert sentence in said and "start again" in said and "ignore me" not in said
 
 
-def test_two_starts_at_once_set_up_one_after_the_other(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first_is_in, first_may_go = threading.Event(), threading.Event()
+def test_two_starts_at_once_set_up_one_after_the_other(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_is_in, first_may_go, second_waits = threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr(environment, "say", lambda text: second_waits.set() if "waiting" in text else None)
 
     def first() -> None:
         with environment.alone():
@@ -222,8 +223,8 @@ def test_two_starts_at_once_set_up_one_after_the_other(clone: Path, capsys: pyte
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     for thread in threads:
         thread.start()
-    while "waiting" not in capsys.readouterr().err:
-        assert threads[1].is_alive()
+    assert second_waits.wait(10)
+    assert done(clone) == []
     first_may_go.set()
     for thread in threads:
         thread.join(10)

@@ -195,8 +195,8 @@ class GenerateInspector(Column):
         form = QGridLayout()
         form.setVerticalSpacing(10)
         form.setHorizontalSpacing(12)
-        form.setColumnStretch(0, 1)
-        form.setColumnStretch(1, 1)
+        form.setColumnStretch(0, 2)
+        form.setColumnStretch(1, 3)
         for place, (label, field) in enumerate(
             ((Label("Number"), self.number), (self._kind_label, self.kind), (Label("Seed"), self.seed))
         ):

@@ -120,12 +120,19 @@ class _Painter(QStyledItemDelegate):
             painter.fillRect(place, look.colour("window"))
             painter.setFont(look.font(12))
             painter.setPen(look.colour("faint"))
-            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"seed {grouped(cell.seed)}")
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._waiting(painter, cell.seed, place.width()))
         if row == self._view.currentIndex().row():
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(look.colour("accent"), 2))
             painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
         painter.restore()
+
+    @staticmethod
+    def _waiting(painter: QPainter, seed: int, width: int) -> str:
+        """What stands in an empty cell: the longest of its words that fits whole."""
+        number = grouped(seed)
+        room = painter.fontMetrics()
+        return next((words for words in (f"seed {number}", number) if room.horizontalAdvance(words) <= width - 4), "")
 
     def _place(self, option: QStyleOptionViewItem) -> QRect:
         rect: QRect = option.rect

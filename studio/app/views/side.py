@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.views.controls import Button, Label, row
 from studio.app.views.guard import guarded
@@ -83,6 +83,9 @@ class Inspector(QWidget):
 
     def show_panel(self, key: str) -> None:
         self._panel = key
+        for name, foot in self._foot.items():  # a stack is as high as its highest page, seen or not
+            high = QSizePolicy.Policy.Preferred if name == key else QSizePolicy.Policy.Ignored
+            foot.setSizePolicy(QSizePolicy.Policy.Preferred, high)
         self._feet.setCurrentWidget(self._foot[key])
         self.close_page()
 

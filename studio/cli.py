@@ -17,7 +17,7 @@ from studio import __version__
 from studio.library import models, storage
 from studio.library.card import Card
 from studio.library.work import Latent, Work, to_png
-from studio.media import dataset, export, image
+from studio.media import dataset, export, image, names
 from studio.wire import messages as wire
 
 
@@ -44,8 +44,15 @@ def main(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (models.BadModel, image.Refused, storage.NotSaved, OSError) as error:
-        _say(getattr(error, "sentence", None) or str(error))
+        _say(_sentence(error))
         return 1
+
+
+def _sentence(error: Exception) -> str:
+    """Our own faults are sentences already; the system's name the file and the fault."""
+    if isinstance(error, OSError) and error.filename and not isinstance(error, storage.NotSaved):
+        return f'"{names.shown(str(error.filename))}" could not be read: {(error.strerror or "a fault").lower()}.'
+    return getattr(error, "sentence", None) or str(error)
 
 
 def _parser() -> argparse.ArgumentParser:

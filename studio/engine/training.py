@@ -106,6 +106,8 @@ class Progress:
     """Where a run stands; all of it is saved with every checkpoint."""
 
     step: int = 0
+    loss: float = 0.0
+    """Bits per dimension of the last batch that had a finite loss."""
     best: float = math.inf
     rate_scale: float = 1.0
     bad_in_a_row: int = 0
@@ -245,7 +247,7 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
             notice = ""
             if math.isfinite(loss.item()) and math.isfinite(norm.item()):
                 run.optimiser.step()
-                progress.bad_in_a_row = 0
+                progress.bad_in_a_row, progress.loss = 0, loss.item()
                 _follow(average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
             else:
                 progress.bad_in_a_row += 1
@@ -265,6 +267,8 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
                 if measured < progress.best:
                     progress.best = measured
                     run.save(best=True)
+                if not math.isfinite(measured):
+                    measured = None
 
             # Save, then tell.
             now = time.monotonic()
@@ -274,9 +278,14 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
             if measured is not None or notice or now - told > 2 or progress.step == first + 1:
                 told = now
                 rate = (progress.step - first) / max(now - began, 1e-9)
-                progress.curve.append((progress.step, loss.item(), measured))
+                progress.curve.append((progress.step, progress.loss, measured))
                 yield Moment(
-                    progress.step, loss.item(), measured, rate * plan.batch, (plan.steps - progress.step) / rate, notice
+                    progress.step,
+                    progress.loss,
+                    measured,
+                    rate * plan.batch,
+                    (plan.steps - progress.step) / rate,
+                    notice,
                 )
     finally:
         if progress.step < plan.steps and time.monotonic() - saved > 1:

@@ -1,6 +1,7 @@
 """The loop: it learns, it resumes as if nothing had happened, and broken numbers go nowhere."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Tensor) 
     moments = list(training.train(run, x[:128], x[128:], bf16=False))
     assert torch.equal(weights(run), before)
     assert "was skipped" in moments[0].notice
+    assert all(math.isfinite(m.loss) for m in moments), "what is told must go through the pipe"
 
 
 def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: Tensor) -> None:

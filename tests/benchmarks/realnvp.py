@@ -92,16 +92,16 @@ def log_prob(recipe: zoo.realnvp.RealNVP) -> None:
     print(f"                ratio {b / a:.2f} × (aim ≥ 1)")
 
 
-def twin(ours: bool, tuned: bool) -> None:
-    """A process that takes a training step of 32 for every line it reads, and prints its seconds."""
+def twin(preset: str, ours: bool, tuned: bool) -> None:
+    """A process that takes a training step of 16 for every line it reads, and prints its seconds."""
     if tuned:
         steady_allocator()
     torch.manual_seed(0)
-    model = zoo.realnvp.PRESETS["small"].build(SHAPE)
+    model = zoo.realnvp.PRESETS[preset].build(SHAPE)
     if ours:
         zoo.channels_last(model)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-4)
-    x = torch.randint(0, 256, (32, *SHAPE), dtype=torch.uint8)
+    x = torch.randint(0, 256, (BATCH, *SHAPE), dtype=torch.uint8)
     for _ in sys.stdin:
         began = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=ours):
@@ -112,12 +112,12 @@ def twin(ours: bool, tuned: bool) -> None:
         print(time.perf_counter() - began, flush=True)
 
 
-def training_step() -> None:
+def training_step(preset: str) -> None:
     """Three processes take steps in turn: ours; the same net as torch comes; that with our allocator alone."""
     names = {"ours": (True, True), "plain": (False, False), "plain, our allocator": (False, True)}
     twins = {
         name: subprocess.Popen(
-            [sys.executable, __file__, str(int(ours)), str(int(tuned))],
+            [sys.executable, __file__, preset, str(int(ours)), str(int(tuned))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -136,15 +136,18 @@ def training_step() -> None:
         process.communicate()
     middle = {name: statistics.median(times[2:]) for name, times in found.items()}
     for name, seconds in middle.items():
-        print(f"training step of 32, {name}: {seconds * 1e3:.0f} ms, {seconds / middle['ours']:.2f} × ours")
+        print(
+            f"training step of {BATCH}, {preset}, {name}: {seconds * 1e3:.0f} ms, {seconds / middle['ours']:.2f} × ours"
+        )
     print("                aim: plain ≥ 2 × ours")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        twin(sys.argv[1] == "1", sys.argv[2] == "1")
+    if len(sys.argv) == 4:
+        twin(sys.argv[1], sys.argv[2] == "1", sys.argv[3] == "1")
         sys.exit()
     steady_allocator()
     print(f"{torch.get_num_threads()} threads")
     log_prob(zoo.realnvp.PRESETS["small"])
-    training_step()
+    for size_ in ("small", "paper"):
+        training_step(size_)

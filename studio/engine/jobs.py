@@ -103,10 +103,9 @@ class Jobs:
         """In float32, and where that does not bring the picture back, in float64."""
         loaded = self.shelf.take(command.model)
         refuse_label(loaded, command.label)
-        found = sampling.invert(loaded, command.picture)
+        found = yield from _inverted(loaded, command.picture)
         if found.differing and self.device.torch_device.type != "mps":  # Apple's GPU has no float64
-            yield None
-            found = sampling.invert(self.shelf.take(command.model, double=True), command.picture)
+            found = yield from _inverted(self.shelf.take(command.model, double=True), command.picture)
         yield wire.Encoded(
             job=command.job,
             latent=found.latent,
@@ -145,6 +144,14 @@ class Jobs:
     def doctor(self, command: wire.Doctor) -> Events:
         """What this machine has."""
         yield wire.Diagnosis(job=command.job, findings=diagnosis.findings(self.device))
+
+
+def _inverted(loaded: sampling.Loaded, picture: wire.Array) -> Generator[None, None, sampling.Inverse]:
+    for found in sampling.invert(loaded, picture):
+        if found is not None:
+            return found
+        yield None
+    raise RuntimeError("an inversion ended without its result")
 
 
 def _loaded(command: wire.Train, shape: tuple[int, ...]) -> Generator[wire.AnyEvent | None, None, dataset.Dataset]:

@@ -180,16 +180,22 @@ class Inverse:
 
 
 @torch.inference_mode()
-def invert(loaded: Loaded, picture: Array) -> Inverse:
-    """Encodes a picture `(H, W, C)`, decodes it again and compares."""
+def invert(loaded: Loaded, picture: Array) -> Iterator[Inverse | None]:
+    """Encodes a picture `(H, W, C)`, decodes it again and compares: None after each small step, then the result."""
     model = loaded.model
     x = to_levels(picture[None], model)
     z = model.encode(x)
-    back = model.decode(z)
-    apart = (back.int() - x.int()).abs()
+    apart = torch.zeros_like(x, dtype=torch.int32)
+    for step in model.decode_steps(z):
+        yield None
+        apart = (step.x.int() - x.int()).abs()
     finite = bool(torch.isfinite(z).all())
-    bits = -float(model.log_prob(x)[0]) / math.log(2)
-    return Inverse(
+    log_prob = torch.tensor([math.nan])
+    for found in model.log_prob_steps(x):
+        yield None
+        log_prob = log_prob if found is None else found
+    bits = -float(log_prob[0]) / math.log(2)
+    yield Inverse(
         z[0].cpu().numpy(),
         int((apart > 0).sum()) if finite else apart.numel(),
         int(apart.max()),

@@ -71,11 +71,12 @@ def test_where_float32_fails_float64_brings_it_back(
 ) -> None:
     true = sampling.invert
 
-    def worse(loaded: sampling.Loaded, picture: np.ndarray) -> sampling.Inverse:
-        found = true(loaded, picture)
-        if loaded.model.dtype == torch.float32:
-            return sampling.Inverse(found.latent, 3, 1, found.bits)
-        return found
+    def worse(loaded: sampling.Loaded, picture: np.ndarray) -> Iterator[sampling.Inverse | None]:
+        for found in true(loaded, picture):
+            if found is not None and loaded.model.dtype == torch.float32:
+                yield sampling.Inverse(found.latent, 3, 1, found.bits)
+            else:
+                yield found
 
     monkeypatch.setattr(sampling, "invert", worse)
     (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[0]))

@@ -71,12 +71,13 @@ def _fill(model: Model, weights: dict[str, Tensor], name: str) -> None:
 
 
 class Shelf:
-    """The models in use, newest last; at most `most` stay in memory. `doubles` are their twins in float64."""
+    """The models in use, newest last; at most `most` stay in memory. A model's twin in float64 counts as another."""
 
     def __init__(self, device: torch.device, most: int = 4) -> None:
         self.device, self.most = device, most
         self._loaded: dict[tuple[str, bool], Loaded] = {}
-        self._found: dict[str, models.Trained] = {}
+        self._found: dict[str, tuple[models.Trained, str]] = {}
+        """Each name's model, and the hash of its file when its card was read."""
 
     def take(self, name: str, *, double: bool = False) -> Loaded:
         """The model of that name. Raises models.BadModel where there is none or its file is not sound."""
@@ -91,9 +92,10 @@ class Shelf:
 
     def _find(self, name: str) -> models.Trained:
         # Reading every card of every folder again would cost a dragged slider its 50 ms.
-        known = self._found.get(name)
-        if known is None or not known.path.is_file():
-            known = self._found[name] = models.find(name)
+        known, read = self._found.get(name, (None, ""))
+        if known is None or not known.path.is_file() or known.hash != read:
+            known = models.find(name)
+            self._found[name] = known, known.hash
         return known
 
 

@@ -229,7 +229,7 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
         storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
         run.save()
     saved = told = began = time.monotonic()
-    before, first = progress.seconds, progress.step
+    before, taken = progress.seconds, 0
     try:
         while progress.step < plan.steps:
             # One step on one batch.
@@ -257,6 +257,7 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
                     progress = run.progress
                     notice = "Three steps in a row failed, so it went back to the last save and learns half as fast."
             progress.step += 1
+            taken += 1
             progress.seconds = before + time.monotonic() - began
 
             # Held-out figure of the averaged weights, now and then; the best is kept.
@@ -275,9 +276,9 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
             if now - saved > plan.save_seconds or progress.step == plan.steps:
                 run.save()
                 saved = time.monotonic()
-            if measured is not None or notice or now - told > 2 or progress.step == first + 1:
+            if measured is not None or notice or now - told > 2 or taken == 1:
                 told = now
-                rate = (progress.step - first) / max(now - began, 1e-9)
+                rate = taken / max(now - began, 1e-9)
                 progress.curve.append((progress.step, progress.loss, measured))
                 yield Moment(
                     progress.step,

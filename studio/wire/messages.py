@@ -181,7 +181,6 @@ class Learned(Event, frozen=True, kw_only=True, tag="learned"):
     rate: float = 0.0
     """Pictures or seconds of sound learned from, each second."""
     seconds_left: float = 0.0
-    samples: Array | None = None
 
 
 class Diagnosis(Event, frozen=True, kw_only=True, tag="diagnosis"):

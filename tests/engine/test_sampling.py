@@ -110,6 +110,15 @@ def test_weights_that_do_not_fit_the_card_are_refused(tiny: str, shelf: Shelf, s
         shelf.take(tiny)
 
 
+def test_a_file_that_was_replaced_is_read_anew_with_its_card(tiny: str, shelf: Shelf, studio_home: Path) -> None:
+    before = shelf.take(tiny)
+    path = studio_home / "models" / f"{tiny}.safetensors"
+    path.write_bytes(path.read_bytes().replace(b"Rings", b"Discs"))
+    after = shelf.take(tiny)
+    assert after.hash != before.hash
+    assert (before.card.title, after.card.title) == ("Rings", "Discs")
+
+
 def test_only_so_many_models_stay_in_memory(tiny: str) -> None:
     shelf = Shelf(torch.device("cpu"), most=1)
     first = shelf.take(tiny)

@@ -36,7 +36,7 @@ EVENTS = [
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9)),
     messages.Shown(job="b", picture=PICTURES[1]),
     messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
-    messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25, samples=PICTURES),
+    messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
     messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),
     messages.Notice(job="a", text="Half a batch at a time."),
     messages.Finished(job="a", seconds=0.5),

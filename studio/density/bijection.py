@@ -11,7 +11,7 @@ class Bijection(nn.Module):
     """z = f(x), with x of shape `(B, …)` and z of the same number of entries.
 
     `forward` returns z and ladj = log |det df/dx| of shape `(B,)`; `inverse` returns x. `c` is a
-    condition that both may look at. `steps` is how many steps `inverse_steps` takes.
+    condition, `(B,)` numbers of classes, that both may look at. `steps` is how many steps `inverse_steps` takes.
     """
 
     steps: int = 1
@@ -133,6 +133,33 @@ class Within(Bijection):
         """Marks for the latent: `count` `(C, H, W)` where factored out, `inner`'s marks inside."""
         _, rest = self._open(count[None])
         return self._close(inner[None], rest)[0]
+
+
+class Flat(Bijection):
+    """f acts on the entries `(B, D)` of an artwork of any shape, row by row of the last dimension."""
+
+    def __init__(self, inner: Bijection) -> None:
+        super().__init__()
+        self.inner = inner
+
+    @property
+    def steps(self) -> int:  # type: ignore[override]
+        return self.inner.steps
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        z, ladj = self.inner(x.flatten(1), c)
+        return z.view(x.shape), ladj
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        return self.inner.inverse(z.flatten(1), c).view(z.shape)
+
+    def inverse_steps(self, z: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
+        for step in self.inner.inverse_steps(z.flatten(1), c):
+            yield step.view(z.shape)
+
+    def forward_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        for step, ladj in self.inner.forward_steps(x.flatten(1), c):
+            yield step.view(x.shape), ladj
 
 
 def sum_entries(x: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ class Flow(Model):
         bijection: f, from squashed artworks `(B, *shape)` to latents of the same shape
         alpha: of the logit; None leaves y as it is, moved to [-½, ½]
         scale_of: the scale of each latent entry, `shape`, 0 the coarsest; None: a single scale
+        classes: how many classes the bijection looks at. Without a class, a price is that of the even
+            mixture of all, p(x) = Σ p(x | c) / classes; a latent needs its class.
     """
 
     pattern: Tensor
@@ -38,8 +40,9 @@ class Flow(Model):
         bijection: Bijection,
         alpha: float | None = 0.05,
         scale_of: Tensor | None = None,
+        classes: int = 0,
     ) -> None:
-        super().__init__(shape, levels, shape, exact=False)
+        super().__init__(shape, levels, shape, exact=False, classes=classes)
         self.bijection, self.alpha = bijection, alpha
         if scale_of is not None:
             self.scale_of.copy_(scale_of)
@@ -62,6 +65,7 @@ class Flow(Model):
 
     def _price(self, x: Tensor, c: Tensor | None, u: Tensor) -> tuple[Tensor, Tensor]:
         """z, and log |det ∂z/∂x| `(B,)` with x in levels."""
+        self._need(c)
         h, constant = self._dequantised(x, u)
         z, ladj = self.bijection(h, c)
         return z, ladj + constant
@@ -75,10 +79,19 @@ class Flow(Model):
         """A lower bound of log p(x | c) in nats, `(B,)`; u `(B, *shape)` in [0, 1) replaces the usual draw."""
         if u is None:
             u = torch.rand(x.shape, device=x.device, dtype=self.dtype) if self.training else self.pattern.to(self.dtype)
+        if self.classes and c is None:
+            every = torch.arange(self.classes, device=x.device)
+            prices = [self.log_prob(x, one.expand(len(x)), u) for one in every]
+            return torch.logsumexp(torch.stack(prices), 0) - math.log(self.classes)
         z, ladj = self._price(x, c, u)
         return ladj + sum_entries(_log_normal(z))
 
+    def _need(self, c: Tensor | None) -> None:
+        if self.classes and c is None:
+            raise ValueError(f"this model has {self.classes} classes, and none was given")
+
     def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        self._need(c)
         h, constant = self._dequantised(x, self.pattern.to(self.dtype))
         price = constant
         for z, ladj in self.bijection.forward_steps(h, c):
@@ -102,6 +115,7 @@ class Flow(Model):
     ) -> Iterator[Step]:
         if keep is not None:
             raise ValueError("a flow makes the whole artwork at once and cannot keep part of it")
+        self._need(c)
         total = self.bijection.steps
         for done, h in enumerate(self.bijection.inverse_steps(z * temperature, c), 1):
             yield Step(self._levels(h), done, total)

@@ -37,12 +37,13 @@ class Squeeze(Bijection):
 
 
 class BatchNorm(Bijection):
-    """y = (x - m) / √(v + ε) by channel, on the entries where `moved` is 1 (all, if None).
+    """y = (x - m) / √(v + ε) · exp(γ) + β by channel, on the entries where `moved` is 1 (all, if None).
 
-    In training m and v are the batch's own, over exactly the moved entries; otherwise running
-    averages, so that the likelihood of one artwork does not depend on the others (Dinh,
-    Sohl-Dickstein and Bengio, 2016, arXiv:1605.08803, section 3.7 and appendix E).
-    ladj = -½ Σ log(v + ε) over the moved entries.
+    x is `(B, channels, …)`: for a picture the channels of its pixels, for a vector its entries. γ and β
+    are learned where `affine`, else 0. In training m and v are the batch's own, over exactly the moved
+    entries; otherwise running averages, so that the likelihood of one artwork does not depend on the
+    others (Dinh, Sohl-Dickstein and Bengio, 2016, arXiv:1605.08803, section 3.7 and appendix E).
+    ladj = Σ γ - ½ log(v + ε) over the moved entries.
     """
 
     mean: Tensor
@@ -50,22 +51,34 @@ class BatchNorm(Bijection):
     batches: Tensor
     moved: Tensor | None
 
-    def __init__(self, channels: int, moved: Tensor | None = None, momentum: float = 0.05, eps: float = 1e-4) -> None:
+    def __init__(
+        self,
+        channels: int,
+        moved: Tensor | None = None,
+        momentum: float = 0.05,
+        eps: float = 1e-4,
+        *,
+        affine: bool = False,
+    ) -> None:
         super().__init__()
         self.momentum: float | None = momentum
         self.eps = eps
+        self.gamma = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.beta = nn.Parameter(torch.zeros(channels)) if affine else None
         self.register_buffer("moved", moved, persistent=False)
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("var", torch.ones(channels))
         self.register_buffer("batches", torch.tensor(0))
 
     def _moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        over = (0, *range(2, x.dim()))
         if self.moved is None:
-            var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            var, mean = torch.var_mean(x, over, correction=0)
         else:
-            count = (self.moved.expand(x.shape[1:]).sum((1, 2)) * len(x)).clamp(min=1)
-            mean = (x * self.moved).sum((0, 2, 3)) / count
-            var = ((x - mean[:, None, None]).square() * self.moved).sum((0, 2, 3)) / count
+            moved = self.moved.expand(x.shape[1:]).expand(x.shape)
+            count = moved.sum(over).clamp(min=1)
+            mean = (x * moved).sum(over) / count
+            var = ((x - _by_channel(mean, x)).square() * moved).sum(over) / count
         return mean, var
 
     def _follow(self, mean: Tensor, var: Tensor) -> None:
@@ -74,21 +87,33 @@ class BatchNorm(Bijection):
         self.mean.lerp_(mean.detach(), rate)
         self.var.lerp_(var.detach(), rate)
 
+    def _log_scale(self, var: Tensor) -> Tensor:
+        log_scale = -0.5 * torch.log(var + self.eps)
+        return log_scale if self.gamma is None else log_scale + self.gamma
+
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         mean, var = self._moments(x) if self.training else (self.mean, self.var)
         if self.training:
             self._follow(mean, var)
-        log_scale = -0.5 * torch.log(var + self.eps)
-        z = (x - mean[:, None, None]) * log_scale.exp()[:, None, None]
+        log_scale = self._log_scale(var)
+        z = (x - _by_channel(mean, x)) * _by_channel(log_scale.exp(), x)
+        if self.beta is not None:
+            z = z + _by_channel(self.beta, x)
         if self.moved is None:
             return z, (log_scale.sum() * math.prod(x.shape[2:])).expand(len(x))
         z = torch.where(self.moved.bool(), z, x)
-        ladj = (log_scale[:, None, None] * self.moved.expand(x.shape[1:])).sum()
+        ladj = (_by_channel(log_scale, x)[0] * self.moved.expand(x.shape[1:])).sum()
         return z, ladj.expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        x = z * torch.sqrt(self.var + self.eps)[:, None, None] + self.mean[:, None, None]
+        x = z if self.beta is None else z - _by_channel(self.beta, z)
+        x = x * _by_channel((-self._log_scale(self.var)).exp(), z) + _by_channel(self.mean, z)
         return x if self.moved is None else torch.where(self.moved.bool(), x, z)
+
+
+def _by_channel(values: Tensor, x: Tensor) -> Tensor:
+    """Values `(channels,)` so that they broadcast against x `(B, channels, …)`."""
+    return values.view(1, -1, *[1] * (x.dim() - 2))
 
 
 class ActNorm(Bijection):

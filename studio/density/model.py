@@ -2,7 +2,7 @@
 
 An artwork is a tensor of whole levels 0 … levels - 1 of shape `(B, *shape)`, for a picture
 `(B, channels, height, width)`. A latent z has shape `(B, *latent_shape)` and is standard noise for
-artworks like those the model learned from.
+artworks like those the model learned from. A condition c is the number of a class, `(B,)` whole numbers.
 """
 
 import math
@@ -29,6 +29,7 @@ class Model(nn.Module):
         levels: how many values an entry may take
         latent_shape: of one latent
         exact: whether `log_prob` is the log-likelihood itself; otherwise it is a lower bound
+        classes: how many classes c may name; 0 where the model knows none
         scale_of: for each entry of the latent the scale it belongs to, 0 the coarsest
     """
 
@@ -36,11 +37,15 @@ class Model(nn.Module):
     levels: int
     latent_shape: tuple[int, ...]
     exact: bool
+    classes: int
     scale_of: Tensor
 
-    def __init__(self, shape: Sequence[int], levels: int, latent_shape: Sequence[int], *, exact: bool) -> None:
+    def __init__(
+        self, shape: Sequence[int], levels: int, latent_shape: Sequence[int], *, exact: bool, classes: int = 0
+    ) -> None:
         super().__init__()
         self.shape, self.levels, self.latent_shape, self.exact = tuple(shape), levels, tuple(latent_shape), exact
+        self.classes = classes
         self.register_buffer("scale_of", torch.zeros(self.latent_shape, dtype=torch.long), persistent=False)
 
     @property
@@ -104,15 +109,29 @@ class Model(nn.Module):
         rows = [torch.randn(self.latent_shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(rows).to(self.scale_of.device, self.dtype)
 
+    def classes_of(self, seeds: Sequence[int]) -> Tensor | None:
+        """A class for each seed, `(len(seeds),)`, each as likely as the others; None where the model knows none."""
+        if not self.classes:
+            return None
+        # A stream of its own: the first numbers of a seed's usual stream are its noise already.
+        streams = [torch.Generator().manual_seed(seed + 2**60) for seed in seeds]
+        return torch.cat([torch.randint(self.classes, (1,), generator=g) for g in streams]).to(self.scale_of.device)
+
+    def price_of_classes(self, x: Tensor) -> Tensor:
+        """log p(x | c) in nats for every class, `(B, classes)`."""
+        every = torch.arange(self.classes, device=self.scale_of.device)
+        return torch.stack([self.log_prob(x, c.expand(len(x))) for c in every], 1)
+
     def sample_steps(
         self, seeds: Sequence[int], c: Tensor | None = None, temperature: float | Tensor = 1.0
     ) -> Iterator[Step]:
-        """New artworks, one for each seed, step by step."""
-        return self.decode_steps(self.noise(seeds), c, temperature)
+        """New artworks, one for each seed, step by step. Without c a seed draws its class, too."""
+        return self.decode_steps(self.noise(seeds), self.classes_of(seeds) if c is None else c, temperature)
 
     def sample(self, seeds: Sequence[int], c: Tensor | None = None, temperature: float | Tensor = 1.0) -> Tensor:
-        """New artworks `(len(seeds), *shape)`, one for each seed."""
-        return self.decode(self.noise(seeds), c, temperature)
+        """New artworks `(len(seeds), *shape)`, one for each seed. Without c a seed draws its class, too."""
+        *_, last = self.sample_steps(seeds, c, temperature)
+        return last.x
 
     def temperature_by_scale(self, temperatures: Sequence[float]) -> Tensor:
         """A temperature for each scale, coarse to fine, as a tensor of the latent's shape.

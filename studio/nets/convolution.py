@@ -94,10 +94,14 @@ def plain(model: nn.Module) -> None:
 @torch.no_grad()
 def fold(model: nn.Module) -> None:
     """Makes a trained model faster without changing its map: weight norms are multiplied out, and a
-    batch norm that follows a convolution is merged into it. For inference only."""
+    batch norm that follows a convolution is merged into it. A module that has a way of its own names
+    it `fold`. For inference only."""
     model.eval()
     plain(model)
-    for module in model.modules():
+    for module in list(model.modules()):
+        own = getattr(module, "fold", None)
+        if callable(own):
+            own()
         if isinstance(module, ResidualBlock):
             conv, norm = module.body[2], module.body[3]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):

@@ -47,8 +47,10 @@ def test_only_the_libraries_of_the_asked_use_are_looked_for() -> None:
 @pytest.mark.parametrize(
     ("tool", "line"),
     [
-        ("apt-get", "apt-get install -y --no-install-recommends libegl1 libxcb-cursor0 libportaudio2 "
-                    "libasound2-plugins"),
+        (
+            "apt-get",
+            "apt-get install -y --no-install-recommends libegl1 libxcb-cursor0 libportaudio2 libasound2-plugins",
+        ),
         ("dnf", "dnf install -y libglvnd-egl xcb-util-cursor portaudio"),
         ("pacman", "pacman -S --needed libglvnd xcb-util-cursor portaudio"),
         ("zypper", "zypper install libglvnd libxcb-cursor0 libportaudio2"),

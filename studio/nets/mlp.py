@@ -1,0 +1,48 @@
+"""Multilayer perceptrons, whose every row comes out the same whatever other rows are beside it."""
+
+import torch
+from torch import Tensor, nn
+
+ROWS = 8
+"""How many rows `BatchInvariantLinear` multiplies at a time outside training."""
+
+
+class BatchInvariantLinear(nn.Linear):
+    """y = W x + b. Outside training a row of y depends on its own row of x alone, bit for bit.
+
+    Matrix products sum in another order for other numbers of rows: measured with torch 2.13 on one
+    processor, `nn.Linear` rounds 1 to 3 rows differently from more in float32, and every count that is
+    no multiple of 4 in float64. So outside training rows are multiplied in blocks of exactly `ROWS`, the last
+    filled up with zeros. Measured on one core in float32 with 640 × 640 weights: a block takes 0.12 ms, a
+    single row alone 0.04 ms; 256 rows in blocks take 1.5 times as long as at once.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(x)
+        missing = -len(x) % ROWS
+        filled = torch.cat((x, x.new_zeros(missing, x.shape[1]))) if missing else x
+        blocks = [nn.functional.linear(block, self.weight, self.bias) for block in torch.split(filled, ROWS)]
+        return torch.cat(blocks)[: len(x)]
+
+
+class MLP(nn.Sequential):
+    """Linear, ReLU, …, Linear: `(B, entries_in)` → `(B, entries_out)` through `depth` hidden layers of `width`.
+
+    Arguments
+        tanh: hidden layers end in tanh instead of ReLU
+        zero: the last layer starts by giving zeros
+    """
+
+    def __init__(
+        self, entries_in: int, width: int, depth: int, entries_out: int, *, tanh: bool = False, zero: bool = False
+    ) -> None:
+        sizes = [entries_in, *[width] * depth]
+        layers: list[nn.Module] = []
+        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+            layers += [BatchInvariantLinear(before, after), nn.Tanh() if tanh else nn.ReLU()]
+        last = BatchInvariantLinear(sizes[-1], entries_out)
+        if zero:
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        super().__init__(*layers, last)

@@ -29,6 +29,7 @@ class Model(nn.Module):
         levels: how many values an entry may take
         latent_shape: of one latent
         exact: whether `log_prob` is the log-likelihood itself; otherwise it is a lower bound
+        invertible: whether decode(encode(x)) is x; a VAE's is not
         classes: how many classes c may name; 0 where the model knows none
         scale_of: for each entry of the latent the scale it belongs to, 0 the coarsest
     """
@@ -37,6 +38,7 @@ class Model(nn.Module):
     levels: int
     latent_shape: tuple[int, ...]
     exact: bool
+    invertible: bool = True
     classes: int
     scale_of: Tensor
 
@@ -119,7 +121,7 @@ class Model(nn.Module):
 
     def price_of_classes(self, x: Tensor) -> Tensor:
         """log p(x | c) in nats for every class, `(B, classes)`."""
-        every = torch.arange(self.classes, device=self.scale_of.device)
+        every = torch.arange(self.classes, device=x.device)
         return torch.stack([self.log_prob(x, c.expand(len(x))) for c in every], 1)
 
     def sample_steps(

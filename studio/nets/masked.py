@@ -1,0 +1,114 @@
+"""A network in which each entry's outputs see only the entries that come before it in an order.
+
+    h = relu(b + W x),  o = b' + W' h,  with W and W' zero wherever degrees forbid
+
+Entry number i of the order (from 1) has degree i, a hidden unit a degree from 1 to D - 1. A unit sees the
+units of the layer below whose degree is at most its own; the outputs of entry i see hidden units of a degree
+below i (Germain, Gregor, Murray and Larochelle, MADE: Masked Autoencoder for Distribution Estimation, 2015,
+arXiv:1502.03509, equations 12 and 13).
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Degrees = Literal["sequential", "random"]
+Activation = Literal["relu", "tanh"]
+
+
+class MADE(nn.Module):
+    """`(B, D)` → `(B, D, outputs)`, where o[:, i] depends on those x alone that come before entry i.
+
+    Hidden units are sorted by degree, so that every row of a mask is ones, then zeros; `reach` says how many
+    ones. Only weights that a mask lets through exist: `weights` holds them row by row, layer by layer. That is
+    half of what dense layers would store, and the form that the one-pass inverse reads.
+
+    Arguments
+        entries: D
+        hidden: the units of each hidden layer
+        outputs: numbers for each entry; the last layer starts at zero
+        order: `(D,)`, which entry comes first, second, …; None: as they stand
+        degrees: of hidden units: evenly spread over 1 … D - 1, or drawn by `seed`
+        classes: how many values a condition c may take; one-hot, it enters the first layer without a mask
+    """
+
+    order: Tensor
+    place: Tensor
+
+    def __init__(
+        self,
+        entries: int,
+        hidden: Sequence[int],
+        outputs: int = 2,
+        order: Tensor | None = None,
+        *,
+        degrees: Degrees = "sequential",
+        activation: Activation = "relu",
+        classes: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.entries, self.outputs, self.activation = entries, outputs, activation
+        self.register_buffer("order", torch.arange(entries) if order is None else order, persistent=False)
+        self.register_buffer("place", self.order.argsort(), persistent=False)
+
+        generator = torch.Generator().manual_seed(seed)
+        self.degrees = [torch.arange(entries) + 1]
+        for units in hidden:
+            self.degrees.append(_degrees(self.degrees[-1], entries, units, degrees, generator))
+        seen = [*self.degrees[1:], torch.arange(entries).repeat_interleave(outputs)]
+        self.reach = [torch.searchsorted(a, b, right=True) for a, b in zip(self.degrees, seen, strict=True)]
+
+        self.shapes = [(len(b), len(a)) for a, b in zip(self.degrees, seen, strict=True)]
+        for layer, reach in enumerate(self.reach):
+            seen_by = torch.arange(self.shapes[layer][1]) < reach[:, None]
+            self.register_buffer(f"at{layer}", seen_by.flatten().nonzero()[:, 0], persistent=False)
+        started = [_start(reach) for reach in self.reach[:-1]]
+        self.weights = nn.Parameter(torch.cat([*started, torch.zeros(int(self.reach[-1].sum()))]))
+        self.biases = nn.Parameter(torch.zeros(sum(rows for rows, _ in self.shapes)))
+        self.kinds = nn.Parameter(torch.randn(classes, hidden[0]) / (entries + 1) ** 0.5) if classes else None
+        self._dense: list[Tensor] | None = None
+
+    def matrices(self) -> list[Tensor]:
+        """The masked weights of each layer, `(units, units below)`."""
+        if self._dense is not None:
+            return self._dense
+        w: Tensor = self.weights
+        if torch.is_autocast_enabled(w.device.type):
+            w = w.to(torch.get_autocast_dtype(w.device.type))
+        parts = torch.split(w, [int(reach.sum()) for reach in self.reach])
+        return [
+            w.new_zeros(rows * columns).scatter(0, self.get_buffer(f"at{layer}"), part).view(rows, columns)
+            for layer, ((rows, columns), part) in enumerate(zip(self.shapes, parts, strict=True))
+        ]
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Lays the matrices out once. For inference only."""
+        self._dense = self.matrices()
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        biases = torch.split(self.biases, [rows for rows, _ in self.shapes])
+        h = x[:, self.order]
+        for layer, (w, b) in enumerate(zip(self.matrices(), biases, strict=True)):
+            if layer:
+                h = torch.relu(h) if self.activation == "relu" else torch.tanh(h)
+            h = nn.functional.linear(h, w, b)  # (B, units)
+            if layer == 0 and self.kinds is not None and c is not None:
+                h = h + self.kinds[c]
+        return h.view(len(x), self.entries, self.outputs)[:, self.place]
+
+
+def _degrees(below: Tensor, entries: int, units: int, how: Degrees, generator: torch.Generator) -> Tensor:
+    """Degrees `(units,)` of a hidden layer, ascending. None is less than the least below, or it would see nothing."""
+    top = max(entries - 1, 1)
+    if how == "sequential":
+        return 1 + torch.arange(units) * top // units
+    return torch.randint(min(int(below[0]), top), top + 1, (units,), generator=generator).sort().values
+
+
+def _start(reach: Tensor) -> Tensor:
+    """First weights of a layer, normal with variance 1 / (inputs + 1), of the inputs that each unit truly has."""
+    return torch.randn(int(reach.sum())) * (reach + 1).rsqrt().repeat_interleave(reach)

@@ -57,6 +57,7 @@ def trained_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) ->
 
     from studio import zoo
     from studio.engine import publishing, training
+    from studio.engine.artworks import Examples
 
     folder = tmp_path_factory.mktemp("trained")
     study = training.Study(
@@ -70,11 +71,12 @@ def trained_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) ->
         plan=training.Plan(steps=40, batch=32, evaluate=20, warm_up=5),
     )
     run = training.Run(study, folder / "run", torch.device("cpu"))
-    x = torch.from_numpy(rings).permute(0, 3, 1, 2)
-    for _ in training.train(run, x[:128], x[128:144], bf16=False):
+    x = Examples(torch.from_numpy(rings).permute(0, 3, 1, 2))
+    learn, watch, test = (x.part(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
+    for _ in training.train(run, learn, watch, bf16=False):
         continue
     path = folder / "tiny-rings.safetensors"
-    publishing.publish(run, path, x[:128], x[144:])
+    publishing.publish(run, path, learn, test)
     return path
 
 

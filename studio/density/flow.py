@@ -66,11 +66,11 @@ class Flow(Model):
     def _price(self, x: Tensor, c: Tensor | None, u: Tensor) -> tuple[Tensor, Tensor]:
         """z, and log |det ∂z/∂x| `(B,)` with x in levels."""
         self._need(c)
-        h, constant = self._dequantised(x, u)
+        h, constant = self.dequantised(x, u)
         z, ladj = self.bijection(h, c)
         return z, ladj + constant
 
-    def _dequantised(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    def dequantised(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """h, and log |det ∂h/∂x| `(B,)` with x in levels."""
         h, slopes = self._squash((x.to(self.dtype) + u) / self.levels)
         return h, sum_entries(slopes) - math.prod(self.shape) * math.log(self.levels)
@@ -80,11 +80,13 @@ class Flow(Model):
         if u is None:
             u = torch.rand(x.shape, device=x.device, dtype=self.dtype) if self.training else self.pattern.to(self.dtype)
         if self.classes and c is None:
-            every = torch.arange(self.classes, device=x.device)
-            prices = [self.log_prob(x, one.expand(len(x)), u) for one in every]
-            return torch.logsumexp(torch.stack(prices), 0) - math.log(self.classes)
+            return torch.logsumexp(self.price_of_classes(x, u), 1) - math.log(self.classes)
         z, ladj = self._price(x, c, u)
         return ladj + sum_entries(_log_normal(z))
+
+    def price_of_classes(self, x: Tensor, u: Tensor | None = None) -> Tensor:
+        every = torch.arange(self.classes, device=x.device)
+        return torch.stack([self.log_prob(x, c.expand(len(x)), u) for c in every], 1)
 
     def _need(self, c: Tensor | None) -> None:
         if self.classes and c is None:
@@ -92,7 +94,7 @@ class Flow(Model):
 
     def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         self._need(c)
-        h, constant = self._dequantised(x, self.pattern.to(self.dtype))
+        h, constant = self.dequantised(x, self.pattern.to(self.dtype))
         price = constant
         for z, ladj in self.bijection.forward_steps(h, c):
             yield None

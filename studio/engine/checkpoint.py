@@ -99,7 +99,10 @@ def _metadata(data: bytes) -> dict[str, str]:
 
 
 def publish(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:
-    """Writes a trained model as one file. Directions `(n, *latent_shape)`, cover `(n, H, W, C)` uint8."""
+    """Writes a trained model as one file.
+
+    Directions `(n, *latent_shape)`; cover `(n, H, W, C)` uint8, or of sounds `(n, samples)` int16.
+    """
     tensors = {f"weights.{name}": t for name, t in weights.items()} | {"directions": directions, "cover": cover}
     data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {"card": to_json(card)})
     storage.write(path, data)

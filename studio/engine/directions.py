@@ -4,18 +4,20 @@ import torch
 from torch import Tensor
 
 from studio.density.model import Model
+from studio.engine.artworks import Examples
 
 COUNT = 12
 
 
 @torch.no_grad()
-def principal(model: Model, x: Tensor, *, batch: int = 32, most: int = 4096) -> Tensor:
-    """Principal components of the latents of artworks x, `(COUNT, *latent_shape)`, strongest first.
+def principal(model: Model, examples: Examples, *, batch: int = 32, most: int = 4096) -> Tensor:
+    """Principal components of the latents of artworks, `(COUNT, *latent_shape)`, strongest first.
 
     Each is scaled so that 1 on its slider is one standard deviation of the data along it. The sign
     is set so that the largest entry is positive, which makes the result repeatable.
     """
-    z = torch.cat([model.encode(part).flatten(1) for part in torch.split(x[:most], batch)])
+    parts = examples.part(slice(most)).batches(batch)
+    z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in parts])
     z = z - z.mean(0)
     count = min(COUNT, *z.shape)
     generator_state = torch.get_rng_state()

@@ -1,6 +1,7 @@
 """Held-out figures, as the papers count them."""
 
 import math
+from collections.abc import Generator
 
 import torch
 from torch import Tensor
@@ -8,38 +9,109 @@ from torch import Tensor
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
 from studio.density.model import Model
+from studio.engine.artworks import Examples
+
+Figure = tuple[str, float, bool]
+"""What is counted, its mean over the artworks, and whether it is exact or a bound."""
 
 
 @torch.no_grad()
-def bits_of_each(model: Model, x: Tensor, *, batch: int = 32, draws: int = 1, seed: int = 0) -> Tensor:
-    """Bits of each artwork, `(n,)`. A flow's price is averaged over `draws` of the dequantising noise."""
+def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: int = 1, seed: int = 0) -> Tensor:
+    """Bits of each artwork given its class, `(n,)`. A flow's price is the mean of `draws` of its noise."""
     generator = torch.Generator().manual_seed(seed)
     prices = []
-    for part in torch.split(x, batch):
-        total = torch.zeros(len(part), device=part.device)
+    for part in examples.batches(batch):
+        total = torch.zeros(len(part), device=part.x.device)
         for _ in range(draws):
             if isinstance(model, Flow):
-                u = torch.rand(part.shape, generator=generator).to(part.device, model.dtype)
-                total += model.log_prob(part, u=u)
+                u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
+                total += model.log_prob(part.x, part.c, u)
             else:
-                total += model.log_prob(part)
+                total += model.log_prob(part.x, part.c)
         prices.append(-total / draws / math.log(2))
     return torch.cat(prices)
 
 
-def bits_per_dimension(model: Model, x: Tensor, *, batch: int = 32, draws: int = 1) -> float:
-    """Mean bits of each entry over artworks x `(n, *shape)`."""
-    return float(bits_of_each(model, x, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
+def bits_per_dimension(model: Model, examples: Examples, *, batch: int = 32, draws: int = 1) -> float:
+    """Mean bits of each entry over artworks, each given its class."""
+    return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
+
+
+def figures(
+    model: Model, examples: Examples, *, batch: int = 50, draws: int = 4, importance: int = 128
+) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
+    """Every figure that the papers give for such a model; the first is the one on its card.
+
+    Yields (artworks done, in all). A flow gives
+
+        bits per dimension              -log2 p(x) / D, a bound; with classes p(x) = Σ p(x | c) / classes
+        … given its kind                -log2 p(x | c) / D
+        nats in logit space             ln p(h) of h = logit(α + (1 - 2α) y), exact for dequantised y
+        nats on [0, 1]                  ln p(y) without the logit, exact for dequantised y
+
+    with the mean over `draws` of the dequantising noise; a VAE its lower bound (ELBO) and the tighter
+    importance-weighted bound of `importance` draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519).
+    """
+    sums: dict[tuple[str, bool], float] = {}
+    generator = torch.Generator().manual_seed(0)
+    done = 0
+    for part in examples.batches(batch):
+        with torch.no_grad():
+            found = _of_flow(model, part, draws, generator) if isinstance(model, Flow) else _of_any(model, part)
+        for name, exact, values in found:
+            key = (name, exact)
+            sums[key] = sums.get(key, 0.0) + float(values.double().sum())
+        done += len(part)
+        yield done, len(examples)
+    return tuple((name, total / len(examples), exact) for (name, exact), total in sums.items())
+
+
+def measured(model: Model, examples: Examples) -> tuple[Figure, ...]:
+    """As `figures`, without a look in between."""
+    steps = figures(model, examples)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: tuple[Figure, ...] = end.value
+            return found
+
+
+def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator) -> list[tuple[str, bool, Tensor]]:
+    dimensions = math.prod(model.shape)
+    logit = "nats in logit space" if model.alpha is not None else "nats on [0, 1]"
+    names = [("bits per dimension", False), ("bits per dimension given its kind", False), (logit, True)]
+    sums = [torch.zeros(len(part), device=part.x.device) for _ in names]
+    for _ in range(draws):
+        u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
+        if model.classes:
+            given = model.price_of_classes(part.x, u)
+            price = torch.logsumexp(given, 1) - math.log(model.classes)
+        else:
+            price = model.log_prob(part.x, None, u)
+            given = price[:, None]
+        stretch = model.dequantised(part.x, u)[1] if model.alpha is not None else -dimensions * math.log(model.levels)
+        label = torch.zeros(len(part), dtype=torch.long) if part.c is None or not model.classes else part.c
+        sums[0] -= price / (dimensions * math.log(2))
+        sums[1] -= given.gather(1, label[:, None])[:, 0] / (dimensions * math.log(2))
+        sums[2] += price - stretch
+    keep = (0, 1, 2) if model.classes and part.c is not None else (0, 2)
+    return [(*names[i], sums[i] / draws) for i in keep]
+
+
+def _of_any(model: Model, part: Examples) -> list[tuple[str, bool, Tensor]]:
+    price = model.log_prob(part.x, part.c)
+    return [("bits per dimension", model.exact, -price / (math.prod(model.shape) * math.log(2)))]
 
 
 @torch.no_grad()
-def settle(model: Model, x: Tensor, *, batch: int = 64) -> None:
-    """Gives averaged weights the batch-norm statistics that belong to them, from training data x.
+def settle(model: Model, examples: Examples, *, batch: int = 64) -> None:
+    """Gives averaged weights the batch-norm statistics that belong to them, from training data.
 
     Averages of statistics are not the statistics of averaged weights (Izmailov et al., 2018,
     arXiv:1803.05407, section 3.2), and a flow's likelihood depends on them directly.
     """
-    norms = [m for m in model.modules() if isinstance(m, BatchNorm | torch.nn.BatchNorm2d)]
+    norms = [m for m in model.modules() if isinstance(m, BatchNorm | torch.nn.BatchNorm2d | torch.nn.BatchNorm1d)]
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]
@@ -50,9 +122,9 @@ def settle(model: Model, x: Tensor, *, batch: int = 64) -> None:
         else:
             norm.reset_running_stats()
     model.train()
-    for part in torch.split(x, batch):
+    for part in examples.batches(batch):
         if len(part) > 1:
-            model.log_prob(part)
+            model.log_prob(part.x, part.c)
     model.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

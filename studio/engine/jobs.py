@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 import torch
 
-from studio.engine import diagnosis, failure, publishing, sampling, training
+from studio.density.model import Model
+from studio.engine import diagnosis, evaluation, failure, publishing, sampling, training
+from studio.engine.artworks import Examples, Misfit, to_levels
 from studio.engine.device import Device, batch_that_fits, release
 from studio.library import storage
 from studio.media import dataset
@@ -41,19 +43,23 @@ class Jobs:
                 return self.sample(command)
             case wire.Explore():
                 return self.explore(command)
+            case wire.Path():
+                return self.path(command)
             case wire.Encode():
                 return self.encode(command)
             case wire.Train():
                 return self.train(command)
+            case wire.Evaluate():
+                return self.evaluate(command)
             case wire.Doctor():
                 return self.doctor(command)
-        raise sampling.Misfit(f"a {type(command).__name__} is nothing that can be started")
+        raise Misfit(f"a {type(command).__name__} is nothing that can be started")
 
     def sample(self, command: wire.Sample) -> Events:
         """Pictures in groups, each group previewed while it forms and priced when it is done."""
         yield None
         loaded = self.shelf.take(command.model)
-        refuse_label(loaded, command.label)
+        sampling.classes_for(loaded, (), command.label)
         first, group = 0, batch_that_fits(self.device, GROUP, loaded.bytes_each)
         while first < len(command.seeds):
             seeds = command.seeds[first : first + group]
@@ -74,7 +80,7 @@ class Jobs:
     def _group(self, command: wire.Sample, loaded: sampling.Loaded, seeds: tuple[int, ...], first: int) -> Events:
         shown = time.monotonic()
         pictures, steps = None, 0
-        for pictures, done, total in sampling.draw(loaded, seeds, command.temperature):
+        for pictures, done, total in sampling.draw(loaded, seeds, command.temperature, command.label):
             steps = total + 1  # the last step is the price
             if done == total or time.monotonic() - shown > _PREVIEW:
                 shown = time.monotonic()
@@ -82,7 +88,7 @@ class Jobs:
             else:
                 yield None
         assert pictures is not None, "a model yields at least one step"
-        for prices in sampling.price(loaded, pictures):
+        for prices in sampling.price(loaded, pictures, seeds, command.label):
             if prices is None:
                 yield None
                 continue
@@ -94,21 +100,37 @@ class Jobs:
         """One picture from a start and sliders."""
         double = command.latent is not None and command.latent.dtype.itemsize == 8
         loaded = self.shelf.take(command.model, double=double)
-        refuse_label(loaded, command.label)
-        start = sampling.start_of(loaded, command.seed, command.latent)
-        picture = sampling.shape_by_hand(loaded, start, command.sliders, command.temperature)
-        yield wire.Shown(job=command.job, picture=picture)
+        z, c = _latent_of(loaded, command)
+        yield wire.Shown(job=command.job, picture=sampling.shown(loaded, z[None], c)[0])
+
+    def path(self, command: wire.Path) -> Events:
+        """Artworks along the arc between two latents; where the kinds differ, the second's from the middle on."""
+        yield None
+        ends = (command.begin, command.end)
+        double = any(end.latent is not None and end.latent.dtype.itemsize == 8 for end in ends)
+        loaded = self.shelf.take(command.model, double=double)
+        (begin, first), (end, second) = (_latent_of(loaded, end) for end in ends)
+        z = sampling.way(begin, end, command.frames)
+        c = None
+        if first is not None and second is not None:
+            later = torch.arange(command.frames, device=z.device) >= command.frames / 2
+            c = torch.where(later, second, first)
+        group = batch_that_fits(self.device, GROUP, loaded.bytes_each)
+        for at in range(0, command.frames, group):
+            part = slice(at, at + group)
+            made = sampling.shown(loaded, z[part], None if c is None else c[part])
+            yield wire.Drawn(job=command.job, first=at, pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> Events:
         """In float32, and where that does not bring the picture back, in float64."""
         loaded = self.shelf.take(command.model)
-        refuse_label(loaded, command.label)
-        found = yield from _inverted(loaded, command.picture)
+        found = yield from _inverted(loaded, command.picture, command.label)
         if found.differing and self.device.torch_device.type != "mps":  # Apple's GPU has no float64
-            found = yield from _inverted(self.shelf.take(command.model, double=True), command.picture)
+            found = yield from _inverted(self.shelf.take(command.model, double=True), command.picture, command.label)
         yield wire.Encoded(
             job=command.job,
             latent=found.latent,
+            label=found.label,
             exact=found.differing == 0,
             differing=found.differing,
             total=command.picture.size,
@@ -120,10 +142,11 @@ class Jobs:
     def train(self, command: wire.Train) -> Events:
         """Learns, saves as it goes, and ends with a trained model among the person's own."""
         study = msgspec.convert(command.study, training.Study)
-        data = yield from _loaded(command, study.shape)
+        data = yield from _loaded(command.source, study.shape)
         yield wire.Notice(job=command.job, text=data.report.sentence)
         run = training.Run(study, Path(command.run), self.device.torch_device)
-        learn, watch = split(torch.from_numpy(data.train).permute(0, 3, 1, 2))
+        known, test = _sides(data, run.model)
+        learn, watch = split(known)
         for moment in training.train(run, learn, watch, bf16=self.device.bf16):
             if moment.notice:
                 yield wire.Notice(job=command.job, text=moment.notice)
@@ -136,27 +159,53 @@ class Jobs:
                 rate=moment.rate,
                 seconds_left=moment.seconds_left,
             )
-        test = torch.from_numpy(data.test).permute(0, 3, 1, 2)
         path = Path(command.out) if command.out else storage.home("models")
-        card = publishing.publish(run, path / f"{study.name}.safetensors", learn, test)
-        yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on pictures it never saw.')
+        card = publishing.publish(run, path / f"{study.name}.safetensors", learn, test, _kinds(data, run.model))
+        yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on what it never saw.')
+
+    def evaluate(self, command: wire.Evaluate) -> Events:
+        """Every figure of a trained model on held-out artworks."""
+        yield None
+        loaded = self.shelf.take(command.model)
+        data = yield from _loaded(command.source, loaded.model.shape)
+        _, test = _sides(data, loaded.model)
+        if command.most is not None:
+            test = test.part(slice(command.most))
+        steps = evaluation.figures(loaded.model, test.to(self.device.torch_device), draws=command.draws)
+        while True:
+            try:
+                done, total = next(steps)
+            except StopIteration as end:
+                yield wire.Measured(job=command.job, done=len(test), total=len(test), figures=end.value)
+                return
+            yield wire.Measured(job=command.job, done=done, total=total)
 
     def doctor(self, command: wire.Doctor) -> Events:
         """What this machine has."""
         yield wire.Diagnosis(job=command.job, findings=diagnosis.findings(self.device))
 
 
-def _inverted(loaded: sampling.Loaded, picture: wire.Array) -> Generator[None, None, sampling.Inverse]:
-    for found in sampling.invert(loaded, picture):
+def _latent_of(loaded: sampling.Loaded, asked: wire.Explore | wire.Point) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The latent that a hand shaped, and its class `(1,)` where the model knows classes."""
+    start = sampling.start_of(loaded, asked.seed, asked.latent)
+    return (
+        sampling.moved(loaded, start, asked.sliders, asked.temperature),
+        sampling.classes_for(loaded, [asked.seed], asked.label),
+    )
+
+
+def _inverted(
+    loaded: sampling.Loaded, picture: wire.Array, label: int | None
+) -> Generator[None, None, sampling.Inverse]:
+    for found in sampling.invert(loaded, picture, label):
         if found is not None:
             return found
         yield None
     raise RuntimeError("an inversion ended without its result")
 
 
-def _loaded(command: wire.Train, shape: tuple[int, ...]) -> Generator[wire.AnyEvent | None, None, dataset.Dataset]:
-    channels, height, width = shape
-    steps = dataset.loading(Path(command.source), (channels, height, width))
+def _loaded(source: str, shape: tuple[int, ...]) -> Generator[None, None, dataset.Dataset]:
+    steps = dataset.loading(Path(source), shape)
     while True:
         try:
             next(steps)
@@ -166,16 +215,33 @@ def _loaded(command: wire.Train, shape: tuple[int, ...]) -> Generator[wire.AnyEv
         yield None
 
 
-def split(x: torch.Tensor, share: float = 0.05, most: int = 256) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is learned from and what the run is watched by, so that the test pictures choose nothing."""
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    watched = max(1, min(int(len(x) * share), most))
-    return x[order[watched:]], x[order[:watched]]
+def _sides(data: dataset.Dataset, model: Model) -> tuple[Examples, Examples]:
+    """What may be learned from and what is held out, with classes where the model knows them. Raises Misfit."""
+    pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
+    sides = [Examples(to_levels(x, model.shape, model.levels), _classes(y, model, data.name)) for x, y in pairs]
+    return sides[0], sides[1]
 
 
-def refuse_label(loaded: sampling.Loaded, label: int | None) -> None:
-    """Raises Misfit where a class is asked of a model that has none, or that one."""
-    if label is not None and label >= len(loaded.card.classes):
-        count = len(loaded.card.classes)
-        had = f"has {count} kinds, 0 to {count - 1}" if count else "knows no kinds"
-        raise sampling.Misfit(f'"{loaded.card.title}" {had}, but kind {label} was asked for')
+def _classes(labels: wire.Array | None, model: Model, name: str) -> torch.Tensor | None:
+    if not model.classes:
+        return None
+    if labels is None:
+        raise Misfit(f'the recipe asks for {model.classes} kinds, but "{name}" has no labels')
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < model.classes:
+        raise Misfit(
+            f'the recipe asks for {model.classes} kinds, but "{name}" has labels from {labels.min()} to {labels.max()}'
+        )
+    return torch.from_numpy(labels)
+
+
+def _kinds(data: dataset.Dataset, model: Model) -> tuple[str, ...]:
+    """The names of a conditional model's classes; their numbers where the data name none."""
+    named = data.label_names if len(data.label_names) == model.classes else ()
+    return named or tuple(str(number) for number in range(model.classes))
+
+
+def split(examples: Examples, share: float = 0.05, most: int = 256) -> tuple[Examples, Examples]:
+    """What is learned from and what the run is watched by, so that the test artworks choose nothing."""
+    order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(0))
+    watched = max(1, min(int(len(examples) * share), most))
+    return examples.part(order[watched:]), examples.part(order[:watched])

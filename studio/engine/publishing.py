@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -13,33 +14,37 @@ from torch import Tensor
 from studio import __version__, zoo
 from studio.density.model import Model
 from studio.engine import checkpoint, directions, evaluation
-from studio.engine.sampling import to_pictures
+from studio.engine.artworks import Examples, to_arrays
 from studio.engine.training import Run, Study
 from studio.library.card import Card
 
 COVER = 9
-"""Pictures on a model's cover."""
+"""Artworks on a model's cover."""
+SETTLING = 4096
+"""Training artworks from which averaged weights take their statistics."""
 _SAME = 0.002
 """Bits per dimension by which smaller numbers may change the held-out figure."""
 
 
-def publish(run: Run, path: Path, learn: Tensor, test: Tensor) -> Card:
+def publish(run: Run, path: Path, learn: Examples, test: Examples, classes: Sequence[str] = ()) -> Card:
     """Writes the best average of a run as a trained model and returns its card.
 
     Arguments
-        learn: everything it learned from, `(n, *shape)` uint8
-        test: pictures it never saw, for the figure on the card
+        learn: everything it learned from
+        test: artworks it never saw, for the figures on the card
+        classes: the names of the kinds it can be asked for
     """
     model = _best(run)
-    evaluation.settle(model, learn[:4096].to(run.device))
+    evaluation.settle(model, learn.part(slice(SETTLING)).to(run.device))
     zoo.plain(model)
-    weights, value = _smaller(model, test.to(run.device))
+    weights = _smaller(model, test.part(slice(1000)).to(run.device))
     model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()}, strict=False)
     found = directions.principal(model, learn.to(run.device))
     zoo.fold(model)
-    pictures, seconds = _cover(model, run.study)
-    card = _card(run, model, value, len(found), seconds)
-    checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(pictures))
+    figures = evaluation.measured(model, test.to(run.device))
+    cover, seconds = _cover(model, run.study)
+    card = _card(run, model, figures, len(found), tuple(classes), seconds)
+    checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(cover))
     return card
 
 
@@ -53,8 +58,8 @@ def _best(run: Run) -> Model:
     return model.eval()
 
 
-def _smaller(model: Model, test: Tensor) -> tuple[dict[str, Tensor], float]:
-    """Weights in half the bytes where the held-out figure stays, and the figure of just those weights.
+def _smaller(model: Model, test: Examples) -> dict[str, Tensor]:
+    """Weights in half the bytes where the held-out figure stays.
 
     Statistics stay whole, and counters of training steps, which are no floating-point numbers, stay behind.
     """
@@ -62,21 +67,30 @@ def _smaller(model: Model, test: Tensor) -> tuple[dict[str, Tensor], float]:
     half = {k: t if k.endswith(("mean", "var")) else t.half() for k, t in full.items()}
     rounded = copy.deepcopy(model)
     rounded.load_state_dict({k: t.to(full[k].dtype) for k, t in half.items()}, strict=False)
-    before, after = (evaluation.bits_per_dimension(m, test[:1000]) for m in (model, rounded))
-    kept = rounded if after <= before + _SAME else model
-    return half if kept is rounded else full, evaluation.bits_per_dimension(kept, test, draws=4)
+    before, after = (evaluation.bits_per_dimension(m, test) for m in (model, rounded))
+    return half if after <= before + _SAME else full
 
 
 @torch.inference_mode()
 def _cover(model: Model, study: Study) -> tuple[np.ndarray, float]:
-    """Pictures of the first seeds at the model's temperature, and the seconds each of 16 took."""
+    """Artworks of the first seeds at the model's temperature, and the seconds each of 16 took."""
     began = time.perf_counter()
-    pictures = to_pictures(model.sample(range(1, 17), temperature=study.temperature))
-    return pictures[:COVER], (time.perf_counter() - began) / 16
+    artworks = to_arrays(model.sample(range(1, 17), temperature=study.temperature), model.levels)
+    seconds = (time.perf_counter() - began) / 16
+    return artworks[:COVER], seconds
 
 
-def _card(run: Run, model: Model, value: float, count: int, seconds: float) -> Card:
+def _card(
+    run: Run,
+    model: Model,
+    figures: Sequence[evaluation.Figure],
+    count: int,
+    classes: tuple[str, ...],
+    seconds: float,
+) -> Card:
     study = run.study
+    rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
+    metric, value, exact = rounded[0]
     fields = msgspec.to_builtins(study.recipe)
     family = zoo.FAMILIES[fields["family"]]
     return Card(
@@ -85,18 +99,23 @@ def _card(run: Run, model: Model, value: float, count: int, seconds: float) -> C
         family=fields["family"],
         family_title=family.title,
         makes=study.makes,
+        kind="sound" if len(study.shape) == 1 else "picture",
         shape=study.shape,
+        levels=study.levels,
         recipe=fields,
         learned_from=study.learned_from,
         licence=study.licence,
         parameters=sum(p.numel() for p in run.average.parameters()),
         steps=run.progress.step,
-        value=round(value, 4),
-        exact=model.exact,
+        metric=metric,
+        value=value,
+        exact=exact,
+        figures=rounded,
         paper=family.paper,
         temperature=study.temperature,
         scales=_scales(model.scales),
         directions=tuple(str(i + 1) for i in range(count)),
+        classes=classes,
         seconds_each=round(seconds, 4),
         date=date.today().isoformat(),
         version=__version__,

@@ -12,6 +12,7 @@ from torch import Tensor
 from studio import zoo
 from studio.density.model import Model
 from studio.engine import checkpoint
+from studio.engine.artworks import Misfit, to_arrays, to_levels
 from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
@@ -30,10 +31,6 @@ class Loaded:
     """About how much memory one artwork takes while it is drawn."""
 
 
-class Misfit(ValueError):
-    """Something asked of a model does not fit it; the sentence names what."""
-
-
 def load(found: models.Trained, device: torch.device, *, double: bool = False) -> Loaded:
     """Builds and fills a model from its file, in float64 if `double`. Raises models.BadModel where weights and card
     disagree."""
@@ -44,6 +41,11 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
         raise models.BadModel(
             f'The card in "{found.path.name}" describes no model ({error}). It was not opened. Fetch it again.'
         ) from None
+    if model.classes != len(found.card.classes):
+        raise models.BadModel(
+            f'The card in "{found.path.name}" names {len(found.card.classes)} kinds of {model.classes}. '
+            "It was not opened. Fetch it again."
+        )
     zoo.plain(model)
     _fill(model, weights, found.path.name)
     dtype = torch.float64 if double else torch.float32
@@ -100,57 +102,92 @@ class Shelf:
 
 
 def _bytes_each(model: Model) -> int:
-    """About 16 tensors as wide as the widest convolution live at once while an artwork is drawn."""
-    widest = max((m.out_channels for m in model.modules() if isinstance(m, torch.nn.Conv2d)), default=1)
-    return 16 * widest * math.prod(model.shape[1:]) * model.dtype.itemsize
+    """About 16 tensors as wide as the widest layer live at once while an artwork is drawn."""
+    maps = max((m.out_channels for m in model.modules() if isinstance(m, torch.nn.Conv2d)), default=1)
+    units = max((m.shape[0] for m in model.parameters() if m.dim() == 2), default=1)
+    return 16 * max(maps * math.prod(model.shape[1:]), units, math.prod(model.shape)) * model.dtype.itemsize
 
 
-def to_levels(pictures: Array, model: Model) -> Tensor:
-    """Pictures `(n, H, W, C)` uint8 as levels `(n, C, H, W)`. Raises Misfit where the size is another."""
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != _outward(model.shape):
-        wanted, given = _outward(model.shape), pictures.shape[1:]
-        raise Misfit(f"the picture is {given} of {pictures.dtype}, but the model works on {wanted} of uint8")
-    return torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).to(model.scale_of.device)
+def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tensor | None:
+    """The class of each seed's artwork, `(n,)`: the one asked for, or each seed's own; None where the model has none.
 
-
-def _outward(shape: tuple[int, ...]) -> tuple[int, ...]:
-    channels, height, width = shape
-    return height, width, channels
-
-
-def to_pictures(levels: Tensor) -> Array:
-    """Levels `(n, C, H, W)` as pictures `(n, H, W, C)` uint8."""
-    pictures: Array = np.ascontiguousarray(levels.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy())
-    return pictures
+    Raises Misfit where a class is asked of a model that has none, or not that one.
+    """
+    count = len(loaded.card.classes)
+    if label is not None and label >= count:
+        had = f"has {count} kinds, 0 to {count - 1}" if count else "knows no kinds"
+        raise Misfit(f'"{loaded.card.title}" {had}, but kind {label} was asked for')
+    if label is None:
+        return loaded.model.classes_of(seeds)
+    return torch.full((len(seeds),), label, device=loaded.model.scale_of.device)
 
 
 @torch.inference_mode()
-def draw(loaded: Loaded, seeds: Sequence[int], temperature: Sequence[float]) -> Iterator[tuple[Array, int, int]]:
-    """Pictures of seeds `(n, H, W, C)`, with the steps done and in all, after each step."""
+def draw(
+    loaded: Loaded, seeds: Sequence[int], temperature: Sequence[float], label: int | None = None
+) -> Iterator[tuple[Array, int, int]]:
+    """Artworks of seeds `(n, *outward shape)`, with the steps done and in all, after each step."""
     model = loaded.model
-    heat = _temperature(model, temperature)
-    for step in model.sample_steps(seeds, temperature=heat):
-        yield to_pictures(step.x), step.done, step.total
+    heat, c = _temperature(model, temperature), classes_for(loaded, seeds, label)
+    for step in model.sample_steps(seeds, c, heat):
+        yield to_arrays(step.x, model.levels), step.done, step.total
 
 
 @torch.inference_mode()
-def price(loaded: Loaded, pictures: Array) -> Iterator[list[float] | None]:
-    """log_prob in nats of each picture: None after each small step, then the result."""
-    for found in loaded.model.log_prob_steps(to_levels(pictures, loaded.model)):
+def price(
+    loaded: Loaded, arrays: Array, seeds: Sequence[int], label: int | None = None
+) -> Iterator[list[float] | None]:
+    """log_prob in nats of each artwork, given its class: None after each small step, then the result."""
+    model = loaded.model
+    for found in model.log_prob_steps(_levels_of(loaded, arrays), classes_for(loaded, seeds, label)):
         yield None if found is None else [float(p) for p in found]
 
 
+def _levels_of(loaded: Loaded, arrays: Array) -> Tensor:
+    model = loaded.model
+    return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
+
+
 @torch.inference_mode()
-def shape_by_hand(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Array:
-    """The picture `(H, W, C)` of z = temperature · start + Σ slider · direction, with start `latent_shape`."""
+def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Tensor:
+    """The latent z = temperature · start + Σ slider · direction, `latent_shape` as the start."""
     if len(sliders) > len(loaded.directions):
         raise Misfit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
-    z = start[None] * _temperature(loaded.model, temperature)
-    if sliders:
-        weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
-        z = z + torch.tensordot(weights, loaded.directions[: len(sliders)].to(z.dtype), 1)
-    picture: Array = to_pictures(loaded.model.decode(z))[0]
-    return picture
+    z = start * _temperature(loaded.model, temperature)
+    if not sliders:
+        return z
+    weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
+    return z + torch.tensordot(weights, loaded.directions[: len(sliders)].to(z.dtype), 1)
+
+
+@torch.inference_mode()
+def shown(loaded: Loaded, z: Tensor, c: Tensor | None = None) -> Array:
+    """The artworks `(n, *outward shape)` of latents `(n, *latent_shape)`."""
+    return to_arrays(loaded.model.decode(z, c), loaded.model.levels)
+
+
+@torch.inference_mode()
+def way(begin: Tensor, end: Tensor, frames: int) -> Tensor:
+    """Latents `(frames, *latent_shape)` from one to the other along an arc, both ends among them.
+
+    Standard noise in many dimensions lies on a sphere, and a straight line would cut through its inside,
+    where artworks are paler; so the direction turns evenly (Shoemake, Animating rotation with quaternion
+    curves, 1985) while the length changes evenly.
+    """
+    a, b = begin.double().flatten(), end.double().flatten()
+    t = torch.linspace(0, 1, frames, dtype=torch.float64, device=a.device)[:, None]
+    lengths = (a.norm(), b.norm())
+    short = min(float(length) for length in lengths)
+    cosine = float((a @ b) / (lengths[0] * lengths[1])) if short > 0 else 1.0
+    if short == 0 or abs(cosine) > 1 - 1e-9:
+        line = a + (b - a) * t
+    else:
+        angle = math.acos(cosine)
+        turned = torch.sin((1 - t) * angle) * (a / lengths[0]) + torch.sin(t * angle) * (b / lengths[1])
+        line = turned / math.sin(angle) * (lengths[0] * (1 - t) + lengths[1] * t)
+    line[0], line[-1] = a, b
+    found: Tensor = line.to(begin.dtype).view(frames, *begin.shape)
+    return found
 
 
 def start_of(loaded: Loaded, seed: int, latent: Array | None) -> Tensor:
@@ -173,32 +210,41 @@ def _temperature(model: Model, temperature: Sequence[float]) -> Tensor:
 
 @dataclass(frozen=True)
 class Inverse:
-    """A picture's latent `latent_shape`, and how truly it comes back."""
+    """An artwork's latent `latent_shape`, its class, and how truly it comes back."""
 
     latent: Array
+    label: int | None
     differing: int
     largest: int
     bits: float
 
 
 @torch.inference_mode()
-def invert(loaded: Loaded, picture: Array) -> Iterator[Inverse | None]:
-    """Encodes a picture `(H, W, C)`, decodes it again and compares: None after each small step, then the result."""
+def invert(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[Inverse | None]:
+    """Encodes an artwork, decodes it again and compares: None after each small step, then the result.
+
+    Without a class it is taken for the one under which it is likeliest.
+    """
     model = loaded.model
-    x = to_levels(picture[None], model)
-    z = model.encode(x)
+    x = _levels_of(loaded, array[None])
+    c = classes_for(loaded, [0], label)
+    if label is None and c is not None:
+        c = model.price_of_classes(x).argmax(1)
+        yield None
+    z = model.encode(x, c)
     apart = torch.zeros_like(x, dtype=torch.int32)
-    for step in model.decode_steps(z):
+    for step in model.decode_steps(z, c):
         yield None
         apart = (step.x.int() - x.int()).abs()
     finite = bool(torch.isfinite(z).all())
     log_prob = torch.tensor([math.nan])
-    for found in model.log_prob_steps(x):
+    for found in model.log_prob_steps(x, c):
         yield None
         log_prob = log_prob if found is None else found
     bits = -float(log_prob[0]) / math.log(2)
     yield Inverse(
         z[0].cpu().numpy(),
+        None if c is None else int(c[0]),
         int((apart > 0).sum()) if finite else apart.numel(),
         int(apart.max()),
         bits if math.isfinite(bits) else 0.0,

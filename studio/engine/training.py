@@ -16,6 +16,7 @@ from torch import Tensor
 from studio import zoo
 from studio.density.model import Model
 from studio.engine import checkpoint, evaluation
+from studio.engine.artworks import Examples
 from studio.library import storage
 
 
@@ -49,10 +50,17 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
     data: str = ""
     """Where the data stood, for people."""
-    shape: tuple[Annotated[int, Meta(ge=1, le=1024)], ...]
+    shape: tuple[Annotated[int, Meta(ge=1, le=4096)], ...]
+    """(channels, height, width) of pictures, (samples,) of single cycles of sound."""
+    levels: Annotated[int, Meta(ge=2, le=65536)] = 256
+    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
     recipe: zoo.Recipe
     plan: Plan = Plan()
+
+
+STARTING = 256
+"""Artworks from which layers that start from data, such as activation normalisation, take their start."""
 
 
 class BadStudy(ValueError):
@@ -140,7 +148,7 @@ class Run:
         self.study, self.folder, self.device = study, folder, device
         torch.manual_seed(study.plan.seed)
         try:
-            self.model = study.recipe.build(study.shape).to(device)
+            self.model = study.recipe.build(study.shape, study.levels).to(device)
         except ValueError as error:
             raise BadStudy(f"{error}.") from None
         zoo.channels_last(self.model)
@@ -155,7 +163,8 @@ class Run:
             return False
         tensors, state = found
         saved = msgspec.convert(state["study"]["recipe"], zoo.Recipe)
-        if saved != self.study.recipe or tuple(state["study"]["shape"]) != self.study.shape:
+        begun = (saved, tuple(state["study"]["shape"]), state["study"].get("levels", 256))
+        if begun != (self.study.recipe, self.study.shape, self.study.levels):
             raise BadStudy(
                 f'"{self.folder.name}" was begun with other settings and was left as it is; '
                 "give the same settings, or another name for a new run"
@@ -197,16 +206,17 @@ class Run:
         self.progress.rollbacks, self.progress.rate_scale, self.progress.bad_in_a_row = rollbacks, scale, 0
 
 
-def batch_at(x: Tensor, step: int, plan: Plan) -> Tensor:
+def batch_at(examples: Examples, step: int, plan: Plan) -> Examples:
     """The batch of a step: every epoch is a permutation of its own, so a resumed run goes on in order."""
-    each = max(len(x) // plan.batch, 1)
+    each = max(len(examples) // plan.batch, 1)
     epoch, place = divmod(step, each)
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
-    part = x[order[place * plan.batch : (place + 1) * plan.batch]]
-    if plan.flips:
-        mirrored = torch.rand(len(part)) < 0.5
-        part = torch.where(mirrored.view(-1, *[1] * (part.dim() - 1)), part.flip(-1), part)
-    return part
+    order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
+    part = examples.part(order[place * plan.batch : (place + 1) * plan.batch])
+    if not plan.flips:
+        return part
+    mirrored = torch.rand(len(part)) < 0.5
+    x = torch.where(mirrored.view(-1, *[1] * (part.x.dim() - 1)), part.x.flip(-1), part.x)
+    return Examples(x, part.c)
 
 
 def rate_at(step: int, plan: Plan, scale: float) -> float:
@@ -216,8 +226,8 @@ def rate_at(step: int, plan: Plan, scale: float) -> float:
     return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
-def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[Moment]:
-    """Learns from `learn` `(n, *shape)` uint8 until the plan's last step; measured on `held_out`.
+def train(run: Run, learn: Examples, held_out: Examples, *, bf16: bool) -> Iterator[Moment]:
+    """Learns from `learn` until the plan's last step; measured on `held_out`.
 
     Yields a Moment every few seconds. Closing the generator saves first. Raises Diverged, or
     storage.NotSaved at the start where the run's folder cannot be written.
@@ -227,18 +237,19 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
     if not run.resumed:
         storage.folder(run.folder / "checkpoints")
         storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
+        _begin(run, learn.part(slice(STARTING)).to(run.device))
         run.save()
     saved = told = began = time.monotonic()
     before, taken = progress.seconds, 0
     try:
         while progress.step < plan.steps:
             # One step on one batch.
-            x = batch_at(learn, progress.step, plan).to(run.device)
+            batch = batch_at(learn, progress.step, plan).to(run.device)
             for group in run.optimiser.param_groups:
                 group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
             model.train()
             with autocast:
-                loss = model.loss(x)
+                loss = model.loss(batch.x, batch.c)
             run.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
@@ -263,7 +274,7 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
             # Held-out figure of the averaged weights, now and then; the best is kept.
             measured = None
             if progress.step % plan.evaluate == 0 or progress.step == plan.steps:
-                evaluation.settle(average, learn[:1024].to(run.device))
+                evaluation.settle(average, learn.part(slice(1024)).to(run.device))
                 measured = evaluation.bits_per_dimension(average, held_out.to(run.device))
                 if measured < progress.best:
                     progress.best = measured
@@ -291,6 +302,14 @@ def train(run: Run, learn: Tensor, held_out: Tensor, *, bf16: bool) -> Iterator[
     finally:
         if progress.step < plan.steps and time.monotonic() - saved > 1:
             run.save()
+
+
+@torch.no_grad()
+def _begin(run: Run, examples: Examples) -> None:
+    """Lets what starts from data start: one pass in float32, so that the first step finds everything in its place."""
+    run.model.train()
+    run.model.log_prob(examples.x, examples.c)
+    run.average.load_state_dict(run.model.state_dict())
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """For example `Emoji, 32 × 32 colour`."""
     kind: Literal["picture", "sound"] = "picture"
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
-    """(channels, height, width) of a picture."""
+    """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
     recipe: dict[str, Any]
     learned_from: Line
@@ -37,6 +37,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The held-out figure."""
     exact: bool
     """False where the figure is a bound."""
+    figures: tuple[tuple[Line, float, bool], ...] = ()
+    """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
     paper: Line = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
@@ -54,14 +56,16 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def size(self) -> str:
-        """For people: `32 × 32 colour`."""
-        channels, height, width = (*self.shape, 1, 1)[:3] if len(self.shape) == 3 else (1, 1, self.shape[-1])
+        """For people: `32 × 32 colour`, `256 samples`."""
+        if self.kind == "sound":
+            return f"{self.shape[-1]} samples"
+        channels, height, width = self.shape
         return f"{width} × {height} {'colour' if channels == 3 else 'grey'}"
 
     @property
     def figure(self) -> str:
         """For people: `2.61 bits per dimension, bound`."""
-        return f"{self.value:.2f} {self.metric}, {'exact' if self.exact else 'bound'}"
+        return f"{self.value:,.2f} {self.metric}, {'exact' if self.exact else 'bound'}"
 
 
 def from_json(data: bytes | str) -> Card:

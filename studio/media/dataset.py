@@ -1,8 +1,9 @@
-"""A folder or a pack as pictures to learn from: what was used, what was skipped, and why.
+"""A folder or a pack as artworks to learn from: what was used, what was skipped, and why.
 
-Both forms are split into pictures to learn from and pictures held out. A pack brings its own split;
-of a folder, and of a pack without one, every tenth picture is held out by the hash of its pixels, so
-that the split stays the same when files are added, renamed or moved.
+An artwork is a picture, or one cycle of a sound where the shape has a single dimension. Both forms are
+split into artworks to learn from and artworks held out. A pack brings its own split; of a folder, and
+of a pack without one, every tenth is held out by the hash of its content, so that the split stays the
+same when files are added, renamed or moved.
 """
 
 import hashlib
@@ -15,14 +16,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from studio.media.cycles import from_wave, open_cycle
 from studio.media.image import Refused, compose, fit, open_picture
 from studio.media.names import shown
 
 LARGEST_PACK = 16 * 2**30
 """Bytes of a pack once unpacked."""
+_PICTURES = "bytes of shape (number, height, width, channels)"
 _MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
+"""(channels, height, width) of pictures, (samples,) of sounds."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,14 @@ class Report:
     skipped: tuple[tuple[str, str], ...] = ()
     """Name within the folder and reason, which goes on from the name: `is cut off`."""
     duplicates: int = 0
-    """Files whose pixels another file already brought."""
+    """Files whose content another file already brought."""
+    sounds: bool = False
 
     @property
     def sentence(self) -> str:
         """For people: `171 pictures are used. 8 files were skipped. 3 were duplicates.`"""
-        parts = [f"{self.used:,} pictures are used." if self.used != 1 else "1 picture is used."]
+        thing = "sound" if self.sounds else "picture"
+        parts = [f"{self.used:,} {thing}s are used." if self.used != 1 else f"1 {thing} is used."]
         if self.skipped:
             count = len(self.skipped)
             parts.append(f"{count:,} files were skipped." if count != 1 else "1 file was skipped.")
@@ -49,7 +55,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures in a model's size: `train` and `test` are (N, H, W, C) uint8, labels (N,) int64."""
+    """Artworks in a model's size: `train`, `test` (N, H, W, C) uint8 or (N, samples) int16, labels (N,) int64."""
 
     train: np.ndarray
     test: np.ndarray
@@ -63,7 +69,7 @@ class Dataset:
 
 
 def load(source: Path, shape: Shape) -> Dataset:
-    """A pack (.npz) or a folder in the shape (C, H, W). Raises Refused, with counts, below two usable pictures."""
+    """A pack (.npz) or a folder in a model's shape. Raises Refused, with counts, below two usable artworks."""
     steps = loading(source, shape)
     while True:
         try:
@@ -110,7 +116,8 @@ def files(source: Path) -> list[Path]:
 
 def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
     paths = files(source)
-    pictures: dict[bytes, np.ndarray] = {}
+    sounds = len(shape) == 1
+    artworks: dict[bytes, np.ndarray] = {}
     skipped: list[tuple[str, str]] = []
     duplicates = 0
     for done, path in enumerate(paths, 1):
@@ -118,19 +125,20 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
         try:
             if path.name.startswith(".") and not path.is_dir():
                 raise Refused(name, "is a hidden file")
-            array = open_picture(path).array
+            array = open_cycle(path, shape[0]) if sounds else open_picture(path).array
             key = _digest(array)
-            if key in pictures:
+            if key in artworks:
                 duplicates += 1
             else:
-                pictures[key] = fit(array, shape)
+                artworks[key] = array if sounds else _fitted(array, shape)
         except Refused as refusal:
             skipped.append((name, refusal.reason))
         yield done, len(paths)
-    report = Report(len(pictures), tuple(skipped), duplicates)
+    report = Report(len(artworks), tuple(skipped), duplicates, sounds)
     if report.used < 2:
-        raise Refused(shown(source.name), f"has too few pictures to learn from ({_counts(report)})")
-    train, test = _split(pictures)
+        thing = "sounds" if sounds else "pictures"
+        raise Refused(shown(source.name), f"has too few {thing} to learn from ({_counts(report)})")
+    train, test = _split(artworks)
     return Dataset(train, test, None, None, (), report, shown(source.resolve().name), "")
 
 
@@ -145,13 +153,13 @@ def _digest(array: np.ndarray) -> bytes:
     return hashlib.blake2b(repr(array.shape).encode() + array.tobytes(), digest_size=16).digest()
 
 
-def _split(pictures: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """A tenth held out by hash, in the order of the hashes; at least one on either side."""
-    keys = sorted(pictures)
+    keys = sorted(artworks)
     held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
     held = held[: len(keys) - 1]
     kept = sorted(set(keys) - set(held))
-    return np.stack([pictures[key] for key in kept]), np.stack([pictures[key] for key in held])
+    return np.stack([artworks[key] for key in kept]), np.stack([artworks[key] for key in held])
 
 
 # ── a pack ───────────────────────────────────────────────────────────────────────────────────────
@@ -160,9 +168,10 @@ def _split(pictures: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _pack(source: Path, shape: Shape) -> Dataset:
     name = shown(source.name)
     parts = _unpack(source, name)
-    train, train_labels = _checked(parts, "train", name)
+    sounds = len(shape) == 1
+    train, train_labels = _checked(parts, "train", name, sounds)
     if "test_x" in parts:
-        test, test_labels = _checked(parts, "test", name)
+        test, test_labels = _checked(parts, "test", name, sounds)
     else:
         held = np.array([int.from_bytes(_digest(x), "big") % 10 == 0 for x in train], bool)
         held[:1] |= not held.any()
@@ -170,7 +179,7 @@ def _pack(source: Path, shape: Shape) -> Dataset:
         train, train_labels = train[~held], train_labels[~held] if train_labels is not None else None
     used = len(train) + len(test)
     if len(train) < 1 or len(test) < 1:
-        raise Refused(name, f"has too few pictures to learn from ({used} usable)")
+        raise Refused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({used} usable)")
     names = parts.get("label_names", np.array([], str)).reshape(-1)
     return Dataset(
         _scaled(train, shape),
@@ -178,7 +187,7 @@ def _pack(source: Path, shape: Shape) -> Dataset:
         train_labels,
         test_labels,
         tuple(shown(str(label)) for label in names),
-        Report(used),
+        Report(used, sounds=sounds),
         shown(source.stem),
         _licence(source),
     )
@@ -205,30 +214,38 @@ def _unpack(source: Path, name: str) -> dict[str, np.ndarray]:
         raise Refused(name, "holds Python objects, which can run programs" if pickled else "is damaged") from None
 
 
-def _checked(parts: dict[str, np.ndarray], side: str, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """The pictures of one side and their labels."""
-    pictures = parts.get(f"{side}_x")
-    if pictures is None:
-        raise Refused(name, f"has no pictures named {side}_x")
-    bytes_of_pictures = pictures.dtype == np.uint8 and pictures.ndim == 4 and pictures.shape[3] in (1, 3, 4)
-    if not bytes_of_pictures or 0 in pictures.shape[1:]:
-        found = f"{side}_x is {pictures.dtype} of shape {pictures.shape}"
-        raise Refused(name, f"does not hold pictures ({found}, not bytes of shape (number, height, width, channels))")
+def _checked(parts: dict[str, np.ndarray], side: str, name: str, sounds: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The artworks of one side and their labels."""
+    things, form = ("sounds", "16-bit numbers of shape (number, samples)") if sounds else ("pictures", _PICTURES)
+    x = parts.get(f"{side}_x")
+    if x is None:
+        raise Refused(name, f"has no {things} named {side}_x")
+    pictures = x.dtype == np.uint8 and x.ndim == 4 and x.shape[3] in (1, 3, 4)
+    waves = x.dtype == np.int16 and x.ndim == 2
+    if not (waves if sounds else pictures) or 0 in x.shape[1:]:
+        raise Refused(name, f"does not hold {things} ({side}_x is {x.dtype} of shape {x.shape}, not {form})")
     labels = parts.get(f"{side}_y")
     if labels is None:
-        return pictures, None
-    if labels.shape != (len(pictures),) or labels.dtype.kind not in "iu":
-        raise Refused(name, f"has labels that do not belong to its pictures ({side}_y)")
-    return pictures, labels.astype(np.int64)
+        return x, None
+    if labels.shape != (len(x),) or labels.dtype.kind not in "iu":
+        raise Refused(name, f"has labels that do not belong to its {things} ({side}_y)")
+    return x, labels.astype(np.int64)
 
 
 def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
-    """(N, h, w, c) in the shape (C, H, W): the exact mean of blocks where the sizes divide, else Lanczos."""
+    """(N, h, w, c) in the shape (C, H, W): the exact mean of blocks where the sizes divide, else Lanczos.
+
+    Waves of another length are resampled by their Fourier series.
+    """
+    if len(shape) == 1:
+        if pictures.shape[1:] == shape:
+            return pictures
+        return np.stack([from_wave(wave.astype(float), shape[0], "a wave") for wave in pictures])
     channels, height, width = shape
     pictures = compose(pictures) if pictures.shape[3] == 4 else pictures
     block = pictures.shape[1] // height
     if block < 1 or pictures.shape[1:3] != (height * block, width * block):
-        return np.stack([fit(picture, shape) for picture in pictures])
+        return np.stack([_fitted(picture, shape) for picture in pictures])
     if block > 1:
         total = np.zeros((len(pictures), height, width, pictures.shape[3]), np.uint32)
         for y in range(block):
@@ -240,6 +257,11 @@ def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
     if channels == 3:
         return np.repeat(pictures, 3, axis=3)
     return np.stack([np.asarray(Image.fromarray(picture).convert("L"))[..., None] for picture in pictures])
+
+
+def _fitted(picture: np.ndarray, shape: Shape) -> np.ndarray:
+    channels, height, width = shape
+    return fit(picture, (channels, height, width))
 
 
 def _licence(source: Path) -> str:

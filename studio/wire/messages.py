@@ -1,7 +1,8 @@
 """What may be asked of an engine, and what it answers: frozen records, checked on arrival.
 
-A picture travels as `(n, height, width, channels)` uint8, a latent as `(*latent_shape)` float32 or
-float64. Seeds are whole numbers from 0 to 2**53 - 1, so that JSON keeps them exact everywhere.
+A picture travels as `(n, height, width, channels)` uint8, a sound as `(n, samples)` int16, a latent as
+`(*latent_shape)` float32 or float64. Seeds are whole numbers from 0 to 2**53 - 1, so that JSON keeps
+them exact everywhere.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -76,12 +77,31 @@ class Explore(Command, frozen=True, kw_only=True, tag="explore"):
     label: Count | None = None
 
 
+class Point(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a path begins or ends: what an Explore says, without the model."""
+
+    seed: Seed = 0
+    latent: Array | None = None
+    sliders: Annotated[tuple[Slider, ...], Meta(max_length=64)] = ()
+    temperature: tuple[Temperature, ...] = (1.0,)
+    label: Count | None = None
+
+
+class Path(Command, frozen=True, kw_only=True, tag="path"):
+    """Artworks along the way between two latents, both ends among them. Answers: Drawn …, then one ending."""
+
+    model: Name
+    begin: Point
+    end: Point
+    frames: Annotated[int, Meta(ge=2, le=256)] = 64
+
+
 class Encode(Command, frozen=True, kw_only=True, tag="encode"):
-    """The latent of a picture and whether it comes back byte for byte. Answers: Encoded, then one ending."""
+    """The latent of an artwork and whether it comes back byte for byte. Answers: Encoded, then one ending."""
 
     model: Name
     picture: Array
-    """(height, width, channels) uint8 in the model's own shape."""
+    """(height, width, channels) uint8, or (samples,) int16, in the model's own shape."""
     label: Count | None = None
 
 
@@ -96,6 +116,19 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """The folder the trained model goes to; empty: the person's own models."""
     study: dict[str, Any]
     """What is to be learned and how, as `msgspec.to_builtins` gives a `studio.engine.training.Study`."""
+
+
+class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
+    """Every held-out figure of a model on the test artworks of a folder or a pack. Answers: Measured …, then one
+    ending."""
+
+    urgency: ClassVar[int] = QUEUED
+    model: Name
+    source: Text
+    draws: Annotated[int, Meta(ge=1, le=1024)] = 4
+    """Of a flow's dequantising noise."""
+    most: Annotated[int, Meta(ge=1)] | None = None
+    """Artworks to measure on; the first of the test set."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
@@ -148,7 +181,7 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
 
 
 class Shown(Event, frozen=True, kw_only=True, tag="shown"):
-    """The picture of an Explore; (height, width, channels) uint8."""
+    """What an Explore asked for; (height, width, channels) uint8, or (samples,) int16."""
 
     job: Job
     picture: Array
@@ -162,6 +195,8 @@ class Encoded(Event, frozen=True, kw_only=True, tag="encoded"):
 
     job: Job
     latent: Array
+    label: Count | None = None
+    """The kind it was taken for, of a model that knows kinds."""
     exact: bool
     differing: Count
     total: Count
@@ -181,6 +216,15 @@ class Learned(Event, frozen=True, kw_only=True, tag="learned"):
     rate: float = 0.0
     """Pictures or seconds of sound learned from, each second."""
     seconds_left: float = 0.0
+
+
+class Measured(Event, frozen=True, kw_only=True, tag="measured"):
+    """How many artworks are measured; at the end every figure: what is counted, its value, whether it is exact."""
+
+    job: Job
+    done: Count
+    total: Count
+    figures: tuple[tuple[Text, float, bool], ...] = ()
 
 
 class Diagnosis(Event, frozen=True, kw_only=True, tag="diagnosis"):
@@ -218,9 +262,21 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     hint: Text = ""
 
 
-AnyCommand = Sample | Explore | Encode | Train | Stop | Doctor
+AnyCommand = Sample | Explore | Path | Encode | Train | Evaluate | Stop | Doctor
 AnyEvent = (
-    Starting | Ready | Pulse | Drawn | Shown | Encoded | Learned | Diagnosis | Notice | Finished | Stopped | Failed
+    Starting
+    | Ready
+    | Pulse
+    | Drawn
+    | Shown
+    | Encoded
+    | Learned
+    | Measured
+    | Diagnosis
+    | Notice
+    | Finished
+    | Stopped
+    | Failed
 )
 Ending = Finished | Stopped | Failed
 

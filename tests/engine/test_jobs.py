@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from studio.engine import jobs, sampling, training
+from studio.engine.artworks import Examples
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.library import models
@@ -71,8 +72,8 @@ def test_where_float32_fails_float64_brings_it_back(
 ) -> None:
     true = sampling.invert
 
-    def worse(loaded: sampling.Loaded, picture: np.ndarray) -> Iterator[sampling.Inverse | None]:
-        for found in true(loaded, picture):
+    def worse(loaded: sampling.Loaded, picture: np.ndarray, label: int | None) -> Iterator[sampling.Inverse | None]:
+        for found in true(loaded, picture, label):
             if found is not None and loaded.model.dtype == torch.float32:
                 yield sampling.Inverse(found.latent, 3, 1, found.bits)
             else:
@@ -87,10 +88,10 @@ def test_where_float32_fails_float64_brings_it_back(
 def test_out_of_memory_halves_the_group_and_says_so(tiny: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     true = sampling.draw
 
-    def greedy(loaded: sampling.Loaded, seeds: tuple[int, ...], heat: tuple[float, ...]) -> Iterator[object]:
+    def greedy(loaded: sampling.Loaded, seeds: tuple[int, ...], *how: object) -> Iterator[object]:
         if len(seeds) > 4:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-        return true(loaded, seeds, heat)
+        return true(loaded, seeds, *how)
 
     monkeypatch.setattr(sampling, "draw", greedy)
     events = ask(wire.Sample(job="a", model=tiny, seeds=tuple(range(10))))
@@ -145,8 +146,9 @@ def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:
 
 
 def test_what_a_run_is_watched_by_is_never_learned_from() -> None:
-    x = torch.arange(1000).view(-1, 1, 1, 1)
+    x = Examples(torch.arange(1000).view(-1, 1, 1, 1), torch.arange(1000))
     learn, watch = jobs.split(x)
     assert len(watch) == 50
-    assert sorted(torch.cat((learn, watch)).flatten().tolist()) == list(range(1000))
-    assert torch.equal(jobs.split(x)[1], watch)
+    assert sorted(torch.cat((learn.x, watch.x)).flatten().tolist()) == list(range(1000))
+    assert torch.equal(learn.x.flatten(), learn.c)
+    assert torch.equal(jobs.split(x)[1].x, watch.x)

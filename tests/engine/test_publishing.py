@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load
-from torch import Tensor
 
 from studio import zoo
 from studio.engine import checkpoint, directions, evaluation, sampling
+from studio.engine.artworks import Examples
 from studio.engine.sampling import Shelf
 from studio.library import models
 
 
 @pytest.fixture
-def x(rings: np.ndarray) -> Tensor:
-    return torch.from_numpy(rings).permute(0, 3, 1, 2)
+def x(rings: np.ndarray) -> Examples:
+    return Examples(torch.from_numpy(rings).permute(0, 3, 1, 2))
 
 
-def test_the_figure_on_the_card_is_the_figure_of_the_file(tiny: str, x: Tensor) -> None:
+def test_the_figure_on_the_card_is_the_figure_of_the_file(tiny: str, x: Examples) -> None:
     loaded = Shelf(torch.device("cpu")).take(tiny)
-    measured = evaluation.bits_per_dimension(loaded.model, x[144:], draws=4)
+    measured = evaluation.bits_per_dimension(loaded.model, x.part(slice(144, None)), draws=4)
     assert loaded.card.value == pytest.approx(measured, abs=2e-3)
     assert loaded.card.parameters == sum(p.numel() for p in _whole(loaded).parameters())
 
@@ -46,7 +46,7 @@ def test_a_published_file_passes_the_check_that_strangers_files_pass(trained_fil
     assert models.cover(trained_file).shape == (9, 8, 8, 3)
 
 
-def test_directions_are_orthogonal_and_as_long_as_the_data_spreads(tiny: str, x: Tensor) -> None:
+def test_directions_are_orthogonal_and_as_long_as_the_data_spreads(tiny: str, x: Examples) -> None:
     model = Shelf(torch.device("cpu")).take(tiny).model
     found = directions.principal(model, x)
     flat = found.flatten(1)
@@ -55,12 +55,12 @@ def test_directions_are_orthogonal_and_as_long_as_the_data_spreads(tiny: str, x:
     cosines = (flat / lengths[:, None]) @ (flat / lengths[:, None]).T
     assert float((cosines - torch.eye(len(flat))).abs().max()) < 1e-2
     with torch.inference_mode():
-        z = model.encode(x).flatten(1)
+        z = model.encode(x.x).flatten(1)
     along = (z - z.mean(0)) @ (flat[0] / lengths[0])
     assert float(along.std()) == pytest.approx(float(lengths[0]), rel=1e-2)
 
 
-def test_directions_are_the_same_each_time(tiny: str, x: Tensor) -> None:
+def test_directions_are_the_same_each_time(tiny: str, x: Examples) -> None:
     model = Shelf(torch.device("cpu")).take(tiny).model
     torch.manual_seed(1)
     first = directions.principal(model, x)
@@ -68,7 +68,7 @@ def test_directions_are_the_same_each_time(tiny: str, x: Tensor) -> None:
     assert torch.equal(directions.principal(model, x), first)
 
 
-def test_settled_statistics_are_those_of_the_weights(x: Tensor) -> None:
+def test_settled_statistics_are_those_of_the_weights(x: Examples) -> None:
     torch.manual_seed(0)
     model = zoo.realnvp.RealNVP(scales=2, width=4, blocks=1).build((3, 8, 8))
     with torch.no_grad():
@@ -80,13 +80,13 @@ def test_settled_statistics_are_those_of_the_weights(x: Tensor) -> None:
     after = evaluation.bits_per_dimension(model, x)
     model.train()
     with torch.no_grad():
-        in_training = float(-model.log_prob(x).mean() / (math.log(2) * 192))
+        in_training = float(-model.log_prob(x.x).mean() / (math.log(2) * 192))
     assert abs(after - in_training) < abs(before - in_training) / 5
 
 
-def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: Tensor) -> None:
+def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: Examples) -> None:
     model = Shelf(torch.device("cpu")).take(tiny).model
-    once = evaluation.bits_of_each(model, x[:8], draws=4)
-    assert torch.equal(once, evaluation.bits_of_each(model, x[:8], draws=4))
+    once = evaluation.bits_of_each(model, x.part(slice(8)), draws=4)
+    assert torch.equal(once, evaluation.bits_of_each(model, x.part(slice(8)), draws=4))
     assert once.shape == (8,)
-    assert not torch.equal(once, evaluation.bits_of_each(model, x[:8], draws=1))
+    assert not torch.equal(once, evaluation.bits_of_each(model, x.part(slice(8)), draws=1))

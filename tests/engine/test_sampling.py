@@ -1,6 +1,7 @@
 """Trained models at work, from their file: pictures from seeds, sliders and a person's own picture."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,12 @@ def inverse(loaded: sampling.Loaded, picture: np.ndarray) -> sampling.Inverse:
     return found
 
 
+def shaped(
+    loaded: sampling.Loaded, start: torch.Tensor, sliders: Sequence[float], temperature: Sequence[float]
+) -> np.ndarray:
+    return sampling.shown(loaded, sampling.moved(loaded, start, sliders, temperature)[None])[0]
+
+
 def test_the_card_tells_what_the_file_holds(tiny: str, shelf: Shelf) -> None:
     loaded = shelf.take(tiny)
     assert loaded.card.name == tiny
@@ -45,26 +52,26 @@ def test_a_seed_is_one_picture_however_it_is_made(tiny: str, shelf: Shelf) -> No
     loaded = shelf.take(tiny)
     together = drawn(loaded, list(range(16)))
     assert np.array_equal(together[5], drawn(loaded, [5])[0])
-    by_hand = sampling.shape_by_hand(loaded, sampling.start_of(loaded, 5, None), (), (0.8,))
+    by_hand = shaped(loaded, sampling.start_of(loaded, 5, None), (), (0.8,))
     assert np.array_equal(together[5], by_hand)
 
 
 def test_a_slider_moves_the_picture_and_home_brings_it_back(tiny: str, shelf: Shelf) -> None:
     loaded = shelf.take(tiny)
     start = sampling.start_of(loaded, 3, None)
-    home = sampling.shape_by_hand(loaded, start, (), (1.0,))
-    assert not np.array_equal(sampling.shape_by_hand(loaded, start, (2.0,), (1.0,)), home)
-    assert np.array_equal(sampling.shape_by_hand(loaded, start, (0.0,) * 12, (1.0,)), home)
+    home = shaped(loaded, start, (), (1.0,))
+    assert not np.array_equal(shaped(loaded, start, (2.0,), (1.0,)), home)
+    assert np.array_equal(shaped(loaded, start, (0.0,) * 12, (1.0,)), home)
 
 
 def test_temperature_acts_by_scale(tiny: str, shelf: Shelf) -> None:
     loaded = shelf.take(tiny)
     start = sampling.start_of(loaded, 3, None)
-    both = sampling.shape_by_hand(loaded, start, (), (0.5, 0.5))
-    assert np.array_equal(both, sampling.shape_by_hand(loaded, start, (), (0.5,)))
-    assert not np.array_equal(both, sampling.shape_by_hand(loaded, start, (), (0.5, 1.0)))
+    both = shaped(loaded, start, (), (0.5, 0.5))
+    assert np.array_equal(both, shaped(loaded, start, (), (0.5,)))
+    assert not np.array_equal(both, shaped(loaded, start, (), (0.5, 1.0)))
     with pytest.raises(Misfit, match="3 temperatures were given for 2 scales"):
-        sampling.shape_by_hand(loaded, start, (), (1.0, 1.0, 1.0))
+        shaped(loaded, start, (), (1.0, 1.0, 1.0))
 
 
 @pytest.mark.parametrize("double", [False, True])
@@ -78,7 +85,7 @@ def test_pictures_come_back_byte_for_byte(tiny: str, shelf: Shelf, rings: np.nda
         assert math.isfinite(found.bits)
         assert found.latent.dtype == (np.float64 if double else np.float32)
         start = sampling.start_of(loaded, 0, found.latent)
-        assert np.array_equal(sampling.shape_by_hand(loaded, start, (), (1.0,)), picture)
+        assert np.array_equal(shaped(loaded, start, (), (1.0,)), picture)
 
 
 def test_what_does_not_fit_is_said(tiny: str, shelf: Shelf) -> None:
@@ -92,7 +99,7 @@ def test_what_does_not_fit_is_said(tiny: str, shelf: Shelf) -> None:
     with pytest.raises(Misfit, match="not finite"):
         sampling.start_of(loaded, 0, np.full((3, 8, 8), np.nan, np.float32))
     with pytest.raises(Misfit, match="13 sliders"):
-        sampling.shape_by_hand(loaded, sampling.start_of(loaded, 0, None), (1.0,) * 13, (1.0,))
+        shaped(loaded, sampling.start_of(loaded, 0, None), (1.0,) * 13, (1.0,))
     with pytest.raises(models.BadModel, match="no model named"):
         shelf.take("nothing")
 
@@ -125,3 +132,18 @@ def test_only_so_many_models_stay_in_memory(tiny: str) -> None:
     assert shelf.take(tiny) is first
     shelf.take(tiny, double=True)
     assert shelf.take(tiny) is not first
+
+
+def test_the_way_between_two_latents_turns_evenly_and_ends_where_it_should() -> None:
+    begin, end = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    line = sampling.way(begin, 2 * end, 65)
+    assert torch.equal(line[0], begin)
+    assert torch.equal(line[-1], 2 * end)
+    lengths = line.flatten(1).norm(dim=1)
+    assert torch.allclose(lengths, torch.lerp(begin.norm(), 2 * end.norm(), torch.linspace(0, 1, 65)), rtol=1e-4)
+    flat = line.flatten(1) / lengths[:, None]
+    cosines = (flat[1:] * flat[:-1]).sum(1)
+    assert float(cosines.max() - cosines.min()) < 1e-4
+    still = sampling.way(begin, begin, 5)
+    assert torch.allclose(still, begin.expand_as(still))
+    assert torch.isfinite(sampling.way(torch.zeros_like(begin), begin, 5)).all()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from studio import zoo
 from studio.engine import checkpoint, training
+from studio.engine.artworks import Examples
 from studio.engine.training import BadStudy, Diverged, Moment, Plan, Run, Study
 
 ROOT = Path(__file__).parents[2]
@@ -33,14 +34,14 @@ def study(**plan: object) -> Study:
 
 
 @pytest.fixture
-def x(rings: np.ndarray) -> Tensor:
-    return torch.from_numpy(rings).permute(0, 3, 1, 2)
+def x(rings: np.ndarray) -> Examples:
+    return Examples(torch.from_numpy(rings).permute(0, 3, 1, 2))
 
 
-def learn(folder: Path, x: Tensor, what: Study, stop_at: int | None = None) -> tuple[Run, list[Moment]]:
+def learn(folder: Path, x: Examples, what: Study, stop_at: int | None = None) -> tuple[Run, list[Moment]]:
     run = Run(what, folder, torch.device("cpu"))
     moments = []
-    steps = training.train(run, x[:128], x[128:], bf16=False)
+    steps = training.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False)
     for moment in steps:
         moments.append(moment)
         if stop_at is not None and moment.step >= stop_at:
@@ -52,7 +53,7 @@ def weights(run: Run) -> Tensor:
     return torch.cat([p.detach().flatten() for p in [*run.model.parameters(), *run.average.parameters()]])
 
 
-def test_held_out_pictures_get_cheaper(tmp_path: Path, x: Tensor) -> None:
+def test_held_out_pictures_get_cheaper(tmp_path: Path, x: Examples) -> None:
     run, moments = learn(tmp_path, x, study(steps=120, evaluate=40))
     measured = [m.held_out for m in moments if m.held_out is not None]
     assert len(measured) == 3
@@ -61,7 +62,7 @@ def test_held_out_pictures_get_cheaper(tmp_path: Path, x: Tensor) -> None:
     assert moments[-1].step == 120
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, x: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = learn(tmp_path / "whole", x, study())
     monkeypatch.setattr(training.time, "monotonic", _clock())  # so that closing finds something to save
     learn(tmp_path / "parts", x, study(), stop_at=8)
@@ -80,43 +81,43 @@ def _clock() -> Callable[[], float]:
     return lambda: float(next(now))
 
 
-def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: Tensor) -> None:
+def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: Examples) -> None:
     learn(tmp_path, x, study(steps=2))
     other = msgspec.structs.replace(study(), recipe=zoo.realnvp.RealNVP(scales=2, width=8, blocks=1))
     with pytest.raises(BadStudy, match="begun with other settings"):
         Run(other, tmp_path, torch.device("cpu"))
 
 
-def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Tensor) -> None:
+def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Examples) -> None:
     run = Run(study(steps=2), tmp_path, torch.device("cpu"))
     before = weights(run)
     loss = run.model.loss
     run.model.loss = lambda *a: loss(*a) * float("nan")  # type: ignore[method-assign]
-    moments = list(training.train(run, x[:128], x[128:], bf16=False))
+    moments = list(training.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False))
     assert torch.equal(weights(run), before)
     assert "was skipped" in moments[0].notice
     assert all(math.isfinite(m.loss) for m in moments), "what is told must go through the pipe"
 
 
-def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: Tensor) -> None:
+def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: Examples) -> None:
     run = Run(study(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
     loss, calls = run.model.loss, iter(range(1000))
     run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]
-    moments = list(training.train(run, x[:128], x[128:], bf16=False))
+    moments = list(training.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False))
     assert run.progress.rate_scale == 0.5
     assert any("went back to the last save" in m.notice for m in moments)
     assert bool(torch.isfinite(weights(run)).all())
 
 
-def test_a_run_that_never_has_a_finite_loss_gives_up_with_words(tmp_path: Path, x: Tensor) -> None:
+def test_a_run_that_never_has_a_finite_loss_gives_up_with_words(tmp_path: Path, x: Examples) -> None:
     run = Run(study(steps=60), tmp_path, torch.device("cpu"))
     run.model.loss = lambda *a: torch.tensor(float("nan"), requires_grad=True)  # type: ignore[method-assign]
     with pytest.raises(Diverged, match="three rollbacks"):
-        list(training.train(run, x[:128], x[128:], bf16=False))
+        list(training.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False))
     assert checkpoint.newest(tmp_path) is not None
 
 
-def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: Tensor) -> None:
+def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: Examples) -> None:
     run, _ = learn(tmp_path, x, study(steps=4))
     run.progress.step = 5
     run.save()
@@ -134,7 +135,7 @@ def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: Te
         checkpoint.newest(tmp_path)
 
 
-def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: Tensor) -> None:
+def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: Examples) -> None:
     run, _ = learn(tmp_path, x, study(steps=8))
     for step in range(9, 15):
         run.progress.step = step
@@ -145,7 +146,7 @@ def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: Tensor) -> N
     assert files == {"manifest.json", *(e.file for e in checkpoint.entries(tmp_path))}
 
 
-def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, x: Tensor) -> None:
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, x: Examples) -> None:
     run, _ = learn(tmp_path, x, study(steps=2))
     next(run.model.parameters()).data[0] = float("inf")
     before = checkpoint.entries(tmp_path)
@@ -154,10 +155,12 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, x: Tensor) 
     assert checkpoint.entries(tmp_path) == before
 
 
-def test_every_epoch_sees_every_picture_once_in_an_order_of_its_own(x: Tensor) -> None:
-    numbered = torch.arange(128).view(-1, 1, 1, 1)
+def test_every_epoch_sees_every_picture_once_in_an_order_of_its_own(x: Examples) -> None:
+    numbered = Examples(torch.arange(128).view(-1, 1, 1, 1), torch.arange(128))
     plan = Plan(batch=16)
-    epochs = [torch.cat([training.batch_at(numbered, e * 8 + i, plan) for i in range(8)]).flatten() for e in range(2)]
+    batches = [[training.batch_at(numbered, e * 8 + i, plan) for i in range(8)] for e in range(2)]
+    assert all(torch.equal(batch.x.flatten(), batch.c) for epoch in batches for batch in epoch)
+    epochs = [torch.cat([batch.x for batch in epoch]).flatten() for epoch in batches]
     assert sorted(epochs[0].tolist()) == list(range(128))
     assert sorted(epochs[1].tolist()) == list(range(128))
     assert not torch.equal(epochs[0], epochs[1])

@@ -26,6 +26,7 @@ COMMANDS = [
     messages.Explore(job="c", model="m", latent=LATENT.astype(np.float64)),
     messages.Encode(job="d", model="m", picture=PICTURES[0]),
     messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
+    messages.Evaluate(job="e", model="m", source="/pictures", draws=2, most=100),
     messages.Stop(job="f"),
     messages.Doctor(job="g"),
 ]
@@ -37,6 +38,7 @@ EVENTS = [
     messages.Shown(job="b", picture=PICTURES[1]),
     messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
     messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
+    messages.Measured(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),
     messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),
     messages.Notice(job="a", text="Half a batch at a time."),
     messages.Finished(job="a", seconds=0.5),

@@ -1,0 +1,75 @@
+"""Artworks as arrays for people, and as whole levels for models.
+
+A picture is `(height, width, channels)` uint8; a sound that is one cycle of a wave `(samples,)` int16.
+A model's levels are `(channels, height, width)` or `(samples,)`, from 0 to levels - 1.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.wire.messages import Array
+
+
+class Misfit(ValueError):
+    """Something asked of a model does not fit it; the sentence names what."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Artworks to learn from or to measure with: levels x `(n, *shape)`, and where known classes c `(n,)`."""
+
+    x: Tensor
+    c: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def part(self, index: Tensor | slice) -> "Examples":
+        """Some of them."""
+        return Examples(self.x[index], None if self.c is None else self.c[index])
+
+    def batches(self, size: int) -> Iterator["Examples"]:
+        """All of them in order, at most `size` at a time."""
+        for first in range(0, len(self), size):
+            yield self.part(slice(first, first + size))
+
+    def to(self, device: torch.device) -> "Examples":
+        """The same on a device."""
+        return Examples(self.x.to(device), None if self.c is None else self.c.to(device))
+
+
+def outward(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape in which people see an artwork."""
+    if len(shape) == 1:
+        return shape
+    channels, height, width = shape
+    return height, width, channels
+
+
+def to_levels(arrays: Array, shape: tuple[int, ...], levels: int) -> Tensor:
+    """Artworks `(n, *outward(shape))` as levels `(n, *shape)`. Raises Misfit where size or type is another."""
+    sound = len(shape) == 1
+    wanted = np.dtype(np.int16 if sound else np.uint8)
+    if arrays.dtype != wanted or arrays.ndim != len(shape) + 1 or arrays.shape[1:] != outward(shape):
+        thing = "sound" if sound else "picture"
+        raise Misfit(
+            f"the {thing} is {arrays.shape[1:]} of {arrays.dtype}, but the model works on {outward(shape)} of {wanted}"
+        )
+    x = torch.from_numpy(arrays.copy())
+    if sound:
+        return ((x.int() + 32768) * levels).div(65536, rounding_mode="floor").int()
+    x = x.permute(0, 3, 1, 2)
+    return x if levels == 256 else (x.int() * levels).div(256, rounding_mode="floor").to(torch.uint8)
+
+
+def to_arrays(x: Tensor, levels: int) -> Array:
+    """Levels `(n, *shape)` as artworks for people: the middle of each level of a sound, an even scale of greys."""
+    if x.dim() == 2:
+        middle = (2 * x.cpu().long() + 1) * 32768
+        return np.ascontiguousarray((middle.div(levels, rounding_mode="floor") - 32768).to(torch.int16).numpy())
+    whole = x if levels == 256 else (x.int() * 255 + (levels - 1) // 2).div(levels - 1, rounding_mode="floor")
+    return np.ascontiguousarray(whole.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy())

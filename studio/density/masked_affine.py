@@ -18,7 +18,7 @@ class MaskedAffine(Bijection):
     The log-scale is a = r / √(1 + (r / bound)²) of the network's number r, so |a| < bound: near 0 it is r itself.
 
     Arguments
-        net: maps x `(B, D)` and c to `(B, D, 2)`, m and r of each entry, from the entries before it
+        net: maps x `(B, D)` and c to `(B, 2, D)`, m and r of each entry, from the entries before it
         order: `(D,)`, which entry comes first, second, …
         bound: of the log-scale; None: a = r
     """
@@ -32,7 +32,7 @@ class MaskedAffine(Bijection):
 
     def _moves(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         """Shift m and log-scale a of each entry, `(B, D)`."""
-        m, r = self.net(x, c).to(x.dtype).unbind(-1)
+        m, r = self.net(x, c).to(x.dtype).unbind(1)
         return m, r if self.bound is None else r * torch.rsqrt(1 + (r / self.bound).square())
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -19,11 +19,12 @@ Activation = Literal["relu", "tanh"]
 
 
 class MADE(nn.Module):
-    """`(B, D)` → `(B, D, outputs)`, where o[:, i] depends on those x alone that come before entry i.
+    """`(B, D)` → `(B, outputs, D)`, where o[:, :, i] depends on those x alone that come before entry i.
 
-    Hidden units are sorted by degree, so that every row of a mask is ones, then zeros; `reach` says how many
-    ones. Only weights that a mask lets through exist: `weights` holds them row by row, layer by layer. That is
-    half of what dense layers would store, and the form that the one-pass inverse reads.
+    The first layer reads entries in their order, and hidden units are sorted by degree, so that every row of
+    a mask is ones, then zeros; `reach` says how many ones. Only weights that a mask lets through exist:
+    `weights` holds them row by row, layer by layer. That is half of what dense layers would store, and the
+    form that the one-pass inverse reads.
 
     Arguments
         entries: D
@@ -35,7 +36,6 @@ class MADE(nn.Module):
     """
 
     order: Tensor
-    place: Tensor
 
     def __init__(
         self,
@@ -52,13 +52,12 @@ class MADE(nn.Module):
         super().__init__()
         self.entries, self.outputs, self.activation = entries, outputs, activation
         self.register_buffer("order", torch.arange(entries) if order is None else order, persistent=False)
-        self.register_buffer("place", self.order.argsort(), persistent=False)
 
         generator = torch.Generator().manual_seed(seed)
         self.degrees = [torch.arange(entries) + 1]
         for units in hidden:
             self.degrees.append(_degrees(self.degrees[-1], entries, units, degrees, generator))
-        seen = [*self.degrees[1:], torch.arange(entries).repeat_interleave(outputs)]
+        seen = [*self.degrees[1:], self.order.argsort().repeat(outputs)]
         self.reach = [torch.searchsorted(a, b, right=True) for a, b in zip(self.degrees, seen, strict=True)]
 
         self.shapes = [(len(b), len(a)) for a, b in zip(self.degrees, seen, strict=True)]
@@ -91,14 +90,14 @@ class MADE(nn.Module):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         biases = torch.split(self.biases, [rows for rows, _ in self.shapes])
-        h = x[:, self.order]
+        h = x.index_select(1, self.order)
         for layer, (w, b) in enumerate(zip(self.matrices(), biases, strict=True)):
             if layer:
                 h = torch.relu(h) if self.activation == "relu" else torch.tanh(h)
             h = nn.functional.linear(h, w, b)  # (B, units)
             if layer == 0 and self.kinds is not None and c is not None:
                 h = h + self.kinds[c]
-        return h.view(len(x), self.entries, self.outputs)[:, self.place]
+        return h.view(len(x), self.outputs, self.entries)
 
 
 def _degrees(below: Tensor, entries: int, units: int, how: Degrees, generator: torch.Generator) -> Tensor:

@@ -1,6 +1,7 @@
 """Commands as generators of events: what a person gets, in which order, and what is refused."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_where_float32_fails_float64_brings_it_back(
     def worse(loaded: sampling.Loaded, picture: np.ndarray, label: int | None) -> Iterator[sampling.Inverse | None]:
         for found in true(loaded, picture, label):
             if found is not None and loaded.model.dtype == torch.float32:
-                yield sampling.Inverse(found.latent, 3, 1, found.bits)
+                yield replace(found, differing=3, largest=1)
             else:
                 yield found
 

@@ -4,9 +4,11 @@
     y = x + t           elsewhere, additive (Dinh, Krueger and Bengio, NICE, 2014, arXiv:1410.8516)
     y = x · exp(s) + t  elsewhere, affine (Dinh, Sohl-Dickstein and Bengio, Density estimation using
                         Real NVP, 2016, arXiv:1605.08803, equations 7 and 9)
+    y = (x + t) · σ     elsewhere, shifted, then scaled (Kingma and Dhariwal, Glow, 2018,
+                        arXiv:1807.03039, as the authors' code has it)
 
-with s and t from a network that sees only b · x. ladj is the sum of s. The log-scale s is bounded,
-so that neither direction overflows.
+with s and t (or σ and t) from a network that sees only b · x. ladj is the sum of s or log σ. The
+log-scale is bounded, so that neither direction overflows.
 """
 
 import torch
@@ -105,6 +107,34 @@ class ChannelCoupling(Bijection):
         kept, moved = self._split(z)
         s, t = self.transform(self.net(kept).to(z.dtype))
         return self._join(kept, _move_back(moved, s, t))
+
+
+class ShiftScaleCoupling(Bijection):
+    """The first half of the channels stays; of the second, y = (x + t) · σ with σ = sigmoid(max(h + 2, -4)).
+
+    `net` maps `(B, C/2, H, W)` to h and t, `(B, C, H, W)`. The floor lets no coupling shrink more than 55
+    times; above it the map is the one of Glow's authors. ladj is the sum of log σ.
+    """
+
+    OFFSET, FLOOR = 2.0, -4.0
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def _moves(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        h, t = self.net(kept).to(kept.dtype).chunk(2, 1)
+        return (h + self.OFFSET).clamp(min=self.FLOOR), t
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        kept, free = x.chunk(2, 1)
+        h, t = self._moves(kept)
+        return torch.cat((kept, (free + t) * h.sigmoid()), 1), sum_entries(nn.functional.logsigmoid(h))
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        kept, moved = z.chunk(2, 1)
+        h, t = self._moves(kept)
+        return torch.cat((kept, moved / h.sigmoid() - t), 1)
 
 
 def checkerboard(height: int, width: int, flip: bool = False) -> Tensor:

@@ -127,21 +127,25 @@ class ActNorm(Bijection):
 
     def __init__(self, channels: int, factor: float = 3.0) -> None:
         super().__init__()
-        self.factor = factor
+        self.factor, self.known = factor, False
         self.b = nn.Parameter(torch.zeros(channels))
         self.logs = nn.Parameter(torch.zeros(channels))
         self.register_buffer("started", torch.tensor(False))
 
     @torch.no_grad()
-    def _start(self, x: Tensor) -> None:
-        var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-        self.b.copy_(-mean)
-        self.logs.copy_(-torch.log(var.sqrt() + 1e-6) / self.factor)
-        self.started.fill_(True)
+    def start(self, x: Tensor) -> None:
+        """Takes b and logs from a training batch, once: the flag is saved, and read again only where it may be new."""
+        if self.known or not self.training:
+            return
+        if not self.started:
+            var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            self.b.copy_(-mean)
+            self.logs.copy_(-torch.log(var.sqrt() + 1e-6) / self.factor)
+            self.started.fill_(True)
+        self.known = True
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        if self.training and not self.started:
-            self._start(x)
+        self.start(x)
         logs = self.factor * self.logs
         z = (x + self.b[:, None, None]) * logs.exp()[:, None, None]
         return z, (logs.sum() * math.prod(x.shape[2:])).expand(len(x))
@@ -183,15 +187,70 @@ class InvertibleConv(Bijection):
         upper = self.upper.triu(1) + torch.diag(self.sign * self.log_s.exp())
         return self.p @ (self.lower.tril(-1) + eye) @ upper
 
-    def _log_det(self) -> Tensor:
+    def log_det(self) -> Tensor:
+        """log |det W|, a number."""
         if self.plu:
             return self.log_s.sum()
         return cast(Tensor, torch.linalg.slogdet(self.w.double())[1]).to(self.w.dtype)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         z = nn.functional.conv2d(x, self.weight()[:, :, None, None])
-        return z, (self._log_det() * math.prod(x.shape[2:])).expand(len(x))
+        return z, (self.log_det() * math.prod(x.shape[2:])).expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         w = torch.linalg.inv(self.weight().double()).to(z.dtype)
         return nn.functional.conv2d(z, w[:, :, None, None])
+
+
+class Mixing(Bijection):
+    """An actnorm, then an invertible 1×1 convolution, as one: z = W S x + W S b with S = diag(exp(3 · logs)).
+
+    It stays in the precision of x where a training step is otherwise taken in half of it: what these channels
+    lose is lost to the likelihood itself.
+    """
+
+    def __init__(self, norm: ActNorm, conv: InvertibleConv) -> None:
+        super().__init__()
+        self.norm, self.conv = norm, conv
+        self.there: nn.Conv2d | None = None
+        self.back: nn.Conv2d | None = None
+        self.slope = 0.0
+
+    def _scaled(self) -> tuple[Tensor, Tensor, Tensor]:
+        """W S, its product with b, and the log-determinant of W S."""
+        logs = self.norm.factor * self.norm.logs
+        weight = self.conv.weight() * logs.exp()
+        return weight, weight @ self.norm.b, self.conv.log_det() + logs.sum()
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        pixels = math.prod(x.shape[2:])
+        # Channels innermost from here on: no convolution of a coupling has to turn its input round first.
+        x = x.contiguous(memory_format=torch.channels_last)
+        if self.there is not None:
+            return self.there(x), x.new_full((len(x),), self.slope * pixels)
+        self.norm.start(x)
+        with torch.autocast(x.device.type, enabled=False):
+            weight, bias, log_det = self._scaled()
+            return nn.functional.conv2d(x, weight[:, :, None, None], bias), (log_det * pixels).expand(len(x))
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        if self.back is not None:
+            return cast(Tensor, self.back(z))
+        weight = torch.linalg.inv(self._scaled()[0].double()).to(z.dtype)
+        return nn.functional.conv2d(z, weight[:, :, None, None], -self.norm.b)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Keeps the convolution of either direction and the log-determinant, for inference."""
+        weight, bias, log_det = self._scaled()
+        self.there = _pointwise(weight, bias)
+        self.back = _pointwise(torch.linalg.inv(weight.double()).to(weight.dtype), -self.norm.b)
+        self.slope = float(log_det)
+
+
+def _pointwise(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    conv = nn.Conv2d(len(weight), len(weight), 1, device=weight.device, dtype=weight.dtype)
+    conv.weight.copy_(weight[:, :, None, None])
+    assert conv.bias is not None
+    conv.bias.copy_(bias)
+    return conv.requires_grad_(False)

@@ -1,0 +1,125 @@
+"""Glow (Kingma and Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018, arXiv:1807.03039).
+
+Each of L levels squeezes the picture, takes K steps of flow and factors out half of the channels, whose mean
+and scale the other half tells (figure 2b, sections 3 and 3.6):
+
+    h = y - ½;  a step: actnorm → invertible 1×1 convolution → coupling z2 = (x2 + t) · sigmoid(h + 2)
+
+The latent is ε = (z - μ) / σ of every level, in the shape of the picture: standard noise, which a temperature
+multiplies while μ and σ stay. With classes, the prior of the last level depends on the class, and a linear
+classifier of that level's latents helps to learn it.
+"""
+
+import math
+from typing import Annotated, Literal
+
+import msgspec
+import torch
+from msgspec import Meta
+from torch import Tensor, nn
+
+from studio.density.bijection import Bijection, Chain, Within
+from studio.density.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
+from studio.density.flow import Flow
+from studio.density.linear import ActNorm, InvertibleConv, Mixing, Squeeze
+from studio.density.prior import Split, TopPrior
+from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv
+
+WEIGHT_OF_CLASS = 0.01
+"""Of the classifier's bits beside the bits per dimension, as in the authors' code."""
+
+
+class GlowStep(Bijection):
+    """A step of flow: actnorm and 1×1 convolution, then a coupling."""
+
+    def __init__(self, mixing: Mixing, coupling: Bijection) -> None:
+        super().__init__()
+        self.mixing, self.coupling = mixing, coupling
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        h, ladj = self.mixing(x)
+        z, more = self.coupling(h)
+        return z, ladj + more
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        return self.mixing.inverse(self.coupling.inverse(z))
+
+
+class ClassifiedFlow(Flow):
+    """A flow whose last latents, averaged over the picture, also learn to name the class."""
+
+    def __init__(self, top: TopPrior, channels: int, **of_flow: object) -> None:
+        super().__init__(**of_flow)  # type: ignore[arg-type]
+        self.top = top
+        self.classifier = nn.Linear(channels, self.classes)
+        nn.init.zeros_(self.classifier.weight)
+        nn.init.zeros_(self.classifier.bias)
+
+    def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        if c is None:
+            return super().loss(x, c)
+        seen: list[Tensor] = []
+        with self.top.register_forward_pre_hook(lambda _, given: seen.append(given[0])):
+            bits = super().loss(x, c)
+        scores = self.classifier(seen[0].mean((2, 3)))
+        return bits + WEIGHT_OF_CLASS * nn.functional.cross_entropy(scores.float(), c) / math.log(2)
+
+
+class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="family"):
+    """The hyperparameters of a Glow."""
+
+    scales: Annotated[int, Meta(ge=1, le=6, title="Scales", description="How often the picture is halved")] = 3
+    depth: Annotated[int, Meta(ge=1, le=64, title="Depth", description="Steps of flow at each scale")] = 8
+    width: Annotated[int, Meta(ge=4, le=1024, title="Width", description="Feature maps in each coupling")] = 128
+    coupling: Annotated[
+        Literal["affine", "additive"], Meta(title="Coupling", description="Whether couplings scale or only shift")
+    ] = "affine"
+    mixing: Annotated[
+        Literal["plu", "plain"], Meta(title="Mixing", description="How 1 × 1 convolutions are learned")
+    ] = "plu"
+    classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="That can be asked for by name")] = 0
+
+    def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
+        """The model for pictures (channels, height, width). Raises ValueError where the size cannot be halved."""
+        if len(shape) != 3:
+            raise ValueError("Glow makes pictures only")
+        channels, height, width = shape
+        halvings = 2**self.scales
+        if height % halvings or width % halvings:
+            raise ValueError(f"{width} × {height} pixels cannot be halved {self.scales} times; take fewer scales")
+        top_channels = channels * 2 ** (self.scales + 1)
+        top = TopPrior(top_channels, EdgeMap(2 * top_channels, height // halvings, width // halvings), self.classes)
+        bijection, scale_of = self._scale(0, (channels, height, width), top)
+        fields = dict(
+            shape=shape, levels=levels, bijection=bijection, alpha=None, scale_of=scale_of, classes=self.classes
+        )
+        return ClassifiedFlow(top, top_channels, **fields) if self.classes else Flow(**fields)  # type: ignore[arg-type]
+
+    def _scale(self, scale: int, shape: tuple[int, int, int], top: TopPrior) -> tuple[Bijection, Tensor]:
+        """Everything from a scale to the coarsest, and the scale of each entry."""
+        channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
+        parts: list[Bijection] = [self._step(channels) for _ in range(self.depth)]
+        if scale == self.scales - 1:
+            parts.append(top)
+            marks = torch.zeros(channels, height, width, dtype=torch.long)
+        else:
+            half = (channels // 2, height, width)
+            inner, inner_marks = self._scale(scale + 1, half, top)
+            parts.append(Split(inner, ScaledConv(channels // 2, channels, 3, zero=True)))
+            marks = torch.cat((inner_marks, torch.full(half, self.scales - 1 - scale)))
+        within = Within(Squeeze(), Chain(parts))
+        return within, within.outer.inverse(marks[None])[0]
+
+    def _step(self, channels: int) -> Bijection:
+        mixing = Mixing(ActNorm(channels), InvertibleConv(channels, plu=self.mixing == "plu"))
+        half = channels // 2
+        if self.coupling == "additive":
+            return GlowStep(mixing, ChannelCoupling(False, CouplingNet(half, self.width, half), Additive()))
+        return GlowStep(mixing, ShiftScaleCoupling(CouplingNet(half, self.width, channels)))
+
+
+PRESETS = {
+    "tiny": Glow(scales=2, depth=2, width=16),
+    "small": Glow(scales=3, depth=16, width=192),
+    "paper": Glow(scales=3, depth=32, width=512),
+}

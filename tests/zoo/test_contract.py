@@ -62,6 +62,8 @@ def test_shapes(model: Model) -> None:
 
 @torch.no_grad()
 def test_what_is_encoded_comes_back(model: Model) -> None:
+    if not model.invertible:
+        pytest.skip("the latent is smaller than the picture")
     x = torch.cat((pictures(4, model.shape), torch.zeros(1, *model.shape), torch.full((1, *model.shape), 255))).to(
         torch.uint8
     )
@@ -134,7 +136,7 @@ def test_folded_for_inference_it_is_the_same_map(model: Model) -> None:
     exact = model.dtype == torch.float64
     assert torch.allclose(model.log_prob(x), before, rtol=1e-10 if exact else 1e-5)
     assert torch.allclose(model.encode(x), z, atol=1e-9 if exact else 1e-3)
-    assert torch.equal(model.decode(model.encode(x)), x)
+    assert torch.equal(model.decode(model.encode(x)), x) or not model.invertible
 
 
 @torch.no_grad()
@@ -149,7 +151,7 @@ def test_packed_for_the_processor_it_makes_the_same_pictures_in_any_batch(model:
     packed = model.sample(range(16))
     assert float((packed.int() - before.int()).abs().max()) <= 1
     assert torch.equal(packed, torch.cat([model.sample([seed]) for seed in range(16)]))
-    assert torch.equal(model.decode(model.encode(x)), x)
+    assert torch.equal(model.decode(model.encode(x)), x) or not model.invertible
 
 
 @torch.no_grad()

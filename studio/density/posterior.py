@@ -1,0 +1,100 @@
+"""Posteriors q(z | x) of a VAE: a diagonal Gaussian, and what a flow makes of it.
+
+    z₀ = μ + σ ε,  ε ~ N(0, I);   z = f_K ∘ … ∘ f_1 (z₀);   log q(z | x) = log N(ε) - Σ log σ - Σ log |det f_k|
+
+The encoder hands over `numbers` numbers for each artwork: μ, log σ and all that the flow needs (amortised:
+Rezende and Mohamed, 2015, arXiv:1505.05770; Kingma et al., 2016, arXiv:1606.04934).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from studio.density.planar import planar, radial
+
+WIDEST = 5.0
+"""Largest |log σ|: no encoder's output makes z infinite or a price without a number."""
+FORGET = 1.5
+"""Added to s, so that a new gate keeps most of z (arXiv:1606.04934, section 4: from +1 to +2)."""
+
+
+class Posterior(nn.Module):
+    """The diagonal Gaussian; the flows below change what `transform` does to z₀.
+
+    Attributes
+        latent: entries of z
+        numbers: how many numbers the encoder gives for each artwork
+    """
+
+    def __init__(self, latent: int, numbers: int = 0) -> None:
+        super().__init__()
+        self.latent, self.numbers = latent, 2 * latent + numbers
+
+    def forward(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """z and log q(z | x) by entries, both `(B, latent)`, of the encoder's h `(B, numbers)` and noise ε.
+
+        Where a log-determinant belongs to no single entry each bears an even share; the sum is log q.
+        """
+        mu, log_sigma, rest = torch.split(h, [self.latent, self.latent, self.numbers - 2 * self.latent], 1)
+        log_sigma = WIDEST * torch.tanh(log_sigma / WIDEST)
+        z, ladj = self.transform(mu + log_sigma.exp() * eps, rest)
+        return z, -0.5 * (eps.square() + math.log(2 * math.pi)) - log_sigma - ladj
+
+    def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """The flow: z and its log-determinant by entries, `(B, latent)`."""
+        return z, torch.zeros_like(z)
+
+
+class PlanarPosterior(Posterior):
+    """K planar flows, each with its own u, w and b for every artwork: 2 · latent + 1 numbers."""
+
+    def __init__(self, latent: int, flows: int) -> None:
+        super().__init__(latent, flows * (2 * latent + 1))
+        self.flows = flows
+
+    def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        each = h.view(len(h), self.flows, -1)
+        u, w, b = torch.split(each, [self.latent, self.latent, 1], 2)
+        z, ladj = planar(z, u, w, b[..., 0])
+        return z, (ladj / self.latent)[:, None].expand_as(z)
+
+
+class RadialPosterior(Posterior):
+    """K radial flows, each with its own centre, α and β for every artwork: latent + 2 numbers."""
+
+    def __init__(self, latent: int, flows: int) -> None:
+        super().__init__(latent, flows * (latent + 2))
+        self.flows = flows
+
+    def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        each = h.view(len(h), self.flows, -1)
+        center, alpha, beta = torch.split(each, [self.latent, 1, 1], 2)
+        z, ladj = radial(z, center, alpha[..., 0], beta[..., 0])
+        return z, (ladj / self.latent)[:, None].expand_as(z)
+
+
+class InverseAutoregressivePosterior(Posterior):
+    """Gated inverse autoregressive flow, z ← σ z + (1 - σ) m with σ = sigmoid(s + 1.5).
+
+    m and s of entry i depend on the entries before it and on the context. arXiv:1606.04934, equations 13 and 14.
+
+    Arguments
+        nets: one for each step, from z `(B, latent)` and context to m and s `(B, latent, 2)`; who builds them
+            reverses the order from step to step
+        context: how many numbers of context the encoder gives
+    """
+
+    def __init__(self, latent: int, nets: Sequence[nn.Module], context: int) -> None:
+        super().__init__(latent, context)
+        self.nets = nn.ModuleList(nets)
+
+    def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        total = torch.zeros_like(z)
+        for net in self.nets:
+            m, s = net(z, h).to(z.dtype).unbind(-1)
+            s = s + FORGET
+            z = torch.lerp(m, z, torch.sigmoid(s))
+            total = total + nn.functional.logsigmoid(s)
+        return z, total

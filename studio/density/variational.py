@@ -1,0 +1,159 @@
+"""Variational: a model with a small latent, learned with a posterior that a flow may shape.
+
+    p(x) = ∫ p(x | z) N(z; 0, I) dz
+    ln p(x) ≥ E_q [ln p(x | z) + ln N(z; 0, I) - ln q(z | x)]                      the lower bound (ELBO)
+    ln p(x) ≥ E_q [ln 1/k Σ p(x | z_i) N(z_i; 0, I) / q(z_i | x)]                  importance weighted, tighter
+
+Kingma and Welling, Auto-encoding variational Bayes, 2013, arXiv:1312.6114; the second bound: Burda, Grosse and
+Salakhutdinov, Importance weighted autoencoders, 2015, arXiv:1509.00519.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from studio.density.model import Model, Step
+from studio.density.observation import Observation
+from studio.density.posterior import Posterior
+
+DRAWS = 61
+"""How many fixed draws of noise there are for prices outside training; the artwork says which is its own."""
+AT_ONCE = 1024
+"""Latents that `importance` decodes at a time."""
+
+
+class Variational(Model):
+    """A VAE. Its latent are `posterior.latent` numbers; what it decodes is the mean artwork, rounded.
+
+    Outside training the noise of a price is one of a few fixed draws, which the artwork's own levels choose: a
+    price depends on the artwork alone, and yet a mean over many has no common error.
+
+    Arguments
+        encoder: from artworks `(B, *shape)` in [-1, 1] to `(B, posterior.numbers)`
+        decoder: from latents `(B, latent)` to `(B, observation.numbers · channels, height, width)`
+        anneal: steps over which training's β rises to 1; 0: none
+        free_bits: λ in nats; no entry of the latent gains by a divergence below it
+    """
+
+    invertible = False
+    steps: Tensor
+    eps: Tensor
+    pattern: Tensor
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        levels: int,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        posterior: Posterior,
+        observation: Observation,
+        anneal: int = 0,
+        free_bits: float = 0.0,
+    ) -> None:
+        super().__init__(shape, levels, (posterior.latent,), exact=False)
+        self.encoder, self.decoder, self.posterior, self.observation = encoder, decoder, posterior, observation
+        self.anneal, self.free_bits = anneal, free_bits
+        self.register_buffer("steps", torch.tensor(0))
+        generator = torch.Generator().manual_seed(0)
+        self.register_buffer("eps", torch.randn(DRAWS, *self.latent_shape, generator=generator), persistent=False)
+        self.register_buffer("pattern", torch.rand(DRAWS, *self.shape, generator=generator), persistent=False)
+
+    def _noise(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """ε `(B, latent)` and u `(B, *shape)`: new in training, else those that belong to the artworks."""
+        if self.training:
+            eps = torch.randn(len(x), *self.latent_shape, device=x.device, dtype=self.dtype)
+            return eps, torch.rand(x.shape, device=x.device, dtype=self.dtype)
+        place = torch.arange(math.prod(self.shape), device=x.device) + 1
+        which = (x.flatten(1).long() * place).sum(1) % DRAWS
+        return self.eps[which].to(self.dtype), self.pattern[which].to(self.dtype)
+
+    def _posterior(self, x: Tensor) -> Tensor:
+        """What the encoder says about artworks in levels, `(B, posterior.numbers)`."""
+        h: Tensor = self.encoder(self.observation.seen(x))
+        return h.to(self.dtype)
+
+    def _terms(self, x: Tensor, eps: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ln p(x | z) by entries `(B, *shape)`; ln q(z | x) and ln p(z) by entries `(B, latent)`."""
+        x = self.observation.drawn(x.to(self.dtype), u)
+        z, log_q = self.posterior(self._posterior(x), eps)
+        return self._reconstruction(x, z), log_q, _log_normal(z)
+
+    def _reconstruction(self, x: Tensor, z: Tensor) -> Tensor:
+        price: Tensor = self.observation.log_prob(x, self.decoder(z).to(self.dtype))
+        return price
+
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """The lower bound of ln p(x) in nats, `(B,)`, from one draw of the posterior."""
+        reconstruction, log_q, log_p = self._terms(x, *self._noise(x))
+        return reconstruction.flatten(1).sum(1) + (log_p - log_q).sum(1)
+
+    def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Bits `(B, *shape)`. Only the sum is a price: each entry bears its own bits given the latent and an even
+        share of the latent's."""
+        reconstruction, log_q, log_p = self._terms(x, *self._noise(x))
+        share = (log_q - log_p).sum(1) / math.prod(self.shape)
+        return (share.view(-1, *[1] * len(self.shape)) - reconstruction) / math.log(2)
+
+    def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Bits per dimension. In training of the annealed bound with free bits,
+
+            E_q [Σ_j max(λ, ln q(z_j | x) - β ln p(z_j)) - β ln p(x | z)],  β = min(1, 0.01 + steps / anneal)
+
+        (arXiv:1505.05770, section 6.1; the mean over the batch is taken before the maximum: arXiv:1606.04934,
+        appendix C.8), which is no bound on ln p(x) itself; otherwise of the bound.
+        """
+        if not self.training:
+            return super().loss(x, c)
+        beta = min(1.0, 0.01 + int(self.steps) / self.anneal) if self.anneal else 1.0
+        self.steps += 1
+        reconstruction, log_q, log_p = self._terms(x, *self._noise(x))
+        divergence = (log_q - beta * log_p).mean(0)
+        if self.free_bits:
+            divergence = divergence.clamp(min=self.free_bits)
+        nats = divergence.sum() - beta * reconstruction.sum() / len(x)
+        return nats / (math.prod(self.shape) * math.log(2))
+
+    @torch.no_grad()
+    def importance(self, x: Tensor, draws: int, generator: torch.Generator | None = None) -> Tensor:
+        """The importance-weighted bound of ln p(x) in nats, `(B,)`, from `draws` of the posterior.
+
+        A generator (on the processor) draws all noise anew, also that of the bits; without one the bits are those
+        that `log_prob` prices and the latents' noise is the same for every artwork.
+        """
+        if generator is None:
+            u = self._noise(x)[1]
+            eps = torch.randn(draws, 1, *self.latent_shape, generator=torch.Generator().manual_seed(1))
+        else:
+            u = torch.rand(x.shape, generator=generator).to(x.device, self.dtype)
+            eps = torch.randn(draws, len(x), *self.latent_shape, generator=generator)
+        x = self.observation.drawn(x.to(self.dtype), u)
+        h = self._posterior(x)
+        weights = []
+        for part in torch.split(eps.to(x.device, self.dtype), max(AT_ONCE // len(x), 1)):
+            many = part.expand(-1, len(x), -1).flatten(0, 1)  # (draws · B, latent)
+            z, log_q = self.posterior(h.repeat(len(part), 1), many)
+            reconstruction = self._reconstruction(x.repeat(len(part), *[1] * (x.dim() - 1)), z)
+            found = reconstruction.flatten(1).sum(1) + (_log_normal(z) - log_q).sum(1)
+            weights.append(found.view(len(part), len(x)))
+        return torch.logsumexp(torch.cat(weights), 0) - math.log(draws)
+
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """The posterior's centre: where the flow takes ε = 0."""
+        h = self._posterior(x.to(self.dtype))
+        z: Tensor = self.posterior(h, h.new_zeros(len(h), *self.latent_shape))[0]
+        return z
+
+    def decode_steps(
+        self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
+    ) -> Iterator[Step]:
+        if keep is not None:
+            raise ValueError("a VAE makes the whole artwork at once and cannot keep part of it")
+        mean = self.observation.mean(self.decoder(z * temperature).to(self.dtype))
+        yield Step(mean.round().to(torch.uint8 if self.levels <= 256 else torch.int32), 1, 1)
+
+
+def _log_normal(z: Tensor) -> Tensor:
+    return -0.5 * (z.square() + math.log(2 * math.pi))

@@ -1,0 +1,85 @@
+"""Convolutional networks from a picture to a few numbers and back, for pictures that can be halved twice.
+
+The picture is halved by moving each 2×2 block into channels and doubled by moving channels out again, so every
+convolution keeps its size.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from studio.nets.mlp import BatchInvariantLinear
+
+
+class Block(nn.Module):
+    """x + conv(elu(conv(elu(x)))); the second convolution starts at zero (He et al., 2016, arXiv:1603.05027)."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(maps, maps, 3, padding=1), nn.Conv2d(maps, maps, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(nn.functional.elu(x))
+        result: Tensor = x + self.second(nn.functional.elu(h))
+        return result
+
+
+class Encoder(nn.Module):
+    """Pictures `(B, C, H, W)` → `(B, numbers)`, with `blocks` at half and at a quarter of the size.
+
+    Arguments
+        maps: feature maps at half the size, twice as many at a quarter
+        hidden: units of the dense layer after the convolutions
+    """
+
+    def __init__(self, shape: tuple[int, int, int], maps: int, blocks: int, hidden: int, numbers: int) -> None:
+        super().__init__()
+        channels, height, width = shape
+        self.body = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * channels, maps, 3, padding=1),
+            *[Block(maps) for _ in range(blocks)],
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * maps, 2 * maps, 1),
+            *[Block(2 * maps) for _ in range(blocks)],
+            nn.ELU(),
+        )
+        self.dense = nn.Sequential(
+            nn.Flatten(),
+            BatchInvariantLinear(2 * maps * height * width // 16, hidden),
+            nn.ELU(),
+            BatchInvariantLinear(hidden, numbers),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x.contiguous(memory_format=torch.channels_last))
+        result: Tensor = self.dense(h)
+        return result
+
+
+class Decoder(nn.Module):
+    """Latents `(B, latent)` → `(B, channels_out, H, W)`, the encoder's way back."""
+
+    def __init__(
+        self, latent: int, hidden: int, maps: int, blocks: int, channels_out: int, height: int, width: int
+    ) -> None:
+        super().__init__()
+        self.dense = nn.Sequential(
+            BatchInvariantLinear(latent, hidden),
+            nn.ELU(),
+            BatchInvariantLinear(hidden, 2 * maps * height * width // 16),
+            nn.Unflatten(1, (2 * maps, height // 4, width // 4)),
+        )
+        self.body = nn.Sequential(
+            *[Block(2 * maps) for _ in range(blocks)],
+            nn.Conv2d(2 * maps, 4 * maps, 1),
+            nn.PixelShuffle(2),
+            *[Block(maps) for _ in range(blocks)],
+            nn.ELU(),
+            nn.Conv2d(maps, 4 * channels_out, 3, padding=1),
+            nn.PixelShuffle(2),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        result: Tensor = self.body(self.dense(z).contiguous(memory_format=torch.channels_last))
+        return result

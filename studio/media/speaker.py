@@ -1,14 +1,180 @@
-"""Sound cards: which there are, and why there may be none."""
+"""Plays a source of sound on this machine's sound card, and says in a sentence why it cannot.
+
+The card asks for samples in a thread of its own; the source writes them without waiting. A wave that is held is
+one source, a ring that another process fills can be another.
+"""
+
+import contextlib
+import sys
+import time
+from typing import Any, Protocol
+
+import numpy as np
+
+LATENCY = 0.05
+"""Seconds from a wish to the ear, as asked of the sound system; 0.03 still had no gap beside two busy processors."""
+STILL = 1.5
+"""Seconds without a question from the card, after which it counts as gone."""
+BLOCK = 4096
+"""Samples asked of a source at once, at most."""
+_PREFERRED = ("pipewire", "pulse", "default")
+"""On Linux the first device is often a monitor's socket that nothing is plugged into."""
 
 
 class NoSound(RuntimeError):
     """Sound cannot be played here; a sentence that says what to do."""
 
 
+class Source(Protocol):
+    """Where sound comes from."""
+
+    def begin(self, rate: float) -> None:
+        """A card will read `rate` samples a second, from silence. Before its first question."""
+
+    def fill(self, out: np.ndarray) -> None:
+        """Write the next samples into `out`, (n,) float32 from -1 to 1. In the card's thread: wait for nothing."""
+
+
 def outputs() -> tuple[str, ...]:
     """Names of the devices that can play. Raises NoSound where the sound library itself is missing."""
+    return tuple(str(d["name"]) for d in _library().query_devices() if d["max_output_channels"] > 0)
+
+
+class Speaker:
+    """One stream to one sound card. Opening may take a while: not in the thread that draws."""
+
+    def __init__(self, latency: float = LATENCY) -> None:
+        self._latency = latency
+        self._stream: Any = None
+        self._source: Source | None = None
+        self._look_again = False
+        """Whether PortAudio must read its devices anew: it does so only once by itself."""
+        self._asked = 0.0
+        self._ended = False
+        self._failed = ""
+        self._mono = np.zeros(BLOCK, np.float32)
+        self.device = ""
+        """Name of the device that plays, or played last."""
+        self.gaps = 0
+        """How often the card asked in vain since it was opened."""
+
+    def open(self, source: Source) -> None:
+        """Let a source be heard until `close`. Raises NoSound."""
+        self.close()
+        sd = _library()
+        if self._look_again:
+            _read_devices_anew(sd)
+        self._look_again = True  # unless it goes well
+        found = _choose(sd)
+        self.device, rate = str(found["name"]), float(found["default_samplerate"])
+        self._source, self._ended, self._failed, self.gaps = source, False, "", 0
+        source.begin(rate)
+        try:
+            self._stream = sd.OutputStream(
+                samplerate=rate,
+                channels=min(2, int(found["max_output_channels"])),
+                dtype="float32",
+                device=int(found["index"]),
+                latency=self._latency,
+                callback=self._give,
+                finished_callback=self._end,
+                extra_settings=_settings(sd, found),
+            )
+            self._asked = time.monotonic()
+            self._stream.start()
+        except (sd.PortAudioError, ValueError, OSError) as error:
+            self.close()
+            raise NoSound(
+                f'"{self.device}" could not be opened for sound ({_reason(error)}). Another program may hold it. '
+                "Everything else works."
+            ) from None
+        self._look_again = False
+
+    def close(self) -> None:
+        """Stop at once; nothing where nothing plays."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with contextlib.suppress(Exception):  # of a device that went away
+                stream.abort(ignore_errors=True)
+            with contextlib.suppress(Exception):
+                stream.close(ignore_errors=True)
+
+    def fault(self) -> str:
+        """Why what should play does not, as a sentence; empty while all is well. To be asked now and then."""
+        if self._stream is None:
+            return ""
+        if self._failed:
+            return f"Playing stopped by a fault of ours ({self._failed}). Everything else goes on."
+        if self._ended or time.monotonic() - self._asked > STILL:
+            self._look_again = True
+            return f'"{self.device}" went away. Nothing is lost; only the sound stopped.'
+        return ""
+
+    # ── the sound card's thread ──────────────────────────────────────────────────────────────────
+
+    def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
+        """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
+        self._asked = time.monotonic()
+        if status:
+            self.gaps += 1
+        try:
+            assert self._source is not None
+            for start in range(0, count, BLOCK):
+                part = self._mono[: min(BLOCK, count - start)]
+                self._source.fill(part)
+                out[start : start + len(part)] = part[:, None]
+        except Exception as error:
+            out.fill(0)
+            self._failed = type(error).__name__
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def _library() -> Any:
+    """sounddevice. Raises NoSound."""
     try:
         import sounddevice  # its import fails where PortAudio is not installed
-    except OSError:
+    except (OSError, ImportError):
         raise NoSound("The sound library PortAudio is missing. On Debian or Ubuntu: install libportaudio2.") from None
-    return tuple(str(d["name"]) for d in sounddevice.query_devices() if d["max_output_channels"] > 0)
+    return sounddevice
+
+
+def _read_devices_anew(sd: Any) -> None:
+    with contextlib.suppress(Exception):
+        sd._terminate()
+    try:
+        sd._initialize()
+    except sd.PortAudioError as error:
+        raise NoSound(f"The system's sound does not answer ({_reason(error)}). Everything else works.") from None
+
+
+def _choose(sd: Any) -> Any:
+    """The device that the person hears. Raises NoSound where there is none."""
+    none = NoSound("No device for sound was found. Everything else works. Plug one in, and press Play again.")
+    try:
+        able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
+        if sys.platform.startswith("linux"):
+            for name in _PREFERRED:
+                for device in able:
+                    if device["name"] == name:
+                        return device
+        return sd.query_devices(kind="output") if able else _raise(none)
+    except (sd.PortAudioError, ValueError):
+        raise none from None
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def _settings(sd: Any, device: Any) -> Any:
+    """Windows refuses any other rate than the card's unless it may convert."""
+    if "WASAPI" in str(sd.query_hostapis(device["hostapi"])["name"]):
+        return sd.WasapiSettings(auto_convert=True)
+    return None
+
+
+def _reason(error: Exception) -> str:
+    """PortAudio's words without its numbers."""
+    return str(error).partition(" [")[0].removeprefix("Error opening OutputStream: ") or type(error).__name__

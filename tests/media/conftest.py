@@ -1,0 +1,105 @@
+"""A sound card for the tests: a PulseAudio daemon of our own with a null sink, and a recorder of what it hears."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RATE = 44_100
+"""Hz that PortAudio takes for PulseAudio's own, whatever the sink says."""
+
+
+class Daemon:
+    """A private PulseAudio with its own folder and socket."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.socket = folder, f"unix:{folder}/s"
+        self._env = {**os.environ, "XDG_RUNTIME_DIR": folder, "HOME": folder, "PULSE_RUNTIME_PATH": folder}
+        self._env.pop("DISPLAY", None)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        modules = (
+            f"module-native-protocol-unix auth-anonymous=1 socket={self.folder}/s",
+            f"module-null-sink sink_name=ci rate={RATE} channels=2",
+        )
+        words = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes"]
+        words += ["--log-target=null", *(word for module in modules for word in ("-L", module))]
+        self._process = subprocess.Popen(words, env=self._env)
+        end = time.monotonic() + 10
+        while not os.path.exists(f"{self.folder}/s"):
+            if time.monotonic() > end or self._process.poll() is not None:
+                pytest.skip("PulseAudio does not start here")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(5)
+        Path(f"{self.folder}/s").unlink(missing_ok=True)
+
+
+def _read_devices_anew() -> None:
+    import sounddevice
+
+    sounddevice._terminate()
+    sounddevice._initialize()
+
+
+@pytest.fixture
+def sound_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """Skips, and says why, where a machine has no PulseAudio or no PortAudio."""
+    if not (shutil.which("pulseaudio") and shutil.which("parec")):
+        pytest.skip("PulseAudio is not installed (pulseaudio, pulseaudio-utils)")
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        pytest.skip("PortAudio is not installed (libportaudio2)")
+    folder = tempfile.mkdtemp(prefix="pulse-")  # short: the path of a socket has 107 bytes at most
+    daemon = Daemon(folder)
+    try:
+        daemon.start()
+        monkeypatch.setenv("PULSE_SERVER", daemon.socket)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        _read_devices_anew()
+        yield daemon
+    finally:
+        daemon.kill()
+        monkeypatch.undo()
+        _read_devices_anew()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+Stop = Callable[[], np.ndarray]
+
+
+@pytest.fixture
+def recording(sound_card: Daemon, tmp_path: Path) -> Iterator[Stop]:
+    """What is played, from now until it is called: the left channel, float64 from -1 to 1."""
+    path = tmp_path / "heard.raw"
+    words = ["parec", "-s", sound_card.socket, "-d", "ci.monitor", "--raw", "--format=float32le", f"--rate={RATE}"]
+    with open(path, "wb") as file:
+        process = subprocess.Popen([*words, "--channels=2", "--latency-msec=20"], stdout=file)
+        try:
+            end = time.monotonic() + 10
+            while not path.stat().st_size and time.monotonic() < end:  # it sends silence as soon as it listens
+                time.sleep(0.02)
+
+            def stop() -> np.ndarray:
+                time.sleep(0.4)
+                process.terminate()
+                process.wait(5)
+                data = path.read_bytes()
+                return np.frombuffer(data[: len(data) // 8 * 8], "<f4").reshape(-1, 2)[:, 0].astype(float)
+
+            yield stop
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(5)

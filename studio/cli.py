@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("-n", type=_positive, default=1, help="how many (1)")
     sample.add_argument("--seed", type=_seed, help="of the first picture; the next count up (random)")
     sample.add_argument("--temperature", type=_temperature, help="lower is calmer, higher wilder (the model's own)")
-    sample.add_argument("--label", type=int, help="the kind of picture, by number")
+    sample.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the PNGs")
     sample.add_argument("--sheet", action="store_true", help="also all of them on one sheet")
     invert = command("invert", _invert, "encode and decode; says for each file whether it comes back byte for byte")
@@ -91,8 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--steps", type=_positive, help="how many steps (the plan's own)")
     train.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
     train.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
+    evaluate = command("evaluate", _evaluate, "held-out figures, as the papers count them")
+    evaluate.add_argument("model", metavar="MODEL")
+    evaluate.add_argument("source", type=Path, metavar="FOLDER|PACK.npz", help="of which the test part is measured")
+    evaluate.add_argument("-n", type=_positive, help="only the first so many (all)")
+    evaluate.add_argument("--draws", type=_positive, default=4, help="of a flow's dequantising noise (4)")
     doctor = command("doctor", _doctor, "what this machine has: devices, sound, libraries, models, space")
-    for sub in (sample, invert, train, doctor):
+    for sub in (sample, invert, train, evaluate, doctor):
         sub.add_argument("--device", help="cpu, cuda or mps (the best there is)")
     commands.add_parser("engine", help="the child process that the window talks to", add_help=False)
     return parser
@@ -133,8 +138,14 @@ def table(cards: Sequence[Card]) -> str:
         made = f"{card.makes}, {card.size}"
         size = f"{card.parameters / 1e6:.2f} M"
         fields = (card.name, card.family_title, made, card.learned_from, card.licence, size, f"{card.steps:,}")
-        rows.append(f"| {' | '.join(fields)} | {card.figure} | {card.paper} |")
+        rows.append(f"| {' | '.join(fields)} | {_figures(card)} | {card.paper} |")
     return "\n".join(rows)
+
+
+def _figures(card: Card) -> str:
+    """Every held-out figure of a card, the one it is known by first."""
+    more = [f"{value:,.2f} {metric}, {'exact' if exact else 'bound'}" for metric, value, exact in card.figures[1:]]
+    return "; ".join([card.figure, *more])
 
 
 def _sample(args: argparse.Namespace) -> int:
@@ -144,8 +155,9 @@ def _sample(args: argparse.Namespace) -> int:
     if seeds[-1] >= 2**53:
         raise WrongUse(f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one.")
     temperature = (args.temperature if args.temperature is not None else trained.card.temperature,)
+    label = _label(trained.card, args.label)
     folder = storage.folder(args.out)
-    ask = wire.Sample(job="sample", model=args.model, seeds=seeds, temperature=temperature, label=args.label)
+    ask = wire.Sample(job="sample", model=args.model, seeds=seeds, temperature=temperature, label=label)
     made = []
     for event in _events(args, ask):
         if not isinstance(event, wire.Drawn):
@@ -155,7 +167,7 @@ def _sample(args: argparse.Namespace) -> int:
             continue
         for index, (picture, log_prob) in enumerate(zip(event.pictures, event.log_prob or (), strict=True)):
             seed = seeds[event.first + index]
-            work = _work(trained, seed, temperature, args.label)
+            work = _work(trained, seed, temperature, label)
             path = folder / f"{trained.card.name}-{seed}.png"
             storage.write(path, to_png(picture, work))
             made.append(picture)
@@ -255,6 +267,32 @@ def _train(args: argparse.Namespace) -> int:
                     f"step {event.step} of {event.steps}, {event.loss:.2f} bits per dimension, {event.rate:.0f}/s"
                 )
     return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    ask = wire.Evaluate(job="evaluate", model=args.model, source=str(args.source), draws=args.draws, most=args.n)
+    for event in _events(args, ask):
+        if not isinstance(event, wire.Measured):
+            continue
+        _progress(f"{event.done} of {event.total} measured")
+        for metric, value, exact in event.figures:
+            line = {"name": trained.card.name, "metric": metric, "value": value, "exact": exact, "n": event.total}
+            _tell(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
+    return 0
+
+
+def _label(card: Card, given: str | None) -> int | None:
+    """The number of a kind, from its name or number. Raises WrongUse, with the kinds there are."""
+    if given is None:
+        return None
+    names = [name.casefold() for name in card.classes]
+    if given.casefold() in names:
+        return names.index(given.casefold())
+    if given.isdecimal() and int(given) < len(names):
+        return int(given)
+    there = f"It has: {', '.join(card.classes)}." if names else "It knows no kinds; leave --label out."
+    raise WrongUse(f'"{card.title}" has no kind "{given}". {there}')
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,37 +54,101 @@ def rings() -> np.ndarray:
 @pytest.fixture(scope="session")
 def trained_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a trained model, `tiny-rings`: 8 × 8, learned by the real loop in a second."""
+    from studio import zoo
+
+    recipe = zoo.realnvp.RealNVP(scales=2, width=8, blocks=1)
+    return _trained(tmp_path_factory, rings.transpose(0, 3, 1, 2), None, name="tiny-rings", recipe=recipe)
+
+
+@pytest.fixture(scope="session")
+def trained_kinds_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tiny-kinds`: 4 × 4 grey, of the kinds Dark and Light, which differ in the lower half alone."""
+    from studio import zoo
+
+    grey = rings[:, ::2, ::2, :1].transpose(0, 3, 1, 2).astype(int)
+    light = np.arange(160) % 2
+    grey[:, :, 2:] = grey[:, :, 2:] // 4 + 180 * light[:, None, None, None]
+    x = grey.astype(np.uint8)
+    recipe = zoo.maf.MAF(layers=2, hidden=(32,), classes=2, alpha=0.05)
+    return _trained(
+        tmp_path_factory, x, light, name="tiny-kinds", recipe=recipe, classes=("Dark", "Light"), steps=150, rate=0.01
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_waves_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tiny-waves`: single cycles of 32 samples, 1,024 levels."""
+    from studio import zoo
+
+    generator = np.random.default_rng(1)
+    phase = np.arange(32) * 2 * np.pi / 32
+    loud = generator.uniform(0, 1, (160, 1, 3)) / (1, 2, 3)
+    waves = (loud * np.sin(phase[None, :, None] * (1, 2, 3))).sum(2)
+    x = ((waves / np.abs(waves).max(1, keepdims=True) * 30_000 + 32_768) * 1024 // 65_536).astype(np.int32)
+    recipe = zoo.maf.MAF(layers=2, hidden=(48,), alpha=None)
+    return _trained(tmp_path_factory, x, None, name="tiny-waves", recipe=recipe, levels=1024)
+
+
+def _trained(
+    folders: pytest.TempPathFactory,
+    x: np.ndarray,
+    c: np.ndarray | None,
+    *,
+    name: str,
+    recipe: Any,
+    levels: int = 256,
+    classes: tuple[str, ...] = (),
+    steps: int = 40,
+    rate: float = 0.001,
+) -> Path:
     import torch
 
-    from studio import zoo
     from studio.engine import publishing, training
     from studio.engine.artworks import Examples
 
-    folder = tmp_path_factory.mktemp("trained")
+    folder = folders.mktemp("trained")
+    title = name.removeprefix("tiny-").capitalize()
     study = training.Study(
-        name="tiny-rings",
-        title="Rings",
-        makes="Rings",
-        learned_from="160 rings",
+        name=name,
+        title=title,
+        makes=title,
+        learned_from=f"160 {title.lower()}",
         licence="CC0 1.0",
-        shape=(3, 8, 8),
-        recipe=zoo.realnvp.RealNVP(scales=2, width=8, blocks=1),
-        plan=training.Plan(steps=40, batch=32, evaluate=20, warm_up=5),
+        shape=x.shape[1:],
+        levels=levels,
+        recipe=recipe,
+        plan=training.Plan(steps=steps, batch=32, rate=rate, evaluate=20, warm_up=5),
     )
     run = training.Run(study, folder / "run", torch.device("cpu"))
-    x = Examples(torch.from_numpy(rings).permute(0, 3, 1, 2))
-    learn, watch, test = (x.part(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
+    known = Examples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
+    learn, watch, test = (known.part(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
     for _ in training.train(run, learn, watch, bf16=False):
         continue
-    path = folder / "tiny-rings.safetensors"
-    publishing.publish(run, path, learn, test)
+    path = folder / f"{name}.safetensors"
+    publishing.publish(run, path, learn, test, classes)
     return path
 
 
 @pytest.fixture
 def tiny(trained_file: Path, studio_home: Path) -> str:
     """The name of a small trained model among the person's own, in the home of this test."""
-    folder = studio_home / "models"
+    return _at_home(trained_file, studio_home)
+
+
+@pytest.fixture
+def tiny_kinds(trained_kinds_file: Path, studio_home: Path) -> str:
+    """As `tiny`, of a model that can be asked for a kind."""
+    return _at_home(trained_kinds_file, studio_home)
+
+
+@pytest.fixture
+def tiny_waves(trained_waves_file: Path, studio_home: Path) -> str:
+    """As `tiny`, of a model that makes single cycles of sound."""
+    return _at_home(trained_waves_file, studio_home)
+
+
+def _at_home(file: Path, home: Path) -> str:
+    folder = home / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(trained_file, folder)
-    return trained_file.stem
+    shutil.copy(file, folder)
+    return file.stem

@@ -60,6 +60,34 @@ def test_sample_makes_files_that_carry_their_making(
     assert np.array_equal(np.asarray(Image.open(alone)), first)
 
 
+def test_a_kind_is_asked_for_by_name_or_number(
+    tiny_kinds: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("light", "1"):
+        argv = ["sample", tiny_kinds, "--seed", "5", "--label", label, "--out", str(tmp_path / label), "--json"]
+        assert cli.main(argv) == 0
+    one, other = (Path(str(line["file"])) for line in lines(capsys.readouterr().out))
+    assert np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(other)))
+    work = from_png(one.read_bytes())
+    assert work is not None
+    assert work.label == 1
+    for model, label, words in ((tiny_kinds, "grey", "It has: Dark, Light."), (tiny, "0", "It knows no kinds")):
+        assert cli.main(["sample", model, "--label", label, "--out", str(tmp_path)]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_evaluate_gives_every_figure_of_the_papers(
+    tiny: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
+    assert cli.main(["evaluate", tiny, str(tmp_path / "rings.npz"), "--json"]) == 0
+    figures = {str(line["metric"]): line for line in lines(capsys.readouterr().out)}
+    assert figures["bits per dimension"]["value"] == pytest.approx(models.find(tiny).card.value, abs=2e-3)
+    assert figures["bits per dimension"]["exact"] is False
+    assert figures["nats in logit space"]["exact"] is True
+    assert figures["nats in logit space"]["n"] == 16
+
+
 def test_invert_says_for_each_file_whether_it_came_back(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

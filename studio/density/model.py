@@ -117,7 +117,8 @@ class Model(nn.Module):
             return None
         # A stream of its own: the first numbers of a seed's usual stream are its noise already.
         streams = [torch.Generator().manual_seed(seed + 2**60) for seed in seeds]
-        return torch.cat([torch.randint(self.classes, (1,), generator=g) for g in streams]).to(self.scale_of.device)
+        drawn = [int(torch.randint(self.classes, (1,), generator=stream)) for stream in streams]
+        return torch.tensor(drawn, dtype=torch.long, device=self.scale_of.device)
 
     def price_of_classes(self, x: Tensor) -> Tensor:
         """log p(x | c) in nats for every class, `(B, classes)`."""

@@ -61,7 +61,7 @@ def to_levels(arrays: Array, shape: tuple[int, ...], levels: int) -> Tensor:
         )
     x = torch.from_numpy(arrays.copy())
     if sound:
-        return ((x.int() + 32768) * levels).div(65536, rounding_mode="floor").int()
+        return ((x.long() + 32768) * levels).div(65536, rounding_mode="floor").int()
     x = x.permute(0, 3, 1, 2)
     return x if levels == 256 else (x.int() * levels).div(256, rounding_mode="floor").to(torch.uint8)
 

@@ -130,7 +130,7 @@ def test_every_file_of_a_messy_folder_gets_one_line(tiny: str, capsys: pytest.Ca
         (["sample", "MODEL", "--out", "x", "--temperature", "9"], 2, "not from 0 to 4"),
         (["sample", "MODEL", "--out", "x", "--seed", "-1"], 2, "a seed is"),
         (["sample", "MODEL", "--out", "x", "-n", "9", "--seed", str(2**53 - 3)], 2, "last seed"),
-        (["sample", "MODEL", "--out", "x", "--label", "3"], 1, "knows no kinds"),
+        (["sample", "MODEL", "--out", "x", "--label", "3"], 2, "knows no kinds"),
         (["sample", "MODEL", "--out", "x", "--device", "abacus"], 2, "no device"),
         (["sample", "MODEL"], 2, "--out"),
         (["invert", "MODEL", "there-is-no-such-file.png"], 1, "there-is-no-such-file.png"),

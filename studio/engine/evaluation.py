@@ -9,6 +9,8 @@ from torch import Tensor
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
 from studio.density.model import Model
+from studio.density.observation import Bernoulli
+from studio.density.variational import Variational
 from studio.engine.artworks import Examples
 
 Figure = tuple[str, float, bool]
@@ -49,15 +51,22 @@ def figures(
         nats in logit space             ln p(h) of h = logit(α + (1 - 2α) y), exact for dequantised y
         nats on [0, 1]                  ln p(y) without the logit, exact for dequantised y
 
-    with the mean over `draws` of the dequantising noise; a VAE its lower bound (ELBO) and the tighter
-    importance-weighted bound of `importance` draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519).
+    with the mean over `draws` of the dequantising noise. A VAE gives the bound that it learns (ELBO) and the
+    tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in
+    nats, -ln p(x), of pictures of black and white, else in bits per dimension.
     """
     sums: dict[tuple[str, bool], float] = {}
     generator = torch.Generator().manual_seed(0)
     done = 0
     for part in examples.batches(batch):
         with torch.no_grad():
-            found = _of_flow(model, part, draws, generator) if isinstance(model, Flow) else _of_any(model, part)
+            match model:
+                case Flow():
+                    found = _of_flow(model, part, draws, generator)
+                case Variational():
+                    found = _of_vae(model, part, importance)
+                case _:
+                    found = _of_any(model, part)
         for name, exact, values in found:
             key = (name, exact)
             sums[key] = sums.get(key, 0.0) + float(values.double().sum())
@@ -97,6 +106,13 @@ def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator
         sums[2] += price - stretch
     keep = (0, 1, 2) if model.classes and part.c is not None else (0, 2)
     return [(*names[i], sums[i] / draws) for i in keep]
+
+
+def _of_vae(model: Variational, part: Examples, draws: int) -> list[tuple[str, bool, Tensor]]:
+    binary = isinstance(model.observation, Bernoulli)
+    unit, scale = ("nats", 1.0) if binary else ("bits per dimension", math.prod(model.shape) * math.log(2))
+    elbo, weighted = model.log_prob(part.x), model.importance(part.x, draws)
+    return [(f"{unit}, ELBO", False, -elbo / scale), (f"{unit} of {draws} weighted draws", False, -weighted / scale)]
 
 
 def _of_any(model: Model, part: Examples) -> list[tuple[str, bool, Tensor]]:

@@ -1,13 +1,15 @@
 """A finished artwork and all it takes to make it again."""
 
-from typing import Annotated, Literal
+import math
+import struct
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
 from studio import __version__
-from studio.media import export
+from studio.media import export, sound, wavetable
 
 KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
@@ -31,9 +33,21 @@ class Latent(msgspec.Struct, frozen=True):
         return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
 
-class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="picture"):
-    """The making of a picture: with the same model it gives the same picture again."""
+class End(msgspec.Struct, frozen=True, kw_only=True):
+    """The other end of a path: what differs from its beginning, with the same model."""
 
+    seed: Annotated[int, Meta(ge=0, lt=2**53)]
+    temperature: tuple[Annotated[float, Meta(ge=0.0, le=4.0)], ...] = (1.0,)
+    sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
+    label: Annotated[int, Meta(ge=0)] | None = None
+    latent: Latent | None = None
+    source: Annotated[str, Meta(max_length=300)] = ""
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """The making of an artwork: with the same model it gives the same artwork again."""
+
+    kind: Literal["picture", "sound"] = "picture"
     format: Annotated[int, Meta(ge=1, le=1)] = 1
     software: str = f"Latent Studio {__version__}"
     model: Annotated[str, Meta(max_length=200)]
@@ -48,14 +62,36 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="pic
     """Set where the start is a picture of the artist's own instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
     """Name of the file that was opened, for people."""
+    until: End | None = None
+    """Set where it is a wavetable: its frames lead from this work to that end."""
     made: str = ""
     """Date and time, ISO 8601."""
+
+    @property
+    def ending(self) -> str:
+        """Of the file that holds it."""
+        return ".wav" if self.kind == "sound" else ".png"
+
+    def other_end(self) -> "Work | None":
+        """The work that a wavetable leads to."""
+        return None if self.until is None else msgspec.structs.replace(self, until=None, **_parts(self.until))
+
+    def leading_to(self, other: "Work") -> "Work":
+        """The wavetable from this work to another one of the same model."""
+        return msgspec.structs.replace(self, until=End(**_parts(other)))
 
     def sentence(self) -> str:
         """For galleries that show a PNG's `parameters`."""
         heat = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
-        return f"{self.model}, {start}, temperature {heat}. {self.software}"
+        end = self.until
+        until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
+        return f"{self.model}, {start}{until}, temperature {heat}. {self.software}"
+
+
+def _parts(of: End | Work) -> dict[str, Any]:
+    """What an end says of itself."""
+    return {name: getattr(of, name) for name in End.__struct_fields__}
 
 
 def from_json(data: bytes | str) -> Work:
@@ -81,15 +117,54 @@ def to_png(picture: np.ndarray, work: Work, scale: int = 1) -> bytes:
 def from_png(data: bytes) -> Work | None:
     """The making inside a PNG, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
     recipe = export.texts(data).get(KEY)
-    if recipe is None:
-        return None
+    return _understood(recipe, "picture") if recipe is not None else None
+
+
+def to_wav(cycle: np.ndarray, work: Work) -> bytes:
+    """An int16 cycle (samples,) as a WAV that carries its making, sample for sample."""
+    return export.wav(cycle, wavetable.RATE, _comments(work))
+
+
+def to_wavetable(cycles: np.ndarray, work: Work) -> bytes:
+    """int16 cycles (n, samples) as frames of 2,048 samples, as synthesizers load them; one is a single cycle.
+
+    The chunk `clm ` says the length of a frame, and its 1 asks for linear fades between frames (Serum and Surge
+    read it; Vital takes 2,048 for granted). A single cycle is also a loop with its pitch, for samplers.
+    """
+    table = wavetable.frames(cycles)
+    chunks = {"clm ": f"<!>{wavetable.SAMPLES} 10000000 wavetable (latent-studio)".encode()}
+    if len(cycles) == 1:
+        chunks["smpl"] = _loop(wavetable.SAMPLES, wavetable.RATE)
+    return export.wav(table.reshape(-1), wavetable.RATE, _comments(work), chunks)
+
+
+def from_wav(data: bytes) -> Work | None:
+    """The making inside a WAV, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    comment = sound.words(data).get("ICMT", "")
+    return _understood(comment.removeprefix(f"{KEY} "), "sound") if comment.startswith(f"{KEY} ") else None
+
+
+def _comments(work: Work) -> dict[str, str]:
+    return {"ISFT": work.software, "INAM": work.sentence(), "ICMT": f"{KEY} {to_json(work)}"}
+
+
+def _loop(samples: int, rate: int) -> bytes:
+    """A `smpl` chunk: all of it is one cycle, to be repeated for ever; its pitch as a MIDI note and a part of one."""
+    note, part = divmod(69 + 12 * math.log2(rate / samples / 440), 1)
+    head = struct.pack("<9I", 0, 0, round(1e9 / rate), int(note), int(part * 2**32), 0, 0, 1, 0)
+    return head + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
+
+
+def _understood(recipe: str, what: str) -> Work:
+    """A making as it stood in a file. Raises BadWork."""
     try:
         work = from_json(recipe)
-        if work.latent is not None and not np.isfinite(work.latent.array()).all():
-            raise ValueError("latent: not every number is finite")
+        for latent in (work.latent, work.until.latent if work.until is not None else None):
+            if latent is not None and not np.isfinite(latent.array()).all():
+                raise ValueError("latent: not every number is finite")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadWork(
-            f"How this picture was made cannot be read ({error}). It is damaged, or comes from a newer version. "
-            "The picture itself can still be opened."
+            f"How this {what} was made cannot be read ({error}). It is damaged, or comes from a newer version. "
+            f"The {what} itself can still be opened."
         ) from None
     return work

@@ -1,4 +1,4 @@
-"""Pictures to bytes: PNG files that carry their own making, and sheets of many. Nothing here writes a file."""
+"""Works to bytes: PNG and WAV files that carry their own making, and sheets of many. Nothing here writes a file."""
 
 import io
 import struct
@@ -86,6 +86,34 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
         except zlib.error:
             return None
     return (key.decode("latin-1"), rest) if key and len(rest) <= most else None
+
+
+def wav(samples: np.ndarray, rate: int, words: dict[str, str], chunks: dict[str, bytes] | None = None) -> bytes:
+    """Samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel.
+
+    `words` go into its list of comments (RIFF INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters.
+    Both stand before the samples, where a look at the beginning of the file finds them.
+    """
+    if samples.dtype not in (np.int16, np.float32) or samples.ndim != 1:
+        raise ValueError(f"a sound is (samples,) int16 or float32, not {samples.dtype} of shape {samples.shape}")
+    size, real = samples.dtype.itemsize, samples.dtype == np.float32
+    form = struct.pack("<HHIIHH", 3 if real else 1, 1, rate, rate * size, size, 8 * size)
+    body = _chunk(b"fmt ", form + (b"\0\0" if real else b""))
+    if real:
+        body += _chunk(b"fact", struct.pack("<I", len(samples)))
+    for key, data in (chunks or {}).items():
+        body += _chunk(key.encode("ascii"), data)
+    said = b"".join(_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
+    if said:
+        body += _chunk(b"LIST", b"INFO" + said)
+    body += _chunk(b"data", samples.astype(samples.dtype.newbyteorder("<")).tobytes())
+    return _chunk(b"RIFF", b"WAVE" + body)
+
+
+def _chunk(key: bytes, body: bytes) -> bytes:
+    if len(key) != 4:
+        raise ValueError(f"the key of a chunk has four letters, not {len(key)}")
+    return key + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
 def sheet(

@@ -74,7 +74,7 @@ class Picture:
 def open_picture(path: Path | str) -> Picture:
     """The picture in a file. Raises Refused with the reason."""
     name = shown(os.path.basename(path))
-    data = _read(Path(path), name)
+    data = read_bytes(Path(path), name)
     if not data.startswith(_BEGINNINGS) and not (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
         raise Refused(name, "is not a picture that can be read here", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
     try:
@@ -92,8 +92,8 @@ def open_picture(path: Path | str) -> Picture:
         raise Refused(name, "is cut off" if cut else "is damaged", "Try saving it again from where it came.") from None
 
 
-def _read(path: Path, name: str) -> bytes:
-    """The bytes of a regular file that is not a link; never waits for a pipe or a device."""
+def read_bytes(path: Path, name: str) -> bytes:
+    """The bytes of a regular file that is not a link; never waits for a pipe or a device. Raises Refused."""
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
         _check(os.lstat(path), name)

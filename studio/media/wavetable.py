@@ -37,7 +37,7 @@ def frames(cycles: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
 def cycle(frame: np.ndarray, samples: int) -> np.ndarray:
     """One frame (n,) from -1 to 1 as an int16 cycle (samples,); not-a-numbers are silence."""
     clean = np.nan_to_num(np.asarray(frame, np.float64), posinf=0.0, neginf=0.0)
-    return np.clip(np.rint(resampled(clean, samples) * FULL), -FULL, FULL - 1).astype(np.int16)
+    return np.asarray(np.clip(np.rint(resampled(clean, samples) * FULL), -FULL, FULL - 1), np.int16)
 
 
 def tone(cycle: np.ndarray, hertz: float, rate: float) -> np.ndarray:

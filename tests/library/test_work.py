@@ -5,17 +5,20 @@ import json
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image, PngImagePlugin
 
 from studio.library import work
 from studio.library.work import BadWork, Latent, Work, from_png, to_png
-from studio.media import export
+from studio.media import export, sound, wavetable
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (8, 6, 3), np.uint8)
 WORK = Work(
@@ -173,3 +176,59 @@ def test_a_damaged_picture_gives_its_making_whole_or_not_at_all() -> None:
         assert got in (WORK, None)
         whole += got is not None
     assert 0 < whole < 2 * len(data)
+
+
+# ── sounds ───────────────────────────────────────────────────────────────────────────────────────
+
+SOUND = msgspec.structs.replace(WORK, kind="sound", model="maf-wavetables", latent=Latent.of(np.arange(256) / 7))
+CYCLE = np.random.default_rng(3).integers(-20_000, 20_000, 256).astype(np.int16)
+
+
+def test_a_saved_wave_gives_back_its_making_and_its_samples(tmp_path: Path) -> None:
+    data = work.to_wav(CYCLE, SOUND)
+    assert work.from_wav(data) == SOUND
+    (tmp_path / "a.wav").write_bytes(data)
+    assert (sound.open_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
+
+
+def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
+    """Sixty-four frames of 2,048 samples, one after another, one channel of floats; the frame's length is told."""
+    cycles = np.stack([np.roll(CYCLE, n) // 3 for n in range(64)])
+    data = work.to_wavetable(cycles, SOUND.leading_to(WORK))
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    assert samples.shape == (64 * 2048,) and rate == 44_100
+    assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == cycles).all()
+    parts = sound.chunks(data)
+    assert parts[b"clm "].startswith(b"<!>2048 1") and b"smpl" not in parts
+    assert list(parts)[-1] == b"data"  # a look at the beginning of the file finds all the rest
+    made = work.from_wav(data)
+    assert made is not None and made.until is not None and made.until.seed == WORK.seed
+    assert made.other_end() == msgspec.structs.replace(
+        SOUND, latent=None, until=None, seed=WORK.seed, sliders=WORK.sliders
+    )
+
+
+def test_a_single_cycle_is_a_loop_with_its_pitch() -> None:
+    data = work.to_wavetable(CYCLE[None] // 3, SOUND)
+    loop = struct.unpack("<15I", sound.chunks(data)[b"smpl"])
+    note = loop[3] + loop[4] / 2**32
+    assert wavetable.hertz(note) == pytest.approx(44_100 / 2048, rel=1e-7)
+    assert loop[7] == 1 and loop[11:13] == (0, 2047)
+    samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
+    assert samples.shape == (2048,)
+
+
+def test_a_wave_without_a_making_and_one_with_a_broken_one() -> None:
+    assert work.from_wav(export.wav(CYCLE, 44_100, {"ICMT": "recorded at home"})) is None
+    assert work.from_wav(b"no sound") is None
+    with pytest.raises(BadWork, match="How this sound was made cannot be read"):
+        work.from_wav(export.wav(CYCLE, 44_100, {"ICMT": f'{work.KEY} {{"kind": "sound"}}'}))
+    broken = SOUND.leading_to(msgspec.structs.replace(SOUND, latent=Latent.of(np.full(4, np.nan))))
+    with pytest.raises(BadWork, match="not every number is finite"):
+        work.from_wav(work.to_wav(CYCLE, broken))
+
+
+def test_the_words_name_both_ends() -> None:
+    assert "seed 9007199254740991 to from 日本語" not in SOUND.sentence()
+    assert " to seed 9007199254740991," in SOUND.leading_to(WORK).sentence()
+    assert (SOUND.ending, WORK.ending) == (".wav", ".png")

@@ -21,6 +21,10 @@ from studio.media import dataset, export, image, names
 from studio.wire import messages as wire
 
 
+CYCLE = 256
+"""Samples of one cycle of sound that a model learns from."""
+
+
 class WrongUse(ValueError):
     """Arguments that make no sense together; a sentence."""
 
@@ -80,14 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     invert.add_argument("model", metavar="MODEL")
     invert.add_argument("files", nargs="+", type=Path, metavar="FILE", help="pictures, or folders of them")
     invert.add_argument("--out", type=Path, metavar="DIR", help="save what came back as PNG")
-    train = command("train", _train, "learn a model from a folder of pictures or a pack")
+    train = command("train", _train, "learn a model from a folder of pictures or of single cycles of sound, or a pack")
     train.add_argument("source", type=Path, metavar="FOLDER|PACK.npz")
     train.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest")
-    train.add_argument("--family", default="realnvp", help="the kind of model (realnvp)")
+    train.add_argument("--family", default="realnvp", help="nice, realnvp, glow, maf, iaf or vae_flow (realnvp)")
     train.add_argument("--preset", default="tiny", help="tiny, small or paper (tiny)")
     train.add_argument("--name", help="of the model and its run")
     train.add_argument("--size", type=_positive, default=32, help="pixels on a side (32)")
     train.add_argument("--grey", action="store_true", help="grey instead of colour")
+    train.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
     train.add_argument("--steps", type=_positive, help="how many steps (the plan's own)")
     train.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
     train.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
@@ -240,7 +245,7 @@ def _train(args: argparse.Namespace) -> int:
         if args.recipe:
             study = training.study_in(args.recipe.read_bytes())
         else:
-            shape = (1 if args.grey else 3, args.size, args.size)
+            shape = (CYCLE,) if args.sound else (1 if args.grey else 3, args.size, args.size)
             study = training.study_of(args.name, args.source, args.family, args.preset, shape)
     except training.BadStudy as error:
         raise WrongUse(str(error)) from None

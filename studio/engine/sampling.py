@@ -157,7 +157,8 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
     if not sliders:
         return z
     weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
-    return z + torch.tensordot(weights, loaded.directions[: len(sliders)].to(z.dtype), 1)
+    found: Tensor = z + torch.tensordot(weights, loaded.directions[: len(sliders)].to(z.dtype), 1)
+    return found
 
 
 @torch.inference_mode()

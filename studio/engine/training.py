@@ -59,6 +59,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan = Plan()
 
 
+SOUND_LEVELS = 4096
+"""To which a person's own sounds are graded: their noise is 72 dB below them, and densities stay learnable."""
 STARTING = 256
 """Artworks from which layers that start from data, such as activation normalisation, take their start."""
 
@@ -76,7 +78,7 @@ def study_in(data: bytes) -> Study:
 
 
 def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int, ...]) -> Study:
-    """A study of a person's own pictures with a preset of a family. Raises BadStudy."""
+    """A study of a person's own artworks with a preset of a family; sounds in 12 bits. Raises BadStudy."""
     known = zoo.FAMILIES.get(family)
     if known is None:
         raise BadStudy(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
@@ -90,6 +92,7 @@ def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int
         "licence": "your own",
         "data": source.name,
         "shape": shape,
+        "levels": SOUND_LEVELS if len(shape) == 1 else 256,
         "recipe": msgspec.to_builtins(known.presets[preset]),
     }
     try:

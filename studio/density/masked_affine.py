@@ -1,15 +1,36 @@
-"""The affine map whose every entry depends on the entries before it.
+"""The affine map whose every entry depends on the entries before it, and its inverse as a map to learn.
 
     z_i = (x_i - m_i) · exp(-a_i),  m_i and a_i from x_1 … x_{i-1},  ladj = -Σ a_i
 
 (Papamakarios, Pavlakou and Murray, Masked Autoregressive Flow for Density Estimation, 2017, arXiv:1705.07057,
-equations 4 and 5). One pass of the network gives z from x; x from z is found entry by entry.
+equations 4 and 5). One pass of the network gives z from x; x from z is found entry by entry, by a solver
+that is handed in, or here by D passes. Gradients of what a solver found follow from the implicit function
+theorem: with J = ∂f/∂x, which is triangular, a gradient g of x is one v = J⁻ᵀ g of z and -(∂f/∂θ)ᵀ v of θ.
 """
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from studio.density.bijection import Bijection
+
+ROWS = 8
+"""How many artworks an inverse map is sampled at a time, so that each is the same, bit for bit, in any batch."""
+
+
+class Solution(NamedTuple):
+    """What a solver found: x and a, `(B, D)`; `adjoint` takes gradients of x and of a to that of z."""
+
+    x: Tensor
+    a: Tensor
+    adjoint: Callable[[Tensor, Tensor], Tensor]
+
+
+Solver = Callable[[Tensor, Tensor | None, float | None], Solution | None]
+"""Finds x from z `(B, D)`, c and the bound; None where it cannot, for example on another device."""
 
 
 class MaskedAffine(Bijection):
@@ -21,13 +42,14 @@ class MaskedAffine(Bijection):
         net: maps x `(B, D)` and c to `(B, 2, D)`, m and r of each entry, from the entries before it
         order: `(D,)`, which entry comes first, second, …
         bound: of the log-scale; None: a = r
+        solver: of the inverse; None: D passes of the network
     """
 
     order: Tensor
 
-    def __init__(self, net: nn.Module, order: Tensor, bound: float | None = 5.0) -> None:
+    def __init__(self, net: nn.Module, order: Tensor, bound: float | None = 5.0, solver: Solver | None = None) -> None:
         super().__init__()
-        self.net, self.bound = net, bound
+        self.net, self.bound, self.solver = net, bound, solver
         self.register_buffer("order", order, persistent=False)
 
     def _moves(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -40,8 +62,75 @@ class MaskedAffine(Bijection):
         return (x - m) * torch.exp(-a), -a.sum(1)
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        x = torch.zeros_like(z)
+        return self.invert(z, c)[0]
+
+    def invert(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x with f(x) = z, and log |det ∂x/∂z| `(B,)`. Gradients flow through both."""
+        found = None if self.solver is None else self.solver(z.detach(), c, self.bound)
+        if found is None:
+            x = self.plain_inverse(z, c)
+            return x, self._moves(x, c)[1].sum(1)
+        if not torch.is_grad_enabled():
+            return found.x, found.a.sum(1)
+        x, a = _Implicit.apply(z, *self._moves(found.x, c), found)  # type: ignore[no-untyped-call]
+        return x, a.sum(1)
+
+    def plain_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """x by D passes of the network: what a solver must equal."""
+        x, entries = torch.zeros_like(z), torch.arange(z.shape[1], device=z.device)
         for i in self.order:
             m, a = self._moves(x, c)
-            x = torch.where(torch.arange(x.shape[1], device=x.device) == i, z * torch.exp(a) + m, x)
+            x = torch.where(entries == i, z * torch.exp(a) + m, x)
         return x
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Has the solver ready before the first artwork waits for it."""
+        if self.solver is not None:
+            self.solver(self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype), None, self.bound)
+
+
+class Inverse(Bijection):
+    """f⁻¹ of a masked affine map f: sampling takes one pass of the network, the likelihood is solved for.
+
+    So runs the flow of Kingma, Salimans, Jozefowicz, Chen, Sutskever and Welling, Improving Variational
+    Inference with Inverse Autoregressive Flow, 2016, arXiv:1606.04934; f is the step (z - m) / exp(a) of the
+    authors' code.
+    """
+
+    def __init__(self, inner: MaskedAffine) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.inner.invert(x, c)
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        # Matrix products round a row differently beside other numbers of rows, so there are always ROWS of them.
+        missing = -len(z) % ROWS
+        filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
+        kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))
+        blocks = range(0, len(filled), ROWS)
+        parts = [self.inner(filled[i : i + ROWS], None if kinds is None else kinds[i : i + ROWS])[0] for i in blocks]
+        return torch.cat(parts)[: len(z)]
+
+
+class _Implicit(torch.autograd.Function):
+    """x and a of a solution, as functions of z and of the network's m and a at x.
+
+    With g and h the gradients of x and a: v = J⁻ᵀ (g + (∂a/∂x)ᵀ h) is that of z. From ∂f/∂m = -exp(-a) and
+    ∂f/∂a = -z, that of m is exp(-a) · v and that of a is z · v + h, each at a fixed x.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, m: Tensor, a: Tensor, found: Solution) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(z)
+        ctx.found = found
+        return found.x, found.a
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        (z,) = ctx.saved_tensors
+        v = ctx.found.adjoint(g, h)
+        return v, torch.exp(-ctx.found.a) * v, z * v + h, None

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from studio.nets.convolution import channels_last, fold, pack, plain
-from studio.zoo import glow, maf, nice, realnvp, vae_flow
+from studio.zoo import glow, iaf, maf, nice, realnvp, vae_flow
 
 __all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "plain", "recipe"]
 
-Recipe = nice.NICE | realnvp.RealNVP | maf.MAF | glow.Glow | vae_flow.VAEFlow
+Recipe = nice.NICE | realnvp.RealNVP | maf.MAF | iaf.IAF | glow.Glow | vae_flow.VAEFlow
 
 
 class Family(NamedTuple):
@@ -27,6 +27,7 @@ FAMILIES = {
     "realnvp": Family("RealNVP", realnvp.RealNVP, realnvp.PRESETS, "3.49 bits per dimension on CIFAR-10"),
     "glow": Family("Glow", glow.Glow, glow.PRESETS, "3.35 bits per dimension on CIFAR-10"),
     "vae_flow": Family("VAE with a flow", vae_flow.VAEFlow, vae_flow.PRESETS, "85.1 nats on binarised MNIST"),
+    "iaf": Family("IAF", iaf.IAF, iaf.PRESETS, "3.11 bits per dimension on CIFAR-10, inside a VAE"),
     "maf": Family("MAF", maf.MAF, maf.PRESETS, "-1300.5 nats in logit space on MNIST"),
 }
 

@@ -7,16 +7,17 @@ An artwork is a vector of its entries, row by row, so pictures and single cycles
 """
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import torch
 from msgspec import Meta
+from torch import Tensor
 
 from studio.density.bijection import Bijection, Chain, Flat
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
-from studio.density.masked_affine import MaskedAffine
+from studio.density.masked_affine import MaskedAffine, Solution
 from studio.nets.masked import MADE, Activation, Degrees
 
 
@@ -47,23 +48,67 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
             raise ValueError("an artwork of one entry has nothing that comes before it; take larger ones")
         parts: list[Bijection] = []
         for layer in range(self.layers):
-            parts.append(self._masked(layer, entries))
+            of_layer = (self.hidden, self.degrees, self.activation, self.classes, self.bound, self.seed)
+            parts.append(masked_affine(entries, layer, *of_layer))
             if self.batch_norm:
                 parts.append(BatchNorm(entries, eps=1e-5, affine=True))
         return Flow(shape, levels, Flat(Chain(parts)), self.alpha, classes=self.classes)
 
-    def _masked(self, layer: int, entries: int) -> MaskedAffine:
-        order = torch.arange(entries)
-        net = MADE(
-            entries,
-            self.hidden,
-            order=order.flip(0) if layer % 2 else order,
-            degrees=self.degrees,
-            activation=self.activation,
-            classes=self.classes,
-            seed=self.seed + layer,
-        )
-        return MaskedAffine(net, net.order, self.bound)
+
+def masked_affine(
+    entries: int,
+    layer: int,
+    hidden: tuple[int, ...],
+    degrees: Degrees,
+    activation: Activation,
+    classes: int,
+    bound: float,
+    seed: int,
+) -> MaskedAffine:
+    """The map of one layer; every other one has the order of the entries reversed."""
+    order = torch.arange(entries)
+    net = MADE(
+        entries,
+        hidden,
+        order=order.flip(0) if layer % 2 else order,
+        degrees=degrees,
+        activation=activation,
+        classes=classes,
+        seed=seed + layer,
+    )
+    return MaskedAffine(net, net.order, bound, OnePass(net))
+
+
+class OnePass:
+    """The compiled inverse of a masked affine map, for artworks on the processor.
+
+    It reads the network's weights where they lie, so it follows them while they learn.
+    """
+
+    def __init__(self, net: MADE) -> None:
+        self.net = net
+        self.plan: Any = None
+
+    def __call__(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+        net, weights = self.net, self.net.weights.detach()
+        if z.device.type != "cpu" or z.dtype != weights.dtype or z.dtype not in (torch.float32, torch.float64):
+            return None
+        try:
+            from studio.kernels import made  # here, as compiling takes longer to start than all else
+        except ImportError:  # there is no compiler for this machine
+            return None
+        if self.plan is None:
+            self.plan = made.plan(net.order.numpy(), [d.numpy() for d in net.degrees[1:]], net.outputs)
+        w, start = weights.numpy(), z.detach().contiguous().numpy()
+        more = None if net.kinds is None or c is None else net.kinds.detach()[c].numpy()
+        form = made.Form(bound or math.inf, net.activation == "tanh", torch.get_num_threads())
+        found = made.inverse(self.plan, w, net.biases.detach().numpy(), start, more, form)
+
+        def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
+            grads = (of_x.contiguous().numpy(), of_a.contiguous().numpy())
+            return torch.from_numpy(made.adjoint(self.plan, w, found, start, *grads, form))
+
+        return Solution(torch.from_numpy(found.x), torch.from_numpy(found.a), adjoint)
 
 
 PRESETS = {

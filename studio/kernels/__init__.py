@@ -1,0 +1,1 @@
+"""Sequential loops, compiled for the processor: numpy and numba only."""

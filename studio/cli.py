@@ -20,7 +20,6 @@ from studio.library.work import Latent, Work, to_png
 from studio.media import dataset, export, image, names
 from studio.wire import messages as wire
 
-
 CYCLE = 256
 """Samples of one cycle of sound that a model learns from."""
 

@@ -9,7 +9,7 @@ arXiv:1502.03509, equations 12 and 13).
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -78,10 +78,8 @@ class MADE(nn.Module):
         if torch.is_autocast_enabled(w.device.type):
             w = w.to(torch.get_autocast_dtype(w.device.type))
         parts = torch.split(w, [int(reach.sum()) for reach in self.reach])
-        return [
-            w.new_zeros(rows * columns).scatter(0, self.get_buffer(f"at{layer}"), part).view(rows, columns)
-            for layer, ((rows, columns), part) in enumerate(zip(self.shapes, parts, strict=True))
-        ]
+        places = [self.get_buffer(f"at{layer}") for layer in range(len(parts))]
+        return [_Spread.apply(*each) for each in zip(parts, places, self.shapes, strict=True)]  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -98,6 +96,20 @@ class MADE(nn.Module):
             if layer == 0 and self.kinds is not None and c is not None:
                 h = h + self.kinds[c]
         return h.view(len(x), self.outputs, self.entries)
+
+
+class _Spread(torch.autograd.Function):
+    """Weights `(n,)` as a matrix that is zero but at their places. Torch's own gradient of `scatter` takes twice as
+    long there and three times as long back (measured on one core for 1568 × 700 weights, half of them zero)."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, places: Tensor, shape: tuple[int, int]) -> Tensor:
+        ctx.places = places
+        return weights.new_zeros(shape[0] * shape[1]).scatter_(0, places, weights).view(shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad.reshape(-1).index_select(0, ctx.places), None, None
 
 
 def _degrees(below: Tensor, entries: int, units: int, how: Degrees, generator: torch.Generator) -> Tensor:

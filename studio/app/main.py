@@ -17,6 +17,7 @@ from studio.app.settings import SettingsFile
 from studio.app.states.window import Window
 from studio.app.views.frame import Frame
 from studio.app.views.theme import Look
+from studio.media.speaker import Speaker
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def assemble(application: QApplication, program: Sequence[str] | None = None) ->
     application.setDesktopFileName("latent-studio")
     application.setStyle("Fusion")
     engine = Engine(program)
-    state = Window(engine, SettingsFile())
+    state = Window(engine, SettingsFile(), Speaker())
     state.begin()
     device = state.layout.get().get("device")
     if device and program is None:

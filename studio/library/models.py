@@ -146,19 +146,24 @@ def read(path: Path) -> bytes:
 
 
 def cover(path: Path) -> np.ndarray:
-    """The pictures on a model's cover, (n, height, width, channels) uint8; n may be 0. Raises BadModel."""
+    """A model's cover: pictures (n, height, width, channels) uint8, or waves (n, samples) int16; n may be 0.
+
+    Raises BadModel.
+    """
     with opened(path) as file:
         contents = header(file, path)
         tensor = contents.tensors.get("cover")
         if tensor is None:
             return np.zeros((0, 1, 1, 3), np.uint8)
-        if tensor.dtype != "U8" or len(tensor.shape) != 4 or tensor.shape[3] not in (1, 3):
-            raise refusal(path, "has a cover that is not made of pictures")
+        pictures = tensor.dtype == "U8" and len(tensor.shape) == 4 and tensor.shape[3] in (1, 3)
+        waves = tensor.dtype == "I16" and len(tensor.shape) == 2
+        if not pictures and not waves:
+            raise refusal(path, "has a cover that is made neither of pictures nor of waves")
         file.seek(tensor.begin)
         data = file.read(tensor.end - tensor.begin)
     if len(data) != tensor.end - tensor.begin:
         raise refusal(path, "changed while it was read")
-    return np.frombuffer(data, np.uint8).reshape(tensor.shape)
+    return np.frombuffer(data, np.uint8 if pictures else "<i2").reshape(tensor.shape)
 
 
 def direction_names(trained: Trained) -> tuple[str, ...]:

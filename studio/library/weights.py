@@ -19,7 +19,9 @@ import numpy as np
 from studio.media.names import shown
 
 ENDING = ".safetensors"
-DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "|u1"}
+DTYPES = {
+    "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "|u1",
+}  # fmt: skip
 """What a tensor may hold, and how numpy reads it; bfloat16 as its bits."""
 LARGEST_HEADER = 8 * 2**20
 LARGEST_METADATA = 64 * 2**10

@@ -29,15 +29,17 @@ class Wave:
     """A single cycle that was opened."""
 
     array: np.ndarray
-    """(samples,) int16."""
+    """(samples,) int16; of a wavetable its first frame."""
+    last: np.ndarray
+    """(samples,) int16: the last frame, of a single cycle itself."""
     name: str
     """The file's name, as it may be shown."""
     notes: tuple[str, ...]
     """What had to be converted, for people."""
 
 
-def open_wave(path: Path | str, samples: int) -> Wave:
-    """The cycle in a WAV file, brought to `samples` samples. Raises Refused with the reason."""
+def open_wave(path: Path | str, samples: int | None = None) -> Wave:
+    """The cycle in a WAV file, brought to `samples` samples if so many are asked for. Raises Refused with the reason."""
     name = shown(os.path.basename(path))
     data = read_bytes(Path(path), name)
     found = chunks(data)
@@ -48,17 +50,19 @@ def open_wave(path: Path | str, samples: int) -> Wave:
     if not np.isfinite(heard).all():
         heard = np.nan_to_num(heard, nan=0.0, posinf=0.0, neginf=0.0)
         notes.append("samples that were no numbers became silence")
-    heard, many = _one(heard, rate, found, name)
-    if many > 1:
-        notes.append(f"the first of its {many:,} frames is used")
-    if len(heard) != samples:
-        notes.append(f"{len(heard):,} samples brought to {samples:,}")
-    cycle = wavetable.resampled(heard, samples)
-    loudest = float(np.abs(cycle).max())
+    frames = _frames(heard, rate, found, name)
+    if len(frames) > 1:
+        notes.append(f"the first of its {len(frames):,} frames is used")
+    before = frames.shape[1]
+    if samples is not None and before != samples:
+        notes.append(f"{before:,} samples brought to {samples:,}")
+    ends = np.stack([wavetable.resampled(frame, samples or before) for frame in (frames[0], frames[-1])])
+    loudest = float(np.abs(ends).max())
     if loudest > 1 + 1e-3:
-        cycle /= loudest
+        ends /= loudest
         notes.append("made quieter, because it was too loud for its file")
-    return Wave(wavetable.cycle(cycle, samples), name, tuple(notes))
+    first, last = (wavetable.cycle(end, len(end)) for end in ends)
+    return Wave(first, last, name, tuple(notes))
 
 
 def chunks(data: bytes) -> dict[bytes, bytes]:
@@ -114,17 +118,17 @@ def _whole_numbers(data: bytes, size: int) -> np.ndarray:
     return wide.view("<i4")[:, 0] / 2.0**31
 
 
-def _one(heard: np.ndarray, rate: int, found: dict[bytes, bytes], name: str) -> tuple[np.ndarray, int]:
-    """The first cycle, and how many there are: as the file says, or where it is frames of 2,048."""
+def _frames(heard: np.ndarray, rate: int, found: dict[bytes, bytes], name: str) -> np.ndarray:
+    """The cycles (n, samples): as many as the file says, or as there are frames of 2,048, else one."""
     told = _FRAME.match(found.get(b"clm ", b""))
     frame = int(told[1]) if told else 0
     if not frame and len(heard) > wavetable.SAMPLES and len(heard) % wavetable.SAMPLES == 0:
         frame = wavetable.SAMPLES if len(heard) <= MOST_FRAMES * wavetable.SAMPLES else 0
     if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(heard)):
-        return heard[:frame], len(heard) // frame
+        return heard[: len(heard) // frame * frame].reshape(-1, frame)
     if len(heard) < SHORTEST_CYCLE:
         raise Refused(name, "is too short to be a cycle of a wave")
     if len(heard) > LONGEST_CYCLE:
         length = f"is {len(heard) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
         raise Refused(name, length, "Cut one cycle out of it in a sound editor.")
-    return heard, 1
+    return heard[None]

@@ -9,13 +9,20 @@ from studio.library import card as cards
 from studio.library.card import Card
 
 
-def card(name: str = "tiny", shape: tuple[int, int, int] = (3, 8, 8), scales: tuple[str, ...] = ()) -> Card:
+def card(
+    name: str = "tiny",
+    shape: tuple[int, ...] = (3, 8, 8),
+    scales: tuple[str, ...] = (),
+    classes: tuple[str, ...] = (),
+) -> Card:
+    """Of pictures; with a shape of one number, of waves."""
     return Card(
         name=name,
         title=name.title(),
         family="realnvp",
         family_title="RealNVP",
-        makes="Squares, 8 × 8",
+        makes="Squares, 8 × 8" if len(shape) == 3 else "Waves",
+        kind="picture" if len(shape) == 3 else "sound",
         shape=shape,
         recipe={"family": "realnvp"},
         learned_from="4 squares",
@@ -26,6 +33,7 @@ def card(name: str = "tiny", shape: tuple[int, int, int] = (3, 8, 8), scales: tu
         exact=True,
         temperature=0.7,
         scales=scales,
+        classes=classes,
         directions=("1", "2", "3"),
         date="2026-11-23",
         version="0.1.0",
@@ -34,13 +42,21 @@ def card(name: str = "tiny", shape: tuple[int, int, int] = (3, 8, 8), scales: tu
 
 def write_model(folder: Path, of: Card, salt: float = 0.0) -> Path:
     """Put a model's file into a folder; `salt` makes it another file with the same card."""
-    channels, height, width = of.shape
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{of.name}.safetensors"
     tensors: dict[str, np.ndarray] = {
         "weights.w": np.full((2, 4), salt, np.float32),
         "directions": np.zeros((len(of.directions), *of.shape), np.float32),
-        "cover": np.full((2, height, width, channels), 7, np.uint8),
+        "cover": cover(of),
     }
     path.write_bytes(safetensors.numpy.save(tensors, {"card": cards.to_json(of)}))
     return path
+
+
+def cover(of: Card) -> np.ndarray:
+    """Two pictures of one grey; two sines."""
+    if of.kind == "sound":
+        at = np.arange(of.shape[0]) / of.shape[0]
+        return np.rint(20_000 * np.sin(2 * np.pi * np.outer([1, 3], at))).astype(np.int16)
+    channels, height, width = of.shape
+    return np.full((2, height, width, channels), 7, np.uint8)

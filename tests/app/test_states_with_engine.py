@@ -15,6 +15,7 @@ from studio.app.settings import SettingsFile
 from studio.app.states.window import Window
 from studio.library import models
 from studio.media.image import open_picture
+from tests.app.fake_speaker import FakeSpeaker
 
 Opener = Callable[[], tuple[Window, Engine]]
 START = 60_000
@@ -35,7 +36,7 @@ def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     def open_window() -> tuple[Window, Engine]:
         close()
         engine = Engine()
-        opened[:] = [(Window(engine, SettingsFile()), engine)]
+        opened[:] = [(Window(engine, SettingsFile(), FakeSpeaker()), engine)]
         opened[0][0].begin()
         engine.start()
         return opened[0]

@@ -27,7 +27,7 @@ def put(path: Path, data: bytes) -> Path:
 def test_our_own_wave_comes_back_sample_for_sample(tmp_path: Path) -> None:
     opened = open_wave(put(tmp_path / "mine.wav", export.wav(CYCLE, 44_100, {"ICMT": "words"})), 256)
     assert (opened.array == CYCLE).all() and opened.array.dtype == np.int16
-    assert opened.name == "mine.wav" and opened.notes == ()
+    assert (opened.last == CYCLE).all() and opened.name == "mine.wav" and opened.notes == ()
 
 
 @pytest.mark.parametrize("form", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
@@ -52,6 +52,7 @@ def test_of_a_wavetable_the_first_frame_is_used(told: bool, tmp_path: Path) -> N
     clm = {"clm ": b"<!>2048 10000000 wavetable (anyone)"} if told else {}
     opened = open_wave(put(tmp_path / "table.wav", export.wav(table, 44_100, {}, clm)), 256)
     assert (opened.array == CYCLE).all()
+    assert np.abs(opened.last.astype(int) - CYCLE // 2).max() <= 1
     assert opened.notes == ("the first of its 3 frames is used", "2,048 samples brought to 256")
 
 

@@ -1,4 +1,4 @@
-"""A picture of the artist's own on its way in: opened, cropped, encoded."""
+"""A picture or a wave of the artist's own on its way in: opened, a picture cropped, encoded."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from studio.app.states.shelf import Opened
 from studio.app.states.value import Engine, State, Value
 from studio.library.models import Trained
 from studio.media.image import Box, Picture, fit
+from studio.media.sound import Wave
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Ending, Failed
 
 
@@ -21,15 +22,20 @@ class Bringing(State):
     """From a file to a latent. Decoding and scaling run beside the window, encoding in the engine."""
 
     opened = Signal(object)
-    """An `Opened`: the picture of a file, and its making where it is a work of ours."""
+    """An `Opened`: the picture or wave of a file, and its making where it is a work of ours."""
     encoded = Signal(object, object, object)
     """The engine's `Encoded`, the `Photo` it is of, and the model it is for."""
 
     def __init__(
-        self, engine: Engine, messages: Messages, model: Value[Trained | None], parent: QObject | None = None
+        self,
+        engine: Engine,
+        messages: Messages,
+        model: Value[Trained | None],
+        label: Value[int | None],
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine, self._messages, self._model = engine, messages, model
+        self._engine, self._messages, self._model, self._label = engine, messages, model, label
         self.photo: Value[Photo | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
         self.looking: Value[str] = Value("", self)
@@ -40,8 +46,10 @@ class Bringing(State):
         self._fitting = Later(self)
 
     def open(self, path: Path) -> None:
+        trained = self._model.get()
+        samples = trained.card.shape[0] if trained is not None and trained.card.kind == "sound" else None
         self.busy.set(True)
-        self._opening.run(lambda: shelf.open_file(path), self._opened)
+        self._opening.run(lambda: shelf.open_file(path, samples), self._opened)
 
     def show(self, picture: Picture, how: How = "crop", box: Box | None = None) -> None:
         """The preview of a picture, cut as said."""
@@ -61,18 +69,33 @@ class Bringing(State):
     def cut(self, how: How, box: Box | None) -> None:
         """Cut the picture in the preview in another way."""
         photo = self.photo.get()
-        if photo is not None:
+        if photo is not None and isinstance(photo.picture, Picture):
             self.show(photo.picture, how, box)
 
     def use(self) -> None:
         """Have the engine encode what the preview shows."""
-        photo, trained = self.photo.get(), self._model.get()
-        if photo is None or trained is None or self._encoding is not None:
+        photo = self.photo.get()
+        if photo is not None:
+            self._encode(photo)
+
+    def use_wave(self, wave: Wave) -> None:
+        """Have the engine encode a wave, which needs no preview."""
+        trained = self._model.get()
+        if self._encoding is not None:
+            self._engine.stop(self._encoding[0])
+            self._end()
+        self._encode(Photo(wave, "fit", None, shelf.in_shape(wave.array, trained)))
+
+    def _encode(self, photo: Photo) -> None:
+        trained = self._model.get()
+        if trained is None or self._encoding is not None:
             return
-        self._encoding = (f"encode-{next(self._jobs)}", photo, trained)
+        job = f"encode-{next(self._jobs)}"
+        self._encoding = (job, photo, trained)
         self.busy.set(True)
         self.looking.set(photo.picture.name)
-        self._engine.send(Encode(job=self._encoding[0], hand="photo", model=trained.card.name, picture=photo.seen))
+        label = self._label.get()
+        self._engine.send(Encode(job=job, hand="photo", model=trained.card.name, picture=photo.seen, label=label))
 
     def cancel(self) -> None:
         """Leave the preview."""
@@ -86,7 +109,7 @@ class Bringing(State):
     def refit(self) -> None:
         """Begin the preview anew, for another model."""
         photo = self.photo.get()
-        if photo is not None:
+        if photo is not None and isinstance(photo.picture, Picture):
             self.cancel()
             self.show(photo.picture, photo.how, photo.box)
 
@@ -101,14 +124,17 @@ class Bringing(State):
         elif isinstance(event, Ending):
             self._end()
             if isinstance(event, Failed):
-                self._messages.say(f"{event.why} {event.hint}".strip(), "failed", ("Try again", self.use))
+                again = ("Try again", lambda: self._encode(photo))
+                self._messages.say(f"{event.why} {event.hint}".strip(), "failed", again)
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died while it encoded: the preview stays, using it is offered again."""
         if self._encoding is not None and self._encoding[0] in {command.job for command in commands}:
+            _, photo, _ = self._encoding
             self._end()
-            said = f"{why} Your picture is still here and was not used yet."
-            self._messages.say(said.strip(), "failed", ("Use it", self.use))
+            what = "wave" if isinstance(photo.picture, Wave) else "picture"
+            said = f"{why} Your {what} is still here and was not used yet."
+            self._messages.say(said.strip(), "failed", ("Use it", lambda: self._encode(photo)))
 
     def close(self) -> None:
         """Wait for what is at work."""

@@ -10,13 +10,14 @@ from studio.library.weights import ENDING, PICKLES
 from studio.library.work import KEY
 from studio.media.names import shown
 
-Kind = Literal["picture", "work", "model", "pickle", "folder", "sound", "other", "nothing"]
+Kind = Literal["picture", "wave", "work", "model", "pickle", "folder", "sound", "other", "nothing"]
 LOOKED_AT = 65_536
-"""Bytes: a PNG's texts of ours stand before its pixels."""
+"""Bytes: texts of ours stand before the pixels of a PNG and the samples of a WAV."""
 _SOUNDS = (b"fLaC", b"OggS", b"ID3", b"FORM")
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _WORDS: dict[Kind, str] = {
     "picture": "Open in Explore",
+    "wave": "Open in Explore",
     "work": "Restore this work",
     "model": "Add this model",
 }
@@ -40,7 +41,9 @@ def kind(paths: Sequence[Path]) -> Kind:
         return "other"
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
         return "work" if begins.startswith(b"\x89PNG") and KEY.encode() + b"\0" in begins else "picture"
-    return "sound" if begins.startswith(_SOUNDS) or begins[8:12] == b"WAVE" else "other"
+    if begins.startswith(b"RIFF") and begins[8:12] == b"WAVE":
+        return "work" if KEY.encode() + b" " in begins else "wave"
+    return "sound" if begins.startswith(_SOUNDS) else "other"
 
 
 def words(kind: Kind, paths: Sequence[Path]) -> str:
@@ -54,7 +57,9 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
         case "folder":
             return f'"{name}" is a folder. Drop one of its pictures, or train on it with "studio train" in a terminal.'
         case "sound":
-            return f'"{name}" is a sound, and the panel for sounds is not built yet. Your file is untouched.'
+            return (
+                f'"{name}" is a sound, and of sounds only single cycles in WAV can be opened. Your file is untouched.'
+            )
         case "pickle":
             return f'"{name}" is a pickle, which can run programs when opened. Ask for a {ENDING} file.'
         case _:

@@ -1,9 +1,10 @@
-"""Explore: one picture, sliders on its latent, pictures of one's own, takes."""
+"""Explore: one picture or wave, sliders on its latent, artworks of one's own, takes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
 from studio.app.states import seeds
@@ -15,14 +16,16 @@ from studio.app.states.models import Models
 from studio.app.states.saving import Saving
 from studio.app.states.scene import DRAWN, Badge, How, Photo, Scene, Start, badge
 from studio.app.states.seeds import SeedField
-from studio.app.states.shelf import Opened, Take
+from studio.app.states.shelf import Opened, Take, in_shape
 from studio.app.states.stage import Stage
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.wavetable import Wavetable
 from studio.library.models import Trained
 from studio.library.storage import NotSaved
 from studio.library.work import Work
-from studio.media.image import Box
+from studio.media.image import Box, Picture
+from studio.media.sound import Wave
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encoded
 
 __all__ = ["Badge", "Explore", "How", "Photo", "Take"]
@@ -43,6 +46,8 @@ class Explore(State):
         self.locked: Value[bool] = self._field.locked
         self.error: Value[str] = self._field.error
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        self.label: Value[int | None] = Value(None, self)
+        """Index into card.classes; None leaves the kind to the seed."""
         self._dials = Dials(self)
         self.sliders: Value[tuple[float, ...]] = self._dials.sliders
         """One for each direction of the model, -4.0 to 4.0, home is 0."""
@@ -57,7 +62,9 @@ class Explore(State):
         self._stage = Stage(engine, messages, self._scene, self)
         self.heed = self._stage.heed
         self.picture: Value[Array | None] = self._stage.picture
-        """(height, width, channels) uint8, the newest answer."""
+        """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
+        self.before: Value[Array | None] = Value(None, self)
+        """What was on the stage when a hand took a slider, as long as it holds it."""
         self.badge: Value[Badge] = Value(Badge(), self)
         self.source: Value[str] = Value("", self)
         """Name of the artist's own picture, empty where the start is a seed."""
@@ -65,7 +72,7 @@ class Explore(State):
         self.takes: Value[tuple[Take, ...]] = self._takes.list
         self.current: Value[int | None] = self._takes.current
         """Index of the take that the stage shows, None where it shows something newer."""
-        self._bringing = Bringing(engine, messages, self.model, self)
+        self._bringing = Bringing(engine, messages, self.model, self.label, self)
         self._bringing.opened.connect(self._opened)
         self._bringing.encoded.connect(self._encoded)
         self._bringing.looking.changed.connect(self._show_badge)
@@ -74,8 +81,8 @@ class Explore(State):
         self.busy: Value[bool] = self._bringing.busy
         """Whether a picture is being opened or encoded."""
         self._saving = Saving(messages, self)
+        self.wavetable = Wavetable(engine, messages, self._saving, self._stage, self.takes, self)
         self.history = History(self._apply, self)
-        self._label: int | None = None
         self._start: Start | None = None
         """The artist's own picture that sliders begin from; None where the seed's noise does."""
         self._begun = False
@@ -94,6 +101,7 @@ class Explore(State):
     def begin_move(self, index: int) -> None:
         """A hand takes a slider: until `end_move` every move is one step."""
         self.history.hold(f"slider {index}")
+        self.before.set(self.picture.get())
 
     def move(self, index: int, value: float) -> None:
         self._step(self._dials.slider_name(index), f"slider {index}", sliders=self._dials.moved(index, value))
@@ -101,6 +109,7 @@ class Explore(State):
     def end_move(self) -> None:
         """The hand lets go, of a slider or of a temperature."""
         self.history.seal()
+        self.before.set(None)
 
     def home(self, index: int) -> None:
         """One slider back to the start."""
@@ -113,6 +122,7 @@ class Explore(State):
     def begin_temperature(self, index: int) -> None:
         """A hand takes a temperature: until `end_move` every setting is one step."""
         self.history.hold(f"temperature {index}")
+        self.before.set(self.picture.get())
 
     def set_temperature(self, index: int, value: float) -> None:
         name, temperatures = self._dials.temperature_name(index), self._dials.heated(index, value)
@@ -121,6 +131,10 @@ class Explore(State):
     def home_temperatures(self) -> None:
         """Every temperature back to its home."""
         self._step("temperature home", temperatures=list(self.homes.get()))
+
+    def set_label(self, label: int | None) -> None:
+        """Another kind from the same start; None leaves it to the seed."""
+        self._step("kind", label=label)
 
     def lock(self, on: bool) -> None:
         """Keep this seed for the next start, or not."""
@@ -143,7 +157,7 @@ class Explore(State):
     def open(self, path: Path) -> None:
         """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
         if self.model.get() is None:
-            self._messages.say("There is no trained model to open a picture with. Your file is untouched.", "warn")
+            self._messages.say("There is no trained model to open a file with. Your file is untouched.", "warn")
             return
         self._bringing.open(path)
 
@@ -162,9 +176,28 @@ class Explore(State):
     def _opened(self, opened: Opened) -> None:
         if opened.fault:
             self._messages.say(opened.fault, "warn")
-        if opened.work is None or not self.restore_work(opened.work, opened.picture.array):
-            self._bringing.show(opened.picture)
-            self.came.emit()
+        picture = opened.picture
+        if opened.work is not None and self.restore_work(opened.work, picture.array):
+            end = opened.work.other_end()
+            if end is not None and isinstance(picture, Wave):
+                self._keep_ends(opened.work, picture.array, end, picture.last)
+            return
+        trained = self.model.get()
+        if trained is None or (trained.card.kind == "sound") != isinstance(picture, Wave):
+            self._messages.say(_other_kind(picture, trained), "warn")
+            return
+        if isinstance(picture, Wave):
+            self._bringing.use_wave(picture)
+        else:
+            self._bringing.show(picture)
+        self.came.emit()
+
+    def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
+        """Both ends of a wavetable that was opened become takes, unless they are among them."""
+        trained = self._models.of_work(begin)
+        for work, wave in ((other(begin, until=None), first), (end, last)):
+            if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
+                self.keep_work(work, in_shape(wave, trained))
 
     def _encoded(self, event: Encoded, photo: Photo, trained: Trained) -> None:
         start, scene = Start.of(event, photo, trained), self._scene()
@@ -218,7 +251,7 @@ class Explore(State):
         return piece.name if piece is not None else ""
 
     def export(self, path: Path) -> None:
-        """Save the picture as PNG with its making inside. Says the outcome."""
+        """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
         piece = self._stage.piece
         if piece is not None:
             self._saving.one(piece, path)
@@ -246,11 +279,13 @@ class Explore(State):
     def take(self, event: AnyEvent) -> None:
         self._stage.take(event)
         self._bringing.take(event)
+        self.wavetable.take(event)
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with these commands unanswered: what is shown stays, asking again is offered."""
         self._stage.lost(commands, why)
         self._bringing.lost(commands, why)
+        self.wavetable.lost(commands, why)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -305,7 +340,7 @@ class Explore(State):
             "seed": self.seed.get(),
             "start": self._start.key if self._start is not None else "",
             **self._dials.plain(),
-            "label": self._label,
+            "label": self.label.get(),
             "takes": self._takes.names,
             "current": self._takes.current_name,
         }
@@ -314,7 +349,9 @@ class Explore(State):
         trained = self.model.get()
         if trained is None:
             return None
-        return Scene(trained, self.seed.get(), self._start, self.sliders.get(), self.temperatures.get(), self._label)
+        return Scene(
+            trained, self.seed.get(), self._start, self.sliders.get(), self.temperatures.get(), self.label.get()
+        )
 
     def _step(self, name: str, gesture: str | None = None, draws: bool = True, **after: object) -> None:
         """Do something that can be undone; what draws another picture leaves the take."""
@@ -341,9 +378,11 @@ class Explore(State):
             self._start = self._takes.start(str(record["start"]))
             self.source.set(self._start.source if self._start is not None else "")
             self._show_badge()
-        if "label" in record:
-            self._label = int(record["label"]) if record["label"] is not None else None
         trained = self.model.get()
+        if "label" in record:
+            label = record["label"]
+            known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
+            self.label.set(int(label) if known else None)
         if trained is not None:
             try:
                 self._dials.put(record, trained, self._start is not None)
@@ -351,3 +390,9 @@ class Explore(State):
                 self._messages.say(fault.sentence, "failed")
         if "takes" in record or "current" in record:
             self._takes.put(record.get("takes", self._takes.names), record.get("current"))
+
+
+def _other_kind(picture: Picture | Wave, trained: Trained | None) -> str:
+    what, makes = ("wave", "pictures") if isinstance(picture, Wave) else ("picture", "sounds")
+    title = trained.card.title if trained is not None else ""
+    return f'"{picture.name}" is a {what}, and "{title}" makes {makes}. Choose a model of {what}s, then open it again.'

@@ -18,7 +18,7 @@ from studio.app.states.saving import Piece, Saving
 from studio.app.states.seeds import SeedField
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
-from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Failed, Finished, Notice, Sample, Stopped
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Sample, Stopped
 
 __all__ = ["MOST", "Cell", "Generate"]
 
@@ -127,7 +127,8 @@ class Generate(State):
         if self._spent == self.seed.get() and not self.locked.get():
             self.new_seed()
         self._spent = self.seed.get()
-        self._run = Run(trained.card.name, hash_of(trained), self.temperature.get(), self.label.get())
+        card = trained.card
+        self._run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind)
         count = self.number.get()
         self.chosen.set(None)
         self.enlarged.set(None)
@@ -152,7 +153,7 @@ class Generate(State):
         self._job = f"generate-{next(self._jobs)}"
         trained = self._models.find(self._run.model)
         title = trained.card.title if trained is not None else self._run.model
-        self._queue.add(self._job, f"{title}: {grid.pictures(len(seats))}", len(seats))
+        self._queue.add(self._job, f"{title}: {grid.pictures(len(seats), self._kind)}", len(seats))
         self.running.set(True)
         self._tell()
         if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
@@ -183,17 +184,17 @@ class Generate(State):
             case Notice(text=text):
                 self._messages.say(text)
             case Finished():
-                self._end(grid.finished(self.cells.get()))
+                self._end(grid.finished(self.cells.get(), self._kind))
                 if self._again:
                     self._again -= 1
                     self.generate()
             case Stopped():
-                said = grid.stopped(self.cells.get())
+                said = grid.stopped(self.cells.get(), self._kind)
                 self._end(said)
                 self._messages.say(said, "info", ("Go on", self.go_on))
             case Failed(why=why, hint=hint):
                 self._again = 0
-                self._end(grid.stopped(self.cells.get()))
+                self._end(grid.stopped(self.cells.get(), self._kind))
                 self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
             case _:
                 pass
@@ -204,8 +205,8 @@ class Generate(State):
             return
         self._again = 0
         self._queue.drop(self._job)
-        self._end(grid.stopped(self.cells.get()))
-        said, button = grid.lost(self.cells.get())
+        self._end(grid.stopped(self.cells.get(), self._kind))
+        said, button = grid.lost(self.cells.get(), self._kind)
         self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
 
     def _draw(self, event: Drawn) -> None:
@@ -235,7 +236,7 @@ class Generate(State):
         if running:
             entry = self._queue.entry(self._job)
             left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
-            self.progress.set(grid.caption(cells, left, ready))
+            self.progress.set(grid.caption(cells, left, ready, self._kind))
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -247,6 +248,13 @@ class Generate(State):
         if index is not None:
             self.chosen.set(index)
         self.enlarged.set(index)
+
+    def in_hand(self) -> Array | None:
+        """The finished picture or wave that is large, or chosen; None where there is none."""
+        large, cells = self.enlarged.get(), self.cells.get()
+        index = large if large is not None else self.chosen.get()
+        cell = cells[index] if index is not None and index < len(cells) else None
+        return cell.picture if cell is not None and cell.finished else None
 
     def name_of(self, index: int) -> str:
         """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished."""
@@ -277,6 +285,11 @@ class Generate(State):
         if piece is not None:
             self.kept.emit(piece.work, piece.picture)
 
+    @property
+    def _kind(self) -> grid.Kind:
+        """Of what the grid holds."""
+        return self._run.kind if self._run is not None else "picture"
+
     def _piece(self, index: int) -> Piece | None:
         return self._run.piece(self.cells.get()[index]) if self._run is not None else None
 
@@ -303,7 +316,8 @@ class Generate(State):
             self.cells.set(cells)
             chosen = plain.get("chosen")
             self.chosen.set(chosen if isinstance(chosen, int) and 0 <= chosen < len(cells) else None)
-            self.progress.set(grid.finished(cells) if all(cell.finished for cell in cells) else grid.stopped(cells))
+            said = grid.finished if all(cell.finished for cell in cells) else grid.stopped
+            self.progress.set(said(cells, self._kind))
         self._tell()
 
     def settle(self) -> None:
@@ -353,6 +367,7 @@ class Generate(State):
         if "temperature" in record:
             self.temperature.set(min(max(float(record["temperature"]), 0.0), HOTTEST))
         if "label" in record:
-            label = record["label"]
-            self.label.set(int(label) if label is not None else None)
+            trained, label = self.model.get(), record["label"]
+            known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
+            self.label.set(int(label) if known else None)
         self._tell()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from studio.media import export
 from studio.media.image import Refused, open_picture
 from studio.wire.messages import Array
 
+Kind = Literal["picture", "sound"]
 KEY = "studio_grid"
 """Name of the PNG text that says what the pictures of a kept grid are."""
 LARGEST_KEPT = 16 * 2**20
@@ -29,7 +31,7 @@ class Cell:
 
     seed: int
     picture: Array | None = None
-    """(height, width, channels) uint8."""
+    """(height, width, channels) uint8, or (samples,) int16."""
     done: int = 0
     total: int = 0
     log_prob: float | None = None
@@ -48,12 +50,14 @@ class Run:
     model_hash: str
     temperature: float
     label: int | None
+    kind: Kind = "picture"
 
     def piece(self, cell: Cell) -> Piece | None:
         """A finished picture with all it takes to make it again, made now; None while it is not finished."""
         if cell.picture is None or not cell.finished:
             return None
         work = Work(
+            kind=self.kind,
             model=self.model,
             model_hash=self.model_hash,
             seed=cell.seed,
@@ -61,50 +65,52 @@ class Run:
             label=self.label,
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
-        return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}.png"))
+        return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}{work.ending}"))
 
 
 # ── what is said ─────────────────────────────────────────────────────────────────────────────────
 
 
-def pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count:,} pictures"
+def pictures(count: int, kind: Kind = "picture") -> str:
+    """How many there are, by the name that people call them."""
+    one = "wave" if kind == "sound" else "picture"
+    return f"1 {one}" if count == 1 else f"{count:,} {one}s"
 
 
-def caption(cells: Sequence[Cell], left: str, ready: bool) -> str:
+def caption(cells: Sequence[Cell], left: str, ready: bool, kind: Kind = "picture") -> str:
     """Below the grid, while it forms; `left` is the time left in words, or empty."""
     done = _finished(cells)
     if not ready:
-        return "The engine is starting. The pictures follow by themselves."
+        return f"The engine is starting. The {pictures(2, kind)[2:]} follow by themselves."
     forming = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
     step = f"Step {forming.done} of {forming.total}. " if forming is not None else ""
     said = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
     return f"{said} What is finished can already be opened or saved." if done else said
 
 
-def finished(cells: Sequence[Cell]) -> str:
+def finished(cells: Sequence[Cell], kind: Kind = "picture") -> str:
     if len(cells) == 1:
-        return f"1 picture, seed {cells[0].seed}."
-    return f"{pictures(len(cells))}, seeds {cells[0].seed} to {cells[-1].seed}." if cells else ""
+        return f"{pictures(1, kind)}, seed {cells[0].seed}."
+    return f"{pictures(len(cells), kind)}, seeds {cells[0].seed} to {cells[-1].seed}." if cells else ""
 
 
-def stopped(cells: Sequence[Cell]) -> str:
+def stopped(cells: Sequence[Cell], kind: Kind = "picture") -> str:
     done = _finished(cells)
     half = sum(cell.picture is not None for cell in cells) - done
     also = f" and {half:,} half-drawn" if half else ""
     if not done and not half:
-        return f"Stopped before the first of {pictures(len(cells))} was finished. The settings are kept."
+        return f"Stopped before the first of {pictures(len(cells), kind)} was finished. The settings are kept."
     kept = "is kept" if done + half == 1 else "are kept"
-    return f"Stopped. {done:,} finished{also} of {pictures(len(cells))} {kept}."
+    return f"Stopped. {done:,} finished{also} of {pictures(len(cells), kind)} {kept}."
 
 
-def lost(cells: Sequence[Cell]) -> tuple[str, str]:
-    """What became of the pictures when the engine died, and the name of the button that makes the rest."""
+def lost(cells: Sequence[Cell], kind: Kind = "picture") -> tuple[str, str]:
+    """What became of them when the engine died, and the name of the button that makes the rest."""
     done = _finished(cells)
     if not done:
-        return f'"{pictures(len(cells))}" was lost before the first was finished.', "Make them again"
+        return f'"{pictures(len(cells), kind)}" was lost before the first was finished.', "Make them again"
     kept = "which is kept" if done == 1 else "which are kept"
-    return f'"{pictures(len(cells))}" was lost at {done:,}, {kept}.', f"Make the other {len(cells) - done:,}"
+    return f'"{pictures(len(cells), kind)}" was lost at {done:,}, {kept}.', f"Make the other {len(cells) - done:,}"
 
 
 def _finished(cells: Sequence[Cell]) -> int:
@@ -115,13 +121,16 @@ def _finished(cells: Sequence[Cell]) -> int:
 
 
 def keep(run: Run, cells: Sequence[Cell]) -> None:
-    """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it."""
+    """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it.
+
+    A wave is a row of it, two grey pixels a sample.
+    """
     done = [cell for cell in cells if cell.picture is not None and cell.finished]
-    stack = [cell.picture for cell in done if cell.picture is not None]
+    stack = [_row(cell.picture) for cell in done if cell.picture is not None]
     if not stack or sum(picture.nbytes for picture in stack) > LARGEST_KEPT:
         return
     said = {
-        "run": [run.model, run.model_hash, run.temperature, run.label],
+        "run": [run.model, run.model_hash, run.temperature, run.label, run.kind],
         "seeds": [cell.seed for cell in cells],
         "drawn": {str(cell.seed): cell.log_prob for cell in done},
         "channels": stack[0].shape[2],
@@ -135,14 +144,19 @@ def read() -> tuple[Run, tuple[Cell, ...]] | None:
     try:
         array = open_picture(_path()).array
         said = json.loads(export.texts(_path().read_bytes())[KEY])
-        model, digest, temperature, label = said["run"]
-        drawn = said["drawn"]
+        model, digest, temperature, label, *kind = said["run"]
+        drawn, sound = said["drawn"], kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
+        stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, stack, strict=True))
         cells = tuple(_cell(int(seed), parts.get(str(seed)), drawn.get(str(seed))) for seed in said["seeds"])
-        return Run(str(model), str(digest), float(temperature), label), cells
+        return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture"), cells
     except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
+
+
+def _row(picture: Array) -> Array:
+    return picture if picture.ndim == 3 else picture.astype("<i2").view(np.uint8).reshape(1, -1, 1)
 
 
 def _path() -> Path:

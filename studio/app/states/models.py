@@ -53,7 +53,8 @@ class Models(State):
         return trained
 
     def cover(self, name: str) -> np.ndarray | None:
-        """(n, height, width, channels) uint8 pictures of a model's cover, None where it has none."""
+        """(n, height, width, channels) uint8 pictures or (n, samples) int16 waves of a model's cover, None where it has
+        none."""
         trained = self.find(name)
         if trained is None:
             return None

@@ -1,4 +1,4 @@
-"""Saves pictures with their making inside, where the person wants them, and says how it went."""
+"""Saves artworks with their making inside, where the person wants them, and says how it went."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ from studio.wire.messages import Array
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A picture to be saved."""
+    """An artwork to be saved."""
 
     picture: Array
+    """(height, width, channels) uint8; of a wave (samples,) int16; of a wavetable (frames, samples) int16."""
     work: Work
     name: str
     """To suggest for its file, with the ending."""
@@ -28,24 +29,27 @@ class Piece:
 
 @dataclass(frozen=True)
 class Saved:
-    """How saving went: `count` of `total` pictures, the last of them, and what stopped it."""
+    """How saving went: `count` of `total` pieces, the last of them, what stopped it, and what they are called."""
 
     count: int
     total: int
     last: Path
     fault: NotSaved | None = None
+    called: str = "pictures"
+    size: str = ""
+    """Of a wavetable, as synthesizers count it."""
 
     def sentence(self) -> str:
         if self.fault is not None:
-            before = f" {self.count:,} of {self.total:,} pictures were saved before." if self.count else ""
+            before = f" {self.count:,} of {self.total:,} {self.called} were saved before." if self.count else ""
             return self.fault.sentence + before
         if self.total == 1:
-            return f'Saved "{shown(self.last.name)}" with its recipe inside.'
-        return f'Saved {self.total:,} pictures in "{shown(self.last.parent.name)}", each with its recipe inside.'
+            return f'Saved "{shown(self.last.name)}"{self.size} with its recipe inside.'
+        return f'Saved {self.total:,} {self.called} in "{shown(self.last.parent.name)}", each with its recipe inside.'
 
 
 Place = Callable[[Piece], Path]
-"""Where a picture goes."""
+"""Where a piece goes."""
 
 
 class Saving(State):
@@ -57,8 +61,9 @@ class Saving(State):
         self._later = Later(self)
 
     def one(self, piece: Piece, path: Path) -> None:
-        """Save a picture under a name that the person chose."""
-        target = path if path.suffix.lower() == ".png" else path.with_name(path.name + ".png")
+        """Save a piece under a name that the person chose."""
+        ending = piece.work.ending
+        target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
 
         def elsewhere(left: Sequence[Piece]) -> None:
             self._messages.where.emit(target.name, lambda other: self.one(left[0], other))
@@ -66,7 +71,7 @@ class Saving(State):
         self._run([piece], lambda piece: target, elsewhere)
 
     def many(self, pieces: Sequence[Piece], folder: Path) -> None:
-        """Save pictures into a folder, beside what is there already."""
+        """Save pieces into a folder, beside what is there already."""
 
         def elsewhere(left: Sequence[Piece]) -> None:
             self._messages.where_folder.emit(lambda other: self.many(left, other))
@@ -92,17 +97,25 @@ class Saving(State):
 
 
 def write(pieces: Sequence[Piece], place: Place) -> Saved:
-    """Write pictures one after another, until one cannot be written."""
-    last = Path()
+    """Write pieces one after another, until one cannot be written."""
+    last, called = Path(), "waves" if pieces and pieces[0].work.kind == "sound" else "pictures"
+    size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces and pieces[0].picture.ndim == 2 else ""
     for count, piece in enumerate(pieces):
         last = place(piece)
         try:
-            storage.write(last, work.to_png(piece.picture, piece.work))
+            storage.write(last, in_a_file(piece))
         except NotSaved as fault:
-            return Saved(count, len(pieces), last, fault)
-    return Saved(len(pieces), len(pieces), last)
+            return Saved(count, len(pieces), last, fault, called)
+    return Saved(len(pieces), len(pieces), last, None, called, size)
+
+
+def in_a_file(piece: Piece) -> bytes:
+    """A picture as PNG; a wave, or the frames of a wavetable, as synthesizers load them."""
+    if piece.work.kind == "picture":
+        return work.to_png(piece.picture, piece.work)
+    return work.to_wavetable(piece.picture if piece.picture.ndim == 2 else piece.picture[None], piece.work)
 
 
 def _free(folder: Path, name: str) -> Path:
     path = folder / storage.clean(name)
-    return storage.free_name(folder, path.stem, ".png") if path.exists() else path
+    return storage.free_name(folder, path.stem, path.suffix) if path.exists() else path

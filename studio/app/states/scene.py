@@ -13,6 +13,7 @@ from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Latent, Work
 from studio.media.image import Box, Picture
+from studio.media.sound import Wave
 from studio.wire.messages import Array, Encoded, Explore
 
 DRAWN = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"})
@@ -36,14 +37,14 @@ class Badge:
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """The crop preview: the whole picture, how it is cut, and what the model will see of it."""
+    """The crop preview: the whole picture, how it is cut, and what the model will see of it; or a wave, as it is."""
 
-    picture: Picture
+    picture: Picture | Wave
     how: How
     box: Box | None
     """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
     seen: Array
-    """(height, width, channels) uint8 in the model's shape."""
+    """(height, width, channels) uint8, or (samples,) int16, in the model's shape."""
 
 
 @dataclass(frozen=True)
@@ -68,29 +69,30 @@ class Start:
     note: str
     figures: Figures | None
     """None where it came with a work, which does not say."""
+    kind: Literal["picture", "sound"] = "picture"
 
     @classmethod
     def of(cls, event: Encoded, photo: Photo, trained: Trained) -> "Start":
         """The start that an engine made of a picture."""
         latent = Latent.of(np.asarray(event.latent))
-        _, height, width = trained.card.shape
-        cut = _CUT[photo.how] if photo.box is None else "cut out and scaled"
-        notes = "".join(f"; {note}" for note in photo.picture.notes)
-        return cls(
-            storage.digest(latent.data),
-            latent,
-            photo.picture.name,
-            f"Your picture is {photo.picture.name}, {cut} to {width} × {height}{notes}",
-            Figures(event.differing, event.total, event.largest, event.bits, event.bound),
-        )
+        name, notes = photo.picture.name, "".join(f"; {note}" for note in photo.picture.notes)
+        if trained.card.kind == "sound":
+            note = f"Your wave is {name}{notes}"
+        else:
+            _, height, width = trained.card.shape
+            cut = _CUT[photo.how] if photo.box is None else "cut out and scaled"
+            note = f"Your picture is {name}, {cut} to {width} × {height}{notes}"
+        figures = Figures(event.differing, event.total, event.largest, event.bits, event.bound)
+        return cls(storage.digest(latent.data), latent, name, note, figures, trained.card.kind)
 
     @classmethod
     def of_work(cls, work: Work) -> "Start | None":
         """The start that a work brings along, None where it began from a seed."""
         if work.latent is None:
             return None
-        note = f"Started from {work.source}" if work.source else "Started from a picture"
-        return cls(storage.digest(work.latent.data), work.latent, work.source, note, None)
+        what = "wave" if work.kind == "sound" else "picture"
+        note = f"Started from {work.source or f'a {what}'}"
+        return cls(storage.digest(work.latent.data), work.latent, work.source, note, None, work.kind)
 
     def plain(self) -> Plain:
         """What its file, a work, does not say."""
@@ -107,7 +109,7 @@ class Start:
             return start
         differing, total, largest, bits, bound = said
         figures = Figures(int(differing), int(total), int(largest), float(bits), bool(bound))
-        return cls(start.key, start.latent, start.source, str(plain["note"]), figures)
+        return cls(start.key, start.latent, start.source, str(plain["note"]), figures, work.kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +139,7 @@ class Scene:
     def work(self) -> Work:
         """All it takes to make the picture again, made now."""
         return Work(
+            kind=self.trained.card.kind,
             model=self.trained.card.name,
             model_hash=hash_of(self.trained),
             seed=self.seed,
@@ -151,7 +154,7 @@ class Scene:
     def name(self) -> str:
         """A file name to suggest."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
-        return storage.clean(f"{self.trained.card.name}-{stem}.png")
+        return storage.clean(f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.kind == 'sound' else 'png'}")
 
 
 def badge(start: Start | None, looking: str = "") -> Badge:
@@ -164,10 +167,12 @@ def badge(start: Start | None, looking: str = "") -> Badge:
     if figures is None:
         return Badge(note=start.note)
     if figures.differing == 0:
-        detail = f"with every slider at home, {start.source} comes back byte for byte"
+        alike = "sample for sample" if start.kind == "sound" else "byte for byte"
+        detail = f"with every slider at home, {start.source} comes back {alike}"
         return Badge("exact", "Exact", detail, start.note)
+    what = "wave" if start.kind == "sound" else "picture"
     count = f"{figures.differing:,} of {figures.total:,} values differ"
     if figures.bound:
-        return Badge("approximate", "Approximate", f"this model keeps the gist of a picture: {count}", start.note)
+        return Badge("approximate", "Approximate", f"this model keeps the gist of a {what}: {count}", start.note)
     by = "by 1" if figures.largest == 1 else f"by up to {figures.largest}"
     return Badge("differs", f"{count} {by}", "with every slider at home. Your file is untouched", start.note)

@@ -1,4 +1,4 @@
-"""Pictures with their making, kept as PNG files: takes, and the artist's own pictures as starts."""
+"""Artworks with their making, kept as files: takes, and the artist's own pictures and waves as starts."""
 
 import contextlib
 import itertools
@@ -12,16 +12,20 @@ from studio.library import storage, work
 from studio.library.models import Trained
 from studio.library.storage import NotSaved
 from studio.library.work import BadWork, Work
+from studio.media import wavetable
 from studio.media.image import Picture, Refused, fit, open_picture
+from studio.media.sound import Wave, open_wave
 from studio.wire.messages import Array
+
+WAVES = (".wav", ".wave")
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A picture that was kept, with its making."""
+    """An artwork that was kept, with its making."""
 
     picture: Array
-    """(height, width, channels) uint8."""
+    """(height, width, channels) uint8, or (samples,) int16."""
     work: Work
     name: str
     """Of its file."""
@@ -29,19 +33,21 @@ class Take:
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that was opened: the picture, and how it was made where it is a work of ours."""
+    """A file that was opened: the picture or wave, and how it was made where it is a work of ours."""
 
-    picture: Picture
+    picture: Picture | Wave
     work: Work | None
     fault: str = ""
     """Why its making cannot be read, where it carries one."""
 
 
-def open_file(path: Path) -> Opened:
-    """A picture file, with its making if it carries one. Raises Refused."""
-    picture = open_picture(path)
+def open_file(path: Path, samples: int | None = None) -> Opened:
+    """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
+    ending = path.suffix.lower()
+    picture = open_wave(path, samples) if ending in WAVES else open_picture(path)
+    read = work.from_wav if ending in WAVES else work.from_png if ending == ".png" else None
     try:
-        return Opened(picture, work.from_png(path.read_bytes()) if path.suffix.lower() == ".png" else None)
+        return Opened(picture, read(path.read_bytes()) if read is not None else None)
     except BadWork as fault:
         return Opened(picture, None, str(fault))
     except OSError:  # it went away in between; the picture is here
@@ -49,15 +55,23 @@ def open_file(path: Path) -> Opened:
 
 
 def in_shape(array: Array, trained: Trained | None) -> Array:
-    """A picture of a model as that model makes it: every file comes back in colour, and maybe enlarged."""
-    if trained is None or len(trained.card.shape) != 3:
+    """An artwork of a model as that model makes it: every picture's file comes back in colour, and maybe enlarged."""
+    if trained is None or array.ndim != len(trained.card.shape):
         return array
+    if array.ndim == 1:
+        samples = trained.card.shape[0]
+        return array if len(array) == samples else wavetable.cycle(array / wavetable.FULL, samples)
     channels, height, width = trained.card.shape
     return fit(array, (channels, height, width))
 
 
+def in_a_file(take: Take) -> bytes:
+    """A take as it lies on the shelf: every pixel, every sample."""
+    return (work.to_wav if take.work.kind == "sound" else work.to_png)(take.picture, take.work)
+
+
 class Shelf:
-    """The PNG files of one folder. A picture that could not be written is still held until the window closes."""
+    """The works of one folder. One that could not be written is still held until the window closes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,7 +80,8 @@ class Shelf:
     def read(self) -> list[Take]:
         """What the folder holds, oldest first; what in it cannot be read is left alone. Nothing is held yet."""
         storage.sweep(self._folder)
-        return [take for path in sorted(self._folder.glob("*.png")) if (take := self.read_one(path.name)) is not None]
+        paths = sorted(path for path in self._folder.glob("*.*") if path.suffix in (".png", ".wav"))
+        return [take for path in paths if (take := self.read_one(path.name)) is not None]
 
     def read_one(self, name: str) -> Take | None:
         """One file of the folder, None where it is no work."""
@@ -87,26 +102,26 @@ class Shelf:
         return sorted(self._held)
 
     def keep(self, take: Take) -> None:
-        """Hold a picture and write its file. Raises NotSaved after it is held, so that nothing is lost."""
+        """Hold a take and write its file. Raises NotSaved after it is held, so that nothing is lost."""
         self._held[take.name] = Take(np.array(take.picture), take.work, take.name)
-        storage.write(self._folder / take.name, work.to_png(take.picture, take.work))
+        storage.write(self._folder / take.name, in_a_file(take))
 
     def save(self) -> None:
         """Write what could not be written before. Raises NotSaved."""
         for name, take in self._held.items():
             if not (self._folder / name).exists():
-                storage.write(self._folder / name, work.to_png(take.picture, take.work))
+                storage.write(self._folder / name, in_a_file(take))
 
     def put_away(self, names: Iterable[str]) -> None:
-        """Let go of pictures that nothing leads back to; their files go to the bin."""
+        """Let go of what nothing leads back to; their files go to the bin."""
         for name in list(names):
             self._held.pop(name, None)
             if (self._folder / name).exists():
                 with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
                     storage.to_bin(self._folder / name)
 
-    def free_name(self) -> str:
+    def free_name(self, ending: str) -> str:
         """The next name, so that the order of names is the order of keeping."""
         highest = max((int(Path(name).stem) for name in self._held if Path(name).stem.isdecimal()), default=0)
-        free = (f"{number:06d}.png" for number in itertools.count(highest + 1))
+        free = (f"{number:06d}{ending}" for number in itertools.count(highest + 1))
         return next(name for name in free if not (self._folder / name).exists())

@@ -50,7 +50,7 @@ class Takes(State):
 
     def keep(self, picture: Array, work: Work) -> str:
         """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
-        name = self._shelf.free_name()
+        name = self._shelf.free_name(work.ending)
         self._write(self._shelf, Take(picture, work, name))
         return name
 
@@ -63,8 +63,9 @@ class Takes(State):
         if known is None or start.figures is not None:
             self._starts[start.key] = start
         if known is None:
-            seen = picture if picture is not None else np.zeros((1, 1, 3), np.uint8)
-            self._write(self._start_shelf, Take(seen, work, f"{start.key}.png"))
+            unknown = np.zeros(256, np.int16) if work.kind == "sound" else np.zeros((1, 1, 3), np.uint8)
+            seen = picture if picture is not None else unknown
+            self._write(self._start_shelf, Take(seen, work, f"{start.key}{work.ending}"))
 
     def _write(self, shelf: Shelf, take: Take) -> None:
         try:
@@ -90,7 +91,7 @@ class Takes(State):
 
     def restore(self, plain: Plain) -> None:
         for key, said in plain.get("starts", {}).items():
-            kept = self._start_shelf.read_one(f"{key}.png")
+            kept = self._start_shelf.read_one(f"{key}.png") or self._start_shelf.read_one(f"{key}.wav")
             start = Start.of_plain(kept.work, said) if kept is not None else None
             if kept is not None and start is not None:
                 self._start_shelf.hold([kept])
@@ -121,5 +122,5 @@ class Takes(State):
         takes = {name for record in records for name in record.get("takes", [])} | set(self._names)
         starts = {record["start"] for record in records if record.get("start")}
         self._shelf.put_away(set(self._shelf.names()) - takes)
-        self._start_shelf.put_away(f"{key}.png" for key in self._starts.keys() - starts)
+        self._start_shelf.put_away(f"{key}{end}" for key in self._starts.keys() - starts for end in (".png", ".wav"))
         self._starts = {key: start for key, start in self._starts.items() if key in starts}

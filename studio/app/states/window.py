@@ -15,6 +15,7 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
+from studio.app.states.tone import Output, Tone
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.storage import NotSaved
 from studio.library.work import Work
@@ -35,9 +36,9 @@ class Settings(Protocol):
 
 
 class Window(State):
-    """The root of all states; its parts are `models`, `messages`, `queue`, `generate`, `explore`."""
+    """The root of all states; its parts are `models`, `messages`, `queue`, `generate`, `explore`, `tone`."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, output: Output) -> None:
         super().__init__()
         self.engine = engine
         self._settings = settings
@@ -46,6 +47,7 @@ class Window(State):
         self.queue = Queue(engine)
         self.generate = Generate(engine, self.models, self.messages, self.queue)
         self.explore = Explore(engine, self.models, self.messages)
+        self.tone = Tone(output, self.messages)
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
         self.status: Value[str] = Value("Starting", self)
@@ -81,6 +83,7 @@ class Window(State):
             (self, plain),
             (self.generate, plain.get("generate", {})),
             (self.explore, plain.get("explore", {})),
+            (self.tone, plain.get("tone", {})),
         )
         for state, part in parts:
             try:
@@ -116,11 +119,11 @@ class Window(State):
     def drop(self, paths: Sequence[Path]) -> None:
         """Do it."""
         match kind := drops.kind(paths):
-            case "picture" | "work":
+            case "picture" | "wave" | "work":
                 self.explore.open(paths[0])
                 if len(paths) > 1:
                     name = drops.shown(paths[0].name)
-                    self.messages.say(f'Only "{name}" is opened: Explore shows one picture at a time.')
+                    self.messages.say(f'Only "{name}" is opened: Explore shows one at a time.')
             case "model" | "pickle":
                 self.models.add(paths[0], lambda trained: self.generate.choose_model(trained.card.name))
             case _:
@@ -168,9 +171,21 @@ class Window(State):
         self.models.cards.changed.connect(self.generate.settle)
         self.models.cards.changed.connect(self.explore.settle)
         self.explore.came.connect(lambda: self.panel.set("explore"))
-        for state in (self, self.generate, self.explore):
+        cells = self.generate
+        shown: tuple[Value[Any], ...] = (
+            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.enlarged,
+        )  # fmt: skip
+        for value in shown:
+            value.changed.connect(self._show_wave)
+        self._show_wave()
+        for state in (self, self.generate, self.explore, self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self._later)
+
+    def _show_wave(self) -> None:
+        """What the open panel shows is what can be heard."""
+        picture = self.explore.picture.get() if self.panel.get() == "explore" else self.generate.in_hand()
+        self.tone.show(picture if picture is not None and picture.ndim == 1 else None)
 
     def _hear(self, sentence: str) -> None:
         self._why = sentence
@@ -205,6 +220,7 @@ class Window(State):
             "layout": self.layout.get(),
             "generate": self.generate.snapshot(),
             "explore": self.explore.snapshot(),
+            "tone": self.tone.snapshot(),
         }
 
     def restore(self, plain: Plain) -> None:
@@ -226,7 +242,7 @@ class Window(State):
     def close(self) -> None:
         """Write the state down for the last time, and wait for what is at work."""
         self._soon.stop()
-        for state in (self.generate, self.explore, self.models):
+        for state in (self.tone, self.generate, self.explore, self.models):
             state.close()
         plain = self.snapshot()
         self._writing.wait()

@@ -10,6 +10,7 @@ from studio.app.states.window import Window
 from studio.library import models
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
+from tests.app.fake_speaker import FakeSpeaker
 
 Opener = Callable[[FakeEngine], Window]
 
@@ -37,7 +38,7 @@ def opener() -> Iterator[Opener]:
     def open_window(engine: FakeEngine) -> Window:
         for window in opened:
             window.close()
-        opened[:] = [Window(engine, SettingsFile())]
+        opened[:] = [Window(engine, SettingsFile(), FakeSpeaker())]
         opened[0].begin()
         return opened[0]
 

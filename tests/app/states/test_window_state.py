@@ -2,6 +2,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
@@ -155,7 +156,12 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     assert (would["rose.png"], would["photo.JPG"]) == ("Open in Explore", "Open in Explore")
     assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
     assert would["notes.txt"].startswith('"notes.txt" is neither a picture nor a model')
-    assert "pickle" in would["old.pt"] and "sound" in would["x.wav"]
+    (tmp_path / "song.flac").write_bytes(b"fLaC" + bytes(40))
+    made = Work(kind="sound", model="waves", model_hash="", seed=1)
+    (tmp_path / "made.wav").write_bytes(work.to_wav(np.zeros(256, np.int16), made))
+    assert "pickle" in would["old.pt"] and would["x.wav"] == "Open in Explore"
+    assert "only single cycles in WAV" in window.would([tmp_path / "song.flac"])
+    assert window.would([tmp_path / "made.wav"]) == "Restore this work"
     assert "is a folder" in window.would([tmp_path]) and "no file" in window.would([])
     assert window.would([tmp_path / "gone.png"]).startswith('"gone.png"')
 

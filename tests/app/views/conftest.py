@@ -22,6 +22,7 @@ from studio.wire.messages import Array, Drawn, Encoded, Finished, Ready, Sample,
 from studio.wire.messages import Explore as Asked
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
+from tests.app.fake_speaker import FakeSpeaker
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +88,7 @@ def opener(qtbot: QtBot) -> Iterator[Opener]:
     def open_studio(resize: bool = True) -> Studio:
         close()
         engine = FakeEngine()
-        state = Window(engine, SettingsFile())
+        state = Window(engine, SettingsFile(), FakeSpeaker())
         state.begin()
         look = Look()
         frame = Frame(look, state)

@@ -1,0 +1,44 @@
+"""A speaker that no machine needs: it keeps what it was given to play, and fails when a test tells it to."""
+
+import numpy as np
+
+from studio.media.speaker import NoSound, Source
+
+
+class FakeSpeaker:
+    """Has the verbs of studio.media.speaker.Speaker."""
+
+    rate = 48_000
+
+    def __init__(self) -> None:
+        self.source: Source | None = None
+        self.opens = self.closes = 0
+        self.refuses = ""
+        self.faults = ""
+
+    def open(self, source: Source) -> None:
+        self.opens += 1
+        if self.refuses:
+            raise NoSound(self.refuses)
+        source.begin(self.rate)
+        self.source = source
+
+    def close(self) -> None:
+        self.closes += 1
+        self.source = None
+
+    def fault(self) -> str:
+        return self.faults
+
+    def hear(self, seconds: float = 0.1) -> np.ndarray:
+        """What the sound card would get now."""
+        out = np.zeros(round(seconds * self.rate), np.float32)
+        if self.source is not None:
+            self.source.fill(out)
+        return out
+
+    def pitch(self) -> int:
+        """Hz of what is heard now, rounded to ten; 0 where it is silent."""
+        self.hear(0.05)
+        spectrum = np.abs(np.fft.rfft(self.hear(0.1)))
+        return int(spectrum.argmax()) * 10 if spectrum.max() > 1 else 0

@@ -46,3 +46,19 @@ class MLP(nn.Sequential):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
         super().__init__(*layers, last)
+
+
+class ScaleAndShift(nn.Module):
+    """Two perceptrons, of tanh for s and of ReLU for t: `(B, entries_in)` → s and t, `(B, 2 · entries_out)`.
+
+    As in the RealNVP that Papamakarios, Pavlakou and Murray compare theirs with (Masked Autoregressive Flow,
+    2017, arXiv:1705.07057, appendix D). Both start by giving zeros.
+    """
+
+    def __init__(self, entries_in: int, width: int, depth: int, entries_out: int) -> None:
+        super().__init__()
+        self.scale = MLP(entries_in, width, depth, entries_out, tanh=True, zero=True)
+        self.shift = MLP(entries_in, width, depth, entries_out, zero=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((self.scale(x), self.shift(x)), 1)

@@ -7,6 +7,11 @@ entries are factored out; four checkerboard couplings end the coarsest scale (se
 
 Widths double from scale to scale, and again in the channel couplings, as in the authors' code. The
 affine map is the paper's y = x · exp(s) + t; the code has (x + t) · exp(s), the same family.
+
+A single cycle of sound has no scales: the odd and the even entries move each other in turn, s and t come
+from two perceptrons, and a batch norm of all entries follows each coupling, as in the RealNVP that
+Papamakarios, Pavlakou and Murray compare theirs with (Masked Autoregressive Flow, 2017, arXiv:1705.07057).
+With `spectrum` the entries are those of the cycle's harmonics.
 """
 
 from typing import Annotated
@@ -19,26 +24,60 @@ from studio.density.bijection import Bijection, Chain, Within
 from studio.density.coupling import Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm, Squeeze
+from studio.density.vectors import DiagonalScale, OddEven, Spectrum
 from studio.nets.convolution import ResidualNet
+from studio.nets.mlp import ScaleAndShift
 
 
 class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_field="family"):
     """The hyperparameters of a RealNVP."""
 
-    scales: Annotated[int, Meta(ge=1, le=6, title="Scales", description="How often the picture is halved")] = 2
-    width: Annotated[int, Meta(ge=4, le=256, title="Width", description="Feature maps at the finest scale")] = 32
-    blocks: Annotated[int, Meta(ge=1, le=16, title="Blocks", description="Residual blocks in each coupling")] = 4
-    alpha: Annotated[float, Meta(gt=0, lt=0.5, title="Margin", description="Of the logit at black and white")] = 0.05
+    scales: Annotated[
+        int, Meta(ge=1, le=6, title="Scales", description="How often a picture is halved; a sound is not")
+    ] = 2
+    couplings: Annotated[int, Meta(ge=2, le=32, title="Couplings", description="Of a sound; a picture has its own")] = 8
+    width: Annotated[
+        int, Meta(ge=4, le=1024, title="Width", description="Feature maps at the finest scale, or units for a sound")
+    ] = 32
+    blocks: Annotated[
+        int,
+        Meta(ge=1, le=16, title="Blocks", description="Residual blocks, or hidden layers for a sound, in a coupling"),
+    ] = 4
+    spectrum: Annotated[
+        bool, Meta(title="Harmonics", description="Learn the harmonics of a sound instead of its samples")
+    ] = False
+    alpha: Annotated[
+        Annotated[float, Meta(gt=0, lt=0.5)] | None,
+        Meta(title="Margin", description="Of the logit at black and white; none leaves levels as they are"),
+    ] = 0.05
     bound: Annotated[float, Meta(gt=0, le=4, title="Bound", description="Largest log-scale of one coupling")] = 2.0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
-        """The model for pictures (channels, height, width). Raises ValueError where the size cannot be halved."""
+        """The model for pictures (channels, height, width) or sounds (samples,).
+
+        Raises ValueError where a picture cannot be halved so often, and for a sound of one sample.
+        """
+        if len(shape) == 1:
+            return Flow(shape, levels, self._sound(shape[0]), self.alpha)
         channels, height, width = shape
         halvings = 2 ** (self.scales - 1)
         if height % halvings or width % halvings:
             raise ValueError(f"{width} × {height} pixels cannot be halved {self.scales - 1} times; take fewer scales")
         bijection, scale_of = self._scale(0, (channels, height, width))
         return Flow(shape, levels, bijection, self.alpha, scale_of)
+
+    def _sound(self, samples: int) -> Bijection:
+        if samples < 2:
+            raise ValueError("a sound of a single sample has no odd and even part")
+        halves = ((samples + 1) // 2, samples // 2)
+        parts: list[Bijection] = [DiagonalScale(samples)]
+        for i in range(self.couplings):
+            swap = bool(i % 2)
+            kept, moved = halves[::-1] if swap else halves
+            net = ScaleAndShift(kept, self.width, self.blocks, moved)
+            parts += [ChannelCoupling(swap, net, Affine(1.0, self.bound)), BatchNorm(samples, affine=True)]
+        inner = Within(OddEven(), Chain(parts))
+        return Chain([Spectrum(), inner]) if self.spectrum else inner
 
     def _scale(self, scale: int, shape: tuple[int, int, int]) -> tuple[Bijection, torch.Tensor]:
         """Everything from a scale to the coarsest, and the scale of each entry."""

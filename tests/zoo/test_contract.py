@@ -16,8 +16,20 @@ from studio.engine.artworks import Examples
 from studio.engine.evaluation import settle
 from studio.nets.convolution import fold
 
-SHAPES = [(1, 8, 8), (3, 8, 4)]
+SHAPES = [(1, 8, 8), (3, 8, 4), (10,)]
 DTYPES = [torch.float32, torch.float64]
+
+
+def takes(family: str, shape: tuple[int, ...]) -> bool:
+    """Whether a family makes such artworks; one of pictures refuses sounds with a sentence."""
+    try:
+        zoo.FAMILIES[family].presets["tiny"].build(shape)
+    except ValueError:
+        return False
+    return True
+
+
+CASES = [(f, s, d) for f in zoo.FAMILIES for s in SHAPES if takes(f, s) for d in DTYPES]
 
 
 def made(family: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Model:
@@ -39,10 +51,10 @@ def pictures(count: int, shape: tuple[int, ...], seed: int = 0) -> Tensor:
 
 @pytest.fixture(scope="module")
 def models() -> dict[tuple[str, tuple[int, ...], torch.dtype], Model]:
-    return {(f, s, d): made(f, s, d) for f in zoo.FAMILIES for s in SHAPES for d in DTYPES}
+    return {case: made(*case) for case in CASES}
 
 
-@pytest.fixture(params=[(f, s, d) for f in zoo.FAMILIES for s in SHAPES for d in DTYPES], ids=str)
+@pytest.fixture(params=CASES, ids=str)
 def model(request: pytest.FixtureRequest, models: dict[object, Model]) -> Model:
     return copy.deepcopy(models[request.param])
 

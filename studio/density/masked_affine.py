@@ -30,7 +30,7 @@ class Solution(NamedTuple):
 
 
 Solver = Callable[[Tensor, Tensor | None, float | None], Solution | None]
-"""Finds x from z `(B, D)`, c and the bound; None where it cannot, for example on another device."""
+"""Finds x from z `(B, D)`, c and the bound; None where it cannot."""
 
 
 class MaskedAffine(Bijection):
@@ -55,7 +55,7 @@ class MaskedAffine(Bijection):
     def _moves(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         """Shift m and log-scale a of each entry, `(B, D)`."""
         m, r = self.net(x, c).to(x.dtype).unbind(1)
-        return m, r if self.bound is None else r * torch.rsqrt(1 + (r / self.bound).square())
+        return m, bounded(r, self.bound)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         m, a = self._moves(x, c)
@@ -88,6 +88,11 @@ class MaskedAffine(Bijection):
         """Has the solver ready before the first artwork waits for it."""
         if self.solver is not None:
             self.solver(self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype), None, self.bound)
+
+
+def bounded(r: Tensor, bound: float | None) -> Tensor:
+    """The log-scale of the network's number r."""
+    return r if bound is None else r * torch.rsqrt(1 + (r / bound).square())
 
 
 class Inverse(Bijection):

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import msgspec
 import torch
 from msgspec import Meta
+from numpy.typing import NDArray
 from torch import Tensor
 
 from studio.density.bijection import Bijection, Chain, Flat
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
-from studio.density.masked_affine import MaskedAffine, Solution
+from studio.density.masked_affine import MaskedAffine, Solution, bounded
 from studio.nets.masked import MADE, Activation, Degrees
 
 
@@ -80,9 +81,10 @@ def masked_affine(
 
 
 class OnePass:
-    """The compiled inverse of a masked affine map, for artworks on the processor.
+    """The inverse of a masked affine map in one pass, compiled for the processor; where that cannot be, by torch.
 
-    It reads the network's weights where they lie, so it follows them while they learn.
+    It reads the network's weights where they lie, so it follows them while they learn. Numbers on another device
+    are fetched: an entry waits for the one before it, and a graphics card takes longer to begin than to compute.
     """
 
     def __init__(self, net: MADE) -> None:
@@ -90,25 +92,39 @@ class OnePass:
         self.plan: Any = None
 
     def __call__(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
-        net, weights = self.net, self.net.weights.detach()
-        if z.device.type != "cpu" or z.dtype != weights.dtype or z.dtype not in (torch.float32, torch.float64):
-            return None
+        net = self.net
         try:
-            from studio.kernels import made  # here, as compiling takes longer to start than all else
-        except ImportError:  # there is no compiler for this machine
-            return None
+            from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
+        except ImportError:
+            return None if torch.is_grad_enabled() else self._by_torch(z, c, bound)
         if self.plan is None:
-            self.plan = made.plan(net.order.numpy(), [d.numpy() for d in net.degrees[1:]], net.outputs)
-        w, start = weights.numpy(), z.detach().contiguous().numpy()
-        more = None if net.kinds is None or c is None else net.kinds.detach()[c].numpy()
+            self.plan = made.plan(_array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs)
         form = made.Form(bound or math.inf, net.activation == "tanh", torch.get_num_threads())
-        found = made.inverse(self.plan, w, net.biases.detach().numpy(), start, more, form)
+        weights, start = _array(net.weights), _array(z)
+        more = None if net.kinds is None or c is None else _array(net.kinds[c])
+        found = made.inverse(self.plan, weights, _array(net.biases), start, more, form)
 
         def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
-            grads = (of_x.contiguous().numpy(), of_a.contiguous().numpy())
-            return torch.from_numpy(made.adjoint(self.plan, w, found, start, *grads, form))
+            v = made.adjoint(self.plan, weights, found, start, _array(of_x), _array(of_a), form)
+            return torch.from_numpy(v).to(z.device)
 
-        return Solution(torch.from_numpy(found.x), torch.from_numpy(found.a), adjoint)
+        return Solution(torch.from_numpy(found.x).to(z.device), torch.from_numpy(found.a).to(z.device), adjoint)
+
+    def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution:
+        scales = torch.zeros_like(z)
+
+        def entry(i: int, o: Tensor) -> Tensor:
+            scales[:, i] = bounded(o[:, 1], bound)
+            return z[:, i] * scales[:, i].exp() + o[:, 0]
+
+        def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
+            raise NotImplementedError("no gradient is taken through what torch found")
+
+        return Solution(self.net.one_pass(len(z), entry, c), scales, adjoint)
+
+
+def _array(x: Tensor) -> NDArray[Any]:
+    return x.detach().cpu().contiguous().numpy()
 
 
 PRESETS = {

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 
 import pytest
 import torch
@@ -108,3 +109,17 @@ def test_both_ways_round_the_density_integrates_to_one() -> None:
         z, ladj = each(grid)
         density = (ladj - 0.5 * z.square().sum(1) - math.log(2 * math.pi)).exp()
         assert float(density.sum() * (axis[1] - axis[0]) ** 2) == pytest.approx(1, abs=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("layer", [0, 1])
+def test_without_a_compiler_torch_takes_the_same_single_pass(layer: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    f = made(20, layer, classes=2)
+    z, c = entries(5, 20), torch.tensor([0, 1, 1, 0, 1])
+    compiled = f.invert(z, c)
+    monkeypatch.setitem(sys.modules, "studio.kernels.made", None)
+    monkeypatch.delattr("studio.kernels.made")
+    for other, one in zip(f.invert(z, c), compiled, strict=True):
+        assert torch.allclose(other, one, atol=1e-12)
+    with torch.enable_grad():
+        assert torch.allclose(f.invert(z.requires_grad_(), c)[0], compiled[0], atol=1e-12)

@@ -7,8 +7,6 @@ convolution keeps its size.
 import torch
 from torch import Tensor, nn
 
-from studio.nets.mlp import BatchInvariantLinear
-
 
 class Block(nn.Module):
     """x + conv(elu(conv(elu(x)))); the second convolution starts at zero (He et al., 2016, arXiv:1603.05027)."""
@@ -17,6 +15,7 @@ class Block(nn.Module):
         super().__init__()
         self.first, self.second = nn.Conv2d(maps, maps, 3, padding=1), nn.Conv2d(maps, maps, 3, padding=1)
         nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.first(nn.functional.elu(x))
@@ -46,9 +45,9 @@ class Encoder(nn.Module):
         )
         self.dense = nn.Sequential(
             nn.Flatten(),
-            BatchInvariantLinear(2 * maps * height * width // 16, hidden),
+            nn.Linear(2 * maps * height * width // 16, hidden),
             nn.ELU(),
-            BatchInvariantLinear(hidden, numbers),
+            nn.Linear(hidden, numbers),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,9 +64,9 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         self.dense = nn.Sequential(
-            BatchInvariantLinear(latent, hidden),
+            nn.Linear(latent, hidden),
             nn.ELU(),
-            BatchInvariantLinear(hidden, 2 * maps * height * width // 16),
+            nn.Linear(hidden, 2 * maps * height * width // 16),
             nn.Unflatten(1, (2 * maps, height // 4, width // 4)),
         )
         self.body = nn.Sequential(

@@ -32,33 +32,27 @@ class MLP(nn.Sequential):
     Arguments
         tanh: hidden layers end in tanh instead of ReLU
         zero: the last layer starts by giving zeros
+        dropout: share of hidden units left out at each training step (Srivastava et al., 2014)
     """
 
     def __init__(
-        self, entries_in: int, width: int, depth: int, entries_out: int, *, tanh: bool = False, zero: bool = False
+        self,
+        entries_in: int,
+        width: int,
+        depth: int,
+        entries_out: int,
+        *,
+        tanh: bool = False,
+        zero: bool = False,
+        dropout: float = 0.0,
     ) -> None:
-        sizes = [entries_in, *[width] * depth]
         layers: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [BatchInvariantLinear(before, after), nn.Tanh() if tanh else nn.ReLU()]
-        last = BatchInvariantLinear(sizes[-1], entries_out)
+        for before in [entries_in, *[width] * (depth - 1)]:
+            layers += [BatchInvariantLinear(before, width), nn.Tanh() if tanh else nn.ReLU()]
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+        last = BatchInvariantLinear(width, entries_out)
         if zero:
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
         super().__init__(*layers, last)
-
-
-class ScaleAndShift(nn.Module):
-    """Two perceptrons, of tanh for s and of ReLU for t: `(B, entries_in)` → s and t, `(B, 2 · entries_out)`.
-
-    As in the RealNVP that Papamakarios, Pavlakou and Murray compare theirs with (Masked Autoregressive Flow,
-    2017, arXiv:1705.07057, appendix D). Both start by giving zeros.
-    """
-
-    def __init__(self, entries_in: int, width: int, depth: int, entries_out: int) -> None:
-        super().__init__()
-        self.scale = MLP(entries_in, width, depth, entries_out, tanh=True, zero=True)
-        self.shift = MLP(entries_in, width, depth, entries_out, zero=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat((self.scale(x), self.shift(x)), 1)

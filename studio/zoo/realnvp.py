@@ -9,9 +9,9 @@ Widths double from scale to scale, and again in the channel couplings, as in the
 affine map is the paper's y = x · exp(s) + t; the code has (x + t) · exp(s), the same family.
 
 A single cycle of sound has no scales: the odd and the even entries move each other in turn, s and t come
-from two perceptrons, and a batch norm of all entries follows each coupling, as in the RealNVP that
-Papamakarios, Pavlakou and Murray compare theirs with (Masked Autoregressive Flow, 2017, arXiv:1705.07057).
-With `spectrum` the entries are those of the cycle's harmonics.
+from a perceptron, and a batch norm of all entries follows each coupling, as in the RealNVP that Papamakarios,
+Pavlakou and Murray compare theirs with (Masked Autoregressive Flow, 2017, arXiv:1705.07057; theirs has one
+perceptron for s and one for t). With `spectrum` the entries are those of the cycle's harmonics.
 """
 
 from typing import Annotated
@@ -26,7 +26,7 @@ from studio.density.flow import Flow
 from studio.density.linear import BatchNorm, Squeeze
 from studio.density.vectors import DiagonalScale, OddEven, Spectrum
 from studio.nets.convolution import ResidualNet
-from studio.nets.mlp import ScaleAndShift
+from studio.nets.mlp import MLP
 
 
 class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_field="family"):
@@ -46,6 +46,9 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
     spectrum: Annotated[
         bool, Meta(title="Harmonics", description="Learn the harmonics of a sound instead of its samples")
     ] = False
+    dropout: Annotated[
+        float, Meta(ge=0, lt=1, title="Dropout", description="Hidden units left out while it learns a sound")
+    ] = 0.0
     alpha: Annotated[
         Annotated[float, Meta(gt=0, lt=0.5)] | None,
         Meta(title="Margin", description="Of the logit at black and white; none leaves levels as they are"),
@@ -74,7 +77,7 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
         for i in range(self.couplings):
             swap = bool(i % 2)
             kept, moved = halves[::-1] if swap else halves
-            net = ScaleAndShift(kept, self.width, self.blocks, moved)
+            net = MLP(kept, self.width, self.blocks, 2 * moved, zero=True, dropout=self.dropout)
             parts += [ChannelCoupling(swap, net, Affine(1.0, self.bound)), BatchNorm(samples, affine=True)]
         inner = Within(OddEven(), Chain(parts))
         return Chain([Spectrum(), inner]) if self.spectrum else inner

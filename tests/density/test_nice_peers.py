@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from studio.density.bijection import Within
 from studio.density.coupling import Additive, Affine, ChannelCoupling
 from studio.density.vectors import DiagonalScale, OddEven, Whitening
-from studio.nets.mlp import MLP, ScaleAndShift
+from studio.nets.mlp import MLP
 
 normflows = pytest.importorskip("normflows")
 pytest.importorskip("nflows")
@@ -79,7 +79,7 @@ class Peer(AffineCouplingTransform):
 @pytest.mark.parametrize("size", [8, 9])
 def test_the_coupling_of_realnvp_for_sounds_is_the_peers(size: int, swap: bool) -> None:
     free = int(moved(size, swap).sum())
-    net = learned(ScaleAndShift(size - free, 16, 2, free))
+    net = learned(MLP(size - free, 16, 2, 2 * free))
     transform = Affine(1.0)
     ours = Within(OddEven(), ChannelCoupling(swap, net, transform)).double()
     peer = Peer(moved(size, swap), lambda i, o: WithContext(net))

@@ -60,3 +60,15 @@ def test_layers_are_as_asked_and_a_zero_start_gives_zeros() -> None:
     ]
     assert not bool(net(rows(9, 4, torch.float32)).any())
     assert isinstance(MLP(4, 6, 1, 2, tanh=True)[1], nn.Tanh)
+
+
+@torch.no_grad()
+def test_dropout_leaves_units_out_only_while_it_learns() -> None:
+    torch.manual_seed(3)
+    net = MLP(4, 50, 2, 2, dropout=0.5).double()
+    x = rows(6, 4)
+    assert not torch.equal(net.train()(x), net(x))
+    plain = MLP(4, 50, 2, 2).double()
+    for theirs, ours in zip(plain.parameters(), net.parameters(), strict=True):
+        theirs.copy_(ours)
+    assert torch.equal(net.eval()(x), plain.eval()(x))

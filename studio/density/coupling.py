@@ -110,31 +110,35 @@ class ChannelCoupling(Bijection):
 
 
 class ShiftScaleCoupling(Bijection):
-    """The first half of the channels stays; of the second, y = (x + t) · σ with σ = sigmoid(max(h + 2, -4)).
+    """The first half of the channels stays; of the second, y = (x + t) · σ with σ = max(sigmoid(h + 2), FLOOR).
 
-    `net` maps `(B, C/2, H, W)` to h and t, `(B, C, H, W)`. The floor lets no coupling shrink more than 55
-    times; above it the map is the one of Glow's authors. ladj is the sum of log σ.
+    `net` maps `(B, C/2, H, W)` to h and t, `(B, C, H, W)`. Above the floor the map is that of Glow's authors,
+    who have none: backwards the errors of many couplings multiply. At sigmoid(-4), an early Glow of emoji gave
+    back a checkerboard wrong by 10⁵ levels in float64; at sigmoid(-1) by 10⁻⁸, at the same bits per dimension.
+    ladj is the sum of log σ.
     """
 
-    OFFSET, FLOOR = 2.0, -4.0
+    OFFSET, FLOOR = 2.0, 0.27
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
     def _moves(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        h, t = self.net(kept).to(kept.dtype).chunk(2, 1)
-        return (h + self.OFFSET).clamp(min=self.FLOOR), t
+        """σ in the first half of the channels of a whole tensor, which a processor is faster with, and t."""
+        raw = self.net(kept).to(kept.dtype)
+        return (raw + self.OFFSET).sigmoid().clamp(min=self.FLOOR), raw.chunk(2, 1)[1]
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         kept, free = x.chunk(2, 1)
-        h, t = self._moves(kept)
-        return torch.cat((kept, (free + t) * h.sigmoid()), 1), sum_entries(nn.functional.logsigmoid(h))
+        scale, t = self._moves(kept)
+        z = torch.cat((kept, (free + t) * scale.chunk(2, 1)[0]), 1)
+        return z, scale.log().chunk(2, 1)[0].sum((1, 2, 3))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         kept, moved = z.chunk(2, 1)
-        h, t = self._moves(kept)
-        return torch.cat((kept, moved / h.sigmoid() - t), 1)
+        scale, t = self._moves(kept)
+        return torch.cat((kept, moved / scale.chunk(2, 1)[0] - t), 1)
 
 
 def checkerboard(height: int, width: int, flip: bool = False) -> Tensor:

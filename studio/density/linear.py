@@ -1,6 +1,7 @@
 """Maps that scale, mix or move entries: normalisations, 1×1 convolutions, squeezes."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, cast
 
 import torch
@@ -194,63 +195,78 @@ class InvertibleConv(Bijection):
         return cast(Tensor, torch.linalg.slogdet(self.w.double())[1]).to(self.w.dtype)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        z = nn.functional.conv2d(x, self.weight()[:, :, None, None])
+        with _full_precision(x):
+            z = _at_every_pixel(x, self.weight(), x.new_zeros(1))
         return z, (self.log_det() * math.prod(x.shape[2:])).expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        w = torch.linalg.inv(self.weight().double()).to(z.dtype)
-        return nn.functional.conv2d(z, w[:, :, None, None])
+        return _at_every_pixel(z, _inverse(self.weight()), z.new_zeros(1))
 
 
 class Mixing(Bijection):
-    """An actnorm, then an invertible 1×1 convolution, as one: z = W S x + W S b with S = diag(exp(3 · logs)).
+    """An actnorm, then an invertible 1×1 convolution, as one: z = W S (x + b) with S = diag(exp(3 · logs)).
 
     It stays in the precision of x where a training step is otherwise taken in half of it: what these channels
     lose is lost to the likelihood itself.
     """
 
+    there: Tensor
+    back: Tensor
+    shift: Tensor
+
     def __init__(self, norm: ActNorm, conv: InvertibleConv) -> None:
         super().__init__()
         self.norm, self.conv = norm, conv
-        self.there: nn.Conv2d | None = None
-        self.back: nn.Conv2d | None = None
+        self.folded = False
         self.slope = 0.0
 
     def _scaled(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W S, its product with b, and the log-determinant of W S."""
+        """W S, its product with b, and its log-determinant."""
         logs = self.norm.factor * self.norm.logs
         weight = self.conv.weight() * logs.exp()
         return weight, weight @ self.norm.b, self.conv.log_det() + logs.sum()
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         pixels = math.prod(x.shape[2:])
-        # Channels innermost from here on: no convolution of a coupling has to turn its input round first.
-        x = x.contiguous(memory_format=torch.channels_last)
-        if self.there is not None:
-            return self.there(x), x.new_full((len(x),), self.slope * pixels)
         self.norm.start(x)
-        with torch.autocast(x.device.type, enabled=False):
-            weight, bias, log_det = self._scaled()
-            return nn.functional.conv2d(x, weight[:, :, None, None], bias), (log_det * pixels).expand(len(x))
+        with _full_precision(x):
+            if self.folded:
+                return _at_every_pixel(x, self.there, self.shift), x.new_full((len(x),), self.slope * pixels)
+            weight, shift, log_det = self._scaled()
+            return _at_every_pixel(x, weight, shift), (log_det * pixels).expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        if self.back is not None:
-            return cast(Tensor, self.back(z))
-        weight = torch.linalg.inv(self._scaled()[0].double()).to(z.dtype)
-        return nn.functional.conv2d(z, weight[:, :, None, None], -self.norm.b)
+        with _full_precision(z):
+            back = self.back if self.folded else _inverse(self._scaled()[0])
+            return _at_every_pixel(z, back, -self.norm.b)
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Keeps the convolution of either direction and the log-determinant, for inference."""
-        weight, bias, log_det = self._scaled()
-        self.there = _pointwise(weight, bias)
-        self.back = _pointwise(torch.linalg.inv(weight.double()).to(weight.dtype), -self.norm.b)
-        self.slope = float(log_det)
+        """Keeps both directions and the log-determinant, for inference."""
+        weight, shift, log_det = self._scaled()
+        self.register_buffer("there", weight, persistent=False)
+        self.register_buffer("back", _inverse(weight), persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
+        self.slope, self.folded = float(log_det), True
 
 
-def _pointwise(weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    conv = nn.Conv2d(len(weight), len(weight), 1, device=weight.device, dtype=weight.dtype)
-    conv.weight.copy_(weight[:, :, None, None])
-    assert conv.bias is not None
-    conv.bias.copy_(bias)
-    return conv.requires_grad_(False)
+def _full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Matrix products as precise as x even where half of the precision is allowed."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+
+
+def _inverse(weight: Tensor) -> Tensor:
+    return cast(Tensor, torch.linalg.inv(weight.double())).to(weight.dtype)
+
+
+def _at_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
+    """W x + shift at every pixel of x `(B, C, H, W)`, with channels innermost in memory.
+
+    Every picture is a product of its own and so of one size, for a product rounds by its size: a picture
+    comes out the same bit for bit in any batch.
+    """
+    count, channels, height, width = x.shape
+    rows = x.permute(0, 2, 3, 1).reshape(count, height * width, channels)
+    z = torch.baddbmm(shift, rows, weight.t().expand(count, channels, channels))
+    return z.view(count, height, width, channels).permute(0, 3, 1, 2)

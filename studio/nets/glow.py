@@ -6,9 +6,13 @@ at zero. Convolutions of 3×3 see one channel more, which is 0 on the picture an
 that they know its edge.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
+
+from studio.nets.convolution import PackedConv
 
 GAIN = 3.0
 """The factor before logs, which lets them learn faster."""
@@ -19,7 +23,8 @@ SPREAD = 0.05
 class ScaledConv(nn.Module):
     """y = (w * x + e * edge + b) · exp(3 · logs), `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
 
-    `zero`: a last layer, which starts by giving zeros. Otherwise b and logs start from the first training batch.
+    `zero`: a last layer, which starts by giving zeros. Otherwise it is a hidden layer: b and logs start from the
+    first training batch, and y goes through a relu.
     """
 
     started: Tensor
@@ -27,48 +32,113 @@ class ScaledConv(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, size: int, *, zero: bool = False) -> None:
         super().__init__()
         spread = 0.0 if zero else SPREAD
-        self.size, self.known = size, zero
+        self.hidden, self.known = not zero, zero
         self.weight = nn.Parameter(spread * torch.randn(channels_out, channels_in, size, size))
         self.edge = nn.Parameter(spread * torch.randn(channels_out, 1, size, size)) if size > 1 else None
         self.b = nn.Parameter(torch.zeros(channels_out))
         self.logs = nn.Parameter(torch.zeros(channels_out))
         self.register_buffer("started", torch.tensor(zero))
+        # With fewer channels on the way in than out, the edge is one more of them; otherwise it is added behind.
+        self.ones = size > 1 and channels_in < channels_out
+        self.folded: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.ones:
+            x = _with_ones(x)
+        if self.folded is not None:
+            y: Tensor = self.folded(x)
+            return y
         if self.training and not self.known:
             self._start(x)
-        scale = (GAIN * self.logs).exp()
-        weight, bias = self.weight * scale[:, None, None, None], self.b * scale
+        y = self._conv(x, (GAIN * self.logs).exp(), self.b)
+        return torch.relu_(y) if self.hidden else y
+
+    def _conv(self, x: Tensor, scale: Tensor, b: Tensor) -> Tensor:
+        """The convolution, its weights and bias scaled, which is less work than to scale what it gives."""
+        weight, bias, edge = self._scaled(scale, b)
+        y = _in_any_batch(lambda x: conv2d(x, weight, bias, padding=weight.shape[2] // 2), x)
+        return y if edge is None else y + edge_map(edge, x.shape[2], x.shape[3])
+
+    def _scaled(self, scale: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Weights and bias of one convolution, and of the edge where it is added behind.
+
+        The edge is 1 minus a channel of ones with zeros around it, so e * edge = Σe - e * ones.
+        """
+        weight, bias = self.weight * scale[:, None, None, None], b * scale
         if self.edge is None:
-            return conv2d(x, weight, bias)
+            return weight, bias, None
         edge = self.edge * scale[:, None, None, None]
-        return _with_edge(x, weight, edge, bias)
+        if self.ones:
+            return torch.cat((weight, -edge), 1), bias + edge.sum((1, 2, 3)), None
+        return weight, bias, edge
 
     @torch.no_grad()
     def _start(self, x: Tensor) -> None:
         """Once: the flag is saved with the weights, and read again only where it may be new."""
         if not self.started:
-            h = (conv2d(x, self.weight) if self.edge is None else _with_edge(x, self.weight, self.edge)).float()
+            h = self._conv(x, torch.ones_like(self.logs), torch.zeros_like(self.b)).float()
             var, mean = torch.var_mean(h, (0, 2, 3), correction=0)
             self.b.copy_(-mean)
             self.logs.copy_(-torch.log(var.sqrt() + 1e-6) / GAIN)
             self.started.fill_(True)
         self.known = True
 
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Keeps a plain convolution of the scaled weights, for inference."""
+        self.folded = FoldedConv(*self._scaled((GAIN * self.logs).exp(), self.b), relu=self.hidden)
 
-def _with_edge(x: Tensor, weight: Tensor, edge: Tensor, bias: Tensor | None = None) -> Tensor:
-    """w * x + e * edge + b, with the edge's share added where there are fewer channels: at the end or the start.
 
-    The edge is 1 minus a channel of ones with zeros around it, so e * edge = Σe - e * ones.
+class FoldedConv(nn.Module):
+    """relu(w * x + b) of a hidden layer; w * x + b + e * edge of a last one, with the edge's part kept at hand."""
+
+    edge: Tensor | None
+    edges: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor, edge: Tensor | None, *, relu: bool) -> None:
+        super().__init__()
+        channels_out, channels_in, size, _ = weight.shape
+        conv = nn.Conv2d(
+            channels_in, channels_out, size, padding=size // 2, device=weight.device, dtype=weight.dtype
+        ).requires_grad_(False)
+        conv.weight.copy_(weight)
+        if conv.bias is not None:
+            conv.bias.copy_(bias)
+        self.conv: nn.Module = conv
+        self.relu = relu
+        self.register_buffer("edge", edge, persistent=False)
+        self.register_buffer("edges", None, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x) if isinstance(self.conv, PackedConv) else _in_any_batch(self.conv, x)
+        if self.relu:
+            return torch.relu_(y)
+        if self.edge is None:
+            return y
+        if self.edges is None or self.edges.shape[2:] != x.shape[2:]:
+            self.edges = edge_map(self.edge, x.shape[2], x.shape[3])
+        return y.add_(self.edges)
+
+    def pack(self) -> None:
+        """Lays the weights out for this processor, and takes the relu in the same pass."""
+        if isinstance(self.conv, nn.Conv2d) and self.conv.weight.dtype == torch.float32:
+            self.conv, self.relu = PackedConv(self.conv, relu=self.relu), False
+
+
+def _in_any_batch(conv: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """conv(x), where a picture comes out the same bit for bit in any batch.
+
+    Torch sends a single small picture in float32 down a way of its own, which rounds otherwise: it gets company.
     """
-    channels_out, channels_in = weight.shape[:2]
-    if channels_out <= channels_in:
-        return conv2d(x, weight, bias, padding=1) + edge_map(edge, x.shape[2], x.shape[3])
+    if len(x) > 1 or x.dtype != torch.float32:
+        return conv(x)
+    return conv(x.expand(2, -1, -1, -1))[:1]
+
+
+def _with_ones(x: Tensor) -> Tensor:
+    """x and a channel of ones, channels innermost in memory."""
     ones = x.new_ones(1, 1, 1, 1).expand(len(x), 1, *x.shape[2:])
-    constant = edge.sum((1, 2, 3))
-    bias = constant if bias is None else bias + constant
-    together = torch.cat((x, ones), 1).contiguous(memory_format=torch.channels_last)
-    return conv2d(together, torch.cat((weight, -edge), 1), bias, padding=1)
+    return torch.cat((x, ones), 1).contiguous(memory_format=torch.channels_last)
 
 
 def edge_map(edge: Tensor, height: int, width: int) -> Tensor:
@@ -83,9 +153,7 @@ class CouplingNet(nn.Sequential):
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__(
             ScaledConv(channels_in, width, 3),
-            nn.ReLU(inplace=True),
             ScaledConv(width, width, 1),
-            nn.ReLU(inplace=True),
             ScaledConv(width, channels_out, 3, zero=True),
         )
 

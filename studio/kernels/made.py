@@ -26,7 +26,7 @@ CHUNK = 8
 """Artworks that go through all weights together: as many as the second cache holds (measured: 4 to 16 are alike)."""
 
 
-def _compiled(function: Callable[..., None]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     # Sums may be taken in another order and fused, but no number may be assumed to be finite.
     quick = {"reassoc", "contract", "nsz", "arcp"}
     try:
@@ -64,10 +64,6 @@ class Plan(NamedTuple):
     """`(D + 1,)`; the hidden units final after the entry number d are `ready[first[d] : first[d + 1]]`."""
     ready: Array
 
-    @property
-    def hidden(self) -> int:
-        return len(self.ready)
-
 
 def plan(order: Array, degrees: Sequence[Array], outputs: int) -> Plan:
     """The plan of a network.
@@ -92,8 +88,8 @@ def plan(order: Array, degrees: Sequence[Array], outputs: int) -> Plan:
     return Plan(*(a.astype(np.int64) for a in (*whole, first, ready)))
 
 
-@_compiled
-def _add(w: Array, u: int, n: int, s: Array, b: int, c: int, t: int) -> None:
+@compiled
+def add(w: Array, u: int, n: int, s: Array, b: int, c: int, t: int) -> None:
     """Adds one unit's sum over n sources from column c on to column t, for four artworks from b on."""
     row = w[u : u + n]
     h0, h1, h2, h3 = s[b, c : c + n], s[b + 1, c : c + n], s[b + 2, c : c + n], s[b + 3, c : c + n]
@@ -110,9 +106,9 @@ def _add(w: Array, u: int, n: int, s: Array, b: int, c: int, t: int) -> None:
     s[b + 3, t] += a3
 
 
-@_compiled
+@compiled
 def _add_two(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t: int, r: int) -> None:
-    """`_add` for two units with the same sources, whose sums go to columns t and r."""
+    """`add` for two units with the same sources, whose sums go to columns t and r."""
     row, other = w[u : u + n], w[v : v + n]
     h0, h1, h2, h3 = s[b, c : c + n], s[b + 1, c : c + n], s[b + 2, c : c + n], s[b + 3, c : c + n]
     a0 = a1 = a2 = a3 = w.dtype.type(0)
@@ -137,20 +133,20 @@ def _add_two(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t: int,
     s[b + 3, r] += o3
 
 
-@_compiled
-def _hidden(p: Plan, d: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
+@compiled
+def hidden_units(p: Plan, d: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
     """The hidden units that are final once entry number d is."""
     entries = len(p.order)
     for j in range(p.first[d], p.first[d + 1]):
         u = p.ready[j]
         t = entries + u
         for b in range(low, high, LANES):
-            _add(w, p.start[u], p.reach[u], s, b, p.source[u], t)
+            add(w, p.start[u], p.reach[u], s, b, p.source[u], t)
             for i in range(b, b + LANES):
                 s[i, t] = math.tanh(s[i, t]) if tanh else max(s[i, t], w.dtype.type(0))
 
 
-@_compiled
+@compiled
 def _push(w: Array, u: int, n: int, g: Array, b: int, c: int, by: Array) -> None:
     """Adds one unit's weights, times a number for each of four artworks, to the n columns from c on."""
     row = w[u : u + n]
@@ -160,7 +156,7 @@ def _push(w: Array, u: int, n: int, g: Array, b: int, c: int, by: Array) -> None
             into[k] += times * row[k]
 
 
-@_compiled
+@compiled
 def _inverse(p: Plan, w: Array, s: Array, z: Array, a: Array, low: int, high: int, bound: float, tanh: bool) -> None:
     entries, hidden = len(p.order), len(p.ready)
     limit, one = w.dtype.type(bound), w.dtype.type(1)
@@ -175,10 +171,10 @@ def _inverse(p: Plan, w: Array, s: Array, z: Array, a: Array, low: int, high: in
                 raw = s[b, entries + r]
                 a[b, e] = raw / math.sqrt(one + (raw / limit) * (raw / limit))
                 s[b, d] = z[b, e] * math.exp(a[b, e]) + s[b, entries + m]
-            _hidden(p, d, w, s, begin, end, tanh)
+            hidden_units(p, d, w, s, begin, end, tanh)
 
 
-@_compiled
+@compiled
 def _adjoint(
     p: Plan,
     w: Array,
@@ -244,16 +240,10 @@ def inverse(
         z: `(B, D)`, of the same dtype
         more: `(B, units of the first layer)`, added to their biases, for a condition
     """
-    rows, entries = z.shape
-    state = np.empty((_padded(rows), entries + len(biases)), z.dtype)
-    state[:, entries:] = biases
-    if more is not None:
-        state[:rows, entries : entries + more.shape[1]] += more
-    wide, a = _pad(z), np.empty((_padded(rows), entries), z.dtype)
-    _share(lambda low, high: _inverse(p, weights, state, wide, a, low, high, *form[:2]), len(state), form.threads)
-    x = np.empty_like(z)
-    x[:, p.order] = state[:rows, :entries]
-    return Solution(x, a[:rows], state)
+    state, wide = first_state(biases, z, more), pad(z)
+    a = np.empty_like(wide)
+    share(lambda low, high: _inverse(p, weights, state, wide, a, low, high, *form[:2]), len(state), form.threads)
+    return Solution(entries_of(p, state, len(z)), a[: len(z)], state)
 
 
 def adjoint(
@@ -269,24 +259,41 @@ def adjoint(
 
     v solves Jᵀ v = of_x + (∂a/∂x)ᵀ of_a with J = ∂z/∂x, a triangular system, from the last entry to the first.
     """
-    v = _pad(of_x)
-    every = (_pad(z), _pad(found.a), v, _pad(of_a))
-    _share(lambda low, high: _adjoint(p, weights, found.state, *every, low, high, *form[:2]), len(v), form.threads)
+    v = pad(of_x)
+    every = (pad(z), pad(found.a), v, pad(of_a))
+    share(lambda low, high: _adjoint(p, weights, found.state, *every, low, high, *form[:2]), len(v), form.threads)
     return v[: len(z)]
 
 
-def _padded(rows: int) -> int:
+def first_state(biases: Array, z: Array, more: Array | None) -> Array:
+    """States of which nothing but the biases is known."""
+    rows, entries = z.shape
+    state = np.empty((padded(rows), entries + len(biases)), z.dtype)
+    state[:, entries:] = biases
+    if more is not None:
+        state[:rows, entries : entries + more.shape[1]] += more
+    return state
+
+
+def entries_of(p: Plan, state: Array, rows: int) -> Array:
+    """The entries `(rows, D)` as they stand, of states that hold them in their order."""
+    x = np.empty((rows, len(p.order)), state.dtype)
+    x[:, p.order] = state[:rows, : len(p.order)]
+    return x
+
+
+def padded(rows: int) -> int:
     return -(-rows // LANES) * LANES
 
 
-def _pad(x: Array) -> Array:
+def pad(x: Array) -> Array:
     """A copy with rows of zeros below, up to a multiple of LANES."""
-    wide = np.zeros((_padded(len(x)), x.shape[1]), x.dtype)
+    wide = np.zeros((padded(len(x)), x.shape[1]), x.dtype)
     wide[: len(x)] = x
     return wide
 
 
-def _share(work: Callable[[int, int], None], rows: int, threads: int) -> None:
+def share(work: Callable[[int, int], None], rows: int, threads: int) -> None:
     """Gives each thread an even share of the rows."""
     shares = min(threads, rows // LANES)
     cuts = [rows // LANES * i // shares * LANES for i in range(shares + 1)]

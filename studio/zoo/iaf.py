@@ -18,7 +18,7 @@ from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
 from studio.density.masked_affine import Inverse
 from studio.nets.masked import Activation, Degrees
-from studio.zoo.maf import masked_affine
+from studio.zoo.one_pass import masked_affine, network
 
 
 class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="family"):
@@ -50,8 +50,8 @@ class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="famil
             raise ValueError("an artwork of one entry has nothing that comes before it; take larger ones")
         parts: list[Bijection] = []
         for layer in range(self.layers):
-            of_layer = (self.hidden, self.degrees, self.activation, self.classes, self.bound, self.seed)
-            parts.append(Inverse(masked_affine(entries, layer, *of_layer)))
+            net = network(entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed)
+            parts.append(Inverse(masked_affine(net, self.bound)))
             if self.batch_norm:
                 parts.append(BatchNorm(entries, eps=1e-5, affine=True))
         return Flow(shape, levels, Flat(Chain(parts)), self.alpha, classes=self.classes)

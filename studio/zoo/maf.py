@@ -7,19 +7,17 @@ An artwork is a vector of its entries, row by row, so pictures and single cycles
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-import torch
 from msgspec import Meta
-from numpy.typing import NDArray
-from torch import Tensor
 
 from studio.density.bijection import Bijection, Chain, Flat
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
-from studio.density.masked_affine import MaskedAffine, Solution, bounded
+from studio.density.masked_mixture import MaskedMixture
 from studio.nets.masked import MADE, Activation, Degrees
+from studio.zoo.one_pass import OnePassMixture, masked_affine, network
 
 
 class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="family"):
@@ -36,6 +34,9 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
     activation: Annotated[Activation, Meta(title="Activation", description="Of the hidden units")] = "relu"
     batch_norm: Annotated[bool, Meta(title="Batch norm", description="After each network")] = True
     classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="How many kinds it can be asked for")] = 0
+    mixture: Annotated[
+        int, Meta(ge=0, le=100, title="Mixture", description="Gaussians of the last network; 0: no such network")
+    ] = 0
     alpha: (
         Annotated[float, Meta(gt=0, lt=0.5, title="Margin", description="Of the logit at black and white")] | None
     ) = 1e-6
@@ -43,88 +44,24 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
     seed: Annotated[int, Meta(ge=0, title="Seed", description="Of random degrees")] = 0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
-        """The model for artworks of any shape with two entries or more. Raises ValueError for fewer."""
+        """The model for artworks of any shape of two entries or more. Raises ValueError for fewer, or one Gaussian."""
         entries = math.prod(shape)
         if entries < 2:
             raise ValueError("an artwork of one entry has nothing that comes before it; take larger ones")
+        if self.mixture == 1:
+            raise ValueError("a mixture of one Gaussian is another layer; take 2 or more, or 0")
         parts: list[Bijection] = []
         for layer in range(self.layers):
-            of_layer = (self.hidden, self.degrees, self.activation, self.classes, self.bound, self.seed)
-            parts.append(masked_affine(entries, layer, *of_layer))
+            parts.append(masked_affine(self._net(entries, layer), self.bound))
             if self.batch_norm:
                 parts.append(BatchNorm(entries, eps=1e-5, affine=True))
+        if self.mixture:
+            net = self._net(entries, self.layers, 3 * self.mixture)
+            parts.append(MaskedMixture(net, net.order, self.bound, OnePassMixture(net)))
         return Flow(shape, levels, Flat(Chain(parts)), self.alpha, classes=self.classes)
 
-
-def masked_affine(
-    entries: int,
-    layer: int,
-    hidden: tuple[int, ...],
-    degrees: Degrees,
-    activation: Activation,
-    classes: int,
-    bound: float,
-    seed: int,
-) -> MaskedAffine:
-    """The map of one layer; every other one has the order of the entries reversed."""
-    order = torch.arange(entries)
-    net = MADE(
-        entries,
-        hidden,
-        order=order.flip(0) if layer % 2 else order,
-        degrees=degrees,
-        activation=activation,
-        classes=classes,
-        seed=seed + layer,
-    )
-    return MaskedAffine(net, net.order, bound, OnePass(net))
-
-
-class OnePass:
-    """The inverse of a masked affine map in one pass, compiled for the processor; where that cannot be, by torch.
-
-    It reads the network's weights where they lie, so it follows them while they learn. Numbers on another device
-    are fetched: an entry waits for the one before it, and a graphics card takes longer to begin than to compute.
-    """
-
-    def __init__(self, net: MADE) -> None:
-        self.net = net
-        self.plan: Any = None
-
-    def __call__(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
-        net = self.net
-        try:
-            from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
-        except ImportError:
-            return None if torch.is_grad_enabled() else self._by_torch(z, c, bound)
-        if self.plan is None:
-            self.plan = made.plan(_array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs)
-        form = made.Form(bound or math.inf, net.activation == "tanh", torch.get_num_threads())
-        weights, start = _array(net.weights), _array(z)
-        more = None if net.kinds is None or c is None else _array(net.kinds[c])
-        found = made.inverse(self.plan, weights, _array(net.biases), start, more, form)
-
-        def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
-            v = made.adjoint(self.plan, weights, found, start, _array(of_x), _array(of_a), form)
-            return torch.from_numpy(v).to(z.device)
-
-        return Solution(torch.from_numpy(found.x).to(z.device), torch.from_numpy(found.a).to(z.device), adjoint)
-
-    def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution:
-        scales = torch.zeros_like(z)
-
-        def entry(i: int, o: Tensor) -> Tensor:
-            scales[:, i] = bounded(o[:, 1], bound)
-            return z[:, i] * scales[:, i].exp() + o[:, 0]
-
-        def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
-            raise NotImplementedError("no gradient is taken through what torch found")
-
-        return Solution(self.net.one_pass(len(z), entry, c), scales, adjoint)
-
-
-def _array(x: Tensor) -> NDArray[Any]:
-    return x.detach().cpu().contiguous().numpy()
+    def _net(self, entries: int, layer: int, outputs: int = 2) -> MADE:
+        return network(entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed, outputs)
 
 
 PRESETS = {

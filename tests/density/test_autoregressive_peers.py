@@ -10,7 +10,7 @@ from studio.density.bijection import Chain
 from studio.density.linear import BatchNorm
 from studio.density.masked_affine import Inverse, MaskedAffine
 from studio.nets.masked import MADE
-from studio.zoo.maf import OnePass
+from studio.zoo.one_pass import OnePass
 
 zuko = pytest.importorskip("zuko")
 pytest.importorskip("nflows")

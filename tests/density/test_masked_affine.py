@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from studio.density.masked_affine import Inverse, MaskedAffine
-from studio.zoo.maf import masked_affine
+from studio.zoo.one_pass import masked_affine, network
 
 
 def made(entries: int = 6, layer: int = 1, activation: str = "tanh", classes: int = 0) -> MaskedAffine:
     torch.manual_seed(entries)
-    found = masked_affine(entries, layer, (9, 14), "sequential", activation, classes, 3.0, 0).double()  # type: ignore[arg-type]
+    net = network(entries, layer, (9, 14), "sequential", activation, classes, 0)  # type: ignore[arg-type]
+    found = masked_affine(net, 3.0).double()
     with torch.no_grad():
         for parameter in found.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
@@ -91,7 +92,8 @@ def test_the_other_way_round_is_the_inverse_with_the_same_weights() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_sampled_the_other_way_round_a_row_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
-    f = Inverse(masked_affine(150, 0, (90, 170), "sequential", "relu", 3, 5.0, 0).to(dtype))
+    net = network(150, 0, (90, 170), "sequential", "relu", 3, 0)
+    f = Inverse(masked_affine(net, 5.0).to(dtype))
     for parameter in f.parameters():
         parameter += 0.05 * torch.randn_like(parameter)
     z, c = entries(21, 150).to(dtype), torch.arange(21) % 3

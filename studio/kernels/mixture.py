@@ -1,0 +1,104 @@
+"""The inverse of masked mixtures of Gaussians in one pass of their network: like `made`, with a root to find an entry.
+
+    z_i with Σ_k π_ik Φ((z_i - μ_ik) / σ_ik) = Φ(ε_i),  π_i, μ_i and σ_i from z_1 … z_{i-1} by a MADE
+
+The root lies between the Gaussians' own quantiles μ_ik + σ_ik ε_i. It is found by Newton's method on the logarithm of
+the smaller tail, in float64, with a bisection wherever a step would leave what is known.
+"""
+
+import math
+
+import numpy as np
+
+from studio.kernels.made import (
+    LANES,
+    PLAIN,
+    Array,
+    Form,
+    Plan,
+    add,
+    compiled,
+    entries_of,
+    first_state,
+    hidden_units,
+    pad,
+    share,
+)
+
+_HALF = 0.5**0.5
+_LOG_TAU = math.log(2 * math.pi)
+
+
+@compiled
+def _log_phi(u: float) -> float:
+    """log Φ(u)."""
+    if u > -30.0:
+        return math.log(0.5 * math.erfc(-u * _HALF))
+    return -0.5 * (u * u + _LOG_TAU) - math.log(-u) + math.log1p(-1.0 / (u * u))
+
+
+@compiled
+def _root(score: float, weights: Array, means: Array, scales: Array) -> float:
+    """x of a mixture (log π, μ and σ of each Gaussian) whose score is given."""
+    count = len(weights)
+    side = 1.0 if score < 0.0 else -1.0
+    target = _log_phi(-abs(score))
+    low, high = math.inf, -math.inf
+    for k in range(count):
+        own = means[k] + scales[k] * score
+        low, high = min(low, own), max(high, own)
+    x = 0.5 * (low + high)
+    for _ in range(80):
+        tail, density = 0.0, 0.0
+        most = -math.inf
+        for k in range(count):
+            most = max(most, weights[k] + _log_phi(side * (x - means[k]) / scales[k]))
+        for k in range(count):
+            u = (x - means[k]) / scales[k]
+            tail += math.exp(weights[k] + _log_phi(side * u) - most)
+            density += math.exp(weights[k] - 0.5 * (u * u + _LOG_TAU) - most) / scales[k]
+        off = most + math.log(tail) - target
+        if side * off < 0.0:
+            low = x
+        else:
+            high = x
+        step = x - side * off * tail / density if density > 0.0 else math.inf
+        after = step if low < step < high else 0.5 * (low + high)
+        if abs(after - x) <= 1e-14 * abs(x) + 1e-300:
+            return after
+        x = after
+    return x
+
+
+@compiled
+def _inverse(p: Plan, w: Array, s: Array, z: Array, low: int, high: int, bound: float, tanh: bool) -> None:
+    entries, units = len(p.order), len(p.ready)
+    count = (len(p.reach) - units) // entries // 3
+    weights, means, scales = np.empty(count), np.empty(count), np.empty(count)
+    for begin in range(low, high, LANES):
+        for d in range(entries):
+            e = p.order[d]
+            for u in range(units + e, len(p.reach), entries):
+                add(w, p.start[u], p.reach[u], s, begin, p.source[u], entries + u)
+            for b in range(begin, begin + LANES):
+                o = s[b, entries + units + e :: entries]
+                most, total = o[:count].max(), 0.0
+                for k in range(count):
+                    total += math.exp(o[k] - most)
+                for k in range(count):
+                    weights[k] = o[k] - most - math.log(total)
+                    means[k] = o[count + k] + (2.0 * k / (count - 1) - 1.0)
+                    raw = o[2 * count + k] / bound
+                    scales[k] = math.exp(bound * raw / math.sqrt(1.0 + raw * raw))
+                s[b, d] = _root(z[b, e], weights, means, scales)
+            hidden_units(p, d, w, s, begin, begin + LANES, tanh)
+
+
+def inverse(p: Plan, weights: Array, biases: Array, z: Array, more: Array | None = None, form: Form = PLAIN) -> Array:
+    """z `(B, D)` of scores, for a network with 3 · Gaussians outputs, as `made.inverse` takes them: log π, μ, log σ.
+
+    To the μ of Gaussian k of n, 2 k / (n - 1) - 1 is added; log σ is bounded as log-scales are.
+    """
+    state, wide = first_state(biases, z, more), pad(z)
+    share(lambda low, high: _inverse(p, weights, state, wide, low, high, *form[:2]), len(state), form.threads)
+    return entries_of(p, state, len(z))

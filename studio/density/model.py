@@ -31,6 +31,7 @@ class Model(nn.Module):
         exact: whether `log_prob` is the log-likelihood itself; otherwise it is a lower bound
         invertible: whether decode(encode(x)) is x; a VAE's is not
         classes: how many classes c may name; 0 where the model knows none
+        starting: how many artworks are shown to layers that start from data, such as activation normalisation
         scale_of: for each entry of the latent the scale it belongs to, 0 the coarsest
     """
 
@@ -40,6 +41,7 @@ class Model(nn.Module):
     exact: bool
     invertible: bool = True
     classes: int
+    starting: int = 256
     scale_of: Tensor
 
     def __init__(

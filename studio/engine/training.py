@@ -61,8 +61,6 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
 SOUND_LEVELS = 4096
 """To which a person's own sounds are graded: their noise is 72 dB below them, and densities stay learnable."""
-STARTING = 256
-"""Artworks from which layers that start from data, such as activation normalisation, take their start."""
 
 
 class BadStudy(ValueError):
@@ -240,7 +238,7 @@ def train(run: Run, learn: Examples, held_out: Examples, *, bf16: bool) -> Itera
     if not run.resumed:
         storage.folder(run.folder / "checkpoints")
         storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
-        _begin(run, learn.part(slice(STARTING)).to(run.device))
+        _begin(run, learn.part(slice(run.model.starting)).to(run.device))
         run.save()
     saved = told = began = time.monotonic()
     before, taken = progress.seconds, 0

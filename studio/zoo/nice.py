@@ -22,6 +22,10 @@ from studio.density.vectors import DiagonalScale, OddEven, Whitening
 from studio.nets.mlp import MLP
 
 
+WHITENED = 4096
+"""Artworks from which the covariance is measured."""
+
+
 class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="family"):
     """The hyperparameters of a NICE."""
 
@@ -54,7 +58,10 @@ class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="fam
         inner: Bijection = Within(OddEven(), Chain(parts))
         if self.whitening:
             inner = Chain([Whitening(entries), inner])
-        return Flow(shape, levels, Flat(inner), self.alpha)
+        flow = Flow(shape, levels, Flat(inner), self.alpha)
+        if self.whitening:
+            flow.starting = WHITENED
+        return flow
 
     def _coupling(self, entries: int, swap: bool) -> Bijection:
         first, second = (entries + 1) // 2, entries // 2

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from saying import say, stop
 
-# Every soname that the Qt libraries in the wheel of PySide6-Essentials name and do not bring along, and PortAudio.
-# The use: Qt on any platform, Qt on an X11 screen, or sound. The packages: Debian, Fedora, Arch, openSUSE.
+# Every soname that the Qt libraries in the wheel of PySide6-Essentials name and do not bring along, and PortAudio;
+# and the two programs that give the tests a sound card. The use: Qt on any platform, Qt on an X11 screen, sound, or
+# that sound card. The packages: Debian, Fedora, Arch, openSUSE.
 TABLE = """
 libGL.so.1             window libgl1              libglvnd-glx        libglvnd            libglvnd
 libEGL.so.1            window libegl1             libglvnd-egl        libglvnd            libglvnd
@@ -40,6 +41,8 @@ libxcb-sync.so.1       screen libxcb-sync1        libxcb              libxcb    
 libxcb-xfixes.so.0     screen libxcb-xfixes0      libxcb              libxcb              libxcb-xfixes0
 libxcb-xkb.so.1        screen libxcb-xkb1         libxcb              libxcb              libxcb-xkb1
 libportaudio.so.2      sound  libportaudio2,libasound2-plugins portaudio portaudio        libportaudio2
+pulseaudio             card   pulseaudio          pulseaudio          pulseaudio          pulseaudio
+parec                  card   pulseaudio-utils    pulseaudio-utils    libpulse            pulseaudio-utils
 """
 
 
@@ -63,7 +66,23 @@ INSTALLERS = {  # the distribution's tool: its column above, and its command
 }
 
 
-def missing_libraries(uses: Sequence[str], load: Callable[[str], object] = ctypes.CDLL) -> list[Library]:
+WITHOUT = {
+    "sound": "Sound will be silent",
+    "card": "The tests of the sound card will be skipped",
+}
+"""What becomes of it where only these are missing: nothing is stopped for them."""
+
+
+def load_or_find(name: str) -> object:
+    """A library, or a program. Raises OSError where it is missing."""
+    if ".so" in name:
+        return ctypes.CDLL(name)
+    if shutil.which(name) is None:
+        raise OSError(f"{name} is not installed")
+    return name
+
+
+def missing_libraries(uses: Sequence[str], load: Callable[[str], object] = load_or_find) -> list[Library]:
     """The rows of LIBRARIES for these uses that this system cannot load."""
     missing = []
     for library in LIBRARIES:
@@ -102,7 +121,7 @@ def apt_install(command: Sequence[str]) -> None:
 def provide_libraries(uses: Sequence[str]) -> None:
     """Sees to it that Qt finds its system libraries: installs them where it may, else names the one command and stops.
 
-    A missing sound library alone stops nothing: the window opens and stays silent.
+    A missing sound library alone stops nothing: the window opens and stays silent, tests of sound are skipped.
     """
     missing = missing_libraries(uses) if sys.platform.startswith("linux") else []
     command = install_command(missing) if missing else []
@@ -116,8 +135,8 @@ def provide_libraries(uses: Sequence[str]) -> None:
     names = ", ".join(library.soname for library in missing)
     sudo = [] if hasattr(os, "geteuid") and os.geteuid() == 0 else ["sudo"]
     how = "  " + " ".join(sudo + command) if command else "  (look for the packages that hold them)"
-    if all(library.use == "sound" for library in missing):
-        say(f"Sound will be silent: {names} is missing. Install it with:\n{how}")
+    if all(library.use in WITHOUT for library in missing):
+        say(f"{WITHOUT[missing[0].use]}: {names} is missing. Install it with:\n{how}")
         return
     raise stop(f"The window needs system libraries that are missing: {names}.\nInstall them with:\n{how}")
 

@@ -127,6 +127,17 @@ def test_without_a_sound_library_the_start_goes_on(
     assert "silent" in capsys.readouterr().err
 
 
+def test_without_a_sound_card_for_the_tests_they_go_on(
+    linux: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    linux.setattr(libraries.ctypes, "CDLL", lambda name: name)
+    linux.setattr(os, "geteuid", lambda: 1000, raising=False)
+    libraries.provide_libraries(["window", "sound", "card"])
+    said = capsys.readouterr().err
+    assert "The tests of the sound card will be skipped: pulseaudio, parec is missing" in said
+    assert "sudo apt-get install -y --no-install-recommends pulseaudio pulseaudio-utils" in said
+
+
 def test_debians_split_venv_is_named(linux: pytest.MonkeyPatch) -> None:
     linux.setattr(libraries.importlib.util, "find_spec", lambda name: None)
     linux.setattr(os, "geteuid", lambda: 1000, raising=False)

@@ -61,7 +61,8 @@ def test_without_a_display_the_first_run_makes_pictures_and_needs_no_library_of_
 
 
 def test_test_sets_up_its_own_tools_too(doors: Callable[..., list[Any]]) -> None:
-    assert doors(["test", "-k", "x"]) == [("libraries", "window"), ("set up", "app", "test"), ("tests", "-k", "x")]
+    wanted = ("libraries", "window", "sound", "card")
+    assert doors(["test", "-k", "x"]) == [wanted, ("set up", "app", "test"), ("tests", "-k", "x")]
 
 
 def test_screenshots_are_a_door_of_their_own(doors: Callable[..., list[Any]]) -> None:

@@ -208,6 +208,7 @@ class Explore(State):
                 start=start.key,
                 sliders=[0.0] * len(self.sliders.get()),
                 temperatures=[1.0] * len(self.temperatures.get()),
+                label=event.label,
             )
 
     def _show_badge(self) -> None:

@@ -153,7 +153,7 @@ class Generate(State):
         self._job = f"generate-{next(self._jobs)}"
         trained = self._models.find(self._run.model)
         title = trained.card.title if trained is not None else self._run.model
-        self._queue.add(self._job, f"{title}: {grid.pictures(len(seats), self._kind)}", len(seats))
+        self._queue.add(self._job, f"{title}: {grid.pictures(len(seats), self.kind)}", len(seats))
         self.running.set(True)
         self._tell()
         if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
@@ -184,17 +184,17 @@ class Generate(State):
             case Notice(text=text):
                 self._messages.say(text)
             case Finished():
-                self._end(grid.finished(self.cells.get(), self._kind))
+                self._end(grid.finished(self.cells.get(), self.kind))
                 if self._again:
                     self._again -= 1
                     self.generate()
             case Stopped():
-                said = grid.stopped(self.cells.get(), self._kind)
+                said = grid.stopped(self.cells.get(), self.kind)
                 self._end(said)
                 self._messages.say(said, "info", ("Go on", self.go_on))
             case Failed(why=why, hint=hint):
                 self._again = 0
-                self._end(grid.stopped(self.cells.get(), self._kind))
+                self._end(grid.stopped(self.cells.get(), self.kind))
                 self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
             case _:
                 pass
@@ -205,8 +205,8 @@ class Generate(State):
             return
         self._again = 0
         self._queue.drop(self._job)
-        self._end(grid.stopped(self.cells.get(), self._kind))
-        said, button = grid.lost(self.cells.get(), self._kind)
+        self._end(grid.stopped(self.cells.get(), self.kind))
+        said, button = grid.lost(self.cells.get(), self.kind)
         self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
 
     def _draw(self, event: Drawn) -> None:
@@ -236,7 +236,7 @@ class Generate(State):
         if running:
             entry = self._queue.entry(self._job)
             left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
-            self.progress.set(grid.caption(cells, left, ready, self._kind))
+            self.progress.set(grid.caption(cells, left, ready, self.kind))
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -286,7 +286,7 @@ class Generate(State):
             self.kept.emit(piece.work, piece.picture)
 
     @property
-    def _kind(self) -> grid.Kind:
+    def kind(self) -> grid.Kind:
         """Of what the grid holds."""
         return self._run.kind if self._run is not None else "picture"
 
@@ -317,7 +317,7 @@ class Generate(State):
             chosen = plain.get("chosen")
             self.chosen.set(chosen if isinstance(chosen, int) and 0 <= chosen < len(cells) else None)
             said = grid.finished if all(cell.finished for cell in cells) else grid.stopped
-            self.progress.set(said(cells, self._kind))
+            self.progress.set(said(cells, self.kind))
         self._tell()
 
     def settle(self) -> None:

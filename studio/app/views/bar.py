@@ -61,6 +61,7 @@ class Bar(QWidget):
 
     def _show_model(self, trained: Any) -> None:
         self.picker.show_model(trained)
+        self.pixels.setVisible(trained is None or trained.card.kind == "picture")  # a wave has none
         card = trained.card if trained is not None else None
         self.facts.show_text(f"{card.family_title} · {card.size} · {card.figure}" if card is not None else "")
 

@@ -21,6 +21,7 @@ from studio.app.states.models import Models
 from studio.app.views.guard import guarded
 from studio.app.views.picture import draw_crisp, image
 from studio.app.views.theme import Look
+from studio.app.views.wave import thumbnail_of
 from studio.wire.messages import Array
 
 Index = QModelIndex | QPersistentModelIndex
@@ -28,10 +29,12 @@ BIG = (264, 372)
 ROW = 88
 
 
-def thumbnail(array: Array, side: int, ratio: float) -> QPixmap:
-    """A picture as a whole multiple of its pixels that fits into `side` logical pixels, crisp."""
-    shown = image(array)
+def thumbnail(array: Array, side: int, ratio: float, look: Look) -> QPixmap:
+    """A picture as a whole multiple of its pixels that fits into `side` logical pixels, crisp; or a wave."""
     room = max(1, int(side * ratio))
+    if array.ndim == 1:
+        return thumbnail_of(array, room, room, ratio, look)
+    shown = image(array)
     largest = max(shown.width(), shown.height())
     if largest <= room:
         times = room // largest
@@ -151,7 +154,8 @@ class _CardPainter(QStyledItemDelegate):
 
     def _draw_cover(self, name: str, side: int) -> list[QPixmap]:
         cover = self._models.cover(name)
-        return [thumbnail(one, side, self._view.devicePixelRatioF()) for one in cover[:9]] if cover is not None else []
+        ratio = self._view.devicePixelRatioF()
+        return [thumbnail(one, side, ratio, self._look) for one in cover[:9]] if cover is not None else []
 
 
 class CardList(QListView):
@@ -188,6 +192,7 @@ class CardList(QListView):
         self.activated.connect(lambda index: self.opened.emit(self.cards[index.row()].card.name))
         self._rows.modelReset.connect(self._covers.clear)
         self._rows.modelReset.connect(self._lay_out)
+        look.changed.connect(self._covers.clear)  # waves are drawn in its colours
         look.changed.connect(self._lay_out)
 
     @property

@@ -172,10 +172,11 @@ class Button(QPushButton):
         if not self._drawing:
             self.setIcon(QIcon())
         else:
-            colour = {"primary": "on_accent", "stop": "danger", "": "text", "square": "text"}.get(
+            colour = {"primary": "on_accent", "stop": "danger", "": "text", "square": "text", "round": "text"}.get(
                 str(self.property("role")), "soft"
             )
-            self.setIcon(icon(self._look, self._drawing, colour, on=colour))
+            on = "on_accent" if self.property("role") == "round" else colour
+            self.setIcon(icon(self._look, self._drawing, colour, on=on))
             self.setIconSize(QSize(self._look.px(18), self._look.px(18)))
 
 
@@ -230,8 +231,11 @@ class Choice(QComboBox):
         super().__init__()
         self._look = look
         self.setAccessibleName(name)
-        self.setAccessibleDescription(help)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.explain(help)
+
+    def explain(self, help: str) -> None:
+        self.setAccessibleDescription(help)
         tip(self, help)
 
     @guarded(None)
@@ -258,6 +262,9 @@ class Number(QSpinBox):
         self.lineEdit().setTextMargins(5, 0, 0, 0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(name)
+        self.explain(help)
+
+    def explain(self, help: str) -> None:
         self.setAccessibleDescription(help)
         tip(self, help)
 

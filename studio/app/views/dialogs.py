@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from studio.app.states.window import Window
 
-PICTURES = "Pictures (*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif);;All files (*)"
+_PICTURES = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif"
+WORKS = f"Pictures and waves ({_PICTURES} *.wav);;Pictures ({_PICTURES});;Waves (*.wav);;All files (*)"
+_KINDS = {"png": "PNG (*.png)", "wav": "WAV (*.wav)"}
 Then = Callable[[Path], object]
 
 
@@ -28,9 +30,10 @@ class Dialogs(QObject):
         return self._ask("Open", then, kinds, QFileDialog.FileMode.ExistingFile)
 
     def save(self, name: str, then: Then) -> QFileDialog:
-        dialog = self._ask("Save", then, "PNG (*.png)", QFileDialog.FileMode.AnyFile)
+        ending = Path(name).suffix[1:]
+        dialog = self._ask("Save", then, _KINDS.get(ending, "All files (*)"), QFileDialog.FileMode.AnyFile)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
+        dialog.setDefaultSuffix(ending)
         dialog.selectFile(name)
         return dialog
 

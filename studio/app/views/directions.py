@@ -2,30 +2,36 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from studio.app.states.dials import FARTHEST, HOTTEST
 from studio.app.states.explore import Explore
 from studio.app.views.bind import bind
-from studio.app.views.controls import Button, Label, row
+from studio.app.views.controls import Button, Choice, Label, row
+from studio.app.views.dialogs import Dialogs
 from studio.app.views.latent_slider import LatentSlider
 from studio.app.views.pages import Column, empty
 from studio.app.views.seed_field import SeedField
 from studio.app.views.theme import Look
+from studio.app.views.wavetable import WavetableSection
 
 SAFE = (-2.0, 2.0)
 """Standard deviations within which most of the training data lies."""
 LOUD = 8
 """Directions that are shown at once; the others move less and are folded away."""
-OPEN_HELP = "Bring in a picture, crop it, and start from it"
+OPEN_HELP = {
+    "picture": "Bring in a picture, crop it, and start from it",
+    "wave": "Bring in a single cycle as WAV, and start from it",
+}
 _HELP = {"coarse": "large shapes", "middle": "medium shapes", "fine": "details"}
 
 
 class Directions(Column):
     """A slider for each direction, a temperature for each scale, and the start."""
 
-    def __init__(self, look: Look, state: Explore, open_picture: Callable[[], object]) -> None:
+    def __init__(self, look: Look, state: Explore, open_picture: Callable[[], object], dialogs: Dialogs) -> None:
         super().__init__(look)
         self._state = state
         self.sliders: list[LatentSlider] = []
@@ -35,7 +41,9 @@ class Directions(Column):
         self.fold = Button(look, "", "fold", "right", help="Directions that change the picture less")
         self.heat_home = Button(look, "", "link", help="Put the temperature back to where this model looks best")
         self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
-        self.open = Button(look, "Open a picture of mine…", "", "folder", help=OPEN_HELP, keys="Ctrl+O")
+        self.open = Button(look, "", "", "folder", keys="Ctrl+O")
+        self.kind = Choice(look, "Kind")
+        self.wavetable = WavetableSection(look, state, dialogs)
         self._none = Label(
             "This model has no directions yet. Its start and temperature can be changed.", "note", wrap=True
         )
@@ -50,7 +58,7 @@ class Directions(Column):
         self.rows.addWidget(_headed("Temperature", self.heat_home))
         self.rows.addLayout(self._heat_rows)
         self.section("Start")
-        self.add(self.seed, self.open)
+        self.add(self.kind, self.seed, self.open, self.wavetable)
         self.end()
         self.fold.clicked.connect(self._unfold)
         self.open.clicked.connect(lambda: open_picture())
@@ -65,6 +73,26 @@ class Directions(Column):
         bind(self, state.seed, self.seed.show_seed, self.seed.typed, state.new_start)
         bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
         bind(self, state.error, self.seed.show_error)
+        bind(self, state.model, self._show_model)
+        bind(self, state.label, self._show_label, self.kind.activated, self._choose_kind)
+
+    def _show_model(self, trained: Any) -> None:
+        what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
+        self.open.say(f"Open a {what} of mine…")
+        self.open.explain(OPEN_HELP[what], "Ctrl+O")
+        classes = trained.card.classes if trained is not None else ()
+        self.kind.clear()
+        for place, name in enumerate(("Any kind", *classes)):
+            self.kind.addItem(name, place - 1 if place else None)
+        self.kind.explain(f"Which class of {what} to ask for")
+        self.kind.setVisible(bool(classes))
+        self._show_label(self._state.label.get())
+
+    def _show_label(self, label: int | None) -> None:
+        self.kind.setCurrentIndex(0 if label is None else label + 1)
+
+    def _choose_kind(self, place: int) -> None:
+        self._state.set_label(self.kind.itemData(place))
 
     def _show_names(self, names: tuple[str, ...]) -> None:
         if len(names) != len(self.sliders):

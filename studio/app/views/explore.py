@@ -1,4 +1,4 @@
-"""The panel Explore: one picture, sliders on its latent, pictures of one's own."""
+"""The panel Explore: one picture or wave, sliders on its latent, artworks of one's own."""
 
 from dataclasses import replace
 from functools import partial
@@ -15,17 +15,18 @@ from studio.app.views.bind import bind
 from studio.app.views.bringing import Bringing
 from studio.app.views.controls import Button, Elided, Label, row
 from studio.app.views.crop import CropView
-from studio.app.views.dialogs import PICTURES, Dialogs
+from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.directions import OPEN_HELP, Directions
 from studio.app.views.grid import grouped
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.theme import Look
+from studio.app.views.wave_page import WavePage
 from studio.wire.messages import Array
 
 
 class ExploreStage(QStackedWidget):
-    """How to begin, the picture with its badge, or the crop preview."""
+    """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
     def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
@@ -33,21 +34,27 @@ class ExploreStage(QStackedWidget):
         explore = self._state
         self.badge = BadgeView(look)
         self.page = PicturePage(look, "Picture", self.badge)
+        self.wave_badge = BadgeView(look)
+        self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropView(look)
         self.crop_words = Elided("", "soft", Qt.TextElideMode.ElideRight)
         self.addWidget(self._empty())
         self.addWidget(self.page)
         self.addWidget(self._crop_page())
+        self.addWidget(self.wave)
         self.page.view.zoomed.connect(self.badge.show_scale)
         bind(self, explore.picture, self._show_picture)
         bind(self, explore.photo, self._show_photo, self.crop.cropped, partial(explore.set_crop, "crop"))
         bind(self, explore.badge, self._show_badge)
         bind(self, explore.sliders, self._show_badge)
         bind(self, explore.seed, self._show_badge)
+        bind(self, explore.label, self._show_badge)
+        bind(self, explore.before, self.wave.view.show_before)
+        bind(self, explore.model, self._show_model)
         bind(self, state.status, self._show_status)
 
     def open(self) -> None:
-        self._dialogs.open(PICTURES, self._state.open)
+        self._dialogs.open(WORKS, self._state.open)
 
     def close_photo(self) -> bool:
         """Leave the crop preview; whether it was open."""
@@ -58,14 +65,15 @@ class ExploreStage(QStackedWidget):
 
     def set_compact(self, compact: bool) -> None:
         self.badge.set_compact(compact)
+        self.wave_badge.set_compact(compact)
         self.page.arrange()
 
     def _empty(self) -> QWidget:
         page = QWidget()
-        title = Label("Drop a picture here, or begin from a seed.", "name", wrap=True)
+        title = self._title = Label("", "name", wrap=True)
         self._waits = Label("", "note", wrap=True)
         begin = Button(self._look, "New start", "primary", help="Begin from another seed", keys="R")
-        own = Button(self._look, "Open a picture…", "", "folder", help=OPEN_HELP, keys="Ctrl+O")
+        own = self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
         begin.clicked.connect(lambda: self._state.new_start())
         own.clicked.connect(self.open)
         column = QVBoxLayout(page)
@@ -91,9 +99,19 @@ class ExploreStage(QStackedWidget):
         self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
         self._waits.setVisible(late)
 
+    def _show_model(self, trained: Any) -> None:
+        what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
+        self._title.setText(f"Drop a {what} here, or begin from a seed.")
+        self._own.say(f"Open a {what}…")
+        self._own.explain(OPEN_HELP[what], "Ctrl+O")
+
     def _show_picture(self, picture: Array | None) -> None:
-        self.page.view.show_picture(picture)
-        self.page.view.setAccessibleDescription(self.badge.accessibleName())
+        if picture is not None and picture.ndim == 1:
+            self.wave.show_wave(picture)
+            self.wave.view.setAccessibleDescription(self.wave_badge.accessibleName())
+        else:
+            self.page.view.show_picture(picture)
+            self.page.view.setAccessibleDescription(self.badge.accessibleName())
         self._turn()
 
     def _show_photo(self, photo: Any) -> None:
@@ -107,14 +125,19 @@ class ExploreStage(QStackedWidget):
     def _turn(self) -> None:
         photo, picture = self._state.photo.get(), self._state.picture.get()
         before = self.currentIndex()
-        self.setCurrentIndex(2 if photo is not None else 1 if picture is not None else 0)
+        shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
+        self.setCurrentIndex(2 if photo is not None else shown)
         if self.currentIndex() == 2 and before != 2:
             self.crop.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_badge(self, _: object) -> None:
         moved = sum(abs(value) > 5e-4 for value in self._state.sliders.get())
         where = f"{moved} slider{'s' if moved > 1 else ''} moved" if moved else "every slider at home"
-        self.badge.show_badge(self._state.badge.get(), f"Seed {grouped(self._state.seed.get())}, {where}")
+        trained, label = self._state.model.get(), self._state.label.get()
+        kind = f", {trained.card.classes[label]}" if trained is not None and label is not None else ""
+        words = f"Seed {grouped(self._state.seed.get())}{kind}, {where}"
+        for badge in (self.badge, self.wave_badge):
+            badge.show_badge(self._state.badge.get(), words)
         self.page.arrange()
 
 
@@ -125,7 +148,7 @@ class ExploreFoot(QStackedWidget):
         super().__init__()
         self._state, self._dialogs = state.explore, dialogs
         explore = self._state
-        self.export = Button(look, "Export…", help="Save this picture with its recipe inside", keys="Ctrl+E")
+        self.export = Button(look, "Export…", help="Save what is on the stage with its recipe inside", keys="Ctrl+E")
         self.keep = Button(look, "Keep take", "primary", help="Keep what is on the stage as a take", keys="Ctrl+Return")
         self.cancel = Button(look, "Cancel", help="Leave it; the stage stays as it was", keys="Esc")
         self.use = Button(look, "Use this", "primary", help="Start from this picture", keys="Ctrl+Return")
@@ -177,9 +200,9 @@ def _pair(second: QWidget, main: QWidget) -> QWidget:
 class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
-    def __init__(self, look: Look, state: Explore, stage: ExploreStage) -> None:
+    def __init__(self, look: Look, state: Explore, stage: ExploreStage, dialogs: Dialogs) -> None:
         super().__init__()
-        self.directions = Directions(look, state, stage.open)
+        self.directions = Directions(look, state, stage.open, dialogs)
         self.bringing = Bringing(look, state)
         self.addWidget(self.directions)
         self.addWidget(self.bringing)
@@ -194,9 +217,12 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     explore = state.explore
     stage = ExploreStage(look, state, dialogs)
     foot = ExploreFoot(look, state, stage, dialogs)
+    inspector = ExploreInspector(look, explore, stage, dialogs)
     acts = (
         Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
         Act("Export…", ("Ctrl+E",), foot.ask),
+        Act("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
+        Act("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
         Act("New start", ("R",), explore.new_start, "stage"),
         Act("Lock seed", ("L",), lambda: explore.lock(not explore.locked.get()), "stage"),
         Act("All home", ("H",), explore.home_all, "stage"),
@@ -207,7 +233,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         drawing="explore",
         help="Move one picture along the model's directions",
         stage=stage,
-        inspector=ExploreInspector(look, explore, stage),
+        inspector=inspector,
         foot=foot,
         model=explore.model,
         choose_model=explore.choose_model,

@@ -7,7 +7,7 @@ from studio.app.states.window import Window
 from studio.app.views.bind import bind
 from studio.app.views.cards import CardList
 from studio.app.views.controls import Button, Label, row
-from studio.app.views.dialogs import PICTURES, Dialogs
+from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.theme import Look
 
 CENTRE = Qt.AlignmentFlag.AlignHCenter
@@ -46,7 +46,7 @@ class FirstLaunch(QScrollArea):
         self._column.addWidget(self._drop)
         self._column.addStretch(2)
         self.setWidget(inside)
-        self.open.clicked.connect(lambda: dialogs.open(PICTURES, state.explore.open))
+        self.open.clicked.connect(lambda: dialogs.open(WORKS, state.explore.open))
         self.add.clicked.connect(lambda: dialogs.open("Models (*.safetensors)", state.models.add))
         bind(self, state.models.cards, self._show_cards)
         bind(self, state.generate.model, self.cards.show_model, self.cards.chose, state.generate.choose_model)

@@ -21,7 +21,7 @@ from studio.app.views.acts import Act
 from studio.app.views.bar import Bar
 from studio.app.views.bind import bind
 from studio.app.views.controls import Line, announce
-from studio.app.views.dialogs import PICTURES, Dialogs
+from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.drop import DropOverlay, Drops
 from studio.app.views.finder import Finder
 from studio.app.views.focus_ring import FocusRing
@@ -118,6 +118,7 @@ class Frame(QWidget):
         bind(self, explore_state.takes, self.strip.show_takes)
         bind(self, explore_state.current, self.strip.list.show_current, self.strip.list.chose, self._show_take)
         self.strip.list.dropped.connect(explore_state.drop_take)
+        self.strip.list.led.connect(self._lead)
         self.strip.keep.clicked.connect(lambda: self.panel.keep())
         self.message.gone.connect(state.messages.dismiss)
         self.queue.opened.connect(lambda: self.toggle_page("queue"))
@@ -154,6 +155,13 @@ class Frame(QWidget):
     def _show_take(self, index: int) -> None:
         self.state.explore.choose_take(index)
         self.state.show_panel("explore")
+        self.state.tone.listen()
+
+    def _lead(self, index: int) -> None:
+        """Ask where the wavetable from the stage to a take should go."""
+        table = self.state.explore.wavetable
+        if name := table.name_of(index):
+            self.dialogs.save(name, lambda path: table.save(index, path))
 
     def _show_smooth(self, smooth: bool) -> None:
         for panel in self.panels.values():
@@ -256,7 +264,7 @@ class Frame(QWidget):
             Act("Stop", stop, self.stop),
             Act("Undo", ("Ctrl+Z",), state.undo),
             Act("Redo", redo, state.redo),
-            Act("Open…", ("Ctrl+O",), lambda: self.dialogs.open(PICTURES, state.explore.open)),
+            Act("Open…", ("Ctrl+O",), lambda: self.dialogs.open(WORKS, state.explore.open)),
             Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
             Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
             Act("Add a model…", (), self.add_model),

@@ -26,6 +26,7 @@ from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.seed_field import SeedField
 from studio.app.views.theme import Look
+from studio.app.views.wave_page import WavePage
 
 RIGHT = Qt.TextElideMode.ElideRight
 
@@ -67,20 +68,23 @@ class GenerateStage(QStackedWidget):
         self.first = FirstLaunch(look, state, dialogs)
         self.grid = GridView(look)
         self.caption = Caption(look)
-        self.large_words = Elided("", "soft", RIGHT)
-        self.page = PicturePage(look, "Picture", self._large_caption())
+        self.large_words, self.wave_words = Elided("", "soft", RIGHT), Elided("", "soft", RIGHT)
+        self.page = PicturePage(look, "Picture", self._large_caption(self.large_words))
+        self.wave_page = WavePage(look, state, self._large_caption(self.wave_words))
         grid_page = QWidget()
         column = QVBoxLayout(grid_page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.grid, 1)
         column.addWidget(self.caption)
-        for page in (self.first, grid_page, self.page):
+        for page in (self.first, grid_page, self.page, self.wave_page):
             self.addWidget(page)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._menu)
         bind(self, generate.cells, self._show_cells)
         bind(self, generate.chosen, self.grid.show_chosen, self.grid.chose, generate.choose)
+        self.grid.chose.connect(lambda row: state.tone.listen())
+        self.grid.clicked.connect(lambda index: state.tone.listen())
         bind(self, generate.enlarged, self._show_enlarged, self.grid.enlarged, generate.enlarge)
         bind(self, generate.progress, self.caption.show_words)
         bind(self, generate.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
@@ -126,7 +130,7 @@ class GenerateStage(QStackedWidget):
         self._state.go_on()
 
     def _show_cells(self, cells: tuple[Cell, ...]) -> None:
-        self.grid.show_cells(cells)
+        self.grid.show_cells(cells, self._state.kind)
         self._show_enlarged(self._state.enlarged.get())
 
     def _show_enlarged(self, index: int | None) -> None:
@@ -136,26 +140,31 @@ class GenerateStage(QStackedWidget):
             return
         cell = cells[index]
         price = f" · {bits(cell.log_prob)}" if cell.log_prob is not None else ""
-        words = f"Picture {index + 1} of {len(cells)} · seed {grouped(cell.seed)}{price}"
-        self.large_words.show_text(words)
-        self.page.view.setAccessibleDescription(words)
-        self.page.view.show_picture(cell.picture)
-        self.page.arrange()
-        if self.currentWidget() is not self.page:
-            self.setCurrentWidget(self.page)
-            self.page.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        sound = self._state.kind == "sound"
+        what, page = ("Wave", self.wave_page) if sound else ("Picture", self.page)
+        words = f"{what} {index + 1} of {len(cells)} · seed {grouped(cell.seed)}{price}"
+        (self.wave_words if sound else self.large_words).show_text(words)
+        page.view.setAccessibleDescription(words)
+        if sound:
+            self.wave_page.show_wave(cell.picture)
+        else:
+            self.page.view.show_picture(cell.picture)
+            self.page.arrange()
+        if self.currentWidget() is not page:
+            self.setCurrentWidget(page)
+            page.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _large_caption(self) -> QWidget:
+    def _large_caption(self, words: Elided) -> QWidget:
         buttons = []
-        for words, what, help, keys in (
-            ("Save…", "save", "Save this picture with its recipe inside", "Ctrl+E"),
-            ("Open in Explore", "explore", "Go on with this picture in Explore", "Ctrl+Shift+X"),
-            ("All pictures", "back", "Back to the grid", "Esc"),
+        for title, what, help, keys in (
+            ("Save…", "save", "Save this one with its recipe inside", "Ctrl+E"),
+            ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
+            ("All of them", "back", "Back to the grid", "Esc"),
         ):
-            button = Button(self._look, words, "link", help=help, keys=keys)
+            button = Button(self._look, title, "link", help=help, keys=keys)
             button.clicked.connect(partial(self._press, what))
             buttons.append(button)
-        caption = row(self.large_words, *buttons)
+        caption = row(words, *buttons)
         line = caption.layout()
         if isinstance(line, QHBoxLayout):
             line.setStretch(0, 1)
@@ -230,6 +239,9 @@ class GenerateInspector(Column):
         self.kind.clear()
         for place, name in enumerate(("Any", *classes)):
             self.kind.addItem(name, place - 1 if place else None)
+        what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
+        self.number.explain(f"How many {what}s to make")
+        self.kind.explain(f"Which class of {what} to ask for")
         self.kind.setVisible(bool(classes))
         self._kind_label.setVisible(bool(classes))
         if trained is not None:
@@ -301,7 +313,8 @@ class GenerateFoot(QWidget):
         trained, number = self._generate.model.get(), self._generate.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
         told = seconds > 0 and not self._generate.cells.get()
-        self.time.setText(f"{pictures(number)[0].upper()}{pictures(number)[1:]} in {about(seconds)}" if told else "")
+        many = pictures(number, trained.card.kind if trained is not None else "picture")
+        self.time.setText(f"{many} in {about(seconds)}" if told else "")
         self.time.setVisible(told)
 
 

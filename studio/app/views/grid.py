@@ -22,8 +22,11 @@ from studio.app.states.grid import Cell
 from studio.app.views.guard import guarded
 from studio.app.views.picture import blended, draw_crisp, image, multiple
 from studio.app.views.theme import Look
+from studio.app.views.wave import thumbnail_of
 
 GAP = 12
+WAVE = (16, 24)
+"""Height and width of a wave in a grid, in steps."""
 SMALLEST = 64
 """Logical pixels: where cells would get smaller, the grid scrolls instead."""
 Index = QModelIndex | QPersistentModelIndex
@@ -38,13 +41,14 @@ def bits(log_prob: float) -> str:
     return f"{-log_prob / math.log(2):,.0f} bits"
 
 
-def described(cell: Cell, index: int, count: int) -> str:
+def described(cell: Cell, index: int, count: int, kind: str = "picture") -> str:
     """For screen readers and tooltips."""
     state = (
         "finished" if cell.finished else f"step {cell.done} of {cell.total}" if cell.picture is not None else "waiting"
     )
     price = f", {bits(cell.log_prob)}" if cell.log_prob is not None else ""
-    return f"Picture {index + 1} of {count}, {state}, seed {grouped(cell.seed)}{price}"
+    what = "Wave" if kind == "sound" else "Picture"
+    return f"{what} {index + 1} of {count}, {state}, seed {grouped(cell.seed)}{price}"
 
 
 def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: int, least: int) -> tuple[int, int]:
@@ -69,6 +73,7 @@ class _Cells(QAbstractListModel):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.cells: tuple[Cell, ...] = ()
+        self.kind = "picture"
 
     def put(self, cells: tuple[Cell, ...]) -> None:
         old, fresh = self.cells, [c.seed for c in cells] != [c.seed for c in self.cells]
@@ -89,7 +94,7 @@ class _Cells(QAbstractListModel):
     @guarded(None)
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            return described(self.cells[index.row()], index.row(), len(self.cells))
+            return described(self.cells[index.row()], index.row(), len(self.cells), self.kind)
         return None
 
 
@@ -181,8 +186,10 @@ class GridView(QListView):
         self._showing = False
         look.changed.connect(self._again)
 
-    def show_cells(self, cells: tuple[Cell, ...]) -> None:
+    def show_cells(self, cells: tuple[Cell, ...], kind: str = "picture") -> None:
         before = self._shape()
+        self._cells.kind = kind
+        self.setAccessibleName("Waves" if kind == "sound" else "Pictures")
         fresh = len(cells) != len(self._cells.cells)
         self._cells.put(cells)
         if fresh or before != self._shape():
@@ -206,6 +213,9 @@ class GridView(QListView):
     def drawn(self, cell: Cell) -> QPixmap:
         """A picture as it stands in the grid."""
         assert cell.picture is not None
+        if cell.picture.ndim == 1:
+            tall, wide = (side * self._scale for side in WAVE)
+            return thumbnail_of(cell.picture, wide, tall, self.devicePixelRatioF(), self._look)
         tall, wide = (side * self._scale for side in cell.picture.shape[:2])
         shown = image(blended(cell.picture, tall, wide) if self._smooth else cell.picture)
         pixmap = QPixmap.fromImage(shown if self._smooth else shown.scaled(wide, tall))
@@ -231,6 +241,8 @@ class GridView(QListView):
             self.chose.emit(index.row())
 
     def _shape(self) -> tuple[int, int]:
+        if self._cells.kind == "sound":
+            return WAVE
         shown = next((cell.picture.shape for cell in self._cells.cells if cell.picture is not None), (32, 32))
         return shown[0], shown[1]
 

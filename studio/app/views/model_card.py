@@ -24,6 +24,7 @@ class _Cover(QWidget):
         self._look = look
         self._cover: Array | None = None
         self._drawn: list[QPixmap] = []
+        look.changed.connect(lambda: self.show_cover(self._cover))  # waves are drawn in its colours
 
     def show_cover(self, cover: Array | None) -> None:
         self._cover, self._drawn = cover, []
@@ -45,7 +46,8 @@ class _Cover(QWidget):
         if self._cover is None:
             return
         if not self._drawn:
-            self._drawn = [thumbnail(one, side, self.devicePixelRatioF()) for one in self._cover[:SHOWN]]
+            ratio = self.devicePixelRatioF()
+            self._drawn = [thumbnail(one, side, ratio, self._look) for one in self._cover[:SHOWN]]
         gap = (self.width() - count * side) / max(1, count - 1)
         with QPainter(self) as painter:
             for place, pixmap in enumerate(self._drawn[:count]):

@@ -88,6 +88,6 @@ class Picker(Button):
         if cover is None or self._narrow:
             self.setIcon(QIcon())
         else:
-            pixmap = thumbnail(cover[0], side, self.devicePixelRatioF())
+            pixmap = thumbnail(cover[0], side, self.devicePixelRatioF(), self._theme)
             self.setIcon(QIcon(pixmap))
             self.setIconSize(pixmap.deviceIndependentSize().toSize())

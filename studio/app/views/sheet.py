@@ -50,6 +50,9 @@ QPushButton[role="small"] {{ background: transparent; border: none; padding: 0; 
   min-width: {p26}px; max-width: {p26}px; }}
 QPushButton[role="icon"]:hover, QPushButton[role="small"]:hover,
 QPushButton[role="picker"]:hover {{ background: {hover}; }}
+QPushButton[role="round"] {{ border-radius: {p19}px; padding: 0; min-height: {p38}px; min-width: {p38}px;
+  max-width: {p38}px; }}
+QPushButton[role="round"]:checked {{ background: {accent}; border-color: {accent}; }}
 QPushButton[role="square"] {{ padding: 0; min-width: {p30}px; max-width: {p30}px; }}
 QPushButton[role="picker"] {{ background: transparent; border: none; padding: 0 {p30}px 0 {p6}px; min-height: {p34}px;
   text-align: left; }}
@@ -105,7 +108,7 @@ QMenu::item:disabled {{ color: {faint}; }}
 
 def sheet(look: Look) -> str:
     """Every colour and length that Fusion is told, at this text size."""
-    lengths = {f"p{n}": look.px(n) for n in (2, 3, 4, 5, 6, 8, 10, 12, 13, 16, 20, 24, 26, 28, 30, 32, 34)}
+    lengths = {f"p{n}": look.px(n) for n in (2, 3, 4, 5, 6, 8, 10, 12, 13, 16, 19, 20, 24, 26, 28, 30, 32, 34, 38)}
     colours = {name: getattr(look.tokens, name) for name in look.tokens.__dataclass_fields__}
     words = "".join(
         f'QLabel[role="{role}"] {{ font-size: {look.px(size)}px; font-weight: {weight}; color: {colours[token]}; }}\n'

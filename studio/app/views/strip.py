@@ -72,6 +72,7 @@ class _TakePainter(QStyledItemDelegate):
         super().__init__(view)
         self._view, self._look, self._rows = view, look, rows
         self._drawn: dict[int, tuple[Any, int, QPixmap]] = {}
+        look.changed.connect(self._drawn.clear)  # waves are drawn in its colours
 
     @guarded(QSize(76, 76))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -85,7 +86,7 @@ class _TakePainter(QStyledItemDelegate):
         take = self._rows.takes[row]
         kept = self._drawn.get(row)
         if kept is None or kept[0] is not take or kept[1] != side:
-            pixmap = thumbnail(take.picture, side, self._view.devicePixelRatioF())
+            pixmap = thumbnail(take.picture, side, self._view.devicePixelRatioF(), look)
             kept = self._drawn[row] = (take, side, pixmap)
         painter.save()
         painter.fillRect(place, look.colour("window"))
@@ -98,10 +99,11 @@ class _TakePainter(QStyledItemDelegate):
 
 
 class TakeList(QListView):
-    """A row of takes; `chose`, `dropped` and `exported` carry the index of one."""
+    """A row of takes; `chose`, `dropped` and `led`, which asks for a wavetable, carry the index of one."""
 
     chose = Signal(int)
     dropped = Signal(int)
+    led = Signal(int)
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -148,6 +150,8 @@ class TakeList(QListView):
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.addAction("Show", lambda: self.chose.emit(index.row()))
+            if self.rows.takes[index.row()].picture.ndim == 1:
+                menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(index.row()))
             menu.addAction("Take off the strip", lambda: self.dropped.emit(index.row()))
             menu.popup(self.viewport().mapToGlobal(self.visualRect(index).center()))
 

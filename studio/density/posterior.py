@@ -48,14 +48,24 @@ class Posterior(nn.Module):
 
 
 class PlanarPosterior(Posterior):
-    """K planar flows, each with its own u, w and b for every artwork: 2 · latent + 1 numbers."""
+    """K planar flows, each with its own u, w and b for every artwork: 2 · latent + 1 numbers.
+
+    The numbers are counted from a start where every w has length 1 and û = 0, so that zeros mean the identity. For
+    where w is about zero û has no bound: counted from zero, 40 flows carried z off within 200 steps of training.
+    """
+
+    start: Tensor
 
     def __init__(self, latent: int, flows: int) -> None:
         super().__init__(latent, flows * (2 * latent + 1))
         self.flows = flows
+        w = torch.randn(flows, latent, generator=torch.Generator().manual_seed(0))
+        w = nn.functional.normalize(w, dim=1)
+        u = math.log(math.e - 1) * w  # m(w·u) = 0
+        self.register_buffer("start", torch.cat((u, w, torch.zeros(flows, 1)), 1), persistent=False)
 
     def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        each = h.view(len(h), self.flows, -1)
+        each = self.start.to(z.dtype) + h.view(len(h), self.flows, -1)
         u, w, b = torch.split(each, [self.latent, self.latent, 1], 2)
         z, ladj = planar(z, u, w, b[..., 0])
         return z, (ladj / self.latent)[:, None].expand_as(z)

@@ -29,6 +29,8 @@ class Encoder(nn.Module):
     Arguments
         maps: feature maps at half the size, twice as many at a quarter
         hidden: units of the dense layer after the convolutions
+
+    The last layer starts by giving zeros.
     """
 
     def __init__(self, shape: tuple[int, int, int], maps: int, blocks: int, hidden: int, numbers: int) -> None:
@@ -43,12 +45,10 @@ class Encoder(nn.Module):
             *[Block(2 * maps) for _ in range(blocks)],
             nn.ELU(),
         )
-        self.dense = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(2 * maps * height * width // 16, hidden),
-            nn.ELU(),
-            nn.Linear(hidden, numbers),
-        )
+        last = nn.Linear(hidden, numbers)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.dense = nn.Sequential(nn.Flatten(), nn.Linear(2 * maps * height * width // 16, hidden), nn.ELU(), last)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.body(x.contiguous(memory_format=torch.channels_last))

@@ -82,7 +82,7 @@ class VAEFlow(msgspec.Struct, frozen=True, kw_only=True, tag="vae_flow", tag_fie
                 Encoder(shape, self.maps, self.depth, self.hidden, numbers),
                 Decoder(self.latent, self.hidden, self.maps, self.depth, channels_out, height, width),
             )
-        encoder = MLP(channels * height * width, self.hidden, self.depth, numbers)
+        encoder = MLP(channels * height * width, self.hidden, self.depth, numbers, zero=True)
         decoder = MLP(self.latent, self.hidden, self.depth, channels_out * height * width)
         return (
             nn.Sequential(nn.Flatten(), encoder),

@@ -106,3 +106,12 @@ def test_a_new_gate_keeps_most_of_z() -> None:
     z, _ = posterior(torch.zeros(64, posterior.numbers), torch.ones(64, 8))
     kept = torch.sigmoid(torch.tensor(1.5)) ** 2
     assert torch.allclose(z, kept.expand_as(z), atol=0.1)
+
+
+@pytest.mark.parametrize("posterior", [Posterior(8), PlanarPosterior(8, 40), RadialPosterior(8, 40)], ids=str)
+def test_where_an_encoder_says_nothing_the_posterior_is_the_prior(posterior: Posterior) -> None:
+    eps = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    z, log_q = posterior(torch.zeros(5, posterior.numbers), eps)
+    assert torch.allclose(z, eps, atol=1e-5)
+    log_p = -0.5 * (z.square() + math.log(2 * math.pi))
+    assert torch.allclose(log_q.sum(1), log_p.sum(1), atol=1e-4)

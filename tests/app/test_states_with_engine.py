@@ -14,7 +14,9 @@ from studio.app.engine import Engine
 from studio.app.settings import SettingsFile
 from studio.app.states.window import Window
 from studio.library import models
+from studio.media import export, wavetable
 from studio.media.image import open_picture
+from studio.media.sound import open_wave
 from tests.app.fake_speaker import FakeSpeaker
 
 Opener = Callable[[], tuple[Window, Engine]]
@@ -99,6 +101,66 @@ def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path
     window.explore.export(tmp_path / "work.png")
     qtbot.waitUntil((tmp_path / "work.png").exists, timeout=5000)
     assert np.array_equal(open_picture(tmp_path / "work.png").array, noise)
+
+
+def test_waves_are_made_led_to_one_another_and_brought_back(
+    tiny_waves: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window, _ = opener()
+    explore = window.explore
+    explore.choose_model(tiny_waves)
+
+    def settled() -> np.ndarray:
+        qtbot.waitUntil(lambda: window.status.get() == "Ready" and explore.picture.get() is not None, timeout=START)
+        wave = explore.picture.get()
+        assert wave is not None and wave.shape == (32,) and wave.dtype == np.int16
+        return wave
+
+    window.show_panel("explore")
+    explore.new_start(1)
+    first = settled()
+    explore.keep_take()
+    explore.move(0, 2.0)
+    qtbot.wait(50)
+    second = settled()
+    assert not np.array_equal(first, second) and window.tone.wave.get() is second
+
+    # The frames lead from what the stage shows to the take, both as Explore showed them.
+    explore.wavetable.save(0, tmp_path / "way.wav")
+    qtbot.waitUntil((tmp_path / "way.wav").exists, timeout=START)
+    opened = open_wave(tmp_path / "way.wav", 32)
+    quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # as a whole, where it would pass 1
+    assert quieter > 0.9
+    assert np.abs(opened.array - second * quieter).max() < 2 and np.abs(opened.last - first * quieter).max() < 2
+    assert "the first of its 64 frames is used" in opened.notes
+
+    # A wave of one's own becomes a start, and comes back.
+    own = np.rint(wavetable.resampled(first, 300)).astype(np.int16)
+    (tmp_path / "own.wav").write_bytes(export.wav(own, 44_100, {}))
+    window.drop([tmp_path / "own.wav"])
+    qtbot.waitUntil(lambda: explore.source.get() == "own.wav", timeout=START)
+    qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
+
+    # Dropped, the wavetable restores its beginning and both of its ends.
+    explore.drop_take(0)
+    window.drop([tmp_path / "way.wav"])
+    qtbot.waitUntil(lambda: len(explore.takes.get()) == 2, timeout=5000)
+    qtbot.wait(50)
+    assert np.array_equal(settled(), second) and explore.sliders.get()[0] == 2.0
+
+
+def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtBot) -> None:
+    window, _ = opener()
+    window.generate.choose_model(tiny_kinds)
+    for label in (0, 1):
+        window.generate.set_label(label)
+        generate(window, qtbot, 16, 1)
+        pictures = np.stack([cell.picture for cell in window.generate.cells.get() if cell.picture is not None])
+        assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
+    window.generate.open_in_explore(0)
+    assert window.explore.label.get() == 1
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert np.array_equal(window.explore.picture.get(), pictures[0])
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")

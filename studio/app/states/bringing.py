@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.states import shelf
@@ -13,7 +15,8 @@ from studio.app.states.scene import How, Photo
 from studio.app.states.shelf import Opened
 from studio.app.states.value import Engine, State, Value
 from studio.library.models import Trained
-from studio.media.image import Box, Picture, fit
+from studio.media import cycles
+from studio.media.image import Box, Picture, Refused, fit
 from studio.media.sound import Wave
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Ending, Failed
 
@@ -79,12 +82,20 @@ class Bringing(State):
             self._encode(photo)
 
     def use_wave(self, wave: Wave) -> None:
-        """Have the engine encode a wave, which needs no preview."""
+        """Have the engine encode a wave, brought to what models of waves learn from. It needs no preview."""
         trained = self._model.get()
+        if trained is None:
+            return
+        try:
+            seen = cycles.from_wave(wave.array, trained.card.shape[0], wave.name)
+        except Refused as refusal:
+            self._messages.say(str(refusal), "failed")
+            return
         if self._encoding is not None:
             self._engine.stop(self._encoding[0])
             self._end()
-        self._encode(Photo(wave, "fit", None, shelf.in_shape(wave.array, trained)))
+        like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
+        self._encode(Photo(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
 
     def _encode(self, photo: Photo) -> None:
         trained = self._model.get()

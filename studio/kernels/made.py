@@ -134,16 +134,13 @@ def _add_two(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t: int,
 
 
 @compiled
-def hidden_units(p: Plan, d: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
-    """The hidden units that are final once entry number d is."""
-    entries = len(p.order)
-    for j in range(p.first[d], p.first[d + 1]):
-        u = p.ready[j]
-        t = entries + u
-        for b in range(low, high, LANES):
-            add(w, p.start[u], p.reach[u], s, b, p.source[u], t)
-            for i in range(b, b + LANES):
-                s[i, t] = math.tanh(s[i, t]) if tanh else max(s[i, t], w.dtype.type(0))
+def hidden_unit(p: Plan, u: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
+    """One hidden unit of artworks low … high - 1, all of whose sources are known."""
+    t = len(p.order) + u
+    for b in range(low, high, LANES):
+        add(w, p.start[u], p.reach[u], s, b, p.source[u], t)
+        for i in range(b, b + LANES):
+            s[i, t] = math.tanh(s[i, t]) if tanh else max(s[i, t], w.dtype.type(0))
 
 
 @compiled
@@ -154,6 +151,16 @@ def _push(w: Array, u: int, n: int, g: Array, b: int, c: int, by: Array) -> None
         into, times = g[b + i, c : c + n], by[b + i]
         for k in range(n):
             into[k] += times * row[k]
+
+
+@compiled
+def _push_two(w: Array, u: int, v: int, n: int, g: Array, b: int, c: int, by: Array, other_by: Array) -> None:
+    """`_push` for two units with the same sources."""
+    row, other = w[u : u + n], w[v : v + n]
+    for i in range(LANES):
+        into, times, other_times = g[b + i, c : c + n], by[b + i], other_by[b + i]
+        for k in range(n):
+            into[k] += times * row[k] + other_times * other[k]
 
 
 @compiled
@@ -171,7 +178,26 @@ def _inverse(p: Plan, w: Array, s: Array, z: Array, a: Array, low: int, high: in
                 raw = s[b, entries + r]
                 a[b, e] = raw / math.sqrt(one + (raw / limit) * (raw / limit))
                 s[b, d] = z[b, e] * math.exp(a[b, e]) + s[b, entries + m]
-            hidden_units(p, d, w, s, begin, end, tanh)
+            for j in range(p.first[d], p.first[d + 1]):
+                hidden_unit(p, p.ready[j], w, s, begin, end, tanh)
+
+
+@compiled
+def _forward(p: Plan, w: Array, s: Array, x: Array, a: Array, low: int, high: int, bound: float, tanh: bool) -> None:
+    entries, hidden = len(p.order), len(p.ready)
+    limit, one = w.dtype.type(bound), w.dtype.type(1)
+    for begin in range(low, high, CHUNK):
+        end = min(begin + CHUNK, high)
+        for u in range(hidden):
+            hidden_unit(p, u, w, s, begin, end, tanh)
+        for e in range(entries):
+            m, r = hidden + e, hidden + entries + e
+            for b in range(begin, end, LANES):
+                _add_two(w, p.start[m], p.start[r], p.reach[m], s, b, p.source[m], entries + m, entries + r)
+            for b in range(begin, end):
+                raw = s[b, entries + r]
+                a[b, e] = raw / math.sqrt(one + (raw / limit) * (raw / limit))
+                x[b, e] = (x[b, e] - s[b, entries + m]) * math.exp(-a[b, e])
 
 
 @compiled
@@ -190,7 +216,7 @@ def _adjoint(
 ) -> None:
     entries, hidden = len(p.order), len(p.ready)
     limit, one = w.dtype.type(bound), w.dtype.type(1)
-    g, by = np.zeros_like(s), np.zeros_like(s[:, 0])
+    g, by, other_by = np.zeros_like(s), np.zeros_like(s[:, 0]), np.zeros_like(s[:, 0])
     for begin in range(low, high, CHUNK):
         end = min(begin + CHUNK, high)
         for d in range(entries - 1, -1, -1):
@@ -206,15 +232,12 @@ def _adjoint(
             e = p.order[d]
             m, r = hidden + e, hidden + entries + e
             for b in range(begin, end):
-                v[b, e] = (v[b, e] + g[b, d]) * math.exp(a[b, e])
-                by[b] = v[b, e] * math.exp(-a[b, e])
-            for b in range(begin, end, LANES):
-                _push(w, p.start[m], p.reach[m], g, b, p.source[m], by)
-            for b in range(begin, end):
+                by[b] = v[b, e] + g[b, d]
+                v[b, e] = by[b] * math.exp(a[b, e])
                 left = one - (a[b, e] / limit) * (a[b, e] / limit)
-                by[b] = (z[b, e] * v[b, e] + of_a[b, e]) * left * math.sqrt(left)
+                other_by[b] = (z[b, e] * v[b, e] + of_a[b, e]) * left * math.sqrt(left)
             for b in range(begin, end, LANES):
-                _push(w, p.start[r], p.reach[r], g, b, p.source[r], by)
+                _push_two(w, p.start[m], p.start[r], p.reach[m], g, b, p.source[m], by, other_by)
 
 
 class Solution(NamedTuple):
@@ -244,6 +267,16 @@ def inverse(
     a = np.empty_like(wide)
     share(lambda low, high: _inverse(p, weights, state, wide, a, low, high, *form[:2]), len(state), form.threads)
     return Solution(entries_of(p, state, len(z)), a[: len(z)], state)
+
+
+def forward(p: Plan, weights: Array, biases: Array, x: Array, more: Array | None = None, form: Form = PLAIN) -> Array:
+    """z = (x - m(x)) · exp(-a(x)), `(B, D)`. Few artworks take less time than by dense products of half zeros, and each
+    comes out the same, bit for bit, in any batch."""
+    state, z = first_state(biases, x, more), pad(x)
+    state[:, : x.shape[1]] = z[:, p.order]
+    a = np.empty_like(z)
+    share(lambda low, high: _forward(p, weights, state, z, a, low, high, *form[:2]), len(state), form.threads)
+    return z[: len(x)]
 
 
 def adjoint(

@@ -20,7 +20,7 @@ from studio.kernels.made import (
     compiled,
     entries_of,
     first_state,
-    hidden_units,
+    hidden_unit,
     pad,
     share,
 )
@@ -91,7 +91,8 @@ def _inverse(p: Plan, w: Array, s: Array, z: Array, low: int, high: int, bound: 
                     raw = o[2 * count + k] / bound
                     scales[k] = math.exp(bound * raw / math.sqrt(1.0 + raw * raw))
                 s[b, d] = _root(z[b, e], weights, means, scales)
-            hidden_units(p, d, w, s, begin, begin + LANES, tanh)
+            for j in range(p.first[d], p.first[d + 1]):
+                hidden_unit(p, p.ready[j], w, s, begin, begin + LANES, tanh)
 
 
 def inverse(p: Plan, weights: Array, biases: Array, z: Array, more: Array | None = None, form: Form = PLAIN) -> Array:

@@ -42,33 +42,54 @@ def masked_affine(net: MADE, bound: float) -> MaskedAffine:
     return MaskedAffine(net, net.order, bound, OnePass(net))
 
 
-class OnePass:
-    """Inverts a masked affine map in one pass, compiled for the processor; where nothing compiles, by torch.
+class _Compiled:
+    """A masked network as compiled loops read it: its weights where they lie, so they are followed while they learn.
 
-    It reads the network's weights where they lie, so it follows them while they learn. Numbers on another device
-    are fetched: every entry waits for the one before it, and a graphics card takes longer to begin than to compute.
+    Numbers on another device are fetched: every entry waits for the one before it, and a graphics card takes longer
+    to begin a step than the processor to finish it.
     """
 
     def __init__(self, net: MADE) -> None:
         self.net = net
-        self.plan: Any = None
+        self._plan: Any = None
 
-    def __call__(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+    def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
+        """What every kernel is handed; None where nothing compiles."""
         try:
             from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
         except ImportError:
+            return None
+        net = self.net
+        self._plan = self._plan or made.plan(_array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs)
+        more = None if net.kinds is None or c is None else _array(net.kinds[c])
+        form = made.Form(bound or math.inf, net.activation == "tanh", torch.get_num_threads())
+        return self._plan, _array(net.weights), _array(net.biases), _array(x), more, form
+
+
+class OnePass(_Compiled):
+    """Both ways through a masked affine map, compiled; where nothing compiles, torch inverts it in one pass, too."""
+
+    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+        asked = self._asked(z, c, bound)
+        if asked is None:
             return None if torch.is_grad_enabled() else self._by_torch(z, c, bound)
-        self.plan = self.plan or _plan(self.net)
-        weights, biases, more = _weights(self.net, c)
-        start = _array(z)
-        form = made.Form(bound or math.inf, self.net.activation == "tanh", torch.get_num_threads())
-        found = made.inverse(self.plan, weights, biases, start, more, form)
+        from studio.kernels import made
+
+        plan, weights, _, start, _, form = asked
+        found = made.inverse(*asked)
 
         def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
-            v = made.adjoint(self.plan, weights, found, start, _array(of_x), _array(of_a), form)
-            return torch.from_numpy(v).to(z.device)
+            return _tensor(made.adjoint(plan, weights, found, start, _array(of_x), _array(of_a), form), z)
 
-        return Solution(torch.from_numpy(found.x).to(z.device), torch.from_numpy(found.a).to(z.device), adjoint)
+        return Solution(_tensor(found.x, z), _tensor(found.a, z), adjoint)
+
+    def forward(self, x: Tensor, c: Tensor | None, bound: float | None) -> Tensor | None:
+        asked = self._asked(x, c, bound)
+        if asked is None:
+            return None
+        from studio.kernels import made
+
+        return _tensor(made.forward(*asked), x)
 
     def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution:
         scales = torch.zeros_like(z)
@@ -83,35 +104,21 @@ class OnePass:
         return Solution(self.net.one_pass(len(z), entry, c), scales, adjoint)
 
 
-class OnePassMixture:
-    """Inverts masked mixtures of Gaussians in one pass, compiled for the processor."""
-
-    def __init__(self, net: MADE) -> None:
-        self.net = net
-        self.plan: Any = None
+class OnePassMixture(_Compiled):
+    """The inverse of masked mixtures of Gaussians, compiled."""
 
     def __call__(self, z: Tensor, c: Tensor | None, bound: float) -> Tensor | None:
-        try:
-            from studio.kernels import made, mixture
-        except ImportError:
+        asked = self._asked(z, c, bound)
+        if asked is None:
             return None
-        self.plan = self.plan or _plan(self.net)
-        weights, biases, more = _weights(self.net, c)
-        form = made.Form(bound, self.net.activation == "tanh", torch.get_num_threads())
-        return torch.from_numpy(mixture.inverse(self.plan, weights, biases, _array(z), more, form)).to(z.device)
+        from studio.kernels import mixture
 
-
-def _plan(net: MADE) -> Any:
-    from studio.kernels import made
-
-    return made.plan(_array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs)
-
-
-def _weights(net: MADE, c: Tensor | None) -> tuple[Array, Array, Array | None]:
-    """Weights, biases, and what the condition adds to those of the first layer."""
-    more = None if net.kinds is None or c is None else _array(net.kinds[c])
-    return _array(net.weights), _array(net.biases), more
+        return _tensor(mixture.inverse(*asked), z)
 
 
 def _array(x: Tensor) -> Array:
     return x.detach().cpu().contiguous().numpy()
+
+
+def _tensor(x: Array, like: Tensor) -> Tensor:
+    return torch.from_numpy(x).to(like.device)

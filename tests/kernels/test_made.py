@@ -56,6 +56,15 @@ def test_it_equals_the_plain_inverse(case: tuple, rows: int) -> None:  # type: i
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_forwards_it_equals_the_network(case: tuple) -> None:  # type: ignore[type-arg]
+    made_map = Case(*case)
+    x = made_map.noise(7)
+    z = made.forward(made_map.plan, made_map.weights, made_map.biases, x.numpy(), None, made_map.form)
+    assert np.abs(z - made_map.map(x)[0].numpy()).max() < 10 * ROUNDING[made_map.dtype]
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_row_is_the_same_bit_for_bit_in_any_batch_and_with_any_threads(dtype: torch.dtype) -> None:
     case = Case(60, (70, 50), "sequential", False, dtype)

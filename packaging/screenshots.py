@@ -110,6 +110,26 @@ def explore(session: Session, seed: int) -> None:
         session.take("explore", theme)
 
 
+def wave(session: Session, seed: int) -> None:
+    """A wave while a slider is held, where there is a model of waves."""
+    window, state = session.state, session.state.explore
+    model = next((trained.card.name for trained in window.models.cards.get() if trained.card.kind == "sound"), None)
+    if model is None:
+        return
+    state.choose_model(model)
+    for number in range(3):
+        state.new_start(seed + number)
+        settle(session)
+        state.keep_take()
+    for index, value in MOVES[:2]:
+        state.begin_move(index)
+        state.move(index, value)
+        settle(session)
+    for theme in ("dark", "light"):
+        session.take("wave", theme)
+    state.end_move()
+
+
 def settle(session: Session) -> None:
     """Until the picture is that of the sliders."""
     session.rest(0.1)
@@ -155,6 +175,7 @@ def main(words: list[str]) -> int:
             first_launch(session)
             generate(session, options.seed)
             explore(session, options.seed)
+            wave(session, options.seed)
         except (TimeoutError, OSError) as fault:
             print(fault, file=sys.stderr)
             return 1

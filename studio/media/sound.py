@@ -39,7 +39,7 @@ class Wave:
 
 
 def open_wave(path: Path | str, samples: int | None = None) -> Wave:
-    """The cycle in a WAV file, brought to `samples` samples if so many are asked for. Raises Refused with the reason."""
+    """The cycle in a WAV file, of `samples` samples where that is asked for. Raises Refused with the reason."""
     name = shown(os.path.basename(path))
     data = read_bytes(Path(path), name)
     found = chunks(data)

@@ -235,3 +235,14 @@ def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> No
     assert (out[:, 0] == out[:, 1]).all() and (np.rint(out[:, 0] * 32_768) == np.arange(10_000) + 1).all()
     here.opened[0]["callback"](out, len(out), None, "output underflow")
     assert player.gaps == 1
+
+
+def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker(0.1)
+    for _ in range(4):
+        player.open(Counter())
+        here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, None, "output underflow")
+    player.open(Counter())
+    player.open(Counter())
+    assert [settings["latency"] for settings in here.opened] == [0.1, 0.2, 0.3, 0.3, 0.3, 0.3]

@@ -21,7 +21,6 @@ from studio.density.logistic import LogisticScores
 from studio.density.vectors import DiagonalScale, OddEven, Whitening
 from studio.nets.mlp import MLP
 
-
 WHITENED = 4096
 """Artworks from which the covariance is measured."""
 

@@ -122,6 +122,10 @@ class Flow(Model):
         for done, h in enumerate(self.bijection.inverse_steps(z * temperature, c), 1):
             yield Step(self._levels(h), done, total)
 
+    def decode(self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0) -> Tensor:
+        self._need(c)
+        return self._levels(self.bijection.inverse(z * temperature, c))
+
 
 def _log_normal(z: Tensor) -> Tensor:
     return -0.5 * (z.square() + math.log(2 * math.pi))

@@ -213,6 +213,7 @@ class Mixing(Bijection):
     there: Tensor
     back: Tensor
     shift: Tensor
+    shift_back: Tensor
 
     def __init__(self, norm: ActNorm, conv: InvertibleConv) -> None:
         super().__init__()
@@ -237,8 +238,9 @@ class Mixing(Bijection):
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         with _full_precision(z):
-            back = self.back if self.folded else _inverse(self._scaled()[0])
-            return _at_every_pixel(z, back, -self.norm.b)
+            if self.folded:
+                return _at_every_pixel(z, self.back, self.shift_back)
+            return _at_every_pixel(z, _inverse(self._scaled()[0]), -self.norm.b)
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -247,6 +249,7 @@ class Mixing(Bijection):
         self.register_buffer("there", weight, persistent=False)
         self.register_buffer("back", _inverse(weight), persistent=False)
         self.register_buffer("shift", shift, persistent=False)
+        self.register_buffer("shift_back", -self.norm.b, persistent=False)
         self.slope, self.folded = float(log_det), True
 
 

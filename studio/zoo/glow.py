@@ -42,6 +42,12 @@ class GlowStep(Bijection):
         return z, ladj + more
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        if self.training:  # only what it learns from may start an actnorm, never what it makes
+            self.eval()
+            try:
+                return self.inverse(z)
+            finally:
+                self.train()
         return self.mixing.inverse(self.coupling.inverse(z))
 
 

@@ -1,0 +1,128 @@
+"""Glow beside normflows at equal size. Run: python tests/benchmarks/glow.py
+
+Prints medians of pairs measured in turn and their ratios; machines are noisy, ratios hold. Both sides have the
+same allocator, and the same optimiser.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import normflows as nf
+import torch
+from torch import Tensor, nn
+
+from studio import zoo
+from studio.engine.device import steady_allocator
+
+SHAPE = (3, 32, 32)
+BATCH = 16
+ROUNDS = 15
+TARGET = zoo.glow.Glow(scales=3, depth=16, width=192)
+
+
+def peer(recipe: zoo.glow.Glow) -> nn.Module:
+    """normflows' Glow of the same depth, width and scales: its blocks, its squeeze, its split."""
+    channels, height, width = SHAPE
+    scales = recipe.scales
+    q0, merges, flows = [], [], []
+    for i in range(scales):  # from the coarsest to the finest
+        inside = channels * 2 ** (scales + 1 - i)
+        blocks: list[nn.Module] = [
+            nf.flows.GlowBlock(inside, recipe.width, split_mode="channel", scale=True) for _ in range(recipe.depth)
+        ]
+        flows.append([*blocks, nf.flows.Squeeze()])
+        size = (height // 2 ** (scales - i), width // 2 ** (scales - i))
+        merges += [nf.flows.Merge()] if i > 0 else []
+        q0.append(nf.distributions.DiagGaussian((inside if i == 0 else inside // 2, *size), trainable=True))
+    return nf.MultiscaleFlow(q0, flows, merges, class_cond=False)
+
+
+def medians(*runs: Callable[[], object]) -> list[float]:
+    """Median seconds of each, measured in turn after a warm-up."""
+    times: list[list[float]] = [[] for _ in runs]
+    for round_ in range(ROUNDS + 3):
+        for run, found in zip(runs, times, strict=True):
+            began = time.perf_counter()
+            run()
+            if round_ >= 3:
+                found.append(time.perf_counter() - began)
+    return [statistics.median(found) for found in times]
+
+
+def size(model: nn.Module) -> str:
+    return f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters"
+
+
+def started(recipe: zoo.glow.Glow, x: Tensor) -> tuple[nn.Module, nn.Module]:
+    """Ours and theirs, each started from the same batch, so that the numbers inside are of usual size."""
+    torch.manual_seed(0)
+    ours, theirs = recipe.build(SHAPE), peer(recipe)
+    with torch.no_grad():
+        ours.loss(x)
+        theirs.log_prob(x.float() / 256 - 0.5, None)
+    return ours, theirs
+
+
+def at_work(recipe: zoo.glow.Glow) -> None:
+    x = torch.randint(0, 256, (BATCH, *SHAPE), dtype=torch.uint8)
+    y = x.float() / 256 - 0.5
+    ours, theirs = started(recipe, x)
+    ours.eval()
+    theirs.eval()
+    zoo.fold(ours)
+    zoo.channels_last(ours)
+    zoo.pack(ours)
+    print(f"K={recipe.depth}, L={recipe.scales}, width {recipe.width}")
+    print(f"ours {size(recipe.build(SHAPE))}, normflows {size(theirs)}")
+    z = ours.noise([1])
+    peers_z = [q.sample(1) for q in theirs.q0]
+
+    def decode_theirs() -> Tensor:
+        h = None
+        for i, flows in enumerate(theirs.flows):
+            h = peers_z[i] if i == 0 else theirs.merges[i - 1]([h, peers_z[i]])[0]
+            for flow in flows:
+                h, _ = flow(h)
+        return h
+
+    with torch.inference_mode():
+        a, b = medians(lambda: ours.decode(z), decode_theirs)
+        print(f"decode of one latent: ours {a * 1e3:.1f} ms, normflows {b * 1e3:.1f} ms: {b / a:.2f} × (aim 2.5)")
+        a, b = medians(lambda: ours.log_prob(x), lambda: theirs.log_prob(y, None))
+        print(f"log_prob of {BATCH}: ours {a * 1e3:.1f} ms, normflows {b * 1e3:.1f} ms: {b / a:.2f} × (aim 2)")
+
+
+def training_step(recipe: zoo.glow.Glow) -> None:
+    x = torch.randint(0, 256, (BATCH, *SHAPE), dtype=torch.uint8)
+    y = x.float() / 256 - 0.5
+    ours, theirs = started(recipe, x)
+    zoo.channels_last(ours)
+
+    def step(model: nn.Module, loss: Callable[[], Tensor], *, bf16: bool) -> Callable[[], None]:
+        optimiser = torch.optim.AdamW(model.parameters(), 1e-5)
+
+        def run() -> None:
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                value = loss()
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+
+        return run
+
+    a, b = medians(
+        step(ours, lambda: ours.loss(x), bf16=True),
+        step(theirs, lambda: -theirs.log_prob(y, None).mean(), bf16=False),
+    )
+    print(f"training step of {BATCH}: ours {a * 1e3:.0f} ms, normflows {b * 1e3:.0f} ms: {b / a:.2f} × (aim 2)")
+
+
+if __name__ == "__main__":
+    steady_allocator()
+    print(f"{torch.get_num_threads()} threads")
+    at_work(TARGET)
+    training_step(TARGET)
+    if "paper" in sys.argv:
+        at_work(zoo.glow.PRESETS["paper"])

@@ -62,14 +62,12 @@ class MADE(nn.Module):
         self.reach = [torch.searchsorted(a, b, right=True) for a, b in zip(self.degrees, seen, strict=True)]
 
         self.shapes = [(len(b), len(a)) for a, b in zip(self.degrees, seen, strict=True)]
-        for layer, reach in enumerate(self.reach):
-            seen_by = torch.arange(self.shapes[layer][1]) < reach[:, None]
-            self.register_buffer(f"at{layer}", seen_by.flatten().nonzero()[:, 0], persistent=False)
         started = [_start(reach) for reach in self.reach[:-1]]
         self.weights = nn.Parameter(torch.cat([*started, torch.zeros(int(self.reach[-1].sum()))]))
         self.biases = nn.Parameter(torch.zeros(sum(rows for rows, _ in self.shapes)))
         self.kinds = nn.Parameter(torch.randn(classes, hidden[0]) / (entries + 1) ** 0.5) if classes else None
         self._dense: list[Tensor] | None = None
+        self._places: dict[torch.device, list[Tensor]] = {}
 
     def matrices(self) -> list[Tensor]:
         """The masked weights of each layer, `(units, units below)`."""
@@ -79,13 +77,24 @@ class MADE(nn.Module):
         if torch.is_autocast_enabled(w.device.type):
             w = w.to(torch.get_autocast_dtype(w.device.type))
         parts = torch.split(w, [int(reach.sum()) for reach in self.reach])
-        places = [self.get_buffer(f"at{layer}") for layer in range(len(parts))]
+        places = self._places_on(w.device)
         return [_Spread.apply(*each) for each in zip(parts, places, self.shapes, strict=True)]  # type: ignore[no-untyped-call]
+
+    def _places_on(self, device: torch.device) -> list[Tensor]:
+        """Where each layer's weights lie in its matrix. No buffers: those would be copied with every averaged step."""
+        if device not in self._places:
+            masks = [
+                torch.arange(columns) < reach[:, None]
+                for (_, columns), reach in zip(self.shapes, self.reach, strict=True)
+            ]
+            self._places[device] = [mask.flatten().nonzero()[:, 0].to(device) for mask in masks]
+        return self._places[device]
 
     @torch.no_grad()
     def fold(self) -> None:
         """Lays the matrices out once. For inference only."""
         self._dense = self.matrices()
+        self._places.clear()
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         h = x.index_select(1, self.order)

@@ -61,7 +61,13 @@ class Bernoulli(Observation):
 
 
 class Logistic(Observation):
-    """The discretised logistic: each entry has its own μ and log s, with s from e⁻⁷ to 1 (a level of 256 is e⁻⁵·⁵)."""
+    """The discretised logistic: each entry has its own μ and s, with ln s = -7 sigmoid(a + START).
+
+    A level of 256 is e⁻⁵·⁵. Where a network says nothing yet, s is e⁻¹·⁹: with a START at narrow logistics the first
+    gradients were ten times as long.
+    """
+
+    START = -1.0
 
     numbers = 2
 
@@ -72,8 +78,8 @@ class Logistic(Observation):
         return x
 
     def log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
-        mu, log_s = numbers.chunk(2, 1)
-        per_s = torch.exp(3.5 - 3.5 * torch.tanh(log_s))
+        mu, a = numbers.chunk(2, 1)
+        per_s = torch.exp(7 * torch.sigmoid(a + self.START))
         above = ((x + 1) / self.levels - 0.5 - mu) * per_s
         below = (x / self.levels - 0.5 - mu) * per_s
         # ln (F(above) - F(below)) without a difference of numbers that may both be near 0 or near 1.

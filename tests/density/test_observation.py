@@ -20,8 +20,8 @@ def test_the_discretised_logistic_sums_to_one_over_all_levels(levels: int) -> No
 
 def test_the_discretised_logistic_is_the_difference_of_two_sigmoids() -> None:
     x = torch.arange(256, dtype=torch.float64).view(-1, 1, 1, 1)
-    mu, raw = 0.03, -0.2
-    s = math.exp(-3.5 + 3.5 * math.tanh(raw))
+    mu, raw = 0.03, 0.2
+    s = math.exp(-7 / (1 + math.exp(1 - raw)))
     numbers = torch.tensor([mu, raw], dtype=torch.float64).view(1, 2, 1, 1).expand(256, 2, 1, 1)
     above = torch.sigmoid(((x + 1) / 256 - 0.5 - mu) / s)
     below = torch.sigmoid((x / 256 - 0.5 - mu) / s)

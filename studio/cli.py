@@ -13,11 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from studio import __version__
 from studio.library import models, storage
 from studio.library.card import Card
-from studio.library.work import Latent, Work, to_png
-from studio.media import dataset, export, image, names
+from studio.library.work import BadWork, Latent, Work, from_wav, to_png, to_wav, to_wavetable
+from studio.media import cycles, dataset, export, image, names, wavetable
 from studio.wire import messages as wire
 
 CYCLE = 256
@@ -46,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:  # whoever read the output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (models.BadModel, image.Refused, storage.NotSaved, OSError) as error:
+    except (models.BadModel, BadWork, image.Refused, storage.NotSaved, OSError) as error:
         _say(_sentence(error))
         return 1
 
@@ -71,18 +74,27 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = command("models", _models, "the trained models: name, family, what it makes, bits per dimension")
     listing.add_argument("--markdown", action="store_true", help="the table of models/README.md")
-    sample = command("sample", _sample, "make pictures, one for each seed")
+    sample = command("sample", _sample, "make pictures or sounds, one for each seed")
     sample.add_argument("model", metavar="MODEL", help="a name from `studio models`, or a .safetensors file")
     sample.add_argument("-n", type=_positive, default=1, help="how many (1)")
     sample.add_argument("--seed", type=_seed, help="of the first picture; the next count up (random)")
     sample.add_argument("--temperature", type=_temperature, help="lower is calmer, higher wilder (the model's own)")
     sample.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
-    sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the PNGs")
-    sample.add_argument("--sheet", action="store_true", help="also all of them on one sheet")
+    sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs or WAVs")
+    sample.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
     invert = command("invert", _invert, "encode and decode; says for each file whether it comes back byte for byte")
     invert.add_argument("model", metavar="MODEL")
-    invert.add_argument("files", nargs="+", type=Path, metavar="FILE", help="pictures, or folders of them")
-    invert.add_argument("--out", type=Path, metavar="DIR", help="save what came back as PNG")
+    invert.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="pictures or single cycles, or folders of them"
+    )
+    invert.add_argument("--out", type=Path, metavar="DIR", help="save what came back")
+    blend = command("blend", _blend, "the way between two sounds as a wavetable for synthesizers")
+    blend.add_argument("model", metavar="MODEL")
+    blend.add_argument("begin", metavar="A", help="a seed, or a WAV")
+    blend.add_argument("end", metavar="B", help="a seed, or a WAV")
+    blend.add_argument("--frames", type=_frames, default=wavetable.FRAMES, help="cycles on the way (64)")
+    blend.add_argument("--label", help="the kind, by name or number (each seed's own)")
+    blend.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
     train = command("train", _train, "learn a model from a folder of pictures or of single cycles of sound, or a pack")
     train.add_argument("source", type=Path, metavar="FOLDER|PACK.npz")
     train.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest")
@@ -101,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("-n", type=_positive, help="only the first so many (all)")
     evaluate.add_argument("--draws", type=_positive, default=4, help="of a flow's dequantising noise (4)")
     doctor = command("doctor", _doctor, "what this machine has: devices, sound, libraries, models, space")
-    for sub in (sample, invert, train, evaluate, doctor):
+    for sub in (sample, invert, blend, train, evaluate, doctor):
         sub.add_argument("--device", help="cpu, cuda or mps (the best there is)")
     commands.add_parser("engine", help="the child process that the window talks to", add_help=False)
     return parser
@@ -160,6 +172,9 @@ def _sample(args: argparse.Namespace) -> int:
         raise WrongUse(f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one.")
     temperature = (args.temperature if args.temperature is not None else trained.card.temperature,)
     label = _label(trained.card, args.label)
+    sound = trained.card.kind == "sound"
+    if sound and args.sheet:
+        raise WrongUse(f'"{trained.card.title}" makes sounds, which fit on no sheet; leave --sheet out.')
     folder = storage.folder(args.out)
     ask = wire.Sample(job="sample", model=args.model, seeds=seeds, temperature=temperature, label=label)
     made = []
@@ -172,8 +187,8 @@ def _sample(args: argparse.Namespace) -> int:
         for index, (picture, log_prob) in enumerate(zip(event.pictures, event.log_prob or (), strict=True)):
             seed = seeds[event.first + index]
             work = _work(trained, seed, temperature, label)
-            path = folder / f"{trained.card.name}-{seed}.png"
-            storage.write(path, to_png(picture, work))
+            path = folder / f"{trained.card.name}-{seed}{'.wav' if sound else '.png'}"
+            storage.write(path, to_wav(picture, work) if sound else to_png(picture, work))
             made.append(picture)
             _tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
     if args.sheet:
@@ -186,7 +201,6 @@ def _sample(args: argparse.Namespace) -> int:
 
 def _invert(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    channels, height, width = trained.card.shape
     folder = storage.folder(args.out) if args.out else None
     named = [path for given in args.files for path in (dataset.files(given) if given.is_dir() else [given])]
     exact = unusable = 0
@@ -194,7 +208,7 @@ def _invert(args: argparse.Namespace) -> int:
     for path in named:
         _progress(f"{path.name}")
         try:
-            picture = image.fit(image.open_picture(path).array, (channels, height, width))
+            picture = _opened(path, trained.card)
         except image.Refused as refused:
             unusable += 1
             _tell(args, {"file": str(path), "exact": False, "differing": None, "reason": refused.reason}, str(refused))
@@ -212,27 +226,77 @@ def _invert(args: argparse.Namespace) -> int:
             f"{path}: {words}",
         )
     usable = len(named) - unusable
-    summary = f"{exact} of {usable} pictures came back byte for byte."
+    things = "sounds" if trained.card.kind == "sound" else "pictures"
+    summary = f"{exact} of {usable} {things} came back byte for byte."
     left_out = f"{unusable} of {len(named)} files could not be used."
     print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
     return 1 if unusable or exact < usable else 0
 
 
+def _opened(path: Path, card: Card) -> wire.Array:
+    """A file of a person's own as an artwork in a model's size. Raises image.Refused."""
+    if card.kind == "sound":
+        return cycles.open_cycle(path, card.shape[0])
+    channels, height, width = card.shape
+    return image.fit(image.open_picture(path).array, (channels, height, width))
+
+
 def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path) -> str:
     """Saves the decoded picture with the latent inside; the name of its file."""
-    ask = wire.Explore(job="back", model=trained.card.name, latent=found.latent)
+    ask = wire.Explore(job="back", model=trained.card.name, latent=found.latent, label=found.label)
     shown = next(event for event in jobs.start(ask) if isinstance(event, wire.Shown))
     work = Work(
         model=trained.card.name,
         model_hash=trained.hash,
         seed=0,
+        label=found.label,
         latent=Latent.of(found.latent),
         source=path.name,
         made=_now(),
     )
-    target = storage.free_name(folder, path.stem, ".png")
-    storage.write(target, to_png(shown.picture, work))
+    sound = trained.card.kind == "sound"
+    target = storage.free_name(folder, path.stem, ".wav" if sound else ".png")
+    storage.write(target, to_wav(shown.picture, work) if sound else to_png(shown.picture, work))
     return target.name
+
+
+def _blend(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    if trained.card.kind != "sound":
+        raise WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
+    label = _label(trained.card, args.label)
+    jobs = _jobs(args)
+    begin, end = (_point(jobs, trained, given, label) for given in (args.begin, args.end))
+    ask = wire.Path(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
+    made = [cycle for event in jobs.start(ask) if isinstance(event, wire.Drawn) for cycle in event.pictures]
+    target = storage.free_name(storage.folder(args.out.parent), args.out.stem, ".wav")
+    storage.write(target, to_wavetable(np.stack(made), begin.leading_to(end)))
+    _tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
+    return 0
+
+
+def _point(jobs: Any, trained: models.Trained, given: str, label: int | None) -> Work:
+    """Where a way begins or ends: a seed, a WAV of ours with its making, or any other single cycle."""
+    if given.isdecimal():
+        return _work(trained, _seed(given), (trained.card.temperature,), label)
+    path = Path(given)
+    work = from_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
+    if work is not None and work.model == trained.card.name:
+        return work
+    ask = wire.Encode(job="open", model=trained.card.name, picture=_opened(path, trained.card), label=label)
+    found = next(event for event in jobs.start(ask) if isinstance(event, wire.Encoded))
+    opened = _work(trained, 0, (1.0,), found.label)
+    return msgspec.structs.replace(opened, latent=Latent.of(found.latent), source=path.name)
+
+
+def _asked(work: Work) -> wire.Point:
+    return wire.Point(
+        seed=work.seed,
+        latent=work.latent.array() if work.latent else None,
+        sliders=work.sliders,
+        temperature=work.temperature,
+        label=work.label,
+    )
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -382,6 +446,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 4096:
         raise argparse.ArgumentTypeError(f"{number} is not from 1 to 4096")
+    return number
+
+
+def _frames(text: str) -> int:
+    number = int(text)
+    if not 2 <= number <= 256:
+        raise argparse.ArgumentTypeError(f"{number} is not from 2 to 256")
     return number
 
 

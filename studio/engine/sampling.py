@@ -230,8 +230,11 @@ def invert(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[I
     x = _levels_of(loaded, array[None])
     c = classes_for(loaded, [0], label)
     if label is None and c is not None:
-        c = model.price_of_classes(x).argmax(1)
-        yield None
+        prices = []
+        for kind in range(model.classes):
+            prices.append(float(model.log_prob(x, torch.full_like(c, kind))))
+            yield None
+        c = torch.full_like(c, prices.index(max(prices)))
     z = model.encode(x, c)
     apart = torch.zeros_like(x, dtype=torch.int32)
     for step in model.decode_steps(z, c):

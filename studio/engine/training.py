@@ -33,7 +33,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clip: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
     decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
     average: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = 0.999
-    flips: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored pictures")] = False
+    flips: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
     evaluate: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = 250
     save_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = 60.0
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -207,8 +207,12 @@ class Run:
         self.progress.rollbacks, self.progress.rate_scale, self.progress.bad_in_a_row = rollbacks, scale, 0
 
 
-def batch_at(examples: Examples, step: int, plan: Plan) -> Examples:
-    """The batch of a step: every epoch is a permutation of its own, so a resumed run goes on in order."""
+def batch_at(examples: Examples, step: int, plan: Plan, levels: int = 256) -> Examples:
+    """The batch of a step: every epoch is a permutation of its own, so a resumed run goes on in order.
+
+    Mirrored, a picture is turned left to right, and a cycle of sound backwards and upside down, so that it
+    still begins where it rises through zero.
+    """
     each = max(len(examples) // plan.batch, 1)
     epoch, place = divmod(step, each)
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
@@ -216,7 +220,8 @@ def batch_at(examples: Examples, step: int, plan: Plan) -> Examples:
     if not plan.flips:
         return part
     mirrored = torch.rand(len(part)) < 0.5
-    x = torch.where(mirrored.view(-1, *[1] * (part.x.dim() - 1)), part.x.flip(-1), part.x)
+    other = part.x.flip(-1) if part.x.dim() == 4 else levels - 1 - part.x.flip(-1).roll(1, -1)
+    x = torch.where(mirrored.view(-1, *[1] * (part.x.dim() - 1)), other, part.x)
     return Examples(x, part.c)
 
 
@@ -245,7 +250,7 @@ def train(run: Run, learn: Examples, held_out: Examples, *, bf16: bool) -> Itera
     try:
         while progress.step < plan.steps:
             # One step on one batch.
-            batch = batch_at(learn, progress.step, plan).to(run.device)
+            batch = batch_at(learn, progress.step, plan, run.study.levels).to(run.device)
             for group in run.optimiser.param_groups:
                 group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
             model.train()

@@ -3,7 +3,8 @@
     z_i = (x_i - m_i) · exp(-a_i),  m_i and a_i from x_1 … x_{i-1} by a MADE,
 
 several times over, each followed by a batch norm, with the order reversed from one to the next (section 3).
-An artwork is a vector of its entries, row by row, so pictures and single cycles of sound are alike.
+An artwork is a vector of its entries, row by row, so pictures and single cycles of sound are alike. With `spectrum`
+the entries are those of a cycle's harmonics, each brought to variance 1 first.
 """
 
 import math
@@ -16,6 +17,7 @@ from studio.density.bijection import Bijection, Chain, Flat
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
 from studio.density.masked_mixture import MaskedMixture
+from studio.density.vectors import DiagonalScale, Spectrum
 from studio.nets.masked import MADE, Activation, Degrees
 from studio.zoo.one_pass import OnePassMixture, masked_affine, network
 
@@ -33,6 +35,9 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
     )
     activation: Annotated[Activation, Meta(title="Activation", description="Of the hidden units")] = "relu"
     batch_norm: Annotated[bool, Meta(title="Batch norm", description="After each network")] = True
+    spectrum: Annotated[
+        bool, Meta(title="Harmonics", description="Learn the harmonics of a sound instead of its samples")
+    ] = False
     classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="How many kinds it can be asked for")] = 0
     mixture: Annotated[
         int, Meta(ge=0, le=100, title="Mixture", description="Gaussians of the last network; 0: no such network")
@@ -50,7 +55,7 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
             raise ValueError("an artwork of one entry has nothing that comes before it; take larger ones")
         if self.mixture == 1:
             raise ValueError("a mixture of one Gaussian is another layer; take 2 or more, or 0")
-        parts: list[Bijection] = []
+        parts: list[Bijection] = [Spectrum(), DiagonalScale(entries)] if self.spectrum else []
         for layer in range(self.layers):
             parts.append(masked_affine(self._net(entries, layer), self.bound))
             if self.batch_norm:

@@ -7,6 +7,7 @@ import struct
 import typing
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,13 @@ COMMANDS = [
     messages.Sample(job="a", model="m", seeds=(0, 2**53 - 1), temperature=(0.7, 1.0), label=3),
     messages.Explore(job="b", hand="slider", model="ü 日本", seed=7, latent=LATENT, sliders=(-1.5, 0.1)),
     messages.Explore(job="c", model="m", latent=LATENT.astype(np.float64)),
+    messages.Path(
+        job="h",
+        model="m",
+        begin=messages.Point(seed=1, sliders=(0.5,), label=2),
+        end=messages.Point(latent=LATENT.astype(np.float64)),
+        frames=16,
+    ),
     messages.Encode(job="d", model="m", picture=PICTURES[0]),
     messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, most=100),
@@ -48,12 +56,15 @@ EVENTS = [
 ALL = [(message, AnyCommand) for message in COMMANDS] + [(message, AnyEvent) for message in EVENTS]
 
 
-def same(one: Message, other: Message) -> bool:
-    """Equal, and arrays equal in kind, shape and every bit."""
+def same(one: msgspec.Struct, other: msgspec.Struct) -> bool:
+    """Equal, and arrays equal in kind, shape and every bit, those of records inside as well."""
     for field in one.__struct_fields__:
         a, b = getattr(one, field), getattr(other, field)
         if isinstance(a, np.ndarray):
             if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
+                return False
+        elif isinstance(a, msgspec.Struct):
+            if not same(a, b):
                 return False
         elif a != b or type(a) is not type(b):
             return False

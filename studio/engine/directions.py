@@ -1,4 +1,6 @@
-"""Latent directions that make sliders: where training artworks differ most in latent space."""
+"""Latent directions that make sliders: what training artworks differ in most, as the latents show it."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -11,20 +13,25 @@ COUNT = 12
 
 @torch.no_grad()
 def principal(model: Model, examples: Examples, *, batch: int = 32, most: int = 4096) -> Tensor:
-    """Principal components of the latents of artworks, `(COUNT, *latent_shape)`, strongest first.
+    """Directions `(COUNT, *latent_shape)`: for each principal component of the artworks, strongest first,
 
-    Each is scaled so that 1 on its slider is one standard deviation of the data along it. The sign
-    is set so that the largest entry is positive, which makes the result repeatable.
+        d = E[(z - E z) · s]
+
+    with s the artworks' scores along the component, of variance 1: the latent of an artwork that differs from
+    the mean by one standard deviation along the component differs by d on average. A good flow's latents
+    themselves are noise, whose own components mean nothing; for a linear flow d moves the artwork along its
+    component exactly. The sign makes the component's largest entry positive, so that the result is repeatable.
     """
-    parts = examples.part(slice(most)).batches(batch)
-    z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in parts])
-    z = z - z.mean(0)
-    count = min(COUNT, *z.shape)
+    known = examples.part(slice(most))
+    z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])
+    x = known.x.flatten(1).to(z.dtype) / model.levels
+    z, x = z - z.mean(0), x - x.mean(0)
+    count = min(COUNT, *x.shape)
     generator_state = torch.get_rng_state()
     torch.manual_seed(0)  # svd_lowrank draws its start from the global generator
-    _, s, v = torch.svd_lowrank(z, q=min(count + 12, *z.shape), niter=4)
+    u, _, v = torch.svd_lowrank(x, q=min(count + 12, *x.shape), niter=4)
     torch.set_rng_state(generator_state)
-    components = v[:, :count].T * (s[:count] / max(len(z) - 1, 1) ** 0.5)[:, None]
-    largest = components.gather(1, components.abs().argmax(1, keepdim=True))
-    result: Tensor = (components * largest.sign()).reshape(-1, *model.latent_shape)
+    largest = v[:, :count].T.gather(1, v[:, :count].T.abs().argmax(1, keepdim=True))
+    scores = u[:, :count] * math.sqrt(len(x)) * largest[:, 0].sign()
+    result: Tensor = (scores.T @ z / len(z)).reshape(-1, *model.latent_shape)
     return result

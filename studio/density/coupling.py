@@ -127,18 +127,25 @@ class ShiftScaleCoupling(Bijection):
     def _moves(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """σ in the first half of the channels of a whole tensor, which a processor is faster with, and t."""
         raw = self.net(kept).to(kept.dtype)
-        return (raw + self.OFFSET).sigmoid().clamp(min=self.FLOOR), raw.chunk(2, 1)[1]
+        scale, t = (raw + self.OFFSET).sigmoid(), _half(raw, 1)
+        return scale.clamp(min=self.FLOOR), t
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        kept, free = x.chunk(2, 1)
+        kept = _half(x, 0)
         scale, t = self._moves(kept)
-        z = torch.cat((kept, (free + t) * scale.chunk(2, 1)[0]), 1)
-        return z, scale.log().chunk(2, 1)[0].sum((1, 2, 3))
+        z = torch.cat((kept, (_half(x, 1) + t) * _half(scale, 0)), 1)
+        return z, _half(scale.log(), 0).sum((1, 2, 3))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        kept, moved = z.chunk(2, 1)
+        kept = _half(z, 0)
         scale, t = self._moves(kept)
-        return torch.cat((kept, moved / scale.chunk(2, 1)[0] - t), 1)
+        return torch.cat((kept, _half(z, 1) / _half(scale, 0) - t), 1)
+
+
+def _half(x: Tensor, which: int) -> Tensor:
+    """The first or the second half of the channels; of two, a chunk takes three times as long to cut both."""
+    channels = x.shape[1] // 2
+    return x.narrow(1, which * channels, channels)
 
 
 def checkerboard(height: int, width: int, flip: bool = False) -> Tensor:

@@ -196,11 +196,11 @@ class InvertibleConv(Bijection):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with _full_precision(x):
-            z = _at_every_pixel(x, self.weight(), x.new_zeros(1))
+            z = at_every_pixel(x, self.weight(), x.new_zeros(1))
         return z, (self.log_det() * math.prod(x.shape[2:])).expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        return _at_every_pixel(z, _inverse(self.weight()), z.new_zeros(1))
+        return at_every_pixel(z, _inverse(self.weight()), z.new_zeros(1))
 
 
 class Mixing(Bijection):
@@ -232,22 +232,22 @@ class Mixing(Bijection):
         self.norm.start(x)
         with _full_precision(x):
             if self.folded:
-                return _at_every_pixel(x, self.there, self.shift), x.new_full((len(x),), self.slope * pixels)
+                return at_every_pixel(x, self.there, self.shift), x.new_full((len(x),), self.slope * pixels)
             weight, shift, log_det = self._scaled()
-            return _at_every_pixel(x, weight, shift), (log_det * pixels).expand(len(x))
+            return at_every_pixel(x, weight, shift), (log_det * pixels).expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         with _full_precision(z):
             if self.folded:
-                return _at_every_pixel(z, self.back, self.shift_back)
-            return _at_every_pixel(z, _inverse(self._scaled()[0]), -self.norm.b)
+                return at_every_pixel(z, self.back, self.shift_back)
+            return at_every_pixel(z, _inverse(self._scaled()[0]), -self.norm.b)
 
     @torch.no_grad()
     def fold(self) -> None:
         """Keeps both directions and the log-determinant, for inference."""
         weight, shift, log_det = self._scaled()
-        self.register_buffer("there", weight, persistent=False)
-        self.register_buffer("back", _inverse(weight), persistent=False)
+        self.register_buffer("there", weight.t().contiguous().t(), persistent=False)
+        self.register_buffer("back", _inverse(weight).t().contiguous().t(), persistent=False)
         self.register_buffer("shift", shift, persistent=False)
         self.register_buffer("shift_back", -self.norm.b, persistent=False)
         self.slope, self.folded = float(log_det), True
@@ -263,7 +263,7 @@ def _inverse(weight: Tensor) -> Tensor:
     return cast(Tensor, torch.linalg.inv(weight.double())).to(weight.dtype)
 
 
-def _at_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
+def at_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
     """W x + shift at every pixel of x `(B, C, H, W)`, with channels innermost in memory.
 
     Every picture is a product of its own and so of one size, for a product rounds by its size: a picture

@@ -96,6 +96,10 @@ class Model(nn.Module):
         """`log_prob` in small steps, for whoever must not be kept waiting: None until the last, which is the result."""
         yield self.log_prob(x, c)
 
+    def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        """`encode` in small steps, likewise: None until the last, which is the latent."""
+        yield self.encode(x, c)
+
     def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """What training lowers: mean bits per dimension, a number."""
         return -self.log_prob(x, c).mean() / (math.prod(self.shape) * math.log(2))

@@ -1,0 +1,150 @@
+"""Autoregressive: a picture as a chain of conditionals, each sub-pixel given all before it.
+
+    ln p(x) = Σ_t ln p(x_t | x_1 … x_{t-1})
+    x_t = F_t⁻¹(Φ(z_t)),  z_t ~ N(0, 1),  F_t the sum of p(· | x_1 … x_{t-1}) up to a level
+
+row by row from the top, pixel by pixel from the left, red before green before blue (van den Oord, Kalchbrenner and
+Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, section 2). So a latent has an entry for every
+sub-pixel and is standard noise, its picture is a function of it, and the price of a picture is exact.
+
+What a network has to give
+    net(seen, c) → numbers `(B, conditional.numbers, H, W)` of pictures seen `(B, C, H, W)` in [-1, 1], where numbers
+        at a pixel depend on the pixels before it alone and, where `conditional.colours_by_net`, the numbers of a
+        sub-pixel also on those before it in its pixel
+    net.stepper(seen, c) → step(i, j) → numbers `(B, conditional.numbers)` at row i and column j, where a network can
+        do better than to start anew at every pixel. `seen` is filled between the calls, which go in order: once for
+        every pixel or, where `conditional.colours_by_net`, once for each of its sub-pixels, with all before it set.
+        What is still to come is 0 and to be ignored. Rows of a batch must not touch each other's rounding: a product
+        rounds by its size, so each picture's is a product of its own.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from studio.density.conditional import Conditional
+from studio.density.model import Model, Step
+
+Stepper = Callable[[int, int], Tensor]
+
+
+def plain_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
+    """The whole network anew for every pixel, picture by picture. What every cache must equal."""
+
+    def step(i: int, j: int) -> Tensor:
+        kinds = [None] * len(seen) if c is None else torch.split(c, 1)
+        each = zip(torch.split(seen, 1), kinds, strict=True)
+        return torch.cat([net(one, kind)[:, :, i, j] for one, kind in each])
+
+    return step
+
+
+class Autoregressive(Model):
+    """log p(x) by the chain rule, exact.
+
+    Arguments
+        shape: (channels, height, width)
+        net: gives the numbers of every pixel, as the head of this file asks
+        conditional: what the numbers mean
+        classes: how many classes the network looks at. Without a class, a price is that of the even mixture of all,
+            p(x) = Σ p(x | c) / classes; a latent needs its class.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], levels: int, net: nn.Module, conditional: Conditional, classes: int = 0
+    ) -> None:
+        super().__init__(shape, levels, shape, exact=True, classes=classes)
+        self.net, self.conditional = net, conditional
+
+    def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
+        """The network's own steps where it has them."""
+        own = getattr(self.net, "stepper", None)
+        if not callable(own):
+            return plain_stepper(self.net, seen, c)
+        cached: Stepper = own(seen, c)
+        return cached
+
+    def _prices(self, x: Tensor, c: Tensor | None) -> Tensor:
+        """ln p of every sub-pixel in nats, `(B, *shape)`; in training without the floor."""
+        self._need(c)
+        numbers = self.net(self.conditional.seen(x.to(self.dtype)), c)
+        return self.conditional.log_prob(x, numbers.to(self.dtype), floor=not self.training)
+
+    def _need(self, c: Tensor | None) -> None:
+        if self.classes and c is None:
+            raise ValueError(f"this model has {self.classes} classes, and none was given")
+
+    def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        return -self._prices(x, c) / math.log(2)
+
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        if self.classes and c is None:
+            return torch.logsumexp(self.price_of_classes(x), 1) - math.log(self.classes)
+        return self._prices(x, c).flatten(1).sum(1)
+
+    def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        found = []
+        for i in range(len(x)):
+            found.append(self.log_prob(x[i : i + 1], None if c is None else c[i : i + 1]))
+            yield None
+        yield torch.cat(found)
+
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        *_, z = self.encode_steps(x, c)
+        assert z is not None, "the last step is the latent"
+        return z
+
+    @torch.no_grad()
+    def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        """Step by step as it is decoded, so that both find the same numbers to the last bit, and the same picture."""
+        z = torch.zeros(x.shape, device=x.device, dtype=self.dtype)
+        seen = torch.zeros_like(z)
+        for k, i, j, numbers in self._walk(seen, c):
+            z[:, k, i, j] = self.conditional.score(numbers, x[:, :k, i, j], x[:, k, i, j])
+            seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
+            if (k, j) == (self.shape[0] - 1, self.shape[2] - 1):
+                yield None
+        yield z
+
+    @torch.no_grad()
+    def decode_steps(
+        self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
+    ) -> Iterator[Step]:
+        channels, height, width = self.shape
+        heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
+        free, x = self._kept(z, keep)
+        drawn = free.any(0).tolist()
+        seen = torch.zeros_like(z)
+        for k, i, j, numbers in self._walk(seen, c):
+            if drawn[k][i][j]:
+                new = self.conditional.level(numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j])
+                x[:, k, i, j] = torch.where(free[:, k, i, j], new.to(x.dtype), x[:, k, i, j])
+            seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
+            if (k, j) == (channels - 1, width - 1):
+                yield Step(x.clone(), i + 1, height)
+
+    def _kept(self, z: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Where the model is free, and the levels as far as they are known, each `(B, *shape)`."""
+        if keep is None:
+            return torch.ones_like(z, dtype=torch.bool), torch.zeros_like(z, dtype=torch.uint8)
+        if keep.shape != z.shape:
+            raise ValueError(f"what is to be kept is {tuple(keep.shape)}, but the pictures are {tuple(z.shape)}")
+        if int(keep.max()) >= self.levels:
+            raise ValueError(f"a level of {int(keep.max())} is to be kept, but there are {self.levels}")
+        return keep < 0, keep.clamp(min=0).to(torch.uint8)
+
+    def _walk(self, seen: Tensor, c: Tensor | None) -> Iterator[tuple[int, int, int, Tensor]]:
+        """Channel, row and column of every sub-pixel in order, with the numbers of its pixel `(B, numbers)`."""
+        self._need(c)
+        channels, height, width = self.shape
+        step = self.stepper(seen, c)
+        for i, j in product(range(height), range(width)):
+            numbers = step(i, j)
+            yield 0, i, j, numbers
+            for k in range(1, channels):
+                if self.conditional.colours_by_net:
+                    numbers = step(i, j)
+                yield k, i, j, numbers

@@ -1,0 +1,215 @@
+"""Conditionals: one sub-pixel of a picture given those before it.
+
+    x = min {x : Φ(z) < F(x)}                      the level that noise z ~ N(0, 1) draws
+    z = Φ⁻¹(F(x - 1) + ½ p(x))                     the noise in the middle of a level, which draws it again
+    p(x) = (1 - ε) q(x) + ε / levels               q is what the network says, ε = levels · FLOOR
+
+with F the sum of p up to x. The even floor leaves no level impossible, so every picture has a price and a latent.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid
+
+FLOOR = 2.0**-21
+"""Probability that every level has at least. An interval of that width survives its z being kept in float32, whose
+rounding moves Φ(z) by 2⁻²⁶ at most; the floor costs 0.0002 bits of an entry of 256 levels, and 0.000002 of two."""
+COLD = 1e-3
+"""A temperature below which all is as at it, so that nothing is divided by zero."""
+
+
+class Conditional:
+    """p(x | before) of sub-pixels of whole levels, from the numbers that a network gives for their pixel.
+
+    Attributes
+        numbers: how many numbers a pixel needs in all
+        colours_by_net: whether numbers of a sub-pixel come from a network that has seen the sub-pixels before it;
+            otherwise the numbers of a pixel know other pixels alone, and the conditional itself goes from red to
+            green to blue
+    """
+
+    numbers: int
+    colours_by_net: bool
+
+    def __init__(self, channels: int, levels: int) -> None:
+        if not 2 <= levels <= 256:
+            raise ValueError(f"one pixel at a time takes 2 to 256 levels, and {levels} were asked for")
+        self.channels, self.levels = channels, levels
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What a network sees of levels x, given as floating point: values from -1 to 1."""
+        return 2 * x / (self.levels - 1) - 1
+
+    def log_prob(self, x: Tensor, numbers: Tensor, *, floor: bool = True) -> Tensor:
+        """ln p in nats of every sub-pixel of levels x, both `(B, C, H, W)`, from numbers `(B, numbers, H, W)`.
+
+        Without the floor it is ln q, which training lowers: at the floor a level that the network all but excludes
+        would teach it nothing.
+        """
+        log_q = self._log_prob(x, numbers)
+        if not floor:
+            return log_q
+        share = math.log1p(-self.levels * FLOOR)
+        return torch.logaddexp(log_q + share, log_q.new_tensor(math.log(FLOOR)))
+
+    def probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        """p of every level of one sub-pixel, `(B, levels)`, in float64.
+
+        Arguments
+            numbers: of its pixel, `(B, numbers)`
+            before: levels of the pixel's sub-pixels before it, `(B, k)`, so that it is number k
+            temperature: `(B,)`; at 0 only what is likeliest is left
+        """
+        heat = wide(temperature)[:, None]
+        p = self._probabilities(wide(numbers), before.to(numbers.device).double(), heat.clamp(min=COLD))
+        floor = FLOOR * heat.clamp(max=1)
+        return (1 - self.levels * floor) * p + floor
+
+    def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+        """The level `(B,)` that noise z `(B,)` draws; the rest as for `probabilities`."""
+        edges = self.probabilities(numbers, before, temperature).cumsum(1)  # (B, levels)
+        # What is left at temperature 0 may be two levels as likely; then no noise may choose between them.
+        u = torch.special.ndtr(wide(z) * wide(temperature > 0))
+        x = torch.searchsorted(edges, u[:, None], right=True)[:, 0]
+        return x.clamp(max=self.levels - 1).to(z.device)
+
+    def score(self, numbers: Tensor, before: Tensor, x: Tensor) -> Tensor:
+        """The noise z `(B,)` that at temperature 1 draws level x `(B,)`, from the middle of its interval."""
+        p = self.probabilities(numbers, before, torch.ones_like(numbers[:, 0]))
+        at = x.long().to(p.device)[:, None]
+        middle = p.cumsum(1).gather(1, at) - p.gather(1, at) / 2
+        z: Tensor = torch.special.ndtri(middle)[:, 0]
+        return z.to(numbers.device, numbers.dtype)
+
+    def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
+        """ln q, `(B, C, H, W)`."""
+        raise NotImplementedError
+
+    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        """q of every level, `(B, levels)`; all in float64, temperature `(B, 1)` above 0."""
+        raise NotImplementedError
+
+
+class Categorical(Conditional):
+    """A softmax over the levels, q(x) ∝ exp(numbers[x] / T) (van den Oord et al., 2016, arXiv:1601.06759, section 3).
+
+    The numbers are `(B, C, levels, H, W)`, flattened: all levels of red, then of green, then of blue.
+    """
+
+    colours_by_net = True
+
+    def __init__(self, channels: int, levels: int) -> None:
+        super().__init__(channels, levels)
+        self.numbers = channels * levels
+
+    def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
+        logits = numbers.reshape(len(x), self.channels, self.levels, *x.shape[2:])
+        return -cross_entropy(logits.transpose(1, 2), x.long(), reduction="none")
+
+    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        first = before.shape[1] * self.levels
+        return torch.softmax(numbers[:, first : first + self.levels] / temperature, 1)
+
+
+class Bernoulli(Conditional):
+    """Two levels, q(1) = sigmoid(number / T); a number for each channel."""
+
+    colours_by_net = True
+
+    def __init__(self, channels: int, levels: int = 2) -> None:
+        super().__init__(channels, levels)
+        if levels != 2:
+            raise ValueError(f"a Bernoulli has 2 levels, and {levels} were asked for")
+        self.numbers = channels
+
+    def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
+        return -binary_cross_entropy_with_logits(numbers, x.to(numbers.dtype), reduction="none")
+
+    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        white = torch.sigmoid(numbers[:, before.shape[1], None] / temperature)
+        return torch.cat((1 - white, white), 1)
+
+
+class LogisticMixture(Conditional):
+    """A mixture of discretised logistics, one component for a whole pixel (Salimans, Karpathy, Chen and Kingma,
+    PixelCNN++, 2017, arXiv:1701.05517, sections 2.1 and 2.2).
+
+        q(r, g, b) = Σ_k π_k q_k(r) q_k(g | r) q_k(b | r, g)
+        q_k(v) = σ((v + h - μ_k) / s_k) - σ((v - h - μ_k) / s_k),  h = 1 / (levels - 1),  v in [-1, 1]
+        μ(g) = μ_g + tanh(α) r,  μ(b) = μ_b + tanh(β) r + tanh(γ) g
+
+    Black reaches to -∞ and white to +∞, so that all levels sum to 1. By the chain rule the price of green is that of a
+    mixture whose weights know red, w_k ∝ π_k q_k(r), and blue's know both; their sum is the paper's loss. At a
+    temperature T the weights are of π_k^(1/T), and s_k is T · s_k.
+
+    The numbers are the K logits of π, then for each channel K means, K values of ln s and, for RGB, K coefficients:
+    α with red, β with green, γ with blue, as in the authors' code.
+    """
+
+    colours_by_net = False
+    NARROW, WIDE = -7.0, 7.0
+    """Bounds of ln s. The lower is the authors'; beyond the upper ln q has no end."""
+
+    def __init__(self, channels: int, levels: int, mixture: int = 10) -> None:
+        super().__init__(channels, levels)
+        if channels not in (1, 3):
+            raise ValueError(f"a mixture of logistics takes grey or RGB, and {channels} channels were asked for")
+        self.mixture, self.half = mixture, 1 / (levels - 1)
+        self.each = 2 if channels == 1 else 3
+        self.numbers = mixture * (1 + channels * self.each)
+
+    def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
+        log_w = torch.log_softmax(numbers[:, : self.mixture], 1)  # (B, K, H, W)
+        means, log_s, coefficients = self._components(numbers)
+        values, prices = self.seen(x.to(numbers.dtype)), []
+        for k in range(self.channels):
+            mean = self._mean(means, coefficients, values[:, :k])
+            joint = log_w + self._of_components(values[:, k, None], mean, log_s[:, k])
+            prices.append(torch.logsumexp(joint, 1))
+            log_w = joint - prices[-1][:, None]
+        return torch.stack(prices, 1)
+
+    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        log_w = torch.log_softmax(numbers[:, : self.mixture] / temperature, 1)  # (B, K)
+        means, log_s, coefficients = self._components(numbers)
+        log_s = log_s + temperature[:, None].log()
+        values, k = self.seen(before), before.shape[1]
+        for i in range(k):
+            mean = self._mean(means, coefficients, values[:, :i])
+            log_w = torch.log_softmax(log_w + self._of_components(values[:, i, None], mean, log_s[:, i]), 1)
+        mean = self._mean(means, coefficients, values)[..., None]  # (B, K, 1)
+        edges = self.seen(torch.arange(1, self.levels, device=mean.device, dtype=mean.dtype)) - self.half
+        up_to = torch.sigmoid((edges - mean) * (-log_s[:, k, :, None]).exp())  # (B, K, levels - 1)
+        cdf = (log_w.exp()[:, None] @ up_to)[:, 0]
+        ends = cdf.new_tensor([[0.0], [1.0]]).expand(2, len(cdf))[..., None]
+        return torch.diff(torch.cat((ends[0], cdf, ends[1]), 1))
+
+    def _components(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Means, ln s and coefficients, each `(B, C, K, …)`; no coefficients where there is one channel."""
+        sizes = (len(numbers), self.channels, self.each, self.mixture, *numbers.shape[2:])
+        parts = numbers[:, self.mixture :].reshape(sizes)
+        return parts[:, :, 0], parts[:, :, 1].clamp(self.NARROW, self.WIDE), torch.tanh(parts[:, :, 2:])
+
+    def _mean(self, means: Tensor, coefficients: Tensor, before: Tensor) -> Tensor:
+        """μ of sub-pixel k `(B, K, …)` from the k values `(B, k, …)` before it in its pixel."""
+        k = before.shape[1]
+        mean = means[:, k]
+        for i in range(k):
+            mean = mean + coefficients[:, k * (k - 1) // 2 + i, 0] * before[:, i, None]
+        return mean
+
+    def _of_components(self, v: Tensor, mean: Tensor, log_s: Tensor) -> Tensor:
+        """ln q_k of values v `(B, 1, …)`, `(B, K, …)`."""
+        per_s = (-log_s).exp()
+        above, below = (v + self.half - mean) * per_s, (v - self.half - mean) * per_s
+        # ln (σ(above) - σ(below)) without a difference of numbers that may both be near 0 or near 1.
+        up_to, over = logsigmoid(above), logsigmoid(-below)
+        inside = up_to + over + torch.log(-torch.expm1(-2 * self.half * per_s))
+        return torch.where(v < self.half - 1, up_to, torch.where(v > 1 - self.half, over, inside))
+
+
+def wide(t: Tensor) -> Tensor:
+    """In float64; Apple's graphics have none, so there it is the processor's work."""
+    return t.to("cpu" if t.device.type == "mps" else t.device, torch.float64)

@@ -1,0 +1,209 @@
+"""Conditionals: prices that sum to 1, the papers' formulas written out again, and levels that noise draws and gives."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from studio.density.conditional import FLOOR, Bernoulli, Categorical, Conditional, LogisticMixture
+
+EVERY = [
+    Categorical(1, 2),
+    Categorical(3, 4),
+    Categorical(1, 256),
+    Categorical(3, 256),
+    Bernoulli(1),
+    Bernoulli(3),
+    LogisticMixture(1, 2, 3),
+    LogisticMixture(3, 4, 3),
+    LogisticMixture(1, 256, 5),
+    LogisticMixture(3, 256, 10),
+]
+
+
+def name(conditional: object) -> str:
+    assert isinstance(conditional, Conditional)
+    return f"{type(conditional).__name__}-{conditional.channels}-{conditional.levels}"
+
+
+@pytest.fixture(params=EVERY, ids=name)
+def conditional(request: pytest.FixtureRequest) -> Conditional:
+    found: Conditional = request.param
+    return found
+
+
+def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def levels(conditional: Conditional, *shape: int, seed: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, conditional.levels, shape, generator=generator, dtype=torch.uint8)
+
+
+def ones(count: int) -> Tensor:
+    return torch.ones(count, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
+def test_the_prices_of_all_levels_are_their_probabilities_and_sum_to_one(conditional: Conditional, size: float) -> None:
+    numbers = size * normal(1, conditional.numbers)
+    before = levels(conditional, 1, conditional.channels)
+    for k in range(conditional.channels):
+        x = before.repeat(conditional.levels, 1)
+        x[:, k] = torch.arange(conditional.levels)
+        many = numbers[..., None, None].expand(conditional.levels, -1, 1, 1)
+        p = conditional.log_prob(x[..., None, None], many)[:, k, 0, 0].exp()
+        assert float(p.sum()) == pytest.approx(1, abs=1e-12)
+        assert float(p.min()) >= FLOOR * (1 - 1e-12)
+        assert torch.allclose(conditional.probabilities(numbers, before[:, :k], ones(1))[0], p, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1.0, 30.0, 1e4])
+def test_noise_of_a_level_draws_it_again_however_unlikely(
+    conditional: Conditional, size: float, dtype: torch.dtype
+) -> None:
+    count = conditional.levels + 200
+    numbers = size * normal(count, conditional.numbers, dtype=dtype)
+    x = levels(conditional, count, conditional.channels)
+    x[: conditional.levels] = torch.arange(conditional.levels)[:, None]
+    for k in range(conditional.channels):
+        z = conditional.score(numbers, x[:, :k], x[:, k])
+        assert z.dtype == dtype
+        assert float(z.abs().max()) < 5.1
+        assert torch.equal(conditional.level(numbers, x[:, :k], z, ones(count)), x[:, k].long())
+
+
+def test_noise_draws_every_level_as_often_as_it_is_likely() -> None:
+    for conditional in (Categorical(3, 5), Bernoulli(3), LogisticMixture(3, 5, 3)):
+        numbers, before = normal(1, conditional.numbers), levels(conditional, 1, 2)
+        z = torch.special.ndtri((torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000)
+        many = (numbers.expand(20_000, -1), before.expand(20_000, -1))
+        drawn = torch.bincount(conditional.level(*many, z, ones(20_000)), minlength=conditional.levels) / 20_000
+        assert torch.allclose(drawn.double(), conditional.probabilities(numbers, before, ones(1))[0], atol=1e-4)
+
+
+def test_any_noise_draws_some_level(conditional: Conditional) -> None:
+    z = torch.tensor([-1e30, -40.0, -9.0, 0.0, 9.0, 40.0, 1e30])
+    numbers = normal(7, conditional.numbers, dtype=torch.float32)
+    x = conditional.level(numbers, levels(conditional, 7, 0), z, torch.ones(7))
+    assert x[:3].tolist() == [0, 0, 0]
+    assert x[4:].tolist() == [conditional.levels - 1] * 3
+
+
+def test_colder_is_likelier_and_at_zero_the_likeliest_is_left(conditional: Conditional) -> None:
+    numbers, before = 2 * normal(50, conditional.numbers), levels(conditional, 50, 0)
+    warm, mild, cold = (conditional.probabilities(numbers, before, t * ones(50)) for t in (1.0, 0.5, 0.0))
+    entropy = [-(p * p.clamp(min=1e-300).log()).sum(1).mean() for p in (warm, mild, cold)]
+    assert entropy[0] > entropy[1] > entropy[2]
+    drawn = [conditional.level(numbers, before, z.expand(50), 0 * ones(50)) for z in torch.tensor([-5.0, 0.3, 5.0])]
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], drawn[2])
+    if not isinstance(conditional, LogisticMixture):  # whose mode need not be that of its heaviest component
+        assert torch.equal(drawn[0], warm.argmax(1))
+
+
+def test_a_temperature_divides_logits_and_stretches_logistics() -> None:
+    heat = torch.tensor([0.5, 1.7], dtype=torch.float64)
+    categorical, before = Categorical(1, 7), torch.empty(2, 0)
+    numbers = normal(2, 7)
+    expected = torch.softmax(numbers / heat[:, None], 1)
+    assert torch.allclose(categorical.probabilities(numbers, before, heat), expected, atol=1e-5)
+    mixture = LogisticMixture(1, 256, 4)
+    numbers = normal(2, mixture.numbers)
+    warmer = torch.cat((numbers[:, :4] / heat[:, None], numbers[:, 4:8], numbers[:, 8:] + heat.log()[:, None]), 1)
+    found = mixture.probabilities(numbers, before, heat)
+    assert torch.allclose(found, mixture.probabilities(warmer, before, ones(2)), atol=2e-4)  # all but the floor
+
+
+def test_the_categorical_is_a_softmax_of_each_channels_own_numbers() -> None:
+    numbers, x = normal(2, 3 * 4, 5, 6), levels(Categorical(3, 4), 2, 3, 5, 6)
+    found = Categorical(3, 4).log_prob(x, numbers, floor=False)
+    expected = numbers.view(2, 3, 4, 5, 6).log_softmax(2).gather(2, x.long()[:, :, None])[:, :, 0]
+    assert torch.allclose(found, expected)
+
+
+def test_two_levels_are_a_bernoulli_or_a_softmax_of_two() -> None:
+    number, x = normal(3, 1, 4, 4), levels(Bernoulli(1), 3, 1, 4, 4)
+    softmax = Categorical(1, 2).log_prob(x, torch.cat((torch.zeros_like(number), number), 1))
+    assert torch.allclose(Bernoulli(1).log_prob(x, number), softmax)
+
+
+def _paper_mixture(x: np.ndarray, numbers: np.ndarray, mixture: int) -> tuple[np.ndarray, float]:
+    """ln q of a pixel's three sub-pixels by the chain rule, and ln q of the pixel as the paper's loss has it.
+
+    x: levels (3,); numbers (10 · mixture,). The formulas of sections 2.1 and 2.2, one component after another.
+    """
+    value = x / 127.5 - 1
+    logits, rest = numbers[:mixture], numbers[mixture:].reshape(3, 3, mixture)
+    weights = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    joint = np.ones((4, mixture))
+    for k in range(mixture):
+        alpha, beta, gamma = np.tanh(rest[:, 2, k])
+        means = (
+            rest[0, 0, k],
+            rest[1, 0, k] + alpha * value[0],
+            rest[2, 0, k] + beta * value[0] + gamma * value[1],
+        )
+        for c in range(3):
+            s = math.exp(max(rest[c, 1, k], -7))
+            up_to = 1.0 if x[c] == 255 else 1 / (1 + math.exp(-(value[c] + 1 / 255 - means[c]) / s))
+            below = 0.0 if x[c] == 0 else 1 / (1 + math.exp(-(value[c] - 1 / 255 - means[c]) / s))
+            joint[c + 1, k] = joint[c, k] * (up_to - below)
+    totals = np.log(joint @ weights)
+    return np.diff(totals), float(totals[3])
+
+
+def test_the_mixture_of_logistics_is_the_papers() -> None:
+    mixture, generator = 4, np.random.default_rng(3)
+    head = LogisticMixture(3, 256, mixture)
+    assert head.numbers == 10 * mixture
+    for _ in range(40):
+        x = generator.choice([0, 1, 100, 101, 102, 254, 255], 3)
+        numbers = generator.normal(size=10 * mixture)
+        each, whole = _paper_mixture(x, numbers, mixture)
+        asked = (torch.from_numpy(x).view(1, 3, 1, 1), torch.from_numpy(numbers).view(1, -1, 1, 1))
+        bare = head.log_prob(*asked, floor=False)[0, :, 0, 0]
+        assert bare.numpy() == pytest.approx(each, abs=1e-9)
+        assert float(bare.sum()) == pytest.approx(whole, abs=1e-9)
+        floored = np.log((1 - 256 * FLOOR) * np.exp(each) + FLOOR)
+        assert head.log_prob(*asked)[0, :, 0, 0].numpy() == pytest.approx(floored, abs=1e-9)
+
+
+def test_a_pixels_three_colours_sum_to_one() -> None:
+    head = LogisticMixture(3, 6, 3)
+    every = torch.cartesian_prod(*[torch.arange(6)] * 3)[..., None, None]
+    numbers = normal(1, head.numbers, 1, 1).expand(len(every), -1, -1, -1)
+    assert float(head.log_prob(every, numbers).sum((1, 2, 3)).exp().sum()) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("floor", [False, True])
+def test_prices_and_gradients_are_finite_for_any_numbers_in_float32(conditional: Conditional, floor: bool) -> None:
+    for size in (0.0, 1.0, 100.0, 1e4):
+        numbers = (size * normal(8, conditional.numbers, 2, 2, dtype=torch.float32)).requires_grad_()
+        x = levels(conditional, 8, conditional.channels, 2, 2)
+        x[:2, ..., 0], x[2:4, ..., 0] = 0, conditional.levels - 1
+        price = conditional.log_prob(x, numbers, floor=floor)
+        price.sum().backward()
+        assert numbers.grad is not None
+        assert torch.isfinite(price).all()
+        assert torch.isfinite(numbers.grad).all()
+
+
+def test_what_a_network_sees_goes_from_minus_one_to_one(conditional: Conditional) -> None:
+    seen = conditional.seen(torch.arange(conditional.levels, dtype=torch.float32))
+    assert seen[0] == -1
+    assert seen[-1] == 1
+    assert torch.allclose(seen.diff(), torch.tensor(2 / (conditional.levels - 1)), atol=1e-6)
+
+
+def test_what_there_is_no_conditional_for_is_said() -> None:
+    with pytest.raises(ValueError, match="2 to 256 levels, and 512 were asked"):
+        Categorical(1, 512)
+    with pytest.raises(ValueError, match="2 levels, and 16 were asked"):
+        Bernoulli(1, 16)
+    with pytest.raises(ValueError, match="grey or RGB, and 4 channels"):
+        LogisticMixture(4, 256)

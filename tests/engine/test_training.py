@@ -175,7 +175,7 @@ def test_the_rate_warms_up_and_falls() -> None:
     assert rates[4] == pytest.approx(0.001, rel=0.01)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "models" / "recipes").glob("*.json")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "models" / "recipes").rglob("*.json")), ids=lambda p: p.stem)
 def test_the_shipped_recipes_can_be_run_again(path: Path) -> None:
     found = training.study_in(path.read_bytes())
     assert found.name == path.stem

@@ -67,6 +67,12 @@ class Session:
         print(path)
 
 
+def model_of(session: Session, kind: str) -> str | None:
+    """The first model that makes pictures or sounds."""
+    cards = [trained.card for trained in session.state.models.cards.get()]
+    return next((card.name for card in cards if card.kind == kind), None)
+
+
 def first_launch(session: Session) -> None:
     session.until(lambda: session.state.status.get() == "Ready", "The engine")
     session.take("first-launch", "dark")
@@ -74,6 +80,7 @@ def first_launch(session: Session) -> None:
 
 def generate(session: Session, seed: int) -> None:
     state = session.state.generate
+    state.choose_model(model_of(session, "picture") or "")
     state.set_seed(seed)
     state.set_number(24)
     state.generate()
@@ -87,6 +94,7 @@ def explore(session: Session, seed: int) -> None:
     """A few takes on the strip, then a picture of one's own with sliders moved."""
     window, state = session.state, session.state.explore
     window.show_panel("explore")
+    state.choose_model(model_of(session, "picture") or "")
     for number in range(4):
         state.new_start(seed + number)
         settle(session)
@@ -112,8 +120,7 @@ def explore(session: Session, seed: int) -> None:
 
 def wave(session: Session, seed: int) -> None:
     """A wave while a slider is held, where there is a model of waves."""
-    window, state = session.state, session.state.explore
-    model = next((trained.card.name for trained in window.models.cards.get() if trained.card.kind == "sound"), None)
+    state, model = session.state.explore, model_of(session, "sound")
     if model is None:
         return
     state.choose_model(model)

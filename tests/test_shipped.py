@@ -1,0 +1,94 @@
+"""The trained models that we ship do what the window promises of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from studio import zoo
+from studio.engine import sampling
+from studio.engine.device import Device
+from studio.engine.jobs import Jobs
+from studio.library import models
+from studio.library.models import Trained
+from studio.wire import messages as wire
+
+FILES = sorted(models.shipped().glob("*.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def jobs() -> Jobs:
+    return Jobs(Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False))
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def shipped(request: pytest.FixtureRequest) -> Trained:
+    return models.find(str(request.param))
+
+
+def asked(jobs: Jobs, command: wire.AnyCommand) -> list[wire.AnyEvent]:
+    return [event for event in jobs.start(command) if event is not None]
+
+
+def odd_pictures(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Pictures that no model learned from."""
+    channels, height, width = shape
+    size = (height, width, channels)
+    board = np.indices((height, width)).sum(0) % 2 * 255
+    return {
+        "black": np.zeros(size, np.uint8),
+        "white": np.full(size, 255, np.uint8),
+        "checkerboard": np.repeat(board[..., None], channels, 2).astype(np.uint8),
+        "noise": np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8),
+    }
+
+
+def test_odd_pictures_come_back_byte_for_byte(shipped: Trained, jobs: Jobs) -> None:
+    card = shipped.card
+    if card.kind != "picture" or not zoo.recipe(card.recipe).build(card.shape, card.levels).invertible:
+        pytest.skip("only where an artwork has a latent of its own size")
+    for name, picture in odd_pictures(card.shape).items():
+        (found,) = asked(jobs, wire.Encode(job="a", model=card.name, picture=picture))
+        assert isinstance(found, wire.Encoded)
+        assert (found.exact, found.differing) == (True, 0), name
+        (shown,) = asked(jobs, wire.Explore(job="b", model=card.name, latent=found.latent, label=found.label))
+        assert isinstance(shown, wire.Shown)
+        assert np.array_equal(shown.picture, picture), name
+
+
+def test_a_seed_is_one_artwork_alone_and_among_others(shipped: Trained, jobs: Jobs) -> None:
+    heat = (shipped.card.temperature,)
+    many = asked(jobs, wire.Sample(job="a", model=shipped.card.name, seeds=tuple(range(8)), temperature=heat))
+    (one,) = asked(jobs, wire.Explore(job="b", model=shipped.card.name, seed=5, temperature=heat))
+    last = many[-1]
+    assert isinstance(last, wire.Drawn)
+    assert isinstance(one, wire.Shown)
+    assert last.log_prob is not None
+    assert np.isfinite(last.log_prob).all()
+    assert np.array_equal(last.pictures[5], one.picture)
+
+
+def steps_apart(frames: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+    """How far the last is from the first, and each from the one before, as root mean squares of full scale."""
+    scale = 255 if frames[0].dtype == np.uint8 else 65535
+    wide = [frame.astype(float) / scale for frame in frames]
+    apart = [float(np.sqrt(((b - a) ** 2).mean())) for a, b in zip(wide, wide[1:], strict=False)]
+    return float(np.sqrt(((wide[-1] - wide[0]) ** 2).mean())), np.array(apart)
+
+
+def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: Trained, jobs: Jobs) -> None:
+    loaded: sampling.Loaded = jobs.shelf.take(shipped.card.name)
+    assert len(loaded.card.directions) == len(loaded.directions) >= 8
+    name, heat = shipped.card.name, (shipped.card.temperature,)
+    for slider in range(2):
+        frames = []
+        for value in np.linspace(-3, 3, 25):
+            moved = (*[0.0] * slider, float(value))
+            (shown,) = asked(jobs, wire.Explore(job="a", model=name, seed=3, sliders=moved, temperature=heat))
+            assert isinstance(shown, wire.Shown)
+            frames.append(shown.picture)
+        whole, apart = steps_apart(frames)
+        assert whole > 0.03, f"slider {slider + 1} is not seen"
+        assert apart.max() < 0.2, f"slider {slider + 1} jumps"
+

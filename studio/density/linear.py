@@ -1,6 +1,7 @@
 """Maps that scale, mix or move entries: normalisations, 1×1 convolutions, squeezes."""
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, cast
 
@@ -184,9 +185,7 @@ class InvertibleConv(Bijection):
         """W, `(channels, channels)`."""
         if not self.plu:
             return self.w
-        eye = torch.eye(len(self.sign), dtype=self.sign.dtype, device=self.sign.device)
-        upper = self.upper.triu(1) + torch.diag(self.sign * self.log_s.exp())
-        return self.p @ (self.lower.tril(-1) + eye) @ upper
+        return _assembled(self.p, self.lower, self.upper, self.sign, self.log_s)
 
     def log_det(self) -> Tensor:
         """log |det W|, a number."""
@@ -201,6 +200,12 @@ class InvertibleConv(Bijection):
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         return at_every_pixel(z, _inverse(self.weight()), z.new_zeros(1))
+
+
+def _assembled(p: Tensor, lower: Tensor, upper: Tensor, sign: Tensor, log_s: Tensor) -> Tensor:
+    """P (L + I) (U + diag(sign · exp(log_s))), of one or of several."""
+    eye = torch.eye(p.shape[-1], dtype=p.dtype, device=p.device)
+    return p @ (lower.tril(-1) + eye) @ (upper.triu(1) + torch.diag_embed(sign * log_s.exp()))
 
 
 class Mixing(Bijection):
@@ -251,6 +256,25 @@ class Mixing(Bijection):
         self.register_buffer("shift", shift, persistent=False)
         self.register_buffer("shift_back", -self.norm.b, persistent=False)
         self.slope, self.folded = float(log_det), True
+
+
+def stacked(mixings: Sequence[Mixing]) -> tuple[Tensor, Tensor, Tensor]:
+    """(W S)ᵀ `(K, C, C)` of all, W S b `(K, C)`, and the sum of their log-determinants: many small tensors take
+    longer to handle than to compute, so it is done at once."""
+    convs = [mixing.conv for mixing in mixings]
+    logs = mixings[0].norm.factor * torch.stack([mixing.norm.logs for mixing in mixings])
+    b = torch.stack([mixing.norm.b for mixing in mixings])
+    weight = _stacked_weights(convs) * logs.exp()[:, None]
+    log_det = torch.stack([conv.log_det() for conv in convs]).sum() + logs.sum()
+    return weight.transpose(1, 2), (weight @ b[:, :, None])[:, :, 0], log_det
+
+
+def _stacked_weights(convs: Sequence[InvertibleConv]) -> Tensor:
+    if not convs[0].plu:
+        return torch.stack([conv.w for conv in convs])
+    names = ("p", "lower", "upper", "sign", "log_s")
+    p, lower, upper, sign, log_s = (torch.stack([getattr(conv, name) for conv in convs]) for name in names)
+    return _assembled(p, lower, upper, sign, log_s)
 
 
 def _full_precision(x: Tensor) -> AbstractContextManager[object]:

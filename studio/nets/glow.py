@@ -6,14 +6,14 @@ at zero. Convolutions of 3×3 see one channel more, which is 0 on the picture an
 that they know its edge.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from studio.nets.convolution import PackedConv, packed
-from studio.nets.pixels import learning
+from studio.nets.pixels import margins, turned
 
 GAIN = 3.0
 """The factor before logs, which lets them learn faster."""
@@ -173,21 +173,9 @@ class CouplingNet(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         if self.packed is not None:
             return self.packed(x)
-        if self.training and self._by_products(x):
-            return self._learning(x)
         for layer in self:
             x = layer(x)
         return x
-
-    def _by_products(self, x: Tensor) -> bool:
-        """On a processor products are faster; not where it has units for half of the precision, for convolutions."""
-        started = all(layer.known for layer in self if isinstance(layer, ScaledConv))
-        return started and x.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
-
-    def _learning(self, x: Tensor) -> Tensor:
-        layers = [layer for layer in self if isinstance(layer, ScaledConv)]
-        parts = [(layer.weight, layer.edge, layer.b, layer.logs) for layer in layers]
-        return learning(GAIN, x, (part for of in parts for part in of if part is not None))
 
     def pack(self) -> None:
         """Takes the folded layers together, in as few calls as there can be."""
@@ -196,6 +184,33 @@ class CouplingNet(nn.Sequential):
         if self.packed is None and len(folded) == 3:
             self.packed = PackedNet(*folded)
             del self[:]
+
+
+def stacked(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
+    """The scaled weights of started nets of one size, for pictures of that size, as `LearningSteps` takes them.
+
+    All at once, for many small tensors take longer to handle than to compute. `offset` is added to what they give.
+    """
+    w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = _stacks(nets)
+    margin = margins(height, width, w1.dtype)
+    edges = [
+        margin @ (e.flatten(2) * s[:, :, None]).transpose(1, 2) + (b * s)[:, None]
+        for e, b, s in ((e1, b1, s1), (e3, b3, s3))
+    ]
+    v1 = (w1 * s1[:, :, None, None, None]).flatten(2)  # (K, width, 9 · channels_in)
+    v2 = w2.flatten(2) * s2[:, :, None]
+    v3 = turned(w3 * s3[:, :, None, None, None])  # (K, 9 · channels_out, width)
+    return v1, edges[0], v2, b2 * s2, v3, edges[1] + offset
+
+
+def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:
+    """Of each layer in turn weights `(K, channels_out, size, size, channels_in)`, edge, b and scale of all nets."""
+    for layers in zip(*nets, strict=True):
+        yield torch.stack([layer.weight.permute(0, 2, 3, 1) for layer in layers])
+        if layers[0].edge is not None:
+            yield torch.stack([layer.edge for layer in layers])
+        yield torch.stack([layer.b for layer in layers])
+        yield (GAIN * torch.stack([layer.logs for layer in layers])).exp()
 
 
 class PackedNet:

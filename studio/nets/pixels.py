@@ -1,4 +1,4 @@
-"""A coupling net of Glow as matrix products over pixels, which a processor is faster with than with convolutions.
+"""Steps of Glow as matrix products over pixels, which a processor learns faster with than with convolutions.
 
 A 3×3 convolution of few channels to many is one product of the window around each pixel with the weights; one of
 many channels to few is one product of each pixel with the weights, whose nine results are then added where they
@@ -6,7 +6,6 @@ belong. Few channels are gathered and added in both, and forwards and backwards 
 """
 
 import functools
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -17,8 +16,7 @@ from torch.nn.functional import pad
 @functools.cache
 def margins(height: int, width: int, dtype: torch.dtype) -> Tensor:
     """`(H · W, 9)`: 1 where a pixel's window reaches over the edge of the picture, else 0."""
-    frame = pad(torch.zeros(1, height, width, 1, dtype=dtype), (0, 0, 1, 1, 1, 1), value=1.0)
-    return _around(frame)
+    return _around(pad(torch.zeros(1, height, width, 1, dtype=dtype), (0, 0, 1, 1, 1, 1), value=1.0))
 
 
 def windows(x: Tensor) -> Tensor:
@@ -38,98 +36,105 @@ def added(parts: Tensor, size: tuple[int, int, int]) -> Tensor:
 
     `(B · H · W, 9 · C)` → `(B, H, W, C)` for `size` (B, H, W); it works in `parts`, and the result is a view of them.
     """
-    rows = parts.view(*size, 3, -1)
-    rows[:, 1:, :, 1] += rows[:, :-1, :, 2]
-    rows[:, :-1, :, 1] += rows[:, 1:, :, 0]
-    pixels = rows[:, :, :, 1].view(*size, 3, -1)
-    pixels[:, :, 1:, 1] += pixels[:, :, :-1, 2]
-    pixels[:, :, :-1, 1] += pixels[:, :, 1:, 0]
-    return pixels[:, :, :, 1]
+    for way, most in ((1, size[1] - 1), (2, size[2] - 1)):  # up and down, then left and right
+        before, here, after = parts.view(*size, 3, -1).unbind(3)
+        here.narrow(way, 0, most).add_(before.narrow(way, 1, most))
+        here.narrow(way, 1, most).add_(after.narrow(way, 0, most))
+        parts = here
+    return parts
 
 
-def learning(gain: float, x: Tensor, layers: Iterable[Tensor]) -> Tensor:
-    """LearningNet of these layers."""
-    y: Tensor = LearningNet.apply(gain, x, *layers)  # type: ignore[no-untyped-call]
-    return y
+def steps_of_flow(x: Tensor, *stacks: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+    """LearningSteps of these arguments."""
+    result: tuple[Tensor, Tensor] = LearningSteps.apply(floor, x, *stacks)  # type: ignore[no-untyped-call]
+    return result
 
 
-class LearningNet(torch.autograd.Function):
-    """Three scaled convolutions, 3×3 → relu → 1×1 → relu → 3×3, with their gradients.
+class LearningSteps(torch.autograd.Function):
+    """K steps of flow one after the other, with their gradients.
 
-    Of each layer it takes weight, edge (but of the second), b and logs, as `ScaledConv` has them; their gradients
-    follow from those of the scaled weights: with v = w · exp(g · logs), dw = dv · exp(g · logs), dlogs = g Σ dw · w.
+        h = x W + b                                       every pixel's channels mixed
+        r = net of the first half of h                    3×3 → relu → 1×1 → relu → 3×3
+        z = first half of h, (second half + t) · σ        σ = max(sigmoid of r's first half, floor), t its second
+        z = first half of h, second half + r              where r has no more channels than that half
+
+    Arguments
+        floor: of σ
+        x: `(B, H, W, C)`
+        mix, shift: W `(K, C, C)` and b `(K, C)`
+        v1, a1: `(K, width, 9 · C/2)` and what the first layer adds at each place, `(K, H · W, width)`
+        v2, a2: `(K, width, width)` and `(K, width)`
+        v3, a3: `(K, 9 · channels of r, width)`, its 3×3 kernels turned by half, as what a pixel gives to those around
+            it, and `(K, H · W, channels of r)`
+
+    Result: z `(B, H, W, C)` and Σ log σ `(B,)`.
     """
 
     @staticmethod
-    def forward(ctx: Any, gain: float, x: Tensor, *layers: Tensor) -> Tensor:
-        w1, e1, b1, logs1, w2, b2, logs2, w3, e3, b3, logs3 = layers
-        size = (len(x), *x.shape[2:])
-        margin = margins(*size[1:], x.dtype)
-        s1, s2, s3 = ((gain * logs).exp_() for logs in (logs1, logs2, logs3))
-        v1 = (w1 * s1[:, None, None, None]).permute(0, 2, 3, 1).flatten(1)  # (width, 9 · channels_in)
-        v2 = w2.flatten(1) * s2[:, None]  # (width, width)
-        v3 = _turned((w3 * s3[:, None, None, None]).permute(2, 3, 0, 1))  # (9 · channels_out, width)
-        seen = windows(x.permute(0, 2, 3, 1))
-        edges = _edges(margin, e1, b1, s1)
-        h1 = edges.repeat(len(x), 1).addmm_(seen, v1.t()).relu_()  # (B · H · W, width)
-        h2 = torch.addmm(b2 * s2, h1, v2.t()).relu_()
-        y = added(h2 @ v3.t(), size) + _edges(margin, e3, b3, s3).view(1, *size[1:], -1)
-        ctx.gain, ctx.size = gain, size
-        ctx.save_for_backward(seen, h1, h2, v1, v2, v3, s1, s2, s3, *layers)
-        return y.permute(0, 3, 1, 2)
+    def forward(ctx: Any, floor: float, x: Tensor, *stacks: Tensor) -> tuple[Tensor, Tensor]:
+        size, half = (len(x), x.shape[1], x.shape[2]), x.shape[3] // 2
+        rows, ladj, kept = x.reshape(-1, 2 * half), x.new_zeros(size[0]), []
+        for mix, shift, v1, a1, v2, a2, v3, a3 in zip(*stacks, strict=True):
+            h = torch.addmm(shift, rows, mix)  # (B · H · W, C)
+            seen = windows(h.view(*size, -1).narrow(3, 0, half))
+            h1 = a1.repeat(size[0], 1).addmm_(seen, v1.t()).relu_()  # (B · H · W, width)
+            h2 = torch.addmm(a2, h1, v2.t()).relu_()
+            raw = (added(h2 @ v3.t(), size) + a3.view(size[1], size[2], -1)).flatten(0, 2)
+            moved, scale = h.narrow(1, half, half), None
+            if raw.shape[1] == half:
+                moved.add_(raw)
+            else:
+                scale = raw.narrow(1, 0, half).sigmoid().clamp_min_(floor)
+                moved.add_(raw.narrow(1, half, half)).mul_(scale)
+                ladj += scale.log().view(size[0], -1).sum(1)
+            kept += [rows, seen, h1, h2, scale, h]
+            rows = h
+        ctx.floor, ctx.size, ctx.half = floor, size, half
+        ctx.save_for_backward(*stacks, *kept)
+        return rows.view(x.shape), ladj
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        seen, h1, h2, v1, v2, v3, s1, s2, s3, *layers = ctx.saved_tensors
-        w1, e1, b1, _, w2, b2, _, w3, e3, b3, _ = layers
-        margin = margins(*ctx.size[1:], dy.dtype)
-        dy = dy.permute(0, 2, 3, 1)
-        parts = windows(dy)
-        dw3 = _turned_back(parts.t() @ h2, w3)
-        last = _scaled_back(ctx.gain, s3, (dw3, w3), *_edges_back(margin, dy.sum(0).flatten(0, 1), e3, b3))
-        d = _through_relu(parts @ v3, h2)
-        middle = _scaled_back(ctx.gain, s2, ((d.t() @ h1).view_as(w2), w2), (d.sum(0), b2))
-        d = _through_relu(d @ v2, h1)
-        dw1 = (d.t() @ seen).view(len(w1), 3, 3, -1).permute(0, 3, 1, 2)
-        edges = _edges_back(margin, d.view(ctx.size[0], -1, len(w1)).sum(0), e1, b1)
-        first = _scaled_back(ctx.gain, s1, (dw1, w1), *edges)
-        dx = added(d @ v1, ctx.size).permute(0, 3, 1, 2) if ctx.needs_input_grad[1] else None
-        return None, dx, *first, *middle, *last
+    def backward(ctx: Any, dz: Tensor, dladj: Tensor) -> tuple[Tensor | None, ...]:
+        (count, height, width), half = ctx.size, ctx.half
+        stacks, kept = ctx.saved_tensors[:8], ctx.saved_tensors[8:]
+        grads = [torch.empty_like(stack, memory_format=torch.contiguous_format) for stack in stacks]
+        d = dz.reshape(-1, 2 * half).clone()
+        dladj = dladj[:, None].expand(-1, height * width).reshape(-1, 1)
+        frame = dz.new_zeros(count, height + 2, width + 2, stacks[7].shape[2])
+        inside = frame[:, 1:-1, 1:-1]
+        for k in reversed(range(len(grads[0]))):
+            mix, _, v1, _, v2, _, v3, _ = (stack[k] for stack in stacks)
+            dmix, dshift, dv1, da1, dv2, da2, dv3, da3 = (grad[k] for grad in grads)
+            rows, seen, h1, h2, scale, z = kept[6 * k : 6 * k + 6]
+            moved = d.narrow(1, half, half)
+            if scale is not None:
+                draw = torch.addcmul(dladj, moved, z.narrow(1, half, half))  # of log σ
+                draw = _where_above(draw, scale, ctx.floor).mul_(1 - scale)
+                inside.narrow(3, 0, half).copy_(draw.view(count, height, width, half))
+                moved.mul_(scale)
+            inside.narrow(3, frame.shape[3] - half, half).copy_(moved.view(count, height, width, half))
+            parts = _around(frame)
+            torch.sum(inside.flatten(1, 2), 0, out=da3)
+            torch.mm(parts.t(), h2, out=dv3)
+            dh = _where_above(parts @ v3, h2)
+            torch.mm(dh.t(), h1, out=dv2)
+            torch.sum(dh, 0, out=da2)
+            dh = _where_above(dh @ v2, h1)
+            torch.mm(dh.t(), seen, out=dv1)
+            torch.sum(dh.view(count, height * width, -1), 0, out=da1)
+            d.view(count, height, width, -1).narrow(3, 0, half).add_(added(dh @ v1, ctx.size))
+            torch.sum(d, 0, out=dshift)
+            torch.mm(rows.t(), d, out=dmix)
+            d = d @ mix.t()
+        return None, d.view(dz.shape), *grads
 
 
-def _turned(kernel: Tensor) -> Tensor:
-    """`(3, 3, channels_out, channels_in)` → `(9 · channels_out, channels_in)`, upside down and left to right.
-
-    A convolution looks at what is around a pixel; as what a pixel gives to those around it, it is turned.
-    """
-    return kernel.flip(0, 1).reshape(-1, kernel.shape[3])
-
-
-def _turned_back(rows: Tensor, like: Tensor) -> Tensor:
-    return rows.view(3, 3, *like.shape[:2]).flip(0, 1).permute(2, 3, 0, 1)
-
-
-def _edges(margin: Tensor, edge: Tensor, b: Tensor, scale: Tensor) -> Tensor:
-    """b and what the edge adds at each place, scaled, `(H · W, channels)`."""
-    return torch.addmm(b * scale, margin, (edge.flatten(1) * scale[:, None]).t())
-
-
-def _edges_back(margin: Tensor, d: Tensor, edge: Tensor, b: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
-    return ((d.t() @ margin).view_as(edge), edge), (d.sum(0), b)
-
-
-def _scaled_back(gain: float, scale: Tensor, *pairs: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-    """From gradients of scaled values, each beside its plain value, those of the plain values and of logs."""
-    found = [d * scale.view(-1, *[1] * (d.dim() - 1)) for d, _ in pairs]
-    shares = [_by_first(d * of) for d, (_, of) in zip(found, pairs, strict=True)]
-    return *found, gain * functools.reduce(torch.add, shares)
-
-
-def _by_first(x: Tensor) -> Tensor:
-    return x.sum(tuple(range(1, x.dim()))) if x.dim() > 1 else x
-
-
-def _through_relu(d: Tensor, h: Tensor) -> Tensor:
-    """d where h, which a relu gave, is above 0; in place."""
-    torch.ops.aten.threshold_backward.grad_input(d, h, 0, grad_input=d)
+def _where_above(d: Tensor, h: Tensor, floor: float = 0.0) -> Tensor:
+    """d where h is above a floor that it was held to, else 0; in place."""
+    torch.ops.aten.threshold_backward.grad_input(d, h, floor, grad_input=d)
     return d
+
+
+def turned(kernels: Tensor) -> Tensor:
+    """`(K, channels_out, 3, 3, channels_in)` → `(K, 9 · channels_out, channels_in)`, turned by half."""
+    return kernels.flip(2, 3).permute(0, 2, 3, 1, 4).flatten(1, 3)

@@ -11,6 +11,7 @@ classifier of that level's latents helps to learn it.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,12 +19,15 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
+from studio.density import linear
 from studio.density.bijection import Bijection, Chain, Within
 from studio.density.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
 from studio.density.flow import Flow
 from studio.density.linear import ActNorm, InvertibleConv, Mixing, Squeeze, at_every_pixel
 from studio.density.prior import Split, TopPrior
+from studio.nets import glow as nets
 from studio.nets.glow import CouplingNet, EdgeMap, PackedNet, ScaledConv
+from studio.nets.pixels import steps_of_flow
 
 WEIGHT_OF_CLASS = 0.01
 """Of the classifier's bits beside the bits per dimension, as in the authors' code."""
@@ -55,13 +59,25 @@ class GlowStep(Bijection):
                 self.train()
         return self.mixing.inverse(self.coupling.inverse(z))
 
+    @property
+    def net(self) -> CouplingNet:
+        """Of the coupling."""
+        net = self.coupling.net
+        assert isinstance(net, CouplingNet)
+        return net
+
+    def learns_by_products(self, x: Tensor) -> bool:
+        """Once it has started, on a processor; where that has units for half of the precision, they convolve."""
+        layers = [self.mixing.norm, *(layer for layer in self.net)]
+        usual = x.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+        return usual and all(layer.known for layer in layers)
+
     def pack(self) -> None:
         """For inference in float32 on a processor, after `fold`."""
-        net = self.coupling.net
-        if isinstance(self.coupling, ShiftScaleCoupling) and isinstance(net, CouplingNet):
-            net.pack()
-            if net.packed is not None:
-                self.packed = PackedStep(self.mixing, self.coupling, net.packed)
+        if isinstance(self.coupling, ShiftScaleCoupling):
+            self.net.pack()
+            if self.net.packed is not None:
+                self.packed = PackedStep(self.mixing, self.coupling, self.net.packed)
 
 
 class PackedStep:
@@ -90,6 +106,30 @@ class PackedStep:
         scale = (raw + self.offset).sigmoid_().clamp_(min=self.floor)
         moved = (z.narrow(1, n, n) / scale.narrow(1, 0, n)).sub_(raw.narrow(1, n, n))
         return at_every_pixel(torch.cat((kept, moved), 1), self.back, self.shift_back)
+
+
+class Level(Chain):
+    """K steps of flow at one size, then the prior of what they factor out, with the levels inside it."""
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        steps = [part for part in self.parts if isinstance(part, GlowStep)]
+        if not (steps and self.training and all(step.learns_by_products(x) for step in steps)):
+            return super().forward(x, c)
+        x, ladj = self._learn(steps, x)
+        z, more = self.parts[-1](x, c)
+        return z, ladj + more
+
+    def _learn(self, steps: Sequence[GlowStep], x: Tensor) -> tuple[Tensor, Tensor]:
+        """The steps as matrix products over pixels, faster than by convolutions on a processor."""
+        _, channels, height, width = x.shape
+        affine = isinstance(steps[0].coupling, ShiftScaleCoupling)
+        offset = x.new_zeros(channels if affine else channels // 2)
+        if affine:
+            offset[: channels // 2] = ShiftScaleCoupling.OFFSET
+        mix, shift, log_det = linear.stacked([step.mixing for step in steps])
+        layers = nets.stacked([step.net for step in steps], height, width, offset)
+        z, ladj = steps_of_flow(x.permute(0, 2, 3, 1), mix, shift, *layers, floor=ShiftScaleCoupling.FLOOR)
+        return z.permute(0, 3, 1, 2), ladj + log_det * (height * width)
 
 
 class ClassifiedFlow(Flow):
@@ -154,7 +194,7 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
             inner, inner_marks = self._scale(scale + 1, half, top)
             parts.append(Split(inner, ScaledConv(channels // 2, channels, 3, zero=True)))
             marks = torch.cat((inner_marks, torch.full(half, self.scales - 1 - scale)))
-        within = Within(Squeeze(), Chain(parts))
+        within = Within(Squeeze(), Level(parts))
         return within, within.outer.inverse(marks[None])[0]
 
     def _step(self, channels: int) -> Bijection:

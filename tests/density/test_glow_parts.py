@@ -12,6 +12,7 @@ from studio.density.coupling import ShiftScaleCoupling
 from studio.density.flow import Flow
 from studio.density.linear import ActNorm, InvertibleConv, Mixing
 from studio.density.prior import Split, TopPrior
+from studio.nets.convolution import channels_last
 from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv
 from studio.zoo.glow import Glow
 
@@ -164,6 +165,41 @@ def test_a_plu_weight_keeps_the_signs_it_has() -> None:
     assert torch.equal(conv.sign, signs)
     assert torch.equal(torch.linalg.det(conv.weight()).sign(), signs.prod() * torch.linalg.det(conv.p))
     assert torch.linalg.slogdet(conv.weight())[1].item() == pytest.approx(conv.log_s.sum().item())
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 12), (1, 4, 4), (2, 20, 4)])
+@pytest.mark.parametrize("fields", [{}, {"coupling": "additive"}, {"mixing": "plain"}, {"classes": 3}])
+def test_what_learns_by_products_has_the_price_and_gradients_of_what_convolves(
+    fields: dict[str, object], shape: tuple[int, ...]
+) -> None:
+    flow = model(Glow(scales=2, depth=2, width=8, **fields), shape)  # type: ignore[arg-type]
+    if shape == (3, 8, 12):
+        channels_last(flow)
+    x, c = pictures(5, shape), torch.arange(5) % 3 if "classes" in fields else None
+    u, weight = (torch.rand(n, dtype=torch.float64) for n in (x.shape, (5,)))
+    flow.train()
+    with torch.no_grad():
+        flow.log_prob(x, c, u)  # from here on all know that they have started
+    seen = []
+    for training in (True, False):
+        flow.train(training).zero_grad()
+        price = flow.log_prob(x, c, u)
+        assert ("LearningStepsBackward" in nodes_of(price)) == training
+        (price * weight).sum().backward()
+        seen.append([price, *(p.grad.clone() for p in flow.parameters() if p.grad is not None)])
+    for one, other in zip(*seen, strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+def nodes_of(x: Tensor) -> set[str]:
+    """The names of everything that autograd went through."""
+    found, todo = set(), [x.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            todo += [before for before, _ in node.next_functions]
+    return {node.name() for node in found}
 
 
 # ── the noise of every level ────────────────────────────────────────────────────────────────────

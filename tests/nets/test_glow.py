@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from studio.nets.convolution import channels_last, fold, pack
+from studio.nets.convolution import fold, pack
 from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv
 
 
@@ -57,27 +57,6 @@ def test_hidden_layers_start_one_after_the_other_from_the_first_batch_and_once()
     before = copy.deepcopy(net.state_dict())
     net(torch.randn(64, 2, 4, 4))
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
-
-
-@pytest.mark.parametrize("size", [(5, 4), (8, 8), (1, 2), (1, 1)])
-@pytest.mark.parametrize("inside", ["channels first", "channels last"])
-def test_what_learns_by_products_is_the_same_map_with_the_same_gradients(size: tuple[int, int], inside: str) -> None:
-    net, x = learned(CouplingNet(3, 16, 6)), entries(4, 3, *size).requires_grad_()
-    if inside == "channels last":
-        channels_last(net)
-    for layer in net:
-        layer.known = True
-    plain = net.eval()(x)
-    weight = entries(*plain.shape, seed=2)
-    wanted = torch.autograd.grad((plain * weight).sum(), (x, *net.parameters()))
-    y = net.train()(x)
-    found = torch.autograd.grad((y * weight).sum(), (x, *net.parameters()))
-    assert y.grad_fn is not None
-    assert "LearningNet" in y.grad_fn.name()
-    assert torch.allclose(y, plain, atol=1e-12)
-    for one, other in zip(found, wanted, strict=True):
-        assert one.shape == other.shape
-        assert torch.allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
 @torch.no_grad()

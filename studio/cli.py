@@ -269,7 +269,10 @@ def _blend(args: argparse.Namespace) -> int:
     begin, end = (_point(jobs, trained, given, label) for given in (args.begin, args.end))
     ask = wire.Path(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
     made = [cycle for event in jobs.start(ask) if isinstance(event, wire.Drawn) for cycle in event.pictures]
-    target = storage.free_name(storage.folder(args.out.parent), args.out.stem, ".wav")
+    folder = storage.folder(args.out.parent)
+    target = args.out.with_suffix(".wav")
+    if target.exists():
+        target = storage.free_name(folder, target.stem, ".wav")
     storage.write(target, to_wavetable(np.stack(made), begin.leading_to(end)))
     _tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
     return 0

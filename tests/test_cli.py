@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from studio import cli
@@ -86,6 +87,26 @@ def test_evaluate_gives_every_figure_of_the_papers(
     assert figures["bits per dimension"]["exact"] is False
     assert figures["nats in logit space"]["exact"] is True
     assert figures["nats in logit space"]["n"] == 16
+
+
+def test_the_way_between_two_sounds_is_a_wavetable(
+    tiny_waves: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "table.wav"
+    argv = ["blend", tiny_waves, "1", "5", "--frames", "8", "--out", str(out)]
+    assert cli.main(argv) == 0
+    samples, rate = soundfile.read(out)
+    assert (samples.shape, rate) == ((8 * 2048,), 44100)
+    assert np.abs(samples).max() > 0.1
+    assert cli.main(argv) == 0, "an older file of that name is kept"
+    assert capsys.readouterr().out.split() == [str(out), str(tmp_path / "table-0001.wav")]
+    assert cli.main(["sample", tiny_waves, "--seed", "1", "--out", str(tmp_path)]) == 0
+    argv[2] = str(tmp_path / f"{tiny_waves}-1.wav")
+    assert cli.main(argv) == 0
+    again, _ = soundfile.read(tmp_path / "table-0002.wav")
+    assert np.array_equal(again, samples), "a sound of ours carries its latent's seed"
+    assert cli.main(["blend", tiny, "1", "5", "--out", str(out)]) == 2
+    assert "makes pictures" in capsys.readouterr().err
 
 
 def test_invert_says_for_each_file_whether_it_came_back(

@@ -1,0 +1,186 @@
+"""Causal convolutions: what they give for a pixel depends on the pixels before it alone, row by row.
+
+A kernel of n × n has ⌊n/2⌋ rows above, n wide, and in the pixel's own row what stands left of it, up to itself. Of
+itself, a feature of colour g sees features of the colours before g (mask A) or up to g (mask B); features belong to
+colours in contiguous groups (van den Oord, Kalchbrenner and Kavukcuoglu, Pixel Recurrent Neural Networks, 2016,
+arXiv:1601.06759, section 3.4).
+
+Every layer can also go step by step. Then it keeps what it has seen: sums over the rows above are taken once a row, for
+all columns together, and those over the row's own past once a column.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, pad
+
+Mask = Literal["A", "B"]
+
+
+def colours_of(features: int, colours: int) -> Tensor:
+    """The colour of each of so many features, `(features,)`: contiguous groups, as even as can be."""
+    return torch.arange(features) * colours // features
+
+
+Step = Callable[[int, int], Tensor]
+"""Row and column of a pixel → what a network gives for it, `(B, out)`."""
+ROWS = 8
+"""Pictures that steps are taken for together."""
+
+
+def in_groups(make: Callable[[Tensor, Tensor | None], Step], seen: Tensor, c: Tensor | None) -> Step:
+    """Steps for any number of pictures from those that `make` gives for `ROWS`, the last group filled up with zeros.
+
+    A product rounds by its size, so it has always the same: a picture comes out the same in any batch. `seen` is
+    filled between the steps, and a step looks at its own row and the one above.
+    """
+    groups = torch.split(_filled_up(seen), ROWS)
+    kinds = [None] * len(groups) if c is None else torch.split(_filled_up(c), ROWS)
+    steps = [make(*group) for group in zip(groups, kinds, strict=True)]
+
+    def step(i: int, j: int) -> Tensor:
+        rows = slice(max(i - 1, 0), i + 1)
+        for group, pictures in zip(groups, torch.split(seen, ROWS), strict=True):
+            group[: len(pictures), :, rows] = pictures[:, :, rows]
+        return torch.cat([each(i, j) for each in steps])[: len(seen)]
+
+    return step
+
+
+def _filled_up(x: Tensor) -> Tensor:
+    return torch.cat((x, x.new_zeros(-len(x) % ROWS, *x.shape[1:])))
+
+
+class Product:
+    """x W, `(…, in)` → `(…, out)`, of which no row depends on its place among the others.
+
+    MKL sums the rows of a product of 5 or 11 columns in several ways, by their place; of 16, 32, 48 … columns it does
+    not, for any number of rows, inputs and threads (measured with torch 2.13 in float32). So W is filled up with zeros.
+    """
+
+    def __init__(self, kernel: Tensor) -> None:
+        """`kernel`: `(out, in, rows, columns)`; x has, for each row and column in turn, its inputs."""
+        self.out = len(kernel)
+        self.weight = pad(kernel.permute(2, 3, 1, 0).reshape(-1, self.out), (0, -self.out % 16))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = x.reshape(-1, x.shape[-1]) @ self.weight
+        return y[:, : self.out].view(*x.shape[:-1], self.out)
+
+
+class MaskedConv(nn.Module):
+    """A causal convolution, `(B, in, H, W)` → `(B, out, H, W)`, with those weights alone that lie in the past.
+
+    Arguments
+        colours_in, colours_out: the colour of each feature, `(in,)` and `(out,)`
+        size: n
+        above: whether it has the rows above; without, it is 1 × n
+        zero: it starts by giving zeros
+    """
+
+    mask: Tensor
+
+    def __init__(
+        self,
+        colours_in: Tensor,
+        colours_out: Tensor,
+        size: int = 1,
+        mask: Mask = "B",
+        *,
+        above: bool = True,
+        zero: bool = False,
+    ) -> None:
+        super().__init__()
+        if size % 2 == 0:
+            raise ValueError(f"a kernel of {size} pixels has no middle; take an odd number")
+        inputs, outputs, self.side = len(colours_in), len(colours_out), size // 2
+        seen = colours_in < colours_out[:, None] if mask == "A" else colours_in <= colours_out[:, None]
+        self.register_buffer("mask", torch.ones(outputs, inputs, 1, self.side + 1), persistent=False)
+        self.mask[..., -1] = seen[..., None]
+        rows = self.side if above else 0
+        fan = self.mask.sum((1, 2, 3), keepdim=True) + rows * size * inputs
+        spread = torch.zeros_like(fan) if zero else fan.clamp(min=1).rsqrt()
+        self.left = nn.Parameter(torch.randn(self.mask.shape) * spread)
+        self.above = nn.Parameter(torch.randn(outputs, inputs, rows, size) * spread) if rows else None
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.side == 0:
+            return conv2d(x, self.left * self.mask, self.bias)
+        if self.above is None:
+            return conv2d(pad(x, (self.side, 0)), self.left * self.mask, self.bias)
+        kernel = torch.cat((self.above, pad(self.left * self.mask, (0, self.side))), 2)
+        return conv2d(pad(x, (self.side, self.side, self.side, 0)), kernel, self.bias)
+
+    def steps(self, count: int, width: int) -> "MaskedSteps":
+        """The same, pixel by pixel, for so many pictures of that width."""
+        return MaskedSteps(self, count, width)
+
+
+class MaskedSteps:
+    """A masked convolution pixel by pixel. `next_row`, then `at` for each column in turn, then `next_row` …
+
+    Asked again for the same column it forgets what it was given there: a pixel's colours come one after another.
+    """
+
+    def __init__(self, conv: MaskedConv, count: int, width: int) -> None:
+        self.side, self.bias = conv.side, conv.bias
+        self.past = Product(conv.left * conv.mask)
+        self.rows = None if conv.above is None else RowSteps(conv.above, count, width)
+        self.sums = conv.bias.expand(count, width, -1)  # from the rows above
+        self.row = conv.left.new_zeros(count, self.side + width, conv.left.shape[1])
+
+    def next_row(self) -> None:
+        """Goes to the next row; the first begins with it, too."""
+        if self.rows is not None:
+            self.sums = self.rows(self.row[:, self.side :]) + self.bias
+
+    def put(self, j: int, x: Tensor) -> None:
+        """What column j of the row now is, `(B, in)`, where it was not yet all there when `at` was asked."""
+        self.row[:, self.side + j] = x
+
+    def at(self, j: int, x: Tensor) -> Tensor:
+        """`(B, in)` → `(B, out)` at column j."""
+        if self.side == 0:
+            return self.past(x) + self.bias
+        self.row[:, self.side + j] = x
+        return self.past(self.row[:, j : j + self.side + 1].flatten(1)) + self.sums[:, j]
+
+
+class RowConv(nn.Module):
+    """A convolution over a row and the ⌊n/2⌋ rows above it, n wide, `(B, in, H, W)` → `(B, out, H, W)`, without bias.
+
+    It sees all of its own row: whoever may not is given what it made of the row above.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int) -> None:
+        super().__init__()
+        rows = size // 2 + 1
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, rows, size) / (rows * size * inputs) ** 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, size = self.weight.shape[2:]
+        return conv2d(pad(x, (size // 2, size // 2, rows - 1, 0)), self.weight)
+
+    def steps(self, count: int, width: int) -> "RowSteps":
+        """The same, row by row."""
+        return RowSteps(self.weight, count, width)
+
+
+class RowSteps:
+    """A convolution row by row: given rows `(B, W, in)` in turn, it gives `(B, W, out)` of each and those before."""
+
+    def __init__(self, weight: Tensor, count: int, width: int) -> None:
+        _, inputs, rows, size = weight.shape
+        self.product = Product(weight)
+        self.frame = weight.new_zeros(count, rows, width + size - 1, inputs)
+        self.inside = self.frame[:, -1, size // 2 : size // 2 + width]
+        picture, row, pixel, _ = self.frame.stride()
+        self.windows = self.frame.as_strided((count, width, rows, size * inputs), (picture, pixel, row, 1))
+
+    def __call__(self, row: Tensor) -> Tensor:
+        self.frame[:, :-1] = self.frame[:, 1:].clone()
+        self.inside.copy_(row)
+        return self.product(self.windows.flatten(2))

@@ -1,0 +1,47 @@
+"""Gated PixelCNN (van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves and Kavukcuoglu, Conditional Image Generation
+with PixelCNN Decoders, 2016, arXiv:1606.05328).
+
+    p(x | c) = Π_t p(x_t | x_1 … x_{t-1}, c),  each a softmax over the levels, or a sigmoid where there are two,
+
+by two stacks of gated convolutions, which together see every pixel before (section 2.2); a class enters every gate
+(section 2.3).
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from studio.density.autoregressive import Autoregressive
+from studio.density.conditional import Bernoulli, Categorical
+from studio.nets import pixelcnn
+
+
+class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelcnn", tag_field="family"):
+    """The hyperparameters of a Gated PixelCNN."""
+
+    width: Annotated[int, Meta(ge=3, le=1024, title="Width", description="Features of each of the two stacks")] = 96
+    layers: Annotated[int, Meta(ge=2, le=32, title="Layers", description="One after another")] = 10
+    size: Annotated[
+        int, Meta(ge=3, le=9, title="Kernel", description="Pixels on a side that a layer looks at; odd numbers")
+    ] = 5
+    head: Annotated[int, Meta(ge=3, le=2048, title="Head", description="Features of the last layer but one")] = 256
+    classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="How many kinds it can be asked for")] = 0
+
+    def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
+        """The model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+        if len(shape) != 3:
+            raise ValueError("a Gated PixelCNN makes pictures, and sounds were asked for")
+        channels = shape[0]
+        head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
+        net = pixelcnn.GatedPixelCNN(
+            channels, head.numbers, self.width, self.layers, self.size, self.head, self.classes
+        )
+        return Autoregressive(shape, levels, net, head, self.classes)
+
+
+PRESETS = {
+    "tiny": GatedPixelCNN(width=24, layers=5, size=3, head=32),
+    "small": GatedPixelCNN(),
+    "paper": GatedPixelCNN(width=384, layers=20, size=5, head=1024),
+}

@@ -1,0 +1,45 @@
+"""PixelCNN (van den Oord, Kalchbrenner and Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759).
+
+    p(x) = Π_t p(x_t | x_1 … x_{t-1}),  each a softmax over the levels, or a sigmoid where there are two,
+
+by masked convolutions (sections 3.3 and 3.4, table 1): 7×7 with mask A, residual blocks of 3×3 with mask B, two 1×1.
+What lies up to the right of a pixel beyond a line is never seen (the blind spot that the gated one does away with).
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from studio.density.autoregressive import Autoregressive
+from studio.density.conditional import Bernoulli, Categorical
+from studio.nets import pixelcnn
+
+
+class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_field="family"):
+    """The hyperparameters of a PixelCNN."""
+
+    width: Annotated[
+        int, Meta(ge=3, le=512, title="Width", description="Features inside a block; outside there are twice as many")
+    ] = 64
+    blocks: Annotated[int, Meta(ge=1, le=32, title="Blocks", description="Residual blocks one after another")] = 10
+    size: Annotated[
+        int, Meta(ge=3, le=9, title="Kernel", description="Pixels on a side that a block looks at; odd numbers")
+    ] = 3
+    head: Annotated[int, Meta(ge=3, le=2048, title="Head", description="Features of the last layer but one")] = 256
+
+    def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
+        """The model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+        if len(shape) != 3:
+            raise ValueError("a PixelCNN makes pictures, and sounds were asked for")
+        channels = shape[0]
+        head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
+        net = pixelcnn.PixelCNN(channels, head.numbers, self.width, self.blocks, self.size, self.head)
+        return Autoregressive(shape, levels, net, head)
+
+
+PRESETS = {
+    "tiny": PixelCNN(width=16, blocks=4, head=32),
+    "small": PixelCNN(),
+    "paper": PixelCNN(width=128, blocks=15, head=1024),
+}

@@ -1,0 +1,194 @@
+"""What every model that draws pixel by pixel keeps: who sees whom, prices that sum to one, caches, completion."""
+
+import copy
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+import torch
+from torch import Tensor
+
+from studio import zoo
+from studio.density.autoregressive import Autoregressive, plain_stepper
+
+SHAPES = [(1, 4, 4), (1, 8, 4), (3, 4, 8), (1, 7, 5), (3, 3, 5)]
+SMALLEST = [(1, 3, 3), (1, 3, 4), (1, 4, 4)]
+
+
+@functools.cache
+def made(family: str, shape: tuple[int, ...], levels: int = 6, classes: int = 0) -> Autoregressive | None:
+    """A model of the tiny preset as after some training; None where the family makes none such."""
+    torch.manual_seed(1)
+    recipe = zoo.FAMILIES[family].presets["tiny"]
+    if classes and not hasattr(recipe, "classes"):
+        return None
+    try:
+        model = (msgspec.structs.replace(recipe, classes=classes) if classes else recipe).build(shape, levels)
+    except ValueError:
+        return None
+    if not isinstance(model, Autoregressive):
+        return None
+    with torch.no_grad():
+        model.loss(pictures(model, 16), torch.zeros(16, dtype=torch.long) if classes else None)
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return model.double().eval()
+
+
+def pictures(model: Autoregressive, count: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, model.levels, (count, *model.shape), generator=generator, dtype=torch.uint8)
+
+
+FAMILIES = [family for family in zoo.FAMILIES if made(family, (1, 4, 4)) is not None]
+CASES = [case for case in itertools.product(FAMILIES, SHAPES, (2, 6)) if made(*case) is not None]
+SOME = [case for case in CASES if case[1] in ((1, 8, 4), (3, 4, 8)) and case[2] == 6]
+
+
+def model_of(*case: object) -> Autoregressive:
+    found = made(*case)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def past(height: int, width: int, i: int, j: int) -> Tensor:
+    """Every pixel before (i, j), `(H, W)`."""
+    return torch.arange(height * width).view(height, width) < i * width + j
+
+
+def cone(height: int, width: int, i: int, j: int) -> Tensor:
+    """What a PixelCNN of the tiny preset sees from (i, j): all but what lies in its blind spot, up to the right."""
+    recipe = zoo.FAMILIES["pixelcnn"].presets["tiny"]
+    reached = {(i, j)}
+    for layer, side in reversed(list(enumerate([3, *[recipe.size // 2] * recipe.blocks]))):  # type: ignore[union-attr]
+        steps = [(-a, b) for a in range(1, side + 1) for b in range(-side, side + 1)]
+        steps += [(0, -b) for b in range(1 if layer == 0 else 0, side + 1)]
+        reached = {(y + a, x + b) for y, x in reached for a, b in steps}
+    return torch.tensor([[(y, x) in reached for x in range(width)] for y in range(height)])
+
+
+REACH: dict[str, Callable[[int, int, int, int], Tensor]] = {"pixelcnn": cone}
+"""Of families that do not see all that comes before."""
+
+
+def numbers_of_each(model: Autoregressive) -> Iterator[tuple[int, int, int, slice]]:
+    """Every sub-pixel, and which of its pixel's numbers are its own; where one pixel's serve all colours, red's."""
+    channels, height, width = model.shape
+    each = model.conditional.numbers // channels
+    for i, j in itertools.product(range(height), range(width)):
+        if model.conditional.colours_by_net:
+            yield from ((k, i, j, slice(k * each, (k + 1) * each)) for k in range(channels))
+        else:
+            yield 0, i, j, slice(None)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_numbers_depend_on_all_that_comes_before_and_on_nothing_else(case: tuple[str, tuple[int, ...], int]) -> None:
+    model = model_of(*case)
+    _, height, width = model.shape
+    generator = torch.Generator().manual_seed(0)
+    seen = 2 * torch.rand(4, *model.shape, dtype=torch.float64, generator=generator) - 1
+    numbers = model.net(seen.requires_grad_(), None)
+    weights = torch.randn(numbers.shape, dtype=torch.float64, generator=generator)
+    for k, i, j, own in numbers_of_each(model):
+        total = (numbers * weights)[:, own, i, j].sum()
+        (slopes,) = torch.autograd.grad(total, seen, retain_graph=True, allow_unused=True)
+        felt = torch.zeros(model.shape).bool() if slopes is None else slopes.abs().amax(0) > 0  # (C, H, W)
+        wanted = REACH.get(case[0], past)(height, width, i, j).expand(felt.shape).clone()
+        wanted[:, i, j] = torch.arange(len(felt)) < k
+        assert torch.equal(felt, wanted), f"sub-pixel {k} at row {i}, column {j}"
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_no_level_of_the_future_moves_a_price_by_a_bit(case: tuple[str, tuple[int, ...], int]) -> None:
+    model = model_of(*case)
+    x = pictures(model, 1)
+    before = model.surprisal(x)
+    for k, i, j in ((0, 0, 0), (model.shape[0] - 1, 1, 2), (0, model.shape[1] - 1, 1)):
+        other = x.clone()
+        other[:, k, i, j] = (x[:, k, i, j] + 1) % model.levels
+        place = torch.tensor([k + model.shape[0] * (i * model.shape[2] + j)])
+        order = torch.arange(x.numel()).view(*model.shape[1:], model.shape[0]).permute(2, 0, 1)[None]
+        moved = (model.surprisal(other) - before).abs() > 1e-12
+        assert not bool(moved[order < place].any())
+        assert bool(moved[order == place].all())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_probabilities_of_all_pictures_of_two_levels_sum_to_one(family: str) -> None:
+    model = next(found for shape in SMALLEST if (found := made(family, shape, 2)) is not None)
+    entries = model.shape[1] * model.shape[2]
+    every = torch.cartesian_prod(*[torch.arange(2, dtype=torch.uint8)] * entries).view(-1, *model.shape)
+    total = sum(float(model.log_prob(part).exp().sum()) for part in torch.split(every, 4096))
+    assert total == pytest.approx(1, abs=1e-9)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_cached_steps_are_the_whole_networks_numbers(case: tuple[str, tuple[int, ...], int]) -> None:
+    model = model_of(*case)
+    target = model.conditional.seen(pictures(model, 3).double())
+    seen, whole = torch.zeros_like(target), model.net(target, None)
+    cached, plain = model.stepper(seen, None), plain_stepper(model.net, seen, None)
+    last = -1, -1
+    for k, i, j, own in numbers_of_each(model):
+        if last not in ((-1, -1), (i, j)):
+            seen[:, :, last[0], last[1]] = target[:, :, last[0], last[1]]
+        last = i, j
+        numbers = cached(i, j)[:, own]
+        assert torch.allclose(numbers, whole[:, own, i, j], atol=1e-9, rtol=0)
+        if j == model.shape[2] - 1:
+            assert torch.allclose(numbers, plain(i, j)[:, own], atol=1e-9, rtol=0)
+        seen[:, k, i, j] = target[:, k, i, j]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_cached_decoding_draws_what_plain_decoding_draws(case: tuple[str, tuple[int, ...], int], classes: int) -> None:
+    model = made(*case, classes)
+    if model is None:
+        pytest.skip("the family knows no classes")
+    z, c = model.noise([1, 2]), torch.tensor([0, 2]) if classes else None
+    x = model.decode(z, c)
+    assert torch.equal(model.decode(model.encode(x, c), c), x)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "stepper", functools.partial(plain_stepper, model.net))
+        assert torch.equal(model.decode(z, c), x)
+    if classes:
+        assert not torch.equal(model.decode(z, torch.tensor([1, 1])), x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_what_is_kept_stays_and_decides_what_comes_after(case: tuple[str, tuple[int, ...], int]) -> None:
+    model = model_of(*case)
+    x, z = pictures(model, 2), model.noise([3, 3])
+    keep = x.int()
+    keep[:, :, 2:, 1:] = -1
+    *_, last = model.decode_steps(z, keep=keep)
+    assert torch.equal(last.x[keep >= 0], x[keep >= 0])
+    assert not torch.equal(last.x[0, :, 2:, 1:], last.x[1, :, 2:, 1:])  # the same noise below other tops
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("levels", [2, 256])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_any_picture_comes_back_in_float32(family: str, levels: int) -> None:
+    model = copy.deepcopy(next(m for shape in SMALLEST if (m := made(family, shape, levels)) is not None)).float()
+    x = torch.cat((pictures(model, 5), torch.zeros(1, *model.shape), torch.full((1, *model.shape), levels - 1))).byte()
+    assert torch.equal(model.decode(model.encode(x)), x)
+    assert bool(torch.isfinite(model.log_prob(x)).all())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_cannot_be_made_is_said(family: str) -> None:
+    recipe = zoo.FAMILIES[family].presets["tiny"]
+    with pytest.raises(ValueError, match="pictures"):
+        recipe.build((16,))
+    with pytest.raises(ValueError, match="2 to 256 levels, and 512 were asked for"):
+        recipe.build((1, 4, 4), 512)

@@ -135,9 +135,8 @@ class Level(Chain):
 class ClassifiedFlow(Flow):
     """A flow whose last latents, averaged over the picture, also learn to name the class."""
 
-    def __init__(self, top: TopPrior, channels: int, **of_flow: object) -> None:
+    def __init__(self, channels: int, **of_flow: object) -> None:
         super().__init__(**of_flow)  # type: ignore[arg-type]
-        self.top = top
         self.classifier = nn.Linear(channels, self.classes)
         nn.init.zeros_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)
@@ -146,7 +145,9 @@ class ClassifiedFlow(Flow):
         if c is None:
             return super().loss(x, c)
         seen: list[Tensor] = []
-        with self.top.register_forward_pre_hook(lambda _, given: seen.append(given[0])):
+        # Not a part of its own: a weight that two names share would be in a file twice.
+        top = next(part for part in self.bijection.modules() if isinstance(part, TopPrior))
+        with top.register_forward_pre_hook(lambda _, given: seen.append(given[0])):
             bits = super().loss(x, c)
         scores = self.classifier(seen[0].mean((2, 3)))
         return bits + WEIGHT_OF_CLASS * nn.functional.cross_entropy(scores.float(), c) / math.log(2)
@@ -180,7 +181,7 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
         fields = dict(
             shape=shape, levels=levels, bijection=bijection, alpha=None, scale_of=scale_of, classes=self.classes
         )
-        return ClassifiedFlow(top, top_channels, **fields) if self.classes else Flow(**fields)  # type: ignore[arg-type]
+        return ClassifiedFlow(top_channels, **fields) if self.classes else Flow(**fields)  # type: ignore[arg-type]
 
     def _scale(self, scale: int, shape: tuple[int, int, int], top: TopPrior) -> tuple[Bijection, Tensor]:
         """Everything from a scale to the coarsest, and the scale of each entry."""

@@ -1,0 +1,36 @@
+"""What a Glow with kinds offers beyond the contract's tiny preset."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+
+from studio import zoo
+from studio.engine import training
+from studio.engine.artworks import Examples
+
+KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
+
+
+def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np.ndarray) -> None:
+    x = torch.from_numpy(rings).permute(0, 3, 1, 2)
+    known = Examples(x, torch.arange(len(x)) % 2)
+    study = training.Study(
+        name="kinds",
+        title="Kinds",
+        makes="Rings",
+        learned_from="160 rings",
+        licence="CC0 1.0",
+        shape=(3, 8, 8),
+        recipe=KINDS,
+        plan=training.Plan(steps=4, batch=16, evaluate=2),
+    )
+    run = training.Run(study, tmp_path, torch.device("cpu"))
+    moments = list(training.train(run, known.part(slice(128)), known.part(slice(128, None)), bf16=False))
+    assert moments[-1].step == 4
+    longer = msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=6))
+    again = training.Run(longer, tmp_path, torch.device("cpu"))
+    assert again.progress.step == 4
+    for name, tensor in again.model.state_dict().items():
+        assert torch.equal(tensor, run.model.state_dict()[name]), name

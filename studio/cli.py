@@ -98,7 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     train = command("train", _train, "learn a model from a folder of pictures or of single cycles of sound, or a pack")
     train.add_argument("source", type=Path, metavar="FOLDER|PACK.npz")
     train.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest")
-    train.add_argument("--family", default="realnvp", help="nice, realnvp, glow, maf, iaf or vae_flow (realnvp)")
+    train.add_argument(
+        "--family",
+        default="realnvp",
+        help="nice, realnvp, glow, maf, iaf, vae_flow, pixelcnn or gated_pixelcnn (realnvp)",
+    )
     train.add_argument("--preset", default="tiny", help="tiny, small or paper (tiny)")
     train.add_argument("--name", help="of the model and its run")
     train.add_argument("--size", type=_positive, default=32, help="pixels on a side (32)")

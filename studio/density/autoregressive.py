@@ -53,6 +53,8 @@ class Autoregressive(Model):
             p(x) = Σ p(x | c) / classes; a latent needs its class.
     """
 
+    heats_noise = False
+
     def __init__(
         self, shape: Sequence[int], levels: int, net: nn.Module, conditional: Conditional, classes: int = 0
     ) -> None:

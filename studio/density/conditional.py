@@ -93,7 +93,7 @@ class Conditional:
 
 
 class Categorical(Conditional):
-    """A softmax over the levels, q(x) ∝ exp(numbers[x] / T) (van den Oord et al., 2016, arXiv:1601.06759, section 3).
+    """A softmax over the levels, q(x) ∝ exp(numbers[x] / T) (van den Oord et al., 2016, arXiv:1601.06759, section 2.2).
 
     The numbers are `(B, C, levels, H, W)`, flattened: all levels of red, then of green, then of blue.
     """

@@ -30,6 +30,8 @@ class Model(nn.Module):
         latent_shape: of one latent
         exact: whether `log_prob` is the log-likelihood itself; otherwise it is a lower bound
         invertible: whether decode(encode(x)) is x; a VAE's is not
+        heats_noise: whether a temperature multiplies the latent, so that decode(z, T) is decode(T · z); otherwise it
+            acts on what is drawn from the latent, entry by entry
         classes: how many classes c may name; 0 where the model knows none
         starting: how many artworks are shown to layers that start from data, such as activation normalisation
         scale_of: for each entry of the latent the scale it belongs to, 0 the coarsest
@@ -40,6 +42,7 @@ class Model(nn.Module):
     latent_shape: tuple[int, ...]
     exact: bool
     invertible: bool = True
+    heats_noise: bool = True
     classes: int
     starting: int = 256
     scale_of: Tensor

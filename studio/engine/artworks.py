@@ -2,6 +2,10 @@
 
 A picture is `(height, width, channels)` uint8; a sound that is one cycle of a wave `(samples,)` int16.
 A model's levels are `(channels, height, width)` or `(samples,)`, from 0 to levels - 1.
+
+Pictures to learn from in two levels are not cut at the middle grey: each bit is drawn once for all, white with a
+probability that is the grey, as papers count nats of binarised MNIST. A person's own picture is cut at the middle, so
+that it stays what it is.
 """
 
 from collections.abc import Iterator
@@ -64,6 +68,16 @@ def to_levels(arrays: Array, shape: tuple[int, ...], levels: int) -> Tensor:
         return ((x.long() + 32768) * levels).div(65536, rounding_mode="floor").int()
     x = x.permute(0, 3, 1, 2)
     return x if levels == 256 else (x.int() * levels).div(256, rounding_mode="floor").to(torch.uint8)
+
+
+def to_bits(arrays: Array, shape: tuple[int, ...], seed: int) -> Tensor:
+    """Pictures `(n, height, width, channels)` as levels 0 and 1 `(n, *shape)`, drawn with the seed: the same each time.
+
+    Raises Misfit as `to_levels`.
+    """
+    grey = to_levels(arrays, shape, 256)
+    u = torch.rand(grey.shape, generator=torch.Generator().manual_seed(seed))
+    return (u * 255 < grey).to(torch.uint8)
 
 
 def to_arrays(x: Tensor, levels: int) -> Array:

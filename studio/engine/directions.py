@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from studio.density.autoregressive import Autoregressive
 from studio.density.model import Model
 from studio.engine.artworks import Examples
 
@@ -21,7 +22,12 @@ def principal(model: Model, examples: Examples, *, batch: int = 32, most: int = 
     the mean by one standard deviation along the component differs by d on average. A good flow's latents
     themselves are noise, whose own components mean nothing; for a linear flow d moves the artwork along its
     component exactly. The sign makes the component's largest entry positive, so that the result is repeatable.
+
+    A model that draws entry by entry has none: each entry hangs on those before it, so that whatever moves the first
+    few changes all that follows.
     """
+    if isinstance(model, Autoregressive):
+        return torch.zeros(0, *model.latent_shape)
     known = examples.part(slice(most))
     z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])
     x = known.x.flatten(1).to(z.dtype) / model.levels

@@ -6,6 +6,7 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from studio.density.autoregressive import Autoregressive
 from studio.density.flow import Flow
 from studio.density.linear import BatchNorm
 from studio.density.model import Model
@@ -13,6 +14,8 @@ from studio.density.observation import Bernoulli
 from studio.density.variational import Variational
 from studio.engine.artworks import Examples
 
+MOST = 20_000
+"""Prices of one artwork under one class that a figure may take."""
 Figure = tuple[str, float, bool]
 """What is counted, its mean over the artworks, and whether it is exact or a bound."""
 
@@ -53,7 +56,9 @@ def figures(
 
     with the mean over `draws` of the dequantising noise. A VAE gives the bound that it learns (ELBO) and the
     tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in
-    nats, -ln p(x), of pictures of black and white, else in bits per dimension.
+    nats, -ln p(x), of pictures of black and white, else in bits per dimension. A model that draws entry by entry gives
+    the exact price in the same units: with classes, given the kind, and that of the mixture where it is not too long
+    to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes.
     """
     sums: dict[tuple[str, bool], float] = {}
     generator = torch.Generator().manual_seed(0)
@@ -65,6 +70,8 @@ def figures(
                     found = _of_flow(model, part, draws, generator)
                 case Variational():
                     found = _of_vae(model, part, importance)
+                case Autoregressive():
+                    found = _of_autoregressive(model, part, len(examples))
                 case _:
                     found = _of_any(model, part)
         for name, exact, values in found:
@@ -113,6 +120,21 @@ def _of_vae(model: Variational, part: Examples, draws: int) -> list[tuple[str, b
     unit, scale = ("nats", 1.0) if binary else ("bits per dimension", math.prod(model.shape) * math.log(2))
     elbo, weighted = model.log_prob(part.x), model.importance(part.x, draws)
     return [(f"{unit}, ELBO", False, -elbo / scale), (f"{unit} of {draws} weighted draws", False, -weighted / scale)]
+
+
+def _of_autoregressive(model: Autoregressive, part: Examples, total: int) -> list[tuple[str, bool, Tensor]]:
+    """`total`: of how many artworks the figure is, which decides what every class is asked for."""
+    unit, scale = ("nats", 1.0) if model.levels == 2 else ("bits per dimension", math.prod(model.shape) * math.log(2))
+    if not model.classes or part.c is None:
+        return [(unit, True, -model.log_prob(part.x) / scale)]
+    if total * model.classes > MOST:
+        given = model.log_prob(part.x, part.c)
+        price, exact = given - math.log(model.classes), False
+    else:
+        every = model.price_of_classes(part.x)
+        given = every.gather(1, part.c[:, None])[:, 0]
+        price, exact = torch.logsumexp(every, 1) - math.log(model.classes), True
+    return [(unit, exact, -price / scale), (f"{unit} given its kind", True, -given / scale)]
 
 
 def _of_any(model: Model, part: Examples) -> list[tuple[str, bool, Tensor]]:

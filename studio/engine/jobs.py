@@ -14,7 +14,7 @@ import torch
 
 from studio.density.model import Model
 from studio.engine import diagnosis, evaluation, failure, publishing, sampling, training
-from studio.engine.artworks import Examples, Misfit, to_levels
+from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, batch_that_fits, release
 from studio.library import storage
 from studio.media import dataset
@@ -100,8 +100,8 @@ class Jobs:
         """One picture from a start and sliders."""
         double = command.latent is not None and command.latent.dtype.itemsize == 8
         loaded = self.shelf.take(command.model, double=double)
-        z, c = _latent_of(loaded, command)
-        yield wire.Shown(job=command.job, picture=sampling.shown(loaded, z[None], c)[0])
+        z, heat, c = _latent_of(loaded, command)
+        yield wire.Shown(job=command.job, picture=sampling.shown(loaded, z[None], c, heat)[0])
 
     def path(self, command: wire.Path) -> Events:
         """Artworks along the arc between two latents; where the kinds differ, the second's from the middle on."""
@@ -109,8 +109,10 @@ class Jobs:
         ends = (command.begin, command.end)
         double = any(end.latent is not None and end.latent.dtype.itemsize == 8 for end in ends)
         loaded = self.shelf.take(command.model, double=double)
-        (begin, first), (end, second) = (_latent_of(loaded, end) for end in ends)
+        (begin, heat, first), (end, last, second) = (_latent_of(loaded, end) for end in ends)
         z = sampling.way(begin, end, command.frames)
+        part_of = torch.linspace(0, 1, command.frames, dtype=z.dtype, device=z.device).view(-1, *[1] * heat.dim())
+        heats = torch.lerp(heat.expand(command.frames, *heat.shape), last.expand_as(z), part_of)
         c = None
         if first is not None and second is not None:
             later = torch.arange(command.frames, device=z.device) >= command.frames / 2
@@ -118,7 +120,7 @@ class Jobs:
         group = batch_that_fits(self.device, GROUP, loaded.bytes_each)
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
-            made = sampling.shown(loaded, z[part], None if c is None else c[part])
+            made = sampling.shown(loaded, z[part], None if c is None else c[part], heats[part])
             yield wire.Drawn(job=command.job, first=at, pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> Events:
@@ -185,11 +187,14 @@ class Jobs:
         yield wire.Diagnosis(job=command.job, findings=diagnosis.findings(self.device))
 
 
-def _latent_of(loaded: sampling.Loaded, asked: wire.Explore | wire.Point) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The latent that a hand shaped, and its class `(1,)` where the model knows classes."""
+def _latent_of(
+    loaded: sampling.Loaded, asked: wire.Explore | wire.Point
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """The latent that a hand shaped, the temperature to decode it at, and its class `(1,)` where there are classes."""
     start = sampling.start_of(loaded, asked.seed, asked.latent)
     return (
         sampling.moved(loaded, start, asked.sliders, asked.temperature),
+        sampling.heat_left(loaded, asked.temperature),
         sampling.classes_for(loaded, [asked.seed], asked.label),
     )
 
@@ -216,9 +221,17 @@ def _loaded(source: str, shape: tuple[int, ...]) -> Generator[None, None, datase
 
 
 def _sides(data: dataset.Dataset, model: Model) -> tuple[Examples, Examples]:
-    """What may be learned from and what is held out, with classes where the model knows them. Raises Misfit."""
+    """What may be learned from and what is held out, with classes where the model knows them; pictures of two levels
+    in bits that are drawn. Raises Misfit."""
+    drawn = model.levels == 2 and len(model.shape) == 3
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
-    sides = [Examples(to_levels(x, model.shape, model.levels), _classes(y, model, data.name)) for x, y in pairs]
+    sides = [
+        Examples(
+            to_bits(x, model.shape, seed) if drawn else to_levels(x, model.shape, model.levels),
+            _classes(labels, model, data.name),
+        )
+        for seed, (x, labels) in enumerate(pairs)
+    ]
     return sides[0], sides[1]
 
 

@@ -103,7 +103,7 @@ class Shelf:
 
 def _bytes_each(model: Model) -> int:
     """About 16 tensors as wide as the widest layer live at once while an artwork is drawn."""
-    maps = max((m.out_channels for m in model.modules() if isinstance(m, torch.nn.Conv2d)), default=1)
+    maps = max((m.shape[0] for m in model.parameters() if m.dim() == 4), default=1)
     units = max((m.shape[0] for m in model.parameters() if m.dim() == 2), default=1)
     return 16 * max(maps * math.prod(model.shape[1:]), units, math.prod(model.shape)) * model.dtype.itemsize
 
@@ -150,10 +150,14 @@ def _levels_of(loaded: Loaded, arrays: Array) -> Tensor:
 
 @torch.inference_mode()
 def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Tensor:
-    """The latent z = temperature · start + Σ slider · direction, `latent_shape` as the start."""
+    """The latent z = temperature · start + Σ slider · direction, `latent_shape` as the start.
+
+    Without the temperature where that does not act on noise: then it is what `heat_left` leaves for decoding.
+    """
     if len(sliders) > len(loaded.directions):
         raise Misfit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
-    z = start * _temperature(loaded.model, temperature)
+    heat = _temperature(loaded.model, temperature)
+    z = start * heat if loaded.model.heats_noise else start
     if not sliders:
         return z
     weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
@@ -161,10 +165,16 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
     return found
 
 
+def heat_left(loaded: Loaded, temperature: Sequence[float]) -> Tensor:
+    """At which temperature to decode what `moved` gives, `latent_shape`."""
+    heat = _temperature(loaded.model, temperature)
+    return torch.ones_like(heat) if loaded.model.heats_noise else heat
+
+
 @torch.inference_mode()
-def shown(loaded: Loaded, z: Tensor, c: Tensor | None = None) -> Array:
-    """The artworks `(n, *outward shape)` of latents `(n, *latent_shape)`."""
-    return to_arrays(loaded.model.decode(z, c), loaded.model.levels)
+def shown(loaded: Loaded, z: Tensor, c: Tensor | None = None, heat: float | Tensor = 1.0) -> Array:
+    """The artworks `(n, *outward shape)` of latents `(n, *latent_shape)`, decoded at a temperature."""
+    return to_arrays(loaded.model.decode(z, c, heat), loaded.model.levels)
 
 
 @torch.inference_mode()
@@ -235,7 +245,10 @@ def invert(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[I
             prices.append(float(model.log_prob(x, torch.full_like(c, kind))))
             yield None
         c = torch.full_like(c, prices.index(max(prices)))
-    z = model.encode(x, c)
+    z = torch.zeros(1)
+    for latent in model.encode_steps(x, c):
+        yield None
+        z = z if latent is None else latent
     apart = torch.zeros_like(x, dtype=torch.int32)
     for step in model.decode_steps(z, c):
         yield None

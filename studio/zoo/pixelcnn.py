@@ -2,7 +2,7 @@
 
     p(x) = Π_t p(x_t | x_1 … x_{t-1}),  each a softmax over the levels, or a sigmoid where there are two,
 
-by masked convolutions (sections 3.3 and 3.4, table 1): 7×7 with mask A, residual blocks of 3×3 with mask B, two 1×1.
+by masked convolutions (sections 3.3 to 3.5, table 1): 7×7 with mask A, residual blocks of 3×3 with mask B, two 1×1.
 What lies up to the right of a pixel beyond a line is never seen (the blind spot that the gated one does away with).
 """
 

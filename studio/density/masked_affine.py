@@ -143,13 +143,14 @@ class _Implicit(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, m: Tensor, a: Tensor, found: Solution) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(z)
-        ctx.found = found
+        # x and a must not be kept by hand: they come to hold this node, and a circle of theirs is never given back.
+        ctx.save_for_backward(z, found.a)
+        ctx.adjoint = found.adjoint
         return found.x, found.a
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        (z,) = ctx.saved_tensors
-        v = ctx.found.adjoint(g, h)
-        return v, torch.exp(-ctx.found.a) * v, z * v + h, None
+        z, a = ctx.saved_tensors
+        v = ctx.adjoint(g, h)
+        return v, torch.exp(-a) * v, z * v + h, None

@@ -1,15 +1,18 @@
 """The masked affine map and its inverse as a map to learn: gradients, bounds, pictures in any batch."""
 
 import copy
+import gc
 import math
 import sys
+import weakref
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from studio.density.masked_affine import Inverse, MaskedAffine
-from studio.zoo.one_pass import masked_affine, network
+from studio.density.masked_affine import Inverse, MaskedAffine, Solution
+from studio.zoo.one_pass import OnePass, masked_affine, network
 
 
 def made(entries: int = 6, layer: int = 1, activation: str = "tanh", classes: int = 0) -> MaskedAffine:
@@ -130,3 +133,22 @@ def test_without_a_compiler_torch_takes_the_same_single_pass(layer: int, monkeyp
     assert torch.allclose(Inverse(f).inverse(z, c), other_way, atol=1e-12)
     with torch.enable_grad():
         assert torch.allclose(f.invert(z.requires_grad_(), c)[0], compiled[0], atol=1e-12)
+
+
+def test_a_step_of_learning_gives_its_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    f, seen = made(), []
+    solve = OnePass.inverse
+
+    def watched(self: OnePass, *given: Any) -> Solution | None:
+        found = solve(self, *given)
+        assert found is not None
+        seen.append(weakref.ref(found.adjoint))
+        return found
+
+    monkeypatch.setattr(OnePass, "inverse", watched)
+    for _ in range(3):
+        x, ladj = f.invert(entries(5, 6))
+        (x.sum() + ladj.sum()).backward()
+    del x, ladj
+    gc.collect()
+    assert [what() for what in seen] == [None] * 3

@@ -83,8 +83,12 @@ def channels_last(model: nn.Module) -> None:
 
 @torch.no_grad()
 def plain(model: nn.Module) -> None:
-    """Multiplies weight norms out: the same map with plain convolutions, as trained models are kept in files."""
+    """Multiplies weight norms out: the same map with plain convolutions, as trained models are kept in files. A module
+    that has a way of its own names it `plain`."""
     for module in list(model.modules()):
+        own = getattr(module, "plain", None)
+        if callable(own):
+            own()
         for name, child in list(module.named_children()):
             # Removing a parametrization would take it from every deep copy too: they share its class.
             if isinstance(child, nn.Conv2d) and parametrize.is_parametrized(child, "weight"):

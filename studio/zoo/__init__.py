@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from studio.nets.convolution import channels_last, fold, pack, plain
-from studio.zoo import gated_pixelcnn, glow, iaf, maf, nice, pixelcnn, realnvp, vae_flow
+from studio.zoo import gated_pixelcnn, glow, iaf, maf, nice, pixelcnn, pixelcnn_pp, pixelrnn, realnvp, vae_flow
 
 __all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "plain", "recipe"]
 
 Flows = nice.NICE | realnvp.RealNVP | maf.MAF | iaf.IAF | glow.Glow | vae_flow.VAEFlow
-Recipe = Flows | pixelcnn.PixelCNN | gated_pixelcnn.GatedPixelCNN
+Recipe = Flows | pixelrnn.PixelRNN | pixelcnn.PixelCNN | gated_pixelcnn.GatedPixelCNN | pixelcnn_pp.PixelCNNPP
 
 
 class Family(NamedTuple):
@@ -30,12 +30,16 @@ FAMILIES = {
     "vae_flow": Family("VAE with a flow", vae_flow.VAEFlow, vae_flow.PRESETS, "85.1 nats on binarised MNIST"),
     "iaf": Family("IAF", iaf.IAF, iaf.PRESETS, "3.11 bits per dimension on CIFAR-10, inside a VAE"),
     "maf": Family("MAF", maf.MAF, maf.PRESETS, "-1300.5 nats in logit space on MNIST"),
+    "pixelrnn": Family("PixelRNN", pixelrnn.PixelRNN, pixelrnn.PRESETS, "79.20 nats on binarised MNIST"),
     "pixelcnn": Family("PixelCNN", pixelcnn.PixelCNN, pixelcnn.PRESETS, "81.30 nats on binarised MNIST"),
     "gated_pixelcnn": Family(
         "Gated PixelCNN",
         gated_pixelcnn.GatedPixelCNN,
         gated_pixelcnn.PRESETS,
         "3.03 bits per dimension on CIFAR-10",
+    ),
+    "pixelcnn_pp": Family(
+        "PixelCNN++", pixelcnn_pp.PixelCNNPP, pixelcnn_pp.PRESETS, "2.92 bits per dimension on CIFAR-10"
     ),
 }
 

@@ -1,0 +1,274 @@
+"""What a network computes once a row and once a pixel while a picture is drawn pixel by pixel.
+
+A network that looks at the pixels before alone need not start anew at every pixel: what it found at earlier ones
+stays, and what hangs on the rows above alone is found for a whole row at once (Ramachandran et al., Fast Generation
+for Convolutional Autoregressive Models, 2017, arXiv:1704.06001). A schedule says so as a list of small operations on
+remembered rows. `Player` plays it with torch, on any device; compiled loops may play the same list.
+
+An operation works at places (I, J). A place may stand for a square of `every` pixels in each direction; then the
+operation is due at every so many rows and columns alone, and I and J count squares.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import elu
+
+Kind = Literal["dot", "same", "relu", "concat_elu", "gate", "tanh_gate", "cell"]
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """Numbers that stay: for each picture the newest `rows` rows of `width` places of `channels` numbers.
+
+    Arguments
+        left, right: places beside the picture, which no operation writes
+        start: what it holds before the first row, where row -1 is found, too: `(width with margins, channels)` or what
+            broadcasts to that; zeros where there is none
+        kinds: start has one more dimension in front, and the class c of a picture says which part is its own
+    """
+
+    channels: int
+    width: int = 1
+    rows: int = 1
+    left: int = 0
+    right: int = 0
+    start: Tensor | None = None
+    kinds: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.rows, self.left + self.width + self.right, self.channels
+
+
+class Window(NamedTuple):
+    """`span` places of a buffer, side by side: of its row `step · I + down`, from its column `step · J + across` on."""
+
+    buffer: Buffer
+    down: int = 0
+    across: int = 0
+    span: int = 1
+    step: int = 1
+
+    @property
+    def size(self) -> int:
+        return self.span * self.buffer.channels
+
+
+def constant(values: Tensor, *, kinds: bool = False) -> Window:
+    """The same numbers at every place: values `(n,)`, or `(classes, n)` where each class has its own."""
+    start = values[:, None] if kinds else values
+    return Window(Buffer(values.shape[-1], start=start, kinds=kinds), step=0)
+
+
+def scratch(channels: int) -> Window:
+    """Numbers that nobody needs at the next place."""
+    return Window(Buffer(channels), step=0)
+
+
+class Operation(NamedTuple):
+    """out ← what its kind makes of what is given; `dot`, `apply` and `cell` say what that is.
+
+    `later`: not in the first row of the picture, where out stays as it started.
+    """
+
+    kind: Kind
+    out: tuple[Window, ...]
+    given: tuple[Window, ...]
+    weight: Tensor | None = None
+    every: int = 1
+    later: bool = False
+
+
+def dot(out: Window, start: Window, x: Window, weight: Tensor, every: int = 1, *, later: bool = False) -> Operation:
+    """out ← start + x W, with W `(n, m)`."""
+    return Operation("dot", (out,), (start, x), weight, every, later)
+
+
+def apply(kind: Kind, out: Window, x: Window, start: Window | None = None, every: int = 1) -> Operation:
+    """out ← f(x), or start + f(x). A gate is a · σ(b), and a tanh gate tanh(a) · σ(b), of x = [a, b]."""
+    return Operation(kind, (out,), (x,) if start is None else (start, x), every=every)
+
+
+def cell(h: Window, c: Window, gates: Window, before: Window) -> Operation:
+    """h and c of an LSTM from its gates and the c before, as `lstm` has them."""
+    return Operation("cell", (h, c), (before, gates))
+
+
+def flat(kernel: Tensor) -> Tensor:
+    """A row of a kernel, `(out, in, columns)`, as the W `(columns · in, out)` that a window is multiplied with."""
+    return kernel.permute(2, 1, 0).reshape(-1, len(kernel)).contiguous()
+
+
+def lstm(gates: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """h = σ(o) tanh(c) and c = σ(f) c' + σ(i) tanh(g), of gates [o, f, i, g] `(…, 4 · n)` and c' `(…, n)`
+    (van den Oord et al., 2016, arXiv:1601.06759, equation 3)."""
+    n = before.shape[-1]
+    o, f, i = torch.sigmoid(gates[..., : 3 * n]).chunk(3, -1)
+    c = f * before + i * torch.tanh(gates[..., 3 * n :])
+    return o * torch.tanh(c), c
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """All operations of a network, in order.
+
+    Arguments
+        seen: where pixels are written as they become known; channels beyond the picture's are ones
+        numbers: what is found at a pixel
+        rows: for all places of a row, when all rows above are known
+        columns: for one place, when all before it are known; again and again where a pixel's colours come one by one
+        backwards: place by place from the right, before all others of a row; not in the first row
+    """
+
+    seen: Buffer
+    numbers: Window
+    rows: Sequence[Operation]
+    columns: Sequence[Operation]
+    backwards: Sequence[Operation] = ()
+
+    def operations(self) -> Iterable[Operation]:
+        yield from (*self.backwards, *self.rows, *self.columns)
+
+    def buffers(self) -> list[Buffer]:
+        """All that is remembered, each once."""
+        windows = (window for operation in self.operations() for window in (*operation.out, *operation.given))
+        return list(dict.fromkeys(window.buffer for window in windows))
+
+
+class Player:
+    """Plays a schedule with torch: `player(i, j)` gives numbers `(B, n)` of a pixel of pictures that are being seen."""
+
+    def __init__(self, schedule: Schedule, seen: Tensor, c: Tensor | None) -> None:
+        self.schedule, self.pictures, self.row = schedule, seen, -1
+        self.memory: dict[Buffer, tuple[Tensor, int, int]] = {}
+        for buffer, memory in self._memory(schedule.buffers()).items():
+            if buffer.start is not None:
+                memory += buffer.start[c][:, None] if buffer.kinds else buffer.start
+            # Where it begins, and how far one picture's is from the next, are asked for at every step.
+            self.memory[buffer] = memory, memory.stride(0), int(memory.storage_offset())
+
+    @torch.no_grad()
+    def __call__(self, i: int, j: int) -> Tensor:
+        if i != self.row:
+            self.row = i
+            if i:
+                self._see(i - 1, 0, self.pictures.shape[3])
+            self._begin(i)
+        self._see(i, max(j - 1, 0), j + 1)
+        self._go_on(i, j)
+        return self._view(self.schedule.numbers, i, j, 1)[:, 0].clone()
+
+    def _memory(self, buffers: Sequence[Buffer]) -> dict[Buffer, Tensor]:
+        """Zeros for each buffer, `(B, rows, width with margins, channels)`."""
+        count = self.pictures.shape[0]
+        return {buffer: self.pictures.new_zeros(count, *buffer.shape) for buffer in buffers}
+
+    def _begin(self, i: int) -> None:
+        """Row i, all rows above which have been seen."""
+        width = self.pictures.shape[3]
+        for j in reversed(range(width if i else 0)):
+            for operation in self.schedule.backwards:
+                self._run(operation, i, j)
+        for operation in self.schedule.rows:
+            if i % operation.every == 0 and not (operation.later and i == 0):
+                self._run(operation, i, 0, width // operation.every)
+
+    def _go_on(self, i: int, j: int) -> None:
+        """The pixel in row i and column j, all before which have been seen."""
+        for operation in self.schedule.columns:
+            if i % operation.every == 0 and j % operation.every == 0:
+                self._run(operation, i, j)
+
+    def _see(self, i: int, begin: int, end: int) -> None:
+        channels, buffer = self.pictures.shape[1], self.schedule.seen
+        part = self.memory[buffer][0][:, i % buffer.rows, buffer.left + begin : buffer.left + end]
+        part[..., :channels] = self.pictures[:, :, i, begin:end].transpose(1, 2)
+        part[..., channels:] = 1
+
+    def _run(self, operation: Operation, i: int, j: int, places: int = 1) -> None:
+        at = i // operation.every, j // operation.every, places
+        values = _values(operation, [self._view(window, *at) for window in operation.given])
+        for window, value in zip(operation.out, values, strict=True):
+            self._view(window, *at).copy_(value)
+
+    def _view(self, window: Window, i: int, j: int, places: int) -> Tensor:
+        """A window at each of so many places from (I, J) on, `(B, places, size)`."""
+        buffer, down, across, span, step = window
+        rows, columns, channels = buffer.shape
+        at = (step * i + down) % rows * columns + buffer.left + step * j + across
+        memory, picture, first = self.memory[buffer]
+        shape = self.pictures.shape[0], places, span * channels
+        return memory.as_strided(shape, (picture, step * channels, 1), first + at * channels)
+
+
+def _values(operation: Operation, given: Sequence[Tensor]) -> Sequence[Tensor]:
+    """What goes to each `out`, from what is given, each `(B, places, n)`."""
+    start, x = given[0], given[-1]
+    if operation.weight is not None:
+        # Each picture is a product of its own, and so the same in any batch, for a product rounds by its size.
+        return (torch.baddbmm(start, x, operation.weight.expand(x.shape[0], -1, -1)),)
+    if operation.kind == "cell":
+        return _alone(lstm, x, start)
+    (value,) = _alone(lambda x: (_applied(operation.kind, x),), x)
+    return (start + value,) if len(given) == 2 else (value,)
+
+
+def _alone(function: Callable[..., tuple[Tensor, ...]], *given: Tensor) -> tuple[Tensor, ...]:
+    """A function of each picture alone, on a processor. There torch finds exp of the last few numbers of a tensor
+    another way than that of the others, so that a picture would not be the same at any place in a batch."""
+    if given[0].shape[0] == 1 or given[0].device.type != "cpu":
+        return function(*given)
+    each = [function(*picture) for picture in zip(*given, strict=True)]
+    return tuple(torch.stack(values) for values in zip(*each, strict=True))
+
+
+def _applied(kind: Kind, x: Tensor) -> Tensor:
+    if kind == "relu":
+        return torch.relu(x)
+    if kind == "concat_elu":
+        return elu(torch.cat((x, -x), -1))
+    if kind == "same":
+        return x
+    a, b = x.chunk(2, -1)
+    return (torch.tanh(a) if kind == "tanh_gate" else a) * torch.sigmoid(b)
+
+
+class Scheduled(nn.Module):
+    """A network that goes pixel by pixel as its schedule says.
+
+    Arguments
+        write: the schedule of the network for pictures of a width
+        player: plays it
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        write: Callable[[nn.Module, int], Schedule],
+        player: Callable[[Schedule, Tensor, Tensor | None], Player] = Player,
+    ) -> None:
+        super().__init__()
+        self.body, self.write, self.player = net, write, player
+        self.folded = False
+        self.written: dict[int, Schedule] = {}
+
+    def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
+        numbers: Tensor = self.body(seen, c)
+        return numbers
+
+    @torch.no_grad()
+    def stepper(self, seen: Tensor, c: Tensor | None) -> Player:
+        """Pixel by pixel, as `density.autoregressive` asks. A schedule holds the weights as they are now."""
+        width = seen.shape[3]
+        schedule = self.written.get(width) or self.write(self.body, width)
+        if self.folded:
+            self.written[width] = schedule
+        return self.player(schedule, seen, c)
+
+    def fold(self) -> None:
+        """Keeps the schedule, for inference: weights stay as they are from now on."""
+        self.folded = True

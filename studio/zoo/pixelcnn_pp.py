@@ -1,0 +1,52 @@
+"""PixelCNN++ (Salimans, Karpathy, Chen and Kingma, PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture
+Likelihood and Other Modifications, 2017, arXiv:1701.05517).
+
+    p(x | c) = Π_pixels Σ_k π_k q_k(r) q_k(g | r) q_k(b | r, g),  all of them from the pixels before, and c
+
+by two shifted streams of gated resnets at three sizes (section 2.4). A pixel is drawn at once, not a colour at a time
+(section 2.2), and levels are parts of a continuous axis (section 2.1). The averaged weights are those that are kept.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from studio.density.autoregressive import Autoregressive
+from studio.density.conditional import LogisticMixture
+from studio.nets.schedule import Scheduled
+from studio.nets.shifted import ShiftedNet
+from studio.nets.shifted_schedule import schedule
+from studio.zoo.pixel_by_pixel import Compiled
+
+
+class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", tag_field="family"):
+    """The hyperparameters of a PixelCNN++."""
+
+    filters: Annotated[int, Meta(ge=1, le=512, title="Filters", description="Of every layer")] = 64
+    resnets: Annotated[int, Meta(ge=1, le=12, title="Resnets", description="Of each stream at each of three sizes")] = 2
+    mixture: Annotated[int, Meta(ge=1, le=64, title="Mixture", description="Logistics that a pixel is drawn from")] = 10
+    dropout: Annotated[
+        float, Meta(ge=0, le=0.9, title="Dropout", description="Share of each resnet's values that training leaves out")
+    ] = 0.5
+    classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="How many kinds it can be asked for")] = 0
+
+    def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
+        """The model for pictures (channels, height, width), grey or RGB. Raises ValueError for any other."""
+        if len(shape) != 3:
+            raise ValueError("a PixelCNN++ makes pictures, and sounds were asked for")
+        channels, height, width = shape
+        if height % 4 or width % 4:
+            raise ValueError(f"{width} × {height} pixels cannot be halved twice; take whole multiples of 4")
+        mixture = LogisticMixture(channels, levels, self.mixture)
+        net = ShiftedNet(channels, self.filters, self.resnets, mixture.numbers, self.dropout, self.classes)
+        model = Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), mixture, self.classes)
+        model.starting = 64  # pixels by the thousand each, which is plenty for means and variances
+        return model
+
+
+PRESETS = {
+    "tiny": PixelCNNPP(filters=16, resnets=1, mixture=5, dropout=0.1),
+    "small": PixelCNNPP(),
+    "paper": PixelCNNPP(filters=192, resnets=5),
+}

@@ -1,0 +1,51 @@
+"""PixelRNN (van den Oord, Kalchbrenner and Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759).
+
+    p(x) = Π_t p(x_t | x_1 … x_{t-1}),  each a softmax over the levels, or a sigmoid where there are two,
+
+by layers of LSTMs whose states go through the picture: from each row to the next (Row LSTM, section 3.1), or along its
+diagonals from both sides (Diagonal BiLSTM, section 3.2), with residual connections (section 3.3) and masks for every
+colour (section 3.4).
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from studio.density.autoregressive import Autoregressive
+from studio.density.conditional import Bernoulli, Categorical
+from studio.nets import recurrent
+from studio.nets.recurrent_schedule import schedule
+from studio.nets.schedule import Scheduled
+from studio.zoo.pixel_by_pixel import Compiled
+
+
+class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_field="family"):
+    """The hyperparameters of a PixelRNN."""
+
+    cells: Annotated[
+        recurrent.Cells,
+        Meta(title="States", description="Go from row to row, or along diagonals from both sides, which sees more"),
+    ] = "diagonal"
+    width: Annotated[
+        int,
+        Meta(ge=3, le=512, title="Width", description="Features of a layer's state; outside there are twice as many"),
+    ] = 48
+    layers: Annotated[int, Meta(ge=1, le=32, title="Layers", description="One after another")] = 6
+    head: Annotated[int, Meta(ge=3, le=2048, title="Head", description="Features of the last layer but one")] = 128
+
+    def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
+        """The model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+        if len(shape) != 3:
+            raise ValueError("a PixelRNN makes pictures, and sounds were asked for")
+        channels = shape[0]
+        head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
+        net = recurrent.PixelRNN(channels, head.numbers, self.cells, self.width, self.layers, self.head)
+        return Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), head)
+
+
+PRESETS = {
+    "tiny": PixelRNN(width=12, layers=2, head=32),
+    "small": PixelRNN(),
+    "paper": PixelRNN(width=16, layers=7, head=32),
+}

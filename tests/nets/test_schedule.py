@@ -1,0 +1,77 @@
+"""Networks pixel by pixel, as their schedules say, beside the whole network."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from studio.nets import recurrent_schedule, shifted_schedule
+from studio.nets.recurrent import PixelRNN
+from studio.nets.schedule import Player, Schedule, Scheduled
+from studio.nets.shifted import ShiftedNet
+
+Write = Callable[[nn.Module, int], Schedule]
+
+
+def pictures(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def made(name: str, channels: int) -> tuple[nn.Module, Write, int]:
+    """A network as after some training, in float64; how its schedule is written; how often a pixel is asked for."""
+    torch.manual_seed(0)
+    if name == "shifted":
+        net: nn.Module = ShiftedNet(channels, 5, 2, 7, classes=3)
+        net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long))
+        write: Write = shifted_schedule.schedule
+    else:
+        net = PixelRNN(channels, 2 * channels, name, 6, 3, 9)  # type: ignore[arg-type]
+        write = recurrent_schedule.schedule
+    for parameter in net.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return net.double().eval(), write, 1 if name == "shifted" else channels
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (3, 12, 4), (2, 4, 16)])
+@pytest.mark.parametrize("name", ["shifted", "row", "diagonal"])
+def test_pixel_by_pixel_it_finds_the_whole_networks_numbers(name: str, channels: int, height: int, width: int) -> None:
+    net, write, asked = made(name, channels)
+    x, c = pictures(3, channels, height, width), torch.tensor([0, 2, 1])
+    whole, seen = net(x, c), torch.zeros_like(x)
+    step = Scheduled(net, write).stepper(seen, c)
+    for i, j, k in itertools.product(range(height), range(width), range(asked)):
+        own = slice(2 * k, 2 * k + 2) if asked > 1 else slice(None)
+        assert torch.allclose(step(i, j)[:, own], whole[:, own, i, j], atol=1e-9, rtol=0)
+        seen[:, k if asked > 1 else slice(None), i, j] = x[:, k if asked > 1 else slice(None), i, j]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["shifted", "row", "diagonal"])
+def test_a_pictures_numbers_are_the_same_to_the_last_bit_in_any_batch(name: str) -> None:
+    net, write, _ = made(name, 1)
+    net, x, c = net.float(), pictures(5, 1, 4, 8).float(), torch.tensor([0, 2, 1, 1, 0])
+
+    def found(part: slice) -> Tensor:
+        step = Player(write(net, 8), x[part], c[part])
+        return torch.stack([step(i, j) for i, j in itertools.product(range(4), range(8))])
+
+    together = found(slice(None))
+    assert torch.equal(found(slice(2, 3)), together[:, 2:3])
+    assert torch.equal(found(slice(1, 5)), together[:, 1:5])
+
+
+@torch.no_grad()
+def test_steps_follow_the_weights_until_they_are_folded() -> None:
+    net, write, _ = made("shifted", 1)
+    scheduled, x, c = Scheduled(net, write), pictures(1, 1, 4, 4), torch.tensor([0])
+    before = scheduled.stepper(x, c)(0, 0)
+    for parameter in net.parameters():
+        parameter += 0.1
+    after = scheduled.stepper(x, c)(0, 0)
+    assert not torch.equal(after, before)
+    scheduled.fold()
+    assert torch.equal(scheduled.stepper(x, c)(0, 0), after)
+    assert scheduled.stepper(x, c).schedule is scheduled.stepper(x, c).schedule

@@ -62,14 +62,12 @@ class Conditional:
             before: levels of the pixel's sub-pixels before it, `(B, k)`, so that it is number k
             temperature: `(B,)`; at 0 only what is likeliest is left
         """
-        heat = wide(temperature)[:, None]
-        p = self._probabilities(wide(numbers), before.to(numbers.device).double(), heat.clamp(min=COLD))
-        floor = FLOOR * heat.clamp(max=1)
-        return (1 - self.levels * floor) * p + floor
+        edges = self._edges(numbers, before, temperature)
+        return torch.diff(edges, prepend=torch.zeros_like(edges[:, :1]))
 
     def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         """The level `(B,)` that noise z `(B,)` draws; the rest as for `probabilities`."""
-        edges = self.probabilities(numbers, before, temperature).cumsum(1)  # (B, levels)
+        edges = self._edges(numbers, before, temperature)
         # What is left at temperature 0 may be two levels as likely; then no noise may choose between them.
         u = torch.special.ndtr(wide(z) * wide(temperature > 0))
         x = torch.searchsorted(edges, u[:, None], right=True)[:, 0]
@@ -77,18 +75,26 @@ class Conditional:
 
     def score(self, numbers: Tensor, before: Tensor, x: Tensor) -> Tensor:
         """The noise z `(B,)` that at temperature 1 draws level x `(B,)`, from the middle of its interval."""
-        p = self.probabilities(numbers, before, torch.ones_like(numbers[:, 0]))
-        at = x.long().to(p.device)[:, None]
-        middle = p.cumsum(1).gather(1, at) - p.gather(1, at) / 2
-        z: Tensor = torch.special.ndtri(middle)[:, 0]
+        edges = self._edges(numbers, before, torch.ones_like(numbers[:, 0]))
+        at = x.long().to(edges.device)[:, None]
+        below = edges.gather(1, (at - 1).clamp(min=0)) * (at > 0)
+        z: Tensor = torch.special.ndtri((below + edges.gather(1, at)) / 2)[:, 0]
         return z.to(numbers.device, numbers.dtype)
+
+    def _edges(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        """F, the sum of p up to each level, `(B, levels)`, in float64."""
+        heat = wide(temperature)[:, None]
+        cdf = self._cdf(wide(numbers), wide(before), heat.clamp(min=COLD))
+        floor = FLOOR * heat.clamp(max=1)
+        evenly = torch.arange(1, self.levels + 1, device=cdf.device, dtype=cdf.dtype)
+        return torch.addcmul((1 - self.levels * floor) * cdf, floor, evenly)
 
     def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
         """ln q, `(B, C, H, W)`."""
         raise NotImplementedError
 
-    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
-        """q of every level, `(B, levels)`; all in float64, temperature `(B, 1)` above 0."""
+    def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        """The sum of q up to each level, `(B, levels)`; all in float64, temperature `(B, 1)` above 0."""
         raise NotImplementedError
 
 
@@ -108,9 +114,9 @@ class Categorical(Conditional):
         logits = numbers.reshape(len(x), self.channels, self.levels, *x.shape[2:])
         return -cross_entropy(logits.transpose(1, 2), x.long(), reduction="none")
 
-    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+    def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         first = before.shape[1] * self.levels
-        return torch.softmax(numbers[:, first : first + self.levels] / temperature, 1)
+        return torch.softmax(numbers[:, first : first + self.levels] / temperature, 1).cumsum(1)
 
 
 class Bernoulli(Conditional):
@@ -127,9 +133,9 @@ class Bernoulli(Conditional):
     def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
         return -binary_cross_entropy_with_logits(numbers, x.to(numbers.dtype), reduction="none")
 
-    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
-        white = torch.sigmoid(numbers[:, before.shape[1], None] / temperature)
-        return torch.cat((1 - white, white), 1)
+    def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+        black = torch.sigmoid(-numbers[:, before.shape[1], None] / temperature)
+        return torch.cat((black, torch.ones_like(black)), 1)
 
 
 class LogisticMixture(Conditional):
@@ -171,7 +177,7 @@ class LogisticMixture(Conditional):
             log_w = joint - prices[-1][:, None]
         return torch.stack(prices, 1)
 
-    def _probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
+    def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         log_w = torch.log_softmax(numbers[:, : self.mixture] / temperature, 1)  # (B, K)
         means, log_s, coefficients = self._components(numbers)
         log_s = log_s + temperature[:, None].log()
@@ -182,9 +188,8 @@ class LogisticMixture(Conditional):
         mean = self._mean(means, coefficients, values)[..., None]  # (B, K, 1)
         edges = self.seen(torch.arange(1, self.levels, device=mean.device, dtype=mean.dtype)) - self.half
         up_to = torch.sigmoid((edges - mean) * (-log_s[:, k, :, None]).exp())  # (B, K, levels - 1)
-        cdf = (log_w.exp()[:, None] @ up_to)[:, 0]
-        ends = cdf.new_tensor([[0.0], [1.0]]).expand(2, len(cdf))[..., None]
-        return torch.diff(torch.cat((ends[0], cdf, ends[1]), 1))
+        cdf = (log_w.exp()[..., None] * up_to).sum(1)
+        return torch.cat((cdf, torch.ones_like(cdf[:, :1])), 1)
 
     def _components(self, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means, ln s and coefficients, each `(B, C, K, …)`; no coefficients where there is one channel."""

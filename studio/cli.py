@@ -7,6 +7,7 @@ error. Exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 import argparse
 import datetime
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -88,6 +89,20 @@ def _parser() -> argparse.ArgumentParser:
         "files", nargs="+", type=Path, metavar="FILE", help="pictures or single cycles, or folders of them"
     )
     invert.add_argument("--out", type=Path, metavar="DIR", help="save what came back")
+    complete = command("complete", _complete, "make the white part of a mask anew; the rest of the picture stays")
+    complete.add_argument("model", metavar="MODEL", help="one that draws pixel by pixel")
+    complete.add_argument("file", type=Path, metavar="FILE", help="a picture")
+    complete.add_argument("--mask", type=Path, required=True, metavar="MASK", help="a picture of the same size")
+    complete.add_argument("-n", type=_positive, default=8, help="how many (8)")
+    complete.add_argument("--seed", type=_seed, help="of the first; the next count up (random)")
+    complete.add_argument("--temperature", type=_temperature, help="lower is calmer, higher wilder (the model's own)")
+    complete.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
+    complete.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs")
+    score = command("score", _score, "what pictures or sounds cost under a model, in bits")
+    score.add_argument("model", metavar="MODEL")
+    score.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or folders of them")
+    score.add_argument("--label", help="the kind, by name or number (the one under which each is likeliest)")
+    score.add_argument("--map", type=Path, metavar="DIR", help="save where the bits are, white where most")
     blend = command("blend", _blend, "the way between two sounds as a wavetable for synthesizers")
     blend.add_argument("model", metavar="MODEL")
     blend.add_argument("begin", metavar="A", help="a seed, or a WAV")
@@ -117,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("-n", type=_positive, help="only the first so many (all)")
     evaluate.add_argument("--draws", type=_positive, default=4, help="of a flow's dequantising noise (4)")
     doctor = command("doctor", _doctor, "what this machine has: devices, sound, libraries, models, space")
-    for sub in (sample, invert, blend, train, evaluate, doctor):
+    for sub in (sample, invert, complete, score, blend, train, evaluate, doctor):
         sub.add_argument("--device", help="cpu, cuda or mps (the best there is)")
     commands.add_parser("engine", help="the child process that the window talks to", add_help=False)
     return parser
@@ -170,11 +185,7 @@ def _figures(card: Card) -> str:
 
 def _sample(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    first = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
-    seeds = tuple(range(first, first + args.n))
-    if seeds[-1] >= 2**53:
-        raise WrongUse(f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one.")
-    temperature = (args.temperature if args.temperature is not None else trained.card.temperature,)
+    seeds, temperature = _seeds(args), _heat(args, trained.card)
     label = _label(trained.card, args.label)
     sound = trained.card.kind == "sound"
     if sound and args.sheet:
@@ -196,17 +207,109 @@ def _sample(args: argparse.Namespace) -> int:
             made.append(picture)
             _tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
     if args.sheet:
-        path = folder / f"{trained.card.name}-{first}-sheet.png"
+        path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
         columns = max(1, round(len(made) ** 0.5))
         storage.write(path, export.png(export.sheet(made, columns=columns, scale=4)))
-        _tell(args, {"file": str(path), "seed": first, "sheet": True}, str(path))
+        _tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
     return 0
+
+
+def _seeds(args: argparse.Namespace) -> tuple[int, ...]:
+    first = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
+    seeds = tuple(range(first, first + args.n))
+    if seeds[-1] >= 2**53:
+        raise WrongUse(f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one.")
+    return seeds
+
+
+def _heat(args: argparse.Namespace, card: Card) -> tuple[float]:
+    return (args.temperature if args.temperature is not None else card.temperature,)
+
+
+def _complete(args: argparse.Namespace) -> int:
+    """Each completion from the most typical whole picture to the strangest."""
+    trained = models.find(args.model)
+    if trained.card.kind == "sound":
+        raise WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
+    seeds, heat, label = _seeds(args), _heat(args, trained.card), _label(trained.card, args.label)
+    picture, free = _opened(args.file, trained.card), _mask(args, trained.card)
+    folder, jobs, made = storage.folder(args.out), _jobs(args), list[tuple[float, int, wire.Array]]()
+    ask = wire.Complete(
+        job="complete", model=args.model, picture=picture, free=free, seeds=seeds, temperature=heat, label=label
+    )
+    for event in _answers(jobs, ask):
+        if isinstance(event, wire.Drawn) and event.log_prob is not None:
+            prices = zip(event.log_prob, event.pictures, strict=True)
+            made += [(price, seeds[event.first + i], each) for i, (price, each) in enumerate(prices)]
+            _progress(f"{len(made)} of {args.n} finished")
+    for log_prob, seed, each in sorted(made, key=lambda one: -one[0]):
+        path = folder / f"{args.file.stem}-{seed}.png"
+        # Its latent makes the whole of it again, what was kept as well as what was made.
+        encode = wire.Encode(job="encode", model=args.model, picture=each, label=label)
+        (found,) = (event for event in _answers(jobs, encode) if isinstance(event, wire.Encoded))
+        work = _work(trained, seed, (1.0,), found.label)
+        work = msgspec.structs.replace(work, latent=Latent.of(found.latent), source=args.file.name)
+        storage.write(path, to_png(each, work))
+        _tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, f"{path}  {log_prob:,.1f} nats")
+    return 0
+
+
+def _mask(args: argparse.Namespace, card: Card) -> wire.Array:
+    """Where a mask is white, `(height, width)` in a model's size. Raises WrongUse where it is of another size."""
+    mask, picture = image.open_picture(args.mask).array, image.open_picture(args.file).array
+    _, height, width = card.shape
+    if mask.shape[:2] not in (picture.shape[:2], (height, width)):
+        raise WrongUse(
+            f'The mask "{names.shown(args.mask.name)}" is {mask.shape[1]} × {mask.shape[0]} pixels, but the picture is '
+            f"{picture.shape[1]} × {picture.shape[0]}. Save it in the size of the picture."
+        )
+    return (image.fit(mask, (1, height, width))[..., 0] >= 128).astype(np.uint8)
+
+
+def _score(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    card, label = trained.card, _label(trained.card, args.label)
+    if args.map is not None and card.kind == "sound":
+        raise WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
+    folder, jobs = storage.folder(args.map) if args.map else None, _jobs(args)
+    unusable = 0
+    for path in _named(args.files):
+        _progress(path.name)
+        try:
+            ask = wire.Score(job="score", model=args.model, picture=_opened(path, card), label=label)
+        except image.Refused as refused:
+            unusable += 1
+            _say(str(refused))
+            continue
+        (found,) = (event for event in _answers(jobs, ask) if isinstance(event, wire.Scored))
+        bits = -found.log_prob / math.log(2) / math.prod(card.shape)
+        line = {"file": str(path), "model": card.name, "bits_per_dimension": bits, "exact": not found.bound}
+        words = f"{path}: {bits:.4f} bits per dimension, {'bound' if found.bound else 'exact'}"
+        if found.label is not None:
+            line["label"], words = card.classes[found.label], f"{words}, as {card.classes[found.label]}"
+        if folder is not None:
+            line |= _map(found.bits, folder, path.stem)
+            words = f"{words}; {line['map']}, white is {line['most']:.1f} bits"
+        _tell(args, line, words)
+    return 1 if unusable else 0
+
+
+def _map(bits: wire.Array, folder: Path, stem: str) -> dict[str, Any]:
+    """Saves the bits of each pixel as greys, the most as white; its file, and how many those are."""
+    target, most = storage.free_name(folder, f"{stem}-bits", ".png"), max(float(bits.max()), 1e-9)
+    storage.write(target, export.png((bits.clip(0) / most * 255).round().astype(np.uint8)[..., None]))
+    return {"map": str(target), "most": most}
+
+
+def _named(given: Sequence[Path]) -> list[Path]:
+    """Files, and those in folders."""
+    return [path for each in given for path in (dataset.files(each) if each.is_dir() else [each])]
 
 
 def _invert(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
     folder = storage.folder(args.out) if args.out else None
-    named = [path for given in args.files for path in (dataset.files(given) if given.is_dir() else [given])]
+    named = _named(args.files)
     exact = unusable = 0
     jobs = _jobs(args)
     for path in named:
@@ -399,9 +502,14 @@ def _jobs(args: argparse.Namespace) -> Any:
 
 
 def _events(args: argparse.Namespace, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
+    return _answers(_jobs(args), command)
+
+
+def _answers(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
+    """What jobs say to a command, but notices, which are for people."""
     from studio.engine.failure import explain
 
-    events = _jobs(args).start(command)
+    events = jobs.start(command)
     try:
         for event in events:
             if isinstance(event, wire.Notice):

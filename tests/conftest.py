@@ -89,6 +89,16 @@ def trained_waves_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _trained(tmp_path_factory, x, None, name="tiny-waves", recipe=recipe, levels=1024)
 
 
+@pytest.fixture(scope="session")
+def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tiny-pixels`: 8 × 8 grey of 16 levels, drawn pixel by pixel."""
+    from studio import zoo
+
+    x = (rings[..., :1].transpose(0, 3, 1, 2) // 16).astype(np.uint8)
+    recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=16)
+    return _trained(tmp_path_factory, x, None, name="tiny-pixels", recipe=recipe, levels=16, rate=0.01)
+
+
 def _trained(
     folders: pytest.TempPathFactory,
     x: np.ndarray,
@@ -145,6 +155,12 @@ def tiny_kinds(trained_kinds_file: Path, studio_home: Path) -> str:
 def tiny_waves(trained_waves_file: Path, studio_home: Path) -> str:
     """As `tiny`, of a model that makes single cycles of sound."""
     return _at_home(trained_waves_file, studio_home)
+
+
+@pytest.fixture
+def tiny_pixels(trained_pixels_file: Path, studio_home: Path) -> str:
+    """As `tiny`, of a model that draws pixel by pixel and can keep a part of a picture."""
+    return _at_home(trained_pixels_file, studio_home)
 
 
 def _at_home(file: Path, home: Path) -> str:

@@ -1,5 +1,6 @@
 """The terminal as a person uses it: commands, files, words and exit statuses."""
 
+import io
 import json
 import os
 import signal
@@ -107,6 +108,62 @@ def test_the_way_between_two_sounds_is_a_wavetable(
     assert np.array_equal(again, samples), "a sound of ours carries its latent's seed"
     assert cli.main(["blend", tiny, "1", "5", "--out", str(out)]) == 2
     assert "makes pictures" in capsys.readouterr().err
+
+
+def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest(
+    tiny_pixels: str, tiny: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, mask = rings[0, ..., 0] // 16 * 17, np.zeros((8, 8), np.uint8)
+    mask[4:] = 255
+    for name, array in (("mine", picture), ("mask", mask), ("small", mask[:5]), ("none", 0 * mask)):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    argv = ["complete", tiny_pixels, str(tmp_path / "mine.png"), "--mask", str(tmp_path / "mask.png"), "-n", "3"]
+    assert cli.main([*argv, "--seed", "5", "--out", str(tmp_path / "out"), "--json"]) == 0
+    told = lines(capsys.readouterr().out)
+    assert sorted(int(str(line["seed"])) for line in told) == [5, 6, 7]
+    prices = [float(str(line["log_prob"])) for line in told]
+    assert prices == sorted(prices, reverse=True)
+    made = [Path(str(line["file"])).read_bytes() for line in told]
+    for data in made:
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(data)))[:4], picture[:4])
+        work = from_png(data)
+        assert work is not None
+        assert work.latent is not None
+        assert work.latent.shape == (1, 8, 8)
+    faults = {
+        (tiny_pixels, "small"): (2, 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8.'),
+        (tiny_pixels, "none"): (1, "Nothing is marked to be made anew"),
+        (tiny, "mask"): (1, "take a model that draws pixel by pixel."),
+    }
+    for (model, name), (status, words) in faults.items():
+        argv[1], argv[4] = model, str(tmp_path / f"{name}.png")
+        assert cli.main([*argv, "--out", str(tmp_path / "out")]) == status
+        assert words in capsys.readouterr().err
+
+
+def test_score_says_what_pictures_cost_and_where(
+    tiny_pixels: str, tiny: str, tiny_waves: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calm = np.full((8, 8), 17, np.uint8)
+    odd = calm.copy()
+    odd[4, 4] = 238
+    for name, array in (("calm", calm), ("odd", odd)):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture at all")
+    files = [str(tmp_path / name) for name in ("calm.png", "odd.png", "broken.png")]
+    assert cli.main(["score", tiny_pixels, *files, "--map", str(tmp_path / "maps"), "--json"]) == 1
+    said = capsys.readouterr()
+    assert "broken.png" in said.err
+    first, second = lines(said.out)
+    assert first["exact"] is True
+    assert float(str(first["bits_per_dimension"])) < float(str(second["bits_per_dimension"]))
+    bits = np.asarray(Image.open(str(second["map"])))
+    assert bits.shape == (8, 8)
+    assert np.unravel_index(int(bits.argmax()), (8, 8)) == (4, 4)
+    assert cli.main(["score", tiny, files[0]]) == 0
+    assert "bits per dimension, bound" in capsys.readouterr().out
+    assert cli.main(["score", tiny_waves, files[0], "--map", str(tmp_path / "maps")]) == 2
+    assert "leave --map out" in capsys.readouterr().err
 
 
 def test_invert_says_for_each_file_whether_it_came_back(

@@ -54,6 +54,7 @@ class Autoregressive(Model):
     """
 
     heats_noise = False
+    keeps = True
 
     def __init__(
         self, shape: Sequence[int], levels: int, net: nn.Module, conditional: Conditional, classes: int = 0

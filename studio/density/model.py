@@ -32,6 +32,7 @@ class Model(nn.Module):
         invertible: whether decode(encode(x)) is x; a VAE's is not
         heats_noise: whether a temperature multiplies the latent, so that decode(z, T) is decode(T · z); otherwise it
             acts on what is drawn from the latent, entry by entry
+        keeps: whether decoding can keep a part of an artwork and make the rest
         classes: how many classes c may name; 0 where the model knows none
         starting: how many artworks are shown to layers that start from data, such as activation normalisation
         scale_of: for each entry of the latent the scale it belongs to, 0 the coarsest
@@ -43,6 +44,7 @@ class Model(nn.Module):
     exact: bool
     invertible: bool = True
     heats_noise: bool = True
+    keeps: bool = False
     classes: int
     starting: int = 256
     scale_of: Tensor

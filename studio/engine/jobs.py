@@ -6,14 +6,14 @@ engine's: what a generator raises becomes the job's `Failed`.
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import msgspec
 import torch
 
 from studio.density.model import Model
-from studio.engine import diagnosis, evaluation, failure, publishing, sampling, training
+from studio.engine import completion, diagnosis, evaluation, failure, publishing, sampling, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, batch_that_fits, release
 from studio.library import storage
@@ -27,6 +27,8 @@ _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
 Events = Iterator[wire.AnyEvent | None]
+Draw = Callable[[tuple[int, ...]], Iterator[tuple[wire.Array, int, int]]]
+"""Seeds → their pictures as far as they are, the steps done, and how many there are."""
 
 
 class Jobs:
@@ -47,6 +49,10 @@ class Jobs:
                 return self.path(command)
             case wire.Encode():
                 return self.encode(command)
+            case wire.Complete():
+                return self.complete(command)
+            case wire.Score():
+                return self.score(command)
             case wire.Train():
                 return self.train(command)
             case wire.Evaluate():
@@ -60,11 +66,26 @@ class Jobs:
         yield None
         loaded = self.shelf.take(command.model)
         sampling.classes_for(loaded, (), command.label)
+        yield from self._groups(
+            command, loaded, lambda seeds: sampling.draw(loaded, seeds, command.temperature, command.label)
+        )
+
+    def complete(self, command: wire.Complete) -> Events:
+        """As `sample`, with a part of a picture kept."""
+        yield None
+        loaded = self.shelf.take(command.model)
+        keep = completion.kept(loaded, command.picture, command.free)
+        sampling.classes_for(loaded, (), command.label)
+        yield from self._groups(
+            command, loaded, lambda seeds: completion.draw(loaded, keep, seeds, command.temperature, command.label)
+        )
+
+    def _groups(self, command: wire.Sample | wire.Complete, loaded: sampling.Loaded, draw: Draw) -> Events:
         first, group = 0, batch_that_fits(self.device, GROUP, loaded.bytes_each)
         while first < len(command.seeds):
             seeds = command.seeds[first : first + group]
             try:
-                yield from self._group(command, loaded, seeds, first)
+                yield from self._group(command, loaded, seeds, first, draw)
                 first += len(seeds)
                 continue
             except (RuntimeError, MemoryError) as error:
@@ -77,10 +98,17 @@ class Jobs:
                 text=f"Memory ran out, so it makes {group} pictures at a time. Nothing was lost.",
             )
 
-    def _group(self, command: wire.Sample, loaded: sampling.Loaded, seeds: tuple[int, ...], first: int) -> Events:
+    def _group(
+        self,
+        command: wire.Sample | wire.Complete,
+        loaded: sampling.Loaded,
+        seeds: tuple[int, ...],
+        first: int,
+        draw: Draw,
+    ) -> Events:
         shown = time.monotonic()
         pictures, steps = None, 0
-        for pictures, done, total in sampling.draw(loaded, seeds, command.temperature, command.label):
+        for pictures, done, total in draw(seeds):
             steps = total + 1  # the last step is the price
             if done == total or time.monotonic() - shown > _PREVIEW:
                 shown = time.monotonic()
@@ -140,6 +168,22 @@ class Jobs:
             bits=found.bits,
             bound=not loaded.model.exact,
         )
+
+    def score(self, command: wire.Score) -> Events:
+        """What an artwork costs, and where."""
+        yield None
+        loaded = self.shelf.take(command.model)
+        for found in completion.scored(loaded, command.picture, command.label):
+            if found is None:
+                yield None
+                continue
+            yield wire.Scored(
+                job=command.job,
+                log_prob=found.log_prob,
+                bits=found.bits,
+                bound=not loaded.model.exact,
+                label=found.label,
+            )
 
     def train(self, command: wire.Train) -> Events:
         """Learns, saves as it goes, and ends with a trained model among the person's own."""

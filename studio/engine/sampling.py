@@ -1,7 +1,7 @@
 """Trained models at work: pictures from seeds, from sliders, and from a picture of one's own."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -128,7 +128,7 @@ def draw(
 ) -> Iterator[tuple[Array, int, int]]:
     """Artworks of seeds `(n, *outward shape)`, with the steps done and in all, after each step."""
     model = loaded.model
-    heat, c = _temperature(model, temperature), classes_for(loaded, seeds, label)
+    heat, c = temperature_of(model, temperature), classes_for(loaded, seeds, label)
     for step in model.sample_steps(seeds, c, heat):
         yield to_arrays(step.x, model.levels), step.done, step.total
 
@@ -139,11 +139,12 @@ def price(
 ) -> Iterator[list[float] | None]:
     """log_prob in nats of each artwork, given its class: None after each small step, then the result."""
     model = loaded.model
-    for found in model.log_prob_steps(_levels_of(loaded, arrays), classes_for(loaded, seeds, label)):
+    for found in model.log_prob_steps(levels_of(loaded, arrays), classes_for(loaded, seeds, label)):
         yield None if found is None else [float(p) for p in found]
 
 
-def _levels_of(loaded: Loaded, arrays: Array) -> Tensor:
+def levels_of(loaded: Loaded, arrays: Array) -> Tensor:
+    """Artworks `(n, *outward shape)` as a model's levels, on its device. Raises Misfit where they do not fit."""
     model = loaded.model
     return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
 
@@ -156,7 +157,7 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
     """
     if len(sliders) > len(loaded.directions):
         raise Misfit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
-    heat = _temperature(loaded.model, temperature)
+    heat = temperature_of(loaded.model, temperature)
     z = start * heat if loaded.model.heats_noise else start
     if not sliders:
         return z
@@ -167,7 +168,7 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
 
 def heat_left(loaded: Loaded, temperature: Sequence[float]) -> Tensor:
     """At which temperature to decode what `moved` gives, `latent_shape`."""
-    heat = _temperature(loaded.model, temperature)
+    heat = temperature_of(loaded.model, temperature)
     return torch.ones_like(heat) if loaded.model.heats_noise else heat
 
 
@@ -212,11 +213,24 @@ def start_of(loaded: Loaded, seed: int, latent: Array | None) -> Tensor:
     return torch.from_numpy(latent.copy()).to(loaded.model.scale_of.device, loaded.model.dtype)
 
 
-def _temperature(model: Model, temperature: Sequence[float]) -> Tensor:
+def temperature_of(model: Model, temperature: Sequence[float]) -> Tensor:
+    """A temperature for each entry of the latent, from one or one for each scale. Raises Misfit for another count."""
     try:
         return model.temperature_by_scale(temperature)
     except ValueError as error:
         raise Misfit(str(error)) from None
+
+
+def class_of(loaded: Loaded, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
+    """The class of one artwork x, `(1,)`: the one asked for, or that under which it is likeliest. A step each."""
+    c = classes_for(loaded, [0], label)
+    if label is not None or c is None:
+        return c
+    prices = []
+    for kind in range(loaded.model.classes):
+        prices.append(float(loaded.model.log_prob(x, torch.full_like(c, kind))))
+        yield None
+    return torch.full_like(c, prices.index(max(prices)))
 
 
 @dataclass(frozen=True)
@@ -232,19 +246,10 @@ class Inverse:
 
 @torch.inference_mode()
 def invert(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[Inverse | None]:
-    """Encodes an artwork, decodes it again and compares: None after each small step, then the result.
-
-    Without a class it is taken for the one under which it is likeliest.
-    """
+    """Encodes an artwork, decodes it again and compares: None after each small step, then the result."""
     model = loaded.model
-    x = _levels_of(loaded, array[None])
-    c = classes_for(loaded, [0], label)
-    if label is None and c is not None:
-        prices = []
-        for kind in range(model.classes):
-            prices.append(float(model.log_prob(x, torch.full_like(c, kind))))
-            yield None
-        c = torch.full_like(c, prices.index(max(prices)))
+    x = levels_of(loaded, array[None])
+    c = yield from class_of(loaded, x, label)
     z = torch.zeros(1)
     for latent in model.encode_steps(x, c):
         yield None

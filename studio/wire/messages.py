@@ -105,6 +105,28 @@ class Encode(Command, frozen=True, kw_only=True, tag="encode"):
     label: Count | None = None
 
 
+class Complete(Command, frozen=True, kw_only=True, tag="complete"):
+    """Make a part of a picture anew for each seed and keep the rest as it is. Answers: as for Sample."""
+
+    model: Name
+    picture: Array
+    """(height, width, channels) uint8, in the model's own shape."""
+    free: Array
+    """(height, width) uint8, above 0 where it is to be made anew."""
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
+    temperature: tuple[Temperature, ...] = (1.0,)
+    label: Count | None = None
+
+
+class Score(Command, frozen=True, kw_only=True, tag="score"):
+    """The price of an artwork under a model, whole and by its places. Answers: Scored, then one ending."""
+
+    model: Name
+    picture: Array
+    """As of Encode."""
+    label: Count | None = None
+
+
 class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Learn a model from a folder or a pack. Answers: Learned …, then one ending."""
 
@@ -205,6 +227,20 @@ class Encoded(Event, frozen=True, kw_only=True, tag="encoded"):
     bound: bool
 
 
+class Scored(Event, frozen=True, kw_only=True, tag="scored"):
+    """The price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
+
+    `bound`: ln p may be higher, and each place bears a share of what only the whole has.
+    """
+
+    job: Job
+    log_prob: float
+    bits: Array
+    bound: bool
+    label: Count | None = None
+    """The kind it was taken for, of a model that knows kinds."""
+
+
 class Learned(Event, frozen=True, kw_only=True, tag="learned"):
     """Training goes on. Losses in bits per dimension; `held_out` only where it was just measured."""
 
@@ -262,7 +298,7 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     hint: Text = ""
 
 
-AnyCommand = Sample | Explore | Path | Encode | Train | Evaluate | Stop | Doctor
+AnyCommand = Sample | Explore | Path | Encode | Complete | Score | Train | Evaluate | Stop | Doctor
 AnyEvent = (
     Starting
     | Ready
@@ -270,6 +306,7 @@ AnyEvent = (
     | Drawn
     | Shown
     | Encoded
+    | Scored
     | Learned
     | Measured
     | Diagnosis

@@ -12,7 +12,7 @@ import torch
 
 from studio import zoo
 from studio.engine import evaluation, training
-from studio.engine.artworks import Examples, to_bits, to_levels
+from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.library import models
@@ -86,6 +86,53 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     names = [(name, exact) for name, _, exact in measured.figures]
     assert names == [(card.metric, True)] if bits else [(card.metric, True), (f"{card.metric} given its kind", True)]
     assert measured.figures[0][1] == pytest.approx(card.value, abs=1e-3)
+
+
+def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    free[4:, 2:6] = 1
+    command = wire.Complete(job="a", model=tiny_pixels, picture=picture, free=free, seeds=tuple(range(10)))
+    events = drawn(ask(command))
+    done = [event for event in events if event.done == event.total]
+    made = np.concatenate([event.pictures for event in done])
+    assert [len(event.pictures) for event in done] == [8, 2]
+    assert np.array_equal(made[:, free == 0], np.broadcast_to(picture[free == 0], (10, 48, 1)))
+    assert len({each.tobytes() for each in made}) > 5
+    assert all(np.array_equal(event.pictures[:, free == 0], made[: len(event.pictures), free == 0]) for event in events)
+    (scored,) = ask(wire.Score(job="b", model=tiny_pixels, picture=made[9]))
+    assert scored.log_prob == pytest.approx((done[1].log_prob or ())[1], rel=1e-5)
+
+
+def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
+    picture, none = rings[0, ..., :1], np.zeros((8, 8), np.uint8)
+    faults = {
+        "nothing is marked": (tiny_pixels, picture, none),
+        "all is marked": (tiny_pixels, picture, none + 1),
+        r"marked on \(8, 4\), but the picture is \(8, 8\)": (tiny_pixels, picture, none[:, :4]),
+        "works on": (tiny_pixels, rings[0], none),
+        "take a model that draws pixel by pixel": (tiny, rings[0], none),
+    }
+    for words, (model, given, free) in faults.items():
+        with pytest.raises(Misfit, match=words):
+            ask(wire.Complete(job="a", model=model, picture=given, free=free, seeds=(1,)))
+
+
+@pytest.mark.parametrize("kind", ["pixels", "flow", "kinds", "waves"])
+def test_a_price_says_where_the_bits_are(
+    kind: str, tiny_pixels: str, tiny: str, tiny_kinds: str, tiny_waves: str, ask: Ask, rings: np.ndarray
+) -> None:
+    name, artwork, places = {
+        "pixels": (tiny_pixels, rings[0, ..., :1], (8, 8)),
+        "flow": (tiny, rings[0], (8, 8)),
+        "kinds": (tiny_kinds, rings[0, ::2, ::2, :1], (4, 4)),
+        "waves": (tiny_waves, (20_000 * np.sin(np.arange(32) * np.pi / 16)).astype(np.int16), (32,)),
+    }[kind]
+    (found,) = ask(wire.Score(job="a", model=name, picture=artwork))
+    assert found.bits.shape == places
+    assert found.bits.dtype == np.float32
+    assert found.bits.sum() == pytest.approx(-found.log_prob / math.log(2), rel=1e-4)
+    assert found.bound is (kind != "pixels")
+    assert (found.label in (0, 1)) is (kind == "kinds")
 
 
 def _point(seed: int) -> wire.Point:

@@ -33,6 +33,10 @@ COMMANDS = [
         frames=16,
     ),
     messages.Encode(job="d", model="m", picture=PICTURES[0]),
+    messages.Complete(
+        job="i", model="m", picture=PICTURES[0], free=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
+    ),
+    messages.Score(job="j", model="m", picture=PICTURES[0], label=1),
     messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, most=100),
     messages.Stop(job="f"),
@@ -45,6 +49,7 @@ EVENTS = [
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9)),
     messages.Shown(job="b", picture=PICTURES[1]),
     messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
+    messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], bound=True, label=1),
     messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
     messages.Measured(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),
     messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from studio.nets.convolution import PackedConv, packed
-from studio.nets.pixels import margins, turned
+from studio.nets.pixels import margins, padded
 
 GAIN = 3.0
 """The factor before logs, which lets them learn faster."""
@@ -193,14 +193,13 @@ def stacked(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor
     """
     w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = _stacks(nets)
     margin = margins(height, width, w1.dtype)
-    edges = [
-        margin @ (e.flatten(2) * s[:, :, None]).transpose(1, 2) + (b * s)[:, None]
-        for e, b, s in ((e1, b1, s1), (e3, b3, s3))
-    ]
-    v1 = (w1 * s1[:, :, None, None, None]).flatten(2)  # (K, width, 9 · channels_in)
-    v2 = w2.flatten(2) * s2[:, :, None]
-    v3 = turned(w3 * s3[:, :, None, None, None])  # (K, 9 · channels_out, width)
-    return v1, edges[0], v2, b2 * s2, v3, edges[1] + offset
+    a1, a3 = (
+        margin @ (edge.flatten(2) * scale[:, :, None]).transpose(1, 2) + (b * scale)[:, None]  # (K, H · W, channels)
+        for edge, b, scale in ((e1, b1, s1), (e3, b3, s3))
+    )
+    v1, v2 = (w1 * s1[:, :, None, None, None]).flatten(2), w2.flatten(2) * s2[:, :, None]  # (K, channels_out, …)
+    v3 = w3.permute(0, 2, 3, 1, 4).flip(1, 2).flatten(1, 3)  # (K, 9 · channels_out, channels_in)
+    return padded(v1, 2), a1, v2, b2 * s2, padded(v3, 1), s3, a3 + offset
 
 
 def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:

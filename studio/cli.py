@@ -157,7 +157,8 @@ def _models(args: argparse.Namespace) -> int:
             "value": card.value,
             "exact": card.exact,
         }
-        _tell(args, line, f"{card.name:24} {card.family_title:12} {card.makes}, {card.size:18} {card.figure}")
+        what = f"{card.makes}, {card.size}"
+        _tell(args, line, f"{card.name:24} {card.family_title:16} {what:44} {card.figure}")
     for sentence in refused:
         _say(sentence)
     return 1 if refused else 0

@@ -34,7 +34,7 @@ class GatedLayer(nn.Module):
         self, inputs: int, features: int, colours: int, size: int, *, first: bool, last: bool, classes: int
     ) -> None:
         super().__init__()
-        self.first, self.last = first, last
+        self.first = first
         mine = colours_of(features, colours)
         both = torch.cat((mine, mine))  # tanh, then σ
         mask: Mask = "A" if first else "B"

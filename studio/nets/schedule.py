@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu
 
+Stepper = Callable[[int, int], Tensor]
 Kind = Literal["dot", "same", "relu", "concat_elu", "gate", "tanh_gate", "cell"]
 
 
@@ -88,9 +89,11 @@ def dot(out: Window, start: Window, x: Window, weight: Tensor, every: int = 1, *
     return Operation("dot", (out,), (start, x), weight, every, later)
 
 
-def apply(kind: Kind, out: Window, x: Window, start: Window | None = None, every: int = 1) -> Operation:
+def apply(
+    kind: Kind, out: Window, x: Window, start: Window | None = None, every: int = 1, *, later: bool = False
+) -> Operation:
     """out ← f(x), or start + f(x). A gate is a · σ(b), and a tanh gate tanh(a) · σ(b), of x = [a, b]."""
-    return Operation(kind, (out,), (x,) if start is None else (start, x), every=every)
+    return Operation(kind, (out,), (x,) if start is None else (start, x), None, every, later)
 
 
 def cell(h: Window, c: Window, gates: Window, before: Window) -> Operation:
@@ -238,21 +241,21 @@ def _applied(kind: Kind, x: Tensor) -> Tensor:
 
 
 class Scheduled(nn.Module):
-    """A network that goes pixel by pixel as its schedule says.
+    """A network that goes pixel by pixel as its schedule says, or by steps of its own where it has them.
 
     Arguments
         write: the schedule of the network for pictures of a width
-        player: plays it
+        quick: what plays a schedule faster than torch; it may give None where it can't
     """
 
     def __init__(
         self,
         net: nn.Module,
         write: Callable[[nn.Module, int], Schedule],
-        player: Callable[[Schedule, Tensor, Tensor | None], Player] = Player,
+        quick: Callable[[Schedule, Tensor, Tensor | None], Stepper | None] | None = None,
     ) -> None:
         super().__init__()
-        self.body, self.write, self.player = net, write, player
+        self.body, self.write, self.quick = net, write, quick
         self.folded = False
         self.written: dict[int, Schedule] = {}
 
@@ -261,13 +264,17 @@ class Scheduled(nn.Module):
         return numbers
 
     @torch.no_grad()
-    def stepper(self, seen: Tensor, c: Tensor | None) -> Player:
+    def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         """Pixel by pixel, as `density.autoregressive` asks. A schedule holds the weights as they are now."""
         width = seen.shape[3]
         schedule = self.written.get(width) or self.write(self.body, width)
         if self.folded:
             self.written[width] = schedule
-        return self.player(schedule, seen, c)
+        quick = self.quick(schedule, seen, c) if self.quick else None
+        if quick is not None:
+            return quick
+        own = getattr(self.body, "stepper", None)
+        return own(seen, c) if callable(own) else Player(schedule, seen, c)
 
     def fold(self) -> None:
         """Keeps the schedule, for inference: weights stay as they are from now on."""

@@ -15,6 +15,9 @@ from msgspec import Meta
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
 from studio.nets import pixelcnn
+from studio.nets.causal_schedule import schedule
+from studio.nets.schedule import Scheduled
+from studio.zoo.pixel_by_pixel import Compiled
 
 
 class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelcnn", tag_field="family"):
@@ -37,7 +40,7 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
         net = pixelcnn.GatedPixelCNN(
             channels, head.numbers, self.width, self.layers, self.size, self.head, self.classes
         )
-        return Autoregressive(shape, levels, net, head, self.classes)
+        return Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), head, self.classes)
 
 
 PRESETS = {

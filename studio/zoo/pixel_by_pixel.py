@@ -1,4 +1,4 @@
-"""Pictures drawn pixel by pixel: a network's schedule, played by compiled loops where there are any, else by torch."""
+"""Pictures drawn pixel by pixel: a network's schedule, played by compiled loops."""
 
 import math
 from collections.abc import Sequence
@@ -12,18 +12,19 @@ from studio.nets.schedule import Buffer, Operation, Player, Schedule, Window
 
 
 class Compiled:
-    """Makes players of schedules; what loops read of the newest is kept."""
+    """Plays schedules with compiled loops; what these read of the newest schedule is kept."""
 
     def __init__(self) -> None:
         self._known: tuple[Schedule, Any] | None = None
 
-    def __call__(self, schedule: Schedule, seen: Tensor, c: Tensor | None) -> Player:
+    def __call__(self, schedule: Schedule, seen: Tensor, c: Tensor | None) -> Player | None:
+        """None for all but float32 on a processor, and where nothing compiles."""
         if seen.dtype != torch.float32 or seen.device.type != "cpu":
-            return Player(schedule, seen, c)
+            return None
         try:
             from studio.kernels import pixels  # noqa: F401  not before it is needed: the compiler takes half a second
         except ImportError:
-            return Player(schedule, seen, c)
+            return None
         if self._known is None or self._known[0] is not schedule:
             self._known = schedule, _tape(schedule)
         return _CompiledPlayer(schedule, seen, c, self._known[1])

@@ -14,6 +14,9 @@ from msgspec import Meta
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
 from studio.nets import pixelcnn
+from studio.nets.causal_schedule import schedule
+from studio.nets.schedule import Scheduled
+from studio.zoo.pixel_by_pixel import Compiled
 
 
 class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_field="family"):
@@ -35,7 +38,7 @@ class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_fi
         channels = shape[0]
         head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
         net = pixelcnn.PixelCNN(channels, head.numbers, self.width, self.blocks, self.size, self.head)
-        return Autoregressive(shape, levels, net, head)
+        return Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), head)
 
 
 PRESETS = {

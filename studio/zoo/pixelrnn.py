@@ -15,7 +15,7 @@ from msgspec import Meta
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
 from studio.nets import recurrent
-from studio.nets.recurrent_schedule import schedule
+from studio.nets.causal_schedule import schedule
 from studio.nets.schedule import Scheduled
 from studio.zoo.pixel_by_pixel import Compiled
 

@@ -1,14 +1,15 @@
 """Compiled schedules beside torch's: equal numbers, in any batch, by any number of threads."""
 
-import dataclasses
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from studio.kernels import pixels
-from studio.nets import recurrent_schedule, shifted_schedule
+from studio.nets import causal_schedule, shifted_schedule
+from studio.nets.pixelcnn import GatedPixelCNN
 from studio.nets.recurrent import PixelRNN
 from studio.nets.schedule import Buffer, Kind, Player, Schedule, Window, apply, dot, scratch
 from studio.nets.shifted import ShiftedNet
@@ -18,14 +19,25 @@ from studio.zoo.pixel_by_pixel import Compiled
 def schedule_of(name: str, width: int) -> Schedule:
     """The schedule of a network as after some training."""
     torch.manual_seed(0)
-    net: nn.Module = ShiftedNet(3, 7, 2, 9, classes=3) if name == "shifted" else PixelRNN(3, 6, name, 7, 2, 9)  # type: ignore[arg-type]
+    net: nn.Module = {
+        "shifted": lambda: ShiftedNet(3, 7, 2, 9, classes=3),
+        "row": lambda: PixelRNN(3, 6, "row", 7, 2, 9),
+        "diagonal": lambda: PixelRNN(3, 6, "diagonal", 7, 2, 9),
+        "gated": lambda: GatedPixelCNN(3, 6, 7, 3, 5, 9, classes=3),
+    }[name]()
     for parameter in net.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
-    write = shifted_schedule.schedule if name == "shifted" else recurrent_schedule.schedule
+    write = shifted_schedule.schedule if name == "shifted" else causal_schedule.schedule
     return write(net.eval(), width)
 
 
-def played(schedule: Schedule, x: Tensor, c: Tensor | None, player: type[Player] | Compiled) -> Tensor:
+def compiled(schedule: Schedule, seen: Tensor, c: Tensor | None) -> Player:
+    found = Compiled()(schedule, seen, c)
+    assert found is not None
+    return found
+
+
+def played(schedule: Schedule, x: Tensor, c: Tensor | None, player: Callable[..., Player] = compiled) -> Tensor:
     """All numbers `(H · W, B, n)`, with pixels seen as they come."""
     seen, (height, width) = torch.zeros_like(x), x.shape[2:]
     step, found = player(schedule, seen, c), []
@@ -36,22 +48,22 @@ def played(schedule: Schedule, x: Tensor, c: Tensor | None, player: type[Player]
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["shifted", "row", "diagonal"])
+@pytest.mark.parametrize("name", ["shifted", "row", "diagonal", "gated"])
 def test_compiled_it_finds_torchs_numbers_and_the_same_in_any_batch(name: str) -> None:
     schedule, x, c = schedule_of(name, 8), torch.randn(6, 3, 8, 8), torch.tensor([0, 2, 1, 1, 0, 2])
-    together = played(schedule, x, c, Compiled())
+    together = played(schedule, x, c)
     assert torch.allclose(together, played(schedule, x, c, Player), atol=1e-5)
-    assert torch.equal(played(schedule, x[1:2], c[1:2], Compiled()), together[:, 1:2])
-    assert torch.equal(played(schedule, x[2:], c[2:], Compiled()), together[:, 2:])
+    assert torch.equal(played(schedule, x[1:2], c[1:2]), together[:, 1:2])
+    assert torch.equal(played(schedule, x[2:], c[2:]), together[:, 2:])
 
 
 @torch.no_grad()
 def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     schedule, x, c = schedule_of("shifted", 4), torch.randn(9, 3, 4, 4), torch.arange(9) % 3
-    alone = played(schedule, x, c, Compiled())
+    alone = played(schedule, x, c)
     monkeypatch.setattr(pixels, "ALONE", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert torch.equal(played(schedule, x, c, Compiled()), alone)
+    assert torch.equal(played(schedule, x, c), alone)
 
 
 @torch.no_grad()
@@ -59,20 +71,12 @@ def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: Kind) -> None:
     seen, x = Buffer(12, 4), torch.randn(2, 12, 1, 4) * torch.tensor([1e-6, 1.0, 30.0, 1e4])
     size = {"concat_elu": 24, "gate": 6, "tanh_gate": 6}.get(kind, 12)
-    out, sums = scratch(size), scratch(size)
-    schedule = Schedule(
-        Buffer(12, 4),
-        sums,
-        rows=[],
-        columns=[
-            apply(kind, out, Window(seen)),
-            apply("same", sums, out, out),
-            dot(scratch(1), scratch(1), out, torch.zeros(size, 1)),
-        ],
-    )
-    schedule = dataclasses.replace(schedule, seen=seen)
+    out, twice = scratch(size), scratch(size)
+    columns = [apply(kind, out, Window(seen)), apply("same", twice, out, out)]
+    ignored = dot(scratch(1), scratch(1), out, torch.zeros(size, 1))
+    schedule = Schedule(seen, twice, rows=[], columns=[*columns, ignored])
     shown = []
-    for player in (Compiled(), Player):
+    for player in (compiled, Player):
         step = player(schedule, x, None)
         shown.append(torch.stack([step(0, j) for j in range(1, 4)]))
     assert torch.allclose(*shown, rtol=1e-5, atol=1e-6)
@@ -81,5 +85,17 @@ def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: Kind) -> None:
 @torch.no_grad()
 def test_only_float32_on_the_processor_is_compiled() -> None:
     schedule, x = schedule_of("row", 4), torch.randn(2, 3, 4, 4)
-    assert type(Compiled()(schedule, x, None)) is not Player
-    assert type(Compiled()(schedule, x.double(), None)) is Player
+    assert Compiled()(schedule, x, None) is not None
+    assert Compiled()(schedule, x.double(), None) is None
+
+
+@torch.no_grad()
+def test_what_loops_read_of_a_schedule_is_made_once() -> None:
+    schedule, x, player = schedule_of("row", 4), torch.randn(2, 3, 4, 4), Compiled()
+    first, second = (player(schedule, x, None) for _ in range(2))
+    other = player(schedule_of("row", 4), x, None)
+    assert first is not None
+    assert second is not None
+    assert other is not None
+    assert first.tape is second.tape  # type: ignore[attr-defined]
+    assert other.tape is not first.tape  # type: ignore[attr-defined]

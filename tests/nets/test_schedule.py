@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.nets import recurrent_schedule, shifted_schedule
+from studio.nets import causal_schedule, shifted_schedule
+from studio.nets.pixelcnn import GatedPixelCNN, PixelCNN
 from studio.nets.recurrent import PixelRNN
 from studio.nets.schedule import Player, Schedule, Scheduled
 from studio.nets.shifted import ShiftedNet
@@ -22,26 +23,32 @@ def pictures(*shape: int, seed: int = 1) -> Tensor:
 def made(name: str, channels: int) -> tuple[nn.Module, Write, int]:
     """A network as after some training, in float64; how its schedule is written; how often a pixel is asked for."""
     torch.manual_seed(0)
-    if name == "shifted":
-        net: nn.Module = ShiftedNet(channels, 5, 2, 7, classes=3)
-        net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long))
-        write: Write = shifted_schedule.schedule
-    else:
-        net = PixelRNN(channels, 2 * channels, name, 6, 3, 9)  # type: ignore[arg-type]
-        write = recurrent_schedule.schedule
+    net: nn.Module = {
+        "shifted": lambda: ShiftedNet(channels, 5, 2, 7, classes=3),
+        "row": lambda: PixelRNN(channels, 2 * channels, "row", 6, 3, 9),
+        "diagonal": lambda: PixelRNN(channels, 2 * channels, "diagonal", 6, 3, 9),
+        "masked": lambda: PixelCNN(channels, 2 * channels, 6, 3, 5, 9),
+        "gated": lambda: GatedPixelCNN(channels, 2 * channels, 6, 4, 5, 9, classes=3),
+    }[name]()
+    net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long))
     for parameter in net.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
-    return net.double().eval(), write, 1 if name == "shifted" else channels
+    shifted = name == "shifted"
+    write: Write = shifted_schedule.schedule if shifted else causal_schedule.schedule
+    return net.double().eval(), write, 1 if shifted else channels
+
+
+NAMES = ["shifted", "row", "diagonal", "masked", "gated"]
 
 
 @torch.no_grad()
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (3, 12, 4), (2, 4, 16)])
-@pytest.mark.parametrize("name", ["shifted", "row", "diagonal"])
+@pytest.mark.parametrize("name", NAMES)
 def test_pixel_by_pixel_it_finds_the_whole_networks_numbers(name: str, channels: int, height: int, width: int) -> None:
     net, write, asked = made(name, channels)
     x, c = pictures(3, channels, height, width), torch.tensor([0, 2, 1])
     whole, seen = net(x, c), torch.zeros_like(x)
-    step = Scheduled(net, write).stepper(seen, c)
+    step = Player(write(net, width), seen, c)
     for i, j, k in itertools.product(range(height), range(width), range(asked)):
         own = slice(2 * k, 2 * k + 2) if asked > 1 else slice(None)
         assert torch.allclose(step(i, j)[:, own], whole[:, own, i, j], atol=1e-9, rtol=0)
@@ -49,7 +56,7 @@ def test_pixel_by_pixel_it_finds_the_whole_networks_numbers(name: str, channels:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["shifted", "row", "diagonal"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_pictures_numbers_are_the_same_to_the_last_bit_in_any_batch(name: str) -> None:
     net, write, _ = made(name, 1)
     net, x, c = net.float(), pictures(5, 1, 4, 8).float(), torch.tensor([0, 2, 1, 1, 0])
@@ -73,5 +80,17 @@ def test_steps_follow_the_weights_until_they_are_folded() -> None:
     after = scheduled.stepper(x, c)(0, 0)
     assert not torch.equal(after, before)
     scheduled.fold()
-    assert torch.equal(scheduled.stepper(x, c)(0, 0), after)
-    assert scheduled.stepper(x, c).schedule is scheduled.stepper(x, c).schedule
+    first, second = (scheduled.stepper(x, c) for _ in range(2))
+    assert isinstance(first, Player)
+    assert isinstance(second, Player)
+    assert torch.equal(second(0, 0), after)
+    assert second.schedule is first.schedule
+
+
+@torch.no_grad()
+def test_a_network_with_steps_of_its_own_takes_them_where_nothing_is_quicker() -> None:
+    net, write, _ = made("masked", 1)
+    x, quick = pictures(1, 1, 4, 4), Player(write(net, 4), pictures(1, 1, 4, 4), None)
+    assert not isinstance(Scheduled(net, write).stepper(x, None), Player)
+    assert not isinstance(Scheduled(net, write, lambda *_: None).stepper(x, None), Player)
+    assert Scheduled(net, write, lambda *_: quick).stepper(x, None) is quick

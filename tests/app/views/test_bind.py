@@ -40,8 +40,8 @@ def test_three_thousand_changes_leave_nothing_behind(qtbot: QtBot) -> None:
     qtbot.addWidget(box)
     heard: list[object] = []
     bind(box, value, lambda now: heard.__setitem__(slice(None), [now]))
-    before = sys.getrefcount(True)
     gc.collect()
+    before = sys.getrefcount(True)
     objects = len(gc.get_objects())
     for number in range(3000):
         value.set(bool(number % 2))

@@ -23,8 +23,6 @@ WINDOW = ("base", "rows", "row_size", "down", "step", "column_size")
 OUT, SECOND, START, X = range(4)
 BLOCK = 16_384
 """Weights that all lanes go through together: 64 KiB, which stay in a core's second cache."""
-ALONE = 2_000_000
-"""Multiplications below which starting a second thread, 0.1 ms, costs more than it saves."""
 _ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
 _LOWEST, _PER_LN2 = np.float32(-87), np.float32(1.44269504)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -48,8 +46,6 @@ class Tape(NamedTuple):
     """Numbers of a picture's state."""
     widest: int
     """Most numbers that an operation takes or gives."""
-    work: int
-    """Multiplications of a picture's pixel."""
 
 
 @compiled
@@ -220,8 +216,10 @@ def row(tape: Tape, state: Array, pictures: int, i: int, width: int, threads: in
     share(work, len(state), threads)
 
 
-def column(tape: Tape, state: Array, i: int, j: int, threads: int) -> None:
-    """What is found at the pixel in row i and column j of all pictures."""
+def column(tape: Tape, state: Array, i: int, j: int) -> None:
+    """What is found at the pixel in row i and column j of all pictures.
+
+    By one thread: two wait as long for weights as one does, and for a processor where torch's own do not sleep yet.
+    """
     shared = tape.weights, state.reshape(-1), tape.size, tape.widest
-    many = tape.work * len(state) > ALONE
-    share(lambda low, high: _play(tape.columns, shared, i, j, 1, 1, 0, low, high), len(state), threads if many else 1)
+    _play(tape.columns, shared, i, j, 1, 1, 0, 0, len(state))

@@ -53,7 +53,7 @@ class _CompiledPlayer(Player):
     def _go_on(self, i: int, j: int) -> None:
         from studio.kernels import pixels
 
-        pixels.column(self.tape, self.flat, i, j, self.threads)
+        pixels.column(self.tape, self.flat, i, j)
 
 
 def _places(buffers: Sequence[Buffer]) -> dict[Buffer, int]:
@@ -79,9 +79,8 @@ def _tape(schedule: Schedule) -> Any:
         tables.append((heads, windows))
     size = sum(math.prod(buffer.shape) for buffer in places)
     widest = max(window.size for operation in schedule.operations() for window in _four(operation))
-    work = sum(o.weight.numel() // o.every**2 for o in schedule.columns if o.weight is not None)
     backwards, rows, columns = tables
-    return pixels.Tape(backwards, rows, columns, torch.cat(weights).numpy(), size, widest, work)
+    return pixels.Tape(backwards, rows, columns, torch.cat(weights).numpy(), size, widest)
 
 
 def _head(operation: Operation, kind: int, begin: int) -> list[int]:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.kernels import pixels
 from studio.nets import causal_schedule, shifted_schedule
 from studio.nets.pixelcnn import GatedPixelCNN
 from studio.nets.recurrent import PixelRNN
@@ -61,7 +60,6 @@ def test_compiled_it_finds_torchs_numbers_and_the_same_in_any_batch(name: str) -
 def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     schedule, x, c = schedule_of("shifted", 4), torch.randn(9, 3, 4, 4), torch.arange(9) % 3
     alone = played(schedule, x, c)
-    monkeypatch.setattr(pixels, "ALONE", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert torch.equal(played(schedule, x, c), alone)
 

@@ -121,6 +121,22 @@ def _stream(x: Tensor) -> Stream:
     return Stream(x, concat_elu(x))
 
 
+class Dropout(nn.Module):
+    """In training, zero for a share of all values, one by one, and the others made up for it.
+
+    Torch's own draws each decision in float64, which is a tenth of all that a training step takes on one core.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.share == 0:
+            return x
+        return x * (torch.rand_like(x) >= self.share).to(x.dtype).div_(1 - self.share)
+
+
 class GatedResnet(nn.Module):
     """x + a · σ(b), with [a, b] of x, of `skips` other streams' e, and of the class c."""
 
@@ -128,7 +144,7 @@ class GatedResnet(nn.Module):
         super().__init__()
         self.first = ShiftedConv(2 * filters, filters, size)
         self.nin = ShiftedConv(2 * filters * skips, filters) if skips else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.second = ShiftedConv(2 * filters, 2 * filters, size, scale=0.1)
         self.kinds = nn.Parameter(SPREAD * torch.randn(classes, 2 * filters)) if classes else None  # V
 

@@ -290,10 +290,16 @@ def _inverse(weight: Tensor) -> Tensor:
 def at_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
     """W x + shift at every pixel of x `(B, C, H, W)`, with channels innermost in memory.
 
-    Every picture is a product of its own and so of one size, for a product rounds by its size: a picture
-    comes out the same bit for bit in any batch.
+    Every picture is multiplied in as many products as there are threads: a product rounds by its size, and a single
+    one by how it is shared among threads. So a picture comes out the same bit for bit in any batch.
     """
     count, channels, height, width = x.shape
-    rows = x.permute(0, 2, 3, 1).reshape(count, height * width, channels)
-    z = torch.baddbmm(shift, rows, weight.t().expand(count, channels, channels))
+    parts = _parts(height * width)
+    rows = x.permute(0, 2, 3, 1).reshape(count * parts, -1, channels)
+    z = torch.baddbmm(shift, rows, weight.t().expand(count * parts, channels, channels))
     return z.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _parts(pixels: int) -> int:
+    threads = torch.get_num_threads()
+    return next((parts for parts in range(threads, pixels) if pixels % parts == 0), pixels)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-from studio.nets.convolution import PackedConv, packed
+from studio.nets.convolution import PackedConv
 from studio.nets.pixels import margins, padded
 
 GAIN = 3.0
@@ -100,7 +100,7 @@ class FoldedConv(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor, edge: Tensor | None, *, ones: bool, relu: bool) -> None:
         super().__init__()
         self.conv: nn.Module = _plain_conv(weight, bias)
-        self.packed, self.relu, self.with_ones = False, relu, ones
+        self.relu, self.with_ones = relu, ones
         self.register_buffer("edge", edge, persistent=False)
         self.register_buffer("edges", None, persistent=False)
         self.register_buffer("ones", None, persistent=False)
@@ -110,21 +110,17 @@ class FoldedConv(nn.Module):
             if self.ones is None or self.ones.shape[::2] != x.shape[::2] or self.ones.shape[3] != x.shape[3]:
                 self.ones = x.new_ones(len(x), 1, *x.shape[2:])
             x = torch.cat((x, self.ones), 1)
-        y: Tensor = self.conv(x) if self.packed else _in_any_batch(self.conv, x)
+        y: Tensor = self.conv(x) if isinstance(self.conv, PackedConv) else _in_any_batch(self.conv, x)
         if self.edge is not None:
             if self.edges is None or self.edges.shape[2:] != x.shape[2:]:
                 self.edges = edge_map(self.edge, x.shape[2], x.shape[3])
             return y.add_(self.edges)
         return torch.relu_(y) if self.relu else y
 
-    @property
-    def can_be_packed(self) -> bool:
-        return isinstance(self.conv, nn.Conv2d) and self.conv.weight.dtype == torch.float32
-
     def pack(self) -> None:
         """Lays the weights out for this processor, and takes the relu in the same pass."""
-        if self.can_be_packed and isinstance(self.conv, nn.Conv2d):
-            self.conv, self.relu, self.packed = packed(self.conv, relu=self.relu), False, True
+        if isinstance(self.conv, nn.Conv2d) and self.conv.weight.dtype == torch.float32:
+            self.conv, self.relu = PackedConv(self.conv, relu=self.relu), False
 
 
 def _plain_conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
@@ -168,22 +164,6 @@ class CouplingNet(nn.Sequential):
             ScaledConv(width, width, 1),
             ScaledConv(width, channels_out, 3, zero=True),
         )
-        self.packed: PackedNet | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.packed is not None:
-            return self.packed(x)
-        for layer in self:
-            x = layer(x)
-        return x
-
-    def pack(self) -> None:
-        """Takes the folded layers together, in as few calls as there can be."""
-        layers = [layer.folded for layer in self if isinstance(layer, ScaledConv)]
-        folded = [layer for layer in layers if isinstance(layer, FoldedConv) and layer.can_be_packed]
-        if self.packed is None and len(folded) == 3:
-            self.packed = PackedNet(*folded)
-            del self[:]
 
 
 def stacked(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
@@ -212,76 +192,17 @@ def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:
         yield (GAIN * torch.stack([layer.logs for layer in layers])).exp()
 
 
-class PackedNet:
-    """A folded coupling net for inference in float32 on a processor.
-
-    For one small picture, calling torch costs more than the arithmetic, so what depends on weights and sizes alone
-    is made once, and nothing between the calls is a module. All but a large last layer are matrix products.
-    """
-
-    def __init__(self, first: FoldedConv, middle: FoldedConv, last: FoldedConv) -> None:
-        assert isinstance(last.conv, nn.Conv2d)
-        self.first, self.middle, self.last = Windows(first), Windows(middle), Windows(last)
-        self.conv, self.edge = PackedConv(last.conv).forward, last.edge
-        self.fits: torch.Size | None = None
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if x.shape != self.fits:
-            self._fit(x)
-        h = torch.relu_(self.middle(torch.relu_(self.first(x))))
-        y = self.last(h) if self.small else self.conv(h)
-        return y.add_(self.edges)
-
-    def _fit(self, x: Tensor) -> None:
-        count, _, height, width = x.shape
-        self.small = height * width <= SMALL
-        with torch.inference_mode(False), torch.no_grad():  # or frames could only be filled in inference mode
-            for layer in (self.first, self.middle, self.last):
-                layer.fit(count, height, width)
-            self.edges = torch.zeros(1) if self.edge is None else edge_map(self.edge, height, width)
-        self.fits = x.shape
-
-
-SMALL = 16
-"""Pixels up to which a matrix product outruns a convolution of many channels: 40 against 62 µs, 192 → 48 at 4 × 4."""
-
-
-class Windows:
-    """A folded convolution as a matrix product of the window around each pixel with the weights.
-
-    Every picture is a product of its own, and so comes out the same in any batch, for a product rounds by its size.
-    The margin, and the ones that know the edge, stay in a frame into which each picture is copied.
-    """
-
-    def __init__(self, folded: FoldedConv) -> None:
-        assert isinstance(folded.conv, nn.Conv2d) and folded.conv.bias is not None
-        weight = folded.conv.weight  # (channels_out, channels_in, size, size)
-        self.size, self.with_ones, self.bias = weight.shape[2], folded.with_ones, folded.conv.bias
-        self.channels_out, self.channels_in = weight.shape[:2]
-        self.weight = weight.permute(2, 3, 1, 0).reshape(1, -1, self.channels_out)
-
-    def fit(self, count: int, height: int, width: int) -> None:
-        """Makes the frame for so many pictures of that size."""
-        channels, margin = self.channels_in, self.size // 2
-        frame = torch.zeros(count, height + 2 * margin, width + 2 * margin, channels)
-        self.inside = frame[:, margin : margin + height, margin : margin + width].permute(0, 3, 1, 2)
-        if self.with_ones:
-            self.inside[:, -1] = 1
-            self.inside = self.inside[:, :-1]
-        picture, row, pixel, _ = frame.stride()
-        windows = (count, height, width, self.size, self.size * channels)
-        self.windows = frame.as_strided(windows, (picture, row, pixel, row, 1))
-        self.rows = (count, height * width, self.size**2 * channels)
-        self.shape = (count, height, width, self.channels_out)
-        self.weights = self.weight.expand(count, -1, -1)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if self.size > 1:
-            self.inside.copy_(x)
-            rows = self.windows.reshape(self.rows)
-        else:
-            rows = x.permute(0, 2, 3, 1).reshape(self.rows)
-        return torch.baddbmm(self.bias, rows, self.weights).view(self.shape).permute(0, 3, 1, 2)
+@torch.no_grad()
+def packed_layers(net: CouplingNet, offset: Tensor) -> tuple[Tensor, ...]:
+    """The scaled weights of a net as `PackedStep` takes them. `offset` is added to what it gives."""
+    w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = (stack[0] for stack in _stacks([net]))
+    ones = -e1[:, 0, :, :, None]  # 1 minus the edge: e * edge = Σe - e * ones
+    ones[:, 1, 1, 0] += b1 + e1.sum((1, 2, 3))
+    v1 = torch.cat((w1, ones), 3).flatten(1) * s1[:, None]
+    v2 = w2.flatten(1) * s2[:, None]
+    v3 = w3.permute(1, 2, 0, 3).flip(0, 1) * s3[:, None]
+    edge3 = e3.flatten(1) * s3[:, None]
+    return v1.t().contiguous(), v2.t().contiguous(), b2 * s2, v3.flatten(0, 2).t().contiguous(), edge3, b3 * s3 + offset
 
 
 class EdgeMap(nn.Module):

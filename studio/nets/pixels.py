@@ -1,4 +1,4 @@
-"""Steps of Glow as matrix products over pixels, which a processor learns faster with than with convolutions.
+"""Steps of Glow as matrix products over pixels, which a processor is faster with than with convolutions.
 
 A 3×3 convolution of few channels to many is one product of the window around each pixel with the weights; one of
 many channels to few is one product of each pixel with the weights, whose nine results are then added where they
@@ -36,13 +36,21 @@ def added(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
 
     `(B · H · W, 9 · C or more)` → `size`, (B, H, W, C); it works in `parts`, and the result is a view of them.
     """
-    parts = parts.narrow(1, 0, 9 * size[3])
+    moves, sums = _moves(parts, size)
+    for to, of in moves:
+        to.add_(of)
+    return sums
+
+
+def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    """Views of `parts`, what is to be added to where one after the other, and where the sums are found then."""
+    moves, parts = [], parts.narrow(1, 0, 9 * size[3])
     for way, most in ((1, size[1] - 1), (2, size[2] - 1)):  # up and down, then left and right
         before, here, after = parts.view(*size[:3], 3, -1).unbind(3)
-        here.narrow(way, 0, most).add_(before.narrow(way, 1, most))
-        here.narrow(way, 1, most).add_(after.narrow(way, 0, most))
+        moves.append((here.narrow(way, 0, most), before.narrow(way, 1, most)))
+        moves.append((here.narrow(way, 1, most), after.narrow(way, 0, most)))
         parts = here
-    return parts
+    return moves, parts
 
 
 def steps_of_flow(x: Tensor, *stacks: Tensor, floor: float) -> tuple[Tensor, Tensor]:
@@ -133,6 +141,137 @@ class LearningSteps(torch.autograd.Function):
             torch.mm(rows.t(), d, out=dmix)
             d = d @ mix.t()
         return None, d.view(dz.shape), *grads
+
+
+class PackedStep:
+    """A step of flow for inference, by the same arithmetic in as few calls as there can be.
+
+    A small picture waits for calls as long as for products, so what depends on weights and sizes alone is made once.
+    Every picture is multiplied in as many products as there are threads, and so comes out the same bit for bit in any
+    batch: a product rounds by its size, and a single one by how it is shared among threads. The first layer sees a
+    channel of ones more, by which it knows the edge and adds its b. The second adds none: relu(h + b) = max(h, -b) + b,
+    and the last + b is a part of what the third adds.
+
+    Arguments
+        there, back: W and b of a step's channels, and of its inverse's: `(C, C)` and `(C,)` each
+        v1: `(9 · (C/2 + 1), width)`
+        v2, b2: `(width, width)` and `(width,)`
+        v3, edge3, b3: `(width, 9 · channels of r)`, turned; `(channels of r, 9)`, and `(channels of r,)`
+        floor: of σ
+        slope: log |det W|
+        desk: shared by the steps of a level
+    """
+
+    def __init__(
+        self,
+        there: tuple[Tensor, Tensor],
+        back: tuple[Tensor, Tensor],
+        layers: tuple[Tensor, ...],
+        *,
+        floor: float,
+        slope: float,
+        desk: "Desk",
+    ) -> None:
+        self.there, self.back, self.floor, self.slope, self.desk = there, back, floor, slope, desk
+        v1, v2, b2, v3, self.edge3, self.b3 = layers
+        self.weights, self.least = [v1[None], v2[None], padded(v3, 1)[None]], -b2
+        self.half, self.given = len(there[1]) // 2, len(self.b3)
+        self.fits: torch.Size | None = None
+
+    def _fit(self, size: torch.Size) -> None:
+        """What the third layer adds at each place of a picture of that size."""
+        height, width = size
+        with torch.inference_mode(False), torch.no_grad():  # or it could only be used in inference mode
+            constant = (-self.least @ self.weights[2][0]).expand(height * width, -1).contiguous()
+            inside = added(constant, (1, height, width, self.given))
+            at_edge = (margins(height, width, self.b3.dtype) @ self.edge3.t()).view(inside.shape)
+            self.a3 = inside + at_edge + self.b3  # (1, H, W, channels of r)
+        self.fits = size
+
+    def _net(self, rows: Tensor, size: torch.Size) -> Tensor:
+        """r of pixels as `_rows` has them."""
+        if size != self.fits:
+            self._fit(size)
+        desk = self.desk
+        desk.fit(rows, size, self.given)
+        v1, v2, v3 = (weight.expand(len(rows), -1, -1) for weight in self.weights)
+        desk.inside.copy_(rows.narrow(2, 0, self.half).view(desk.inside.shape))
+        h = torch.relu_(torch.bmm(desk.around.reshape(desk.seen), v1))  # (B · parts, H · W / parts, width)
+        h = torch.clamp_min_(torch.bmm(h, v2), self.least)
+        torch.bmm(h, v3, out=desk.parts)
+        for to, of in desk.moves:
+            to.add_(of)
+        return (desk.sums + self.a3).view(len(rows), -1, self.given)
+
+    def _moves(self, rows: Tensor, size: torch.Size) -> tuple[Tensor | None, Tensor]:
+        """σ and t."""
+        r = self._net(rows, size)
+        if self.given == self.half:
+            return None, r
+        scale = torch.clamp_min_(torch.sigmoid(r), self.floor)
+        return scale.narrow(2, 0, self.half), r.narrow(2, self.half, self.half)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """z, of x's shape, and ladj."""
+        size, half = x.shape[2:], self.half
+        h = _mixed(_rows(x), *self.there)
+        scale, t = self._moves(h, size)
+        ladj = x.new_full((len(x),), self.slope * size[0] * size[1])
+        moved = h.narrow(2, half, half) + t
+        if scale is not None:
+            moved.mul_(scale)
+            ladj += scale.log().view(len(x), -1).sum(1)
+        return _pictures(torch.cat((h.narrow(2, 0, half), moved), 2), size), ladj
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """x, of z's shape."""
+        size, half, rows = z.shape[2:], self.half, _rows(z)
+        scale, t = self._moves(rows, size)
+        moved = rows.narrow(2, half, half)
+        moved = moved - t if scale is None else (moved / scale).sub_(t)
+        return _pictures(_mixed(torch.cat((rows.narrow(2, 0, half), moved), 2), *self.back), size)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Pictures `(B, C, H, W)` as pixels `(B · parts, H · W / parts, C)`."""
+    parts = parts_of(x.shape[2] * x.shape[3])
+    return x.permute(0, 2, 3, 1).reshape(len(x) * parts, -1, x.shape[1])
+
+
+def _pictures(rows: Tensor, size: torch.Size) -> Tensor:
+    return rows.view(-1, *size, rows.shape[2]).permute(0, 3, 1, 2)
+
+
+def parts_of(pixels: int) -> int:
+    """In how many products the pixels of a picture are multiplied: one for each thread, where they divide so."""
+    threads = torch.get_num_threads()
+    return next((parts for parts in range(threads, pixels) if pixels % parts == 0), pixels)
+
+
+def _mixed(rows: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
+    return torch.baddbmm(shift, rows, weight.expand(len(rows), -1, -1))
+
+
+class Desk:
+    """Where packed steps do their work: memory for so many pictures of one size, used again by every step."""
+
+    def __init__(self) -> None:
+        self.fits: tuple[object, ...] = ()
+
+    def fit(self, rows: Tensor, size: torch.Size, given: int) -> None:
+        """Makes place for the pixels of pictures of that size, and for what a net gives of them."""
+        if self.fits == (rows.shape, size):
+            return
+        (height, width), half = size, rows.shape[2] // 2
+        count = rows.shape[0] * rows.shape[1] // (height * width)
+        with torch.inference_mode(False):  # or it could only be filled in inference mode
+            frame = torch.zeros(count, height + 2, width + 2, half + 1)
+            frame[:, 1:-1, 1:-1, half] = 1
+            self.inside, self.around = frame[:, 1:-1, 1:-1, :half], _around(frame)
+            self.seen = (*rows.shape[:2], 9 * (half + 1))
+            self.parts = padded(torch.zeros(*rows.shape[:2], 9 * given), 2)
+        self.moves, self.sums = _moves(self.parts.flatten(0, 1), (count, height, width, given))
+        self.fits = (rows.shape, size)
 
 
 def _frame(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:

@@ -23,11 +23,10 @@ from studio.density import linear
 from studio.density.bijection import Bijection, Chain, Within
 from studio.density.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
 from studio.density.flow import Flow
-from studio.density.linear import ActNorm, InvertibleConv, Mixing, Squeeze, at_every_pixel
+from studio.density.linear import ActNorm, InvertibleConv, Mixing, Squeeze
 from studio.density.prior import Split, TopPrior
-from studio.nets import glow as nets
-from studio.nets.glow import CouplingNet, EdgeMap, PackedNet, ScaledConv
-from studio.nets.pixels import steps_of_flow
+from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv, packed_layers, stacked
+from studio.nets.pixels import Desk, PackedStep, steps_of_flow
 
 WEIGHT_OF_CLASS = 0.01
 """Of the classifier's bits beside the bits per dimension, as in the authors' code."""
@@ -68,51 +67,35 @@ class GlowStep(Bijection):
 
     def learns_by_products(self, x: Tensor) -> bool:
         """Once it has started, on a processor; where that has units for half of the precision, they convolve."""
-        layers = [self.mixing.norm, *(layer for layer in self.net)]
+        layers = [self.mixing.norm, *self.net]
         usual = x.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
         return usual and all(layer.known for layer in layers)
 
-    def pack(self) -> None:
-        """For inference in float32 on a processor, after `fold`."""
-        if isinstance(self.coupling, ShiftScaleCoupling):
-            self.net.pack()
-            if self.net.packed is not None:
-                self.packed = PackedStep(self.mixing, self.coupling, self.net.packed)
+    def offset(self) -> Tensor:
+        """What the coupling adds to what its net gives, by channel."""
+        half = len(self.mixing.norm.b) // 2
+        zeros = self.mixing.norm.b.new_zeros(half)
+        affine = isinstance(self.coupling, ShiftScaleCoupling)
+        return torch.cat((zeros + ShiftScaleCoupling.OFFSET, zeros)) if affine else zeros
 
-
-class PackedStep:
-    """The arithmetic of Mixing and ShiftScaleCoupling once more, in as few calls of torch as there can be.
-
-    A single picture of 32 × 32 passes 48 of them, and waits for the calls as long as for the arithmetic.
-    """
-
-    def __init__(self, mixing: Mixing, coupling: ShiftScaleCoupling, net: PackedNet) -> None:
-        self.net, self.half, self.slope = net, len(mixing.shift) // 2, mixing.slope
-        self.there, self.shift, self.back, self.shift_back = mixing.there, mixing.shift, mixing.back, mixing.shift_back
-        self.offset, self.floor = coupling.OFFSET, coupling.FLOOR
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        n, h = self.half, at_every_pixel(x, self.there, self.shift)
-        kept = h.narrow(1, 0, n)
-        raw = self.net(kept)
-        scale = (raw + self.offset).sigmoid_().clamp_(min=self.floor)
-        moved = (h.narrow(1, n, n) + raw.narrow(1, n, n)).mul_(scale.narrow(1, 0, n))
-        ladj = scale.log_().narrow(1, 0, n).sum((1, 2, 3)).add_(self.slope * x.shape[2] * x.shape[3])
-        return torch.cat((kept, moved), 1), ladj
-
-    def inverse(self, z: Tensor) -> Tensor:
-        n, kept = self.half, z.narrow(1, 0, self.half)
-        raw = self.net(kept)
-        scale = (raw + self.offset).sigmoid_().clamp_(min=self.floor)
-        moved = (z.narrow(1, n, n) / scale.narrow(1, 0, n)).sub_(raw.narrow(1, n, n))
-        return at_every_pixel(torch.cat((kept, moved), 1), self.back, self.shift_back)
+    def pack_at(self, desk: Desk) -> None:
+        """For inference in float32 on a processor, after `fold`; the net's own layers are needed no more."""
+        mixing, layers = self.mixing, packed_layers(self.net, self.offset())
+        there, back = (mixing.there.t(), mixing.shift), (mixing.back.t(), mixing.shift_back)
+        self.packed = PackedStep(there, back, layers, floor=ShiftScaleCoupling.FLOOR, slope=mixing.slope, desk=desk)
+        del self.net[:]
 
 
 class Level(Chain):
     """K steps of flow at one size, then the prior of what they factor out, with the levels inside it."""
 
+    @property
+    def flows(self) -> list[GlowStep]:
+        """The steps of flow."""
+        return [part for part in self.parts if isinstance(part, GlowStep)]
+
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        steps = [part for part in self.parts if isinstance(part, GlowStep)]
+        steps = self.flows
         if not (steps and self.training and all(step.learns_by_products(x) for step in steps)):
             return super().forward(x, c)
         x, ladj = self._learn(steps, x)
@@ -121,15 +104,18 @@ class Level(Chain):
 
     def _learn(self, steps: Sequence[GlowStep], x: Tensor) -> tuple[Tensor, Tensor]:
         """The steps as matrix products over pixels, faster than by convolutions on a processor."""
-        _, channels, height, width = x.shape
-        affine = isinstance(steps[0].coupling, ShiftScaleCoupling)
-        offset = x.new_zeros(channels if affine else channels // 2)
-        if affine:
-            offset[: channels // 2] = ShiftScaleCoupling.OFFSET
+        height, width = x.shape[2:]
         mix, shift, log_det = linear.stacked([step.mixing for step in steps])
-        layers = nets.stacked([step.net for step in steps], height, width, offset)
+        layers = stacked([step.net for step in steps], height, width, steps[0].offset())
         z, ladj = steps_of_flow(x.permute(0, 2, 3, 1), mix, shift, *layers, floor=ShiftScaleCoupling.FLOOR)
         return z.permute(0, 3, 1, 2), ladj + log_det * (height * width)
+
+    def pack(self) -> None:
+        """For inference in float32 on a processor, after `fold`."""
+        desk = Desk()
+        for step in self.flows:
+            if step.packed is None and step.mixing.norm.b.dtype == torch.float32:
+                step.pack_at(desk)
 
 
 class ClassifiedFlow(Flow):

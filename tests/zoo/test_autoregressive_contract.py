@@ -139,7 +139,7 @@ def test_no_level_of_the_future_moves_a_price_by_a_bit(case: tuple[str, tuple[in
     before = model.surprisal(x)
     for k, i, j in ((0, 0, 0), (model.shape[0] - 1, 1, 2), (0, model.shape[1] - 1, 1)):
         other = x.clone()
-        other[:, k, i, j] = (x[:, k, i, j] + model.levels // 2) % model.levels  # its neighbours may cost the floor alike
+        other[:, k, i, j] = (x[:, k, i, j] + model.levels // 2) % model.levels  # for neighbours may both cost the floor
         place = torch.tensor([k + model.shape[0] * (i * model.shape[2] + j)])
         order = torch.arange(x.numel()).view(*model.shape[1:], model.shape[0]).permute(2, 0, 1)[None]
         moved = (model.surprisal(other) - before).abs() > 1e-12

@@ -1,0 +1,69 @@
+"""What commands say and ask about artworks: files, seeds, kinds, works."""
+
+import argparse
+import datetime
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio.cli import ground
+from studio.library import models
+from studio.library.card import Card
+from studio.library.work import Work
+from studio.media import cycles, dataset, image
+from studio.wire import messages as wire
+
+
+def named(given: Sequence[Path]) -> list[Path]:
+    """Files, and those in folders."""
+    return [path for each in given for path in (dataset.files(each) if each.is_dir() else [each])]
+
+
+def opened(path: Path, card: Card) -> wire.Array:
+    """A file of a person's own as an artwork in a model's size. Raises image.Refused."""
+    if card.kind == "sound":
+        return cycles.open_cycle(path, card.shape[0])
+    channels, height, width = card.shape
+    return image.fit(image.open_picture(path).array, (channels, height, width))
+
+
+def seeds(args: argparse.Namespace) -> tuple[int, ...]:
+    first = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
+    seeds = tuple(range(first, first + args.n))
+    if seeds[-1] >= 2**53:
+        raise ground.WrongUse(
+            f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one."
+        )
+    return seeds
+
+
+def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
+    return (args.temperature if args.temperature is not None else card.temperature,)
+
+
+def label(card: Card, given: str | None) -> int | None:
+    """The number of a kind, from its name or number. Raises WrongUse, with the kinds there are."""
+    if given is None:
+        return None
+    names = [name.casefold() for name in card.classes]
+    if given.casefold() in names:
+        return names.index(given.casefold())
+    if given.isdecimal() and int(given) < len(names):
+        return int(given)
+    there = f"It has: {', '.join(card.classes)}." if names else "It knows no kinds; leave --label out."
+    raise ground.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
+
+
+def work(trained: models.Trained, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
+    return Work(
+        model=trained.card.name,
+        model_hash=trained.hash,
+        seed=seed,
+        temperature=temperature,
+        label=label,
+        made=now(),
+    )
+
+
+def now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

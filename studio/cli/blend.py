@@ -1,0 +1,67 @@
+"""The way between two sounds as a wavetable."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from studio.cli import artworks, ground
+from studio.library import models, storage
+from studio.library.work import Latent, Work, from_wav, to_wavetable
+from studio.media import image, names, wavetable
+from studio.wire import messages as wire
+
+
+def add(commands: ground.Commands) -> None:
+    """Adds `studio blend`."""
+    sub = ground.command(commands, "blend", run, "the way between two sounds as a wavetable for synthesizers")
+    sub.add_argument("model", metavar="MODEL")
+    sub.add_argument("begin", metavar="A", help="a seed, or a WAV")
+    sub.add_argument("end", metavar="B", help="a seed, or a WAV")
+    sub.add_argument("--frames", type=ground.frames, default=wavetable.FRAMES, help="cycles on the way (64)")
+    sub.add_argument("--label", help="the kind, by name or number (each seed's own)")
+    sub.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
+
+
+def run(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    if trained.card.kind != "sound":
+        raise ground.WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
+    label = artworks.label(trained.card, args.label)
+    jobs = ground.jobs(args)
+    begin, end = (_point(jobs, trained, given, label) for given in (args.begin, args.end))
+    ask = wire.Path(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
+    made = [cycle for event in jobs.start(ask) if isinstance(event, wire.Drawn) for cycle in event.pictures]
+    folder = storage.folder(args.out.parent)
+    target = args.out.with_suffix(".wav")
+    if target.exists():
+        target = storage.free_name(folder, target.stem, ".wav")
+    storage.write(target, to_wavetable(np.stack(made), begin.leading_to(end)))
+    ground.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
+    return 0
+
+
+def _point(jobs: Any, trained: models.Trained, given: str, label: int | None) -> Work:
+    """Where a way begins or ends: a seed, a WAV of ours with its making, or any other single cycle."""
+    if given.isdecimal():
+        return artworks.work(trained, ground.seed(given), (trained.card.temperature,), label)
+    path = Path(given)
+    work = from_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
+    if work is not None and work.model == trained.card.name:
+        return work
+    ask = wire.Encode(job="open", model=trained.card.name, picture=artworks.opened(path, trained.card), label=label)
+    found = next(event for event in jobs.start(ask) if isinstance(event, wire.Encoded))
+    opened = artworks.work(trained, 0, (1.0,), found.label)
+    return msgspec.structs.replace(opened, latent=Latent.of(found.latent), source=path.name)
+
+
+def _asked(work: Work) -> wire.Point:
+    return wire.Point(
+        seed=work.seed,
+        latent=work.latent.array() if work.latent else None,
+        sliders=work.sliders,
+        temperature=work.temperature,
+        label=work.label,
+    )

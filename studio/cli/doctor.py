@@ -1,0 +1,25 @@
+"""What this machine has."""
+
+import argparse
+
+from studio.cli import ground
+from studio.wire import messages as wire
+
+
+def add(commands: ground.Commands) -> None:
+    """Adds `studio doctor`."""
+    ground.command(commands, "doctor", run, "what this machine has: devices, sound, libraries, models, space")
+
+
+def run(args: argparse.Namespace) -> int:
+    fine = True
+    for event in ground.events(args, wire.Doctor(job="doctor")):
+        if isinstance(event, wire.Diagnosis):
+            for what, good, finding in event.findings:
+                fine &= good or what == "Sound"
+                ground.tell(
+                    args,
+                    {"what": what, "fine": good, "finding": finding},
+                    f"{'✓' if good else '!'} {what:20} {finding}",
+                )
+    return 0 if fine else 1

@@ -1,0 +1,108 @@
+"""The ground that commands stand on: the engine's jobs, what is said, and numbers that make sense."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from studio.library import models, storage
+from studio.media import image
+from studio.wire import messages as wire
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""Where a command puts its parser."""
+
+
+class WrongUse(ValueError):
+    """Arguments that make no sense together; a sentence."""
+
+
+def command(commands: Commands, name: str, run: Any, help: str, engine: bool = True) -> argparse.ArgumentParser:
+    """A parser for one command, with the options that all have; `engine` where a device can be chosen."""
+    parser = commands.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    if engine:
+        parser.add_argument("--device", help="cpu, cuda or mps (the best there is)")
+    return parser
+
+
+def jobs(args: argparse.Namespace) -> Any:
+    """The engine's jobs, in this process; torch is loaded here and not before."""
+    from studio.engine import device, jobs
+
+    device.steady_allocator()
+    try:
+        return jobs.Jobs(device.choose(args.device))
+    except device.NoDevice as error:
+        raise WrongUse(str(error)) from None
+
+
+def events(args: argparse.Namespace, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
+    return answers(jobs(args), command)
+
+
+def answers(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
+    """What jobs say to a command, but notices, which are for people."""
+    from studio.engine.failure import explain
+
+    events = jobs.start(command)
+    try:
+        for event in events:
+            if isinstance(event, wire.Notice):
+                say(event.text)
+            elif event is not None:
+                yield event
+    except (KeyboardInterrupt, GeneratorExit, BrokenPipeError, storage.NotSaved, models.BadModel, image.Refused):
+        raise
+    except Exception as error:
+        why, hint = explain(error)
+        raise OSError(f"{why} {hint}".strip()) from error
+    finally:
+        events.close()
+
+
+def tell(args: argparse.Namespace, fields: dict[str, Any], words: str) -> None:
+    progress("")
+    line = json.dumps(fields) if args.json else words
+    print(line.encode("utf-8", "replace").decode(), flush=True)
+
+
+def say(words: str) -> None:
+    progress("")
+    print(words.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+
+
+def progress(words: str) -> None:
+    """One line that replaces itself, where somebody watches."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 4096:
+        raise argparse.ArgumentTypeError(f"{number} is not from 1 to 4096")
+    return number
+
+
+def frames(text: str) -> int:
+    number = int(text)
+    if not 2 <= number <= 256:
+        raise argparse.ArgumentTypeError(f"{number} is not from 2 to 256")
+    return number
+
+
+def seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**53:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {2**53 - 1}")
+    return number
+
+
+def temperature(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 4:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 4")
+    return number

@@ -1,0 +1,78 @@
+"""There and back: whether files come back byte for byte."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from studio.cli import artworks, ground
+from studio.library import models, storage
+from studio.library.work import Latent, Work, to_png, to_wav
+from studio.media import image
+from studio.wire import messages as wire
+
+
+def add(commands: ground.Commands) -> None:
+    """Adds `studio invert`."""
+    sub = ground.command(
+        commands, "invert", run, "encode and decode; says for each file whether it comes back byte for byte"
+    )
+    sub.add_argument("model", metavar="MODEL")
+    sub.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="pictures or single cycles, or folders of them"
+    )
+    sub.add_argument("--out", type=Path, metavar="DIR", help="save what came back")
+
+
+def run(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    folder = storage.folder(args.out) if args.out else None
+    named = artworks.named(args.files)
+    exact = unusable = 0
+    jobs = ground.jobs(args)
+    for path in named:
+        ground.progress(f"{path.name}")
+        try:
+            picture = artworks.opened(path, trained.card)
+        except image.Refused as refused:
+            unusable += 1
+            line = {"file": str(path), "exact": False, "differing": None, "reason": refused.reason}
+            ground.tell(args, line, str(refused))
+            continue
+        ask = wire.Encode(job="invert", model=args.model, picture=picture)
+        found = next(event for event in jobs.start(ask) if isinstance(event, wire.Encoded))
+        exact += found.exact
+        apart = f"{found.differing:,} of {found.total:,} values differ by {found.largest} at most"
+        words, reason = ("exact", "") if found.exact else (apart, apart)
+        if folder is not None:
+            words = f"{words}, {_came_back(jobs, trained, found, path, folder)}"
+        ground.tell(
+            args,
+            {"file": str(path), "exact": found.exact, "differing": found.differing, "reason": reason},
+            f"{path}: {words}",
+        )
+    usable = len(named) - unusable
+    things = "sounds" if trained.card.kind == "sound" else "pictures"
+    summary = f"{exact} of {usable} {things} came back byte for byte."
+    left_out = f"{unusable} of {len(named)} files could not be used."
+    print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
+    return 1 if unusable or exact < usable else 0
+
+
+def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path) -> str:
+    """Saves the decoded picture with the latent inside; the name of its file."""
+    ask = wire.Explore(job="back", model=trained.card.name, latent=found.latent, label=found.label)
+    shown = next(event for event in jobs.start(ask) if isinstance(event, wire.Shown))
+    work = Work(
+        model=trained.card.name,
+        model_hash=trained.hash,
+        seed=0,
+        label=found.label,
+        latent=Latent.of(found.latent),
+        source=path.name,
+        made=artworks.now(),
+    )
+    sound = trained.card.kind == "sound"
+    target = storage.free_name(folder, path.stem, ".wav" if sound else ".png")
+    storage.write(target, to_wav(shown.picture, work) if sound else to_png(shown.picture, work))
+    return target.name

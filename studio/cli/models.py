@@ -1,0 +1,59 @@
+"""The trained models there are."""
+
+import argparse
+from collections.abc import Sequence
+
+from studio.cli import ground
+from studio.library import models
+from studio.library.card import Card
+
+
+def add(commands: ground.Commands) -> None:
+    """Adds `studio models`."""
+    sub = ground.command(
+        commands, "models", run, "the trained models: name, family, what it makes, bits per dimension", engine=False
+    )
+    sub.add_argument("--markdown", action="store_true", help="the table of models/README.md")
+
+
+def run(args: argparse.Namespace) -> int:
+    found, refused = models.listing()
+    if args.markdown:
+        print(table([trained.card for trained in found if trained.path.parent == models.shipped()]))
+        return 0
+    for trained in found:
+        card = trained.card
+        line = {
+            "name": card.name,
+            "family": card.family,
+            "makes": card.makes,
+            "shape": card.shape,
+            "metric": card.metric,
+            "value": card.value,
+            "exact": card.exact,
+        }
+        what = f"{card.makes}, {card.size}"
+        ground.tell(args, line, f"{card.name:24} {card.family_title:16} {what:44} {card.figure}")
+    for sentence in refused:
+        ground.say(sentence)
+    return 1 if refused else 0
+
+
+def table(cards: Sequence[Card]) -> str:
+    """Cards as a Markdown table, the paper's own figure beside ours."""
+    rows = [
+        "| model | family | makes | learned from | licence of the data | parameters | steps | held out | the paper |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for card in cards:
+        made = f"{card.makes}, {card.size}"
+        size = f"{card.parameters / 1e6:.2f} M"
+        fields = (card.name, card.family_title, made, card.learned_from, card.licence, size, f"{card.steps:,}")
+        rows.append(f"| {' | '.join(fields)} | {_figures(card)} | {card.paper} |")
+    return "\n".join(rows)
+
+
+def _figures(card: Card) -> str:
+    """Every held-out figure of a card, the one it is known by first."""
+    more = [f"{value:,.2f} {metric}, {'exact' if exact else 'bound'}" for metric, value, exact in card.figures[1:]]
+    return "; ".join([card.figure, *more])

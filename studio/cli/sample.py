@@ -1,0 +1,53 @@
+"""Pictures and sounds from seeds."""
+
+import argparse
+from pathlib import Path
+
+from studio.cli import artworks, ground
+from studio.library import models, storage
+from studio.library.work import to_png, to_wav
+from studio.media import export
+from studio.wire import messages as wire
+
+
+def add(commands: ground.Commands) -> None:
+    """Adds `studio sample`."""
+    sub = ground.command(commands, "sample", run, "make pictures or sounds, one for each seed")
+    sub.add_argument("model", metavar="MODEL", help="a name from `studio models`, or a .safetensors file")
+    sub.add_argument("-n", type=ground.positive, default=1, help="how many (1)")
+    sub.add_argument("--seed", type=ground.seed, help="of the first picture; the next count up (random)")
+    sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
+    sub.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs or WAVs")
+    sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
+
+
+def run(args: argparse.Namespace) -> int:
+    trained = models.find(args.model)
+    seeds, temperature = artworks.seeds(args), artworks.heat(args, trained.card)
+    label = artworks.label(trained.card, args.label)
+    sound = trained.card.kind == "sound"
+    if sound and args.sheet:
+        raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which fit on no sheet; leave --sheet out.')
+    folder = storage.folder(args.out)
+    ask = wire.Sample(job="sample", model=args.model, seeds=seeds, temperature=temperature, label=label)
+    made = []
+    for event in ground.events(args, ask):
+        if not isinstance(event, wire.Drawn):
+            continue
+        if event.done < event.total:
+            ground.progress(f"{event.first} of {args.n} finished")
+            continue
+        for index, (picture, log_prob) in enumerate(zip(event.pictures, event.log_prob or (), strict=True)):
+            seed = seeds[event.first + index]
+            work = artworks.work(trained, seed, temperature, label)
+            path = folder / f"{trained.card.name}-{seed}{'.wav' if sound else '.png'}"
+            storage.write(path, to_wav(picture, work) if sound else to_png(picture, work))
+            made.append(picture)
+            ground.tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
+    if args.sheet:
+        path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
+        columns = max(1, round(len(made) ** 0.5))
+        storage.write(path, export.png(export.sheet(made, columns=columns, scale=4)))
+        ground.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
+    return 0

@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta
 
 Line = Annotated[str, Meta(max_length=500)]
+PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
+"""Families of the zoo that draw row by row, and so can keep what is drawn and go on from there."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,16 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
             return f"{self.shape[-1]} samples"
         channels, height, width = self.shape
         return f"{width} × {height} {'colour' if channels == 3 else 'grey'}"
+
+    @property
+    def pixels(self) -> tuple[int, int] | None:
+        """(height, width) of its pictures; None of sounds."""
+        return (self.shape[1], self.shape[2]) if self.kind == "picture" else None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the model can keep a part of a picture and make the rest."""
+        return self.family in PIXEL_BY_PIXEL
 
     @property
     def figure(self) -> str:

@@ -14,17 +14,18 @@ def card(
     shape: tuple[int, ...] = (3, 8, 8),
     scales: tuple[str, ...] = (),
     classes: tuple[str, ...] = (),
+    family: tuple[str, str] = ("realnvp", "RealNVP"),
 ) -> Card:
     """Of pictures; with a shape of one number, of waves."""
     return Card(
         name=name,
         title=name.title(),
-        family="realnvp",
-        family_title="RealNVP",
+        family=family[0],
+        family_title=family[1],
         makes="Squares, 8 × 8" if len(shape) == 3 else "Waves",
         kind="picture" if len(shape) == 3 else "sound",
         shape=shape,
-        recipe={"family": "realnvp"},
+        recipe={"family": family[0]},
         learned_from="4 squares",
         licence="CC0",
         parameters=8,

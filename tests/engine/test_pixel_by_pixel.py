@@ -16,6 +16,7 @@ from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.library import models
+from studio.library.card import PIXEL_BY_PIXEL
 from studio.wire import messages as wire
 
 CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
@@ -186,3 +187,8 @@ def test_its_settings_are_checked(pack: Path) -> None:
     bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
     with pytest.raises(training.BadStudy, match="4 pixels has no middle; take an odd number"):
         training.Run(bad, pack.parent / "run", torch.device("cpu"))
+
+
+def test_a_card_knows_which_families_keep_a_part() -> None:
+    keeping = {key for key, one in zoo.FAMILIES.items() if one.presets["tiny"].build((1, 8, 8)).keeps}
+    assert keeping == PIXEL_BY_PIXEL

@@ -17,6 +17,7 @@ from studio.app.states.queue import Queue, about
 from studio.app.states.saving import Piece, Saving
 from studio.app.states.seeds import SeedField
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.library.card import Card
 from studio.library.models import Trained
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Sample, Stopped
 
@@ -236,7 +237,7 @@ class Generate(State):
         if running:
             entry = self._queue.entry(self._job)
             left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
-            self.progress.set(grid.caption(cells, left, ready, self.kind))
+            self.progress.set(grid.caption(cells, left, ready, self.kind, self.rows))
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -289,6 +290,23 @@ class Generate(State):
     def kind(self) -> grid.Kind:
         """Of what the grid holds."""
         return self._run.kind if self._run is not None else "picture"
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) of the pictures of the grid, where their model is here."""
+        card = self._card()
+        return card.pixels if card is not None else None
+
+    @property
+    def rows(self) -> int:
+        """In how many rows the pictures of the grid are drawn one after another; 0 where they are drawn whole."""
+        card = self._card()
+        return card.pixels[0] if card is not None and card.keeps and card.pixels is not None else 0
+
+    def _card(self) -> Card | None:
+        """Of the model that made the grid."""
+        trained = self._models.find(self._run.model) if self._run is not None else None
+        return trained.card if trained is not None else None
 
     def _piece(self, index: int) -> Piece | None:
         return self._run.piece(self.cells.get()[index]) if self._run is not None else None

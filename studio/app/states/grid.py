@@ -21,6 +21,7 @@ from studio.wire.messages import Array
 Kind = Literal["picture", "sound"]
 KEY = "studio_grid"
 """Name of the PNG text that says what the pictures of a kept grid are."""
+FIGURE_SPACE = "\N{FIGURE SPACE}"
 LARGEST_KEPT = 16 * 2**20
 """Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
 
@@ -40,6 +41,10 @@ class Cell:
     @property
     def finished(self) -> bool:
         return self.picture is not None and self.done == self.total
+
+    def rows_drawn(self, rows: int) -> int:
+        """How many of so many rows, from the top. The price, which comes after the last, is none of them."""
+        return min(self.done, rows) if self.total != self.done else rows
 
 
 @dataclass(frozen=True)
@@ -77,15 +82,22 @@ def pictures(count: int, kind: Kind = "picture") -> str:
     return f"1 {one}" if count == 1 else f"{count:,} {one}s"
 
 
-def caption(cells: Sequence[Cell], left: str, ready: bool, kind: Kind = "picture") -> str:
-    """Below the grid, while it forms; `left` is the time left in words, or empty."""
+def caption(cells: Sequence[Cell], left: str, ready: bool, kind: Kind = "picture", rows: int = 0) -> str:
+    """Below the grid, while it forms; `left` is the time left in words, or empty; `rows` of pictures drawn row by row."""
     done = _finished(cells)
     if not ready:
         return f"The engine is starting. The {pictures(2, kind)[2:]} follow by themselves."
     forming = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
-    step = f"Step {forming.done} of {forming.total}. " if forming is not None else ""
+    step = f"{step_of(forming, rows)}. " if forming is not None else ""
     said = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
     return f"{said} What is finished can already be opened or saved." if done else said
+
+
+def step_of(cell: Cell, rows: int = 0) -> str:
+    """How far a picture is: `Row 19 of 32` where it is drawn in so many rows, else `Step 3 of 5`. What follows stays in
+    its place while the figure grows."""
+    name, done, total = ("Row", cell.rows_drawn(rows), rows) if rows else ("Step", cell.done, cell.total)
+    return f"{name} {str(done).rjust(len(str(total)), FIGURE_SPACE)} of {total}"
 
 
 def finished(cells: Sequence[Cell], kind: Kind = "picture") -> str:

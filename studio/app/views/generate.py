@@ -130,7 +130,8 @@ class GenerateStage(QStackedWidget):
         self._state.go_on()
 
     def _show_cells(self, cells: tuple[Cell, ...]) -> None:
-        self.grid.show_cells(cells, self._state.kind)
+        state = self._state
+        self.grid.show_cells(cells, state.kind, state.size, state.rows)
         self._show_enlarged(self._state.enlarged.get())
 
     def _show_enlarged(self, index: int | None) -> None:

@@ -18,7 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem
 
-from studio.app.states.grid import Cell
+from studio.app.states.grid import FIGURE_SPACE, Cell, step_of
 from studio.app.views.guard import guarded
 from studio.app.views.picture import blended, draw_crisp, image, multiple
 from studio.app.views.theme import Look
@@ -41,11 +41,10 @@ def bits(log_prob: float) -> str:
     return f"{-log_prob / math.log(2):,.0f} bits"
 
 
-def described(cell: Cell, index: int, count: int, kind: str = "picture") -> str:
+def described(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:
     """For screen readers and tooltips."""
-    state = (
-        "finished" if cell.finished else f"step {cell.done} of {cell.total}" if cell.picture is not None else "waiting"
-    )
+    going = step_of(cell, rows).replace(FIGURE_SPACE, "").lower()
+    state = "finished" if cell.finished else going if cell.picture is not None else "waiting"
     price = f", {bits(cell.log_prob)}" if cell.log_prob is not None else ""
     what = "Wave" if kind == "sound" else "Picture"
     return f"{what} {index + 1} of {count}, {state}, seed {grouped(cell.seed)}{price}"
@@ -73,7 +72,7 @@ class _Cells(QAbstractListModel):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.cells: tuple[Cell, ...] = ()
-        self.kind = "picture"
+        self.kind, self.rows = "picture", 0
 
     def put(self, cells: tuple[Cell, ...]) -> None:
         old, fresh = self.cells, [c.seed for c in cells] != [c.seed for c in self.cells]
@@ -94,7 +93,7 @@ class _Cells(QAbstractListModel):
     @guarded(None)
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            return described(self.cells[index.row()], index.row(), len(self.cells), self.kind)
+            return described(self.cells[index.row()], index.row(), len(self.cells), self.kind, self.rows)
         return None
 
 
@@ -118,7 +117,9 @@ class _Painter(QStyledItemDelegate):
         painter.save()
         if cell.picture is not None:
             draw_crisp(painter, place.x(), place.y(), self._pixmap(row, cell))
-            if not cell.finished and cell.total:
+            if not cell.finished and self._cells.rows:
+                self._cover_rest(painter, place, cell.rows_drawn(self._cells.rows))
+            elif not cell.finished and cell.total:
                 done = round(place.width() * cell.done / cell.total)
                 painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
         else:
@@ -131,6 +132,14 @@ class _Painter(QStyledItemDelegate):
             painter.setPen(QPen(look.colour("accent"), 2))
             painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
         painter.restore()
+
+    def _cover_rest(self, painter: QPainter, place: QRect, drawn: int) -> None:
+        """Below the rows that are drawn the cell is as empty as before, and a line is at the row being drawn."""
+        if drawn == self._cells.rows:  # only its price is still to come
+            return
+        rest = place.adjusted(0, round(place.height() * drawn / self._cells.rows), 0, 0)
+        painter.fillRect(rest, self._look.colour("window"))
+        painter.fillRect(QRect(rest.topLeft(), QSize(rest.width(), 2)), self._look.colour("accent"))
 
     @staticmethod
     def _waiting(painter: QPainter, seed: int, width: int) -> str:
@@ -166,6 +175,7 @@ class GridView(QListView):
         super().__init__()
         self._look = look
         self._scale, self._smooth = 1, False
+        self._size: tuple[int, int] | None = None
         self._cells = _Cells(self)
         self._painter = _Painter(self, look, self._cells)
         self.setModel(self._cells)
@@ -186,9 +196,12 @@ class GridView(QListView):
         self._showing = False
         look.changed.connect(self._again)
 
-    def show_cells(self, cells: tuple[Cell, ...], kind: str = "picture") -> None:
+    def show_cells(
+        self, cells: tuple[Cell, ...], kind: str = "picture", size: tuple[int, int] | None = None, rows: int = 0
+    ) -> None:
+        """`size` (height, width) of the pictures that are still to come; `rows` of those drawn row by row."""
         before = self._shape()
-        self._cells.kind = kind
+        self._cells.kind, self._cells.rows, self._size = kind, rows, size
         self.setAccessibleName("Waves" if kind == "sound" else "Pictures")
         fresh = len(cells) != len(self._cells.cells)
         self._cells.put(cells)
@@ -243,8 +256,8 @@ class GridView(QListView):
     def _shape(self) -> tuple[int, int]:
         if self._cells.kind == "sound":
             return WAVE
-        shown = next((cell.picture.shape for cell in self._cells.cells if cell.picture is not None), (32, 32))
-        return shown[0], shown[1]
+        shown = next((cell.picture.shape[:2] for cell in self._cells.cells if cell.picture is not None), None)
+        return shown or self._size or (32, 32)
 
     def _again(self) -> None:
         self._painter.forget()

@@ -66,6 +66,19 @@ def test_pictures_take_their_place_as_they_form(window: Window, engine: FakeEngi
     assert window.generate.progress.get() == "4 pictures, seeds 4112 to 4115."
 
 
+def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+    write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
+    window = opener(engine)
+    window.generate.choose_model("rows")
+    job = begin(window, engine, 2)
+    assert (window.generate.rows, window.generate.size) == (16, (16, 8))
+    pictures = np.zeros((2, 16, 8, 3), np.uint8)
+    for done, words in ((9, "Row \N{FIGURE SPACE}9 of 16."), (16, "Row 16 of 16.")):
+        engine.say(Drawn(job=job, first=0, pictures=pictures, done=done, total=17))  # the last step is the price
+        assert window.generate.progress.get().startswith(f"{words} 0 of 2 finished")
+        assert window.generate.cells.get()[0].rows_drawn(16) == done
+
+
 def test_what_another_job_says_is_not_ours(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     engine.say(drawn("another", 0, 4), Finished(job="another"))

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
 from studio.app.views.generate import GenerateFoot, GenerateInspector, GenerateStage
-from studio.wire.messages import Failed, Sample, Stopped
+from studio.wire.messages import Drawn, Failed, Sample, Stopped
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Opener, Studio, drag, settle
 
@@ -117,6 +118,28 @@ def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
     assert all(cell.finished for cell in stage.grid.cells)
     assert not stage.caption.go_on.isVisible()
     assert not studio.frame.queue.job.isVisible()
+
+
+def test_rows_appear_above_a_line_and_nothing_jumps(opener: Opener, two_models: Path) -> None:
+    write_model(two_models, card("rows", (3, 12, 8), family=("pixelcnn", "PixelCNN")))
+    studio = opener()
+    studio.state.generate.choose_model("rows")
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.set_number(4)
+    studio.state.generate.generate()
+    settle()
+    empty = [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)]
+    pictures = np.full((4, 12, 8, 3), 200, np.uint8)
+    studio.engine.say(Drawn(job=sent(studio).job, first=0, pictures=pictures, done=3, total=13))
+    settle()
+    assert [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)] == empty
+    assert stage.caption.first.text() == "Row \N{FIGURE SPACE}3 of 12"
+    seen, cell = stage.grid.viewport().grab().toImage(), stage.grid.cell()
+    middle = empty[0].center()
+    top = middle.y() - cell.height() // 2
+    colours = [seen.pixelColor(middle.x(), top + round(cell.height() * row / 12) + 1).name() for row in (2, 3, 5, 11)]
+    assert colours == ["#c8c8c8", studio.look.tokens.accent.lower(), *[studio.look.tokens.window.lower()] * 2]
 
 
 def test_a_failure_keeps_what_was_drawn_and_says_so(studio: Studio) -> None:

@@ -28,14 +28,18 @@ class Conditional:
         colours_by_net: whether numbers of a sub-pixel come from a network that has seen the sub-pixels before it;
             otherwise the numbers of a pixel know other pixels alone, and the conditional itself goes from red to
             green to blue
+        least: the probability that every level has at least
+        most, thing: how many levels there may be at most, and of what
     """
 
     numbers: int
     colours_by_net: bool
+    least: float = FLOOR
+    most, thing = 256, "pixel"
 
     def __init__(self, channels: int, levels: int) -> None:
-        if not 2 <= levels <= 256:
-            raise ValueError(f"one pixel at a time takes 2 to 256 levels, and {levels} were asked for")
+        if not 2 <= levels <= self.most:
+            raise ValueError(f"one {self.thing} at a time takes 2 to {self.most} levels, and {levels} were asked for")
         self.channels, self.levels = channels, levels
 
     def seen(self, x: Tensor) -> Tensor:
@@ -51,8 +55,8 @@ class Conditional:
         log_q = self._log_prob(x, numbers)
         if not floor:
             return log_q
-        share = math.log1p(-self.levels * FLOOR)
-        return torch.logaddexp(log_q + share, log_q.new_tensor(math.log(FLOOR)))
+        share = math.log1p(-self.levels * self.least)
+        return torch.logaddexp(log_q + share, log_q.new_tensor(math.log(self.least)))
 
     def probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         """p of every level of one sub-pixel, `(B, levels)`, in float64.
@@ -85,7 +89,7 @@ class Conditional:
         """F, the sum of p up to each level, `(B, levels)`, in float64."""
         heat = wide(temperature)[:, None]
         cdf = self._cdf(wide(numbers), wide(before), heat.clamp(min=COLD))
-        floor = FLOOR * heat.clamp(max=1)
+        floor = self.least * heat.clamp(max=1)
         evenly = torch.arange(1, self.levels + 1, device=cdf.device, dtype=cdf.dtype)
         return torch.addcmul((1 - self.levels * floor) * cdf, floor, evenly)
 

@@ -6,12 +6,25 @@ from typing import Any, NamedTuple
 import msgspec
 
 from studio.nets.convolution import channels_last, fold, pack, plain
-from studio.zoo import gated_pixelcnn, glow, iaf, maf, nice, pixelcnn, pixelcnn_pp, pixelrnn, realnvp, vae_flow
+from studio.zoo import (
+    gated_pixelcnn,
+    glow,
+    iaf,
+    maf,
+    nice,
+    pixelcnn,
+    pixelcnn_pp,
+    pixelrnn,
+    realnvp,
+    vae_flow,
+    wavenet,
+)
 
 __all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "plain", "recipe"]
 
 Flows = nice.NICE | realnvp.RealNVP | maf.MAF | iaf.IAF | glow.Glow | vae_flow.VAEFlow
-Recipe = Flows | pixelrnn.PixelRNN | pixelcnn.PixelCNN | gated_pixelcnn.GatedPixelCNN | pixelcnn_pp.PixelCNNPP
+Pixels = pixelrnn.PixelRNN | pixelcnn.PixelCNN | gated_pixelcnn.GatedPixelCNN | pixelcnn_pp.PixelCNNPP
+Recipe = Flows | Pixels | wavenet.WaveNet
 
 
 class Family(NamedTuple):
@@ -41,6 +54,7 @@ FAMILIES = {
     "pixelcnn_pp": Family(
         "PixelCNN++", pixelcnn_pp.PixelCNNPP, pixelcnn_pp.PRESETS, "2.92 bits per dimension on CIFAR-10"
     ),
+    "wavenet": Family("WaveNet", wavenet.WaveNet, wavenet.PRESETS, "4.21 of 5 by those who heard it speak English"),
 }
 
 

@@ -1,0 +1,332 @@
+"""AutoregressiveSound: a sound as a chain of conditionals, each sample given all before it.
+
+    ln p(x) = Σ_t ln p(x_t | x_1 … x_{t-1}, c)
+    x_t = F_t⁻¹(Φ(z_t)),  z_t ~ N(0, 1),  F_t the sum of p(· | x_1 … x_{t-1}, c) up to a level
+
+(van den Oord et al., WaveNet, 2016, arXiv:1609.03499, section 2). A sound may have any length: `shape` is what it has
+where nobody asks for another. A longer sound of a seed begins as the shorter one.
+
+What a network has to give
+    net(x, c) → numbers `(B, conditional.numbers, T)` of every sample of levels `(B, T)`, those of a sample from the
+        samples before it alone
+    net.after(x, c) → those of the last n samples of `(B, net.field + n)`; what is negative is before the sound
+    net.go_on(before, queues, c, start), net.queues(count), net.before(x, last): the same in parts, each going on
+        where the one before it ended
+    net.steps(queues, c, start, count) → an object to be called with the levels `(B,)` before a sample for its numbers
+        `(B, conditional.numbers)`, sample after sample, which can give its queues back. Rows of a batch must not touch
+        each other's rounding.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from studio.density.conditional import Categorical, Conditional, LogisticMixture, wide
+from studio.density.model import Model, Step
+
+CHUNK = 320
+"""Samples between two looks at who else waits: 20 ms at 16 kHz."""
+SEGMENT = 16_384
+"""Samples that are priced or heard together."""
+LEAST = 2.0**-40
+"""Probability that every level of a sample has at least. Pictures have 2⁻²¹; a sound would click with it twice a
+second. A level between two that are likely may then be too unlikely for a latent in float32, not in float64."""
+_BLOCK = 1024
+"""Samples of noise that are drawn together, so that the first are the same for any length."""
+
+
+class Levels(Categorical):
+    """A softmax over up to 256 levels of a sample (section 2.2: μ-law first, which is for whoever grades sounds)."""
+
+    least, thing = LEAST, "sample"
+
+
+class Logistics(LogisticMixture):
+    """A mixture of discretised logistics over up to 65,536 levels of a sample (van den Oord et al., Parallel WaveNet,
+    2017, arXiv:1711.10433, section 2.1).
+
+    ln s may be as low as -16, a hundredth of a level. F is never listed for all levels: a level is found by halving.
+    """
+
+    least, most, thing = LEAST, 65_536, "sample"
+    NARROW = -16.0
+
+    def __init__(self, levels: int, mixture: int = 10) -> None:
+        super().__init__(1, levels, mixture)
+
+    def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+        up_to = self._up_to(numbers, temperature)
+        u = torch.special.ndtr(wide(z) * wide(temperature > 0))
+        low, high = torch.full_like(u, -1), torch.full_like(u, self.levels - 1)
+        for _ in range((self.levels - 1).bit_length()):
+            middle = ((low + high) / 2).floor().clamp(min=0)
+            above = up_to(middle) > u
+            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+        return high.long().to(z.device)
+
+    def score(self, numbers: Tensor, before: Tensor, x: Tensor) -> Tensor:
+        up_to, at = self._up_to(numbers, torch.ones_like(numbers[:, 0])), wide(x)
+        z: Tensor = torch.special.ndtri((up_to(at - 1) + up_to(at)) / 2)
+        return z.to(numbers.device, numbers.dtype)
+
+    def _up_to(self, numbers: Tensor, temperature: Tensor) -> Callable[[Tensor], Tensor]:
+        """F as a function of levels `(B,)`, float64."""
+        heat = wide(temperature)[:, None].clamp(min=1e-3)
+        means, log_s, _ = self._components(wide(numbers))
+        share, mean, s = (
+            torch.softmax(wide(numbers)[:, : self.mixture] / heat, 1),
+            means[:, 0],
+            log_s[:, 0].exp() * heat,
+        )
+        least = self.least * heat[:, 0].clamp(max=1)
+
+        def up_to(x: Tensor) -> Tensor:
+            below = (share * torch.sigmoid((self.seen(x)[:, None] + self.half - mean) / s)).sum(1)
+            whole = torch.where(x < self.levels - 1, below * (x >= 0), torch.ones_like(below))
+            return (1 - self.levels * least) * whole + least * (x + 1)
+
+        return up_to
+
+
+class Player(Protocol):
+    """Voices that go on sample by sample, all of them together. What was said in `hear`, `play` and `read` is past."""
+
+    def hear(self, x: Tensor) -> None:
+        """The next samples are these levels `(B, n)`: all at once, as a price is found."""
+
+    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
+        """The next n levels `(B, n)`, drawn by noise at temperatures, both `(B, n)`, but for what is given and not
+        negative."""
+
+    def read(self, x: Tensor) -> Tensor:
+        """The noise `(B, n)` that draws the next levels `(B, n)`."""
+
+
+class PlainPlayer:
+    """Plays with torch, as what is faster must play."""
+
+    def __init__(self, net: Any, conditional: Conditional, c: Tensor | None, count: int) -> None:
+        self.net, self.conditional, self.c = net, conditional, c
+        self.last: Tensor | None = None
+        self.at, self.steps = 0, net.steps(net.queues(count), c, 0, count)
+
+    def hear(self, x: Tensor) -> None:
+        queues = self.steps.queues()
+        self.net.go_on(self.net.before(x, self.last), queues, self.c, self.at)
+        self.last, self.at = x[:, -1:], self.at + x.shape[1]
+        self.steps = self.net.steps(queues, self.c, self.at, len(x))
+
+    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
+        def drawn(numbers: Tensor, i: int) -> Tensor:
+            new = self.conditional.level(numbers, numbers[:, :0], z[:, i], heat[:, i])
+            return new if given is None else torch.where(given[:, i] < 0, new, given[:, i])
+
+        return torch.stack([self._next(drawn, i) for i in range(z.shape[1])], 1)
+
+    def read(self, x: Tensor) -> Tensor:
+        found = []
+
+        def known(numbers: Tensor, i: int) -> Tensor:
+            found.append(self.conditional.score(numbers, numbers[:, :0], x[:, i]))
+            return x[:, i]
+
+        for i in range(x.shape[1]):
+            self._next(known, i)
+        return torch.stack(found, 1)
+
+    def _next(self, choose: Callable[[Tensor, int], Tensor], i: int) -> Tensor:
+        before = self.steps.silence if self.last is None else self.last[:, 0]
+        level = choose(self.steps(before), i)
+        self.last, self.at = level[:, None], self.at + 1
+        return level
+
+
+Play = Callable[[Any, Conditional, Tensor | None, int], Player | None]
+"""From network, conditional, condition and number of voices to a player; None where it cannot play them."""
+
+
+class AutoregressiveSound(Model):
+    """log p(x) by the chain rule, exact, of sounds of any length.
+
+    Arguments
+        shape: (samples,) where no other length is asked for
+        net: gives the numbers of every sample, as the head of this file asks
+        conditional: what the numbers mean
+        classes: how many classes the network looks at. Without a class, a price is that of the even mixture of all
+        follows: whether it follows a signal, which c must then be
+        play: a faster player than the plain one, where it can play
+    """
+
+    heats_noise = False
+    keeps = True
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        levels: int,
+        net: nn.Module,
+        conditional: Conditional,
+        *,
+        classes: int = 0,
+        follows: bool = False,
+        play: Play | None = None,
+    ) -> None:
+        super().__init__(shape, levels, shape, exact=True, classes=classes)
+        self.net: Any = net
+        self.conditional, self.follows, self._play = conditional, follows, play
+
+    @property
+    def field(self) -> int:
+        """How many samples before it a sample is predicted from."""
+        return int(self.net.field)
+
+    @property
+    def silence(self) -> int:
+        """The level of silence."""
+        return self.levels // 2
+
+    def player(self, c: Tensor | None, count: int) -> Player:
+        """So many voices at their beginning."""
+        self._need(c)
+        swift = self._play(self.net, self.conditional, c, count) if self._play else None
+        return swift or PlainPlayer(self.net, self.conditional, c, count)
+
+    # ── prices ──────────────────────────────────────────────────────────────────────────────────
+
+    def _need(self, c: Tensor | None) -> None:
+        if c is None and self.follows:
+            raise ValueError("this model follows a signal, and none was given")
+        if c is None and self.classes:
+            raise ValueError(f"this model has {self.classes} classes, and none was given")
+
+    def _priced(self, x: Tensor, numbers: Tensor) -> Tensor:
+        """ln p in nats, `(B, T)`; in training without the floor."""
+        price = self.conditional.log_prob(x[:, None], numbers.to(self.dtype), floor=not self.training)
+        return price[:, 0]
+
+    def _segments(self, x: Tensor, c: Tensor | None) -> Iterator[Tensor]:
+        """ln p of samples in nats, segment after segment."""
+        self._need(c)
+        queues, last = self.net.queues(len(x)), None
+        for at in range(0, x.shape[1], SEGMENT):
+            part = x[:, at : at + SEGMENT]
+            yield self._priced(part, self.net.go_on(self.net.before(part, last), queues, c, at))
+            last = part[:, -1:]
+
+    def _prices(self, x: Tensor, c: Tensor | None) -> Tensor:
+        if torch.is_grad_enabled():
+            self._need(c)
+            return self._priced(x, self.net(x, c))
+        return torch.cat(list(self._segments(x, c)), 1)
+
+    def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        return -self._prices(x, c) / math.log(2)
+
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        if c is None and self.classes and not self.follows:
+            return torch.logsumexp(self.price_of_classes(x), 1) - math.log(self.classes)
+        return self._prices(x, c).double().sum(1).to(self.dtype)
+
+    @torch.no_grad()
+    def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        kinds = [c] if c is not None or not self.classes else torch.arange(self.classes, device=x.device)
+        found = []
+        for kind in kinds:
+            total = torch.zeros(len(x), device=x.device, dtype=torch.float64)
+            for part in self._segments(x, kind.expand(len(x)) if c is None and kind is not None else kind):
+                total += part.double().sum(1)
+                yield None
+            found.append(total)
+        yield (torch.logsumexp(torch.stack(found), 0) - math.log(len(found))).to(self.dtype)
+
+    def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        return -self.log_prob(x, c).mean() / (x.shape[1] * math.log(2))
+
+    def loss_of_parts(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """As `loss`, of parts of sounds `(B, field + n)`: mean bits of those of the last n samples that are not
+        negative. The field is heard alone; what is negative there is before the sound's beginning."""
+        self._need(c)
+        wanted = x[:, self.field :]
+        prices = self._priced(wanted.clamp(min=0), self.net.after(x, c))
+        counted = wanted >= 0
+        return -(prices * counted).sum() / counted.sum().clamp(min=1) / math.log(2)
+
+    # ── latents ─────────────────────────────────────────────────────────────────────────────────
+
+    def noise(self, seeds: Sequence[int], samples: int | None = None) -> Tensor:
+        """Standard noise `(len(seeds), samples)`, for as many samples as wanted; a longer one begins as a shorter."""
+        wanted = samples or self.shape[0]
+        rows = []
+        for seed in seeds:
+            stream = torch.Generator().manual_seed(seed)
+            blocks = [torch.randn(_BLOCK, generator=stream) for _ in range(-(-wanted // _BLOCK))]
+            rows.append(torch.cat(blocks)[:wanted])
+        return torch.stack(rows).to(self.scale_of.device, self.dtype)
+
+    def sample_steps(
+        self,
+        seeds: Sequence[int],
+        c: Tensor | None = None,
+        temperature: float | Tensor = 1.0,
+        samples: int | None = None,
+    ) -> Iterator[Step]:
+        """New sounds, one for each seed, step by step. Without c a seed draws its class, too."""
+        if c is None and not self.follows:
+            c = self.classes_of(seeds)
+        return self.decode_steps(self.noise(seeds, samples), c, temperature)
+
+    def temperature_by_scale(self, temperatures: Sequence[float]) -> Tensor:
+        """The temperature as a tensor of one number, which fits sounds of any length."""
+        return super().temperature_by_scale(temperatures)[:1]
+
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        *_, z = self.encode_steps(x, c)
+        assert z is not None, "the last step is the latent"
+        return z
+
+    @torch.no_grad()
+    def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        """Sample by sample as it is decoded, so that both find the same numbers to the last bit, and the same sound."""
+        player, found = self.player(c, len(x)), []
+        for part in torch.split(x, CHUNK, 1):
+            found.append(player.read(part))
+            yield None
+        yield torch.cat(found, 1)
+
+    @torch.no_grad()
+    def decode_steps(
+        self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
+    ) -> Iterator[Step]:
+        """As every model's; a beginning that is kept is heard at once. Every step shows the same tensor, filled
+        further, and silence to come."""
+        heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
+        heard = self._heard(z, keep)
+        form = torch.uint8 if self.levels <= 256 else torch.int32
+        x = torch.full(z.shape, self.silence, dtype=form, device=z.device)
+        player = self.player(c, len(z))
+        ends = [*range(SEGMENT, heard, SEGMENT), heard] if heard else []
+        ends += [*range(heard + CHUNK, z.shape[1], CHUNK), z.shape[1]] if heard < z.shape[1] else []
+        begin = 0
+        for done, end in enumerate(ends, 1):
+            part = slice(begin, end)
+            known = None if keep is None else keep[:, part].long()
+            if known is not None and end <= heard:
+                player.hear(known)
+                x[:, part] = known.to(form)
+            else:
+                x[:, part] = player.play(z[:, part], heat[:, part], known).to(form)
+            begin = end
+            yield Step(x, done, len(ends))
+
+    def _heard(self, z: Tensor, keep: Tensor | None) -> int:
+        """How many samples at the beginning of all sounds are known."""
+        if keep is None:
+            return 0
+        if keep.shape != z.shape:
+            raise ValueError(f"what is to be kept is {tuple(keep.shape)}, but the sounds are {tuple(z.shape)}")
+        if int(keep.max()) >= self.levels:
+            raise ValueError(f"a level of {int(keep.max())} is to be kept, but there are {self.levels}")
+        return int((keep >= 0).all(0).cumprod(0).sum())

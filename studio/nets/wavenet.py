@@ -1,0 +1,317 @@
+"""The network of a WaveNet (van den Oord et al., WaveNet: A Generative Model for Raw Audio, 2016, arXiv:1609.03499).
+
+    x_l[t] = W_l [h_l[t - d_l], h_l[t]] + V_l c                   a causal convolution of two samples, d_l apart
+    z_l = tanh(first half of x_l) ⊙ σ(second half of x_l)
+    h_{l+1} = h_l + U_l z_l,   numbers = B relu(A relu(Σ_l S_l z_l))
+
+from h_0[t], which is the sample *before* t: one of 256 levels as a vector of its own, a finer one by its height.
+Before the first sample there is silence, and before that nothing: every layer's past is zero, as queues of zeros are.
+The condition c is a kind for the whole sound, a signal at a lower rate, or both; each of its frames stands for `hop`
+samples, and sample t is *predicted* from frame t // hop (section 2.5, where such a signal is repeated).
+
+Layers are products of matrices with time innermost, `(B, channels, T)`: a processor takes a 1-d convolution of few
+channels a third slower. Since tanh(x) = 2 σ(2 x) - 1 and torch's σ is four times as fast as its tanh, both halves of a
+layer go through σ, as z_l / 2 = (σ(2 a) - 1/2) ⊙ σ(b).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Queues = list[Tensor]
+"""What each layer remembers: its last d inputs, `(B, channels, d)`."""
+
+
+class Span(NamedTuple):
+    """What the layers are to be run over.
+
+    dilations: d of each layer
+    nothing: of each sound, how many of the first places are before its beginning, where every layer's input is zero;
+        None where there are none
+    frames: for each place the frame of the condition that it is predicted from; None where it is one for all
+    """
+
+    dilations: tuple[int, ...]
+    nothing: tuple[int, ...] | None = None
+    frames: Tensor | None = None
+
+
+class WaveNetwork(nn.Module):
+    """Numbers for every sample of sounds, from those before it.
+
+    Arguments
+        levels: of a sample; up to 256 each has a vector of its own
+        dilations: d of each layer
+        channels, skip: of the residual stream and of the sum that the numbers come from
+        numbers: for each sample
+        classes: how many kinds of each sort c may name, for example (10, 6) for digits and speakers; a kind's number
+            counts through the last sort first
+        local: how many numbers a frame of a signal has; 0 where it follows none
+        hop: samples that a frame stands for
+    """
+
+    def __init__(
+        self,
+        levels: int,
+        dilations: Sequence[int],
+        channels: int,
+        skip: int,
+        numbers: int,
+        classes: Sequence[int] = (),
+        local: int = 0,
+        hop: int = 1,
+    ) -> None:
+        super().__init__()
+        self.levels, self.dilations, self.channels = levels, tuple(dilations), channels
+        self.classes, self.local, self.hop = tuple(classes), local, hop
+        self.field = sum(self.dilations) + 1
+        """How many samples before it a sample is predicted from."""
+        layers = len(self.dilations)
+        self.first = _normal(levels, channels, fan=1) if levels <= 256 else _normal(1, channels, fan=1)
+        self.filters = _normal(layers, 2 * channels, 2 * channels, fan=2 * channels)
+        """`(layers, 2 · channels, 2 · channels)`: for the halves tanh and σ, from the past and from now."""
+        self.bias = nn.Parameter(torch.zeros(layers, 2 * channels))
+        self.residual = _normal(layers - 1, channels, channels, fan=channels)
+        self.shift = nn.Parameter(torch.zeros(layers - 1, channels))
+        self.skip = _normal(skip, layers * channels, fan=layers * channels)
+        self.skip_bias = nn.Parameter(torch.zeros(skip))
+        self.a, self.a_bias = _normal(skip, skip, fan=skip), nn.Parameter(torch.zeros(skip))
+        self.b, self.b_bias = nn.Parameter(torch.zeros(numbers, skip)), nn.Parameter(torch.zeros(numbers))
+        self.kinds = nn.ParameterList(torch.zeros(count, layers, 2 * channels) for count in self.classes)
+        self.follow = _normal(layers, 2 * channels, local, fan=local) if local else None
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Numbers `(B, numbers, T)` of the samples of whole sounds, levels `(B, T)`."""
+        return self.go_on(self.before(x), self.queues(len(x)), c)
+
+    def after(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Numbers `(B, numbers, n)` of the last n samples of parts of sounds, levels `(B, field + n)`.
+
+        Samples that are negative are before the beginning of their sound.
+        """
+        nothing = (x[:, : self.field] < 0).sum(1)
+        inside = x.clamp(min=0)
+        at = torch.arange(1, x.shape[1], device=x.device)
+        seen = torch.where(at == nothing[:, None], self.levels // 2, inside[:, :-1])
+        empty = tuple((nothing - 1).clamp(min=0).tolist())
+        with torch.autocast(x.device.type, enabled=False):
+            h = self._first(seen)
+            if any(empty):
+                h = h * (at >= nothing[:, None])[:, None]
+            return self._numbers(h, self.base(c, len(x)), Span(self.dilations, empty if any(empty) else None))
+
+    def go_on(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
+        """Numbers `(B, numbers, T)` of the next T samples, the first of which is number `start` of its sound.
+
+        Arguments
+            before: the level before each of them, `(B, T)`
+            queues: what the layers remember; they remember these samples then
+        """
+        with torch.autocast(before.device.type, enabled=False):
+            h, base = self._first(before), self.base(c, len(before))
+            frames = None
+            if base.shape[3] > 1:
+                at = torch.arange(start - self.field + 1, start + before.shape[1], device=before.device)
+                frames = at.div(self.hop, rounding_mode="floor").clamp(0, base.shape[3] - 1)
+            return self._numbers(h, base, Span(self.dilations, None, frames), queues)
+
+    def steps(self, queues: Queues, c: Tensor | None, start: int, count: int) -> "Steps":
+        """The same sample by sample, from number `start` of so many sounds on."""
+        return Steps(self, queues, self.base(c, count), start)
+
+    def queues(self, count: int) -> Queues:
+        """What layers remember at the beginning of so many sounds."""
+        return [self.first.new_zeros(count, self.channels, d) for d in self.dilations]
+
+    def before(self, x: Tensor, last: Tensor | None = None) -> Tensor:
+        """The level before each sample of `(B, T)`: before the first it is `last`, `(B, 1)`, or silence."""
+        first = torch.full_like(x[:, :1], self.levels // 2) if last is None else last
+        return torch.cat((first, x[:, :-1]), 1)
+
+    def base(self, c: Tensor | None, count: int) -> Tensor:
+        """What each layer's filters add their sums to, `(B, layers, 2 · channels, frames)`; one frame without a signal.
+
+        c: kinds `(B,)`; a signal `(B, local, frames)`; or both, with the kind's number in each frame before the signal.
+        """
+        base = self.bias.expand(count, *self.bias.shape)[..., None]
+        if c is None or not (self.classes or self.local):
+            return base
+        signal = c[:, -self.local :] if self.local else None
+        kind = c[:, None] if signal is None else c[:, 0].round().long()  # (B, frames)
+        for sort, table in reversed(list(zip(self.classes, self.kinds, strict=True))):
+            kind, own = kind.div(sort, rounding_mode="floor"), kind % sort
+            base = base + table[own].permute(0, 2, 3, 1)
+        if signal is not None and self.follow is not None:
+            base = base + torch.einsum("lkf,bft->blkt", self.follow, signal.to(self.follow.dtype))
+        return base
+
+    def _first(self, levels: Tensor) -> Tensor:
+        """h_0 `(B, channels, T)`."""
+        if self.levels <= 256:
+            return self.first.t()[:, levels.long()].transpose(0, 1)
+        height = 2 * levels.to(self.first.dtype) / (self.levels - 1) - 1
+        return height[:, None] * self.first.t()
+
+    def _numbers(self, h: Tensor, base: Tensor, span: Span, queues: Queues | None = None) -> Tensor:
+        twice = self.twice()
+        weights = self.filters * twice, 2 * self.residual, self.shift
+        if torch.is_grad_enabled() and queues is not None:
+            h = torch.cat((h.new_zeros(*h.shape[:2], self.field - 1), h), 2)
+            span, queues = Span(span.dilations, (self.field - 1,) * len(h), span.frames), None
+        z: Tensor = Layers.apply(h, base * twice, *weights, span, queues)  # type: ignore[no-untyped-call]
+        sums = torch.relu(_product(2 * self.skip, z, self.skip_bias))
+        return _product(self.b, torch.relu(_product(self.a, sums, self.a_bias)), self.b_bias)
+
+    def twice(self) -> Tensor:
+        """What tanh's half of the filters is multiplied by for σ, and the other half, `(2 · channels, 1)`."""
+        ones = torch.ones_like(self.bias[0])
+        ones[: self.channels] = 2
+        return ones[:, None]
+
+
+class Steps:
+    """The network sample by sample: called with the levels `(B,)` before a sample, it gives its numbers `(B, numbers)`.
+
+    Each sound's products are its own, since a product rounds by its size. Queues are rings; the oldest is at number
+    of samples so far, modulo d.
+    """
+
+    def __init__(self, net: WaveNetwork, queues: Queues, base: Tensor, start: int) -> None:
+        self.net, self.rings, self.start, self.passed = net, queues, start, 0
+        count, twice = len(base), net.twice()
+        self.base = (base * twice).permute(1, 3, 0, 2)[:, :, :, None]  # (layers, frames, B, 1, 2 · channels)
+        self.filters = _each(net.filters * twice, count)
+        self.residual, self.skip = _each(2 * net.residual, count), _each(2 * net.skip, count)
+        self.a, self.b = _each(net.a, count), _each(net.b, count)
+        self.silence = torch.full((count,), net.levels // 2, device=base.device)
+
+    def queues(self) -> Queues:
+        """What the layers remember, the oldest first."""
+        return [ring.roll(-(self.passed % d), 2) for ring, d in zip(self.rings, self.net.dilations, strict=True)]
+
+    def __call__(self, before: Tensor) -> Tensor:
+        net, h = self.net, self.net._first(before[:, None]).transpose(1, 2)  # (B, 1, channels)
+        frame = min((self.start + self.passed) // net.hop, self.base.shape[1] - 1)
+        gated = []
+        for layer, (ring, d) in enumerate(zip(self.rings, net.dilations, strict=True)):
+            at = self.passed % d
+            seen = torch.cat((ring[:, None, :, at], h), 2)
+            ring[:, :, at] = h[:, 0]
+            low, high = torch.baddbmm(self.base[layer, frame], seen, self.filters[layer]).sigmoid_().chunk(2, 2)
+            gated.append((low - 0.5) * high)
+            if layer < len(net.residual):
+                h = torch.baddbmm(h + net.shift[layer], gated[-1], self.residual[layer])
+        self.passed += 1
+        sums = torch.relu(torch.baddbmm(net.skip_bias.expand(len(h), 1, -1), torch.cat(gated, 2), self.skip))
+        sums = torch.relu(torch.baddbmm(net.a_bias.expand(len(h), 1, -1), sums, self.a))
+        return torch.baddbmm(net.b_bias.expand(len(h), 1, -1), sums, self.b)[:, 0]
+
+
+def _each(weight: Tensor, count: int) -> Tensor:
+    """`(…, out, in)` → `(…, B, in, out)`, the same for every sound."""
+    return weight.transpose(-1, -2)[..., None, :, :].expand(*weight.shape[:-2], count, -1, -1)
+
+
+def _normal(*shape: int, fan: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape) / max(fan, 1) ** 0.5)
+
+
+def _product(weight: Tensor, x: Tensor, bias: Tensor) -> Tensor:
+    """A 1×1 convolution: `(out, in)`, `(B, in, T)` → `(B, out, T)`."""
+    return torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x)
+
+
+class Layers(torch.autograd.Function):
+    """All layers one after the other, with their gradients.
+
+    Arguments
+        h: `(B, channels, T + field - 1)`, or `(B, channels, T)` where there are queues, which stand before it
+        base: `(B, layers, 2 · channels, frames)`
+        filters, residual, shift: of `WaveNetwork`, made for z / 2 and for σ(2 a) in place of tanh(a)
+        span: what they are run over
+        queues: what the layers remember; changed, and without gradient
+
+    Result: z / 2 of all layers, `(B, layers · channels, T)`.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        h: Tensor,
+        base: Tensor,
+        filters: Tensor,
+        residual: Tensor,
+        shift: Tensor,
+        span: Span,
+        queues: Queues | None,
+    ) -> Tensor:
+        count, channels = h.shape[:2]
+        length = h.shape[2] - (0 if queues is not None else sum(span.dilations))
+        found = h.new_empty(count, len(span.dilations), channels, length)
+        kept, gone = [], 0
+        for layer, d in enumerate(span.dilations):
+            if queues is not None:
+                h = torch.cat((queues[layer], h), 2)
+                queues[layer] = h[..., -d:].clone()
+            seen = torch.cat((h[..., :-d], h[..., d:]), 1)  # (B, 2 · channels, T_l)
+            product = filters[layer].expand(count, -1, -1)
+            if span.frames is None:
+                s = torch.baddbmm(base[:, layer], product, seen)
+            else:
+                s = torch.bmm(product, seen).add_(base[:, layer][..., span.frames[-seen.shape[2] :]])
+            low, high = s.sigmoid_().chunk(2, 1)
+            z = (low - 0.5).mul_(high)
+            found[:, layer] = z[..., -length:]
+            kept += [seen, s, z]
+            if layer < len(residual):
+                h = (h[..., d:] + shift[layer][:, None]).baddbmm_(residual[layer].expand(count, -1, -1), z)
+                gone += d
+                _empty(h, span.nothing, gone)
+        if any(ctx.needs_input_grad):
+            ctx.span = span
+            ctx.save_for_backward(base, filters, residual, *kept)
+        return found.flatten(1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, dfound: Tensor) -> tuple[Tensor | None, ...]:
+        base, filters, residual, *kept = ctx.saved_tensors
+        span, dz_of = ctx.span, dfound.reshape(len(dfound), len(filters), -1, dfound.shape[2])
+        count, _, channels, length = dz_of.shape
+        dbase, dfilters, dresidual = (torch.zeros_like(t) for t in (base, filters, residual))
+        dshift = residual.new_zeros(len(residual), channels)
+        dh = dfound.new_zeros(0)
+        gone = sum(span.dilations)
+        for layer in reversed(range(len(filters))):
+            d, (seen, s, z) = span.dilations[layer], kept[3 * layer : 3 * layer + 3]
+            dz = z.new_zeros(z.shape)
+            dz[..., -length:] = dz_of[:, layer]
+            if layer < len(residual):
+                _empty(dh, span.nothing, gone)
+                dresidual[layer] = torch.bmm(dh, z.transpose(1, 2)).sum(0)
+                dshift[layer] = dh.sum((0, 2))
+                dz.baddbmm_(residual[layer].t().expand(count, -1, -1), dh)
+            low, high = s.chunk(2, 1)
+            dx = torch.empty_like(s)
+            dlow, dhigh = dx.chunk(2, 1)
+            torch.ops.aten.sigmoid_backward.grad_input(dz * high, low, grad_input=dlow)
+            torch.ops.aten.sigmoid_backward.grad_input((low - 0.5).mul_(dz), high, grad_input=dhigh)
+            if span.frames is None:
+                dbase[:, layer] = dx.sum(2, keepdim=True)
+            else:
+                dbase[:, layer].index_add_(2, span.frames[-dx.shape[2] :], dx)
+            dfilters[layer] = torch.bmm(dx, seen.transpose(1, 2)).sum(0)
+            before, now = torch.bmm(filters[layer].t().expand(count, -1, -1), dx).chunk(2, 1)
+            deeper, dh = dh, z.new_zeros(count, channels, z.shape[2] + d)
+            dh[..., d:] = now + deeper if layer < len(residual) else now
+            dh[..., :-d] += before
+            gone -= d
+        return dh, dbase, dfilters, dresidual, dshift, None, None
+
+
+def _empty(h: Tensor, nothing: tuple[int, ...] | None, gone: int) -> None:
+    """Zeros at the places before a sound's beginning, `gone` of which are no longer there."""
+    for sound, places in enumerate(nothing or ()):
+        if places > gone:
+            h[sound, :, : places - gone] = 0

@@ -1,0 +1,180 @@
+"""The network of a WaveNet beside one written from the paper's equations, sample by sample; who hears whom."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from studio.nets.wavenet import Layers, Span, WaveNetwork
+
+DILATIONS = (1, 2, 4, 1, 2, 4)
+FIELD = 15
+KINDS: list[dict[str, Any]] = [
+    {},
+    {"levels": 1000},
+    {"classes": (3, 2)},
+    {"local": 3, "hop": 4},
+    {"levels": 1000, "classes": (4,), "local": 2, "hop": 5},
+]
+
+
+def made(dtype: torch.dtype = torch.float64, levels: int = 9, **words: Any) -> WaveNetwork:
+    """A small network as after some training."""
+    torch.manual_seed(0)
+    net = WaveNetwork(levels, DILATIONS, 4, 6, 5, **words)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+    return net.to(dtype)
+
+
+def sounds(net: WaveNetwork, count: int = 3, samples: int = 40) -> tuple[Tensor, Tensor | None]:
+    """Levels `(count, samples)` and a condition for them."""
+    x = torch.randint(0, net.levels, (count, samples), generator=torch.Generator().manual_seed(1))
+    kinds = torch.arange(count) % math.prod(net.classes) if net.classes else None
+    if not net.local:
+        return x, kinds
+    signal = torch.randn(count, net.local, -(-samples // net.hop)).to(net.bias)
+    if kinds is None:
+        return x, signal
+    turning = (kinds[:, None, None] + torch.arange(signal.shape[2])) % math.prod(net.classes)
+    return x, torch.cat((turning.to(signal), signal), 1)
+
+
+def as_the_paper_says(net: WaveNetwork, x: list[int], c: Tensor | None) -> Tensor:
+    """Numbers `(T, numbers)` of one sound by recursion over layers and time, zeros before the beginning."""
+    known: dict[tuple[int, int], Tensor] = {}
+    width = net.channels
+
+    def base(layer: int, t: int) -> Tensor:
+        found = net.bias[layer]
+        if c is None:
+            return found
+        column = c if c.dim() == 0 else c[:, t // net.hop]
+        if net.classes:
+            number = int(column if c.dim() == 0 else column[0])
+            for table in reversed(net.kinds):
+                found = found + table[number % len(table)][layer]
+                number //= len(table)
+        if net.follow is not None:
+            found = found + net.follow[layer] @ column[-net.local :]
+        return found
+
+    def gated(layer: int, t: int) -> Tensor:
+        past, now = net.filters[layer][:, :width], net.filters[layer][:, width:]
+        pre = past @ hidden(layer, t - net.dilations[layer]) + now @ hidden(layer, t) + base(layer, t)
+        return torch.tanh(pre[:width]) * torch.sigmoid(pre[width:])
+
+    def hidden(layer: int, t: int) -> Tensor:
+        if t < 0:
+            return torch.zeros(width, dtype=net.bias.dtype)
+        if (layer, t) not in known:
+            if layer:
+                below = hidden(layer - 1, t)
+                known[layer, t] = below + net.residual[layer - 1] @ gated(layer - 1, t) + net.shift[layer - 1]
+            else:
+                before = x[t - 1] if t else net.levels // 2
+                known[0, t] = (
+                    net.first[before] if net.levels <= 256 else net.first[0] * (2 * before / (net.levels - 1) - 1)
+                )
+        return known[layer, t]
+
+    found = []
+    for t in range(len(x)):
+        sums = net.skip_bias
+        for layer, weight in enumerate(net.skip.split(width, 1)):
+            sums = sums + weight @ gated(layer, t)
+        found.append(net.b @ torch.relu(net.a @ torch.relu(sums) + net.a_bias) + net.b_bias)
+    return torch.stack(found)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("words", KINDS)
+def test_it_is_the_papers_network(words: dict[str, Any]) -> None:
+    net = made(**words)
+    x, c = sounds(net)
+    numbers = net(x, c)
+    for i in range(len(x)):
+        expected = as_the_paper_says(net, x[i].tolist(), None if c is None else c[i])
+        assert torch.allclose(numbers[i].t(), expected, atol=1e-12)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("words", KINDS)
+def test_in_parts_and_sample_by_sample_it_is_the_same(words: dict[str, Any], dtype: torch.dtype) -> None:
+    net, close = made(dtype, **words), 1e-5 if dtype == torch.float32 else 1e-9
+    x, c = sounds(net)
+    numbers = net(x, c)
+    queues, found, last, at = net.queues(len(x)), [], None, 0
+    for part in x.split((1, 17, 5, 17), 1):
+        found.append(net.go_on(net.before(part, last), queues, c, at))
+        last, at = part[:, -1:], at + part.shape[1]
+    assert torch.allclose(torch.cat(found, 2), numbers, atol=close)
+    steps = net.steps(net.queues(len(x)), c, 0, len(x))
+    before = net.before(x)
+    found = [steps(before[:, t]) for t in range(23)]
+    steps = net.steps(steps.queues(), c, 23, len(x))  # handed over in the middle of every ring
+    found += [steps(before[:, t]) for t in range(23, x.shape[1])]
+    assert torch.allclose(torch.stack(found, 2), numbers, atol=close)
+
+
+@torch.no_grad()
+def test_a_part_with_what_it_is_predicted_from_is_as_in_the_whole() -> None:
+    """Also where the part begins before the sound does: then its past is empty, as the sound's is."""
+    net = made(classes=(3,))
+    assert net.field == FIELD
+    x, c = sounds(net)
+    parts = torch.full((3, FIELD + 9), -1)
+    begins = (0, 6, 31)
+    for sound, begin in enumerate(begins):
+        known = x[sound, max(begin - FIELD, 0) : begin + 9]
+        parts[sound, -len(known) :] = known
+    whole, found = net(x, c), net.after(parts, c)
+    for sound, begin in enumerate(begins):
+        assert torch.allclose(found[sound], whole[sound, :, begin : begin + 9], atol=1e-12)
+
+
+@torch.no_grad()
+def test_a_sample_moves_what_follows_within_the_field_and_nothing_else() -> None:
+    net = made(levels=1000)
+    x, _ = sounds(net, 1)
+    for t in (0, 3, 20):
+        other = x.clone()
+        other[0, t] = (x[0, t] + 500) % 1000
+        moved = ((net(x) - net(other)).abs() > 1e-12).any(1)[0]
+        assert moved.tolist() == [t < s <= t + FIELD for s in range(40)]
+
+
+@torch.no_grad()
+def test_a_frame_of_the_signal_is_heard_from_the_first_sample_that_it_predicts() -> None:
+    net = made(local=2, hop=4)
+    x, c = sounds(net, 1)
+    assert c is not None
+    other = c.clone()
+    other[0, :, 3] += 1
+    moved = ((net(x, c) - net(x, other)).abs() > 1e-12).any(1)[0]
+    assert moved.tolist() == [12 <= s < 16 + FIELD - 2 for s in range(40)]
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_gradients_of_the_layers_are_right(framed: bool) -> None:
+    torch.manual_seed(0)
+    dilations = (1, 2, 1)
+    tensors = [torch.randn(s, dtype=torch.float64) for s in ((2, 2, 9), (2, 3, 4, 3), (3, 4, 4), (2, 2, 2), (2, 2))]
+    frames = torch.arange(9) // 3 if framed else None
+    if not framed:
+        tensors[1] = tensors[1][..., :1]
+    span = Span(dilations, (3, 0), frames)
+    tensors[0][0, :, :3] = 0
+    given = [t.requires_grad_() for t in tensors]
+    assert torch.autograd.gradcheck(lambda *t: Layers.apply(t[0] * _there(), *t[1:], span, None), given)
+
+
+def _there() -> Tensor:
+    """Without the first three places of the first sound."""
+    there = torch.ones(2, 1, 9, dtype=torch.float64)
+    there[0, :, :3] = 0
+    return there

@@ -18,6 +18,7 @@ from msgspec import Meta
 from studio.density.conditional import Conditional
 from studio.density.sound import AutoregressiveSound, Levels, Logistics
 from studio.nets.wavenet import WaveNetwork
+from studio.zoo.sample_by_sample import swift
 
 
 class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_field="family"):
@@ -52,7 +53,7 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
         sizes = (self.channels, self.skip, drawn.numbers, self.classes, self.local, self.hop)
         net = WaveNetwork(levels, dilations, *sizes)
         kinds = math.prod(self.classes) if self.classes else 0
-        return AutoregressiveSound(shape, levels, net, drawn, classes=kinds, follows=self.local > 0)
+        return AutoregressiveSound(shape, levels, net, drawn, classes=kinds, follows=self.local > 0, play=swift)
 
 
 PRESETS = {

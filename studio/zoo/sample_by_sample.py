@@ -1,0 +1,106 @@
+"""Sounds drawn sample by sample by a compiled loop."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.density.conditional import Conditional, wide
+from studio.density.sound import Logistics, Player
+from studio.nets.wavenet import Queues, WaveNetwork
+
+
+def swift(net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int) -> Player | None:
+    """A compiled player; None for all but float32 on a processor, and where nothing compiles."""
+    if net.bias.dtype != torch.float32 or net.bias.device.type != "cpu":
+        return None
+    try:
+        from studio.kernels import wavenet  # noqa: F401  not before it is needed: the compiler takes half a second
+    except ImportError:
+        return None
+    return _Swift(net, conditional, c, count)
+
+
+class _Swift:
+    """Plays with the compiled loop; the weights are copied as they are at the beginning."""
+
+    @torch.no_grad()
+    def __init__(self, net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int) -> None:
+        from studio.kernels import wavenet
+
+        self.net, self.conditional, self.c, self.at = net, conditional, c, 0
+        self.weights = weights(net, conditional)
+        base = net.base(c, count) * _halved(net)
+        self.base = base.permute(0, 3, 1, 2).contiguous().detach().numpy()  # (B, frames, layers, 2 · channels)
+        rings = np.zeros((count, sum(net.dilations), net.channels), np.float32)
+        self.state = wavenet.State(rings, np.full(count, net.levels // 2))
+
+    @torch.no_grad()
+    def hear(self, x: Tensor) -> None:
+        queues: Queues = [ring.roll(-(self.at % ring.shape[2]), 2) for ring in self._rings()]
+        last = torch.from_numpy(self.state.levels)[:, None] if self.at else None
+        self.net.go_on(self.net.before(x.long(), last), queues, self.c, self.at)
+        self.at += x.shape[1]
+        for ring, queue in zip(self._rings(), queues, strict=True):
+            ring.copy_(queue.roll(self.at % queue.shape[2], 2))
+        self.state.levels[:] = x[:, -1].numpy()
+
+    def _rings(self) -> Queues:
+        """Each layer's part of the rings, `(B, channels, d)`."""
+        parts = torch.split(torch.from_numpy(self.state.rings), self.net.dilations, 1)
+        return [part.transpose(1, 2) for part in parts]
+
+    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
+        levels = torch.full(z.shape, -1, dtype=torch.long) if given is None else given.long().clone()
+        self._run(torch.special.ndtr(wide(z) * (heat > 0)), wide(heat), levels)
+        return levels
+
+    def read(self, x: Tensor) -> Tensor:
+        levels = x.long().clone()
+        middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
+        return torch.special.ndtri(middles).to(self.net.bias.dtype)
+
+    def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
+        from studio.kernels import wavenet
+
+        parts = [t.double().contiguous().numpy() for t in (u, heat)]
+        least, filled = self.conditional.least, levels.contiguous().numpy()
+        middles = wavenet.play(
+            self.weights, self.base, self.net.hop, self.state, self.at, parts[0], parts[1], least, filled
+        )
+        self.at += levels.shape[1]
+        levels.copy_(torch.from_numpy(filled))
+        return torch.from_numpy(middles)
+
+
+def _halved(net: WaveNetwork) -> Tensor:
+    """What the halves of the filters for tanh and σ are multiplied by, `(2 · channels, 1)`."""
+    return net.twice() / 2
+
+
+@torch.no_grad()
+def weights(net: WaveNetwork, conditional: Conditional) -> Any:
+    """A network as the loop reads it."""
+    from studio.kernels import wavenet
+
+    layers, channels = len(net.dilations), net.channels
+    filters = (net.filters * _halved(net)).transpose(1, 2).flatten(1)
+    out = torch.zeros(layers, channels + len(net.skip), channels)
+    out[:-1, :channels] = net.residual / 2
+    out[:, channels:] = net.skip.view(len(net.skip), layers, channels).transpose(0, 1) / 2
+    shift = torch.cat((net.shift, net.shift.new_zeros(1, channels)))
+    return wavenet.Weights(
+        net.first.detach().numpy(),
+        torch.cat((filters, out.transpose(1, 2).flatten(1)), 1).numpy(),
+        shift.numpy(),
+        torch.cat((net.a.t().flatten(), net.b.t().flatten())).numpy(),
+        torch.cat((net.skip_bias, net.a_bias, net.b_bias)).numpy(),
+        np.array(net.dilations),
+        _sizes(net, conditional),
+    )
+
+
+def _sizes(net: WaveNetwork, conditional: Conditional) -> tuple[int, int, int, int, int]:
+    mixture = conditional.mixture if isinstance(conditional, Logistics) else 0
+    return net.channels, len(net.skip), len(net.b), net.levels, mixture

@@ -1,0 +1,101 @@
+"""The compiled loop beside torch's steps: the same sounds, numbers and latents, by any number of voices."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
+from studio.zoo.sample_by_sample import swift
+from studio.zoo.wavenet import WaveNet
+
+CASES: list[tuple[int, dict[str, Any]]] = [
+    (256, {}),
+    (65_536, {}),
+    (7, {"classes": (3, 2)}),
+    (65_536, {"classes": (4,), "local": 2, "hop": 7}),
+]
+
+
+def made(levels: int, words: dict[str, Any]) -> AutoregressiveSound:
+    """A model as after some training."""
+    torch.manual_seed(0)
+    model = WaveNet(cycles=2, layers=4, channels=16, skip=24, mixture=3, **words).build((64,), levels)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def condition(words: dict[str, Any], count: int) -> Tensor | None:
+    kinds = torch.arange(count) % 4 if "classes" in words else None
+    if "local" not in words:
+        return kinds
+    assert kinds is not None
+    signal = torch.randn(count, 2, 20, generator=torch.Generator().manual_seed(0))
+    return torch.cat((kinds[:, None, None].expand(-1, 1, 20), signal), 1)
+
+
+def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[Player, Player]:
+    quick = swift(model.net, model.conditional, c, count)
+    assert quick is not None
+    return quick, PlainPlayer(model.net, model.conditional, c, count)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("levels", "words"), CASES)
+def test_it_finds_the_latents_that_torch_finds(levels: int, words: dict[str, Any]) -> None:
+    model = made(levels, words)
+    x = torch.randint(0, levels, (3, 90), generator=torch.Generator().manual_seed(2))
+    for primed in (0, 31):
+        latents = []
+        for player in players(model, condition(words, 3), 3):
+            if primed:
+                player.hear(x[:, :primed])
+            latents.append(player.read(x[:, primed:]))
+        assert torch.allclose(*latents, atol=2e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("levels", "words"), CASES)
+def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dict[str, Any]) -> None:
+    model = made(levels, words)
+    z, given = model.noise([1, 2], 90), torch.full((2, 90), -1)
+    given[1, 40:44] = 3
+    for temperature in (1.0, 0.0, 0.7):
+        heat, drawn = torch.full_like(z, temperature), []
+        for player, sizes in zip(players(model, condition(words, 2), 2), ((90,), (1, 50, 39)), strict=True):
+            chunks = zip(z.split(sizes, 1), heat.split(sizes, 1), given.split(sizes, 1), strict=True)
+            drawn.append(torch.cat([player.play(*chunk) for chunk in chunks], 1))
+        assert drawn[0][1, 40:44].tolist() == [3] * 4
+        # A number of finest levels may round to another side; then all that follows may differ.
+        same = int((drawn[0] == drawn[1]).all(0).cumprod(0).sum())
+        assert same >= (90 if levels <= 256 else 3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("levels", "words"), CASES)
+def test_a_voice_is_the_same_among_any_number_of_voices(levels: int, words: dict[str, Any]) -> None:
+    model, count = made(levels, words), 11
+    z, c = model.noise(range(count), 40), condition(words, count)
+    heat = torch.ones_like(z)
+    together, _ = players(model, c, count)
+    all_of_them, latents = together.play(z, heat), together.read(torch.full((count, 9), 2))
+    for some in (slice(0, 1), slice(3, 5), slice(2, 10)):
+        few, _ = players(model, None if c is None else c[some], len(z[some]))
+        assert torch.equal(few.play(z[some], heat[some]), all_of_them[some])
+        assert torch.equal(few.read(torch.full((len(z[some]), 9), 2)), latents[some])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("levels", [256, 65_536])
+def test_a_sound_comes_back_through_it(levels: int) -> None:
+    model = made(levels, {})
+    x = torch.randint(0, levels, (2, 400), generator=torch.Generator().manual_seed(3))
+    assert torch.equal(model.decode(model.encode(x)), x)
+    keep = x.clone()
+    keep[:, 333:] = -1
+    *_, last = model.decode_steps(model.noise([1, 2], 400), keep=keep)
+    assert torch.equal(last.x[:, :333].long(), x[:, :333])
+    assert not torch.equal(last.x[:, 333:].long(), x[:, 333:])

@@ -115,7 +115,13 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
 ) -> None:
     picture, mask = rings[0, ..., 0] // 16 * 17, np.zeros((8, 8), np.uint8)
     mask[4:] = 255
-    for name, array in (("mine", picture), ("mask", mask), ("small", mask[:5]), ("none", 0 * mask)):
+    for name, array in (
+        ("mine", picture),
+        ("mask", mask),
+        ("small", mask[:5]),
+        ("none", 0 * mask),
+        ("all", 0 * mask + 255),
+    ):
         Image.fromarray(array).save(tmp_path / f"{name}.png")
     argv = ["complete", tiny_pixels, str(tmp_path / "mine.png"), "--mask", str(tmp_path / "mask.png"), "-n", "3"]
     assert cli.main([*argv, "--seed", "5", "--out", str(tmp_path / "out"), "--json"]) == 0
@@ -133,12 +139,43 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
     faults = {
         (tiny_pixels, "small"): (2, 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8.'),
         (tiny_pixels, "none"): (1, "Nothing is marked to be made anew"),
-        (tiny, "mask"): (1, "take a model that draws pixel by pixel."),
+        (tiny_pixels, "all"): (1, "All is marked to be made anew"),
+        (tiny, "mask"): (2, "makes the whole picture at once and cannot keep part of it."),
     }
     for (model, name), (status, words) in faults.items():
         argv[1], argv[4] = model, str(tmp_path / f"{name}.png")
         assert cli.main([*argv, "--out", str(tmp_path / "out")]) == status
         assert words in capsys.readouterr().err
+
+
+def test_of_many_completions_those_that_fit_what_follows_are_saved_and_the_rest_is_counted(
+    tiny_pixels: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[3:5] = 255
+    below = np.where(np.arange(8)[:, None] >= 3, 255, 0 * mask).astype(np.uint8)
+    for name, array in (("mine", rings[0]), ("mask", mask), ("below", below)):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    argv = ["complete", tiny_pixels, str(tmp_path / "mine.png"), "--mask", str(tmp_path / "mask.png"), "-n", "6"]
+    argv += ["--seed", "5", "--rank", "following", "--best", "2", "--out", str(tmp_path / "out")]
+    assert cli.main([*argv, "--json"]) == 0
+    said = capsys.readouterr()
+    *best, count = lines(said.out)
+    assert "is in colour and" in said.err and "is brought to grey" in said.err
+    assert count == {"made": 6, "saved": 2, "left_out": 4}
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    following = [float(str(line["following"])) for line in best]
+    assert following == sorted(following, reverse=True) and max(following) < 0
+    assert cli.main(argv[:-6] + argv[-2:] + ["--json"]) == 0
+    every = sorted((float(str(line["following"])) for line in lines(capsys.readouterr().out)), reverse=True)
+    assert every[:2] == following and len(every) == 6
+    assert cli.main(argv) == 0
+    assert "Made 6, saved the 2 that fit what follows best; 4 left out." in capsys.readouterr().err
+    argv[4] = str(tmp_path / "below.png")
+    assert cli.main(argv) == 2
+    assert "nothing that is kept follows the hole" in capsys.readouterr().err
+    assert cli.main([*argv[:-6], *argv[-2:], "--label", "7"]) == 2
+    assert "It knows no kinds" in capsys.readouterr().err
 
 
 def test_score_says_what_pictures_cost_and_where(

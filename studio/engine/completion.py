@@ -1,5 +1,6 @@
 """What a model says of an artwork that is there: what could stand where it is to be new, and what each part costs."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,36 @@ def draw(
     c = sampling.classes_for(loaded, seeds, label)
     for step in model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape)):
         yield to_arrays(step.x, model.levels), step.done, step.total
+
+
+@torch.inference_mode()
+def price(
+    loaded: Loaded, keep: Tensor, arrays: Array, seeds: Sequence[int], label: int | None = None
+) -> Iterator[tuple[list[float], list[float] | None] | None]:
+    """What completions of `keep` `(C, H, W)` cost: None after each small step, then two sums for each, in nats.
+
+        ln p(x) = Σ_t ln p(x_t | x_<t)   and   Σ_{t kept, t > t₀} ln p(x_t | x_<t),  t₀ the first entry that is made
+
+    The second is the logarithm of the weight that an importance sampler would give a completion drawn at temperature 1,
+    so the heaviest are those that fit what follows. It is None where nothing that is kept follows t₀.
+    """
+    x, c = sampling.levels_of(loaded, arrays), sampling.classes_for(loaded, seeds, label)
+    after = following(keep)
+    whole, part = [], []
+    for i in range(len(x)):
+        nats = -math.log(2) * loaded.model.surprisal(x[i : i + 1], None if c is None else c[i : i + 1])[0].double()
+        whole.append(float(nats.sum()))
+        part.append(float(nats[after].sum()))
+        yield None
+    yield whole, part if bool(after.any()) else None
+
+
+def following(keep: Tensor) -> Tensor:
+    """Which entries `(C, H, W)` are kept and come after the first that is made: row by row, pixel by pixel."""
+    known = (keep >= 0).movedim(0, -1)  # (H, W, C), the order of drawing
+    order = torch.arange(known.numel(), device=keep.device).view(known.shape)
+    first = int(order[~known].min())
+    return (known & (order > first)).movedim(-1, 0)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ _PREVIEW = 1 / 30
 Events = Iterator[wire.AnyEvent | None]
 Draw = Callable[[tuple[int, ...]], Iterator[tuple[wire.Array, int, int]]]
 """Seeds → their pictures as far as they are, the steps done, and how many there are."""
+Price = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
+"""Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
 
 
 class Jobs:
@@ -67,7 +69,10 @@ class Jobs:
         loaded = self.shelf.take(command.model)
         sampling.classes_for(loaded, (), command.label)
         yield from self._groups(
-            command, loaded, lambda seeds: sampling.draw(loaded, seeds, command.temperature, command.label)
+            command,
+            loaded,
+            lambda seeds: sampling.draw(loaded, seeds, command.temperature, command.label),
+            lambda pictures, seeds: sampling.price(loaded, pictures, seeds, command.label),
         )
 
     def complete(self, command: wire.Complete) -> Events:
@@ -77,15 +82,20 @@ class Jobs:
         keep = completion.kept(loaded, command.picture, command.free)
         sampling.classes_for(loaded, (), command.label)
         yield from self._groups(
-            command, loaded, lambda seeds: completion.draw(loaded, keep, seeds, command.temperature, command.label)
+            command,
+            loaded,
+            lambda seeds: completion.draw(loaded, keep, seeds, command.temperature, command.label),
+            lambda pictures, seeds: completion.price(loaded, keep, pictures, seeds, command.label),
         )
 
-    def _groups(self, command: wire.Sample | wire.Complete, loaded: sampling.Loaded, draw: Draw) -> Events:
+    def _groups(
+        self, command: wire.Sample | wire.Complete, loaded: sampling.Loaded, draw: Draw, price: Price
+    ) -> Events:
         first, group = 0, batch_that_fits(self.device, GROUP, loaded.bytes_each)
         while first < len(command.seeds):
             seeds = command.seeds[first : first + group]
             try:
-                yield from self._group(command, loaded, seeds, first, draw)
+                yield from self._group(command, loaded, seeds, first, draw, price)
                 first += len(seeds)
                 continue
             except (RuntimeError, MemoryError) as error:
@@ -105,6 +115,7 @@ class Jobs:
         seeds: tuple[int, ...],
         first: int,
         draw: Draw,
+        price: Price,
     ) -> Events:
         shown = time.monotonic()
         pictures, steps = None, 0
@@ -116,12 +127,19 @@ class Jobs:
             else:
                 yield None
         assert pictures is not None, "a model yields at least one step"
-        for prices in sampling.price(loaded, pictures, seeds, command.label):
+        for prices in price(pictures, seeds):
             if prices is None:
                 yield None
                 continue
+            whole, part = prices
             yield wire.Drawn(
-                job=command.job, first=first, pictures=pictures, done=steps, total=steps, log_prob=tuple(prices)
+                job=command.job,
+                first=first,
+                pictures=pictures,
+                done=steps,
+                total=steps,
+                log_prob=tuple(whole),
+                following=tuple(part) if part is not None else None,
             )
 
     def explore(self, command: wire.Explore) -> Events:

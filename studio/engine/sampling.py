@@ -136,11 +136,12 @@ def draw(
 @torch.inference_mode()
 def price(
     loaded: Loaded, arrays: Array, seeds: Sequence[int], label: int | None = None
-) -> Iterator[list[float] | None]:
-    """log_prob in nats of each artwork, given its class: None after each small step, then the result."""
+) -> Iterator[tuple[list[float], None] | None]:
+    """log_prob in nats of each artwork, given its class: None after each small step, then the result. There is no part
+    of it to be told apart."""
     model = loaded.model
     for found in model.log_prob_steps(levels_of(loaded, arrays), classes_for(loaded, seeds, label)):
-        yield None if found is None else [float(p) for p in found]
+        yield None if found is None else ([float(p) for p in found], None)
 
 
 def levels_of(loaded: Loaded, arrays: Array) -> Tensor:

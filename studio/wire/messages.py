@@ -106,7 +106,8 @@ class Encode(Command, frozen=True, kw_only=True, tag="encode"):
 
 
 class Complete(Command, frozen=True, kw_only=True, tag="complete"):
-    """Make a part of a picture anew for each seed and keep the rest as it is. Answers: as for Sample."""
+    """Make a part of a picture anew for each seed and keep the rest as it is. Answers: as for Sample, with `following`
+    where something that is kept comes after the first pixel that is made."""
 
     model: Name
     picture: Array
@@ -200,6 +201,9 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     total: Count
     log_prob: tuple[float, ...] | None = None
     """Nats of each picture, once finished."""
+    following: tuple[float, ...] | None = None
+    """Of a Complete once finished: nats of the kept pixels that come after the first one that was made, each given all
+    before it: how well a completion leads on to what follows."""
 
 
 class Shown(Event, frozen=True, kw_only=True, tag="shown"):

@@ -104,6 +104,25 @@ def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str,
     assert scored.log_prob == pytest.approx((done[1].log_prob or ())[1], rel=1e-5)
 
 
+def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    free[4:, 2:6] = 1
+    (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
+    for made, price in zip(last.pictures, last.following or (), strict=True):
+        (scored,) = ask(wire.Score(job="b", model=tiny_pixels, picture=made))
+        known_after = np.zeros((8, 8), bool)
+        known_after[4:] = free[4:] == 0
+        known_after[4, :2] = False  # before the hole, in the row in which it begins
+        assert price == pytest.approx(-scored.bits[known_after].sum() * math.log(2), rel=1e-4)
+    free[4:] = 1
+    (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
+    assert last.following is None, "nothing that is kept follows"
+
+
+def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Complete:
+    return wire.Complete(job="a", model=model, picture=picture, free=free, seeds=(1, 2, 3))
+
+
 def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
     picture, none = rings[0, ..., :1], np.zeros((8, 8), np.uint8)
     faults = {

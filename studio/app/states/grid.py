@@ -83,7 +83,7 @@ def pictures(count: int, kind: Kind = "picture") -> str:
 
 
 def caption(cells: Sequence[Cell], left: str, ready: bool, kind: Kind = "picture", rows: int = 0) -> str:
-    """Below the grid, while it forms; `left` is the time left in words, or empty; `rows` of pictures drawn row by row."""
+    """Below the grid, while it forms; `left` is the time left in words, or empty; `rows` of those drawn row by row."""
     done = _finished(cells)
     if not ready:
         return f"The engine is starting. The {pictures(2, kind)[2:]} follow by themselves."

@@ -1,13 +1,15 @@
 """Artworks as arrays for people, and as whole levels for models.
 
-A picture is `(height, width, channels)` uint8; a sound that is one cycle of a wave `(samples,)` int16.
-A model's levels are `(channels, height, width)` or `(samples,)`, from 0 to levels - 1.
+A picture is `(height, width, channels)` uint8; a sound `(samples,)` int16, one cycle of a wave or a recording.
+A model's levels are `(channels, height, width)` or `(samples,)`, from 0 to levels - 1. Those of a sound lie evenly,
+but for 256 levels, which are μ-law, as telephones have it (ITU-T G.711): fine where it is quiet, coarse where loud.
 
 Pictures to learn from in two levels are not cut at the middle grey: each bit is drawn once for all, white with a
 probability that is the grey, as papers count nats of binarised MNIST. A person's own picture is cut at the middle, so
 that it stays what it is.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.density.model import Model
 from studio.wire.messages import Array
+
+MU_LAW = 256
+"""Levels of a sound that are graded by μ-law, with μ = 255."""
+_MU = MU_LAW - 1
 
 
 class Misfit(ValueError):
@@ -41,9 +48,13 @@ class Examples:
         for first in range(0, len(self), size):
             yield self.part(slice(first, first + size))
 
+    def loss(self, model: Model) -> Tensor:
+        """What training lowers: mean bits per dimension."""
+        return model.loss(self.x, self.c)
+
     def to(self, device: torch.device) -> "Examples":
         """The same on a device."""
-        return Examples(self.x.to(device), None if self.c is None else self.c.to(device))
+        return type(self)(self.x.to(device), None if self.c is None else self.c.to(device))
 
 
 def outward(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -63,11 +74,31 @@ def to_levels(arrays: Array, shape: tuple[int, ...], levels: int) -> Tensor:
         raise Misfit(
             f"the {thing} is {arrays.shape[1:]} of {arrays.dtype}, but the model works on {outward(shape)} of {wanted}"
         )
-    x = torch.from_numpy(arrays.copy())
     if sound:
-        return ((x.long() + 32768) * levels).div(65536, rounding_mode="floor").int()
+        return graded(arrays, levels)
+    x = torch.from_numpy(arrays.copy())
     x = x.permute(0, 3, 1, 2)
     return x if levels == 256 else (x.int() * levels).div(256, rounding_mode="floor").to(torch.uint8)
+
+
+def graded(sound: Array, levels: int) -> Tensor:
+    """The levels of a sound's samples, of int16 of any shape."""
+    x = torch.from_numpy(sound.copy())
+    if levels == MU_LAW:
+        height = x.double() / 32768
+        bent = height.sign() * (_MU * height.abs()).log1p() / math.log1p(_MU)
+        return ((bent + 1) / 2 * _MU + 0.5).floor().to(torch.uint8)
+    return ((x.long() + 32768) * levels).div(65536, rounding_mode="floor").int()
+
+
+def heard(x: Tensor, levels: int) -> Array:
+    """The samples of a sound's levels, int16: the middle of each."""
+    if levels == MU_LAW:
+        bent = x.cpu().double() / _MU * 2 - 1
+        height = bent.sign() * torch.expm1(bent.abs() * math.log1p(_MU)) / _MU
+        return (height * 32768).round().clamp(-32768, 32767).to(torch.int16).numpy()
+    middle = (2 * x.cpu().long() + 1) * 32768
+    return np.ascontiguousarray((middle.div(levels, rounding_mode="floor") - 32768).to(torch.int16).numpy())
 
 
 def to_bits(arrays: Array, shape: tuple[int, ...], seed: int) -> Tensor:
@@ -83,7 +114,6 @@ def to_bits(arrays: Array, shape: tuple[int, ...], seed: int) -> Tensor:
 def to_arrays(x: Tensor, levels: int) -> Array:
     """Levels `(n, *shape)` as artworks for people: the middle of each level of a sound, an even scale of greys."""
     if x.dim() == 2:
-        middle = (2 * x.cpu().long() + 1) * 32768
-        return np.ascontiguousarray((middle.div(levels, rounding_mode="floor") - 32768).to(torch.int16).numpy())
+        return heard(x, levels)
     whole = x if levels == 256 else (x.int() * 255 + (levels - 1) // 2).div(levels - 1, rounding_mode="floor")
     return np.ascontiguousarray(whole.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy())

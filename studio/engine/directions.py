@@ -7,13 +7,15 @@ from torch import Tensor
 
 from studio.density.autoregressive import Autoregressive
 from studio.density.model import Model
+from studio.density.sound import AutoregressiveSound
 from studio.engine.artworks import Examples
+from studio.engine.recordings import Recordings
 
 COUNT = 12
 
 
 @torch.no_grad()
-def principal(model: Model, examples: Examples, *, batch: int = 32, most: int = 4096) -> Tensor:
+def principal(model: Model, examples: Examples | Recordings, *, batch: int = 32, most: int = 4096) -> Tensor:
     """Directions `(COUNT, *latent_shape)`: for each principal component of the artworks, strongest first,
 
         d = E[(z - E z) · s]
@@ -26,7 +28,7 @@ def principal(model: Model, examples: Examples, *, batch: int = 32, most: int = 
     A model that draws entry by entry has none: each entry hangs on those before it, so that whatever moves the first
     few changes all that follows.
     """
-    if isinstance(model, Autoregressive):
+    if isinstance(model, Autoregressive | AutoregressiveSound) or isinstance(examples, Recordings):
         return torch.zeros(0, *model.latent_shape)
     known = examples.part(slice(most))
     z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])

@@ -13,6 +13,7 @@ from studio.density.model import Model
 from studio.density.observation import Bernoulli
 from studio.density.variational import Variational
 from studio.engine.artworks import Examples
+from studio.engine.recordings import Recordings, bits_of_sounds, bits_per_sample
 
 MOST = 20_000
 """Prices of one artwork under one class that a figure may take."""
@@ -37,13 +38,15 @@ def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: in
     return torch.cat(prices)
 
 
-def bits_per_dimension(model: Model, examples: Examples, *, batch: int = 32, draws: int = 1) -> float:
-    """Mean bits of each entry over artworks, each given its class."""
+def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: int = 32, draws: int = 1) -> float:
+    """Mean bits of each entry over artworks, each given its class; of recordings over all their samples."""
+    if isinstance(examples, Recordings):
+        return bits_per_sample(model, examples)
     return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
 
 
 def figures(
-    model: Model, examples: Examples, *, batch: int = 50, draws: int = 4, importance: int = 128
+    model: Model, examples: Examples | Recordings, *, batch: int = 50, draws: int = 4, importance: int = 128
 ) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
     """Every figure that the papers give for such a model; the first is the one on its card.
 
@@ -58,8 +61,11 @@ def figures(
     tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in
     nats, -ln p(x), of pictures of black and white, else in bits per dimension. A model that draws entry by entry gives
     the exact price in the same units: with classes, given the kind, and that of the mixture where it is not too long
-    to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes.
+    to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes. Of recordings it is the bits of every sample,
+    from the first of each to its last, given the kind where there are kinds.
     """
+    if isinstance(examples, Recordings):
+        return (yield from _of_recordings(model, examples))
     sums: dict[tuple[str, bool], float] = {}
     generator = torch.Generator().manual_seed(0)
     done = 0
@@ -82,7 +88,15 @@ def figures(
     return tuple((name, total / len(examples), exact) for (name, exact), total in sums.items())
 
 
-def measured(model: Model, examples: Examples) -> tuple[Figure, ...]:
+def _of_recordings(model: Model, sounds: Recordings) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
+    total, name = 0.0, "bits per sample" if sounds.c is None else "bits per sample given its kind"
+    for done, bits in enumerate(bits_of_sounds(model, sounds), 1):
+        total += bits
+        yield done, len(sounds)
+    return ((name, total / sounds.samples, True),)
+
+
+def measured(model: Model, examples: Examples | Recordings) -> tuple[Figure, ...]:
     """As `figures`, without a look in between."""
     steps = figures(model, examples)
     while True:

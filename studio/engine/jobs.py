@@ -13,11 +13,13 @@ import msgspec
 import torch
 
 from studio.density.model import Model
+from studio.density.sound import AutoregressiveSound
 from studio.engine import completion, diagnosis, evaluation, failure, publishing, sampling, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, batch_that_fits, release
+from studio.engine.recordings import Recordings, recordings_of
 from studio.library import storage
-from studio.media import dataset
+from studio.media import dataset, recordings
 from studio.wire import messages as wire
 
 GROUP = 8
@@ -206,7 +208,7 @@ class Jobs:
     def train(self, command: wire.Train) -> Events:
         """Learns, saves as it goes, and ends with a trained model among the person's own."""
         study = msgspec.convert(command.study, training.Study)
-        data = yield from _loaded(command.source, study.shape)
+        data = yield from _loaded(command.source, study.shape, study.rate, study.labels)
         yield wire.Notice(job=command.job, text=data.report.sentence)
         run = training.Run(study, Path(command.run), self.device.torch_device)
         known, test = _sides(data, run.model)
@@ -231,7 +233,8 @@ class Jobs:
         """Every figure of a trained model on held-out artworks."""
         yield None
         loaded = self.shelf.take(command.model)
-        data = yield from _loaded(command.source, loaded.model.shape)
+        card = loaded.card
+        data = yield from _loaded(command.source, card.shape, card.rate, card.labels)
         _, test = _sides(data, loaded.model)
         if command.most is not None:
             test = test.part(slice(command.most))
@@ -271,20 +274,30 @@ def _inverted(
     raise RuntimeError("an inversion ended without its result")
 
 
-def _loaded(source: str, shape: tuple[int, ...]) -> Generator[None, None, dataset.Dataset]:
-    steps = dataset.loading(Path(source), shape)
+def _loaded(
+    source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, ...]
+) -> Generator[None, None, dataset.Dataset | recordings.Recordings]:
+    """Artworks of a shape; recordings where there is a rate, with the kinds that columns of their index say."""
+    steps: Generator[object, None, dataset.Dataset | recordings.Recordings]
+    steps = recordings.loading(Path(source), rate, labels) if rate else dataset.loading(Path(source), shape)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: dataset.Dataset = end.value
+            found: dataset.Dataset | recordings.Recordings = end.value
             return found
         yield None
 
 
-def _sides(data: dataset.Dataset, model: Model) -> tuple[Examples, Examples]:
+def _sides(
+    data: dataset.Dataset | recordings.Recordings, model: Model
+) -> tuple[Examples, Examples] | tuple[Recordings, Recordings]:
     """What may be learned from and what is held out, with classes where the model knows them; pictures of two levels
     in bits that are drawn. Raises Misfit."""
+    if isinstance(data, recordings.Recordings):
+        if not isinstance(model, AutoregressiveSound):
+            raise Misfit("only a WaveNet learns from recordings; take it, or leave the rate out for single cycles")
+        return recordings_of(data, model)
     drawn = model.levels == 2 and len(model.shape) == 3
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
     sides = [
@@ -309,13 +322,15 @@ def _classes(labels: wire.Array | None, model: Model, name: str) -> torch.Tensor
     return torch.from_numpy(labels)
 
 
-def _kinds(data: dataset.Dataset, model: Model) -> tuple[str, ...]:
+def _kinds(data: dataset.Dataset | recordings.Recordings, model: Model) -> tuple[str, ...]:
     """The names of a conditional model's classes; their numbers where the data name none."""
     named = data.label_names if len(data.label_names) == model.classes else ()
     return named or tuple(str(number) for number in range(model.classes))
 
 
-def split(examples: Examples, share: float = 0.05, most: int = 256) -> tuple[Examples, Examples]:
+def split(
+    examples: Examples | Recordings, share: float = 0.05, most: int = 256
+) -> tuple[Examples | Recordings, Examples | Recordings]:
     """What is learned from and what the run is watched by, so that the test artworks choose nothing."""
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(0))
     watched = max(1, min(int(len(examples) * share), most))

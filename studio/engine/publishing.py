@@ -15,6 +15,7 @@ from studio import __version__, zoo
 from studio.density.model import Model
 from studio.engine import checkpoint, directions, evaluation
 from studio.engine.artworks import Examples, to_arrays
+from studio.engine.recordings import Recordings
 from studio.engine.training import Run, Study
 from studio.library.card import Card
 
@@ -26,7 +27,9 @@ _SAME = 0.002
 """Bits per dimension by which smaller numbers may change the held-out figure."""
 
 
-def publish(run: Run, path: Path, learn: Examples, test: Examples, classes: Sequence[str] = ()) -> Card:
+def publish(
+    run: Run, path: Path, learn: Examples | Recordings, test: Examples | Recordings, classes: Sequence[str] = ()
+) -> Card:
     """Writes the best average of a run as a trained model and returns its card.
 
     Arguments
@@ -35,7 +38,8 @@ def publish(run: Run, path: Path, learn: Examples, test: Examples, classes: Sequ
         classes: the names of the kinds it can be asked for
     """
     model = _best(run)
-    evaluation.settle(model, learn.part(slice(SETTLING)).to(run.device))
+    if isinstance(learn, Examples):
+        evaluation.settle(model, learn.part(slice(SETTLING)).to(run.device))
     zoo.plain(model)
     weights = _smaller(model, test.part(slice(1000)).to(run.device))
     model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()}, strict=False)
@@ -58,7 +62,7 @@ def _best(run: Run) -> Model:
     return model.eval()
 
 
-def _smaller(model: Model, test: Examples) -> dict[str, Tensor]:
+def _smaller(model: Model, test: Examples | Recordings) -> dict[str, Tensor]:
     """Weights in half the bytes where the held-out figure stays.
 
     Statistics stay whole, and counters of training steps, which are no floating-point numbers, stay behind.
@@ -102,6 +106,7 @@ def _card(
         kind="sound" if len(study.shape) == 1 else "picture",
         shape=study.shape,
         levels=study.levels,
+        rate=study.rate,
         recipe=fields,
         learned_from=study.learned_from,
         licence=study.licence,
@@ -116,6 +121,7 @@ def _card(
         scales=_scales(model.scales),
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
+        labels=study.labels,
         seconds_each=round(seconds, 4),
         date=date.today().isoformat(),
         version=__version__,

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from studio import zoo
 from studio.density.model import Model
+from studio.density.sound import AutoregressiveSound
 from studio.engine import checkpoint, evaluation
 from studio.engine.artworks import Examples
+from studio.engine.recordings import Recordings
 from studio.library import storage
 
 
@@ -33,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clip: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
     decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
     average: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = 0.999
+    cut: Annotated[int, Meta(ge=64, le=2**20, title="Cut", description="Samples of a recording in one example")] = 8192
     flips: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
     evaluate: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = 250
     save_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = 60.0
@@ -50,10 +53,15 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
     data: str = ""
     """Where the data stood, for people."""
-    shape: tuple[Annotated[int, Meta(ge=1, le=4096)], ...]
-    """(channels, height, width) of pictures, (samples,) of single cycles of sound."""
+    shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
+    """(channels, height, width) of pictures, (samples,) of single cycles of sound, and of recordings where nobody asks
+    for another length."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
-    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12."""
+    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
+    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
+    labels: tuple[str, ...] = ()
+    """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
     recipe: zoo.Recipe
     plan: Plan = Plan()
@@ -225,6 +233,13 @@ def batch_at(examples: Examples, step: int, plan: Plan, levels: int = 256) -> Ex
     return Examples(x, part.c)
 
 
+def cuts_at(sounds: Recordings, step: int, plan: Plan, model: Model) -> Examples:
+    """The cuts of a step, for a model of recordings."""
+    if not isinstance(model, AutoregressiveSound):
+        raise BadStudy("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
+    return sounds.cuts(step, plan.batch, plan.cut, model.field, model.silence, plan.seed)
+
+
 def rate_at(step: int, plan: Plan, scale: float) -> float:
     """Linear warm-up, then half a cosine down to `final_rate` of the rate."""
     warm = min(1.0, (step + 1) / max(plan.warm_up, 1))
@@ -232,7 +247,7 @@ def rate_at(step: int, plan: Plan, scale: float) -> float:
     return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
-def train(run: Run, learn: Examples, held_out: Examples, *, bf16: bool) -> Iterator[Moment]:
+def train(run: Run, learn: Examples | Recordings, held_out: Examples | Recordings, *, bf16: bool) -> Iterator[Moment]:
     """Learns from `learn` until the plan's last step; measured on `held_out`.
 
     Yields a Moment every few seconds. Closing the generator saves first. Raises Diverged, or
@@ -243,19 +258,23 @@ def train(run: Run, learn: Examples, held_out: Examples, *, bf16: bool) -> Itera
     if not run.resumed:
         storage.folder(run.folder / "checkpoints")
         storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
-        _begin(run, learn.part(slice(run.model.starting)).to(run.device))
+        if isinstance(learn, Examples):
+            _begin(run, learn.part(slice(run.model.starting)).to(run.device))
         run.save()
     saved = told = began = time.monotonic()
     before, taken = progress.seconds, 0
     try:
         while progress.step < plan.steps:
             # One step on one batch.
-            batch = batch_at(learn, progress.step, plan, run.study.levels).to(run.device)
+            if isinstance(learn, Recordings):
+                batch = cuts_at(learn, progress.step, plan, model).to(run.device)
+            else:
+                batch = batch_at(learn, progress.step, plan, run.study.levels).to(run.device)
             for group in run.optimiser.param_groups:
                 group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
             model.train()
             with autocast:
-                loss = model.loss(batch.x, batch.c)
+                loss = batch.loss(model)
             run.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
@@ -280,7 +299,8 @@ def train(run: Run, learn: Examples, held_out: Examples, *, bf16: bool) -> Itera
             # Held-out figure of the averaged weights, now and then; the best is kept.
             measured = None
             if progress.step % plan.evaluate == 0 or progress.step == plan.steps:
-                evaluation.settle(average, learn.part(slice(1024)).to(run.device))
+                if isinstance(learn, Examples):
+                    evaluation.settle(average, learn.part(slice(1024)).to(run.device))
                 measured = evaluation.bits_per_dimension(average, held_out.to(run.device))
                 if measured < progress.best:
                     progress.best = measured
@@ -301,7 +321,7 @@ def train(run: Run, learn: Examples, held_out: Examples, *, bf16: bool) -> Itera
                     progress.step,
                     progress.loss,
                     measured,
-                    rate * plan.batch,
+                    rate * plan.batch * (plan.cut / run.study.rate if isinstance(learn, Recordings) else 1),
                     (plan.steps - progress.step) / rate,
                     notice,
                 )

@@ -27,6 +27,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
+    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures, and of sounds that are single cycles."""
     recipe: dict[str, Any]
     learned_from: Line
     """For example `2,832 emoji (Noto, Fluent)`."""
@@ -50,6 +52,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     directions: tuple[str, ...] = ()
     """Names of the latent directions in the file."""
     classes: tuple[str, ...] = ()
+    labels: tuple[Line, ...] = ()
+    """The columns of a pack's index that its kinds were read from, each a sort of kinds."""
     seconds_each: float = 0.0
     """Seconds to make one picture of sixteen on the machine that trained it."""
     date: Line
@@ -58,7 +62,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def size(self) -> str:
-        """For people: `32 × 32 colour`, `256 samples`."""
+        """For people: `32 × 32 colour`, `256 samples`, `16 kHz`."""
+        if self.rate:
+            return f"{self.rate / 1000:g} kHz"
         if self.kind == "sound":
             return f"{self.shape[-1]} samples"
         channels, height, width = self.shape

@@ -89,9 +89,9 @@ class WaveNetwork(nn.Module):
     def after(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Numbers `(B, numbers, n)` of the last n samples of parts of sounds, levels `(B, field + n)`.
 
-        Samples that are negative are before the beginning of their sound.
+        The samples that are negative at the beginning are before that of their sound.
         """
-        nothing = (x[:, : self.field] < 0).sum(1)
+        nothing = (x < 0).cumprod(1).sum(1)
         inside = x.clamp(min=0)
         at = torch.arange(1, x.shape[1], device=x.device)
         seen = torch.where(at == nothing[:, None], self.levels // 2, inside[:, :-1])

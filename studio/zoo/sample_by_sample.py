@@ -48,7 +48,7 @@ class _Swift:
 
     def _rings(self) -> Queues:
         """Each layer's part of the rings, `(B, channels, d)`."""
-        parts = torch.split(torch.from_numpy(self.state.rings), self.net.dilations, 1)
+        parts = torch.split(torch.from_numpy(self.state.rings), list(self.net.dilations), 1)
         return [part.transpose(1, 2) for part in parts]
 
     def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
@@ -59,7 +59,8 @@ class _Swift:
     def read(self, x: Tensor) -> Tensor:
         levels = x.long().clone()
         middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
-        return torch.special.ndtri(middles).to(self.net.bias.dtype)
+        z: Tensor = torch.special.ndtri(middles)
+        return z.to(self.net.bias.dtype)
 
     def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
         from studio.kernels import wavenet

@@ -84,7 +84,8 @@ class Model(nn.Module):
 
         Arguments
             z: `(B, *latent_shape)`
-            temperature: a number, or a tensor that broadcasts against z
+            temperature: a number, or a tensor that broadcasts against z. Where it does not heat noise, an entry's is
+                looked at when the entry is drawn: a tensor of z's type and device may be changed between two steps
             keep: levels `(B, *shape)` that are known, -1 where the model is free
         Errors
             ValueError where the family cannot keep part of an artwork.

@@ -36,10 +36,10 @@ def kept(loaded: Loaded, picture: Array, free: Array) -> Tensor:
 
 @torch.inference_mode()
 def draw(
-    loaded: Loaded, keep: Tensor, seeds: Sequence[int], temperature: Sequence[float], label: int | None = None
+    loaded: Loaded, keep: Tensor, seeds: Sequence[int], heat: float | Tensor, label: int | None = None
 ) -> Iterator[tuple[Array, int, int]]:
-    """Completions for seeds `(n, *outward shape)`, with the steps done and in all, after each step."""
-    model, heat = loaded.model, sampling.temperature_of(loaded.model, temperature)
+    """Completions for seeds `(n, *outward shape)`, with the steps done and in all, as `sampling.draw`."""
+    model = loaded.model
     c = sampling.classes_for(loaded, seeds, label)
     for step in model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape)):
         yield to_arrays(step.x, model.levels), step.done, step.total

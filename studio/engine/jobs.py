@@ -8,6 +8,7 @@ engine's: what a generator raises becomes the job's `Failed`.
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -18,6 +19,7 @@ from studio.engine import completion, diagnosis, evaluation, failure, publishing
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, batch_that_fits, release
 from studio.engine.recordings import Recordings, recordings_of
+from studio.engine.steering import Steering
 from studio.library import storage
 from studio.media import dataset, recordings
 from studio.wire import messages as wire
@@ -29,10 +31,19 @@ _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
 Events = Iterator[wire.AnyEvent | None]
-Draw = Callable[[tuple[int, ...]], Iterator[tuple[wire.Array, int, int]]]
-"""Seeds → their pictures as far as they are, the steps done, and how many there are."""
+Draw = Callable[[tuple[int, ...], torch.Tensor], Iterator[tuple[wire.Array, int, int]]]
+"""Seeds and temperatures → their pictures as far as they are, the steps done, and how many there are."""
 Price = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
 """Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
+
+
+class Drawing(NamedTuple):
+    """How a job draws: with which model, which pictures, what they cost, and what a hand may change meanwhile."""
+
+    loaded: sampling.Loaded
+    draw: Draw
+    price: Price
+    steering: Steering
 
 
 class Jobs:
@@ -41,6 +52,10 @@ class Jobs:
     def __init__(self, device: Device) -> None:
         self.device = device
         self.shelf = sampling.Shelf(device.torch_device)
+        self._steered: dict[str, Steering] = {}
+        """By the jobs that are drawing."""
+        self._ahead: list[wire.Steer] = []
+        """The newest for jobs that draw not yet, or no more."""
 
     def start(self, command: wire.AnyCommand) -> Events:
         """The events of a command, lazily: nothing is done before the first is asked for."""
@@ -55,6 +70,8 @@ class Jobs:
                 return self.encode(command)
             case wire.Complete():
                 return self.complete(command)
+            case wire.Steer():
+                return self.steer(command)
             case wire.Score():
                 return self.score(command)
             case wire.Train():
@@ -72,9 +89,12 @@ class Jobs:
         sampling.classes_for(loaded, (), command.label)
         yield from self._groups(
             command,
-            loaded,
-            lambda seeds: sampling.draw(loaded, seeds, command.temperature, command.label),
-            lambda pictures, seeds: sampling.price(loaded, pictures, seeds, command.label),
+            Drawing(
+                loaded,
+                lambda seeds, heat: sampling.draw(loaded, seeds, heat, command.label),
+                lambda pictures, seeds: sampling.price(loaded, pictures, seeds, command.label),
+                Steering(loaded, command),
+            ),
         )
 
     def complete(self, command: wire.Complete) -> Events:
@@ -85,19 +105,41 @@ class Jobs:
         sampling.classes_for(loaded, (), command.label)
         yield from self._groups(
             command,
-            loaded,
-            lambda seeds: completion.draw(loaded, keep, seeds, command.temperature, command.label),
-            lambda pictures, seeds: completion.price(loaded, keep, pictures, seeds, command.label),
+            Drawing(
+                loaded,
+                lambda seeds, heat: completion.draw(loaded, keep, seeds, heat, command.label),
+                lambda pictures, seeds: completion.price(loaded, keep, pictures, seeds, command.label),
+                Steering(loaded, command),
+            ),
         )
 
-    def _groups(
-        self, command: wire.Sample | wire.Complete, loaded: sampling.Loaded, draw: Draw, price: Price
-    ) -> Events:
-        first, group = 0, batch_that_fits(self.device, GROUP, loaded.bytes_each)
+    def steer(self, command: wire.Steer) -> Events:
+        """Has a job draw otherwise from its next row on, or once it begins."""
+        steering = self._steered.get(command.running)
+        if steering is None:
+            self._ahead = [*self._ahead[-15:], command]
+        else:
+            steering.turn(command)
+        yield None
+
+    def _groups(self, command: wire.Sample | wire.Complete, drawing: Drawing) -> Events:
+        self._steered[command.job] = drawing.steering
+        try:
+            for wish in (wish for wish in self._ahead if wish.running == command.job):
+                try:
+                    drawing.steering.turn(wish)
+                except Misfit as error:
+                    yield wire.Notice(job=command.job, text=failure.sentence(str(error)))
+            yield from self._each_group(command, drawing)
+        finally:
+            del self._steered[command.job]
+
+    def _each_group(self, command: wire.Sample | wire.Complete, drawing: Drawing) -> Events:
+        first, group = 0, batch_that_fits(self.device, GROUP, drawing.loaded.bytes_each)
         while first < len(command.seeds):
             seeds = command.seeds[first : first + group]
             try:
-                yield from self._group(command, loaded, seeds, first, draw, price)
+                yield from self._group(command, drawing, seeds, first)
                 first += len(seeds)
                 continue
             except (RuntimeError, MemoryError) as error:
@@ -111,25 +153,20 @@ class Jobs:
             )
 
     def _group(
-        self,
-        command: wire.Sample | wire.Complete,
-        loaded: sampling.Loaded,
-        seeds: tuple[int, ...],
-        first: int,
-        draw: Draw,
-        price: Price,
+        self, command: wire.Sample | wire.Complete, drawing: Drawing, seeds: tuple[int, ...], first: int
     ) -> Events:
         shown = time.monotonic()
         pictures, steps = None, 0
-        for pictures, done, total in draw(seeds):
+        for pictures, done, total in drawing.draw(seeds, drawing.steering.begin()):
             steps = total + 1  # the last step is the price
             if done == total or time.monotonic() - shown > _PREVIEW:
                 shown = time.monotonic()
                 yield wire.Drawn(job=command.job, first=first, pictures=pictures, done=done, total=steps)
             else:
                 yield None
+            drawing.steering.follow(done)
         assert pictures is not None, "a model yields at least one step"
-        for prices in price(pictures, seeds):
+        for prices in drawing.price(pictures, seeds):
             if prices is None:
                 yield None
                 continue
@@ -142,6 +179,8 @@ class Jobs:
                 total=steps,
                 log_prob=tuple(whole),
                 following=tuple(part) if part is not None else None,
+                temperature=drawing.steering.temperature(),
+                heat=drawing.steering.map(),
             )
 
     def explore(self, command: wire.Explore) -> Events:

@@ -124,12 +124,14 @@ def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tens
 
 @torch.inference_mode()
 def draw(
-    loaded: Loaded, seeds: Sequence[int], temperature: Sequence[float], label: int | None = None
+    loaded: Loaded, seeds: Sequence[int], heat: float | Tensor, label: int | None = None
 ) -> Iterator[tuple[Array, int, int]]:
-    """Artworks of seeds `(n, *outward shape)`, with the steps done and in all, after each step."""
+    """Artworks of seeds `(n, *outward shape)`, with the steps done and in all, after each step.
+
+    The temperature `heat`, a number or `latent_shape`, may be changed between two steps, as `Model.decode_steps` says.
+    """
     model = loaded.model
-    heat, c = temperature_of(model, temperature), classes_for(loaded, seeds, label)
-    for step in model.sample_steps(seeds, c, heat):
+    for step in model.sample_steps(seeds, classes_for(loaded, seeds, label), heat):
         yield to_arrays(step.x, model.levels), step.done, step.total
 
 

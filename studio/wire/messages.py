@@ -58,6 +58,9 @@ class Sample(Command, frozen=True, kw_only=True, tag="sample"):
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
     temperature: tuple[Temperature, ...] = (1.0,)
     """One number, or one for each scale of the model, from coarse to fine."""
+    heat: Array | None = None
+    """(height, width) float32, 0 to 4: what the temperature is multiplied by at each pixel, in a model that draws pixel
+    by pixel. What would be above 4 is 4."""
     label: Count | None = None
 
 
@@ -116,7 +119,25 @@ class Complete(Command, frozen=True, kw_only=True, tag="complete"):
     """(height, width) uint8, above 0 where it is to be made anew."""
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
     temperature: tuple[Temperature, ...] = (1.0,)
+    heat: Array | None = None
+    """As of Sample."""
     label: Count | None = None
+
+
+class Steer(Command, frozen=True, kw_only=True, tag="steer"):
+    """Change what a Sample or a Complete draws by, from the next row of pixels on. Answers: one ending.
+
+    What is None stays as it is. A model that makes the whole picture at once obeys with its next group. A job that
+    waits obeys once it begins; one that is over is passed over. Where the model cannot obey, this fails and the job
+    goes on as it was.
+    """
+
+    urgency: ClassVar[int] = PLAYING
+    running: Job
+    """The job that is steered; `job` is the name of this command itself."""
+    temperature: tuple[Temperature, ...] | None = None
+    heat: Array | None = None
+    """As of Sample; ones where no pixel is to differ any more."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
@@ -204,6 +225,11 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     following: tuple[float, ...] | None = None
     """Of a Complete once finished: nats of the kept pixels that come after the first one that was made, each given all
     before it: how well a completion leads on to what follows."""
+    temperature: tuple[Temperature, ...] | None = None
+    """Once finished, and where the job was steered: what these pictures began with."""
+    heat: Array | None = None
+    """Once finished: the temperature (height, width) float32 that each pixel was drawn at, where not all had the same.
+    With a `temperature` of 1 and this `heat` a Sample makes the same pictures again."""
 
 
 class Shown(Event, frozen=True, kw_only=True, tag="shown"):
@@ -302,7 +328,7 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     hint: Text = ""
 
 
-AnyCommand = Sample | Explore | Path | Encode | Complete | Score | Train | Evaluate | Stop | Doctor
+AnyCommand = Sample | Explore | Path | Encode | Complete | Steer | Score | Train | Evaluate | Stop | Doctor
 AnyEvent = (
     Starting
     | Ready

@@ -20,7 +20,7 @@ def shelf() -> Shelf:
 
 
 def drawn(loaded: sampling.Loaded, seeds: list[int], temperature: float = 0.8) -> np.ndarray:
-    *_, (pictures, done, total) = sampling.draw(loaded, seeds, (temperature,))
+    *_, (pictures, done, total) = sampling.draw(loaded, seeds, temperature)
     assert done == total
     return pictures
 

@@ -206,6 +206,27 @@ def test_what_is_kept_stays_and_decides_what_comes_after(case: tuple[str, tuple[
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_pixel_is_drawn_at_its_own_temperature_even_where_it_was_changed_on_the_way(family: str) -> None:
+    model = copy.deepcopy(next(m for shape in SMALLEST if (m := made(family, shape, 6)) is not None)).float()
+    z, (_, height, width) = model.noise([1, 2, 3, 4]), model.shape
+    ramp = torch.linspace(0, 2, height * width).view(height, width)
+    painted = model.decode(z, temperature=ramp)
+    cold, even = model.decode(z, temperature=0.0), model.decode(z)
+    assert torch.equal(painted[..., 0, :1], cold[..., 0, :1])
+    assert not torch.equal(painted, cold)
+    heat = torch.ones(model.shape)
+    steps = model.decode_steps(z, temperature=heat)
+    assert torch.equal(next(steps).x[..., 0, :], even[..., 0, :])
+    heat[:, 1:] = 0
+    *_, last = steps
+    turned = torch.ones(height, width)
+    turned[1:] = 0
+    assert torch.equal(last.x, model.decode(z, temperature=turned))
+    assert torch.equal(last.x[..., 0, :], even[..., 0, :])
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("levels", [2, 256])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_any_picture_comes_back_in_float32(family: str, levels: int) -> None:

@@ -1,0 +1,155 @@
+"""A hand on a job that draws: what was changed holds from the next row on, and what was drawn says how."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.engine.artworks import Misfit
+from studio.engine.device import Device
+from studio.engine.jobs import Jobs
+from studio.wire import messages as wire
+
+CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+SEEDS = tuple(range(10))
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    monkeypatch.setattr("studio.engine.jobs._PREVIEW", 0)  # every row is shown
+    return Jobs(CPU)
+
+
+def ends(events: list[Any]) -> list[wire.Drawn]:
+    return [event for event in events if isinstance(event, wire.Drawn) and event.log_prob is not None]
+
+
+def made(jobs: Jobs, **asked: Any) -> list[wire.Drawn]:
+    return ends(list(jobs.start(wire.Sample(job="other", seeds=SEEDS, **asked))))
+
+
+def until(events: Iterator[Any], row: int) -> wire.Drawn:
+    return next(event for event in events if isinstance(event, wire.Drawn) and event.done == row)
+
+
+def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: Jobs) -> None:
+    calm, even = made(jobs, model=tiny_pixels, temperature=(0.0,))[0], made(jobs, model=tiny_pixels)[0]
+    heat = np.ones((8, 8), np.float32)
+    heat[4:] = 0
+    below = made(jobs, model=tiny_pixels, heat=heat)[0]
+    assert np.array_equal(below.pictures[:, :4], even.pictures[:, :4])
+    assert not np.array_equal(below.pictures, even.pictures)
+    assert below.heat is not None
+    assert np.array_equal(below.heat, heat)
+    all_cold = made(jobs, model=tiny_pixels, heat=np.zeros((8, 8), np.float32))[0]
+    assert np.array_equal(all_cold.pictures, calm.pictures)
+    assert even.heat is None
+    hot = made(jobs, model=tiny_pixels, temperature=(3.0,), heat=heat * 2)[0]
+    assert hot.heat is not None
+    assert hot.heat.max() == 4
+
+
+def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pixels: str, jobs: Jobs) -> None:
+    even = made(jobs, model=tiny_pixels)
+    calm = made(jobs, model=tiny_pixels, temperature=(0.0,))
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    until(events, 3)
+    assert not any(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
+    first, second = ends(list(events))
+    assert np.array_equal(first.pictures[:, :3], even[0].pictures[:, :3])
+    assert not np.array_equal(first.pictures[:, 3:], even[0].pictures[:, 3:])
+    assert first.heat is not None
+    assert first.heat[:, 0].tolist() == [1] * 3 + [0] * 5
+    assert first.temperature is None
+    assert np.array_equal(second.pictures, calm[1].pictures)
+    assert (second.temperature, second.heat) == ((0.0,), None)
+    again = made(jobs, model=tiny_pixels, heat=first.heat)
+    assert np.array_equal(again[0].pictures, first.pictures)
+
+
+def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pixels: str, jobs: Jobs) -> None:
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, temperature=(0.5,)))
+    heat = np.ones((8, 8), np.float32)
+    heat[:, 2] = 2
+    until(events, 2)
+    list(jobs.start(wire.Steer(job="b", running="a", heat=heat)))
+    until(events, 5)
+    list(jobs.start(wire.Steer(job="c", running="a", heat=np.ones_like(heat))))
+    first, second = ends(list(events))
+    assert first.heat is not None
+    assert first.heat[:, 2].tolist() == [0.5] * 2 + [1] * 3 + [0.5] * 3
+    assert (np.delete(first.heat, 2, 1) == 0.5).all()
+    assert second.heat is None
+
+
+def test_a_completion_is_steered_too(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
+    free = np.zeros((8, 8), np.uint8)
+    free[2:] = 1
+    whole = {"model": tiny_pixels, "picture": rings[130, ..., :1], "free": free, "seeds": SEEDS}
+    events = jobs.start(wire.Complete(job="a", **whole))
+    until(events, 4)
+    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
+    steered = ends(list(events))[0]
+    heat = np.ones((8, 8), np.float32)
+    heat[4:] = 0
+    painted = ends(list(jobs.start(wire.Complete(job="c", heat=heat, **whole))))[0]
+    assert np.array_equal(steered.pictures, painted.pictures)
+    assert np.array_equal(steered.heat, heat)
+
+
+def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_passed_over(
+    tiny_pixels: str, jobs: Jobs
+) -> None:
+    assert list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,)))) == [None]
+    assert list(jobs.start(wire.Steer(job="c", running="a", heat=np.zeros((3, 3))))) == [None]
+    events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS)))
+    assert [event.text for event in events if isinstance(event, wire.Notice)] == [
+        "The temperature is painted on (3, 3), but the picture is (8, 8)."
+    ]
+    calm = made(jobs, model=tiny_pixels, temperature=(0.0,))
+    for steered, asked in zip(ends(events), calm, strict=True):
+        assert np.array_equal(steered.pictures, asked.pictures)
+        assert steered.temperature == (0.0,)
+    assert list(jobs.start(wire.Steer(job="d", running="a", temperature=(2.0,)))) == [None]
+
+
+def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: Jobs) -> None:
+    asked = wire.Sample(job="a", model=tiny, seeds=SEEDS)
+    even, calm = ends(list(jobs.start(asked))), made(jobs, model=tiny, temperature=(0.1,))
+    events = jobs.start(asked)
+    until(events, 1)
+    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.1,))))
+    first, second = ends(list(events))
+    assert np.array_equal(first.pictures, even[0].pictures)
+    assert np.array_equal(second.pictures, calm[1].pictures)
+    assert [(end.temperature, end.heat) for end in (first, second)] == [(None, None), ((0.1,), None)]
+
+
+@pytest.mark.parametrize(
+    ("heat", "words"),
+    [
+        (np.ones((8, 4)), r"painted on \(8, 4\), but the picture is \(8, 8\)"),
+        (np.full((8, 8), np.nan), "from 0 to 4"),
+        (np.full((8, 8), -1.0), "from 0 to 4"),
+        (np.full((8, 8), 4.5), "from 0 to 4"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
+    tiny_pixels: str, jobs: Jobs, heat: np.ndarray, words: str
+) -> None:
+    with pytest.raises(Misfit, match=words):
+        made(jobs, model=tiny_pixels, heat=heat)
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    until(events, 2)
+    with pytest.raises(Misfit, match=words):
+        list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,), heat=heat)))
+    for end, even in zip(ends(list(events)), made(jobs, model=tiny_pixels), strict=True):
+        assert np.array_equal(end.pictures, even.pictures)
+        assert (end.temperature, end.heat) == (None, None)
+
+
+def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: Jobs) -> None:
+    with pytest.raises(Misfit, match="take a model that draws pixel by pixel"):
+        made(jobs, model=tiny, heat=np.ones((8, 8)))

@@ -35,7 +35,7 @@ class Steering:
         self._asked, self._factors = asked, factors
 
     def begin(self) -> Tensor:
-        """A new group draws by what is wished for now: temperatures `latent_shape`, which `follow` changes as it goes."""
+        """A new group draws by what is wished for now: temperatures `latent_shape`; `follow` changes them."""
         self._began, self._rows, self._now = self._asked, 0, self._wish.clone()
         return self._now
 

@@ -22,6 +22,7 @@ class Steering:
     def __init__(self, loaded: Loaded, command: wire.Sample | wire.Complete) -> None:
         """Raises Misfit where the model cannot draw by it."""
         self._loaded, self._first = loaded, command.temperature
+        self._by_rows = loaded.model.keeps and len(loaded.model.shape) == 3
         self._asked, self._factors = command.temperature, command.heat
         self._wish = self._heat(self._asked, self._factors)
         self._began, self._rows = self._asked, 0
@@ -41,7 +42,7 @@ class Steering:
 
     def follow(self, rows: int) -> None:
         """So many rows are drawn; those below are to be by the newest wish. Before the next is begun."""
-        if self._loaded.model.keeps and rows > self._rows:
+        if self._by_rows and rows > self._rows:
             self._rows = rows
             self._now[:, rows:] = self._wish[:, rows:]
 
@@ -64,9 +65,9 @@ class Steering:
     def _factors_of(self, factors: wire.Array) -> Tensor:
         """A painted temperature, checked, as a tensor `(H, W)`."""
         model = self._loaded.model
-        if model.heats_noise:
+        if not self._by_rows:
             raise Misfit(
-                f'"{self._loaded.card.title}" makes the whole picture at once, at one temperature for all of it; '
+                f'"{self._loaded.card.title}" does not draw row by row and has one temperature for all of it; '
                 "take a model that draws pixel by pixel to paint where it is calm and where it is wild"
             )
         if factors.shape != model.shape[1:]:

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from studio import __version__
+from studio.library import storage
 from studio.media import export, sound, wavetable
 
 KEY = "studio_recipe"
@@ -44,6 +45,42 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[str, Meta(max_length=300)] = ""
 
 
+class Pixel(msgspec.Struct, frozen=True, array_like=True):
+    """A pixel whose colour the artist chose."""
+
+    row: Annotated[int, Meta(ge=0, le=65535)]
+    column: Annotated[int, Meta(ge=0, le=65535)]
+    colour: Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(min_length=1, max_length=3)]
+    """Grey, or red, green and blue."""
+
+
+class Rewound(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that went on from a row of another one: `row` rows are that one's, the rest was drawn with the work's
+    seed, but for the pixels that were imposed. The picture itself carries what was kept, so its file is enough to make
+    it again."""
+
+    row: Annotated[int, Meta(ge=0, le=65535)]
+    imposed: tuple[Pixel, ...] = ()
+
+    def free(self, height: int, width: int) -> np.ndarray:
+        """(height, width) uint8, 1 where the model draws."""
+        free = np.ones((height, width), np.uint8)
+        free[: self.row] = 0
+        for pixel in self._within(height, width):
+            free[pixel.row, pixel.column] = 0
+        return free
+
+    def onto(self, picture: np.ndarray) -> np.ndarray:
+        """A picture (height, width, channels) uint8 with the imposed pixels on it."""
+        seen = picture.copy()
+        for pixel in self._within(*picture.shape[:2]):
+            seen[pixel.row, pixel.column] = pixel.colour
+        return seen
+
+    def _within(self, height: int, width: int) -> list[Pixel]:
+        return [pixel for pixel in self.imposed if pixel.row < height and pixel.column < width]
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The making of an artwork: with the same model it gives the same artwork again."""
 
@@ -64,8 +101,19 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the file that was opened, for people."""
     until: End | None = None
     """Set where it is a wavetable: its frames lead from this work to that end."""
+    rewound: Rewound | None = None
+    """Set where only a part was drawn, from a row of another picture on."""
+    came_from: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
+    """`key` of each work that it came from, the nearest first, where those were kept."""
     made: str = ""
     """Date and time, ISO 8601."""
+    name: Annotated[str, Meta(max_length=80)] = ""
+    """What the artist calls it."""
+
+    @property
+    def key(self) -> str:
+        """Tells works apart, whatever they are called."""
+        return storage.digest(to_json(msgspec.structs.replace(self, name="")).encode())
 
     @property
     def ending(self) -> str:
@@ -84,6 +132,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         """For galleries that show a PNG's `parameters`."""
         heat = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
+        if self.rewound is not None:
+            start = f"on from row {self.rewound.row}, seed {self.seed}"
         end = self.until
         until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
         return f"{self.model}, {start}{until}, temperature {heat}. {self.software}"

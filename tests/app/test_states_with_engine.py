@@ -142,7 +142,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
 
     # Dropped, the wavetable restores its beginning and both of its ends.
-    explore.drop_take(0)
+    explore.strip.prune(0)
     window.drop([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2, timeout=5000)
     qtbot.wait(50)
@@ -161,6 +161,62 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
     assert window.explore.label.get() == 1
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     assert np.array_equal(window.explore.picture.get(), pictures[0])
+
+
+def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
+    tiny_pixels: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window, _ = opener()
+    state, rewind = window.generate, window.generate.rewind
+    state.choose_model(tiny_pixels)
+    generate(window, qtbot, 2, 7)
+    assert state.rows == 8
+    state.enlarge(0)
+    start = state.in_hand()
+    assert start is not None and rewind.mark.get() is not None
+
+    def gone_on(count: int) -> np.ndarray:
+        qtbot.waitUntil(lambda: not rewind.running and len(window.takes.list.get()) == count, timeout=START)
+        found = state.in_hand()
+        assert found is not None
+        return found
+
+    # Another seed below row 5: the rows above are those of the picture, and something below is new.
+    state.move_mark(5)
+    state.branch()
+    first = gone_on(2)
+    assert np.array_equal(first[:5], start[:5]) and not np.array_equal(first, start)
+
+    # One pixel white with the picture's own seed: it stands, and nothing before it differs.
+    state.show_take(0)
+    state.move_mark(5)
+    state.impose(6, 3, (250,))
+    state.branch()
+    second = gone_on(3)
+    assert second[6, 3, 0] == 255  # the highest of 16 levels
+    before = np.arange(64).reshape(8, 8) < 6 * 8 + 3
+    assert np.array_equal(second[before], start[before])
+
+    # The file alone makes it again, in another window on another engine.
+    state.save(None, tmp_path / "on.png")
+    qtbot.waitUntil((tmp_path / "on.png").exists, timeout=5000)
+    other, _ = opener()
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3, timeout=5000)
+    other.generate.strip.prune(2)
+    other.drop([tmp_path / "on.png"])
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3, timeout=5000)
+    work = other.takes.list.get()[2].work
+    drawn: list[np.ndarray] = []
+    other.generate.rewind.done.connect(lambda made, picture, base: drawn.append(picture))
+    other.generate.rewind.go_on(work)
+    qtbot.waitUntil(lambda: len(drawn) == 1, timeout=START)
+    assert np.array_equal(drawn[0], second)
+
+    # In Explore it begins from its latent, and comes back.
+    other.generate.open_in_explore()
+    qtbot.waitUntil(lambda: other.explore.badge.get().kind == "exact", timeout=START)
+    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    assert np.array_equal(other.explore.picture.get(), second)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")

@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 from PIL import Image, PngImagePlugin
 
 from studio.library import work
-from studio.library.work import BadWork, Latent, Work, from_png, to_png
+from studio.library.work import BadWork, Latent, Pixel, Rewound, Work, from_png, to_png
 from studio.media import export, sound, wavetable
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (8, 6, 3), np.uint8)
@@ -232,3 +232,41 @@ def test_the_words_name_both_ends() -> None:
     assert "seed 9007199254740991 to from 日本語" not in SOUND.sentence()
     assert " to seed 9007199254740991," in SOUND.leading_to(WORK).sentence()
     assert (SOUND.ending, WORK.ending) == (".wav", ".png")
+
+
+def test_a_picture_that_went_on_from_a_row_carries_what_was_kept() -> None:
+    rewound = Rewound(row=4, imposed=(Pixel(5, 2, (40, 90, 200)), Pixel(99, 0, (1, 2, 3))))
+    made = msgspec.structs.replace(WORK, rewound=rewound, came_from=("ab", "cd"), name="Crown")
+    data = to_png(rewound.onto(PICTURE), made)
+    got = from_png(data)
+    assert got == made
+    assert got is not None
+    assert got.rewound is not None
+    free = got.rewound.free(8, 6)
+    assert free[:4].sum() == 0
+    assert free[4:].sum() == 23  # 4 rows of 6, but for one pixel; the other lies outside
+    assert tuple(pixels(data)[5, 2]) == (40, 90, 200)
+    np.testing.assert_array_equal(pixels(data)[:4], PICTURE[:4])
+    assert "on from row 4, seed" in made.sentence()
+
+
+def test_a_work_is_known_by_its_key_whatever_it_is_called() -> None:
+    assert WORK.key == msgspec.structs.replace(WORK, name="Crown").key
+    assert WORK.key != msgspec.structs.replace(WORK, seed=1).key
+    again = work.from_json(work.to_json(WORK))
+    assert again.key == WORK.key
+
+
+def test_makings_of_the_first_version_are_read() -> None:
+    old = {"model": "m", "model_hash": "", "seed": 7, "temperature": [0.7], "made": "2026-11-23T12:00:00+01:00"}
+    got = work.from_json(json.dumps(old))
+    assert (got.seed, got.rewound, got.came_from, got.name) == (7, None, (), "")
+
+
+@pytest.mark.parametrize(
+    "rewound", [{"row": -1}, {"row": 3, "imposed": [[0, 0, []]]}, {"row": 3, "imposed": [[0, 0, [256]]]}, {"row": "3"}]
+)
+def test_a_row_or_colour_that_makes_no_sense_is_refused(rewound: dict[str, Any]) -> None:
+    texts = {work.KEY: json.dumps({"model": "m", "model_hash": "", "seed": 7, "rewound": rewound})}
+    with pytest.raises(BadWork, match="rewound"):
+        from_png(export.png(PICTURE, texts))

@@ -81,6 +81,11 @@ class Bringing(State):
         if photo is not None:
             self._encode(photo)
 
+    def use_picture(self, picture: Array, name: str) -> None:
+        """Have the engine encode a picture that its model made. It needs no preview."""
+        self._leave()
+        self._encode(Photo(Picture(picture, name, ()), "fit", None, picture, made=True))
+
     def use_wave(self, wave: Wave) -> None:
         """Have the engine encode a wave, brought to what models of waves learn from. It needs no preview."""
         trained = self._model.get()
@@ -91,11 +96,15 @@ class Bringing(State):
         except Refused as refusal:
             self._messages.say(str(refusal), "failed")
             return
+        self._leave()
+        like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
+        self._encode(Photo(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
+
+    def _leave(self) -> None:
+        """What is being encoded is not wanted any more."""
         if self._encoding is not None:
             self._engine.stop(self._encoding[0])
             self._end()
-        like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
-        self._encode(Photo(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
 
     def _encode(self, photo: Photo) -> None:
         trained = self._model.get()

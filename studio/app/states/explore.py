@@ -18,6 +18,7 @@ from studio.app.states.scene import DRAWN, Badge, How, Photo, Scene, Start, badg
 from studio.app.states.seeds import SeedField
 from studio.app.states.shelf import Opened, Take, in_shape
 from studio.app.states.stage import Stage
+from studio.app.states.strip import Strip
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.app.states.wavetable import Wavetable
@@ -37,7 +38,10 @@ class Explore(State):
     came = Signal()
     """A picture of the artist's own was opened, or a work restored: the panel should show."""
 
-    def __init__(self, engine: Engine, models: Models, messages: Messages) -> None:
+    to_generate = Signal(object, object)
+    """A work that went on from a row of another one and its picture: it is restored where it was made."""
+
+    def __init__(self, engine: Engine, models: Models, messages: Messages, takes: Takes) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
         self.model: Value[Trained | None] = Value(None, self)
@@ -68,10 +72,14 @@ class Explore(State):
         self.badge: Value[Badge] = Value(Badge(), self)
         self.source: Value[str] = Value("", self)
         """Name of the artist's own picture, empty where the start is a seed."""
-        self._takes = Takes(messages, self)
-        self.takes: Value[tuple[Take, ...]] = self._takes.list
-        self.current: Value[int | None] = self._takes.current
+        self._takes = takes
+        self._takes.loaded.connect(self._show_take)
+        self.takes: Value[tuple[Take, ...]] = takes.list
+        self.strip = Strip(takes, messages, self._step, self)
+        self.current: Value[int | None] = self.strip.current
         """Index of the take that the stage shows, None where it shows something newer."""
+        self._origin = ""
+        """Key of the take that the stage came from, by whatever was moved since."""
         self._bringing = Bringing(engine, messages, self.model, self.label, self)
         self._bringing.opened.connect(self._opened)
         self._bringing.encoded.connect(self._encoded)
@@ -83,19 +91,19 @@ class Explore(State):
         self._saving = Saving(messages, self)
         self.wavetable = Wavetable(engine, messages, self._saving, self._stage, self.takes, self)
         self.history = History(self._apply, self)
+        self._brought = ""
+        """Key of the take whose latent is being asked for."""
         self._start: Start | None = None
         """The artist's own picture that sliders begin from; None where the seed's noise does."""
         self._begun = False
         """Whether anything was to be drawn yet: until then the stage says how to begin."""
-        self._left_at: str | None = None
-        """Name of the take that was on the stage, until something else is drawn."""
 
     # ── sliders, temperatures, starts ────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
         trained = self._models.find(name)
         if trained is not None and trained != self.model.get():
-            self._step("model", draws=False, **at_home(trained))
+            self._step("model", draws=False, origin="", **at_home(trained))
             self._bringing.refit()
 
     def begin_move(self, index: int) -> None:
@@ -147,7 +155,7 @@ class Explore(State):
         found, trained = self._field.typed(seed), self.model.get()
         if found is None or trained is None:
             return
-        after: Plain = {"seed": found, "start": ""}
+        after: Plain = {"seed": found, "start": "", "origin": ""}
         if self._start is not None:
             after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
         self._step("new start", **after)
@@ -159,6 +167,7 @@ class Explore(State):
         if self.model.get() is None:
             self._messages.say("There is no trained model to open a file with. Your file is untouched.", "warn")
             return
+        self._brought = ""
         self._bringing.open(path)
 
     def set_crop(self, how: How, box: Box | None = None) -> None:
@@ -177,6 +186,9 @@ class Explore(State):
         if opened.fault:
             self._messages.say(opened.fault, "warn")
         picture = opened.picture
+        if opened.work is not None and opened.work.rewound is not None and self._models.of_work(opened.work):
+            self.to_generate.emit(opened.work, picture.array)
+            return
         if opened.work is not None and self.restore_work(opened.work, picture.array):
             end = opened.work.other_end()
             if end is not None and isinstance(picture, Wave):
@@ -206,10 +218,20 @@ class Explore(State):
             self._step(
                 f"open {photo.picture.name}",
                 start=start.key,
+                origin=self._brought,
                 sliders=[0.0] * len(self.sliders.get()),
                 temperatures=[1.0] * len(self.temperatures.get()),
                 label=event.label,
             )
+        self._brought = ""
+
+    def _bring(self, trained: Trained, work: Work, picture: Array, take: Take | None = None) -> None:
+        """Begin from a picture that no seed alone makes: its latent is asked for."""
+        self.choose_model(trained.card.name)
+        if work.label != self.label.get():
+            self.set_label(work.label)
+        self._brought = take.key if take is not None else ""
+        self._bringing.use_picture(in_shape(picture, trained), work.name or f"{trained.card.title}, seed {work.seed}")
 
     def _show_badge(self) -> None:
         self.badge.set(badge(self._start, self._bringing.looking.get()))
@@ -220,25 +242,22 @@ class Explore(State):
         """Keep the picture on the stage, with its making."""
         piece = self._stage.piece
         if piece is not None:
-            name = self._takes.keep(piece.picture, piece.work)
-            self._step("keep take", takes=[*self._takes.names, name], current=name)
+            work = other(piece.work, came_from=self._takes.line(self._origin))
+            name = self._takes.keep(piece.picture, work)
+            self._step("keep take", takes={name: True}, current=name, origin=work.key)
 
     def keep_work(self, work: Work, picture: Array) -> None:
-        """Keep a picture that another panel made; the stage stays as it is."""
-        self._step("keep take", takes=[*self._takes.names, self._takes.keep(picture, work)])
+        """Keep a picture that was made elsewhere; the stage stays as it is."""
+        self._step("keep take", takes={self._takes.keep(picture, work): True})
 
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
         take = self.takes.get()[index]
         trained = self._models.of_work(take.work)
-        if trained is not None:
-            self._become(f"take {index + 1}", trained, take.work, take.picture, take.name)
-
-    def drop_take(self, index: int) -> None:
-        """Take a take off the strip; undo brings it back."""
-        gone, current = self.takes.get()[index].name, self._takes.current_name
-        names = [name for name in self._takes.names if name != gone]
-        self._step("take off", takes=names, current=current if current != gone else None)
+        if trained is not None and take.work.rewound is not None:
+            self._bring(trained, take.work, take.picture, take)
+        elif trained is not None:
+            self._become(f"take {index + 1}", trained, take.work, take.picture, take)
 
     def rename(self, index: int, label: str) -> None:
         """Name a direction; an empty name brings back the model's own."""
@@ -263,15 +282,19 @@ class Explore(State):
         if trained is None:
             return False
         self.cancel_photo()
-        self._become("restore the work", trained, work, picture)
+        if work.rewound is not None and picture is not None:
+            self._bring(trained, work, picture)
+        else:
+            self._become("restore the work", trained, work, picture)
         self.came.emit()
         return True
 
-    def _become(self, name: str, trained: Trained, work: Work, picture: Array | None, take: str | None = None) -> None:
+    def _become(self, name: str, trained: Trained, work: Work, picture: Array | None, take: Take | None = None) -> None:
         start = Start.of_work(work)
         if start is not None:
             self._takes.hold_start(start, work, picture)
-        self._step(name, **of_work(work, trained), start=start.key if start else "", current=take)
+        shown, origin = (take.name, take.key) if take is not None else (None, "")
+        self._step(name, **of_work(work, trained), start=start.key if start else "", current=shown, origin=origin)
         if picture is not None and self.model.get() == trained:
             self._stage.put(picture)
 
@@ -295,7 +318,6 @@ class Explore(State):
         del plain["names"]  # they belong to the model and have a file of their own
         return {
             **plain,
-            **self._takes.snapshot(),
             "locked": self.locked.get(),
             "begun": self._begun,
             "history": self.history.snapshot(),
@@ -303,13 +325,13 @@ class Explore(State):
 
     def restore(self, plain: Plain) -> None:
         self.history.restore(plain.get("history", {}))
-        self._takes.restore(plain)
         self.locked.set(bool(plain.get("locked", False)))
         self._put({key: plain[key] for key in DRAWN if key in plain})
         self._begun = bool(plain.get("begun", False)) and self.model.get() is not None
         if self._begun:
             self._stage.resume()
-        self._left_at = plain.get("current")
+        self._origin = str(plain.get("origin", ""))
+        self.strip.show(plain.get("current"))
 
     def settle(self) -> None:
         """Choose the first model, where none is chosen yet."""
@@ -317,22 +339,20 @@ class Explore(State):
         if self.model.get() is None and cards:
             self._put(at_home(cards[0]))
 
-    def begin(self) -> None:
-        """Lay out the takes. Once, after `restore`."""
-        self.settle()
-        self._takes.load(lambda: self._left_at, self.history.records(), self._show_take)
-
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""
-        index = self.current.get()
-        if index is not None and self.picture.get() is None:
-            self._stage.put(self.takes.get()[index].picture)
+        take = self.strip.shown
+        if take is not None and self.picture.get() is None:
+            self._stage.put(take.picture)
+
+    def records(self) -> list[Plain]:
+        """All that leads back to takes and starts."""
+        return [*self.history.records(), self._plain()]
 
     def close(self) -> None:
-        """Wait for what is at work; what no step leads back to goes to the bin."""
+        """Wait for what is at work."""
         self._bringing.close()
         self._saving.close()
-        self._takes.close([*self.history.records(), self._plain()])
 
     def _plain(self) -> Plain:
         trained = self.model.get()
@@ -342,8 +362,8 @@ class Explore(State):
             "start": self._start.key if self._start is not None else "",
             **self._dials.plain(),
             "label": self.label.get(),
-            "takes": self._takes.names,
-            "current": self._takes.current_name,
+            "origin": self._origin,
+            "current": self.strip.name,
         }
 
     def _scene(self) -> Scene | None:
@@ -359,8 +379,8 @@ class Explore(State):
         now = self._plain()
         if DRAWN & after.keys():
             after.setdefault("current", None)
-            self._begun, self._left_at = self._begun or draws, None
-        before = {key: now[key] for key in after}
+            self._begun = self._begun or draws
+        before = {key: now[key] for key in after if key in now} | self._takes.before(after)
         self._apply(after)
         self.history.do(name, before, after, gesture)
 
@@ -389,8 +409,11 @@ class Explore(State):
                 self._dials.put(record, trained, self._start is not None)
             except NotSaved as fault:
                 self._messages.say(fault.sentence, "failed")
-        if "takes" in record or "current" in record:
-            self._takes.put(record.get("takes", self._takes.names), record.get("current"))
+        self._takes.apply(record)
+        if "current" in record:
+            self.strip.show(record["current"])
+        if "origin" in record:
+            self._origin = str(record["origin"])
 
 
 def _other_kind(picture: Picture | Wave, trained: Trained | None) -> str:

@@ -2,30 +2,54 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
-from studio.app.states import grid, seeds
+from studio.app.states import grid, seeds, tree
 from studio.app.states.grid import Cell, Run
 from studio.app.states.history import History
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models, hash_of
 from studio.app.states.queue import Queue, about
+from studio.app.states.rewind import Base, Mark, Rewind
 from studio.app.states.saving import Piece, Saving
 from studio.app.states.seeds import SeedField
+from studio.app.states.shelf import in_shape
+from studio.app.states.strip import Strip
+from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.library import storage
 from studio.library.card import Card
 from studio.library.models import Trained
+from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Sample, Stopped
 
-__all__ = ["MOST", "Cell", "Generate"]
+__all__ = ["MOST", "Cell", "Generate", "Large"]
 
 MOST = 4096
 """Pictures of one run, as `studio.wire.messages.Sample` allows."""
 HOTTEST = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Large:
+    """What stands large: a picture or wave of the grid, a take, or one that goes on."""
+
+    picture: Array | None
+    words: str
+    """`Picture 3 of 24`."""
+    seed: int
+    log_prob: float | None = None
+    drawn: int | None = None
+    """How many rows are drawn, None where all are."""
+    piece: Piece | None = None
+    """To be saved or opened, once it is finished."""
+    sound: bool = False
 
 
 class Generate(State):
@@ -33,10 +57,8 @@ class Generate(State):
 
     to_explore = Signal(object, object)
     """A studio.library.work.Work and its picture, to be opened in Explore."""
-    kept = Signal(object, object)
-    """A work and its picture, to be kept as a take."""
 
-    def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue) -> None:
+    def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes) -> None:
         super().__init__()
         self._engine, self._models, self._messages, self._queue = engine, models, messages, queue
         self.model: Value[Trained | None] = Value(None, self)
@@ -58,6 +80,12 @@ class Generate(State):
         """Index of the cell with the ring."""
         self.enlarged: Value[int | None] = Value(None, self)
         """Index of the cell shown large, None for the grid."""
+        self._takes = takes
+        self.strip = Strip(takes, messages, self._step, self)
+        """Its current take is the one shown large."""
+        self.rewind = Rewind(engine, messages, queue, self)
+        self.large: Value[Large | None] = Value(None, self)
+        """What is shown large, None for the grid."""
         self.running: Value[bool] = Value(False, self)
         self.progress: Value[str] = Value("", self)
         """The caption below the grid."""
@@ -81,6 +109,17 @@ class Generate(State):
         self._jobs = itertools.count(1)
         self._saving = Saving(messages, self)
         self._keeping = Later(self)
+        self._touched = False
+        """Whether a hand has set seed, temperature or kind since the picture on the stage came."""
+        self._left: Plain = {}
+        """Where the marker was before a restart, until the take that it was on has been read."""
+        shown: tuple[Value[Any], ...] = (
+            self.cells, self.enlarged, self.strip.current, self.rewind.forming, takes.list, models.cards,
+        )  # fmt: skip
+        for value in shown:
+            value.changed.connect(self._look)
+        takes.loaded.connect(self._come_back)
+        self.rewind.done.connect(self._went_on)
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
@@ -129,6 +168,7 @@ class Generate(State):
             self.new_seed()
         self._spent = self.seed.get()
         card = trained.card
+        self.strip.show(None)
         self._run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind)
         count = self.number.get()
         self.chosen.set(None)
@@ -174,9 +214,11 @@ class Generate(State):
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
         self._status = status
+        self.rewind.heed(status)
         self._tell()
 
     def take(self, event: AnyEvent) -> None:
+        self.rewind.take(event)
         if not self._job or getattr(event, "job", None) != self._job:
             return
         match event:
@@ -202,6 +244,7 @@ class Generate(State):
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with these commands unanswered: keep what is finished, offer the rest."""
+        self.rewind.lost(commands, why)
         if not self._job or not any(command.job == self._job for command in commands):
             return
         self._again = 0
@@ -248,21 +291,26 @@ class Generate(State):
         """Show one picture large, None for the grid again."""
         if index is not None:
             self.chosen.set(index)
+        self.strip.show(None)
         self.enlarged.set(index)
+
+    def show_take(self, index: int) -> None:
+        """Show a take large; what is set stays as it is."""
+        self.enlarged.set(None)
+        self.strip.show(self.strip.takes.get()[index].name)
 
     def in_hand(self) -> Array | None:
         """The finished picture or wave that is large, or chosen; None where there is none."""
-        large, cells = self.enlarged.get(), self.cells.get()
-        index = large if large is not None else self.chosen.get()
-        cell = cells[index] if index is not None and index < len(cells) else None
-        return cell.picture if cell is not None and cell.finished else None
+        piece = self._piece(None)
+        return piece.picture if piece is not None else None
 
-    def name_of(self, index: int) -> str:
-        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished."""
+    def name_of(self, index: int | None = None) -> str:
+        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here
+        and below, is what is large or chosen."""
         piece = self._piece(index)
         return piece.name if piece is not None else ""
 
-    def save(self, index: int, path: Path) -> None:
+    def save(self, index: int | None, path: Path) -> None:
         """Save a finished picture as PNG with its making inside. Says the outcome."""
         piece = self._piece(index)
         if piece is not None:
@@ -274,17 +322,201 @@ class Generate(State):
         if any(pieces):
             self._saving.many([piece for piece in pieces if piece is not None], folder)
 
-    def open_in_explore(self, index: int) -> None:
+    def open_in_explore(self, index: int | None = None) -> None:
         """Go on there with a finished picture."""
         piece = self._piece(index)
         if piece is not None:
             self.to_explore.emit(piece.work, piece.picture)
 
-    def keep_take(self, index: int) -> None:
-        """Keep a finished picture as a take."""
+    def keep_take(self, index: int | None = None) -> None:
+        """Keep a finished picture as a take; one that is a take already stays as it is."""
         piece = self._piece(index)
-        if piece is not None:
-            self.kept.emit(piece.work, piece.picture)
+        if piece is not None and (index is not None or self.strip.shown is None):
+            self._step("keep take", takes={self._takes.keep(piece.picture, piece.work): True})
+
+    # ── going on from a row ──────────────────────────────────────────────────────────────────────
+
+    def begin_mark(self) -> None:
+        """A hand takes the row marker: until `end_mark` every move is one step."""
+        self.history.hold("row marker")
+
+    def end_mark(self) -> None:
+        self.history.seal()
+
+    def move_mark(self, row: int) -> None:
+        """Keep so many rows; nothing is drawn yet."""
+        base, mark = self.rewind.base.get(), self.rewind.mark.get()
+        if base is not None and mark is not None:
+            self._mark("row marker", replace(mark, row=min(max(row, 0), base.rows), armed=True), "row marker")
+
+    def arm(self) -> None:
+        """Make the marker ready: where the picture went on before, else in its middle."""
+        base, mark, large = self.rewind.base.get(), self.rewind.mark.get(), self.large.get()
+        if base is not None and mark is not None:
+            self.move_mark(mark.row if mark.row < base.rows else base.rows // 2)
+        elif large is not None and large.piece is not None:
+            trained = self._models.of(large.piece.work)
+            title = trained.card.title if trained is not None else large.piece.work.model
+            if trained is not None and trained.card.keeps:
+                return
+            what = "wave" if large.sound else "picture"
+            said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
+            self._messages.say(f"{said} Choose a model that draws row by row.", "warn")
+
+    def impose(self, row: int, column: int, colour: Sequence[int] | None) -> None:
+        """Choose the colour of a pixel below the marker, or let it go where there is none."""
+        mark = self.rewind.imposing(row, column, colour)
+        if mark is not None:
+            self._mark("colour of a pixel" if colour is not None else "pixel let go", mark)
+
+    def branch(self) -> None:
+        """Go on from the marker, as another take, with the seed, temperature and kind that are set. What was drawn
+        just so already gets another seed, unless that is locked."""
+        work = self._making()
+        if work is None or self.rewind.running:
+            return
+        if self._drawn_already(work):
+            if self.locked.get():
+                self._messages.say(
+                    "This is how it was drawn already, so nothing new would come. Unlock the seed, or move the marker, "
+                    "the temperature or a pixel."
+                )
+                return
+            self.new_seed()
+            work = self._making()
+        if work is not None:
+            self.rewind.go_on(work)
+
+    def restore_work(self, work: Work, picture: Array) -> None:
+        """Bring back a picture that went on from a row: as a take, with its marker and what is set as it was."""
+        trained = self._models.of_work(work)
+        if trained is not None:
+            take, after = self._takes.like(work), self._settings_of(work, trained, locked=False)
+            name = take.name if take is not None else self._takes.keep(in_shape(picture, trained), work)
+            self._step("restore the work", takes={name: True}, stage={"at": f"take {name}"}, **after)
+
+    def _making(self) -> Work | None:
+        return self.rewind.making(self.seed.get(), self.temperature.get(), self.label.get())
+
+    def _drawn_already(self, work: Work) -> bool:
+        base = self.rewind.base.get()
+        if base is None or self.rewind.same(work):
+            return True
+        like = self._takes.like(work)
+        return like is not None and like.work.came_from[:1] == (self._root(base.work, work).key,)
+
+    def _root(self, above: Work, work: Work) -> Work:
+        """What a picture really comes from: where all that is kept of the one above it was kept from one further up,
+        it comes from that one."""
+        takes = {take.key: take.work for take in self.strip.takes.get()}
+        while above.rewound is not None and work.rewound is not None and work.rewound.row <= above.rewound.row:
+            if not above.came_from or above.came_from[0] not in takes:
+                break
+            above = takes[above.came_from[0]]
+        return above
+
+    def _went_on(self, work: Work, picture: Array, base: Base) -> None:
+        """Another take, and the one it came from, where that was none yet."""
+        above, put = self._root(base.work, work), {}
+        if above is base.work and base.place.startswith("cell"):
+            take = self._takes.like(above)
+            above = take.work if take is not None else above
+            if take is None:
+                put[self._takes.keep(base.picture, above)] = True
+        name = self._takes.keep(picture, other(work, came_from=self._takes.line(above.key)))
+        after: Plain = {"takes": {**put, name: True}}
+        now = self.rewind.base.get()
+        if now is not None and now.place == base.place:
+            after["stage"] = {"at": f"take {name}"}
+        else:
+            self._messages.say("The picture that went on is among your takes.")
+        row = work.rewound.row if work.rewound is not None else 0
+        self._step(f"going on from row {row}", **after)
+
+    def _mark(self, name: str, mark: Mark, gesture: str | None = None) -> None:
+        """A hand on the marker; the first touch brings what the picture was made with, unless a hand has set
+        something else meanwhile, so that only what is changed is different."""
+        base, before = self.rewind.base.get(), self.rewind.mark.get()
+        if base is not None and before is not None and mark != before:
+            own = self._settings_of(base.work, base.trained, self.locked.get())
+            if before.armed or self._touched:
+                own = {key: self._plain()[key] for key in own}
+            touched = self._touched
+            self._step(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
+            self._touched = touched
+
+    def _settings_of(self, work: Work, trained: Trained, locked: bool) -> Plain:
+        """What is set, as a work had it; a locked seed stays."""
+        said: Plain = {"model": trained.card.name, "temperature": work.temperature[0], "label": work.label}
+        return said if locked else {**said, "seed": work.seed}
+
+    # ── what stands large ────────────────────────────────────────────────────────────────────────
+
+    def _look(self) -> None:
+        """Find out what stands large, and whether it can go on from one of its rows."""
+        before = self.rewind.base.get()
+        self.rewind.show(self._base())
+        self._touched = self._touched and self.rewind.base.get() is before
+        self.large.set(self._large())
+
+    def _base(self) -> Base | None:
+        take, index, cells = self.strip.shown, self.enlarged.get(), self.cells.get()
+        if take is not None and take.work.kind == "picture":
+            trained = self._models.of(take.work)
+            if trained is not None and trained.card.pixels is not None:
+                return Base(in_shape(take.picture, trained), take.work, trained, f"take {take.name}")
+        if take is None and index is not None and index < len(cells):
+            piece, trained = self._piece(index), self._models.find(self._run.model) if self._run is not None else None
+            if piece is not None and trained is not None and trained.card.pixels is not None:
+                return Base(piece.picture, piece.work, trained, f"cell {cells[index].seed}")
+        return None
+
+    def _large(self) -> Large | None:
+        base, forming = self.rewind.base.get(), self.rewind.forming.get()
+        take, index, cells = self.strip.shown, self.enlarged.get(), self.cells.get()
+        if forming is not None and base is not None and forming.base.place == base.place:
+            return Large(forming.picture, f"On from row {forming.start}", forming.work.seed)
+        if take is not None:
+            takes, place = self.strip.takes.get(), self.strip.current.get() or 0
+            said = tree.titled(takes, tree.parents(takes), place)
+            picture = in_shape(take.picture, self._models.of(take.work))
+            file = take.work.name or f"{take.work.model}-{take.work.seed}"
+            piece = Piece(picture, take.work, storage.clean(f"{file}{take.work.ending}"))
+            return Large(picture, said, take.work.seed, piece=piece, sound=take.work.kind == "sound")
+        if index is None or index >= len(cells):
+            return None
+        cell, sound = cells[index], self.kind == "sound"
+        words = f"{'Wave' if sound else 'Picture'} {index + 1} of {len(cells)}"
+        drawn = cell.rows_drawn(self.rows) if self.rows and not cell.finished else None
+        return Large(cell.picture, words, cell.seed, cell.log_prob, drawn, self._piece(index), sound)
+
+    def _put_stage(self, plain: Plain) -> None:
+        """Show what a record says large, with its marker where it was; what is not here shows the grid."""
+        kind, _, name = str(plain.get("at", "")).partition(" ")
+        seeds_of = [cell.seed for cell in self.cells.get()]
+        seed = int(name) if kind == "cell" and name.isdecimal() else None
+        index = seeds_of.index(seed) if seed in seeds_of else None
+        self.strip.show(name if kind == "take" else None)
+        self.enlarged.set(index)
+        self._look()
+        if "row" in plain:
+            self.rewind.put(Mark.of_plain(plain))
+
+    def _stage(self) -> Plain:
+        """What stands large, and where the marker is."""
+        base, mark = self.rewind.base.get(), self.rewind.mark.get()
+        if base is not None and mark is not None:
+            return {"at": base.place, **mark.plain()}
+        index, cells = self.enlarged.get(), self.cells.get()
+        if self.strip.name is not None:
+            return {"at": f"take {self.strip.name}"}
+        return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
+
+    def _come_back(self) -> None:
+        """What was large before a restart is so again."""
+        if self._left:
+            left, self._left = self._left, {}
+            self._put_stage(left)
 
     @property
     def kind(self) -> grid.Kind:
@@ -308,8 +540,16 @@ class Generate(State):
         trained = self._models.find(self._run.model) if self._run is not None else None
         return trained.card if trained is not None else None
 
-    def _piece(self, index: int) -> Piece | None:
-        return self._run.piece(self.cells.get()[index]) if self._run is not None else None
+    def _piece(self, index: int | None) -> Piece | None:
+        """A finished picture with its making; of None that of what is large, or chosen."""
+        cells = self.cells.get()
+        if index is None:
+            large, index = self.large.get(), self.chosen.get()
+            if large is not None:
+                return large.piece
+        if self._run is None or index is None or index >= len(cells):
+            return None
+        return self._run.piece(cells[index])
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 
@@ -319,6 +559,7 @@ class Generate(State):
             "locked": self.locked.get(),
             "spent": self._spent,
             "chosen": self.chosen.get(),
+            "stage": self._left or self._stage(),
             "history": self.history.snapshot(),
         }
 
@@ -336,6 +577,9 @@ class Generate(State):
             self.chosen.set(chosen if isinstance(chosen, int) and 0 <= chosen < len(cells) else None)
             said = grid.finished if all(cell.finished for cell in cells) else grid.stopped
             self.progress.set(said(cells, self.kind))
+        self._left = dict(plain.get("stage", {}))
+        if "row" in self._left:
+            Mark.of_plain(self._left)  # what makes no sense is refused now
         self._tell()
 
     def settle(self) -> None:
@@ -345,6 +589,10 @@ class Generate(State):
             self.model.set(cards[0])
             self.temperature.set(cards[0].card.temperature)
         self._tell()
+
+    def records(self) -> list[Plain]:
+        """All that leads back to takes."""
+        return self.history.records()
 
     def close(self) -> None:
         """Wait for what is being written; of a run under way, what is finished is kept."""
@@ -369,8 +617,9 @@ class Generate(State):
         }
 
     def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
-        now = self._plain()
-        before = {key: now[key] for key in after}
+        now = {**self._plain(), "stage": self._stage()}
+        before = {key: now[key] for key in after if key in now} | self._takes.before(after)
+        self._touched = self._touched or not {"seed", "temperature", "label"}.isdisjoint(after)
         self._apply(after)
         self.history.do(name, before, after, gesture)
 
@@ -388,4 +637,7 @@ class Generate(State):
             trained, label = self.model.get(), record["label"]
             known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
             self.label.set(int(label) if known else None)
+        self._takes.apply(record)
+        if "stage" in record:
+            self._put_stage(record["stage"])
         self._tell()

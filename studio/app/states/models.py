@@ -36,11 +36,15 @@ class Models(State):
         """The model of this name, if it is here."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
-    def of_work(self, work: Work) -> Trained | None:
-        """The model that made a work, whatever it is called by now; says so where it is another one or none."""
+    def of(self, work: Work) -> Trained | None:
+        """The model that made a work, or one of its name; says nothing."""
         named = self.find(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
-        trained = next((trained for trained in known if hash_of(trained) == work.model_hash), named)
+        return next((trained for trained in known if hash_of(trained) == work.model_hash), named)
+
+    def of_work(self, work: Work) -> Trained | None:
+        """The model that made a work, whatever it is called by now; says so where it is another one or none."""
+        trained = self.of(work)
         if trained is None:
             add = ("Add a model…", lambda: self._messages.which.emit(models.ENDING, self.add))
             self._messages.say(_missing(work), "warn", add)

@@ -45,6 +45,8 @@ class Photo:
     """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
     seen: Array
     """(height, width, channels) uint8, or (samples,) int16, in the model's shape."""
+    made: bool = False
+    """Whether its own model made it, so that nothing had to be cut."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class Start:
         """The start that an engine made of a picture."""
         latent = Latent.of(np.asarray(event.latent))
         name, notes = photo.picture.name, "".join(f"; {note}" for note in photo.picture.notes)
-        if trained.card.kind == "sound":
+        if photo.made:
+            note = f"Begun from {name}"
+        elif trained.card.kind == "sound":
             note = f"Your wave is {name}{notes}"
         else:
             _, height, width = trained.card.shape

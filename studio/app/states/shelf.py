@@ -1,6 +1,7 @@
 """Artworks with their making, kept as files: takes, and the artist's own pictures and waves as starts."""
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class Take:
     work: Work
     name: str
     """Of its file."""
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Of its making: what takes that come from it call it."""
+        return self.work.key
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""The takes of Explore and the artist's own pictures that they began from, kept as files."""
+"""The takes of the window and the artist's own pictures that they began from, kept as files."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PySide6.QtCore import QObject
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, Signal
 
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
@@ -15,15 +16,25 @@ from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.wire.messages import Array
 
+LONGEST_LINE = 64
+"""Works that a work remembers to have come from."""
+
 
 class Takes(State):
-    """Which takes lie on the strip, by their names; the files are the truth of each."""
+    """Which takes there are, by their names; the files are the truth of each. Every panel shows the same ones.
+
+    What a record says of them is what changed alone, so that the steps of one panel can be taken back whatever was
+    done in another: `takes` names those that were laid on the strip or taken off, `named` what they are called.
+    """
+
+    loaded = Signal()
+    """The takes that were here before the start lie on the strip."""
 
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
         self.list: Value[tuple[Take, ...]] = Value((), self)
-        self.current: Value[int | None] = Value(None, self)
+        """In the order in which they were kept."""
         self._shelf = Shelf(storage.home("data") / "takes")
         self._start_shelf = Shelf(storage.home("data") / "starts")
         self._names: list[str] = []
@@ -35,24 +46,67 @@ class Takes(State):
         """Of the takes on the strip, those still being read from the disk among them."""
         return list(self._names)
 
-    @property
-    def current_name(self) -> str | None:
-        index = self.current.get()
-        return self.list.get()[index].name if index is not None else None
+    def get(self, name: str) -> Take | None:
+        """The take of that name, on the strip or not."""
+        return self._shelf.get(name)
 
-    def put(self, names: Iterable[str], current: str | None) -> None:
-        """Lay these takes on the strip; those that are not held are left out."""
-        self._names = list(names)
-        held = (self._shelf.get(name) for name in self._names)
-        self.list.set(tuple(take for take in held if take is not None))
-        shown = [take.name for take in self.list.get()]
-        self.current.set(shown.index(current) if current in shown else None)
+    def like(self, work: Work) -> Take | None:
+        """The take that was made just so, whenever it was kept and whatever it is called."""
+        wanted = replace(work, made="", name="", came_from=())
+        like = (take for take in self.list.get() if replace(take.work, made="", name="", came_from=()) == wanted)
+        return next(like, None)
+
+    def line(self, key: str) -> tuple[str, ...]:
+        """Keys of a take and of all that it came from, for what comes from it; none where there is no key."""
+        held = (self._shelf.get(name) for name in self._shelf.names())
+        above = next((take.work.came_from for take in held if take is not None and take.key == key), ())
+        return (key, *above)[:LONGEST_LINE] if key else ()
+
+    # ── what a step does ─────────────────────────────────────────────────────────────────────────
+
+    def before(self, record: Mapping[str, object]) -> Plain:
+        """What to apply so that a record's takes are as they are now."""
+        found: Plain = {}
+        for key, now in (("takes", lambda name: name in self._names), ("named", self._called)):
+            said = record.get(key)
+            if isinstance(said, dict):
+                found[key] = {name: now(name) for name in said}
+        return found
+
+    def apply(self, record: Mapping[str, object]) -> None:
+        """Lay takes on the strip or take them off, and name them, as a record says."""
+        said, named = record.get("takes", {}), record.get("named", {})
+        if isinstance(named, dict):
+            for name, label in named.items():
+                self._name(str(name), str(label))
+        if isinstance(said, list):  # of the first version: exactly these
+            said = {name: name in said for name in {*self._names, *said}}
+        if isinstance(said, dict) and said:
+            there = {name for name in self._names if said.get(name, True)} | {name for name, on in said.items() if on}
+            self._names = sorted(there)
+        if said or named:
+            self._lay()
 
     def keep(self, picture: Array, work: Work) -> str:
         """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
         name = self._shelf.free_name(work.ending)
         self._write(self._shelf, Take(picture, work, name))
         return name
+
+    def _lay(self) -> None:
+        held = (self._shelf.get(name) for name in self._names)
+        self.list.set(tuple(take for take in held if take is not None))
+
+    def _called(self, name: str) -> str:
+        take = self._shelf.get(name)
+        return take.work.name if take is not None else ""
+
+    def _name(self, name: str, label: str) -> None:
+        take = self._shelf.get(name)
+        if take is not None and take.work.name != label:
+            self._write(self._shelf, Take(take.picture, replace(take.work, name=label), name))
+
+    # ── where takes begin ────────────────────────────────────────────────────────────────────────
 
     def start(self, key: str) -> Start | None:
         return self._starts.get(key)
@@ -66,6 +120,8 @@ class Takes(State):
             unknown = np.zeros(256, np.int16) if work.kind == "sound" else np.zeros((1, 1, 3), np.uint8)
             seen = picture if picture is not None else unknown
             self._write(self._start_shelf, Take(seen, work, f"{start.key}{work.ending}"))
+
+    # ── files ────────────────────────────────────────────────────────────────────────────────────
 
     def _write(self, shelf: Shelf, take: Take) -> None:
         try:
@@ -83,11 +139,7 @@ class Takes(State):
             self._messages.say("Your takes are saved.")
 
     def snapshot(self) -> Plain:
-        return {
-            "takes": self.names,
-            "current": self.current_name,
-            "starts": {key: start.plain() for key, start in self._starts.items()},
-        }
+        return {"takes": self.names, "starts": {key: start.plain() for key, start in self._starts.items()}}
 
     def restore(self, plain: Plain) -> None:
         for key, said in plain.get("starts", {}).items():
@@ -98,29 +150,30 @@ class Takes(State):
                 self._starts[start.key] = start
         self._names = [str(name) for name in plain.get("takes", [])]
 
-    def load(self, left_at: Callable[[], str | None], records: Sequence[Plain], then: Callable[[], object]) -> None:
-        """Read the takes' files beside the window; `then` when they lie on the strip, the current one chosen.
-
-        Hundreds of takes take a while to read, and the window should be on the screen by then.
-        """
+    def load(self, records: Sequence[Plain]) -> None:
+        """Read the takes' files beside the window: hundreds take a while, and the window should be on the screen."""
 
         def loaded(found: list[Take] | Exception) -> None:
             if isinstance(found, Exception):
                 raise found
             self._shelf.hold(found)
-            known = {name for record in records for name in record.get("takes", [])} | set(self._names)
+            known = {*_named(records), *self._names}
             # A file that nothing knows was kept in the moment before a crash.
-            names = [*self._names, *(take.name for take in found if take.name not in known)]
-            self.put(names, self.current_name or left_at())
-            then()
+            self._names = sorted({*self._names, *(take.name for take in found if take.name not in known)})
+            self._lay()
+            self.loaded.emit()
 
         self._loading.run(self._shelf.read, loaded)
 
     def close(self, records: Sequence[Plain]) -> None:
         """What no record leads back to goes to the bin."""
         self._loading.wait()
-        takes = {name for record in records for name in record.get("takes", [])} | set(self._names)
         starts = {record["start"] for record in records if record.get("start")}
-        self._shelf.put_away(set(self._shelf.names()) - takes)
+        self._shelf.put_away(set(self._shelf.names()) - {*_named(records), *self._names})
         self._start_shelf.put_away(f"{key}{end}" for key in self._starts.keys() - starts for end in (".png", ".wav"))
         self._starts = {key: start for key, start in self._starts.items() if key in starts}
+
+
+def _named(records: Sequence[Plain]) -> set[str]:
+    """The takes that records speak of."""
+    return {str(name) for record in records for key in ("takes", "named") for name in record.get(key, ())}

@@ -15,6 +15,7 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
+from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.storage import NotSaved
@@ -36,7 +37,7 @@ class Settings(Protocol):
 
 
 class Window(State):
-    """The root of all states; its parts are `models`, `messages`, `queue`, `generate`, `explore`, `tone`."""
+    """The root of all states; its parts are `models`, `messages`, `queue`, `takes`, `generate`, `explore`, `tone`."""
 
     def __init__(self, engine: Engine, settings: Settings, output: Output) -> None:
         super().__init__()
@@ -45,8 +46,9 @@ class Window(State):
         self.messages = Messages()
         self.models = Models(self.messages)
         self.queue = Queue(engine)
-        self.generate = Generate(engine, self.models, self.messages, self.queue)
-        self.explore = Explore(engine, self.models, self.messages)
+        self.takes = Takes(self.messages)
+        self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes)
+        self.explore = Explore(engine, self.models, self.messages, self.takes)
         self.tone = Tone(output, self.messages)
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
@@ -81,6 +83,7 @@ class Window(State):
         plain, sentence = self._settings.read()
         parts: tuple[tuple[State, Plain], ...] = (
             (self, plain),
+            (self.takes, plain.get("takes") or plain.get("explore", {})),  # the first version had them in Explore
             (self.generate, plain.get("generate", {})),
             (self.explore, plain.get("explore", {})),
             (self.tone, plain.get("tone", {})),
@@ -93,7 +96,8 @@ class Window(State):
                     "Part of how the window was left could not be read and starts fresh. Your takes are safe."
                 )
         self.generate.settle()
-        self.explore.begin()
+        self.explore.settle()
+        self.takes.load([*self.generate.records(), *self.explore.records()])
         self._listen()
         for refused in self.models.refused.get():
             self.messages.say(refused, "warn")
@@ -167,18 +171,18 @@ class Window(State):
         self.engine.said.connect(self._hear)
         self.engine.lost.connect(self._lost)
         self.generate.to_explore.connect(self._open_work)
-        self.generate.kept.connect(self.explore.keep_work)
+        self.explore.to_generate.connect(self._restore_work)
         self.models.cards.changed.connect(self.generate.settle)
         self.models.cards.changed.connect(self.explore.settle)
         self.explore.came.connect(lambda: self.panel.set("explore"))
         cells = self.generate
         shown: tuple[Value[Any], ...] = (
-            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.enlarged,
+            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.large,
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._show_wave)
         self._show_wave()
-        for state in (self, self.generate, self.explore, self.tone):
+        for state in (self, self.takes, self.generate, self.explore, self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self._later)
 
@@ -205,6 +209,10 @@ class Window(State):
         self.generate.lost(commands, self._why)
         self.explore.lost(commands, self._why)
 
+    def _restore_work(self, work: Work, picture: Array) -> None:
+        self.generate.restore_work(work, picture)
+        self.show_panel("generate")
+
     def _open_work(self, work: Work, picture: Array) -> None:
         self.explore.restore_work(work, picture)
 
@@ -218,6 +226,7 @@ class Window(State):
             "smooth": self.smooth.get(),
             "geometry": base64.b64encode(self.geometry.get()).decode(),
             "layout": self.layout.get(),
+            "takes": self.takes.snapshot(),
             "generate": self.generate.snapshot(),
             "explore": self.explore.snapshot(),
             "tone": self.tone.snapshot(),
@@ -244,6 +253,7 @@ class Window(State):
         self._soon.stop()
         for state in (self.tone, self.generate, self.explore, self.models):
             state.close()
+        self.takes.close([*self.generate.records(), *self.explore.records()])
         plain = self.snapshot()
         self._writing.wait()
         try:

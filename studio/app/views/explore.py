@@ -244,4 +244,6 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,
         set_compact=stage.set_compact,
+        strip=explore.strip,
+        show_take=explore.choose_take,
     )

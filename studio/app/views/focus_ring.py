@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from studio.app.views.guard import guarded
 from studio.app.views.picture import PictureView
+from studio.app.views.row_marker import RowMarker
 from studio.app.views.theme import Look
 
 
@@ -84,7 +85,7 @@ class FocusRing(QWidget):
         if isinstance(widget, QLineEdit) and widget.property("role") == "bare":
             widget = widget.parentWidget() or widget
         seen = widget.visibleRegion().boundingRect()
-        if isinstance(widget, PictureView):
+        if isinstance(widget, PictureView | RowMarker):
             seen = widget.rect_shown() & seen
         return (
             seen.translated(widget.mapTo(self._on, QPoint(0, 0))).adjusted(-5, -5, 5, 5) if seen.isValid() else QRect()

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
+from studio.app.states.strip import Strip as TakesInHand
 from studio.app.states.window import Window
 from studio.app.views import explore, generate
 from studio.app.views.acts import Act
@@ -91,7 +92,7 @@ class Frame(QWidget):
             self.inspector.add_page(key, title, page)
         self.strip, self.queue = Strip(look), QueueBox(look)
         self.message = MessageLine(look)
-        self._lines = [Line(), Line(), Line(upright=True)]
+        self._lines = [Line(), Line(), Line(), Line(upright=True)]
         self._parts = (
             self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message, *self._lines
         )  # fmt: skip
@@ -104,7 +105,7 @@ class Frame(QWidget):
         self.ring = FocusRing(look, self)
 
     def _tie(self) -> None:
-        state, explore_state = self.state, self.state.explore
+        state = self.state
         bind(self, state.panel, self._show_panel, self.rail.chose, state.show_panel)
         bind(self, state.status, self.rail.state.show_status)
         bind(self, state.smooth, self._show_smooth)
@@ -115,10 +116,16 @@ class Frame(QWidget):
         bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
         bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
         self.state.generate.running.changed.connect(self._show_running)
-        bind(self, explore_state.takes, self.strip.show_takes)
-        bind(self, explore_state.current, self.strip.list.show_current, self.strip.list.chose, self._show_take)
-        self.strip.list.dropped.connect(explore_state.drop_take)
-        self.strip.list.led.connect(self._lead)
+        bind(self, state.takes.list, self._show_takes)
+        for panel in self.panels.values():
+            if panel.strip is not None:
+                bind(self, panel.strip.current, lambda _: self.strip.show_current(self._takes_of.current.get()))
+        self.strip.chose.connect(self._show_take)
+        self.strip.dropped.connect(lambda place: self._takes_of.prune(place))
+        self.strip.renamed.connect(lambda place, name: self._takes_of.rename(place, name))
+        self.strip.branched.connect(self._branch)
+        self.strip.led.connect(self._lead)
+        self.strip.grown.connect(self.toggle_tree)
         self.strip.keep.clicked.connect(lambda: self.panel.keep())
         self.message.gone.connect(state.messages.dismiss)
         self.queue.opened.connect(lambda: self.toggle_page("queue"))
@@ -150,12 +157,37 @@ class Frame(QWidget):
         self.bars.setCurrentIndex(place)
         self.stage.setCurrentIndex(place)
         self.inspector.show_panel(self.panel.key)
+        self.strip.show_current(self._takes_of.current.get())
+        self.strip.branches = self.panel.branch is not None
         self._enable()
 
+    @property
+    def _takes_of(self) -> TakesInHand:
+        """The takes as the open panel has them."""
+        return self.panel.strip or self.state.explore.strip
+
+    def _show_takes(self, takes: Any) -> None:
+        self.strip.show_takes(takes)
+        self.strip.show_current(self._takes_of.current.get())
+        self._place()
+
     def _show_take(self, index: int) -> None:
-        self.state.explore.choose_take(index)
-        self.state.show_panel("explore")
+        """On the stage of the open panel; where that shows none, in Explore."""
+        if self.panel.show_take is None:
+            self.state.show_panel("explore")
+        if self.panel.show_take is not None:
+            self.panel.show_take(index)
         self.state.tone.listen()
+
+    def _branch(self, index: int) -> None:
+        self._show_take(index)
+        if self.panel.branch is not None:
+            self.panel.branch()
+
+    def toggle_tree(self) -> None:
+        """The strip grows to half the stage, or shrinks again."""
+        layout = self.state.layout.get()
+        self.state.layout.set({**layout, "tree": not layout.get("tree", False)})
 
     def _lead(self, index: int) -> None:
         """Ask where the wavetable from the stage to a take should go."""
@@ -219,7 +251,9 @@ class Frame(QWidget):
             return
         shown = self._shown or self.inspector.page != ""
         wish = int(self.state.layout.get().get("inspector", USUAL))
-        at = places(self._look, self.width(), self.height(), shown, wish)
+        tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.list.get())
+        at = places(self._look, self.width(), self.height(), shown, wish, tree)
+        self.strip.set_tree(tree)
         self._drawer = at.drawer
         self.rail.set_narrow(at.narrow)
         self.strip.set_compact(at.low)
@@ -269,6 +303,8 @@ class Frame(QWidget):
             Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
             Act("Add a model…", (), self.add_model),
             Act("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
+            Act("Tree of takes", ("Ctrl+T",), self.toggle_tree),
+            Act("Name the take", ("N",), lambda: self.strip.rename(self._takes_of.current.get()), "stage"),
             Act("Queue", ("Ctrl+J",), lambda: page("queue")),
             Act("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
             Act("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),

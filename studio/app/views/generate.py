@@ -1,20 +1,23 @@
 """The panel Generate: choose a model, set what to make, watch it form, keep it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from studio.app.states.colours import hex_of
 from studio.app.states.dials import HOTTEST
-from studio.app.states.generate import MOST, Generate
+from studio.app.states.generate import MOST, Generate, Large
 from studio.app.states.grid import Cell, pictures
 from studio.app.states.queue import about
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
 from studio.app.views.bind import bind
+from studio.app.views.colour_popup import ColourPopup
 from studio.app.views.controls import Button, Choice, Elided, Label, Number, row
 from studio.app.views.dialogs import Dialogs
 from studio.app.views.first_launch import FirstLaunch
@@ -24,11 +27,15 @@ from studio.app.views.model_card import ModelCard
 from studio.app.views.pages import Column
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
+from studio.app.views.row_marker import RowMarker
 from studio.app.views.seed_field import SeedField
 from studio.app.views.theme import Look
 from studio.app.views.wave_page import WavePage
 
 RIGHT = Qt.TextElideMode.ElideRight
+REWIND = "Drag the marker up, and let it go on from there as another take."
+CAPTION = 600
+"""Logical pixels of the caption below a large picture, at least."""
 
 
 class Caption(QWidget):
@@ -58,8 +65,78 @@ class Caption(QWidget):
         self.setFixedHeight(px(44))
 
 
+class LargeCaption(QWidget):
+    """Below a large picture: what it is and what can be done with it; below that how it goes on from the marker."""
+
+    def __init__(self, look: Look, press: Callable[[str], None]) -> None:
+        super().__init__()
+        self._look, self._low, self._marked, self._saying = look, False, False, False
+        self.words, self.said = Elided("", "soft", RIGHT), Elided("", "soft", RIGHT)
+        self.go_on = Button(look, "Go on", "primary")
+        self.go_on.clicked.connect(partial(press, "go on"))
+        self._links = []
+        for title, what, help, keys in (
+            ("Save…", "save", "Save this one with its recipe inside", "Ctrl+E"),
+            ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
+            ("All of them", "back", "Back to the grid", "Esc"),
+        ):
+            link = Button(look, title, "link", help=help, keys=keys)
+            link.clicked.connect(partial(press, what))
+            self._links.append(link)
+        self._grid = QGridLayout(self)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def show_large(self, words: str, finished: bool) -> None:
+        self.words.show_text(words)
+        for link in self._links[:2]:  # what is half drawn can be neither saved nor opened
+            link.setEnabled(finished)
+
+    def show_rewind(self, marked: bool, can: bool, armed: bool, running: bool, said: str) -> None:
+        """`marked`: there is a marker, or will be; `can`: it stands where something is left to draw; `armed`: a hand
+        has put it there."""
+        self.said.show_text(said or REWIND)
+        self.go_on.setEnabled(can or running)
+        self.go_on.say("Stop" if running else "Go on")
+        self.go_on.draw("stop" if running else "")
+        self.go_on.play("stop" if running else "primary" if armed else "")
+        if running:
+            self.go_on.explain("Stop now and keep what is drawn", "Shift+Esc")
+        else:
+            self.go_on.explain("Draw what lies below the marker anew, as another take", "K")
+        if (marked, bool(said)) != (self._marked, self._saying):
+            self._marked, self._saying = marked, bool(said)
+            self._lay_out()
+
+    def set_low(self, low: bool) -> None:
+        """One line, where the window is low."""
+        if low != self._low:
+            self._low = low
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        px, grid, low = self._look.px, self._grid, self._low and self._marked
+        for part in (self.words, self.said, self.go_on, *self._links):
+            grid.removeWidget(part)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(px(12))
+        grid.setVerticalSpacing(px(6))
+        for place, link in enumerate(self._links):
+            grid.addWidget(link, 0, 3 + place)
+        shown = self.said if low and self._saying else self.words
+        grid.addWidget(shown, 0, 0, 1, 2)
+        grid.addWidget(self.go_on, 0 if low else 1, 2 if low else 0)
+        if not low:
+            grid.addWidget(self.said, 1, 1, 1, 5)
+        self.words.setVisible(shown is self.words)
+        self.said.setVisible(self._marked and (not low or shown is self.said))
+        self.go_on.setVisible(self._marked)
+        grid.setColumnStretch(0, 1 if low else 0)
+        grid.setColumnStretch(1, 1)
+
+
 class GenerateStage(QStackedWidget):
-    """The cards of a first launch, the grid, or one picture of it large."""
+    """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
 
     def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
@@ -68,9 +145,10 @@ class GenerateStage(QStackedWidget):
         self.first = FirstLaunch(look, state, dialogs)
         self.grid = GridView(look)
         self.caption = Caption(look)
-        self.large_words, self.wave_words = Elided("", "soft", RIGHT), Elided("", "soft", RIGHT)
-        self.page = PicturePage(look, "Picture", self._large_caption(self.large_words))
-        self.wave_page = WavePage(look, state, self._large_caption(self.wave_words))
+        self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
+        self.page = PicturePage(look, "Picture", self.large_caption, CAPTION)
+        self.wave_page = WavePage(look, state, self.wave_caption)
+        self.marker = RowMarker(look, self.page.view)
         grid_page = QWidget()
         column = QVBoxLayout(grid_page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -85,13 +163,25 @@ class GenerateStage(QStackedWidget):
         bind(self, generate.chosen, self.grid.show_chosen, self.grid.chose, generate.choose)
         self.grid.chose.connect(lambda row: state.tone.listen())
         self.grid.clicked.connect(lambda index: state.tone.listen())
-        bind(self, generate.enlarged, self._show_enlarged, self.grid.enlarged, generate.enlarge)
+        bind(self, generate.large, self._show_large)
+        self.grid.enlarged.connect(self._enlarge)
         bind(self, generate.progress, self.caption.show_words)
         bind(self, generate.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
+        self._tie_marker(generate)
+
+    def _tie_marker(self, generate: Generate) -> None:
+        rewind, marker = generate.rewind, self.marker
+        bind(self, rewind.mark, self._show_mark, marker.moved, generate.move_mark)
+        bind(self, rewind.forming, self._show_mark)
+        bind(self, rewind.said, self._show_mark)
+        marker.grabbed.connect(generate.begin_mark)
+        marker.let_go.connect(generate.end_mark)
+        marker.go_on.connect(generate.branch)
+        self.page.view.pixel_clicked.connect(self._click)
 
     def close_large(self) -> bool:
         """Back to the grid; whether a picture was large."""
-        if self._state.enlarged.get() is None:
+        if self._state.large.get() is None:
             return False
         self._state.enlarge(None)
         self.grid.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -103,73 +193,131 @@ class GenerateStage(QStackedWidget):
         if now is not None and 0 <= now + by < len(self.grid.cells):
             self._state.enlarge(now + by)
 
-    def current(self) -> int | None:
-        """The picture that saving and opening act on: the large one, else the chosen one."""
-        large = self._state.enlarged.get()
-        return large if large is not None else self._state.chosen.get()
-
     def act(self, what: str) -> None:
-        """Save, open or keep the current picture."""
-        index = self.current()
-        if index is None or not self.grid.cells[index].finished:
+        """Save, open or keep the picture that is large, else the chosen one."""
+        if not self._state.name_of():
             return
         if what == "save":
-            self._dialogs.save(self._state.name_of(index), lambda path: self._state.save(index, path))
+            self._dialogs.save(self._state.name_of(), lambda path: self._state.save(None, path))
         elif what == "explore":
-            self._state.open_in_explore(index)
+            self._state.open_in_explore()
         elif what == "keep":
-            self._state.keep_take(index)
+            self._state.keep_take()
+
+    def focus_marker(self) -> None:
+        """To the row marker, of the large picture or of the chosen one."""
+        if self._state.large.get() is None and self._state.chosen.get() is not None:
+            self._enlarge(self._state.chosen.get())
+        if self.marker.isVisible():
+            self.marker.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def pick_colour(self) -> None:
+        """Choose the colour of the pixel below the middle of the marker."""
+        base = self._state.rewind.base.get()
+        if base is not None and not self._state.rewind.running:
+            self._state.arm()
+            mark = self._state.rewind.mark.get()
+            self._pick(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
+
+    def ready(self) -> None:
+        """To the marker, from which the picture may go on as another take."""
+        self._state.arm()
+        self.focus_marker()
+
+    def branch(self) -> None:
+        """Go on from the marker; one at the end is made ready first, and waits."""
+        base, mark = self._state.rewind.base.get(), self._state.rewind.mark.get()
+        if base is None or mark is None or mark.row >= base.rows:
+            self.ready()
+        else:
+            self._state.branch()
+
+    def set_compact(self, compact: bool) -> None:
+        self.first.set_compact(compact)
+        self.large_caption.set_low(compact)
+        self.page.arrange()
 
     def _press(self, what: str, _: bool = False) -> None:
         if what == "back":
             self.close_large()
+        elif what == "go on" and self._state.rewind.running:
+            self._state.rewind.stop()
+        elif what == "go on":
+            self._state.branch()
         else:
             self.act(what)
 
     def _go_on(self) -> None:
         self._state.go_on()
 
+    def _enlarge(self, index: int | None) -> None:
+        self._state.enlarge(index)
+        page = self.currentWidget()
+        if isinstance(page, PicturePage | WavePage):
+            page.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _click(self, row: int, column: int) -> None:
+        """A pixel below the marker gets a colour of the artist's own."""
+        mark = self._state.rewind.mark.get()
+        if mark is not None and row >= mark.row and not self._state.rewind.running:
+            self._pick(row, column)
+
+    def _pick(self, row: int, column: int) -> None:
+        base, mark = self._state.rewind.base.get(), self._state.rewind.mark.get()
+        if base is None or mark is None:
+            return
+        held = [(pixel.row, pixel.column) for pixel in mark.held]
+        popup = ColourPopup(self._look, self.window(), base.picture, min(mark.row, base.rows - 1), held)
+        popup.pointed.connect(self.marker.show_cursor)
+        popup.chose.connect(self._state.impose)
+        popup.destroyed.connect(lambda: self.marker.show_cursor(None))
+        place = self.page.view.rect_of(row, column).bottomRight().toPoint() + QPoint(8, 8)
+        popup.open_at(row, column, self.page.view.mapToGlobal(place))
+
     def _show_cells(self, cells: tuple[Cell, ...]) -> None:
         state = self._state
         self.grid.show_cells(cells, state.kind, state.size, state.rows)
-        self._show_enlarged(self._state.enlarged.get())
-
-    def _show_enlarged(self, index: int | None) -> None:
-        cells = self._state.cells.get()
-        if index is None or index >= len(cells):
+        if state.large.get() is None:
             self.setCurrentIndex(1 if cells else 0)
-            return
-        cell = cells[index]
-        price = f" · {bits(cell.log_prob)}" if cell.log_prob is not None else ""
-        sound = self._state.kind == "sound"
-        what, page = ("Wave", self.wave_page) if sound else ("Picture", self.page)
-        words = f"{what} {index + 1} of {len(cells)} · seed {grouped(cell.seed)}{price}"
-        (self.wave_words if sound else self.large_words).show_text(words)
-        page.view.setAccessibleDescription(words)
-        if sound:
-            self.wave_page.show_wave(cell.picture)
-        else:
-            self.page.view.show_picture(cell.picture)
-            self.page.arrange()
-        if self.currentWidget() is not page:
-            self.setCurrentWidget(page)
-            page.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _large_caption(self, words: Elided) -> QWidget:
-        buttons = []
-        for title, what, help, keys in (
-            ("Save…", "save", "Save this one with its recipe inside", "Ctrl+E"),
-            ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
-            ("All of them", "back", "Back to the grid", "Esc"),
-        ):
-            button = Button(self._look, title, "link", help=help, keys=keys)
-            button.clicked.connect(partial(self._press, what))
-            buttons.append(button)
-        caption = row(words, *buttons)
-        line = caption.layout()
-        if isinstance(line, QHBoxLayout):
-            line.setStretch(0, 1)
-        return caption
+    def _show_large(self, large: Large | None) -> None:
+        if large is None:
+            self.setCurrentIndex(1 if self._state.cells.get() else 0)
+            return
+        price = f" · {bits(large.log_prob)}" if large.log_prob is not None else ""
+        words = f"{large.words} · seed {grouped(large.seed)}{price}"
+        page, caption = (self.wave_page, self.wave_caption) if large.sound else (self.page, self.large_caption)
+        caption.show_large(words, large.piece is not None)
+        page.view.setAccessibleDescription(words)
+        if large.sound:
+            self.wave_page.show_wave(large.picture)
+        else:
+            self.page.view.show_picture(large.picture)
+            self.page.view.show_rows(large.drawn)
+            self._show_mark(large)
+        self.setCurrentWidget(page)
+
+    def _show_mark(self, _: object) -> None:
+        """The marker, or the line at the row being drawn, and what is said of them."""
+        rewind = self._state.rewind
+        base, mark, forming = rewind.base.get(), rewind.mark.get(), rewind.forming.get()
+        self.marker.setVisible(base is not None)
+        here = base is not None and forming is not None and forming.base.place == base.place
+        if base is None or mark is None:
+            large = self._state.large.get()
+            drawn = large.drawn if large is not None else None
+            said = f"Row {drawn} of {self._state.rows} is drawn." if drawn is not None else ""
+            self.large_caption.show_rewind(drawn is not None, False, False, False, said)
+            self.page.arrange()
+            return
+        held = tuple((pixel.row, pixel.column, QColor(hex_of(pixel.colour))) for pixel in mark.held)
+        row = forming.row if here and forming is not None else mark.row
+        self.marker.show_row(row, base.rows, mark.armed or here, held)
+        running = here and forming is not None and forming.running
+        self.marker.show_drawing(running)
+        can = mark.row < base.rows and not rewind.running
+        self.large_caption.show_rewind(True, can, mark.armed, running, rewind.said.get())
+        self.page.arrange()
 
     def _menu(self, at: QPoint) -> None:
         index = self.grid.indexAt(at - self.grid.viewport().pos())
@@ -334,6 +482,9 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Next picture", (), lambda: stage.step(1)),
         Act("Previous picture", (), lambda: stage.step(-1)),
         Act("Go on", (), generate.go_on, can=generate.can_go_on),
+        Act("Row marker", ("W",), stage.focus_marker, "stage"),
+        Act("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
+        Act("Branch here", ("K",), stage.branch, "stage"),
     )
 
     def smooth(on: bool) -> None:
@@ -356,5 +507,8 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         close=stage.close_large,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,
-        set_compact=stage.first.set_compact,
+        set_compact=stage.set_compact,
+        strip=generate.strip,
+        show_take=generate.show_take,
+        branch=stage.ready,
     )

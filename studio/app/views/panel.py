@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from studio.app.states.history import History
+from studio.app.states.strip import Strip
 from studio.app.states.value import Value
 from studio.app.views.acts import Act
 
@@ -38,3 +39,9 @@ class Panel:
     show_smooth: Callable[[bool], object]
     set_compact: Callable[[bool], object]
     """Less room for captions, where the window is low."""
+    strip: Strip | None = None
+    """The takes as this panel's stage shows them; None where it shows none, and Explore does."""
+    show_take: Callable[[int], object] | None = None
+    """Put a take on the stage."""
+    branch: Callable[[], object] | None = None
+    """Make ready to go on from what is on the stage, as another take."""

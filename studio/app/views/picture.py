@@ -3,13 +3,16 @@
 import functools
 
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
+
+STILL = 4
+"""Pixels that the mouse may move while it clicks."""
 
 
 def image(array: Array) -> QImage:
@@ -64,6 +67,8 @@ class PictureView(QWidget):
     placed = Signal(QRect)
     zoomed = Signal(int)
     """Device pixels for each pixel of the picture."""
+    pixel_clicked = Signal(int, int)
+    """Row and column of a pixel that was clicked."""
 
     def __init__(self, look: Look, name: str) -> None:
         super().__init__()
@@ -75,6 +80,9 @@ class PictureView(QWidget):
         """Multiples more than fit."""
         self._pan = QPoint()
         self._held: QPoint | None = None
+        self._pressed: QPointF | None = None
+        """Where the mouse went down, as long as it has not moved from there."""
+        self._drawn_rows: int | None = None
         self._rect = QRect()
         """Where the picture lies, in device pixels."""
         self._drawn: QImage | None = None
@@ -92,6 +100,12 @@ class PictureView(QWidget):
             self._nearer, self._pan = 0, QPoint()
             self._place()
         self.update()
+
+    def show_rows(self, drawn: int | None) -> None:
+        """Only so many rows are drawn yet, and a line is at the one being drawn; None where all are."""
+        if drawn != self._drawn_rows:
+            self._drawn_rows = drawn
+            self.update()
 
     def show_smooth(self, smooth: bool) -> None:
         self._smooth = smooth
@@ -120,6 +134,19 @@ class PictureView(QWidget):
         r = self._rect
         return QRect(round(r.x() / ratio), round(r.y() / ratio), round(r.width() / ratio), round(r.height() / ratio))
 
+    def pixel_at(self, at: QPointF) -> tuple[int, int] | None:
+        """Row and column of the pixel at a place in this widget."""
+        ratio, scale = self.devicePixelRatioF(), self.scale()
+        column, row = (int(v // scale) for v in (at.x() * ratio - self._rect.x(), at.y() * ratio - self._rect.y()))
+        inside = self._array is not None and 0 <= row < self._array.shape[0] and 0 <= column < self._array.shape[1]
+        return (row, column) if inside else None
+
+    def rect_of(self, row: int, column: int = 0, columns: int = 1) -> QRectF:
+        """Where some pixels of a row lie in this widget."""
+        ratio, scale = self.devicePixelRatioF(), self.scale()
+        x, y = self._rect.x() + column * scale, self._rect.y() + row * scale
+        return QRectF(x / ratio, y / ratio, columns * scale / ratio, scale / ratio)
+
     @guarded(QSize(64, 64))
     def minimumSizeHint(self) -> QSize:
         return QSize(64, 64)
@@ -131,9 +158,12 @@ class PictureView(QWidget):
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._held = event.position().toPoint() - self._pan
+        self._pressed = event.position() if event.button() == Qt.MouseButton.LeftButton else None
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._pressed is not None and (event.position() - self._pressed).manhattanLength() > STILL:
+            self._pressed = None
         if self._held is not None and self._nearer > 0:
             self._pan = event.position().toPoint() - self._held
             self._place()
@@ -142,6 +172,10 @@ class PictureView(QWidget):
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._held = None
+        pixel = self.pixel_at(self._pressed) if self._pressed is not None else None
+        self._pressed = None
+        if pixel is not None:
+            self.pixel_clicked.emit(*pixel)
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -152,10 +186,15 @@ class PictureView(QWidget):
             painter.scale(1 / ratio, 1 / ratio)
             if not self._smooth:
                 painter.drawImage(self._rect, self._image)
-                return
-            if self._drawn is None or self._drawn.size() != self._rect.size():
-                self._drawn = image(blended(self._array, self._rect.height(), self._rect.width()))
-            painter.drawImage(self._rect.topLeft(), self._drawn)
+            else:
+                if self._drawn is None or self._drawn.size() != self._rect.size():
+                    self._drawn = image(blended(self._array, self._rect.height(), self._rect.width()))
+                painter.drawImage(self._rect.topLeft(), self._drawn)
+            if self._drawn_rows is not None and self._drawn_rows < self._array.shape[0]:
+                rest = self._rect.adjusted(0, self._drawn_rows * self.scale(), 0, 0)
+                painter.fillRect(rest, self._look.colour("window"))
+                line = QRect(rest.topLeft(), QSize(rest.width(), round(2 * ratio)))
+                painter.fillRect(line, self._look.colour("accent"))
 
     def _fit(self) -> int:
         if self._array is None:

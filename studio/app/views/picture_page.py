@@ -15,9 +15,9 @@ NARROWEST = 480
 class PicturePage(QWidget):
     """The picture gets all the room that the caption leaves."""
 
-    def __init__(self, look: Look, name: str, caption: QWidget) -> None:
+    def __init__(self, look: Look, name: str, caption: QWidget, narrowest: int = NARROWEST) -> None:
         super().__init__()
-        self._look = look
+        self._look, self._narrowest = look, narrowest
         self.view = PictureView(look, name)
         self.view.setParent(self)
         self._caption = caption
@@ -36,7 +36,7 @@ class PicturePage(QWidget):
 
     def _below(self, shown: QRect) -> None:
         px = self._look.px
-        width = min(max(shown.width(), px(NARROWEST)), self.width() - px(24))
+        width = min(max(shown.width(), px(self._narrowest)), self.width() - px(24))
         left = max(px(12), min(shown.center().x() - width // 2 + 1, self.width() - width - px(12)))
         height = self._caption.sizeHint().height()
         bottom = self.view.y() + min(shown.bottom() + 1, self.view.height())

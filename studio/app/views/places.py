@@ -30,11 +30,12 @@ class Places:
     queue: QRect
     message: QRect
     edge: QRect
-    lines: tuple[QRect, QRect, QRect]
+    lines: tuple[QRect, QRect, QRect, QRect]
 
 
-def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL) -> Places:
-    """`shown`: the inspector is open; `wish`: its width at 100 % as the artist dragged it.
+def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False) -> Places:
+    """`shown`: the inspector is open; `wish`: its width at 100 % as the artist dragged it; `tree`: the strip takes half
+    the stage.
 
     Shut, only its buttons are left, in place of the queue: they never go away.
     """
@@ -45,6 +46,7 @@ def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL) 
     bar, strip = px(BAR), px(STRIP_LOW if low else STRIP)
     across = width - rail - (side if shown and not drawer else 0)
     right, bottom = width - side, height - strip
+    grown = (bottom - bar) // 2 if tree else 0
     if not shown:
         inspector = QRect(right, bottom, side, strip)
     elif drawer:
@@ -57,15 +59,16 @@ def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL) 
         drawer,
         rail=QRect(0, 0, rail, height),
         bar=QRect(rail, 0, across, bar),
-        stage=QRect(rail, bar, across, bottom - bar),
+        stage=QRect(rail, bar, across, bottom - bar - grown),
         inspector=inspector,
-        strip=QRect(rail, bottom, right - rail, strip),
+        strip=QRect(rail, bottom - grown, right - rail, strip + grown),
         queue=QRect(right, bottom, side, strip),
-        message=QRect(rail + px(8), bottom - px(MESSAGE) - px(4), across - px(16), px(MESSAGE)),
+        message=QRect(rail + px(8), bottom - grown - px(MESSAGE) - px(4), across - px(16), px(MESSAGE)),
         edge=QRect(right - 3, 0, 6, bottom),
         lines=(
             QRect(rail, bar - 1, across, 1),
-            QRect(rail, bottom, width - rail, 1),
+            QRect(rail, bottom - grown, right - rail, 1),
+            QRect(right, bottom, side, 1),
             QRect(right, inspector.y(), 1, height - inspector.y()),
         ),
     )

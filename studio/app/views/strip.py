@@ -1,23 +1,14 @@
-"""The strip of takes."""
+"""The takes: a strip of them, which grows into their tree."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QRect,
-    QRectF,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QKeyEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
+    QLineEdit,
     QListView,
     QMenu,
     QSpacerItem,
@@ -30,88 +21,88 @@ from PySide6.QtWidgets import (
 from studio.app.views.cards import draw_thumbnail, thumbnail
 from studio.app.views.controls import Button, Label, tip
 from studio.app.views.guard import guarded
+from studio.app.views.icons import pixmap
+from studio.app.views.take_model import TakeModel, TakeRow
+from studio.app.views.take_tree import TakeTree
 from studio.app.views.theme import Look
 
 Index = QModelIndex | QPersistentModelIndex
 EMPTY = "What you keep stays here, each with the way back to how it was made."
-
-
-class _Rows(QAbstractListModel):
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self.takes: tuple[Any, ...] = ()
-
-    def put(self, takes: tuple[Any, ...]) -> None:
-        """New takes come at the end; for anything else the list is read anew."""
-        old = len(self.takes)
-        if len(takes) > old and all(a is b for a, b in zip(self.takes, takes, strict=False)):
-            self.beginInsertRows(QModelIndex(), old, len(takes) - 1)
-            self.takes = takes
-            self.endInsertRows()
-        else:
-            self.beginResetModel()
-            self.takes = takes
-            self.endResetModel()
-
-    @guarded(0)
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.takes)
-
-    @guarded(None)
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role not in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            return None
-        work = self.takes[index.row()].work
-        start = f"from {work.source}" if work.source else f"seed {work.seed}"
-        words = f"Take {index.row() + 1}, {start}"
-        return words.replace("<", "‹")  # a tooltip must not read a file's name as markup
+FORK = 52
+"""Logical pixels that say from which take the next one came, where that is not the one before it."""
 
 
 class _TakePainter(QStyledItemDelegate):
-    def __init__(self, view: "TakeList", look: Look, rows: _Rows) -> None:
+    def __init__(self, view: "TakeList", look: Look, takes: TakeModel) -> None:
         super().__init__(view)
-        self._view, self._look, self._rows = view, look, rows
-        self._drawn: dict[int, tuple[Any, int, QPixmap]] = {}
+        self._view, self._look, self._takes = view, look, takes
+        self._drawn: dict[str, tuple[Any, int, QPixmap]] = {}
         look.changed.connect(self._drawn.clear)  # waves are drawn in its colours
 
     @guarded(QSize(76, 76))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self._view.step()
+        step = self._view.step()
+        return QSize(step.width() + (self._look.px(FORK) if self._view.forks(index.row()) else 0), step.height())
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row, look, side = index.row(), self._look, self._view.side()
         rect: QRect = option.rect
-        place = QRect(rect.x() + look.px(6), rect.y() + look.px(6), side, side)
-        take = self._rows.takes[row]
-        kept = self._drawn.get(row)
-        if kept is None or kept[0] is not take or kept[1] != side:
-            pixmap = thumbnail(take.picture, side, self._view.devicePixelRatioF(), look)
-            kept = self._drawn[row] = (take, side, pixmap)
+        place = QRect(rect.right() + 1 - look.px(6) - side, rect.y() + look.px(6), side, side)
         painter.save()
+        if self._view.forks(row):
+            self._fork(painter, QRect(rect.x(), rect.y(), look.px(FORK), rect.height()), row)
         painter.fillRect(place, look.colour("window"))
-        draw_thumbnail(painter, kept[2], place)
+        draw_thumbnail(painter, self._pixmap(row, side), place)
+        if row in self._takes.lit() and row != self._takes.chosen:
+            line = QRect(place.x(), place.bottom() + look.px(3), side, 2)
+            painter.fillRect(line, look.colour("accent"))
         if row == self._view.currentIndex().row():
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(look.colour("accent"), 2))
             painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
         painter.restore()
 
+    def _fork(self, painter: QPainter, place: QRect, row: int) -> None:
+        """`from 2`, below a fork."""
+        look, side, above = self._look, self._look.px(18), self._takes.up[row]
+        lit = {row, above} <= self._takes.lit()
+        colour = look.colour("accent" if lit else "soft")
+        middle = place.center()
+        drawing = pixmap("fork", colour, side, self._view.devicePixelRatioF())
+        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - look.px(1), drawing)
+        font = look.font(12)
+        painter.setFont(font)
+        painter.setPen(colour)
+        words = QFontMetrics(font).elidedText(f"from {(above or 0) + 1}", Qt.TextElideMode.ElideRight, place.width())
+        room = QRect(place.x(), middle.y() + look.px(2), place.width(), look.px(18))
+        painter.drawText(room, Qt.AlignmentFlag.AlignHCenter, words)
+
+    def _pixmap(self, row: int, side: int) -> QPixmap:
+        take = self._takes.takes[row]
+        kept = self._drawn.get(take.name)
+        if kept is None or kept[0] is not take.picture or kept[1] != side:
+            drawn = thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._look)
+            kept = self._drawn[take.name] = (take.picture, side, drawn)
+        return kept[2]
+
 
 class TakeList(QListView):
-    """A row of takes; `chose`, `dropped` and `led`, which asks for a wavetable, carry the index of one."""
+    """A row of takes. Signals carry the place of one: `chose` it for the stage, `dropped` it, `naming` it, `asked` for
+    its menu."""
 
     chose = Signal(int)
     dropped = Signal(int)
-    led = Signal(int)
+    naming = Signal(int)
+    asked = Signal(int, QPoint)
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, takes: TakeModel) -> None:
         super().__init__()
-        self._look = look
+        self._look, self._takes = look, takes
         self.compact = False
-        self.rows = _Rows(self)
+        self.rows = TakeRow(takes, self)
         self.setModel(self.rows)
-        self.setItemDelegate(_TakePainter(self, look, self.rows))
+        self.setItemDelegate(_TakePainter(self, look, takes))
         self.setProperty("role", "bare")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFlow(QListView.Flow.LeftToRight)
@@ -122,7 +113,7 @@ class TakeList(QListView):
         self.setStyleSheet("activate-on-singleclick: 0;")
         self.setAccessibleName("Takes")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(lambda at: self._menu(self.indexAt(at)))
+        self.customContextMenuRequested.connect(self._ask)
         self.clicked.connect(lambda index: self.chose.emit(index.row()))
         self.activated.connect(lambda index: self.chose.emit(index.row()))
 
@@ -132,6 +123,16 @@ class TakeList(QListView):
     def step(self) -> QSize:
         return QSize(self.side() + self._look.px(12), self.side() + self._look.px(12))
 
+    def forks(self, row: int) -> bool:
+        """Whether a take came from another one than that before it."""
+        above = self._takes.up[row] if row < len(self._takes.up) else None
+        return above is not None and above != row - 1
+
+    def long(self) -> int:
+        """Of all takes beside each other, in pixels."""
+        forks = sum(self.forks(row) for row in range(self.rows.rowCount()))
+        return self.rows.rowCount() * self.step().width() + forks * self._look.px(FORK)
+
     def show_current(self, index: int | None) -> None:
         self.setCurrentIndex(self.rows.index(index) if index is not None else QModelIndex())
         if index is not None:
@@ -140,35 +141,53 @@ class TakeList(QListView):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self.currentIndex().isValid():
-            self.dropped.emit(self.currentIndex().row())
+        index = self.currentIndex()
+        if index.isValid() and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.dropped.emit(index.row())
+        elif index.isValid() and event.key() == Qt.Key.Key_F2:
+            self.naming.emit(index.row())
         else:
             super().keyPressEvent(event)
 
-    def _menu(self, index: QModelIndex) -> None:
+    def _ask(self, at: QPoint) -> None:
+        index = self.indexAt(at)
         if index.isValid():
-            menu = QMenu(self)
-            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            menu.addAction("Show", lambda: self.chose.emit(index.row()))
-            if self.rows.takes[index.row()].picture.ndim == 1:
-                menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(index.row()))
-            menu.addAction("Take off the strip", lambda: self.dropped.emit(index.row()))
-            menu.popup(self.viewport().mapToGlobal(self.visualRect(index).center()))
+            self.asked.emit(index.row(), self.viewport().mapToGlobal(self.visualRect(index).center()))
 
 
 class Strip(QWidget):
-    """Takes, and the place where the next one goes."""
+    """Takes, and the place where the next one goes; or their tree. Signals carry the place of a take: `led` asks for a
+    wavetable to it, `branched` to go on from it, `renamed` also carries its new name."""
+
+    chose = Signal(int)
+    dropped = Signal(int)
+    led = Signal(int)
+    branched = Signal(int)
+    renamed = Signal(int, str)
+    grown = Signal()
+    """Asks for the tree, or for the strip again."""
 
     def __init__(self, look: Look) -> None:
         super().__init__()
-        self._look = look
+        self._look, self._tree, self._compact = look, False, False
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.takes = TakeModel(self)
         self.head = Label("Takes", "heading")
-        self.list = TakeList(look)
+        self.list, self.tree = TakeList(look, self.takes), TakeTree(look, self.takes)
         self.keep = Button(look, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
         self.hint = Label(EMPTY, "note", wrap=True)
         tip(self.hint, EMPTY)
+        self.grow = Button(look, "Tree", "link", help="Show which take came from which", keys="Ctrl+T")
+        self.grow.setParent(self)
+        self.field = QLineEdit(self)
+        self.field.setMaxLength(80)
+        self.field.setPlaceholderText("Name")
+        self.field.installEventFilter(self)
+        self.field.hide()
+        self._named: int | None = None
+        self.branches = False
+        """Whether the open panel can go on from a take."""
         self._row = QHBoxLayout()
         self._row.addWidget(self.list)
         self._gap = QSpacerItem(0, 0)
@@ -180,34 +199,120 @@ class Strip(QWidget):
         self._column = QVBoxLayout(self)
         self._column.addWidget(self.head)
         self._column.addLayout(self._row)
-        self._column.addStretch(1)
+        self._column.addWidget(self.tree, 1)
+        self._column.addStretch(0)
+        self._tie()
         look.changed.connect(self._lay_out)
         self._lay_out()
 
+    def _tie(self) -> None:
+        for view in (self.list, self.tree):
+            view.chose.connect(self.chose)
+            view.dropped.connect(self.dropped)
+            view.naming.connect(self.rename)
+            view.asked.connect(self._menu)
+        self.grow.clicked.connect(self.grown)
+        self.field.editingFinished.connect(self._name)
+
     def show_takes(self, takes: Sequence[Any]) -> None:
-        self.list.rows.put(tuple(takes))
-        self.hint.setVisible(not takes)
+        self.takes.put(tuple(takes))
         self._lay_out()
+
+    def show_current(self, place: int | None) -> None:
+        """The take that the stage shows."""
+        self.takes.choose(place)
+        self.list.show_current(place)
+        self.tree.show_chosen(place)
 
     def set_compact(self, compact: bool) -> None:
         """Small thumbnails, where the window is low."""
-        self.list.compact = compact
-        self.head.setVisible(not compact)
+        self._compact = self.list.compact = compact
         self._lay_out()
+
+    def set_tree(self, on: bool) -> None:
+        """Grown into the tree."""
+        if on != self._tree:
+            self._tree = on
+            self._leave()
+            self._lay_out()
+            self.tree.show_chosen(self.takes.chosen)
+
+    def rename(self, place: int | None) -> None:
+        """Let the name of a take be typed; Enter keeps it, Esc does not."""
+        if place is None or place >= len(self.takes.takes):
+            return
+        px, view = self._look.px, self.tree if self._tree else self.list
+        index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
+        at = view.visualRect(index)
+        corner = view.viewport().mapTo(self, at.topLeft())
+        left = corner.x() + (px(64) if self._tree else 0)
+        width = min(px(240), self.width() - px(24))
+        high = self.field.sizeHint().height()
+        left = min(max(left, px(8)), self.width() - width - px(8))
+        self.field.setGeometry(left, corner.y() + (at.height() - high) // 2, width, high)
+        self._named = place
+        self.field.setAccessibleName(f"Name of take {place + 1}")
+        self.field.setText(self.takes.takes[place].work.name)
+        self.field.selectAll()
+        self.field.show()
+        self.field.raise_()
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if escape and event.type() == QEvent.Type.KeyPress:
+            self._leave()
+            return True
+        return False
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._lay_out()
 
+    def _name(self) -> None:
+        place, typed = self._named, self.field.text()
+        self._leave()
+        if place is not None and place < len(self.takes.takes):
+            self.renamed.emit(place, typed)
+
+    def _leave(self) -> None:
+        if self._named is not None:
+            self._named = None
+            self.field.hide()
+            (self.tree if self._tree else self.list).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _menu(self, place: int, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Show", lambda: self.chose.emit(place))
+        if self.branches:
+            menu.addAction("Branch…", lambda: self.branched.emit(place))
+        menu.addAction("Name…", lambda: self.rename(place))
+        if self.takes.takes[place].picture.ndim == 1:
+            menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(place))
+        menu.addAction("Prune", lambda: self.dropped.emit(place))
+        menu.popup(at)
+
     def _lay_out(self) -> None:
-        px, step, count = self._look.px, self.list.step(), len(self.list.rows.takes)
+        px, step, count = self._look.px, self.list.step(), len(self.takes.takes)
+        tree = self._tree and count > 0
         self._column.setContentsMargins(px(10), px(8), px(16), px(4))
         self._column.setSpacing(px(2))
         self.head.setContentsMargins(px(6), 0, 0, 0)
+        self.head.setVisible(not self._compact or tree)
         self._row.setSpacing(0)
-        room = self.width() - px(26) - self.list.side() - px(12)
-        self.list.setFixedSize(max(0, min(count * step.width(), room)), step.height())
-        self.list.setVisible(count > 0)
+        link = self.grow.sizeHint()
+        self.grow.say("Strip" if tree else "Tree")
+        self.grow.setVisible(count > 0)
+        self.grow.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
+        spare = link.width() + px(12) if self._compact else 0
+        room = self.width() - px(26) - self.list.side() - px(12) - spare
+        self.list.setFixedSize(max(0, min(self.list.long(), room)), step.height())
+        self.tree.setVisible(tree)
+        self.list.setVisible(count > 0 and not tree)
+        self.keep.setVisible(not tree)
+        self.hint.setVisible(not count)
         self._gap.changeSize(px(6) if count else 0, 0)
         self.keep.setFixedSize(self.list.side(), self.list.side())
         self._row.setContentsMargins(0 if count else px(6), 0 if count else px(6), 0, 0 if count else px(6))

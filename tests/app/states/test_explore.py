@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from studio.app.settings import SettingsFile
 from studio.app.states.explore import Explore as ExploreState
 from studio.app.states.window import Window
 from studio.library import storage, work
@@ -334,7 +335,7 @@ def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, eng
     assert explore.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
     assert np.array_equal(stage(explore), tone(7))  # before the engine answers
     answer(engine, tone(7))
-    explore.drop_take(0)
+    explore.strip.prune(0)
     assert [take.work.sliders[1] for take in explore.takes.get()] == [2.0]
     window.undo()
     assert len(explore.takes.get()) == 2 and explore.current.get() == 0
@@ -518,3 +519,30 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     second.explore.new_start(1)
     assert asked(other_engine).model == "tiny" and len(asked(other_engine).sliders) == 3
     write_model(two_models, card("tones", (1, 4, 4)))
+
+
+def test_takes_that_the_first_version_left_are_laid_out(
+    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It kept them in Explore, and in its steps the whole list."""
+    begin(window, engine)
+    for seed in (7, 8):
+        window.explore.new_start(seed)
+        answer(engine, tone(seed))
+        window.explore.keep_take()
+    names = window.takes.names
+    window.close()
+    monkeypatch.setattr(window, "close", lambda: None)  # it is closed, and what it wrote is changed now
+    settings = SettingsFile()
+    plain, _ = settings.read()
+    takes = plain.pop("takes")
+    step = ["take off", {"takes": names, "current": names[1]}, {"takes": names[:1], "current": None}]
+    plain["explore"] |= {"takes": names[:1], "starts": takes["starts"], "history": {"done": [step], "undone": []}}
+    settings.write(plain)
+    second = opener(FakeEngine())
+    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 1, timeout=5000)
+    second.show_panel("explore")
+    second.undo()
+    assert [take.work.seed for take in second.takes.list.get()] == [7, 8]
+    second.redo()
+    assert [take.work.seed for take in second.takes.list.get()] == [7]

@@ -216,7 +216,9 @@ def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:
     place = strip.list.visualRect(strip.list.rows.index(0)).center()
     QTest.mouseClick(strip.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert exploring.state.explore.sliders.get()[0] == 0
-    assert strip.list.rows.data(strip.list.rows.index(0), Qt.ItemDataRole.AccessibleTextRole) == "Take 1, seed 7"
+    assert (
+        strip.list.rows.data(strip.list.rows.index(0), Qt.ItemDataRole.AccessibleTextRole) == "Take 1, seed 7, chosen"
+    )
     strip.list.setCurrentIndex(strip.list.rows.index(1))
     QTest.keyClick(strip.list, Qt.Key.Key_Delete)
     assert len(exploring.state.explore.takes.get()) == 1

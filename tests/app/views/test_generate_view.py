@@ -170,8 +170,8 @@ def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
     assert studio.state.generate.chosen.get() == 2
     QTest.keyClick(stage.grid, Qt.Key.Key_Return)
     assert stage.currentWidget() is stage.page
-    assert stage.large_words.text().startswith("Picture 3 of 4 · seed")
-    assert stage.large_words.text().endswith("1,443 bits")
+    assert stage.large_caption.words.text().startswith("Picture 3 of 4 · seed")
+    assert stage.large_caption.words.text().endswith("1,443 bits")
     stage.step(1)
     assert studio.state.generate.enlarged.get() == 3
     studio.frame.activateWindow()
@@ -211,7 +211,10 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
     assert not studio.frame.strip.hint.isVisible()
     assert studio.state.panel.get() == "generate"
     studio.frame.strip.list.chose.emit(0)
-    assert studio.state.panel.get() == "explore"
+    assert studio.state.panel.get() == "generate"
+    assert parts(studio)[0].large_caption.words.text().startswith("Take 1, seed")
+    studio.state.show_panel("explore")
+    studio.frame.strip.list.chose.emit(0)
     assert studio.state.explore.picture.get() is not None
 
 

@@ -1,0 +1,59 @@
+"""Colours in words, and those that a picture is made of."""
+
+import colorsys
+from collections.abc import Sequence
+
+import numpy as np
+
+from studio.wire.messages import Array
+
+Colour = tuple[int, ...]
+"""0 to 255: grey, or red, green and blue."""
+_HUES = ((15, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (195, "turquoise"), (255, "blue"),
+         (290, "violet"), (345, "pink"), (361, "red"))  # fmt: skip
+
+
+def colour_word(colour: Sequence[int]) -> str:
+    """The plainest word for it: `blue`, `dark green`, `grey`."""
+    red, green, blue = (colour[0],) * 3 if len(colour) == 1 else colour
+    hue, light, strong = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
+    if light < 0.08 or light > 0.95 or strong < 0.12:
+        word = "black" if light < 0.12 else "white" if light > 0.92 else "grey"
+    else:
+        word = next(name for end, name in _HUES if hue * 360 < end)
+    shade = "dark " if light < 0.3 else "light " if light > 0.75 else ""
+    return word if word in ("black", "white") else shade + word
+
+
+def hex_of(colour: Sequence[int]) -> str:
+    """`#5FD3BC`."""
+    red, green, blue = (colour[0],) * 3 if len(colour) == 1 else colour
+    return f"#{red:02X}{green:02X}{blue:02X}"
+
+
+def read(text: str, channels: int) -> Colour | None:
+    """A colour that was typed as `#5FD3BC`, `5fd3bc` or `fff`; None where it is none. Grey of a grey picture."""
+    digits = text.strip().lstrip("#")
+    digits = "".join(each * 2 for each in digits) if len(digits) == 3 else digits
+    if len(digits) != 6 or any(each not in "0123456789abcdefABCDEF" for each in digits):
+        return None
+    colour = tuple(int(digits[at : at + 2], 16) for at in (0, 2, 4))
+    return colour if channels == 3 else (round(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]),)
+
+
+def among_levels(colour: Sequence[int], levels: int) -> Colour:
+    """The nearest that a model of so many levels can draw, as its pictures show it."""
+    return tuple(
+        ((value * levels // 256) * 255 + (levels - 1) // 2) // (levels - 1) if levels < 256 else value
+        for value in colour
+    )
+
+
+def palette(picture: Array, most: int) -> list[Colour]:
+    """The colours of a picture (height, width, channels) uint8, the commonest first; like ones stand for each other."""
+    channels = picture.shape[2]
+    flat = picture.reshape(-1, channels)
+    coarse = flat // 32
+    _, first, counts = np.unique(coarse, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    return [tuple(int(value) for value in flat[first[place]]) for place in order]

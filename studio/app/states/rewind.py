@@ -1,0 +1,265 @@
+"""Rewind: a picture that was drawn row by row goes on from one of its rows, as another take."""
+
+import datetime
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.states import colours, grid
+from studio.app.states.messages import Messages
+from studio.app.states.queue import Queue, about
+from studio.app.states.value import Engine, Plain, State, Value
+from studio.library.models import Trained
+from studio.library.work import Pixel, Rewound, Work
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Ending, Failed, Finished, Sample, Stopped
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """The finished picture on the stage, in its model's own shape, with all it takes to make it again."""
+
+    picture: Array
+    work: Work
+    trained: Trained
+    place: str
+    """Where it stands: `take 000002.png`, `cell 4114`."""
+
+    @property
+    def rows(self) -> int:
+        return int(self.picture.shape[0])
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where the marker is: so many rows are kept. Armed, a hand has moved it, and what lies below is dimmed."""
+
+    row: int
+    imposed: tuple[Pixel, ...] = ()
+    armed: bool = False
+
+    @property
+    def held(self) -> tuple[Pixel, ...]:
+        """The imposed pixels that lie below the marker."""
+        return tuple(pixel for pixel in self.imposed if pixel.row >= self.row)
+
+    def plain(self) -> Plain:
+        imposed = [[pixel.row, pixel.column, list(pixel.colour)] for pixel in self.imposed]
+        return {"row": self.row, "imposed": imposed, "armed": self.armed}
+
+    @classmethod
+    def of_plain(cls, plain: Plain) -> "Mark":
+        imposed = tuple(Pixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["imposed"])
+        return cls(int(plain["row"]), imposed, bool(plain["armed"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Forming:
+    """A picture that goes on: what is kept and drawn of it above `row`, what was there before below."""
+
+    picture: Array
+    row: int
+    start: int
+    """The row that it went on from."""
+    work: Work
+    base: Base
+    running: bool = True
+
+
+def resting(base: Base) -> Mark:
+    """Where the marker is before a hand moves it: at the end, or where the picture itself went on."""
+    rewound = base.work.rewound
+    return Mark(min(rewound.row, base.rows), rewound.imposed) if rewound is not None else Mark(base.rows)
+
+
+def now() -> str:
+    """Date and time as works have it."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+class Rewind(State):
+    """The picture that can go on, its marker, and the one that is going on."""
+
+    done = Signal(object, object, object)
+    """A work, its picture, and the `Base` that it came from."""
+
+    def __init__(self, engine: Engine, messages: Messages, queue: Queue, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine, self._messages, self._queue = engine, messages, queue
+        self.base: Value[Base | None] = Value(None, self)
+        """None where nothing is on the stage that could go on."""
+        self.mark: Value[Mark | None] = Value(None, self)
+        self.forming: Value[Forming | None] = Value(None, self)
+        self.said: Value[str] = Value("", self)
+        """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
+        self._job = ""
+        self._finished: Array | None = None
+        self._status = "Starting"
+        self._jobs = itertools.count(1)
+
+    def show(self, base: Base | None) -> None:
+        """Another picture is on the stage, or none; the same one keeps its marker."""
+        before, self_base = self.base.get(), base if base is not None and base.trained.card.keeps else None
+        if before is not None and self_base is not None and before.place == self_base.place:
+            return
+        forming = self.forming.get()
+        if forming is not None and not forming.running:
+            self.forming.set(None)
+        self.base.set(self_base)
+        self.mark.set(resting(self_base) if self_base is not None else None)
+        self._tell()
+
+    def put(self, mark: Mark) -> None:
+        """Set the marker, as a step of undo has it."""
+        base, forming = self.base.get(), self.forming.get()
+        if base is not None:
+            self.mark.set(replace(mark, row=min(max(mark.row, 0), base.rows)))
+            if forming is not None and not forming.running:
+                self.forming.set(None)
+            self._tell()
+
+    def imposing(self, row: int, column: int, colour: Sequence[int] | None) -> Mark | None:
+        """The marker with a pixel imposed, or let go where there is no colour; None where there is no such pixel."""
+        base, mark = self.base.get(), self.mark.get()
+        if base is None or mark is None or not (mark.row <= row < base.rows and 0 <= column < base.picture.shape[1]):
+            return None
+        rest = tuple(pixel for pixel in mark.imposed if (pixel.row, pixel.column) != (row, column))
+        if colour is not None:
+            near = colours.among_levels(colour, base.trained.card.levels)
+            rest = (*rest, Pixel(row, column, near))
+        return Mark(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
+
+    def making(self, seed: int, temperature: float, label: int | None) -> Work | None:
+        """The making of what would come out now; None where all of the picture is kept."""
+        base, mark = self.base.get(), self.mark.get()
+        if base is None or mark is None or mark.row >= base.rows:
+            return None
+        rewound = Rewound(row=mark.row, imposed=mark.held)
+        work = base.work
+        return Work(
+            model=work.model, model_hash=work.model_hash, seed=seed, temperature=(temperature,), label=label,
+            rewound=rewound, made=now(),
+        )  # fmt: skip
+
+    def same(self, work: Work) -> bool:
+        """Whether that making would only draw the picture on the stage again."""
+        base = self.base.get()
+        if base is None or work.rewound is None:
+            return False
+        was = base.work.rewound or Rewound(row=0)
+        if base.work.latent is not None or any(base.work.sliders):  # no seed alone made it
+            return False
+        like = (base.work.seed, base.work.temperature, base.work.label) == (work.seed, work.temperature, work.label)
+        return like and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
+
+    def go_on(self, work: Work) -> None:
+        """Let the picture on the stage go on as that making says."""
+        base = self.base.get()
+        if base is not None and not self._job:
+            self._send(base, work)
+
+    def again(self) -> None:
+        """Let what was stopped or lost go on."""
+        forming = self.forming.get()
+        if forming is not None and not self._job:
+            self._send(forming.base, forming.work)
+
+    def stop(self) -> None:
+        """Stop now; what is drawn stays on the stage."""
+        if self._job:
+            self._engine.stop(self._job)
+
+    @property
+    def running(self) -> bool:
+        return bool(self._job)
+
+    def _send(self, base: Base, work: Work) -> None:
+        rewound = work.rewound
+        assert rewound is not None, "a making that keeps nothing is another picture"
+        self._job, self._finished = f"rewind-{next(self._jobs)}", None
+        picture, free = rewound.onto(base.picture), rewound.free(*base.picture.shape[:2])
+        self._queue.add(self._job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
+        self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
+        self._tell()
+        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
+            self._engine.start()
+        job, model, heat, label = self._job, base.trained.card.name, work.temperature, work.label
+        if free.all():
+            ask: AnyCommand = Sample(job=job, model=model, seeds=(work.seed,), temperature=heat, label=label)
+        else:
+            ask = Complete(
+                job=job, model=model, picture=picture, free=free, seeds=(work.seed,), temperature=heat, label=label
+            )
+        self._engine.send(ask)
+
+    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+
+    def heed(self, status: str) -> None:
+        """The engine's state in a word."""
+        self._status = status
+        self._tell()
+
+    def take(self, event: AnyEvent) -> None:
+        if not self._job or getattr(event, "job", None) != self._job:
+            return
+        if isinstance(event, Drawn):
+            self._draw(event)
+        elif isinstance(event, Ending):
+            forming = self._end()
+            match event:
+                case Finished() if self._finished is not None:
+                    self.forming.set(None)
+                    self.done.emit(forming.work, self._finished, forming.base)
+                case Stopped():
+                    said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
+                    self._messages.say(said, "info", ("Go on", self.again))
+                case Failed(why=why, hint=hint):
+                    self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.again))
+                case _:
+                    pass
+            self._tell()
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+        """The engine died while a picture went on: what is drawn stays, the rest is offered."""
+        if self._job and any(command.job == self._job for command in commands):
+            self._queue.drop(self._job)
+            forming = self._end()
+            said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
+            self._messages.say(said.strip(), "failed", ("Draw it again", self.again))
+            self._tell()
+
+    def _draw(self, event: Drawn) -> None:
+        forming = self.forming.get()
+        if forming is None:
+            return
+        row = max(forming.row, min(event.done, forming.base.rows))
+        picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
+        self.forming.set(replace(forming, picture=picture, row=row))
+        if event.done == event.total:
+            self._finished = event.pictures[0].copy()
+        self._tell()
+
+    def _end(self) -> Forming:
+        forming = self.forming.get()
+        assert forming is not None, "what is at work is forming"
+        self._job = ""
+        stopped = replace(forming, running=False)
+        self.forming.set(stopped)
+        return stopped
+
+    def _tell(self) -> None:
+        forming, base, mark = self.forming.get(), self.base.get(), self.mark.get()
+        if forming is not None:
+            rows = forming.base.rows
+            entry = self._queue.entry(self._job)
+            left = f", {about(entry.seconds_left)} left" if entry is not None and entry.seconds_left is not None else ""
+            place = f"{str(forming.row).rjust(len(str(rows)), grid.FIGURE_SPACE)} of {rows}"
+            self.said.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
+        elif base is None or mark is None or mark.row >= base.rows:
+            self.said.set("")
+        else:
+            count = len(mark.held)
+            also = f", {count} pixel{'s' if count > 1 else ''} imposed" if count else ""
+            self.said.set(f"as a new take from row {mark.row}{also}")

@@ -1,0 +1,56 @@
+"""The takes in the hand of one panel: which of them its stage shows, and what is done to them."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from studio.app.states.messages import Messages
+from studio.app.states.shelf import Take
+from studio.app.states.takes import Takes
+from studio.app.states.value import State, Value
+
+
+class Strip(State):
+    """`step` does something as a step of the panel's undo."""
+
+    def __init__(
+        self, takes: Takes, messages: Messages, step: Callable[..., None], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._messages, self._step = messages, step
+        self.takes: Value[tuple[Take, ...]] = takes.list
+        self.current: Value[int | None] = Value(None, self)
+        """Index of the take that the stage shows, None where it shows something else."""
+        self._name: str | None = None
+        takes.list.changed.connect(self._find)
+
+    @property
+    def name(self) -> str | None:
+        """Of the take that the stage shows, which may still be on its way from the disk."""
+        return self._name
+
+    @property
+    def shown(self) -> Take | None:
+        """The take that the stage shows."""
+        index = self.current.get()
+        return self.takes.get()[index] if index is not None else None
+
+    def show(self, name: str | None) -> None:
+        """Another take is on the stage, or none."""
+        self._name = name
+        self._find()
+
+    def prune(self, index: int) -> None:
+        """A take goes to the bin, and undo brings it back. What came from it grows from what it came from."""
+        name = self.takes.get()[index].name
+        self._step("prune", takes={name: False})
+        undo = ("Undo", lambda: self._step("bring back", takes={name: True}))
+        self._messages.say(f"Take {index + 1} is in the bin.", "info", undo)
+
+    def rename(self, index: int, label: str) -> None:
+        """Name a take; an empty name takes the name away."""
+        self._step("name", named={self.takes.get()[index].name: label.strip()[:80]})
+
+    def _find(self) -> None:
+        names = [take.name for take in self.takes.get()]
+        self.current.set(names.index(self._name) if self._name in names else None)

@@ -291,11 +291,13 @@ class Generate(State):
         """Show one picture large, None for the grid again."""
         if index is not None:
             self.chosen.set(index)
+        self._left = {}
         self.strip.show(None)
         self.enlarged.set(index)
 
     def show_take(self, index: int) -> None:
         """Show a take large; what is set stays as it is."""
+        self._left = {}
         self.enlarged.set(None)
         self.strip.show(self.strip.takes.get()[index].name)
 
@@ -639,5 +641,6 @@ class Generate(State):
             self.label.set(int(label) if known else None)
         self._takes.apply(record)
         if "stage" in record:
+            self._left = {}
             self._put_stage(record["stage"])
         self._tell()

@@ -87,8 +87,8 @@ class ColourPopup(QFrame):
             ground.fill(QColor(colours.hex_of(colour)))
             item = QListWidgetItem(QIcon(ground), "")
             item.setData(Qt.ItemDataRole.UserRole, colour)
-            item.setToolTip(f"{colours.colour_word(colour)}, {colours.hex_of(colour)}")
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, item.toolTip())
+            for role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+                item.setData(role, f"{colours.colour_word(colour)}, {colours.hex_of(colour)}")
             found.addItem(item)
         found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

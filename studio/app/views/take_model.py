@@ -86,7 +86,7 @@ class TakeModel(QAbstractItemModel):
 
     @guarded(1)
     def columnCount(self, parent: Index = NOWHERE) -> int:
-        return 1
+        return 0 if parent.isValid() and parent.column() else 1
 
     @guarded(None)
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -136,7 +136,7 @@ class TakeRow(QAbstractProxyModel):
 
     @guarded(NOWHERE)
     def parent(self, index: Index = NOWHERE) -> QModelIndex:  # type: ignore[override]  # Qt has two of this name
-        return QModelIndex()
+        return QModelIndex() if index.isValid() else NOWHERE
 
     @guarded(0)
     def rowCount(self, parent: Index = NOWHERE) -> int:
@@ -144,4 +144,4 @@ class TakeRow(QAbstractProxyModel):
 
     @guarded(1)
     def columnCount(self, parent: Index = NOWHERE) -> int:
-        return 1
+        return 0 if parent.isValid() else 1

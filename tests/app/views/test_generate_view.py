@@ -212,7 +212,7 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
     assert studio.state.panel.get() == "generate"
     studio.frame.strip.list.chose.emit(0)
     assert studio.state.panel.get() == "generate"
-    assert parts(studio)[0].large_caption.words.text().startswith("Take 1, seed")
+    assert parts(studio)[0].large_caption.words.text().startswith("Take 1 · seed")
     studio.state.show_panel("explore")
     studio.frame.strip.list.chose.emit(0)
     assert studio.state.explore.picture.get() is not None

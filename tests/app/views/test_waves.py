@@ -328,7 +328,7 @@ def test_a_large_wave_has_keys(grid: Studio) -> None:
     stage = generate_stage(grid)
     grid.state.generate.enlarge(2)
     assert stage.currentWidget() is stage.wave_page and (stage.wave_page.view.showing == wave(3)).all()
-    assert stage.wave_words.text().startswith("Wave 3 of 3 · seed ")
+    assert stage.wave_caption.words.text().startswith("Wave 3 of 3 · seed ")
     QTest.mouseClick(stage.wave_page.play, Qt.MouseButton.LeftButton)
     assert grid.state.tone.held.get()
     stage.step(-1)
@@ -438,11 +438,11 @@ def test_the_strips_menu_leads_there_too(sounds: Studio) -> None:
         state.keep_take()
     settle()
     strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
-    menu = strip.findChild(QMenu)
+    menu = sounds.frame.strip.findChild(QMenu)
     assert menu is not None
     words = [action.text() for action in menu.actions()]
-    assert words == ["Show", "Wavetable from the stage to this…", "Take off the strip"]
-    menu.actions()[1].trigger()
+    assert words == ["Show", "Name…", "Wavetable from the stage to this…", "Prune"]
+    menu.actions()[2].trigger()
     dialog = sounds.frame.findChild(QFileDialog)
     assert dialog is not None
     dialog.reject()

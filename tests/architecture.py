@@ -29,7 +29,7 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
     "studio": _floor("studio.app.main studio.cli studio.engine"),
     "studio.nets": _floor(world="torch"),
     "studio.density": _floor(world="torch"),
-    "studio.kernels": _floor(world="numpy numba"),
+    "studio.kernels": _floor(world="numpy numba llvmlite"),
     "studio.zoo": _floor("studio.nets studio.density studio.kernels", "torch numpy msgspec"),
     "studio.wire": _floor(world="numpy msgspec"),
     "studio.media": _floor(world="numpy msgspec PIL soundfile soxr sounddevice"),

@@ -1,15 +1,14 @@
 """The loop of a WaveNet, sample by sample: a chain of small products that waits for its weights and for nothing else.
 
-    x_l = W_l [h_l of d_l samples ago, h_l] + base,  z_l = tanh(a) (1 + tanh(b)),  [h_{l+1}, skips] += [U_l; S_l] z_l
+    x_l = W_l [h_l of d_l samples ago, h_l] + base,  z_l = tanh(a) σ(b),  [h_{l+1}, skips] += [U_l; S_l] z_l
 
 Each layer's past is a ring, so a sample costs each layer once (Paine et al., Fast Wavenet Generation Algorithm, 2016,
-arXiv:1611.09482). Weights lie as they are read: for each input the weights to all outputs, eight inputs at a time, so
-that sums stay in registers while weights stream by. All voices go through a layer before the next one, so that its
-weights come from afar once. A voice's numbers are added in the order of inputs, with as many voices as there may be,
-and so are the same bit for bit.
+arXiv:1611.09482). Weights lie as they are read: for each input the weights to all outputs. All voices go through a
+layer before the next one, so that its weights come from afar once. A voice's numbers are added in the order of inputs,
+with as many voices as there may be, and so are the same bit for bit. Where weights are halves as a model's file has
+them, they stay so, and half as many bytes are read.
 
-tanh(a) σ(b) = tanh(a) (1 + tanh(b / 2)) / 2: filters of σ come halved, and so do U and S. All numbers are float32 but
-those that a level is drawn with.
+All numbers are float32 but those that a level is drawn with.
 """
 
 import math
@@ -19,6 +18,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from studio.kernels.vectors import add_products, widens_halves
 
 Array = NDArray[Any]
 _ONE, _HALF = np.float32(1), np.float32(0.5)
@@ -59,13 +60,13 @@ class Weights(NamedTuple):
     first: Array
     """`(levels, R)`, or `(1, R)` where a level counts by its height."""
     layers: Array
-    """`(L, 4 R² + R (R + S))`: each W_l `(2 R, 2 R)`, then [U_l; S_l] `(R, R + S)`; rows are inputs."""
+    """`(L · (4 R² + R (R + S)),)`: of each layer W_l `(2 R, 2 R)`, then [U_l; S_l] `(R, R + S)`; rows are inputs."""
     shift: Array
     """`(L, R)`, what each layer adds to h."""
     head: Array
-    """A `(S, S)`, then B `(S, Q)`, rows are inputs."""
+    """A `(S, S)`, then B `(S, Q)`, rows are inputs. Layers and head are float32 or, as uint16, the bits of halves."""
     biases: Array
-    """Of the skips `(S,)`, of A `(S,)`, of B `(Q,)`."""
+    """Of the skips `(S,)`, of A `(S,)`, of B `(Q,)`; Q is filled up to a multiple of 8 here and in B."""
     dilations: Array
     """`(L,)`."""
     sizes: tuple[int, int, int, int, int]
@@ -91,18 +92,6 @@ def _tanh(x: Any) -> Any:
     for c in _EVEN[1:]:
         q = q * y + c
     return x * p / q
-
-
-@compiled
-def _add(out: Array, w: Array, at: int, x: Array, n: int, m: int) -> None:
-    """Adds x[:n] times the weights `(n, m)` from `at` on to out[:m]; n is a multiple of 8."""
-    for i in range(0, n, 8):
-        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
-        x4, x5, x6, x7 = x[i + 4], x[i + 5], x[i + 6], x[i + 7]
-        r = w[at + i * m : at + (i + 8) * m]
-        for j in range(m):
-            a = out[j] + x0 * r[j] + x1 * r[m + j] + x2 * r[2 * m + j] + x3 * r[3 * m + j]
-            out[j] = a + x4 * r[4 * m + j] + x5 * r[5 * m + j] + x6 * r[6 * m + j] + x7 * r[7 * m + j]
 
 
 @compiled
@@ -187,59 +176,83 @@ def _begin(first: Array, level: int, levels: int, h: Array) -> None:
 
 
 @compiled
-def _layer(w: Array, base: Array, shift: Array, past: Array, h: Array, x: Array, g: Array, channels: int) -> None:
-    """One layer of one voice: h `(R + S,)` of stream and skips, its ring's place `past`, and room to work in."""
-    width = len(h)
-    for i in range(channels):
-        x[i], x[channels + i], past[i] = past[i], h[i], h[i]
-    g[:] = base
-    _add(g, w, 0, x, 2 * channels, 2 * channels)
-    for i in range(channels):
-        x[i] = _tanh(g[i]) * (_ONE + _tanh(g[channels + i]))
-        h[i] += shift[i]
-    _add(h, w, 4 * channels * channels, x, channels, width)
+def _layer(
+    w: Array, at: int, base: Array, shift: Array, rings: Array, place: int, h: Array, x: Array, g: Array, z: Array
+) -> None:
+    """One layer of all voices: h `(voices, R + S)` of streams and skips, their rings' place, and room to work in."""
+    (voices, width), channels = h.shape, z.shape[1]
+    for v in range(voices):
+        past = rings[v, place]
+        for i in range(channels):
+            x[v, i], x[v, channels + i], past[i] = past[i], h[v, i], h[v, i]
+            h[v, i] += shift[i]
+        for i in range(2 * channels):
+            g[v, i] = base[v, i]
+    add_products(g, x, w, at, 2 * channels, 2 * channels)
+    for v in range(voices):
+        for i in range(channels):
+            z[v, i] = _tanh(g[v, i]) * (_HALF + _HALF * _tanh(_HALF * g[v, channels + i]))
+    add_products(h, z, w, at + 4 * channels * channels, channels, width)
+
+
+@compiled
+def _head(w: Array, biases: Array, sums: Array, y: Array, numbers: Array) -> None:
+    """Numbers `(voices, Q)` of sums of skips `(voices, S)`."""
+    (voices, skip), count = sums.shape, numbers.shape[1]
+    for v in range(voices):
+        for j in range(skip):
+            sums[v, j], y[v, j] = max(sums[v, j], np.float32(0)), biases[skip + j]
+    add_products(y, sums, w, 0, skip, skip)
+    for v in range(voices):
+        for j in range(skip):
+            y[v, j] = max(y[v, j], np.float32(0))
+        for j in range(count):
+            numbers[v, j] = biases[2 * skip + j]
+    add_products(numbers, y, w, skip * skip, skip, count)
 
 
 @compiled
 def _play(
     net: Weights, base: Array, hop: int, state: State, start: int, u: Array, heat: Array, least: float, levels: Array
 ) -> Array:
-    first, layers, shift, head, biases, dilations, (channels, skip, numbers, graded, mixture) = net
-    voices, count = levels.shape
-    h, x = np.empty((voices, channels + skip), np.float32), np.empty(2 * channels, np.float32)
-    g, y, v = np.empty(2 * channels, np.float32), np.empty(skip, np.float32), np.empty(numbers, np.float32)
-    e, bits = np.empty(numbers, np.float32), np.empty(numbers, np.int32)
-    middles = np.empty(levels.shape)
-    for t in range(count):
+    first, layers, shift, head, biases, dilations, (channels, skip, count, graded, mixture) = net
+    voices, wide = len(levels), len(biases) - 2 * skip
+    h, sums = np.empty((voices, channels + skip), np.float32), np.empty((voices, skip), np.float32)
+    x, g = np.empty((voices, 2 * channels), np.float32), np.empty((voices, 2 * channels), np.float32)
+    z, y, v = np.empty((voices, channels), np.float32), np.empty_like(sums), np.empty((voices, wide), np.float32)
+    e, bits = np.empty(count, np.float32), np.empty(count, np.int32)
+    middles, size = np.empty(levels.shape), len(layers) // len(dilations)
+    for t in range(levels.shape[1]):
         frame = min((start + t) // hop, base.shape[1] - 1)
         for voice in range(voices):
             _begin(first, state.levels[voice], graded, h[voice, :channels])
             h[voice, channels:] = biases[:skip]
         place = 0
-        for layer in range(len(layers)):
+        for layer in range(len(dilations)):
             at = place + (start + t) % dilations[layer]
             place += dilations[layer]
-            for voice in range(voices):
-                own, past = base[voice, frame, layer], state.rings[voice, at]
-                _layer(layers[layer], own, shift[layer], past, h[voice], x, g, channels)
+            _layer(layers, layer * size, base[:, frame, layer], shift[layer], state.rings, at, h, x, g, z)
+        sums[:] = h[:, channels:]
+        _head(head, biases, sums, y, v)
         for voice in range(voices):
-            sums = h[voice, channels:]
-            for j in range(skip):
-                sums[j] = max(sums[j], np.float32(0))
-            y[:], v[:] = biases[skip : 2 * skip], biases[2 * skip :]
-            _add(y, head, 0, sums, skip, skip)
-            for j in range(skip):
-                y[j] = max(y[j], np.float32(0))
-            _add(v, head, skip * skip, y, skip, numbers)
             hot, wish = max(heat[voice, t], 1e-3), levels[voice, t]
-            floor = least * min(heat[voice, t], 1.0)
+            floor, own = least * min(heat[voice, t], 1.0), v[voice, :count]
             if mixture:
-                found = _of_logistics(v, hot, floor, graded, u[voice, t], wish)
+                found = _of_logistics(own, hot, floor, graded, u[voice, t], wish)
             else:
-                found = _of_levels(v, hot, floor, u[voice, t], wish, e, bits)
+                found = _of_levels(own, hot, floor, u[voice, t], wish, e, bits)
             levels[voice, t], middles[voice, t] = found
             state.levels[voice] = found[0]
     return middles
+
+
+def packed(weights: Array) -> Array:
+    """Weights as halves where each of them is one and the processor can widen them, else as they are."""
+    if not widens_halves():
+        return weights
+    with np.errstate(over="ignore"):
+        halves = weights.astype(np.float16)
+    return halves.view(np.uint16) if np.array_equal(halves.astype(np.float32), weights) else weights
 
 
 def play(

@@ -14,6 +14,7 @@ channels a third slower. Since tanh(x) = 2 σ(2 x) - 1 and torch's σ is four ti
 layer go through σ, as z_l / 2 = (σ(2 a) - 1/2) ⊙ σ(b).
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ class WaveNetwork(nn.Module):
         self.field = sum(self.dilations) + 1
         """How many samples before it a sample is predicted from."""
         layers = len(self.dilations)
-        self.first = _normal(levels, channels, fan=1) if levels <= 256 else _normal(1, channels, fan=1)
+        self.first = nn.Parameter(_waves(levels, channels)) if levels <= 256 else _normal(1, channels, fan=1)
         self.filters = _normal(layers, 2 * channels, 2 * channels, fan=2 * channels)
         """`(layers, 2 · channels, 2 · channels)`: for the halves tanh and σ, from the past and from now."""
         self.bias = nn.Parameter(torch.zeros(layers, 2 * channels))
@@ -78,7 +79,7 @@ class WaveNetwork(nn.Module):
         self.skip = _normal(skip, layers * channels, fan=layers * channels)
         self.skip_bias = nn.Parameter(torch.zeros(skip))
         self.a, self.a_bias = _normal(skip, skip, fan=skip), nn.Parameter(torch.zeros(skip))
-        self.b, self.b_bias = nn.Parameter(torch.zeros(numbers, skip)), nn.Parameter(torch.zeros(numbers))
+        self.b, self.b_bias = nn.Parameter(_waves(numbers, skip) / skip), nn.Parameter(torch.zeros(numbers))
         self.kinds = nn.ParameterList(torch.zeros(count, layers, 2 * channels) for count in self.classes)
         self.follow = _normal(layers, 2 * channels, local, fan=local) if local else None
 
@@ -212,6 +213,13 @@ class Steps:
 def _each(weight: Tensor, count: int) -> Tensor:
     """`(…, out, in)` → `(…, B, in, out)`, the same for every sound."""
     return weight.transpose(-1, -2)[..., None, :, :].expand(*weight.shape[:-2], count, -1, -1)
+
+
+def _waves(levels: int, channels: int) -> Tensor:
+    """A vector for each level that changes slowly from one to the next, `(levels, channels)`: waves over all levels, of
+    up to four periods, so that neighbours start as neighbours and need not find each other."""
+    periods, phases = 4 * torch.rand(channels), 2 * math.pi * torch.rand(channels)
+    return 2**0.5 * torch.sin(2 * math.pi * torch.linspace(0, 1, levels)[:, None] * periods + phases)
 
 
 def _normal(*shape: int, fan: int) -> nn.Parameter:

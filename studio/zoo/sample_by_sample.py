@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from studio.density.conditional import Conditional, wide
 from studio.density.sound import Logistics, Player
@@ -31,7 +32,7 @@ class _Swift:
 
         self.net, self.conditional, self.c, self.at = net, conditional, c, 0
         self.weights = weights(net, conditional)
-        base = net.base(c, count) * _halved(net)
+        base = net.base(c, count)
         self.base = base.permute(0, 3, 1, 2).contiguous().detach().numpy()  # (B, frames, layers, 2 · channels)
         rings = np.zeros((count, sum(net.dilations), net.channels), np.float32)
         self.state = wavenet.State(rings, np.full(count, net.levels // 2))
@@ -75,28 +76,23 @@ class _Swift:
         return torch.from_numpy(middles)
 
 
-def _halved(net: WaveNetwork) -> Tensor:
-    """What the halves of the filters for tanh and σ are multiplied by, `(2 · channels, 1)`."""
-    return net.twice() / 2
-
-
 @torch.no_grad()
 def weights(net: WaveNetwork, conditional: Conditional) -> Any:
     """A network as the loop reads it."""
     from studio.kernels import wavenet
 
-    layers, channels = len(net.dilations), net.channels
-    filters = (net.filters * _halved(net)).transpose(1, 2).flatten(1)
+    layers, channels, spare = len(net.dilations), net.channels, -len(net.b) % 8
     out = torch.zeros(layers, channels + len(net.skip), channels)
-    out[:-1, :channels] = net.residual / 2
-    out[:, channels:] = net.skip.view(len(net.skip), layers, channels).transpose(0, 1) / 2
-    shift = torch.cat((net.shift, net.shift.new_zeros(1, channels)))
+    out[:-1, :channels] = net.residual
+    out[:, channels:] = net.skip.view(len(net.skip), layers, channels).transpose(0, 1)
+    whole = torch.cat((net.filters.transpose(1, 2).flatten(1), out.transpose(1, 2).flatten(1)), 1)
+    head = torch.cat((net.a.t().flatten(), pad(net.b, (0, 0, 0, spare)).t().flatten()))
     return wavenet.Weights(
         net.first.detach().numpy(),
-        torch.cat((filters, out.transpose(1, 2).flatten(1)), 1).numpy(),
-        shift.numpy(),
-        torch.cat((net.a.t().flatten(), net.b.t().flatten())).numpy(),
-        torch.cat((net.skip_bias, net.a_bias, net.b_bias)).numpy(),
+        wavenet.packed(whole.flatten().numpy()),
+        pad(net.shift, (0, 0, 0, 1)).numpy(),
+        wavenet.packed(head.numpy()),
+        torch.cat((net.skip_bias, net.a_bias, pad(net.b_bias, (0, spare)))).numpy(),
         np.array(net.dilations),
         _sizes(net, conditional),
     )

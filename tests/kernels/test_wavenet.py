@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import numba
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
+from studio.kernels import wavenet
+from studio.kernels.vectors import add_products
 from studio.zoo.sample_by_sample import swift
 from studio.zoo.wavenet import WaveNet
 
@@ -99,3 +103,40 @@ def test_a_sound_comes_back_through_it(levels: int) -> None:
     *_, last = model.decode_steps(model.noise([1, 2], 400), keep=keep)
     assert torch.equal(last.x[:, :333].long(), x[:, :333])
     assert not torch.equal(last.x[:, 333:].long(), x[:, 333:])
+
+
+@torch.no_grad()
+def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = made(256, {})
+    model.half().float()
+    z = model.noise([1, 2, 3], 60)
+    packed, _ = players(model, None, 3)
+    assert wavenet.widens_halves() == (packed.weights.layers.dtype == np.uint16)  # type: ignore[attr-defined]
+    monkeypatch.setattr(wavenet, "widens_halves", lambda: False)
+    whole, _ = players(model, None, 3)
+    assert whole.weights.layers.dtype == np.float32  # type: ignore[attr-defined]
+    assert torch.equal(packed.play(z, torch.ones_like(z)), whole.play(z, torch.ones_like(z)))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8])
+def test_products_are_numpys_and_the_same_for_any_number_of_rows(rows: int) -> None:
+    generator = np.random.default_rng(0)
+    for n, m in ((3, 8), (16, 24), (32, 96), (64, 256)):
+        x, out = (generator.standard_normal((rows, size)).astype(np.float32) for size in (n + 2, m + 5))
+        w = generator.standard_normal(7 + n * m).astype(np.float16)
+        found = [out.copy(), out.copy()]
+        products(found[0], x, w.astype(np.float32), 7, n, m)
+        products(found[1], x, w.view(np.uint16), 7, n, m)
+        expected = out[:, :m] + x[:, :n] @ w[7:].reshape(n, m).astype(np.float32)
+        np.testing.assert_allclose(found[0][:, :m], expected, atol=1e-4)
+        assert np.array_equal(found[0][:, m:], out[:, m:])
+        assert np.array_equal(found[0], found[1])
+        for row in range(rows):
+            alone = out[row : row + 1].copy()
+            products(alone, x[row : row + 1].copy(), w.astype(np.float32), 7, n, m)
+            assert np.array_equal(alone[0], found[0][row])
+
+
+@numba.njit
+def products(out: Any, x: Any, w: Any, at: int, n: int, m: int) -> None:
+    add_products(out, x, w, at, n, m)

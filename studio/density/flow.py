@@ -104,9 +104,19 @@ class Flow(Model):
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Bits `(B, *shape)`. Only the sum is a price: each entry bears its own noise's bits and an even
         share of the log-determinant."""
-        z, ladj = self._price(x, c, self.pattern.to(self.dtype))
-        share = (ladj / math.prod(self.shape)).view(-1, *[1] * len(self.shape))
-        return -(_log_normal(z) + share) / math.log(2)
+        *_, bits = self.surprisal_steps(x, c)
+        assert bits is not None, "the last step is the result"
+        return bits
+
+    def surprisal_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        self._need(c)
+        h, constant = self.dequantised(x, self.pattern.to(self.dtype))
+        bits = torch.zeros_like(h)
+        for z, ladj in self.bijection.forward_steps(h, c):
+            yield None
+            share = ((ladj + constant) / math.prod(self.shape)).view(-1, *[1] * len(self.shape))
+            bits = -(_log_normal(z) + share) / math.log(2)
+        yield bits
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """The latent of the middle of each level, so that decoding has half a level of room."""

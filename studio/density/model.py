@@ -102,6 +102,10 @@ class Model(nn.Module):
         """`log_prob` in small steps, for whoever must not be kept waiting: None until the last, which is the result."""
         yield self.log_prob(x, c)
 
+    def surprisal_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        """`surprisal` in small steps, likewise: None until the last, which is the result."""
+        yield self.surprisal(x, c)
+
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """`encode` in small steps, likewise: None until the last, which is the latent."""
         yield self.encode(x, c)

@@ -89,10 +89,10 @@ def scored(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[S
     """What an artwork costs: None after each small step, then the result."""
     x = sampling.levels_of(loaded, array[None])
     c = yield from sampling.class_of(loaded, x, label)
-    bits = loaded.model.surprisal(x, c)[0].double()
-    log_prob = float("nan")
-    for found in loaded.model.log_prob_steps(x, c):
+    bits = torch.zeros(0)
+    for found in loaded.model.surprisal_steps(x, c):
         yield None
-        log_prob = log_prob if found is None else float(found[0])
+        bits = bits if found is None else found[0].double()
     places = bits.sum(0) if bits.dim() == 3 else bits
+    log_prob = -float(bits.sum()) * math.log(2)
     yield Score(log_prob, places.float().cpu().numpy(), None if c is None else int(c[0]))

@@ -24,8 +24,9 @@ Count = Annotated[int, Meta(ge=0)]
 Temperature = Annotated[float, Meta(ge=0.0, le=4.0)]
 Slider = Annotated[float, Meta(ge=-16.0, le=16.0)]
 
-PLAYING, HAND, ASKED, QUEUED = range(4)
-"""How urgent a command is: sound that plays, what a hand is dragging, what was asked for, the queue."""
+PLAYING, HAND, BESIDE, ASKED, QUEUED = range(5)
+"""How urgent a command is: sound that plays, what a hand is dragging, what is shown beside a picture, what was asked
+for, the queue."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):
@@ -143,6 +144,7 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
 class Score(Command, frozen=True, kw_only=True, tag="score"):
     """The price of an artwork under a model, whole and by its places. Answers: Scored, then one ending."""
 
+    urgency: ClassVar[int] = BESIDE
     model: Name
     picture: Array
     """As of Encode."""

@@ -19,6 +19,7 @@ from studio.app.states.seeds import SeedField
 from studio.app.states.shelf import Opened, Take, in_shape
 from studio.app.states.stage import Stage
 from studio.app.states.strip import Strip
+from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.app.states.wavetable import Wavetable
@@ -67,6 +68,8 @@ class Explore(State):
         self.heed = self._stage.heed
         self.picture: Value[Array | None] = self._stage.picture
         """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
+        self.drawing: Value[bool] = self._stage.busy
+        """Whether a newer picture is on its way."""
         self.before: Value[Array | None] = Value(None, self)
         """What was on the stage when a hand took a slider, as long as it holds it."""
         self.badge: Value[Badge] = Value(Badge(), self)
@@ -269,6 +272,13 @@ class Explore(State):
         """A file name to suggest for the picture on the stage."""
         piece = self._stage.piece
         return piece.name if piece is not None else ""
+
+    def shown(self) -> tuple[Shown, ...]:
+        """The picture on the stage, for its map; none, while a newer one is on its way."""
+        picture, scene = self.picture.get(), self._stage.shown
+        if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
+            return ()
+        return (Shown(picture, scene.trained.card.name, scene.label),)
 
     def export(self, path: Path) -> None:
         """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""

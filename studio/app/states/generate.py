@@ -21,6 +21,7 @@ from studio.app.states.saving import Piece, Saving
 from studio.app.states.seeds import SeedField
 from studio.app.states.shelf import in_shape
 from studio.app.states.strip import Strip
+from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library import storage
@@ -305,6 +306,20 @@ class Generate(State):
         """The finished picture or wave that is large, or chosen; None where there is none."""
         piece = self._piece(None)
         return piece.picture if piece is not None else None
+
+    def shown(self) -> tuple[Shown, ...]:
+        """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
+        large, run = self.large.get(), self._run
+        if large is not None:
+            piece = None if large.sound else large.piece
+            known = piece is not None and self._models.find(piece.work.model) is not None
+            return (Shown(piece.picture, piece.work.model, piece.work.label),) if piece is not None and known else ()
+        if run is None or run.kind != "picture" or self._models.find(run.model) is None:
+            return ()
+        hand = self.in_hand()
+        others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
+        pictures = [picture for picture in (hand, *others) if picture is not None]
+        return tuple(Shown(picture, run.model, run.label) for picture in pictures)
 
     def name_of(self, index: int | None = None) -> str:
         """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here

@@ -22,6 +22,8 @@ class Stage(State):
         super().__init__(parent)
         self._engine, self._messages, self._wanted = engine, messages, wanted
         self.picture: Value[Array | None] = Value(None, self)
+        self.busy: Value[bool] = Value(False, self)
+        """Whether a question is open."""
         self._shown: Scene | None = None
         """What the picture was made with; the sliders may be further by now."""
         self._open: tuple[str, Scene] | None = None
@@ -37,6 +39,11 @@ class Stage(State):
         picture, scene = self.picture.get(), self._shown
         return Piece(picture, scene.work(), scene.name()) if picture is not None and scene is not None else None
 
+    @property
+    def shown(self) -> Scene | None:
+        """What the picture was made with."""
+        return self._shown
+
     def ask(self) -> None:
         """Ask for the picture of what is set, now or when the open question has its answer."""
         scene = self._wanted()
@@ -44,6 +51,7 @@ class Stage(State):
         if scene is not None and not self._wish:
             self._open = (f"explore-{next(self._jobs)}", scene)
             self._engine.send(scene.question(self._open[0]))
+        self.busy.set(self._open is not None)
 
     def put(self, picture: Array) -> None:
         """Show a picture of what is set that is known already; the engine's answer replaces it in place."""
@@ -71,8 +79,10 @@ class Stage(State):
             self._shown = self._open[1]
             self._next()
             self.picture.set(event.picture)
+            self.busy.set(self._open is not None)
         elif isinstance(event, Ending):
             self._next()
+            self.busy.set(self._open is not None)
             if isinstance(event, Failed):
                 self._messages.say(f"{event.why} {event.hint}".strip(), "failed", ("Try again", self._again))
 
@@ -80,6 +90,7 @@ class Stage(State):
         """The engine died with the question open: the picture stays, drawing it again is offered."""
         if self._open is not None and self._open[0] in {command.job for command in commands}:
             self._open = None
+            self.busy.set(False)
             said = f"{why} The picture on the stage may be older than the sliders."
             self._messages.say(said.strip(), "failed", ("Draw it again", self._again))
 

@@ -15,6 +15,7 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
+from studio.app.states.surprise import Surprise
 from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
 from studio.app.states.value import Engine, Plain, State, Value
@@ -37,7 +38,8 @@ class Settings(Protocol):
 
 
 class Window(State):
-    """The root of all states; its parts are `models`, `messages`, `queue`, `takes`, `generate`, `explore`, `tone`."""
+    """The root of all states; its parts are `models`, `messages`, `queue`, `takes`, `generate`, `explore`, `tone` and
+    `surprise`."""
 
     def __init__(self, engine: Engine, settings: Settings, output: Output) -> None:
         super().__init__()
@@ -50,6 +52,7 @@ class Window(State):
         self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes)
         self.explore = Explore(engine, self.models, self.messages, self.takes)
         self.tone = Tone(output, self.messages)
+        self.surprise = Surprise(engine, self.messages)
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
         self.status: Value[str] = Value("Starting", self)
@@ -87,6 +90,7 @@ class Window(State):
             (self.generate, plain.get("generate", {})),
             (self.explore, plain.get("explore", {})),
             (self.tone, plain.get("tone", {})),
+            (self.surprise, plain.get("surprise", {})),
         )
         for state, part in parts:
             try:
@@ -164,6 +168,7 @@ class Window(State):
         self.queue.take(event)
         self.generate.take(event)
         self.explore.take(event)
+        self.surprise.take(event)
 
     def _listen(self) -> None:
         self.engine.happened.connect(self.take)
@@ -181,15 +186,25 @@ class Window(State):
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._show_wave)
+        for value in (*shown, self.explore.drawing, self.surprise.on):
+            value.changed.connect(self._show_surprise)
         self._show_wave()
+        self._show_surprise()
         for state in (self, self.takes, self.generate, self.explore, self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self._later)
+        self.surprise.on.changed.connect(self._later)  # of the overlay, nothing else is kept
 
     def _show_wave(self) -> None:
         """What the open panel shows is what can be heard."""
         picture = self.explore.picture.get() if self.panel.get() == "explore" else self.generate.in_hand()
         self.tone.show(picture if picture is not None and picture.ndim == 1 else None)
+
+    def _show_surprise(self) -> None:
+        """What the open panel shows is what maps are asked for."""
+        if self.surprise.on.get():
+            shown = {"generate": self.generate.shown, "explore": self.explore.shown}.get(self.panel.get())
+            self.surprise.look(shown() if shown is not None else ())
 
     def _hear(self, sentence: str) -> None:
         self._why = sentence
@@ -199,6 +214,7 @@ class Window(State):
         self.status.set(status)
         self.generate.heed(status)
         self.explore.heed(status)
+        self.surprise.heed(status)
         if status in ("Ready", "Working"):
             self._why = ""
         said = self.messages.current.get()
@@ -208,6 +224,7 @@ class Window(State):
     def _lost(self, commands: Sequence[AnyCommand]) -> None:
         self.generate.lost(commands, self._why)
         self.explore.lost(commands, self._why)
+        self.surprise.lost(commands, self._why)
 
     def _restore_work(self, work: Work, picture: Array) -> None:
         self.generate.restore_work(work, picture)
@@ -230,6 +247,7 @@ class Window(State):
             "generate": self.generate.snapshot(),
             "explore": self.explore.snapshot(),
             "tone": self.tone.snapshot(),
+            "surprise": self.surprise.snapshot(),
         }
 
     def restore(self, plain: Plain) -> None:

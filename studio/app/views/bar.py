@@ -11,6 +11,7 @@ from studio.app.views.bind import bind
 from studio.app.views.controls import Button, Elided, Segments, mark
 from studio.app.views.panel import Panel
 from studio.app.views.picker import Picker
+from studio.app.views.surprise import SurpriseLegend
 from studio.app.views.theme import Look
 
 
@@ -20,6 +21,9 @@ class Bar(QWidget):
     def __init__(self, look: Look, state: Window, panel: Panel, add_model: Callable[[], object]) -> None:
         super().__init__()
         self._look, self._state = look, state
+        self._pictures = True
+        """Whether the model makes pictures."""
+        self._tight = False
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.picker = Picker(look, state.models, add_model)
@@ -31,18 +35,25 @@ class Bar(QWidget):
             help="Show pixels as squares or blended",
             keys="X",
         )
+        self.legend = SurpriseLegend(look)
+        self.surprise = Button(
+            look, "Surprise", "toggle", help="Show how unexpected each pixel is to this model", keys="U"
+        )
+        self.surprise.setCheckable(True)
         self.undo = Button(look, "", "icon", "undo", "Undo")
         self.redo = Button(look, "", "icon", "redo", "Redo")
         self._line = QHBoxLayout(self)
         self._line.addWidget(self.picker)
         self._line.addWidget(self.facts, 1)
         self._line.addStretch(0)
-        for widget in (self.pixels, self.undo, self.redo):
+        for widget in (self.legend, self.surprise, self.pixels, self.undo, self.redo):
             self._line.addWidget(widget)
         history = panel.history
         self.undo.clicked.connect(history.undo)
         self.redo.clicked.connect(history.redo)
         bind(self, panel.model, self._show_model, self.picker.chose, panel.choose_model)
+        self.legend.tie(state.surprise)
+        bind(self, state.surprise.on, self._show_surprise, self.surprise.toggled, state.surprise.switch)
         bind(self, state.smooth, self._show_smooth, self.pixels.chosen, self._choose_pixels)
         bind(self, history.can_undo, self.undo.setEnabled)
         bind(self, history.can_redo, self.redo.setEnabled)
@@ -57,13 +68,23 @@ class Bar(QWidget):
         tight = narrow and self._look.scale > 1.2
         mark(self.pixels, tight=tight)
         self.picker.set_narrow(tight)
+        self.legend.set_narrow(narrow)
+        self._tight = tight
+        self._show_surprise(self._state.surprise.on.get())
         self._line.setStretch(2, 1 if narrow else 0)
 
     def _show_model(self, trained: Any) -> None:
         self.picker.show_model(trained)
-        self.pixels.setVisible(trained is None or trained.card.kind == "picture")  # a wave has none
+        self._pictures = trained is None or trained.card.kind == "picture"
+        self.pixels.setVisible(self._pictures)  # a wave has none
+        self.surprise.setVisible(self._pictures)
+        self._show_surprise(self._state.surprise.on.get())
         card = trained.card if trained is not None else None
         self.facts.show_text(f"{card.family_title} · {card.size} · {card.figure}" if card is not None else "")
+
+    def _show_surprise(self, on: bool) -> None:
+        self.surprise.setChecked(on)
+        self.legend.setVisible(on and self._pictures and not self._tight)
 
     def _show_smooth(self, smooth: bool) -> None:
         self.pixels.show_choice("smooth" if smooth else "crisp")

@@ -20,6 +20,7 @@ from studio.app.views.directions import OPEN_HELP, Directions
 from studio.app.views.grid import grouped
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
+from studio.app.views.surprise import Overlay
 from studio.app.views.theme import Look
 from studio.app.views.wave_page import WavePage
 from studio.wire.messages import Array
@@ -34,6 +35,7 @@ class ExploreStage(QStackedWidget):
         explore = self._state
         self.badge = BadgeView(look)
         self.page = PicturePage(look, "Picture", self.badge)
+        self.overlay = Overlay(self.page.view, state.surprise, keeps=True)
         self.wave_badge = BadgeView(look)
         self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropView(look)
@@ -110,7 +112,7 @@ class ExploreStage(QStackedWidget):
             self.wave.show_wave(picture)
             self.wave.view.setAccessibleDescription(self.wave_badge.accessibleName())
         else:
-            self.page.view.show_picture(picture)
+            self.overlay.show(picture)
             self.page.view.setAccessibleDescription(self.badge.accessibleName())
         self._turn()
 

@@ -316,6 +316,7 @@ class Frame(QWidget):
             Act("Engine", (), lambda: page("engine")),
             Act("Next region", ("F6",), lambda: self.go_region(1)),
             Act("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
+            Act("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
             Act("Crisp or smooth", ("X",), lambda: state.smooth.set(not state.smooth.get()), "stage"),
         )
 

@@ -29,6 +29,7 @@ from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.row_marker import RowMarker
 from studio.app.views.seed_field import SeedField
+from studio.app.views.surprise import Overlay, over
 from studio.app.views.theme import Look
 from studio.app.views.wave_page import WavePage
 
@@ -141,12 +142,14 @@ class GenerateStage(QStackedWidget):
     def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._state, self._dialogs = look, state.generate, dialogs
+        self._surprise = state.surprise
         generate = self._state
         self.first = FirstLaunch(look, state, dialogs)
         self.grid = GridView(look)
         self.caption = Caption(look)
         self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
         self.page = PicturePage(look, "Picture", self.large_caption, CAPTION)
+        self.overlay = Overlay(self.page.view, state.surprise)
         self.wave_page = WavePage(look, state, self.wave_caption)
         self.marker = RowMarker(look, self.page.view)
         grid_page = QWidget()
@@ -165,6 +168,10 @@ class GenerateStage(QStackedWidget):
         self.grid.clicked.connect(lambda index: state.tone.listen())
         bind(self, generate.large, self._show_large)
         self.grid.enlarged.connect(self._enlarge)
+        bind(self, self._surprise.on, self._show_maps)
+        bind(self, self._surprise.scale, self._show_maps)
+        self._surprise.came.connect(lambda map: self.grid.show_again(map.picture))
+        self.grid.pointed.connect(self._point)
         bind(self, generate.progress, self.caption.show_words)
         bind(self, generate.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
         self._tie_marker(generate)
@@ -280,6 +287,15 @@ class GenerateStage(QStackedWidget):
         if state.large.get() is None:
             self.setCurrentIndex(1 if cells else 0)
 
+    def _show_maps(self, _: object) -> None:
+        self.grid.show_over(lambda picture: over(self._surprise.of(picture), self._surprise.scale.get()))
+
+    def _point(self, pixel: tuple[int, int, int] | None) -> None:
+        if pixel is None:
+            self._surprise.point(None)
+        else:
+            self._surprise.point(self.grid.cells[pixel[0]].picture, *pixel[1:])
+
     def _show_large(self, large: Large | None) -> None:
         if large is None:
             self.setCurrentIndex(1 if self._state.cells.get() else 0)
@@ -292,7 +308,7 @@ class GenerateStage(QStackedWidget):
         if large.sound:
             self.wave_page.show_wave(large.picture)
         else:
-            self.page.view.show_picture(large.picture)
+            self.overlay.show(large.picture)
             self.page.view.show_rows(large.drawn)
             self._show_mark(large)
         self.setCurrentWidget(page)

@@ -1,21 +1,23 @@
 """The grid of Generate: as many whole-multiple pictures as fit, each shown as it forms."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
+    QEvent,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QPointF,
     QRect,
     QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.states.grid import FIGURE_SPACE, Cell, step_of
@@ -23,6 +25,7 @@ from studio.app.views.guard import guarded
 from studio.app.views.picture import blended, draw_crisp, image, multiple
 from studio.app.views.theme import Look
 from studio.app.views.wave import thumbnail_of
+from studio.wire.messages import Array
 
 GAP = 12
 WAVE = (16, 24)
@@ -68,6 +71,11 @@ def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: i
     return max(1, width // (wide * smallest + gap)), smallest
 
 
+def _nothing(picture: Array) -> Array | None:
+    """Nothing lies over a picture."""
+    return None
+
+
 class _Cells(QAbstractListModel):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -103,8 +111,12 @@ class _Painter(QStyledItemDelegate):
         self._look, self._view, self._cells = look, view, model
         self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
 
-    def forget(self) -> None:
-        self._drawn.clear()
+    def forget(self, row: int | None = None) -> None:
+        """How a picture was drawn, or all of them."""
+        if row is None:
+            self._drawn.clear()
+        else:
+            self._drawn.pop(row, None)
 
     @guarded(QSize(64, 64))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -113,7 +125,7 @@ class _Painter(QStyledItemDelegate):
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row, look = index.row(), self._look
-        cell, place = self._cells.cells[row], self._place(option)
+        cell, place = self._cells.cells[row], self._view.place(option.rect)
         painter.save()
         if cell.picture is not None:
             draw_crisp(painter, place.x(), place.y(), self._pixmap(row, cell))
@@ -148,16 +160,6 @@ class _Painter(QStyledItemDelegate):
         room = painter.fontMetrics()
         return next((words for words in (f"seed {number}", number) if room.horizontalAdvance(words) <= width - 4), "")
 
-    def _place(self, option: QStyleOptionViewItem) -> QRect:
-        rect: QRect = option.rect
-        size = self._view.cell()
-        return QRect(
-            rect.x() + (rect.width() - size.width()) // 2,
-            rect.y() + (rect.height() - size.height()) // 2,
-            size.width(),
-            size.height(),
-        )
-
     def _pixmap(self, row: int, cell: Cell) -> QPixmap:
         kept = self._drawn.get(row)
         if kept is None or kept[0] is not cell:
@@ -170,10 +172,13 @@ class GridView(QListView):
 
     chose = Signal(int)
     enlarged = Signal(int)
+    pointed = Signal(object)
+    """(row of a picture, row and column of the pixel in it) under the pointer, None where there is none."""
 
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
+        self._over: Callable[[Array], Array | None] = _nothing
         self._scale, self._smooth = 1, False
         self._size: tuple[int, int] | None = None
         self._cells = _Cells(self)
@@ -183,6 +188,7 @@ class GridView(QListView):
         self.setProperty("role", "bare")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setViewMode(QListView.ViewMode.IconMode)
+        self.setMouseTracking(True)
         self.setMovement(QListView.Movement.Static)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setUniformItemSizes(True)
@@ -218,10 +224,33 @@ class GridView(QListView):
         self._smooth = smooth
         self._again()
 
+    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+        """What is to be seen in place of each picture; nothing, where `over` gives none."""
+        self._over = over
+        self._painter.forget()
+        self.viewport().update()
+
+    def show_again(self, picture: Array) -> None:
+        """One picture has another look now."""
+        for row, cell in enumerate(self._cells.cells):
+            if cell.picture is picture:
+                self._painter.forget(row)
+                self.update(self._cells.index(row))
+
     def cell(self) -> QSize:
         """Of a picture, in logical pixels."""
         (tall, wide), ratio = self._shape(), self.devicePixelRatioF()
         return QSize(round(wide * self._scale / ratio), round(tall * self._scale / ratio))
+
+    def place(self, rect: QRect) -> QRect:
+        """Where a picture lies in the rectangle of its row."""
+        size = self.cell()
+        return QRect(
+            rect.x() + (rect.width() - size.width()) // 2,
+            rect.y() + (rect.height() - size.height()) // 2,
+            size.width(),
+            size.height(),
+        )
 
     def drawn(self, cell: Cell) -> QPixmap:
         """A picture as it stands in the grid."""
@@ -230,7 +259,9 @@ class GridView(QListView):
             tall, wide = (side * self._scale for side in WAVE)
             return thumbnail_of(cell.picture, wide, tall, self.devicePixelRatioF(), self._look)
         tall, wide = (side * self._scale for side in cell.picture.shape[:2])
-        shown = image(blended(cell.picture, tall, wide) if self._smooth else cell.picture)
+        over = self._over(cell.picture)
+        seen = cell.picture if over is None else over
+        shown = image(blended(seen, tall, wide) if self._smooth else seen)
         pixmap = QPixmap.fromImage(shown if self._smooth else shown.scaled(wide, tall))
         pixmap.setDevicePixelRatio(self.devicePixelRatioF())
         return pixmap
@@ -247,6 +278,27 @@ class GridView(QListView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._lay_out()
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self.pointed.emit(self.pixel_at(event.position()))
+
+    @guarded(False)
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self.pointed.emit(None)
+        return super().viewportEvent(event)
+
+    def pixel_at(self, at: QPointF) -> tuple[int, int, int] | None:
+        """(row of a picture, row and column of the pixel in it) at a place of the viewport."""
+        index = self.indexAt(at.toPoint())
+        if not index.isValid():
+            return None
+        inside, ratio = at - self.place(self.visualRect(index)).topLeft(), self.devicePixelRatioF()
+        row, column = (math.floor(place * ratio / self._scale) for place in (inside.y(), inside.x()))
+        height, width = self._shape()
+        return (index.row(), row, column) if 0 <= row < height and 0 <= column < width else None
 
     def _tell(self, index: QModelIndex) -> None:
         self.viewport().update()

@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -69,11 +69,16 @@ class PictureView(QWidget):
     """Device pixels for each pixel of the picture."""
     pixel_clicked = Signal(int, int)
     """Row and column of a pixel that was clicked."""
+    pointed = Signal(object)
+    """(row, column) of the pixel under the pointer, None where there is none."""
 
     def __init__(self, look: Look, name: str) -> None:
         super().__init__()
         self._look = look
         self._array: Array | None = None
+        self._seen: Array | None = None
+        """What is painted: the picture, or what lies over it."""
+        self._under: tuple[int, int] | None = None
         self._image = QImage()
         self._smooth = False
         self._nearer = 0
@@ -89,12 +94,15 @@ class PictureView(QWidget):
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
         look.changed.connect(self.update)
 
-    def show_picture(self, array: Array | None) -> None:
+    def show_picture(self, array: Array | None, over: Array | None = None) -> None:
+        """`over`: (height, width, channels) uint8 to be seen in its place, as a map of it."""
         before = self._array.shape if self._array is not None else None
         self._array = array
-        self._image = image(array) if array is not None else QImage()
+        self._seen = seen = array if over is None else over
+        self._image = image(seen) if seen is not None else QImage()
         self._drawn = None
         if array is not None and array.shape != before:
             self._nearer, self._pan = 0, QPoint()
@@ -127,6 +135,11 @@ class PictureView(QWidget):
     @property
     def showing(self) -> Array | None:
         return self._array
+
+    @property
+    def under(self) -> tuple[int, int] | None:
+        """(row, column) of the pixel under the pointer."""
+        return self._under
 
     def rect_shown(self) -> QRect:
         """Where the picture lies, in logical pixels."""
@@ -168,6 +181,7 @@ class PictureView(QWidget):
             self._pan = event.position().toPoint() - self._held
             self._place()
             self.update()
+        self._point(self.pixel_at(event.position()))
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -178,8 +192,12 @@ class PictureView(QWidget):
             self.pixel_clicked.emit(*pixel)
 
     @guarded(None)
+    def leaveEvent(self, event: QEvent) -> None:
+        self._point(None)
+
+    @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        if self._array is None:
+        if self._seen is None:
             return
         ratio = self.devicePixelRatioF()
         with QPainter(self) as painter:
@@ -188,13 +206,18 @@ class PictureView(QWidget):
                 painter.drawImage(self._rect, self._image)
             else:
                 if self._drawn is None or self._drawn.size() != self._rect.size():
-                    self._drawn = image(blended(self._array, self._rect.height(), self._rect.width()))
+                    self._drawn = image(blended(self._seen, self._rect.height(), self._rect.width()))
                 painter.drawImage(self._rect.topLeft(), self._drawn)
-            if self._drawn_rows is not None and self._drawn_rows < self._array.shape[0]:
+            if self._drawn_rows is not None and self._drawn_rows < self._seen.shape[0]:
                 rest = self._rect.adjusted(0, self._drawn_rows * self.scale(), 0, 0)
                 painter.fillRect(rest, self._look.colour("window"))
                 line = QRect(rest.topLeft(), QSize(rest.width(), round(2 * ratio)))
                 painter.fillRect(line, self._look.colour("accent"))
+
+    def _point(self, pixel: tuple[int, int] | None) -> None:
+        if pixel != self._under:
+            self._under = pixel
+            self.pointed.emit(pixel)
 
     def _fit(self) -> int:
         if self._array is None:

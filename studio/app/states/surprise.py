@@ -1,0 +1,224 @@
+"""Surprise: what each pixel of the pictures on show costs under the model that they are looked at with."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PySide6.QtCore import Signal
+
+from studio.app.states.messages import Messages
+from studio.app.states.value import Engine, Plain, State, Value
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored
+
+KEPT = 1024
+"""Maps that are kept; of more pictures than that on show, the first are priced."""
+TAILS = 0.5
+"""Percent of a map's pixels that the colours leave out at either end, so that one odd pixel does not darken all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture on show, and the model and kind to ask about it."""
+
+    picture: Array
+    """(height, width, channels) uint8; it goes by identity, as in `studio.app.states.value.same`."""
+    model: str
+    label: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """What each pixel of a picture costs."""
+
+    picture: Array
+    bits: Array
+    """(height, width) float32."""
+    bound: bool
+    """Only their sum is a price: each pixel bears a share of it."""
+    model: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which bits the first and the last colour stand for, and how far the legend goes."""
+
+    low: float
+    high: float
+    least: float
+    most: float
+    bound: bool
+
+    @classmethod
+    def over(cls, low: float, high: float, bound: bool) -> "Scale":
+        """For prices in a range, its ends rounded outwards. Exact prices begin at 0; shares may be negative."""
+        low, high = (low if bound else 0.0), max(high, low + 1e-6)
+        step = _step(high - low)
+        low, high = math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step
+        return cls(low, high, low, high, bound)
+
+    @property
+    def step(self) -> float:
+        """By which a key moves an end."""
+        return _step(self.most - self.least) / 2
+
+    def set(self, low: float, high: float) -> "Scale":
+        """The same legend with other ends, in order and inside it."""
+        least_apart = self.step / 2
+        low = min(max(low, self.least), self.most - least_apart)
+        return replace(self, low=low, high=min(max(high, low + least_apart), self.most))
+
+
+class Surprise(State):
+    """The overlay of every panel: one question is open at a time, and the newest wish is the next one."""
+
+    came = Signal(object)
+    """A Map, as soon as it is known."""
+
+    def __init__(self, engine: Engine, messages: Messages) -> None:
+        super().__init__()
+        self._engine, self._messages = engine, messages
+        self.on: Value[bool] = Value(False, self)
+        self.scale: Value[Scale | None] = Value(None, self)
+        """Common to all pictures that are compared; None until the first map is there."""
+        self.under: Value[float | None] = Value(None, self)
+        """Bits of the pixel under the pointer."""
+        self._shown: tuple[Shown, ...] = ()
+        self._maps: dict[int, Map] = {}
+        self._refused: dict[int, Array] = {}
+        """Pictures that no map was given for: they are not asked about again until the overlay is switched on anew."""
+        self._open: tuple[str, Shown] | None = None
+        self._status = "Starting"
+        self._model, self._bound = "", False
+        self._ends: tuple[float, float] | None = None
+        """Of all maps of the model since the scale was reset, without their tails."""
+        self._jobs = itertools.count(1)
+
+    def switch(self, on: bool) -> None:
+        """Show the map over pictures, or the pictures alone."""
+        self._refused.clear()
+        self.under.set(None)
+        if self.on.set(on):
+            self._ask()
+
+    def look(self, shown: Sequence[Shown]) -> None:
+        """What the open panel shows, the most urgent first; nothing, while a hand there must not be kept waiting."""
+        self._shown = tuple(shown[:KEPT])
+        if self._shown and self._shown[0].model != self._model:
+            self._model, self._ends = self._shown[0].model, None
+            self.scale.set(None)
+            self.reset()
+        self._ask()
+
+    def of(self, picture: Array | None) -> Map | None:
+        """The map of a picture, where it is known and the overlay is on."""
+        return self._maps.get(id(picture)) if self.on.get() else None
+
+    # ── the scale ────────────────────────────────────────────────────────────────────────────────
+
+    def set_ends(self, low: float, high: float) -> None:
+        """What the first and the last colour stand for, until `reset`."""
+        scale = self.scale.get()
+        if scale is not None:
+            self._ends = None
+            self.scale.set(scale.set(low, high))
+
+    def reset(self) -> None:
+        """The range of what is on show now."""
+        found = [map for map in (self._maps.get(id(each.picture)) for each in self._shown) if map is not None]
+        if found:
+            ends = [_ends(map.bits) for map in found]
+            self._ends = min(low for low, _ in ends), max(high for _, high in ends)
+            self.scale.set(Scale.over(*self._ends, found[0].bound))
+
+    def _widen(self, map: Map) -> None:
+        """Let the scale reach as far as a new map, where no hand has set it."""
+        low, high = _ends(map.bits)
+        if self.scale.get() is None:
+            self._ends = low, high
+        elif self._ends is None:
+            return
+        else:
+            self._ends = min(low, self._ends[0]), max(high, self._ends[1])
+        self.scale.set(Scale.over(*self._ends, map.bound))
+
+    # ── the pointer ──────────────────────────────────────────────────────────────────────────────
+
+    def point(self, picture: Array | None, row: int = 0, column: int = 0) -> None:
+        """The pointer is over a pixel; over none where no picture is given."""
+        map = self.of(picture)
+        self.under.set(float(map.bits[row, column]) if map is not None else None)
+
+    # ── the engine ───────────────────────────────────────────────────────────────────────────────
+
+    def heed(self, status: str) -> None:
+        """The engine's state in a word."""
+        self._status = status
+        self._ask()
+
+    def take(self, event: AnyEvent) -> None:
+        if self._open is None or getattr(event, "job", None) != self._open[0]:
+            return
+        asked = self._open[1]
+        if isinstance(event, Scored):
+            self._open = None
+            self._keep(Map(asked.picture, event.bits, event.bound, asked.model))
+            self._ask()
+        elif isinstance(event, Ending):
+            self._open = None
+            self._refused[id(asked.picture)] = asked.picture
+            if isinstance(event, Failed):
+                self._messages.say(f"{event.why} The picture is shown without its map. {event.hint}".strip(), "failed")
+            self._ask()
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+        """The engine died with the question open. It is not asked again by itself: it may have been the cause."""
+        if self._open is not None and self._open[0] in {command.job for command in commands}:
+            picture = self._open[1].picture
+            self._open, self._refused[id(picture)] = None, picture
+
+    def _keep(self, map: Map) -> None:
+        self._maps[id(map.picture)] = map
+        while len(self._maps) > KEPT:
+            del self._maps[next(iter(self._maps))]
+        if map.model == self._model:
+            self._widen(map)
+        self.came.emit(map)
+
+    def _ask(self) -> None:
+        if not self.on.get() or self._open is not None or self._status not in ("Ready", "Working"):
+            return
+        known = self._maps.keys() | self._refused.keys()
+        shown = next((each for each in self._shown if id(each.picture) not in known), None)
+        if shown is not None:
+            self._open = (f"surprise-{next(self._jobs)}", shown)
+            self._engine.send(
+                Score(
+                    job=self._open[0],
+                    hand="surprise",
+                    model=shown.model,
+                    picture=np.ascontiguousarray(shown.picture),
+                    label=shown.label,
+                )
+            )
+
+    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
+
+    def snapshot(self) -> Plain:
+        return {"on": self.on.get()}
+
+    def restore(self, plain: Plain) -> None:
+        self.on.set(bool(plain.get("on", False)))
+
+
+def _ends(bits: Array) -> tuple[float, float]:
+    low, high = np.percentile(bits, (TAILS, 100 - TAILS))
+    return float(low), float(high)
+
+
+def _step(span: float) -> float:
+    """A round number of which a span holds between five and ten or so."""
+    rough = span / 8
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if rough <= step * power * 1.0001)

@@ -1,0 +1,143 @@
+"""The overlay's colours and legend: turn the dial and look at the state, turn the state and look at the picture."""
+
+import numpy as np
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from studio.app.states.surprise import Map, Scale
+from studio.app.views.explore import ExploreStage
+from studio.app.views.generate import GenerateStage
+from studio.app.views.picture import PictureView
+from studio.app.views.surprise import SurpriseLegend, coloured, figure, over, ramp
+from studio.app.views.theme import Look
+from studio.wire.messages import Finished, Score, Scored
+from tests.app.views.conftest import Studio, drag, settle, shown
+
+
+def price(studio: Studio, bound: bool = False) -> None:
+    """Answer the newest question: 1 bit to the left, 9 to the right, 10 at the top left."""
+    asked = studio.engine.sent[-1]
+    assert isinstance(asked, Score)
+    bits = np.ones((8, 8), np.float32)
+    bits[:, 4:], bits[0, 0] = 9, 10
+    studio.engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, bound=bound), Finished(job=asked.job))
+    settle()
+
+
+def centre(view: PictureView) -> int:
+    """How red the middle of a picture is."""
+    return view.grab().toImage().pixelColor(view.rect_shown().center()).red()
+
+
+def test_the_colours_rise_in_lightness_so_that_a_map_reads_in_grey() -> None:
+    linear = (ramp() / 255.0) ** 2.2
+    light = linear @ (0.2126, 0.7152, 0.0722)
+    assert (np.diff(light) > 0).mean() > 0.99
+    assert light[0] == 0
+    assert light[-1] > 0.9
+    map = coloured(np.array([[-5.0, 0.0, 5.0, 99.0]]), 0.0, 10.0)
+    assert map[0, 0].tolist() == map[0, 1].tolist() == [0, 0, 0]
+    assert map[0, 3].tolist() == [0xFC, 0xFD, 0xBF]
+
+
+def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours() -> None:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    picture[0] = 255
+    scale = Scale(0.0, 10.0, 0.0, 10.0, True)
+    bits = np.full((2, 2), 5, np.float32)
+    shares, exact = (over(Map(picture, bits, bound, "tiny"), scale) for bound in (True, False))
+    assert shares is not None
+    assert exact is not None
+    assert int(shares[0, 0].sum()) > int(exact[0, 0].sum()) > int(shares[1, 0].sum())
+    assert exact[0, 0].tolist() == exact[1, 0].tolist()
+    assert over(None, scale) is None
+
+
+def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> None:
+    stage, bar = studio.frame.panels["generate"].stage, studio.frame.bar
+    assert isinstance(stage, GenerateStage)
+    studio.ready()
+    studio.state.generate.set_number(1)
+    studio.state.generate.generate()
+    studio.draw()
+    assert not bar.legend.isVisible()
+    QTest.mouseClick(bar.surprise, Qt.MouseButton.LeftButton)
+    assert studio.state.surprise.on.get()
+    before = stage.grid.grab().toImage()
+    price(studio)
+    assert bar.legend.isVisible()
+    assert stage.grid.grab().toImage() != before
+    place = stage.grid.place(stage.grid.visualRect(stage.grid.model().index(0, 0)))
+    QTest.mouseMove(stage.grid.viewport(), place.center())
+    QTest.mouseMove(stage.grid.viewport(), place.center() + QPoint(8, 0))
+    assert studio.state.surprise.under.get() == 9.0
+    assert bar.legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
+    studio.state.generate.enlarge(0)
+    settle()
+    view = stage.page.view
+    seen = view.grab().toImage()
+    centre = view.rect_shown().center()
+    assert seen.pixelColor(centre + QPoint(9, 0)).lightness() > seen.pixelColor(centre - QPoint(9, 0)).lightness()
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_U)
+    assert not studio.state.surprise.on.get()
+    assert not bar.surprise.isChecked()
+    assert view.grab().toImage().pixelColor(centre).red() == 90, "the picture lies below, untouched"
+
+
+def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio) -> None:
+    stage = studio.frame.panels["explore"].stage
+    assert isinstance(stage, ExploreStage)
+    studio.ready()
+    studio.state.show_panel("explore")
+    studio.state.explore.new_start(1)
+    studio.answer(90)
+    studio.state.surprise.switch(True)
+    price(studio)
+    view = stage.page.view
+    mapped = centre(view)
+    studio.state.explore.move(0, 1.0)
+    studio.answer(200)
+    settle()
+    assert centre(view) == mapped != 200
+    assert view.showing is studio.state.explore.picture.get()
+    studio.state.surprise.switch(False)
+    settle()
+    assert centre(view) == 200
+
+
+def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
+    look = Look()
+    legend = SurpriseLegend(look)
+    qtbot.addWidget(legend)
+    shown(legend, look, 252, 36)
+    scale = Scale.over(0.0, 12.0, False)
+    said: list[tuple[float, float]] = []
+
+    def move(low: float, high: float) -> None:
+        said.append((low, high))
+        legend.show_scale(scale.set(low, high))
+
+    legend.moved.connect(move)
+    legend.show_scale(scale)
+    drag(legend, [legend.place(12.0), legend.place(6.0)])
+    assert abs(said[-1][1] - 6.0) < 0.1
+    assert said[-1][0] == 0.0
+    drag(legend, [legend.place(6.0), legend.place(3.0)], release=False)
+    QTest.keyClick(legend, Qt.Key.Key_Escape)
+    assert abs(said[-1][1] - 6.0) < 0.1, "Esc takes the drag back"
+    QTest.keyClick(legend, Qt.Key.Key_Right)
+    assert said[-1][0] == scale.step
+    QTest.keyClick(legend, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert abs(said[-1][1] - 6.0 + scale.step) < 0.1
+    with qtbot.waitSignal(legend.homed):
+        QTest.mouseDClick(legend, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(legend.homed):
+        QTest.keyClick(legend, Qt.Key.Key_Delete)
+    legend.show_scale(Scale.over(-3.0, 21.0, True))
+    assert legend.accessibleDescription() == "−5 to 25 bits, share of the total"
+
+
+def test_figures_are_short() -> None:
+    assert [figure(bits) for bits in (0.0, 3.21, 12.0, -1.5, 0.04, -0.001)] == ["0", "3.2", "12", "−1.5", "0.04", "0"]

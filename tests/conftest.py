@@ -99,6 +99,16 @@ def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
     return _trained(tmp_path_factory, x, None, name="tiny-pixels", recipe=recipe, levels=16, rate=0.01)
 
 
+@pytest.fixture(scope="session")
+def trained_others_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tiny-others`: as `tiny-pixels`, with light and dark exchanged, and of another family."""
+    from studio import zoo
+
+    x = (15 - rings[..., :1].transpose(0, 3, 1, 2) // 16).astype(np.uint8)
+    recipe = zoo.pixelcnn.PixelCNN(width=8, blocks=2, head=16)
+    return _trained(tmp_path_factory, x, None, name="tiny-others", recipe=recipe, levels=16, rate=0.01)
+
+
 def _trained(
     folders: pytest.TempPathFactory,
     x: np.ndarray,
@@ -161,6 +171,12 @@ def tiny_waves(trained_waves_file: Path, studio_home: Path) -> str:
 def tiny_pixels(trained_pixels_file: Path, studio_home: Path) -> str:
     """As `tiny`, of a model that draws pixel by pixel and can keep a part of a picture."""
     return _at_home(trained_pixels_file, studio_home)
+
+
+@pytest.fixture
+def tiny_others(trained_others_file: Path, studio_home: Path) -> str:
+    """As `tiny`, of a model that can be mixed with `tiny_pixels`."""
+    return _at_home(trained_others_file, studio_home)
 
 
 def _at_home(file: Path, home: Path) -> str:

@@ -85,7 +85,7 @@ class Jobs:
     def sample(self, command: wire.Sample) -> Events:
         """Pictures in groups, each group previewed while it forms and priced when it is done."""
         yield None
-        loaded = self.shelf.take(command.model)
+        loaded = self._taken(command)
         sampling.classes_for(loaded, (), command.label)
         yield from self._groups(
             command,
@@ -100,7 +100,7 @@ class Jobs:
     def complete(self, command: wire.Complete) -> Events:
         """As `sample`, with a part of a picture kept."""
         yield None
-        loaded = self.shelf.take(command.model)
+        loaded = self._taken(command)
         keep = completion.kept(loaded, command.picture, command.free)
         sampling.classes_for(loaded, (), command.label)
         yield from self._groups(
@@ -112,6 +112,11 @@ class Jobs:
                 Steering(loaded, command),
             ),
         )
+
+    def _taken(self, command: wire.Sample | wire.Complete) -> sampling.Loaded:
+        """The model of a command, or the mixture of its two."""
+        loaded = self.shelf.take(command.model)
+        return sampling.mixed(loaded, self.shelf.take(command.mix)) if command.mix else loaded
 
     def steer(self, command: wire.Steer) -> Events:
         """Has a job draw otherwise from its next row on, or once it begins."""
@@ -179,8 +184,7 @@ class Jobs:
                 total=steps,
                 log_prob=tuple(whole),
                 following=tuple(part) if part is not None else None,
-                temperature=drawing.steering.temperature(),
-                heat=drawing.steering.map(),
+                **drawing.steering.as_drawn(),
             )
 
     def explore(self, command: wire.Explore) -> Events:

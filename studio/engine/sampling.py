@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from studio import zoo
+from studio.density.autoregressive import Autoregressive
+from studio.density.mixed import mixed as mixed_models
 from studio.density.model import Model
 from studio.engine import checkpoint
 from studio.engine.artworks import Misfit, to_arrays, to_levels
@@ -29,6 +31,10 @@ class Loaded:
     """`(n, *latent_shape)`; 1 on a slider is one standard deviation of the training data."""
     bytes_each: int
     """About how much memory one artwork takes while it is drawn."""
+    parts: tuple["Loaded", "Loaded"] | None = None
+    """The two models that this one is mixed of."""
+    share: Tensor | None = None
+    """`(height, width)`, how much the second decides; it may be changed while a picture is drawn."""
 
 
 def load(found: models.Trained, device: torch.device, *, double: bool = False) -> Loaded:
@@ -108,11 +114,42 @@ def _bytes_each(model: Model) -> int:
     return 16 * max(maps * math.prod(model.shape[1:]), units, math.prod(model.shape)) * model.dtype.itemsize
 
 
+def mixed(one: Loaded, other: Loaded) -> Loaded:
+    """Two models mixed at every pixel, for now at a share of 0. Raises Misfit where they cannot be."""
+    a, b = one.model, other.model
+    for loaded in (one, other):
+        if not isinstance(loaded.model, Autoregressive):
+            raise Misfit(
+                f'"{loaded.card.title}" does not draw pixel by pixel, so it cannot be mixed; '
+                "take two models that draw pixel by pixel, in one size"
+            )
+    if (a.shape, a.levels) != (b.shape, b.levels):
+        sizes = [f'"{each.card.title}" makes {each.card.size} of {each.model.levels} levels' for each in (one, other)]
+        raise Misfit(f"{sizes[0]}, and {sizes[1]}, so they cannot be mixed; take two models of one size")
+    assert isinstance(a, Autoregressive), "it was looked at above"
+    assert isinstance(b, Autoregressive), "it was looked at above"
+    share = torch.zeros(a.shape[1:], device=a.scale_of.device, dtype=a.dtype)
+    each = one.bytes_each + other.bytes_each
+    return replace(one, model=mixed_models(a, b, share), bytes_each=each, parts=(one, other), share=share)
+
+
 def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tensor | None:
     """The class of each seed's artwork, `(n,)`: the one asked for, or each seed's own; None where the model has none.
 
+    Of two models that are mixed, the second takes the class that bears the same name as the first's; where it has none
+    of that name, or the first knows no classes, it takes the seed's own.
+
     Raises Misfit where a class is asked of a model that has none, or not that one.
     """
+    if loaded.parts is not None:
+        one, other = loaded.parts
+        of_one, of_other = classes_for(one, seeds, label), classes_for(other, seeds, None)
+        if of_one is None or of_other is None:
+            return of_other if of_one is None else of_one
+        names = list(other.card.classes)
+        same = [names.index(name) if name in names else -1 for name in one.card.classes]
+        named = of_one.new_tensor(same)[of_one]
+        return of_one * other.model.classes + torch.where(named < 0, of_other, named)
     count = len(loaded.card.classes)
     if label is not None and label >= count:
         had = f"has {count} kinds, 0 to {count - 1}" if count else "knows no kinds"

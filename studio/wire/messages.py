@@ -22,6 +22,7 @@ Text = Annotated[str, Meta(max_length=20_000)]
 Seed = Annotated[int, Meta(ge=0, lt=2**53)]
 Count = Annotated[int, Meta(ge=0)]
 Temperature = Annotated[float, Meta(ge=0.0, le=4.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Slider = Annotated[float, Meta(ge=-16.0, le=16.0)]
 
 PLAYING, HAND, BESIDE, ASKED, QUEUED = range(5)
@@ -63,6 +64,12 @@ class Sample(Command, frozen=True, kw_only=True, tag="sample"):
     """(height, width) float32, 0 to 4: what the temperature is multiplied by at each pixel, in a model that draws pixel
     by pixel. What would be above 4 is 4."""
     label: Count | None = None
+    mix: Annotated[str, Meta(max_length=200)] = ""
+    """A second model of the same shape and levels, both of them drawing pixel by pixel; empty for none."""
+    share: Share = 0.5
+    """How much the second model decides."""
+    shares: Array | None = None
+    """(height, width) float32, 0 to 1: what the share is multiplied by at each pixel."""
 
 
 class Explore(Command, frozen=True, kw_only=True, tag="explore"):
@@ -121,8 +128,11 @@ class Complete(Command, frozen=True, kw_only=True, tag="complete"):
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
     temperature: tuple[Temperature, ...] = (1.0,)
     heat: Array | None = None
-    """As of Sample."""
+    """As of Sample, and so are mix, share and shares."""
     label: Count | None = None
+    mix: Annotated[str, Meta(max_length=200)] = ""
+    share: Share = 0.5
+    shares: Array | None = None
 
 
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):
@@ -139,6 +149,8 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     temperature: tuple[Temperature, ...] | None = None
     heat: Array | None = None
     """As of Sample; ones where no pixel is to differ any more."""
+    share: Share | None = None
+    shares: Array | None = None
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
@@ -232,6 +244,9 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     heat: Array | None = None
     """Once finished: the temperature (height, width) float32 that each pixel was drawn at, where not all had the same.
     With a `temperature` of 1 and this `heat` a Sample makes the same pictures again."""
+    share: Share | None = None
+    shares: Array | None = None
+    """The same of the share, of a job that mixes two models. `log_prob` is under the mixture as it was drawn."""
 
 
 class Shown(Event, frozen=True, kw_only=True, tag="shown"):

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from studio import zoo
+from studio.engine import sampling
 from studio.engine.artworks import Misfit
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
+from studio.library.card import Card
 from studio.wire import messages as wire
 
 CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
@@ -153,3 +156,65 @@ def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
 def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: Jobs) -> None:
     with pytest.raises(Misfit, match="take a model that draws pixel by pixel"):
         made(jobs, model=tiny, heat=np.ones((8, 8)))
+
+
+def test_two_models_are_mixed_and_at_either_end_it_is_the_one(tiny_pixels: str, tiny_others: str, jobs: Jobs) -> None:
+    one, other = made(jobs, model=tiny_pixels), made(jobs, model=tiny_others)
+    for share, alone in ((0.0, one), (1.0, other)):
+        both = made(jobs, model=tiny_pixels, mix=tiny_others, share=share)
+        for end, wanted in zip(both, alone, strict=True):
+            assert np.array_equal(end.pictures, wanted.pictures)
+            assert end.log_prob == wanted.log_prob
+    half = made(jobs, model=tiny_pixels, mix=tiny_others, share=0.5)[0]
+    assert not np.array_equal(half.pictures, one[0].pictures)
+    assert not np.array_equal(half.pictures, other[0].pictures)
+
+
+def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
+    tiny_pixels: str, tiny_others: str, jobs: Jobs
+) -> None:
+    asked = {"model": tiny_pixels, "mix": tiny_others}
+    events = jobs.start(wire.Sample(job="a", seeds=SEEDS, share=0.0, **asked))
+    until(events, 3)
+    list(jobs.start(wire.Steer(job="b", running="a", share=1.0)))
+    first, second = ends(list(events))
+    assert first.shares is not None
+    assert first.shares[:, 0].tolist() == [0] * 3 + [1] * 5
+    assert (first.share, second.share, second.shares) == (None, 1.0, None)
+    again = made(jobs, share=1.0, shares=first.shares, **asked)[0]
+    assert np.array_equal(again.pictures, first.pictures)
+    assert again.log_prob == first.log_prob
+    one, other = (made(jobs, model=name) for name in (tiny_pixels, tiny_others))
+    assert np.array_equal(first.pictures[:, :3], one[0].pictures[:, :3])
+    assert np.array_equal(second.pictures, other[1].pictures)
+    assert second.log_prob == other[1].log_prob
+
+
+def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: str, jobs: Jobs) -> None:
+    with pytest.raises(Misfit, match='"Rings" does not draw pixel by pixel'):
+        made(jobs, model=tiny_pixels, mix=tiny)
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    until(events, 2)
+    with pytest.raises(Misfit, match="no second model is mixed in"):
+        list(jobs.start(wire.Steer(job="b", running="a", share=0.5)))
+
+
+def _kinds(*names: str) -> sampling.Loaded:
+    """A model of 4 × 4 that knows these kinds, as much of it as is asked for its classes."""
+    recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=4, layers=1, size=3, head=4, classes=len(names))
+    model = recipe.build((1, 4, 4), 4).eval().requires_grad_(False)
+    card = Card(
+        name="k", title="K", family="gated_pixelcnn", family_title="", makes="", shape=(1, 4, 4), levels=4, recipe={},
+        learned_from="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=names, date="", version="",
+    )  # fmt: skip
+    return sampling.Loaded(card, "", model, torch.zeros(0), 1)
+
+
+def test_each_model_takes_the_kind_of_the_same_name_and_else_the_seeds_own() -> None:
+    both = sampling.mixed(_kinds("Cat", "Dog", "Owl"), _kinds("Owl", "Cat"))
+    own = sampling.classes_for(both.parts[1], SEEDS, None)  # type: ignore[index]
+    for label, second in ((0, [1] * 10), (1, own.tolist()), (2, [0] * 10)):
+        found = sampling.classes_for(both, SEEDS, label)
+        assert found.tolist() == [label * 2 + kind for kind in second]
+    assert sampling.classes_for(sampling.mixed(_kinds("Cat", "Dog"), _kinds()), SEEDS, 1).tolist() == [1] * 10
+    assert torch.equal(sampling.classes_for(sampling.mixed(_kinds(), _kinds("Owl", "Cat")), SEEDS, None), own)

@@ -36,8 +36,8 @@ COMMANDS = [
     messages.Complete(
         job="i", model="m", picture=PICTURES[0], free=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
     ),
-    messages.Sample(job="k", model="m", seeds=(1,), heat=LATENT[0]),
-    messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0]),
+    messages.Sample(job="k", model="m", seeds=(1,), heat=LATENT[0], mix="n", share=0.25, shares=LATENT[0]),
+    messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0], share=0.5),
     messages.Score(job="j", model="m", picture=PICTURES[0], label=1),
     messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, most=100),
@@ -49,7 +49,7 @@ EVENTS = [
     messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}),
     messages.Pulse(steps=12, job="a"),
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9)),
-    messages.Drawn(job="a", first=0, pictures=PICTURES, done=2, total=2, temperature=(0.5,), heat=LATENT[0]),
+    messages.Drawn(job="a", first=0, pictures=PICTURES, done=2, total=2, temperature=(0.5,), heat=LATENT[0], share=0.5),
     messages.Shown(job="b", picture=PICTURES[1]),
     messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
     messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], bound=True, label=1),

@@ -62,6 +62,22 @@ def test_sample_makes_files_that_carry_their_making(
     assert np.array_equal(np.asarray(Image.open(alone)), first)
 
 
+def test_two_models_are_mixed_and_the_file_says_which(
+    tiny_pixels: str, tiny_others: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["sample", tiny_pixels, "--seed", "5", "--json", "--out", str(tmp_path / "o")]
+    assert cli.main([*argv, "--mix", tiny_others, "--share", "0.3"]) == 0
+    (line,) = lines(capsys.readouterr().out)
+    work = from_png(Path(str(line["file"])).read_bytes())
+    assert work is not None
+    assert work.mix is not None
+    assert (work.mix.model, work.mix.model_hash, work.mix.share) == (tiny_others, models.find(tiny_others).hash, 0.3)
+    assert "mixed with tiny-others, share 0.3" in work.sentence()
+    assert cli.main([*argv, "--mix", tiny]) == 1
+    assert "does not draw pixel by pixel, so it cannot be mixed" in capsys.readouterr().err
+    assert cli.main([*argv, "--mix", tiny_others, "--share", "1.5"]) == 2
+
+
 def test_a_kind_is_asked_for_by_name_or_number(
     tiny_kinds: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from studio.cli import ground
 from studio.library import models
 from studio.library.card import Card
-from studio.library.work import Work
+from studio.library.work import Mix, Work
 from studio.media import cycles, dataset, image
 from studio.wire import messages as wire
 
@@ -52,6 +52,14 @@ def label(card: Card, given: str | None) -> int | None:
         return int(given)
     there = f"It has: {', '.join(card.classes)}." if names else "It knows no kinds; leave --label out."
     raise ground.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
+
+
+def mix(args: argparse.Namespace) -> Mix | None:
+    """The second model that was asked for. Raises models.BadModel."""
+    if not args.mix:
+        return None
+    other = models.find(args.mix)
+    return Mix(model=other.card.name, model_hash=other.hash, share=args.share)
 
 
 def work(trained: models.Trained, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:

@@ -106,3 +106,10 @@ def temperature(text: str) -> float:
     if not 0 <= number <= 4:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to 4")
     return number
+
+
+def share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return number

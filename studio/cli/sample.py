@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+import msgspec
+
 from studio.cli import artworks, ground
 from studio.library import models, storage
 from studio.library.work import to_png, to_wav
@@ -18,6 +20,10 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--seed", type=ground.seed, help="of the first picture; the next count up (random)")
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
     sub.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
+    sub.add_argument(
+        "--mix", metavar="OTHER", help="a second model that draws pixel by pixel, to decide with the first"
+    )
+    sub.add_argument("--share", type=ground.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs or WAVs")
     sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
 
@@ -30,7 +36,16 @@ def run(args: argparse.Namespace) -> int:
     if sound and args.sheet:
         raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which fit on no sheet; leave --sheet out.')
     folder = storage.folder(args.out)
-    ask = wire.Sample(job="sample", model=args.model, seeds=seeds, temperature=temperature, label=label)
+    mix = artworks.mix(args)
+    ask = wire.Sample(
+        job="sample",
+        model=args.model,
+        seeds=seeds,
+        temperature=temperature,
+        label=label,
+        mix=args.mix or "",
+        share=args.share,
+    )
     made = []
     for event in ground.events(args, ask):
         if not isinstance(event, wire.Drawn):
@@ -40,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         for index, (picture, log_prob) in enumerate(zip(event.pictures, event.log_prob or (), strict=True)):
             seed = seeds[event.first + index]
-            work = artworks.work(trained, seed, temperature, label)
+            work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
             path = folder / f"{trained.card.name}-{seed}{'.wav' if sound else '.png'}"
             storage.write(path, to_wav(picture, work) if sound else to_png(picture, work))
             made.append(picture)

@@ -89,7 +89,7 @@ class Mixture(Conditional):
         self.colours_by_net = a.colours_by_net or b.colours_by_net
 
     def _parts(self, numbers: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(numbers, (self.a.numbers, self.b.numbers, 1), 1)
+        return torch.split(numbers, [self.a.numbers, self.b.numbers, 1], 1)
 
     def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
         of_a, of_b, share = self._parts(numbers)

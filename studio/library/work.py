@@ -17,7 +17,7 @@ KEY = "studio_recipe"
 
 
 class Latent(msgspec.Struct, frozen=True):
-    """The start of a picture that was opened: the exact numbers, little-endian, as they are."""
+    """The start of a picture that was opened, or what was painted: the exact numbers, little-endian, as they are."""
 
     dtype: Literal["<f4", "<f8"]
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
@@ -81,6 +81,17 @@ class Rewound(msgspec.Struct, frozen=True, kw_only=True):
         return [pixel for pixel in self.imposed if pixel.row < height and pixel.column < width]
 
 
+class Mix(msgspec.Struct, frozen=True, kw_only=True):
+    """A second model that decided, too, pixel by pixel."""
+
+    model: Annotated[str, Meta(max_length=200)]
+    model_hash: Annotated[str, Meta(max_length=128)]
+    share: Annotated[float, Meta(ge=0.0, le=1.0)]
+    """How much it decided."""
+    shares: Latent | None = None
+    """What the share was at each pixel (height, width), where it was not the same at all."""
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The making of an artwork: with the same model it gives the same artwork again."""
 
@@ -95,6 +106,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One for all scales, or one each from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
+    heat: Latent | None = None
+    """The temperature of each pixel (height, width), where it was not the same for all: painted, or changed on the
+    way."""
+    mix: Mix | None = None
     latent: Latent | None = None
     """Set where the start is a picture of the artist's own instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
@@ -114,6 +129,11 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """Tells works apart, whatever they are called."""
         return storage.digest(to_json(msgspec.structs.replace(self, name="")).encode())
+
+    @property
+    def steered(self) -> bool:
+        """Whether more than a seed, a temperature, a kind and sliders went into it."""
+        return self.heat is not None or self.mix is not None
 
     @property
     def ending(self) -> str:
@@ -136,7 +156,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
             start = f"on from row {self.rewound.row}, seed {self.seed}"
         end = self.until
         until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
-        return f"{self.model}, {start}{until}, temperature {heat}. {self.software}"
+        heat += ", changed from pixel to pixel" if self.heat else ""
+        mix = f", mixed with {self.mix.model}, share {self.mix.share:g}" if self.mix else ""
+        mix += ", changed from pixel to pixel" if self.mix and self.mix.shares else ""
+        return f"{self.model}, {start}{until}, temperature {heat}{mix}. {self.software}"
 
 
 def _parts(of: End | Work) -> dict[str, Any]:
@@ -209,7 +232,8 @@ def _understood(recipe: str, what: str) -> Work:
     """A making as it stood in a file. Raises BadWork."""
     try:
         work = from_json(recipe)
-        for latent in (work.latent, work.until.latent if work.until is not None else None):
+        end, mix = work.until, work.mix
+        for latent in (work.latent, work.heat, end.latent if end else None, mix.shares if mix else None):
             if latent is not None and not np.isfinite(latent.array()).all():
                 raise ValueError("latent: not every number is finite")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

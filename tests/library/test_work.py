@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 from PIL import Image, PngImagePlugin
 
 from studio.library import work
-from studio.library.work import BadWork, Latent, Pixel, Rewound, Work, from_png, to_png
+from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Work, from_png, to_png
 from studio.media import export, sound, wavetable
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (8, 6, 3), np.uint8)
@@ -44,6 +44,22 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
     """A PNG with one more chunk after its header."""
     return data[:33] + chunk(kind, body) + data[33:]
+
+
+def test_what_was_painted_or_mixed_comes_back_and_is_said() -> None:
+    heat = np.linspace(0, 4, 48, dtype=np.float32).reshape(8, 6)
+    mix = Mix(model="garden", model_hash="ab", share=0.25, shares=Latent.of(heat / 4))
+    got = from_png(to_png(PICTURE, msgspec.structs.replace(WORK, heat=Latent.of(heat), mix=mix)))
+    assert got is not None
+    assert got.steered
+    assert not WORK.steered
+    assert got.heat is not None
+    assert np.array_equal(got.heat.array(), heat)
+    assert got.mix == mix
+    assert "changed from pixel to pixel, mixed with garden, share 0.25, changed from pixel to pixel." in got.sentence()
+    bad = msgspec.structs.replace(WORK, heat=Latent.of(np.full((8, 6), np.nan)))
+    with pytest.raises(BadWork, match="not every number is finite"):
+        from_png(to_png(PICTURE, bad))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -149,7 +149,7 @@ class Rewind(State):
         if base is None or work.rewound is None:
             return False
         was = base.work.rewound or Rewound(row=0)
-        if base.work.latent is not None or any(base.work.sliders):  # no seed alone made it
+        if base.work.latent is not None or any(base.work.sliders) or base.work.steered:  # no seed alone made it
             return False
         like = (base.work.seed, base.work.temperature, base.work.label) == (work.seed, work.temperature, work.label)
         return like and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)

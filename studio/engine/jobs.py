@@ -171,6 +171,7 @@ class Jobs:
                 yield None
             drawing.steering.follow(done)
         assert pictures is not None, "a model yields at least one step"
+        c = sampling.classes_for(drawing.loaded, seeds, command.label)
         for prices in drawing.price(pictures, seeds):
             if prices is None:
                 yield None
@@ -183,6 +184,7 @@ class Jobs:
                 done=steps,
                 total=steps,
                 log_prob=tuple(whole),
+                labels=tuple(int(kind) for kind in c) if c is not None else None,
                 following=tuple(part) if part is not None else None,
                 **drawing.steering.as_drawn(),
             )

@@ -236,6 +236,8 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     total: Count
     log_prob: tuple[float, ...] | None = None
     """Nats of each picture, once finished."""
+    labels: tuple[Count, ...] | None = None
+    """The kind of each picture, once finished, of a model that knows kinds."""
     following: tuple[float, ...] | None = None
     """Of a Complete once finished: nats of the kept pixels that come after the first one that was made, each given all
     before it: how well a completion leads on to what follows."""

@@ -42,7 +42,10 @@ def test_without_a_kind_each_seed_has_its_own_for_ever(tiny_kinds: str, jobs: Jo
     kinds = model.classes_of(seeds)
     assert kinds is not None
     assert 4 < int(kinds.sum()) < 20, "both kinds come up"
-    mixed = drawn(jobs, wire.Sample(job="a", model=tiny_kinds, seeds=seeds))
+    ask = wire.Sample(job="a", model=tiny_kinds, seeds=seeds)
+    mixed = drawn(jobs, ask)
+    told = [kind for event in jobs.start(ask) if isinstance(event, wire.Drawn) for kind in event.labels or ()]
+    assert told == kinds.tolist()
     for seed in (0, 7, 23):
         alone = explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=seed))
         named = explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=seed, label=int(kinds[seed])))

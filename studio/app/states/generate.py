@@ -258,8 +258,11 @@ class Generate(State):
         cells = list(self.cells.get())
         prices = event.log_prob or (None,) * len(event.pictures)
         seats = self._seats[event.first : event.first + len(event.pictures)]
-        for index, picture, price in zip(seats, event.pictures, prices, strict=False):
-            cells[index] = replace(cells[index], picture=picture, done=event.done, total=event.total, log_prob=price)
+        kinds = event.labels or (None,) * len(event.pictures)
+        for index, picture, price, kind in zip(seats, event.pictures, prices, kinds, strict=False):
+            cells[index] = replace(
+                cells[index], picture=picture, done=event.done, total=event.total, log_prob=price, label=kind
+            )
         self.cells.set(tuple(cells))
         self._tell()
 

@@ -37,6 +37,8 @@ class Cell:
     total: int = 0
     log_prob: float | None = None
     """Nats, once finished."""
+    label: int | None = None
+    """Its kind, once finished, of a model that knows kinds."""
 
     @property
     def finished(self) -> bool:
@@ -67,7 +69,7 @@ class Run:
             model_hash=self.model_hash,
             seed=cell.seed,
             temperature=(self.temperature,),
-            label=self.label,
+            label=self.label if cell.label is None else cell.label,
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
         return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}{work.ending}"))
@@ -145,6 +147,7 @@ def keep(run: Run, cells: Sequence[Cell]) -> None:
         "run": [run.model, run.model_hash, run.temperature, run.label, run.kind],
         "seeds": [cell.seed for cell in cells],
         "drawn": {str(cell.seed): cell.log_prob for cell in done},
+        "kinds": {str(cell.seed): cell.label for cell in done if cell.label is not None},
         "channels": stack[0].shape[2],
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
@@ -161,7 +164,10 @@ def read() -> tuple[Run, tuple[Cell, ...]] | None:
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, stack, strict=True))
-        cells = tuple(_cell(int(seed), parts.get(str(seed)), drawn.get(str(seed))) for seed in said["seeds"])
+        kinds = said.get("kinds", {})
+        cells = tuple(
+            _cell(int(seed), parts.get(str(seed)), drawn.get(str(seed)), kinds.get(str(seed))) for seed in said["seeds"]
+        )
         return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture"), cells
     except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
@@ -175,5 +181,5 @@ def _path() -> Path:
     return storage.home("data") / "grid.png"
 
 
-def _cell(seed: int, picture: Array | None, log_prob: float | None) -> Cell:
-    return Cell(seed, np.ascontiguousarray(picture), 1, 1, log_prob) if picture is not None else Cell(seed)
+def _cell(seed: int, picture: Array | None, log_prob: float | None, label: int | None) -> Cell:
+    return Cell(seed, np.ascontiguousarray(picture), 1, 1, log_prob, label) if picture is not None else Cell(seed)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec.structs import replace as other
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.states import colours, grid
@@ -94,6 +95,8 @@ class Rewind(State):
         self.forming: Value[Forming | None] = Value(None, self)
         self.said: Value[str] = Value("", self)
         """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
+        self.working: Value[bool] = Value(False, self)
+        """Whether a picture is going on."""
         self._job = ""
         self._finished: Array | None = None
         self._status = "Starting"
@@ -173,7 +176,7 @@ class Rewind(State):
 
     @property
     def running(self) -> bool:
-        return bool(self._job)
+        return self.working.get()
 
     def _send(self, base: Base, work: Work) -> None:
         rewound = work.rewound
@@ -182,6 +185,7 @@ class Rewind(State):
         picture, free = rewound.onto(base.picture), rewound.free(*base.picture.shape[:2])
         self._queue.add(self._job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
         self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
+        self.working.set(True)
         self._tell()
         if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
             self._engine.start()
@@ -219,6 +223,7 @@ class Rewind(State):
                     self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.again))
                 case _:
                     pass
+            self.working.set(False)
             self._tell()
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
@@ -228,15 +233,19 @@ class Rewind(State):
             forming = self._end()
             said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
             self._messages.say(said.strip(), "failed", ("Draw it again", self.again))
+            self.working.set(False)
             self._tell()
 
     def _draw(self, event: Drawn) -> None:
         forming = self.forming.get()
         if forming is None:
             return
+        work = forming.work
+        if event.labels is not None:  # the seed's own kind, where none was asked for
+            work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
-        self.forming.set(replace(forming, picture=picture, row=row))
+        self.forming.set(replace(forming, picture=picture, row=row, work=work))
         if event.done == event.total:
             self._finished = event.pictures[0].copy()
         self._tell()

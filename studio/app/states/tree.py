@@ -58,6 +58,8 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
         return [f"from {work.source}" if work.source else f"start, seed {_grouped(work.seed)}"]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
+    if work.rewound is not None and (parent is None or work.seed != parent.seed):
+        found.append(f"seed {_grouped(work.seed)}")
     if parent is not None and work.temperature != parent.temperature:
         found.append("temperature " + " · ".join(f"{heat:.2f}" for heat in work.temperature))
     if parent is not None and work.sliders != parent.sliders:

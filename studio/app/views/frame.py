@@ -116,6 +116,7 @@ class Frame(QWidget):
         bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
         bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
         self.state.generate.running.changed.connect(self._show_running)
+        self.state.generate.rewind.working.changed.connect(self._show_going_on)
         bind(self, state.takes.list, self._show_takes)
         for panel in self.panels.values():
             if panel.strip is not None:
@@ -207,6 +208,14 @@ class Frame(QWidget):
         """Work that begins or ends is heard, and seen where another window is in front."""
         announce(self, "Making pictures" if running else self.state.generate.progress.get())
         if not running and not self.isActiveWindow():
+            QApplication.alert(self)
+
+    def _show_going_on(self, working: bool) -> None:
+        """As above, of a picture that goes on from a row."""
+        generate = self.state.generate
+        large, said = generate.large.get(), generate.rewind.said.get()
+        announce(self, f"Going on. {said}" if working else large.words if large is not None else said)
+        if not working and not self.isActiveWindow():
             QApplication.alert(self)
 
     def toggle_page(self, key: str) -> None:

@@ -181,6 +181,7 @@ class GenerateStage(QStackedWidget):
         bind(self, rewind.mark, self._show_mark, marker.moved, generate.move_mark)
         bind(self, rewind.forming, self._show_mark)
         bind(self, rewind.said, self._show_mark)
+        bind(self, rewind.working, self._show_mark)
         marker.grabbed.connect(generate.begin_mark)
         marker.let_go.connect(generate.end_mark)
         marker.go_on.connect(generate.branch)

@@ -23,7 +23,7 @@ from studio.app.views.controls import Button, Label, tip
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
 from studio.app.views.take_model import TakeModel, TakeRow
-from studio.app.views.take_tree import TakeTree
+from studio.app.views.take_tree import SIDE, TakeTree
 from studio.app.views.theme import Look
 
 Index = QModelIndex | QPersistentModelIndex
@@ -245,7 +245,7 @@ class Strip(QWidget):
         index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
         at = view.visualRect(index)
         corner = view.viewport().mapTo(self, at.topLeft())
-        left = corner.x() + (px(64) if self._tree else 0)
+        left = corner.x() + (px(SIDE + 16) if self._tree else 0)
         width = min(px(240), self.width() - px(24))
         high = self.field.sizeHint().height()
         left = min(max(left, px(8)), self.width() - width - px(8))
@@ -317,3 +317,4 @@ class Strip(QWidget):
         self.keep.setFixedSize(self.list.side(), self.list.side())
         self._row.setContentsMargins(0 if count else px(6), 0 if count else px(6), 0, 0 if count else px(6))
         self.list.doItemsLayout()
+        self.list.scrollTo(self.list.currentIndex())

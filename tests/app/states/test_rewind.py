@@ -29,7 +29,7 @@ def tone(value: int) -> Array:
     return np.full((1, 8, 8, 3), value, np.uint8)
 
 
-def begin(window: Window, engine: FakeEngine, count: int = 2) -> None:
+def begin(window: Window, engine: FakeEngine, count: int = 2, labels: tuple[int, ...] | None = None) -> None:
     """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
     engine.status.emit("Ready")
     window.generate.choose_model("rows")
@@ -37,7 +37,10 @@ def begin(window: Window, engine: FakeEngine, count: int = 2) -> None:
     window.generate.set_seed(4112)
     window.generate.generate()
     job, pictures = engine.sent[-1].job, np.concatenate([tone(10 + n) for n in range(count)])
-    engine.say(Drawn(job=job, first=0, pictures=pictures, done=9, total=9, log_prob=(-1.0,) * count), Finished(job=job))
+    prices = (-1.0,) * count
+    engine.say(
+        Drawn(job=job, first=0, pictures=pictures, done=9, total=9, log_prob=prices, labels=labels), Finished(job=job)
+    )
     window.generate.enlarge(1)
 
 
@@ -253,6 +256,19 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
     assert len(window.takes.list.get()) == 2 and window.generate.enlarged.get() == 0
     said = window.messages.current.get()
     assert said is not None and said.text == "The picture that went on is among your takes."
+
+
+def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+    """Where no kind is asked for, each seed has its own: a cat should not go on as a cake."""
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
+    window = opener(engine)
+    begin(window, engine, labels=(0, 1))
+    window.generate.move_mark(5)
+    assert window.generate.label.get() == 1
+    window.generate.branch()
+    assert asked(engine).label == 1 and asked(engine).seeds != (4113,)
+    second = opener(FakeEngine())
+    assert [cell.label for cell in second.generate.cells.get()] == [0, 1]
 
 
 def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: FakeEngine) -> None:

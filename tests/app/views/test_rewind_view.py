@@ -227,7 +227,9 @@ def test_strip_and_tree_are_one_model(grown: Studio) -> None:
     assert strip.tree.isVisible() and not strip.list.isVisible()
     assert grown.frame.stage.height() == pytest.approx(high / 2, abs=1)
     model = strip.takes
-    assert [model.words(place) for place in range(4)][1:] == ["row 4", "row 4", "row 6"]
+    seeds = [f"{take.work.seed:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") for take in model.takes]
+    assert model.words(0) == f"start, seed {seeds[0]}"
+    assert [model.words(place) for place in (1, 3)] == [f"row 4, seed {seeds[1]}", f"row 6, seed {seeds[3]}"]
     said = model.data(model.index_of(3), Qt.ItemDataRole.AccessibleTextRole)
     assert said == "Take 4, from take 3 at row 6, level 3, chosen"
     assert model.lit() == {0, 2, 3}

@@ -55,7 +55,8 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
     if work.rewound is not None:
         found.append(f"row {work.rewound.row}{_imposed(work)}")
     elif parent is None:
-        return [f"from {work.source}" if work.source else f"start, seed {_grouped(work.seed)}"]
+        start = f"from {work.source}" if work.source else f"start, seed {_grouped(work.seed)}"
+        return [start, *_mixed(work)]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
     if work.rewound is not None and (parent is None or work.seed != parent.seed):
@@ -67,7 +68,13 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
         one, other = (tuple(each.sliders) + (0.0,) * (count - len(each.sliders)) for each in (work, parent))
         moved = sum(abs(a - b) > 5e-4 for a, b in zip(one, other, strict=True))
         found += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
+    if parent is not None and work.mix != parent.mix:
+        found += _mixed(work) or ["no mix"]
     return found or [f"seed {_grouped(work.seed)}"]
+
+
+def _mixed(work: Work) -> list[str]:
+    return [f"mix with {work.mix.model} {work.mix.share:.0%}".replace("%", " %")] if work.mix is not None else []
 
 
 def _imposed(work: Work) -> str:

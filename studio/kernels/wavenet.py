@@ -77,7 +77,7 @@ class State(NamedTuple):
     """Voices on their way; changed as they go."""
 
     rings: Array
-    """`(voices, sum of d, R)`, each layer's past."""
+    """`(sum of d, voices, R)`, each layer's past."""
     levels: Array
     """`(voices,)`, the last level of each."""
 
@@ -177,14 +177,13 @@ def _begin(first: Array, level: int, levels: int, h: Array) -> None:
 
 @compiled
 def _layer(
-    w: Array, at: int, base: Array, shift: Array, rings: Array, place: int, h: Array, x: Array, g: Array, z: Array
+    w: Array, at: int, base: Array, shift: Array, past: Array, h: Array, x: Array, g: Array, z: Array
 ) -> None:
-    """One layer of all voices: h `(voices, R + S)` of streams and skips, their rings' place, and room to work in."""
+    """One layer of all voices: h `(voices, R + S)` of streams and skips, their past `(voices, R)`, room to work in."""
     (voices, width), channels = h.shape, z.shape[1]
     for v in range(voices):
-        past = rings[v, place]
         for i in range(channels):
-            x[v, i], x[v, channels + i], past[i] = past[i], h[v, i], h[v, i]
+            x[v, i], x[v, channels + i], past[v, i] = past[v, i], h[v, i], h[v, i]
             h[v, i] += shift[i]
         for i in range(2 * channels):
             g[v, i] = base[v, i]
@@ -223,7 +222,7 @@ def _play(
     e, bits = np.empty(count, np.float32), np.empty(count, np.int32)
     middles, size = np.empty(levels.shape), len(layers) // len(dilations)
     for t in range(levels.shape[1]):
-        frame = min((start + t) // hop, base.shape[1] - 1)
+        frame = min((start + t) // hop, len(base) - 1)
         for voice in range(voices):
             _begin(first, state.levels[voice], graded, h[voice, :channels])
             h[voice, channels:] = biases[:skip]
@@ -231,7 +230,7 @@ def _play(
         for layer in range(len(dilations)):
             at = place + (start + t) % dilations[layer]
             place += dilations[layer]
-            _layer(layers, layer * size, base[:, frame, layer], shift[layer], state.rings, at, h, x, g, z)
+            _layer(layers, layer * size, base[frame, layer], shift[layer], state.rings[at], h, x, g, z)
         sums[:] = h[:, channels:]
         _head(head, biases, sums, y, v)
         for voice in range(voices):
@@ -261,7 +260,7 @@ def play(
     """The next samples of all voices, from number `start` of their sounds on.
 
     Arguments
-        base: `(voices, frames, L, 2 R)`, what the filters of each frame of `hop` samples add to
+        base: `(frames, L, voices, 2 R)`, what the filters of each frame of `hop` samples add to
         u, heat: from 0 to 1, and temperatures, `(voices, n)` in float64
         least: the probability that every level has at least
         levels: `(voices, n)` int64; where negative, it is drawn and filled in

@@ -33,8 +33,8 @@ class _Swift:
         self.net, self.conditional, self.c, self.at = net, conditional, c, 0
         self.weights = weights(net, conditional)
         base = net.base(c, count)
-        self.base = base.permute(0, 3, 1, 2).contiguous().detach().numpy()  # (B, frames, layers, 2 · channels)
-        rings = np.zeros((count, sum(net.dilations), net.channels), np.float32)
+        self.base = base.permute(3, 1, 0, 2).contiguous().detach().numpy()  # (frames, layers, B, 2 · channels)
+        rings = np.zeros((sum(net.dilations), count, net.channels), np.float32)
         self.state = wavenet.State(rings, np.full(count, net.levels // 2))
 
     @torch.no_grad()
@@ -49,8 +49,8 @@ class _Swift:
 
     def _rings(self) -> Queues:
         """Each layer's part of the rings, `(B, channels, d)`."""
-        parts = torch.split(torch.from_numpy(self.state.rings), list(self.net.dilations), 1)
-        return [part.transpose(1, 2) for part in parts]
+        parts = torch.split(torch.from_numpy(self.state.rings), list(self.net.dilations))
+        return [part.permute(1, 2, 0) for part in parts]
 
     def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
         levels = torch.full(z.shape, -1, dtype=torch.long) if given is None else given.long().clone()

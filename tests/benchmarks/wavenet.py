@@ -1,0 +1,140 @@
+"""WaveNet's compiled loop beside torch's steps with queues and the package wavenet-vocoder, on one core.
+
+Run: python tests/benchmarks/wavenet.py [size …]. All have the same sizes, in the same run, in seconds of this process
+alone, which a busy machine still lengthens by what others take of the caches. What the weights' cache allows is found
+by reading as many bytes in order, again and again, and doing nothing with them but a sum. The peer is left out where
+wavenet-vocoder (0.1.1, PyPI) is not installed.
+"""
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
+from studio.engine.device import steady_allocator
+from studio.zoo.sample_by_sample import swift
+from studio.zoo.wavenet import WaveNet
+
+SIZES = {
+    "shipped": (2, 11, 32, 96),
+    "32/64": (3, 10, 32, 64),
+    "64/128": (3, 10, 64, 128),
+}
+"""Cycles, layers of each, channels, skip channels."""
+RATE = 16_000
+TRIES = 5
+
+
+def made(cycles: int, layers: int, channels: int, skip: int, *, halves: bool) -> AutoregressiveSound:
+    """The model as it is when it is at work; `halves`: as its file has it."""
+    torch.manual_seed(0)
+    recipe = WaveNet(cycles=cycles, layers=layers, channels=channels, skip=skip)
+    model = recipe.build((RATE,)).eval().requires_grad_(False)
+    return model.half().float() if halves else model
+
+
+def seconds(act: Callable[[int], object], count: int) -> float:
+    """Of one sample: the shortest of a few tries, of this process's own time."""
+    act(2)
+    times = []
+    for _ in range(TRIES):
+        began = time.thread_time()
+        act(count)
+        times.append(time.thread_time() - began)
+    return min(times) / count
+
+
+def playing(player: Player, voices: int) -> Callable[[int], object]:
+    def act(count: int) -> object:
+        z = torch.randn(voices, count)
+        return player.play(z, torch.ones_like(z))
+
+    return act
+
+
+@numba.njit(fastmath=True)
+def _summed(a: Any, times: int) -> float:
+    total = np.float32(0)
+    for _ in range(times):
+        part = np.float32(0)
+        for i in range(len(a)):
+            part += a[i]
+        total += part
+    return total
+
+
+def bandwidth(size: int) -> float:
+    """Bytes a second of reading so many bytes in order, once they are where they stay."""
+    a = np.ones(size // 4, np.float32)
+    times = max(1, 50_000_000 // size)
+    _summed(a, 1)
+    return size * times / min(_timed(lambda: _summed(a, times)) for _ in range(TRIES))
+
+
+def _timed(act: Callable[[], object]) -> float:
+    began = time.thread_time()
+    act()
+    return time.thread_time() - began
+
+
+def peer(cycles: int, layers: int, channels: int, skip: int) -> float | None:
+    """Seconds of a sample of wavenet-vocoder's incremental path, None where it is not installed."""
+    try:
+        package = import_module("wavenet_vocoder")
+    except ImportError:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = package.WaveNet(
+            layers=cycles * layers, stacks=cycles, residual_channels=channels, gate_channels=2 * channels,
+            skip_out_channels=skip, kernel_size=2, dropout=0.0, weight_normalization=False,
+        ).eval()  # fmt: skip
+        net.make_generation_fast_()
+    first = torch.zeros(1, 256, 1)
+    first[:, 128] = 1
+    return seconds(lambda count: net.incremental_forward(first, T=count, softmax=True, quantize=True), 60)
+
+
+def measured(name: str) -> None:
+    size = SIZES[name]
+    whole, halves = made(*size, halves=False), made(*size, halves=True)
+    players = {
+        words: swift(model.net, model.conditional, None, 1) for words, model in (("float32", whole), ("halves", halves))
+    }
+    weights = sum(p.numel() for p in whole.net.parameters()) - whole.net.first.numel()
+    print(f"{name}: {size[0] * size[1]} layers of {size[2]}/{size[3]}, {weights / 1e6:.2f} M weights a sample")
+    best = np.inf
+    for words, player in players.items():
+        assert player is not None
+        of_one = seconds(playing(player, 1), 3000)
+        read = player.weights.layers.nbytes + player.weights.head.nbytes  # type: ignore[attr-defined]
+        allowed = bandwidth(read)
+        best = min(best, of_one)
+        print(
+            f"  {words:8} {1 / of_one:8,.0f} samples/s, {1 / of_one / RATE:5.2f} × real time at 16 kHz; reads "
+            f"{read / of_one / 1e9:.0f} of {allowed / 1e9:.0f} GB/s ({read / of_one / allowed:.0%}) from {read / 1e6:.2f} MB"
+        )
+    eight = swift(halves.net, halves.conditional, None, 8)
+    assert eight is not None
+    of_eight = seconds(playing(eight, 8), 800)
+    print(f"  8 voices {8 / of_eight:8,.0f} samples/s, {of_eight / best:.2f} × the time of one")
+    of_torch = seconds(playing(PlainPlayer(whole.net, whole.conditional, None, 1), 1), 100)
+    print(f"  torch    {1 / of_torch:8,.0f} samples/s with queues: {of_torch / best:.0f} ×")
+    of_peer = peer(*size)
+    if of_peer is not None:
+        print(f"  peer     {1 / of_peer:8,.0f} samples/s, wavenet-vocoder's incremental path: {of_peer / best:.0f} ×")
+
+
+if __name__ == "__main__":
+    steady_allocator()
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        for name in sys.argv[1:] or SIZES:
+            measured(name)

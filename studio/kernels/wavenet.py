@@ -176,9 +176,7 @@ def _begin(first: Array, level: int, levels: int, h: Array) -> None:
 
 
 @compiled
-def _layer(
-    w: Array, at: int, base: Array, shift: Array, past: Array, h: Array, x: Array, g: Array, z: Array
-) -> None:
+def _layer(w: Array, at: int, base: Array, shift: Array, past: Array, h: Array, x: Array, g: Array, z: Array) -> None:
     """One layer of all voices: h `(voices, R + S)` of streams and skips, their past `(voices, R)`, room to work in."""
     (voices, width), channels = h.shape, z.shape[1]
     for v in range(voices):

@@ -103,6 +103,51 @@ def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path
     assert np.array_equal(open_picture(tmp_path / "work.png").array, noise)
 
 
+def test_a_hole_is_filled_ranked_steered_and_saved(
+    tiny_pixels: str, rings: np.ndarray, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    picture = rings[130, ..., :1] // 16 * 17
+    Image.fromarray(picture[..., 0]).save(tmp_path / "ring.png")
+    window, _ = opener()
+    state = window.complete
+    assert state.model.get() is not None and state.model.get().card.name == tiny_pixels
+    window.show_panel("complete")
+    window.drop([tmp_path / "ring.png"])
+    qtbot.waitUntil(lambda: state.picture.get() is not None, timeout=5000)
+    painting = state.painting
+    painting.choose("rectangle")
+    painting.press((2.5, 2.5))
+    painting.move((5.5, 4.5))
+    painting.release()
+    state.rank_by("following")
+    state.set_number(12)
+    state.set_seed(3)
+    state.complete()
+    painting.choose("temperature")
+    painting.press((4.5, 3.5))  # while it draws
+    painting.release()
+    qtbot.waitUntil(lambda: not state.running.get(), timeout=START)
+    cells, results = state.results.cells.get(), state.results
+    assert all(cell.finished for cell in cells)
+    kept = ~painting.mask.get()
+    assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
+    parts = [cells[index].following for index in results.ranked()]
+    assert None not in parts and parts == sorted(parts, reverse=True)
+    assert (len(results.places.get()), results.left_out.get()) == (9, 3)
+
+    # A saved one carries its whole making, and Explore draws the same again.
+    state.choose((results.places.get()[0].cell,))
+    best = state.looked_at()
+    assert best is not None
+    state.save(tmp_path / "best.png")
+    qtbot.waitUntil((tmp_path / "best.png").exists, timeout=START)
+    state.open_in_explore()
+    qtbot.waitUntil(lambda: window.panel.get() == "explore", timeout=START)
+    window.drop([tmp_path / "best.png"])
+    qtbot.waitUntil(lambda: window.status.get() == "Ready" and window.explore.source.get() == "ring.png", timeout=START)
+    assert np.array_equal(window.explore.picture.get(), best.picture)
+
+
 def test_waves_are_made_led_to_one_another_and_brought_back(
     tiny_waves: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:

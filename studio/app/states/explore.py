@@ -38,6 +38,8 @@ class Explore(State):
 
     came = Signal()
     """A picture of the artist's own was opened, or a work restored: the panel should show."""
+    to_complete = Signal(object, object)
+    """A studio.library.work.Work and its picture, to be completed."""
 
     to_generate = Signal(object, object)
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
@@ -285,6 +287,12 @@ class Explore(State):
         piece = self._stage.piece
         if piece is not None:
             self._saving.one(piece, path)
+
+    def open_in_complete(self) -> None:
+        """Paint a hole into the picture on the stage there."""
+        piece = self._stage.piece
+        if piece is not None and piece.picture.ndim == 3:
+            self.to_complete.emit(piece.work, piece.picture)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Bring back model, start, temperatures and sliders of a work; whether its model is here."""

@@ -58,6 +58,8 @@ class Generate(State):
 
     to_explore = Signal(object, object)
     """A studio.library.work.Work and its picture, to be opened in Explore."""
+    to_complete = Signal(object, object)
+    """Likewise, to be completed."""
 
     def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes) -> None:
         super().__init__()
@@ -347,6 +349,12 @@ class Generate(State):
         piece = self._piece(index)
         if piece is not None:
             self.to_explore.emit(piece.work, piece.picture)
+
+    def open_in_complete(self, index: int | None = None) -> None:
+        """Paint a hole into a finished picture there."""
+        piece = self._piece(index)
+        if piece is not None and piece.picture.ndim == 3:
+            self.to_complete.emit(piece.work, piece.picture)
 
     def keep_take(self, index: int | None = None) -> None:
         """Keep a finished picture as a take; one that is a take already stays as it is."""

@@ -39,6 +39,8 @@ class Cell:
     """Nats, once finished."""
     label: int | None = None
     """Its kind, once finished, of a model that knows kinds."""
+    following: float | None = None
+    """Of a completion: nats of what follows its hole, where anything does."""
 
     @property
     def finished(self) -> bool:
@@ -134,7 +136,7 @@ def _finished(cells: Sequence[Cell]) -> int:
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────
 
 
-def keep(run: Run, cells: Sequence[Cell]) -> None:
+def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
     """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it.
 
     A wave is a row of it, two grey pixels a sample.
@@ -148,25 +150,27 @@ def keep(run: Run, cells: Sequence[Cell]) -> None:
         "seeds": [cell.seed for cell in cells],
         "drawn": {str(cell.seed): cell.log_prob for cell in done},
         "kinds": {str(cell.seed): cell.label for cell in done if cell.label is not None},
+        "following": {str(cell.seed): cell.following for cell in done if cell.following is not None},
         "channels": stack[0].shape[2],
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
-        storage.write(_path(), export.png(np.concatenate(stack), {KEY: json.dumps(said)}))
+        storage.write(_path(name), export.png(np.concatenate(stack), {KEY: json.dumps(said)}))
 
 
-def read() -> tuple[Run, tuple[Cell, ...]] | None:
+def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
     """The grid that was kept, None where there is none or it cannot be read."""
     try:
-        array = open_picture(_path()).array
-        said = json.loads(export.texts(_path().read_bytes())[KEY])
+        array = open_picture(_path(name)).array
+        said = json.loads(export.texts(_path(name).read_bytes())[KEY])
         model, digest, temperature, label, *kind = said["run"]
         drawn, sound = said["drawn"], kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, stack, strict=True))
-        kinds = said.get("kinds", {})
+        kinds, following = said.get("kinds", {}), said.get("following", {})
         cells = tuple(
-            _cell(int(seed), parts.get(str(seed)), drawn.get(str(seed)), kinds.get(str(seed))) for seed in said["seeds"]
+            _cell(seed, parts.get(seed), drawn.get(seed), kinds.get(seed), following.get(seed))
+            for seed in map(str, said["seeds"])
         )
         return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture"), cells
     except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
@@ -177,9 +181,11 @@ def _row(picture: Array) -> Array:
     return picture if picture.ndim == 3 else picture.astype("<i2").view(np.uint8).reshape(1, -1, 1)
 
 
-def _path() -> Path:
-    return storage.home("data") / "grid.png"
+def _path(name: str) -> Path:
+    return storage.home("data") / f"{name}.png"
 
 
-def _cell(seed: int, picture: Array | None, log_prob: float | None, label: int | None) -> Cell:
-    return Cell(seed, np.ascontiguousarray(picture), 1, 1, log_prob, label) if picture is not None else Cell(seed)
+def _cell(seed: str, picture: Array | None, log_prob: float | None, label: int | None, following: float | None) -> Cell:
+    if picture is None:
+        return Cell(int(seed))
+    return Cell(int(seed), np.ascontiguousarray(picture), 1, 1, log_prob, label, following)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, get_args
 from PySide6.QtCore import QTimer
 
 from studio.app.states import drops
+from studio.app.states.complete import Complete
 from studio.app.states.explore import Explore
 from studio.app.states.generate import Generate
 from studio.app.states.history import History
@@ -38,8 +39,8 @@ class Settings(Protocol):
 
 
 class Window(State):
-    """The root of all states; its parts are `models`, `messages`, `queue`, `takes`, `generate`, `explore`, `tone` and
-    `surprise`."""
+    """The root of all states; its parts are `models`, `messages`, `queue`, `takes`, `tone`, `surprise`, and one for
+    each panel."""
 
     def __init__(self, engine: Engine, settings: Settings, output: Output) -> None:
         super().__init__()
@@ -51,6 +52,7 @@ class Window(State):
         self.takes = Takes(self.messages)
         self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes)
         self.explore = Explore(engine, self.models, self.messages, self.takes)
+        self.complete = Complete(engine, self.models, self.messages, self.queue, self.takes)
         self.tone = Tone(output, self.messages)
         self.surprise = Surprise(engine, self.messages)
         self.panel: Value[str] = Value("generate", self)
@@ -89,6 +91,7 @@ class Window(State):
             (self.takes, plain.get("takes") or plain.get("explore", {})),  # the first version had them in Explore
             (self.generate, plain.get("generate", {})),
             (self.explore, plain.get("explore", {})),
+            (self.complete, plain.get("complete", {})),
             (self.tone, plain.get("tone", {})),
             (self.surprise, plain.get("surprise", {})),
         )
@@ -101,7 +104,8 @@ class Window(State):
                 )
         self.generate.settle()
         self.explore.settle()
-        self.takes.load([*self.generate.records(), *self.explore.records()])
+        self.complete.settle()
+        self.takes.load(self._records())
         self._listen()
         for refused in self.models.refused.get():
             self.messages.say(refused, "warn")
@@ -122,16 +126,24 @@ class Window(State):
     def would(self, paths: Sequence[Path]) -> str:
         """What a drop of these files would do: `Open in Explore`, `Restore this work`, `Add this model`, or
         a sentence that says why nothing would happen."""
-        return drops.words(drops.kind(paths), paths)
+        kind = drops.kind(paths)
+        if self.panel.get() == "complete" and kind in ("picture", "work"):
+            return "Open in Complete"
+        return drops.words(kind, paths)
+
+    def open(self, path: Path) -> None:
+        """Bring a file into the panel that is open, where that takes pictures; else into Explore."""
+        (self.complete if self.panel.get() == "complete" else self.explore).open(path)
 
     def drop(self, paths: Sequence[Path]) -> None:
         """Do it."""
         match kind := drops.kind(paths):
             case "picture" | "wave" | "work":
-                self.explore.open(paths[0])
+                here = self.would(paths) == "Open in Complete"
+                (self.complete if here else self.explore).open(paths[0])
                 if len(paths) > 1:
-                    name = drops.shown(paths[0].name)
-                    self.messages.say(f'Only "{name}" is opened: Explore shows one at a time.')
+                    name, panel = drops.shown(paths[0].name), "Complete" if here else "Explore"
+                    self.messages.say(f'Only "{name}" is opened: {panel} shows one at a time.')
             case "model" | "pickle":
                 self.models.add(paths[0], lambda trained: self.generate.choose_model(trained.card.name))
             case _:
@@ -141,7 +153,12 @@ class Window(State):
 
     def history(self) -> History | None:
         """The steps of the panel that is open, None where it has none."""
-        return {"generate": self.generate.history, "explore": self.explore.history}.get(self.panel.get())
+        parts = {
+            "generate": self.generate.history,
+            "explore": self.explore.history,
+            "complete": self.complete.history,
+        }
+        return parts.get(self.panel.get())
 
     def undo(self) -> None:
         """Take back the last step of the panel that is open."""
@@ -168,6 +185,7 @@ class Window(State):
         self.queue.take(event)
         self.generate.take(event)
         self.explore.take(event)
+        self.complete.take(event)
         self.surprise.take(event)
 
     def _listen(self) -> None:
@@ -175,11 +193,16 @@ class Window(State):
         self.engine.status.connect(self._heed)
         self.engine.said.connect(self._hear)
         self.engine.lost.connect(self._lost)
-        self.generate.to_explore.connect(self._open_work)
+        for maker in (self.generate, self.complete):
+            maker.to_explore.connect(self._open_work)
+        for asked in (self.generate.to_complete, self.explore.to_complete):
+            asked.connect(self.complete.open_work)
         self.explore.to_generate.connect(self._restore_work)
         self.models.cards.changed.connect(self.generate.settle)
         self.models.cards.changed.connect(self.explore.settle)
+        self.models.cards.changed.connect(self.complete.settle)
         self.explore.came.connect(lambda: self.panel.set("explore"))
+        self.complete.came.connect(lambda: self.panel.set("complete"))
         cells = self.generate
         shown: tuple[Value[Any], ...] = (
             self.panel, self.explore.picture, cells.cells, cells.chosen, cells.large,
@@ -190,14 +213,16 @@ class Window(State):
             value.changed.connect(self._show_surprise)
         self._show_wave()
         self._show_surprise()
-        for state in (self, self.takes, self.generate, self.explore, self.tone):
+        for state in (self, self.takes, self.generate, self.explore, self.complete, self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self._later)
         self.surprise.on.changed.connect(self._later)  # of the overlay, nothing else is kept
 
     def _show_wave(self) -> None:
         """What the open panel shows is what can be heard."""
-        picture = self.explore.picture.get() if self.panel.get() == "explore" else self.generate.in_hand()
+        panel = self.panel.get()
+        hand = self.generate.in_hand() if panel != "complete" else None
+        picture = self.explore.picture.get() if panel == "explore" else hand
         self.tone.show(picture if picture is not None and picture.ndim == 1 else None)
 
     def _show_surprise(self) -> None:
@@ -214,6 +239,7 @@ class Window(State):
         self.status.set(status)
         self.generate.heed(status)
         self.explore.heed(status)
+        self.complete.heed(status)
         self.surprise.heed(status)
         if status in ("Ready", "Working"):
             self._why = ""
@@ -224,6 +250,7 @@ class Window(State):
     def _lost(self, commands: Sequence[AnyCommand]) -> None:
         self.generate.lost(commands, self._why)
         self.explore.lost(commands, self._why)
+        self.complete.lost(commands, self._why)
         self.surprise.lost(commands, self._why)
 
     def _restore_work(self, work: Work, picture: Array) -> None:
@@ -246,6 +273,7 @@ class Window(State):
             "takes": self.takes.snapshot(),
             "generate": self.generate.snapshot(),
             "explore": self.explore.snapshot(),
+            "complete": self.complete.snapshot(),
             "tone": self.tone.snapshot(),
             "surprise": self.surprise.snapshot(),
         }
@@ -269,15 +297,19 @@ class Window(State):
     def close(self) -> None:
         """Write the state down for the last time, and wait for what is at work."""
         self._soon.stop()
-        for state in (self.tone, self.generate, self.explore, self.models):
+        for state in (self.tone, self.generate, self.explore, self.complete, self.models):
             state.close()
-        self.takes.close([*self.generate.records(), *self.explore.records()])
+        self.takes.close(self._records())
         plain = self.snapshot()
         self._writing.wait()
         try:
             self._settings.write(plain)
         except NotSaved as fault:
             self._wrote(plain, fault)
+
+    def _records(self) -> list[Plain]:
+        """All that leads back to takes."""
+        return [*self.generate.records(), *self.explore.records(), *self.complete.records()]
 
     def _later(self) -> None:
         if not self._soon.isActive():

@@ -26,7 +26,7 @@ class Bar(QWidget):
         self._tight = False
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.picker = Picker(look, state.models, add_model)
+        self.picker = Picker(look, state.models, add_model, panel.offers)
         self.facts = Elided("", "note", Qt.TextElideMode.ElideRight)
         self.pixels = Segments(
             look,

@@ -1,9 +1,10 @@
-"""The inspector while a picture is brought into Explore: how it is cut, and what the model will see of it."""
+"""The inspector while a picture is brought in: how it is cut, and what the model will see of it."""
 
 from typing import Any
 
 from PySide6.QtCore import Qt
 
+from studio.app.states.complete import Complete
 from studio.app.states.explore import Explore
 from studio.app.views.bind import bind
 from studio.app.views.controls import Elided, Label, Segments
@@ -17,7 +18,7 @@ _CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 class Bringing(Column):
     """While a picture is brought in: how it is cut, and what the model will see of it."""
 
-    def __init__(self, look: Look, state: Explore) -> None:
+    def __init__(self, look: Look, state: Explore | Complete) -> None:
         super().__init__(look)
         self._state = state
         self.how = Segments(look, "How to cut", _CROPS, help="Cut a frame out of it, squeeze it, or add margins")

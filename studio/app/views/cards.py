@@ -54,18 +54,26 @@ def draw_thumbnail(painter: QPainter, pixmap: QPixmap, place: QRect) -> None:
     draw_crisp(painter, place.x() + left, place.y() + top, pixmap)
 
 
+Offers = Callable[[Any], bool]
+"""Which models a list offers."""
+
+
+def every(trained: Any) -> bool:
+    return True
+
+
 class _Rows(QAbstractListModel):
     """The cards of a state, for a list."""
 
-    def __init__(self, models: Models, parent: QObject) -> None:
+    def __init__(self, models: Models, parent: QObject, offers: Offers) -> None:
         super().__init__(parent)
-        self._models = models
-        self.cards = models.cards.get()
+        self._models, self._offers = models, offers
+        self.cards = tuple(filter(offers, models.cards.get()))
         models.cards.changed.connect(self._put)
 
     def _put(self) -> None:
         self.beginResetModel()
-        self.cards = self._models.cards.get()
+        self.cards = tuple(filter(self._offers, self._models.cards.get()))
         self.endResetModel()
 
     @guarded(0)
@@ -164,11 +172,11 @@ class CardList(QListView):
     chose = Signal(str)
     opened = Signal(str)
 
-    def __init__(self, look: Look, models: Models, big: bool) -> None:
+    def __init__(self, look: Look, models: Models, big: bool, offers: Offers = every) -> None:
         super().__init__()
         self._look, self.big = look, big
         self._covers: dict[tuple[str, int], list[QPixmap]] = {}
-        self._rows = _Rows(models, self)
+        self._rows = _Rows(models, self, offers)
         self.setModel(self._rows)
         self.setItemDelegate(_CardPainter(self, look, models))
         self.setProperty("role", "bare")

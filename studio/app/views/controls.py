@@ -172,9 +172,14 @@ class Button(QPushButton):
         if not self._drawing:
             self.setIcon(QIcon())
         else:
-            colour = {"primary": "on_accent", "stop": "danger", "": "text", "square": "text", "round": "text"}.get(
-                str(self.property("role")), "soft"
-            )
+            colour = {
+                "primary": "on_accent",
+                "stop": "danger",
+                "": "text",
+                "square": "text",
+                "round": "text",
+                "tool": "text",
+            }.get(str(self.property("role")), "soft")
             on = "on_accent" if self.property("role") == "round" else colour
             self.setIcon(icon(self._look, self._drawing, colour, on=on))
             self.setIconSize(QSize(self._look.px(18), self._look.px(18)))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from studio.app.states.window import Window
 
 _PICTURES = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif"
+PICTURES = f"Pictures ({_PICTURES});;All files (*)"
 WORKS = f"Pictures and waves ({_PICTURES} *.wav);;Pictures ({_PICTURES});;Waves (*.wav);;All files (*)"
 _KINDS = {"png": "PNG (*.png)", "wav": "WAV (*.wav)"}
 Then = Callable[[Path], object]

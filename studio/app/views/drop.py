@@ -12,7 +12,12 @@ from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
 from studio.app.views.theme import Look
 
-_DRAWINGS = {"Open in Explore": "explore", "Restore this work": "home", "Add this model": "model"}
+_DRAWINGS = {
+    "Open in Explore": "explore",
+    "Open in Complete": "complete",
+    "Restore this work": "home",
+    "Add this model": "model",
+}
 
 
 class DropOverlay(QWidget):

@@ -223,6 +223,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     acts = (
         Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
         Act("Export…", ("Ctrl+E",), foot.ask),
+        Act("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
         Act("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
         Act("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
         Act("New start", ("R",), explore.new_start, "stage"),

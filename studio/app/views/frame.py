@@ -15,9 +15,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
+from studio.app.states.complete import Complete
+from studio.app.states.generate import Generate
 from studio.app.states.strip import Strip as TakesInHand
 from studio.app.states.window import Window
-from studio.app.views import explore, generate
+from studio.app.views import complete, explore, generate
 from studio.app.views.acts import Act
 from studio.app.views.bar import Bar
 from studio.app.views.bind import bind
@@ -41,7 +43,11 @@ from studio.app.views.side import NARROW, USUAL, WIDE, Edge, Inspector
 from studio.app.views.strip import Strip
 from studio.app.views.theme import Look
 
-PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (generate.panel, explore.panel)
+PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
+    generate.panel,
+    explore.panel,
+    complete.panel,
+)
 """The panels that work, in the order of the rail."""
 SMALLEST = (1024, 700)
 
@@ -115,7 +121,8 @@ class Frame(QWidget):
         bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.act)
         bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
         bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
-        self.state.generate.running.changed.connect(self._show_running)
+        for maker in (state.generate, state.complete):
+            maker.running.changed.connect(partial(self._show_running, maker))
         self.state.generate.rewind.working.changed.connect(self._show_going_on)
         bind(self, state.takes.list, self._show_takes)
         for panel in self.panels.values():
@@ -204,9 +211,9 @@ class Frame(QWidget):
         self.message.show_message(said)
         self.message.raise_()
 
-    def _show_running(self, running: bool) -> None:
+    def _show_running(self, maker: Generate | Complete, running: bool) -> None:
         """Work that begins or ends is heard, and seen where another window is in front."""
-        announce(self, "Making pictures" if running else self.state.generate.progress.get())
+        announce(self, "Making pictures" if running else maker.progress.get())
         if not running and not self.isActiveWindow():
             QApplication.alert(self)
 
@@ -307,7 +314,7 @@ class Frame(QWidget):
             Act("Stop", stop, self.stop),
             Act("Undo", ("Ctrl+Z",), state.undo),
             Act("Redo", redo, state.redo),
-            Act("Open…", ("Ctrl+O",), lambda: self.dialogs.open(WORKS, state.explore.open)),
+            Act("Open…", ("Ctrl+O",), lambda: self.dialogs.open(WORKS, state.open)),
             Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
             Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
             Act("Add a model…", (), self.add_model),
@@ -343,8 +350,9 @@ class Frame(QWidget):
     def stop(self) -> None:
         """The job of the open panel, else the one at work."""
         entries = self.state.queue.entries.get()
-        if self.state.generate.running.get():
-            self.state.generate.stop()
+        maker: Generate | Complete = self.state.complete if self.panel.key == "complete" else self.state.generate
+        if maker.running.get():
+            maker.stop()
         elif entries:
             self.state.queue.stop(entries[0].job)
 

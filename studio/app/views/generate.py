@@ -209,6 +209,8 @@ class GenerateStage(QStackedWidget):
             self._dialogs.save(self._state.name_of(), lambda path: self._state.save(None, path))
         elif what == "explore":
             self._state.open_in_explore()
+        elif what == "complete":
+            self._state.open_in_complete()
         elif what == "keep":
             self._state.keep_take()
 
@@ -343,7 +345,12 @@ class GenerateStage(QStackedWidget):
         self._state.choose(index.row())
         cell, menu = self.grid.cells[index.row()], QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for words, what in (("Open in Explore", "explore"), ("Save…", "save"), ("Keep as take", "keep")):
+        for words, what in (
+            ("Open in Explore", "explore"),
+            ("Open in Complete", "complete"),
+            ("Save…", "save"),
+            ("Keep as take", "keep"),
+        ):
             action = menu.addAction(words, partial(self.act, what))
             action.setEnabled(cell.finished)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
@@ -494,6 +501,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Save all…", ("Ctrl+Shift+S",), foot.ask_folder, can=generate.can_save),
         Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
         Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
+        Act("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
         Act("New seed", ("R",), generate.new_seed, "stage"),
         Act("Lock seed", ("L",), lambda: generate.lock(not generate.locked.get()), "stage"),
         Act("Next picture", (), lambda: stage.step(1)),

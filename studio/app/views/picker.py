@@ -8,7 +8,7 @@ from PySide6.QtGui import QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from studio.app.states.models import Models
-from studio.app.views.cards import CardList, thumbnail
+from studio.app.views.cards import CardList, Offers, every, thumbnail
 from studio.app.views.controls import Button, Label
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
@@ -20,9 +20,9 @@ class Picker(Button):
 
     chose = Signal(str)
 
-    def __init__(self, look: Look, models: Models, add: Callable[[], object]) -> None:
+    def __init__(self, look: Look, models: Models, add: Callable[[], object], offers: Offers = every) -> None:
         super().__init__(look, "", "picker", says="Model", help="Choose the trained model to work with", keys="Ctrl+L")
-        self._models, self._theme, self._add = models, look, add
+        self._models, self._theme, self._add, self._offers = models, look, add, offers
         self._trained: Any = None
         self._narrow = False
         self._popup: QFrame | None = None
@@ -46,13 +46,14 @@ class Picker(Button):
         popup.setAccessibleName("Models")
         column = QVBoxLayout(popup)
         column.setContentsMargins(8, 8, 8, 8)
-        cards = CardList(self._theme, self._models, big=False)
+        cards = CardList(self._theme, self._models, big=False, offers=self._offers)
         cards.show_model(self._trained)
         cards.chose.connect(self.chose)
         cards.clicked.connect(popup.close)
         cards.opened.connect(popup.close)
         if not cards.cards:
-            column.addWidget(Label("No model is here yet.", "note"))
+            others = bool(self._models.cards.get())
+            column.addWidget(Label("No model here can do this." if others else "No model is here yet.", "note"))
         column.addWidget(cards)
         more = Button(self._theme, "Add a model…", "fold", "plus", help="Copy a .safetensors file to your models")
         more.clicked.connect(popup.close)

@@ -26,7 +26,7 @@ def act(studio: Studio, words: str) -> Act:
 
 
 def test_the_rail_shows_only_panels_that_work(studio: Studio) -> None:
-    assert list(studio.frame.rail.buttons) == ["generate", "explore"]
+    assert list(studio.frame.rail.buttons) == ["generate", "explore", "complete"]
     assert set(studio.frame.panels) <= set(PANELS)
     QTest.mouseClick(studio.frame.rail.buttons["explore"], Qt.MouseButton.LeftButton)
     assert studio.state.panel.get() == "explore"
@@ -35,7 +35,9 @@ def test_the_rail_shows_only_panels_that_work(studio: Studio) -> None:
     assert studio.frame.stage.currentWidget() is studio.frame.panels["generate"].stage
 
 
-@pytest.mark.parametrize(("key", "panel"), [(Qt.Key.Key_1, "generate"), (Qt.Key.Key_2, "explore")])
+@pytest.mark.parametrize(
+    ("key", "panel"), [(Qt.Key.Key_1, "generate"), (Qt.Key.Key_2, "explore"), (Qt.Key.Key_3, "complete")]
+)
 def test_panels_have_keys(studio: Studio, key: Qt.Key, panel: str) -> None:
     studio.state.show_panel("explore" if panel == "generate" else "generate")
     QTest.keyClick(studio.frame, key, CONTROL)

@@ -1,0 +1,606 @@
+"""Complete: a hole painted into a picture is filled many times over, from the most typical to the strangest."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Signal
+
+from studio.app.states import completions, grid, seeds
+from studio.app.states import mask as masks
+from studio.app.states.bringing import Bringing
+from studio.app.states.completions import Completions, Ranking
+from studio.app.states.grid import Cell, Run
+from studio.app.states.history import History
+from studio.app.states.later import Later
+from studio.app.states.messages import Action, Messages
+from studio.app.states.models import Models, hash_of
+from studio.app.states.originals import Originals
+from studio.app.states.painting import Painting
+from studio.app.states.pieces import Made, Pieces
+from studio.app.states.queue import Queue, about
+from studio.app.states.saving import Piece, Saving
+from studio.app.states.scene import How, Photo
+from studio.app.states.seeds import SeedField
+from studio.app.states.shelf import Opened, in_shape
+from studio.app.states.strip import Strip
+from studio.app.states.takes import Takes
+from studio.app.states.value import Engine, Plain, State, Value
+from studio.library.models import Trained
+from studio.library.work import Work
+from studio.media.image import Box, Picture, fit
+from studio.media.sound import Wave
+from studio.wire import messages as wire
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Stopped
+
+__all__ = ["MOST", "Complete"]
+
+MOST = 1024
+"""Completions of one run."""
+HOTTEST = 4.0
+DRAWING = frozenset({"picture", "source", "mask", "heat"})
+"""What of a record lies on the canvas."""
+
+
+@dataclass(frozen=True)
+class Hole:
+    """What the completions here were made from, whatever is painted now; `picture` by its key."""
+
+    picture: str
+    source: str
+    mask: str
+    heat: str
+    origin: str = ""
+    """Key of the take that the picture is, if it is one."""
+
+
+class Complete(State):
+    """The panel Complete."""
+
+    came = Signal()
+    """A picture was brought here: the panel should show."""
+    to_explore = Signal(object, object)
+    """A studio.library.work.Work and its picture, to be opened in Explore."""
+
+    def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes) -> None:
+        super().__init__()
+        self._engine, self._models, self._messages, self._queue = engine, models, messages, queue
+        self.model: Value[Trained | None] = Value(None, self)
+        self.number: Value[int] = Value(9, self)
+        self._field = SeedField(self)
+        self.seed: Value[int] = self._field.seed
+        self.locked: Value[bool] = self._field.locked
+        self.error: Value[str] = self._field.error
+        self.temperature: Value[float] = Value(1.0, self)
+        """0.0 to 4.0; its home is the model's own."""
+        self.label: Value[int | None] = Value(None, self)
+        """Index into card.classes; None leaves the kind to each seed."""
+        self.picture: Value[Array | None] = Value(None, self)
+        """(height, width, channels) uint8 in the model's shape: what is completed."""
+        self.source: Value[str] = Value("", self)
+        """Name of that picture."""
+        self.history = History(self._apply, self)
+        self._takes = takes
+        self.strip = Strip(takes, messages, self._step, self)
+        self.painting = Painting(self._step, self.history.hold, self.history.seal, self)
+        self.follows: Value[bool] = Value(False, self)
+        """Whether what is kept goes on after the hole: then completions can be ranked by it."""
+        self.results = Completions(self)
+        self.chosen: Value[tuple[int, ...]] = Value((), self)
+        """Completions that saving and keeping act on, by their index; the last is the one looked at."""
+        self.running: Value[bool] = Value(False, self)
+        self.progress: Value[str] = Value("", self)
+        """The caption below the completions."""
+        self.can_go_on: Value[bool] = Value(False, self)
+        self.main: Value[str] = Value("Complete", self)
+        """What the main button says: `Complete`, `Starts when ready` or `Stop`."""
+        self._bringing = Bringing(engine, messages, self.model, self.label, self)
+        self._bringing.opened.connect(self._opened)
+        self.photo: Value[Photo | None] = self._bringing.photo
+        """The crop preview, while a picture is being brought in."""
+        self._originals = Originals(messages, self)
+        self._pieces = Pieces(engine, messages, self)
+        self._saving = Saving(messages, self)
+        self._keeping = Later(self)
+        self._key = ""
+        self._status = "Starting"
+        self._run: tuple[Run, Hole] | None = None
+        self._job = ""
+        self._seats: tuple[int, ...] = ()
+        self._spent: int | None = None
+        self._again = 0
+        self._jobs = itertools.count(1)
+
+    # ── what can be set ──────────────────────────────────────────────────────────────────────────
+
+    def choose_model(self, name: str) -> None:
+        """A model that can keep a part; another one is refused with a sentence."""
+        trained = self._models.find(name)
+        if trained is None:
+            return
+        if not trained.card.keeps:
+            self._messages.say(cannot(trained), "warn")
+            return
+        after: Plain = {"model": name, "temperature": trained.card.temperature, "label": None}
+        picture = self.picture.get()
+        if picture is not None and trained.card.pixels is not None:
+            size = trained.card.pixels
+            key = self._originals.keep(_shaped(picture, trained))
+            mask, heat = (masks.resized(layer.get(), size) for layer in (self.painting.mask, self.painting.heat))
+            after |= {"picture": key, "mask": masks.packed(mask), "heat": masks.packed(heat)}
+        self._step("model", **after)
+
+    def set_number(self, number: int) -> None:
+        self._step("number", "number", number=min(max(number, 1), MOST))
+
+    def set_seed(self, seed: int | str) -> None:
+        """Text that is no seed leaves the last one and says so in `error`."""
+        found = self._field.typed(seed)
+        if found is not None:
+            self._spent = None
+            self._step("seed", seed=found)
+
+    def new_seed(self) -> None:
+        self.set_seed(seeds.roll(self.seed.get()))
+
+    def lock(self, on: bool) -> None:
+        self.locked.set(on)
+
+    def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
+        """Settings of one gesture are one step of undo; None makes each a step of its own."""
+        self._step("temperature", gesture, temperature=min(max(float(temperature), 0.0), HOTTEST))
+
+    def set_label(self, label: int | None) -> None:
+        self._step("kind", label=label)
+
+    def rank_by(self, ranking: Ranking) -> None:
+        """What "typical" is measured on."""
+        self._step("ranking", ranking=ranking)
+
+    # ── the picture ──────────────────────────────────────────────────────────────────────────────
+
+    def open(self, path: Path) -> None:
+        """Bring in a file: as it is where it has the model's size, else through the crop preview."""
+        if self.model.get() is None:
+            self._messages.say(NOBODY_KEEPS + " Your file is untouched.", "warn")
+            return
+        self._bringing.open(path)
+
+    def set_crop(self, how: How, box: Box | None = None) -> None:
+        self._bringing.cut(how, box)
+
+    def use_photo(self) -> None:
+        """Complete the picture in the crop preview."""
+        photo = self.photo.get()
+        if photo is not None:
+            self._bringing.cancel()
+            self._bring(photo.seen, photo.picture.name)
+
+    def cancel_photo(self) -> bool:
+        """Leave the crop preview; whether it was open."""
+        was = self.photo.get() is not None
+        self._bringing.cancel()
+        return was
+
+    def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
+        """Complete a picture of ours, with the model that made it. Where that cannot keep a part it is said, and
+        another is offered; `any_model` takes that one at once."""
+        trained = self._models.of_work(work)
+        own = self.model.get()
+        if trained is not None and trained.card.keeps:
+            self.choose_model(trained.card.name)
+        elif not any_model or own is None:
+            other: tuple[Action, ...] = ()
+            if own is not None:
+                other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
+            if trained is not None:
+                self._messages.say(cannot(trained), "warn", *other)
+            return
+        self._bring(picture, work.source or f"seed {work.seed}")
+
+    def choose_take(self, index: int) -> None:
+        """Complete a take, with the model that made it where that can."""
+        take = self.strip.takes.get()[index]
+        if take.work.kind == "sound":
+            self._messages.say("This take is a wave, and only pictures can be completed.", "warn")
+            return
+        own = self._models.of(take.work)
+        if own is not None and own.card.keeps:
+            self.choose_model(own.card.name)
+        self._bring(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
+
+    def paint_on(self, index: int) -> None:
+        """Go on painting on a completion: it becomes the picture."""
+        cell = self.results.cells.get()[index]
+        if cell.picture is not None and cell.finished:
+            self._step("picture", picture=self._originals.keep(cell.picture), current=None)
+
+    def _opened(self, opened: Opened) -> None:
+        trained, picture = self.model.get(), opened.picture
+        if trained is None:
+            return
+        if isinstance(picture, Wave):
+            self._messages.say(
+                f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
+            )
+            return
+        if _fits(picture, trained):
+            self._bring(in_shape(picture.array, trained), picture.name)
+        else:
+            self._bringing.show(picture)
+            self.came.emit()
+        if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
+            self._messages.say(
+                f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
+                "Your file is untouched."
+            )
+
+    def _bring(self, picture: Array, name: str, take: str | None = None) -> None:
+        trained = self.model.get()
+        if trained is not None:
+            key = self._originals.keep(_shaped(picture, trained))
+            self._step(f"open {name}", picture=key, source=name, mask="", heat="", current=take)
+            self.came.emit()
+
+    # ── making ───────────────────────────────────────────────────────────────────────────────────
+
+    def complete(self) -> None:
+        """Fill the hole; while a run is under way, the same again after it."""
+        trained, mask = self.model.get(), self.painting.mask.get()
+        if trained is None or self.picture.get() is None:
+            return
+        if not mask.any() or mask.all():
+            self._messages.say(ALL if mask.any() else NOTHING, "warn")
+            return
+        if self.running.get():
+            self._again += 1
+            self._messages.say("The same again starts when this run is done.")
+            return
+        if self._spent == self.seed.get() and not self.locked.get():
+            self.new_seed()
+        self._spent = self.seed.get()
+        run = Run(trained.card.name, hash_of(trained), self.temperature.get(), self.label.get())
+        take, heat = self.strip.shown, masks.packed(self.painting.heat.get())
+        self._run = run, Hole(self._key, self.source.get(), masks.packed(mask), heat, take.key if take else "")
+        self.chosen.set(())
+        count = self.number.get()
+        self.results.begin([Cell((self._spent + n) % seeds.BEYOND) for n in range(count)])
+        self._send(range(count))
+
+    def stop(self) -> None:
+        """Stop now and keep what is drawn."""
+        self._again = 0
+        if self._job:
+            self._engine.stop(self._job)
+
+    def go_on(self) -> None:
+        """Make the completions that a stopped or lost run left unfinished."""
+        if not self.running.get() and self._run is not None:
+            self._send([i for i, cell in enumerate(self.results.cells.get()) if not cell.finished])
+
+    def _send(self, seats: Sequence[int]) -> None:
+        if self._run is None or not seats:
+            return
+        run, hole = self._run
+        picture, trained = self._originals.get(hole.picture), self._models.find(run.model)
+        if picture is None or trained is None:
+            self._messages.say("The picture or its model is not here any more. What was finished is kept.", "failed")
+            return
+        cells, self._seats = self.results.cells.get(), tuple(seats)
+        self._job = f"complete-{next(self._jobs)}"
+        what = "1 completion" if len(seats) == 1 else f"{len(seats):,} completions"
+        self._queue.add(self._job, f"{hole.source}: {what}", len(seats))
+        self.running.set(True)
+        self._tell()
+        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
+            self._engine.start()
+        self._engine.send(
+            wire.Complete(
+                job=self._job,
+                model=run.model,
+                picture=picture,
+                free=masks.unpacked_mask(hole.mask, picture.shape[:2]).astype(np.uint8),
+                seeds=tuple(cells[index].seed for index in seats),
+                temperature=(run.temperature,),
+                heat=_heat(hole.heat, picture.shape[:2]),
+                label=run.label,
+            )
+        )
+
+    def _steer(self) -> None:
+        """A run under way draws by the temperature that is set and painted now, from its next row on."""
+        if self._run is None or not self._job:
+            return
+        run, hole = self._run
+        heat, temperature = masks.packed(self.painting.heat.get()), self.temperature.get()
+        if hole.picture != self._key or (heat, temperature) == (hole.heat, run.temperature):
+            return
+        self._run = replace(run, temperature=temperature), replace(hole, heat=heat)
+        painted = self.painting.heat.get().astype(np.float32) / masks.EVEN
+        self._engine.send(
+            wire.Steer(
+                job=f"steer-{next(self._jobs)}",
+                hand="steer",
+                running=self._job,
+                temperature=(temperature,),
+                heat=painted,
+            )
+        )
+
+    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+
+    def heed(self, status: str) -> None:
+        """The engine's state in a word."""
+        self._status = status
+        self._tell()
+
+    def take(self, event: AnyEvent) -> None:
+        self._pieces.take(event)
+        if not self._job or getattr(event, "job", None) != self._job:
+            return
+        match event:
+            case Drawn():
+                self._draw(event)
+            case Notice(text=text):
+                self._messages.say(text)
+            case Finished():
+                self._end(completions.finished(self.results.cells.get()))
+                if self._again:
+                    self._again -= 1
+                    self.complete()
+            case Stopped():
+                said = completions.stopped(self.results.cells.get())
+                self._end(said)
+                self._messages.say(said, "info", ("Go on", self.go_on))
+            case Failed(why=why, hint=hint):
+                self._again = 0
+                self._end(completions.stopped(self.results.cells.get()))
+                self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
+            case _:
+                pass
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+        """The engine died with these commands unanswered: keep what is finished, offer the rest."""
+        self._pieces.lost(commands, why)
+        if not self._job or not any(command.job == self._job for command in commands):
+            return
+        self._again = 0
+        self._queue.drop(self._job)
+        self._end(completions.stopped(self.results.cells.get()))
+        said, button = completions.lost(self.results.cells.get())
+        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
+
+    def _draw(self, event: Drawn) -> None:
+        cells, count = list(self.results.cells.get()), len(event.pictures)
+        prices, parts = event.log_prob or (None,) * count, event.following or (None,) * count
+        kinds = event.labels or (None,) * count
+        seats = self._seats[event.first : event.first + count]
+        for index, picture, price, part, kind in zip(seats, event.pictures, prices, parts, kinds, strict=False):
+            made = replace(cells[index], picture=picture, done=event.done, total=event.total)
+            cells[index] = replace(made, log_prob=price, following=part, label=kind)
+        self.results.put(cells)
+        self._tell()
+
+    def _end(self, caption: str) -> None:
+        self._job, self._seats = "", ()
+        self.running.set(False)
+        self._tell()
+        self.progress.set(caption)
+        self._keep_grid()
+
+    @property
+    def rows(self) -> int:
+        """In how many rows the completions are drawn."""
+        picture = self._originals.get(self._run[1].picture) if self._run is not None else None
+        return picture.shape[0] if picture is not None else 0
+
+    def _tell(self) -> None:
+        """Every value that follows from others."""
+        running, cells = self.running.get(), self.results.cells.get()
+        self.can_go_on.set(self._run is not None and not running and any(not cell.finished for cell in cells))
+        ready = self._status in ("Ready", "Working")
+        self.main.set("Complete" if not running else "Stop" if ready else "Starts when ready")
+        if running:
+            entry = self._queue.entry(self._job)
+            left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
+            self.progress.set(completions.caption(cells, left, ready, self.rows))
+
+    # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
+
+    def choose(self, indices: Sequence[int]) -> None:
+        self.chosen.set(tuple(indices))
+
+    def looked_at(self) -> Cell | None:
+        """The completion that was chosen last, where it is finished."""
+        chosen, cells = self.chosen.get(), self.results.cells.get()
+        cell = cells[chosen[-1]] if chosen and chosen[-1] < len(cells) else None
+        return cell if cell is not None and cell.finished else None
+
+    def save(self, path: Path) -> None:
+        """Save the chosen completion as PNG with its making inside. Says the outcome."""
+        self._pieces.of(self._made()[-1:], lambda pieces: self._saving.one(pieces[0], path))
+
+    def save_all(self, folder: Path) -> None:
+        """Save every chosen completion into a folder. Says the outcome."""
+        self._pieces.of(self._made(), lambda pieces: self._saving.many(pieces, folder))
+
+    def name_of(self) -> str:
+        """A file name to suggest for the chosen completion; empty where there is none."""
+        made = self._made()
+        return made[-1].name() if made else ""
+
+    def keep_takes(self) -> None:
+        """Keep the chosen completions as takes."""
+
+        def keep(pieces: Sequence[Piece]) -> None:
+            names = [self._takes.keep(piece.picture, piece.work) for piece in pieces]
+            self._step("keep take", takes=dict.fromkeys(names, True))
+
+        self._pieces.of(self._made(), keep)
+
+    def open_in_explore(self) -> None:
+        """Go on there with the chosen completion."""
+        self._pieces.of(self._made()[-1:], lambda pieces: self.to_explore.emit(pieces[0].work, pieces[0].picture))
+
+    def _made(self) -> list[Made]:
+        """The chosen completions that are finished."""
+        if self._run is None:
+            return []
+        (run, hole), cells = self._run, self.results.cells.get()
+        line = self._takes.line(hole.origin)
+        return [
+            Made(picture, run.model, run.model_hash, cells[i].seed, cells[i].label, hole.source, line)
+            for i in self.chosen.get()
+            if i < len(cells) and cells[i].finished and (picture := cells[i].picture) is not None
+        ]
+
+    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
+
+    def snapshot(self) -> Plain:
+        hole = self._run[1] if self._run is not None else None
+        return {
+            **self._plain(),
+            "locked": self.locked.get(),
+            "spent": self._spent,
+            "tool": self.painting.tool.get(),
+            "size": self.painting.size.get(),
+            "warmth": self.painting.warmth.get(),
+            "hole": list(astuple(hole)) if hole is not None else None,
+            "history": self.history.snapshot(),
+        }
+
+    def restore(self, plain: Plain) -> None:
+        self._apply({key: plain[key] for key in self._plain() if key in plain})
+        self.locked.set(bool(plain.get("locked", False)))
+        self._spent = int(plain["spent"]) if plain.get("spent") is not None else None
+        self.painting.restore(plain)
+        self.history.restore(plain.get("history", {}))
+        kept, hole = grid.read("completions"), plain.get("hole")
+        if kept is not None and hole is not None:
+            run, cells = kept
+            self._run = run, Hole(*(str(part) for part in hole))
+            self.results.begin(cells)
+            done = all(cell.finished for cell in cells)
+            self.progress.set(completions.finished(cells) if done else completions.stopped(cells))
+        self._tell()
+
+    def settle(self) -> None:
+        """Choose the first model that can keep a part, where none is chosen yet."""
+        able = [trained for trained in self._models.cards.get() if trained.card.keeps]
+        if self.model.get() is None and able:
+            self.model.set(able[0])
+            self.temperature.set(able[0].card.temperature)
+        self._tell()
+
+    def records(self) -> list[Plain]:
+        """All that leads back to takes and pictures."""
+        return [*self.history.records(), self._plain()]
+
+    def close(self) -> None:
+        """Wait for what is being written; what no step leads back to goes to the bin."""
+        self._bringing.close()
+        self._saving.close()
+        self._keeping.wait()
+        used = [record.get("picture") for record in self.records()]
+        if self._run is not None:
+            used.append(self._run[1].picture)
+            if self._job:
+                grid.keep(self._run[0], self.results.cells.get(), "completions")
+        self._originals.close(str(key) for key in used if key)
+
+    def _keep_grid(self) -> None:
+        if self._run is not None:
+            run, cells = self._run[0], self.results.cells.get()
+            self._keeping.run(lambda: grid.keep(run, cells, "completions"), lambda outcome: None)
+
+    def _plain(self) -> Plain:
+        trained = self.model.get()
+        return {
+            "model": trained.card.name if trained is not None else None,
+            "number": self.number.get(),
+            "seed": self.seed.get(),
+            "temperature": self.temperature.get(),
+            "label": self.label.get(),
+            "ranking": self.results.ranking.get(),
+            "picture": self._key,
+            "source": self.source.get(),
+            "mask": masks.packed(self.painting.mask.get()),
+            "heat": masks.packed(self.painting.heat.get()),
+            "current": self.strip.name,
+        }
+
+    def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
+        now = self._plain()
+        before = {key: now[key] for key in after if key in now} | self._takes.before(after)
+        self._apply(after)
+        self.history.do(name, before, after, gesture)
+
+    def _apply(self, record: Plain) -> None:
+        """Put the values of a record into the state; a model or picture that is gone changes nothing."""
+        if record.get("model") is not None:
+            self.model.set(self._models.find(str(record["model"])) or self.model.get())
+        if "number" in record:
+            self.number.set(min(max(int(record["number"]), 1), MOST))
+        if "seed" in record:
+            self._field.put(record["seed"])
+        if "temperature" in record:
+            self.temperature.set(min(max(float(record["temperature"]), 0.0), HOTTEST))
+        if "label" in record:
+            trained, label = self.model.get(), record["label"]
+            known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
+            self.label.set(int(label) if known else None)
+        if record.get("ranking") in ("whole", "following"):
+            self.results.rank_by("following" if record["ranking"] == "following" else "whole")
+        self._takes.apply(record)
+        if DRAWING & record.keys():
+            self._lay(record)
+        if "current" in record:
+            self.strip.show(record["current"])
+        self._steer()
+        self._tell()
+
+    def _lay(self, record: Plain) -> None:
+        """Picture, mask and heat of a record."""
+        if "picture" in record:
+            picture = self._originals.get(str(record["picture"]))
+            self._key = str(record["picture"]) if picture is not None else ""
+            self.picture.set(picture)
+        self.source.set(str(record.get("source", self.source.get())))
+        picture, painting = self.picture.get(), self.painting
+        shape = picture.shape[:2] if picture is not None else (1, 1)
+        if "mask" in record or painting.mask.get().shape != shape:
+            painting.mask.set(masks.unpacked_mask(str(record.get("mask", "")), shape))
+        if "heat" in record or painting.heat.get().shape != shape:
+            painting.heat.set(masks.unpacked_heat(str(record.get("heat", "")), shape))
+        self.follows.set(masks.follows(painting.mask.get()))
+
+
+NOTHING = "Nothing is marked yet. Your picture is kept. Paint what is missing, then complete it."
+ALL = (
+    "All of the picture is marked, so nothing of it would be kept. Take a part away with the eraser, or make new "
+    "pictures in Generate."
+)
+NOBODY_KEEPS = "No model here can keep a part of a picture. Add one that draws pixel by pixel, such as a PixelCNN++."
+
+
+def cannot(trained: Trained) -> str:
+    return f'"{trained.card.title}" makes the whole picture at once and cannot keep part of it.'
+
+
+def _shaped(picture: Array, trained: Trained) -> Array:
+    """A picture in the size and the channels of a model."""
+    channels, height, width = trained.card.shape
+    return fit(picture, (channels, height, width))
+
+
+def _fits(picture: Picture, trained: Trained) -> bool:
+    """Whether it has the model's size already, or was enlarged from it by whole blocks."""
+    height, width = picture.array.shape[:2]
+    rows, columns = trained.card.pixels or (0, 0)
+    return (height, width) == (rows, columns)
+
+
+def _heat(packed: str, shape: tuple[int, int]) -> Array | None:
+    return masks.unpacked_heat(packed, shape).astype(np.float32) / masks.EVEN if packed else None

@@ -235,12 +235,12 @@ class Generate(State):
                     self._again -= 1
                     self.generate()
             case Stopped():
-                said = grid.stopped(self.cells.get(), self.kind)
+                said = grid.stopped(self.cells.get(), self.kind, self.rows)
                 self._end(said)
                 self._messages.say(said, "info", ("Go on", self.go_on))
             case Failed(why=why, hint=hint):
                 self._again = 0
-                self._end(grid.stopped(self.cells.get(), self.kind))
+                self._end(grid.stopped(self.cells.get(), self.kind, self.rows))
                 self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
             case _:
                 pass
@@ -252,7 +252,7 @@ class Generate(State):
             return
         self._again = 0
         self._queue.drop(self._job)
-        self._end(grid.stopped(self.cells.get(), self.kind))
+        self._end(grid.stopped(self.cells.get(), self.kind, self.rows))
         said, button = grid.lost(self.cells.get(), self.kind)
         self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
 
@@ -520,15 +520,20 @@ class Generate(State):
 
     def _put_stage(self, plain: Plain) -> None:
         """Show what a record says large, with its marker where it was; what is not here shows the grid."""
-        kind, _, name = str(plain.get("at", "")).partition(" ")
+        base = self.rewind.base.get()
+        if base is None or base.place != plain.get("at"):  # a marker that is dragged leaves its picture where it is
+            self._put_large(str(plain.get("at", "")))
+        if "row" in plain:
+            self.rewind.put(Mark.of_plain(plain))
+
+    def _put_large(self, at: str) -> None:
+        kind, _, name = at.partition(" ")
         seeds_of = [cell.seed for cell in self.cells.get()]
         seed = int(name) if kind == "cell" and name.isdecimal() else None
         index = seeds_of.index(seed) if seed in seeds_of else None
         self.strip.show(name if kind == "take" else None)
         self.enlarged.set(index)
         self._look()
-        if "row" in plain:
-            self.rewind.put(Mark.of_plain(plain))
 
     def _stage(self) -> Plain:
         """What stands large, and where the marker is."""

@@ -110,14 +110,16 @@ def finished(cells: Sequence[Cell], kind: Kind = "picture") -> str:
     return f"{pictures(len(cells), kind)}, seeds {cells[0].seed} to {cells[-1].seed}." if cells else ""
 
 
-def stopped(cells: Sequence[Cell], kind: Kind = "picture") -> str:
+def stopped(cells: Sequence[Cell], kind: Kind = "picture", rows: int = 0) -> str:
+    half_drawn = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
+    at = f" at row {half_drawn.rows_drawn(rows)}" if rows and half_drawn is not None else ""
     done = _finished(cells)
     half = sum(cell.picture is not None for cell in cells) - done
     also = f" and {half:,} half-drawn" if half else ""
     if not done and not half:
         return f"Stopped before the first of {pictures(len(cells), kind)} was finished. The settings are kept."
     kept = "is kept" if done + half == 1 else "are kept"
-    return f"Stopped. {done:,} finished{also} of {pictures(len(cells), kind)} {kept}."
+    return f"Stopped{at}. {done:,} finished{also} of {pictures(len(cells), kind)} {kept}."
 
 
 def lost(cells: Sequence[Cell], kind: Kind = "picture") -> tuple[str, str]:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from studio.app.states import colours
 from studio.app.states.colours import Colour
 from studio.app.views.controls import Button, Label, Number, mark, row
+from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
 
@@ -71,6 +72,13 @@ class ColourPopup(QFrame):
     @property
     def pixel(self) -> tuple[int, int]:
         return self.row.value() - 1, self.column.value() - 1
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)
 
     def _list(self, own: Sequence[Colour]) -> QListWidget:
         found = QListWidget()

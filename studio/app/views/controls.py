@@ -165,8 +165,9 @@ class Button(QPushButton):
 
     def play(self, role: str) -> None:
         """Take another role: the main button becomes Stop while it works."""
-        mark(self, role=role)
-        self._tint()
+        if role != self.property("role"):
+            mark(self, role=role)
+            self._tint()
 
     def _tint(self) -> None:
         if not self._drawing:

@@ -192,6 +192,12 @@ class Frame(QWidget):
         if self.panel.branch is not None:
             self.panel.branch()
 
+    def _prune_shown(self) -> None:
+        """The take on the stage goes to the bin."""
+        place = self._takes_of.current.get()
+        if place is not None:
+            self._takes_of.prune(place)
+
     def toggle_tree(self) -> None:
         """The strip grows to half the stage, or shrinks again."""
         layout = self.state.layout.get()
@@ -321,6 +327,7 @@ class Frame(QWidget):
             Act("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
             Act("Tree of takes", ("Ctrl+T",), self.toggle_tree),
             Act("Name the take", ("N",), lambda: self.strip.rename(self._takes_of.current.get()), "stage"),
+            Act("Prune the take", (), self._prune_shown),
             Act("Queue", ("Ctrl+J",), lambda: page("queue")),
             Act("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
             Act("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),

@@ -279,8 +279,9 @@ class Strip(QWidget):
     def _leave(self) -> None:
         if self._named is not None:
             self._named = None
+            if self.field.hasFocus():
+                (self.tree if self._tree else self.list).setFocus(Qt.FocusReason.OtherFocusReason)
             self.field.hide()
-            (self.tree if self._tree else self.list).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _menu(self, place: int, at: QPoint) -> None:
         menu = QMenu(self)

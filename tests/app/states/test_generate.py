@@ -77,6 +77,8 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
         engine.say(Drawn(job=job, first=0, pictures=pictures, done=done, total=17))  # the last step is the price
         assert window.generate.progress.get().startswith(f"{words} 0 of 2 finished")
         assert window.generate.cells.get()[0].rows_drawn(16) == done
+    engine.say(Drawn(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
+    assert window.generate.progress.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
 
 
 def test_what_another_job_says_is_not_ours(window: Window, engine: FakeEngine) -> None:

@@ -148,6 +148,10 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
 
     assert click(2, 3) is None
     popup = click(6, 3)
+    assert popup is not None
+    QTest.keyClick(popup.swatches, Qt.Key.Key_Escape)
+    assert mark(rewinding).held == ()
+    popup = click(6, 3)
     assert popup is not None and (popup.row.value(), popup.column.value()) == (7, 4)
     popup.typed.setText("no colour")
     QTest.keyClick(popup.typed, Qt.Key.Key_Return)

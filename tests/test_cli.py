@@ -3,14 +3,17 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+import safetensors.numpy
 import soundfile
 from PIL import Image
 
@@ -104,6 +107,27 @@ def test_evaluate_gives_every_figure_of_the_papers(
     assert figures["bits per dimension"]["exact"] is False
     assert figures["nats in logit space"]["exact"] is True
     assert figures["nats in logit space"]["n"] == 16
+
+
+def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
+    tiny: str, rings: np.ndarray, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
+    file, trained = studio_home / "models" / f"{tiny}.safetensors", models.find(tiny)
+    known = trained.card.spread
+    models.write_card(trained, msgspec.structs.replace(trained.card, spread=()))
+    before = safetensors.numpy.load(file.read_bytes())
+    Image.fromarray(rings[150]).save(tmp_path / "one.png")
+    assert cli.main(["score", tiny, str(tmp_path / "one.png"), "--json"]) == 0
+    assert lines(capsys.readouterr().out)[0]["percentile"] is None
+    assert cli.main(["evaluate", tiny, str(tmp_path / "rings.npz"), "--card", "--json"]) == 0
+    (said,) = lines(capsys.readouterr().out)
+    assert (said["n"], said["least"]) == (16, pytest.approx(known[0], abs=1e-3))
+    after = safetensors.numpy.load(file.read_bytes())
+    assert all(np.array_equal(after[name], tensor) for name, tensor in before.items())
+    assert models.find(tiny).card.spread == pytest.approx(known, abs=1e-3)
+    assert cli.main(["score", tiny, str(tmp_path / "one.png")]) == 0
+    assert re.search(r"more typical than \d+ of 100 held-out pictures", capsys.readouterr().out)
 
 
 def test_the_way_between_two_sounds_is_a_wavetable(
@@ -210,9 +234,13 @@ def test_score_says_what_pictures_cost_and_where(
     first, second = lines(said.out)
     assert first["exact"] is True
     assert float(str(first["bits_per_dimension"])) < float(str(second["bits_per_dimension"]))
-    bits = np.asarray(Image.open(str(second["map"])))
-    assert bits.shape == (8, 8)
-    assert np.unravel_index(int(bits.argmax()), (8, 8)) == (4, 4)
+    assert 50 < float(str(first["percentile"])) <= 100
+    assert 0 <= float(str(second["percentile"])) < float(str(first["percentile"]))
+    assert (first["low"], first["high"]) == (second["low"], second["high"]), "compared maps share their scale"
+    assert second["unit"] == "bits a pixel, exact"
+    plate = np.asarray(Image.open(str(second["map"]))).astype(int).sum(2)
+    pixels = plate[12 + 20 : 332 : 40, 344 + 20 : 664 : 40]
+    assert np.unravel_index(int(pixels.argmax()), (8, 8)) == (4, 4)
     assert cli.main(["score", tiny, files[0]]) == 0
     assert "bits per dimension, bound" in capsys.readouterr().out
     assert cli.main(["score", tiny_waves, files[0], "--map", str(tmp_path / "maps")]) == 2

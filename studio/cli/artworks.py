@@ -27,6 +27,11 @@ def opened(path: Path, card: Card) -> wire.Array:
     return image.fit(image.open_picture(path).array, (channels, height, width))
 
 
+def things(card: Card) -> str:
+    """What a model makes, by the name that people call it."""
+    return "sounds" if card.kind == "sound" else "pictures"
+
+
 def seeds(args: argparse.Namespace) -> tuple[int, ...]:
     first = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
     seeds = tuple(range(first, first + args.n))

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+import msgspec
+
 from studio.cli import ground
 from studio.library import models
 from studio.wire import messages as wire
@@ -15,11 +17,23 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("source", type=Path, metavar="FOLDER|PACK.npz", help="of which the test part is measured")
     sub.add_argument("-n", type=ground.positive, help="only the first so many (all)")
     sub.add_argument("--draws", type=ground.positive, default=4, help="of a flow's dequantising noise (4)")
+    sub.add_argument(
+        "--card",
+        action="store_true",
+        help="instead, write into the model's card how the prices are spread, for the percentile of `studio score`",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    ask = wire.Evaluate(job="evaluate", model=args.model, source=str(args.source), draws=args.draws, most=args.n)
+    ask = wire.Evaluate(
+        job="evaluate",
+        model=args.model,
+        source=str(args.source),
+        draws=args.draws,
+        most=args.n,
+        spread=args.card,
+    )
     for event in ground.events(args, ask):
         if not isinstance(event, wire.Measured):
             continue
@@ -27,4 +41,14 @@ def run(args: argparse.Namespace) -> int:
         for metric, value, exact in event.figures:
             line = {"name": trained.card.name, "metric": metric, "value": value, "exact": exact, "n": event.total}
             ground.tell(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
+        if event.spread:
+            _write(args, trained, event)
     return 0
+
+
+def _write(args: argparse.Namespace, trained: models.Trained, event: wire.Measured) -> None:
+    models.write_card(trained, msgspec.structs.replace(trained.card, spread=event.spread))
+    least, middle, most = event.spread[0], event.spread[len(event.spread) // 2], event.spread[-1]
+    line = {"file": str(trained.path), "n": event.total, "least": least, "median": middle, "most": most}
+    words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per dimension"
+    ground.tell(args, line, f"{words}, half of them less than {middle:.3f}")

@@ -52,8 +52,7 @@ def run(args: argparse.Namespace) -> int:
             f"{path}: {words}",
         )
     usable = len(named) - unusable
-    things = "sounds" if trained.card.kind == "sound" else "pictures"
-    summary = f"{exact} of {usable} {things} came back byte for byte."
+    summary = f"{exact} of {usable} {artworks.things(trained.card)} came back byte for byte."
     left_out = f"{unusable} of {len(named)} files could not be used."
     print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
     return 1 if unusable or exact < usable else 0

@@ -2,14 +2,15 @@
 
 import argparse
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from studio.cli import artworks, ground
 from studio.library import models, storage
+from studio.library.card import Card
 from studio.media import export, image
+from studio.media.surprise import Scale, plate
 from studio.wire import messages as wire
 
 
@@ -19,7 +20,16 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or folders of them")
     sub.add_argument("--label", help="the kind, by name or number (the one under which each is likeliest)")
-    sub.add_argument("--map", type=Path, metavar="DIR", help="save where the bits are, white where most")
+    sub.add_argument("--map", type=Path, metavar="DIR", help="save each beside the map of its bits, all on one scale")
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A file with what it costs."""
+
+    path: Path
+    picture: wire.Array
+    found: wire.Scored
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,30 +38,54 @@ def run(args: argparse.Namespace) -> int:
     if args.map is not None and card.kind == "sound":
         raise ground.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
     folder, jobs = storage.folder(args.map) if args.map else None, ground.jobs(args)
-    unusable = 0
-    for path in artworks.named(args.files):
-        ground.progress(path.name)
-        try:
-            ask = wire.Score(job="score", model=args.model, picture=artworks.opened(path, card), label=label)
-        except image.Refused as refused:
-            unusable += 1
-            ground.say(str(refused))
-            continue
-        (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Scored))
-        bits = -found.log_prob / math.log(2) / math.prod(card.shape)
-        line = {"file": str(path), "model": card.name, "bits_per_dimension": bits, "exact": not found.bound}
-        words = f"{path}: {bits:.4f} bits per dimension, {'bound' if found.bound else 'exact'}"
-        if found.label is not None:
-            line["label"], words = card.classes[found.label], f"{words}, as {card.classes[found.label]}"
-        if folder is not None:
-            line |= _map(found.bits, folder, path.stem)
-            words = f"{words}; {line['map']}, white is {line['most']:.1f} bits"
-        ground.tell(args, line, words)
+    unusable, mapped = 0, list[Priced]()
+    try:
+        for path in artworks.named(args.files):
+            ground.progress(path.name)
+            try:
+                picture = artworks.opened(path, card)
+                ask = wire.Score(job="score", model=args.model, picture=picture, label=label)
+            except image.Refused as refused:
+                unusable += 1
+                ground.say(str(refused))
+                continue
+            (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Scored))
+            priced = Priced(path, picture, found)
+            if folder is None:
+                _tell(args, card, priced, {})
+            else:
+                mapped.append(priced)
+    finally:  # maps that are compared share their scale, so all are saved at the end, also when it was stopped
+        if folder is not None and mapped:
+            scale = Scale.of([priced.found.bits for priced in mapped], mapped[0].found.bound)
+            for priced in mapped:
+                _tell(args, card, priced, _map(priced, folder, scale))
     return 1 if unusable else 0
 
 
-def _map(bits: wire.Array, folder: Path, stem: str) -> dict[str, Any]:
-    """Saves the bits of each pixel as greys, the most as white; its file, and how many those are."""
-    target, most = storage.free_name(folder, f"{stem}-bits", ".png"), max(float(bits.max()), 1e-9)
-    storage.write(target, export.png((bits.clip(0) / most * 255).round().astype(np.uint8)[..., None]))
-    return {"map": str(target), "most": most}
+def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, Any]) -> None:
+    found = priced.found
+    bits = -found.log_prob / math.log(2) / math.prod(card.shape)
+    percentile = card.percentile(bits)
+    line = {
+        "file": str(priced.path),
+        "model": card.name,
+        "bits_per_dimension": bits,
+        "exact": not found.bound,
+        "percentile": percentile,
+    }
+    words = f"{priced.path}: {bits:.4f} bits per dimension, {'bound' if found.bound else 'exact'}"
+    if percentile is not None:
+        words = f"{words}, more typical than {percentile:.0f} of 100 held-out {artworks.things(card)}"
+    if found.label is not None:
+        line["label"], words = card.classes[found.label], f"{words}, as {card.classes[found.label]}"
+    if more:
+        words = f"{words}; {more['map']}"
+    ground.tell(args, line | more, words)
+
+
+def _map(priced: Priced, folder: Path, scale: Scale) -> dict[str, Any]:
+    """Saves a picture beside its map, with the legend; the file, and what the first and last colour stand for."""
+    target = storage.free_name(folder, f"{priced.path.stem}-bits", ".png")
+    storage.write(target, export.png(plate(priced.picture, priced.found.bits, scale)))
+    return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.words[0].split(" ", 1)[1]}

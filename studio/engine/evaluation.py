@@ -17,6 +17,10 @@ from studio.engine.recordings import Recordings, bits_of_sounds, bits_per_sample
 
 MOST = 20_000
 """Prices of one artwork under one class that a figure may take."""
+SPREAD = 1000
+"""Prices from which the spread of a model's held-out artworks is known."""
+QUANTILES = 101
+Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
 """What is counted, its mean over the artworks, and whether it is exact or a bound."""
 
@@ -43,6 +47,24 @@ def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: 
     if isinstance(examples, Recordings):
         return bits_per_sample(model, examples)
     return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
+
+
+@torch.no_grad()
+def spread(model: Model, examples: Examples, *, most: int = SPREAD) -> Generator[tuple[int, int], None, Spread]:
+    """How the prices of artworks are spread: `QUANTILES` of bits per dimension, the least and the most among them.
+
+    Priced as one artwork is: under the kind where it is likeliest, a flow's with the noise that belongs to it. Of more
+    than `most`, so many at equal distances. Yields (artworks done, in all).
+    """
+    count = max(1, min(len(examples), most // max(1, model.classes)))
+    chosen = examples.part(torch.linspace(0, len(examples) - 1, count).long())
+    prices = list[Tensor]()
+    for part in chosen.batches(16):
+        price = model.price_of_classes(part.x).amax(1) if model.classes else model.log_prob(part.x)
+        prices.append(-price.double().cpu() / (math.prod(model.shape) * math.log(2)))
+        yield sum(map(len, prices)), count
+    found = torch.cat(prices).quantile(torch.linspace(0, 1, QUANTILES, dtype=torch.float64))
+    return tuple(round(bits, 4) for bits in found.tolist())
 
 
 def figures(

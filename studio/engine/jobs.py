@@ -8,7 +8,7 @@ engine's: what a generator raises becomes the job's `Failed`.
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -283,12 +283,20 @@ class Jobs:
         _, test = _sides(data, loaded.model)
         if command.most is not None:
             test = test.part(slice(command.most))
-        steps = evaluation.figures(loaded.model, test.to(self.device.torch_device), draws=command.draws)
+        held_out, done, total = test.to(self.device.torch_device), 0, len(test)
+        steps: Generator[tuple[int, int], None, tuple[Any, ...]]
+        if not command.spread:
+            steps = evaluation.figures(loaded.model, held_out, draws=command.draws)
+        elif isinstance(held_out, Examples):
+            steps = evaluation.spread(loaded.model, held_out)
+        else:
+            raise Misfit("recordings are of any length, so their prices have no common spread")
         while True:
             try:
                 done, total = next(steps)
             except StopIteration as end:
-                yield wire.Measured(job=command.job, done=len(test), total=len(test), figures=end.value)
+                what = "spread" if command.spread else "figures"
+                yield wire.Measured(job=command.job, done=done, total=total, **{what: end.value})
                 return
             yield wire.Measured(job=command.job, done=done, total=total)
 

@@ -1,5 +1,6 @@
 """What a trained model is, what it learned from, how well: the card inside a model's file."""
 
+import bisect
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -43,6 +44,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """False where the figure is a bound."""
     figures: tuple[tuple[Line, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
+    spread: tuple[float, ...] = ()
+    """Bits per dimension of held-out artworks, each as the kind under which it is likeliest: the least, the most, and
+    the quantiles at equal distances between them. Empty in a file that does not say."""
     paper: Line = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
@@ -79,6 +83,18 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def keeps(self) -> bool:
         """Whether the model can keep a part of a picture and make the rest."""
         return self.family in PIXEL_BY_PIXEL
+
+    def percentile(self, bits: float) -> float | None:
+        """Of how many in a hundred held-out artworks it is true that they cost more bits per dimension; None where the
+        card does not say."""
+        if len(self.spread) < 2:
+            return None
+        below = bisect.bisect_right(self.spread, bits) - 1
+        if below < 0 or below >= len(self.spread) - 1:
+            return 100.0 if below < 0 else 0.0
+        low, high = self.spread[below : below + 2]
+        place = (below + (bits - low) / (high - low)) / (len(self.spread) - 1)
+        return round(100 * (1 - place), 1)
 
     @property
     def figure(self) -> str:

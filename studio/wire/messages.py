@@ -187,6 +187,8 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     """Of a flow's dequantising noise."""
     most: Annotated[int, Meta(ge=1)] | None = None
     """Artworks to measure on; the first of the test set."""
+    spread: bool = False
+    """Instead of the figures, how the prices of the test artworks are spread."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
@@ -310,6 +312,8 @@ class Measured(Event, frozen=True, kw_only=True, tag="measured"):
     done: Count
     total: Count
     figures: tuple[tuple[Text, float, bool], ...] = ()
+    spread: tuple[float, ...] = ()
+    """As on the card, where that was asked for."""
 
 
 class Diagnosis(Event, frozen=True, kw_only=True, tag="diagnosis"):

@@ -1,21 +1,21 @@
 """Surprise: what each pixel of the pictures on show costs under the model that they are looked at with."""
 
 import itertools
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import Signal
 
 from studio.app.states.messages import Messages
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.media.surprise import Scale, ends, figure
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored
+
+__all__ = ["Map", "Scale", "Shown", "Surprise", "figure"]
 
 KEPT = 1024
 """Maps that are kept; of more pictures than that on show, the first are priced."""
-TAILS = 0.5
-"""Percent of a map's pixels that the colours leave out at either end, so that one odd pixel does not darken all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,36 +38,6 @@ class Map:
     bound: bool
     """Only their sum is a price: each pixel bears a share of it."""
     model: str
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Which bits the first and the last colour stand for, and how far the legend goes."""
-
-    low: float
-    high: float
-    least: float
-    most: float
-    bound: bool
-
-    @classmethod
-    def over(cls, low: float, high: float, bound: bool) -> "Scale":
-        """For prices in a range, its ends rounded outwards. Exact prices begin at 0; shares may be negative."""
-        low, high = (low if bound else 0.0), max(high, low + 1e-6)
-        step = _step(high - low)
-        low, high = math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step
-        return cls(low, high, low, high, bound)
-
-    @property
-    def step(self) -> float:
-        """By which a key moves an end."""
-        return _step(self.most - self.least) / 2
-
-    def set(self, low: float, high: float) -> "Scale":
-        """The same legend with other ends, in order and inside it."""
-        least_apart = self.step / 2
-        low = min(max(low, self.least), self.most - least_apart)
-        return replace(self, low=low, high=min(max(high, low + least_apart), self.most))
 
 
 class Surprise(State):
@@ -128,13 +98,13 @@ class Surprise(State):
         """The range of what is on show now."""
         found = [map for map in (self._maps.get(id(each.picture)) for each in self._shown) if map is not None]
         if found:
-            ends = [_ends(map.bits) for map in found]
-            self._ends = min(low for low, _ in ends), max(high for _, high in ends)
+            reach = [ends(map.bits) for map in found]
+            self._ends = min(low for low, _ in reach), max(high for _, high in reach)
             self.scale.set(Scale.over(*self._ends, found[0].bound))
 
     def _widen(self, map: Map) -> None:
         """Let the scale reach as far as a new map, where no hand has set it."""
-        low, high = _ends(map.bits)
+        low, high = ends(map.bits)
         if self.scale.get() is None:
             self._ends = low, high
         elif self._ends is None:
@@ -210,15 +180,3 @@ class Surprise(State):
 
     def restore(self, plain: Plain) -> None:
         self.on.set(bool(plain.get("on", False)))
-
-
-def _ends(bits: Array) -> tuple[float, float]:
-    low, high = np.percentile(bits, (TAILS, 100 - TAILS))
-    return float(low), float(high)
-
-
-def _step(span: float) -> float:
-    """A round number of which a span holds between five and ten or so."""
-    rough = span / 8
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if rough <= step * power * 1.0001)

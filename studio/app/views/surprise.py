@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.app.states.surprise import Map, Scale, Surprise
+from studio.app.states.surprise import Map, Scale, Surprise, figure
 from studio.app.views.bind import bind
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
@@ -13,32 +13,13 @@ from studio.app.views.picture import PictureView, image
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
 
-COLOURS = ("#000000", "#2D1160", "#721F81", "#B63679", "#F1605D", "#FEAF77", "#FCFDBF")
-"""Rising in lightness, so that a map reads in grey, too."""
 RELIEF = 0.3
 """Of a picture's light and shade that is left on a map of shares, which has no outlines of its own."""
 WIDE, NARROW, TALL = 252, 128, 36
 BAR, HANDLE, CAUGHT = 10, 18, 28
 """Pixels: how tall the colours and a handle are, and how wide a handle is caught."""
-
-
-def ramp() -> Array:
-    """The colours, (256, 3) uint8, evenly between the named ones."""
-    stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in COLOURS])
-    at = np.linspace(0, len(COLOURS) - 1, 256)
-    mixed = [np.interp(at, range(len(COLOURS)), stops[:, channel]) for channel in range(3)]
-    found: Array = np.rint(np.stack(mixed, 1)).astype(np.uint8)
-    return found
-
-
-_RAMP = ramp()
-
-
-def coloured(bits: Array, low: float, high: float) -> Array:
-    """A map (height, width) as a picture (height, width, 3) uint8: `low` and less is black, `high` and more pale."""
-    share = (bits.astype(np.float64) - low) / max(high - low, 1e-9)
-    found: Array = _RAMP[np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(int)]
-    return found
+_NONE = Scale(0.0, 1.0, 0.0, 1.0, False)
+"""What the colours are drawn with until there is a map."""
 
 
 def over(map: Map | None, scale: Scale | None) -> Array | None:
@@ -46,17 +27,11 @@ def over(map: Map | None, scale: Scale | None) -> Array | None:
     if map is None or scale is None:
         return None
     if not map.bound:
-        return coloured(map.bits, scale.low, scale.high)
+        return scale.coloured(map.bits)
     light = map.picture.astype(np.float32).mean(2, keepdims=True)
     relief = RELIEF * (light - light.mean())
-    found: Array = (coloured(map.bits, scale.low, scale.high) + relief).clip(0, 255).astype(np.uint8)
+    found: Array = (scale.coloured(map.bits) + relief).clip(0, 255).astype(np.uint8)
     return found
-
-
-def figure(bits: float) -> str:
-    """`0`, `3.2`, `12`, `−1.5`."""
-    text = f"{abs(bits):.1f}".removesuffix(".0") if abs(bits) >= 0.095 else f"{abs(bits):.2f}".rstrip("0").rstrip(".")
-    return f"−{text}" if bits < 0 and text != "0" else text
 
 
 class Overlay(QObject):
@@ -141,13 +116,8 @@ class SurpriseLegend(QWidget):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What stands right below the colours, `12 bits a pixel, exact`, and the same in fewer words."""
-        if self._scale is None:
-            return ("bits a pixel",)
-        high = figure(self._scale.high)
-        if self._scale.bound:
-            return f"{high} bits, share of the total", f"{high} bits, shared"
-        return f"{high} bits a pixel, exact", f"{high} bits, exact"
+        """What stands right below the colours, and the same in fewer words."""
+        return self._scale.words if self._scale is not None else ("bits a pixel",)
 
     def place(self, bits: float) -> float:
         """Where in the widget these bits stand."""
@@ -220,9 +190,10 @@ class SurpriseLegend(QWidget):
         look, scale = self._look, self._scale
         left, right = self._left(), self._right()
         bar = QRectF(left, look.px((HANDLE - BAR) / 2), right - left, look.px(BAR))
+        wide = max(2, round(bar.width() * self.devicePixelRatioF()))
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.drawImage(bar, image(self._colours(max(2, round(bar.width() * self.devicePixelRatioF())))))
+            painter.drawImage(bar, image((scale or _NONE).legend(wide)))
             painter.setPen(QPen(look.colour("border"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(bar, look.px(2), look.px(2))
@@ -232,10 +203,6 @@ class SurpriseLegend(QWidget):
                 if self._under is not None:
                     self._paint_pointer(painter, self.place(self._under), bar.bottom())
             self._paint_words(painter)
-
-    def _colours(self, width: int) -> Array:
-        scale = self._scale or Scale(0.0, 1.0, 0.0, 1.0, False)
-        return coloured(np.linspace(scale.least, scale.most, width)[None], scale.low, scale.high)
 
     def _paint_handle(self, painter: QPainter, x: float) -> None:
         look = self._look

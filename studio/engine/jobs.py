@@ -171,7 +171,8 @@ class Jobs:
                 yield None
             drawing.steering.follow(done)
         assert pictures is not None, "a model yields at least one step"
-        c = sampling.classes_for(drawing.loaded, seeds, command.label)
+        named = drawing.loaded.parts[0] if drawing.loaded.parts is not None else drawing.loaded
+        c = sampling.classes_for(named, seeds, command.label)
         for prices in drawing.price(pictures, seeds):
             if prices is None:
                 yield None

@@ -259,7 +259,7 @@ class Explore(State):
         """Put a take on the stage, with everything it was made with."""
         take = self.takes.get()[index]
         trained = self._models.of_work(take.work)
-        if trained is not None and take.work.rewound is not None:
+        if trained is not None and (take.work.rewound is not None or take.work.steered):
             self._bring(trained, take.work, take.picture, take)
         elif trained is not None:
             self._become(f"take {index + 1}", trained, take.work, take.picture, take)
@@ -300,7 +300,7 @@ class Explore(State):
         if trained is None:
             return False
         self.cancel_photo()
-        if work.rewound is not None and picture is not None:
+        if (work.rewound is not None or work.steered) and picture is not None:
             self._bring(trained, work, picture)
         else:
             self._become("restore the work", trained, work, picture)

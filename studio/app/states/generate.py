@@ -10,10 +10,11 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
 from studio.app.states import grid, seeds, tree
-from studio.app.states.grid import Cell, Run
+from studio.app.states.grid import By, Cell, Run
 from studio.app.states.history import History
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
+from studio.app.states.mixing import Mixing
 from studio.app.states.models import Models, hash_of
 from studio.app.states.queue import Queue, about
 from studio.app.states.rewind import Base, Mark, Rewind
@@ -89,6 +90,7 @@ class Generate(State):
         self.rewind = Rewind(engine, messages, queue, self)
         self.large: Value[Large | None] = Value(None, self)
         """What is shown large, None for the grid."""
+        self.mixing = Mixing(engine, models, self)
         self.running: Value[bool] = Value(False, self)
         self.progress: Value[str] = Value("", self)
         """The caption below the grid."""
@@ -129,7 +131,7 @@ class Generate(State):
     def choose_model(self, name: str) -> None:
         trained = self._models.find(name)
         if trained is not None:
-            self._step("model", model=name, temperature=trained.card.temperature, label=None)
+            self._step("model", model=name, temperature=trained.card.temperature, label=None, mix="")
 
     def set_number(self, number: int) -> None:
         self._step("number", "number", number=min(max(number, 1), MOST))
@@ -156,6 +158,13 @@ class Generate(State):
     def set_label(self, label: int | None) -> None:
         self._step("kind", label=label)
 
+    def set_mix(self, name: str) -> None:
+        """Have a second model decide, too; an empty name for none."""
+        self._step("mix", mix=name)
+
+    def set_share(self, share: float, gesture: str | None = "share") -> None:
+        self._step("share", gesture, share=share)
+
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
     def generate(self) -> None:
@@ -172,7 +181,8 @@ class Generate(State):
         self._spent = self.seed.get()
         card = trained.card
         self.strip.show(None)
-        self._run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind)
+        mix = self.mixing.chosen()
+        self._run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind, mix)
         count = self.number.get()
         self.chosen.set(None)
         self.enlarged.set(None)
@@ -202,6 +212,7 @@ class Generate(State):
         self._tell()
         if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
             self._engine.start()
+        mix = self._run.mix
         self._engine.send(
             Sample(
                 job=self._job,
@@ -209,8 +220,17 @@ class Generate(State):
                 seeds=tuple(cells[index].seed for index in seats),
                 temperature=(self._run.temperature,),
                 label=self._run.label,
+                mix=mix.model if mix is not None else "",
+                share=mix.share if mix is not None else 0.5,
             )
         )
+        self.mixing.began(self._run.temperature, mix)
+
+    def _steer(self) -> None:
+        """A run that draws row by row follows its dials; one of another model does not."""
+        run, trained = self._run, self.model.get()
+        if self._job and run is not None and self.rows and trained is not None and trained.card.name == run.model:
+            self.mixing.steer(self._job, run.mix, self.temperature.get())
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
@@ -258,13 +278,11 @@ class Generate(State):
 
     def _draw(self, event: Drawn) -> None:
         cells = list(self.cells.get())
-        prices = event.log_prob or (None,) * len(event.pictures)
+        prices, by = event.log_prob or (None,) * len(event.pictures), By.of(event)
         seats = self._seats[event.first : event.first + len(event.pictures)]
         kinds = event.labels or (None,) * len(event.pictures)
         for index, picture, price, kind in zip(seats, event.pictures, prices, kinds, strict=False):
-            cells[index] = replace(
-                cells[index], picture=picture, done=event.done, total=event.total, log_prob=price, label=kind
-            )
+            cells[index] = Cell(cells[index].seed, picture, event.done, event.total, price, kind, by=by)
         self.cells.set(tuple(cells))
         self._tell()
 
@@ -621,6 +639,7 @@ class Generate(State):
         if self.model.get() is None and cards:
             self.model.set(cards[0])
             self.temperature.set(cards[0].card.temperature)
+        self.mixing.fit(self.model.get())
         self._tell()
 
     def records(self) -> list[Plain]:
@@ -647,6 +666,7 @@ class Generate(State):
             "seed": self.seed.get(),
             "temperature": self.temperature.get(),
             "label": self.label.get(),
+            **self.mixing.plain(),
         }
 
     def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
@@ -670,6 +690,9 @@ class Generate(State):
             trained, label = self.model.get(), record["label"]
             known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
             self.label.set(int(label) if known else None)
+        self.mixing.fit(self.model.get())
+        self.mixing.put(record)
+        self._steer()
         self._takes.apply(record)
         if "stage" in record:
             self._left = {}

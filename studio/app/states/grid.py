@@ -6,17 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from studio.app.states.saving import Piece
 from studio.library import storage
 from studio.library.storage import NotSaved
-from studio.library.work import Work
+from studio.library.work import Latent, Mix, Work
 from studio.media import export
 from studio.media.image import Refused, open_picture
-from studio.wire.messages import Array
+from studio.wire.messages import Array, Drawn
 
 Kind = Literal["picture", "sound"]
 KEY = "studio_grid"
@@ -24,6 +25,28 @@ KEY = "studio_grid"
 FIGURE_SPACE = "\N{FIGURE SPACE}"
 LARGEST_KEPT = 16 * 2**20
 """Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
+
+
+class By(msgspec.Struct, frozen=True, kw_only=True):
+    """What a picture was drawn by, where a hand changed it on the way: as an engine's `Drawn` says it."""
+
+    temperature: float | None = None
+    heat: Latent | None = None
+    share: float | None = None
+    shares: Latent | None = None
+
+    @classmethod
+    def of(cls, event: Drawn) -> "By | None":
+        """None where nothing was changed."""
+        said = (event.temperature, event.heat, event.share, event.shares)
+        if all(each is None for each in said):
+            return None
+        return cls(
+            temperature=event.temperature[0] if event.temperature is not None else None,
+            heat=Latent.of(event.heat) if event.heat is not None else None,
+            share=event.share,
+            shares=Latent.of(event.shares) if event.shares is not None else None,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +64,8 @@ class Cell:
     """Its kind, once finished, of a model that knows kinds."""
     following: float | None = None
     """Of a completion: nats of what follows its hole, where anything does."""
+    by: By | None = None
+    """Where it was not drawn just as its run says."""
 
     @property
     def finished(self) -> bool:
@@ -60,18 +85,25 @@ class Run:
     temperature: float
     label: int | None
     kind: Kind = "picture"
+    mix: Mix | None = None
 
     def piece(self, cell: Cell) -> Piece | None:
         """A finished picture with all it takes to make it again, made now; None while it is not finished."""
         if cell.picture is None or not cell.finished:
             return None
+        by, mix = cell.by or By(), self.mix
+        if mix is not None:
+            share = mix.share if by.share is None else by.share
+            mix = msgspec.structs.replace(mix, share=share, shares=by.shares)
         work = Work(
             kind=self.kind,
             model=self.model,
             model_hash=self.model_hash,
             seed=cell.seed,
-            temperature=(self.temperature,),
+            temperature=(self.temperature if by.temperature is None else by.temperature,),
             label=self.label if cell.label is None else cell.label,
+            heat=by.heat,
+            mix=mix,
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
         return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}{work.ending}"))
@@ -154,6 +186,8 @@ def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
         "kinds": {str(cell.seed): cell.label for cell in done if cell.label is not None},
         "following": {str(cell.seed): cell.following for cell in done if cell.following is not None},
         "channels": stack[0].shape[2],
+        "mix": msgspec.to_builtins(run.mix),
+        "by": _bys(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
         storage.write(_path(name), export.png(np.concatenate(stack), {KEY: json.dumps(said)}))
@@ -168,13 +202,17 @@ def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
         drawn, sound = said["drawn"], kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
-        parts = dict(zip(drawn, stack, strict=True))
+        parts = dict(zip(drawn, map(np.ascontiguousarray, stack), strict=True))
         kinds, following = said.get("kinds", {}), said.get("following", {})
+        bys = {str(seed): msgspec.convert(by, By) for by, seeds in said.get("by", ()) for seed in seeds}
         cells = tuple(
-            _cell(seed, parts.get(seed), drawn.get(seed), kinds.get(seed), following.get(seed))
+            Cell(int(seed), parts[seed], 1, 1, drawn[seed], kinds.get(seed), following.get(seed), bys.get(seed))
+            if seed in parts
+            else Cell(int(seed))
             for seed in map(str, said["seeds"])
         )
-        return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture"), cells
+        mix = msgspec.convert(said.get("mix"), Mix | None)
+        return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
     except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
 
@@ -187,7 +225,10 @@ def _path(name: str) -> Path:
     return storage.home("data") / f"{name}.png"
 
 
-def _cell(seed: str, picture: Array | None, log_prob: float | None, label: int | None, following: float | None) -> Cell:
-    if picture is None:
-        return Cell(int(seed))
-    return Cell(int(seed), np.ascontiguousarray(picture), 1, 1, log_prob, label, following)
+def _bys(cells: Sequence[Cell]) -> list[list[Any]]:
+    """What pictures were drawn by, each once, with the seeds of those it holds for."""
+    found: dict[int, list[Any]] = {}
+    for cell in cells:
+        if cell.by is not None:
+            found.setdefault(id(cell.by), [msgspec.to_builtins(cell.by), []])[1].append(cell.seed)
+    return list(found.values())

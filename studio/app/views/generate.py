@@ -13,6 +13,7 @@ from studio.app.states.colours import hex_of
 from studio.app.states.dials import HOTTEST
 from studio.app.states.generate import MOST, Generate, Large
 from studio.app.states.grid import Cell, pictures
+from studio.app.states.mixing import titles
 from studio.app.states.queue import about
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
@@ -371,6 +372,9 @@ class GenerateInspector(Column):
             look, "Temperature", 0.0, HOTTEST, 1.0, help="Lower is calmer and more typical, higher is wilder"
         )
         self._kind_label = Label("Kind")
+        self.mix = Choice(look, "Mix with", "Blend in a second model's choices, pixel by pixel")
+        self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")
+        self._mix_row = self._beside(Label("Mix with"), self.mix)
         self.section("Model", first=True)
         self.add(self.card)
         self.section("What to make")
@@ -393,6 +397,8 @@ class GenerateInspector(Column):
         dial.addWidget(self.temperature)
         dial.addWidget(ends)
         self.rows.addLayout(dial)
+        self.rows.addWidget(self._mix_row)
+        self.rows.addWidget(self.share)
         self.end()
         bind(self, generate.model, self._show_model)
         bind(self, generate.number, self.number.setValue, self.number.valueChanged, generate.set_number)
@@ -401,6 +407,12 @@ class GenerateInspector(Column):
         bind(self, generate.error, self.seed.show_error)
         bind(self, generate.temperature, self.temperature.show_value, self.temperature.moved, generate.set_temperature)
         bind(self, generate.label, self._show_label, self.kind.activated, self._choose_kind)
+        bind(self, generate.mixing.partners, self._show_partners)
+        bind(self, generate.mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
+        bind(self, generate.mixing.share, self.share.show_value, self.share.moved, generate.set_share)
+        self.share.homed.connect(lambda: generate.set_share(0.5, None))
+        self.share.grabbed.connect(lambda: generate.history.hold("share"))
+        self.share.let_go.connect(generate.history.seal)
         self.seed.rolled.connect(generate.new_seed)
         self.temperature.homed.connect(self._home)
         self.temperature.grabbed.connect(lambda: generate.history.hold("temperature"))
@@ -426,6 +438,32 @@ class GenerateInspector(Column):
 
     def _choose_kind(self, place: int) -> None:
         self._generate.set_label(self.kind.itemData(place))
+
+    @staticmethod
+    def _beside(label: Label, field: QWidget) -> QWidget:
+        """A label and its field, in the proportions of the form above."""
+        box = QWidget()
+        line = QHBoxLayout(box)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(12)
+        line.addWidget(label, 2)
+        line.addWidget(field, 3)
+        label.setBuddy(field)
+        return box
+
+    def _show_partners(self, partners: Any) -> None:
+        self.mix.clear()
+        for title, name in titles(partners):
+            self.mix.addItem(title, name)
+        self._mix_row.setVisible(bool(partners))
+        self._show_mix(self._generate.mixing.name.get())
+
+    def _show_mix(self, name: str) -> None:
+        self.mix.setCurrentIndex(max(self.mix.findData(name), 0))
+        self.share.setVisible(bool(name))
+
+    def _choose_mix(self, place: int) -> None:
+        self._generate.set_mix(self.mix.itemData(place))
 
     def _home(self) -> None:
         trained = self._generate.model.get()

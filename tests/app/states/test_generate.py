@@ -2,13 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as other
 from pytestqt.qtbot import QtBot
 
 from studio.app.states.window import Window
 from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.media.image import open_picture
-from studio.wire.messages import Array, Drawn, Failed, Finished, Pulse, Sample, Stopped
+from studio.wire.messages import Array, Drawn, Encode, Failed, Finished, Pulse, Sample, Steer, Stopped
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.states.conftest import Opener
@@ -384,3 +385,92 @@ def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_
     window.models.refresh()
     window.generate.generate()
     assert asked(engine).model == "late" and window.explore.model.get() == window.models.find("late")
+
+
+def made_of(window: Window, index: int, folder: Path, qtbot: QtBot) -> work.Work:
+    """The making inside the file of a saved picture."""
+    path = folder / f"{index}.png"
+    path.unlink(missing_ok=True)
+    window.generate.save(index, path)
+    qtbot.waitUntil(path.exists)
+    found = work.from_png(path.read_bytes())
+    assert found is not None
+    return found
+
+
+PIXELS = ("gated_pixelcnn", "Gated PixelCNN")
+
+
+@pytest.fixture
+def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> Window:
+    """A window with two models that can be mixed, `dots` and `dashes`, and one that draws in another size."""
+    for name, shape in (("dots", (3, 8, 8)), ("dashes", (3, 8, 8)), ("small", (3, 4, 4))):
+        write_model(two_models, card(name, shape, family=PIXELS))
+    window = opener(engine)
+    window.generate.choose_model("dots")
+    return window
+
+
+def test_only_models_that_draw_in_the_same_size_are_offered_to_be_mixed(mixer: Window) -> None:
+    mixing = mixer.generate.mixing
+    assert [other.card.name for other in mixing.partners.get()] == ["dashes"]
+    mixer.generate.set_mix("small")
+    assert mixing.name.get() == ""
+    mixer.generate.set_mix("dashes")
+    assert mixing.name.get() == "dashes"
+    mixer.generate.choose_model("tiny")
+    assert (mixing.partners.get(), mixing.name.get()) == ((), "")
+    mixer.generate.history.undo()
+    assert mixing.name.get() == "dashes"
+
+
+def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
+    mixer: Window, opener: Opener, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    generate = mixer.generate
+    generate.set_mix("dashes")
+    generate.set_share(0.25)
+    job = begin(mixer, engine, 4)
+    assert (asked(engine).mix, asked(engine).share) == ("dashes", 0.25)
+    generate.set_share(0.5)
+    steer = engine.sent[-1]
+    assert isinstance(steer, Steer)
+    assert (steer.running, steer.temperature, steer.share) == (job, (0.7,), 0.5)
+    generate.set_temperature(1.5)
+    assert engine.sent[-1].temperature == (1.5,)
+    count = len(engine.sent)
+    generate.set_number(9)
+    assert len(engine.sent) == count, "nothing that it draws by was changed"
+    shares = np.full((8, 8), 0.25, np.float32)
+    shares[4:] = 0.5
+    first = other(drawn(job, 0, 2), shares=shares, heat=shares)
+    engine.say(first, other(drawn(job, 2, 2), share=0.5, temperature=(1.5,)), Finished(job=job))
+    for _ in range(2):  # now, and after a restart
+        window = mixer
+        half, after = (made_of(window, index, tmp_path, qtbot) for index in (1, 3))
+        assert half.mix is not None
+        assert half.mix.model == "dashes"
+        assert half.mix.shares is not None
+        assert np.array_equal(half.mix.shares.array(), shares)
+        assert half.heat is not None
+        assert np.array_equal(half.heat.array(), shares)
+        assert after.mix is not None
+        assert (after.temperature, after.mix.share, after.mix.shares, after.heat) == ((1.5,), 0.5, None, None)
+        mixer = opener(engine)
+    assert (mixer.generate.mixing.name.get(), mixer.generate.mixing.share.get()) == ("dashes", 0.5)
+
+
+def test_a_model_that_draws_whole_is_not_steered(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    count = len(engine.sent)
+    window.generate.set_temperature(0.1)
+    assert len(engine.sent) == count
+
+
+def test_what_was_steered_is_opened_in_explore_as_a_picture(mixer: Window, engine: FakeEngine) -> None:
+    job = begin(mixer, engine, 1)
+    heat = np.ones((8, 8), np.float32)
+    engine.say(other(drawn(job, 0, 1), heat=heat), Finished(job=job))
+    mixer.generate.open_in_explore(0)
+    assert isinstance(engine.sent[-1], Encode)
+    assert mixer.panel.get() == "explore"

@@ -245,3 +245,25 @@ def test_without_a_model_it_says_what_to_do(opener: Opener, two_models: Path) ->
     assert stage.first.add.isVisible()
     assert inspector.card.title.text() == "No model is here yet"
     assert studio.frame.bar.picker.accessibleName() == "No model"
+
+
+def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: Path) -> None:
+    _, inspector, _ = parts(studio)
+    generate = studio.state.generate
+    for name in ("dots", "dashes"):
+        write_model(studio_home / "models", card(name, family=("pixelcnn", "PixelCNN")))
+    studio.state.models.refresh()
+    assert inspector.mix.isHidden() or not inspector.mix.isVisibleTo(inspector)
+    generate.choose_model("dots")
+    assert [inspector.mix.itemText(place) for place in range(inspector.mix.count())] == ["None", "Dashes"]
+    assert not inspector.share.isVisibleTo(inspector)
+    inspector.mix.activated.emit(1)
+    assert generate.mixing.name.get() == "dashes"
+    assert inspector.share.isVisibleTo(inspector)
+    groove = inspector.share.groove
+    drag(groove, [groove._place(0.5), groove._place(0.9)])
+    assert generate.mixing.share.get() == pytest.approx(0.9, abs=0.02)
+    generate.history.undo()
+    assert generate.mixing.share.get() == 0.5
+    generate.history.undo()
+    assert (inspector.mix.currentText(), inspector.mix.count()) == ("None", 2)

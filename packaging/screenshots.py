@@ -118,6 +118,32 @@ def explore(session: Session, seed: int) -> None:
         session.take("explore", theme)
 
 
+def complete(session: Session, seed: int) -> None:
+    """The lower half of a picture filled nine times, where there is a model that can keep a part."""
+    window, state = session.state, session.state.complete
+    trained = next((one for one in window.models.cards.get() if one.card.keeps and one.card.shape[0] == 3), None)
+    cover = window.models.cover(trained.card.name) if trained is not None else None
+    if trained is None or cover is None:
+        return
+    path = storage.home("data") / "star-eyes.png"
+    storage.write(path, export.png(cover[0]))
+    window.show_panel("complete")
+    state.choose_model(trained.card.name)
+    state.open(path)
+    session.until(lambda: state.picture.get() is not None, "The picture")
+    height = state.painting.shape[0]
+    state.painting.choose("rows")
+    state.painting.press((1.0, height // 2 + 1.0))
+    state.painting.release()
+    state.set_seed(seed)
+    state.set_number(9)
+    state.complete()
+    session.until(lambda: not state.running.get(), "The completions")
+    state.choose(state.results.ranked()[3:4])
+    for theme in ("dark", "light"):
+        session.take("complete", theme)
+
+
 def wave(session: Session, seed: int) -> None:
     """A wave while a slider is held, where there is a model of waves."""
     state, model = session.state.explore, model_of(session, "sound")
@@ -182,6 +208,7 @@ def main(words: list[str]) -> int:
             first_launch(session)
             generate(session, options.seed)
             explore(session, options.seed)
+            complete(session, options.seed)
             wave(session, options.seed)
         except (TimeoutError, OSError) as fault:
             print(fault, file=sys.stderr)

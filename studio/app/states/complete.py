@@ -26,11 +26,12 @@ from studio.app.states.scene import How, Photo
 from studio.app.states.seeds import SeedField
 from studio.app.states.shelf import Opened, in_shape
 from studio.app.states.strip import Strip
+from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
 from studio.library.work import Work
-from studio.media.image import Box, Picture, fit
+from studio.media.image import Box, Picture, fit, open_picture
 from studio.media.sound import Wave
 from studio.wire import messages as wire
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Stopped
@@ -104,6 +105,7 @@ class Complete(State):
         self._pieces = Pieces(engine, messages, self)
         self._saving = Saving(messages, self)
         self._keeping = Later(self)
+        self._reading = Later(self)
         self._key = ""
         self._status = "Starting"
         self._run: tuple[Run, Hole] | None = None
@@ -167,6 +169,30 @@ class Complete(State):
             self._messages.say(NOBODY_KEEPS + " Your file is untouched.", "warn")
             return
         self._bringing.open(path)
+
+    def open_mask(self, path: Path) -> None:
+        """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
+
+        def read(found: Picture | Exception) -> None:
+            if isinstance(found, ValueError):  # Refused: a sentence for people
+                self._messages.say(str(found), "failed")
+            elif isinstance(found, Exception):
+                raise found
+            else:
+                self._use_mask(found)
+
+        self._reading.run(lambda: open_picture(path), read)
+
+    def _use_mask(self, found: Picture) -> None:
+        (height, width), (tall, wide) = found.array.shape[:2], self.painting.shape
+        if (height, width) == (tall, wide) and self.picture.get() is not None:
+            self._step("open mask", mask=masks.packed(fit(found.array, (1, tall, wide))[..., 0] >= 128))
+            return
+        self._messages.say(
+            f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
+            "as it was. Save the mask in the size of the picture.",
+            "warn",
+        )
 
     def set_crop(self, how: How, box: Box | None = None) -> None:
         self._bringing.cut(how, box)
@@ -418,6 +444,15 @@ class Complete(State):
         cell = cells[chosen[-1]] if chosen and chosen[-1] < len(cells) else None
         return cell if cell is not None and cell.finished else None
 
+    def shown(self) -> tuple[Shown, ...]:
+        """The finished completions, for their maps: the chosen one before the others."""
+        if self._run is None or self._models.find(self._run[0].model) is None:
+            return ()
+        hand, cells = self.looked_at(), [cell for cell in self.results.cells.get() if cell.finished]
+        first = [cell for cell in cells if cell is hand] + [cell for cell in cells if cell is not hand]
+        model = self._run[0].model
+        return tuple(Shown(cell.picture, model, cell.label) for cell in first if cell.picture is not None)
+
     def save(self, path: Path) -> None:
         """Save the chosen completion as PNG with its making inside. Says the outcome."""
         self._pieces.of(self._made()[-1:], lambda pieces: self._saving.one(pieces[0], path))
@@ -433,12 +468,16 @@ class Complete(State):
 
     def keep_takes(self) -> None:
         """Keep the chosen completions as takes."""
+        made = self._made()
+        if not made:
+            self._messages.say("No completion is chosen yet. Click one, then keep it as a take.")
+            return
 
         def keep(pieces: Sequence[Piece]) -> None:
             names = [self._takes.keep(piece.picture, piece.work) for piece in pieces]
             self._step("keep take", takes=dict.fromkeys(names, True))
 
-        self._pieces.of(self._made(), keep)
+        self._pieces.of(made, keep)
 
     def open_in_explore(self) -> None:
         """Go on there with the chosen completion."""
@@ -503,6 +542,7 @@ class Complete(State):
         self._bringing.close()
         self._saving.close()
         self._keeping.wait()
+        self._reading.wait()
         used = [record.get("picture") for record in self.records()]
         if self._run is not None:
             used.append(self._run[1].picture)

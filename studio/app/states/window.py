@@ -209,7 +209,8 @@ class Window(State):
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._show_wave)
-        for value in (*shown, self.explore.drawing, self.surprise.on):
+        completions: tuple[Value[Any], ...] = (self.complete.results.cells, self.complete.chosen)
+        for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
             value.changed.connect(self._show_surprise)
         self._show_wave()
         self._show_surprise()
@@ -228,7 +229,11 @@ class Window(State):
     def _show_surprise(self) -> None:
         """What the open panel shows is what maps are asked for."""
         if self.surprise.on.get():
-            shown = {"generate": self.generate.shown, "explore": self.explore.shown}.get(self.panel.get())
+            shown = {
+                "generate": self.generate.shown,
+                "explore": self.explore.shown,
+                "complete": self.complete.shown,
+            }.get(self.panel.get())
             self.surprise.look(shown() if shown is not None else ())
 
     def _hear(self, sentence: str) -> None:

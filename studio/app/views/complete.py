@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QStackedWidget, 
 from studio.app.states import mask as masks
 from studio.app.states.complete import NOBODY_KEEPS, Complete
 from studio.app.states.painting import LARGEST_BRUSH, TOOLS
+from studio.app.states.surprise import Surprise
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
 from studio.app.views.bind import bind
@@ -25,6 +26,7 @@ from studio.app.views.guard import guarded
 from studio.app.views.mask_canvas import MaskCanvas
 from studio.app.views.panel import Panel
 from studio.app.views.picture import multiple
+from studio.app.views.surprise import over
 from studio.app.views.theme import Look
 
 RIGHT = Qt.TextElideMode.ElideRight
@@ -92,9 +94,9 @@ class Tools(QWidget):
 class Desk(QWidget):
     """The picture with its tools at the left, the completions at the right, captions below both."""
 
-    def __init__(self, look: Look, state: Complete) -> None:
+    def __init__(self, look: Look, state: Complete, surprise: Surprise) -> None:
         super().__init__()
-        self._look, self._state = look, state
+        self._look, self._state, self._surprise = look, state, surprise
         self.tools = Tools(look, state)
         self.canvas = MaskCanvas(look)
         self.first, self.rest = Elided("", "strong", RIGHT), Elided("", "soft", RIGHT)
@@ -122,6 +124,10 @@ class Desk(QWidget):
         bind(self, painting.tool, self.canvas.show_tool)
         bind(self, painting.size, self.canvas.show_size)
         bind(self, results.places, self._show_places)
+        bind(self, self._surprise.on, self._show_maps)
+        bind(self, self._surprise.scale, self._show_maps)
+        self._surprise.came.connect(lambda map: self.grid.show_again(map.picture))
+        self.grid.pointed.connect(self._point)
         results.cells.changed.connect(self._show_places)
         results.ranking.changed.connect(self._show_places)
         bind(self, state.chosen, self._show_chosen, self.grid.chose, state.choose)
@@ -203,6 +209,13 @@ class Desk(QWidget):
         self.arrange()
         self._show_chosen(state.chosen.get())
 
+    def _show_maps(self, _: object) -> None:
+        self.grid.show_over(lambda picture: over(self._surprise.of(picture), self._surprise.scale.get()))
+
+    def _point(self, pixel: tuple[int, int, int] | None) -> None:
+        cell, *at = pixel if pixel is not None else (0, 0, 0)
+        self._surprise.point(self._state.results.cells.get()[cell].picture if pixel is not None else None, *at)
+
     def _show_chosen(self, chosen: tuple[int, ...]) -> None:
         self.grid.show_chosen(chosen)
         results, ranked = self._state.results, self._state.results.ranked()
@@ -242,7 +255,7 @@ class CompleteStage(QStackedWidget):
     def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._window, self._state, self._dialogs = look, state, state.complete, dialogs
-        self.desk = Desk(look, self._state)
+        self.desk = Desk(look, self._state, state.surprise)
         self.crop = CropView(look)
         self.crop_words = Elided("", "soft", RIGHT)
         for page in (self._empty(), self.desk, self._crop_page()):
@@ -253,6 +266,10 @@ class CompleteStage(QStackedWidget):
 
     def open(self) -> None:
         self._dialogs.open(PICTURES, self._state.open)
+
+    def open_mask(self) -> None:
+        if self._state.picture.get() is not None:
+            self._dialogs.open(PICTURES, self._state.open_mask)
 
     def close_open(self) -> bool:
         """Take back the drag, or leave the crop preview; whether there was anything to close."""
@@ -410,6 +427,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("New seed", ("R",), complete.new_seed, "stage"),
         Act("Lock seed", ("L",), lambda: complete.lock(not complete.locked.get()), "stage"),
         Act("Even temperature", (), painting.even_out),
+        Act("Open a mask…", (), stage.open_mask),
         Act("Go on", (), complete.go_on, can=complete.can_go_on),
     )
     return Panel(

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
 from studio.app.states import completions
 from studio.app.states.complete import HOTTEST, MOST, Complete
 from studio.app.states.painting import WILDEST
+from studio.app.states.surprise import Surprise
 from studio.app.states.window import Window
 from studio.app.views.bind import bind
 from studio.app.views.bringing import Bringing
@@ -17,15 +18,16 @@ from studio.app.views.latent_slider import LatentSlider
 from studio.app.views.pages import Column
 from studio.app.views.picture import PictureView
 from studio.app.views.seed_field import SeedField
+from studio.app.views.surprise import Overlay
 from studio.app.views.theme import Look
 
 
 class Settings(Column):
     """Number, kind, seed, temperature; the chosen completion; the ranking."""
 
-    def __init__(self, look: Look, state: Complete) -> None:
+    def __init__(self, look: Look, state: Complete, surprise: Surprise) -> None:
         super().__init__(look)
-        self._state = state
+        self._state, self._surprise = state, surprise
         self.number = Number("Number", 1, MOST, "How many completions to make")
         self.kind = Choice(look, "Kind", "Which class of picture to ask for")
         self.seed = SeedField(look, "New seed", "Roll another seed")
@@ -91,6 +93,7 @@ class Settings(Column):
         )
         self.seen = PictureView(self._look, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.overlay = Overlay(self.seen, self._surprise)
         for widget in (self.rank, self.price, self.part, row(self.seen, 0)):
             column.addWidget(widget)
         self.section()
@@ -200,7 +203,7 @@ class Settings(Column):
         self.price.show()
         self.seen.show()
         self.seen.setFixedSize(self._look.px(128), self._look.px(128))
-        self.seen.show_picture(cell.picture)
+        self.overlay.show(cell.picture)
 
 
 class CompleteInspector(QStackedWidget):
@@ -208,7 +211,7 @@ class CompleteInspector(QStackedWidget):
 
     def __init__(self, look: Look, state: Window) -> None:
         super().__init__()
-        self.settings = Settings(look, state.complete)
+        self.settings = Settings(look, state.complete, state.surprise)
         self.bringing = Bringing(look, state.complete)
         self.addWidget(self.settings)
         self.addWidget(self.bringing)

@@ -1,6 +1,6 @@
 """The completions in a grid from the most typical to the strangest, and the scale on which they lie."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
@@ -10,6 +10,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QPoint,
     QPointF,
     QRect,
     QRectF,
@@ -17,7 +18,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from studio.app.states.completions import Completions, Place, bits, label
@@ -26,6 +27,7 @@ from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
 from studio.app.views.picture import blended, draw_crisp, image, multiple
 from studio.app.views.theme import Look
+from studio.wire.messages import Array
 
 GAP, CAPTION, SMALLEST = 12, 22, 64
 Index = QModelIndex | QPersistentModelIndex
@@ -86,8 +88,12 @@ class _Painter(QStyledItemDelegate):
         self._view, self._look, self._rows = view, look, rows
         self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
 
-    def forget(self) -> None:
-        self._drawn.clear()
+    def forget(self, completion: int | None = None) -> None:
+        """Draw one anew, or all."""
+        if completion is None:
+            self._drawn.clear()
+        else:
+            self._drawn.pop(completion, None)
 
     @guarded(QSize(64, 64))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -147,6 +153,8 @@ class CompletionsView(QListView):
 
     chose = Signal(object)
     held = Signal(bool)
+    pointed = Signal(object)
+    """(completion, row and column of the pixel in it) under the pointer, None where there is none."""
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -154,6 +162,8 @@ class CompletionsView(QListView):
         self._scale, self._smooth, self._size = 1, False, (32, 32)
         self._chosen: tuple[int, ...] = ()
         self._showing = False
+        self._over: Callable[[Array], Array | None] = _nothing
+        self.setMouseTracking(True)
         self.rows = _Rows(self)
         self._painter = _Painter(self, look, self.rows)
         self.setModel(self.rows)
@@ -204,6 +214,16 @@ class CompletionsView(QListView):
         self._smooth = smooth
         self._again()
 
+    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+        """What is to be seen in place of a picture, None for the picture itself."""
+        self._over = over
+        self._again()
+
+    def show_again(self, picture: Array) -> None:
+        """Something else is to be seen in place of this picture."""
+        self._painter.forget(next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None))
+        self.viewport().update()
+
     def cell(self) -> QSize:
         """Of a picture, in logical pixels."""
         (tall, wide), ratio = self._size, self.devicePixelRatioF()
@@ -212,8 +232,10 @@ class CompletionsView(QListView):
     def drawn(self, cell: Cell) -> QPixmap:
         """A picture as it stands in the grid."""
         assert cell.picture is not None
-        tall, wide = (side * self._scale for side in cell.picture.shape[:2])
-        shown = image(blended(cell.picture, tall, wide) if self._smooth else cell.picture)
+        over = self._over(cell.picture) if cell.finished else None
+        picture = over if over is not None else cell.picture
+        tall, wide = (side * self._scale for side in picture.shape[:2])
+        shown = image(blended(picture, tall, wide) if self._smooth else picture)
         pixmap = QPixmap.fromImage(shown if self._smooth else shown.scaled(wide, tall))
         pixmap.setDevicePixelRatio(self.devicePixelRatioF())
         return pixmap
@@ -228,6 +250,11 @@ class CompletionsView(QListView):
         self._lay_out()
 
     @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self.pointed.emit(self._pixel_at(event.position().toPoint()))
+
+    @guarded(None)
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
         self.held.emit(True)
@@ -235,6 +262,7 @@ class CompletionsView(QListView):
     @guarded(None)
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
+        self.pointed.emit(None)
         self.held.emit(self.hasFocus())
 
     @guarded(None)
@@ -246,6 +274,14 @@ class CompletionsView(QListView):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.held.emit(self.underMouse())
+
+    def _pixel_at(self, at: QPoint) -> tuple[int, int, int] | None:
+        index, (tall, wide), size = self.indexAt(at), self._size, self.cell()
+        if not index.isValid():
+            return None
+        inside = at - self.visualRect(index).topLeft() - QPoint(self._look.px(GAP) // 2, self._look.px(4))
+        row, column = inside.y() * tall // size.height(), inside.x() * wide // size.width()
+        return (self.rows.places[index.row()].cell, row, column) if 0 <= row < tall and 0 <= column < wide else None
 
     def _tell(self) -> None:
         self.viewport().update()
@@ -278,6 +314,10 @@ class CompletionsView(QListView):
         # The list wraps before its last column is quite full: it gets a little more than it needs.
         rest = max(0, self.width() - columns * step.width() - px(GAP) // 2)
         self.setViewportMargins(0, 0, rest - px(8) if fits and rest > px(8) else 0, 0)
+
+
+def _nothing(picture: Array) -> Array | None:
+    return None
 
 
 class Typicality(QWidget):

@@ -197,6 +197,26 @@ def test_one_gesture_is_one_step_and_escape_takes_a_drag_back(opened: Window) ->
     assert painting.mask.get().sum() == 59
 
 
+def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    white = np.zeros((8, 8), np.uint8)
+    white[2:4] = 255
+    Image.fromarray(white).save(tmp_path / "mask.png")
+    Image.fromarray(white[:5]).save(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture at all")
+    painting = opened.complete.painting
+    opened.complete.open_mask(tmp_path / "mask.png")
+    qtbot.waitUntil(lambda: bool(painting.mask.get().any()), timeout=5000)
+    assert np.array_equal(painting.mask.get(), white > 0)
+    opened.complete.open_mask(tmp_path / "small.png")
+    qtbot.waitUntil(lambda: "small.png" in said(opened), timeout=5000)
+    assert 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8. The hole stays' in said(opened)
+    opened.complete.open_mask(tmp_path / "broken.png")
+    qtbot.waitUntil(lambda: "broken.png" in said(opened), timeout=5000)
+    assert np.array_equal(painting.mask.get(), white > 0)
+    opened.undo()
+    assert not painting.mask.get().any()
+
+
 def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
     painting = opened.complete.painting
     mark(opened, 4)
@@ -368,6 +388,8 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
     engine.say(wire.Finished(job=job))
     state = opened.complete
+    state.keep_takes()
+    assert "No completion is chosen yet" in said(opened)
     state.choose((2, 0))
     assert state.name_of() == "mine-10.png"
     (tmp_path / "out").mkdir()

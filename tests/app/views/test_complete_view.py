@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QEnterEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
@@ -319,6 +319,30 @@ def test_what_does_not_fit_is_counted_and_can_be_shown(studio: Studio) -> None:
     QTest.mouseClick(settings(studio).every, LEFT)
     assert len(desk(studio).grid.rows.places) == 12
     assert counts.text() == "All 12 are shown, those that fit what follows best first."
+
+
+def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    complete(studio, 2)
+    draw(studio, [-40.0, -10.0])
+    studio.state.complete.choose((1,))
+    grid = desk(studio).grid
+    before = grid.grab().toImage()
+    studio.frame.bar.surprise.click()
+    sent = studio.engine.sent[-1]
+    assert isinstance(sent, wire.Score)
+    assert int(sent.picture[0, 0, 0]) == 20, "the chosen one is asked for first"
+    bits = np.linspace(0, 8, 64, dtype=np.float32).reshape(8, 8)
+    studio.engine.say(wire.Scored(job=sent.job, log_prob=-10.0, bits=bits, bound=False), wire.Finished(job=sent.job))
+    settle()
+    assert grid.grab().toImage() != before
+    corner = grid.visualRect(grid.model().index(0, 0)).topLeft()
+    size = grid.cell()
+    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
+    settle()
+    assert studio.state.surprise.under.get() == pytest.approx(8.0)
+    studio.frame.bar.surprise.click()
+    assert studio.state.surprise.under.get() is None
 
 
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1440, 900, 150), (1024, 700, 150)])

@@ -92,6 +92,14 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
     """What the share was at each pixel (height, width), where it was not the same at all."""
 
 
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hand changed while a sound was made, from sample `at` on; what is None stayed as it was."""
+
+    at: Annotated[int, Meta(ge=0, lt=2**53)]
+    temperature: Annotated[float, Meta(ge=0.0, le=4.0)] | None = None
+    label: Annotated[int, Meta(ge=0)] | None = None
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The making of an artwork: with the same model it gives the same artwork again."""
 
@@ -116,6 +124,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the file that was opened, for people."""
     until: End | None = None
     """Set where it is a wavetable: its frames lead from this work to that end."""
+    turns: Annotated[tuple[Turn, ...], Meta(max_length=100_000)] = ()
+    """What was changed while a sound was made, in order. Its length is that of its file."""
     rewound: Rewound | None = None
     """Set where only a part was drawn, from a row of another picture on."""
     came_from: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
@@ -133,7 +143,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def steered(self) -> bool:
         """Whether more than a seed, a temperature, a kind and sliders went into it."""
-        return self.heat is not None or self.mix is not None
+        return self.heat is not None or self.mix is not None or bool(self.turns)
 
     @property
     def ending(self) -> str:
@@ -193,9 +203,20 @@ def from_png(data: bytes) -> Work | None:
     return _understood(recipe, "picture") if recipe is not None else None
 
 
-def to_wav(cycle: np.ndarray, work: Work) -> bytes:
-    """An int16 cycle (samples,) as a WAV that carries its making, sample for sample."""
-    return export.wav(cycle, wavetable.RATE, _comments(work))
+def to_wav(sound: np.ndarray, work: Work, rate: int = wavetable.RATE, *, bits: int = 0) -> bytes:
+    """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
+    return export.wav(sound, rate, _comments(work), bits=bits)
+
+
+def to_flac(sound: np.ndarray, work: Work, rate: int, *, bits: int = 16) -> bytes:
+    """The same as a FLAC of 16 or 24 bits."""
+    words = {"SOFTWARE": work.software, "TITLE": work.sentence(), "COMMENT": f"{KEY} {to_json(work)}"}
+    return export.flac(sound, rate, words, bits=bits)
+
+
+def from_flac(data: bytes) -> Work | None:
+    """The making inside a FLAC, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    return _in_comment(export.comments(data).get("COMMENT", ""))
 
 
 def to_wavetable(cycles: np.ndarray, work: Work) -> bytes:
@@ -213,7 +234,10 @@ def to_wavetable(cycles: np.ndarray, work: Work) -> bytes:
 
 def from_wav(data: bytes) -> Work | None:
     """The making inside a WAV, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    comment = sound.words(data).get("ICMT", "")
+    return _in_comment(sound.words(data).get("ICMT", ""))
+
+
+def _in_comment(comment: str) -> Work | None:
     return _understood(comment.removeprefix(f"{KEY} "), "sound") if comment.startswith(f"{KEY} ") else None
 
 

@@ -1,4 +1,4 @@
-"""Works to bytes: PNG and WAV files that carry their own making, and sheets of many. Nothing here writes a file."""
+"""Works to bytes: PNG, WAV and FLAC files that carry their own making, and sheets of many. No file is written here."""
 
 import io
 import struct
@@ -11,6 +11,7 @@ from PIL import Image, PngImagePlugin
 MOST_TEXT = 16 * 2**20
 """Bytes of all texts of a PNG that are read, unpacked."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_FLAC, _COMMENTS = b"fLaC", 4
 
 
 def png(picture: np.ndarray, texts: dict[str, str] | None = None, scale: int = 1) -> bytes:
@@ -88,26 +89,106 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
     return (key.decode("latin-1"), rest) if key and len(rest) <= most else None
 
 
-def wav(samples: np.ndarray, rate: int, words: dict[str, str], chunks: dict[str, bytes] | None = None) -> bytes:
-    """Samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel.
+def wav(
+    samples: np.ndarray, rate: int, words: dict[str, str], chunks: dict[str, bytes] | None = None, *, bits: int = 0
+) -> bytes:
+    """Samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel: as they are, or as whole numbers of 16 or
+    24 `bits`.
 
     `words` go into its list of comments (RIFF INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters.
     Both stand before the samples, where a look at the beginning of the file finds them.
     """
-    if samples.dtype not in (np.int16, np.float32) or samples.ndim != 1:
-        raise ValueError(f"a sound is (samples,) int16 or float32, not {samples.dtype} of shape {samples.shape}")
-    size, real = samples.dtype.itemsize, samples.dtype == np.float32
+    body = _sound(samples, bits)
+    real = samples.dtype == np.float32 and not bits
+    size = len(body) // max(len(samples), 1) or samples.dtype.itemsize
     form = struct.pack("<HHIIHH", 3 if real else 1, 1, rate, rate * size, size, 8 * size)
-    body = _chunk(b"fmt ", form + (b"\0\0" if real else b""))
+    whole = _chunk(b"fmt ", form + (b"\0\0" if real else b""))
     if real:
-        body += _chunk(b"fact", struct.pack("<I", len(samples)))
+        whole += _chunk(b"fact", struct.pack("<I", len(samples)))
     for key, data in (chunks or {}).items():
-        body += _chunk(key.encode("ascii"), data)
+        whole += _chunk(key.encode("ascii"), data)
     said = b"".join(_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
     if said:
-        body += _chunk(b"LIST", b"INFO" + said)
-    body += _chunk(b"data", samples.astype(samples.dtype.newbyteorder("<")).tobytes())
-    return _chunk(b"RIFF", b"WAVE" + body)
+        whole += _chunk(b"LIST", b"INFO" + said)
+    return _chunk(b"RIFF", b"WAVE" + whole + _chunk(b"data", body))
+
+
+def _sound(samples: np.ndarray, bits: int) -> bytes:
+    """Samples as a WAV has them; as they are where `bits` is 0."""
+    if samples.dtype not in (np.int16, np.float32) or samples.ndim != 1:
+        raise ValueError(f"a sound is (samples,) int16 or float32, not {samples.dtype} of shape {samples.shape}")
+    if bits not in (0, 16, 24):
+        raise ValueError(f"a sound is saved in 16 or 24 bits, not {bits}")
+    if not bits or (bits == 16 and samples.dtype == np.int16):
+        return samples.astype(samples.dtype.newbyteorder("<")).tobytes()
+    whole = _whole(samples, bits).astype("<i4")
+    return whole.view(np.uint8).reshape(-1, 4)[:, : bits // 8].tobytes()
+
+
+def _whole(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Whole numbers (n,) int32 of so many bits; those of int16 keep their height."""
+    if samples.dtype == np.int16:
+        return samples.astype(np.int32) << (bits - 16)
+    top = 2 ** (bits - 1)
+    whole: np.ndarray = np.rint(samples.astype(np.float64) * top).clip(-top, top - 1).astype(np.int32)
+    return whole
+
+
+def flac(samples: np.ndarray, rate: int, words: dict[str, str], *, bits: int = 16) -> bytes:
+    """Samples as `wav` takes them as a FLAC of 16 or 24 bits; `words` are its comments, UTF-8, by keys of letters."""
+    import soundfile
+
+    _sound(samples, bits)
+    buffer = io.BytesIO()
+    whole = _whole(samples, bits) << (32 - bits)
+    soundfile.write(buffer, whole, rate, format="FLAC", subtype=f"PCM_{bits}")
+    blocks, rest = _blocks(buffer.getvalue())
+    said = [f"{key}={text}".encode() for key, text in words.items()]
+    maker = b"latent-studio"
+    body = struct.pack("<I", len(maker)) + maker + struct.pack("<I", len(said))
+    body += b"".join(struct.pack("<I", len(text)) + text for text in said)
+    if len(body) >= 2**24:
+        raise ValueError(f"the comments of a FLAC have less than 16 MB, not {len(body) >> 20}")
+    blocks = [(kind, data) for kind, data in blocks if kind == 0] + [(_COMMENTS, body)]
+    heads = [struct.pack(">I", (last << 31) | (kind << 24) | len(data)) + data for last, (kind, data) in _ended(blocks)]
+    return _FLAC + b"".join(heads) + rest
+
+
+def comments(data: bytes) -> dict[str, str]:
+    """The comments of a FLAC by their keys in capitals; nothing where it is no FLAC or is damaged there."""
+    found: dict[str, str] = {}
+    for body in [body for kind, body in _blocks(data)[0] if kind == _COMMENTS][:1]:
+        try:
+            at = 4 + struct.unpack_from("<I", body)[0]
+            (count,) = struct.unpack_from("<I", body, at)
+            at += 4
+            for _ in range(min(count, 1000)):
+                (length,) = struct.unpack_from("<I", body, at)
+                key, _, text = body[at + 4 : at + 4 + length].decode(errors="replace").partition("=")
+                found.setdefault(key.upper(), text)
+                at += 4 + length
+        except struct.error:
+            break
+    return found
+
+
+def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+    """Kind and body of each block before a FLAC's samples, and the rest, as far as the file is whole."""
+    blocks: list[tuple[int, bytes]] = []
+    at = len(_FLAC) if data.startswith(_FLAC) else len(data)
+    while at + 4 <= len(data):
+        (head,) = struct.unpack_from(">I", data, at)
+        end = at + 4 + (head & 0xFFFFFF)
+        blocks.append((head >> 24 & 0x7F, data[at + 4 : end]))
+        at = end
+        if head >> 31:
+            break
+    return blocks, data[at:]
+
+
+def _ended(blocks: list[tuple[int, bytes]]) -> list[tuple[bool, tuple[int, bytes]]]:
+    """Blocks, and of each whether it is the last."""
+    return [(number == len(blocks), block) for number, block in enumerate(blocks, 1)]
 
 
 def _chunk(key: bytes, body: bytes) -> bytes:

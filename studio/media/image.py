@@ -5,13 +5,15 @@ six formats; its width and height are checked before anything is decoded. Whatev
 ends as `Refused`, with a reason for people.
 """
 
+import contextlib
 import io
 import os
 import stat
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin, WebPImagePlugin
@@ -94,12 +96,19 @@ def open_picture(path: Path | str) -> Picture:
 
 def read_bytes(path: Path, name: str) -> bytes:
     """The bytes of a regular file that is not a link; never waits for a pipe or a device. Raises Refused."""
+    with opened(path, name, LARGEST_FILE) as file:
+        return file.read(LARGEST_FILE + 1)
+
+
+@contextlib.contextmanager
+def opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
+    """A regular file, no link, of at most so many bytes; never waits for a pipe or a device. Raises Refused."""
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
-        _check(os.lstat(path), name)
+        _check(os.lstat(path), name, most)
         with open(os.open(path, flags), "rb") as file:
-            _check(os.fstat(file.fileno()), name)
-            return file.read(LARGEST_FILE + 1)
+            _check(os.fstat(file.fileno()), name, most)
+            yield file
     except Refused:
         raise
     except FileNotFoundError:
@@ -111,7 +120,7 @@ def read_bytes(path: Path, name: str) -> bytes:
         raise Refused(name, f"could not be read ({why})") from None
 
 
-def _check(found: os.stat_result, name: str) -> None:
+def _check(found: os.stat_result, name: str, most: int) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise Refused(name, "is a hidden folder" if name.startswith(".") else "is a folder")
     if stat.S_ISLNK(found.st_mode):
@@ -120,8 +129,8 @@ def _check(found: os.stat_result, name: str) -> None:
         raise Refused(name, "is not a file but a device or a pipe")
     if found.st_size == 0:
         raise Refused(name, "is empty")
-    if found.st_size > LARGEST_FILE:
-        raise Refused(name, f"is larger than {LARGEST_FILE >> 20} MB")
+    if found.st_size > most:
+        raise Refused(name, f"is larger than {most >> 20} MB")
 
 
 def _decode(data: bytes, name: str) -> Picture:

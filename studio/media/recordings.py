@@ -17,12 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from studio.media import recording
 from studio.media.dataset import Report, files
 from studio.media.image import Refused, read_bytes
 from studio.media.names import shown
 
-LONGEST = 2 * 3600
-"""Seconds of a recording."""
 SHORTEST = 0.05
 _ROWS = 200_000
 
@@ -63,36 +62,18 @@ def loading(source: Path, rate: int, columns: Sequence[str] = ()) -> Generator[t
     return (yield from _folder(source, name, rate))
 
 
-def open_recording(path: Path, rate: int, *, silent: bool = False) -> np.ndarray:
+def open_recording(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
     """A sound file as (samples,) int16 at a rate in Hz, its channels made one. Raises Refused with the reason.
 
     silent: whether silence is welcome, too
+    centred: whether a middle that is off is put right; a pack is taken as it is
     """
-    import soundfile
-    import soxr
-
-    name = shown(path.name)
-    if path.is_symlink() or not path.is_file():
-        raise Refused(name, "is not a file")
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames > LONGEST * file.samplerate:
-                raise Refused(name, f"is longer than {LONGEST // 3600} hours")
-            plain = file.samplerate == rate and file.channels == 1 and file.subtype == "PCM_16"
-            heard = file.read(dtype="int16" if plain else "float32", always_2d=True)
-            if plain:
-                wave: np.ndarray = heard[:, 0]
-            else:
-                if not np.isfinite(heard).all():
-                    raise Refused(name, "holds numbers that are not finite")
-                mono = soxr.resample(heard.mean(1), file.samplerate, rate)
-                wave = np.round(np.clip(mono * 32_768, -32_768, 32_767)).astype(np.int16)
-    except soundfile.SoundFileError:
-        raise Refused(name, "is not a sound that can be read") from None
-    if len(wave) < SHORTEST * rate:
-        raise Refused(name, f"is shorter than {SHORTEST:g} seconds")
-    if not silent and int(np.abs(wave.astype(np.int32)).max()) < 8:
-        raise Refused(name, "is silent")
+    found = recording.open_recording(path, rate, centred=centred)
+    if len(found.wave) < SHORTEST * rate:
+        raise Refused(found.name, f"is shorter than {SHORTEST:g} seconds")
+    if not silent and found.quiet:
+        raise Refused(found.name, "is silent")
+    wave: np.ndarray = np.round(np.clip(found.wave * 32_768, -32_768, 32_767)).astype(np.int16)
     return wave
 
 
@@ -147,9 +128,12 @@ def _pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generat
     for side in ("train", "test"):
         mine = [row for row in rows if row["split"] == side]
         waves = []
-        whole = open_recording(source / f"{side}.flac", rate) if clips else np.zeros(0, np.int16)
+        whole = open_recording(source / f"{side}.flac", rate, centred=False) if clips else np.zeros(0, np.int16)
         for done, row in enumerate(mine, 1):
-            waves.append(_clip(whole, row, name) if clips else open_recording(_inside(source, side, row, name), rate))
+            if clips:
+                waves.append(_clip(whole, row, name))
+            else:
+                waves.append(open_recording(_inside(source, side, row, name), rate, centred=False))
             if not clips or done == len(mine):
                 yield done, len(mine)
         numbers = [[sort.index(row[c]) for sort, c in zip(sorts, columns, strict=True)] for row in mine]

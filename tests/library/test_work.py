@@ -17,8 +17,8 @@ from hypothesis import strategies as some
 from PIL import Image, PngImagePlugin
 
 from studio.library import work
-from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Work, from_png, to_png
-from studio.media import export, sound, wavetable
+from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Turn, Work, from_png, to_png
+from studio.media import export, recording, sound, wavetable
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (8, 6, 3), np.uint8)
 WORK = Work(
@@ -205,6 +205,22 @@ def test_a_saved_wave_gives_back_its_making_and_its_samples(tmp_path: Path) -> N
     assert work.from_wav(data) == SOUND
     (tmp_path / "a.wav").write_bytes(data)
     assert (sound.open_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
+
+
+def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_path: Path) -> None:
+    made = msgspec.structs.replace(
+        SOUND, latent=None, turns=(Turn(at=100, temperature=0.5), Turn(at=150, label=3)), name="Rain, 雨"
+    )
+    for bits in (16, 24):
+        for data, back, ending in (
+            (work.to_wav(CYCLE, made, 16_000, bits=bits), work.from_wav, "wav"),
+            (work.to_flac(CYCLE, made, 16_000, bits=bits), work.from_flac, "flac"),
+        ):
+            assert back(data) == made and made.steered
+            (tmp_path / f"a.{ending}").write_bytes(data)
+            heard = recording.open_recording(tmp_path / f"a.{ending}", centred=False)
+            assert heard.rate == 16_000 and (heard.wave * 32_768 == CYCLE).all()
+    assert work.from_flac(export.flac(CYCLE, 16_000, {"COMMENT": "recorded at home"})) is None
 
 
 def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:

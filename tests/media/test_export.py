@@ -1,12 +1,15 @@
 """Pictures leave as they are, with their words, and sheets show them all."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from studio.media import export
+from studio.media.sound import words as sound_words
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)
 
@@ -71,3 +74,34 @@ def test_a_sheet_shows_every_picture_in_its_place() -> None:
 def test_a_sheet_of_few_pictures_is_no_wider_than_they_are() -> None:
     assert export.sheet(np.zeros((1, 3, 4, 1), np.uint8), columns=4, gap=2).shape == (7, 8, 1)
     assert export.sheet(np.zeros((0, 3, 4, 1), np.uint8), columns=4, gap=2).shape == (2, 8, 1)
+
+
+# ── sounds ───────────────────────────────────────────────────────────────────────────────────────
+
+WAVE = np.random.default_rng(2).uniform(-1, 1, 3001).astype(np.float32)
+WHOLE = np.rint(WAVE * 32_767).astype(np.int16)
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+@pytest.mark.parametrize("make", [export.wav, export.flac])
+def test_sounds_are_read_back_to_the_last_bit(make: Any, bits: int) -> None:
+    words = {"COMMENT": "Rose, 日本語 " * 5000} if make is export.flac else {"ICMT": "Rose, 日本語 " * 5000}
+    heard, rate = soundfile.read(io.BytesIO(make(WHOLE, 16_000, words, bits=bits)), dtype="float64")
+    assert rate == 16_000
+    np.testing.assert_array_equal(heard * 32_768, WHOLE)
+    data = make(WAVE, 44_100, words, bits=bits)
+    heard, _ = soundfile.read(io.BytesIO(data), dtype="float64")
+    assert soundfile.info(io.BytesIO(data)).subtype == f"PCM_{bits}"
+    assert np.abs(heard - WAVE).max() <= 0.5 / 2 ** (bits - 1) * 1.001 or np.abs(WAVE).max() > 1 - 2.0 ** (1 - bits)
+    assert (export.comments(data) if make is export.flac else sound_words(data)) == words
+
+
+def test_a_flac_that_is_cut_has_the_words_that_are_there() -> None:
+    whole = export.flac(WHOLE, 16_000, {"TITLE": "a", "COMMENT": "b"})
+    for cut in range(0, len(whole), 7):
+        assert export.comments(whole[:cut]).items() <= {"TITLE": "a", "COMMENT": "b", "COMM": ""}.items() or cut < 120
+
+
+def test_bits_that_no_player_knows_are_not_written() -> None:
+    with pytest.raises(ValueError, match="16 or 24 bits, not 12"):
+        export.wav(WHOLE, 16_000, {}, bits=12)

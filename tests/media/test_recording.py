@@ -1,0 +1,176 @@
+"""Recordings as people have them: each is opened as it is, or refused with its reason; what lies is found at once."""
+
+import csv
+import io
+import os
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from studio.media import export
+from studio.media.image import Refused
+from studio.media.recording import open_recording
+
+USER = Path(__file__).parents[2] / "../shared/data/user"
+RATE = 16_000
+SINE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
+DELAY = 0.09
+"""Seconds of what an MP3 or Opus encoder puts around a sound: the table counts it, and it is not heard."""
+
+
+def rows() -> list[dict[str, str]]:
+    table = USER / "audio_EXPECTED.csv"
+    return list(csv.DictReader(table.read_text("utf-8").splitlines())) if table.is_file() else []
+
+
+@pytest.mark.skipif(not rows(), reason="the messy sample files are not here")
+def test_every_messy_file_is_opened_as_it_is_or_refused() -> None:
+    for row in rows():
+        path = USER / "audio" / row["file"]
+        if row["expect"] != "ok" or path.suffix == ".m4a":
+            with pytest.raises(Refused) as told:
+                open_recording(path, RATE)
+            assert told.value.reason, row["file"]
+            continue
+        found = open_recording(path, RATE)
+        late = DELAY if path.suffix in (".mp3", ".opus") else 1e-4
+        assert (found.file_rate, found.channels) == (int(row["rate"]), int(row["channels"])), row["file"]
+        assert 0 <= float(row["seconds"]) - found.seconds + 1e-5 < late, row["file"]
+        assert abs(len(found.wave) - found.seconds * RATE) <= 1, row["file"]
+        assert np.isfinite(found.wave).all() and np.abs(found.wave).max() <= 1, row["file"]
+
+
+@pytest.mark.skipif(not rows(), reason="the messy sample files are not here")
+@pytest.mark.parametrize(
+    ("file", "note"),
+    [
+        ("odd/anti_phase.wav", "channels cancel each other out"),
+        ("odd/clipped.wav", "clipped at"),
+        ("odd/dc_offset.wav", "off by +0.40"),
+        ("odd/over_unity_float.wav", "too loud for its file"),
+        ("odd/silence.wav", "is silent"),
+        ("odd/very_quiet.wav", "is very quiet"),
+        ("broken/truncated.wav", "cut off"),
+    ],
+)
+def test_what_had_to_be_done_is_said(file: str, note: str) -> None:
+    found = open_recording(USER / "audio" / file)
+    assert any(note in words for words in found.notes)
+    assert file == "odd/silence.wav" or np.abs(found.wave).max() > 1e-4
+    if file == "odd/dc_offset.wav":
+        assert abs(found.wave.mean()) < 1e-4
+
+
+@pytest.mark.skipif(not rows(), reason="the messy sample files are not here")
+def test_of_a_good_file_nothing_is_said() -> None:
+    assert open_recording(USER / "audio/speech/sentence 01.wav", RATE).notes == ()
+
+
+def test_a_pitch_stays_where_it_was_at_another_rate(tmp_path: Path) -> None:
+    wave = np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
+    soundfile.write(tmp_path / "a.flac", np.stack([wave, 0.5 * wave], 1), 48_000)
+    found = open_recording(tmp_path / "a.flac", RATE)
+    spectrum = np.abs(np.fft.rfft(found.wave[: RATE // 2] * np.hanning(RATE // 2)))
+    assert int(spectrum.argmax()) == 500
+    assert np.abs(found.wave[1000:-1000]).max() == pytest.approx(0.75, abs=0.01)
+
+
+def test_plain_samples_come_through_untouched(tmp_path: Path) -> None:
+    wave = np.random.default_rng(0).integers(-20_000, 20_000, 5000).astype(np.int16)
+    (tmp_path / "a.wav").write_bytes(export.wav(wave, RATE, {}))
+    np.testing.assert_array_equal(open_recording(tmp_path / "a.wav", RATE).wave * 32_768, wave)
+
+
+# ── what lies, and what is a trap ────────────────────────────────────────────────────────────────
+
+
+def bomb() -> bytes:
+    """Silence in eight channels, a thousand times as large as its file."""
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", 48_000, 8, format="FLAC", subtype="PCM_16") as file:
+        for _ in range(60):
+            file.write(np.zeros((48_000, 8), np.int16))
+    return buffer.getvalue()
+
+
+def header(tag: int = 1, channels: int = 1, rate: int = RATE, length: int = 4000, bits: int = 16) -> bytes:
+    form = struct.pack("<HHIIHH", tag, channels, rate, (rate * channels * bits // 8) & 0xFFFFFFFF, 2, bits)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", length) + bytes(4000)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (bomb, "times its size, as no recording does"),
+        (lambda: header(rate=2**31 - 1), "says it has 2,147,483,647 samples a second"),
+        (lambda: header(rate=0), "says it has 0 samples a second"),
+        (lambda: header(channels=1024), "says it has 1,024 channels"),
+        (lambda: header(channels=0), "says it has 0 channels"),
+        (lambda: header(length=2**32 - 10), "is damaged"),
+        (lambda: header(tag=0x11, bits=4), "is compressed"),
+        (lambda: header(tag=2, bits=4), "is compressed"),
+        (lambda: header()[:36], "is damaged"),
+        (lambda: b"fLaC" + bytes(200), "is not a sound that can be read"),
+        (lambda: b"", "is empty"),
+    ],
+    ids=["bomb", "rate", "no rate", "channels", "no channels", "length", "ima", "ms", "cut", "flac", "empty"],
+)
+def test_what_lies_is_refused_within_a_second(tmp_path: Path, data: object, reason: str) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(data())  # type: ignore[operator]
+    began = time.monotonic()
+    with pytest.raises(Refused, match=reason):
+        open_recording(path, RATE)
+    assert time.monotonic() - began < 1
+
+
+def test_a_file_that_is_cut_off_anywhere_gives_what_is_there(tmp_path: Path) -> None:
+    whole = export.wav(SINE, RATE, {}, bits=16)
+    for cut in np.linspace(46, len(whole) - 2, 20).astype(int):
+        (tmp_path / "a.wav").write_bytes(whole[:cut])
+        found = open_recording(tmp_path / "a.wav")
+        assert len(found.wave) == (cut - 44) // 2
+        assert "cut off: what is there is used" in found.notes
+
+
+def test_what_is_no_number_is_silence_or_too_much(tmp_path: Path) -> None:
+    wave = SINE.copy()
+    wave[[5, 900]] = np.nan, np.inf
+    (tmp_path / "a.wav").write_bytes(export.wav(wave, RATE, {}))
+    found = open_recording(tmp_path / "a.wav")
+    assert found.wave[[5, 900]].tolist() == [0, 0] and "2 samples that were no numbers" in found.notes[0]
+    wave[:100] = np.nan
+    (tmp_path / "a.wav").write_bytes(export.wav(wave, RATE, {}))
+    with pytest.raises(Refused, match="101 samples that are no numbers"):
+        open_recording(tmp_path / "a.wav")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_nothing_is_waited_for_and_no_link_is_followed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to("/dev/zero")
+    for name, reason in (("pipe.wav", "device or a pipe"), ("link.wav", "is a link"), ("none.wav", "not there")):
+        with pytest.raises(Refused, match=reason):
+            open_recording(tmp_path / name)
+
+
+def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
+    """400 mutants of a WAV and a FLAC."""
+    dice, path = np.random.default_rng(3), tmp_path / "a.wav"
+    seeds = [export.wav(SINE[:2000], RATE, {"ICMT": "x"}), export.flac(SINE[:2000], RATE, {"TITLE": "x"})]
+    for number in range(400):
+        data = bytearray(seeds[number % 2])
+        for at in dice.integers(0, min(len(data), 300), 4):
+            data[at] = dice.integers(256)
+        path.write_bytes(data)
+        try:
+            found = open_recording(path, RATE)
+        except Refused as refusal:
+            assert refusal.reason
+        else:
+            assert np.isfinite(found.wave).all() and np.abs(found.wave).max() <= 1

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.states import colours, grid
 from studio.app.states.messages import Messages
+from studio.app.states.models import hash_of
 from studio.app.states.queue import Queue, about
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
@@ -140,11 +141,15 @@ class Rewind(State):
         if base is None or mark is None or mark.row >= base.rows:
             return None
         rewound = Rewound(row=mark.row, imposed=mark.held)
-        work = base.work
         return Work(
-            model=work.model, model_hash=work.model_hash, seed=seed, temperature=(temperature,), label=label,
-            rewound=rewound, made=now(),
-        )  # fmt: skip
+            model=base.trained.card.name,
+            model_hash=hash_of(base.trained),
+            seed=seed,
+            temperature=(temperature,),
+            label=label,
+            rewound=rewound,
+            made=now(),
+        )
 
     def same(self, work: Work) -> bool:
         """Whether that making would only draw the picture on the stage again."""
@@ -154,7 +159,8 @@ class Rewind(State):
         was = base.work.rewound or Rewound(row=0)
         if base.work.latent is not None or any(base.work.sliders) or base.work.steered:  # no seed alone made it
             return False
-        like = (base.work.seed, base.work.temperature, base.work.label) == (work.seed, work.temperature, work.label)
+        was_made = (base.work.model_hash, base.work.seed, base.work.temperature, base.work.label)
+        like = was_made == (work.model_hash, work.seed, work.temperature, work.label)
         return like and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
 
     def go_on(self, work: Work) -> None:

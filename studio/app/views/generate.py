@@ -153,6 +153,7 @@ class GenerateStage(QStackedWidget):
         self.overlay = Overlay(self.page.view, state.surprise)
         self.wave_page = WavePage(look, state, self.wave_caption)
         self.marker = RowMarker(look, self.page.view)
+        QWidget.setTabOrder(self.page.view, self.marker)
         grid_page = QWidget()
         column = QVBoxLayout(grid_page)
         column.setContentsMargins(0, 0, 0, 0)

@@ -271,6 +271,19 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
     assert [cell.label for cell in second.generate.cells.get()] == [0, 1]
 
 
+def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngine) -> None:
+    """The take it came from may be of a model that was trained anew since."""
+    begin(window, engine)
+    window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
+    window.generate.show_take(0)
+    window.generate.move_mark(4)
+    window.generate.branch()
+    assert asked(engine).seeds == (7,)  # another model makes another picture of it
+    answer(engine, 99)
+    trained = window.models.find("rows")
+    assert trained is not None and window.takes.list.get()[1].work.model_hash == trained.hash
+
+
 def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     window.generate.keep_take()

@@ -108,6 +108,9 @@ def test_escape_takes_a_drag_back(rewinding: Studio) -> None:
 def test_the_marker_has_its_keys(rewinding: Studio) -> None:
     page = stage(rewinding)
     page.page.view.setFocus()
+    QTest.keyClick(page.page.view, Qt.Key.Key_Tab)
+    assert page.marker.hasFocus()
+    page.page.view.setFocus()
     QTest.keyClick(page.page.view, Qt.Key.Key_W)
     assert page.marker.hasFocus()
     for key, row in (

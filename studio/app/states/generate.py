@@ -442,7 +442,9 @@ class Generate(State):
             self._step("restore the work", takes={name: True}, stage={"at": f"take {name}"}, **after)
 
     def _making(self) -> Work | None:
-        return self.rewind.making(self.seed.get(), self.temperature.get(), self.label.get())
+        base = self.rewind.base.get()
+        mix = self.mixing.chosen() if base is not None and base.trained == self.model.get() else None
+        return self.rewind.making(self.seed.get(), self.temperature.get(), self.label.get(), mix)
 
     def _drawn_already(self, work: Work) -> bool:
         base = self.rewind.base.get()
@@ -494,6 +496,9 @@ class Generate(State):
     def _settings_of(self, work: Work, trained: Trained, locked: bool) -> Plain:
         """What is set, as a work had it; a locked seed stays."""
         said: Plain = {"model": trained.card.name, "temperature": work.temperature[0], "label": work.label}
+        said["mix"] = work.mix.model if work.mix is not None else ""
+        if work.mix is not None:
+            said["share"] = work.mix.share
         return said if locked else {**said, "seed": work.seed}
 
     # ── what stands large ────────────────────────────────────────────────────────────────────────
@@ -672,7 +677,7 @@ class Generate(State):
     def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
         now = {**self._plain(), "stage": self._stage()}
         before = {key: now[key] for key in after if key in now} | self._takes.before(after)
-        self._touched = self._touched or not {"seed", "temperature", "label"}.isdisjoint(after)
+        self._touched = self._touched or not {"seed", "temperature", "label", "mix", "share"}.isdisjoint(after)
         self._apply(after)
         self.history.do(name, before, after, gesture)
 

@@ -15,7 +15,7 @@ from studio.app.states.models import hash_of
 from studio.app.states.queue import Queue, about
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
-from studio.library.work import Pixel, Rewound, Work
+from studio.library.work import Mix, Pixel, Rewound, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Ending, Failed, Finished, Sample, Stopped
 
 
@@ -135,7 +135,7 @@ class Rewind(State):
             rest = (*rest, Pixel(row, column, near))
         return Mark(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
-    def making(self, seed: int, temperature: float, label: int | None) -> Work | None:
+    def making(self, seed: int, temperature: float, label: int | None, mix: Mix | None) -> Work | None:
         """The making of what would come out now; None where all of the picture is kept."""
         base, mark = self.base.get(), self.mark.get()
         if base is None or mark is None or mark.row >= base.rows:
@@ -147,6 +147,7 @@ class Rewind(State):
             seed=seed,
             temperature=(temperature,),
             label=label,
+            mix=mix,
             rewound=rewound,
             made=now(),
         )
@@ -159,9 +160,10 @@ class Rewind(State):
         was = base.work.rewound or Rewound(row=0)
         if base.work.latent is not None or any(base.work.sliders) or base.work.steered:  # no seed alone made it
             return False
-        was_made = (base.work.model_hash, base.work.seed, base.work.temperature, base.work.label)
-        like = was_made == (work.model_hash, work.seed, work.temperature, work.label)
-        return like and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
+        was_made, will_be = (
+            (made.model_hash, made.seed, made.temperature, made.label, made.mix) for made in (base.work, work)
+        )
+        return was_made == will_be and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
 
     def go_on(self, work: Work) -> None:
         """Let the picture on the stage go on as that making says."""
@@ -195,13 +197,19 @@ class Rewind(State):
         self._tell()
         if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
             self._engine.start()
-        job, model, heat, label = self._job, base.trained.card.name, work.temperature, work.label
-        if free.all():
-            ask: AnyCommand = Sample(job=job, model=model, seeds=(work.seed,), temperature=heat, label=label)
-        else:
-            ask = Complete(
-                job=job, model=model, picture=picture, free=free, seeds=(work.seed,), temperature=heat, label=label
-            )
+        shared: Plain = {
+            "job": self._job,
+            "model": base.trained.card.name,
+            "seeds": (work.seed,),
+            "temperature": work.temperature,
+            "heat": work.heat.array() if work.heat is not None else None,
+            "label": work.label,
+        }
+        if work.mix is not None:
+            shares = work.mix.shares
+            shared |= {"mix": work.mix.model, "share": work.mix.share}
+            shared["shares"] = shares.array() if shares is not None else None
+        ask: AnyCommand = Sample(**shared) if free.all() else Complete(picture=picture, free=free, **shared)
         self._engine.send(ask)
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────

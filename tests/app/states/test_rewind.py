@@ -271,6 +271,28 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
     assert [cell.label for cell in second.generate.cells.get()] == [0, 1]
 
 
+def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+    write_model(two_models, card("others", family=("pixelcnn_pp", "PixelCNN++")), salt=1.0)
+    window = opener(engine)
+    begin(window, engine)
+    generate = window.generate
+    generate.move_mark(5)
+    generate.set_mix("others")
+    generate.set_share(0.2)
+    generate.branch()
+    command = asked(engine)
+    assert (command.mix, command.share, command.seeds) == ("others", 0.2, (4113,))
+    answer(engine, 99)
+    child = window.takes.list.get()[1]
+    assert child.work.mix is not None and child.work.mix.share == 0.2
+    assert tree.words(child, window.takes.list.get()[0]) == "row 5, mix with others 20 %"
+    generate.enlarge(0)
+    generate.set_mix("")
+    generate.show_take(1)
+    generate.move_mark(6)  # what it was made with is set again
+    assert (generate.mixing.name.get(), generate.mixing.share.get()) == ("others", 0.2)
+
+
 def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngine) -> None:
     """The take it came from may be of a model that was trained anew since."""
     begin(window, engine)

@@ -1,7 +1,7 @@
 """Plays a source of sound on this machine's sound card, and says in a sentence why it cannot.
 
 The card asks for samples in a thread of its own; the source writes them without waiting. A wave that is held is
-one source, a ring that another process fills can be another.
+one source, sound that plays while it is made (studio.media.stream) another.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ LATENCY = 0.08
 on two processors 0.05 left one or two gaps in eight seconds, 0.08 none; on a calmer machine 0.03 left none."""
 LATEST = 0.3
 """Seconds: what a machine that leaves gaps is given at most."""
-STILL = 1.5
+STILL = 0.8
 """Seconds without a question from the card, after which it counts as gone."""
 BLOCK = 4096
 """Samples asked of a source at once, at most."""
@@ -61,8 +61,9 @@ class Speaker:
         self.gaps = 0
         """How often the card asked in vain since it was opened."""
 
-    def open(self, source: Source) -> None:
-        """Let a source be heard until `close`. Raises NoSound. After gaps the card is asked earlier than before."""
+    def open(self, source: Source, device: str = "") -> None:
+        """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound. After
+        gaps the card is asked earlier than before."""
         self.close()
         if self.gaps:
             self._latency = min(2 * self._latency, LATEST)
@@ -70,7 +71,7 @@ class Speaker:
         if self._look_again:
             _read_devices_anew(sd)
         self._look_again = True  # unless it goes well
-        found = _choose(sd)
+        found = _choose(sd, device)
         self.device, rate = str(found["name"]), float(found["default_samplerate"])
         self._source, self._ended, self._failed, self.gaps = source, False, "", 0
         source.begin(rate)
@@ -154,11 +155,14 @@ def _read_devices_anew(sd: Any) -> None:
         raise NoSound(f"The system's sound does not answer ({_reason(error)}). Everything else works.") from None
 
 
-def _choose(sd: Any) -> Any:
-    """The device that the person hears. Raises NoSound where there is none."""
+def _choose(sd: Any, wanted: str = "") -> Any:
+    """The device of that name, or the one that the person hears. Raises NoSound where there is none."""
     none = NoSound("No device for sound was found. Everything else works. Plug one in, and press Play again.")
     try:
         able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
+        if wanted:
+            gone = NoSound(f'"{wanted}" is not there any more. Everything else works. Take another device for sound.')
+            return next((device for device in able if device["name"] == wanted), None) or _raise(gone)
         if sys.platform.startswith("linux"):
             for name in _PREFERRED:
                 for device in able:

@@ -216,6 +216,19 @@ def test_on_linux_the_sound_server_is_preferred(machine: Any, monkeypatch: pytes
     assert player.device == "pulse" and here.opened[0]["device"] == 2
 
 
+def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
+    here = machine({"name": "pulse"}, {"name": "USB headphones"}, {"name": "Microphone", "max_output_channels": 0})
+    assert speaker.outputs() == ("pulse", "USB headphones")
+    player = Speaker()
+    player.open(Counter(), "USB headphones")
+    assert player.device == "USB headphones" and here.opened[0]["device"] == 1
+    here.devices.pop(1)
+    with pytest.raises(NoSound, match='"USB headphones" is not there any more'):
+        player.open(Counter(), "USB headphones")
+    player.open(Counter())
+    assert here.looked == 1 and len(here.opened) == 2
+
+
 def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     machine({"name": "pulse"})
     player = Speaker()

@@ -1,0 +1,209 @@
+"""Sound that plays while it is still being made.
+
+Another thread writes samples as they are made, the sound card's thread reads them at the card's own rate. All that was
+made is kept, so one may go back to any place of it. Starting, stopping, going elsewhere and running dry are ramps.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from studio.media.wavetable import CEILING
+
+RAMP = 0.005
+"""Seconds from silence to full loudness and back."""
+CUSHION = 0.1
+"""Seconds that must be there before it starts, and starts again after it ran dry."""
+KNEE = 0.75
+"""Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
+_PIECE = 1024
+"""Samples that are brought to the card's rate at once."""
+
+
+class _Wish(NamedTuple):
+    """What should be heard: replaced as a whole, so that the card's thread never sees half of it."""
+
+    playing: bool
+    jump: int
+    """Counts the wishes to go elsewhere."""
+    place: int
+
+
+class Stream:
+    """A Source of samples at `rate` in Hz that are written while it plays; held until `play`."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._made, self._count, self._whole = np.zeros(4 * rate, np.int16), 0, False
+        self._wish = _Wish(False, 0, 0)
+        self.gaps = 0
+        """How often it ran dry: nothing was made in time."""
+        # From here on only the sound card's thread writes.
+        self._card, self._jumps = float(rate), 0
+        self._turn(0)
+
+    # ── who makes it ─────────────────────────────────────────────────────────────────────────────
+
+    def write(self, samples: np.ndarray) -> None:
+        """The next samples (n,): int16, or floats from -1 to 1; what is no number becomes silence."""
+        if samples.dtype != np.int16:
+            finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+            samples = np.rint(finite * 32_768).clip(-32_768, 32_767).astype(np.int16)
+        end = self._count + len(samples)
+        if end > len(self._made):
+            self._made = np.concatenate((self._made, np.zeros(max(end, len(self._made)), np.int16)))
+        self._made[self._count : end] = samples
+        self._count = end  # last: the card's thread reads up to it
+
+    def finish(self) -> None:
+        """Nothing more will be written."""
+        self._whole = True
+
+    # ── who listens ──────────────────────────────────────────────────────────────────────────────
+
+    def play(self) -> None:
+        self._wish = self._wish._replace(playing=True)
+
+    def pause(self) -> None:
+        self._wish = self._wish._replace(playing=False)
+
+    def seek(self, seconds: float) -> None:
+        """Go on from there, as far as it is made."""
+        place = min(max(round(seconds * self.rate), 0), self._count)
+        self._wish = _Wish(self._wish.playing, self._wish.jump + 1, place)
+
+    @property
+    def made(self) -> np.ndarray:
+        """All samples so far (n,) int16."""
+        count = self._count
+        return self._made[:count]
+
+    @property
+    def position(self) -> float:
+        """Seconds that the card was given; they are heard its latency later."""
+        wish, place = self._wish, self._begin + self._given * self.rate / self._card
+        if wish.jump != self._jumps:
+            place = wish.place
+        return float(min(place, self._count)) / self.rate
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that are made and not yet given to the card."""
+        return max(self._count / self.rate - self.position, 0.0)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is heard, the last ramp over."""
+        return self._gain == 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the whole of it was heard."""
+        return self._whole and self.silent and self._flushed and not self._ready.size
+
+    # ── the sound card's thread ──────────────────────────────────────────────────────────────────
+
+    def begin(self, rate: float) -> None:
+        """A card will read so many samples a second; it goes on where it was."""
+        place = self._begin + round(self._given * self.rate / self._card)
+        self._card = rate
+        self._turn(min(place, self._count))
+
+    def fill(self, out: np.ndarray) -> None:
+        """The next samples into `out` (n,) float32."""
+        at = 0
+        while at < len(out):
+            part = out[at:]
+            if self._gain == 0.0 and self._wish.jump != self._jumps:
+                self._jumps = self._wish.jump
+                self._turn(min(self._wish.place, self._count))
+            self._fetch(len(part) + self._ramp)
+            count = self._sounding(part) if self._may_sound() else self._fading(part)
+            if not count:
+                part[:] = 0
+                break
+            at += count
+
+    def _turn(self, place: int) -> None:
+        """Begin at a sample of what was made, from silence."""
+        self._begin = self._fed = place
+        self._given, self._gain, self._dry, self._flushed = 0, 0.0, True, False
+        self._ready = np.zeros(0, np.float32)
+        self._ramp = round(RAMP * self._card)
+        self._bent: Any = None
+        if self._card != self.rate:
+            import soxr
+
+            self._bent = soxr.ResampleStream(self.rate, self._card, 1, dtype="float32")
+
+    def _may_sound(self) -> bool:
+        """Whether there is enough to go on; counts it where it ran dry."""
+        wish = self._wish
+        if not wish.playing or wish.jump != self._jumps:
+            return False
+        if self._ready.size <= self._ramp:  # what is left is faded out
+            self.gaps += not (self._dry or self._whole)
+            self._dry = True
+            return False
+        self._dry = self._dry and not self._whole and self.ahead < CUSHION
+        return not self._dry
+
+    def _sounding(self, part: np.ndarray) -> int:
+        """Louder up to full loudness, and on; how many were given."""
+        count = min(len(part), self._ready.size - self._ramp)
+        if self._gain < 1:
+            count = min(count, round((1 - self._gain) * self._ramp) or 1)
+            end = min(self._gain + count / self._ramp, 1.0)
+            self._give(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
+            self._gain = end
+        else:
+            self._give(part[:count], None)
+        return count
+
+    def _fading(self, part: np.ndarray) -> int:
+        """Quieter down to silence; how many were given."""
+        count = min(len(part), round(self._gain * self._ramp), self._ready.size)
+        if count:
+            end = max(self._gain - count / self._ramp, 0.0)
+            self._give(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
+            self._gain = end
+            return count
+        self._gain = 0.0
+        return 0
+
+    def _give(self, part: np.ndarray, gain: np.ndarray | None) -> None:
+        part[:] = limited(self._ready[: len(part)])
+        if gain is not None:
+            part *= gain
+        self._ready = self._ready[len(part) :]
+        self._given += len(part)
+
+    def _fetch(self, wanted: int) -> None:
+        """Bring samples to the card's rate until so many are ready, as far as they are made."""
+        parts, there = [self._ready], self._ready.size
+        while there < wanted:
+            count = self._count  # before the array, which may be a longer one by then
+            made = self._made
+            piece = made[self._fed : min(self._fed + _PIECE, count)]
+            last = self._whole and self._fed + len(piece) >= count
+            if self._flushed or (not len(piece) and not last):
+                break
+            found = piece.astype(np.float32) / np.float32(32_768)
+            if self._bent is not None:
+                found = self._bent.resample_chunk(found, last=last)
+            self._fed, self._flushed = self._fed + len(piece), last
+            parts.append(found)
+            there += len(found)
+        if len(parts) > 1:
+            self._ready = np.concatenate(parts)
+
+
+def limited(wave: np.ndarray) -> np.ndarray:
+    """Samples (n,) float32 that stay within -1 dBFS: up to KNEE as they are, above it ever less steep."""
+    height = np.abs(wave)
+    if not height.size or height.max() <= KNEE:
+        return wave
+    room = CEILING - KNEE
+    bent = KNEE + room * np.tanh(np.maximum(height - KNEE, 0) / room)
+    found: np.ndarray = np.where(height > KNEE, np.sign(wave) * bent, wave).astype(np.float32)
+    return found

@@ -1,0 +1,177 @@
+"""Sound that plays while it is made: every sample once, no clicks, wherever one goes and however late it comes."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import soxr
+
+from studio.media.speaker import NoSound, Speaker
+from studio.media.stream import CUSHION, KNEE, RAMP, Stream, limited
+from studio.media.wavetable import CEILING
+from tests.media.conftest import RATE, Daemon, Stop
+
+CARD = 48_000
+EDGE = round(RAMP * RATE)
+
+
+def sine(seconds: float, rate: int = RATE, hertz: float = 100.0) -> np.ndarray:
+    return np.rint(20_000 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.int16)
+
+
+def heard(stream: Stream, seconds: float, block: int = 441, card: int = RATE) -> np.ndarray:
+    """What a card that asks in blocks is given."""
+    out = np.zeros(round(seconds * card) // block * block, np.float32)
+    for start in range(0, len(out), block):
+        stream.fill(out[start : start + block])
+    return out
+
+
+def opened(stream: Stream, card: int = RATE) -> Stream:
+    stream.begin(card)
+    stream.play()
+    return stream
+
+
+STEEPEST = 20_000 / 32_768 * 2 * np.pi * 100 / RATE + 1 / EDGE
+"""Of the sine above under a ramp: what is steeper is a click."""
+
+
+@pytest.mark.parametrize("block", [1, 64, 441, 4096])
+def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
+    stream, wave = opened(Stream(RATE)), sine(0.5)
+    stream.write(wave)
+    stream.finish()
+    out = heard(stream, 0.6, block)
+    np.testing.assert_array_equal(out[EDGE : len(wave) - EDGE] * 32_768, wave[EDGE:-EDGE])
+    assert not out[len(wave) :].any() and np.abs(np.diff(out)).max() < STEEPEST
+    assert stream.over and stream.gaps == 0 and stream.position == pytest.approx(0.5)
+
+
+def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
+    stream, wave = Stream(16_000), sine(1, 16_000)
+    opened(stream, CARD)
+    parts = []
+    for piece in np.array_split(wave, 37):
+        stream.write(piece)
+        if stream.ahead > 0.2:
+            parts.append(heard(stream, 0.03, 480, CARD))
+    stream.finish()
+    out = np.concatenate([*parts, heard(stream, 1.2, 480, CARD)])
+    wanted = soxr.resample(wave.astype(np.float32) / 32_768, 16_000, CARD)
+    edge = round(RAMP * CARD)
+    assert stream.gaps == 0
+    assert np.abs(out[edge : len(wanted) - edge] - wanted[edge:-edge]).max() < 1e-6
+
+
+def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None:
+    stream, wave = opened(Stream(RATE)), sine(1)
+    half = len(wave) // 2
+    stream.write(wave[:half])
+    first = heard(stream, 0.7)
+    assert stream.gaps == 1 and stream.silent and not first[half:].any()
+    stream.write(wave[half : half + round(CUSHION * RATE / 2)])
+    assert not heard(stream, 0.1).any()
+    stream.write(wave[half + round(CUSHION * RATE / 2) :])
+    stream.finish()
+    second = heard(stream, 0.7)
+    np.testing.assert_array_equal(second[EDGE : half - EDGE] * 32_768, wave[half + EDGE : -EDGE])
+    assert max(np.abs(np.diff(part)).max() for part in (first, second)) < STEEPEST
+    assert stream.gaps == 1 and stream.over
+
+
+def test_pausing_and_going_elsewhere_never_click() -> None:
+    stream = opened(Stream(RATE))
+    stream.write(sine(2))
+    out = [heard(stream, 0.2)]
+    stream.pause()
+    out.append(heard(stream, 0.1))
+    assert stream.silent and stream.position == pytest.approx(0.2 + RAMP, abs=0.001)
+    stream.play()
+    out.append(heard(stream, 0.1))
+    stream.seek(1.5)
+    assert stream.position == 1.5
+    out.append(heard(stream, 0.1))
+    assert stream.position == pytest.approx(1.6 - RAMP, abs=0.001)
+    stream.seek(99)
+    out.append(heard(stream, 0.1))
+    assert stream.position == 2
+    whole = np.concatenate(out)
+    assert np.abs(np.diff(whole)).max() < STEEPEST and np.abs(whole[-RATE // 50 :]).max() == 0
+
+
+def test_what_is_no_number_or_too_loud_never_reaches_the_card() -> None:
+    stream = opened(Stream(RATE))
+    wave = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.5], np.float32)
+    stream.write(np.tile(wave, 4000))
+    out = heard(stream, 0.4)
+    assert np.isfinite(out).all()
+    assert 0.8 < np.abs(out).max() <= CEILING
+    up = np.linspace(-1, 1, 2001, dtype=np.float32)
+    bent = limited(up)
+    assert (np.diff(bent) > 0).all() and np.abs(bent).max() <= CEILING
+    assert np.array_equal(bent[np.abs(up) <= KNEE], up[np.abs(up) <= KNEE])
+
+
+def test_on_another_card_it_goes_on_where_it_was() -> None:
+    stream = opened(Stream(RATE))
+    stream.write(sine(2))
+    heard(stream, 0.5)
+    stream.begin(CARD)
+    assert stream.position == pytest.approx(0.5, abs=0.001)
+    assert heard(stream, 0.1, 480, CARD).any()
+    assert stream.position == pytest.approx(0.6, abs=0.001)
+
+
+# ── on a sound card of our own ───────────────────────────────────────────────────────────────────
+
+
+def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Stop) -> None:
+    """A thread makes it at twice the speed of hearing, in pieces of 20 ms."""
+    stream, player = Stream(RATE), Speaker(0.2)
+    wave = (np.arange(round(1.5 * RATE)) % 15_000 + 5_000).astype(np.int16)
+
+    def make() -> None:
+        for piece in np.split(wave, 75):
+            stream.write(piece)
+            time.sleep(0.01)
+        stream.finish()
+
+    maker = threading.Thread(target=make)
+    player.open(stream)
+    time.sleep(0.3)  # a null sink whose first stream begins takes back what its monitor has given already
+    maker.start()
+    stream.play()
+    end = time.monotonic() + 10
+    while not stream.over and time.monotonic() < end:
+        time.sleep(0.02)
+    maker.join()
+    time.sleep(0.3)
+    assert player.fault() == "" and player.gaps == stream.gaps == 0
+    player.close()
+    out = np.rint(recording() * 32_768).astype(int)
+    at = int(np.flatnonzero(out)[0]) - 1 + EDGE  # the first sample of a ramp is silent
+    told = out[at : at + len(wave) - 2 * EDGE]
+    np.testing.assert_array_equal(told, wave[EDGE:-EDGE])
+
+
+def test_a_card_that_goes_away_pauses_it_and_another_goes_on(sound_card: Daemon) -> None:
+    stream, player = Stream(16_000), Speaker()
+    stream.write(sine(60, 16_000))
+    stream.play()
+    for _ in range(3):
+        player.open(stream)
+        before, end = stream.position, time.monotonic() + 5
+        while stream.position <= before + 0.05 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert player.fault() == "" and stream.position > before
+        sound_card.kill()
+        gone = time.monotonic()
+        while not player.fault() and time.monotonic() < gone + 5:
+            time.sleep(0.02)
+        assert "went away" in player.fault() and time.monotonic() - gone < 1
+        player.close()
+        with pytest.raises(NoSound, match="Everything else works"):
+            player.open(stream)
+        sound_card.start()

@@ -62,8 +62,8 @@ def start(studio: Studio, model: str) -> None:
     print(f"16 pictures on a warm engine in {statistics.median(times):.2f} s (aim ≤ 1)")
 
 
-def drag(studio: Studio, model: str, behind: bool) -> None:
-    """Moves the slider for a while and prints how late its pictures were."""
+def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> None:
+    """Moves the slider for a while and prints how late its pictures were; with `surprise` maps lie over them."""
     explore, generate = studio.state.explore, studio.state.generate
     studio.state.show_panel("explore")
     explore.choose_model(model)
@@ -85,6 +85,14 @@ def drag(studio: Studio, model: str, behind: bool) -> None:
         slider.setValue(slider.minimum() + 20 + step % (slider.maximum() - slider.minimum() - 40))
         moved[explore.sliders.get()[0]] = time.perf_counter()
 
+    maps = 0
+
+    def mapped(_: object) -> None:
+        nonlocal maps
+        maps += 1
+
+    studio.state.surprise.switch(surprise)
+    studio.state.surprise.came.connect(mapped)
     explore.picture.changed.connect(shown)
     hand = QTimer()
     hand.timeout.connect(move)
@@ -104,9 +112,11 @@ def drag(studio: Studio, model: str, behind: bool) -> None:
     hand.stop()
     explore.end_move()
     explore.picture.changed.disconnect(shown)
+    studio.state.surprise.came.disconnect(mapped)
     generate.stop()
     middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]
     what = f"with 64 pictures behind it ({batches} batches)" if behind else "alone"
+    what += f" with its map over it ({maps / SECONDS:.0f} maps a second)" if surprise else ""
     print(f"slider {what}: {len(late) / SECONDS:.0f} pictures a second, median {middle * 1e3:.0f} ms, ", end="")
     print(f"95th percentile {tail * 1e3:.0f} ms (aim ≤ 50), worst {max(late) * 1e3:.0f} ms")
 
@@ -119,6 +129,7 @@ def main() -> None:
         try:
             start(studio, model)
             drag(studio, model, behind=False)
+            drag(studio, model, behind=False, surprise=True)
             drag(studio, model, behind=True)
         finally:
             studio.close()

@@ -125,7 +125,7 @@ def complete(session: Session, seed: int) -> None:
     cover = window.models.cover(trained.card.name) if trained is not None else None
     if trained is None or cover is None:
         return
-    path = storage.home("data") / "star-eyes.png"
+    path = storage.home("data") / "my-picture.png"
     storage.write(path, export.png(cover[0]))
     window.show_panel("complete")
     state.choose_model(trained.card.name)

@@ -1,6 +1,7 @@
 """Complete: a hole painted into a picture is filled many times over, from the most typical to the strangest."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -120,7 +121,7 @@ class Complete(State):
     def choose_model(self, name: str) -> None:
         """A model that can keep a part; another one is refused with a sentence."""
         trained = self._models.find(name)
-        if trained is None:
+        if trained is None or trained == self.model.get():
             return
         if not trained.card.keeps:
             self._messages.say(cannot(trained), "warn")
@@ -339,7 +340,9 @@ class Complete(State):
         """A run under way draws by the temperature that is set and painted now, from its next row on."""
         if self._run is None or not self._job:
             return
-        run, hole = self._run
+        (run, hole), trained = self._run, self.model.get()
+        if trained is None or trained.card.name != run.model:
+            return
         heat, temperature = masks.packed(self.painting.heat.get()), self.temperature.get()
         if hole.picture != self._key or (heat, temperature) == (hole.heat, run.temperature):
             return
@@ -443,6 +446,14 @@ class Complete(State):
         chosen, cells = self.chosen.get(), self.results.cells.get()
         cell = cells[chosen[-1]] if chosen and chosen[-1] < len(cells) else None
         return cell if cell is not None and cell.finished else None
+
+    def percentile(self) -> float | None:
+        """Of how many in a hundred held-out pictures the chosen completion is more typical; None where that is not
+        known of its model."""
+        cell, trained = self.looked_at(), self._models.find(self._run[0].model) if self._run is not None else None
+        if cell is None or cell.log_prob is None or trained is None:
+            return None
+        return trained.card.percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
 
     def shown(self) -> tuple[Shown, ...]:
         """The finished completions, for their maps: the chosen one before the others."""

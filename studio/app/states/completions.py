@@ -95,7 +95,7 @@ class Completions(State):
         best = ranked[:SHOWN] if some else ranked
         forming = [i for i, cell in enumerate(cells) if cell.picture is not None and not cell.finished]
         waiting = [i for i, cell in enumerate(cells) if cell.picture is None]
-        rest = (forming or waiting[: SHOWN - len(best)]) if some else sorted(forming + waiting)
+        rest = (forming + waiting)[: SHOWN - len(best)] if some else sorted(forming + waiting)
         return (*(Place(i, rank) for rank, i in enumerate(best, 1)), *(Place(i) for i in rest))
 
 

@@ -199,7 +199,9 @@ class Settings(Column):
         price = completions.bits(cell.log_prob) if cell.log_prob is not None else ""
         self.price.setText(f"{price} for the whole picture, exact")
         after = f"{completions.bits(cell.following)} of them for what follows the hole. " if cell.following else ""
-        self.part.setText(f"{after}Seed {grouped(cell.seed)}")
+        share = self._state.percentile()
+        typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
+        self.part.setText(f"{typical}{after}Seed {grouped(cell.seed)}")
         self.price.show()
         self.seen.show()
         self.seen.setFixedSize(self._look.px(128), self._look.px(128))

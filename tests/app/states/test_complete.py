@@ -323,6 +323,8 @@ def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_count
     opened.complete.rank_by("following")
     job, results = run(opened, engine, 20).job, opened.complete.results
     assert len(order(opened)) == SHOWN
+    draw(engine, job, 0, None, n=8)
+    assert len(order(opened)) == SHOWN, "nothing jumps while they form"
     nats = [-100.0 - i for i in range(20)]
     for first in (0, 8, 16):
         part = slice(first, min(first + 8, 20))

@@ -149,6 +149,44 @@ def _trained(
     return path
 
 
+@pytest.fixture(scope="session")
+def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `tiny-recordings`: sounds of 8 kHz of the kinds Low and High, drawn sample by sample."""
+    import torch
+
+    from studio import zoo
+    from studio.engine import publishing, training
+    from studio.engine.recordings import Recordings
+
+    study = training.Study(
+        name="tiny-recordings",
+        title="Recordings",
+        makes="Beeps",
+        learned_from="8 beeps",
+        licence="CC0 1.0",
+        shape=(500,),
+        rate=8000,
+        labels=("pitch",),
+        recipe=zoo.wavenet.WaveNet(cycles=1, layers=4, channels=8, skip=8, classes=(2,)),
+        plan=training.Plan(steps=20, batch=4, cut=200, rate=0.01, evaluate=20, warm_up=5),
+    )
+    folder = tmp_path_factory.mktemp("recordings")
+    run = training.Run(study, folder / "run", torch.device("cpu"))
+    waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
+    sounds = Recordings(tuple(waves), torch.arange(8) % 2)
+    for _ in training.train(run, sounds, sounds.part(slice(2)), bf16=False):
+        continue
+    path = folder / "tiny-recordings.safetensors"
+    publishing.publish(run, path, sounds, sounds.part(slice(2)), ("High", "Low"))
+    return path
+
+
+@pytest.fixture
+def tiny_recordings(trained_recordings_file: Path, studio_home: Path) -> str:
+    """As `tiny`, of a model that makes recordings."""
+    return _at_home(trained_recordings_file, studio_home)
+
+
 @pytest.fixture
 def tiny(trained_file: Path, studio_home: Path) -> str:
     """The name of a small trained model among the person's own, in the home of this test."""

@@ -19,7 +19,7 @@ from PIL import Image
 
 from studio import cli
 from studio.library import models
-from studio.library.work import from_png
+from studio.library.work import from_png, from_wav
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / ".." / "shared" / "data" / "user" / "images"
@@ -63,6 +63,42 @@ def test_sample_makes_files_that_carry_their_making(
     )
     (alone,) = (tmp_path / "alone").iterdir()
     assert np.array_equal(np.asarray(Image.open(alone)), first)
+
+
+def test_recordings_are_made_gone_on_from_priced_and_brought_back(
+    tiny_recordings: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["sample", tiny_recordings, "-n", "2", "--seed", "5", "--label", "Low", "--json", "--out", str(tmp_path)]
+    assert cli.main([*argv, "--seconds", "0.25"]) == 0
+    made = lines(capsys.readouterr().out)
+    samples, rate = soundfile.read(str(made[1]["file"]), dtype="int16")
+    assert (len(samples), rate) == (2000, 8000)
+    work = from_wav(Path(str(made[1]["file"])).read_bytes())
+    assert work is not None
+    assert (work.model, work.seed, work.label, work.heard) == (tiny_recordings, 6, 1, 0)
+
+    out = tmp_path / "more.wav"
+    argv = ["continue", tiny_recordings, str(made[1]["file"]), "--seconds", "0.1", "--seed", "3", "--out", str(out)]
+    assert cli.main(argv) == 0
+    whole, rate = soundfile.read(out, dtype="int16")
+    assert (len(whole), rate) == (2800, 8000)
+    assert np.array_equal(whole[:2000], samples)
+    work = from_wav(out.read_bytes())
+    assert work is not None
+    assert (work.seed, work.heard) == (3, 2000)
+    capsys.readouterr()
+
+    assert cli.main(["score", tiny_recordings, str(made[1]["file"]), "--label", "Low", "--json"]) == 0
+    (line,) = lines(capsys.readouterr().out)
+    assert line["bits_per_sample"] == pytest.approx(-float(str(made[1]["log_prob"])) / np.log(2) / 2000, rel=1e-4)
+    assert cli.main(["invert", tiny_recordings, str(made[1]["file"]), "--out", str(tmp_path / "back")]) == 0
+    (back,) = (tmp_path / "back").glob("*.wav")
+    again, rate = soundfile.read(back, dtype="int16")
+    assert rate == 8000
+    assert np.array_equal(again, samples)
+
+    assert cli.main(["sample", tiny, "--seconds", "1", "--out", str(tmp_path)]) == 2
+    assert "makes no recordings" in capsys.readouterr().err
 
 
 def test_two_models_are_mixed_and_the_file_says_which(

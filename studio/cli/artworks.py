@@ -5,12 +5,15 @@ import datetime
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from studio.cli import ground
 from studio.library import models
 from studio.library.card import Card
 from studio.library.work import Mix, Work
-from studio.media import cycles, dataset, image
+from studio.media import cycles, dataset, image, recordings
 from studio.wire import messages as wire
 
 
@@ -21,6 +24,8 @@ def named(given: Sequence[Path]) -> list[Path]:
 
 def opened(path: Path, card: Card) -> wire.Array:
     """A file of a person's own as an artwork in a model's size. Raises image.Refused."""
+    if card.rate:
+        return recordings.open_recording(path, card.rate, silent=True, centred=False)
     if card.kind == "sound":
         return cycles.open_cycle(path, card.shape[0])
     channels, height, width = card.shape
@@ -40,6 +45,25 @@ def seeds(args: argparse.Namespace) -> tuple[int, ...]:
             f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one."
         )
     return seeds
+
+
+def samples(args: argparse.Namespace, card: Card) -> int:
+    """How many samples were asked for in seconds. Raises WrongUse of a model that makes no recordings."""
+    if not card.rate:
+        raise ground.WrongUse(f'"{card.title}" makes no recordings; leave --seconds out.')
+    wanted: float = args.seconds * card.rate
+    return max(1, round(wanted))
+
+
+def played(jobs: Any, ask: wire.Play) -> tuple[np.ndarray[Any, Any], tuple[float, ...]]:
+    """Sounds `(voices, samples)` and the nats of each; how far they are is shown meanwhile."""
+    parts, prices = [], tuple[float, ...]()
+    for event in ground.answers(jobs, ask):
+        if isinstance(event, wire.Played):
+            parts.append(event.sounds)
+            prices = event.log_prob or prices
+            ground.progress(f"{event.first / max(event.total, 1):.0%} made")
+    return np.concatenate(parts, 1), prices
 
 
 def heat(args: argparse.Namespace, card: Card) -> tuple[float]:

@@ -94,6 +94,13 @@ def frames(text: str) -> int:
     return number
 
 
+def seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 3600")
+    return number
+
+
 def seed(text: str) -> int:
     number = int(text)
     if not 0 <= number < 2**53:

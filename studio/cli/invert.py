@@ -8,7 +8,7 @@ from typing import Any
 from studio.cli import artworks, ground
 from studio.library import models, storage
 from studio.library.work import Latent, Work, to_png, to_wav
-from studio.media import image
+from studio.media import image, wavetable
 from studio.wire import messages as wire
 
 
@@ -73,5 +73,6 @@ def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Pa
     )
     sound = trained.card.kind == "sound"
     target = storage.free_name(folder, path.stem, ".wav" if sound else ".png")
-    storage.write(target, to_wav(shown.picture, work) if sound else to_png(shown.picture, work))
+    rate = trained.card.rate or wavetable.RATE
+    storage.write(target, to_wav(shown.picture, work, rate) if sound else to_png(shown.picture, work))
     return target.name

@@ -11,6 +11,9 @@ from studio.library.work import to_png, to_wav
 from studio.media import export
 from studio.wire import messages as wire
 
+VOICES = 8
+"""Recordings that are made together."""
+
 
 def add(commands: ground.Commands) -> None:
     """Adds `studio sample`."""
@@ -24,6 +27,7 @@ def add(commands: ground.Commands) -> None:
         "--mix", metavar="OTHER", help="a second model that draws pixel by pixel, to decide with the first"
     )
     sub.add_argument("--share", type=ground.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
+    sub.add_argument("--seconds", type=ground.seconds, help="how long, of recordings (the model's own)")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs or WAVs")
     sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
 
@@ -35,6 +39,10 @@ def run(args: argparse.Namespace) -> int:
     sound = trained.card.kind == "sound"
     if sound and args.sheet:
         raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which fit on no sheet; leave --sheet out.')
+    if trained.card.rate:
+        return _recordings(args, trained)
+    if args.seconds is not None:
+        raise ground.WrongUse(f'"{trained.card.title}" makes no recordings; leave --seconds out.')
     folder = storage.folder(args.out)
     mix = artworks.mix(args)
     ask = wire.Sample(
@@ -65,4 +73,25 @@ def run(args: argparse.Namespace) -> int:
         columns = max(1, round(len(made) ** 0.5))
         storage.write(path, export.png(export.sheet(made, columns=columns, scale=4)))
         ground.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
+    return 0
+
+
+def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:
+    card, seeds, folder = trained.card, artworks.seeds(args), storage.folder(args.out)
+    temperature, label, jobs = artworks.heat(args, card), artworks.label(card, args.label), ground.jobs(args)
+    samples = card.shape[0] if args.seconds is None else artworks.samples(args, card)
+    if args.mix:
+        raise ground.WrongUse(f'"{card.title}" draws no pixels, so it cannot be mixed; leave --mix out.')
+    for first in range(0, len(seeds), VOICES):
+        some = seeds[first : first + VOICES]
+        ask = wire.Play(
+            job="sample", model=args.model, seeds=some, samples=samples, temperature=temperature, label=label
+        )
+        sounds, prices = artworks.played(jobs, ask)
+        for sound, seed, log_prob in zip(sounds, some, prices, strict=True):
+            work = artworks.work(trained, seed, temperature, label)
+            work = msgspec.structs.replace(work, kind="sound")
+            path = folder / f"{card.name}-{seed}.wav"
+            storage.write(path, to_wav(sound, work, card.rate))
+            ground.tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
     return 0

@@ -65,16 +65,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, Any]) -> None:
     found = priced.found
-    bits = -found.log_prob / math.log(2) / math.prod(card.shape)
+    entries, unit = (len(priced.picture), "sample") if card.rate else (math.prod(card.shape), "dimension")
+    bits = -found.log_prob / math.log(2) / entries
     percentile = card.percentile(bits)
     line = {
         "file": str(priced.path),
         "model": card.name,
-        "bits_per_dimension": bits,
+        f"bits_per_{unit}": bits,
         "exact": not found.bound,
         "percentile": percentile,
     }
-    words = f"{priced.path}: {bits:.4f} bits per dimension, {'bound' if found.bound else 'exact'}"
+    words = f"{priced.path}: {bits:.4f} bits per {unit}, {'bound' if found.bound else 'exact'}"
     if percentile is not None:
         words = f"{words}, more typical than {percentile:.0f} of 100 held-out {artworks.things(card)}"
     if found.label is not None:

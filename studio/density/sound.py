@@ -225,6 +225,14 @@ class AutoregressiveSound(Model):
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return -self._prices(x, c) / math.log(2)
 
+    @torch.no_grad()
+    def surprisal_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        found = []
+        for part in self._segments(x, c):
+            found.append(-part / math.log(2))
+            yield None
+        yield torch.cat(found, 1)
+
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         if c is None and self.classes and not self.follows:
             return torch.logsumexp(self.price_of_classes(x), 1) - math.log(self.classes)

@@ -15,7 +15,7 @@ import torch
 
 from studio.density.model import Model
 from studio.density.sound import AutoregressiveSound
-from studio.engine import completion, diagnosis, evaluation, failure, publishing, sampling, training
+from studio.engine import completion, diagnosis, evaluation, failure, playing, publishing, sampling, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, batch_that_fits, release
 from studio.engine.recordings import Recordings, recordings_of
@@ -72,6 +72,8 @@ class Jobs:
                 return self.complete(command)
             case wire.Steer():
                 return self.steer(command)
+            case wire.Play():
+                return self.play(command)
             case wire.Score():
                 return self.score(command)
             case wire.Train():
@@ -234,6 +236,23 @@ class Jobs:
             bits=found.bits,
             bound=not loaded.model.exact,
         )
+
+    def play(self, command: wire.Play) -> Events:
+        """Sounds chunk by chunk, and what they cost."""
+        yield None
+        loaded = self.shelf.take(command.model)
+        wished = (command.seeds, command.samples, command.temperature, command.label, command.begin)
+        for chunk in playing.played(loaded, *wished):
+            if chunk is None:
+                yield None
+                continue
+            yield wire.Played(
+                job=command.job,
+                first=chunk.first,
+                sounds=chunk.sounds,
+                total=command.samples,
+                log_prob=chunk.log_prob,
+            )
 
     def score(self, command: wire.Score) -> Events:
         """What an artwork costs, and where."""

@@ -13,8 +13,9 @@ from studio import zoo
 from studio.density.autoregressive import Autoregressive
 from studio.density.mixed import mixed as mixed_models
 from studio.density.model import Model
+from studio.density.sound import AutoregressiveSound
 from studio.engine import checkpoint
-from studio.engine.artworks import Misfit, to_arrays, to_levels
+from studio.engine.artworks import Misfit, graded, to_arrays, to_levels
 from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
@@ -186,7 +187,16 @@ def price(
 def levels_of(loaded: Loaded, arrays: Array) -> Tensor:
     """Artworks `(n, *outward shape)` as a model's levels, on its device. Raises Misfit where they do not fit."""
     model = loaded.model
+    if isinstance(model, AutoregressiveSound):
+        return recording_levels(model, arrays)
     return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
+
+
+def recording_levels(model: AutoregressiveSound, arrays: Array) -> Tensor:
+    """Sounds `(n, samples)` int16 of any length as a model's levels, on its device. Raises Misfit for anything else."""
+    if arrays.dtype != np.int16 or arrays.ndim != 2 or not arrays.size:
+        raise Misfit(f"the sound is {arrays.shape[1:]} of {arrays.dtype}, but the model works on 16-bit samples")
+    return graded(arrays, model.levels).to(model.scale_of.device)
 
 
 @torch.inference_mode()
@@ -246,7 +256,8 @@ def start_of(loaded: Loaded, seed: int, latent: Array | None) -> Tensor:
     """Where sliders begin, `latent_shape`: the seed's noise, or the latent of a picture that was opened."""
     if latent is None:
         return loaded.model.noise([seed])[0]
-    if latent.shape != loaded.model.latent_shape:
+    of_any_length = isinstance(loaded.model, AutoregressiveSound) and latent.ndim == 1 and latent.size > 0
+    if latent.shape != loaded.model.latent_shape and not of_any_length:
         raise Misfit(f"the latent has the shape {latent.shape}, but the model's is {loaded.model.latent_shape}")
     if not np.isfinite(latent).all():
         raise Misfit("the latent holds numbers that are not finite")

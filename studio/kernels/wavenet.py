@@ -168,6 +168,12 @@ def _of_logistics(v: Array, heat: float, least: float, levels: int, u: float, le
 
 
 @compiled
+def _add(out: Array, x: Array, w: Array, at: int, n: int, m: int) -> None:
+    """`add_products`, compiled once for all who call it."""
+    add_products(out, x, w, at, n, m)
+
+
+@compiled
 def _begin(first: Array, level: int, levels: int, h: Array) -> None:
     if len(first) > 1:
         h[:] = first[level]
@@ -185,11 +191,11 @@ def _layer(w: Array, at: int, base: Array, shift: Array, past: Array, h: Array, 
             h[v, i] += shift[i]
         for i in range(2 * channels):
             g[v, i] = base[v, i]
-    add_products(g, x, w, at, 2 * channels, 2 * channels)
+    _add(g, x, w, at, 2 * channels, 2 * channels)
     for v in range(voices):
         for i in range(channels):
             z[v, i] = _tanh(g[v, i]) * (_HALF + _HALF * _tanh(_HALF * g[v, channels + i]))
-    add_products(h, z, w, at + 4 * channels * channels, channels, width)
+    _add(h, z, w, at + 4 * channels * channels, channels, width)
 
 
 @compiled
@@ -199,13 +205,13 @@ def _head(w: Array, biases: Array, sums: Array, y: Array, numbers: Array) -> Non
     for v in range(voices):
         for j in range(skip):
             sums[v, j], y[v, j] = max(sums[v, j], np.float32(0)), biases[skip + j]
-    add_products(y, sums, w, 0, skip, skip)
+    _add(y, sums, w, 0, skip, skip)
     for v in range(voices):
         for j in range(skip):
             y[v, j] = max(y[v, j], np.float32(0))
         for j in range(count):
             numbers[v, j] = biases[2 * skip + j]
-    add_products(numbers, y, w, skip * skip, skip, count)
+    _add(numbers, y, w, skip * skip, skip, count)
 
 
 @compiled

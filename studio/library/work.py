@@ -20,7 +20,7 @@ class Latent(msgspec.Struct, frozen=True):
     """The start of a picture that was opened, or what was painted: the exact numbers, little-endian, as they are."""
 
     dtype: Literal["<f4", "<f8"]
-    shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
+    shape: tuple[Annotated[int, Meta(ge=1, le=2**27)], ...]
     data: bytes
 
     @classmethod
@@ -122,6 +122,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Set where the start is a picture of the artist's own instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
     """Name of the file that was opened, for people."""
+    heard: Annotated[int, Meta(ge=0)] = 0
+    """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
     until: End | None = None
     """Set where it is a wavetable: its frames lead from this work to that end."""
     turns: Annotated[tuple[Turn, ...], Meta(max_length=100_000)] = ()

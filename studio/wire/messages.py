@@ -163,6 +163,23 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
     label: Count | None = None
 
 
+class Play(Command, frozen=True, kw_only=True, tag="play"):
+    """Make a sound for each seed, all of them together, to be heard while they are made. Answers: Played …, then one
+    ending."""
+
+    urgency: ClassVar[int] = PLAYING
+    model: Name
+    """One that makes recordings."""
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=64)]
+    samples: Annotated[int, Meta(ge=1, le=2**27)]
+    """Of each sound, at the model's rate."""
+    temperature: tuple[Temperature, ...] = (1.0,)
+    label: Count | None = None
+    begin: Array | None = None
+    """(samples,) int16 at the model's rate, that all of them go on from; without a label it is taken for the kind under
+    which it is likeliest."""
+
+
 class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Learn a model from a folder or a pack. Answers: Learned …, then one ending."""
 
@@ -251,6 +268,19 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     share: Share | None = None
     shares: Array | None = None
     """The same of the share, of a job that mixes two models. `log_prob` is under the mixture as it was drawn."""
+
+
+class Played(Event, frozen=True, kw_only=True, tag="played"):
+    """The next samples of all voices of a Play, (voices, n) int16, the first of which is number `first` of `total`.
+
+    `log_prob` comes last, without samples: nats of each sound, given what it went on from.
+    """
+
+    job: Job
+    first: Count
+    sounds: Array
+    total: Count
+    log_prob: tuple[float, ...] | None = None
 
 
 class Shown(Event, frozen=True, kw_only=True, tag="shown"):
@@ -351,12 +381,13 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     hint: Text = ""
 
 
-AnyCommand = Sample | Explore | Path | Encode | Complete | Steer | Score | Train | Evaluate | Stop | Doctor
+AnyCommand = Sample | Explore | Path | Encode | Complete | Steer | Play | Score | Train | Evaluate | Stop | Doctor
 AnyEvent = (
     Starting
     | Ready
     | Pulse
     | Drawn
+    | Played
     | Shown
     | Encoded
     | Scored

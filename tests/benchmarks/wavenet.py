@@ -118,8 +118,9 @@ def measured(name: str) -> None:
         allowed = bandwidth(read)
         best = min(best, of_one)
         print(
-            f"  {words:8} {1 / of_one:8,.0f} samples/s, {1 / of_one / RATE:5.2f} × real time at 16 kHz; reads "
-            f"{read / of_one / 1e9:.0f} of {allowed / 1e9:.0f} GB/s ({read / of_one / allowed:.0%}) from {read / 1e6:.2f} MB"
+            f"  {words:8} {1 / of_one:8,.0f} samples/s, {1 / of_one / RATE:5.2f} × real time at 16 kHz; "
+            f"{read / 1e6:.2f} MB read at {read / of_one / 1e9:.0f} of {allowed / 1e9:.0f} GB/s, "
+            f"{read / of_one / allowed:.0%}"
         )
     eight = swift(halves.net, halves.conditional, None, 8)
     assert eight is not None

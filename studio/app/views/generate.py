@@ -184,6 +184,7 @@ class GenerateStage(QStackedWidget):
         bind(self, rewind.forming, self._show_mark)
         bind(self, rewind.said, self._show_mark)
         bind(self, rewind.working, self._show_mark)
+        bind(self, generate.progress, self._show_mark)
         marker.grabbed.connect(generate.begin_mark)
         marker.let_go.connect(generate.end_mark)
         marker.go_on.connect(generate.branch)
@@ -328,6 +329,8 @@ class GenerateStage(QStackedWidget):
             large = self._state.large.get()
             drawn = large.drawn if large is not None else None
             said = f"Row {drawn} of {self._state.rows} is drawn." if drawn is not None else ""
+            if self._state.running.get():
+                said = self._state.progress.get().partition(". What is")[0]
             self.large_caption.show_rewind(drawn is not None, False, False, False, said)
             self.page.arrange()
             return

@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QLine, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QBrush, QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 
 from studio.app.states import mask as masks
@@ -169,10 +169,7 @@ class MaskCanvas(PictureView):
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
             inside.fillRect(hole.rect(), QBrush(_hatching(look.px(8), look.tokens.groove)))
         painter.drawImage(self._rect.topLeft(), hole)
-        painter.setPen(QPen(look.colour("border"), 1))
-        for line in edges(self._mask, self.scale()):
-            painter.drawLine(line[0] + self._rect.x(), line[1] + self._rect.y(), line[2] + self._rect.x(),
-                             line[3] + self._rect.y())  # fmt: skip
+        self._trace(painter, self._mask, QPen(look.colour("border"), 1))
 
     def _paint_heat(self, painter: QPainter) -> None:
         if bool((self._heat == masks.EVEN).all()):
@@ -181,10 +178,15 @@ class MaskCanvas(PictureView):
             painter.setOpacity(OPACITY)
             painter.drawImage(self._rect, _tinted(self._heat))
             painter.setOpacity(1.0)
-        painter.setPen(QPen(self._look.colour("text"), 1))
-        for line in edges((self._heat.astype(int) + CONTOUR // 2) // CONTOUR, self.scale()):
-            painter.drawLine(line[0] + self._rect.x(), line[1] + self._rect.y(), line[2] + self._rect.x(),
-                             line[3] + self._rect.y())  # fmt: skip
+        around = QPen(Qt.GlobalColor.black, 3)  # so that the line is seen on any picture
+        self._trace(painter, (self._heat.astype(int) + CONTOUR // 2) // CONTOUR, around, QPen(Qt.GlobalColor.white, 1))
+
+    def _trace(self, painter: QPainter, layer: Array, *pens: QPen) -> None:
+        """Lines between neighbours that differ, with one pen after another."""
+        lines = [line.translated(self._rect.topLeft()) for line in edges(layer, self.scale())]
+        for pen in pens:
+            painter.setPen(pen)
+            painter.drawLines(lines)
 
     def _paint_line(self, painter: QPainter) -> None:
         """Below it everything is made anew; its tab says how many rows are kept."""
@@ -220,13 +222,13 @@ class MaskCanvas(PictureView):
             painter.drawEllipse(middle, radius, radius)
 
 
-def edges(layer: Array, scale: int) -> list[tuple[int, int, int, int]]:
-    """Lines (x, y, x, y) between neighbours of `layer` that differ, in device pixels."""
+def edges(layer: Array, scale: int) -> list[QLine]:
+    """Between neighbours of `layer` that differ, in device pixels."""
     lines = []
     for y, x in np.argwhere(layer[1:] != layer[:-1]):
-        lines.append((int(x) * scale, int(y + 1) * scale, int(x + 1) * scale, int(y + 1) * scale))
+        lines.append(QLine(int(x) * scale, int(y + 1) * scale, int(x + 1) * scale, int(y + 1) * scale))
     for y, x in np.argwhere(layer[:, 1:] != layer[:, :-1]):
-        lines.append((int(x + 1) * scale, int(y) * scale, int(x + 1) * scale, int(y + 1) * scale))
+        lines.append(QLine(int(x + 1) * scale, int(y) * scale, int(x + 1) * scale, int(y + 1) * scale))
     return lines
 
 

@@ -1,0 +1,28 @@
+"""What a card says of a price: than how many of a hundred held-out artworks it is more typical."""
+
+import msgspec
+import pytest
+
+from studio.library import card as cards
+from tests.app.fake_model import card
+
+
+@pytest.mark.parametrize(
+    ("bits", "percentile"),
+    [(0.5, 100.0), (1.0, 100.0), (1.5, 75.0), (2.0, 50.0), (3.0, 25.0), (4.0, 0.0), (9.0, 0.0)],
+)
+def test_a_price_has_its_percentile_among_held_out_artworks(bits: float, percentile: float) -> None:
+    known = msgspec.structs.replace(card(), spread=(1.0, 2.0, 4.0))
+    assert known.percentile(bits) == percentile
+    assert cards.from_json(cards.to_json(known)) == known
+
+
+def test_equal_prices_are_one_step() -> None:
+    known = msgspec.structs.replace(card(), spread=(1.0, 2.0, 2.0, 2.0, 3.0))
+    assert known.percentile(2.0) == 25.0
+
+
+def test_an_older_card_knows_no_percentile() -> None:
+    plain = msgspec.json.decode(cards.to_json(card()))
+    del plain["spread"]
+    assert cards.from_json(msgspec.json.encode(plain)).percentile(1.0) is None

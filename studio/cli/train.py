@@ -9,25 +9,32 @@ from studio.wire import messages as wire
 
 CYCLE = 256
 """Samples of one cycle of sound that a model learns from."""
+RECORDED = 16_000
+"""Hz of recordings where nobody says another rate."""
 
 
 def add(commands: ground.Commands) -> None:
     """Adds `studio train`."""
     sub = ground.command(
-        commands, "train", run, "learn a model from a folder of pictures or of single cycles of sound, or a pack"
+        commands,
+        "train",
+        run,
+        "learn a model from a folder of pictures, of recordings or of single cycles of sound, or a pack",
     )
     sub.add_argument("source", type=Path, metavar="FOLDER|PACK.npz")
     sub.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest")
     sub.add_argument(
         "--family",
         default="realnvp",
-        help="nice, realnvp, glow, maf, iaf, vae_flow, pixelcnn or gated_pixelcnn (realnvp)",
+        help="nice, realnvp, glow, maf, iaf, vae_flow, pixelcnn, gated_pixelcnn … of pictures or cycles, wavenet of "
+        "recordings (realnvp)",
     )
     sub.add_argument("--preset", default="tiny", help="tiny, small or paper (tiny)")
     sub.add_argument("--name", help="of the model and its run")
     sub.add_argument("--size", type=ground.positive, default=32, help="pixels on a side (32)")
     sub.add_argument("--grey", action="store_true", help="grey instead of colour")
     sub.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
+    sub.add_argument("--rate", type=_rate, help=f"of recordings in Hz ({RECORDED} of a wavenet)")
     sub.add_argument("--steps", type=ground.positive, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
     sub.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
@@ -42,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
         if args.recipe:
             study = training.study_in(args.recipe.read_bytes())
         else:
-            shape = (CYCLE,) if args.sound else (1 if args.grey else 3, args.size, args.size)
-            study = training.study_of(args.name, args.source, args.family, args.preset, shape)
+            study = training.study_of(args.name, args.source, args.family, args.preset, *_form(args))
     except training.BadStudy as error:
         raise ground.WrongUse(str(error)) from None
     if args.steps:
@@ -71,3 +77,18 @@ def run(args: argparse.Namespace) -> int:
                     f"step {event.step} of {event.steps}, {event.loss:.2f} bits per dimension, {event.rate:.0f}/s"
                 )
     return 0
+
+
+def _form(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
+    """The shape of what is to be learned, and the rate of recordings, else 0."""
+    rate = args.rate or (RECORDED if args.family == "wavenet" else 0)
+    if rate:
+        return (2 * rate,), rate
+    return ((CYCLE,) if args.sound else (1 if args.grey else 3, args.size, args.size)), 0
+
+
+def _rate(text: str) -> int:
+    number = int(text)
+    if not 4000 <= number <= 32_000:
+        raise argparse.ArgumentTypeError(f"{number} is not from 4000 to 32000")
+    return number

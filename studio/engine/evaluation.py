@@ -14,6 +14,7 @@ from studio.density.observation import Bernoulli
 from studio.density.variational import Variational
 from studio.engine.artworks import Examples
 from studio.engine.recordings import Recordings, bits_of_sounds, bits_per_sample
+from studio.media import lossless
 
 MOST = 20_000
 """Prices of one artwork under one class that a figure may take."""
@@ -84,7 +85,8 @@ def figures(
     nats, -ln p(x), of pictures of black and white, else in bits per dimension. A model that draws entry by entry gives
     the exact price in the same units: with classes, given the kind, and that of the mixture where it is not too long
     to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes. Of recordings it is the bits of every sample,
-    from the first of each to its last, given the kind where there are kinds.
+    from the first of each to its last, given the kind where there are kinds; beside it what the same levels cost as
+    FLAC and by a linear prediction.
     """
     if isinstance(examples, Recordings):
         return (yield from _of_recordings(model, examples))
@@ -115,7 +117,12 @@ def _of_recordings(model: Model, sounds: Recordings) -> Generator[tuple[int, int
     for done, bits in enumerate(bits_of_sounds(model, sounds), 1):
         total += bits
         yield done, len(sounds)
-    return ((name, total / sounds.samples, True),)
+    plain = [x.cpu().numpy() for x in sounds.x]
+    without = (
+        ("bits per sample as FLAC", lossless.flac_bits(plain, model.levels) / sounds.samples, True),
+        ("bits per sample by a linear prediction of order 2", lossless.predicted_bits(plain) / sounds.samples, True),
+    )
+    return ((name, total / sounds.samples, True), *without)
 
 
 def measured(model: Model, examples: Examples | Recordings) -> tuple[Figure, ...]:

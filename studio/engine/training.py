@@ -83,8 +83,13 @@ def study_in(data: bytes) -> Study:
         raise BadStudy(f"The recipe cannot be used: {error}.") from None
 
 
-def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int, ...]) -> Study:
-    """A study of a person's own artworks with a preset of a family; sounds in 12 bits. Raises BadStudy."""
+RECORDINGS = {"steps": 4000, "batch": 2, "rate": 0.003, "final_rate": 0.02, "warm_up": 200, "clip": 1, "average": 0.998}
+"""The plan for a person's own recordings: an hour on one core with the small preset of a WaveNet."""
+
+
+def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int, ...], rate: int = 0) -> Study:
+    """A study of a person's own artworks with a preset of a family; single cycles in 12 bits, recordings at a `rate` in
+    Hz in 8 by μ-law. Raises BadStudy."""
     known = zoo.FAMILIES.get(family)
     if known is None:
         raise BadStudy(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
@@ -98,7 +103,9 @@ def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int
         "licence": "your own",
         "data": source.name,
         "shape": shape,
-        "levels": SOUND_LEVELS if len(shape) == 1 else 256,
+        "levels": SOUND_LEVELS if len(shape) == 1 and not rate else 256,
+        "rate": rate,
+        "plan": RECORDINGS if rate else {},
         "recipe": msgspec.to_builtins(known.presets[preset]),
     }
     try:

@@ -16,6 +16,7 @@ from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.engine.recordings import Recordings, bits_per_sample
 from studio.library import models
+from studio.media import lossless
 from studio.wire import messages as wire
 from studio.zoo.wavenet import WaveNet
 
@@ -70,6 +71,10 @@ def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path:
     assert (card.kind, card.rate, card.levels, card.size) == ("sound", 8000, 256, "8 kHz")
     assert (card.metric, card.exact, card.directions) == ("bits per sample given its kind", True, ())
     assert 0 < card.value < 3, "eight bits before it learned anything"
+    assert [name for name, _, _ in card.figures[1:]] == [
+        "bits per sample as FLAC",
+        "bits per sample by a linear prediction of order 2",
+    ]
     assert models.cover(models.find("beeps").path).shape == (9, 600)
     learned = [event for event in events if isinstance(event, wire.Learned)]
     assert learned[-1].held_out is not None
@@ -213,6 +218,34 @@ def test_mu_law_is_the_telephones() -> None:
     codes = torch.arange(256)
     assert torch.equal(graded(heard(codes, 256), 256).long(), codes)
     assert int(graded(np.zeros(1, np.int16), 256)) == 128
+
+
+def test_what_sounds_cost_without_a_model() -> None:
+    generator = np.random.default_rng(0)
+    noise = [generator.integers(0, 256, 20_000).astype(np.uint8) for _ in range(2)]
+    assert lossless.flac_bits(noise, 256) / 40_000 == pytest.approx(8, abs=0.1)
+    assert lossless.predicted_bits(noise) / 40_000 == pytest.approx(8, abs=0.4)
+    slow = [(128 + 100 * np.sin(np.arange(20_000) / 30 + i)).round().astype(np.uint8) for i in range(2)]
+    assert lossless.predicted_bits(slow) / 40_000 < 2 < lossless.flac_bits(slow, 256) / 40_000 + 1
+    assert lossless.flac_bits([np.full(40_000, 128, np.uint8)], 256) / 40_000 < 0.1
+    fine = [np.full(5000, 32_768 + 300, np.int32)]
+    assert lossless.flac_bits(fine, 65_536) < 5000
+    assert lossless.predicted_bits(fine) == 0
+
+
+def test_a_folder_of_ones_own_is_learned_by_its_preset(ask: Ask, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for i in range(3):
+        wave = 0.3 * np.sin(np.arange(3000 + i) * (0.1 + 0.05 * i))
+        soundfile.write(folder / f"{i}.wav", wave, 8000, subtype="PCM_16")
+    study = training.study_of("mine", folder, "wavenet", "tiny", (1000,), 8000)
+    assert (study.levels, study.rate, study.plan.batch) == (256, 8000, 2)
+    fields = training.plain(training.with_steps(study, 3))
+    fields["plan"] |= {"cut": 200}
+    learn(ask, folder, tmp_path / "run", fields)
+    card = models.find("mine").card
+    assert (card.rate, card.classes, card.metric) == (8000, (), "bits per sample")
 
 
 def test_the_recipes_of_sounds_are_usable() -> None:

@@ -451,21 +451,13 @@ class Generate(State):
         if base is None or self.rewind.same(work):
             return True
         like = self._takes.like(work)
-        return like is not None and like.work.came_from[:1] == (self._root(base.work, work).key,)
-
-    def _root(self, above: Work, work: Work) -> Work:
-        """What a picture really comes from: where all that is kept of the one above it was kept from one further up,
-        it comes from that one."""
-        takes = {take.key: take.work for take in self.strip.takes.get()}
-        while above.rewound is not None and work.rewound is not None and work.rewound.row <= above.rewound.row:
-            if not above.came_from or above.came_from[0] not in takes:
-                break
-            above = takes[above.came_from[0]]
-        return above
+        return like is not None and like.work.came_from[:1] == (
+            tree.origin(self.strip.takes.get(), base.work, work).key,
+        )
 
     def _went_on(self, work: Work, picture: Array, base: Base) -> None:
         """Another take, and the one it came from, where that was none yet."""
-        above, put = self._root(base.work, work), {}
+        above, put = tree.origin(self.strip.takes.get(), base.work, work), {}
         if above is base.work and base.place.startswith("cell"):
             take = self._takes.like(above)
             above = take.work if take is not None else above

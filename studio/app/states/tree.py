@@ -27,6 +27,17 @@ def way(up: Parents, place: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def origin(takes: Sequence[Take], above: Work, work: Work) -> Work:
+    """What a work that goes on from a row really comes from: where all that is kept of the one above it was kept from
+    one further up, it comes from that one."""
+    known = {take.key: take.work for take in takes}
+    while above.rewound is not None and work.rewound is not None and work.rewound.row <= above.rewound.row:
+        if not above.came_from or above.came_from[0] not in known:
+            break
+        above = known[above.came_from[0]]
+    return above
+
+
 def words(take: Take, parent: Take | None) -> str:
     """What makes a take: its name, else where it began or what was changed since its parent."""
     return take.work.name or ", ".join(_changes(take.work, parent.work if parent is not None else None))

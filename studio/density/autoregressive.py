@@ -29,6 +29,8 @@ from studio.density.conditional import Conditional
 from studio.density.model import Model, Step
 
 Stepper = Callable[[int, int], Tensor]
+PIXELS = 4
+"""Of a row in one step. Measured in tests/benchmarks/previews.py."""
 
 
 def plain_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
@@ -108,7 +110,7 @@ class Autoregressive(Model):
         for k, i, j, numbers in self._walk(seen, c):
             z[:, k, i, j] = self.conditional.score(numbers, x[:, :k, i, j], x[:, k, i, j])
             seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
-            if (k, j) == (self.shape[0] - 1, self.shape[2] - 1):
+            if self._pauses(k, j):
                 yield None
         yield z
 
@@ -116,7 +118,7 @@ class Autoregressive(Model):
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
     ) -> Iterator[Step]:
-        channels, height, width = self.shape
+        _, height, width = self.shape
         heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         free, x = self._kept(z, keep)
         drawn = free.any(0).tolist()
@@ -126,8 +128,13 @@ class Autoregressive(Model):
                 new = self.conditional.level(numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j])
                 x[:, k, i, j] = torch.where(free[:, k, i, j], new.to(x.dtype), x[:, k, i, j])
             seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
-            if (k, j) == (channels - 1, width - 1):
-                yield Step(x.clone(), i + 1, height)
+            if self._pauses(k, j):
+                yield Step(x.clone(), i + (j == width - 1), height)
+
+    def _pauses(self, k: int, j: int) -> bool:
+        """Whether a step ends with this sub-pixel: each takes some pixels of a row, so that none lasts long."""
+        channels, _, width = self.shape
+        return k == channels - 1 and (j == width - 1 or j % PIXELS == PIXELS - 1)
 
     def _kept(self, z: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
         """Where the model is free, and the levels as far as they are known, each `(B, *shape)`."""

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 
 class Step(NamedTuple):
-    """An artwork as far as it is: levels `(B, *shape)`, after `done` of `total` steps."""
+    """An artwork as far as it is: levels `(B, *shape)`, after `done` of `total` parts; `done` may stay where a step
+    brought a piece of one."""
 
     x: Tensor
     done: int

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from studio.engine import sampling
-from studio.engine.artworks import Misfit, to_arrays
+from studio.engine.artworks import Misfit
 from studio.engine.sampling import Loaded
 from studio.wire.messages import Array
 
@@ -37,12 +37,12 @@ def kept(loaded: Loaded, picture: Array, free: Array) -> Tensor:
 @torch.inference_mode()
 def draw(
     loaded: Loaded, keep: Tensor, seeds: Sequence[int], heat: float | Tensor, label: int | None = None
-) -> Iterator[tuple[Array, int, int]]:
+) -> Iterator[tuple[Array, int, int] | None]:
     """Completions for seeds `(n, *outward shape)`, with the steps done and in all, as `sampling.draw`."""
     model = loaded.model
     c = sampling.classes_for(loaded, seeds, label)
-    for step in model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape)):
-        yield to_arrays(step.x, model.levels), step.done, step.total
+    steps = model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape))
+    yield from sampling.forming(steps, model.levels)
 
 
 @torch.inference_mode()

@@ -31,8 +31,8 @@ _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
 Events = Iterator[wire.AnyEvent | None]
-Draw = Callable[[tuple[int, ...], torch.Tensor], Iterator[tuple[wire.Array, int, int]]]
-"""Seeds and temperatures → their pictures as far as they are, the steps done, and how many there are."""
+Draw = Callable[[tuple[int, ...], torch.Tensor], Iterator[tuple[wire.Array, int, int] | None]]
+"""Seeds and temperatures → their pictures as far as they are, the steps done, and how many there are; None between."""
 Price = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
 """Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
 
@@ -164,7 +164,11 @@ class Jobs:
     ) -> Events:
         shown = time.monotonic()
         pictures, steps = None, 0
-        for pictures, done, total in drawing.draw(seeds, drawing.steering.begin()):
+        for drawn in drawing.draw(seeds, drawing.steering.begin()):
+            if drawn is None:
+                yield None
+                continue
+            pictures, done, total = drawn
             steps = total + 1  # the last step is the price
             if done == total or time.monotonic() - shown > _PREVIEW:
                 shown = time.monotonic()

@@ -12,7 +12,7 @@ from torch import Tensor
 from studio import zoo
 from studio.density.autoregressive import Autoregressive
 from studio.density.mixed import mixed as mixed_models
-from studio.density.model import Model
+from studio.density.model import Model, Step
 from studio.density.sound import AutoregressiveSound
 from studio.engine import checkpoint
 from studio.engine.artworks import Misfit, graded, to_arrays, to_levels
@@ -163,14 +163,21 @@ def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tens
 @torch.inference_mode()
 def draw(
     loaded: Loaded, seeds: Sequence[int], heat: float | Tensor, label: int | None = None
-) -> Iterator[tuple[Array, int, int]]:
-    """Artworks of seeds `(n, *outward shape)`, with the steps done and in all, after each step.
+) -> Iterator[tuple[Array, int, int] | None]:
+    """Artworks of seeds `(n, *outward shape)`, with the steps done and in all; None after what is a part of a step.
 
     The temperature `heat`, a number or `latent_shape`, may be changed between two steps, as `Model.decode_steps` says.
     """
     model = loaded.model
-    for step in model.sample_steps(seeds, classes_for(loaded, seeds, label), heat):
-        yield to_arrays(step.x, model.levels), step.done, step.total
+    yield from forming(model.sample_steps(seeds, classes_for(loaded, seeds, label), heat), model.levels)
+
+
+def forming(steps: Iterator[Step], levels: int) -> Iterator[tuple[Array, int, int] | None]:
+    """What people see of a decoding, as `draw` says it."""
+    before = 0
+    for step in steps:
+        yield (to_arrays(step.x, levels), step.done, step.total) if step.done > before else None
+        before = step.done
 
 
 @torch.inference_mode()

@@ -206,6 +206,17 @@ def test_what_is_kept_stays_and_decides_what_comes_after(case: tuple[str, tuple[
 
 
 @torch.no_grad()
+def test_a_step_takes_a_few_pixels_and_says_how_many_rows_are_whole() -> None:
+    model = model_of("gated_pixelcnn", (1, 3, 10), 2)
+    steps = list(model.sample_steps([1, 2]))
+    assert [(step.done, step.total) for step in steps] == [(n // 3, 3) for n in range(1, 10)]
+    for step, drawn in zip(steps, (4, 8, 10, 14, 18, 20, 24, 28, 30), strict=True):
+        assert torch.equal(step.x.flatten(1)[:, :drawn], steps[-1].x.flatten(1)[:, :drawn])
+        assert not bool(step.x.flatten(1)[:, drawn:].any())
+    assert len(list(model.encode_steps(steps[-1].x))) == 9 + 1
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_pixel_is_drawn_at_its_own_temperature_even_where_it_was_changed_on_the_way(family: str) -> None:
     model = copy.deepcopy(next(m for shape in SMALLEST if (m := made(family, shape, 6)) is not None)).float()

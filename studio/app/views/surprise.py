@@ -13,7 +13,7 @@ from studio.app.views.picture import PictureView, image
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
 
-RELIEF = 0.3
+RELIEF = 0.2
 """Of a picture's light and shade that is left on a map of shares, which has no outlines of its own."""
 WIDE, NARROW, TALL = 252, 128, 36
 BAR, HANDLE, CAUGHT = 10, 18, 28

@@ -160,7 +160,8 @@ class Desk(QWidget):
         spare = self.height() - half - head - gap - words - foot
         top = px(8) if compact else min(max(px(12), spare // 2), px(52))
         begin, narrow = top + head + gap, half < px(300)
-        canvas = self._fitting(half, max(64, self.height() - begin - words - px(8)))
+        under = words + px(8) + (foot if narrow else 0)  # where it is narrow, one caption goes below both
+        canvas = self._fitting(half, max(64, self.height() - begin - under))
         self.canvas.setGeometry(QRect(QPoint(edge, begin), canvas))
         wide = canvas.width() if narrow else max(canvas.width(), px(300))
         self.tools.setGeometry(edge, top, self.width() - 2 * edge if narrow else wide, head)

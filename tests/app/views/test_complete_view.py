@@ -18,7 +18,7 @@ from studio.wire import messages as wire
 from studio.wire.messages import Array
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Opener, Studio, settle
-from tests.app.views.test_layout import check
+from tests.app.views.test_layout import SIZES, check
 
 SHIFT, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -345,7 +345,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     assert studio.state.surprise.under.get() is None
 
 
-@pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1440, 900, 150), (1024, 700, 150)])
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
 def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height: int, text: int) -> None:
     studio.frame.resize(width, height)
     studio.state.layout.set({**studio.state.layout.get(), "text": text})

@@ -104,6 +104,9 @@ class Player(Protocol):
     def read(self, x: Tensor) -> Tensor:
         """The noise `(B, n)` that draws the next levels `(B, n)`."""
 
+    def turn(self, c: Tensor | None) -> None:
+        """From the next sample on they follow another condition."""
+
 
 class PlainPlayer:
     """Plays with torch, as what is faster must play."""
@@ -136,6 +139,10 @@ class PlainPlayer:
         for i in range(x.shape[1]):
             self._next(known, i)
         return torch.stack(found, 1)
+
+    def turn(self, c: Tensor | None) -> None:
+        self.c, count = c, len(self.steps.silence)
+        self.steps = self.net.steps(self.steps.queues(), c, self.at, count)
 
     def _next(self, choose: Callable[[Tensor, int], Tensor], i: int) -> Tensor:
         before = self.steps.silence if self.last is None else self.last[:, 0]

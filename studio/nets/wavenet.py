@@ -85,7 +85,14 @@ class WaveNetwork(nn.Module):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Numbers `(B, numbers, T)` of the samples of whole sounds, levels `(B, T)`."""
-        return self.go_on(self.before(x), self.queues(len(x)), c)
+        before = self.before(x)
+        if not torch.is_grad_enabled():
+            return self.go_on(before, self.queues(len(x)), c)
+        with torch.autocast(x.device.type, enabled=False):
+            h, base, nothing = self._first(before), self.base(c, len(x)), self.field - 1
+            h = torch.cat((h.new_zeros(*h.shape[:2], nothing), h), 2)
+            span = Span(self.dilations, (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
+            return self._numbers(h, base, span)
 
     def after(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Numbers `(B, numbers, n)` of the last n samples of parts of sounds, levels `(B, field + n)`.
@@ -103,20 +110,18 @@ class WaveNetwork(nn.Module):
                 h = h * (at >= nothing[:, None])[:, None]
             return self._numbers(h, self.base(c, len(x)), Span(self.dilations, empty if any(empty) else None))
 
+    @torch.no_grad()
     def go_on(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
         """Numbers `(B, numbers, T)` of the next T samples, the first of which is number `start` of its sound.
 
         Arguments
             before: the level before each of them, `(B, T)`
-            queues: what the layers remember; they remember these samples then
+            queues: what the layers remember, without gradients; they remember these samples then
         """
         with torch.autocast(before.device.type, enabled=False):
             h, base = self._first(before), self.base(c, len(before))
-            frames = None
-            if base.shape[3] > 1:
-                at = torch.arange(start - self.field + 1, start + before.shape[1], device=before.device)
-                frames = at.div(self.hop, rounding_mode="floor").clamp(0, base.shape[3] - 1)
-            return self._numbers(h, base, Span(self.dilations, None, frames), queues)
+            span = Span(self.dilations, None, self._frames(base, start, before.shape[1]))
+            return self._numbers(h, base, span, queues)
 
     def steps(self, queues: Queues, c: Tensor | None, start: int, count: int) -> "Steps":
         """The same sample by sample, from number `start` of so many sounds on."""
@@ -148,6 +153,13 @@ class WaveNetwork(nn.Module):
             base = base + torch.einsum("lkf,bft->blkt", self.follow, signal.to(self.follow.dtype))
         return base
 
+    def _frames(self, base: Tensor, start: int, samples: int) -> Tensor | None:
+        """The frame of each of so many samples from number `start` on, and of those that they are predicted from."""
+        if base.shape[3] == 1:
+            return None
+        at = torch.arange(start - self.field + 1, start + samples, device=base.device)
+        return at.div(self.hop, rounding_mode="floor").clamp(0, base.shape[3] - 1)
+
     def _first(self, levels: Tensor) -> Tensor:
         """h_0 `(B, channels, T)`."""
         if self.levels <= 256:
@@ -158,9 +170,6 @@ class WaveNetwork(nn.Module):
     def _numbers(self, h: Tensor, base: Tensor, span: Span, queues: Queues | None = None) -> Tensor:
         twice = self.twice()
         weights = self.filters * twice, 2 * self.residual, self.shift
-        if torch.is_grad_enabled() and queues is not None:
-            h = torch.cat((h.new_zeros(*h.shape[:2], self.field - 1), h), 2)
-            span, queues = Span(span.dilations, (self.field - 1,) * len(h), span.frames), None
         z: Tensor = Layers.apply(h, base * twice, *weights, span, queues)  # type: ignore[no-untyped-call]
         sums = torch.relu(_product(2 * self.skip, z, self.skip_bias))
         return _product(self.b, torch.relu(_product(self.a, sums, self.a_bias)), self.b_bias)

@@ -30,12 +30,16 @@ class _Swift:
     def __init__(self, net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int) -> None:
         from studio.kernels import wavenet
 
-        self.net, self.conditional, self.c, self.at = net, conditional, c, 0
+        self.net, self.conditional, self.at = net, conditional, 0
         self.weights = weights(net, conditional)
-        base = net.base(c, count)
-        self.base = base.permute(3, 1, 0, 2).contiguous().detach().numpy()  # (frames, layers, B, 2 · channels)
         rings = np.zeros((sum(net.dilations), count, net.channels), np.float32)
         self.state = wavenet.State(rings, np.full(count, net.levels // 2))
+        self.turn(c)
+
+    @torch.no_grad()
+    def turn(self, c: Tensor | None) -> None:
+        self.c, base = c, self.net.base(c, len(self.state.levels))
+        self.base = base.permute(3, 1, 0, 2).contiguous().numpy()  # (frames, layers, B, 2 · channels)
 
     @torch.no_grad()
     def hear(self, x: Tensor) -> None:

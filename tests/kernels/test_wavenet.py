@@ -106,6 +106,21 @@ def test_a_sound_comes_back_through_it(levels: int) -> None:
 
 
 @torch.no_grad()
+def test_voices_turn_to_another_kind_between_two_chunks() -> None:
+    model = made(*CASES[2])
+    z, drawn = model.noise([1, 2], 90), []
+    for turned in (True, False):
+        for player in players(model, torch.tensor([0, 1]), 2):
+            first = player.play(z[:, :41], torch.ones(2, 41))
+            if turned:
+                player.turn(torch.tensor([5, 3]))
+            drawn.append(torch.cat((first, player.play(z[:, 41:], torch.ones(2, 49))), 1))
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0][:, :41], drawn[2][:, :41])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+@torch.no_grad()
 def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made(256, {})
     model.half().float()

@@ -31,6 +31,7 @@ class LargeCaption(QWidget):
             link = Button(look, title, "link", help=help, keys=keys)
             link.clicked.connect(partial(press, what))
             self._links.append(link)
+        self._told = ""
         self._grid = QGridLayout(self)
         look.changed.connect(self._lay_out)
         self._lay_out()
@@ -43,7 +44,8 @@ class LargeCaption(QWidget):
     def show_rewind(self, marked: bool, can: bool, armed: bool, running: bool, said: str) -> None:
         """`marked`: there is a marker, or will be; `can`: it stands where something is left to draw; `armed`: a hand
         has put it there."""
-        self.said.show_text(said or REWIND)
+        self._told = said
+        self._say()
         self.go_on.setEnabled(can or running)
         self.go_on.say("Stop" if running else "Go on")
         self.go_on.draw("stop" if running else "")
@@ -60,7 +62,12 @@ class LargeCaption(QWidget):
         """One line, where the window is low."""
         if low != self._low:
             self._low = low
+            self._say()
             self._lay_out()
+
+    def _say(self) -> None:
+        """Shorter where there is one line."""
+        self.said.show_text((self._told.removeprefix("as a new take ") if self._low else self._told) or REWIND)
 
     def _lay_out(self) -> None:
         px, grid, low = self._look.px, self._grid, self._low and self._marked

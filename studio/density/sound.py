@@ -17,6 +17,7 @@ What a network has to give
         each other's rounding.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -209,7 +210,7 @@ class AutoregressiveSound(Model):
         if c is None and self.classes:
             raise ValueError(f"this model has {self.classes} classes, and none was given")
 
-    def _priced(self, x: Tensor, numbers: Tensor) -> Tensor:
+    def priced(self, x: Tensor, numbers: Tensor) -> Tensor:
         """ln p in nats, `(B, T)`; in training without the floor."""
         price = self.conditional.log_prob(x[:, None], numbers.to(self.dtype), floor=not self.training)
         return price[:, 0]
@@ -217,16 +218,14 @@ class AutoregressiveSound(Model):
     def _segments(self, x: Tensor, c: Tensor | None) -> Iterator[Tensor]:
         """ln p of samples in nats, segment after segment."""
         self._need(c)
-        queues, last = self.net.queues(len(x)), None
-        for at in range(0, x.shape[1], SEGMENT):
-            part = x[:, at : at + SEGMENT]
-            yield self._priced(part, self.net.go_on(self.net.before(part, last), queues, c, at))
-            last = part[:, -1:]
+        prices = Prices(self, c, len(x))
+        for part in torch.split(x, SEGMENT, 1):
+            yield prices.log_prob(part)
 
     def _prices(self, x: Tensor, c: Tensor | None) -> Tensor:
         if torch.is_grad_enabled():
             self._need(c)
-            return self._priced(x, self.net(x, c))
+            return self.priced(x, self.net(x, c))
         return torch.cat(list(self._segments(x, c)), 1)
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
@@ -265,7 +264,7 @@ class AutoregressiveSound(Model):
         negative. The field is heard alone; what is negative there is before the sound's beginning."""
         self._need(c)
         wanted = x[:, self.field :]
-        prices = self._priced(wanted.clamp(min=0), self.net.after(x, c))
+        prices = self.priced(wanted.clamp(min=0), self.net.after(x, c))
         counted = wanted >= 0
         return -(prices * counted).sum() / counted.sum().clamp(min=1) / math.log(2)
 
@@ -274,12 +273,15 @@ class AutoregressiveSound(Model):
     def noise(self, seeds: Sequence[int], samples: int | None = None) -> Tensor:
         """Standard noise `(len(seeds), samples)`, for as many samples as wanted; a longer one begins as a shorter."""
         wanted = samples or self.shape[0]
-        rows = []
-        for seed in seeds:
-            stream = torch.Generator().manual_seed(seed)
-            blocks = [torch.randn(_BLOCK, generator=stream) for _ in range(-(-wanted // _BLOCK))]
-            rows.append(torch.cat(blocks)[:wanted])
-        return torch.stack(rows).to(self.scale_of.device, self.dtype)
+        count = -(-wanted // _BLOCK)
+        rows = [torch.cat(list(itertools.islice(self.noise_blocks(seed), count)))[:wanted] for seed in seeds]
+        return torch.stack(rows)
+
+    def noise_blocks(self, seed: int) -> Iterator[Tensor]:
+        """The noise of a seed, block after block `(n,)` without an end."""
+        stream = torch.Generator().manual_seed(seed)
+        while True:
+            yield torch.randn(_BLOCK, generator=stream).to(self.scale_of.device, self.dtype)
 
     def sample_steps(
         self,
@@ -345,3 +347,24 @@ class AutoregressiveSound(Model):
         if int(keep.max()) >= self.levels:
             raise ValueError(f"a level of {int(keep.max())} is to be kept, but there are {self.levels}")
         return int((keep >= 0).all(0).cumprod(0).sum())
+
+
+class Prices:
+    """The prices of sounds in parts, each of which goes on where the one before it ended."""
+
+    def __init__(self, model: AutoregressiveSound, c: Tensor | None, count: int) -> None:
+        self._model, self._c = model, c
+        self._queues = model.net.queues(count)
+        self._last: Tensor | None = None
+        self._at = 0
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """ln p in nats of the next levels `(B, n)`."""
+        net = self._model.net
+        numbers = net.go_on(net.before(x, self._last), self._queues, self._c, self._at)
+        self._last, self._at = x[:, -1:], self._at + x.shape[1]
+        return self._model.priced(x, numbers)
+
+    def bits(self, x: Tensor) -> Tensor:
+        """-log2 p of them."""
+        return -self.log_prob(x) / math.log(2)

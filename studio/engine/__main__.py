@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from studio.engine.failure import AGAIN, device_lost, explain, out_of_memory, plain
 from studio.engine.pipes import Inbox, Outbox, claim, read
+from studio.engine.rest import Rest
 from studio.wire.frames import BadFrame
 from studio.wire.messages import (
     AnyCommand,
@@ -39,8 +40,9 @@ PULSE = 0.5
 GRACE = 1.5
 """Seconds that the step at work may last once the window is gone."""
 
-Start = Callable[[AnyCommand], Iterator[AnyEvent | None]]
-"""Makes a job of a command. None is a step with nothing to say. A job yields no ending: the loop sends it."""
+Start = Callable[[AnyCommand], Iterator[AnyEvent | Rest | None]]
+"""Makes a job of a command. None is a step with nothing to say, a Rest asks to be left alone for a while. A job yields
+no ending: the loop sends it."""
 Load = Callable[[Outbox], tuple[Start, Ready]]
 """What takes seconds before the first job can start; it may say something meanwhile."""
 
@@ -48,9 +50,10 @@ Load = Callable[[Outbox], tuple[Start, Ready]]
 @dataclass(eq=False)
 class _Job:
     command: AnyCommand
-    steps: Iterator[AnyEvent | None] | None = None
+    steps: Iterator[AnyEvent | Rest | None] | None = None
     """None until its first step: a job that is replaced before costs nothing."""
     since: float = field(default_factory=time.monotonic)
+    rests_until: float = 0.0
 
 
 class Table:
@@ -87,15 +90,30 @@ class Table:
         kept = "The engine goes on." if fault.resync else "The engine ends, because all that follows is lost too."
         self._outbox.say(Failed(job=job, why=f"A command was not understood: {plain(str(fault))}.", hint=kept))
 
+    @property
+    def rest(self) -> float | None:
+        """Seconds until a job wants its next step; None where there is no job."""
+        if not self._jobs:
+            return None
+        return max(min(job.rests_until for job in self._jobs.values()) - time.monotonic(), 0.0)
+
     def step(self) -> None:
-        """One step of the most urgent job; among equals of the one that arrived first."""
-        job = min(self._jobs.values(), key=lambda j: j.command.urgency)
+        """One step of the most urgent job that does not rest; among equals of the one that arrived first."""
+        now = time.monotonic()
+        awake = [job for job in self._jobs.values() if job.rests_until <= now]
+        if not awake:
+            return
+        job = min(awake, key=lambda j: j.command.urgency)
         self.at_work = job.command.job
         ending: Ending | None = None
         try:
             if job.steps is None:
                 job.steps = self._start(job.command)
-            if (event := next(job.steps)) is not None:
+            event = next(job.steps)
+            if isinstance(event, Rest):
+                job.rests_until = time.monotonic() + event.seconds
+                self.at_work = None
+            elif event is not None:
                 self._outbox.say(_checked(event))
         except StopIteration:
             ending = Finished(job=job.command.job, seconds=round(time.monotonic() - job.since, 3))
@@ -152,7 +170,7 @@ def serve(inbox: Inbox, outbox: Outbox, start: Start) -> int:
     threading.Thread(target=_pulse, args=(table, inbox, outbox, over), daemon=True).start()
     try:
         while not table.device_lost:
-            for item in inbox.take(wait=not table):
+            for item in inbox.take(wait=table.rest):
                 if isinstance(item, Command):
                     table.hear(item)
                 elif item is None:

@@ -18,7 +18,9 @@ from studio.density.sound import AutoregressiveSound
 from studio.engine import completion, diagnosis, evaluation, failure, playing, publishing, sampling, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, batch_that_fits, release
+from studio.engine.performing import Performance
 from studio.engine.recordings import Recordings, recordings_of
+from studio.engine.rest import Rest
 from studio.engine.steering import Steering
 from studio.library import storage
 from studio.media import dataset, recordings
@@ -30,7 +32,7 @@ percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
 _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
-Events = Iterator[wire.AnyEvent | None]
+Events = Iterator[wire.AnyEvent | Rest | None]
 Draw = Callable[[tuple[int, ...], torch.Tensor], Iterator[tuple[wire.Array, int, int] | None]]
 """Seeds and temperatures → their pictures as far as they are, the steps done, and how many there are; None between."""
 Price = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
@@ -52,7 +54,7 @@ class Jobs:
     def __init__(self, device: Device) -> None:
         self.device = device
         self.shelf = sampling.Shelf(device.torch_device)
-        self._steered: dict[str, Steering] = {}
+        self._steered: dict[str, Steering | Performance] = {}
         """By the jobs that are drawing."""
         self._ahead: list[wire.Steer] = []
         """The newest for jobs that draw not yet, or no more."""
@@ -70,6 +72,8 @@ class Jobs:
                 return self.encode(command)
             case wire.Complete():
                 return self.complete(command)
+            case wire.Perform():
+                return self.perform(command)
             case wire.Steer():
                 return self.steer(command)
             case wire.Play():
@@ -129,15 +133,25 @@ class Jobs:
             steering.turn(command)
         yield None
 
+    def perform(self, command: wire.Perform) -> Events:
+        """A sound while it is heard."""
+        yield None
+        performance = Performance(self.shelf.take(command.model), command)
+        yield from self._held(command, performance, performance.steps())
+
     def _groups(self, command: wire.Sample | wire.Complete, drawing: Drawing) -> Events:
-        self._steered[command.job] = drawing.steering
+        yield from self._held(command, drawing.steering, self._each_group(command, drawing))
+
+    def _held(self, command: wire.AnyCommand, steering: Steering | Performance, steps: Events) -> Events:
+        """The events of a job on which there is a hand."""
+        self._steered[command.job] = steering
         try:
             for wish in (wish for wish in self._ahead if wish.running == command.job):
                 try:
-                    drawing.steering.turn(wish)
+                    steering.turn(wish)
                 except Misfit as error:
                     yield wire.Notice(job=command.job, text=failure.sentence(str(error)))
-            yield from self._each_group(command, drawing)
+            yield from steps
         finally:
             del self._steered[command.job]
 

@@ -39,10 +39,10 @@ class Inbox:
     def put(self, item: AnyCommand | BadFrame | None) -> None:
         self._items.put(item)
 
-    def take(self, *, wait: bool) -> Iterator[AnyCommand | BadFrame | None]:
-        """All there is; with `wait` at least one, as soon as it comes."""
+    def take(self, *, wait: float | None) -> Iterator[AnyCommand | BadFrame | None]:
+        """All there is, after a first one that is waited for so many seconds; None: as long as it takes."""
         try:
-            yield self._items.get(block=wait)
+            yield self._items.get(timeout=wait) if wait != 0 else self._items.get_nowait()
             while True:
                 yield self._items.get_nowait()
         except Empty:

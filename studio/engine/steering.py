@@ -37,6 +37,8 @@ class Steering:
 
     def turn(self, command: wire.Steer) -> None:
         """Takes a wish in. Raises Misfit, and then nothing has changed."""
+        if command.label is not None or command.until is not None:
+            raise Misfit("the kind of a picture is not changed while it is drawn")
         wished = self._heat.wished(command.temperature, command.heat)
         if self._share is not None:
             self._share.wish = self._share.wished(command.share, command.shares)

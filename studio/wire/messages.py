@@ -136,7 +136,8 @@ class Complete(Command, frozen=True, kw_only=True, tag="complete"):
 
 
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):
-    """Change what a Sample or a Complete draws by, from the next row of pixels on. Answers: one ending.
+    """Change what a Sample or a Complete draws by, from the next row of pixels on, or what a Perform makes, from the
+    next sample on. Answers: one ending.
 
     What is None stays as it is. A model that makes the whole picture at once obeys with its next group. A job that
     waits obeys once it begins; one that is over is passed over. Where the model cannot obey, this fails and the job
@@ -151,6 +152,10 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     """As of Sample; ones where no pixel is to differ any more."""
     share: Share | None = None
     shares: Array | None = None
+    label: Count | None = None
+    """The kind, of a Perform."""
+    until: Annotated[float, Meta(ge=0.0)] | None = None
+    """As of Perform."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
@@ -178,6 +183,27 @@ class Play(Command, frozen=True, kw_only=True, tag="play"):
     begin: Array | None = None
     """(samples,) int16 at the model's rate, that all of them go on from; without a label it is taken for the kind under
     which it is likeliest."""
+
+
+class Perform(Command, frozen=True, kw_only=True, tag="perform"):
+    """Make one sound live, with or without an end, for somebody who changes it while it is heard. Answers: Sounded …,
+    then one ending.
+
+    The sound of a seed is the same as a Play's, but for what Steer changes on the way.
+    """
+
+    urgency: ClassVar[int] = PLAYING
+    model: Name
+    """One that makes recordings."""
+    seed: Seed
+    seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
+    """None: until it is stopped."""
+    temperature: Temperature = 1.0
+    label: Count | None = None
+    begin: Array | None = None
+    """(samples,) int16 at the model's rate, to go on from; they are not sent back."""
+    until: Annotated[float, Meta(ge=0.0)] | None = None
+    """Seconds that may be made for now; Steer allows more. None: as fast as it goes."""
 
 
 class Train(Command, frozen=True, kw_only=True, tag="train"):
@@ -283,6 +309,17 @@ class Played(Event, frozen=True, kw_only=True, tag="played"):
     log_prob: tuple[float, ...] | None = None
 
 
+class Sounded(Event, frozen=True, kw_only=True, tag="sounded"):
+    """The next piece of a Perform: (n,) int16 from sample `first` on, and the bits of each (n,) float32."""
+
+    job: Job
+    first: Count
+    samples: Array
+    bits: Array
+    speed: float
+    """Seconds of sound that are made in a second of work, of late."""
+
+
 class Shown(Event, frozen=True, kw_only=True, tag="shown"):
     """What an Explore asked for; (height, width, channels) uint8, or (samples,) int16."""
 
@@ -381,13 +418,16 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     hint: Text = ""
 
 
-AnyCommand = Sample | Explore | Path | Encode | Complete | Steer | Play | Score | Train | Evaluate | Stop | Doctor
+AnyCommand = (
+    Sample | Explore | Path | Encode | Complete | Steer | Play | Perform | Score | Train | Evaluate | Stop | Doctor
+)
 AnyEvent = (
     Starting
     | Ready
     | Pulse
     | Drawn
     | Played
+    | Sounded
     | Shown
     | Encoded
     | Scored

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from studio.engine.__main__ import Table, serve
 from studio.engine.failure import explain, out_of_memory
 from studio.engine.pipes import Inbox, Outbox, read
+from studio.engine.rest import Rest
 from studio.wire.frames import LARGEST, BadFrame, encode, events
 from studio.wire.messages import (
     AnyCommand,
@@ -32,6 +33,7 @@ from studio.wire.messages import (
     Failed,
     Finished,
     Notice,
+    Perform,
     Pulse,
     Ready,
     Sample,
@@ -598,3 +600,27 @@ def test_an_answer_too_large_to_send_fails_its_job_and_nothing_else() -> None:
     table.step()
     assert heard.endings() == [("a", Failed)]
     assert heard[0].why == "A message of 300,000,000 bytes is larger than a frame may be."
+
+
+def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None:
+    """The first is more urgent and rests after each step; the second is done meanwhile."""
+    looked: list[str] = []
+
+    def start(command: AnyCommand) -> Iterator[AnyEvent | Rest | None]:
+        for _ in range(4):
+            looked.append(command.job)
+            yield Rest(0.05) if command.job == "a" else None
+
+    heard, inbox = Heard(), Inbox()
+    inbox.put(Stop(job="none"))
+    table = Table(heard, start)
+    table.hear(Perform(job="a", model="m", seed=1))
+    table.hear(Sample(job="b", model="m", seeds=(1,)))
+    began = time.monotonic()
+    turns = 0
+    while table:
+        turns += 1
+        list(inbox.take(wait=table.rest))
+        table.step()
+    assert looked[:5] == ["a", "b", "b", "b", "b"] and looked.count("a") == 4
+    assert time.monotonic() - began >= 0.2 and turns < 20

@@ -39,6 +39,8 @@ COMMANDS = [
     messages.Sample(job="k", model="m", seeds=(1,), heat=LATENT[0], mix="n", share=0.25, shares=LATENT[0]),
     messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0], share=0.5),
     messages.Play(job="m", model="m", seeds=(1, 2), samples=99, label=3, begin=np.arange(5, dtype=np.int16)),
+    messages.Perform(job="p", model="m", seed=3, seconds=2.5, label=1, begin=np.arange(5, dtype=np.int16), until=0.5),
+    messages.Steer(job="n", running="p", label=2, until=3.5),
     messages.Score(job="j", model="m", picture=PICTURES[0], label=1),
     messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, most=100),
@@ -46,6 +48,7 @@ COMMANDS = [
     messages.Doctor(job="g"),
 ]
 EVENTS = [
+    messages.Sounded(job="m", first=9, samples=np.arange(5, dtype=np.int16), bits=LATENT[0, 0], speed=2.4),
     messages.Starting(),
     messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}),
     messages.Pulse(steps=12, job="a"),

@@ -1,0 +1,189 @@
+"""Sound made while it is heard: the same as a Sample's, changed by a hand at once, and never further than allowed."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.density.sound import AutoregressiveSound, PlainPlayer
+from studio.engine import performing, sampling
+from studio.engine.artworks import Misfit, graded, heard
+from studio.engine.device import Device
+from studio.engine.jobs import Jobs
+from studio.engine.rest import Rest
+from studio.library.card import Card
+from studio.wire import messages as wire
+from studio.zoo.wavenet import WaveNet
+
+CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+RATE = 8000
+PIECE = round(performing.PIECE * RATE)
+
+
+def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = ()) -> sampling.Loaded:
+    torch.manual_seed(0)
+    model = recipe.build(shape).eval().requires_grad_(False)
+    if kinds:
+        for table in model.net.kinds:
+            torch.nn.init.normal_(table)
+    torch.nn.init.normal_(model.net.b, std=0.3)
+    card = Card(
+        name="hum", title="Hum", family="wavenet", family_title="WaveNet", makes="Hums", shape=shape, levels=256,
+        recipe={}, learned_from="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=kinds, date="",
+        version="", kind="sound", rate=rate,
+    )  # fmt: skip
+    return sampling.Loaded(card, "", model, torch.zeros(0), 1)
+
+
+HUM = of(WaveNet(cycles=1, layers=6, channels=16, skip=16, classes=(2,)), (600,), RATE, ("Low", "High"))
+MODEL: Any = HUM.model
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    at_work = Jobs(CPU)
+    monkeypatch.setattr(at_work.shelf, "take", lambda name: HUM)
+    return at_work
+
+
+def command(**asked: Any) -> wire.Perform:
+    return wire.Perform(**{"job": "a", "model": "hum", "seed": 5, "seconds": 0.2, "label": 1, **asked})
+
+
+def sounded(events: Iterator[Any]) -> list[wire.Sounded]:
+    return [event for event in events if isinstance(event, wire.Sounded)]
+
+
+def whole(events: list[wire.Sounded]) -> np.ndarray:
+    assert [event.first for event in events] == np.cumsum([0, *(len(event.samples) for event in events[:-1])]).tolist()
+    return np.concatenate([event.samples for event in events])
+
+
+def decoded(samples: int, keep: np.ndarray | None = None, temperature: float = 1.0, label: int = 1) -> np.ndarray:
+    z = MODEL.noise([5], samples)
+    known = None
+    if keep is not None:
+        known = torch.full((1, samples), -1)
+        known[0, : len(keep)] = graded(keep, 256).long()
+    *_, last = MODEL.decode_steps(z, torch.tensor([label]), temperature, known)
+    return heard(last.x, 256)[0]
+
+
+def test_it_is_the_sound_that_a_seed_makes_piece_by_piece_with_its_price(jobs: Jobs) -> None:
+    events = sounded(jobs.start(command()))
+    found = whole(events)
+    np.testing.assert_array_equal(found, decoded(round(0.2 * RATE)))
+    assert {len(event.samples) for event in events} == {PIECE}
+    bits = np.concatenate([event.bits for event in events])
+    x = graded(found, 256)[None].long()
+    np.testing.assert_allclose(bits, MODEL.surprisal(x, torch.tensor([1]))[0], rtol=1e-3, atol=1e-3)
+    assert all(event.speed > 0 for event in events)
+
+
+def test_while_the_kernel_compiles_the_plain_player_plays_the_same(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(performing._Compiling):
+        def run(self) -> None:
+            return
+
+    monkeypatch.setattr(performing, "_Compiling", Slow)
+    monkeypatch.setattr(performing, "PATIENCE", 0.01)
+    began = time.monotonic()
+    events = jobs.start(command(seconds=0.1))
+    first = next(event for event in events if isinstance(event, wire.Sounded))
+    assert time.monotonic() - began < 5
+    found = whole([first, *sounded(events)])
+    np.testing.assert_array_equal(found, decoded(len(found)))
+
+
+def test_in_the_middle_the_compiled_player_takes_over_unheard(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[performing._Compiling] = []
+
+    class Late(performing._Compiling):
+        def start(self) -> None:
+            made.append(self)
+
+    monkeypatch.setattr(performing, "_Compiling", Late)
+    monkeypatch.setattr(performing, "PATIENCE", 0.0)
+    events = jobs.start(command())
+    begun = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
+    made[0].run()
+    found = whole([*begun, *sounded(events)])
+    np.testing.assert_array_equal(found, decoded(len(found)))
+
+
+def test_it_goes_on_from_what_was_recorded(jobs: Jobs) -> None:
+    past = (8000 * np.sin(np.arange(1500) / 9)).astype(np.int16)
+    found = whole(sounded(jobs.start(command(begin=past, seconds=0.1))))
+    wanted = decoded(len(past) + len(found), past)[len(past) :]
+    np.testing.assert_array_equal(found, wanted)
+    assert not np.array_equal(found, decoded(len(found)))
+
+
+def test_a_hand_changes_the_very_next_piece(jobs: Jobs) -> None:
+    events = jobs.start(command())
+    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
+    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
+    cold = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
+    list(jobs.start(wire.Steer(job="c", running="a", label=0, temperature=(1.0,))))
+    rest = sounded(events)
+    found, even = whole([*first, *cold, *rest]), decoded(round(0.2 * RATE))
+    np.testing.assert_array_equal(found[: 3 * PIECE], even[: 3 * PIECE])
+    heat = torch.ones(1, len(found))
+    heat[:, 3 * PIECE :] = 0
+    z = MODEL.noise([5], len(found))
+    *_, step = MODEL.decode_steps(z, torch.tensor([1]), heat)
+    np.testing.assert_array_equal(found[: 6 * PIECE], heard(step.x, 256)[0][: 6 * PIECE])
+    wanted = decoded(len(found), found[: 6 * PIECE], label=0)
+    np.testing.assert_array_equal(found[6 * PIECE :], wanted[6 * PIECE :])
+
+
+def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: Jobs) -> None:
+    events = jobs.start(command(seconds=None, until=0.05))
+    made, rested = [], 0
+    while rested < 3:
+        event = next(events)
+        made += [event] if isinstance(event, wire.Sounded) else []
+        rested = rested + 1 if isinstance(event, Rest) and made else 0
+    assert len(whole(made)) == round(0.05 * RATE)
+    list(jobs.start(wire.Steer(job="b", running="a", until=0.09)))
+    while sum(len(event.samples) for event in made) < round(0.09 * RATE):
+        event = next(events)
+        made += [event] if isinstance(event, wire.Sounded) else []
+    assert isinstance(next(events), Rest)
+    np.testing.assert_array_equal(whole(made), decoded(round(0.09 * RATE)))
+
+
+def test_the_first_sound_of_a_warm_engine_comes_at_once(jobs: Jobs) -> None:
+    list(jobs.start(command(seconds=0.02)))
+    began = time.monotonic()
+    next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.Sounded))
+    assert time.monotonic() - began < 0.3
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"heat": np.ones((8, 8), np.float32)}, "one temperature and one model"),
+        ({"share": 0.5}, "one temperature and one model"),
+        ({"temperature": (1.0, 0.5)}, "one temperature"),
+        ({"label": 7}, "kind"),
+    ],
+)
+def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: Jobs, asked: dict[str, Any], words: str) -> None:
+    events = jobs.start(command())
+    first = next(event for event in events if isinstance(event, wire.Sounded))
+    with pytest.raises(Misfit, match=words):
+        list(jobs.start(wire.Steer(job="b", running="a", **asked)))
+    np.testing.assert_array_equal(whole([first, *sounded(events)]), decoded(round(0.2 * RATE)))
+
+
+def test_what_makes_no_sound_that_goes_on_is_refused(jobs: Jobs, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Misfit, match='"Rings" does not make sound that goes on'):
+        list(Jobs(CPU).start(wire.Perform(job="a", model=tiny, seed=0)))
+    with pytest.raises(Misfit, match="sound is"):
+        list(jobs.start(command(begin=np.zeros((3, 3), np.int16))))
+    assert isinstance(HUM.model, AutoregressiveSound)
+    assert not isinstance(HUM.model.player(torch.tensor([1]), 1), PlainPlayer)

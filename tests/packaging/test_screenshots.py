@@ -15,8 +15,8 @@ def test_one_command_takes_all_pictures(trained_file: Path, tmp_path: Path) -> N
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     names = {"first-launch-dark", "generate-dark", "generate-light", "explore-dark", "explore-light"}
-    waves = {"wave-dark", "wave-light"}  # where a model of waves is shipped
-    assert {path.stem for path in (tmp_path / "out").iterdir()} - waves == names
+    others = {"wave-dark", "wave-light", "complete-dark", "complete-light"}  # where models for them are shipped
+    assert {path.stem for path in (tmp_path / "out").iterdir()} - others == names
     for name in names:
         with Image.open(tmp_path / "out" / f"{name}.png") as picture:
             assert picture.size == (1440, 900)

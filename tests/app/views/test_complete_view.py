@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QEnterEvent, QMouseEvent
+from PySide6.QtGui import QCursor, QEnterEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
@@ -108,6 +108,7 @@ def draw(studio: Studio, nats: list[float] | None, done: int = 9, following: lis
 
 
 def complete(studio: Studio, number: int = 4) -> None:
+    QCursor.setPos(studio.frame.mapToGlobal(QPoint(2, 2)))  # away from the grid, where nothing moves under a pointer
     studio.state.complete.set_number(number)
     QTest.mouseClick(foot(studio).main, LEFT)
 

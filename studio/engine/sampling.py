@@ -116,7 +116,7 @@ def _bytes_each(model: Model) -> int:
 
 
 def mixed(one: Loaded, other: Loaded) -> Loaded:
-    """Two models mixed at every pixel, for now at a share of 0. Raises Misfit where they cannot be."""
+    """Two models mixed at every pixel, at a share of 0 until it is set. Raises Misfit where they cannot be."""
     a, b = one.model, other.model
     for loaded in (one, other):
         if not isinstance(loaded.model, Autoregressive):

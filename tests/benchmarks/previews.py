@@ -3,9 +3,8 @@
     python tests/benchmarks/previews.py [MODEL]
 
 Pictures are drawn by the engine's own job, once with previews and once without, in turns: in this process, and in an
-engine of its own behind its pipe. What counts is processor time; on a machine that does other things even that differs
-by a tenth from turn to turn, so the work of the previews alone is measured, too. Then the steps of a job: until one
-ends, nobody who wants something else is heard.
+engine of its own behind its pipe. What counts is processor time, which a busy machine disturbs, too, so the work of the
+previews alone is measured beside it. Then the steps of a job: until one ends, nobody who wants something else is heard.
 """
 
 import os

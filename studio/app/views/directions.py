@@ -44,9 +44,7 @@ class Directions(Column):
         self.open = Button(look, "", "", "folder", keys="Ctrl+O")
         self.kind = Choice(look, "Kind")
         self.wavetable = WavetableSection(look, state, dialogs)
-        self._none = Label(
-            "This model has no directions yet. Its start and temperature can be changed.", "note", wrap=True
-        )
+        self._none = Label("This model has no directions. Its start and temperature can be changed.", "note", wrap=True)
         self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
         self._slider_rows.setSpacing(4)
         self._heat_rows.setHorizontalSpacing(9)

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -405,6 +404,4 @@ def test_whoever_reads_may_leave(tiny: str, tmp_path: Path) -> None:
 
 def test_listing_models_does_not_wait_for_torch(tiny: str) -> None:
     code = "import sys; from studio import cli; cli.main(['models']); sys.exit('torch' in sys.modules)"
-    began = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
-    assert time.monotonic() - began < 20

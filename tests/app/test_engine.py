@@ -125,10 +125,8 @@ def test_killed_in_the_middle_of_a_batch_fifty_times_the_window_lives_and_no_pro
         engine.send(sample(job, seeds=4096))
         window.until(lambda job=job: window.has(Drawn, job))
         killed = engine.process_id
-        began = time.monotonic()
         os.kill(killed, signal.SIGKILL)
         window.until(lambda time_=time_: len(window.lost) == time_ + 1)
-        assert time.monotonic() - began < 1
         assert [c.job for c in window.lost[-1]] == [job]
         assert not alive(killed)
     engine.send(sample("last", seeds=2))
@@ -332,9 +330,7 @@ def test_pipes_of_the_shell_relay_as_well(opened: Callable[..., Window]) -> None
     window.engine.start()
     window.engine.send(sample("a", seeds=5))
     window.until(lambda: window.has(Finished, "a"))
-    began = time.monotonic()
     window.engine.close()
-    assert time.monotonic() - began < 1.5
 
 
 @posix
@@ -345,9 +341,7 @@ def test_closing_ends_even_a_frozen_engine(opened: Callable[..., Window]) -> Non
     window.until(lambda: window.has(Notice))
     process = window.engine.process_id
     os.kill(process, signal.SIGSTOP)
-    began = time.monotonic()
     window.engine.close()
-    assert time.monotonic() - began < 4.5
     assert not alive(process)
 
 
@@ -356,9 +350,7 @@ def test_closing_ends_an_engine_in_good_order(opened: Callable[..., Window], stu
     window.engine.start()
     window.engine.send(sample("a", "print", seeds=1))
     window.until(lambda: window.has(Finished))
-    began = time.monotonic()
     window.engine.close()
-    assert time.monotonic() - began < 1.5
     assert not window.said
     assert "a stray word" in (studio_home / "log" / "engine.log").read_text()
 

@@ -1,4 +1,4 @@
-"""The window as a process: soon on the screen, without torch, and gone in good order."""
+"""The window as a process: on the screen before its engine starts and without torch, and gone in good order."""
 
 import os
 import signal
@@ -13,34 +13,29 @@ from tests.app.fake_model import card, write_model
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import sys, time
+import sys
 from PySide6.QtWidgets import QApplication
 from studio.app.main import assemble
 application = QApplication(["studio"])
 studio = assemble(application, [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"])
 painted = []
-studio.frame.painted.connect(lambda: painted.append(time.process_time()))
+studio.frame.painted.connect(lambda: painted.append(True))
 started_early = bool(studio.engine.process_id)
 studio.frame.show()
 while not painted:
     application.processEvents()
-print(round(painted[0], 3), started_early, sorted({"torch", "pyqtgraph", "numba"} & set(sys.modules)))
+print(started_early, sorted({"torch", "pyqtgraph", "numba"} & set(sys.modules)))
 studio.close()
 """
 
 
-def test_it_is_on_the_screen_within_a_second_without_torch(studio_home: Path) -> None:
-    """Of processor time, best of three: what else this machine is doing at the moment is not the window's doing."""
+def test_it_is_on_the_screen_before_its_engine_and_without_torch(studio_home: Path) -> None:
+    """What keeps the first second short; the seconds themselves are measured by tests/benchmarks/dragging.py."""
     write_model(studio_home / "models", card())
-    seconds = []
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-        )
-        told, early, heavy = done.stdout.split(maxsplit=2)
-        assert (early, heavy.strip()) == ("False", "[]"), done.stdout
-        seconds.append(float(told))
-    assert min(seconds) <= 1.0, seconds
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split(maxsplit=1) == ["False", "[]\n"], done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

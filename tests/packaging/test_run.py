@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,7 @@ def start(clone: Path, *words: str, **env: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
-def test_a_later_start_adds_less_than_two_seconds_and_hands_on_words_and_status(stranger: Path) -> None:
+def test_a_later_start_installs_nothing_and_hands_on_words_and_status(stranger: Path) -> None:
     python = stranger / ".venv" / environment.PYTHON.relative_to(environment.ENV)
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\nprintf "%s|" "$@"\nexit 7\n')
@@ -149,9 +148,7 @@ def test_a_later_start_adds_less_than_two_seconds_and_hands_on_words_and_status(
     stamp = "import environment as e; e.stamp('app').write_text(e.key('app'))"
     path = {**os.environ, "PYTHONPATH": str(stranger / "packaging")}
     subprocess.run([sys.executable, "-c", stamp], env=path, check=True)
-    began = time.monotonic()
     done = start(stranger, "sample", "a b", PYTHONSAFEPATH="1")
-    assert time.monotonic() - began < 2
     assert (done.returncode, done.stdout, done.stderr) == (7, "-m|studio|sample|a b|", "")
 
 

@@ -1,4 +1,4 @@
-"""There and back: whether files come back byte for byte."""
+"""There and back: whether files come back as they are in a model's levels."""
 
 import argparse
 import sys
@@ -14,9 +14,7 @@ from studio.wire import messages as wire
 
 def add(commands: ground.Commands) -> None:
     """Adds `studio invert`."""
-    sub = ground.command(
-        commands, "invert", run, "encode and decode; says for each file whether it comes back byte for byte"
-    )
+    sub = ground.command(commands, "invert", run, "encode and decode; says for each file whether it comes back exactly")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="pictures or single cycles, or folders of them"
@@ -52,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             f"{path}: {words}",
         )
     usable = len(named) - unusable
-    summary = f"{exact} of {usable} {artworks.things(trained.card)} came back byte for byte."
+    summary = f"{exact} of {usable} {artworks.things(trained.card)} came back {trained.card.alike}."
     left_out = f"{unusable} of {len(named)} files could not be used."
     print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
     return 1 if unusable or exact < usable else 0

@@ -84,6 +84,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model can keep a part of a picture and make the rest."""
         return self.family in PIXEL_BY_PIXEL
 
+    @property
+    def alike(self) -> str:
+        """How an artwork comes back of which the model has every level: `byte for byte`, `in the model's 16 levels`."""
+        full, words = (256, "byte for byte") if self.kind == "picture" else (65536, "sample for sample")
+        return words if self.levels == full else f"in the model's {self.levels:,} levels"
+
     def percentile(self, bits: float) -> float | None:
         """Of how many in a hundred held-out artworks it is true that they cost more bits per dimension; None where the
         card does not say."""

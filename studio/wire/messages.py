@@ -108,7 +108,7 @@ class Path(Command, frozen=True, kw_only=True, tag="path"):
 
 
 class Encode(Command, frozen=True, kw_only=True, tag="encode"):
-    """The latent of an artwork and whether it comes back byte for byte. Answers: Encoded, then one ending."""
+    """The latent of an artwork and whether all its levels come back. Answers: Encoded, then one ending."""
 
     model: Name
     picture: Array
@@ -328,7 +328,7 @@ class Shown(Event, frozen=True, kw_only=True, tag="shown"):
 
 
 class Encoded(Event, frozen=True, kw_only=True, tag="encoded"):
-    """Latent of a picture; `differing` values of `total` came back different, by `largest` at most.
+    """Latent of a picture; `differing` of `total` levels came back different, by `largest` at most.
 
     `exact` says that none did. `bits` prices the picture; `bound` that the price is an upper bound.
     """

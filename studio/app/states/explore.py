@@ -239,7 +239,9 @@ class Explore(State):
         self._bringing.use_picture(in_shape(picture, trained), work.name or f"{trained.card.title}, seed {work.seed}")
 
     def _show_badge(self) -> None:
-        self.badge.set(badge(self._start, self._bringing.looking.get()))
+        trained = self.model.get()
+        alike = trained.card.alike if trained is not None else ""
+        self.badge.set(badge(self._start, self._bringing.looking.get(), alike))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 

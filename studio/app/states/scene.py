@@ -161,8 +161,13 @@ class Scene:
         return storage.clean(f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.kind == 'sound' else 'png'}")
 
 
-def badge(start: Start | None, looking: str = "") -> Badge:
-    """What is honestly said of a start; `looking` is the name of a picture that is being encoded."""
+def badge(start: Start | None, looking: str, alike: str) -> Badge:
+    """What is honestly said of a start.
+
+    Arguments
+        looking: the name of a picture that is being encoded
+        alike: the card's words of what comes back
+    """
     if looking:
         return Badge("working", "Looking", f"how {looking} comes back")
     if start is None:
@@ -171,7 +176,6 @@ def badge(start: Start | None, looking: str = "") -> Badge:
     if figures is None:
         return Badge(note=start.note)
     if figures.differing == 0:
-        alike = "sample for sample" if start.kind == "sound" else "byte for byte"
         detail = f"with every slider at home, {start.source} comes back {alike}"
         return Badge("exact", "Exact", detail, start.note)
     what = "wave" if start.kind == "sound" else "picture"

@@ -202,7 +202,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tm
     figures = {"differing": 0, "total": 256, "largest": 0, "bits": 900.0, "bound": False}
     engine.say(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
     badge = exploring.explore.badge.get()
-    assert badge.detail == "with every slider at home, organ.wav comes back sample for sample"
+    assert badge.detail == "with every slider at home, organ.wav comes back in the model's 256 levels"
     assert badge.note == (
         "Your wave is organ.wav; 600 samples brought to 256; as loud as the others, from where it rises through silence"
     )

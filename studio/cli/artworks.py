@@ -93,6 +93,8 @@ def mix(args: argparse.Namespace) -> Mix | None:
 
 def work(trained: models.Trained, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
     return Work(
+        kind=trained.card.kind,
+        rate=trained.card.rate,
         model=trained.card.name,
         model_hash=trained.hash,
         seed=seed,

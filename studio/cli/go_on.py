@@ -43,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
     whole = np.concatenate((begin, sounds[0]))
     work = msgspec.structs.replace(
         artworks.work(trained, seed, temperature, label),
-        kind="sound",
         heard=len(begin),
         source=args.file.name,
     )
@@ -51,6 +50,6 @@ def run(args: argparse.Namespace) -> int:
     target = args.out.with_suffix(".wav")
     if target.exists():
         target = storage.free_name(folder, target.stem, ".wav")
-    storage.write(target, to_wav(whole, work, card.rate))
+    storage.write(target, to_wav(whole, work))
     ground.tell(args, {"file": str(target), "seed": seed, "log_prob": prices[0]}, str(target))
     return 0

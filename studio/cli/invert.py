@@ -8,7 +8,7 @@ from typing import Any
 from studio.cli import artworks, ground
 from studio.library import models, storage
 from studio.library.work import Latent, Work, to_png, to_wav
-from studio.media import image, wavetable
+from studio.media import image
 from studio.wire import messages as wire
 
 
@@ -61,6 +61,8 @@ def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Pa
     ask = wire.Explore(job="back", model=trained.card.name, latent=found.latent, label=found.label)
     shown = next(event for event in jobs.start(ask) if isinstance(event, wire.Shown))
     work = Work(
+        kind=trained.card.kind,
+        rate=trained.card.rate,
         model=trained.card.name,
         model_hash=trained.hash,
         seed=0,
@@ -71,6 +73,5 @@ def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Pa
     )
     sound = trained.card.kind == "sound"
     target = storage.free_name(folder, path.stem, ".wav" if sound else ".png")
-    rate = trained.card.rate or wavetable.RATE
-    storage.write(target, to_wav(shown.picture, work, rate) if sound else to_png(shown.picture, work))
+    storage.write(target, to_wav(shown.picture, work) if sound else to_png(shown.picture, work))
     return target.name

@@ -90,8 +90,7 @@ def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:
         sounds, prices = artworks.played(jobs, ask)
         for sound, seed, log_prob in zip(sounds, some, prices, strict=True):
             work = artworks.work(trained, seed, temperature, label)
-            work = msgspec.structs.replace(work, kind="sound")
             path = folder / f"{card.name}-{seed}.wav"
-            storage.write(path, to_wav(sound, work, card.rate))
+            storage.write(path, to_wav(sound, work))
             ground.tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
     return 0

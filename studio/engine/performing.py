@@ -15,8 +15,6 @@ from studio.engine.rest import Rest
 from studio.engine.sampling import Loaded, classes_for
 from studio.wire import messages as wire
 
-PIECE = 0.02
-"""Seconds of sound of one event."""
 STEP = 0.012
 """Seconds after which the plain player lets others have a look."""
 FEW = 8
@@ -73,7 +71,7 @@ class Performance:
         whole = math.inf if seconds is None else round(seconds * self.rate)
         while made < whole:
             allowed = whole if self.until is None else min(whole, self.until * self.rate)
-            count = int(min(round(PIECE * self.rate), allowed - made))
+            count = int(min(round(wire.PIECE * self.rate), allowed - made))
             if count <= 0:
                 yield Rest(POLL)
                 continue

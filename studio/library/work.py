@@ -34,6 +34,10 @@ class Latent(msgspec.Struct, frozen=True):
         return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
 
+Seconds = Annotated[float, Meta(ge=0.0, le=1e6)]
+Heat = Annotated[float, Meta(ge=0.0, le=4.0)]
+
+
 class End(msgspec.Struct, frozen=True, kw_only=True):
     """The other end of a path: what differs from its beginning, with the same model."""
 
@@ -93,17 +97,19 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hand changed while a sound was made, from sample `at` on; what is None stayed as it was."""
+    """What a hand changed while a sound was made, from sample `at` of it on; what is None stayed as it was."""
 
     at: Annotated[int, Meta(ge=0, lt=2**53)]
-    temperature: Annotated[float, Meta(ge=0.0, le=4.0)] | None = None
     label: Annotated[int, Meta(ge=0)] | None = None
+    share: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The making of an artwork: with the same model it gives the same artwork again."""
 
     kind: Literal["picture", "sound"] = "picture"
+    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of a recording; 0 of pictures and of single cycles."""
     format: Annotated[int, Meta(ge=1, le=1)] = 1
     software: str = f"Latent Studio {__version__}"
     model: Annotated[str, Meta(max_length=200)]
@@ -124,6 +130,9 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the file that was opened, for people."""
     heard: Annotated[int, Meta(ge=0)] = 0
     """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
+    curve: Annotated[tuple[tuple[Seconds, Heat], ...], Meta(max_length=10_000)] = ()
+    """Of a sound whose temperature was not the same all along: seconds of it and the temperature there, joined by
+    straight lines; two of one second are a step."""
     until: End | None = None
     """Set where it is a wavetable: its frames lead from this work to that end."""
     turns: Annotated[tuple[Turn, ...], Meta(max_length=100_000)] = ()
@@ -145,7 +154,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def steered(self) -> bool:
         """Whether more than a seed, a temperature, a kind and sliders went into it."""
-        return self.heat is not None or self.mix is not None or bool(self.turns)
+        return bool(self.heat or self.mix or self.turns or self.curve)
 
     @property
     def ending(self) -> str:
@@ -205,15 +214,15 @@ def from_png(data: bytes) -> Work | None:
     return _understood(recipe, "picture") if recipe is not None else None
 
 
-def to_wav(sound: np.ndarray, work: Work, rate: int = wavetable.RATE, *, bits: int = 0) -> bytes:
+def to_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
     """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
-    return export.wav(sound, rate, _comments(work), bits=bits)
+    return export.wav(sound, work.rate or wavetable.RATE, _comments(work), bits=bits)
 
 
-def to_flac(sound: np.ndarray, work: Work, rate: int, *, bits: int = 16) -> bytes:
-    """The same as a FLAC of 16 or 24 bits."""
+def to_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
+    """A recording as a FLAC of 16 or 24 bits."""
     words = {"SOFTWARE": work.software, "TITLE": work.sentence(), "COMMENT": f"{KEY} {to_json(work)}"}
-    return export.flac(sound, rate, words, bits=bits)
+    return export.flac(sound, work.rate, words, bits=bits)
 
 
 def from_flac(data: bytes) -> Work | None:

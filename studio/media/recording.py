@@ -200,6 +200,15 @@ def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> np.ndarray:
     return heard
 
 
+def at_rate(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
+    """Samples (n,) int16 at another rate in Hz."""
+    if rate == before:
+        return samples
+    found = _at(samples.astype(np.float32) / np.float32(32_768), before, rate)
+    whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)
+    return whole
+
+
 def _at(heard: np.ndarray, before: int, rate: int | None) -> np.ndarray:
     if rate is None or rate == before:
         return heard

@@ -61,6 +61,19 @@ class Speaker:
         self.gaps = 0
         """How often the card asked in vain since it was opened."""
 
+    @property
+    def delay(self) -> float:
+        """Seconds from what the source gives to the ear, as the sound system says; 0 where nothing is open."""
+        stream = self._stream
+        return float(stream.latency) if stream is not None else 0.0
+
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
+        if self._stream is None:
+            _read_devices_anew(_library())
+            self._look_again = False
+        return outputs()
+
     def open(self, source: Source, device: str = "") -> None:
         """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound. After
         gaps the card is asked earlier than before."""

@@ -1,7 +1,8 @@
 """Sound that plays while it is still being made.
 
 Another thread writes samples as they are made, the sound card's thread reads them at the card's own rate. All that was
-made is kept, so one may go back to any place of it. Starting, stopping, going elsewhere and running dry are ramps.
+made is kept, so one may go back to any place of it, or repeat a region. Starting, stopping, going elsewhere and
+running dry are ramps; what repeats is joined as it is.
 """
 
 from typing import Any, NamedTuple
@@ -16,8 +17,10 @@ CUSHION = 0.1
 """Seconds that must be there before it starts, and starts again after it ran dry."""
 KNEE = 0.75
 """Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
-_PIECE = 1024
-"""Samples that are brought to the card's rate at once."""
+_PIECE = 128
+"""Samples that are brought to the card's rate at once: what is brought cannot be made anew any more."""
+_REPEATS = 64
+"""Turns back of a loop that are remembered: more than lie between what is brought and what is given."""
 
 
 class _Wish(NamedTuple):
@@ -27,6 +30,8 @@ class _Wish(NamedTuple):
     jump: int
     """Counts the wishes to go elsewhere."""
     place: int
+    loop: tuple[int, int] | None = None
+    """First sample of what is repeated, and the one after its last."""
 
 
 class Stream:
@@ -38,8 +43,11 @@ class Stream:
         self._wish = _Wish(False, 0, 0)
         self.gaps = 0
         """How often it ran dry: nothing was made in time."""
+        self.level = 1.0
+        """How loud, from 0 to 1."""
+        self._tape: list[np.ndarray] | None = None
         # From here on only the sound card's thread writes.
-        self._card, self._jumps = float(rate), 0
+        self._card, self._jumps, self._loud = float(rate), 0, 1.0
         self._turn(0)
 
     # ── who makes it ─────────────────────────────────────────────────────────────────────────────
@@ -56,8 +64,27 @@ class Stream:
         self._count = end  # last: the card's thread reads up to it
 
     def finish(self) -> None:
-        """Nothing more will be written."""
+        """Nothing more will be written, until `go_on`."""
         self._whole = True
+
+    def go_on(self) -> None:
+        """More will be written, after all."""
+        if self._whole:
+            self._whole = False
+            self.seek(self.position)
+
+    @property
+    def free(self) -> int:
+        """The first sample that has not been brought to the card's rate yet."""
+        return self._fed
+
+    def drop(self, first: int) -> None:
+        """Let go of what was written from a sample on. What the card may be fetching meanwhile is to be spared: a few
+        pieces after `free`, while it plays."""
+        brought = self._fed > first
+        self._count = min(self._count, first)
+        if brought:
+            self.seek(self.position)
 
     # ── who listens ──────────────────────────────────────────────────────────────────────────────
 
@@ -70,7 +97,21 @@ class Stream:
     def seek(self, seconds: float) -> None:
         """Go on from there, as far as it is made."""
         place = min(max(round(seconds * self.rate), 0), self._count)
-        self._wish = _Wish(self._wish.playing, self._wish.jump + 1, place)
+        self._wish = self._wish._replace(jump=self._wish.jump + 1, place=place)
+
+    def loop(self, begin: float | None, end: float = 0.0) -> None:
+        """Repeat what lies between two seconds, as soon as it comes there; None for nothing any more."""
+        region = None if begin is None else (round(begin * self.rate), round(end * self.rate))
+        self._wish = self._wish._replace(loop=region if region is not None and region[0] < region[1] else None)
+
+    def record(self) -> None:
+        """Keep what is given to the card, at its rate, from now on."""
+        self._tape = []
+
+    def recorded(self) -> tuple[np.ndarray, float]:
+        """What was kept since `record` (n,) float32 without `level`, and its rate in Hz; nothing is kept any more."""
+        tape, self._tape = self._tape or [], None
+        return np.concatenate((np.zeros(0, np.float32), *tape)), self._card
 
     @property
     def made(self) -> np.ndarray:
@@ -81,10 +122,15 @@ class Stream:
     @property
     def position(self) -> float:
         """Seconds that the card was given; they are heard its latency later."""
-        wish, place = self._wish, self._begin + self._given * self.rate / self._card
-        if wish.jump != self._jumps:
-            place = wish.place
-        return float(min(place, self._count)) / self.rate
+        wish = self._wish
+        place = float(wish.place) if wish.jump != self._jumps else self._at(self._given * self.rate / self._card)
+        return min(place, self._count) / self.rate
+
+    def _at(self, heard: float) -> float:
+        """The place of what comes after so many samples since the last turn."""
+        turns = self._turns
+        fed, place = next((turn for turn in reversed(turns) if turn[0] <= heard), turns[0])
+        return place + heard - fed
 
     @property
     def ahead(self) -> float:
@@ -105,7 +151,7 @@ class Stream:
 
     def begin(self, rate: float) -> None:
         """A card will read so many samples a second; it goes on where it was."""
-        place = self._begin + round(self._given * self.rate / self._card)
+        place = round(self._at(self._given * self.rate / self._card))
         self._card = rate
         self._turn(min(place, self._count))
 
@@ -126,7 +172,9 @@ class Stream:
 
     def _turn(self, place: int) -> None:
         """Begin at a sample of what was made, from silence."""
-        self._begin = self._fed = place
+        # Of the samples that were brought since, how many there were where it went on elsewhere, and where.
+        self._fed, self._brought = place, 0
+        self._turns: tuple[tuple[int, int], ...] = ((0, place),)
         self._given, self._gain, self._dry, self._flushed = 0, 0.0, True, False
         self._ready = np.zeros(0, np.float32)
         self._ramp = round(RAMP * self._card)
@@ -145,7 +193,7 @@ class Stream:
             self.gaps += not (self._dry or self._whole)
             self._dry = True
             return False
-        self._dry = self._dry and not self._whole and self.ahead < CUSHION
+        self._dry = self._dry and not self._whole and wish.loop is None and self.ahead < CUSHION
         return not self._dry
 
     def _sounding(self, part: np.ndarray) -> int:
@@ -175,6 +223,13 @@ class Stream:
         part[:] = limited(self._ready[: len(part)])
         if gain is not None:
             part *= gain
+        if self._tape is not None:
+            self._tape.append(part.copy())
+        loud, self._loud = self._loud, self.level
+        if loud != self._loud:
+            part *= np.linspace(loud, self._loud, len(part), dtype=np.float32)
+        elif loud != 1.0:
+            part *= np.float32(loud)
         self._ready = self._ready[len(part) :]
         self._given += len(part)
 
@@ -183,19 +238,30 @@ class Stream:
         parts, there = [self._ready], self._ready.size
         while there < wanted:
             count = self._count  # before the array, which may be a longer one by then
-            made = self._made
-            piece = made[self._fed : min(self._fed + _PIECE, count)]
-            last = self._whole and self._fed + len(piece) >= count
+            made, end, repeats = self._made, *self._end(count)
+            piece = made[self._fed : min(self._fed + _PIECE, end)]
+            last = self._whole and not repeats and self._fed + len(piece) >= count
             if self._flushed or (not len(piece) and not last):
                 break
             found = piece.astype(np.float32) / np.float32(32_768)
             if self._bent is not None:
                 found = self._bent.resample_chunk(found, last=last)
             self._fed, self._flushed = self._fed + len(piece), last
+            self._brought += len(piece)
             parts.append(found)
             there += len(found)
         if len(parts) > 1:
             self._ready = np.concatenate(parts)
+
+    def _end(self, count: int) -> tuple[int, bool]:
+        """How far it goes on from where it is, and whether it then turns back; at the end of a loop it does so."""
+        loop = self._wish.loop
+        if loop is None or loop[1] > count or self._fed > loop[1]:
+            return count, False
+        if self._fed == loop[1]:
+            self._fed = loop[0]
+            self._turns = (*self._turns[-_REPEATS:], (self._brought, loop[0]))
+        return loop[1], True
 
 
 def limited(wave: np.ndarray) -> np.ndarray:

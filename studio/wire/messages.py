@@ -29,6 +29,9 @@ PLAYING, HAND, BESIDE, ASKED, QUEUED = range(5)
 """How urgent a command is: sound that plays, what a hand is dragging, what is shown beside a picture, what was asked
 for, the queue."""
 
+PIECE = 0.02
+"""Seconds of sound of one Sounded."""
+
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):
     """The ground of every message."""
@@ -156,6 +159,11 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     """The kind, of a Perform."""
     until: Annotated[float, Meta(ge=0.0)] | None = None
     """As of Perform."""
+    curve: Array | None = None
+    """As of Perform, in place of its temperature or the curve it had."""
+    again: Count | None = None
+    """The sample of a Perform from which it is made anew by what is asked here. What it says once this command has
+    ended begins there."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
@@ -189,7 +197,8 @@ class Perform(Command, frozen=True, kw_only=True, tag="perform"):
     """Make one sound live, with or without an end, for somebody who changes it while it is heard. Answers: Sounded …,
     then one ending.
 
-    The sound of a seed is the same as a Play's, but for what Steer changes on the way.
+    The sound of a seed is the same as a Play's, but for what Steer changes on the way. Samples are counted from the
+    first one that is made.
     """
 
     urgency: ClassVar[int] = PLAYING
@@ -199,6 +208,9 @@ class Perform(Command, frozen=True, kw_only=True, tag="perform"):
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
     """None: until it is stopped."""
     temperature: Temperature = 1.0
+    curve: Array | None = None
+    """(points, 2) float64 in place of the temperature: seconds of what is made, never falling, and the temperature
+    there, 0 to 4. Between two points it goes straight from one to the other; two of one second are a step."""
     label: Count | None = None
     begin: Array | None = None
     """(samples,) int16 at the model's rate, to go on from; they are not sent back."""

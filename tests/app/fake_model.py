@@ -15,8 +15,9 @@ def card(
     scales: tuple[str, ...] = (),
     classes: tuple[str, ...] = (),
     family: tuple[str, str] = ("realnvp", "RealNVP"),
+    rate: int = 0,
 ) -> Card:
-    """Of pictures; with a shape of one number, of waves."""
+    """Of pictures; with a shape of one number, of waves, or with a rate in Hz of recordings."""
     return Card(
         name=name,
         title=name.title(),
@@ -25,6 +26,7 @@ def card(
         makes="Squares, 8 × 8" if len(shape) == 3 else "Waves",
         kind="picture" if len(shape) == 3 else "sound",
         shape=shape,
+        rate=rate,
         recipe={"family": family[0]},
         learned_from="4 squares",
         licence="CC0",

@@ -12,12 +12,19 @@ class FakeSpeaker:
 
     def __init__(self) -> None:
         self.source: Source | None = None
+        self.names: tuple[str, ...] = ("Built-in speakers", "Headphones")
+        self.device = ""
+        self.delay = 0.0
         self.opens = self.closes = 0
         self.refuses = ""
         self.faults = ""
 
-    def open(self, source: Source) -> None:
+    def outputs(self) -> tuple[str, ...]:
+        return self.names
+
+    def open(self, source: Source, device: str = "") -> None:
         self.opens += 1
+        self.device = device or self.names[0]
         if self.refuses:
             raise NoSound(self.refuses)
         source.begin(self.rate)

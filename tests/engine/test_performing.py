@@ -19,7 +19,7 @@ from studio.zoo.wavenet import WaveNet
 
 CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
 RATE = 8000
-PIECE = round(performing.PIECE * RATE)
+PIECE = round(wire.PIECE * RATE)
 
 
 def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = ()) -> sampling.Loaded:
@@ -155,7 +155,7 @@ def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: Jobs) -
 
 def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
     first = next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.Sounded))
-    assert len(first.samples) == round(performing.PIECE * RATE)
+    assert len(first.samples) == round(wire.PIECE * RATE)
 
 
 @pytest.mark.parametrize(

@@ -209,12 +209,12 @@ def test_a_saved_wave_gives_back_its_making_and_its_samples(tmp_path: Path) -> N
 
 def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_path: Path) -> None:
     made = msgspec.structs.replace(
-        SOUND, latent=None, turns=(Turn(at=100, temperature=0.5), Turn(at=150, label=3)), name="Rain, 雨"
+        SOUND, latent=None, rate=16_000, turns=(Turn(at=100, share=0.5), Turn(at=150, label=3)), name="Rain, 雨"
     )
     for bits in (16, 24):
         for data, back, ending in (
-            (work.to_wav(CYCLE, made, 16_000, bits=bits), work.from_wav, "wav"),
-            (work.to_flac(CYCLE, made, 16_000, bits=bits), work.from_flac, "flac"),
+            (work.to_wav(CYCLE, made, bits=bits), work.from_wav, "wav"),
+            (work.to_flac(CYCLE, made, bits=bits), work.from_flac, "flac"),
         ):
             assert back(data) == made and made.steered
             (tmp_path / f"a.{ending}").write_bytes(data)

@@ -1,28 +1,35 @@
 """What files dropped on the window are, told from their first bytes, and what is said of them."""
 
 import os
+import re
 import stat
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from studio.library.weights import ENDING, PICKLES
 from studio.library.work import KEY
+from studio.media import wavetable
 from studio.media.names import shown
+from studio.media.sound import LONGEST_CYCLE, MOST_FRAMES
 
-Kind = Literal["picture", "wave", "work", "model", "pickle", "folder", "sound", "other", "nothing"]
+Kind = Literal["picture", "wave", "work", "recording", "recorded work", "model", "pickle", "folder", "other", "nothing"]
 LOOKED_AT = 65_536
 """Bytes: texts of ours stand before the pixels of a PNG and the samples of a WAV."""
-_SOUNDS = (b"fLaC", b"OggS", b"ID3", b"FORM")
+_SOUNDS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _WORDS: dict[Kind, str] = {
     "picture": "Open in Explore",
     "wave": "Open in Explore",
     "work": "Restore this work",
+    "recording": "Go on from this sound",
+    "recorded work": "Restore this work",
     "model": "Add this model",
 }
 
 __all__ = ["Kind", "kind", "shown", "words"]
+_RATE = re.compile(rb'"rate":[1-9]')
 
 
 def kind(paths: Sequence[Path]) -> Kind:
@@ -42,8 +49,23 @@ def kind(paths: Sequence[Path]) -> Kind:
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
         return "work" if begins.startswith(b"\x89PNG") and KEY.encode() + b"\0" in begins else "picture"
     if begins.startswith(b"RIFF") and begins[8:12] == b"WAVE":
-        return "work" if KEY.encode() + b" " in begins else "wave"
-    return "sound" if begins.startswith(_SOUNDS) else "other"
+        if KEY.encode() + b" " in begins:
+            return "recorded work" if _RATE.search(begins) else "work"
+        return "recording" if _long(begins) else "wave"
+    if begins.startswith(_SOUNDS):
+        return "recorded work" if KEY.encode() + b" " in begins else "recording"
+    return "other"
+
+
+def _long(begins: bytes) -> bool:
+    """Whether a WAV holds more than a cycle, and no frames of a wavetable."""
+    form, data = begins.find(b"fmt "), begins.find(b"data")
+    if b"clm " in begins or form < 0 or data < 0 or len(begins) < max(form + 24, data + 8):
+        return False
+    (each,), (size,) = struct.unpack_from("<H", begins, form + 20), struct.unpack_from("<I", begins, data + 4)
+    samples = size // max(each, 1)
+    table = samples % wavetable.SAMPLES == 0 and samples <= MOST_FRAMES * wavetable.SAMPLES
+    return samples > LONGEST_CYCLE and not table
 
 
 def words(kind: Kind, paths: Sequence[Path]) -> str:
@@ -56,10 +78,6 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
             return "There is no file in what was dropped. Drop a picture, or a model."
         case "folder":
             return f'"{name}" is a folder. Drop one of its pictures, or train on it with "studio train" in a terminal.'
-        case "sound":
-            return (
-                f'"{name}" is a sound, and of sounds only single cycles in WAV can be opened. Your file is untouched.'
-            )
         case "pickle":
             return f'"{name}" is a pickle, which can run programs when opened. Ask for a {ENDING} file.'
         case _:

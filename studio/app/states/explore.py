@@ -355,9 +355,9 @@ class Explore(State):
 
     def settle(self) -> None:
         """Choose the first model, where none is chosen yet."""
-        cards = self._models.cards.get()
-        if self.model.get() is None and cards:
-            self._put(at_home(cards[0]))
+        first = self._models.first()
+        if self.model.get() is None and first is not None:
+            self._put(at_home(first))
 
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""

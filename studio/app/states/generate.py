@@ -632,10 +632,10 @@ class Generate(State):
 
     def settle(self) -> None:
         """Choose the first model, where none is chosen yet."""
-        cards = self._models.cards.get()
-        if self.model.get() is None and cards:
-            self.model.set(cards[0])
-            self.temperature.set(cards[0].card.temperature)
+        first = self._models.first()
+        if self.model.get() is None and first is not None:
+            self.model.set(first)
+            self.temperature.set(first.card.temperature)
         self.mixing.fit(self.model.get())
         self._tell()
 

@@ -36,6 +36,10 @@ class Models(State):
         """The model of this name, if it is here."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
+    def first(self, recordings: bool = False) -> Trained | None:
+        """The first of those that make pictures or waves, or of those that make recordings."""
+        return next((trained for trained in self.cards.get() if bool(trained.card.rate) is recordings), None)
+
     def of(self, work: Work) -> Trained | None:
         """The model that made a work, or one of its name; says nothing."""
         named = self.find(work.model)

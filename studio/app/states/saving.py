@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QObject
 
 from studio.app.states.later import Later
@@ -16,6 +18,28 @@ from studio.media.names import shown
 from studio.wire.messages import Array
 
 
+class Form(Enum):
+    """How a recording is saved: for people, the ending of its file, and its bits, 0 of floats."""
+
+    WAV = "WAV, 16 bit", ".wav", 16
+    WAV_24 = "WAV, 24 bit", ".wav", 24
+    WAV_FLOAT = "WAV, float", ".wav", 0
+    FLAC = "FLAC, 16 bit", ".flac", 16
+    FLAC_24 = "FLAC, 24 bit", ".flac", 24
+
+    @property
+    def title(self) -> str:
+        return self.value[0]
+
+    @property
+    def ending(self) -> str:
+        return self.value[1]
+
+    @property
+    def bits(self) -> int:
+        return self.value[2]
+
+
 @dataclass(frozen=True, eq=False)
 class Piece:
     """An artwork to be saved."""
@@ -25,6 +49,12 @@ class Piece:
     work: Work
     name: str
     """To suggest for its file, with the ending."""
+    form: Form = Form.WAV
+    """Of a recording."""
+
+    @property
+    def ending(self) -> str:
+        return self.form.ending if self.work.rate else self.work.ending
 
 
 @dataclass(frozen=True)
@@ -62,7 +92,7 @@ class Saving(State):
 
     def one(self, piece: Piece, path: Path) -> None:
         """Save a piece under a name that the person chose."""
-        ending = piece.work.ending
+        ending = piece.ending
         target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
 
         def elsewhere(left: Sequence[Piece]) -> None:
@@ -98,7 +128,10 @@ class Saving(State):
 
 def write(pieces: Sequence[Piece], place: Place) -> Saved:
     """Write pieces one after another, until one cannot be written."""
-    last, called = Path(), "waves" if pieces and pieces[0].work.kind == "sound" else "pictures"
+    last, called = (
+        Path(),
+        ("sounds" if pieces[0].work.rate else "waves") if pieces[0].work.kind == "sound" else "pictures",
+    )
     size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces and pieces[0].picture.ndim == 2 else ""
     for count, piece in enumerate(pieces):
         last = place(piece)
@@ -113,7 +146,16 @@ def in_a_file(piece: Piece) -> bytes:
     """A picture as PNG; a wave, or the frames of a wavetable, as synthesizers load them."""
     if piece.work.kind == "picture":
         return work.to_png(piece.picture, piece.work)
+    if piece.work.rate:
+        return _recording(piece)
     return work.to_wavetable(piece.picture if piece.picture.ndim == 2 else piece.picture[None], piece.work)
+
+
+def _recording(piece: Piece) -> bytes:
+    samples, bits = piece.picture, piece.form.bits
+    if piece.form.ending == ".flac":
+        return work.to_flac(samples, piece.work, bits=bits)
+    return work.to_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
 
 
 def _free(folder: Path, name: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from studio.app.states.recorded import kept, work_of
 from studio.library import storage, work
 from studio.library.models import Trained
 from studio.library.storage import NotSaved
@@ -45,6 +46,15 @@ class Opened:
     work: Work | None
     fault: str = ""
     """Why its making cannot be read, where it carries one."""
+
+
+def open_kept(path: Path) -> Take | None:
+    """A work of ours as it was kept, None where it is none. Raises Refused."""
+    making, _ = work_of(path) if path.suffix.lower() in WAVES else (None, "")
+    if making is not None:
+        return Take(kept(path, making), making, path.name)
+    opened = open_file(path)
+    return Take(opened.picture.array, opened.work, path.name) if opened.work is not None else None
 
 
 def open_file(path: Path, samples: int | None = None) -> Opened:
@@ -92,10 +102,9 @@ class Shelf:
     def read_one(self, name: str) -> Take | None:
         """One file of the folder, None where it is no work."""
         try:
-            opened = open_file(self._folder / name)
+            return open_kept(self._folder / name)
         except Refused:
             return None
-        return Take(opened.picture.array, opened.work, name) if opened.work is not None else None
 
     def hold(self, takes: Iterable[Take]) -> None:
         """Hold what was read."""

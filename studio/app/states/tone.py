@@ -2,16 +2,19 @@
 
 from typing import Protocol
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.value import Plain, State, Value
 from studio.media import wavetable
+from studio.media.sound import LONGEST_CYCLE
 from studio.media.speaker import NoSound, Source
 from studio.media.tone import HeldTone
 from studio.wire.messages import Array
 
+LONGEST = LONGEST_CYCLE
+"""Samples of a single cycle; a longer wave is a recording."""
 OCTAVES = 2
 LOWEST, HIGHEST = 0, 7
 """Octaves that the keys can begin at; octave 4 begins with middle C, MIDI note 60."""
@@ -27,7 +30,12 @@ _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", 
 class Output(Protocol):
     """What a state asks of a speaker (studio.media.speaker)."""
 
-    def open(self, source: Source) -> None: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def delay(self) -> float: ...
+    def outputs(self) -> tuple[str, ...]: ...
+    def open(self, source: Source, device: str = "") -> None: ...
     def close(self) -> None: ...
     def fault(self) -> str: ...
 
@@ -54,6 +62,9 @@ def harmonics(wave: Array, count: int = 64) -> Array:
 
 class Tone(State):
     """One voice. The key pressed last is heard; where none is down, the note that is held."""
+
+    opens = Signal()
+    """The sound card is about to be taken."""
 
     def __init__(self, output: Output, messages: Messages) -> None:
         super().__init__()
@@ -158,6 +169,7 @@ class Tone(State):
         self._source.play(self.note.get())
         if not self._open:
             self._open = True
+            self.opens.emit()
             # A sound server may take a while to answer, or not answer at all.
             self._opening.run(lambda: self._output.open(self._source), self._opened)
 
@@ -174,6 +186,13 @@ class Tone(State):
             self._messages.say(str(outcome), "warn", ("Try again", lambda: self.hold(True)))
         else:
             raise outcome
+
+    def let_go(self) -> None:
+        """Let another have the sound card."""
+        if self._open:
+            self._opening.wait()
+            self.stop()
+            self._let_go()
 
     def _let_go(self) -> None:
         self._watching.stop()

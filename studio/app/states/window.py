@@ -16,10 +16,12 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
+from studio.app.states.sound import Sound
 from studio.app.states.surprise import Surprise
 from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.library.models import Trained
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
@@ -53,6 +55,7 @@ class Window(State):
         self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes)
         self.explore = Explore(engine, self.models, self.messages, self.takes)
         self.complete = Complete(engine, self.models, self.messages, self.queue, self.takes)
+        self.sound = Sound(engine, output, self.models, self.messages, self.takes)
         self.tone = Tone(output, self.messages)
         self.surprise = Surprise(engine, self.messages)
         self.panel: Value[str] = Value("generate", self)
@@ -92,6 +95,7 @@ class Window(State):
             (self.generate, plain.get("generate", {})),
             (self.explore, plain.get("explore", {})),
             (self.complete, plain.get("complete", {})),
+            (self.sound, plain.get("sound", {})),
             (self.tone, plain.get("tone", {})),
             (self.surprise, plain.get("surprise", {})),
         )
@@ -105,6 +109,7 @@ class Window(State):
         self.generate.settle()
         self.explore.settle()
         self.complete.settle()
+        self.sound.settle()
         self.takes.load(self._records())
         self._listen()
         for refused in self.models.refused.get():
@@ -129,15 +134,29 @@ class Window(State):
         kind = drops.kind(paths)
         if self.panel.get() == "complete" and kind in ("picture", "work"):
             return "Open in Complete"
+        if kind == "wave" and self._is_sound(kind):
+            return "Go on from this sound"
         return drops.words(kind, paths)
 
+    def _is_sound(self, kind: drops.Kind) -> bool:
+        """Whether the panel Sound takes it: recordings, and any wave while it is open."""
+        return kind in ("recording", "recorded work") or (kind == "wave" and self.panel.get() == "sound")
+
     def open(self, path: Path) -> None:
-        """Bring a file into the panel that is open, where that takes pictures; else into Explore."""
+        """Bring a file into the panel that is open, where that takes it; else into Explore, and sounds into Sound."""
+        if self._is_sound(drops.kind([path])):
+            self.sound.open(path)
+            return
         (self.complete if self.panel.get() == "complete" else self.explore).open(path)
 
     def drop(self, paths: Sequence[Path]) -> None:
         """Do it."""
         match kind := drops.kind(paths):
+            case _ if self._is_sound(kind):
+                self.sound.open(paths[0])
+                if len(paths) > 1:
+                    name = drops.shown(paths[0].name)
+                    self.messages.say(f'Only "{name}" is opened: Sound goes on from one at a time.')
             case "picture" | "wave" | "work":
                 here = self.would(paths) == "Open in Complete"
                 (self.complete if here else self.explore).open(paths[0])
@@ -145,9 +164,17 @@ class Window(State):
                     name, panel = drops.shown(paths[0].name), "Complete" if here else "Explore"
                     self.messages.say(f'Only "{name}" is opened: {panel} shows one at a time.')
             case "model" | "pickle":
-                self.models.add(paths[0], lambda trained: self.generate.choose_model(trained.card.name))
+                self.models.add(paths[0], self._choose_added)
             case _:
                 self.messages.say(drops.words(kind, paths), "warn")
+
+    def _choose_added(self, trained: Trained) -> None:
+        """In the panel that it makes something for."""
+        if trained.card.rate:
+            self.sound.choose_model(trained.card.name)
+            self.show_panel("sound")
+        else:
+            self.generate.choose_model(trained.card.name)
 
     # ── undo ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,6 +184,7 @@ class Window(State):
             "generate": self.generate.history,
             "explore": self.explore.history,
             "complete": self.complete.history,
+            "sound": self.sound.history,
         }
         return parts.get(self.panel.get())
 
@@ -186,6 +214,7 @@ class Window(State):
         self.generate.take(event)
         self.explore.take(event)
         self.complete.take(event)
+        self.sound.take(event)
         self.surprise.take(event)
 
     def _listen(self) -> None:
@@ -201,6 +230,10 @@ class Window(State):
         self.models.cards.changed.connect(self.generate.settle)
         self.models.cards.changed.connect(self.explore.settle)
         self.models.cards.changed.connect(self.complete.settle)
+        self.models.cards.changed.connect(self.sound.settle)
+        self.sound.came.connect(lambda: self.panel.set("sound"))
+        self.sound.player.opens.connect(self.tone.let_go)  # there is one sound card
+        self.tone.opens.connect(self.sound.player.let_go)
         self.explore.came.connect(lambda: self.panel.set("explore"))
         self.complete.came.connect(lambda: self.panel.set("complete"))
         cells = self.generate
@@ -214,7 +247,7 @@ class Window(State):
             value.changed.connect(self._show_surprise)
         self._show_wave()
         self._show_surprise()
-        for state in (self, self.takes, self.generate, self.explore, self.complete, self.tone):
+        for state in (self, self.takes, self.generate, self.explore, self.complete, self.sound, self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self._later)
         self.surprise.on.changed.connect(self._later)  # of the overlay, nothing else is kept
@@ -245,6 +278,7 @@ class Window(State):
         self.generate.heed(status)
         self.explore.heed(status)
         self.complete.heed(status)
+        self.sound.heed(status)
         self.surprise.heed(status)
         if status in ("Ready", "Working"):
             self._why = ""
@@ -256,6 +290,7 @@ class Window(State):
         self.generate.lost(commands, self._why)
         self.explore.lost(commands, self._why)
         self.complete.lost(commands, self._why)
+        self.sound.lost(commands, self._why)
         self.surprise.lost(commands, self._why)
 
     def _restore_work(self, work: Work, picture: Array) -> None:
@@ -279,6 +314,7 @@ class Window(State):
             "generate": self.generate.snapshot(),
             "explore": self.explore.snapshot(),
             "complete": self.complete.snapshot(),
+            "sound": self.sound.snapshot(),
             "tone": self.tone.snapshot(),
             "surprise": self.surprise.snapshot(),
         }
@@ -302,7 +338,7 @@ class Window(State):
     def close(self) -> None:
         """Write the state down for the last time, and wait for what is at work."""
         self._soon.stop()
-        for state in (self.tone, self.generate, self.explore, self.complete, self.models):
+        for state in (self.tone, self.sound, self.generate, self.explore, self.complete, self.models):
             state.close()
         self.takes.close(self._records())
         plain = self.snapshot()
@@ -314,7 +350,7 @@ class Window(State):
 
     def _records(self) -> list[Plain]:
         """All that leads back to takes."""
-        return [*self.generate.records(), *self.explore.records(), *self.complete.records()]
+        return [*self.generate.records(), *self.explore.records(), *self.complete.records(), *self.sound.records()]
 
     def _later(self) -> None:
         if not self._soon.isActive():

@@ -58,8 +58,9 @@ Offers = Callable[[Any], bool]
 """Which models a list offers."""
 
 
-def every(trained: Any) -> bool:
-    return True
+def at_once(trained: Any) -> bool:
+    """Whether it makes whole pictures or waves; recordings have a panel of their own."""
+    return not trained.card.rate
 
 
 class _Rows(QAbstractListModel):
@@ -172,7 +173,7 @@ class CardList(QListView):
     chose = Signal(str)
     opened = Signal(str)
 
-    def __init__(self, look: Look, models: Models, big: bool, offers: Offers = every) -> None:
+    def __init__(self, look: Look, models: Models, big: bool, offers: Offers = at_once) -> None:
         super().__init__()
         self._look, self.big = look, big
         self._covers: dict[tuple[str, int], list[QPixmap]] = {}

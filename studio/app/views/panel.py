@@ -10,7 +10,7 @@ from studio.app.states.history import History
 from studio.app.states.strip import Strip
 from studio.app.states.value import Value
 from studio.app.views.acts import Act
-from studio.app.views.cards import Offers, every
+from studio.app.views.cards import Offers, at_once
 
 
 @dataclass(frozen=True)
@@ -46,5 +46,5 @@ class Panel:
     """Put a take on the stage."""
     branch: Callable[[], object] | None = None
     """Make ready to go on from what is on the stage, as another take."""
-    offers: Offers = every
+    offers: Offers = at_once
     """Which models can be chosen here."""

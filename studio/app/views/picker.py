@@ -8,7 +8,7 @@ from PySide6.QtGui import QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from studio.app.states.models import Models
-from studio.app.views.cards import CardList, Offers, every, thumbnail
+from studio.app.views.cards import CardList, Offers, at_once, thumbnail
 from studio.app.views.controls import Button, Label
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
@@ -20,7 +20,7 @@ class Picker(Button):
 
     chose = Signal(str)
 
-    def __init__(self, look: Look, models: Models, add: Callable[[], object], offers: Offers = every) -> None:
+    def __init__(self, look: Look, models: Models, add: Callable[[], object], offers: Offers = at_once) -> None:
         super().__init__(look, "", "picker", says="Model", help="Choose the trained model to work with", keys="Ctrl+L")
         self._models, self._theme, self._add, self._offers = models, look, add, offers
         self._trained: Any = None

@@ -1,11 +1,13 @@
 """A wave as it is drawn: large on the stage, with the one a hand moved away from; small in grids and strips."""
 
+import itertools
+
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QRegion
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.app.states.tone import curve, harmonics
+from studio.app.states.tone import LONGEST, curve, harmonics
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
@@ -28,6 +30,16 @@ def line(place: QRectF, values: Array) -> QPolygonF:
     return QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)])
 
 
+def _reach(place: QRectF, wave: Array, columns: int) -> list[QLineF]:
+    """How far a recording goes up and down, column by column."""
+    ends = np.linspace(0, len(wave), columns + 1).astype(int)
+    parts = [wave[left : max(right, left + 1)] for left, right in itertools.pairwise(ends)]
+    x = place.left() + (np.arange(columns) + 0.5) * place.width() / columns
+    middle, scale = place.center().y(), place.height() / 2 / 32_768
+    tall = [(middle - scale * int(part.max()), middle - scale * int(part.min())) for part in parts]
+    return [QLineF(at, high, at, low) for at, (high, low) in zip(x.tolist(), tall, strict=True)]
+
+
 def thumbnail_of(wave: Array, width: int, height: int, ratio: float, look: Look) -> QPixmap:
     """A small picture of a wave, in device pixels."""
     pixmap = QPixmap(width, height)
@@ -38,7 +50,10 @@ def thumbnail_of(wave: Array, width: int, height: int, ratio: float, look: Look)
         painter.setPen(QPen(look.colour("line"), ratio))
         painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
         painter.setPen(_pen(look.colour("text"), 1.4 * ratio))
-        painter.drawPolyline(line(place, curve(wave, max(128, width))))
+        if len(wave) > LONGEST:
+            painter.drawLines(_reach(place, wave, width))
+        else:
+            painter.drawPolyline(line(place, curve(wave, max(128, width))))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 

@@ -1,0 +1,412 @@
+"""A sound that is heard while it is made: the engine makes it a little ahead of the ear, the sound card reads it."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from studio.app.states.later import Later
+from studio.app.states.messages import Messages
+from studio.app.states.queue import about
+from studio.app.states.tone import Output
+from studio.app.states.value import Engine, Plain, State, Value
+from studio.media.speaker import NoSound
+from studio.media.stream import CUSHION, Stream
+from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Array, Ending, Failed, Perform, Sounded, Steer
+
+AHEAD = 0.8
+"""Seconds that are made ahead of the ear, where making is faster than hearing."""
+LIVE = 1.5
+"""Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
+SPARED = 0.05
+"""Seconds after what the card was given that stay as they are when a hand changes something: the time to make more."""
+FAST = 1.1
+"""Times real time from which on it is made faster than it is heard."""
+PART = 20.0
+"""Seconds that play without a gap, where it is made slower than it is heard."""
+TICK = 50
+"""Milliseconds between two looks at the ear."""
+WATCH = 5
+"""Looks at the ear between two looks at the sound card."""
+REST = 100
+"""Looks at the ear without a sound, after which the sound card is let go."""
+
+Changes = Callable[[float], Plain]
+"""From the second on which they hold to what a Steer says."""
+
+
+class Player(State):
+    """One sound of any length, of which the model makes the end."""
+
+    grew = Signal()
+    """Samples came, or were let go of."""
+    opens = Signal()
+    """The sound card is about to be taken."""
+
+    def __init__(self, engine: Engine, output: Output, messages: Messages, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine, self._output, self._messages = engine, output, messages
+        self.playing: Value[bool] = Value(False, self)
+        """Whether it is to be heard; it may still have to wait."""
+        self.making: Value[bool] = Value(False, self)
+        self.waiting: Value[str] = Value("", self)
+        """Why nothing is heard yet though it plays, and how long that will be; empty where that is not so."""
+        self.speed: Value[float] = Value(0.0, self)
+        """Seconds that are made in a second of work, of late; 0 where that is not known."""
+        self.level: Value[float] = Value(0.7, self)
+        """0 to 1, as the ear counts; not part of what is exported."""
+        self.device: Value[str] = Value("", self)
+        """The output that was chosen, empty for the system's own."""
+        self.devices: Value[tuple[str, ...]] = Value((), self)
+        """Names of the outputs that there are."""
+        self.loop: Value[tuple[float, float] | None] = Value(None, self)
+        """Seconds that are repeated while `looping`."""
+        self.looping: Value[bool] = Value(False, self)
+        self._job, self._begin, self._allowed = "", 0, 0.0
+        self._turning, self._next = "", list[Changes]()
+        self._held: list[Sounded] = []
+        self._jobs = itertools.count(1)
+        self._status = "Starting"
+        self._opening, self._looking = Later(self), Later(self)
+        self._open, self._sounds, self._looks, self._still = False, False, 0, 0
+        self._ticks = QTimer(self)
+        self._ticks.setInterval(TICK)
+        self._ticks.timeout.connect(self.tick)
+        self.rate, self._stream = 16_000, Stream(16_000)
+        self._prices = np.zeros(0, np.float32)
+
+    # ── what there is ────────────────────────────────────────────────────────────────────────────
+
+    def load(self, rate: int, samples: Array) -> None:
+        """Another sound, at its beginning and silent."""
+        self.stop()
+        self._let_go()
+        self.rate = rate
+        self._stream = Stream(rate)
+        self._stream.level = self._gain()
+        self._stream.write(samples)
+        self._prices = np.zeros(0, np.float32)
+        self._price(0, np.full(len(samples), np.nan, np.float32))
+        self.set_loop(None)
+        self.grew.emit()
+
+    def cut(self, first: int) -> None:
+        """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
+        self.halt()
+        self._stream.drop(first)
+        self._prices[first:] = np.nan
+        self.grew.emit()
+
+    @property
+    def samples(self) -> Array:
+        """(n,) int16, all that there is."""
+        return self._stream.made
+
+    @property
+    def bits(self) -> Array:
+        """(n,) float32: what each sample cost, NaN where that is not known."""
+        return self._prices[: len(self._stream.made)]
+
+    @property
+    def made(self) -> float:
+        """Seconds that there are."""
+        return len(self._stream.made) / self.rate
+
+    @property
+    def begin(self) -> float:
+        """Second from which the model makes it, of what is under way or was last."""
+        return self._begin / self.rate
+
+    @property
+    def position(self) -> float:
+        """Second that the sound card was given last."""
+        return self._stream.position
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that are made and not given to the sound card yet."""
+        return self._stream.ahead
+
+    @property
+    def gaps(self) -> int:
+        """How often nothing was made in time."""
+        return self._stream.gaps
+
+    @property
+    def delay(self) -> float:
+        """Seconds from what the card is given to the ear."""
+        return self._output.delay if self._open else 0.0
+
+    def price(self, first: int, bits: Array) -> None:
+        """What samples from number `first` on cost is known now."""
+        self._price(first, bits[: max(len(self.samples) - first, 0)])
+        self.grew.emit()
+
+    def _price(self, first: int, bits: Array) -> None:
+        end = first + len(bits)
+        if end > len(self._prices):
+            more = np.full(max(end, len(self._prices)) + self.rate, np.nan, np.float32)
+            self._prices = np.concatenate((self._prices, more))
+        self._prices[first:end] = bits
+
+    # ── making ───────────────────────────────────────────────────────────────────────────────────
+
+    def make(self, ask: Perform) -> None:
+        """Go on from the end of what there is."""
+        if self._job:
+            return
+        self._begin, self._allowed = len(self.samples), 0.0
+        self._job = f"perform-{next(self._jobs)}"
+        self._stream.go_on()
+        self.making.set(True)
+        self._allowed = self._wanted()
+        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
+            self._engine.start()
+        begin = self.samples.copy() if self._begin else None
+        self._engine.send(replace(ask, job=self._job, begin=begin, until=self._allowed))
+        self._ticks.start()
+
+    def halt(self) -> None:
+        """Stop making; what is made stays."""
+        if self._job:
+            self._engine.stop(self._job)
+            self._ended()
+
+    def turn(self, changes: Changes) -> None:
+        """Have it made by something else from the next moment that can still be changed. `changes` are asked for then:
+        while a turn is under way, the newest waits for its end."""
+        if not self._job:
+            changes(self.made)
+        elif self._turning:
+            self._next[:] = [changes]
+        else:
+            first = self._first_to_change()
+            asked = changes((self._begin + first) / self.rate)
+            self._turning = f"steer-{next(self._jobs)}"
+            self._stream.drop(self._begin + first)
+            self._prices[self._begin + first :] = np.nan
+            self._engine.send(Steer(job=self._turning, running=self._job, again=first, **asked))
+            self.grew.emit()
+
+    def _first_to_change(self) -> int:
+        """The first sample of those that are made, in whole pieces: soon after the ear, where that follows closely."""
+        made, piece = len(self.samples) - self._begin, round(PIECE * self.rate)
+        if self.ahead > LIVE or self.speed.get() < FAST:
+            return made
+        heard = round(self.position * self.rate)
+        if self._sounds:
+            heard = max(heard + round(SPARED * self.rate), self._stream.free + round(SPARED / 2 * self.rate))
+        return min(max(math.ceil((heard - self._begin) / piece) * piece, 0), made)
+
+    def _wanted(self) -> float:
+        """Seconds of what is made that may be made for now."""
+        reach = AHEAD if self.speed.get() >= FAST or not self.speed.get() else PART
+        return max(self.position - self._begin / self.rate, 0.0) + reach
+
+    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+
+    def heed(self, status: str) -> None:
+        """The engine's state in a word."""
+        self._status = status
+        self.tick()
+
+    def take(self, event: AnyEvent) -> None:
+        job = getattr(event, "job", "")
+        if job and job == self._turning and isinstance(event, Ending):
+            self._turned(event)
+        elif job and job == self._job:
+            if isinstance(event, Sounded):
+                self._hear(event)
+            elif isinstance(event, Ending):
+                self._ended()
+                if isinstance(event, Failed):
+                    said = f"{event.why} What is made is kept. {event.hint}".strip()
+                    self._messages.say(said, "failed")
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+        """The engine died: what is made plays on to its end."""
+        if self._job and any(command.job == self._job for command in commands):
+            self._ended()
+            end = clock(self.made)
+            said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
+            self._messages.say(said.strip(), "failed")
+
+    def _hear(self, event: Sounded) -> None:
+        if self._turning:
+            self._held.append(event)
+            return
+        first = self._begin + event.first
+        if first == len(self.samples):
+            self._stream.write(event.samples)
+            self._price(first, event.bits)
+            self.speed.set(event.speed)
+            self.grew.emit()
+            self.tick()
+
+    def _turned(self, event: Ending) -> None:
+        held, self._held, self._turning = self._held, [], ""
+        if isinstance(event, Failed):
+            self._messages.say(f"{event.why} It plays on as it was. {event.hint}".strip(), "failed")
+            for each in held:
+                self._hear(each)
+        if self._next:
+            self.turn(self._next.pop())
+
+    def _ended(self) -> None:
+        self._job, self._turning, self._held = "", "", []
+        self._next.clear()
+        self._stream.finish()
+        self.making.set(False)
+        self.tick()
+
+    # ── hearing ──────────────────────────────────────────────────────────────────────────────────
+
+    def play(self) -> None:
+        """Let it be heard from where it is."""
+        self.playing.set(True)
+        self._ticks.start()
+        if not self._open:
+            self._open = True
+            self.opens.emit()
+            stream, device = self._stream, self.device.get()
+            # A sound server may take a while to answer, or not answer at all.
+            self._opening.run(lambda: self._output.open(stream, device), self._opened)
+        self.tick()
+
+    def pause(self) -> None:
+        """Silence; it stays where it is, and making goes on until enough is ahead."""
+        self.playing.set(False)
+        self.tick()
+
+    def stop(self) -> None:
+        """Silence, and nothing more is made."""
+        self.halt()
+        self.pause()
+
+    def seek(self, seconds: float) -> None:
+        """Go on from there, as far as it is made."""
+        self._stream.seek(min(max(seconds, 0.0), self.made))
+        self.tick()
+
+    def set_level(self, level: float) -> None:
+        self.level.set(min(max(float(level), 0.0), 1.0))
+        self._stream.level = self._gain()
+
+    def set_loop(self, loop: tuple[float, float] | None, on: bool | None = None) -> None:
+        """Which seconds are repeated, and whether they are."""
+        self.loop.set(loop)
+        self.looping.set(loop is not None and (self.looping.get() if on is None else on))
+        begin, end = loop if loop is not None and self.looping.get() else (None, 0.0)
+        self._stream.loop(begin, end)
+        if begin is not None and not begin <= self.position < end:
+            self.seek(begin)
+
+    def choose(self, device: str) -> None:
+        """Play by another output; empty for the system's own."""
+        self.device.set(device)
+        if self._open:
+            self._let_go()
+            if self.playing.get():
+                self.play()
+
+    def look(self) -> None:
+        """Find out which outputs there are."""
+        self._looking.run(self._output.outputs, self._looked)
+
+    def tick(self) -> None:
+        """Look where the ear is: allow more to be made, say why nothing is heard yet, notice a card that is gone."""
+        self._wait()
+        if self._job:
+            wanted = self._wanted()
+            if wanted > self._allowed + 5 * PIECE:
+                self._allowed = wanted
+                ahead = f"ahead-{next(self._jobs)}"
+                self._engine.send(Steer(job=ahead, running=self._job, until=wanted))
+        elif self.playing.get() and self._open and (self._stream.over or not self.ahead) and not self.looping.get():
+            self.pause()
+        self._watch()
+
+    def _wait(self) -> None:
+        """Whether enough is there to be heard without a gap."""
+        ahead, speed, said = self.ahead, self.speed.get(), ""
+        if not self._job or self.looping.get():
+            self._sounds = True
+        else:
+            need = CUSHION if speed >= FAST else max(PART * (1 - speed), CUSHION)
+            self._sounds = ahead > 0 if self._sounds else ahead >= need
+            if not self._sounds and speed and need > CUSHION:
+                left = about((need - ahead) / speed)
+                said = f"{speed:.1f} × real time. Playing starts in {left}, then without a gap for {PART:.0f} s."
+            elif not self._sounds:
+                said = "Playing starts when the engine is ready." if self._status == "Starting" else "Just a moment."
+        self._sounds = self._sounds and self.playing.get()
+        self.waiting.set(said if self.playing.get() else "")
+        if self._sounds:
+            self._stream.play()
+        else:
+            self._stream.pause()
+
+    def _watch(self) -> None:
+        self._looks = (self._looks + 1) % WATCH
+        fault = self._output.fault() if self._open and not self._looks else ""
+        if fault:
+            self._let_go()
+            self.pause()
+            going = " Making goes on, playing waits." if self._job else ""
+            said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}.{going} Nothing is lost."
+            self._messages.say(said, "failed", ("Play on the system's output", lambda: self._elsewhere()))
+        self._still = 0 if self.playing.get() else self._still + 1
+        if self._still >= REST:
+            self._let_go()
+            if not self._job:
+                self._ticks.stop()
+
+    def _elsewhere(self) -> None:
+        self.device.set("")
+        self.play()
+
+    def _opened(self, outcome: None | Exception) -> None:
+        self._still = 0
+        if isinstance(outcome, NoSound):
+            self._open = False
+            self.pause()
+            self._messages.say(str(outcome), "warn", ("Try again", self.play))
+        elif outcome is not None:
+            raise outcome
+
+    def _looked(self, outcome: tuple[str, ...] | Exception) -> None:
+        if isinstance(outcome, NoSound):
+            outcome = ()
+        if isinstance(outcome, Exception):
+            raise outcome
+        self.devices.set(outcome)
+
+    def let_go(self) -> None:
+        """Let another have the sound card."""
+        self.pause()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._open:
+            self._opening.wait()
+            self._output.close()
+            self._open = False
+
+    def _gain(self) -> float:
+        return self.level.get() ** 2
+
+    def close(self) -> None:
+        """Let go of the sound card."""
+        self.stop()
+        self._looking.wait()
+        self._let_go()
+        self._ticks.stop()
+
+
+def clock(seconds: float) -> str:
+    """For people: `0:14.6`, `12:05.0`."""
+    tenths = int(seconds * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"

@@ -81,10 +81,10 @@ def first_launch(session: Session) -> None:
 def generate(session: Session, seed: int) -> None:
     state = session.state.generate
     state.choose_model(model_of(session, "picture") or "")
-    state.set_seed(seed)
-    state.set_number(24)
+    state.dials.set_seed(seed)
+    state.dials.set_number(24)
     state.generate()
-    session.until(lambda: not state.running.get() and all(cell.finished for cell in state.cells.get()), "The grid")
+    session.until(lambda: not state.grid.running.get() and all(cell.finished for cell in state.cells.get()), "The grid")
     state.choose(6)
     for theme in ("dark", "light"):
         session.take("generate", theme)
@@ -135,10 +135,10 @@ def complete(session: Session, seed: int) -> None:
     state.painting.choose("rows")
     state.painting.press((1.0, height // 2 + 1.0))
     state.painting.release()
-    state.set_seed(seed)
-    state.set_number(9)
+    state.dials.set_seed(seed)
+    state.dials.set_number(9)
     state.complete()
-    session.until(lambda: not state.running.get(), "The completions")
+    session.until(lambda: not state.grid.running.get(), "The completions")
     state.choose(state.results.ranked()[3:4])
     for theme in ("dark", "light"):
         session.take("complete", theme)

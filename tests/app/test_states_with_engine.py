@@ -48,10 +48,10 @@ def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def generate(window: Window, qtbot: QtBot, count: int, seed: int) -> None:
-    window.generate.set_number(count)
-    window.generate.set_seed(seed)
+    window.generate.dials.set_number(count)
+    window.generate.dials.set_seed(seed)
     window.generate.generate()
-    qtbot.waitUntil(lambda: not window.generate.running.get(), timeout=START)
+    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)
 
 
 def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
@@ -120,13 +120,13 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     painting.move((5.5, 4.5))
     painting.release()
     state.rank_by("following")
-    state.set_number(12)
-    state.set_seed(3)
+    state.dials.set_number(12)
+    state.dials.set_seed(3)
     state.complete()
     painting.choose("temperature")
     painting.press((4.5, 3.5))  # while it draws
     painting.release()
-    qtbot.waitUntil(lambda: not state.running.get(), timeout=START)
+    qtbot.waitUntil(lambda: not state.grid.running.get(), timeout=START)
     cells, results = state.results.cells.get(), state.results
     assert all(cell.finished for cell in cells)
     kept = ~painting.mask.get()
@@ -198,7 +198,7 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
     window, _ = opener()
     window.generate.choose_model(tiny_kinds)
     for label in (0, 1):
-        window.generate.set_label(label)
+        window.generate.dials.set_label(label)
         generate(window, qtbot, 16, 1)
         pictures = np.stack([cell.picture for cell in window.generate.cells.get() if cell.picture is not None])
         assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
@@ -215,7 +215,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     state, rewind = window.generate, window.generate.rewind
     state.choose_model(tiny_pixels)
     generate(window, qtbot, 2, 7)
-    assert state.rows == 8
+    assert state.grid.rows == 8
     state.enlarge(0)
     start = state.in_hand()
     assert start is not None and rewind.mark.get() is not None
@@ -227,16 +227,16 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
         return found
 
     # Another seed below row 5: the rows above are those of the picture, and something below is new.
-    state.move_mark(5)
-    state.branch()
+    state.branching.move(5)
+    state.branching.branch()
     first = gone_on(2)
     assert np.array_equal(first[:5], start[:5]) and not np.array_equal(first, start)
 
     # One pixel white with the picture's own seed: it stands, and nothing before it differs.
-    state.show_take(0)
-    state.move_mark(5)
-    state.impose(6, 3, (250,))
-    state.branch()
+    state.closeup.show_take(0)
+    state.branching.move(5)
+    state.branching.impose(6, 3, (250,))
+    state.branching.branch()
     second = gone_on(3)
     assert second[6, 3, 0] == 255  # the highest of 16 levels
     before = np.arange(64).reshape(8, 8) < 6 * 8 + 3
@@ -267,12 +267,12 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
 def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: Opener, qtbot: QtBot) -> None:
     window, engine = opener()
-    window.generate.set_number(2048)
-    window.generate.set_seed(1)
+    window.generate.dials.set_number(2048)
+    window.generate.dials.set_seed(1)
     window.generate.generate()
     qtbot.waitUntil(lambda: any(cell.finished for cell in window.generate.cells.get()), timeout=START)
     os.kill(engine.process_id, signal.SIGKILL)
-    qtbot.waitUntil(lambda: not window.generate.running.get(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=5000)
     cells = window.generate.cells.get()
     done = sum(cell.finished for cell in cells)
     said = window.messages.current.get()
@@ -282,5 +282,5 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     window.messages.act(0)
     qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
     assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
-    window.generate.stop()
-    qtbot.waitUntil(lambda: not window.generate.running.get(), timeout=START)
+    window.generate.grid.stop()
+    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)

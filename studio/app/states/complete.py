@@ -1,30 +1,31 @@
 """Complete: a hole painted into a picture is filled many times over, from the most typical to the strangest."""
 
-import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Signal
 
-from studio.app.states import completions, grid, seeds
 from studio.app.states import mask as masks
 from studio.app.states.bringing import Bringing
+from studio.app.states.cells import Cells
 from studio.app.states.completions import Completions, Ranking
-from studio.app.states.grid import Cell, Run
+from studio.app.states.dials import Dials, at_home
+from studio.app.states.grid import Cell
 from studio.app.states.history import History
 from studio.app.states.later import Later
 from studio.app.states.messages import Action, Messages
-from studio.app.states.models import Models, hash_of
+from studio.app.states.models import Models
 from studio.app.states.originals import Originals
 from studio.app.states.painting import Painting
 from studio.app.states.pieces import Made, Pieces
-from studio.app.states.queue import Queue, about
+from studio.app.states.queue import Queue
+from studio.app.states.said import Words
 from studio.app.states.saving import Piece, Saving
 from studio.app.states.scene import How, Photo
-from studio.app.states.seeds import SeedField
 from studio.app.states.shelf import Opened, in_shape
 from studio.app.states.strip import Strip
 from studio.app.states.surprise import Shown
@@ -35,13 +36,10 @@ from studio.library.work import Work
 from studio.media.image import Box, Picture, fit, open_picture
 from studio.media.sound import Wave
 from studio.wire import messages as wire
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Stopped
-
-__all__ = ["MOST", "Complete"]
+from studio.wire.messages import AnyCommand, AnyEvent, Array
 
 MOST = 1024
 """Completions of one run."""
-HOTTEST = 4.0
 DRAWING = frozenset({"picture", "source", "mask", "heat"})
 """What of a record lies on the canvas."""
 
@@ -53,7 +51,6 @@ class Hole:
     picture: str
     source: str
     mask: str
-    heat: str
     origin: str = ""
     """Key of the take that the picture is, if it is one."""
 
@@ -68,17 +65,9 @@ class Complete(State):
 
     def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes) -> None:
         super().__init__()
-        self._engine, self._models, self._messages, self._queue = engine, models, messages, queue
-        self.model: Value[Trained | None] = Value(None, self)
-        self.number: Value[int] = Value(9, self)
-        self._field = SeedField(self)
-        self.seed: Value[int] = self._field.seed
-        self.locked: Value[bool] = self._field.locked
-        self.error: Value[str] = self._field.error
-        self.temperature: Value[float] = Value(1.0, self)
-        """0.0 to 4.0; its home is the model's own."""
-        self.label: Value[int | None] = Value(None, self)
-        """Index into card.classes; None leaves the kind to each seed."""
+        self._models, self._messages = models, messages
+        self.dials = Dials(models, 9, MOST, self._step, self)
+        self.model: Value[Trained | None] = self.dials.model
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8 in the model's shape: what is completed."""
         self.source: Value[str] = Value("", self)
@@ -89,32 +78,22 @@ class Complete(State):
         self.painting = Painting(self._step, self.history.hold, self.history.seal, self)
         self.follows: Value[bool] = Value(False, self)
         """Whether what is kept goes on after the hole: then completions can be ranked by it."""
-        self.results = Completions(self)
+        self.grid = Cells(
+            engine, models, messages, queue, "Complete", "completions", self._words, self._ask, self.complete, self
+        )
+        self.results = Completions(self.grid.cells, self)
         self.chosen: Value[tuple[int, ...]] = Value((), self)
         """Completions that saving and keeping act on, by their index; the last is the one looked at."""
-        self.running: Value[bool] = Value(False, self)
-        self.progress: Value[str] = Value("", self)
-        """The caption below the completions."""
-        self.can_go_on: Value[bool] = Value(False, self)
-        self.main: Value[str] = Value("Complete", self)
-        """What the main button says: `Complete`, `Starts when ready` or `Stop`."""
-        self._bringing = Bringing(engine, messages, self.model, self.label, self)
+        self._bringing = Bringing(engine, messages, self.model, self.dials.label, self)
         self._bringing.opened.connect(self._opened)
         self.photo: Value[Photo | None] = self._bringing.photo
         """The crop preview, while a picture is being brought in."""
         self._originals = Originals(messages, self)
         self._pieces = Pieces(engine, messages, self)
         self._saving = Saving(messages, self)
-        self._keeping = Later(self)
         self._reading = Later(self)
         self._key = ""
-        self._status = "Starting"
-        self._run: tuple[Run, Hole] | None = None
-        self._job = ""
-        self._seats: tuple[int, ...] = ()
-        self._spent: int | None = None
-        self._again = 0
-        self._jobs = itertools.count(1)
+        self._hole: Hole | None = None
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
@@ -126,7 +105,7 @@ class Complete(State):
         if not trained.card.keeps:
             self._messages.say(cannot(trained), "warn")
             return
-        after: Plain = {"model": name, "temperature": trained.card.temperature, "label": None}
+        after = at_home(trained)
         picture = self.picture.get()
         if picture is not None and trained.card.pixels is not None:
             size = trained.card.pixels
@@ -134,29 +113,6 @@ class Complete(State):
             mask, heat = (masks.resized(layer.get(), size) for layer in (self.painting.mask, self.painting.heat))
             after |= {"picture": key, "mask": masks.packed(mask), "heat": masks.packed(heat)}
         self._step("model", **after)
-
-    def set_number(self, number: int) -> None:
-        self._step("number", "number", number=min(max(number, 1), MOST))
-
-    def set_seed(self, seed: int | str) -> None:
-        """Text that is no seed leaves the last one and says so in `error`."""
-        found = self._field.typed(seed)
-        if found is not None:
-            self._spent = None
-            self._step("seed", seed=found)
-
-    def new_seed(self) -> None:
-        self.set_seed(seeds.roll(self.seed.get()))
-
-    def lock(self, on: bool) -> None:
-        self.locked.set(on)
-
-    def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
-        """Settings of one gesture are one step of undo; None makes each a step of its own."""
-        self._step("temperature", gesture, temperature=min(max(float(temperature), 0.0), HOTTEST))
-
-    def set_label(self, label: int | None) -> None:
-        self._step("kind", label=label)
 
     def rank_by(self, ranking: Ranking) -> None:
         """What "typical" is measured on."""
@@ -281,160 +237,54 @@ class Complete(State):
         if not mask.any() or mask.all():
             self._messages.say(ALL if mask.any() else NOTHING, "warn")
             return
-        if self.running.get():
-            self._again += 1
-            self._messages.say("The same again starts when this run is done.")
+        if self.grid.running.get():
+            self.grid.same_again()
             return
-        if self._spent == self.seed.get() and not self.locked.get():
-            self.new_seed()
-        self._spent = self.seed.get()
-        run = Run(trained.card.name, hash_of(trained), self.temperature.get(), self.label.get())
-        take, heat = self.strip.shown, masks.packed(self.painting.heat.get())
-        self._run = run, Hole(self._key, self.source.get(), masks.packed(mask), heat, take.key if take else "")
+        run, cells = self.dials.begin(trained)
+        take = self.strip.shown
+        self._hole = Hole(self._key, self.source.get(), masks.packed(mask), take.key if take else "")
         self.chosen.set(())
-        count = self.number.get()
-        self.results.begin([Cell((self._spent + n) % seeds.BEYOND) for n in range(count)])
-        self._send(range(count))
+        self.results.clear()
+        self.grid.begin(run, cells, masks.packed(self.painting.heat.get()))
 
-    def stop(self) -> None:
-        """Stop now and keep what is drawn."""
-        self._again = 0
-        if self._job:
-            self._engine.stop(self._job)
-
-    def go_on(self) -> None:
-        """Make the completions that a stopped or lost run left unfinished."""
-        if not self.running.get() and self._run is not None:
-            self._send([i for i, cell in enumerate(self.results.cells.get()) if not cell.finished])
-
-    def _send(self, seats: Sequence[int]) -> None:
-        if self._run is None or not seats:
-            return
-        run, hole = self._run
-        picture, trained = self._originals.get(hole.picture), self._models.find(run.model)
-        if picture is None or trained is None:
+    def _ask(self, **fields: Any) -> wire.Complete | None:
+        hole = self._hole
+        picture = self._originals.get(hole.picture) if hole is not None else None
+        if hole is None or picture is None or self.grid.trained is None:
             self._messages.say("The picture or its model is not here any more. What was finished is kept.", "failed")
-            return
-        cells, self._seats = self.results.cells.get(), tuple(seats)
-        self._job = f"complete-{next(self._jobs)}"
-        what = "1 completion" if len(seats) == 1 else f"{len(seats):,} completions"
-        self._queue.add(self._job, f"{hole.source}: {what}", len(seats))
-        self.running.set(True)
-        self._tell()
-        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
-            self._engine.start()
-        self._engine.send(
-            wire.Complete(
-                job=self._job,
-                model=run.model,
-                picture=picture,
-                free=masks.unpacked_mask(hole.mask, picture.shape[:2]).astype(np.uint8),
-                seeds=tuple(cells[index].seed for index in seats),
-                temperature=(run.temperature,),
-                heat=_heat(hole.heat, picture.shape[:2]),
-                label=run.label,
-            )
-        )
+            return None
+        shape = picture.shape[:2]
+        free = masks.unpacked_mask(hole.mask, shape).astype(np.uint8)
+        heat = _factors(masks.unpacked_heat(self.grid.heat, shape)) if self.grid.heat else None
+        return wire.Complete(picture=picture, free=free, heat=heat, **fields)
+
+    def _words(self) -> Words:
+        source = self._hole.source if self._hole is not None else ""
+        return Words("completion", source, "Your picture and the hole are kept.", ranked=True, rows=self.grid.rows)
 
     def _steer(self) -> None:
-        """A run under way draws by the temperature that is set and painted now, from its next row on."""
-        if self._run is None or not self._job:
+        """A run under way draws by what is set and painted now, from its next row on; it goes on by that, too."""
+        run, heat = self.grid.run, self.painting.heat.get()
+        if run is None or self._hole is None or self._hole.picture != self._key:
             return
-        (run, hole), trained = self._run, self.model.get()
-        if trained is None or trained.card.name != run.model:
-            return
-        heat, temperature = masks.packed(self.painting.heat.get()), self.temperature.get()
-        if hole.picture != self._key or (heat, temperature) == (hole.heat, run.temperature):
-            return
-        self._run = replace(run, temperature=temperature), replace(hole, heat=heat)
-        painted = self.painting.heat.get().astype(np.float32) / masks.EVEN
-        self._engine.send(
-            wire.Steer(
-                job=f"steer-{next(self._jobs)}",
-                hand="steer",
-                running=self._job,
-                temperature=(temperature,),
-                heat=painted,
-            )
-        )
+        wish = self.grid.follow(self.dials, masks.packed(heat), _factors(heat))
+        if wish is not None:
+            self.grid.run = run.turned(wish.temperature, wish.share)
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
-        self._status = status
-        self._tell()
+        self.grid.heed(status)
 
     def take(self, event: AnyEvent) -> None:
         self._pieces.take(event)
-        if not self._job or getattr(event, "job", None) != self._job:
-            return
-        match event:
-            case Drawn():
-                self._draw(event)
-            case Notice(text=text):
-                self._messages.say(text)
-            case Finished():
-                self._end(completions.finished(self.results.cells.get()))
-                if self._again:
-                    self._again -= 1
-                    self.complete()
-            case Stopped():
-                said = completions.stopped(self.results.cells.get())
-                self._end(said)
-                self._messages.say(said, "info", ("Go on", self.go_on))
-            case Failed(why=why, hint=hint):
-                self._again = 0
-                self._end(completions.stopped(self.results.cells.get()))
-                self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
-            case _:
-                pass
+        self.grid.take(event)
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with these commands unanswered: keep what is finished, offer the rest."""
         self._pieces.lost(commands, why)
-        if not self._job or not any(command.job == self._job for command in commands):
-            return
-        self._again = 0
-        self._queue.drop(self._job)
-        self._end(completions.stopped(self.results.cells.get()))
-        said, button = completions.lost(self.results.cells.get())
-        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
-
-    def _draw(self, event: Drawn) -> None:
-        cells, count = list(self.results.cells.get()), len(event.pictures)
-        prices, parts = event.log_prob or (None,) * count, event.following or (None,) * count
-        kinds = event.labels or (None,) * count
-        seats = self._seats[event.first : event.first + count]
-        for index, picture, price, part, kind in zip(seats, event.pictures, prices, parts, kinds, strict=False):
-            made = replace(cells[index], picture=picture, done=event.done, total=event.total)
-            cells[index] = replace(made, log_prob=price, following=part, label=kind)
-        self.results.put(cells)
-        self._tell()
-
-    def _end(self, caption: str) -> None:
-        self._job, self._seats = "", ()
-        self.running.set(False)
-        self._tell()
-        self.progress.set(caption)
-        self._keep_grid()
-
-    @property
-    def rows(self) -> int:
-        """In how many rows the completions are drawn."""
-        picture = self._originals.get(self._run[1].picture) if self._run is not None else None
-        return picture.shape[0] if picture is not None else 0
-
-    def _tell(self) -> None:
-        """Every value that follows from others."""
-        running, cells = self.running.get(), self.results.cells.get()
-        self.can_go_on.set(self._run is not None and not running and any(not cell.finished for cell in cells))
-        ready = self._status in ("Ready", "Working")
-        self.main.set("Complete" if not running else "Stop" if ready else "Starts when ready")
-        if running:
-            entry = self._queue.entry(self._job)
-            left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
-            self.progress.set(completions.caption(cells, left, ready, self.rows))
+        self.grid.lost(commands, why)
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -449,20 +299,20 @@ class Complete(State):
 
     def percentile(self) -> float | None:
         """Of how many in a hundred held-out pictures the chosen completion is more typical; None where that is not
-        known of its model."""
-        cell, trained = self.looked_at(), self._models.find(self._run[0].model) if self._run is not None else None
-        if cell is None or cell.log_prob is None or trained is None:
+        known of its model, nor of two that were mixed."""
+        cell, trained, run = self.looked_at(), self.grid.trained, self.grid.run
+        if cell is None or cell.log_prob is None or trained is None or run is None or run.mix is not None:
             return None
         return trained.card.percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
 
     def shown(self) -> tuple[Shown, ...]:
         """The finished completions, for their maps: the chosen one before the others."""
-        if self._run is None or self._models.find(self._run[0].model) is None:
+        trained = self.grid.trained
+        if trained is None:
             return ()
         hand, cells = self.looked_at(), [cell for cell in self.results.cells.get() if cell.finished]
         first = [cell for cell in cells if cell is hand] + [cell for cell in cells if cell is not hand]
-        model = self._run[0].model
-        return tuple(Shown(cell.picture, model, cell.label) for cell in first if cell.picture is not None)
+        return tuple(Shown(cell.picture, trained.card.name, cell.label) for cell in first if cell.picture is not None)
 
     def save(self, path: Path) -> None:
         """Save the chosen completion as PNG with its making inside. Says the outcome."""
@@ -496,9 +346,9 @@ class Complete(State):
 
     def _made(self) -> list[Made]:
         """The chosen completions that are finished."""
-        if self._run is None:
+        run, hole, cells = self.grid.run, self._hole, self.results.cells.get()
+        if run is None or hole is None:
             return []
-        (run, hole), cells = self._run, self.results.cells.get()
         line = self._takes.line(hole.origin)
         return [
             Made(picture, run.model, run.model_hash, cells[i].seed, cells[i].label, hole.source, line)
@@ -509,40 +359,29 @@ class Complete(State):
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 
     def snapshot(self) -> Plain:
-        hole = self._run[1] if self._run is not None else None
         return {
             **self._plain(),
-            "locked": self.locked.get(),
-            "spent": self._spent,
+            **self.dials.snapshot(),
             "tool": self.painting.tool.get(),
             "size": self.painting.size.get(),
             "warmth": self.painting.warmth.get(),
-            "hole": list(astuple(hole)) if hole is not None else None,
+            "hole": list(astuple(self._hole)) if self._hole is not None else None,
+            "painted": self.grid.heat,
             "history": self.history.snapshot(),
         }
 
     def restore(self, plain: Plain) -> None:
+        self.dials.restore(plain)
         self._apply({key: plain[key] for key in self._plain() if key in plain})
-        self.locked.set(bool(plain.get("locked", False)))
-        self._spent = int(plain["spent"]) if plain.get("spent") is not None else None
         self.painting.restore(plain)
         self.history.restore(plain.get("history", {}))
-        kept, hole = grid.read("completions"), plain.get("hole")
-        if kept is not None and hole is not None:
-            run, cells = kept
-            self._run = run, Hole(*(str(part) for part in hole))
-            self.results.begin(cells)
-            done = all(cell.finished for cell in cells)
-            self.progress.set(completions.finished(cells) if done else completions.stopped(cells))
-        self._tell()
+        if plain.get("hole") is not None:
+            self._hole = Hole(*(str(part) for part in plain["hole"]))
+            self.grid.read(str(plain.get("painted", "")))
 
     def settle(self) -> None:
         """Choose the first model that can keep a part, where none is chosen yet."""
-        able = [trained for trained in self._models.cards.get() if trained.card.keeps]
-        if self.model.get() is None and able:
-            self.model.set(able[0])
-            self.temperature.set(able[0].card.temperature)
-        self._tell()
+        self.dials.settle(lambda trained: trained.card.keeps)
 
     def records(self) -> list[Plain]:
         """All that leads back to takes and pictures."""
@@ -552,28 +391,16 @@ class Complete(State):
         """Wait for what is being written; what no step leads back to goes to the bin."""
         self._bringing.close()
         self._saving.close()
-        self._keeping.wait()
         self._reading.wait()
+        self.grid.close()
         used = [record.get("picture") for record in self.records()]
-        if self._run is not None:
-            used.append(self._run[1].picture)
-            if self._job:
-                grid.keep(self._run[0], self.results.cells.get(), "completions")
+        if self._hole is not None:
+            used.append(self._hole.picture)
         self._originals.close(str(key) for key in used if key)
 
-    def _keep_grid(self) -> None:
-        if self._run is not None:
-            run, cells = self._run[0], self.results.cells.get()
-            self._keeping.run(lambda: grid.keep(run, cells, "completions"), lambda outcome: None)
-
     def _plain(self) -> Plain:
-        trained = self.model.get()
         return {
-            "model": trained.card.name if trained is not None else None,
-            "number": self.number.get(),
-            "seed": self.seed.get(),
-            "temperature": self.temperature.get(),
-            "label": self.label.get(),
+            **self.dials.plain(),
             "ranking": self.results.ranking.get(),
             "picture": self._key,
             "source": self.source.get(),
@@ -590,18 +417,7 @@ class Complete(State):
 
     def _apply(self, record: Plain) -> None:
         """Put the values of a record into the state; a model or picture that is gone changes nothing."""
-        if record.get("model") is not None:
-            self.model.set(self._models.find(str(record["model"])) or self.model.get())
-        if "number" in record:
-            self.number.set(min(max(int(record["number"]), 1), MOST))
-        if "seed" in record:
-            self._field.put(record["seed"])
-        if "temperature" in record:
-            self.temperature.set(min(max(float(record["temperature"]), 0.0), HOTTEST))
-        if "label" in record:
-            trained, label = self.model.get(), record["label"]
-            known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
-            self.label.set(int(label) if known else None)
+        self.dials.put(record)
         if record.get("ranking") in ("whole", "following"):
             self.results.rank_by("following" if record["ranking"] == "following" else "whole")
         self._takes.apply(record)
@@ -610,7 +426,6 @@ class Complete(State):
         if "current" in record:
             self.strip.show(record["current"])
         self._steer()
-        self._tell()
 
     def _lay(self, record: Plain) -> None:
         """Picture, mask and heat of a record."""
@@ -653,5 +468,6 @@ def _fits(picture: Picture, trained: Trained) -> bool:
     return (height, width) == (rows, columns)
 
 
-def _heat(packed: str, shape: tuple[int, int]) -> Array | None:
-    return masks.unpacked_heat(packed, shape).astype(np.float32) / masks.EVEN if packed else None
+def _factors(heat: Array) -> Array:
+    """What the temperature is multiplied by, as the wire has it."""
+    return heat.astype(np.float32) / masks.EVEN

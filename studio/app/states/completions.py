@@ -1,13 +1,13 @@
 """The completions of one run, in the order of their likelihood, and what is said of them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QObject
 
-from studio.app.states.grid import Cell, step_of
+from studio.app.states.grid import Cell
+from studio.app.states.said import bits, step_of
 from studio.app.states.value import State, Value
 
 SHOWN = 9
@@ -24,15 +24,15 @@ class Place:
 
 
 class Completions(State):
-    """Cells in the order of their seeds, and the places in which they are shown.
+    """The places in which `cells`, which come in the order of their seeds, are shown.
 
     A finished one takes its rank at once, and those that form stand at the end. While the order is held nothing moves:
     a finished one waits where it is, without a rank.
     """
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, cells: Value[tuple[Cell, ...]], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.cells: Value[tuple[Cell, ...]] = Value((), self)
+        self.cells = cells
         self.places: Value[tuple[Place, ...]] = Value((), self)
         self.ranking: Value[Ranking] = Value("whole", self)
         self.show_all: Value[bool] = Value(False, self)
@@ -40,17 +40,12 @@ class Completions(State):
         self.left_out: Value[int] = Value(0, self)
         """How many finished ones are not shown."""
         self._held = False
+        cells.changed.connect(lambda _: self._arrange())
 
-    def begin(self, cells: Sequence[Cell]) -> None:
-        """Others in place of those that were here."""
+    def clear(self) -> None:
+        """Others are to come in place of those that were here."""
         self.places.set(())
         self.show_all.set(False)
-        self.put(cells)
-
-    def put(self, cells: Sequence[Cell]) -> None:
-        """The same ones, further."""
-        self.cells.set(tuple(cells))
-        self._arrange()
 
     def rank_by(self, ranking: Ranking) -> None:
         self.ranking.set(ranking)
@@ -99,10 +94,6 @@ class Completions(State):
         return (*(Place(i, rank) for rank, i in enumerate(best, 1)), *(Place(i) for i in rest))
 
 
-def bits(nats: float) -> str:
-    return f"{-nats / math.log(2):,.0f} bits"
-
-
 def label(place: Place, cell: Cell, rows: int, following: bool) -> tuple[str, str]:
     """Below a completion: its rank, and its price or how far it is."""
     if cell.finished:
@@ -120,35 +111,3 @@ def counts(made: int, left_out: int, ranking: Ranking, show_all: bool) -> str:
     if ranking == "following" and show_all and made > SHOWN:
         return f"All {made:,} are shown, those that fit what follows best first."
     return f"All {made:,} are shown. None were left out." if made > 1 else "It is shown."
-
-
-def finished(cells: Sequence[Cell]) -> str:
-    return "1 completion." if len(cells) == 1 else f"{len(cells):,} completions. The most typical first."
-
-
-def caption(cells: Sequence[Cell], left: str, ready: bool, rows: int) -> str:
-    """While they form; `left` is the time left in words, or empty."""
-    if not ready:
-        return "The engine is starting. The completions follow by themselves."
-    done = sum(cell.finished for cell in cells)
-    forming = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
-    step = f"{step_of(forming, rows)}. " if forming is not None else ""
-    return f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
-
-
-def stopped(cells: Sequence[Cell]) -> str:
-    done = sum(cell.finished for cell in cells)
-    half = sum(cell.picture is not None for cell in cells) - done
-    if not done and not half:
-        return f"Stopped before the first of {len(cells):,} was finished. Your picture and the hole are kept."
-    also = f" and {half:,} half-drawn" if half else ""
-    return f"Stopped. {done:,} finished{also} of {len(cells):,} completions {'is' if done + half == 1 else 'are'} kept."
-
-
-def lost(cells: Sequence[Cell]) -> tuple[str, str]:
-    """What became of them when the engine died, and the name of the button that makes the rest."""
-    done, what = sum(cell.finished for cell in cells), f'"{len(cells):,} completions"'
-    if not done:
-        return f"{what} was lost before the first was finished. Your picture and the hole are kept.", "Make them again"
-    kept = "which is kept" if done == 1 else "which are kept"
-    return f"{what} was lost at {done:,}, {kept}.", f"Make the other {len(cells) - done:,}"

@@ -1,108 +1,153 @@
-"""The sliders and temperatures of a model: as many as it has, with their names and homes."""
+"""What is to be made, as a hand sets it: model, number, seed, temperature, kind, and a second model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtCore import QObject
 
+from studio.app.states import seeds
+from studio.app.states.grid import Cell, Run
+from studio.app.states.mixing import Mixing
+from studio.app.states.models import Models, hash_of
+from studio.app.states.seeds import SeedField
 from studio.app.states.value import Plain, State, Value
-from studio.library import models
 from studio.library.models import Trained
 from studio.library.work import Work
 
-FARTHEST = 4.0
-"""Standard deviations of the training data; beyond, pictures fall apart."""
-HOTTEST = 2.0
+HOTTEST = 4.0
 
 
 class Dials(State):
-    """The values that Explore shows as sliders. What hands may set is narrower than what works may bring."""
+    """`step(name, gesture, **after)` does what can be undone; its record comes back to `put`."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self, models: Models, number: int, most: int, step: Callable[..., None], parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self.sliders: Value[tuple[float, ...]] = Value((), self)
-        self.names: Value[tuple[str, ...]] = Value((), self)
-        self.temperatures: Value[tuple[float, ...]] = Value((1.0,), self)
-        self.homes: Value[tuple[float, ...]] = Value((1.0,), self)
-        self.scales: Value[tuple[str, ...]] = Value(("Temperature",), self)
+        self._models, self._most, self._step = models, most, step
+        self.model: Value[Trained | None] = Value(None, self)
+        self.number: Value[int] = Value(number, self)
+        """Of pictures, 1 to `most`."""
+        self._field = SeedField(self)
+        self.seed: Value[int] = self._field.seed
+        """0 to 2**53 - 1: of the first picture; the next ones count up from it."""
+        self.locked: Value[bool] = self._field.locked
+        """Whether the next run keeps the seed."""
+        self.error: Value[str] = self._field.error
+        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        self.temperature: Value[float] = Value(1.0, self)
+        """0.0 to 4.0; its home is the model's own card.temperature."""
+        self.label: Value[int | None] = Value(None, self)
+        """Index into card.classes; None leaves the kind to each seed."""
+        self.mixing = Mixing(models, self)
+        self._spent: int | None = None
+        """The seed of the last run: the next one rolls another, unless it is locked."""
+
+    def set_number(self, number: int) -> None:
+        self._step("number", "number", number=min(max(number, 1), self._most))
+
+    def set_seed(self, seed: int | str) -> None:
+        """Text that is no seed leaves the last one and says so in `error`."""
+        found = self._field.typed(seed)
+        if found is not None:
+            self._spent = None
+            self._step("seed", seed=found)
+
+    def new_seed(self) -> None:
+        """Roll another seed."""
+        self.set_seed(seeds.roll(self.seed.get()))
+
+    def lock(self, on: bool) -> None:
+        """Keep this seed for the next run, or not."""
+        self.locked.set(on)
+
+    def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
+        """Settings of one gesture are one step of undo; None makes each a step of its own."""
+        self._step("temperature", gesture, temperature=min(max(float(temperature), 0.0), HOTTEST))
+
+    def set_label(self, label: int | None) -> None:
+        self._step("kind", label=label)
+
+    def set_mix(self, name: str) -> None:
+        """Have a second model decide, too; an empty name for none."""
+        self._step("mix", mix=name)
+
+    def set_share(self, share: float, gesture: str | None = "share") -> None:
+        self._step("share", gesture, share=share)
+
+    def home(self) -> None:
+        """The temperature back to the model's own."""
+        trained = self.model.get()
+        if trained is not None:
+            self.set_temperature(trained.card.temperature, None)
+
+    def begin(self, trained: Trained) -> tuple[Run, list[Cell]]:
+        """What a run that begins now is made with, and its empty cells."""
+        if self._spent == self.seed.get() and not self.locked.get():
+            self.new_seed()
+        self._spent = first = self.seed.get()
+        card, mix = trained.card, self.mixing.chosen()
+        run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind, mix)
+        return run, [Cell((first + n) % seeds.BEYOND) for n in range(self.number.get())]
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def plain(self) -> Plain:
+        trained = self.model.get()
         return {
-            "sliders": list(self.sliders.get()),
-            "temperatures": list(self.temperatures.get()),
-            "names": list(self.names.get()),
+            "model": trained.card.name if trained is not None else None,
+            "number": self.number.get(),
+            "seed": self.seed.get(),
+            "temperature": self.temperature.get(),
+            "label": self.label.get(),
+            **self.mixing.plain(),
         }
 
-    def put(self, record: Plain, trained: Trained, opened: bool) -> None:
-        """Set what a record says. `opened`: the start is a picture of the artist's own, so that home is 1.
+    def put(self, record: Plain) -> None:
+        """Put the values of a record into the state; a model that is gone changes nothing."""
+        if record.get("model") is not None:
+            self.model.set(self._models.find(str(record["model"])) or self.model.get())
+        if "number" in record:
+            self.number.set(min(max(int(record["number"]), 1), self._most))
+        if "seed" in record:
+            self._field.put(record["seed"])
+        if "temperature" in record:
+            self.temperature.set(min(max(float(record["temperature"]), 0.0), HOTTEST))
+        if "label" in record:
+            self.label.set(known_label(record["label"], self.model.get()))
+        self.mixing.fit(self.model.get())
+        self.mixing.put(record)
 
-        Raises storage.NotSaved where a name could not be kept; the rest is set.
-        """
-        home, count = 1.0 if opened else trained.card.temperature, scales(trained)
-        self.scales.set(trained.card.scales or ("Temperature",))
-        self.homes.set((home,) * count)
-        self.names.set(models.direction_names(trained))
-        sliders = record.get("sliders", self.sliders.get())
-        self.sliders.set(_filled(sliders, len(trained.card.directions), 0.0, -16.0, 16.0))
-        temperatures = record.get("temperatures", self.temperatures.get())
-        self.temperatures.set(_filled(temperatures, count, home, 0.0, 4.0))
-        for index, (old, new) in enumerate(zip(self.names.get(), record.get("names", []), strict=False)):
-            if old != new:
-                models.rename_direction(trained, index, new)
-                self.names.set(models.direction_names(trained))
+    def snapshot(self) -> Plain:
+        return {**self.plain(), "locked": self.locked.get(), "spent": self._spent}
 
-    def moved(self, index: int, value: float) -> list[float]:
-        """The sliders with one of them at another value."""
-        return _moved(self.sliders.get(), index, value, -FARTHEST, FARTHEST)
+    def restore(self, plain: Plain) -> None:
+        self.put({key: plain[key] for key in self.plain() if key in plain})
+        self.locked.set(bool(plain.get("locked", False)))
+        self._spent = int(plain["spent"]) if plain.get("spent") is not None else None
 
-    def heated(self, index: int, value: float) -> list[float]:
-        """The temperatures with one of them at another value."""
-        return _moved(self.temperatures.get(), index, value, 0.0, HOTTEST)
-
-    def slider_name(self, index: int) -> str:
-        """What a step of undo is called: `warmth`, `direction 7`."""
-        name = self.names.get()[index]
-        return f"direction {name}" if name.isdecimal() else name.lower()
-
-    def temperature_name(self, index: int) -> str:
-        """What a step of undo is called: `coarse temperature`."""
-        names = self.scales.get()
-        return f"{names[index].lower()} temperature" if len(names) > 1 else "temperature"
-
-
-def scales(trained: Trained) -> int:
-    return len(trained.card.scales) or 1
+    def settle(self, able: Callable[[Trained], bool]) -> None:
+        """Choose the first model that is able, where none is chosen yet."""
+        first = next((trained for trained in self._models.cards.get() if able(trained)), None)
+        if self.model.get() is None and first is not None:
+            self.model.set(first)
+            self.temperature.set(first.card.temperature)
+        self.mixing.fit(self.model.get())
 
 
 def at_home(trained: Trained) -> Plain:
-    """A model with every dial at home."""
-    return {
-        "model": trained.card.name,
-        "start": "",
-        "sliders": [0.0] * len(trained.card.directions),
-        "temperatures": [trained.card.temperature] * scales(trained),
-        "label": None,
-    }
+    """A model with its dials at home."""
+    return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
 
 
 def of_work(work: Work, trained: Trained) -> Plain:
     """A model with the dials as a work had them."""
-    return {
-        "model": trained.card.name,
-        "seed": work.seed,
-        "sliders": list(_filled(work.sliders, len(trained.card.directions), 0.0, -16.0, 16.0)),
-        "temperatures": list(work.temperature) * (scales(trained) if len(work.temperature) == 1 else 1),
-        "label": work.label,
-    }
+    temperature, mix = work.temperature[0], work.mix
+    said: Plain = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
+    return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
 
 
-def _moved(dials: Sequence[float], index: int, value: float, least: float, most: float) -> list[float]:
-    result = list(dials)
-    result[index] = min(max(float(value), least), most)
-    return result
-
-
-def _filled(values: Sequence[float], count: int, home: float, least: float, most: float) -> tuple[float, ...]:
-    """As many as the model has, within what the wire allows; what is no number goes home."""
-    kept = [float(value) for value in values[:count]]
-    kept = [min(max(value, least), most) if value == value else home for value in kept]
-    return (*kept, *[home] * (count - len(kept)))
+def known_label(label: Any, trained: Trained | None) -> int | None:
+    """A kind that a model knows, None for any other."""
+    known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
+    return int(label) if known else None

@@ -9,7 +9,6 @@ from PySide6.QtCore import Signal
 
 from studio.app.states import seeds
 from studio.app.states.bringing import Bringing
-from studio.app.states.dials import Dials, at_home, of_work
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
@@ -17,6 +16,7 @@ from studio.app.states.saving import Saving
 from studio.app.states.scene import DRAWN, Badge, How, Photo, Scene, Start, badge
 from studio.app.states.seeds import SeedField
 from studio.app.states.shelf import Opened, Take, in_shape
+from studio.app.states.sliders import Sliders, at_home, of_work
 from studio.app.states.stage import Stage
 from studio.app.states.strip import Strip
 from studio.app.states.surprise import Shown
@@ -55,16 +55,16 @@ class Explore(State):
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
         self.label: Value[int | None] = Value(None, self)
         """Index into card.classes; None leaves the kind to the seed."""
-        self._dials = Dials(self)
-        self.sliders: Value[tuple[float, ...]] = self._dials.sliders
+        self._sliders = Sliders(self)
+        self.sliders: Value[tuple[float, ...]] = self._sliders.sliders
         """One for each direction of the model, -4.0 to 4.0, home is 0."""
-        self.names: Value[tuple[str, ...]] = self._dials.names
+        self.names: Value[tuple[str, ...]] = self._sliders.names
         """Name of each direction."""
-        self.temperatures: Value[tuple[float, ...]] = self._dials.temperatures
+        self.temperatures: Value[tuple[float, ...]] = self._sliders.temperatures
         """One for each scale, 0.0 to 2.0."""
-        self.homes: Value[tuple[float, ...]] = self._dials.homes
+        self.homes: Value[tuple[float, ...]] = self._sliders.homes
         """Home of each temperature: the model's own, or 1 where a picture was opened."""
-        self.scales: Value[tuple[str, ...]] = self._dials.scales
+        self.scales: Value[tuple[str, ...]] = self._sliders.scales
         """Name of each scale, coarse to fine."""
         self._stage = Stage(engine, messages, self._scene, self)
         self.heed = self._stage.heed
@@ -117,7 +117,7 @@ class Explore(State):
         self.before.set(self.picture.get())
 
     def move(self, index: int, value: float) -> None:
-        self._step(self._dials.slider_name(index), f"slider {index}", sliders=self._dials.moved(index, value))
+        self._step(self._sliders.slider_name(index), f"slider {index}", sliders=self._sliders.moved(index, value))
 
     def end_move(self) -> None:
         """The hand lets go, of a slider or of a temperature."""
@@ -126,7 +126,7 @@ class Explore(State):
 
     def home(self, index: int) -> None:
         """One slider back to the start."""
-        self._step(self._dials.slider_name(index), sliders=self._dials.moved(index, 0.0))
+        self._step(self._sliders.slider_name(index), sliders=self._sliders.moved(index, 0.0))
 
     def home_all(self) -> None:
         """Every slider back to the start."""
@@ -138,7 +138,7 @@ class Explore(State):
         self.before.set(self.picture.get())
 
     def set_temperature(self, index: int, value: float) -> None:
-        name, temperatures = self._dials.temperature_name(index), self._dials.heated(index, value)
+        name, temperatures = self._sliders.temperature_name(index), self._sliders.heated(index, value)
         self._step(name, f"temperature {index}", temperatures=temperatures)
 
     def home_temperatures(self) -> None:
@@ -380,7 +380,7 @@ class Explore(State):
             "model": trained.card.name if trained is not None else None,
             "seed": self.seed.get(),
             "start": self._start.key if self._start is not None else "",
-            **self._dials.plain(),
+            **self._sliders.plain(),
             "label": self.label.get(),
             "origin": self._origin,
             "current": self.strip.name,
@@ -426,7 +426,7 @@ class Explore(State):
             self.label.set(int(label) if known else None)
         if trained is not None:
             try:
-                self._dials.put(record, trained, self._start is not None)
+                self._sliders.put(record, trained, self._start is not None)
             except NotSaved as fault:
                 self._messages.say(fault.sentence, "failed")
         self._takes.apply(record)

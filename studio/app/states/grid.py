@@ -1,10 +1,10 @@
-"""The pictures of one run: what they are, what is said of them, and how they are kept."""
+"""The pictures of one run: what they are, and how they are kept."""
 
 import contextlib
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,6 @@ from studio.wire.messages import Array, Drawn
 Kind = Literal["picture", "sound"]
 KEY = "studio_grid"
 """Name of the PNG text that says what the pictures of a kept grid are."""
-FIGURE_SPACE = "\N{FIGURE SPACE}"
 LARGEST_KEPT = 16 * 2**20
 """Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
 
@@ -87,6 +86,18 @@ class Run:
     kind: Kind = "picture"
     mix: Mix | None = None
 
+    def turned(self, temperature: float, share: float | None) -> "Run":
+        """The same by other dials."""
+        mix = self.mix
+        if mix is not None and share is not None:
+            mix = msgspec.structs.replace(mix, share=share)
+        return replace(self, temperature=temperature, mix=mix)
+
+    def asks(self) -> dict[str, Any]:
+        """Fields of a command that draws by it."""
+        mix = {"mix": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
+        return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
+
     def piece(self, cell: Cell) -> Piece | None:
         """A finished picture with all it takes to make it again, made now; None while it is not finished."""
         if cell.picture is None or not cell.finished:
@@ -107,64 +118,6 @@ class Run:
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
         return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}{work.ending}"))
-
-
-# ── what is said ─────────────────────────────────────────────────────────────────────────────────
-
-
-def pictures(count: int, kind: Kind = "picture") -> str:
-    """How many there are, by the name that people call them."""
-    one = "wave" if kind == "sound" else "picture"
-    return f"1 {one}" if count == 1 else f"{count:,} {one}s"
-
-
-def caption(cells: Sequence[Cell], left: str, ready: bool, kind: Kind = "picture", rows: int = 0) -> str:
-    """Below the grid, while it forms; `left` is the time left in words, or empty; `rows` of those drawn row by row."""
-    done = _finished(cells)
-    if not ready:
-        return f"The engine is starting. The {pictures(2, kind)[2:]} follow by themselves."
-    forming = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
-    step = f"{step_of(forming, rows)}. " if forming is not None else ""
-    said = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
-    return f"{said} What is finished can already be opened or saved." if done else said
-
-
-def step_of(cell: Cell, rows: int = 0) -> str:
-    """How far a picture is: `Row 19 of 32` where it is drawn in so many rows, else `Step 3 of 5`. What follows stays in
-    its place while the figure grows."""
-    name, done, total = ("Row", cell.rows_drawn(rows), rows) if rows else ("Step", cell.done, cell.total)
-    return f"{name} {str(done).rjust(len(str(total)), FIGURE_SPACE)} of {total}"
-
-
-def finished(cells: Sequence[Cell], kind: Kind = "picture") -> str:
-    if len(cells) == 1:
-        return f"{pictures(1, kind)}, seed {cells[0].seed}."
-    return f"{pictures(len(cells), kind)}, seeds {cells[0].seed} to {cells[-1].seed}." if cells else ""
-
-
-def stopped(cells: Sequence[Cell], kind: Kind = "picture", rows: int = 0) -> str:
-    half_drawn = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
-    at = f" at row {half_drawn.rows_drawn(rows)}" if rows and half_drawn is not None else ""
-    done = _finished(cells)
-    half = sum(cell.picture is not None for cell in cells) - done
-    also = f" and {half:,} half-drawn" if half else ""
-    if not done and not half:
-        return f"Stopped before the first of {pictures(len(cells), kind)} was finished. The settings are kept."
-    kept = "is kept" if done + half == 1 else "are kept"
-    return f"Stopped{at}. {done:,} finished{also} of {pictures(len(cells), kind)} {kept}."
-
-
-def lost(cells: Sequence[Cell], kind: Kind = "picture") -> tuple[str, str]:
-    """What became of them when the engine died, and the name of the button that makes the rest."""
-    done = _finished(cells)
-    if not done:
-        return f'"{pictures(len(cells), kind)}" was lost before the first was finished.', "Make them again"
-    kept = "which is kept" if done == 1 else "which are kept"
-    return f'"{pictures(len(cells), kind)}" was lost at {done:,}, {kept}.', f"Make the other {len(cells) - done:,}"
-
-
-def _finished(cells: Sequence[Cell]) -> int:
-    return sum(cell.finished for cell in cells)
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────

@@ -9,10 +9,11 @@ import numpy as np
 from msgspec.structs import replace as other
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.states import colours, grid
+from studio.app.states import colours
 from studio.app.states.messages import Messages
 from studio.app.states.models import hash_of
 from studio.app.states.queue import Queue, about
+from studio.app.states.said import FIGURE_SPACE
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
 from studio.library.work import Mix, Pixel, Rewound, Work
@@ -278,7 +279,7 @@ class Rewind(State):
             rows = forming.base.rows
             entry = self._queue.entry(self._job)
             left = f", {about(entry.seconds_left)} left" if entry is not None and entry.seconds_left is not None else ""
-            place = f"{str(forming.row).rjust(len(str(rows)), grid.FIGURE_SPACE)} of {rows}"
+            place = f"{str(forming.row).rjust(len(str(rows)), FIGURE_SPACE)} of {rows}"
             self.said.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
         elif base is None or mark is None or mark.row >= base.rows:
             self.said.set("")

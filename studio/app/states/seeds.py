@@ -28,6 +28,11 @@ def read(typed: int | str, kept: int) -> tuple[int, str]:
     return kept, f"{said}. {kept} is kept. A seed is a whole number from 0 to {BEYOND - 1:,}."
 
 
+def grouped(seed: int) -> str:
+    """A seed that can be read aloud: `4 112`."""
+    return f"{seed:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 class SeedField(State):
     """A seed that can be seen, typed, rolled and locked."""
 

@@ -67,7 +67,7 @@ class Sound(State):
         step. What is made already keeps what it was made by."""
         self.label: Value[int | None] = Value(None, self)
         """Index into card.classes, None for the seed's own."""
-        self.mixing = Mixing(engine, models, self)
+        self.mixing = Mixing(models, self)
         """The second model that decides, too: `partners`, `name`, `share`."""
         self.cut: Value[float] = Value(0.0, self)
         """Second from which the model goes on; what is before was there. 0 where it makes all of it."""

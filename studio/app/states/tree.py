@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from studio.app.states.colours import colour_word
+from studio.app.states.seeds import grouped
 from studio.app.states.shelf import Take
 from studio.library.work import Work
 
@@ -66,12 +67,12 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
     if work.rewound is not None:
         found.append(f"row {work.rewound.row}{_imposed(work)}")
     elif parent is None:
-        start = f"from {work.source}" if work.source else f"start, seed {_grouped(work.seed)}"
+        start = f"from {work.source}" if work.source else f"start, seed {grouped(work.seed)}"
         return [start, *_mixed(work)]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
     if work.rewound is not None and (parent is None or work.seed != parent.seed):
-        found.append(f"seed {_grouped(work.seed)}")
+        found.append(f"seed {grouped(work.seed)}")
     if parent is not None and work.temperature != parent.temperature:
         found.append("temperature " + " · ".join(f"{heat:.2f}" for heat in work.temperature))
     if parent is not None and work.sliders != parent.sliders:
@@ -81,7 +82,7 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
         found += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
     if parent is not None and work.mix != parent.mix:
         found += _mixed(work) or ["no mix"]
-    return found or [f"seed {_grouped(work.seed)}"]
+    return found or [f"seed {grouped(work.seed)}"]
 
 
 def _mixed(work: Work) -> list[str]:
@@ -93,7 +94,3 @@ def _imposed(work: Work) -> str:
     if len(imposed) == 1:
         return f", one pixel {colour_word(imposed[0].colour)}"
     return f", {len(imposed)} pixels" if imposed else ""
-
-
-def _grouped(seed: int) -> str:
-    return f"{seed:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

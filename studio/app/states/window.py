@@ -238,7 +238,7 @@ class Window(State):
         self.complete.came.connect(lambda: self.panel.set("complete"))
         cells = self.generate
         shown: tuple[Value[Any], ...] = (
-            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.large,
+            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.closeup.large,
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._show_wave)
@@ -294,7 +294,7 @@ class Window(State):
         self.surprise.lost(commands, self._why)
 
     def _restore_work(self, work: Work, picture: Array) -> None:
-        self.generate.restore_work(work, picture)
+        self.generate.branching.restore_work(work, picture)
         self.show_panel("generate")
 
     def _open_work(self, work: Work, picture: Array) -> None:

@@ -131,8 +131,14 @@ class Desk(QWidget):
         results.cells.changed.connect(self._show_places)
         results.ranking.changed.connect(self._show_places)
         bind(self, state.chosen, self._show_chosen, self.grid.chose, state.choose)
-        bind(self, state.progress, self.caption.show_words)
-        bind(self, state.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, lambda _: state.go_on())
+        bind(self, state.grid.progress, self.caption.show_words)
+        bind(
+            self,
+            state.grid.can_go_on,
+            self.caption.go_on.setVisible,
+            self.caption.go_on.clicked,
+            lambda _: state.grid.go_on(),
+        )
         self.canvas.pressed.connect(painting.press)
         self.canvas.dragged.connect(painting.move)
         self.canvas.let_go.connect(painting.release)
@@ -204,7 +210,7 @@ class Desk(QWidget):
         size = next((cell.picture.shape[:2] for cell in cells if cell.picture is not None), None)
         picture = state.picture.get()
         size = size or (picture.shape[:2] if picture is not None else (32, 32))
-        self.grid.show_places(results, state.rows, size)
+        self.grid.show_places(results, state.grid.rows, size)
         self.grid.setVisible(bool(places))
         self.hint.setVisible(not places)
         self.arrange()
@@ -361,7 +367,7 @@ class CompleteFoot(QStackedWidget):
         self.cancel.clicked.connect(complete.cancel_photo)
         self.use.clicked.connect(complete.use_photo)
         bind(self, complete.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
-        bind(self, complete.main, self._show_main)
+        bind(self, complete.grid.main, self._show_main)
         bind(self, complete.picture, self._show_main)
         bind(self, complete.chosen, self._show_chosen)
         bind(self, complete.results.places, self._show_chosen)
@@ -374,13 +380,13 @@ class CompleteFoot(QStackedWidget):
             self._state.complete()
 
     def press(self) -> None:
-        if self._state.running.get():
-            self._state.stop()
+        if self._state.grid.running.get():
+            self._state.grid.stop()
         else:
             self._state.complete()
 
     def _show_main(self, _: object) -> None:
-        words = self._state.main.get()
+        words = self._state.grid.main.get()
         self.main.say(words)
         self.main.draw("stop" if words == "Stop" else "")
         self.main.play("stop" if words == "Stop" else "primary")
@@ -425,11 +431,11 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Paint temperature", ("P",), lambda: painting.choose("temperature"), "stage"),
         Act("Smaller brush", (",",), lambda: painting.set_size(painting.size.get() - 1), "stage"),
         Act("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
-        Act("New seed", ("R",), complete.new_seed, "stage"),
-        Act("Lock seed", ("L",), lambda: complete.lock(not complete.locked.get()), "stage"),
+        Act("New seed", ("R",), complete.dials.new_seed, "stage"),
+        Act("Lock seed", ("L",), lambda: complete.dials.lock(not complete.dials.locked.get()), "stage"),
         Act("Even temperature", (), painting.even_out),
         Act("Open a mask…", (), stage.open_mask),
-        Act("Go on", (), complete.go_on, can=complete.can_go_on),
+        Act("Go on", (), complete.grid.go_on, can=complete.grid.can_go_on),
     )
     return Panel(
         key="complete",

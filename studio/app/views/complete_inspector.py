@@ -1,85 +1,57 @@
 """What to make in Complete, the completion looked at, and what "typical" is measured on."""
 
-from typing import Any
-
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.states import completions
-from studio.app.states.complete import HOTTEST, MOST, Complete
+from studio.app.states.complete import MOST, Complete
 from studio.app.states.painting import WILDEST
+from studio.app.states.said import bits
+from studio.app.states.seeds import grouped
 from studio.app.states.surprise import Surprise
 from studio.app.states.window import Window
 from studio.app.views.bind import bind
 from studio.app.views.bringing import Bringing
-from studio.app.views.controls import Button, Choice, Label, Number, row
-from studio.app.views.grid import grouped
+from studio.app.views.controls import Button, Choice, Label, row
+from studio.app.views.dial_rows import DialRows
 from studio.app.views.latent_slider import LatentSlider
 from studio.app.views.pages import Column
 from studio.app.views.picture import PictureView
-from studio.app.views.seed_field import SeedField
 from studio.app.views.surprise import Overlay
 from studio.app.views.theme import Look
 
 
 class Settings(Column):
-    """Number, kind, seed, temperature; the chosen completion; the ranking."""
+    """The dials; the chosen completion; the ranking."""
 
     def __init__(self, look: Look, state: Complete, surprise: Surprise) -> None:
         super().__init__(look)
         self._state, self._surprise = state, surprise
-        self.number = Number("Number", 1, MOST, "How many completions to make")
-        self.kind = Choice(look, "Kind", "Which class of picture to ask for")
-        self.seed = SeedField(look, "New seed", "Roll another seed")
-        self.temperature = LatentSlider(
-            look, "Temperature", 0.0, HOTTEST, 1.0, help="Lower is calmer and more typical, higher is wilder"
-        )
-        self._kind_label = Label("Kind")
+        self.dials = DialRows(look, state.dials, state.history, MOST, "completions", self._heat())
         self.section("Completions", first=True)
-        self._fields()
-        self.add(self.temperature)
-        self._heat()
+        self.add(self.dials)
         self._looked_at()
         self._ranking()
         self.end()
         self._tie()
 
-    def _fields(self) -> None:
-        form = QGridLayout()
-        form.setVerticalSpacing(10)
-        form.setHorizontalSpacing(12)
-        form.setColumnStretch(0, 2)
-        form.setColumnStretch(1, 3)
-        fields = ((Label("Number"), self.number), (self._kind_label, self.kind), (Label("Seed"), self.seed))
-        for place, (label, field) in enumerate(fields):
-            label.setMinimumHeight(self._look.px(32))
-            label.setBuddy(field)
-            form.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
-            form.addWidget(field, place, 1)
-        self.rows.addLayout(form)
-
-    def _heat(self) -> None:
-        self.paint = Button(
-            self._look,
-            "Paint temperature",
-            "",
-            "temperature",
-            help="Paint where to be calm and where to be wild",
-            keys="P",
-        )
+    def _heat(self) -> tuple[QWidget, ...]:
+        """The brush that paints the temperature."""
+        look = self._look
+        help = "Paint where to be calm and where to be wild"
+        self.paint = Button(look, "Paint temperature", "", "temperature", help=help, keys="P")
         self.paint.setCheckable(True)
         self.warmth = LatentSlider(
-            self._look, "Brush", 0.0, WILDEST, 1.0, help="Times the temperature: below 1 calms, above 1 is wilder"
+            look, "Brush", 0.0, WILDEST, 1.0, help="Times the temperature: below 1 calms, above 1 is wilder"
         )
-        self.even = Button(self._look, "Take it all away", "link", help="Draw at the same temperature everywhere")
-        self.add(self.paint)
+        self.even = Button(look, "Take it all away", "link", help="Draw at the same temperature everywhere")
         self._brush = QWidget()
         column = QVBoxLayout(self._brush)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self.warmth)
         column.addWidget(row(Label("calm", "note"), 0, self.even, 0, Label("wild", "note")))
-        self.add(self._brush)
+        return self.paint, self._brush
 
     def _looked_at(self) -> None:
         self._chosen = QWidget()
@@ -110,13 +82,6 @@ class Settings(Column):
 
     def _tie(self) -> None:
         state, painting, results = self._state, self._state.painting, self._state.results
-        bind(self, state.model, self._show_model)
-        bind(self, state.number, self.number.setValue, self.number.valueChanged, state.set_number)
-        bind(self, state.seed, self.seed.show_seed, self.seed.typed, state.set_seed)
-        bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
-        bind(self, state.error, self.seed.show_error)
-        bind(self, state.temperature, self.temperature.show_value, self.temperature.moved, state.set_temperature)
-        bind(self, state.label, self._show_label, self.kind.activated, self._choose_kind)
         bind(self, painting.tool, self._show_tool, self.paint.clicked, self._paint)
         bind(self, painting.warmth, self.warmth.show_value, self.warmth.moved, painting.set_warmth)
         bind(self, painting.heat, lambda heat: self.even.setEnabled(bool((heat != 100).any())))
@@ -124,13 +89,9 @@ class Settings(Column):
         bind(self, results.ranking, self._show_ranking)
         bind(self, results.places, self._show_ranking)
         bind(self, results.left_out, self._show_ranking)
-        bind(self, state.number, self._show_ranking)
+        bind(self, state.dials.number, self._show_ranking)
         bind(self, state.chosen, self._show_chosen)
         bind(self, results.places, self._show_chosen)
-        self.seed.rolled.connect(state.new_seed)
-        self.temperature.homed.connect(self._home)
-        self.temperature.grabbed.connect(lambda: state.history.hold("temperature"))
-        self.temperature.let_go.connect(state.history.seal)
         self.warmth.homed.connect(lambda: painting.set_warmth(1.0))
         self.even.clicked.connect(painting.even_out)
         self.every.clicked.connect(lambda: results.show_every(not results.show_all.get()))
@@ -141,28 +102,6 @@ class Settings(Column):
     def _show_tool(self, tool: str) -> None:
         self.paint.setChecked(tool == "temperature")
         self._brush.setVisible(tool == "temperature")
-
-    def _show_model(self, trained: Any) -> None:
-        classes = trained.card.classes if trained is not None else ()
-        self.kind.clear()
-        for place, name in enumerate(("Any", *classes)):
-            self.kind.addItem(name, place - 1 if place else None)
-        self.kind.setVisible(bool(classes))
-        self._kind_label.setVisible(bool(classes))
-        if trained is not None:
-            self.temperature.show_home(trained.card.temperature)
-        self._show_label(self._state.label.get())
-
-    def _show_label(self, label: int | None) -> None:
-        self.kind.setCurrentIndex(0 if label is None else label + 1)
-
-    def _choose_kind(self, place: int) -> None:
-        self._state.set_label(self.kind.itemData(place))
-
-    def _home(self) -> None:
-        trained = self._state.model.get()
-        if trained is not None:
-            self._state.set_temperature(trained.card.temperature, None)
 
     def _rank(self, place: int) -> None:
         self._state.rank_by(self.ranked.itemData(place))
@@ -176,7 +115,7 @@ class Settings(Column):
         words = completions.counts(made, left, ranking, results.show_all.get())
         if ranking == "following" and not follows and not made:
             words = "Nothing that is kept follows the hole, so completions are ranked by the whole picture."
-        elif ranking == "following" and state.number.get() <= completions.SHOWN and not made:
+        elif ranking == "following" and state.dials.number.get() <= completions.SHOWN and not made:
             words = f"Of many, the {completions.SHOWN} that fit best are shown: make 64 or more."
         hole = bool(state.painting.mask.get().any())
         self.counts.setText(words or ("" if follows or not hole else "Nothing that is kept follows the hole."))
@@ -196,9 +135,9 @@ class Settings(Column):
             return
         ranked = results.ranked()
         self.rank.setText(f"Number {ranked.index(self._state.chosen.get()[-1]) + 1} of {len(ranked)}")
-        price = completions.bits(cell.log_prob) if cell.log_prob is not None else ""
+        price = bits(cell.log_prob) if cell.log_prob is not None else ""
         self.price.setText(f"{price} for the whole picture, exact")
-        after = f"{completions.bits(cell.following)} of them for what follows the hole. " if cell.following else ""
+        after = f"{bits(cell.following)} of them for what follows the hole. " if cell.following else ""
         share = self._state.percentile()
         typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
         self.part.setText(f"{typical}{after}Seed {grouped(cell.seed)}")

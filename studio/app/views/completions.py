@@ -21,8 +21,9 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from studio.app.states.completions import Completions, Place, bits, label
-from studio.app.states.grid import FIGURE_SPACE, Cell
+from studio.app.states.completions import Completions, Place, label
+from studio.app.states.grid import Cell
+from studio.app.states.said import FIGURE_SPACE, bits
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
 from studio.app.views.picture import blended, draw_crisp, image, multiple

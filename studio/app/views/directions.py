@@ -6,10 +6,11 @@ from typing import Any
 
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from studio.app.states.dials import FARTHEST, HOTTEST
 from studio.app.states.explore import Explore
+from studio.app.states.sliders import FARTHEST, HOTTEST
 from studio.app.views.bind import bind
-from studio.app.views.controls import Button, Choice, Label, row
+from studio.app.views.controls import Button, Label, row
+from studio.app.views.dial_rows import Kind, made_by
 from studio.app.views.dialogs import Dialogs
 from studio.app.views.latent_slider import LatentSlider
 from studio.app.views.pages import Column, empty
@@ -42,7 +43,7 @@ class Directions(Column):
         self.heat_home = Button(look, "", "link", help="Put the temperature back to where this model looks best")
         self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
         self.open = Button(look, "", "", "folder", keys="Ctrl+O")
-        self.kind = Choice(look, "Kind")
+        self.kind = Kind(look, "Any kind")
         self.wavetable = WavetableSection(look, state, dialogs)
         self._none = Label("This model has no directions. Its start and temperature can be changed.", "note", wrap=True)
         self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
@@ -72,25 +73,13 @@ class Directions(Column):
         bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
         bind(self, state.error, self.seed.show_error)
         bind(self, state.model, self._show_model)
-        bind(self, state.label, self._show_label, self.kind.activated, self._choose_kind)
+        bind(self, state.label, self.kind.show_label, self.kind.chose, state.set_label)
 
     def _show_model(self, trained: Any) -> None:
-        what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
+        what = made_by(trained)
         self.open.say(f"Open a {what} of mine…")
         self.open.explain(OPEN_HELP[what], "Ctrl+O")
-        classes = trained.card.classes if trained is not None else ()
-        self.kind.clear()
-        for place, name in enumerate(("Any kind", *classes)):
-            self.kind.addItem(name, place - 1 if place else None)
-        self.kind.explain(f"Which class of {what} to ask for")
-        self.kind.setVisible(bool(classes))
-        self._show_label(self._state.label.get())
-
-    def _show_label(self, label: int | None) -> None:
-        self.kind.setCurrentIndex(0 if label is None else label + 1)
-
-    def _choose_kind(self, place: int) -> None:
-        self._state.set_label(self.kind.itemData(place))
+        self.kind.show_model(trained, self._state.label.get())
 
     def _show_names(self, names: tuple[str, ...]) -> None:
         if len(names) != len(self.sliders):

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.states.explore import Explore
+from studio.app.states.seeds import grouped
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
 from studio.app.views.badge import BadgeView
@@ -17,7 +18,6 @@ from studio.app.views.controls import Button, Elided, Label, row
 from studio.app.views.crop import CropView
 from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.directions import OPEN_HELP, Directions
-from studio.app.views.grid import grouped
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.surprise import Overlay

@@ -15,8 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
-from studio.app.states.complete import Complete
-from studio.app.states.generate import Generate
+from studio.app.states.cells import Cells
 from studio.app.states.strip import Strip as TakesInHand
 from studio.app.states.window import Window
 from studio.app.views import complete, explore, generate
@@ -121,8 +120,8 @@ class Frame(QWidget):
         bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.act)
         bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
         bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
-        for maker in (state.generate, state.complete):
-            maker.running.changed.connect(partial(self._show_running, maker))
+        for grid in (state.generate.grid, state.complete.grid):
+            grid.running.changed.connect(partial(self._show_running, grid))
         self.state.generate.rewind.working.changed.connect(self._show_going_on)
         bind(self, state.takes.list, self._show_takes)
         for panel in self.panels.values():
@@ -217,16 +216,16 @@ class Frame(QWidget):
         self.message.show_message(said)
         self.message.raise_()
 
-    def _show_running(self, maker: Generate | Complete, running: bool) -> None:
+    def _show_running(self, grid: Cells, running: bool) -> None:
         """Work that begins or ends is heard, and seen where another window is in front."""
-        announce(self, "Making pictures" if running else maker.progress.get())
+        announce(self, "Making pictures" if running else grid.progress.get())
         if not running and not self.isActiveWindow():
             QApplication.alert(self)
 
     def _show_going_on(self, working: bool) -> None:
         """As above, of a picture that goes on from a row."""
         generate = self.state.generate
-        large, said = generate.large.get(), generate.rewind.said.get()
+        large, said = generate.closeup.large.get(), generate.rewind.said.get()
         announce(self, f"Going on. {said}" if working else large.words if large is not None else said)
         if not working and not self.isActiveWindow():
             QApplication.alert(self)
@@ -357,9 +356,9 @@ class Frame(QWidget):
     def stop(self) -> None:
         """The job of the open panel, else the one at work."""
         entries = self.state.queue.entries.get()
-        maker: Generate | Complete = self.state.complete if self.panel.key == "complete" else self.state.generate
-        if maker.running.get():
-            maker.stop()
+        grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).grid
+        if grid.running.get():
+            grid.stop()
         elif entries:
             self.state.queue.stop(entries[0].job)
 

@@ -2,34 +2,33 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from studio.app.states.closeup import Large
 from studio.app.states.colours import hex_of
-from studio.app.states.dials import HOTTEST
-from studio.app.states.generate import MOST, Generate, Large
-from studio.app.states.grid import Cell, pictures
-from studio.app.states.mixing import titles
+from studio.app.states.generate import MOST, Generate
+from studio.app.states.grid import Cell
 from studio.app.states.queue import about
+from studio.app.states.said import Words, bits
+from studio.app.states.seeds import grouped
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
 from studio.app.views.bind import bind
 from studio.app.views.colour_popup import ColourPopup
-from studio.app.views.controls import Button, Choice, Elided, Label, Number, row
+from studio.app.views.controls import Button, Elided, Label
+from studio.app.views.dial_rows import DialRows, made_by
 from studio.app.views.dialogs import Dialogs
 from studio.app.views.first_launch import FirstLaunch
-from studio.app.views.grid import GridView, bits, grouped
+from studio.app.views.grid import GridView
 from studio.app.views.large_caption import LargeCaption
-from studio.app.views.latent_slider import LatentSlider
 from studio.app.views.model_card import ModelCard
 from studio.app.views.pages import Column
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.row_marker import RowMarker
-from studio.app.views.seed_field import SeedField
 from studio.app.views.surprise import Overlay, over
 from studio.app.views.theme import Look
 from studio.app.views.wave_page import WavePage
@@ -97,31 +96,31 @@ class GenerateStage(QStackedWidget):
         bind(self, generate.chosen, self.grid.show_chosen, self.grid.chose, generate.choose)
         self.grid.chose.connect(lambda row: state.tone.listen())
         self.grid.clicked.connect(lambda index: state.tone.listen())
-        bind(self, generate.large, self._show_large)
+        bind(self, generate.closeup.large, self._show_large)
         self.grid.enlarged.connect(self._enlarge)
         bind(self, self._surprise.on, self._show_maps)
         bind(self, self._surprise.scale, self._show_maps)
         self._surprise.came.connect(lambda map: self.grid.show_again(map.picture))
         self.grid.pointed.connect(self._point)
-        bind(self, generate.progress, self.caption.show_words)
-        bind(self, generate.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
+        bind(self, generate.grid.progress, self.caption.show_words)
+        bind(self, generate.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
         self._tie_marker(generate)
 
     def _tie_marker(self, generate: Generate) -> None:
         rewind, marker = generate.rewind, self.marker
-        bind(self, rewind.mark, self._show_mark, marker.moved, generate.move_mark)
+        bind(self, rewind.mark, self._show_mark, marker.moved, generate.branching.move)
         bind(self, rewind.forming, self._show_mark)
         bind(self, rewind.said, self._show_mark)
         bind(self, rewind.working, self._show_mark)
-        bind(self, generate.progress, self._show_mark)
-        marker.grabbed.connect(generate.begin_mark)
-        marker.let_go.connect(generate.end_mark)
-        marker.go_on.connect(generate.branch)
+        bind(self, generate.grid.progress, self._show_mark)
+        marker.grabbed.connect(partial(generate.history.hold, "row marker"))
+        marker.let_go.connect(generate.history.seal)
+        marker.go_on.connect(generate.branching.branch)
         self.page.view.pixel_clicked.connect(self._click)
 
     def close_large(self) -> bool:
         """Back to the grid; whether a picture was large."""
-        if self._state.large.get() is None:
+        if self._state.closeup.large.get() is None:
             return False
         self._state.enlarge(None)
         self.grid.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -129,7 +128,7 @@ class GenerateStage(QStackedWidget):
 
     def step(self, by: int) -> None:
         """The next or previous picture, while one is large."""
-        now = self._state.enlarged.get()
+        now = self._state.closeup.index.get()
         if now is not None and 0 <= now + by < len(self.grid.cells):
             self._state.enlarge(now + by)
 
@@ -148,7 +147,7 @@ class GenerateStage(QStackedWidget):
 
     def focus_marker(self) -> None:
         """To the row marker, of the large picture or of the chosen one."""
-        if self._state.large.get() is None and self._state.chosen.get() is not None:
+        if self._state.closeup.large.get() is None and self._state.chosen.get() is not None:
             self._enlarge(self._state.chosen.get())
         if self.marker.isVisible():
             self.marker.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -157,13 +156,13 @@ class GenerateStage(QStackedWidget):
         """Choose the colour of the pixel below the middle of the marker."""
         base = self._state.rewind.base.get()
         if base is not None and not self._state.rewind.running:
-            self._state.arm()
+            self._state.branching.arm()
             mark = self._state.rewind.mark.get()
             self._pick(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
 
     def ready(self) -> None:
         """To the marker, from which the picture may go on as another take."""
-        self._state.arm()
+        self._state.branching.arm()
         self.focus_marker()
 
     def branch(self) -> None:
@@ -172,7 +171,7 @@ class GenerateStage(QStackedWidget):
         if base is None or mark is None or mark.row >= base.rows:
             self.ready()
         else:
-            self._state.branch()
+            self._state.branching.branch()
 
     def set_compact(self, compact: bool) -> None:
         self.first.set_compact(compact)
@@ -185,12 +184,12 @@ class GenerateStage(QStackedWidget):
         elif what == "go on" and self._state.rewind.running:
             self._state.rewind.stop()
         elif what == "go on":
-            self._state.branch()
+            self._state.branching.branch()
         else:
             self.act(what)
 
     def _go_on(self) -> None:
-        self._state.go_on()
+        self._state.grid.go_on()
 
     def _enlarge(self, index: int | None) -> None:
         self._state.enlarge(index)
@@ -211,15 +210,15 @@ class GenerateStage(QStackedWidget):
         held = [(pixel.row, pixel.column) for pixel in mark.held]
         popup = ColourPopup(self._look, self.window(), base.picture, min(mark.row, base.rows - 1), held)
         popup.pointed.connect(self.marker.show_cursor)
-        popup.chose.connect(self._state.impose)
+        popup.chose.connect(self._state.branching.impose)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
         place = self.page.view.rect_of(row, column).bottomRight().toPoint() + QPoint(8, 8)
         popup.open_at(row, column, self.page.view.mapToGlobal(place))
 
     def _show_cells(self, cells: tuple[Cell, ...]) -> None:
         state = self._state
-        self.grid.show_cells(cells, state.kind, state.size, state.rows)
-        if state.large.get() is None:
+        self.grid.show_cells(cells, state.grid.kind, state.grid.size, state.grid.rows)
+        if state.closeup.large.get() is None:
             self.setCurrentIndex(1 if cells else 0)
 
     def _show_maps(self, _: object) -> None:
@@ -255,11 +254,11 @@ class GenerateStage(QStackedWidget):
         self.marker.setVisible(base is not None)
         here = base is not None and forming is not None and forming.base.place == base.place
         if base is None or mark is None:
-            large = self._state.large.get()
+            large = self._state.closeup.large.get()
             drawn = large.drawn if large is not None else None
-            said = f"Row {drawn} of {self._state.rows} is drawn." if drawn is not None else ""
-            if self._state.running.get():
-                said = self._state.progress.get().partition(". What is")[0]
+            said = f"Row {drawn} of {self._state.grid.rows} is drawn." if drawn is not None else ""
+            if self._state.grid.running.get():
+                said = self._state.grid.progress.get().partition(". What is")[0]
             self.large_caption.show_rewind(drawn is not None, False, False, False, said)
             self.page.arrange()
             return
@@ -296,112 +295,15 @@ class GenerateInspector(Column):
 
     def __init__(self, look: Look, state: Window) -> None:
         super().__init__(look)
-        self._generate = generate = state.generate
+        generate = state.generate
         self.card = ModelCard(look, state.models)
-        self.number = Number("Number", 1, MOST, "How many pictures to make")
-        self.kind = Choice(look, "Kind", "Which class of picture to ask for")
-        self.seed = SeedField(look, "New seed", "Roll another seed")
-        self.temperature = LatentSlider(
-            look, "Temperature", 0.0, HOTTEST, 1.0, help="Lower is calmer and more typical, higher is wilder"
-        )
-        self._kind_label = Label("Kind")
-        self.mix = Choice(look, "Mix with", "Blend in a second model's choices, pixel by pixel")
-        self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")
-        self._mix_row = self._beside(Label("Mix with"), self.mix)
+        self.dials = DialRows(look, generate.dials, generate.history, MOST)
         self.section("Model", first=True)
         self.add(self.card)
         self.section("What to make")
-        form = QGridLayout()
-        form.setVerticalSpacing(10)
-        form.setHorizontalSpacing(12)
-        form.setColumnStretch(0, 2)
-        form.setColumnStretch(1, 3)
-        for place, (label, field) in enumerate(
-            ((Label("Number"), self.number), (self._kind_label, self.kind), (Label("Seed"), self.seed))
-        ):
-            label.setMinimumHeight(look.px(32))
-            label.setBuddy(field)
-            form.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
-            form.addWidget(field, place, 1)
-        self.rows.addLayout(form)
-        ends = row(Label("calm", "note"), 0, Label("wild", "note"))
-        dial = QVBoxLayout()
-        dial.setSpacing(2)
-        dial.addWidget(self.temperature)
-        dial.addWidget(ends)
-        self.rows.addLayout(dial)
-        self.rows.addWidget(self._mix_row)
-        self.rows.addWidget(self.share)
+        self.add(self.dials)
         self.end()
-        bind(self, generate.model, self._show_model)
-        bind(self, generate.number, self.number.setValue, self.number.valueChanged, generate.set_number)
-        bind(self, generate.seed, self.seed.show_seed, self.seed.typed, generate.set_seed)
-        bind(self, generate.locked, self.seed.show_locked, self.seed.locked, generate.lock)
-        bind(self, generate.error, self.seed.show_error)
-        bind(self, generate.temperature, self.temperature.show_value, self.temperature.moved, generate.set_temperature)
-        bind(self, generate.label, self._show_label, self.kind.activated, self._choose_kind)
-        bind(self, generate.mixing.partners, self._show_partners)
-        bind(self, generate.mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
-        bind(self, generate.mixing.share, self.share.show_value, self.share.moved, generate.set_share)
-        self.share.homed.connect(lambda: generate.set_share(0.5, None))
-        self.share.grabbed.connect(lambda: generate.history.hold("share"))
-        self.share.let_go.connect(generate.history.seal)
-        self.seed.rolled.connect(generate.new_seed)
-        self.temperature.homed.connect(self._home)
-        self.temperature.grabbed.connect(lambda: generate.history.hold("temperature"))
-        self.temperature.let_go.connect(generate.history.seal)
-
-    def _show_model(self, trained: Any) -> None:
-        self.card.show_model(trained)
-        classes = trained.card.classes if trained is not None else ()
-        self.kind.clear()
-        for place, name in enumerate(("Any", *classes)):
-            self.kind.addItem(name, place - 1 if place else None)
-        what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
-        self.number.explain(f"How many {what}s to make")
-        self.kind.explain(f"Which class of {what} to ask for")
-        self.kind.setVisible(bool(classes))
-        self._kind_label.setVisible(bool(classes))
-        if trained is not None:
-            self.temperature.show_home(trained.card.temperature)
-        self._show_label(self._generate.label.get())
-
-    def _show_label(self, label: int | None) -> None:
-        self.kind.setCurrentIndex(0 if label is None else label + 1)
-
-    def _choose_kind(self, place: int) -> None:
-        self._generate.set_label(self.kind.itemData(place))
-
-    @staticmethod
-    def _beside(label: Label, field: QWidget) -> QWidget:
-        """A label and its field, in the proportions of the form above."""
-        box = QWidget()
-        line = QHBoxLayout(box)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(12)
-        line.addWidget(label, 2)
-        line.addWidget(field, 3)
-        label.setBuddy(field)
-        return box
-
-    def _show_partners(self, partners: Any) -> None:
-        self.mix.clear()
-        for title, name in titles(partners):
-            self.mix.addItem(title, name)
-        self._mix_row.setVisible(bool(partners))
-        self._show_mix(self._generate.mixing.name.get())
-
-    def _show_mix(self, name: str) -> None:
-        self.mix.setCurrentIndex(max(self.mix.findData(name), 0))
-        self.share.setVisible(bool(name))
-
-    def _choose_mix(self, place: int) -> None:
-        self._generate.set_mix(self.mix.itemData(place))
-
-    def _home(self) -> None:
-        trained = self._generate.model.get()
-        if trained is not None:
-            self._generate.set_temperature(trained.card.temperature, None)
+        bind(self, generate.model, self.card.show_model)
 
 
 class GenerateFoot(QWidget):
@@ -425,16 +327,16 @@ class GenerateFoot(QWidget):
         column.addLayout(line)
         self.main.clicked.connect(self.press)
         self.save_all.clicked.connect(self.ask_folder)
-        bind(self, generate.main, self._show_main)
+        bind(self, generate.grid.main, self._show_main)
         bind(self, generate.can_start, self._show_main)
         bind(self, generate.can_save, self.save_all.setVisible)
-        bind(self, generate.number, self._show_time)
+        bind(self, generate.dials.number, self._show_time)
         bind(self, generate.model, self._show_time)
         bind(self, generate.cells, self._show_time)
 
     def press(self) -> None:
-        if self._generate.running.get():
-            self._generate.stop()
+        if self._generate.grid.running.get():
+            self._generate.grid.stop()
         else:
             self._generate.generate()
 
@@ -443,7 +345,7 @@ class GenerateFoot(QWidget):
             self._dialogs.folder(self._generate.save_all)
 
     def _show_main(self, _: object) -> None:
-        words = self._generate.main.get()
+        words = self._generate.grid.main.get()
         self.main.say(words)
         self.main.draw("stop" if words == "Stop" else "")
         self.main.play("stop" if words == "Stop" else "primary")
@@ -454,10 +356,10 @@ class GenerateFoot(QWidget):
         self.main.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
 
     def _show_time(self, _: object) -> None:
-        trained, number = self._generate.model.get(), self._generate.number.get()
+        trained, number = self._generate.model.get(), self._generate.dials.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
         told = seconds > 0 and not self._generate.cells.get()
-        many = pictures(number, trained.card.kind if trained is not None else "picture")
+        many = Words(made_by(trained)).count(number)
         self.time.setText(f"{many} in {about(seconds)}" if told else "")
         self.time.setVisible(told)
 
@@ -473,11 +375,11 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
         Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
         Act("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
-        Act("New seed", ("R",), generate.new_seed, "stage"),
-        Act("Lock seed", ("L",), lambda: generate.lock(not generate.locked.get()), "stage"),
+        Act("New seed", ("R",), generate.dials.new_seed, "stage"),
+        Act("Lock seed", ("L",), lambda: generate.dials.lock(not generate.dials.locked.get()), "stage"),
         Act("Next picture", (), lambda: stage.step(1)),
         Act("Previous picture", (), lambda: stage.step(-1)),
-        Act("Go on", (), generate.go_on, can=generate.can_go_on),
+        Act("Go on", (), generate.grid.go_on, can=generate.grid.can_go_on),
         Act("Row marker", ("W",), stage.focus_marker, "stage"),
         Act("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Act("Branch here", ("K",), stage.branch, "stage"),
@@ -505,6 +407,6 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         show_smooth=smooth,
         set_compact=stage.set_compact,
         strip=generate.strip,
-        show_take=generate.show_take,
+        show_take=generate.closeup.show_take,
         branch=stage.ready,
     )

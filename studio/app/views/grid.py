@@ -20,7 +20,9 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem
 
-from studio.app.states.grid import FIGURE_SPACE, Cell, step_of
+from studio.app.states.grid import Cell
+from studio.app.states.said import FIGURE_SPACE, bits, step_of
+from studio.app.states.seeds import grouped
 from studio.app.views.guard import guarded
 from studio.app.views.picture import blended, draw_crisp, image, multiple
 from studio.app.views.theme import Look
@@ -33,15 +35,6 @@ WAVE = (16, 24)
 SMALLEST = 64
 """Logical pixels: where cells would get smaller, the grid scrolls instead."""
 Index = QModelIndex | QPersistentModelIndex
-
-
-def grouped(seed: int) -> str:
-    """A seed that can be read aloud: `4 112`."""
-    return f"{seed:,}".replace(",", "\u202f")
-
-
-def bits(log_prob: float) -> str:
-    return f"{-log_prob / math.log(2):,.0f} bits"
 
 
 def described(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:

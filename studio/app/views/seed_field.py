@@ -4,8 +4,8 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from studio.app.states.seeds import grouped
 from studio.app.views.controls import Button, Label, mark, tip
-from studio.app.views.grid import grouped
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 

@@ -54,8 +54,8 @@ def mark(window: Window, row: int = 4) -> None:
 
 
 def run(window: Window, engine: FakeEngine, number: int = 4) -> wire.Complete:
-    window.complete.set_number(number)
-    window.complete.set_seed(10)
+    window.complete.dials.set_number(number)
+    window.complete.dials.set_seed(10)
     window.complete.complete()
     return asked(engine)
 
@@ -249,12 +249,12 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
     assert (steer.running, steer.hand) == (sent.job, "steer")
     assert steer.heat is not None
     assert (float(steer.heat[6, 6]), float(steer.heat[1, 1])) == (pytest.approx(0.2), pytest.approx(1.8))
-    state.set_temperature(0.5)
+    state.dials.set_temperature(0.5)
     steer = engine.sent[-1]
     assert isinstance(steer, wire.Steer)
     assert steer.temperature == (0.5,)
     count = len(engine.sent)
-    state.set_number(7)
+    state.dials.set_number(7)
     assert len(engine.sent) == count, "only what it draws by is told"
     opened.undo()
     opened.undo()
@@ -264,7 +264,7 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
     assert (painting.heat.get() == masks.EVEN).all()
     engine.say(wire.Finished(job=sent.job))
     count = len(engine.sent)
-    state.set_temperature(0.7)
+    state.dials.set_temperature(0.7)
     assert len(engine.sent) == count
 
 
@@ -282,7 +282,7 @@ def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: Window, en
 
 def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine, picture: Array) -> None:
     mark(opened)
-    opened.complete.set_label(1)
+    opened.complete.dials.set_label(1)
     sent = run(opened, engine)
     assert (sent.model, sent.seeds, sent.temperature, sent.label) == ("rows", (10, 11, 12, 13), (0.7,), 1)
     assert np.array_equal(sent.picture, picture)
@@ -308,7 +308,7 @@ def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: 
     draw(engine, job, 3, [-25.0])
     engine.say(wire.Finished(job=job))
     assert order(opened) == [(2, 1), (1, 2), (3, 3), (0, 4)]
-    assert opened.complete.progress.get() == "4 completions. The most typical first."
+    assert opened.complete.grid.progress.get() == "4 completions. The most typical first."
 
 
 def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_counted(
@@ -347,18 +347,18 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engin
     job = run(opened, engine).job
     draw(engine, job, 0, [-1.0])
     draw(engine, job, 1, None)
-    opened.complete.stop()
+    opened.complete.grid.stop()
     assert engine.stopped == [job]
     engine.say(wire.Stopped(job=job))
-    assert said(opened) == "Stopped. 1 finished and 1 half-drawn of 4 completions are kept."
+    assert said(opened) == "Stopped at row 5. 1 finished and 1 half-drawn of 4 completions are kept."
     # What is painted meanwhile is for the next run; this one goes on as it began.
     mark(opened, 2)
-    opened.complete.go_on()
+    opened.complete.grid.go_on()
     assert asked(engine).seeds == (11, 12, 13)
     assert asked(engine).free.sum() == 32
     engine.say(wire.Failed(job=asked(engine).job, why="Memory ran out.", hint="Make fewer."))
     assert said(opened) == "Memory ran out. Make fewer."
-    assert opened.complete.can_go_on.get()
+    assert opened.complete.grid.can_go_on.get()
 
 
 def test_an_engine_that_dies_loses_nothing(opened: Window, engine: FakeEngine) -> None:
@@ -435,10 +435,10 @@ def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeE
     assert np.array_equal(again.picture.get(), picture)
     assert np.array_equal(again.painting.mask.get(), mask)
     assert np.array_equal(again.painting.heat.get(), heat)
-    assert (again.painting.tool.get(), again.number.get(), again.seed.get()) == ("temperature", 4, 10)
+    assert (again.painting.tool.get(), again.dials.number.get(), again.dials.seed.get()) == ("temperature", 4, 10)
     assert [(place.cell, place.rank) for place in again.results.places.get()][:2] == [(0, 1), (1, 2)]
-    assert again.can_go_on.get()
-    again.go_on()
+    assert again.grid.can_go_on.get()
+    again.grid.go_on()
     assert asked(engine).seeds == (12, 13)
     assert asked(engine).heat is not None
     again.history.undo()

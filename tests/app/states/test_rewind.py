@@ -33,8 +33,8 @@ def begin(window: Window, engine: FakeEngine, count: int = 2, labels: tuple[int,
     """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
     engine.status.emit("Ready")
     window.generate.choose_model("rows")
-    window.generate.set_number(count)
-    window.generate.set_seed(4112)
+    window.generate.dials.set_number(count)
+    window.generate.dials.set_seed(4112)
     window.generate.generate()
     job, pictures = engine.sent[-1].job, np.concatenate([tone(10 + n) for n in range(count)])
     prices = (-1.0,) * count
@@ -88,10 +88,10 @@ def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEng
     count = len(engine.sent)
     assert mark(window) == Mark(8)  # at the end: all of the picture is kept
     generate = window.generate
-    generate.begin_mark()
+    generate.history.hold("row marker")
     for row in (7, 6, 5):
-        generate.move_mark(row)
-    generate.end_mark()
+        generate.branching.move(row)
+    generate.history.seal()
     assert mark(window) == Mark(5, (), armed=True) and len(engine.sent) == count
     window.undo()  # one gesture, one step
     assert mark(window) == Mark(8)
@@ -102,11 +102,11 @@ def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEng
 def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.impose(6, 2, BLUE)
-    generate.impose(4, 2, BLUE)  # above the marker, so it stays as it is
+    generate.branching.move(5)
+    generate.branching.impose(6, 2, BLUE)
+    generate.branching.impose(4, 2, BLUE)  # above the marker, so it stays as it is
     assert mark(window).held == (Pixel(6, 2, BLUE),)
-    generate.branch()
+    generate.branching.branch()
     command = asked(engine)
     assert (command.model, command.seeds, command.temperature) == ("rows", (4113,), (0.7,))
     assert command.free[:5].sum() == 0 and command.free[5:].sum() == 23 and command.free[6, 2] == 0
@@ -116,53 +116,53 @@ def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: W
 def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.set_temperature(1.4)
+    generate.dials.set_temperature(1.4)
     generate.enlarge(0)
     generate.enlarge(1)
-    assert (generate.seed.get(), generate.temperature.get()) == (4112, 1.4)
-    generate.move_mark(5)
-    assert (generate.seed.get(), generate.temperature.get()) == (4113, 0.7)
+    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4112, 1.4)
+    generate.branching.move(5)
+    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4113, 0.7)
     window.undo()
-    assert (generate.seed.get(), generate.temperature.get()) == (4112, 1.4)
-    generate.set_seed(99)  # a hand sets another seed first: that one stays
-    generate.move_mark(5)
-    generate.branch()
+    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4112, 1.4)
+    generate.dials.set_seed(99)  # a hand sets another seed first: that one stays
+    generate.branching.move(5)
+    generate.branching.branch()
     assert asked(engine).seeds == (99,)
 
 
 def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.branch()
+    generate.branching.move(5)
+    generate.branching.branch()
     first = asked(engine).seeds
     assert first != (4113,)
     answer(engine, 200)
-    generate.branch()  # again from the same row
+    generate.branching.branch()  # again from the same row
     assert asked(engine).seeds not in (first, (4113,))
     answer(engine, 201)
-    generate.lock(True)
+    generate.dials.lock(True)
     count = len(engine.sent)
-    generate.branch()
+    generate.branching.branch()
     said = window.messages.current.get()
     assert len(engine.sent) == count and said is not None and said.text.startswith("This is how it was drawn already")
-    generate.set_temperature(1.1)
-    generate.branch()
+    generate.dials.set_temperature(1.1)
+    generate.branching.branch()
     assert asked(engine).temperature == (1.1,)
 
 
 def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.branch()
+    generate.branching.move(5)
+    generate.branching.branch()
     command = asked(engine)
     drawn = np.where(command.free[..., None] > 0, np.uint8(99), command.picture)
     engine.say(Drawn(job=command.job, first=0, pictures=drawn[None], done=3, total=9))
-    large = generate.large.get()
+    large = generate.closeup.large.get()
     assert large is not None and large.picture is not None and (large.picture == 11).all()  # still where it was
     engine.say(Drawn(job=command.job, first=0, pictures=drawn[None], done=6, total=9))
-    large = generate.large.get()
+    large = generate.closeup.large.get()
     assert large is not None and large.picture is not None
     assert (large.picture[5] == 99).all() and (large.picture[6:] == 11).all()
     assert generate.rewind.said.get().startswith("Row 6 of 8")
@@ -180,16 +180,16 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine:
 def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
+    generate.branching.move(5)
     for value in (100, 101):
-        generate.branch()
+        generate.branching.branch()
         answer(engine, value)
     assert tree.parents(window.takes.list.get()) == (None, 0, 0)
-    generate.move_mark(6)  # keeps a row that only the last one has
-    generate.branch()
+    generate.branching.move(6)  # keeps a row that only the last one has
+    generate.branching.branch()
     answer(engine, 102)
-    generate.move_mark(2)
-    generate.branch()
+    generate.branching.move(2)
+    generate.branching.branch()
     answer(engine, 103)
     assert tree.parents(window.takes.list.get()) == (None, 0, 0, 2, 0)
     assert words(window)[3].startswith("Take 4, from take 3 at row 6, level 3")
@@ -197,22 +197,22 @@ def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engin
 
 def test_at_the_top_row_a_whole_picture_is_made(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.generate.move_mark(0)
-    window.generate.branch()
+    window.generate.branching.move(0)
+    window.generate.branching.branch()
     command = engine.sent[-1]
     assert isinstance(command, Sample) and len(command.seeds) == 1
     window.generate.rewind.stop()
     engine.say(Stopped(job=command.job))
-    window.generate.impose(3, 3, BLUE)
-    window.generate.branch()
+    window.generate.branching.impose(3, 3, BLUE)
+    window.generate.branching.branch()
     assert asked(engine).free.sum() == 63
 
 
 def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.branch()
+    generate.branching.move(5)
+    generate.branching.branch()
     command = asked(engine)
     engine.say(Drawn(job=command.job, first=0, pictures=tone(99), done=6, total=9))
     generate.rewind.stop()
@@ -230,8 +230,8 @@ def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: Fake
 def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.branch()
+    generate.branching.move(5)
+    generate.branching.branch()
     engine.say(Failed(job=asked(engine).job, why="Memory ran out.", hint="Close something."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Close something."
@@ -249,11 +249,11 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
     window: Window, engine: FakeEngine
 ) -> None:
     begin(window, engine)
-    window.generate.move_mark(5)
-    window.generate.branch()
+    window.generate.branching.move(5)
+    window.generate.branching.branch()
     window.generate.enlarge(0)
     answer(engine, 99)
-    assert len(window.takes.list.get()) == 2 and window.generate.enlarged.get() == 0
+    assert len(window.takes.list.get()) == 2 and window.generate.closeup.index.get() == 0
     said = window.messages.current.get()
     assert said is not None and said.text == "The picture that went on is among your takes."
 
@@ -263,9 +263,9 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     window = opener(engine)
     begin(window, engine, labels=(0, 1))
-    window.generate.move_mark(5)
-    assert window.generate.label.get() == 1
-    window.generate.branch()
+    window.generate.branching.move(5)
+    assert window.generate.dials.label.get() == 1
+    window.generate.branching.branch()
     assert asked(engine).label == 1 and asked(engine).seeds != (4113,)
     second = opener(FakeEngine())
     assert [cell.label for cell in second.generate.cells.get()] == [0, 1]
@@ -276,10 +276,10 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     window = opener(engine)
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.set_mix("others")
-    generate.set_share(0.2)
-    generate.branch()
+    generate.branching.move(5)
+    generate.dials.set_mix("others")
+    generate.dials.set_share(0.2)
+    generate.branching.branch()
     command = asked(engine)
     assert (command.mix, command.share, command.seeds) == ("others", 0.2, (4113,))
     answer(engine, 99)
@@ -287,19 +287,19 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     assert child.work.mix is not None and child.work.mix.share == 0.2
     assert tree.words(child, window.takes.list.get()[0]) == "row 5, mix with others 20 %"
     generate.enlarge(0)
-    generate.set_mix("")
-    generate.show_take(1)
-    generate.move_mark(6)  # what it was made with is set again
-    assert (generate.mixing.name.get(), generate.mixing.share.get()) == ("others", 0.2)
+    generate.dials.set_mix("")
+    generate.closeup.show_take(1)
+    generate.branching.move(6)  # what it was made with is set again
+    assert (generate.dials.mixing.name.get(), generate.dials.mixing.share.get()) == ("others", 0.2)
 
 
 def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngine) -> None:
     """The take it came from may be of a model that was trained anew since."""
     begin(window, engine)
     window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
-    window.generate.show_take(0)
-    window.generate.move_mark(4)
-    window.generate.branch()
+    window.generate.closeup.show_take(0)
+    window.generate.branching.move(4)
+    window.generate.branching.branch()
     assert asked(engine).seeds == (7,)  # another model makes another picture of it
     answer(engine, 99)
     trained = window.models.find("rows")
@@ -315,9 +315,9 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: Fa
     engine.say(Drawn(job=job, first=0, pictures=tone(1), done=1, total=1, log_prob=(-1.0,)), Finished(job=job))
     window.generate.enlarge(0)
     assert window.generate.rewind.mark.get() is None
-    window.generate.branch()
+    window.generate.branching.branch()
     assert engine.sent[-1].job == job
-    window.generate.show_take(0)  # of the model that can
+    window.generate.closeup.show_take(0)  # of the model that can
     assert mark(window) == Mark(8)
 
 
@@ -325,8 +325,8 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
     begin(window, engine)
     generate = window.generate
     for row, value in ((5, 100), (6, 101)):
-        generate.move_mark(row)
-        generate.branch()
+        generate.branching.move(row)
+        generate.branching.branch()
         answer(engine, value)
     assert tree.parents(window.takes.list.get()) == (None, 0, 1)
     generate.strip.rename(1, "  Crown ")
@@ -348,9 +348,9 @@ def test_the_tree_is_there_again_after_a_restart(
 ) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.impose(6, 2, BLUE)
-    generate.branch()
+    generate.branching.move(5)
+    generate.branching.impose(6, 2, BLUE)
+    generate.branching.branch()
     answer(engine, 99)
     generate.strip.rename(1, "Crown")
     before = words(window)
@@ -368,10 +368,10 @@ def test_a_file_of_it_brings_it_all_back(
 ) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.move_mark(5)
-    generate.impose(6, 2, BLUE)
-    generate.set_temperature(1.25)
-    generate.branch()
+    generate.branching.move(5)
+    generate.branching.impose(6, 2, BLUE)
+    generate.dials.set_temperature(1.25)
+    generate.branching.branch()
     command = asked(engine)
     picture = answer(engine, 99)
     generate.save(None, tmp_path / "on.png")
@@ -387,7 +387,7 @@ def test_a_file_of_it_brings_it_all_back(
     other.drop([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: len(other.takes.list.get()) == 1, timeout=5000)
     assert other.panel.get() == "generate" and mark(other) == Mark(5, (Pixel(6, 2, BLUE),))
-    assert (other.generate.seed.get(), other.generate.temperature.get()) == (4113, 1.25)
+    assert (other.generate.dials.seed.get(), other.generate.dials.temperature.get()) == (4113, 1.25)
     assert np.array_equal(base(other).picture, picture)
     made = work.from_png((tmp_path / "on.png").read_bytes())
     assert made is not None and made.rewound is not None

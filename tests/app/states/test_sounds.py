@@ -9,6 +9,7 @@ import soundfile
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from studio.app.states.seeds import grouped
 from studio.app.states.window import Window
 from studio.library import work
 from studio.library.work import Latent, Work
@@ -84,7 +85,7 @@ def test_a_picture_is_not_heard(exploring: Window, engine: FakeEngine) -> None:
 
 def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine) -> None:
     window.generate.choose_model("waves")
-    window.generate.set_number(3)
+    window.generate.dials.set_number(3)
     window.generate.generate()
     command = engine.sent[-1]
     assert isinstance(command, Sample)
@@ -101,7 +102,9 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
     assert window.tone.wave.get() is None
     engine.say(Finished(job=command.job))
     seeds = window.generate.cells.get()
-    assert window.generate.progress.get() == f"3 waves, seeds {seeds[0].seed} to {seeds[-1].seed}."
+    assert (
+        window.generate.grid.progress.get() == f"3 waves, seeds {grouped(seeds[0].seed)} to {grouped(seeds[-1].seed)}."
+    )
 
 
 def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: Window, engine: FakeEngine) -> None:
@@ -156,9 +159,9 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     window: Window, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
 ) -> None:
     window.generate.choose_model("waves")
-    window.generate.set_number(2)
-    window.generate.set_seed(5)
-    window.generate.set_label(1)
+    window.generate.dials.set_number(2)
+    window.generate.dials.set_seed(5)
+    window.generate.dials.set_label(1)
     window.generate.generate()
     command = engine.sent[-1]
     assert isinstance(command, Sample) and command.label == 1
@@ -178,7 +181,7 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     assert [cell.seed for cell in cells] == [5, 6]
     for cell, expected in zip(cells, made, strict=True):
         assert cell.picture is not None and cell.picture.dtype == np.int16 and (cell.picture == expected).all()
-    assert again.generate.progress.get() == "2 waves, seeds 5 to 6."
+    assert again.generate.grid.progress.get() == "2 waves, seeds 5 to 6."
     assert again.generate.name_of(0) == "waves-5.wav"
 
 
@@ -408,5 +411,5 @@ def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: F
     exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.hash, seed=1, label=7))
     assert exploring.explore.label.get() is None
     exploring.generate.choose_model("waves")
-    exploring.generate.set_label(9)
-    assert exploring.generate.label.get() is None
+    exploring.generate.dials.set_label(9)
+    assert exploring.generate.dials.label.get() is None

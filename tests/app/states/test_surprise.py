@@ -30,7 +30,7 @@ def show(engine: FakeEngine, colour: int) -> None:
 
 def grid(window: Window, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
     """Pictures that Generate has made."""
-    window.generate.set_number(number)
+    window.generate.dials.set_number(number)
     window.generate.generate()
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.stack([np.full((8, 8, 3), colour, np.uint8) for colour in range(number)])

@@ -33,24 +33,27 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first.smooth.set(True)
     first.geometry.set(bytes(range(256)))
     first.layout.set({"inspector": 320, "tree": True})
-    first.generate.set_number(9)
-    first.generate.set_seed(4112)
-    first.generate.lock(True)
+    first.generate.dials.set_number(9)
+    first.generate.dials.set_seed(4112)
+    first.generate.dials.lock(True)
     second = opener(FakeEngine())
     assert (second.panel.get(), second.theme.get(), second.contrast.get()) == ("explore", "dark", "high")
     assert second.smooth.get() and second.geometry.get() == bytes(range(256))
     assert second.layout.get() == {"inspector": 320, "tree": True}
-    assert (second.generate.number.get(), second.generate.seed.get()) == (9, 4112) and second.generate.locked.get()
+    assert (second.generate.dials.number.get(), second.generate.dials.seed.get()) == (
+        9,
+        4112,
+    ) and second.generate.dials.locked.get()
     assert second.messages.current.get() is None
     second.show_panel("generate")
     second.undo()
     second.undo()
-    assert second.generate.number.get() == 16
+    assert second.generate.dials.number.get() == 16
 
 
 def test_is_written_down_a_moment_after_a_change(window: Window, settings: Path, qtbot: QtBot) -> None:
     window._soon.setInterval(10)
-    window.generate.set_seed(4112)
+    window.generate.dials.set_seed(4112)
     qtbot.waitUntil(settings.exists, timeout=5000)
     assert json.loads(settings.read_bytes())["generate"]["seed"] == 4112
 
@@ -123,7 +126,7 @@ def test_a_full_disk_is_said_once_not_every_second(
     with monkeypatch.context() as patch:
         patch.setattr(storage, "write", full)
         for count in (1, 2, 3):
-            window.generate.set_number(count)
+            window.generate.dials.set_number(count)
             window.save()
             qtbot.waitUntil(lambda count=count: len(tried) == count and not window._writing._at_work, timeout=5000)  # type: ignore[misc]
             if count == 1:
@@ -208,17 +211,17 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(window: Window
 
 
 def test_each_panel_undoes_its_own_steps(window: Window) -> None:
-    window.generate.set_number(5)
+    window.generate.dials.set_number(5)
     window.explore.move(0, 1.0)
     window.undo()
-    assert window.generate.number.get() == 16 and window.explore.sliders.get()[0] == 1.0
+    assert window.generate.dials.number.get() == 16 and window.explore.sliders.get()[0] == 1.0
     window.show_panel("explore")
     window.undo()
     assert window.explore.sliders.get()[0] == 0.0
     window.show_panel("library")
     window.undo()
     window.redo()
-    assert window.generate.number.get() == 16
+    assert window.generate.dials.number.get() == 16
 
 
 def test_says_on_what_the_engine_works(window: Window, engine: FakeEngine) -> None:

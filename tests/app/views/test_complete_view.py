@@ -109,7 +109,7 @@ def draw(studio: Studio, nats: list[float] | None, done: int = 9, following: lis
 
 def complete(studio: Studio, number: int = 4) -> None:
     QCursor.setPos(studio.frame.mapToGlobal(QPoint(2, 2)))  # away from the grid, where nothing moves under a pointer
-    studio.state.complete.set_number(number)
+    studio.state.complete.dials.set_number(number)
     QTest.mouseClick(foot(studio).main, LEFT)
 
 
@@ -147,7 +147,7 @@ def test_where_no_model_can_the_panel_says_so(opener: Opener) -> None:
 def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> None:
     studio = open_studio
     studio.state.generate.choose_model("rows")
-    studio.state.generate.set_number(2)
+    studio.state.generate.dials.set_number(2)
     studio.state.generate.generate()
     studio.draw()
     studio.state.generate.choose(1)

@@ -86,15 +86,15 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studi
     studio.ready()
     studio.state.generate.generate()
     studio.draw()
-    seed = studio.state.generate.seed.get()
+    seed = studio.state.generate.dials.seed.get()
     target = grid.currentWidget().findChild(type(grid.grid))  # type: ignore[attr-defined]
     target.setFocus()
     QTest.keyClick(target, Qt.Key.Key_X)
     assert studio.state.smooth.get()
     QTest.keyClick(target, Qt.Key.Key_R)
-    assert studio.state.generate.seed.get() != seed
+    assert studio.state.generate.dials.seed.get() != seed
     QTest.keyClick(target, Qt.Key.Key_L)
-    assert studio.state.generate.locked.get()
+    assert studio.state.generate.dials.locked.get()
     number = studio.frame.panels["generate"].inspector.findChild(QAbstractSpinBox)
     number.setFocus()
     QTest.keyClick(number, Qt.Key.Key_X)
@@ -195,7 +195,7 @@ def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: Q
 def test_a_message_covers_neither_picture_nor_buttons(studio: Studio) -> None:
     frame = studio.frame
     studio.ready()
-    studio.state.generate.set_number(24)
+    studio.state.generate.dials.set_number(24)
     studio.state.generate.generate()
     studio.draw()
     before = frame.stage.geometry()
@@ -287,12 +287,12 @@ def test_the_window_comes_back_where_and_as_it_was(studio: Studio, opener: Opene
     studio.frame.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
     studio.frame.edge.dragged.emit(60)
     settle()
-    studio.state.generate.set_number(9)
+    studio.state.generate.dials.set_number(9)
     studio.frame.close()
     again = opener(resize=False)
     assert (again.frame.width(), again.frame.height()) == (1024, 720)
     assert again.state.layout.get()["inspector"] == 380
-    assert again.state.generate.number.get() == 9
+    assert again.state.generate.dials.number.get() == 9
 
 
 def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: Studio) -> None:
@@ -312,7 +312,7 @@ def test_a_ring_is_drawn_after_keys_only(studio: Studio) -> None:
     frame = studio.frame
     frame.activateWindow()
     handle = frame.windowHandle()
-    number = frame.panels["generate"].inspector.number  # type: ignore[attr-defined]
+    number = frame.panels["generate"].inspector.dials.number  # type: ignore[attr-defined]
     place = number.mapTo(frame, number.rect().center())
     QTest.mouseClick(handle, Qt.MouseButton.LeftButton, NONE, place)
     settle()

@@ -46,58 +46,58 @@ def test_the_first_picture_is_two_clicks_away(studio: Studio) -> None:
 def test_dials_and_state_follow_each_other(studio: Studio) -> None:
     _, inspector, _ = parts(studio)
     state = studio.state.generate
-    inspector.number.setValue(24)
-    assert state.number.get() == 24
-    state.set_number(9)
-    assert inspector.number.value() == 9
-    groove = inspector.temperature.groove
+    inspector.dials.number.setValue(24)
+    assert state.dials.number.get() == 24
+    state.dials.set_number(9)
+    assert inspector.dials.number.value() == 9
+    groove = inspector.dials.temperature.groove
     drag(groove, [groove._place(0.7), groove._place(1.5)])
-    assert state.temperature.get() == pytest.approx(1.5, abs=0.02)
-    state.set_temperature(0.25)
-    assert inspector.temperature.value.text() == "0.25"
+    assert state.dials.temperature.get() == pytest.approx(1.5, abs=0.02)
+    state.dials.set_temperature(0.25)
+    assert inspector.dials.temperature.value.text() == "0.25"
     QTest.keyClick(groove, Qt.Key.Key_Delete)
-    assert state.temperature.get() == 0.7
-    before = state.seed.get()
-    QTest.mouseClick(inspector.seed.dice, Qt.MouseButton.LeftButton)
-    assert state.seed.get() != before
-    QTest.mouseClick(inspector.seed.lock, Qt.MouseButton.LeftButton)
-    assert state.locked.get()
-    state.lock(False)
-    assert not inspector.seed.lock.isChecked()
+    assert state.dials.temperature.get() == 0.7
+    before = state.dials.seed.get()
+    QTest.mouseClick(inspector.dials.seed.dice, Qt.MouseButton.LeftButton)
+    assert state.dials.seed.get() != before
+    QTest.mouseClick(inspector.dials.seed.lock, Qt.MouseButton.LeftButton)
+    assert state.dials.locked.get()
+    state.dials.lock(False)
+    assert not inspector.dials.seed.lock.isChecked()
 
 
 def test_a_seed_is_typed_and_a_bad_one_is_refused(studio: Studio) -> None:
     _, inspector, _ = parts(studio)
-    field = inspector.seed.field
+    field = inspector.dials.seed.field
     field.selectAll()
     QTest.keyClicks(field, "4112")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert studio.state.generate.seed.get() == 4112
+    assert studio.state.generate.dials.seed.get() == 4112
     assert field.text() == "4\u202f112"
     field.selectAll()
     QTest.keyClicks(field, "no such seed")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert studio.state.generate.seed.get() == 4112
-    assert inspector.seed.error.isVisible()
-    assert "4112 is kept" in inspector.seed.error.text()
+    assert studio.state.generate.dials.seed.get() == 4112
+    assert inspector.dials.seed.error.isVisible()
+    assert "4112 is kept" in inspector.dials.seed.error.text()
     QTest.keyClick(field, Qt.Key.Key_Escape)
-    assert not inspector.seed.error.isVisible()
+    assert not inspector.dials.seed.error.isVisible()
     assert field.text() == "4\u202f112"
 
 
 def test_a_drag_of_the_temperature_is_one_step_of_undo(studio: Studio) -> None:
     _, inspector, _ = parts(studio)
-    groove = inspector.temperature.groove
+    groove = inspector.dials.temperature.groove
     drag(groove, [groove._place(0.7), groove._place(1.0), groove._place(1.2), groove._place(1.6)])
     QTest.mouseClick(studio.frame.bar.undo, Qt.MouseButton.LeftButton)
-    assert studio.state.generate.temperature.get() == 0.7
+    assert studio.state.generate.dials.temperature.get() == 0.7
     assert not studio.frame.bar.undo.isEnabled()
     assert studio.frame.bar.redo.toolTip().startswith("Redo temperature")
 
 
 def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
     stage, _, foot = parts(studio)
-    studio.state.generate.set_number(4)
+    studio.state.generate.dials.set_number(4)
     QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
     assert (foot.main.text().strip(), foot.main.isEnabled()) == ("Starts when ready", False)
     assert stage.caption.first.text() == "The engine is starting"
@@ -126,7 +126,7 @@ def test_rows_appear_above_a_line_and_nothing_jumps(opener: Opener, two_models: 
     studio.state.generate.choose_model("rows")
     stage, _, _ = parts(studio)
     studio.ready()
-    studio.state.generate.set_number(4)
+    studio.state.generate.dials.set_number(4)
     studio.state.generate.generate()
     settle()
     empty = [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)]
@@ -161,7 +161,7 @@ def test_a_failure_keeps_what_was_drawn_and_says_so(studio: Studio) -> None:
 def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
     stage, _, _ = parts(studio)
     studio.ready()
-    studio.state.generate.set_number(4)
+    studio.state.generate.dials.set_number(4)
     studio.state.generate.generate()
     studio.draw()
     settle()
@@ -173,11 +173,11 @@ def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
     assert stage.large_caption.words.text().startswith("Picture 3 of 4 · seed")
     assert stage.large_caption.words.text().endswith("1,443 bits")
     stage.step(1)
-    assert studio.state.generate.enlarged.get() == 3
+    assert studio.state.generate.closeup.index.get() == 3
     studio.frame.activateWindow()
     stage.page.view.setFocus()
     QTest.keyClick(stage.page.view, Qt.Key.Key_Escape)
-    assert studio.state.generate.enlarged.get() is None
+    assert studio.state.generate.closeup.index.get() is None
     assert stage.currentIndex() == 1
 
 
@@ -185,7 +185,7 @@ def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) ->
     stage, _, foot = parts(studio)
     assert not foot.save_all.isVisible()
     studio.ready()
-    studio.state.generate.set_number(3)
+    studio.state.generate.dials.set_number(3)
     studio.state.generate.generate()
     studio.draw()
     assert foot.save_all.isVisible()
@@ -225,14 +225,14 @@ def test_classes_bring_a_choice_of_kind(opener: Opener, two_models: Path) -> Non
     studio = opener()
     _, inspector, _ = parts(studio)
     assert studio.state.generate.model.get().card.name == "kinds"
-    assert inspector.kind.isVisible()
-    inspector.kind.setCurrentIndex(2)
-    inspector.kind.activated.emit(2)
-    assert studio.state.generate.label.get() == 1
-    studio.state.generate.set_label(None)
-    assert inspector.kind.currentText() == "Any"
+    assert inspector.dials.kind.isVisible()
+    inspector.dials.kind.setCurrentIndex(2)
+    inspector.dials.kind.activated.emit(2)
+    assert studio.state.generate.dials.label.get() == 1
+    studio.state.generate.dials.set_label(None)
+    assert inspector.dials.kind.currentText() == "Any"
     studio.state.generate.choose_model("tiny")
-    assert not inspector.kind.isVisible()
+    assert not inspector.dials.kind.isVisible()
 
 
 def test_without_a_model_it_says_what_to_do(opener: Opener, two_models: Path) -> None:
@@ -253,17 +253,17 @@ def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: 
     for name in ("dots", "dashes"):
         write_model(studio_home / "models", card(name, family=("pixelcnn", "PixelCNN")))
     studio.state.models.refresh()
-    assert inspector.mix.isHidden() or not inspector.mix.isVisibleTo(inspector)
+    assert inspector.dials.mix.isHidden() or not inspector.dials.mix.isVisibleTo(inspector)
     generate.choose_model("dots")
-    assert [inspector.mix.itemText(place) for place in range(inspector.mix.count())] == ["None", "Dashes"]
-    assert not inspector.share.isVisibleTo(inspector)
-    inspector.mix.activated.emit(1)
-    assert generate.mixing.name.get() == "dashes"
-    assert inspector.share.isVisibleTo(inspector)
-    groove = inspector.share.groove
+    assert [inspector.dials.mix.itemText(place) for place in range(inspector.dials.mix.count())] == ["None", "Dashes"]
+    assert not inspector.dials.share.isVisibleTo(inspector)
+    inspector.dials.mix.activated.emit(1)
+    assert generate.dials.mixing.name.get() == "dashes"
+    assert inspector.dials.share.isVisibleTo(inspector)
+    groove = inspector.dials.share.groove
     drag(groove, [groove._place(0.5), groove._place(0.9)])
-    assert generate.mixing.share.get() == pytest.approx(0.9, abs=0.02)
+    assert generate.dials.mixing.share.get() == pytest.approx(0.9, abs=0.02)
     generate.history.undo()
-    assert generate.mixing.share.get() == 0.5
+    assert generate.dials.mixing.share.get() == 0.5
     generate.history.undo()
-    assert (inspector.mix.currentText(), inspector.mix.count()) == ("None", 2)
+    assert (inspector.dials.mix.currentText(), inspector.dials.mix.count()) == ("None", 2)

@@ -81,7 +81,7 @@ def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height:
     resize(studio, width, height, text)
     check(studio)
     studio.ready()
-    studio.state.generate.set_number(16)
+    studio.state.generate.dials.set_number(16)
     studio.state.generate.generate()
     studio.draw(2, 5)
     check(studio)

@@ -28,7 +28,7 @@ def rewinding(opener: Opener, two_models: Path) -> Studio:
     studio.ready()
     studio.frame.activateWindow()
     studio.state.generate.choose_model("rows")
-    studio.state.generate.set_number(2)
+    studio.state.generate.dials.set_number(2)
     studio.state.generate.generate()
     studio.draw()
     studio.state.generate.enlarge(0)
@@ -102,7 +102,7 @@ def test_escape_takes_a_drag_back(rewinding: Studio) -> None:
     drag(rewinding, [3], release=False)
     assert mark(rewinding).row == 3
     QTest.keyClick(stage(rewinding).marker, Qt.Key.Key_Escape)
-    assert mark(rewinding).row == 8 and rewinding.state.generate.large.get() is not None
+    assert mark(rewinding).row == 8 and rewinding.state.generate.closeup.large.get() is not None
 
 
 def test_the_marker_has_its_keys(rewinding: Studio) -> None:
@@ -128,8 +128,8 @@ def test_the_marker_has_its_keys(rewinding: Studio) -> None:
 
 def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
     view = stage(rewinding).page.view
-    rewinding.state.generate.move_mark(4)
-    rewinding.state.generate.impose(6, 6, (250, 0, 0))
+    rewinding.state.generate.branching.move(4)
+    rewinding.state.generate.branching.impose(6, 6, (250, 0, 0))
     settle()
     seen, canvas = view.grab().toImage(), 0x12
     above, below, imposed = (
@@ -142,7 +142,7 @@ def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
 def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewinding: Studio) -> None:
     page = stage(rewinding)
     view = page.page.view
-    rewinding.state.generate.move_mark(4)
+    rewinding.state.generate.branching.move(4)
 
     def click(row: int, column: int) -> ColourPopup | None:
         QTest.mouseClick(page.marker, LEFT, NONE, view.rect_of(row, column).center().toPoint())
@@ -185,7 +185,7 @@ def test_a_colour_is_chosen_with_keys_alone(rewinding: Studio) -> None:
 
 def test_while_it_goes_on_the_button_stops_it(rewinding: Studio) -> None:
     page = stage(rewinding)
-    rewinding.state.generate.move_mark(4)
+    rewinding.state.generate.branching.move(4)
     page.branch()
     button = page.large_caption.go_on
     assert (button.text().strip(), button.property("role")) == ("Stop", "stop")
@@ -217,8 +217,8 @@ def grown(rewinding: Studio) -> Studio:
     """Four takes: the first, two from it, and one from the second of these."""
     state = rewinding.state.generate
     for row, colour in ((4, 100), (4, 120), (6, 140)):
-        state.move_mark(row)
-        state.branch()
+        state.branching.move(row)
+        state.branching.branch()
         answer(rewinding, colour)
     assert rewinding.frame.strip.takes.up == (None, 0, 0, 2)
     return rewinding
@@ -265,7 +265,7 @@ def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
     QTest.mouseClick(tree.viewport(), LEFT, NONE, tree.visualRect(model.index_of(1)).center())
     assert state.strip.current.get() == 1
     QTest.keyClick(tree, Qt.Key.Key_Delete)
-    assert len(grown.state.takes.list.get()) == 3 and state.large.get() is None
+    assert len(grown.state.takes.list.get()) == 3 and state.closeup.large.get() is None
     assert grown.frame.message.first.text() == "Take 2 is in the bin."
     QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
     assert len(grown.state.takes.list.get()) == 4 and model.up == (None, 0, 0, 2)

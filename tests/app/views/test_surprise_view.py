@@ -47,7 +47,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     stage, bar = studio.frame.panels["generate"].stage, studio.frame.bar
     assert isinstance(stage, GenerateStage)
     studio.ready()
-    studio.state.generate.set_number(1)
+    studio.state.generate.dials.set_number(1)
     studio.state.generate.generate()
     studio.draw()
     assert not bar.legend.isVisible()

@@ -291,7 +291,7 @@ def grid(sounds: Studio) -> Studio:
     """Generate, with three finished waves."""
     sounds.state.show_panel("generate")
     sounds.state.generate.choose_model("waves")
-    sounds.state.generate.set_number(3)
+    sounds.state.generate.dials.set_number(3)
     sounds.state.generate.generate()
     asked = next(c for c in reversed(sounds.engine.sent) if isinstance(c, Sample))
     made = np.stack([wave(n) for n in (1, 2, 3)])
@@ -334,7 +334,7 @@ def test_a_large_wave_has_keys(grid: Studio) -> None:
     stage.step(-1)
     assert (grid.state.tone.wave.get() == wave(2)).all() and grid.state.tone.held.get()
     QTest.keyClick(grid.frame, Qt.Key.Key_Escape)
-    assert grid.state.generate.enlarged.get() is None
+    assert grid.state.generate.closeup.index.get() is None
 
 
 def test_waves_are_saved_as_wav(grid: Studio) -> None:
@@ -349,9 +349,9 @@ def test_waves_are_saved_as_wav(grid: Studio) -> None:
 def test_words_say_waves(grid: Studio) -> None:
     inside = grid.frame.panels["generate"].inspector
     assert isinstance(inside, GenerateInspector)
-    assert inside.number.toolTip() == "How many waves to make"
+    assert inside.dials.number.toolTip() == "How many waves to make"
     grid.state.generate.choose_model("tiny")
-    assert inside.number.toolTip() == "How many pictures to make"
+    assert inside.dials.number.toolTip() == "How many pictures to make"
 
 
 # ── kinds ────────────────────────────────────────────────────────────────────────────────────────
@@ -360,26 +360,26 @@ def test_words_say_waves(grid: Studio) -> None:
 def test_the_kind_is_chosen_by_mouse_and_key(grid: Studio) -> None:
     inside, state = grid.frame.panels["generate"].inspector, grid.state.generate
     assert isinstance(inside, GenerateInspector)
-    assert inside.kind.isVisible()
-    assert [inside.kind.itemText(n) for n in range(inside.kind.count())] == ["Any", "Bright", "Dark"]
-    inside.kind.setFocus()
-    QTest.keyClick(inside.kind, Qt.Key.Key_Down)
-    assert state.label.get() == 0
-    QTest.keyClick(inside.kind, Qt.Key.Key_Down)
-    assert state.label.get() == 1
+    assert inside.dials.kind.isVisible()
+    assert [inside.dials.kind.itemText(n) for n in range(inside.dials.kind.count())] == ["Any", "Bright", "Dark"]
+    inside.dials.kind.setFocus()
+    QTest.keyClick(inside.dials.kind, Qt.Key.Key_Down)
+    assert state.dials.label.get() == 0
+    QTest.keyClick(inside.dials.kind, Qt.Key.Key_Down)
+    assert state.dials.label.get() == 1
     state.generate()
     asked = grid.engine.sent[-1]
     assert isinstance(asked, Sample) and asked.label == 1
-    inside.kind.showPopup()
-    view = inside.kind.view()
+    inside.dials.kind.showPopup()
+    view = inside.dials.kind.view()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
-    assert state.label.get() == 0 and inside.kind.currentText() == "Bright"
+    assert state.dials.label.get() == 0 and inside.dials.kind.currentText() == "Bright"
     grid.state.undo()
-    assert inside.kind.currentText() == "Dark"
-    state.set_label(None)
-    assert inside.kind.currentText() == "Any"
+    assert inside.dials.kind.currentText() == "Dark"
+    state.dials.set_label(None)
+    assert inside.dials.kind.currentText() == "Any"
     state.choose_model("tiny")
-    assert not inside.kind.isVisible()
+    assert not inside.dials.kind.isVisible()
 
 
 def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:

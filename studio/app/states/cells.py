@@ -1,0 +1,246 @@
+"""The pictures of one run as they are made: asked for, drawn, stopped or lost, and gone on with."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject
+
+from studio.app.states import grid
+from studio.app.states.dials import Dials
+from studio.app.states.grid import By, Cell, Kind, Run
+from studio.app.states.later import Later
+from studio.app.states.messages import Messages
+from studio.app.states.models import Models
+from studio.app.states.queue import Queue, about
+from studio.app.states.said import Words
+from studio.app.states.value import Engine, State, Value
+from studio.library.models import Trained
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Steer, Stopped
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a run draws by from now on; `heat` as it is packed."""
+
+    temperature: float
+    share: float | None
+    heat: str = ""
+
+
+class Cells(State):
+    """One run at a time.
+
+    Arguments
+        verb: what the main button says: `Generate`
+        file: name of the file in which the finished ones are kept over a restart
+        words: how to speak of them now
+        ask: the command of a job, from its fields; None where it cannot be asked any more, which `ask` says itself
+        again: begins the same again
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        models: Models,
+        messages: Messages,
+        queue: Queue,
+        verb: str,
+        file: str,
+        words: Callable[[], Words],
+        ask: Callable[..., AnyCommand | None],
+        again: Callable[[], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._engine, self._models, self._messages, self._queue = engine, models, messages, queue
+        self._verb, self._file, self._words, self._ask, self._begin_again = verb, file, words, ask, again
+        self.run: Run | None = None
+        self.heat = ""
+        """What is painted of temperature in this run, packed."""
+        self.cells: Value[tuple[Cell, ...]] = Value((), self)
+        self.running: Value[bool] = Value(False, self)
+        self.progress: Value[str] = Value("", self)
+        """The caption below them."""
+        self.can_go_on: Value[bool] = Value(False, self)
+        """Whether a stopped or lost run has pictures left to make."""
+        self.main: Value[str] = Value(verb, self)
+        """What the main button says: the verb, `Starts when ready` or `Stop`."""
+        self._status = "Starting"
+        self._job = ""
+        self._seats: tuple[int, ...] = ()
+        """Cells of the job under way, in the order of its seeds."""
+        self._told = Wish(1.0, None)
+        self._again = 0
+        self._jobs, self._steers = itertools.count(1), itertools.count(1)
+        self._keeping = Later(self)
+
+    @property
+    def kind(self) -> Kind:
+        """Of what they are."""
+        return self.run.kind if self.run is not None else "picture"
+
+    @property
+    def trained(self) -> Trained | None:
+        """The model that makes them, where it is here."""
+        return self._models.find(self.run.model) if self.run is not None else None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) of the pictures, where their model is here."""
+        return self.trained.card.pixels if self.trained is not None else None
+
+    @property
+    def rows(self) -> int:
+        """In how many rows the pictures are drawn one after another; 0 where they are drawn whole."""
+        return self.size[0] if self.trained is not None and self.trained.card.keeps and self.size is not None else 0
+
+    def begin(self, run: Run, cells: Sequence[Cell], heat: str = "") -> None:
+        """Make these, in place of those that were here."""
+        self.run, self.heat = run, heat
+        self.cells.set(tuple(cells))
+        self._send(range(len(cells)))
+
+    def same_again(self) -> None:
+        """Begin again when this run is done."""
+        self._again += 1
+        self._messages.say("The same again starts when this run is done.")
+
+    def stop(self) -> None:
+        """Stop now and keep what is drawn."""
+        self._again = 0
+        if self._job:
+            self._engine.stop(self._job)
+
+    def go_on(self) -> None:
+        """Make the pictures that a stopped or lost run left unfinished."""
+        if not self.running.get():
+            self._send([index for index, cell in enumerate(self.cells.get()) if not cell.finished])
+
+    def follow(self, dials: Dials, heat: str = "", painted: Array | None = None) -> Wish | None:
+        """Have the run draw by these dials from its next row on, where a hand has turned them: what it draws by
+        then. What is `painted` of temperature is `heat` packed. Dials of another model are for another run."""
+        run, trained = self.run, dials.model.get()
+        if not self._job or run is None or trained is None or trained.card.name != run.model:
+            return None
+        mixed = run.mix is not None and run.mix.model == dials.mixing.name.get()
+        share = dials.mixing.share.get() if mixed else self._told.share
+        wish = Wish(dials.temperature.get(), share, heat)
+        if wish == self._told:
+            return None
+        self._told, self.heat = wish, heat
+        name, temperature = f"steer-{next(self._steers)}", (wish.temperature,)
+        self._engine.send(
+            Steer(job=name, hand="steer", running=self._job, temperature=temperature, share=share, heat=painted)
+        )
+        return wish
+
+    def _send(self, seats: Sequence[int]) -> None:
+        run, cells = self.run, self.cells.get()
+        if run is None or not seats:
+            return
+        job = f"{self._verb.lower()}-{next(self._jobs)}"
+        command = self._ask(job=job, seeds=tuple(cells[index].seed for index in seats), **run.asks())
+        if command is None:
+            return
+        self._job, self._seats = job, tuple(seats)
+        self._told = Wish(run.temperature, run.mix.share if run.mix is not None else None, self.heat)
+        words = self._words()
+        self._queue.add(job, f"{words.of}: {words.count(len(seats))}", len(seats))
+        self.running.set(True)
+        self._tell()
+        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
+            self._engine.start()
+        self._engine.send(command)
+
+    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+
+    def heed(self, status: str) -> None:
+        """The engine's state in a word."""
+        self._status = status
+        self._tell()
+
+    def take(self, event: AnyEvent) -> None:
+        if not self._job or getattr(event, "job", None) != self._job:
+            return
+        match event:
+            case Drawn():
+                self._draw(event)
+            case Notice(text=text):
+                self._messages.say(text)
+            case Finished():
+                self._end(self._words().ended(self.cells.get()))
+                if self._again:
+                    self._again -= 1
+                    self._begin_again()
+            case Stopped():
+                said = self._words().stopped(self.cells.get())
+                self._end(said)
+                self._messages.say(said, "info", ("Go on", self.go_on))
+            case Failed(why=why, hint=hint):
+                self._again = 0
+                self._end(self._words().stopped(self.cells.get()))
+                self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
+            case _:
+                pass
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+        """The engine died with these commands unanswered: keep what is finished, offer the rest."""
+        if not self._job or not any(command.job == self._job for command in commands):
+            return
+        self._again = 0
+        self._queue.drop(self._job)
+        words = self._words()
+        self._end(words.stopped(self.cells.get()))
+        said, button = words.lost(self.cells.get())
+        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
+
+    def _draw(self, event: Drawn) -> None:
+        cells, count, by = list(self.cells.get()), len(event.pictures), By.of(event)
+        prices, kinds = event.log_prob or (None,) * count, event.labels or (None,) * count
+        parts, seats = event.following or (None,) * count, self._seats[event.first : event.first + count]
+        for index, picture, price, kind, part in zip(seats, event.pictures, prices, kinds, parts, strict=False):
+            seed = cells[index].seed
+            cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
+        self.cells.set(tuple(cells))
+        self._tell()
+
+    def _end(self, caption: str) -> None:
+        self._job, self._seats = "", ()
+        self.running.set(False)
+        self._tell()
+        self.progress.set(caption)
+        self._keep()
+
+    def _tell(self) -> None:
+        """Every value that follows from others."""
+        running, cells = self.running.get(), self.cells.get()
+        self.can_go_on.set(not running and any(not cell.finished for cell in cells))
+        ready = self._status in ("Ready", "Working")
+        self.main.set(self._verb if not running else "Stop" if ready else "Starts when ready")
+        if running:
+            entry = self._queue.entry(self._job)
+            left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
+            self.progress.set(self._words().caption(cells, left, ready))
+
+    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
+
+    def read(self, heat: str = "") -> None:
+        """Those that were here before a restart."""
+        kept = grid.read(self._file)
+        if kept is not None:
+            (self.run, cells), self.heat = kept, heat
+            self.cells.set(cells)
+            self.progress.set(self._words().ended(cells))
+            self._tell()
+
+    def close(self) -> None:
+        """Wait for what is being written; of a run under way, what is finished is kept."""
+        self._keeping.wait()
+        if self._job and self.run is not None:
+            grid.keep(self.run, self.cells.get(), self._file)
+
+    def _keep(self) -> None:
+        if self.run is not None:
+            run, cells = self.run, self.cells.get()
+            self._keeping.run(lambda: grid.keep(run, cells, self._file), lambda outcome: None)

@@ -223,6 +223,26 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
         assert words in capsys.readouterr().err
 
 
+def test_two_models_complete_a_picture_together(
+    tiny_pixels: str, tiny_others: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[4:] = 255
+    for name, array in (("mine", rings[0, ..., 0] // 16 * 17), ("mask", mask)):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+
+    def made(model: str, *more: str) -> np.ndarray:
+        files = (str(tmp_path / "mine.png"), "--mask", str(tmp_path / "mask.png"), "--out", str(tmp_path / "out"))
+        assert cli.main(["complete", model, *files, "-n", "1", "--seed", "5", "--json", *more]) == 0
+        (line,) = lines(capsys.readouterr().out)
+        return np.asarray(Image.open(str(line["file"])))
+
+    ours, theirs = made(tiny_pixels), made(tiny_others)
+    assert not np.array_equal(ours, theirs)
+    assert np.array_equal(made(tiny_pixels, "--mix", tiny_others, "--share", "0"), ours)
+    assert np.array_equal(made(tiny_pixels, "--mix", tiny_others, "--share", "1"), theirs)
+
+
 def test_of_many_completions_those_that_fit_what_follows_are_saved_and_the_rest_is_counted(
     tiny_pixels: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,6 +83,14 @@ def label(card: Card, given: str | None) -> int | None:
     raise ground.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
 
 
+def add_mix(sub: argparse.ArgumentParser) -> None:
+    """The options of a second model."""
+    sub.add_argument(
+        "--mix", metavar="OTHER", help="a second model that draws pixel by pixel, to decide with the first"
+    )
+    sub.add_argument("--share", type=ground.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
+
+
 def mix(args: argparse.Namespace) -> Mix | None:
     """The second model that was asked for. Raises models.BadModel."""
     if not args.mix:

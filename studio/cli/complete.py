@@ -30,6 +30,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--seed", type=ground.seed, help="of the first; the next count up (random)")
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
     sub.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
+    artworks.add_mix(sub)
     sub.add_argument(
         "--rank",
         choices=("whole", "following"),
@@ -65,7 +66,15 @@ def run(args: argparse.Namespace) -> int:
     _follows(args, free)
     folder, jobs, made = storage.folder(args.out), ground.jobs(args), list[Made]()
     ask = wire.Complete(
-        job="complete", model=args.model, picture=picture, free=free, seeds=seeds, temperature=heat, label=label
+        job="complete",
+        model=args.model,
+        picture=picture,
+        free=free,
+        seeds=seeds,
+        temperature=heat,
+        label=label,
+        mix=args.mix or "",
+        share=args.share,
     )
     for event in ground.answers(jobs, ask):
         if isinstance(event, wire.Drawn) and event.log_prob is not None:

@@ -23,10 +23,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--seed", type=ground.seed, help="of the first picture; the next count up (random)")
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
     sub.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
-    sub.add_argument(
-        "--mix", metavar="OTHER", help="a second model that draws pixel by pixel, to decide with the first"
-    )
-    sub.add_argument("--share", type=ground.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
+    artworks.add_mix(sub)
     sub.add_argument("--seconds", type=ground.seconds, help="how long, of recordings (the model's own)")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs or WAVs")
     sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")

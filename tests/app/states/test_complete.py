@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -359,6 +360,36 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engin
     engine.say(wire.Failed(job=asked(engine).job, why="Memory ran out.", hint="Make fewer."))
     assert said(opened) == "Memory ran out. Make fewer."
     assert opened.complete.grid.can_go_on.get()
+
+
+def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
+    opened: Window, engine: FakeEngine, two_models: Path, opener: Opener
+) -> None:
+    write_model(two_models, msgspec.structs.replace(card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))
+    rows = msgspec.structs.replace(card("rows", family=PIXELS), spread=(1.0, 2.0, 3.0))
+    write_model(two_models, rows)
+    opened.models.refresh()
+    state = opened.complete
+    mark(opened)
+    state.choose_model("dashes")
+    state.dials.set_mix("rows")
+    state.dials.set_share(0.25)
+    sent = run(opened, engine)
+    assert (sent.model, sent.mix, sent.share) == ("dashes", "rows", 0.25)
+    state.dials.set_share(0.75)
+    steer = engine.sent[-1]
+    assert isinstance(steer, wire.Steer)
+    assert (steer.running, steer.share, steer.temperature) == (sent.job, 0.75, (0.7,))
+    draw(engine, sent.job, 0, [-300.0])
+    state.choose((0,))
+    assert state.percentile() is None, "what held-out pictures cost one model says nothing of two"
+    engine.say(wire.Stopped(job=sent.job))
+    state.grid.go_on()
+    assert (asked(engine).mix, asked(engine).share, asked(engine).seeds) == ("rows", 0.75, (11, 12, 13))
+    opened.undo()
+    assert state.dials.mixing.share.get() == 0.25
+    again = opener(engine).complete
+    assert (again.dials.mixing.name.get(), again.dials.mixing.share.get()) == ("rows", 0.25)
 
 
 def test_an_engine_that_dies_loses_nothing(opened: Window, engine: FakeEngine) -> None:

@@ -346,6 +346,30 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     assert studio.state.surprise.under.get() is None
 
 
+def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_models: Path) -> None:
+    dials = settings(studio).dials
+    assert not dials.mix.isVisible()
+    write_model(two_models, card("dashes", (3, 8, 8), family=("pixelcnn_pp", "PixelCNN++")))
+    studio.state.models.refresh()
+    settle()
+    assert dials.mix.isVisible()
+    assert not dials.share.isVisible()
+    dials.mix.activated.emit(1)
+    assert dials.share.isVisible()
+    stroke(studio, (4.5, 4.5))
+    complete(studio)
+    sent = studio.engine.sent[-1]
+    assert isinstance(sent, wire.Complete)
+    assert (sent.mix, sent.share) == ("dashes", 0.5)
+    groove = dials.share.groove
+    QTest.mouseClick(groove, LEFT, NONE, QPoint(groove.width() - 20, groove.height() // 2))
+    steer = studio.engine.sent[-1]
+    assert isinstance(steer, wire.Steer)
+    assert steer.share is not None
+    assert steer.share > 0.8
+    check(studio)
+
+
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
 def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height: int, text: int) -> None:
     studio.frame.resize(width, height)

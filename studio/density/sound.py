@@ -35,7 +35,7 @@ SEGMENT = 16_384
 LEAST = 2.0**-40
 """Probability that every level of a sample has at least. Pictures have 2⁻²¹; a sound would click with it twice a
 second. A level between two that are likely may then be too unlikely for a latent in float32, not in float64."""
-_BLOCK = 1024
+BLOCK = 1024
 """Samples of noise that are drawn together, so that the first are the same for any length."""
 
 
@@ -108,6 +108,12 @@ class Player(Protocol):
     def turn(self, c: Tensor | None) -> None:
         """From the next sample on they follow another condition."""
 
+    def keep(self) -> Any:
+        """What they remember now."""
+
+    def back(self, kept: Any) -> None:
+        """They remember what they did then, and nothing that was later."""
+
 
 class PlainPlayer:
     """Plays with torch, as what is faster must play."""
@@ -142,8 +148,14 @@ class PlainPlayer:
         return torch.stack(found, 1)
 
     def turn(self, c: Tensor | None) -> None:
-        self.c, count = c, len(self.steps.silence)
-        self.steps = self.net.steps(self.steps.queues(), c, self.at, count)
+        self.back((self.steps.queues(), self.last, self.at, c))
+
+    def keep(self) -> Any:
+        return [queue.clone() for queue in self.steps.queues()], self.last, self.at, self.c
+
+    def back(self, kept: Any) -> None:
+        queues, self.last, self.at, self.c = kept
+        self.steps = self.net.steps([queue.clone() for queue in queues], self.c, self.at, len(self.steps.silence))
 
     def _next(self, choose: Callable[[Tensor, int], Tensor], i: int) -> Tensor:
         before = self.steps.silence if self.last is None else self.last[:, 0]
@@ -273,7 +285,7 @@ class AutoregressiveSound(Model):
     def noise(self, seeds: Sequence[int], samples: int | None = None) -> Tensor:
         """Standard noise `(len(seeds), samples)`, for as many samples as wanted; a longer one begins as a shorter."""
         wanted = samples or self.shape[0]
-        count = -(-wanted // _BLOCK)
+        count = -(-wanted // BLOCK)
         rows = [torch.cat(list(itertools.islice(self.noise_blocks(seed), count)))[:wanted] for seed in seeds]
         return torch.stack(rows)
 
@@ -281,7 +293,7 @@ class AutoregressiveSound(Model):
         """The noise of a seed, block after block `(n,)` without an end."""
         stream = torch.Generator().manual_seed(seed)
         while True:
-            yield torch.randn(_BLOCK, generator=stream).to(self.scale_of.device, self.dtype)
+            yield torch.randn(BLOCK, generator=stream).to(self.scale_of.device, self.dtype)
 
     def sample_steps(
         self,
@@ -368,3 +380,16 @@ class Prices:
     def bits(self, x: Tensor) -> Tensor:
         """-log2 p of them."""
         return -self.log_prob(x) / math.log(2)
+
+    def turn(self, c: Tensor | None) -> None:
+        """From the next sample on they are those under another condition."""
+        self._c = c
+
+    def keep(self) -> Any:
+        """What they remember now."""
+        return [queue.clone() for queue in self._queues], self._last, self._at, self._c
+
+    def back(self, kept: Any) -> None:
+        """They remember what they did then, and nothing that was later."""
+        queues, self._last, self._at, self._c = kept
+        self._queues = [queue.clone() for queue in queues]

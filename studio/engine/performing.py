@@ -4,15 +4,17 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from studio.density.sound import SEGMENT, AutoregressiveSound, PlainPlayer, Player, Prices
+from studio.density.sound import BLOCK, SEGMENT, AutoregressiveSound, PlainPlayer, Player, Prices
 from studio.engine.artworks import Misfit, graded, heard
 from studio.engine.rest import Rest
 from studio.engine.sampling import Loaded, classes_for
+from studio.engine.steering import HOTTEST
 from studio.wire import messages as wire
 
 STEP = 0.012
@@ -23,6 +25,13 @@ PATIENCE = 0.15
 """Seconds that are waited for the compiled player before the plain one begins."""
 POLL = 0.015
 """Seconds between two looks at whether more is wanted."""
+
+MOMENTS = 64
+"""Pieces that can be gone back by without hearing all of the past again: a copy of what all layers remember each."""
+ANEW = 4.0
+"""Seconds of what was made last, of which any sample can be begun at anew."""
+POINTS = 10_000
+"""Of a curve, at most."""
 
 Events = Iterator[wire.AnyEvent | Rest | None]
 
@@ -37,16 +46,22 @@ class Performance:
             raise Misfit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
         self.loaded, self.model, self.rate = loaded, model, loaded.card.rate
         self.command, self.until = command, command.until
-        self.temperature, self.label = command.temperature, command.label
+        self.curve = _curve(command.curve, command.temperature)
+        self.label = command.label
         self.c = classes_for(loaded, [command.seed], command.label)
         begin = command.begin if command.begin is not None else np.zeros(0, np.int16)
         if begin.dtype != np.int16 or begin.ndim != 1:
             raise Misfit(f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16")
-        self.past = graded(begin, model.levels)[None].long()  # (1, T)
-        self.noise = _Noise(model, command.seed, len(begin))
+        self.begun, self.made = len(begin), 0
+        self.past = graded(begin[-model.field - 1 :], model.levels)[None].long()  # (1, T)
+        self.noise = _Noise(model, command.seed)
         self.player: Player | None = None
         self.compiled = _Compiling(model, self.c)
         self.speed = 0.0
+        self._moments: dict[int, tuple[Any, Any]] = {}
+        """What player and prices remember before a sample."""
+        self._anew = False
+        """Whether the piece on its way is not wanted any more."""
 
     def turn(self, command: wire.Steer) -> None:
         """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
@@ -54,56 +69,89 @@ class Performance:
             raise Misfit("a sound that plays has one temperature and one model")
         if command.temperature is not None and len(command.temperature) != 1:
             raise Misfit("a sound that plays has one temperature")
-        if command.label is not None and command.label != self.label:
-            self.c = classes_for(self.loaded, [self.command.seed], command.label)
-            self.label, self.player = command.label, None
-        if command.temperature is not None:
-            (self.temperature,) = command.temperature
-        if command.until is not None:
-            self.until = command.until
+        curve = self.curve
+        if command.curve is not None or command.temperature is not None:
+            curve = _curve(command.curve, command.temperature[0] if command.temperature is not None else 1.0)
+        turned = command.label is not None and command.label != self.label
+        c = classes_for(self.loaded, [self.command.seed], command.label) if turned else self.c
+        if command.again is not None:
+            self._go_back(command.again)
+        if turned:
+            self.c, self.label = c, command.label
+            if self.player is not None:
+                self.player.turn(c)
+                self.prices.turn(c)
+        self.curve = curve
+        self.until = self.until if command.until is None else command.until
+
+    def _go_back(self, first: int) -> None:
+        """Make it anew from a sample on. Raises Misfit."""
+        gone = self.made - first
+        if not 0 <= gone <= ANEW * self.rate:
+            raise Misfit(f"of what is made, only the last {ANEW:.0f} seconds can be made anew")
+        self.made, self._anew = first, True
+        self.past = self.past[:, : self.past.shape[1] - gone]
+        moment = self._moments.get(first)
+        if moment is None or self.player is None:
+            self.player = None
+        else:
+            self.player.back(moment[0])
+            self.prices.back(moment[1])
+        self._moments = {at: each for at, each in self._moments.items() if at < first}
 
     @torch.no_grad()
     def steps(self) -> Events:
         """A piece of sound after another, until all is made."""
         self.compiled.start()
         yield from self.compiled.waited()
-        seconds, made = self.command.seconds, 0
+        seconds, piece = self.command.seconds, round(wire.PIECE * self.rate)
         whole = math.inf if seconds is None else round(seconds * self.rate)
-        while made < whole:
-            allowed = whole if self.until is None else min(whole, self.until * self.rate)
-            count = int(min(round(wire.PIECE * self.rate), allowed - made))
-            if count <= 0:
+        while self.made < whole:
+            count = int(min(piece, whole - self.made))
+            if self.until is not None and self.made + count > self.until * self.rate + 1e-6:
                 yield Rest(POLL)
-                continue
-            yield from self._piece(made, count)
-            made += count
+            else:
+                yield from self._piece(count)
 
-    def _piece(self, first: int, count: int) -> Events:
-        """Samples from number `first` on, in short steps, priced and told."""
-        parts, began, worked = [], time.monotonic(), 0.0
-        while count:
-            swift = self._ready_player()
-            few = min(count, count if swift else FEW)
-            assert self.player is not None
-            x = self.player.play(self.noise.take(few), torch.full((1, few), self.temperature))
-            self.past = torch.cat((self.past, x.long()), 1)[:, -self.model.field - 1 :]
-            parts.append((x, self.prices.bits(x.long())))
-            count -= few
-            if count and time.monotonic() - began > STEP:
+    def _piece(self, count: int) -> Events:
+        """The next samples, in short steps, priced and told; given up where they are to be made anew."""
+        self._anew, swift = False, self._ready_player()
+        assert self.player is not None
+        self._remember()
+        parts, began, worked, first = [], time.monotonic(), 0.0, self.made
+        x = torch.zeros(1, 0, dtype=torch.long)
+        while x.shape[1] < count:
+            few, at = min(count - x.shape[1], count if swift else FEW), first + x.shape[1]
+            heat = torch.from_numpy(between(self.curve, (at + np.arange(few)) / self.rate))[None]
+            new = self.player.play(self.noise.at(self.begun + at, few), heat.to(self.past.device, self.model.dtype))
+            parts.append(self.prices.bits(new.long()))
+            x = torch.cat((x.to(new.device), new.long()), 1)
+            if x.shape[1] < count and time.monotonic() - began > STEP:
                 worked += time.monotonic() - began
                 yield None
+                if self._anew:
+                    return
                 began = time.monotonic()
         worked += time.monotonic() - began
-        x, bits = (torch.cat(each, 1)[0] for each in zip(*parts, strict=True))
-        now = len(x) / self.rate / max(worked, 1e-6)
-        self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
+        self.past = torch.cat((self.past.to(x.device), x), 1)[:, -self.model.field - 1 - round(ANEW * self.rate) :]
+        self.made += count
+        now = count / self.rate / max(worked, 1e-6)
+        if self.compiled.done:  # before, nobody knows how fast it will be
+            self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
         yield wire.Sounded(
             job=self.command.job,
             first=first,
-            samples=heard(x, self.model.levels),
-            bits=bits.float().cpu().numpy(),
+            samples=heard(x[0], self.model.levels),
+            bits=torch.cat(parts, 1)[0].float().cpu().numpy(),
             speed=self.speed,
         )
+
+    def _remember(self) -> None:
+        """What player and prices are like now, so that they can be so again."""
+        assert self.player is not None
+        self._moments[self.made] = self.player.keep(), self.prices.keep()
+        while len(self._moments) > MOMENTS:
+            del self._moments[next(iter(self._moments))]
 
     def _ready_player(self) -> bool:
         """A player and its prices that know the past; whether it is the compiled one where there is one."""
@@ -112,28 +160,60 @@ class Performance:
             net, conditional = self.model.net, self.model.conditional
             self.player = self.model.player(self.c, 1) if swift else PlainPlayer(net, conditional, self.c, 1)
             self.prices = Prices(self.model, self.c, 1)
-            for part in torch.split(self.past, SEGMENT, 1) if self.past.numel() else ():
+            self._moments.clear()
+            past = self.past[:, -self.model.field - 1 :]
+            for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
                 self.player.hear(part)
                 self.prices.bits(part)
         return swift and not self.compiled.plain
 
 
+def _curve(curve: wire.Array | None, temperature: float) -> wire.Array:
+    """Points `(n, 2)` as a Perform has them; one where there is one temperature. Raises Misfit."""
+    if curve is None:
+        return np.array([[0.0, temperature]])
+    points = curve.astype(np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= POINTS:
+        raise Misfit(f"temperature over time is (points, 2) with 1 to {POINTS:,} points, not {curve.shape}")
+    seconds, heats = points.T
+    if not np.isfinite(points).all() or (np.diff(seconds) < 0).any() or heats.min() < 0 or heats.max() > HOTTEST:
+        raise Misfit(f"temperature over time goes from 0 to {HOTTEST:g}, its seconds never fall, and this is not so")
+    return points
+
+
+def between(curve: wire.Array, seconds: wire.Array) -> wire.Array:
+    """The temperature at some seconds `(n,)` on lines through the points `(k, 2)`; of a step the later one."""
+    x, y = curve.T
+    after = np.searchsorted(x, seconds, side="right")
+    left, right = np.maximum(after - 1, 0), np.minimum(after, len(x) - 1)
+    part = np.clip((seconds - x[left]) / np.maximum(x[right] - x[left], 1e-12), 0, 1)
+    return np.asarray(y[left] + part * (y[right] - y[left]))
+
+
 class _Noise:
-    """The noise of a seed from a sample on, without an end."""
+    """The noise of a seed without an end, block by block; the last ones are remembered."""
 
-    def __init__(self, model: AutoregressiveSound, seed: int, first: int) -> None:
-        self._blocks = model.noise_blocks(seed)
-        self._spare = next(self._blocks)
-        for _ in range(first // len(self._spare)):
-            self._spare = next(self._blocks)
-        self.take(first % len(self._spare))
+    BLOCKS = 128
 
-    def take(self, count: int) -> Tensor:
-        """The next `(1, count)`."""
-        while len(self._spare) < count:
-            self._spare = torch.cat((self._spare, next(self._blocks)))
-        taken, self._spare = self._spare[:count], self._spare[count:]
-        return taken[None]
+    def __init__(self, model: AutoregressiveSound, seed: int) -> None:
+        self._model, self._seed = model, seed
+        self._begin()
+
+    def _begin(self) -> None:
+        self._new, self._next = self._model.noise_blocks(self._seed), 0
+        self._blocks: dict[int, Tensor] = {}
+
+    def at(self, first: int, count: int) -> Tensor:
+        """`(1, count)` from a sample on."""
+        begin, end = first // BLOCK, (first + count - 1) // BLOCK
+        if begin < self._next and begin not in self._blocks:
+            self._begin()
+        while self._next <= end:
+            self._blocks[self._next] = next(self._new)
+            self._blocks.pop(self._next - self.BLOCKS, None)
+            self._next += 1
+        found = torch.cat([self._blocks[block] for block in range(begin, end + 1)])
+        return found[first - begin * BLOCK :][None, :count]
 
 
 class _Compiling(threading.Thread):

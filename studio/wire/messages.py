@@ -329,7 +329,7 @@ class Sounded(Event, frozen=True, kw_only=True, tag="sounded"):
     samples: Array
     bits: Array
     speed: float
-    """Seconds of sound that are made in a second of work, of late."""
+    """Seconds of sound that are made in a second of work, of late; 0 while the fast loop is still being compiled."""
 
 
 class Shown(Event, frozen=True, kw_only=True, tag="shown"):

@@ -41,6 +41,13 @@ class _Swift:
         self.c, base = c, self.net.base(c, len(self.state.levels))
         self.base = base.permute(3, 1, 0, 2).contiguous().numpy()  # (frames, layers, B, 2 · channels)
 
+    def keep(self) -> Any:
+        return self.state.rings.copy(), self.state.levels.copy(), self.at, self.c
+
+    def back(self, kept: Any) -> None:
+        self.state.rings[:], self.state.levels[:], self.at, c = kept
+        self.turn(c)
+
     @torch.no_grad()
     def hear(self, x: Tensor) -> None:
         queues: Queues = [ring.roll(-(self.at % ring.shape[2]), 2) for ring in self._rings()]

@@ -284,3 +284,53 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
     window.generate.grid.stop()
     qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)
+
+
+def test_a_sound_is_heard_changed_kept_and_gone_on_from(
+    tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window, _ = opener()
+    sound, player = window.sound, window.sound.player
+    assert sound.model.get() is not None and sound.model.get().card.name == tiny_recordings
+    sound.set_seed(5)
+    sound.play()
+    speaker = sound.player._output
+    assert isinstance(speaker, FakeSpeaker)
+    qtbot.waitUntil(lambda: player.made > 0.7, timeout=START)
+    speaker.hear(0.2)
+    before = player.samples.copy()
+    sound.set_temperature(0.0)
+    at = round(sound.heat.get()[-1][0] * player.rate)
+    assert at < len(before)
+    qtbot.waitUntil(lambda: len(player.samples) > len(before), timeout=START)
+    sound.stop()
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    after = player.samples.copy()
+    assert np.array_equal(after[:at], before[:at]) and not np.array_equal(after[at : len(before)], before[at:])
+    assert np.isfinite(player.bits).all() and len(player.bits) == len(after)
+
+    # The file carries the curve, and brings it and every sample back in another window.
+    sound.export(tmp_path / "a.wav")
+    qtbot.waitUntil((tmp_path / "a.wav").exists, timeout=5000)
+    curve = sound.heat.get()
+    sound.keep_take()
+    other, _ = opener()
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after), timeout=5000)
+    assert np.array_equal(other.sound.player.samples, after) and other.sound.heat.get() == curve
+    other.sound.new_seed()
+    assert not len(other.sound.player.samples)
+    other.drop([tmp_path / "a.wav"])
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after), timeout=5000)
+    assert other.panel.get() == "sound" and other.sound.seed.get() == 5 and other.sound.heat.get() == curve
+    assert len(other.takes.list.get()) == 1
+
+    # From its middle on it goes another way.
+    middle = round(0.2 * player.rate)
+    other.sound.branch(0.2)
+    other.sound.play()
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) > len(after), timeout=START)
+    new = other.sound.player.samples
+    assert np.array_equal(new[:middle], after[:middle]) and not np.array_equal(new[: len(after)], after)
+    other.sound.keep_take()
+    takes = other.takes.list.get()
+    assert [take.work.heard for take in takes] == [0, middle] and takes[1].work.came_from == (takes[0].key,)

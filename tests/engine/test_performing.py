@@ -79,7 +79,6 @@ def test_it_is_the_sound_that_a_seed_makes_piece_by_piece_with_its_price(jobs: J
     bits = np.concatenate([event.bits for event in events])
     x = graded(found, 256)[None].long()
     np.testing.assert_allclose(bits, MODEL.surprisal(x, torch.tensor([1]))[0], rtol=1e-3, atol=1e-3)
-    assert all(event.speed > 0 for event in events)
 
 
 def test_while_the_kernel_compiles_the_plain_player_plays_the_same(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +106,9 @@ def test_in_the_middle_the_compiled_player_takes_over_unheard(jobs: Jobs, monkey
     events = jobs.start(command())
     begun = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
     made[0].run()
-    found = whole([*begun, *sounded(events)])
+    rest = sounded(events)
+    assert not any(event.speed for event in begun) and rest[-1].speed > 0
+    found = whole([*begun, *rest])
     np.testing.assert_array_equal(found, decoded(len(found)))
 
 
@@ -133,24 +134,75 @@ def test_a_hand_changes_the_very_next_piece(jobs: Jobs) -> None:
     z = MODEL.noise([5], len(found))
     *_, step = MODEL.decode_steps(z, torch.tensor([1]), heat)
     np.testing.assert_array_equal(found[: 6 * PIECE], heard(step.x, 256)[0][: 6 * PIECE])
-    wanted = decoded(len(found), found[: 6 * PIECE], label=0)
-    np.testing.assert_array_equal(found[6 * PIECE :], wanted[6 * PIECE :])
+    player = MODEL.player(torch.tensor([1]), 1)
+    player.hear(graded(found[: 6 * PIECE], 256)[None].long())
+    player.turn(torch.tensor([0]))
+    wanted = heard(player.play(z[:, 6 * PIECE :], torch.ones(1, len(found) - 6 * PIECE)), 256)[0]
+    np.testing.assert_array_equal(found[6 * PIECE :], wanted)
 
 
 def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: Jobs) -> None:
-    events = jobs.start(command(seconds=None, until=0.05))
+    events = jobs.start(command(seconds=None, until=0.07))
     made, rested = [], 0
     while rested < 3:
         event = next(events)
         made += [event] if isinstance(event, wire.Sounded) else []
         rested = rested + 1 if isinstance(event, Rest) and made else 0
-    assert len(whole(made)) == round(0.05 * RATE)
-    list(jobs.start(wire.Steer(job="b", running="a", until=0.09)))
-    while sum(len(event.samples) for event in made) < round(0.09 * RATE):
+    assert len(whole(made)) == 3 * PIECE  # in whole pieces, so that all of them begin where they can be made anew
+    list(jobs.start(wire.Steer(job="b", running="a", until=0.1)))
+    while sum(len(event.samples) for event in made) < 5 * PIECE:
         event = next(events)
         made += [event] if isinstance(event, wire.Sounded) else []
     assert isinstance(next(events), Rest)
-    np.testing.assert_array_equal(whole(made), decoded(round(0.09 * RATE)))
+    np.testing.assert_array_equal(whole(made), decoded(5 * PIECE))
+
+
+def test_the_temperature_follows_a_curve(jobs: Jobs) -> None:
+    curve = np.array([[0.0, 1.0], [0.05, 0.0], [0.1, 0.0], [0.1, 2.0]])
+    found = whole(sounded(jobs.start(command(curve=curve, temperature=3.0))))
+    at = np.arange(len(found)) / RATE
+    heat = np.interp(at, [0, 0.05, 0.1], [1.0, 0.0, 0.0]) + 2.0 * (at >= 0.1)
+    *_, step = MODEL.decode_steps(MODEL.noise([5], len(found)), torch.tensor([1]), torch.from_numpy(heat[None]))
+    np.testing.assert_array_equal(found, heard(step.x, 256)[0])
+
+
+@pytest.mark.parametrize("swift", [True, False])
+@pytest.mark.parametrize("back", [1, 4])
+def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool, back: int
+) -> None:
+    if not swift:
+        monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
+        monkeypatch.setattr(performing, "PATIENCE", 0.01)
+    events = jobs.start(command(label=0))
+    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
+    if not swift:
+        next(events)  # a piece is on its way, and is given up
+    again = (5 - back) * PIECE
+    list(jobs.start(wire.Steer(job="b", running="a", label=1, again=again, temperature=(0.5,))))
+    new = sounded(events)
+    assert new[0].first == again and new[-1].first + len(new[-1].samples) == round(0.2 * RATE)
+    kept = np.concatenate([event.samples for event in first])[:again]
+    z = MODEL.noise([5], round(0.2 * RATE))
+    player = MODEL.player(torch.tensor([0]), 1)
+    player.play(z[:, :again], torch.ones(1, again))
+    player.turn(torch.tensor([1]))
+    wanted = heard(player.play(z[:, again:], torch.full((1, z.shape[1] - again), 0.5)), 256)[0]
+    np.testing.assert_array_equal(np.concatenate([event.samples for event in new]), wanted)
+    bits = np.concatenate([event.bits for event in new])
+    price = performing.Prices(MODEL, torch.tensor([0]), 1)
+    price.bits(graded(kept, 256)[None].long())
+    price.turn(torch.tensor([1]))
+    np.testing.assert_allclose(bits, price.bits(graded(wanted, 256)[None].long())[0], rtol=1e-3, atol=1e-3)
+
+
+def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(performing, "MOMENTS", 2)
+    events = jobs.start(command())
+    made = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(6)]
+    list(jobs.start(wire.Steer(job="b", running="a", again=PIECE)))
+    found = np.concatenate([made[0].samples, *(event.samples for event in sounded(events))])
+    np.testing.assert_array_equal(found, decoded(round(0.2 * RATE)))
 
 
 def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
@@ -165,6 +217,10 @@ def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
         ({"share": 0.5}, "one temperature and one model"),
         ({"temperature": (1.0, 0.5)}, "one temperature"),
         ({"label": 7}, "kind"),
+        ({"curve": np.array([[0.0, 5.0]])}, "from 0 to 4"),
+        ({"curve": np.array([[1.0, 1.0], [0.5, 1.0]])}, "never fall"),
+        ({"curve": np.ones(3)}, "points, 2"),
+        ({"again": 10_000}, "made anew"),
     ],
 )
 def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: Jobs, asked: dict[str, Any], words: str) -> None:

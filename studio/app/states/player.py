@@ -341,13 +341,21 @@ class Player(State):
                 left = about((need - ahead) / speed)
                 said = f"{speed:.1f} × real time. Playing starts in {left}, then without a gap for {PART:.0f} s."
             elif not self._sounds:
-                said = "Playing starts when the engine is ready." if self._status == "Starting" else "Just a moment."
+                said = self._soon()
         self._sounds = self._sounds and self.playing.get()
         self.waiting.set(said if self.playing.get() else "")
         if self._sounds:
             self._stream.play()
         else:
             self._stream.pause()
+
+    def _soon(self) -> str:
+        """Why it is not known yet when it will be heard."""
+        if self._status == "Starting":
+            return "Playing starts when the engine is ready."
+        if self.made > self.begin:
+            return "The fast loop is being prepared, once for this computer. Then playing starts."
+        return "Playing starts in a moment."
 
     def _watch(self) -> None:
         self._looks = (self._looks + 1) % WATCH

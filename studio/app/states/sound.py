@@ -27,7 +27,7 @@ from studio.app.states.tone import Output
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library import storage
 from studio.library.models import Trained
-from studio.library.work import Turn, Work
+from studio.library.work import Mix, Turn, Work
 from studio.media.recording import at_rate
 from studio.wire.messages import AnyCommand, AnyEvent, Perform
 
@@ -85,7 +85,8 @@ class Sound(State):
         """What a hand has changed and the engine was not told yet."""
         self._fresh = True
         """Whether nothing was made yet since it is on the stage."""
-        self._label_at_first: int | None = None
+        self._first: tuple[int | None, Mix | None] = (None, None)
+        """Kind and mix that what is made began with."""
         self._turns: tuple[Turn, ...] = ()
         self._kept: tuple[int, str] | None = None
         """How many samples were kept last as they are now, and as which take."""
@@ -148,6 +149,8 @@ class Sound(State):
         if not player.making.get() and not player.looping.get() and unmade:
             if self._fresh and self._ground is not None:
                 player.cut(round(self.cut.get() * player.rate))
+            if self._fresh:
+                self._first, self._turns = (self.label.get(), self.mixing.chosen()), ()
             self._fresh, self._kept = False, None
             player.make(self._asked(trained))
         player.play()
@@ -291,9 +294,9 @@ class Sound(State):
             seed=self.seed.get(),
             temperature=(heats.at(curve, self.cut.get()),),
             curve=curve if len(curve) > 1 else (),
-            label=self._label_at_first,
+            label=self._first[0],
             turns=self._turns,
-            mix=self.mixing.chosen(),
+            mix=self._first[1],
             heard=round(self.cut.get() * self.player.rate),
             source=ground.work.source if ground is not None else "",
             came_from=above,
@@ -426,6 +429,8 @@ class Sound(State):
         if "stage" in record:
             self._left = {}
             self._put_stage(record["stage"])
+            self.heat.set(heats.sane(record["heat"]) if "heat" in record else self.heat.get())
+            return
         turned: Plain = {key: record[key] for key in ("temperature", "heat", "label", "share") if key in record}
         if turned:
             self._hand |= turned
@@ -445,17 +450,11 @@ class Sound(State):
         elif "temperature" in hand:
             self.heat.set(heats.stepped(past, first, self.temperature.get()))
         at = round(first * self.player.rate)
-        if first <= self.cut.get():
-            self._label_at_first, self._turns = self.label.get(), ()
-            label = share = None
-        else:
-            label = self.label.get() if "label" in hand else None
-            share = self.mixing.share.get() if "share" in hand and self.mixing.name.get() else None
-            earlier = tuple(turn for turn in self._turns if turn.at < at)
-            more = (Turn(at=at, label=label, share=share),) if label is not None or share is not None else ()
-            self._turns = (*earlier, *more)
-        curve = heats.array(self.heat.get(), self.player.begin)
-        return {"curve": curve, "label": self.label.get() if "label" in hand else None, "share": share}
+        label = self.label.get() if "label" in hand else None
+        share = self.mixing.share.get() if "share" in hand and self.mixing.name.get() else None
+        more = (Turn(at=at, label=label, share=share),) if label is not None or share is not None else ()
+        self._turns = (*(turn for turn in self._turns if turn.at < at), *more)
+        return {"curve": heats.array(self.heat.get(), self.player.begin), "label": label, "share": share}
 
     def _put_stage(self, plain: Plain) -> None:
         """Put a sound on the stage, of which nothing is made yet from the cut on; whole where there is no cut."""
@@ -480,7 +479,7 @@ class Sound(State):
         if cut is not None and not own:
             self.player.cut(round(seconds * rate))
         if cut is None:
-            self._kept, self._turns, self._label_at_first = (len(samples), take.name), work.turns, work.label
+            self._kept, self._turns, self._first = (len(samples), take.name), work.turns, (work.label, work.mix)
         self.cut.set(min(seconds, len(samples) / rate))
         words = f"{lasting(len(samples) / rate)}, used as {rate / 1000:g} kHz mono" if own else ""
         self.recording.set(Source(work.source, words) if work.source else None)

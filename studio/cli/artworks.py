@@ -74,12 +74,12 @@ def label(card: Card, given: str | None) -> int | None:
     """The number of a kind, from its name or number. Raises WrongUse, with the kinds there are."""
     if given is None:
         return None
-    names = [name.casefold() for name in card.classes]
-    if given.casefold() in names:
-        return names.index(given.casefold())
+    names, wanted = [name.casefold() for name in card.kinds], given.replace("_", " ").casefold()
+    if wanted in names:
+        return names.index(wanted)
     if given.isdecimal() and int(given) < len(names):
         return int(given)
-    there = f"It has: {', '.join(card.classes)}." if names else "It knows no kinds; leave --label out."
+    there = f"It has: {', '.join(card.kinds)}." if names else "It knows no kinds; leave --label out."
     raise ground.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
 
 

@@ -79,7 +79,7 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
     if percentile is not None:
         words = f"{words}, more typical than {percentile:.0f} of 100 held-out {artworks.things(card)}"
     if found.label is not None:
-        line["label"], words = card.classes[found.label], f"{words}, as {card.classes[found.label]}"
+        line["label"], words = card.classes[found.label], f"{words}, as {card.kinds[found.label]}"
     if more:
         words = f"{words}; {more['map']}"
     ground.tell(args, line | more, words)

@@ -65,6 +65,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Of the application that trained it."""
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of its classes, for people."""
+        return tuple(name.replace("_", " ") for name in self.classes)
+
+    @property
     def size(self) -> str:
         """For people: `32 × 32 colour`, `256 samples`, `16 kHz`."""
         if self.rate:

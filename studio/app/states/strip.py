@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject
 
+from studio.app.states import tree
 from studio.app.states.messages import Messages
 from studio.app.states.shelf import Take
 from studio.app.states.takes import Takes
@@ -40,12 +41,17 @@ class Strip(State):
         self._name = name
         self._find()
 
-    def prune(self, index: int) -> None:
-        """A take goes to the bin, and undo brings it back. What came from it grows from what it came from."""
-        name = self.takes.get()[index].name
-        self._step("prune", takes={name: False})
-        undo = ("Undo", lambda: self._step("bring back", takes={name: True}))
-        self._messages.say(f"Take {index + 1} is in the bin.", "info", undo)
+    def prune(self, index: int, branch: bool = False) -> None:
+        """A take goes to the bin, and undo brings it back. What came from it goes, too, where the `branch` is to;
+        else it grows from what the take came from."""
+        takes, up = self.takes.get(), tree.parents(self.takes.get())
+        gone = [place for place in range(len(takes)) if place == index or (branch and index in tree.way(up, place))]
+        names = [takes[place].name for place in gone]
+        self._step("prune", takes=dict.fromkeys(names, False))
+        undo = ("Undo", lambda: self._step("bring back", takes=dict.fromkeys(names, True)))
+        more = "one" if len(names) == 2 else f"{len(names) - 1:,}"
+        also = f" and the {more} that came from it are" if len(names) > 1 else " is"
+        self._messages.say(f"Take {index + 1}{also} in the bin.", "info", undo)
 
     def rename(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""

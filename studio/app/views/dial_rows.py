@@ -30,12 +30,12 @@ class Kind(Choice):
         self.activated.connect(lambda place: self.chose.emit(self.itemData(place)))
 
     def show_model(self, trained: Any, label: int | None) -> None:
-        classes = trained.card.classes if trained is not None else ()
+        kinds = trained.card.kinds if trained is not None else ()
         self.clear()
-        for place, name in enumerate((self._any, *classes)):
+        for place, name in enumerate((self._any, *kinds)):
             self.addItem(name, place - 1 if place else None)
         self.explain(f"Which class of {made_by(trained)} to ask for")
-        self.setVisible(bool(classes))
+        self.setVisible(bool(kinds))
         self.show_label(label)
 
     def show_label(self, label: int | None) -> None:

@@ -129,6 +129,7 @@ class Frame(QWidget):
                 bind(self, panel.strip.current, lambda _: self.strip.show_current(self._takes_of.current.get()))
         self.strip.chose.connect(self._show_take)
         self.strip.dropped.connect(lambda place: self._takes_of.prune(place))
+        self.strip.cut.connect(lambda place: self._takes_of.prune(place, branch=True))
         self.strip.renamed.connect(lambda place, name: self._takes_of.rename(place, name))
         self.strip.branched.connect(self._branch)
         self.strip.led.connect(self._lead)
@@ -191,11 +192,11 @@ class Frame(QWidget):
         if self.panel.branch is not None:
             self.panel.branch()
 
-    def _prune_shown(self) -> None:
-        """The take on the stage goes to the bin."""
+    def _prune_shown(self, branch: bool = False) -> None:
+        """The take on the stage goes to the bin, alone or with all that came from it."""
         place = self._takes_of.current.get()
         if place is not None:
-            self._takes_of.prune(place)
+            self._takes_of.prune(place, branch)
 
     def toggle_tree(self) -> None:
         """The strip grows to half the stage, or shrinks again."""
@@ -327,6 +328,7 @@ class Frame(QWidget):
             Act("Tree of takes", ("Ctrl+T",), self.toggle_tree),
             Act("Name the take", ("N",), lambda: self.strip.rename(self._takes_of.current.get()), "stage"),
             Act("Prune the take", (), self._prune_shown),
+            Act("Prune the take with what came from it", (), lambda: self._prune_shown(branch=True)),
             Act("Queue", ("Ctrl+J",), lambda: page("queue")),
             Act("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
             Act("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),

@@ -161,6 +161,8 @@ class Strip(QWidget):
 
     chose = Signal(int)
     dropped = Signal(int)
+    cut = Signal(int)
+    """A take is dropped with all that came from it."""
     led = Signal(int)
     branched = Signal(int)
     renamed = Signal(int, str)
@@ -293,6 +295,8 @@ class Strip(QWidget):
         if self.takes.takes[place].picture.ndim == 1:
             menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(place))
         menu.addAction("Prune", lambda: self.dropped.emit(place))
+        if place in self.takes.up:
+            menu.addAction("Prune with what came from it", lambda: self.cut.emit(place))
         menu.popup(at)
 
     def _lay_out(self) -> None:

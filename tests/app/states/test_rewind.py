@@ -341,6 +341,12 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
     for _ in range(3):  # brought back, pruned, named
         window.undo()
     assert [take.work.name for take in window.takes.list.get()] == ["", "", ""]
+    generate.strip.prune(1, branch=True)
+    assert len(window.takes.list.get()) == 1
+    said = window.messages.current.get()
+    assert said is not None and said.text == "Take 2 and the one that came from it are in the bin."
+    window.messages.act(0)
+    assert tree.parents(window.takes.list.get()) == (None, 0, 1)
 
 
 def test_the_tree_is_there_again_after_a_restart(

@@ -221,12 +221,13 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
 def test_classes_bring_a_choice_of_kind(opener: Opener, two_models: Path) -> None:
     import msgspec
 
-    write_model(two_models, msgspec.structs.replace(card("kinds"), classes=("Monster", "Flower")))
+    write_model(two_models, msgspec.structs.replace(card("kinds"), classes=("Monster", "dark_flower")))
     studio = opener()
     _, inspector, _ = parts(studio)
     assert studio.state.generate.model.get().card.name == "kinds"
     assert inspector.dials.kind.isVisible()
     inspector.dials.kind.setCurrentIndex(2)
+    assert inspector.dials.kind.currentText() == "dark flower"
     inspector.dials.kind.activated.emit(2)
     assert studio.state.generate.dials.label.get() == 1
     studio.state.generate.dials.set_label(None)

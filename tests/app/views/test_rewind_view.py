@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QAction, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QWidget
 
 from studio.app.states.rewind import Mark
 from studio.app.views.colour_popup import ColourPopup
@@ -269,6 +269,24 @@ def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
     assert grown.frame.message.first.text() == "Take 2 is in the bin."
     QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
     assert len(grown.state.takes.list.get()) == 4 and model.up == (None, 0, 0, 2)
+
+
+def test_a_take_is_pruned_with_what_came_from_it(grown: Studio) -> None:
+    strip = grown.frame.strip
+
+    def menu(place: int) -> dict[str, QAction]:
+        at = strip.list.visualRect(strip.list.rows.index(place)).center()
+        strip.list.customContextMenuRequested.emit(at)
+        opened = strip.findChildren(QMenu)[-1]
+        opened.close()
+        return {action.text(): action for action in opened.actions()}
+
+    assert "Prune with what came from it" not in menu(3)
+    menu(2)["Prune with what came from it"].trigger()
+    assert strip.takes.up == (None, 0)
+    assert grown.frame.message.first.text() == "Take 3 and the one that came from it are in the bin."
+    QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
+    assert strip.takes.up == (None, 0, 0, 2)
 
 
 @pytest.mark.parametrize("as_tree", [False, True])

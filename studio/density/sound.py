@@ -32,6 +32,8 @@ CHUNK = 320
 """Samples between two looks at who else waits: 20 ms at 16 kHz."""
 SEGMENT = 16_384
 """Samples that are priced or heard together."""
+SHORT = 2048
+"""Samples that are priced in a step of a job, so that others get their turn."""
 LEAST = 2.0**-40
 """Probability that every level of a sample has at least. Pictures have 2⁻²¹; a sound would click with it twice a
 second. A level between two that are likely may then be too unlikely for a latent in float32, not in float64."""
@@ -227,18 +229,18 @@ class AutoregressiveSound(Model):
         price = self.conditional.log_prob(x[:, None], numbers.to(self.dtype), floor=not self.training)
         return price[:, 0]
 
-    def _segments(self, x: Tensor, c: Tensor | None) -> Iterator[Tensor]:
+    def _segments(self, x: Tensor, c: Tensor | None, size: int = SHORT) -> Iterator[Tensor]:
         """ln p of samples in nats, segment after segment."""
         self._need(c)
         prices = Prices(self, c, len(x))
-        for part in torch.split(x, SEGMENT, 1):
+        for part in torch.split(x, size, 1):
             yield prices.log_prob(part)
 
     def _prices(self, x: Tensor, c: Tensor | None) -> Tensor:
         if torch.is_grad_enabled():
             self._need(c)
             return self.priced(x, self.net(x, c))
-        return torch.cat(list(self._segments(x, c)), 1)
+        return torch.cat(list(self._segments(x, c, SEGMENT)), 1)
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return -self._prices(x, c) / math.log(2)
@@ -393,3 +395,11 @@ class Prices:
         """They remember what they did then, and nothing that was later."""
         queues, self._last, self._at, self._c = kept
         self._queues = [queue.clone() for queue in queues]
+
+    def of(self, x: Tensor) -> Tensor:
+        """-log2 p of some ways `(n, m)` in which one sound could go on; it does not go on thereby."""
+        count, last = len(x), self._last
+        queues = [queue.expand(count, -1, -1).clone() for queue in self._queues]
+        before = self._model.net.before(x, None if last is None else last.expand(count, 1))
+        c = None if self._c is None else self._c.expand(count, *self._c.shape[1:])
+        return -self._model.priced(x, self._model.net.go_on(before, queues, c, self._at)) / math.log(2)

@@ -15,7 +15,7 @@ import torch
 
 from studio.density.model import Model
 from studio.density.sound import AutoregressiveSound
-from studio.engine import completion, diagnosis, evaluation, failure, playing, publishing, sampling, training
+from studio.engine import completion, diagnosis, evaluation, failure, joining, playing, publishing, sampling, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, batch_that_fits, release
 from studio.engine.performing import Performance
@@ -78,6 +78,8 @@ class Jobs:
                 return self.steer(command)
             case wire.Play():
                 return self.play(command)
+            case wire.Join():
+                return self.join(command)
             case wire.Score():
                 return self.score(command)
             case wire.Train():
@@ -286,6 +288,24 @@ class Jobs:
                 bits=found.bits,
                 bound=not loaded.model.exact,
                 label=found.label,
+            )
+
+    def join(self, command: wire.Join) -> Events:
+        """The best join of a loop."""
+        yield None
+        loaded = self.shelf.take(command.model)
+        wished = (command.sound, command.begin, command.end, command.seed, command.label)
+        for found in joining.best(loaded, *wished):
+            if found is None:
+                yield None
+                continue
+            yield wire.Joined(
+                job=command.job,
+                begin=found.begin,
+                end=found.end,
+                bits=found.bits,
+                before=found.before,
+                tried=found.tried,
             )
 
     def train(self, command: wire.Train) -> Events:

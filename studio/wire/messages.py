@@ -176,6 +176,22 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
     label: Count | None = None
 
 
+class Join(Command, frozen=True, kw_only=True, tag="join"):
+    """Look near the ends of a loop for ends whose join costs least. Answers: Joined, then one ending."""
+
+    model: Name
+    """One that makes recordings."""
+    sound: Array
+    """(samples,) int16 at the model's rate."""
+    begin: Count
+    """The first sample that is repeated."""
+    end: Count
+    """The one after the last."""
+    seed: Seed = 0
+    """Of the sound: where no label is given, it draws the kind."""
+    label: Count | None = None
+
+
 class Play(Command, frozen=True, kw_only=True, tag="play"):
     """Make a sound for each seed, all of them together, to be heard while they are made. Answers: Played …, then one
     ending."""
@@ -371,6 +387,18 @@ class Scored(Event, frozen=True, kw_only=True, tag="scored"):
     """The kind it was taken for, of a model that knows kinds."""
 
 
+class Joined(Event, frozen=True, kw_only=True, tag="joined"):
+    """The loop whose join is likeliest of all that were tried, and by how many bits what follows it is dearer than
+    where it stands; and the same of the loop that was asked about."""
+
+    job: Job
+    begin: Count
+    end: Count
+    bits: float
+    before: float
+    tried: Count
+
+
 class Learned(Event, frozen=True, kw_only=True, tag="learned"):
     """Training goes on. Losses in bits per dimension; `held_out` only where it was just measured."""
 
@@ -431,7 +459,20 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
 
 
 AnyCommand = (
-    Sample | Explore | Path | Encode | Complete | Steer | Play | Perform | Score | Train | Evaluate | Stop | Doctor
+    Sample
+    | Explore
+    | Path
+    | Encode
+    | Complete
+    | Steer
+    | Join
+    | Play
+    | Perform
+    | Score
+    | Train
+    | Evaluate
+    | Stop
+    | Doctor
 )
 AnyEvent = (
     Starting
@@ -443,6 +484,7 @@ AnyEvent = (
     | Shown
     | Encoded
     | Scored
+    | Joined
     | Learned
     | Measured
     | Diagnosis

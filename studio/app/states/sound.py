@@ -11,11 +11,13 @@ from studio.app.states import heat as heats
 from studio.app.states import seeds
 from studio.app.states.heat import Points
 from studio.app.states.history import History
+from studio.app.states.joining import Joining
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.mixing import Mixing
 from studio.app.states.models import Models, hash_of
 from studio.app.states.player import Player, clock
+from studio.app.states.pricing import Pricing
 from studio.app.states.recorded import Recorded, lasting, open_recorded
 from studio.app.states.rewind import now
 from studio.app.states.saving import Form, Piece, Saving
@@ -54,6 +56,8 @@ class Sound(State):
         super().__init__()
         self._models, self._messages, self._takes = models, messages, takes
         self.player = Player(engine, output, messages, self)
+        self.joining = Joining(engine, self.player, messages, self)
+        """The best join of the player's loop: `busy`, and what it costs in `said`."""
         self.model: Value[Trained | None] = Value(None, self)
         self._field = SeedField(self)
         self.seed: Value[int] = self._field.seed
@@ -90,6 +94,7 @@ class Sound(State):
         self._turns: tuple[Turn, ...] = ()
         self._kept: tuple[int, str] | None = None
         """How many samples were kept last as they are now, and as which take."""
+        self._pricing = Pricing(engine, self.player, self)
         self._opening = Later(self)
         self._saving = Saving(messages, self)
         takes.loaded.connect(self._come_back)
@@ -175,6 +180,21 @@ class Sound(State):
 
     def seek(self, seconds: float) -> None:
         self.player.seek(seconds)
+
+    def set_loop(self, loop: tuple[float, float] | None, gesture: str | None = "loop") -> None:
+        """Which seconds are repeated while `player.looping`; None for none."""
+        self._step("loop", gesture, loop=list(loop) if loop is not None else None)
+
+    def repeat(self, on: bool) -> None:
+        """Repeat the loop, or play on."""
+        self.player.set_loop(self.player.loop.get(), on)
+
+    def find_join(self) -> None:
+        """Move the loop's ends to where the join costs least."""
+        trained = self.model.get()
+        if trained is not None:
+            wished = (trained.card.name, self.seed.get(), self.label.get())
+            self.joining.ask(*wished, lambda loop: self._step("best join", loop=list(loop)))
 
     def _asked(self, trained: Trained) -> Perform:
         begin = self.player.made
@@ -329,13 +349,18 @@ class Sound(State):
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
         self.player.heed(status)
+        self._pricing.heed(status)
 
     def take(self, event: AnyEvent) -> None:
         self.player.take(event)
+        self.joining.take(event)
+        self._pricing.take(event)
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with these commands unanswered."""
         self.player.lost(commands, why)
+        self.joining.lost(commands)
+        self._pricing.lost(commands)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -387,6 +412,7 @@ class Sound(State):
             "temperature": self.temperature.get(),
             "heat": [list(point) for point in self.heat.get()],
             "label": self.label.get(),
+            "loop": list(self.player.loop.get() or ()) or None,
             **self.mixing.plain(),
         }
 
@@ -430,6 +456,10 @@ class Sound(State):
             self._left = {}
             self._put_stage(record["stage"])
             self.heat.set(heats.sane(record["heat"]) if "heat" in record else self.heat.get())
+        if "loop" in record:
+            begin, end = record["loop"] or (0.0, 0.0)
+            self.player.set_loop((float(begin), float(end)) if end > begin else None)
+        if "stage" in record:
             return
         turned: Plain = {key: record[key] for key in ("temperature", "heat", "label", "share") if key in record}
         if turned:
@@ -481,6 +511,10 @@ class Sound(State):
         if cut is None:
             self._kept, self._turns, self._first = (len(samples), take.name), work.turns, (work.label, work.mix)
         self.cut.set(min(seconds, len(samples) / rate))
+        if not here or own:
+            self._pricing.ask(
+                trained.card.name, self.label.get(), self.cut.get() if cut is not None else self.player.made
+            )
         words = f"{lasting(len(samples) / rate)}, used as {rate / 1000:g} kHz mono" if own else ""
         self.recording.set(Source(work.source, words) if work.source else None)
         self.strip.show(take.name if cut is None or own else None)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from pytestqt.qtbot import QtBot
 
 from studio.app.states.player import AHEAD, PART
+from studio.app.states.saving import Form
 from studio.app.states.sound import Sound
 from studio.app.states.window import Window
-from studio.wire.messages import Failed, Finished, Perform, Sounded, Steer, Stopped
+from studio.wire.messages import Failed, Finished, Join, Joined, Perform, Score, Scored, Sounded, Steer, Stopped
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.fake_speaker import FakeSpeaker
@@ -205,3 +207,150 @@ def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtb
     sound.play()
     asked = stage.asked()
     assert asked.begin is not None and (asked.begin == 1000).all()
+
+
+def made(stage: Stage, qtbot: QtBot, seconds: float = 1.0) -> Sound:
+    """A sound of so many seconds, that is at rest."""
+    stage.sound.play()
+    opened(stage, qtbot)
+    stage.make(seconds)
+    stage.sound.stop()
+    stage.engine.say(Stopped(job=stage.asked().job))
+    stage.hear(0.05)
+    return stage.sound
+
+
+def test_a_loop_is_repeated_without_end_and_its_best_join_can_be_taken_back(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    before = len(stage.engine.sent)
+    sound.set_loop((0.2, 0.5))
+    sound.repeat(True)
+    sound.play()
+    opened(stage, qtbot)
+    assert len(stage.engine.sent) == before  # nothing more is made for it
+    assert stage.hear(2.0)[1000:].all() and 0.2 <= sound.player.position < 0.5
+    sound.find_join()
+    asked = stage.engine.sent[-1]
+    assert isinstance(asked, Join) and (asked.begin, asked.end, len(asked.sound)) == (3200, 8000, RATE)
+    assert sound.joining.busy.get()
+    found = Joined(job=asked.job, begin=3100, end=8050, bits=3.4, before=20.0, tried=400)
+    stage.engine.say(found, Finished(job=asked.job))
+    assert sound.player.loop.get() == (3100 / RATE, 8050 / RATE) and sound.player.looping.get()
+    assert sound.joining.said.get() == "The join costs 3.4 bits, least of 400 tried"
+    stage.window.undo()
+    assert sound.player.loop.get() == (0.2, 0.5) and not sound.joining.said.get()
+    sound.repeat(False)
+    stage.hear(1.0)
+    assert sound.player.position == pytest.approx(1.0) and not sound.player.playing.get()
+
+
+def test_a_loop_that_changes_while_its_join_is_looked_for_stops_the_look(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.set_loop((0.2, 0.5))
+    sound.find_join()
+    job = stage.engine.sent[-1].job
+    sound.set_loop((0.3, 0.6))
+    assert stage.engine.stopped[-1] == job and not sound.joining.busy.get()
+    stage.engine.say(Joined(job=job, begin=0, end=10, bits=0.0, before=0.0, tried=1))
+    assert sound.player.loop.get() == (0.3, 0.6)
+
+
+def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+    at = np.arange(2 * 44_100) / 44_100
+    stereo = np.stack((0.4 * np.sin(2 * np.pi * 220 * at), 0.2 * np.sin(2 * np.pi * 220 * at)), 1)
+    soundfile.write(tmp_path / "waltz.flac", stereo, 44_100)
+    sound, player = stage.sound, stage.sound.player
+    assert stage.window.would([tmp_path / "waltz.flac"]) == "Go on from this sound"
+    stage.window.drop([tmp_path / "waltz.flac"])
+    qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
+    recording, said = sound.recording.get(), stage.window.messages.current.get()
+    assert recording is not None and recording.name == "waltz.flac" and sound.cut.get() == 2.0
+    assert said is not None and "2.0 s, stereo; used as 16 kHz mono" in said.text
+    asked = stage.engine.sent[-1]
+    assert isinstance(asked, Score) and len(asked.picture) == 2 * RATE and np.isnan(player.bits).all()
+    stage.engine.say(
+        Scored(job=asked.job, log_prob=-1.0, bits=np.full(2 * RATE, 3.0, np.float32), bound=False),
+        Finished(job=asked.job),
+    )
+    assert (player.bits == 3.0).all()
+    sound.set_cut(0.75)
+    assert sound.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it, to choose the cut on
+    whole = player.samples.copy()
+    sound.play()
+    opened(stage, qtbot)
+    asked_for = stage.asked()
+    assert asked_for.begin is not None and np.array_equal(asked_for.begin, whole[:12_000])
+    stage.make(0.5)
+    assert len(player.samples) == 20_000 and np.array_equal(player.samples[:12_000], whole[:12_000])
+    sound.keep_take()
+    takes = stage.window.takes.list.get()
+    assert [take.work.heard for take in takes] == [2 * RATE, 12_000]
+    assert takes[1].work.source == "waltz.flac" and takes[1].work.came_from == (takes[0].key,)
+    sound.set_cut(1.0)  # what was made stays among the steps
+    assert sound.cut.get() == 1.0 and len(player.samples) == 2 * RATE
+    stage.window.undo()
+    assert len(player.samples) == 20_000 and sound.cut.get() == 0.75
+
+
+def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    seed, job = sound.seed.get(), stage.asked().job
+    sound.branch()
+    assert stage.engine.stopped == [job] and sound.seed.get() != seed
+    at = sound.cut.get()
+    assert at == pytest.approx(0.5, abs=0.02) and player.playing.get() and player.making.get()
+    asked = stage.asked()
+    assert asked.seed == sound.seed.get() and asked.begin is not None and len(asked.begin) == round(at * RATE)
+    (left,) = stage.window.takes.list.get()
+    assert len(left.picture) == RATE and left.work.seed == seed
+    stage.make(0.5, value=-1000)
+    sound.keep_take()
+    assert stage.window.takes.list.get()[1].work.came_from == (left.key,)
+    heard = stage.hear(0.2)
+    assert heard[-4800:].max() < 0  # it plays on, on the other way
+    stage.window.undo()
+    stage.window.undo()
+    assert sound.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_path: Path, form: Form) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.set_seed(77)
+    sound.set_heat([[0.0, 1.0], [0.5, 0.25]])
+    made(stage, qtbot)
+    path = tmp_path / sound.name_of(form)
+    assert path.name == f"hum-77{form.ending}"
+    sound.export(path, form)
+    qtbot.waitUntil(path.exists)
+    before, curve = player.samples.copy(), sound.heat.get()
+    sound.new_seed()
+    assert not len(player.samples)
+    sound.set_temperature(3.0)
+    assert stage.window.would([path]) == "Restore this work"
+    stage.window.drop([path])
+    qtbot.waitUntil(lambda: len(player.samples) == RATE)
+    assert np.array_equal(player.samples, before) and (sound.seed.get(), sound.heat.get()) == (77, curve)
+    info = soundfile.info(str(path))
+    wanted = {16: "PCM_16", 24: "PCM_24", 0: "FLOAT"}[form.bits]
+    assert (info.samplerate, info.subtype) == (RATE, wanted)
+
+
+def test_what_was_made_is_there_after_a_restart(
+    stage: Stage, opener: Callable[[FakeEngine], Window], qtbot: QtBot
+) -> None:
+    made(stage, qtbot)
+    again = opener(FakeEngine())
+    qtbot.waitUntil(lambda: len(again.sound.player.samples) == RATE)
+    assert (again.sound.player.samples == 1000).all() and again.sound.seed.get() == stage.sound.seed.get()
+    assert not again.takes.list.get()  # nobody laid it on the strip
+
+
+def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
+    assert stage.sound.model.get() is not None and stage.sound.model.get().card.name == "hum"
+    for panel in (stage.window.generate.dials, stage.window.explore):
+        assert panel.model.get() is not None and panel.model.get().card.name != "hum"

@@ -31,7 +31,7 @@ class _Swift:
         from studio.kernels import wavenet
 
         self.net, self.conditional, self.at = net, conditional, 0
-        self.weights = weights(net, conditional)
+        self.weights = weights(net, conditional, count)
         rings = np.zeros((sum(net.dilations), count, net.channels), np.float32)
         self.state = wavenet.State(rings, np.full(count, net.levels // 2))
         self.turn(c)
@@ -88,23 +88,22 @@ class _Swift:
 
 
 @torch.no_grad()
-def weights(net: WaveNetwork, conditional: Conditional) -> Any:
-    """A network as the loop reads it."""
+def weights(net: WaveNetwork, conditional: Conditional, voices: int) -> Any:
+    """A network as the loop of so many voices reads it."""
     from studio.kernels import wavenet
 
     layers, channels, spare = len(net.dilations), net.channels, -len(net.b) % 8
     out = torch.zeros(layers, channels + len(net.skip), channels)
     out[:-1, :channels] = net.residual
     out[:, channels:] = net.skip.view(len(net.skip), layers, channels).transpose(0, 1)
-    whole = torch.cat((net.filters.transpose(1, 2).flatten(1), out.transpose(1, 2).flatten(1)), 1)
-    head = torch.cat((net.a.t().flatten(), pad(net.b, (0, 0, 0, spare)).t().flatten()))
+    dilations, b = np.array(net.dilations), pad(net.b, (0, 0, 0, spare))
     return wavenet.Weights(
         net.first.detach().numpy(),
-        wavenet.packed(whole.flatten().numpy()),
+        wavenet.stacked(net.filters.mT.numpy(), out.mT.numpy(), dilations, voices),
         pad(net.shift, (0, 0, 0, 1)).numpy(),
-        wavenet.packed(head.numpy()),
+        wavenet.topped(net.a.t().numpy(), b.t().numpy(), voices),
         torch.cat((net.skip_bias, net.a_bias, pad(net.b_bias, (0, spare)))).numpy(),
-        np.array(net.dilations),
+        dilations,
         _sizes(net, conditional),
     )
 

@@ -2,8 +2,9 @@
 
 Run: python tests/benchmarks/wavenet.py [size …]. All have the same sizes, in the same run, in seconds of this process
 alone, which a busy machine still lengthens by what others take of the caches. What the weights' cache allows is found
-by reading as many bytes in order, again and again, and doing nothing with them but a sum. The peer is left out where
-wavenet-vocoder (0.1.1, PyPI) is not installed.
+by reading as many bytes in order, again and again, and doing nothing with them but a sum. Eight voices cannot take less
+time than a core needs for eight times the products of one, found by products of four rows whose weights are at hand.
+The peer is left out where wavenet-vocoder (0.1.1, PyPI) is not installed.
 """
 
 import sys
@@ -19,6 +20,7 @@ import torch
 
 from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
 from studio.engine.device import steady_allocator
+from studio.kernels.vectors import add_products
 from studio.zoo.sample_by_sample import swift
 from studio.zoo.wavenet import WaveNet
 
@@ -29,7 +31,7 @@ SIZES = {
 }
 """Cycles, layers of each, channels, skip channels."""
 RATE = 16_000
-TRIES = 5
+TRIES = 15
 
 
 def made(cycles: int, layers: int, channels: int, skip: int, *, halves: bool) -> AutoregressiveSound:
@@ -73,9 +75,22 @@ def _summed(a: Any, times: int) -> float:
 def bandwidth(size: int) -> float:
     """Bytes a second of reading so many bytes in order, once they are where they stay."""
     a = np.ones(size // 4, np.float32)
-    times = max(1, 50_000_000 // size)
+    times = max(1, 20_000_000 // size)
     _summed(a, 1)
     return size * times / min(_timed(lambda: _summed(a, times)) for _ in range(TRIES))
+
+
+@numba.njit
+def _multiplied(out: Any, x: Any, w: Any, times: int) -> None:
+    for _ in range(times):
+        add_products(out, 0, x, 0, 4, w, 0, 128, 16)
+
+
+def arithmetic() -> float:
+    """Products with sums a second of this core, where nothing has to come from afar."""
+    out, x, w, times = np.ones((4, 16), np.float32), np.zeros((4, 128), np.float32), np.ones(2048, np.float32), 5000
+    _multiplied(out, x, w, 1)
+    return times * 4 * 2048 / min(_timed(lambda: _multiplied(out, x, w, times)) for _ in range(TRIES))
 
 
 def _timed(act: Callable[[], object]) -> float:
@@ -99,7 +114,7 @@ def peer(cycles: int, layers: int, channels: int, skip: int) -> float | None:
         net.make_generation_fast_()
     first = torch.zeros(1, 256, 1)
     first[:, 128] = 1
-    return seconds(lambda count: net.incremental_forward(first, T=count, softmax=True, quantize=True), 60)
+    return seconds(lambda count: net.incremental_forward(first, T=count, softmax=True, quantize=True), 20)
 
 
 def measured(name: str) -> None:
@@ -113,20 +128,24 @@ def measured(name: str) -> None:
     best = np.inf
     for words, player in players.items():
         assert player is not None
-        of_one = seconds(playing(player, 1), 3000)
+        of_one = seconds(playing(player, 1), 1000)
         read = player.weights.layers.nbytes + player.weights.head.nbytes  # type: ignore[attr-defined]
         allowed = bandwidth(read)
         best = min(best, of_one)
         print(
             f"  {words:8} {1 / of_one:8,.0f} samples/s, {1 / of_one / RATE:5.2f} × real time at 16 kHz; "
-            f"{read / 1e6:.2f} MB read at {read / of_one / 1e9:.0f} of {allowed / 1e9:.0f} GB/s, "
+            f"{read / 1e6:.2f} MB of weights a sample, {read / of_one / 1e9:.0f} of {allowed / 1e9:.0f} GB/s, "
             f"{read / of_one / allowed:.0%}"
         )
     eight = swift(halves.net, halves.conditional, None, 8)
     assert eight is not None
-    of_eight = seconds(playing(eight, 8), 800)
-    print(f"  8 voices {8 / of_eight:8,.0f} samples/s, {of_eight / best:.2f} × the time of one")
-    of_torch = seconds(playing(PlainPlayer(whole.net, whole.conditional, None, 1), 1), 100)
+    of_eight = seconds(playing(eight, 8), 400)
+    least = 8 * weights / arithmetic()
+    print(
+        f"  8 voices {8 / of_eight:8,.0f} samples/s, {of_eight / best:.2f} × the time of one; "
+        f"their products alone take {least / best:.2f} × at {weights * 8e-9 / least:.0f} G a second"
+    )
+    of_torch = seconds(playing(PlainPlayer(whole.net, whole.conditional, None, 1), 1), 30)
     print(f"  torch    {1 / of_torch:8,.0f} samples/s with queues: {of_torch / best:.0f} ×")
     of_peer = peer(*size)
     if of_peer is not None:

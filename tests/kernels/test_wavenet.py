@@ -10,7 +10,7 @@ from torch import Tensor
 
 from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
 from studio.kernels import wavenet
-from studio.kernels.vectors import add_products
+from studio.kernels.vectors import add_products, laid
 from studio.zoo.sample_by_sample import swift
 from studio.zoo.wavenet import WaveNet
 
@@ -137,21 +137,22 @@ def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeyp
 def test_products_are_numpys_and_the_same_for_any_number_of_rows(rows: int) -> None:
     generator = np.random.default_rng(0)
     for n, m in ((3, 8), (16, 24), (32, 96), (64, 256)):
-        x, out = (generator.standard_normal((rows, size)).astype(np.float32) for size in (n + 2, m + 5))
-        w = generator.standard_normal(7 + n * m).astype(np.float16)
+        x, out = (generator.standard_normal((rows + 1, size)).astype(np.float32) for size in (n + 2, m + 5))
+        w = generator.standard_normal((n, m)).astype(np.float16)
+        halves = np.concatenate((np.zeros(7, np.float16), laid(w, rows)))
         found = [out.copy(), out.copy()]
-        products(found[0], x, w.astype(np.float32), 7, n, m)
-        products(found[1], x, w.view(np.uint16), 7, n, m)
-        expected = out[:, :m] + x[:, :n] @ w[7:].reshape(n, m).astype(np.float32)
-        np.testing.assert_allclose(found[0][:, :m], expected, atol=1e-4)
-        assert np.array_equal(found[0][:, m:], out[:, m:])
+        products(found[0], 1, x, 0, rows, halves.astype(np.float32), 7, n, m)
+        products(found[1], 1, x, 0, rows, halves.view(np.uint16), 7, n, m)
+        expected = out[1:, :m] + x[:rows, :n] @ w.astype(np.float32)
+        np.testing.assert_allclose(found[0][1:, :m], expected, atol=1e-4)
+        assert np.array_equal(found[0][:, m:], out[:, m:]) and np.array_equal(found[0][0], out[0])
         assert np.array_equal(found[0], found[1])
         for row in range(rows):
-            alone = out[row : row + 1].copy()
-            products(alone, x[row : row + 1].copy(), w.astype(np.float32), 7, n, m)
-            assert np.array_equal(alone[0], found[0][row])
+            alone = out.copy()
+            products(alone, row + 1, x, row, 1, laid(w, 1).astype(np.float32), 0, n, m)
+            assert np.array_equal(alone[row + 1], found[0][row + 1])
 
 
 @numba.njit
-def products(out: Any, x: Any, w: Any, at: int, n: int, m: int) -> None:
-    add_products(out, x, w, at, n, m)
+def products(out: Any, o: int, x: Any, i: int, rows: int, w: Any, at: int, n: int, m: int) -> None:
+    add_products(out, o, x, i, rows, w, at, n, m)

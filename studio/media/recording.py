@@ -202,14 +202,17 @@ def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> np.ndarray:
 
 def at_rate(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
     """Samples (n,) int16 at another rate in Hz."""
-    if rate == before:
-        return samples
-    found = _at(samples.astype(np.float32) / np.float32(32_768), before, rate)
+    return samples if rate == before else brought(samples.astype(np.float32) / np.float32(32_768), before, rate)
+
+
+def brought(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
+    """Floats (n,) from -1 to 1 as int16 at another rate in Hz."""
+    found = _at(heard, before, rate) if len(heard) else heard
     whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return whole
 
 
-def _at(heard: np.ndarray, before: int, rate: int | None) -> np.ndarray:
+def _at(heard: np.ndarray, before: float, rate: int | None) -> np.ndarray:
     if rate is None or rate == before:
         return heard
     import soxr

@@ -13,6 +13,7 @@ from studio.app.states.messages import Messages
 from studio.app.states.queue import about
 from studio.app.states.tone import Output
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.media.recording import brought
 from studio.media.speaker import NoSound
 from studio.media.stream import CUSHION, Stream
 from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Array, Ending, Failed, Perform, Sounded, Steer
@@ -65,6 +66,8 @@ class Player(State):
         self.loop: Value[tuple[float, float] | None] = Value(None, self)
         """Seconds that are repeated while `looping`."""
         self.looping: Value[bool] = Value(False, self)
+        self.recording: Value[bool] = Value(False, self)
+        """Whether what is heard is kept."""
         self._job, self._begin, self._allowed = "", 0, 0.0
         self._turning, self._next = "", list[Changes]()
         self._held: list[Sounded] = []
@@ -303,6 +306,17 @@ class Player(State):
         self._stream.loop(begin, end)
         if begin is not None and not begin <= self.position < end:
             self.seek(begin)
+
+    def record(self) -> None:
+        """Keep what is heard from now on, as it is heard: pauses are left out, moves and repeats are in it."""
+        self._stream.record()
+        self.recording.set(True)
+
+    def recorded(self) -> Array:
+        """What was heard since `record` (n,) int16 at the sound's rate."""
+        self.recording.set(False)
+        heard, rate = self._stream.recorded()
+        return brought(heard, rate, self.rate)
 
     def choose(self, device: str) -> None:
         """Play by another output; empty for the system's own."""

@@ -181,6 +181,25 @@ class Sound(State):
     def seek(self, seconds: float) -> None:
         self.player.seek(seconds)
 
+    def record(self, on: bool) -> None:
+        """Keep what is heard from now on; or end that, and keep it as a take that can be gone on from."""
+        player, trained = self.player, self.model.get()
+        if on and trained is not None and not player.recording.get():
+            player.record()
+        if on or not player.recording.get():
+            return
+        heard = player.recorded()
+        if trained is None or not len(heard):
+            self._messages.say("Nothing was heard while it recorded, so there is nothing to keep.")
+            return
+        above = self._takes.line(self._ground.key) if self._ground is not None else ()
+        work = Work(
+            kind="sound", rate=player.rate, model=trained.card.name, model_hash=hash_of(trained),
+            seed=self.seed.get(), heard=len(heard), source="recorded here", came_from=above, made=now(),
+        )  # fmt: skip
+        self._step("recording", takes={self._takes.keep(heard, work): True})
+        self._messages.say(f"Recorded {lasting(len(heard) / player.rate)} of what was heard. It is among your takes.")
+
     def set_loop(self, loop: tuple[float, float] | None, gesture: str | None = "loop") -> None:
         """Which seconds are repeated while `player.looping`; None for none."""
         self._step("loop", gesture, loop=list(loop) if loop is not None else None)
@@ -398,7 +417,8 @@ class Sound(State):
         return [*records, *({"takes": {name: True}} for name in stages if name)]
 
     def close(self) -> None:
-        """Keep what was made, let go of the sound card, wait for what is being written."""
+        """Keep what was made and recorded, let go of the sound card, wait for what is being written."""
+        self.record(False)
         self.player.close()
         self._keep_now()
         self._opening.wait()
@@ -488,6 +508,7 @@ class Sound(State):
 
     def _put_stage(self, plain: Plain) -> None:
         """Put a sound on the stage, of which nothing is made yet from the cut on; whole where there is no cut."""
+        self.record(False)
         trained, take = self.model.get(), self._takes.get(str(plain.get("take", "")))
         self._ground, self._turns = take, ()
         cut = plain.get("cut")

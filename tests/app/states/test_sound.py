@@ -354,3 +354,26 @@ def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
     assert stage.sound.model.get() is not None and stage.sound.model.get().card.name == "hum"
     for panel in (stage.window.generate.dials, stage.window.explore):
         assert panel.model.get() is not None and panel.model.get().card.name != "hum"
+
+
+def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.seek(0.5)
+    sound.record(True)
+    sound.play()
+    opened(stage, qtbot)
+    stage.hear(0.2)
+    sound.seek(0.1)
+    stage.hear(0.3)
+    sound.pause()
+    stage.hear(1.0)
+    sound.record(False)
+    (take,) = stage.window.takes.list.get()
+    assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.heard == len(take.picture)
+    loud = np.abs(take.picture[400:-400].astype(int) - 1000) < 30
+    assert loud.mean() > 0.9 and np.abs(np.diff(take.picture.astype(int))).max() < 100  # ramps where it went elsewhere
+    sound.record(True)
+    sound.record(False)
+    said = stage.window.messages.current.get()
+    assert said is not None and said.text.startswith("Nothing was heard")
+    assert len(stage.window.takes.list.get()) == 1

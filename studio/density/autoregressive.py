@@ -20,6 +20,7 @@ What a network has to give
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import torch
@@ -42,6 +43,29 @@ def plain_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
         return torch.cat([net(one, kind)[:, :, i, j] for one, kind in each])
 
     return step
+
+
+@dataclass
+class Doubts:
+    """How open every pixel was just before it was drawn: the entropy in bits of its levels at its temperature,
+
+        H_t = -Σ_x p(x | x_1 … x_{t-1}) log2 p(x | x_1 … x_{t-1}),
+
+    exact, and of a pixel the sum over its colours, each given those before it as they were drawn. Of pixels that are
+    not drawn yet only the next one's could be known: those after it depend on what comes before them.
+
+    Attributes
+        bits: `(B, H, W)`; NaN where a pixel is still to come, is kept, or was drawn while nobody watched
+        watched: whether what is drawn now is watched; it may be changed between two steps
+    """
+
+    bits: Tensor
+    watched: bool = True
+
+    def note(self, i: int, j: int, bits: Tensor, free: Tensor) -> None:
+        """One more sub-pixel of a pixel has these bits `(B,)`, in pictures that are free there `(B,)`."""
+        before = self.bits[:, i, j]
+        self.bits[:, i, j] = torch.where(free, before.nan_to_num() + bits.to(before), before)
 
 
 class Autoregressive(Model):
@@ -116,8 +140,14 @@ class Autoregressive(Model):
 
     @torch.no_grad()
     def decode_steps(
-        self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        temperature: float | Tensor = 1.0,
+        keep: Tensor | None = None,
+        doubts: Doubts | None = None,
     ) -> Iterator[Step]:
+        """As `Model.decode_steps`; `doubts`, where there are any, are filled in while they are watched."""
         _, height, width = self.shape
         heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         free, x = self._kept(z, keep)
@@ -125,7 +155,12 @@ class Autoregressive(Model):
         seen = torch.zeros_like(z)
         for k, i, j, numbers in self._walk(seen, c):
             if drawn[k][i][j]:
-                new = self.conditional.level(numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j])
+                asked = numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j]
+                if doubts is not None and doubts.watched:
+                    new, bits = self.conditional.level_and_doubt(*asked)
+                    doubts.note(i, j, bits, free[:, k, i, j])
+                else:
+                    new = self.conditional.level(*asked)
                 x[:, k, i, j] = torch.where(free[:, k, i, j], new.to(x.dtype), x[:, k, i, j])
             seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
             if self._pauses(k, j):

@@ -71,7 +71,17 @@ class Conditional:
 
     def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         """The level `(B,)` that noise z `(B,)` draws; the rest as for `probabilities`."""
+        return self._drawn(self._edges(numbers, before, temperature), z, temperature)
+
+    def level_and_doubt(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+        """`level`, and how open it was before the noise chose it: -Σ p log2 p in bits, `(B,)` in float64, of the p that
+        are drawn from. At temperature 0 there is nothing to choose, so it is 0."""
         edges = self._edges(numbers, before, temperature)
+        p = torch.diff(edges, prepend=torch.zeros_like(edges[:, :1]))
+        doubt = torch.special.entr(p.clamp(min=0)).sum(1) / math.log(2) * wide(temperature > 0)
+        return self._drawn(edges, z, temperature), doubt
+
+    def _drawn(self, edges: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         # What is left at temperature 0 may be two levels as likely; then no noise may choose between them.
         u = torch.special.ndtr(wide(z) * wide(temperature > 0))
         x = torch.searchsorted(edges, u[:, None], right=True)[:, 0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from studio.density.autoregressive import Autoregressive, Doubts
 from studio.engine import sampling
 from studio.engine.artworks import Misfit
 from studio.engine.sampling import Loaded
@@ -36,12 +37,18 @@ def kept(loaded: Loaded, picture: Array, free: Array) -> Tensor:
 
 @torch.inference_mode()
 def draw(
-    loaded: Loaded, keep: Tensor, seeds: Sequence[int], heat: float | Tensor, label: int | None = None
+    loaded: Loaded,
+    keep: Tensor,
+    seeds: Sequence[int],
+    heat: float | Tensor,
+    label: int | None = None,
+    doubts: Doubts | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
     """Completions for seeds `(n, *outward shape)`, with the steps done and in all, as `sampling.draw`."""
     model = loaded.model
     c = sampling.classes_for(loaded, seeds, label)
-    steps = model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape))
+    assert isinstance(model, Autoregressive), "the others keep nothing of a picture"
+    steps = model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape), doubts)
     yield from sampling.forming(steps, model.levels)
 
 

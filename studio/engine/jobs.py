@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 import torch
 
+from studio.density.autoregressive import Doubts
 from studio.density.model import Model
 from studio.density.sound import AutoregressiveSound
 from studio.engine import completion, diagnosis, evaluation, failure, joining, playing, publishing, sampling, training
@@ -33,8 +34,9 @@ _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
 Events = Iterator[wire.AnyEvent | Rest | None]
-Draw = Callable[[tuple[int, ...], torch.Tensor], Iterator[tuple[wire.Array, int, int] | None]]
-"""Seeds and temperatures → their pictures as far as they are, the steps done, and how many there are; None between."""
+Draw = Callable[[tuple[int, ...], torch.Tensor, Doubts], Iterator[tuple[wire.Array, int, int] | None]]
+"""Seeds, temperatures, and doubts to be filled in → their pictures as far as they are, the steps done, and how many
+there are; None between."""
 Price = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
 """Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
 
@@ -99,7 +101,7 @@ class Jobs:
             command,
             Drawing(
                 loaded,
-                lambda seeds, heat: sampling.draw(loaded, seeds, heat, command.label),
+                lambda seeds, heat, doubts: sampling.draw(loaded, seeds, heat, command.label, doubts),
                 lambda pictures, seeds: sampling.price(loaded, pictures, seeds, command.label),
                 Steering(loaded, command),
             ),
@@ -115,7 +117,7 @@ class Jobs:
             command,
             Drawing(
                 loaded,
-                lambda seeds, heat: completion.draw(loaded, keep, seeds, heat, command.label),
+                lambda seeds, heat, doubts: completion.draw(loaded, keep, seeds, heat, command.label, doubts),
                 lambda pictures, seeds: completion.price(loaded, keep, pictures, seeds, command.label),
                 Steering(loaded, command),
             ),
@@ -179,8 +181,8 @@ class Jobs:
         self, command: wire.Sample | wire.Complete, drawing: Drawing, seeds: tuple[int, ...], first: int
     ) -> Events:
         shown = time.monotonic()
-        pictures, steps = None, 0
-        for drawn in drawing.draw(seeds, drawing.steering.begin()):
+        pictures, steps, steering = None, 0, drawing.steering
+        for drawn in drawing.draw(seeds, steering.begin(), steering.doubts(len(seeds))):
             if drawn is None:
                 yield None
                 continue
@@ -188,10 +190,17 @@ class Jobs:
             steps = total + 1  # the last step is the price
             if done == total or time.monotonic() - shown > _PREVIEW:
                 shown = time.monotonic()
-                yield wire.Drawn(job=command.job, first=first, pictures=pictures, done=done, total=steps)
+                yield wire.Drawn(
+                    job=command.job,
+                    first=first,
+                    pictures=pictures,
+                    done=done,
+                    total=steps,
+                    doubt=steering.doubt_of(done),
+                )
             else:
                 yield None
-            drawing.steering.follow(done)
+            steering.follow(done)
         assert pictures is not None, "a model yields at least one step"
         named = drawing.loaded.parts[0] if drawing.loaded.parts is not None else drawing.loaded
         c = sampling.classes_for(named, seeds, command.label)
@@ -209,7 +218,8 @@ class Jobs:
                 log_prob=tuple(whole),
                 labels=tuple(int(kind) for kind in c) if c is not None else None,
                 following=tuple(part) if part is not None else None,
-                **drawing.steering.as_drawn(),
+                doubt=steering.doubt_of(total),
+                **steering.as_drawn(),
             )
 
     def explore(self, command: wire.Explore) -> Events:

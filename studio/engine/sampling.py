@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.density.autoregressive import Autoregressive
+from studio.density.autoregressive import Autoregressive, Doubts
 from studio.density.mixed import mixed as mixed_models
 from studio.density.model import Model, Step
 from studio.density.sound import AutoregressiveSound
@@ -162,14 +162,23 @@ def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tens
 
 @torch.inference_mode()
 def draw(
-    loaded: Loaded, seeds: Sequence[int], heat: float | Tensor, label: int | None = None
+    loaded: Loaded,
+    seeds: Sequence[int],
+    heat: float | Tensor,
+    label: int | None = None,
+    doubts: Doubts | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
     """Artworks of seeds `(n, *outward shape)`, with the steps done and in all; None after what is a part of a step.
 
     The temperature `heat`, a number or `latent_shape`, may be changed between two steps, as `Model.decode_steps` says.
+    A model that draws pixel by pixel fills in `doubts`.
     """
-    model = loaded.model
-    yield from forming(model.sample_steps(seeds, classes_for(loaded, seeds, label), heat), model.levels)
+    model, c = loaded.model, classes_for(loaded, seeds, label)
+    if isinstance(model, Autoregressive):
+        steps = model.decode_steps(model.noise(seeds), c, heat, doubts=doubts)
+    else:
+        steps = model.sample_steps(seeds, c, heat)
+    yield from forming(steps, model.levels)
 
 
 def forming(steps: Iterator[Step], levels: int) -> Iterator[tuple[Array, int, int] | None]:

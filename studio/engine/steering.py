@@ -1,5 +1,6 @@
 """What a job draws by, and how a hand changes it while the job draws."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.density.autoregressive import Doubts
 from studio.engine import sampling
 from studio.engine.artworks import Misfit
 from studio.engine.sampling import Loaded
@@ -34,17 +36,19 @@ class Steering:
         self._heat = _Dial(command.temperature, command.heat, self._heated)
         self._share = None if loaded.share is None else _Dial(command.share, command.shares, self._shared, loaded.share)
         self._rows = 0
+        self._doubts = Doubts(torch.empty(0), self._may_watch(command.doubt))
 
     def turn(self, command: wire.Steer) -> None:
         """Takes a wish in. Raises Misfit, and then nothing has changed."""
         if command.label is not None or command.until is not None:
             raise Misfit("the kind of a picture is not changed while it is drawn")
         wished = self._heat.wished(command.temperature, command.heat)
+        watched = self._doubts.watched if command.doubt is None else self._may_watch(command.doubt)
         if self._share is not None:
             self._share.wish = self._share.wished(command.share, command.shares)
         elif command.share is not None or command.shares is not None:
             raise Misfit("no second model is mixed in, so there is no share to change")
-        self._heat.wish = wished
+        self._heat.wish, self._doubts.watched = wished, watched
 
     def begin(self) -> Tensor:
         """A new group draws by what is wished for now: temperatures `latent_shape`; `follow` changes them."""
@@ -60,12 +64,33 @@ class Steering:
             for dial in self._dials():
                 dial.now[..., rows:, :] = dial.wish[2][..., rows:, :]
 
+    def doubts(self, count: int) -> Doubts:
+        """Those of a new group of so many pictures; `turn` has them watched or not."""
+        model = self._loaded.model
+        places = model.shape[1:] if self._by_rows else ()
+        none = torch.full((count, *places), math.nan, device=model.scale_of.device)
+        self._doubts = Doubts(none, self._doubts.watched)
+        return self._doubts
+
+    def doubt_of(self, rows: int) -> wire.Array | None:
+        """How open the pixels of the rows that are drawn were, as a Drawn says it."""
+        return self._doubts.bits[:, :rows].cpu().numpy().copy() if self._doubts.watched else None
+
     def as_drawn(self) -> dict[str, Any]:
         """What the group was drawn by, as fields of a Drawn."""
         fields: dict[str, Any] = {"temperature": self._heat.number_as_drawn(), "heat": self._heat.map_as_drawn()}
         if self._share is not None:
             fields |= {"share": self._share.number_as_drawn(), "shares": self._share.map_as_drawn()}
         return fields
+
+    def _may_watch(self, wished: bool) -> bool:
+        """Raises Misfit where no pixel is drawn on its own."""
+        if wished and not self._by_rows:
+            raise Misfit(
+                f'"{self._loaded.card.title}" does not draw pixel by pixel, so no pixel of it is open for a while; '
+                "take a model that does"
+            )
+        return wished
 
     def _dials(self) -> "list[_Dial[Any]]":
         return [self._heat] if self._share is None else [self._heat, self._share]

@@ -73,6 +73,8 @@ class Sample(Command, frozen=True, kw_only=True, tag="sample"):
     """How much the second model decides."""
     shares: Array | None = None
     """(height, width) float32, 0 to 1: what the share is multiplied by at each pixel."""
+    doubt: bool = False
+    """Whether to say how open each pixel was before it was drawn, of a model that draws pixel by pixel."""
 
 
 class Explore(Command, frozen=True, kw_only=True, tag="explore"):
@@ -131,11 +133,12 @@ class Complete(Command, frozen=True, kw_only=True, tag="complete"):
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
     temperature: tuple[Temperature, ...] = (1.0,)
     heat: Array | None = None
-    """As of Sample, and so are mix, share and shares."""
+    """As of Sample, and so are mix, share, shares and doubt."""
     label: Count | None = None
     mix: Annotated[str, Meta(max_length=200)] = ""
     share: Share = 0.5
     shares: Array | None = None
+    doubt: bool = False
 
 
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):
@@ -155,6 +158,8 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     """As of Sample; ones where no pixel is to differ any more."""
     share: Share | None = None
     shares: Array | None = None
+    doubt: bool | None = None
+    """As of Sample, of what is drawn from now on."""
     label: Count | None = None
     """The kind, of a Perform."""
     until: Annotated[float, Meta(ge=0.0)] | None = None
@@ -322,6 +327,10 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     share: Share | None = None
     shares: Array | None = None
     """The same of the share, of a job that mixes two models. `log_prob` is under the mixture as it was drawn."""
+    doubt: Array | None = None
+    """Where it was asked for: (n, rows drawn, width) float32, exact bits of how open each pixel was just before it was
+    drawn, at the temperature it was drawn at: the entropies of its colours, each given those before it. NaN where a
+    pixel is kept, or was drawn before that was asked for."""
 
 
 class Played(Event, frozen=True, kw_only=True, tag="played"):

@@ -106,6 +106,34 @@ def test_colder_is_likelier_and_at_zero_the_likeliest_is_left(conditional: Condi
         assert torch.equal(drawn[0], warm.argmax(1))
 
 
+@pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
+def test_doubt_is_the_mean_price_of_what_may_be_drawn(conditional: Conditional, size: float) -> None:
+    """Against every level with its price; at other temperatures against the probabilities, level by level."""
+    numbers, before = size * normal(1, conditional.numbers), levels(conditional, 1, conditional.channels)
+    for k in range(conditional.channels):
+        x = before.repeat(conditional.levels, 1)
+        x[:, k] = torch.arange(conditional.levels)
+        many = numbers[..., None, None].expand(conditional.levels, -1, 1, 1)
+        nats = conditional.log_prob(x[..., None, None], many)[:, k, 0, 0].tolist()
+        _, doubt = conditional.level_and_doubt(numbers, before[:, :k], normal(1), ones(1))
+        mean = sum(math.exp(each) * -each / math.log(2) for each in nats)
+        assert float(doubt) == pytest.approx(mean, abs=1e-9)
+        assert float(doubt) <= math.log2(conditional.levels) + 1e-12
+        for heat in (0.3, 1.7):
+            p = conditional.probabilities(numbers, before[:, :k], heat * ones(1))[0].tolist()
+            _, doubt = conditional.level_and_doubt(numbers, before[:, :k], normal(1), heat * ones(1))
+            assert float(doubt) == pytest.approx(sum(-each * math.log2(each) for each in p if each > 0), abs=1e-9)
+
+
+def test_watched_the_same_is_drawn_and_at_zero_there_is_no_doubt(conditional: Conditional) -> None:
+    numbers, before, z = normal(50, conditional.numbers), levels(conditional, 50, 0), normal(50, seed=2)
+    heat = torch.linspace(0, 2, 50, dtype=torch.float64)
+    drawn, doubt = conditional.level_and_doubt(numbers, before, z, heat)
+    assert torch.equal(drawn, conditional.level(numbers, before, z, heat))
+    assert float(doubt[0]) == 0
+    assert bool((doubt[25:] > 0).all())
+
+
 def test_a_temperature_divides_logits_and_stretches_logistics() -> None:
     heat = torch.tensor([0.5, 1.7], dtype=torch.float64)
     categorical, before = Categorical(1, 7), torch.empty(2, 0)

@@ -218,3 +218,60 @@ def test_each_model_takes_the_kind_of_the_same_name_and_else_the_seeds_own() -> 
         assert found.tolist() == [label * 2 + kind for kind in second]
     assert sampling.classes_for(sampling.mixed(_kinds("Cat", "Dog"), _kinds()), SEEDS, 1).tolist() == [1] * 10
     assert torch.equal(sampling.classes_for(sampling.mixed(_kinds(), _kinds("Owl", "Cat")), SEEDS, None), own)
+
+
+def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
+    events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, doubt=True)))
+    drawn = [event for event in events if isinstance(event, wire.Drawn)]
+    assert len(drawn) == 2 * 9
+    for event in drawn:
+        assert event.doubt is not None
+        assert event.doubt.shape == (len(event.pictures), min(event.done, 8), 8)
+        assert event.doubt.dtype == np.float32
+        assert 0 <= event.doubt.min() <= event.doubt.max() <= 4, "bits of 16 levels"
+    whole, unwatched = ends(events), made(jobs, model=tiny_pixels)
+    for one, other in zip(whole, unwatched, strict=True):
+        assert np.array_equal(one.pictures, other.pictures), "watched, the same is drawn"
+        assert other.doubt is None
+    cold = made(jobs, model=tiny_pixels, temperature=(0.0,), doubt=True)[0].doubt
+    assert cold is not None
+    assert not cold.any(), "there is nothing to choose"
+    with pytest.raises(Misfit, match="does not draw pixel by pixel, so no pixel of it is open for a while"):
+        made(jobs, model=tiny, doubt=True)
+
+
+def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: Jobs) -> None:
+    """Over many pictures what was paid comes to what was expected: the first pixel's doubt is the same for all."""
+    seeds = tuple(range(400))
+    found = ends(list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=seeds, doubt=True))))
+    doubt = np.concatenate([event.doubt for event in found if event.doubt is not None])
+    paid = -np.concatenate([event.log_prob or () for event in found]) / np.log(2)
+    assert np.ptp(doubt[:, 0, 0]) < 1e-5
+    assert paid.mean() == pytest.approx(doubt.sum((1, 2)).mean(), abs=4 * paid.std() / len(paid) ** 0.5)
+
+
+def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    assert until(events, 3).doubt is None
+    list(jobs.start(wire.Steer(job="b", running="a", doubt=True)))
+    now = until(events, 5).doubt
+    assert now is not None
+    assert np.isnan(now[:, :3]).all()
+    assert np.isfinite(now[:, 3:]).all()
+    list(jobs.start(wire.Steer(job="b", running="a", doubt=False)))
+    first, second = ends(list(events))
+    assert (first.doubt, second.doubt) == (None, None)
+    events = jobs.start(wire.Sample(job="a", model=tiny, seeds=SEEDS))
+    until(events, 1)
+    with pytest.raises(Misfit, match="does not draw pixel by pixel"):
+        list(jobs.start(wire.Steer(job="b", running="a", doubt=True)))
+    assert len(ends(list(events))) == 2, "the job goes on as it was"
+
+
+def test_what_is_kept_of_a_picture_has_no_doubt(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
+    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    free[4:, 2:6] = 1
+    ask = wire.Complete(job="a", model=tiny_pixels, picture=picture, free=free, seeds=(1, 2), doubt=True)
+    (last,) = ends(list(jobs.start(ask)))
+    assert last.doubt is not None
+    assert np.array_equal(np.isfinite(last.doubt), np.broadcast_to(free > 0, (2, 8, 8)))

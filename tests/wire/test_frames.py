@@ -36,8 +36,8 @@ COMMANDS = [
     messages.Complete(
         job="i", model="m", picture=PICTURES[0], free=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
     ),
-    messages.Sample(job="k", model="m", seeds=(1,), heat=LATENT[0], mix="n", share=0.25, shares=LATENT[0]),
-    messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0], share=0.5),
+    messages.Sample(job="k", model="m", seeds=(1,), heat=LATENT[0], mix="n", share=0.25, shares=LATENT[0], doubt=True),
+    messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0], share=0.5, doubt=True),
     messages.Play(job="m", model="m", seeds=(1, 2), samples=99, label=3, begin=np.arange(5, dtype=np.int16)),
     messages.Perform(job="p", model="m", seed=3, seconds=2.5, label=1, begin=np.arange(5, dtype=np.int16), until=0.5),
     messages.Steer(job="n", running="p", label=2, until=3.5, curve=np.array([[0.0, 1.0], [2.5, 0.5]]), again=640),
@@ -53,7 +53,7 @@ EVENTS = [
     messages.Starting(),
     messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}),
     messages.Pulse(steps=12, job="a"),
-    messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9)),
+    messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9), doubt=LATENT),
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=2, total=2, temperature=(0.5,), heat=LATENT[0], share=0.5),
     messages.Played(job="m", first=3, sounds=np.arange(8, dtype=np.int16).reshape(2, 4), total=9, log_prob=(-1.5, 0.0)),
     messages.Shown(job="b", picture=PICTURES[1]),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.density.autoregressive import Autoregressive, plain_stepper
+from studio.density.autoregressive import Autoregressive, Doubts, plain_stepper
 
 SHAPES = [(1, 4, 4), (1, 8, 4), (3, 4, 8), (1, 7, 5), (3, 3, 5)]
 SMALLEST = [(1, 3, 3), (1, 3, 4), (1, 4, 4)]
@@ -235,6 +235,41 @@ def test_a_pixel_is_drawn_at_its_own_temperature_even_where_it_was_changed_on_th
     turned[1:] = 0
     assert torch.equal(last.x, model.decode(z, temperature=turned))
     assert torch.equal(last.x[..., 0, :], even[..., 0, :])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_doubts_are_the_entropies_of_what_was_drawn_from(case: tuple[str, tuple[int, ...], int]) -> None:
+    """Against the whole network on the finished picture and every level of every sub-pixel."""
+    model = model_of(*case)
+    (channels, height, width), z = model.shape, model.noise([1, 2])
+    heat = torch.linspace(0.2, 2, height * width, dtype=torch.float64).view(height, width).expand(z.shape)
+    doubts = Doubts(torch.full((2, height, width), torch.nan, dtype=torch.float64))
+    *_, last = model.decode_steps(z, temperature=heat, doubts=doubts)
+    assert torch.equal(last.x, model.decode(z, temperature=heat)), "watched, the same is drawn"
+    numbers = model.net(model.conditional.seen(last.x.double()), None)
+    for i, j in itertools.product(range(height), range(width)):
+        each = [
+            model.conditional.probabilities(numbers[:, :, i, j], last.x[:, :k, i, j], heat[:, k, i, j])
+            for k in range(channels)
+        ]
+        expected = sum(-(p * p.log2()).sum(1) for p in each)
+        assert torch.allclose(doubts.bits[:, i, j], torch.as_tensor(expected), atol=1e-7)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_kept_or_drawn_unwatched_has_no_doubt_and_what_comes_after_has(family: str) -> None:
+    model = next(found for shape in SMALLEST if (found := made(family, shape, 6)) is not None)
+    x, z, (_, height, width) = pictures(model, 2), model.noise([3, 4]), model.shape
+    keep = x.int()
+    keep[:, :, 1:, 1:] = -1
+    doubts = Doubts(torch.full((2, height, width), torch.nan, dtype=torch.float64), watched=False)
+    for step in model.decode_steps(z, keep=keep, doubts=doubts):
+        doubts.watched = step.done >= 2
+    known = doubts.bits.isfinite()
+    assert torch.equal(known[:, 2:, 1:], torch.ones_like(known[:, 2:, 1:]))
+    assert int(known.sum()) == 2 * (height - 2) * (width - 1)
 
 
 @torch.no_grad()

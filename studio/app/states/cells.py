@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.states import grid
 from studio.app.states.dials import Dials
+from studio.app.states.doubt import Doubt
 from studio.app.states.grid import By, Cell, Kind, Run
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
@@ -37,6 +38,7 @@ class Cells(State):
         words: how to speak of them now
         ask: the command of a job, from its fields; None where it cannot be asked any more, which `ask` says itself
         again: begins the same again
+        doubt: who is told how open each pixel was, where anybody is
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Cells(State):
         ask: Callable[..., AnyCommand | None],
         again: Callable[[], None],
         parent: QObject | None = None,
+        doubt: Doubt | None = None,
     ) -> None:
         super().__init__(parent)
         self._engine, self._models, self._messages, self._queue = engine, models, messages, queue
@@ -74,6 +77,9 @@ class Cells(State):
         self._again = 0
         self._jobs, self._steers = itertools.count(1), itertools.count(1)
         self._keeping = Later(self)
+        self._doubt = doubt
+        if doubt is not None:
+            doubt.on.changed.connect(self._watch)
 
     @property
     def kind(self) -> Kind:
@@ -134,6 +140,11 @@ class Cells(State):
             Steer(job=name, hand="steer", running=self._job, temperature=temperature, share=share, heat=painted)
         )
         return wish
+
+    def _watch(self, on: bool) -> None:
+        """A run that draws pixel by pixel tells from now on how open each was, or no more."""
+        if self._job and self.rows:
+            self._engine.send(Steer(job=f"watch-{next(self._steers)}", running=self._job, doubt=on))
 
     def _send(self, seats: Sequence[int]) -> None:
         run, cells = self.run, self.cells.get()
@@ -202,6 +213,9 @@ class Cells(State):
         for index, picture, price, kind, part in zip(seats, event.pictures, prices, kinds, parts, strict=False):
             seed = cells[index].seed
             cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
+        if self._doubt is not None:
+            pictures = [picture for index in seats if (picture := cells[index].picture) is not None]
+            self._doubt.meet(self._job, pictures, event.doubt, event.done == event.total)
         self.cells.set(tuple(cells))
         self._tell()
 

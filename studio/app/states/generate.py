@@ -10,6 +10,7 @@ from studio.app.states.branching import Branching
 from studio.app.states.cells import Cells
 from studio.app.states.closeup import Closeup
 from studio.app.states.dials import Dials, at_home
+from studio.app.states.doubt import Doubt
 from studio.app.states.grid import Cell
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
@@ -42,8 +43,9 @@ class Generate(State):
         self._models, self._messages = models, messages
         self.dials = Dials(models, 16, MOST, self._step, self)
         self.model: Value[Trained | None] = self.dials.model
+        self.doubt = Doubt()
         self.grid = Cells(
-            engine, models, messages, queue, "Generate", "grid", self._words, self._ask, self.generate, self
+            engine, models, messages, queue, "Generate", "grid", self._words, self._ask, self.generate, self, self.doubt
         )
         self.cells: Value[tuple[Cell, ...]] = self.grid.cells
         self.chosen: Value[int | None] = Value(None, self)
@@ -51,7 +53,7 @@ class Generate(State):
         self._takes = takes
         self.strip = Strip(takes, messages, self._step, self)
         """Its current take is the one shown large."""
-        self.rewind = Rewind(engine, messages, queue, self)
+        self.rewind = Rewind(engine, messages, queue, self.doubt, self)
         self.closeup = Closeup(models, self.grid, takes, self.strip, self.rewind, self)
         self.branching = Branching(models, messages, takes, self.dials, self.closeup, self.rewind, self._step, self)
         self.can_start: Value[bool] = Value(False, self)
@@ -84,10 +86,17 @@ class Generate(State):
         self.strip.show(None)
         self.chosen.set(None)
         self.closeup.index.set(None)
+        self.doubt.begin()
         self.grid.begin(run, cells)
 
+    def watch(self, on: bool) -> None:
+        """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
+        self.doubt.switch(on)
+        if on and not self.grid.running.get() and self.doubt.scale.get() is None:
+            self._messages.say("Doubt is told while pictures are drawn, so it shows with the next ones.")
+
     def _ask(self, **fields: Any) -> Sample:
-        return Sample(**fields)
+        return Sample(doubt=self.doubt.on.get() and self.grid.rows > 0, **fields)
 
     def _words(self) -> Words:
         trained, run = self.grid.trained, self.grid.run
@@ -200,11 +209,13 @@ class Generate(State):
             **self.dials.snapshot(),
             "chosen": self.chosen.get(),
             "stage": self.closeup.snapshot(),
+            "doubt": self.doubt.on.get(),
             "history": self.history.snapshot(),
         }
 
     def restore(self, plain: Plain) -> None:
         self.dials.restore(plain)
+        self.doubt.switch(bool(plain.get("doubt", False)))
         self.history.restore(plain.get("history", {}))
         self.grid.read()
         chosen = plain.get("chosen")

@@ -10,6 +10,7 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.states import colours
+from studio.app.states.doubt import Doubt
 from studio.app.states.messages import Messages
 from studio.app.states.models import hash_of
 from studio.app.states.queue import Queue, about
@@ -17,7 +18,19 @@ from studio.app.states.said import FIGURE_SPACE
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
 from studio.library.work import Mix, Pixel, Rewound, Work
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Ending, Failed, Finished, Sample, Stopped
+from studio.wire.messages import (
+    AnyCommand,
+    AnyEvent,
+    Array,
+    Complete,
+    Drawn,
+    Ending,
+    Failed,
+    Finished,
+    Sample,
+    Steer,
+    Stopped,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +101,11 @@ class Rewind(State):
     done = Signal(object, object, object)
     """A work, its picture, and the `Base` that it came from."""
 
-    def __init__(self, engine: Engine, messages: Messages, queue: Queue, parent: QObject | None = None) -> None:
+    def __init__(
+        self, engine: Engine, messages: Messages, queue: Queue, doubt: Doubt, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._engine, self._messages, self._queue = engine, messages, queue
+        self._engine, self._messages, self._queue, self._doubt = engine, messages, queue, doubt
         self.base: Value[Base | None] = Value(None, self)
         """None where nothing is on the stage that could go on."""
         self.mark: Value[Mark | None] = Value(None, self)
@@ -103,6 +118,7 @@ class Rewind(State):
         self._finished: Array | None = None
         self._status = "Starting"
         self._jobs = itertools.count(1)
+        doubt.on.changed.connect(self._watch)
 
     def show(self, base: Base | None) -> None:
         """Another picture is on the stage, or none; the same one keeps its marker."""
@@ -205,6 +221,7 @@ class Rewind(State):
             "temperature": work.temperature,
             "heat": work.heat.array() if work.heat is not None else None,
             "label": work.label,
+            "doubt": self._doubt.on.get(),
         }
         if work.mix is not None:
             shares = work.mix.shares
@@ -212,6 +229,11 @@ class Rewind(State):
             shared["shares"] = shares.array() if shares is not None else None
         ask: AnyCommand = Sample(**shared) if free.all() else Complete(picture=picture, free=free, **shared)
         self._engine.send(ask)
+
+    def _watch(self, on: bool) -> None:
+        """What goes on tells from now on how open each pixel was, or no more."""
+        if self._job:
+            self._engine.send(Steer(job=f"watch-{next(self._jobs)}-{self._job}", running=self._job, doubt=on))
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
@@ -260,6 +282,7 @@ class Rewind(State):
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
+        self._doubt.meet(self._job, [picture], event.doubt, event.done == event.total)
         self.forming.set(replace(forming, picture=picture, row=row, work=work))
         if event.done == event.total:
             self._finished = event.pictures[0].copy()

@@ -243,6 +243,9 @@ class Window(State):
         for value in shown:
             value.changed.connect(self._show_wave)
         completions: tuple[Value[Any], ...] = (self.complete.results.cells, self.complete.chosen)
+        doubt = self.generate.doubt  # one map at a time
+        self.surprise.on.changed.connect(lambda on: doubt.switch(doubt.on.get() and not on))
+        doubt.on.changed.connect(lambda on: self.surprise.switch(self.surprise.on.get() and not on))
         for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
             value.changed.connect(self._show_surprise)
         self._show_wave()
@@ -250,7 +253,8 @@ class Window(State):
         for state in (self, self.takes, self.generate, self.explore, self.complete, self.sound, self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self._later)
-        self.surprise.on.changed.connect(self._later)  # of the overlay, nothing else is kept
+        for overlay in (self.surprise, self.generate.doubt):
+            overlay.on.changed.connect(self._later)  # nothing else is kept of them
 
     def _show_wave(self) -> None:
         """What the open panel shows is what can be heard."""

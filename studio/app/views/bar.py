@@ -14,6 +14,8 @@ from studio.app.views.picker import Picker
 from studio.app.views.surprise import SurpriseLegend
 from studio.app.views.theme import Look
 
+DOUBT = "Show in exact bits how undecided the model was about each pixel, just before it drew it"
+
 
 class Bar(QWidget):
     """One for each panel."""
@@ -21,9 +23,10 @@ class Bar(QWidget):
     def __init__(self, look: Look, state: Window, panel: Panel, add_model: Callable[[], object]) -> None:
         super().__init__()
         self._look, self._state = look, state
-        self._pictures = True
+        self._pictures, self._narrow = True, False
         """Whether the model makes pictures."""
-        self._tight = False
+        self._in_generate, self._row_by_row = panel.key == "generate", False
+        """Whether the model draws pixel by pixel, in the panel that shows it."""
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.picker = Picker(look, state.models, add_model, panel.offers)
@@ -40,19 +43,25 @@ class Bar(QWidget):
             look, "Surprise", "toggle", help="Show how unexpected each pixel is to this model", keys="U"
         )
         self.surprise.setCheckable(True)
+        self.doubt_legend = SurpriseLegend(look, "Doubt")
+        self.doubt = Button(look, "Doubt", "toggle", help=DOUBT, keys="V")
+        self.doubt.setCheckable(True)
         self.undo = Button(look, "", "icon", "undo", "Undo")
         self.redo = Button(look, "", "icon", "redo", "Redo")
         self._line = QHBoxLayout(self)
         self._line.addWidget(self.picker)
         self._line.addWidget(self.facts, 1)
         self._line.addStretch(0)
-        for widget in (self.legend, self.surprise, self.pixels, self.undo, self.redo):
+        overlays = (self.legend, self.doubt_legend, self.surprise, self.doubt)
+        for widget in (*overlays, self.pixels, self.undo, self.redo):
             self._line.addWidget(widget)
         history = panel.history
         self.undo.clicked.connect(history.undo)
         self.redo.clicked.connect(history.redo)
         bind(self, panel.model, self._show_model, self.picker.chose, panel.choose_model)
         self.legend.tie(state.surprise)
+        self.doubt_legend.tie(state.generate.doubt)
+        bind(self, state.generate.doubt.on, self._show_doubt, self.doubt.toggled, state.generate.watch)
         bind(self, state.surprise.on, self._show_surprise, self.surprise.toggled, state.surprise.switch)
         bind(self, state.smooth, self._show_smooth, self.pixels.chosen, self._choose_pixels)
         bind(self, history.can_undo, self.undo.setEnabled)
@@ -64,27 +73,40 @@ class Bar(QWidget):
 
     def set_narrow(self, narrow: bool) -> None:
         """Without the facts, where there is no room for them."""
+        self._narrow = narrow
         self.facts.setVisible(not narrow)
-        tight = narrow and self._look.scale > 1.2
-        mark(self.pixels, tight=tight)
-        self.picker.set_narrow(tight)
-        self.legend.set_narrow(narrow)
-        self._tight = tight
-        self._show_surprise(self._state.surprise.on.get())
+        for legend in (self.legend, self.doubt_legend):
+            legend.set_narrow(narrow)
         self._line.setStretch(2, 1 if narrow else 0)
+        self._fit()
 
     def _show_model(self, trained: Any) -> None:
         self.picker.show_model(trained)
         self._pictures = trained is None or trained.card.kind == "picture"
-        self.pixels.setVisible(self._pictures)  # a wave has none
-        self.surprise.setVisible(self._pictures)
-        self._show_surprise(self._state.surprise.on.get())
+        self._row_by_row = self._pictures and self._in_generate and trained is not None and trained.card.keeps
+        self._fit()
         card = trained.card if trained is not None else None
         self.facts.show_text(f"{card.family_title} · {card.size} · {card.figure}" if card is not None else "")
 
     def _show_surprise(self, on: bool) -> None:
         self.surprise.setChecked(on)
-        self.legend.setVisible(on and self._pictures and not self._tight)
+        self._fit()
+
+    def _show_doubt(self, on: bool) -> None:
+        self.doubt.setChecked(on)
+        self._fit()
+
+    def _fit(self) -> None:
+        """What the model has, as far as there is room for it."""
+        crowded = self._narrow and self._look.scale > 1.2
+        self.picker.set_narrow(crowded)
+        for widget in (self.pixels, self.surprise, self.doubt):
+            mark(widget, tight=self._narrow and (crowded or self._row_by_row))
+        self.pixels.setVisible(self._pictures and not (crowded and self._row_by_row))  # a wave has none
+        self.surprise.setVisible(self._pictures)
+        self.doubt.setVisible(self._row_by_row)
+        self.legend.setVisible(self.surprise.isChecked() and self._pictures and not crowded)
+        self.doubt_legend.setVisible(self.doubt.isChecked() and self._row_by_row and not crowded)
 
     def _show_smooth(self, smooth: bool) -> None:
         self.pixels.show_choice("smooth" if smooth else "crisp")

@@ -21,6 +21,7 @@ from studio.app.views.colour_popup import ColourPopup
 from studio.app.views.controls import Button, Elided, Label
 from studio.app.views.dial_rows import DialRows, made_by
 from studio.app.views.dialogs import Dialogs
+from studio.app.views.doubt import lit
 from studio.app.views.first_launch import FirstLaunch
 from studio.app.views.grid import GridView
 from studio.app.views.large_caption import LargeCaption
@@ -78,7 +79,7 @@ class GenerateStage(QStackedWidget):
         self.caption = Caption(look)
         self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
         self.page = PicturePage(look, "Picture", self.large_caption, CAPTION)
-        self.overlay = Overlay(self.page.view, state.surprise)
+        self.overlay = Overlay(self.page.view, state.surprise, doubt=state.generate.doubt)
         self.wave_page = WavePage(look, state, self.wave_caption)
         self.marker = RowMarker(look, self.page.view)
         QWidget.setTabOrder(self.page.view, self.marker)
@@ -100,6 +101,8 @@ class GenerateStage(QStackedWidget):
         self.grid.enlarged.connect(self._enlarge)
         bind(self, self._surprise.on, self._show_maps)
         bind(self, self._surprise.scale, self._show_maps)
+        bind(self, generate.doubt.on, self._show_maps)
+        bind(self, generate.doubt.scale, self._show_maps)
         self._surprise.came.connect(lambda map: self.grid.show_again(map.picture))
         self.grid.pointed.connect(self._point)
         bind(self, generate.grid.progress, self.caption.show_words)
@@ -222,13 +225,18 @@ class GenerateStage(QStackedWidget):
             self.setCurrentIndex(1 if cells else 0)
 
     def _show_maps(self, _: object) -> None:
-        self.grid.show_over(lambda picture: over(self._surprise.of(picture), self._surprise.scale.get()))
+        surprise, doubt = self._surprise, self._state.doubt
+        if doubt.on.get():
+            self.grid.show_over(lambda picture: lit(picture, doubt.of(picture), doubt.scale.get()))
+        else:
+            self.grid.show_over(lambda picture: over(surprise.of(picture), surprise.scale.get()))
 
     def _point(self, pixel: tuple[int, int, int] | None) -> None:
-        if pixel is None:
-            self._surprise.point(None)
-        else:
-            self._surprise.point(self.grid.cells[pixel[0]].picture, *pixel[1:])
+        for map in (self._surprise, self._state.doubt):
+            if pixel is None:
+                map.point(None)
+            else:
+                map.point(self.grid.cells[pixel[0]].picture, *pixel[1:])
 
     def _show_large(self, large: Large | None) -> None:
         if large is None:
@@ -380,6 +388,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Next picture", (), lambda: stage.step(1)),
         Act("Previous picture", (), lambda: stage.step(-1)),
         Act("Go on", (), generate.grid.go_on, can=generate.grid.can_go_on),
+        Act("Doubt", ("V",), lambda: generate.watch(not generate.doubt.on.get()), "stage"),
         Act("Row marker", ("W",), stage.focus_marker, "stage"),
         Act("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Act("Branch here", ("K",), stage.branch, "stage"),

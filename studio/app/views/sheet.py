@@ -65,6 +65,7 @@ QFrame[tight="true"] QPushButton[role="segment"] {{ padding: 0 {p4}px; }}
 QPushButton[role="segment"]:hover {{ background: {hover}; }}
 QPushButton[role="segment"]:checked {{ background: {raised}; border-color: {border}; color: {text}; }}
 QPushButton[role="toggle"] {{ min-height: {p26}px; }}
+QPushButton[role="toggle"][tight="true"] {{ padding: 0 {p4}px; }}
 QPushButton[role="toggle"]:checked {{ background: {tint}; border-color: {accent}; color: {accent}; }}
 QPushButton[role="rail"] {{ background: transparent; border: none; border-radius: {p8}px; padding: 0; }}
 

@@ -5,9 +5,11 @@ from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.app.states.doubt import Doubt
 from studio.app.states.surprise import Map, Scale, Surprise, figure
 from studio.app.views.bind import bind
 from studio.app.views.controls import tip
+from studio.app.views.doubt import lit
 from studio.app.views.guard import guarded
 from studio.app.views.picture import PictureView, image
 from studio.app.views.theme import Look
@@ -37,18 +39,22 @@ def over(map: Map | None, scale: Scale | None) -> Array | None:
 class Overlay(QObject):
     """A picture on a stage, with its map over it while the overlay is on.
 
-    With `keeps` the last map stays until the new one is there: for a picture that moves under a hand.
+    With `keeps` the last map stays until the new one is there: for a picture that moves under a hand. Where pictures
+    are drawn pixel by pixel, their `doubt` may lie over them instead.
     """
 
-    def __init__(self, view: PictureView, surprise: Surprise, keeps: bool = False) -> None:
+    def __init__(self, view: PictureView, surprise: Surprise, keeps: bool = False, doubt: Doubt | None = None) -> None:
         super().__init__(view)
-        self._view, self._surprise, self._keeps = view, surprise, keeps
+        self._view, self._surprise, self._keeps, self._doubt = view, surprise, keeps, doubt
         self._picture: Array | None = None
         self._map: Map | None = None
         view.pointed.connect(self._point)
         surprise.on.changed.connect(self._again)
         surprise.scale.changed.connect(self._again)
         surprise.came.connect(self._meet)
+        if doubt is not None:
+            doubt.on.changed.connect(self._again)
+            doubt.scale.changed.connect(self._again)
 
     def show(self, picture: Array | None) -> None:
         self._picture = picture
@@ -64,14 +70,15 @@ class Overlay(QObject):
             self._map = found
         fits = self._map is not None and self._picture is not None and self._map.bits.shape == self._picture.shape[:2]
         seen = over(self._map if fits else None, self._surprise.scale.get())
+        if self._doubt is not None and self._doubt.on.get() and self._picture is not None:
+            seen = lit(self._picture, self._doubt.of(self._picture), self._doubt.scale.get())
         self._view.show_picture(self._picture, seen)
         self._point(self._view.under)
 
     def _point(self, pixel: tuple[int, int] | None) -> None:
-        if pixel is None:
-            self._surprise.point(None)
-        else:
-            self._surprise.point(self._picture, *pixel)
+        for map in (self._surprise, self._doubt):
+            if map is not None:
+                map.point(None if pixel is None else self._picture, *(pixel or (0, 0)))
 
 
 class SurpriseLegend(QWidget):
@@ -80,7 +87,7 @@ class SurpriseLegend(QWidget):
     moved = Signal(float, float)
     homed = Signal()
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, name: str = "Surprise") -> None:
         super().__init__()
         self._look = look
         self._scale: Scale | None = None
@@ -90,12 +97,12 @@ class SurpriseLegend(QWidget):
         self._width = WIDE
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Surprise")
+        self.setAccessibleName(name)
         tip(self, "Drag an end to set what the colours stand for, double click to bring it back")
         look.changed.connect(self.updateGeometry)
         self._describe()
 
-    def tie(self, surprise: Surprise) -> None:
+    def tie(self, surprise: Surprise | Doubt) -> None:
         """Show and set the scale of this state."""
         bind(self, surprise.scale, self.show_scale, self.moved, surprise.set_ends)
         bind(self, surprise.under, self.show_under)

@@ -1,4 +1,6 @@
-"""The overlay's colours and legend: turn the dial and look at the state, turn the state and look at the picture."""
+"""The overlays' colours and legends: turn the dial and look at the state, turn the state and look at the picture."""
+
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
@@ -11,8 +13,9 @@ from studio.app.views.generate import GenerateStage
 from studio.app.views.picture import PictureView
 from studio.app.views.surprise import SurpriseLegend, over
 from studio.app.views.theme import Look
-from studio.wire.messages import Finished, Score, Scored
-from tests.app.views.conftest import Studio, drag, settle, shown
+from studio.wire.messages import Drawn, Finished, Score, Scored
+from tests.app.fake_model import card, write_model
+from tests.app.views.conftest import Opener, Studio, drag, settle, shown
 
 
 def price(studio: Studio, bound: bool = False) -> None:
@@ -73,6 +76,45 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     assert not studio.state.surprise.on.get()
     assert not bar.surprise.isChecked()
     assert view.grab().toImage().pixelColor(centre).red() == 90, "the picture lies below, untouched"
+
+
+def test_doubt_lies_over_the_rows_that_are_drawn(opener: Opener, two_models: Path) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    studio = opener()
+    studio.ready()
+    generate, bar, stage = studio.state.generate, studio.frame.bar, studio.frame.panels["generate"].stage
+    assert isinstance(stage, GenerateStage)
+    generate.choose_model("tiny")
+    assert not bar.doubt.isVisible(), "it makes the whole picture at once"
+    generate.choose_model("rows")
+    generate.dials.set_number(1)
+    QTest.mouseClick(bar.doubt, Qt.MouseButton.LeftButton)
+    assert generate.doubt.on.get()
+    generate.generate()
+    job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
+    doubt = np.full((1, 4, 8), np.nan, np.float32)
+    doubt[:, 1:, :4], doubt[:, 1:, 4:] = 1, 9
+    studio.engine.say(Drawn(job=job, first=0, pictures=picture, done=4, total=9, doubt=doubt))
+    settle()
+    assert bar.doubt_legend.isVisible()
+    assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
+    (tall, wide), seen = (stage.grid.cell().height(), stage.grid.cell().width()), stage.grid.grab().toImage()
+    place = stage.grid.place(stage.grid.visualRect(stage.grid.model().index(0, 0))).topLeft()
+    place += stage.grid.viewport().pos()
+    tones = [seen.pixelColor(place + QPoint(x * wide // 16, y * tall // 16)) for x, y in ((3, 5), (13, 5), (13, 1))]
+    assert tones[0].lightness() < 60 < 200 < tones[1].lightness()
+    assert tones[2].red() == 90, "a row that was drawn unwatched is the picture's own"
+    generate.enlarge(0)
+    settle()
+    view = stage.page.view
+    at = view.rect_of(2, 6).center().toPoint()
+    assert view.grab().toImage().pixelColor(at).lightness() > 200
+    QTest.mouseMove(view, at)
+    assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_V)
+    assert not bar.doubt.isChecked()
+    assert view.grab().toImage().pixelColor(at).red() == 90
 
 
 def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio) -> None:

@@ -336,6 +336,27 @@ def test_every_file_of_a_messy_folder_gets_one_line(tiny: str, capsys: pytest.Ca
     assert "201 of 201 pictures came back byte for byte. 7 of 208 files could not be used." in said.err
 
 
+def test_bench_measures_every_model_beside_its_naive_way(
+    tiny: str, tiny_pixels: str, tiny_recordings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["bench", tiny, tiny_pixels, tiny_recordings, "--json"]) == 0
+    said = capsys.readouterr()
+    found = {(line["name"], line["count"]): line for line in lines(said.out)}
+    assert list(found) == [(tiny, 1), (tiny, 16), (tiny_pixels, 1), (tiny_pixels, 16), (tiny_recordings, 1)]
+    assert "Measured now on" in said.err
+    whole, drawn = found[tiny, 16], found[tiny_pixels, 16]
+    assert (whole["naive_seconds"], whole["times"], whole["first_row_seconds"]) == (None, None, None)
+    assert drawn["times"] == pytest.approx(float(str(drawn["naive_seconds"])) / float(str(drawn["seconds"])))
+    assert 0 < float(str(drawn["first_row_seconds"])) < float(str(drawn["seconds"]))
+    assert cli.main(["bench", tiny, tiny_pixels, tiny_recordings]) == 0
+    words = capsys.readouterr().out.splitlines()
+    assert "one pass makes it, so there is no slower way to compare with" in words[0]
+    assert re.search(r"16 at once: .+, the first row after .+; the naive way about .+, .+ × as long$", words[3])
+    assert "for a second of sound, " in words[4]
+    assert cli.main(["bench", "no-such-model"]) == 1
+    assert 'no model named "no-such-model"' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argv", "status", "words"),
     [

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 
 from studio import __version__
-from studio.cli import blend, complete, doctor, evaluate, go_on, ground, invert, models, sample, score, train
+from studio.cli import bench, blend, complete, doctor, evaluate, go_on, ground, invert, models, sample, score, train
 from studio.library import storage
 from studio.library.models import BadModel
 from studio.library.work import BadWork
 from studio.media import image, names
 
-COMMANDS = (models, sample, invert, complete, go_on, score, blend, train, evaluate, doctor)
+COMMANDS = (models, sample, invert, complete, go_on, score, blend, train, evaluate, bench, doctor)
 """In the order of the help."""
 
 

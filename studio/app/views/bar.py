@@ -14,7 +14,7 @@ from studio.app.views.picker import Picker
 from studio.app.views.surprise import SurpriseLegend
 from studio.app.views.theme import Look
 
-DOUBT = "Show in exact bits how undecided the model was about each pixel, just before it drew it"
+DOUBT = "Show in exact bits how undecided the model was about each pixel just before it drew it, row by row"
 
 
 class Bar(QWidget):

@@ -1,0 +1,57 @@
+"""How fast this machine is: every trained model, beside its naive decoding."""
+
+import argparse
+from typing import Any
+
+from studio.cli import ground
+from studio.library import models
+from studio.library.card import Card
+
+TOGETHER = 16
+"""Artworks that are made together; of recordings one is made, as it is when somebody listens."""
+
+
+def add(commands: ground.Commands) -> None:
+    """Adds `studio bench`."""
+    sub = ground.command(commands, "bench", run, "this machine: speed of every model, beside its naive decoding")
+    sub.add_argument("models", nargs="*", metavar="MODEL", help="only these (all there are)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """One line for each model and number of artworks, as soon as it is measured."""
+    named = [models.find(name) for name in args.models] if args.models else models.listing()[0]
+    jobs = ground.jobs(args)
+    from studio.engine import speed
+
+    ground.say(f"Measured now on: {jobs.device.name_for_people}. Whatever else runs here makes these figures worse.")
+    unusable = 0
+    for trained, name in zip(named, args.models or [trained.card.name for trained in named], strict=True):
+        card = trained.card
+        for count in (1,) if card.rate else (1, TOGETHER):
+            ground.progress(f"{card.name}, {count} at once")
+            try:
+                found = speed.measured(jobs.shelf.take(name).model, count)
+            except models.BadModel as fault:
+                unusable += 1
+                ground.say(str(fault))
+                break
+            times = None if found.naive is None else found.naive / found.whole
+            line = {"name": card.name, "count": count, "seconds": found.whole, "first_row_seconds": found.first}
+            ground.tell(args, {**line, "naive_seconds": found.naive, "times": times}, words(card, found))
+    return 1 if unusable else 0
+
+
+def words(card: Card, found: Any) -> str:
+    """`pixelcnn-tiles-32, 16 at once: 19 s, the first row after 0.6 s; the naive way about 500 s, 26 × as long`."""
+    said = f"{card.name}, {found.count} at once: {_seconds(found.whole)}"
+    if card.rate:
+        said = f"{said} for a second of sound, {1 / found.whole:.3g} × real time"
+    if found.first is not None:
+        said = f"{said}, the first row after {_seconds(found.first)}"
+    if found.naive is None:
+        return f"{said}; one pass makes it, so there is no slower way to compare with"
+    return f"{said}; the naive way about {_seconds(found.naive)}, {found.naive / found.whole:,.0f} × as long"
+
+
+def _seconds(number: float) -> str:
+    return f"{1000 * number:.3g} ms" if number < 0.1 else f"{number:,.0f} s" if number >= 10 else f"{number:.2g} s"

@@ -140,7 +140,8 @@ class Jobs:
     def perform(self, command: wire.Perform) -> Events:
         """A sound while it is heard."""
         yield None
-        performance = Performance(self.shelf.take(command.model), command)
+        other = self.shelf.take(command.mix) if command.mix else None
+        performance = Performance(command, self.shelf.take(command.model), other)
         yield from self._held(command, performance, performance.steps())
 
     def _groups(self, command: wire.Sample | wire.Complete, drawing: Drawing) -> Events:

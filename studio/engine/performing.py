@@ -3,19 +3,21 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from studio.density.sound import BLOCK, SEGMENT, AutoregressiveSound, PlainPlayer, Player, Prices
+from studio.density.duet import Classes, Duet
+from studio.density.sound import BLOCK, SEGMENT, AutoregressiveSound
 from studio.engine.artworks import Misfit, graded, heard
 from studio.engine.rest import Rest
 from studio.engine.sampling import Loaded, classes_for
 from studio.engine.steering import HOTTEST
 from studio.wire import messages as wire
+from studio.zoo.sample_by_sample import together
 
 STEP = 0.012
 """Seconds after which the plain player lets others have a look."""
@@ -39,49 +41,67 @@ Events = Iterator[wire.AnyEvent | Rest | None]
 class Performance:
     """One sound on its way."""
 
-    def __init__(self, loaded: Loaded, command: wire.Perform) -> None:
-        """Raises Misfit where the model cannot play it."""
-        model = loaded.model
-        if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
-            raise Misfit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
-        self.loaded, self.model, self.rate = loaded, model, loaded.card.rate
-        self.command, self.until = command, command.until
+    def __init__(self, command: wire.Perform, loaded: Loaded, other: Loaded | None = None) -> None:
+        """`other` is the second model, where two are mixed. Raises Misfit where they cannot play it."""
+        self.voices = (loaded,) if other is None else (loaded, other)
+        self.models = tuple(_playable(voice) for voice in self.voices)
+        kinds = [f'"{voice.card.title}" has {voice.card.size} and {voice.model.levels} levels' for voice in self.voices]
+        if len({(voice.card.rate, voice.model.levels) for voice in self.voices}) > 1:
+            raise Misfit(f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that")
+        self.rate, self.levels, self.field = loaded.card.rate, loaded.model.levels, max(m.field for m in self.models)
+        self.command, self.until, self.share = command, command.until, command.share
         self.curve = _curve(command.curve, command.temperature)
         self.label = command.label
-        self.c = classes_for(loaded, [command.seed], command.label)
+        self.c = self._classes(command.label)
         begin = command.begin if command.begin is not None else np.zeros(0, np.int16)
         if begin.dtype != np.int16 or begin.ndim != 1:
             raise Misfit(f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16")
         self.begun, self.made = len(begin), 0
-        self.past = graded(begin[-model.field - 1 :], model.levels)[None].long()  # (1, T)
-        self.noise = _Noise(model, command.seed)
-        self.player: Player | None = None
-        self.compiled = _Compiling(model, self.c)
+        self.past = graded(begin[-self.field - 1 :], self.levels)[None].long().to(self._device)  # (1, T)
+        self.noise = _Noise(lambda: self.models[0].noise_blocks(command.seed))
+        self.dice = _Noise(lambda: _dice(command.seed, self._device))
+        self.player: Duet | None = None
+        self.compiled = _Compiling(self.models, self.c)
         self.speed = 0.0
-        self._moments: dict[int, tuple[Any, Any]] = {}
-        """What player and prices remember before a sample."""
+        self._moments: dict[int, Any] = {}
+        """What the player remembers before a sample."""
         self._anew = False
         """Whether the piece on its way is not wanted any more."""
 
+    @property
+    def _device(self) -> torch.device:
+        return self.models[0].scale_of.device
+
+    def _classes(self, label: int | None) -> Classes:
+        """The class of each model: the second's is that of the same name, else the seed's own. Raises Misfit."""
+        first = classes_for(self.voices[0], [self.command.seed], label)
+        if len(self.voices) == 1:
+            return (first,)
+        one, other = (list(voice.card.classes) for voice in self.voices)
+        name = one[int(first)] if first is not None else ""
+        return first, classes_for(self.voices[1], [self.command.seed], other.index(name) if name in other else None)
+
     def turn(self, command: wire.Steer) -> None:
         """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
-        if command.heat is not None or command.share is not None or command.shares is not None:
-            raise Misfit("a sound that plays has one temperature and one model")
+        if command.heat is not None or command.shares is not None:
+            raise Misfit("a sound has no pixels that could differ")
+        if command.share is not None and len(self.voices) == 1:
+            raise Misfit("no second model is mixed in, so there is no share to change")
         if command.temperature is not None and len(command.temperature) != 1:
             raise Misfit("a sound that plays has one temperature")
         curve = self.curve
         if command.curve is not None or command.temperature is not None:
             curve = _curve(command.curve, command.temperature[0] if command.temperature is not None else 1.0)
         turned = command.label is not None and command.label != self.label
-        c = classes_for(self.loaded, [self.command.seed], command.label) if turned else self.c
+        c = self._classes(command.label) if turned else self.c
         if command.again is not None:
             self._go_back(command.again)
         if turned:
             self.c, self.label = c, command.label
             if self.player is not None:
                 self.player.turn(c)
-                self.prices.turn(c)
         self.curve = curve
+        self.share = self.share if command.share is None else command.share
         self.until = self.until if command.until is None else command.until
 
     def _go_back(self, first: int) -> None:
@@ -95,8 +115,7 @@ class Performance:
         if moment is None or self.player is None:
             self.player = None
         else:
-            self.player.back(moment[0])
-            self.prices.back(moment[1])
+            self.player.back(moment)
         self._moments = {at: each for at, each in self._moments.items() if at < first}
 
     @torch.no_grad()
@@ -115,25 +134,28 @@ class Performance:
 
     def _piece(self, count: int) -> Events:
         """The next samples, in short steps, priced and told; given up where they are to be made anew."""
+        first = self.made
         self._anew, swift = False, self._ready_player()
         assert self.player is not None
-        self._remember()
-        parts, began, worked, first = [], time.monotonic(), 0.0, self.made
-        x = torch.zeros(1, 0, dtype=torch.long)
-        while x.shape[1] < count:
-            few, at = min(count - x.shape[1], count if swift else FEW), first + x.shape[1]
+        self._moments[first] = self.player.keep()
+        while len(self._moments) > MOMENTS:
+            del self._moments[next(iter(self._moments))]
+        parts, began, worked, done = [], time.monotonic(), 0.0, 0
+        while done < count:
+            few, at = min(count - done, count if swift else FEW), first + done
             heat = torch.from_numpy(between(self.curve, (at + np.arange(few)) / self.rate))[None]
-            new = self.player.play(self.noise.at(self.begun + at, few), heat.to(self.past.device, self.model.dtype))
-            parts.append(self.prices.bits(new.long()))
-            x = torch.cat((x.to(new.device), new.long()), 1)
-            if x.shape[1] < count and time.monotonic() - began > STEP:
+            z, dice = self.noise.at(self.begun + at, few), self.dice.at(self.begun + at, few)
+            parts.append(self.player.play(z, heat.to(z.device, z.dtype), dice, self.share))
+            done += few
+            if done < count and time.monotonic() - began > STEP:
                 worked += time.monotonic() - began
                 yield None
                 if self._anew:
                     return
                 began = time.monotonic()
         worked += time.monotonic() - began
-        self.past = torch.cat((self.past.to(x.device), x), 1)[:, -self.model.field - 1 - round(ANEW * self.rate) :]
+        x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
+        self.past = torch.cat((self.past, x.long()), 1)[:, -self.field - 1 - round(ANEW * self.rate) :]
         self.made += count
         now = count / self.rate / max(worked, 1e-6)
         if self.compiled.done:  # before, nobody knows how fast it will be
@@ -141,31 +163,36 @@ class Performance:
         yield wire.Sounded(
             job=self.command.job,
             first=first,
-            samples=heard(x[0], self.model.levels),
-            bits=torch.cat(parts, 1)[0].float().cpu().numpy(),
+            samples=heard(x[0], self.levels),
+            bits=bits[0].float().cpu().numpy(),
             speed=self.speed,
         )
 
-    def _remember(self) -> None:
-        """What player and prices are like now, so that they can be so again."""
-        assert self.player is not None
-        self._moments[self.made] = self.player.keep(), self.prices.keep()
-        while len(self._moments) > MOMENTS:
-            del self._moments[next(iter(self._moments))]
-
     def _ready_player(self) -> bool:
-        """A player and its prices that know the past; whether it is the compiled one where there is one."""
+        """A player that knows the past; whether it is the compiled one where there is one."""
         swift = self.compiled.done
-        if self.player is None or (swift and isinstance(self.player, PlainPlayer) and not self.compiled.plain):
-            net, conditional = self.model.net, self.model.conditional
-            self.player = self.model.player(self.c, 1) if swift else PlainPlayer(net, conditional, self.c, 1)
-            self.prices = Prices(self.model, self.c, 1)
+        if self.player is None or (swift and self.player.plain and not self.compiled.plain):
+            self.player = Duet(self.models, self.c, together, plain=not swift)
             self._moments.clear()
-            past = self.past[:, -self.model.field - 1 :]
+            past = self.past[:, -self.field - 1 :]
             for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
                 self.player.hear(part)
-                self.prices.bits(part)
         return swift and not self.compiled.plain
+
+
+def _playable(loaded: Loaded) -> AutoregressiveSound:
+    """Its model. Raises Misfit where that cannot be played live."""
+    model = loaded.model
+    if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
+        raise Misfit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
+    return model
+
+
+def _dice(seed: int, device: torch.device) -> Iterator[Tensor]:
+    """Numbers from 0 to 1 that throw which of two models draws: block after block, of a seed that no noise has."""
+    stream = torch.Generator().manual_seed(2**53 + seed)
+    while True:
+        yield torch.rand(BLOCK, generator=stream).to(device)
 
 
 def _curve(curve: wire.Array | None, temperature: float) -> wire.Array:
@@ -191,16 +218,16 @@ def between(curve: wire.Array, seconds: wire.Array) -> wire.Array:
 
 
 class _Noise:
-    """The noise of a seed without an end, block by block; the last ones are remembered."""
+    """Noise without an end, block by block; the last ones are remembered."""
 
     BLOCKS = 128
 
-    def __init__(self, model: AutoregressiveSound, seed: int) -> None:
-        self._model, self._seed = model, seed
+    def __init__(self, blocks: Callable[[], Iterator[Tensor]]) -> None:
+        self._anew = blocks
         self._begin()
 
     def _begin(self) -> None:
-        self._new, self._next = self._model.noise_blocks(self._seed), 0
+        self._new, self._next = self._anew(), 0
         self._blocks: dict[int, Tensor] = {}
 
     def at(self, first: int, count: int) -> Tensor:
@@ -219,18 +246,19 @@ class _Noise:
 class _Compiling(threading.Thread):
     """Has the compiled player compiled, which takes from nothing to many seconds."""
 
-    def __init__(self, model: AutoregressiveSound, c: Tensor | None) -> None:
+    def __init__(self, models: tuple[AutoregressiveSound, ...], c: Classes) -> None:
         super().__init__(daemon=True)
-        self._model, self._c = model, c
+        self._models, self._c = models, c
         self.done = False
         self.plain = True
-        """Whether there is none for this model."""
+        """Whether there is none for these models."""
 
     @torch.no_grad()
     def run(self) -> None:
-        player = self._model.player(self._c, 1)
-        player.play(torch.zeros(1, 1, dtype=self._model.dtype), torch.ones(1, 1))
-        self.plain = isinstance(player, PlainPlayer)
+        player = Duet(self._models, self._c, together)
+        one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
+        player.play(0 * one, one, one, 0.0)
+        self.plain = player.plain
         self.done = True
 
     def waited(self) -> Iterator[Rest]:

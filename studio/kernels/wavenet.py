@@ -405,3 +405,56 @@ def play(
     room = _room(net, len(levels), start)
     _play(net, base, hop, state, start, u, heat, least, levels, middles, room)
     return middles
+
+
+class Side(NamedTuple):
+    """One of two networks that make one voice together."""
+
+    net: Weights
+    base: Array
+    hop: int
+    state: State
+
+
+@compiled
+def _look(side: Side, number: int, t: int, room: Room) -> None:
+    """The numbers of the next sample, number t since the loop began."""
+    net, base, hop, state = side
+    together = len(room.far) // len(room.h)
+    if t % together == 0:
+        _foreseen(net, base, number, hop, state.rings, room)
+    _begin(net.first, state.levels[0], net.sizes[3], net.biases, room.h, 0)
+    _through(net, state.rings, t % together, room)
+    _head(net.head, net.biases, 1, room)
+
+
+@compiled
+def _drawn(net: Weights, room: Room, heat: float, least: float, u: float) -> int:
+    hot, floor, mixture = max(heat, 1e-3), least * min(heat, 1.0), net.sizes[4]
+    if mixture:
+        return int(_of_logistics(room.numbers, 0, mixture, hot, floor, net.sizes[3], u, -1)[0])
+    return int(_of_levels(room.numbers, 0, hot, floor, u, -1, room)[0])
+
+
+@compiled
+def _play_two(
+    a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array, levels: Array, of_a: Room,
+    of_b: Room,
+) -> None:  # fmt: skip
+    for t in range(len(levels)):
+        _look(a, start + t, t, of_a)
+        _look(b, start + t, t, of_b)
+        level = _drawn(b.net, of_b, heat[t], least, u[t]) if second[t] else _drawn(a.net, of_a, heat[t], least, u[t])
+        levels[t] = a.state.levels[0] = b.state.levels[0] = level
+
+
+def play_two(a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array) -> Array:
+    """The next samples `(n,)` of one voice that two networks make, of which `second` says where the second one draws.
+
+    Arguments
+        u, heat, second: `(n,)`; as of `play`
+    """
+    levels = np.empty(len(u), np.int64)
+    rooms = _room(a.net, 1, start), _room(b.net, 1, start)
+    _play_two(a, b, start, u, heat, least, second, levels, *rooms)
+    return levels

@@ -88,6 +88,22 @@ class _Swift:
 
 
 @torch.no_grad()
+def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> Tensor | None:
+    """The next levels `(1, n)` of one voice that two compiled players make; None where one of them is another."""
+    if not isinstance(a, _Swift) or not isinstance(b, _Swift):
+        return None
+    from studio.kernels import wavenet
+
+    sides = [wavenet.Side(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
+    u = torch.special.ndtr(wide(z) * (heat > 0))
+    chances, heats = (t[0].double().contiguous().numpy() for t in (u, wide(heat)))
+    levels = wavenet.play_two(sides[0], sides[1], a.at, chances, heats, a.conditional.least, second[0].numpy())
+    for each in (a, b):
+        each.at += len(levels)
+    return torch.from_numpy(levels)[None]
+
+
+@torch.no_grad()
 def weights(net: WaveNetwork, conditional: Conditional, voices: int) -> Any:
     """A network as the loop of so many voices reads it."""
     from studio.kernels import wavenet

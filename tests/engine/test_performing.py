@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.density.sound import AutoregressiveSound, PlainPlayer
+from studio.density.sound import AutoregressiveSound, PlainPlayer, Prices
 from studio.engine import performing, sampling
 from studio.engine.artworks import Misfit, graded, heard
 from studio.engine.device import Device
@@ -22,8 +22,8 @@ RATE = 8000
 PIECE = round(wire.PIECE * RATE)
 
 
-def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = ()) -> sampling.Loaded:
-    torch.manual_seed(0)
+def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = (), salt: int = 0) -> sampling.Loaded:
+    torch.manual_seed(salt)
     model = recipe.build(shape).eval().requires_grad_(False)
     if kinds:
         for table in model.net.kinds:
@@ -38,13 +38,14 @@ def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = 
 
 
 HUM = of(WaveNet(cycles=1, layers=6, channels=16, skip=16, classes=(2,)), (600,), RATE, ("Low", "High"))
+BUZZ = of(WaveNet(cycles=1, layers=5, channels=8, skip=8, classes=(2,)), (600,), RATE, ("High", "Dry"), salt=1)
 MODEL: Any = HUM.model
 
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     at_work = Jobs(CPU)
-    monkeypatch.setattr(at_work.shelf, "take", lambda name: HUM)
+    monkeypatch.setattr(at_work.shelf, "take", lambda name: {"hum": HUM, "buzz": BUZZ}[name])
     return at_work
 
 
@@ -190,7 +191,7 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     wanted = heard(player.play(z[:, again:], torch.full((1, z.shape[1] - again), 0.5)), 256)[0]
     np.testing.assert_array_equal(np.concatenate([event.samples for event in new]), wanted)
     bits = np.concatenate([event.bits for event in new])
-    price = performing.Prices(MODEL, torch.tensor([0]), 1)
+    price = Prices(MODEL, torch.tensor([0]), 1)
     price.bits(graded(kept, 256)[None].long())
     price.turn(torch.tensor([1]))
     np.testing.assert_allclose(bits, price.bits(graded(wanted, 256)[None].long())[0], rtol=1e-3, atol=1e-3)
@@ -205,6 +206,52 @@ def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.Monkey
     np.testing.assert_array_equal(found, decoded(round(0.2 * RATE)))
 
 
+@pytest.mark.parametrize("swift", [True, False])
+def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool
+) -> None:
+    if not swift:
+        monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
+        monkeypatch.setattr(performing, "PATIENCE", 0.01)
+    asked = {"mix": "buzz", "share": 0.0, "seconds": 0.16}
+    events = jobs.start(command(**asked))
+    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
+    list(jobs.start(wire.Steer(job="b", running="a", share=0.5)))
+    half = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
+    list(jobs.start(wire.Steer(job="c", running="a", share=1.0)))
+    found = whole([*first, *half, *sounded(events)])
+    np.testing.assert_array_equal(found[: 3 * PIECE], decoded(3 * PIECE))  # at 0 it is the first alone
+
+    # At 1 it is the second alone, which heard all of it, in its kind of the same name.
+    player = BUZZ.model.player(torch.tensor([0]), 1)  # type: ignore[operator]
+    player.hear(graded(found[: 6 * PIECE], 256)[None].long())
+    z = MODEL.noise([5], len(found))
+    wanted = heard(player.play(z[:, 6 * PIECE :], torch.ones(1, 2 * PIECE)), 256)[0]
+    np.testing.assert_array_equal(found[6 * PIECE :], wanted)
+
+    x = graded(found, 256)[None].long()
+    each = [m.surprisal(x, torch.tensor([c]))[0, 3 * PIECE : 6 * PIECE] for m, c in ((MODEL, 1), (BUZZ.model, 0))]
+    mixture = -torch.log2((0.5 * 2.0 ** -each[0].double()) + 0.5 * 2.0 ** -each[1].double())
+    bits = np.concatenate([event.bits for event in half])
+    np.testing.assert_allclose(bits, mixture, rtol=1e-3, atol=1e-3)
+
+
+def test_a_mixture_is_the_same_with_the_compiled_loop_and_without(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"mix": "buzz", "share": 0.4}
+    swift = whole(sounded(jobs.start(command(**asked))))
+    monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
+    monkeypatch.setattr(performing, "PATIENCE", 0.01)
+    np.testing.assert_array_equal(whole(sounded(jobs.start(command(**asked)))), swift)
+    assert not np.array_equal(swift, decoded(len(swift)))
+
+
+def test_models_that_are_not_alike_cannot_be_mixed(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = of(WaveNet(cycles=1, layers=3, channels=8, skip=8), (600,), 2 * RATE)
+    monkeypatch.setattr(jobs.shelf, "take", lambda name: other if name == "other" else HUM)
+    with pytest.raises(Misfit, match='"Hum" has 8 kHz and 256 levels, and "Hum" has 16 kHz'):
+        list(jobs.start(command(mix="other")))
+
+
 def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
     first = next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.Sounded))
     assert len(first.samples) == round(wire.PIECE * RATE)
@@ -213,8 +260,8 @@ def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"heat": np.ones((8, 8), np.float32)}, "one temperature and one model"),
-        ({"share": 0.5}, "one temperature and one model"),
+        ({"heat": np.ones((8, 8), np.float32)}, "no pixels"),
+        ({"share": 0.5}, "no second model"),
         ({"temperature": (1.0, 0.5)}, "one temperature"),
         ({"label": 7}, "kind"),
         ({"curve": np.array([[0.0, 5.0]])}, "from 0 to 4"),

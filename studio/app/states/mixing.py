@@ -47,8 +47,10 @@ class Mixing(State):
 
 
 def mixable(one: Trained, other: Trained) -> bool:
-    """Whether two models draw pixel by pixel in one size and as many levels."""
+    """Whether two models draw pixel by pixel in one size and as many levels, or sample by sample at one rate."""
     a, b = one.card, other.card
+    if a.rate or b.rate:
+        return (a.rate, a.levels) == (b.rate, b.levels) and a.name != b.name
     fits = (a.kind, a.shape, a.levels) == (b.kind, b.shape, b.levels)
     return fits and a.keeps and b.keeps and a.name != b.name
 

@@ -194,6 +194,11 @@ class Player(State):
             self._engine.send(Steer(job=self._turning, running=self._job, again=first, **asked))
             self.grew.emit()
 
+    @property
+    def next_to_change(self) -> int:
+        """The first sample that can still be made by something else."""
+        return self._begin + self._first_to_change()
+
     def _first_to_change(self) -> int:
         """The first sample of those that are made, in whole pieces: soon after the ear, where that follows closely."""
         made, piece = len(self.samples) - self._begin, round(PIECE * self.rate)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 from PySide6.QtCore import Signal
 
 from studio.app.states import heat as heats
@@ -224,6 +225,8 @@ class Sound(State):
             temperature=heats.at(self.heat.get(), begin),
             curve=heats.array(self.heat.get(), begin),
             label=self.label.get(),
+            mix=self.mixing.name.get(),
+            share=self.mixing.share.get(),
         )
 
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
@@ -481,12 +484,26 @@ class Sound(State):
             self.player.set_loop((float(begin), float(end)) if end > begin else None)
         if "stage" in record:
             return
+        if "mix" in record:
+            self._mix_in()
         turned: Plain = {key: record[key] for key in ("temperature", "heat", "label", "share") if key in record}
         if turned:
             self._hand |= turned
             if "heat" not in turned and "temperature" in turned:
                 self._hand.pop("heat", None)
             self.player.turn(self._turn)
+
+    def _mix_in(self) -> None:
+        """Another second model: what is not heard yet is made anew by it, from a new beginning."""
+        trained, player = self.model.get(), self.player
+        if trained is not None and player.making.get():
+            at, mix, (label, first) = player.next_to_change, self.mixing.chosen(), self._first
+            player.cut(at)
+            player.make(self._asked(trained))
+            if mix is not None and (first is None or first.model != mix.model):
+                self._first = label, replace(mix, share=0.0)
+            share = mix.share if mix is not None else 0.0
+            self._turns = (*(turn for turn in self._turns if turn.at < at), Turn(at=at, share=share))
 
     def _turn(self, seconds: float) -> Plain:
         """What a hand has changed holds from a moment on."""

@@ -377,3 +377,33 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot
     said = stage.window.messages.current.get()
     assert said is not None and said.text.startswith("Nothing was heard")
     assert len(stage.window.takes.list.get()) == 1
+
+
+def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, studio_home: Path) -> None:
+    folder = studio_home / "models"
+    write_model(folder, card("bells", (RATE,), family=("wavenet", "WaveNet"), rate=RATE), salt=1.0)
+    write_model(folder, card("slow", (RATE,), family=("wavenet", "WaveNet"), rate=8000))
+    stage.window.models.refresh()
+    sound, player = stage.sound, stage.sound.player
+    assert [partner.card.name for partner in sound.mixing.partners.get()] == ["bells"]
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.6)
+    stage.hear(0.2)
+    sound.set_mix("bells")
+    asked = stage.asked()
+    assert (asked.mix, asked.share) == ("bells", 0.5) and asked.begin is not None
+    begun = len(asked.begin) / RATE
+    assert player.position < begun < player.position + 0.15 and player.playing.get()
+    stage.make(0.4)
+    stage.hear(0.2)
+    sound.set_share(0.2)
+    turn = stage.turned()
+    assert turn.share == 0.2 and turn.running == asked.job
+    stage.engine.say(Finished(job=turn.job))
+    stage.make(0.2)
+    sound.keep_take()
+    work = stage.window.takes.list.get()[0].work
+    assert work.mix is not None and (work.mix.model, work.mix.share) == ("bells", 0.0)  # it began without
+    assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.begin)
+    assert work.turns[-1].at == len(asked.begin) + (turn.again or 0)

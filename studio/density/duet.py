@@ -1,0 +1,100 @@
+"""Two models of sound that make one voice: which of them draws a sample is thrown anew each time.
+
+    p(x_t | x_1 … x_{t-1}) = (1 - s_t) p_a(x_t | x_1 … x_{t-1}) + s_t p_b(x_t | x_1 … x_{t-1})
+
+with a share s of the second that may be another one at every sample. Both hear all that is made, whoever drew it. At a
+temperature T each draws as it does at T.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.density.sound import AutoregressiveSound, PlainPlayer, Player, Prices
+
+Classes = tuple[Tensor | None, ...]
+Together = Callable[[Player, Player, Tensor, Tensor, Tensor], Tensor | None]
+"""Two players, noise, temperatures and where the second draws, all `(1, n)`, to levels; None where nothing faster can
+play them together."""
+
+
+class Duet:
+    """Plays one voice with one model, or with two; the condition is a tuple with one for each.
+
+    Arguments
+        models: one or two, of the same levels
+        plain: whether it is to play with torch alone, though there were something faster
+    """
+
+    def __init__(
+        self, models: tuple[AutoregressiveSound, ...], c: Classes, together: Together, plain: bool = False
+    ) -> None:
+        self.models, self._together = models, together
+        self.players: list[Player] = [
+            PlainPlayer(model.net, model.conditional, own, 1) if plain else model.player(own, 1)
+            for model, own in zip(models, c, strict=True)
+        ]
+        self.prices = [Prices(model, own, 1) for model, own in zip(models, c, strict=True)]
+
+    @property
+    def plain(self) -> bool:
+        """Whether it plays with torch alone."""
+        return any(isinstance(player, PlainPlayer) for player in self.players)
+
+    def hear(self, x: Tensor) -> None:
+        """The next samples are these levels `(1, n)`."""
+        for player, prices in zip(self.players, self.prices, strict=True):
+            player.hear(x)
+            prices.bits(x)
+
+    def play(self, z: Tensor, heat: Tensor, dice: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """The next levels and their bits, both `(1, n)`.
+
+        Arguments
+            z, heat: noise and temperatures, `(1, n)`
+            dice: numbers from 0 to 1 `(1, n)`: where they are below the share, the second one draws
+        """
+        if len(self.players) == 1:
+            x = self.players[0].play(z, heat)
+        else:
+            a, b = self.players
+            second = dice < share
+            found = self._together(a, b, z, heat, second)
+            x = self._one_by_one(z, heat, second) if found is None else found
+        return x, self._bits(x.long(), share)
+
+    def _one_by_one(self, z: Tensor, heat: Tensor, second: Tensor) -> Tensor:
+        found = []
+        for t in range(z.shape[1]):
+            part = slice(t, t + 1)
+            one, other = reversed(self.players) if second[0, t] else self.players
+            found.append(one.play(z[:, part], heat[:, part]))
+            other.play(z[:, part], heat[:, part], found[-1].long())
+        return torch.cat(found, 1)
+
+    def _bits(self, x: Tensor, share: float) -> Tensor:
+        if len(self.prices) == 1:
+            return self.prices[0].bits(x)
+        of_a, of_b = (prices.log_prob(x).double() for prices in self.prices)
+        shares = torch.tensor([1 - share, share], dtype=torch.float64, device=x.device).log()
+        return -torch.logaddexp(of_a + shares[0], of_b + shares[1]) / math.log(2)
+
+    def turn(self, c: Classes) -> None:
+        """From the next sample on they follow another condition."""
+        for player, prices, own in zip(self.players, self.prices, c, strict=True):
+            player.turn(own)
+            prices.turn(own)
+
+    def keep(self) -> Any:
+        """What they remember now."""
+        return [player.keep() for player in self.players], [prices.keep() for prices in self.prices]
+
+    def back(self, kept: Any) -> None:
+        """They remember what they did then, and nothing that was later."""
+        for player, was in zip(self.players, kept[0], strict=True):
+            player.back(was)
+        for prices, was in zip(self.prices, kept[1], strict=True):
+            prices.back(was)

@@ -124,6 +124,11 @@ class Player(State):
         return self._begin / self.rate
 
     @property
+    def settled(self) -> float:
+        """Second up to which nothing that a hand changes now is heard."""
+        return (self._begin + self._first_to_change()) / self.rate if self._job else self.made
+
+    @property
     def position(self) -> float:
         """Second that the sound card was given last."""
         return self._stream.position

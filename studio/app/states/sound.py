@@ -100,6 +100,21 @@ class Sound(State):
         self._saving = Saving(messages, self)
         takes.loaded.connect(self._come_back)
 
+    @property
+    def came_from(self) -> str:
+        """Name of the take that it goes on from; empty where it comes from none."""
+        return self._ground.name if self._ground is not None and self.cut.get() else ""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing was made yet from the cut on: what lies behind it goes away with Play."""
+        return self._fresh
+
+    @property
+    def settled(self) -> float:
+        """Second up to which nothing that a hand changes now is heard."""
+        return self.cut.get() if self._fresh else self.player.settled
+
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:

@@ -175,15 +175,18 @@ class Button(QPushButton):
         else:
             colour = {
                 "primary": "on_accent",
+                "play": "on_accent",
                 "stop": "danger",
+                "record": "danger",
                 "": "text",
                 "square": "text",
                 "round": "text",
                 "tool": "text",
             }.get(str(self.property("role")), "soft")
             on = "on_accent" if self.property("role") == "round" else colour
+            side = self._look.px(22 if self.property("role") == "play" else 18)
             self.setIcon(icon(self._look, self._drawing, colour, on=on))
-            self.setIconSize(QSize(self._look.px(18), self._look.px(18)))
+            self.setIconSize(QSize(side, side))
 
 
 class Segments(QFrame):

@@ -15,6 +15,7 @@ from studio.app.views.theme import Look
 _DRAWINGS = {
     "Open in Explore": "explore",
     "Open in Complete": "complete",
+    "Go on from this sound": "sound",
     "Restore this work": "home",
     "Add this model": "model",
 }

@@ -18,12 +18,12 @@ from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 from studio.app.states.cells import Cells
 from studio.app.states.strip import Strip as TakesInHand
 from studio.app.states.window import Window
-from studio.app.views import complete, explore, generate
+from studio.app.views import complete, explore, generate, sound
 from studio.app.views.acts import Act
 from studio.app.views.bar import Bar
 from studio.app.views.bind import bind
 from studio.app.views.controls import Line, announce
-from studio.app.views.dialogs import WORKS, Dialogs
+from studio.app.views.dialogs import SOUNDS, WORKS, Dialogs
 from studio.app.views.drop import DropOverlay, Drops
 from studio.app.views.finder import Finder
 from studio.app.views.focus_ring import FocusRing
@@ -46,6 +46,7 @@ PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
     generate.panel,
     explore.panel,
     complete.panel,
+    sound.panel,
 )
 """The panels that work, in the order of the rail."""
 SMALLEST = (1024, 700)
@@ -320,7 +321,7 @@ class Frame(QWidget):
             Act("Stop", stop, self.stop),
             Act("Undo", ("Ctrl+Z",), state.undo),
             Act("Redo", redo, state.redo),
-            Act("Open…", ("Ctrl+O",), lambda: self.dialogs.open(WORKS, state.open)),
+            Act("Open…", ("Ctrl+O",), self.open),
             Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
             Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
             Act("Add a model…", (), self.add_model),
@@ -355,8 +356,15 @@ class Frame(QWidget):
         self.finder.open([act for act in able if act.keys != ("Ctrl+K",)])
         self._before_finder = before
 
+    def open(self) -> None:
+        """Ask for a file of the sort that the open panel takes."""
+        self.dialogs.open(SOUNDS if self.panel.key == "sound" else WORKS, self.state.open)
+
     def stop(self) -> None:
         """The job of the open panel, else the one at work."""
+        if self.panel.key == "sound":
+            self.state.sound.stop()
+            return
         entries = self.state.queue.entries.get()
         grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).grid
         if grid.running.get():

@@ -11,6 +11,7 @@ _WORDS = {  # role: size in px at 100 %, weight, token
     "faint": (12, 400, "faint"),
     "name": (16, 600, "text"),
     "title": (24, 600, "text"),
+    "figure": (24, 500, "text"),
     "accent": (13, 600, "accent"),
     "warn": (13, 600, "warn"),
     "danger": (12, 500, "danger"),
@@ -50,9 +51,13 @@ QPushButton[role="small"] {{ background: transparent; border: none; padding: 0; 
   min-width: {p26}px; max-width: {p26}px; }}
 QPushButton[role="icon"]:hover, QPushButton[role="small"]:hover,
 QPushButton[role="picker"]:hover {{ background: {hover}; }}
-QPushButton[role="round"] {{ border-radius: {p19}px; padding: 0; min-height: {p38}px; min-width: {p38}px;
-  max-width: {p38}px; }}
+QPushButton[role="round"], QPushButton[role="record"] {{ border-radius: {p19}px; padding: 0;
+  min-height: {p38}px; min-width: {p38}px; max-width: {p38}px; }}
 QPushButton[role="round"]:checked {{ background: {accent}; border-color: {accent}; }}
+QPushButton[role="record"]:checked {{ border: 2px solid {danger}; }}
+QPushButton[role="play"] {{ background: {accent}; border-color: {accent}; border-radius: {p23}px; padding: 0;
+  min-height: {p46}px; min-width: {p46}px; max-width: {p46}px; }}
+QPushButton[role="play"]:hover {{ border-color: {text}; }}
 QPushButton[role="square"] {{ padding: 0; min-width: {p30}px; max-width: {p30}px; }}
 QPushButton[role="tool"] {{ padding: 0; min-height: {p34}px; min-width: {p34}px; max-width: {p34}px; }}
 QPushButton[role=""]:checked, QPushButton[role="tool"]:checked {{ background: {tint}; border-color: {accent}; }}
@@ -113,7 +118,9 @@ QMenu::item:disabled {{ color: {faint}; }}
 
 def sheet(look: Look) -> str:
     """Every colour and length that Fusion is told, at this text size."""
-    lengths = {f"p{n}": look.px(n) for n in (2, 3, 4, 5, 6, 8, 10, 12, 13, 16, 19, 20, 24, 26, 28, 30, 32, 34, 38)}
+    lengths = {
+        f"p{n}": look.px(n) for n in (2, 3, 4, 5, 6, 8, 10, 12, 13, 16, 19, 20, 23, 24, 26, 28, 30, 32, 34, 38, 46)
+    }
     colours = {name: getattr(look.tokens, name) for name in look.tokens.__dataclass_fields__}
     words = "".join(
         f'QLabel[role="{role}"] {{ font-size: {look.px(size)}px; font-weight: {weight}; color: {colours[token]}; }}\n'

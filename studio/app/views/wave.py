@@ -1,13 +1,13 @@
 """A wave as it is drawn: large on the stage, with the one a hand moved away from; small in grids and strips."""
 
-import itertools
-
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QRegion
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QRegion
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.app.states.surprise import Scale
 from studio.app.states.tone import LONGEST, curve, harmonics
+from studio.app.views import spectrum
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
@@ -19,6 +19,8 @@ ROOM = 0.88
 """Share of the height that the loudest wave takes."""
 COUNT = 64
 """Harmonics that are drawn."""
+RATE = 16_000
+"""Hz that a recording's small picture is drawn by; of other rates it shows more or less of the heights."""
 QUIETEST = -72.0
 """Decibels of a harmonic that is not drawn any more."""
 
@@ -30,18 +32,21 @@ def line(place: QRectF, values: Array) -> QPolygonF:
     return QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)])
 
 
-def _reach(place: QRectF, wave: Array, columns: int) -> list[QLineF]:
-    """How far a recording goes up and down, column by column."""
-    ends = np.linspace(0, len(wave), columns + 1).astype(int)
-    parts = [wave[left : max(right, left + 1)] for left, right in itertools.pairwise(ends)]
-    x = place.left() + (np.arange(columns) + 0.5) * place.width() / columns
-    middle, scale = place.center().y(), place.height() / 2 / 32_768
-    tall = [(middle - scale * int(part.max()), middle - scale * int(part.min())) for part in parts]
-    return [QLineF(at, high, at, low) for at, (high, low) in zip(x.tolist(), tall, strict=True)]
+def spectrogram_of(sound: Array, width: int, height: int, ratio: float) -> QPixmap:
+    """A small picture of a recording: its spectrum over time, in device pixels."""
+    levels = spectrum.of(sound, RATE, width)  # (width, rows)
+    colours = Scale(0.0, 255.0, 0.0, 255.0, False).coloured(levels.T[::-1])
+    picture = QImage(colours.tobytes(), width, len(colours), 3 * width, QImage.Format.Format_RGB888)
+    ignore, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    pixmap = QPixmap.fromImage(picture.scaled(width, height, ignore, smooth))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
 
 
 def thumbnail_of(wave: Array, width: int, height: int, ratio: float, look: Look) -> QPixmap:
-    """A small picture of a wave, in device pixels."""
+    """A small picture of a wave, or of a recording, in device pixels."""
+    if len(wave) > LONGEST:
+        return spectrogram_of(wave, width, height, ratio)
     pixmap = QPixmap(width, height)
     pixmap.fill(look.colour("window"))
     place = QRectF(0, 0, width, height).adjusted(ratio, 0, -ratio, 0)
@@ -50,10 +55,7 @@ def thumbnail_of(wave: Array, width: int, height: int, ratio: float, look: Look)
         painter.setPen(QPen(look.colour("line"), ratio))
         painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
         painter.setPen(_pen(look.colour("text"), 1.4 * ratio))
-        if len(wave) > LONGEST:
-            painter.drawLines(_reach(place, wave, width))
-        else:
-            painter.drawPolyline(line(place, curve(wave, max(128, width))))
+        painter.drawPolyline(line(place, curve(wave, max(128, width))))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 

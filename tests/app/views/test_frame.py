@@ -26,7 +26,7 @@ def act(studio: Studio, words: str) -> Act:
 
 
 def test_the_rail_shows_only_panels_that_work(studio: Studio) -> None:
-    assert list(studio.frame.rail.buttons) == ["generate", "explore", "complete"]
+    assert list(studio.frame.rail.buttons) == ["generate", "explore", "complete", "sound"]
     assert set(studio.frame.panels) <= set(PANELS)
     QTest.mouseClick(studio.frame.rail.buttons["explore"], Qt.MouseButton.LeftButton)
     assert studio.state.panel.get() == "explore"

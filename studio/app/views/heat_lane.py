@@ -1,0 +1,320 @@
+"""Temperature over time, drawn by hand: knots that a line joins. What is settled cannot be changed any more."""
+
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QSizePolicy
+
+from studio.app.views.controls import tip
+from studio.app.views.guard import guarded
+from studio.app.views.knots import HOTTEST, Knots, heat_at, moved, put, without
+from studio.app.views.lane import CAUGHT, turn
+from studio.app.views.ruler import clock
+from studio.app.views.theme import Look
+from studio.app.views.timeline import Timeline
+
+Index = QModelIndex | QPersistentModelIndex
+NUDGE, ALONG = 0.02, 0.1
+"""By which a key moves a knot: in temperature, and in seconds."""
+KNOT, EDGE = 9, 8
+"""Pixels that a knot is wide, and that are free above the hottest and below the coldest."""
+
+
+class _Rows(QAbstractListModel):
+    """Each knot a row, for those who hear the window."""
+
+    def __init__(self, parent: "HeatLane") -> None:
+        super().__init__(parent)
+        self.knots: Knots = ((0.0, 1.0),)
+
+    def put(self, knots: Knots) -> None:
+        if len(knots) == len(self.knots):
+            self.knots = knots
+            self.dataChanged.emit(self.index(0), self.index(len(knots) - 1))
+        else:
+            self.beginResetModel()
+            self.knots = knots
+            self.endResetModel()
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.knots)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return None
+        seconds, heat = self.knots[index.row()]
+        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, knot {index.row() + 1} of {len(self.knots)}"
+
+
+class HeatLane(QListView):
+    """`drawn` carries all knots as a hand would have them; `grabbed` and `let_go` frame a drag."""
+
+    drawn = Signal(object)
+    grabbed = Signal()
+    let_go = Signal()
+
+    def __init__(self, look: Look, timeline: Timeline) -> None:
+        super().__init__()
+        self._look, self.timeline = look, timeline
+        self._settled = 0.0
+        self._held: tuple[float, float] | None = None
+        """The knot in the hand."""
+        self.rows = _Rows(self)
+        self.setModel(self.rows)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setProperty("role", "bare")
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setAccessibleName("Temperature over time")
+        self.viewport().setMouseTracking(True)
+        tip(self, "Click adds a knot, drag moves it, double click removes it", "T")
+        look.changed.connect(self.updateGeometry)
+        timeline.moved.connect(self.viewport().update)
+
+    @property
+    def knots(self) -> Knots:
+        return self.rows.knots
+
+    def show_heat(self, knots: Knots) -> None:
+        """The temperature over time."""
+        was = self.currentIndex().row()
+        if knots != self.knots:
+            self.rows.put(knots)
+            if self._held is not None:
+                self._choose(self._held)
+            elif self.currentIndex().row() != was:
+                self.setCurrentIndex(self.rows.index(min(was, len(knots) - 1)))
+            self.viewport().update()
+
+    def show_settled(self, seconds: float) -> None:
+        """What lies before is made, and was heard or soon will be."""
+        if seconds != self._settled:
+            self._settled = seconds
+            self.viewport().update()
+
+    def heat(self, seconds: float) -> float:
+        """The temperature of a moment."""
+        return heat_at(self.knots, seconds)
+
+    # ── what is drawn ────────────────────────────────────────────────────────────────────────────
+
+    def add_at(self, seconds: float) -> None:
+        """A knot on the line, at a moment or where changes begin to hold."""
+        at = max(seconds, self._settled)
+        self._draw(put(self.knots, at, self.heat(at)), (at, self.heat(at)))
+
+    def nudge(self, seconds: float, steps: int) -> None:
+        """The first knot from a moment on, or a new one there, becomes warmer by so many steps."""
+        at, up = max(seconds, self._settled), steps * NUDGE
+        row = next((n for n, knot in enumerate(self.knots) if knot[0] >= at), None)
+        if row is None:
+            heat = min(max(self.heat(at) + up, 0.0), HOTTEST)
+            self._draw(put(self.knots, at, heat), (at, heat))
+        else:
+            self._move(row, self.knots[row][0], self.knots[row][1] + up)
+
+    def drop_near(self, seconds: float) -> None:
+        """The knot that is nearest to a moment goes, of those that may."""
+        free = [(abs(at - seconds), n) for n, (at, _) in enumerate(self.knots) if at >= self._settled]
+        if free:
+            self._drop(min(free)[1])
+
+    def _drop(self, row: int) -> None:
+        if len(self.knots) > 1 and self.knots[row][0] >= self._settled:
+            self._draw(without(self.knots, row), None)
+
+    def _move(self, row: int, seconds: float, heat: float) -> None:
+        """A knot stays between its neighbours, and what is settled stays as it is."""
+        if self.knots[row][0] >= self._settled:
+            now = moved(self.knots, row, seconds, heat, self._settled)
+            self._draw(now, now[row])
+
+    def _draw(self, knots: Knots, held: tuple[float, float] | None) -> None:
+        if self._held is not None:
+            self._held = held
+        if knots != self.knots:
+            self.drawn.emit(knots)
+        if held is not None:
+            self._choose(held)
+
+    def _choose(self, knot: tuple[float, float]) -> None:
+        far = [abs(at - knot[0]) + abs(heat - knot[1]) for at, heat in self.knots]
+        self.setCurrentIndex(self.rows.index(far.index(min(far))))
+
+    # ── where knots lie ──────────────────────────────────────────────────────────────────────────
+
+    def place(self, seconds: float, heat: float) -> QPointF:
+        edge = self._look.px(EDGE)
+        share = min(max(heat / HOTTEST, 0.0), 1.0)
+        return QPointF(self.timeline.x(seconds), edge + (self.height() - 2 * edge) * (1 - share))
+
+    def at(self, where: QPointF) -> tuple[float, float]:
+        """Seconds and temperature of a pixel."""
+        edge = self._look.px(EDGE)
+        heat = HOTTEST * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
+        return self.timeline.seconds(where.x()), min(max(heat, 0.0), HOTTEST)
+
+    def near(self, where: QPointF) -> int | None:
+        """The knot under a press, where it may still be moved."""
+        free = [n for n, knot in enumerate(self.knots) if knot[0] >= self._settled]
+        far = sorted(((self.place(*self.knots[n]) - where).manhattanLength(), n) for n in free)
+        return far[0][1] if far and far[0][0] <= self._look.px(CAUGHT) else None
+
+    @guarded(QRect())
+    def visualRect(self, index: Index) -> QRect:
+        middle, side = self.place(*self.knots[index.row()]).toPoint(), self._look.px(KNOT)
+        return QRect(middle.x() - side, middle.y() - side, 2 * side, 2 * side)
+
+    @guarded(QModelIndex())
+    def indexAt(self, where: QPoint) -> QModelIndex:
+        near = self.near(where.toPointF())
+        return self.rows.index(near) if near is not None else QModelIndex()
+
+    @guarded(None)
+    def scrollTo(self, index: Index, hint: Any = QAbstractItemView.ScrollHint.EnsureVisible) -> None:
+        if index.isValid() and self._held is None and self.hasFocus():
+            self.timeline.reveal(self.knots[index.row()][0])
+
+    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        near, now = self.near(event.position()), self.at(event.position())
+        if near is None and now[0] < self._settled:
+            return
+        self.grabbed.emit()
+        self._held = self.knots[near] if near is not None else now
+        if near is None:
+            self._draw(put(self.knots, *now), now)
+        else:
+            self._choose(self._held)
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None and self.currentIndex().isValid():
+            self._move(self.currentIndex().row(), *self.at(event.position()))
+            return
+        free, shapes = self.at(event.position())[0] >= self._settled, Qt.CursorShape
+        over = self.near(event.position()) is not None
+        self.viewport().setCursor(
+            shapes.PointingHandCursor if over else shapes.CrossCursor if free else shapes.ArrowCursor
+        )
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None:
+            self._held = None
+            self.let_go.emit()
+            self.viewport().update()
+
+    def cancel(self) -> bool:
+        """Let go of what is dragged; whether there was anything."""
+        held, self._held = self._held, None
+        return held is not None
+
+    @guarded(None)
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if (near := self.near(event.position())) is not None:
+            self._drop(near)
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turn(self.timeline, event)
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, row = Qt.Key(event.key()), max(self.currentIndex().row(), 0)
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        up = {Qt.Key.Key_Up: NUDGE, Qt.Key.Key_Down: -NUDGE}.get(key, 0.0)
+        along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
+        seconds, heat = self.knots[row]
+        if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._drop(row)
+        elif up or (along and shift):
+            self._move(row, seconds + ALONG * along, heat + up)
+        elif along:
+            self.setCurrentIndex(self.rows.index(min(max(row + along, 0), len(self.knots) - 1)))
+            self.viewport().update()
+        else:
+            event.ignore()
+
+    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(QSize(200, 80))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(200), self._look.px(80))
+
+    @guarded(QSize(64, 40))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(64), self._look.px(40))
+
+    def _line(self) -> list[QPointF]:
+        """From where the model begins to the end of what is seen."""
+        time = self.timeline
+        first, last = max(time.begin, time.cut or 0.0), time.end
+        if first >= last:
+            return []
+        inner = [self.place(*knot) for knot in self.knots if first <= knot[0] < last]
+        return [self.place(first, heat_at(self.knots, first, before=True)), *inner, self.place(last, self.heat(last))]
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, line, drawn = self._look, self._line(), len(self.knots) > 1
+        with QPainter(self.viewport()) as painter:
+            painter.fillRect(event.rect(), look.colour("window"))
+            if not line:
+                return
+            settled = min(max(self.timeline.x(self._settled), line[0].x()), line[-1].x())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            ground = QPolygonF([QPointF(line[0].x(), self.height()), *line, QPointF(line[-1].x(), self.height())])
+            for left, right, token, fill in (
+                (0.0, settled, "border", "raised"),
+                (settled, float(self.width()), "accent" if drawn else "border", "tint" if drawn else "raised"),
+            ):
+                painter.setClipRect(QRectF(left, 0, right - left, self.height()))
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(look.colour(fill))
+                painter.drawPolygon(ground)
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.setPen(QPen(look.colour(token), 2))
+                painter.drawPolyline(QPolygonF(line))
+            painter.setClipping(False)
+            for row, knot in enumerate(self.knots):
+                if knot[0] >= self._settled:
+                    self._paint_knot(painter, row, knot)
+
+    def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
+        look, place = self._look, self.place(*knot)
+        chosen = row == self.currentIndex().row() and (self.hasFocus() or self._held is not None)
+        token = "accent" if len(self.knots) > 1 or chosen else "border"
+        painter.setPen(QPen(look.colour(token), 2))
+        painter.setBrush(look.colour(token if chosen else "window"))
+        radius = look.px(KNOT) / 2
+        painter.drawEllipse(place, radius, radius)
+        if chosen:
+            painter.setPen(look.colour("text"))
+            painter.setFont(look.font(12, 600))
+            above = place.y() > self.height() / 2
+            left = max(place.x() - look.px(20), 0.0)
+            words = QRectF(left, place.y() + look.px(-25 if above else 7), look.px(40), look.px(18))
+            painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), f"{knot[1]:.2f}")

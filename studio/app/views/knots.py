@@ -1,0 +1,35 @@
+"""What a hand does to a line of knots (second, temperature), in order of time; two of one second are a step."""
+
+import bisect
+
+from studio.app.states.heat import Points, at
+
+Knots = Points
+HOTTEST = 2.0
+"""As far as a hand goes; works may bring more."""
+
+
+def heat_at(knots: Knots, seconds: float, before: bool = False) -> float:
+    """The temperature of a moment; of a step the later one, or the one `before`."""
+    if before:
+        knots = tuple(reversed([(-second, heat) for second, heat in knots]))
+        return at(knots, -seconds)
+    return at(knots, seconds)
+
+
+def put(knots: Knots, seconds: float, heat: float) -> Knots:
+    """One more."""
+    place = bisect.bisect_right([at for at, _ in knots], seconds)
+    return (*knots[:place], (seconds, heat), *knots[place:])
+
+
+def without(knots: Knots, row: int) -> Knots:
+    return (*knots[:row], *knots[row + 1 :])
+
+
+def moved(knots: Knots, row: int, seconds: float, heat: float, least: float) -> Knots:
+    """One elsewhere: between its neighbours, and not before a moment."""
+    least = max(knots[row - 1][0] if row else 0.0, least)
+    most = knots[row + 1][0] if row + 1 < len(knots) else max(seconds, least)
+    now = min(max(seconds, least), most), min(max(heat, 0.0), HOTTEST)
+    return (*knots[:row], now, *knots[row + 1 :])

@@ -1,0 +1,216 @@
+"""What a sound is made by while it plays, what it goes on from, its region, its outputs."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QWidget
+
+from studio.app.states.mixing import titles
+from studio.app.states.player import SPARED
+from studio.app.states.window import Window
+from studio.app.views.bind import bind
+from studio.app.views.controls import Button, Choice, Elided, Label, row
+from studio.app.views.dial_rows import Kind
+from studio.app.views.guard import guarded
+from studio.app.views.knots import HOTTEST
+from studio.app.views.latent_slider import LatentSlider
+from studio.app.views.pages import Column
+from studio.app.views.ruler import clock
+from studio.app.views.seed_field import SeedField
+from studio.app.views.theme import Look
+
+OFTEN = 500
+"""Milliseconds between two looks at the output."""
+SYSTEM = "The system's own"
+RIGHT = Qt.TextElideMode.ElideRight
+
+
+class SoundInspector(Column):
+    """From the top: what can be changed while it plays, My recording, Loop, Branch, Output."""
+
+    def __init__(self, look: Look, state: Window, open_sound: Callable[[], object]) -> None:
+        super().__init__(look, 10)
+        self._state, self._player = state.sound, state.sound.player
+        self._build(open_sound)
+        self._tie()
+        self._looks = QTimer(self)
+        self._looks.setInterval(OFTEN)
+        self._looks.timeout.connect(self._show_output)
+
+    def _build(self, open_sound: Callable[[], object]) -> None:
+        look = self._look
+        self.temperature = LatentSlider(
+            look, "Temperature", 0.0, HOTTEST, 1.0, help="Heard within 0.15 s where this machine is fast enough"
+        )
+        self.mix = Choice(look, "Mix", "Blend in a second model's choices, sample by sample")
+        self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")
+        self.kind = Kind(look)
+        self.seed = SeedField(look, "New seed", "Begin another sound")
+        self.heard = Label("", "note", wrap=True)
+        self._mix_row = self._field("Mix with", self.mix)
+        self._kind_row = self._field("Kind", self.kind)
+        self._seed_row = self._field("Seed", self.seed)
+        self.section("While it plays", first=True)
+        self.add(self.temperature, self._mix_row, self.share, self._kind_row, self.heard, self._seed_row)
+        self.change = Button(look, "Change…", "link", help="Choose a sound to continue", keys="Ctrl+O")
+        self.change.clicked.connect(open_sound)
+        self.name, self.words, self.where = Elided("", "strong"), Label("", "note", wrap=True), Label("", "note")
+        self.section()
+        self.add(row(Label("My recording", "heading"), 0, self.change), self.name, self.words, self.where)
+        self.region, self.join = Label("", "strong"), Label("", "note", wrap=True)
+        self.section("Loop")
+        self.best = Button(
+            look, "Find the best join", "", "loop", help="Move the loop's ends to where the join costs least", keys="J"
+        )
+        self.best.clicked.connect(self._state.find_join)
+        self.add(self.region, self.join, self.best)
+        self.branch = Button(look, "Branch here", "", "fork", help="Start another take from this moment", keys="K")
+        self.branch.clicked.connect(lambda: self._state.branch())
+        self.from_ = Label("", "note", wrap=True)
+        self.section("Branch")
+        self.add(self.from_, self.branch)
+        self._player.grew.connect(self._show_made)
+        self._show_made()
+        self.output = Choice(look, "Output", "Where to play")
+        self.delay, self.gaps = Label("", "note"), Label("", "note")
+        self.section("Output")
+        self.add(self.output, row(self.delay, 0, self.gaps))
+        self.end()
+
+    def _field(self, words: str, field: QWidget) -> QWidget:
+        label = Label(words)
+        label.setBuddy(field)
+        label.setFixedWidth(self._look.px(84))
+        box = row(label, field, spacing=12)
+        layout = box.layout()
+        assert layout is not None
+        layout.setAlignment(label, Qt.AlignmentFlag.AlignTop)
+        label.setMinimumHeight(self._look.px(32))
+        return box
+
+    def _tie(self) -> None:
+        state, player, mixing = self._state, self._player, self._state.mixing
+        bind(self, state.model, self._show_model)
+        bind(self, state.temperature, self.temperature.show_value, self.temperature.moved, state.set_temperature)
+        bind(self, state.label, self.kind.show_label, self.kind.chose, state.set_label)
+        bind(self, state.seed, self.seed.show_seed, self.seed.typed, state.set_seed)
+        bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
+        bind(self, state.error, self.seed.show_error)
+        bind(self, mixing.partners, self._show_partners)
+        bind(self, mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
+        bind(self, mixing.share, self.share.show_value, self.share.moved, state.set_share)
+        bind(self, state.recording, self._show_recording)
+        bind(self, state.cut, self._show_recording)
+        bind(self, state.strip.current, self._show_recording)
+        bind(self, player.loop, self._show_loop)
+        bind(self, state.joining.said, self._show_loop)
+        bind(self, state.joining.busy, self._show_loop)
+        bind(self, player.devices, self._show_devices, self.output.activated, self._choose_output)
+        bind(self, player.device, self._show_devices)
+        bind(self, player.playing, self._show_output)
+        self.seed.rolled.connect(state.new_seed)
+        for slider, what in ((self.temperature, "temperature"), (self.share, "share")):
+            slider.grabbed.connect(partial(state.history.hold, what))
+            slider.let_go.connect(state.history.seal)
+        self.temperature.homed.connect(self._home)
+        self.share.homed.connect(lambda: state.set_share(0.5))
+
+    # ── while it plays ───────────────────────────────────────────────────────────────────────────
+
+    def _show_model(self, trained: Any) -> None:
+        self.kind.show_model(trained, self._state.label.get())
+        self.kind.explain("Class, speaker or instrument")
+        self._kind_row.setVisible(self.kind.count() > 1)
+        if trained is not None:
+            self.temperature.show_home(trained.card.temperature)
+
+    def _home(self) -> None:
+        trained = self._state.model.get()
+        if trained is not None:
+            self._state.set_temperature(trained.card.temperature, None)
+
+    def _show_partners(self, partners: Any) -> None:
+        self.mix.clear()
+        for title, name in titles(partners):
+            self.mix.addItem(title, name)
+        self._mix_row.setVisible(bool(partners))
+        self._show_mix(self._state.mixing.name.get())
+
+    def _show_mix(self, name: str) -> None:
+        place = max(self.mix.findData(name), 0)
+        self.mix.setCurrentIndex(place)
+        self.share.setVisible(place > 0)
+        self.share.show_name(f"{self.mix.itemText(place)} in the mix")
+
+    def _choose_mix(self, place: int) -> None:
+        self._state.set_mix(self.mix.itemData(place))
+
+    # ── where it comes from ──────────────────────────────────────────────────────────────────────
+
+    def _show_recording(self, _: object) -> None:
+        recording, cut = self._state.recording.get(), self._state.cut.get()
+        self.change.say("Change…" if recording is not None else "Open…")
+        self.name.show_text(recording.name if recording is not None else "None: the model begins by itself")
+        self.words.setText(recording.words if recording is not None else "")
+        self.words.setVisible(bool(self.words.text()))
+        self.where.setText(f"Goes on from {clock(cut, 1)}")
+        self.where.setVisible(recording is not None)
+        self.from_.setText(self._line(cut) if recording is None else "")
+        self.from_.setVisible(bool(self.from_.text()))
+
+    def _show_made(self) -> None:
+        """There is something to branch from."""
+        self.branch.setEnabled(bool(len(self._player.samples)))
+
+    def _line(self, cut: float) -> str:
+        """What it branched from."""
+        if not cut:
+            return ""
+        names = [take.name for take in self._state.strip.takes.get()]
+        above = self._state.came_from
+        on = f"take {names.index(above) + 1}" if above in names else "another"
+        return f"Goes on from {on} at {clock(cut, 1)}"
+
+    def _show_loop(self, _: object) -> None:
+        loop, joining = self._player.loop.get(), self._state.joining
+        self.region.setText(f"{clock(loop[0], 3)} to {clock(loop[1], 3)}" if loop is not None else "")
+        self.region.setVisible(loop is not None)
+        self.join.setText(joining.said.get() if loop is not None else "Drag on the wave to choose what is repeated.")
+        self.join.setVisible(bool(self.join.text()))
+        self.best.setVisible(loop is not None)
+        self.best.setEnabled(not joining.busy.get())
+
+    # ── where it is heard ────────────────────────────────────────────────────────────────────────
+
+    def _show_devices(self, _: object) -> None:
+        device, devices = self._player.device.get(), self._player.devices.get()
+        self.output.clear()
+        for name in ("", *devices, *([device] if device and device not in devices else [])):
+            self.output.addItem(name or SYSTEM, name)
+        self.output.setCurrentIndex(self.output.findData(device))
+
+    def _choose_output(self, place: int) -> None:
+        self._player.choose(self.output.itemData(place))
+
+    def _show_output(self, _: object = None) -> None:
+        player = self._player
+        self.delay.setText(f"Delay {player.delay:.2f} s" if player.delay else "")
+        self.gaps.setText(f"{player.gaps} gap{'' if player.gaps == 1 else 's'}" if player.made else "")
+        self.heard.setText(self._when())
+
+    def _when(self) -> str:
+        """How soon a change is heard."""
+        player = self._player
+        if not player.making.get() or not player.speed.get():
+            return "Heard at once while it plays"
+        settled = self._state.settled - player.position
+        return f"Heard {max(settled, SPARED) + player.delay:.2f} s after you move them"
+
+    @guarded(None)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._player.look()
+        self._looks.start()

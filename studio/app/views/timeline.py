@@ -1,0 +1,120 @@
+"""What every lane of a sound shares: which seconds are to be seen, and the moments that are marked on them."""
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from studio.wire.messages import Array
+
+AT_FIRST = 24.0
+"""Seconds that are seen."""
+SHORTEST, LONGEST = 0.02, 4 * 3600.0
+AHEAD = 0.35
+"""Of what is seen, that lies ahead of the playhead while it is followed."""
+
+
+class Timeline(QObject):
+    """Seconds to pixels and back. `moved`: other seconds are seen; `marked`: a mark is elsewhere.
+
+    What a hand does on any lane is told here: `sought` carries a moment, `cut_moved` where a recording is to be gone on
+    from, `loop_moved` a region; `grabbed` and `let_go` frame a drag and say what is dragged.
+    """
+
+    moved = Signal()
+    marked = Signal()
+    sought = Signal(float)
+    cut_moved = Signal(float)
+    loop_moved = Signal(float, float)
+    grabbed = Signal(str)
+    let_go = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.begin, self.length, self.width = 0.0, AT_FIRST, 1
+        self.made = 0.0
+        """Seconds that there are."""
+        self.position = 0.0
+        """Second that is heard."""
+        self.cut: float | None = None
+        """Where a recording of the artist's own ends and the model goes on."""
+        self.loop: tuple[float, float] | None = None
+        self.looping = self.playing = self.making = False
+        self.follows = True
+        """Whether the playhead is kept in sight."""
+
+    def x(self, seconds: float) -> float:
+        return (seconds - self.begin) * self.width / self.length
+
+    def seconds(self, x: float) -> float:
+        return self.begin + x * self.length / self.width
+
+    def edges(self, left: int, count: int, ratio: float = 1.0) -> Array:
+        """Seconds (count + 1,) between device pixels from `left` on; those of a pixel are the same wherever it is."""
+        pixel = self.length / self.width / ratio
+        found: Array = np.maximum((np.arange(count + 1) + round(self.begin / pixel) + left) * pixel, 0.0)
+        return found
+
+    @property
+    def end(self) -> float:
+        return self.begin + self.length
+
+    @property
+    def furthest(self) -> float:
+        """Where what is seen may begin at the latest."""
+        return max(self.made - self.length * (1 - AHEAD), 0.0)
+
+    def resize(self, width: int) -> None:
+        if width != self.width and width > 0:
+            self.width = width
+            self._look(self.begin, self.length)
+
+    def mark(self, position: float, made: float, playing: bool, making: bool) -> None:
+        """Where the ear is, and how much is made."""
+        now = position, made, playing, making
+        if now == (self.position, self.made, self.playing, self.making):
+            return
+        self.position, self.made, self.playing, self.making = now
+        if self.follows and playing:
+            self.reveal(position)
+        self.marked.emit()
+
+    def mark_cut(self, cut: float | None) -> None:
+        self.cut = cut
+        self.marked.emit()
+
+    def mark_loop(self, loop: tuple[float, float] | None, looping: bool) -> None:
+        self.loop, self.looping = loop, looping
+        self.marked.emit()
+
+    # ── what is seen ─────────────────────────────────────────────────────────────────────────────
+
+    def reveal(self, seconds: float) -> None:
+        """Have a moment in sight, with room ahead of it."""
+        if not self.begin <= seconds <= self.end - AHEAD * self.length:
+            before = seconds - (1 - AHEAD) * self.length if seconds > self.begin else seconds - 0.1 * self.length
+            self._look(before, self.length)
+
+    def zoom(self, times: float, x: float) -> None:
+        """Nearer, with the moment at a pixel staying there."""
+        held, length = self.seconds(x), min(max(self.length / times, SHORTEST), LONGEST)
+        self._look(held - x * length / self.width, length)
+
+    def pan(self, seconds: float) -> None:
+        """Later, or earlier; then the playhead is not followed any more."""
+        self.follows = False
+        self._look(min(self.begin + seconds, max(self.furthest, self.begin)), self.length)
+
+    def go(self, begin: float) -> None:
+        self.pan(begin - self.begin)
+
+    def fit(self) -> None:
+        """All that there is, or as much as at first."""
+        self.follows = True
+        self._look(0.0, max(AT_FIRST, self.made * 1.02) if self.made > AT_FIRST else AT_FIRST)
+
+    def _look(self, begin: float, length: float) -> None:
+        """From a whole pixel on, so that nothing trembles when it scrolls."""
+        pixel = length / self.width
+        now = max(round(begin / pixel), 0) * pixel, length
+        if now != (self.begin, self.length):
+            self.begin, self.length = now
+            self.moved.emit()

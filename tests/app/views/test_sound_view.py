@@ -1,0 +1,287 @@
+"""The panel Sound in the window, on an engine that says what a test tells it to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
+
+from studio.app.views.sound import EMPTY, NOBODY, Player
+from studio.app.views.sound_inspector import SoundInspector
+from studio.wire.messages import Join, Joined, Perform, Sounded
+from tests.app.fake_model import card, write_model
+from tests.app.views.conftest import Opener, Studio, settle
+from tests.app.views.test_layout import SIZES, check, resize
+
+RATE, PIECE = 16_000, 320
+
+
+class Stage:
+    """The window with Sound open."""
+
+    def __init__(self, studio: Studio, qtbot: QtBot) -> None:
+        self.studio, self.qtbot = studio, qtbot
+        self.sound, self.frame = studio.state.sound, studio.frame
+        panel = studio.frame.panels["sound"]
+        self.page: Player = panel.stage.player  # type: ignore[attr-defined]
+        self.inspector: SoundInspector = panel.inspector  # type: ignore[assignment]
+        self.lanes, self.transport = self.page.lanes, self.page.transport
+
+    def make(self, seconds: float, speed: float = 3.0, price: float = 2.5) -> None:
+        """Let the engine say so much sound."""
+        asked = next(each for each in reversed(self.studio.engine.sent) if isinstance(each, Perform))
+        begun = len(asked.begin) if asked.begin is not None else 0
+        at = len(self.sound.player.samples) - begun
+        noise = np.random.default_rng(0).integers(-9000, 9000, PIECE).astype(np.int16)
+        for piece in range(round(seconds * RATE / PIECE)):
+            bits = np.full(PIECE, price, np.float32)
+            self.studio.engine.say(
+                Sounded(job=asked.job, first=at + piece * PIECE, samples=noise, bits=bits, speed=speed)
+            )
+        self.show()
+
+    def show(self) -> None:
+        self.page.show_frame()
+        settle()
+
+    def key(self, key: Qt.Key, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        self.lanes.moment.setFocus(Qt.FocusReason.TabFocusReason)
+        QTest.keyClick(self.lanes.moment, key, keys)
+
+
+@pytest.fixture
+def stage(two_models: Path, opener: Opener, qtbot: QtBot) -> Stage:
+    kinds = ("Harp", "Bells")
+    write_model(two_models, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
+    write_model(two_models, card("drone", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    studio = opener()
+    studio.ready()
+    studio.state.show_panel("sound")
+    studio.state.sound.choose_model("hum")
+    settle()
+    return Stage(studio, qtbot)
+
+
+def test_without_a_model_it_says_what_belongs_here(studio: Studio) -> None:
+    studio.state.show_panel("sound")
+    settle()
+    stage = studio.frame.panels["sound"].stage
+    assert stage.title.text() == NOBODY  # type: ignore[attr-defined]
+    assert not stage.begin.isVisible()  # type: ignore[attr-defined]
+
+
+def test_it_begins_with_one_click(stage: Stage) -> None:
+    begin = stage.frame.panels["sound"].stage
+    assert begin.title.text() == EMPTY  # type: ignore[attr-defined]
+    begin.begin.click()  # type: ignore[attr-defined]
+    settle()
+    assert stage.page.isVisible()
+    stage.make(2.0)
+    assert stage.transport.time.text() == "0:00.00"
+    assert stage.transport.made.text() == "of 0:02.00 made"
+    assert stage.transport.speed.text() == "3.0 × real time"
+    assert stage.transport.meter.accessibleName() == "Speed, 3.0 times real time, 2.0 seconds ahead"
+
+
+def test_a_slow_machine_says_when_it_will_play(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(2.0, speed=0.5)
+    assert stage.transport.speed.text() == "0.5 × real time"
+    assert stage.transport.speed.property("role") == "warn"
+    assert stage.transport.ahead.text().startswith("Playing starts in about ")
+
+
+def test_space_plays_and_pauses_from_the_lanes_and_presses_a_button_that_has_the_focus(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    stage.key(Qt.Key.Key_Space)
+    assert not stage.sound.player.playing.get()
+    assert stage.transport.play.accessibleName() == "Play"
+    stage.key(Qt.Key.Key_Space)
+    assert stage.sound.player.playing.get()
+    stage.transport.loop.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(stage.transport.loop, Qt.Key.Key_Space)
+    assert stage.sound.player.looping.get()
+    assert stage.sound.player.playing.get()
+
+
+def test_home_end_and_clicks_seek(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(4.0)
+    stage.sound.pause()
+    stage.key(Qt.Key.Key_End)
+    assert stage.sound.player.position == pytest.approx(4.0)
+    assert stage.transport.time.text() == "0:04.00"
+    stage.key(Qt.Key.Key_Left)
+    assert stage.sound.player.position == pytest.approx(3.9)
+    stage.key(Qt.Key.Key_Home)
+    assert stage.sound.player.position == 0.0
+    at = QPointF(stage.lanes.timeline.x(2.0), 10).toPoint()
+    QTest.mouseClick(stage.lanes.wave, Qt.MouseButton.LeftButton, pos=at)
+    assert stage.sound.player.position == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    stage.sound.stop()
+    stage.frame.strip.keep.click()
+    assert len(stage.studio.state.takes.list.get()) == 1
+    stage.sound.new_seed()
+    settle()
+    assert not stage.page.isVisible()
+    stage.frame.strip.list.chose.emit(0)
+    stage.show()
+    assert stage.page.isVisible()
+    assert stage.sound.player.made == pytest.approx(3.0)
+    assert stage.studio.state.panel.get() == "sound"
+
+
+def test_a_branch_says_what_it_comes_from(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    stage.sound.pause()
+    stage.page.seek(1.5)
+    stage.key(Qt.Key.Key_K)
+    stage.show()
+    assert stage.inspector.from_.text() == "Goes on from take 1 at 0:01.5"
+    assert stage.lanes.timeline.cut == pytest.approx(1.5)
+    assert stage.lanes.timeline.made == pytest.approx(1.5)
+
+
+def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    stage.inspector.temperature.moved.emit(0.4)
+    assert stage.sound.temperature.get() == 0.4
+    assert stage.lanes.heat.knots[-1][1] == 0.4
+    stage.key(Qt.Key.Key_T)
+    stage.lanes.heat.nudge(0.0, 5)
+    assert max(heat for _, heat in stage.sound.heat.get()) == pytest.approx(0.7)
+    assert stage.studio.state.sound.history.undo_name.get() == "temperature over time"
+
+
+def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
+    inspector = stage.inspector
+    assert inspector.kind.isVisible()
+    inspector.kind.setCurrentIndex(2)
+    inspector.kind.activated.emit(2)
+    assert stage.sound.label.get() == 1
+    assert stage.frame.bar.picker.isVisible()
+    stage.sound.choose_model("drone")
+    settle()
+    assert not inspector.kind.isVisible()
+
+
+def test_a_region_is_repeated_and_said(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(5.0)
+    time = stage.lanes.timeline
+    time.loop_moved.emit(1.0, 3.25)
+    assert stage.inspector.region.text() == "0:01.000 to 0:03.250"
+    stage.key(Qt.Key.Key_G)
+    assert stage.sound.player.looping.get()
+    assert stage.transport.loop.isChecked()
+    stage.key(Qt.Key.Key_G)
+    assert not stage.transport.loop.isChecked()
+    assert time.loop == (1.0, 3.25)
+
+
+def test_escape_takes_a_drag_back(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(5.0)
+    stage.sound.player.set_loop((1.0, 3.0))
+    wave, x = stage.lanes.wave, stage.lanes.timeline.x
+    QTest.mousePress(wave, Qt.MouseButton.LeftButton, pos=QPointF(x(3.0), 10).toPoint())
+    stage.lanes.timeline.loop_moved.emit(1.0, 4.0)
+    stage.frame.escape()
+    assert stage.sound.player.loop.get() == (1.0, 3.0)
+
+
+def test_the_output_is_chosen_among_those_there_are(stage: Stage) -> None:
+    output = stage.inspector.output
+    stage.qtbot.waitUntil(lambda: output.count() == 3)
+    assert [output.itemText(place) for place in range(3)] == ["The system's own", "Built-in speakers", "Headphones"]
+    output.activated.emit(2)
+    assert stage.sound.player.device.get() == "Headphones"
+
+
+def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    foot = stage.frame.panels["sound"].foot
+    assert not foot.export.isEnabled()  # type: ignore[attr-defined]
+    stage.sound.play()
+    stage.make(1.0)
+    asked: list[str] = []
+    save: Callable[..., object] = lambda name, then: asked.append(name)  # noqa: E731
+    monkeypatch.setattr(stage.frame.dialogs, "save", save)
+    foot.export.click()  # type: ignore[attr-defined]
+    (menu,) = foot.findChildren(QMenu)
+    assert [act.text() for act in menu.actions()][0::3] == ["WAV, 16 bit…", "FLAC, 16 bit…"]
+    menu.actions()[3].trigger()
+    menu.close()
+    assert [name.rsplit(".")[-1] for name in asked] == ["flac"]
+
+
+def test_what_is_made_anew_is_shown_anew(stage: Stage) -> None:
+    """Samples that were let go of and made again lie in the same memory."""
+    stage.sound.play()
+    stage.make(4.0, price=6.0)
+    stage.show()
+    assert stage.lanes.bits.at(3.9) == pytest.approx(6.0)
+    stage.sound.player.cut(RATE)
+    stage.sound.seek(1.0)
+    stage.sound.play()
+    stage.make(4.0, price=1.0)
+    assert stage.lanes.bits.at(3.9) == pytest.approx(1.0)
+    assert stage.lanes.bits.at(0.9) == pytest.approx(6.0)
+
+
+def test_no_frames_are_drawn_while_nothing_moves(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    assert stage.page._frames.isActive()
+    stage.sound.stop()
+    stage.show()
+    assert not stage.page._frames.isActive()
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_nothing_of_it_is_cut(stage: Stage, width: int, height: int, text: int) -> None:
+    resize(stage.studio, width, height, text)
+    check(stage.studio)
+    stage.sound.play()
+    stage.make(2.0)
+    check(stage.studio)
+    stage.make(1.0, speed=0.5)
+    check(stage.studio)
+
+
+def test_what_is_heard_is_recorded_by_a_button_and_by_its_key(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    stage.transport.record.click()
+    assert stage.sound.player.recording.get()
+    assert stage.transport.record.accessibleName() == "End the recording"
+    stage.key(Qt.Key.Key_Q)
+    assert not stage.sound.player.recording.get()
+    assert not stage.transport.record.isChecked()
+
+
+def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    assert not stage.inspector.best.isVisible()
+    stage.sound.set_loop((0.5, 2.5))
+    settle()
+    stage.inspector.best.click()
+    asked = stage.studio.engine.sent[-1]
+    assert isinstance(asked, Join)
+    assert not stage.inspector.best.isEnabled()
+    stage.studio.engine.say(Joined(job=asked.job, begin=8320, end=40_320, bits=3.4, before=9.0, tried=400))
+    assert stage.inspector.region.text() == "0:00.520 to 0:02.520"
+    assert stage.inspector.join.text() == "The join costs 3.4 bits, least of 400 tried"
+    assert stage.inspector.best.isEnabled()

@@ -129,12 +129,12 @@ def complete(session: Session, seed: int) -> None:
     storage.write(path, export.png(cover[0]))
     window.show_panel("complete")
     state.choose_model(trained.card.name)
-    state.open(path)
-    session.until(lambda: state.picture.get() is not None, "The picture")
-    height = state.painting.shape[0]
-    state.painting.choose("rows")
-    state.painting.press((1.0, height // 2 + 1.0))
-    state.painting.release()
+    state.canvas.open(path)
+    session.until(lambda: state.canvas.picture.get() is not None, "The picture")
+    height = state.canvas.painting.shape[0]
+    state.canvas.painting.choose("rows")
+    state.canvas.painting.press((1.0, height // 2 + 1.0))
+    state.canvas.painting.release()
     state.dials.set_seed(seed)
     state.dials.set_number(9)
     state.complete()

@@ -114,6 +114,10 @@ class Painting(State):
         row = min(max((self.shape[0] if row is None else row) + by, 0), self.shape[0])
         self._step("row line", "row line", mask=masks.packed(masks.below(self.shape, row)))
 
+    def snapshot(self) -> Plain:
+        """What the hand holds."""
+        return {"tool": self.tool.get(), "size": self.size.get(), "warmth": self.warmth.get()}
+
     def restore(self, plain: Plain) -> None:
         tools: tuple[Tool, ...] = get_args(Tool)
         self.tool.set(next((tool for tool in tools if tool == plain.get("tool")), "brush"))

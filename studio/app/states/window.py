@@ -147,7 +147,7 @@ class Window(State):
         if self._is_sound(drops.kind([path])):
             self.sound.open(path)
             return
-        (self.complete if self.panel.get() == "complete" else self.explore).open(path)
+        (self.complete.canvas if self.panel.get() == "complete" else self.explore).open(path)
 
     def drop(self, paths: Sequence[Path]) -> None:
         """Do it."""
@@ -159,7 +159,7 @@ class Window(State):
                     self.messages.say(f'Only "{name}" is opened: Sound goes on from one at a time.')
             case "picture" | "wave" | "work":
                 here = self.would(paths) == "Open in Complete"
-                (self.complete if here else self.explore).open(paths[0])
+                (self.complete.canvas if here else self.explore).open(paths[0])
                 if len(paths) > 1:
                     name, panel = drops.shown(paths[0].name), "Complete" if here else "Explore"
                     self.messages.say(f'Only "{name}" is opened: {panel} shows one at a time.')
@@ -225,7 +225,7 @@ class Window(State):
         for maker in (self.generate, self.complete):
             maker.to_explore.connect(self._open_work)
         for asked in (self.generate.to_complete, self.explore.to_complete):
-            asked.connect(self.complete.open_work)
+            asked.connect(self.complete.canvas.open_work)
         self.explore.to_generate.connect(self._restore_work)
         self.models.cards.changed.connect(self.generate.settle)
         self.models.cards.changed.connect(self.explore.settle)
@@ -235,7 +235,7 @@ class Window(State):
         self.sound.player.opens.connect(self.tone.let_go)  # there is one sound card
         self.tone.opens.connect(self.sound.player.let_go)
         self.explore.came.connect(lambda: self.panel.set("explore"))
-        self.complete.came.connect(lambda: self.panel.set("complete"))
+        self.complete.canvas.came.connect(lambda: self.panel.set("complete"))
         cells = self.generate
         shown: tuple[Value[Any], ...] = (
             self.panel, self.explore.picture, cells.cells, cells.chosen, cells.closeup.large,

@@ -1,13 +1,16 @@
-"""The inspector while a picture is brought in: how it is cut, and what the model will see of it."""
+"""A picture that is brought in: the crop preview on the stage, and in the inspector what the model will see of it."""
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from studio.app.states.complete import Complete
+from studio.app.states.canvas import Canvas
 from studio.app.states.explore import Explore
 from studio.app.views.bind import bind
-from studio.app.views.controls import Elided, Label, Segments
+from studio.app.views.controls import Elided, Label, Segments, row
+from studio.app.views.crop import CropView
 from studio.app.views.pages import Column
 from studio.app.views.picture import PictureView
 from studio.app.views.theme import Look
@@ -18,7 +21,7 @@ _CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 class Bringing(Column):
     """While a picture is brought in: how it is cut, and what the model will see of it."""
 
-    def __init__(self, look: Look, state: Explore | Complete) -> None:
+    def __init__(self, look: Look, state: Explore | Canvas) -> None:
         super().__init__(look)
         self._state = state
         self.how = Segments(look, "How to cut", _CROPS, help="Cut a frame out of it, squeeze it, or add margins")
@@ -40,3 +43,24 @@ class Bringing(Column):
             self.note.setVisible(photo.how == "crop")
             self.seen.setFixedHeight(self._look.px(224))
             self.seen.show_picture(photo.seen)
+
+
+class CropPage(QWidget):
+    """The crop frame over the whole picture, and its name and size."""
+
+    def __init__(self, look: Look, state: Explore | Canvas) -> None:
+        super().__init__()
+        self.view = CropView(look)
+        self.words = Elided("", "soft", Qt.TextElideMode.ElideRight)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 12)
+        column.addWidget(self.view, 1)
+        column.addWidget(row(self.words, margins=(24, 0, 24, 0)))
+        bind(self, state.photo, self._show_photo, self.view.cropped, partial(state.set_crop, "crop"))
+
+    def _show_photo(self, photo: Any) -> None:
+        self.view.show_photo(photo)
+        if photo is not None:
+            height, width = photo.picture.array.shape[:2]
+            notes = "".join(f" · {note}" for note in photo.picture.notes)
+            self.words.show_text(f"{photo.picture.name} · {width:,} × {height:,}{notes}")

@@ -81,11 +81,11 @@ class Settings(Column):
         self.add(self.ranked, self.counts, row(self.every, 0))
 
     def _tie(self) -> None:
-        state, painting, results = self._state, self._state.painting, self._state.results
+        state, painting, results = self._state, self._state.canvas.painting, self._state.results
         bind(self, painting.tool, self._show_tool, self.paint.clicked, self._paint)
         bind(self, painting.warmth, self.warmth.show_value, self.warmth.moved, painting.set_warmth)
         bind(self, painting.heat, lambda heat: self.even.setEnabled(bool((heat != 100).any())))
-        bind(self, state.follows, self._show_ranking, self.ranked.activated, self._rank)
+        bind(self, state.canvas.follows, self._show_ranking, self.ranked.activated, self._rank)
         bind(self, results.ranking, self._show_ranking)
         bind(self, results.places, self._show_ranking)
         bind(self, results.left_out, self._show_ranking)
@@ -97,7 +97,7 @@ class Settings(Column):
         self.every.clicked.connect(lambda: results.show_every(not results.show_all.get()))
 
     def _paint(self, on: bool) -> None:
-        self._state.painting.choose("temperature" if on else "brush")
+        self._state.canvas.painting.choose("temperature" if on else "brush")
 
     def _show_tool(self, tool: str) -> None:
         self.paint.setChecked(tool == "temperature")
@@ -108,7 +108,7 @@ class Settings(Column):
 
     def _show_ranking(self, _: object) -> None:
         state, results = self._state, self._state.results
-        ranking, follows = results.ranking.get(), state.follows.get() or results.follow
+        ranking, follows = results.ranking.get(), state.canvas.follows.get() or results.follow
         self.ranked.setCurrentIndex(self.ranked.findData(ranking))
         self.ranked.setEnabled(follows or ranking == "following")
         made, left = len(results.ranked()), results.left_out.get()
@@ -117,7 +117,7 @@ class Settings(Column):
             words = "Nothing that is kept follows the hole, so completions are ranked by the whole picture."
         elif ranking == "following" and state.dials.number.get() <= completions.SHOWN and not made:
             words = f"Of many, the {completions.SHOWN} that fit best are shown: make 64 or more."
-        hole = bool(state.painting.mask.get().any())
+        hole = bool(state.canvas.painting.mask.get().any())
         self.counts.setText(words or ("" if follows or not hole else "Nothing that is kept follows the hole."))
         self.counts.setVisible(bool(self.counts.text()))
         some = left > 0 or (results.show_all.get() and made > completions.SHOWN and ranking == "following")
@@ -153,7 +153,7 @@ class CompleteInspector(QStackedWidget):
     def __init__(self, look: Look, state: Window) -> None:
         super().__init__()
         self.settings = Settings(look, state.complete, state.surprise)
-        self.bringing = Bringing(look, state.complete)
+        self.bringing = Bringing(look, state.complete.canvas)
         self.addWidget(self.settings)
         self.addWidget(self.bringing)
-        bind(self, state.complete.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
+        bind(self, state.complete.canvas.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))

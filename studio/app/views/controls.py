@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -303,4 +304,26 @@ def row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, int, i
             line.addSpacing(part)
         else:
             line.addStretch(1)
+    return box
+
+
+def pair(second: QWidget, main: QWidget) -> QWidget:
+    """Two buttons of one width, the main one at the right."""
+    box = row(second, main, spacing=16)
+    for place in (0, 1):
+        box.layout().setStretch(place, 1)  # type: ignore[union-attr]
+    return box
+
+
+def middle(*parts: QWidget) -> QWidget:
+    """What an empty place says and offers, below each other in its middle."""
+    box = QWidget()
+    column = QVBoxLayout(box)
+    column.setSpacing(16)
+    column.addStretch(1)
+    for part in parts:
+        if isinstance(part, Label):
+            part.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(part)
+    column.addStretch(1)
     return box

@@ -1,11 +1,10 @@
 """The panel Explore: one picture or wave, sliders on its latent, artworks of one's own."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.app.states.explore import Explore
 from studio.app.states.seeds import grouped
@@ -13,9 +12,8 @@ from studio.app.states.window import Window
 from studio.app.views.acts import Act
 from studio.app.views.badge import BadgeView
 from studio.app.views.bind import bind
-from studio.app.views.bringing import Bringing
-from studio.app.views.controls import Button, Elided, Label, row
-from studio.app.views.crop import CropView
+from studio.app.views.bringing import Bringing, CropPage
+from studio.app.views.controls import Button, Label, middle, pair, row
 from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.directions import OPEN_HELP, Directions
 from studio.app.views.panel import Panel
@@ -38,15 +36,14 @@ class ExploreStage(QStackedWidget):
         self.overlay = Overlay(self.page.view, state.surprise, keeps=True)
         self.wave_badge = BadgeView(look)
         self.wave = WavePage(look, state, self.wave_badge)
-        self.crop = CropView(look)
-        self.crop_words = Elided("", "soft", Qt.TextElideMode.ElideRight)
+        self.crop = CropPage(look, explore)
         self.addWidget(self._empty())
         self.addWidget(self.page)
-        self.addWidget(self._crop_page())
+        self.addWidget(self.crop)
         self.addWidget(self.wave)
         self.page.view.zoomed.connect(self.badge.show_scale)
         bind(self, explore.picture, self._show_picture)
-        bind(self, explore.photo, self._show_photo, self.crop.cropped, partial(explore.set_crop, "crop"))
+        bind(self, explore.photo, lambda _: self._turn())
         bind(self, explore.badge, self._show_badge)
         bind(self, explore.sliders, self._show_badge)
         bind(self, explore.seed, self._show_badge)
@@ -71,30 +68,12 @@ class ExploreStage(QStackedWidget):
         self.page.arrange()
 
     def _empty(self) -> QWidget:
-        page = QWidget()
-        title = self._title = Label("", "name", wrap=True)
-        self._waits = Label("", "note", wrap=True)
+        self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
         begin = Button(self._look, "New start", "primary", help="Begin from another seed", keys="R")
-        own = self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
+        self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
         begin.clicked.connect(lambda: self._state.new_start())
-        own.clicked.connect(self.open)
-        column = QVBoxLayout(page)
-        column.setSpacing(16)
-        column.addStretch(1)
-        for label in (title, self._waits):
-            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            column.addWidget(label)
-        column.addWidget(row(0, begin, own, 0, spacing=12))
-        column.addStretch(1)
-        return page
-
-    def _crop_page(self) -> QWidget:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 12)
-        column.addWidget(self.crop, 1)
-        column.addWidget(row(self.crop_words, margins=(24, 0, 24, 0)))
-        return page
+        self._own.clicked.connect(self.open)
+        return middle(self._title, self._waits, row(0, begin, self._own, 0, spacing=12))
 
     def _show_status(self, status: str) -> None:
         late = status == "Starting"
@@ -116,21 +95,13 @@ class ExploreStage(QStackedWidget):
             self.page.view.setAccessibleDescription(self.badge.accessibleName())
         self._turn()
 
-    def _show_photo(self, photo: Any) -> None:
-        self.crop.show_photo(photo)
-        if photo is not None:
-            height, width = photo.picture.array.shape[:2]
-            notes = "".join(f" · {note}" for note in photo.picture.notes)
-            self.crop_words.show_text(f"{photo.picture.name} · {width:,} × {height:,}{notes}")
-        self._turn()
-
     def _turn(self) -> None:
         photo, picture = self._state.photo.get(), self._state.picture.get()
         before = self.currentIndex()
         shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
         self.setCurrentIndex(2 if photo is not None else shown)
         if self.currentIndex() == 2 and before != 2:
-            self.crop.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_badge(self, _: object) -> None:
         moved = sum(abs(value) > 5e-4 for value in self._state.sliders.get())
@@ -154,8 +125,8 @@ class ExploreFoot(QStackedWidget):
         self.keep = Button(look, "Keep take", "primary", help="Keep what is on the stage as a take", keys="Ctrl+Return")
         self.cancel = Button(look, "Cancel", help="Leave it; the stage stays as it was", keys="Esc")
         self.use = Button(look, "Use this", "primary", help="Start from this picture", keys="Ctrl+Return")
-        self.addWidget(_pair(self.export, self.keep))
-        self.addWidget(_pair(self.cancel, self.use))
+        self.addWidget(pair(self.export, self.keep))
+        self.addWidget(pair(self.cancel, self.use))
         self.export.clicked.connect(self.ask)
         self.keep.clicked.connect(explore.keep_take)
         self.cancel.clicked.connect(stage.close_photo)
@@ -187,16 +158,6 @@ class ExploreFoot(QStackedWidget):
         busy = self._state.busy.get()
         self.use.setEnabled(not busy)
         self.use.say("Looking" if busy else "Use this")
-
-
-def _pair(second: QWidget, main: QWidget) -> QWidget:
-    box = QWidget()
-    line = QHBoxLayout(box)
-    line.setContentsMargins(0, 0, 0, 0)
-    line.setSpacing(16)
-    line.addWidget(second, 1)
-    line.addWidget(main, 1)
-    return box
 
 
 class ExploreInspector(QStackedWidget):

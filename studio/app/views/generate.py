@@ -17,8 +17,9 @@ from studio.app.states.seeds import grouped
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
 from studio.app.views.bind import bind
+from studio.app.views.caption import Caption, MainButton
 from studio.app.views.colour_popup import ColourPopup
-from studio.app.views.controls import Button, Elided, Label
+from studio.app.views.controls import Button, Label
 from studio.app.views.dial_rows import DialRows, made_by
 from studio.app.views.dialogs import Dialogs
 from studio.app.views.doubt import lit
@@ -34,36 +35,8 @@ from studio.app.views.surprise import Overlay, over
 from studio.app.views.theme import Look
 from studio.app.views.wave_page import WavePage
 
-RIGHT = Qt.TextElideMode.ElideRight
 CAPTION = 600
 """Logical pixels of the caption below a large picture, at least."""
-
-
-class Caption(QWidget):
-    """The first sentence weighs more; a link goes on."""
-
-    def __init__(self, look: Look) -> None:
-        super().__init__()
-        self._look = look
-        self.first = Label("", "strong")
-        self.rest = Elided("", "soft", RIGHT)
-        self.go_on = Button(look, "Go on", "link", help="Make the pictures that are not finished")
-        self._line = QHBoxLayout(self)
-        for widget in (self.first, self.rest, self.go_on):
-            self._line.addWidget(widget, 1 if widget is self.rest else 0)
-        look.changed.connect(self._lay_out)
-        self._lay_out()
-
-    def show_words(self, words: str) -> None:
-        first, _, rest = words.partition(". ")
-        self.first.setText(first.rstrip("."))
-        self.rest.show_text(rest)
-
-    def _lay_out(self) -> None:
-        px = self._look.px
-        self._line.setContentsMargins(px(12), 0, px(12), 0)
-        self._line.setSpacing(px(16))
-        self.setFixedHeight(px(44))
 
 
 class GenerateStage(QStackedWidget):
@@ -324,7 +297,7 @@ class GenerateFoot(QWidget):
         self._dialogs = dialogs
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(look, "Save all…", help="Save every picture that is kept", keys="Ctrl+Shift+S")
-        self.main = Button(look, "Generate", "primary", help="Make the pictures", keys="Ctrl+Return")
+        self.main = MainButton(look, "Generate", "Make the pictures")
         line = QHBoxLayout()
         line.setSpacing(12)
         line.addWidget(self.save_all, 2)
@@ -354,13 +327,7 @@ class GenerateFoot(QWidget):
 
     def _show_main(self, _: object) -> None:
         words = self._generate.grid.main.get()
-        self.main.say(words)
-        self.main.draw("stop" if words == "Stop" else "")
-        self.main.play("stop" if words == "Stop" else "primary")
-        if words == "Stop":
-            self.main.explain("Stop now and keep what is drawn", "Shift+Esc")
-        else:
-            self.main.explain("Make the pictures", "Ctrl+Return")
+        self.main.show_words(words)
         self.main.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
 
     def _show_time(self, _: object) -> None:

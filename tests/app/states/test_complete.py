@@ -43,12 +43,12 @@ def opened(window: Window, own: Path, qtbot: QtBot) -> Window:
     """With a picture of one's own on the canvas."""
     window.show_panel("complete")
     window.drop([own])
-    qtbot.waitUntil(lambda: window.complete.picture.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None, timeout=5000)
     return window
 
 
 def mark(window: Window, row: int = 4) -> None:
-    painting = window.complete.painting
+    painting = window.complete.canvas.painting
     painting.choose("rows")
     painting.press((1.0, float(row)))
     painting.release()
@@ -102,18 +102,18 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
 ) -> None:
     state = opened.complete
     assert state.model.get().card.name == "rows"  # type: ignore[union-attr]  # the only one that can keep a part
-    assert np.array_equal(state.picture.get(), picture)
-    assert (state.source.get(), opened.panel.get()) == ("mine.png", "complete")
+    assert np.array_equal(state.canvas.picture.get(), picture)
+    assert (state.canvas.source.get(), opened.panel.get()) == ("mine.png", "complete")
     Image.fromarray(picture.repeat(3, 0).repeat(5, 1)).save(tmp_path / "wide.png")
     assert opened.would([tmp_path / "wide.png"]) == "Open in Complete"
     opened.open(tmp_path / "wide.png")
-    qtbot.waitUntil(lambda: state.photo.get() is not None, timeout=5000)
-    assert np.array_equal(state.picture.get(), picture), "until it is used, the other one stays"
-    state.use_photo()
-    assert state.photo.get() is None
-    assert state.source.get() == "wide.png"
+    qtbot.waitUntil(lambda: state.canvas.photo.get() is not None, timeout=5000)
+    assert np.array_equal(state.canvas.picture.get(), picture), "until it is used, the other one stays"
+    state.canvas.use_photo()
+    assert state.canvas.photo.get() is None
+    assert state.canvas.source.get() == "wide.png"
     opened.undo()
-    assert np.array_equal(state.picture.get(), picture)
+    assert np.array_equal(state.canvas.picture.get(), picture)
     opened.show_panel("explore")
     assert opened.would([tmp_path / "wide.png"]) == "Open in Explore"
 
@@ -126,26 +126,26 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     window.complete.choose_model("greys")
     window.show_panel("complete")
     window.drop([own])
-    qtbot.waitUntil(lambda: window.complete.picture.get() is not None, timeout=5000)
-    assert window.complete.picture.get().shape == (8, 8, 1)  # type: ignore[union-attr]
+    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None, timeout=5000)
+    assert window.complete.canvas.picture.get().shape == (8, 8, 1)  # type: ignore[union-attr]
     assert '"mine.png" is in colour and "Greys" draws in grey' in said(window)
     # Another model sees the same picture and the same hole in its own shape.
     mark(window, 3)
     window.complete.choose_model("rows")
-    assert window.complete.picture.get().shape == (8, 8, 3)  # type: ignore[union-attr]
-    assert masks.row_of(window.complete.painting.mask.get()) == 3
+    assert window.complete.canvas.picture.get().shape == (8, 8, 3)  # type: ignore[union-attr]
+    assert masks.row_of(window.complete.canvas.painting.mask.get()) == 3
 
 
 def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: Window, picture: Array) -> None:
     work = Work(model="tiny", model_hash="", seed=7)
-    window.complete.open_work(work, picture)
+    window.complete.canvas.open_work(work, picture)
     assert said(window) == '"Tiny" makes the whole picture at once and cannot keep part of it.'
     current = window.messages.current.get()
     assert current is not None
     assert [words for words, _ in current.actions] == ["Choose a model that can"]
-    assert window.complete.picture.get() is None
+    assert window.complete.canvas.picture.get() is None
     window.messages.act(0)
-    assert window.complete.source.get() == "seed 7"
+    assert window.complete.canvas.source.get() == "seed 7"
     assert window.panel.get() == "complete"
     window.complete.choose_model("tiny")
     assert window.complete.model.get().card.name == "rows"  # type: ignore[union-attr]
@@ -156,9 +156,9 @@ def test_without_a_model_that_can_it_says_what_to_do(
 ) -> None:
     (two_models / "rows.safetensors").unlink()
     window = opener(engine)
-    window.complete.open(own)
+    window.complete.canvas.open(own)
     assert "No model here can keep a part of a picture. Add one" in said(window)
-    window.complete.open_work(Work(model="tiny", model_hash="", seed=7), picture)
+    window.complete.canvas.open_work(Work(model="tiny", model_hash="", seed=7), picture)
     current = window.messages.current.get()
     assert current is not None
     assert current.actions == ()
@@ -168,7 +168,7 @@ def test_without_a_model_that_can_it_says_what_to_do(
 
 
 def test_one_gesture_is_one_step_and_escape_takes_a_drag_back(opened: Window) -> None:
-    painting = opened.complete.painting
+    painting = opened.complete.canvas.painting
     painting.set_size(1)
     painting.press((0.5, 0.5))
     painting.move((3.5, 0.5))
@@ -204,14 +204,14 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp
     Image.fromarray(white).save(tmp_path / "mask.png")
     Image.fromarray(white[:5]).save(tmp_path / "small.png")
     (tmp_path / "broken.png").write_bytes(b"no picture at all")
-    painting = opened.complete.painting
-    opened.complete.open_mask(tmp_path / "mask.png")
+    painting = opened.complete.canvas.painting
+    opened.complete.canvas.open_mask(tmp_path / "mask.png")
     qtbot.waitUntil(lambda: bool(painting.mask.get().any()), timeout=5000)
     assert np.array_equal(painting.mask.get(), white > 0)
-    opened.complete.open_mask(tmp_path / "small.png")
+    opened.complete.canvas.open_mask(tmp_path / "small.png")
     qtbot.waitUntil(lambda: "small.png" in said(opened), timeout=5000)
     assert 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8. The hole stays' in said(opened)
-    opened.complete.open_mask(tmp_path / "broken.png")
+    opened.complete.canvas.open_mask(tmp_path / "broken.png")
     qtbot.waitUntil(lambda: "broken.png" in said(opened), timeout=5000)
     assert np.array_equal(painting.mask.get(), white > 0)
     opened.undo()
@@ -219,10 +219,10 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp
 
 
 def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
-    painting = opened.complete.painting
+    painting = opened.complete.canvas.painting
     mark(opened, 4)
     assert masks.row_of(painting.mask.get()) == 4
-    assert not opened.complete.follows.get()
+    assert not opened.complete.canvas.follows.get()
     painting.move_row(2)
     assert masks.row_of(painting.mask.get()) == 6
     painting.move_row(-99)
@@ -230,7 +230,7 @@ def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
 
 
 def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engine: FakeEngine) -> None:
-    state, painting = opened.complete, opened.complete.painting
+    state, painting = opened.complete, opened.complete.canvas.painting
     mark(opened)
     painting.choose("temperature")
     painting.set_warmth(1.8)
@@ -275,7 +275,7 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
 def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: Window, engine: FakeEngine) -> None:
     opened.complete.complete()
     assert "Nothing is marked yet" in said(opened)
-    opened.complete.painting.invert()
+    opened.complete.canvas.painting.invert()
     opened.complete.complete()
     assert "All of the picture is marked" in said(opened)
     assert engine.sent == []
@@ -315,12 +315,12 @@ def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: 
 def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_counted(
     opened: Window, engine: FakeEngine
 ) -> None:
-    painting = opened.complete.painting
+    painting = opened.complete.canvas.painting
     painting.choose("rectangle")
     painting.press((0.5, 2.5))
     painting.move((7.5, 3.5))
     painting.release()
-    assert opened.complete.follows.get()
+    assert opened.complete.canvas.follows.get()
     opened.complete.rank_by("following")
     job, results = run(opened, engine, 20).job, opened.complete.results
     assert len(order(opened)) == SHOWN
@@ -444,12 +444,12 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     assert opened.explore.source.get() == "mine.png"
     assert np.array_equal(opened.explore.picture.get(), np.zeros((8, 8, 3), np.uint8))
     state.paint_on(3)
-    assert int(state.picture.get()[0, 0, 0]) == 3  # type: ignore[index]
+    assert int(state.canvas.picture.get()[0, 0, 0]) == 3  # type: ignore[index]
 
 
 def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeEngine, opener: Opener) -> None:
     state = opened.complete
-    painting = state.painting
+    painting = state.canvas.painting
     painting.choose("rectangle")
     painting.press((0.5, 2.5))
     painting.move((7.5, 3.5))
@@ -461,12 +461,16 @@ def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeE
     job = run(opened, engine).job
     draw(engine, job, 0, [-4.0, -3.0], [-1.0, -2.0])
     engine.say(wire.Stopped(job=job))
-    picture, mask, heat = state.picture.get(), painting.mask.get(), painting.heat.get()
+    picture, mask, heat = state.canvas.picture.get(), painting.mask.get(), painting.heat.get()
     again = opener(engine).complete
-    assert np.array_equal(again.picture.get(), picture)
-    assert np.array_equal(again.painting.mask.get(), mask)
-    assert np.array_equal(again.painting.heat.get(), heat)
-    assert (again.painting.tool.get(), again.dials.number.get(), again.dials.seed.get()) == ("temperature", 4, 10)
+    assert np.array_equal(again.canvas.picture.get(), picture)
+    assert np.array_equal(again.canvas.painting.mask.get(), mask)
+    assert np.array_equal(again.canvas.painting.heat.get(), heat)
+    assert (again.canvas.painting.tool.get(), again.dials.number.get(), again.dials.seed.get()) == (
+        "temperature",
+        4,
+        10,
+    )
     assert [(place.cell, place.rank) for place in again.results.places.get()][:2] == [(0, 1), (1, 2)]
     assert again.grid.can_go_on.get()
     again.grid.go_on()
@@ -476,4 +480,4 @@ def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeE
     again.history.undo()
     again.history.undo()
     again.history.undo()
-    assert (again.painting.heat.get() == masks.EVEN).all()
+    assert (again.canvas.painting.heat.get() == masks.EVEN).all()

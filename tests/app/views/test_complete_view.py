@@ -38,7 +38,7 @@ def open_studio(opener: Opener, two_models: Path) -> Studio:
 @pytest.fixture
 def studio(open_studio: Studio) -> Studio:
     """With a picture on the canvas."""
-    open_studio.state.complete.open_work(_work(), np.full((8, 8, 3), 200, np.uint8))
+    open_studio.state.complete.canvas.open_work(_work(), np.full((8, 8, 3), 200, np.uint8))
     settle()
     return open_studio
 
@@ -78,7 +78,7 @@ def stroke(studio: Studio, *places: tuple[float, float], release: bool = True) -
 
 
 def mask(studio: Studio) -> Array:
-    return studio.state.complete.painting.mask.get()
+    return studio.state.complete.canvas.painting.mask.get()
 
 
 def asked(studio: Studio) -> wire.Complete:
@@ -154,19 +154,19 @@ def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> Non
     studio.state.show_panel("generate")
     QTest.keyClick(studio.frame, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | SHIFT)
     assert studio.state.panel.get() == "complete"
-    assert studio.state.complete.picture.get() is not None
+    assert studio.state.complete.canvas.picture.get() is not None
     # A take goes onto the canvas, too, while this panel is open.
     studio.state.explore.keep_work(_work(), np.full((8, 8, 3), 9, np.uint8))
     studio.frame.strip.chose.emit(0)
     assert studio.state.panel.get() == "complete"
-    assert int(studio.state.complete.picture.get()[0, 0, 0]) == 9  # type: ignore[index]
+    assert int(studio.state.complete.canvas.picture.get()[0, 0, 0]) == 9  # type: ignore[index]
 
 
 # ── painting ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
-    painting = studio.state.complete.painting
+    painting = studio.state.complete.canvas.painting
     painting.set_size(1)
     stroke(studio, (0.5, 0.5), (3.5, 0.5))
     assert mask(studio)[0, :4].all()
@@ -189,7 +189,7 @@ def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
     [("B", "brush"), ("E", "eraser"), ("M", "rectangle"), ("D", "rows"), ("P", "temperature")],
 )
 def test_tools_have_keys_and_buttons(studio: Studio, key: str, tool: str) -> None:
-    painting = studio.state.complete.painting
+    painting = studio.state.complete.canvas.painting
     painting.choose("brush" if tool != "brush" else "rows")
     desk(studio).canvas.setFocus()
     QTest.keyClick(desk(studio).canvas, key.lower())
@@ -201,7 +201,7 @@ def test_tools_have_keys_and_buttons(studio: Studio, key: str, tool: str) -> Non
 
 
 def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: Studio) -> None:
-    canvas, painting = desk(studio).canvas, studio.state.complete.painting
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
     canvas.setFocus()
     for key, size in ((".", 6), (".", 7), (",", 6)):
         QTest.keyClick(canvas, key)
@@ -214,7 +214,7 @@ def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: Studio) -> Non
 
 
 def test_it_can_be_painted_by_keys_alone(studio: Studio) -> None:
-    canvas, painting = desk(studio).canvas, studio.state.complete.painting
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
     canvas.setFocus()
     painting.set_size(1)
     QTest.keyClick(canvas, Qt.Key.Key_Right)
@@ -230,7 +230,7 @@ def test_it_can_be_painted_by_keys_alone(studio: Studio) -> None:
 
 
 def test_the_hole_is_hatched_and_temperature_tints(studio: Studio) -> None:
-    canvas, painting = desk(studio).canvas, studio.state.complete.painting
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
 
     def colour(x: float, y: float) -> tuple[int, int, int]:
         at = canvas.place(x, y).toPoint()
@@ -303,7 +303,7 @@ def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) ->
 
 
 def test_what_does_not_fit_is_counted_and_can_be_shown(studio: Studio) -> None:
-    painting = studio.state.complete.painting
+    painting = studio.state.complete.canvas.painting
     assert not settings(studio).ranked.isEnabled()
     painting.choose("rectangle")
     stroke(studio, (0.5, 2.5), (7.5, 3.5))
@@ -367,6 +367,7 @@ def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_m
     assert isinstance(steer, wire.Steer)
     assert steer.share is not None
     assert steer.share > 0.8
+    settle()
     check(studio)
 
 

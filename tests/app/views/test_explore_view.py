@@ -147,7 +147,7 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     settle()
     assert stage.currentIndex() == 2
     assert inspector.currentWidget() is inspector.bringing
-    assert stage.crop_words.text().startswith("rose.png · 30 × 20")
+    assert stage.crop.words.text().startswith("rose.png · 30 × 20")
     assert inspector.bringing.seen.showing is not None
     assert inspector.bringing.seen.showing.shape == (8, 8, 3)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
@@ -175,7 +175,7 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
     stage, inspector, foot = parts(exploring)
     bring(exploring, qtbot, tmp_path)
     settle()
-    crop = stage.crop
+    crop = stage.crop.view
     left, _, right, _ = crop.box
     assert (left, right) == pytest.approx((1 / 6, 5 / 6))
     QTest.keyClick(crop, Qt.Key.Key_Left, Qt.KeyboardModifier.NoModifier)
@@ -200,7 +200,7 @@ def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: Studio, qtbot: Qt
     tall = np.zeros((9000, 300, 3), np.uint8)
     exploring.state.explore._bringing.show(Picture(tall, "tall.png", ()))
     qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
-    assert max(stage.crop._image.width(), stage.crop._image.height()) <= 2250
+    assert max(stage.crop.view._image.width(), stage.crop.view._image.height()) <= 2250
 
 
 def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:

@@ -1,0 +1,227 @@
+"""The picture that is completed: how it comes in, and the hole and the temperature that are painted onto it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.states import mask as masks
+from studio.app.states.bringing import Bringing
+from studio.app.states.dials import Dials
+from studio.app.states.history import History
+from studio.app.states.later import Later
+from studio.app.states.messages import Action, Messages
+from studio.app.states.models import Models
+from studio.app.states.originals import Originals
+from studio.app.states.painting import Painting
+from studio.app.states.scene import How, Photo
+from studio.app.states.shelf import Opened, in_shape
+from studio.app.states.strip import Strip
+from studio.app.states.value import Engine, Plain, State, Value
+from studio.library.models import Trained
+from studio.library.work import Work
+from studio.media.image import Box, Picture, fit, open_picture
+from studio.media.sound import Wave
+from studio.wire.messages import Array
+
+LAYERS = frozenset({"picture", "source", "mask", "heat"})
+"""What of a record lies on the canvas."""
+NOBODY_KEEPS = "No model here can keep a part of a picture. Add one that draws pixel by pixel, such as a PixelCNN++."
+
+
+class Canvas(State):
+    """`step(name, gesture, picture=…, mask=…, …)` does what can be undone; `choose` takes another model."""
+
+    came = Signal()
+    """A picture was brought here: the panel should show."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        models: Models,
+        messages: Messages,
+        dials: Dials,
+        strip: Strip,
+        history: History,
+        step: Callable[..., None],
+        choose: Callable[[str], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._models, self._messages, self._model, self._strip = models, messages, dials.model, strip
+        self._step, self._choose = step, choose
+        self.picture: Value[Array | None] = Value(None, self)
+        """(height, width, channels) uint8 in the model's shape: what is completed."""
+        self.source: Value[str] = Value("", self)
+        """Name of that picture."""
+        self.key = ""
+        """By which it is kept; empty without one."""
+        self.painting = Painting(step, history.hold, history.seal, self)
+        self.follows: Value[bool] = Value(False, self)
+        """Whether what is kept goes on after the hole: then completions can be ranked by it."""
+        self.originals = Originals(messages, self)
+        self._bringing = Bringing(engine, messages, dials.model, dials.label, self)
+        self._bringing.opened.connect(self._opened)
+        self.photo: Value[Photo | None] = self._bringing.photo
+        """The crop preview, while a picture is being brought in."""
+        self._reading = Later(self)
+
+    def open(self, path: Path) -> None:
+        """Bring in a file: as it is where it has the model's size, else through the crop preview."""
+        if self._model.get() is None:
+            self._messages.say(NOBODY_KEEPS + " Your file is untouched.", "warn")
+            return
+        self._bringing.open(path)
+
+    def open_mask(self, path: Path) -> None:
+        """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
+
+        def read(found: Picture | Exception) -> None:
+            if isinstance(found, ValueError):  # Refused: a sentence for people
+                self._messages.say(str(found), "failed")
+            elif isinstance(found, Exception):
+                raise found
+            else:
+                self._use_mask(found)
+
+        self._reading.run(lambda: open_picture(path), read)
+
+    def _use_mask(self, found: Picture) -> None:
+        (height, width), (tall, wide) = found.array.shape[:2], self.painting.shape
+        if (height, width) == (tall, wide) and self.picture.get() is not None:
+            self._step("open mask", mask=masks.packed(fit(found.array, (1, tall, wide))[..., 0] >= 128))
+            return
+        self._messages.say(
+            f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
+            "as it was. Save the mask in the size of the picture.",
+            "warn",
+        )
+
+    def set_crop(self, how: How, box: Box | None = None) -> None:
+        self._bringing.cut(how, box)
+
+    def use_photo(self) -> None:
+        """Complete the picture in the crop preview."""
+        photo = self.photo.get()
+        if photo is not None:
+            self._bringing.cancel()
+            self._bring(photo.seen, photo.picture.name)
+
+    def cancel_photo(self) -> bool:
+        """Leave the crop preview; whether it was open."""
+        was = self.photo.get() is not None
+        self._bringing.cancel()
+        return was
+
+    def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
+        """Complete a picture of ours, with the model that made it. Where that cannot keep a part it is said, and
+        another is offered; `any_model` takes that one at once."""
+        trained = self._models.of_work(work)
+        own = self._model.get()
+        if trained is not None and trained.card.keeps:
+            self._choose(trained.card.name)
+        elif not any_model or own is None:
+            other: tuple[Action, ...] = ()
+            if own is not None:
+                other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
+            if trained is not None:
+                self._messages.say(cannot(trained), "warn", *other)
+            return
+        self._bring(picture, work.source or f"seed {work.seed}")
+
+    def choose_take(self, index: int) -> None:
+        """Complete a take, with the model that made it where that can."""
+        take = self._strip.takes.get()[index]
+        if take.work.kind == "sound":
+            self._messages.say("This take is a wave, and only pictures can be completed.", "warn")
+            return
+        own = self._models.of(take.work)
+        if own is not None and own.card.keeps:
+            self._choose(own.card.name)
+        self._bring(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
+
+    def _opened(self, opened: Opened) -> None:
+        trained, picture = self._model.get(), opened.picture
+        if trained is None:
+            return
+        if isinstance(picture, Wave):
+            self._messages.say(
+                f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
+            )
+            return
+        if _fits(picture, trained):
+            self._bring(in_shape(picture.array, trained), picture.name)
+        else:
+            self._bringing.show(picture)
+            self.came.emit()
+        if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
+            self._messages.say(
+                f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
+                "Your file is untouched."
+            )
+
+    def _bring(self, picture: Array, name: str, take: str | None = None) -> None:
+        trained = self._model.get()
+        if trained is not None:
+            key = self.originals.keep(_shaped(picture, trained))
+            self._step(f"open {name}", picture=key, source=name, mask="", heat="", current=take)
+            self.came.emit()
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def plain(self) -> Plain:
+        return {
+            "picture": self.key,
+            "source": self.source.get(),
+            "mask": masks.packed(self.painting.mask.get()),
+            "heat": masks.packed(self.painting.heat.get()),
+        }
+
+    def fitted(self, trained: Trained) -> Plain:
+        """The same in the shape of another model."""
+        picture, size = self.picture.get(), trained.card.pixels
+        if picture is None or size is None:
+            return {}
+        mask, heat = (masks.resized(layer.get(), size) for layer in (self.painting.mask, self.painting.heat))
+        key = self.originals.keep(_shaped(picture, trained))
+        return {"picture": key, "mask": masks.packed(mask), "heat": masks.packed(heat)}
+
+    def put(self, record: Plain) -> None:
+        """Lay down what a record says; a picture that is gone leaves none."""
+        if not LAYERS & record.keys():
+            return
+        if "picture" in record:
+            picture = self.originals.get(str(record["picture"]))
+            self.key = str(record["picture"]) if picture is not None else ""
+            self.picture.set(picture)
+        self.source.set(str(record.get("source", self.source.get())))
+        picture, painting = self.picture.get(), self.painting
+        shape = picture.shape[:2] if picture is not None else (1, 1)
+        if "mask" in record or painting.mask.get().shape != shape:
+            painting.mask.set(masks.unpacked_mask(str(record.get("mask", "")), shape))
+        if "heat" in record or painting.heat.get().shape != shape:
+            painting.heat.set(masks.unpacked_heat(str(record.get("heat", "")), shape))
+        self.follows.set(masks.follows(painting.mask.get()))
+
+    def close(self) -> None:
+        """Wait for what is at work."""
+        self._bringing.close()
+        self._reading.wait()
+
+
+def cannot(trained: Trained) -> str:
+    return f'"{trained.card.title}" makes the whole picture at once and cannot keep part of it.'
+
+
+def _shaped(picture: Array, trained: Trained) -> Array:
+    """A picture in the size and the channels of a model."""
+    channels, height, width = trained.card.shape
+    return fit(picture, (channels, height, width))
+
+
+def _fits(picture: Picture, trained: Trained) -> bool:
+    """Whether it has the model's size already, or was enlarged from it by whole blocks."""
+    height, width = picture.array.shape[:2]
+    rows, columns = trained.card.pixels or (0, 0)
+    return (height, width) == (rows, columns)

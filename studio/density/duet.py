@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.density.sound import AutoregressiveSound, PlainPlayer, Player, Prices
+from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
 
 Classes = tuple[Tensor | None, ...]
 Together = Callable[[Player, Player, Tensor, Tensor, Tensor], Tensor | None]
@@ -37,7 +37,6 @@ class Duet:
             PlainPlayer(model.net, model.conditional, own, 1) if plain else model.player(own, 1)
             for model, own in zip(models, c, strict=True)
         ]
-        self.prices = [Prices(model, own, 1) for model, own in zip(models, c, strict=True)]
 
     @property
     def plain(self) -> bool:
@@ -46,9 +45,8 @@ class Duet:
 
     def hear(self, x: Tensor) -> None:
         """The next samples are these levels `(1, n)`."""
-        for player, prices in zip(self.players, self.prices, strict=True):
+        for player in self.players:
             player.hear(x)
-            prices.bits(x)
 
     def play(self, z: Tensor, heat: Tensor, dice: Tensor, share: float) -> tuple[Tensor, Tensor]:
         """The next levels and their bits, both `(1, n)`.
@@ -59,42 +57,38 @@ class Duet:
         """
         if len(self.players) == 1:
             x = self.players[0].play(z, heat)
+            return x, -self.players[0].log_prob / math.log(2)
+        a, b = self.players
+        second = dice < share
+        found = self._together(a, b, z, heat, second)
+        if found is None:
+            found, prices = self._one_by_one(z, heat, second)
         else:
-            a, b = self.players
-            second = dice < share
-            found = self._together(a, b, z, heat, second)
-            x = self._one_by_one(z, heat, second) if found is None else found
-        return x, self._bits(x.long(), share)
+            prices = torch.stack((a.log_prob, b.log_prob))
+        shares = torch.tensor([1 - share, share], dtype=torch.float64, device=found.device).log()
+        return found, -torch.logsumexp(prices.double() + shares[:, None, None], 0) / math.log(2)
 
-    def _one_by_one(self, z: Tensor, heat: Tensor, second: Tensor) -> Tensor:
-        found = []
+    def _one_by_one(self, z: Tensor, heat: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Levels `(1, n)`, and ln p under each of the two `(2, 1, n)`."""
+        found, prices = [], []
         for t in range(z.shape[1]):
             part = slice(t, t + 1)
             one, other = reversed(self.players) if second[0, t] else self.players
             found.append(one.play(z[:, part], heat[:, part]))
             other.play(z[:, part], heat[:, part], found[-1].long())
-        return torch.cat(found, 1)
-
-    def _bits(self, x: Tensor, share: float) -> Tensor:
-        if len(self.prices) == 1:
-            return self.prices[0].bits(x)
-        of_a, of_b = (prices.log_prob(x).double() for prices in self.prices)
-        shares = torch.tensor([1 - share, share], dtype=torch.float64, device=x.device).log()
-        return -torch.logaddexp(of_a + shares[0], of_b + shares[1]) / math.log(2)
+            prices.append(torch.stack([player.log_prob for player in self.players]))
+        return torch.cat(found, 1), torch.cat(prices, 2)
 
     def turn(self, c: Classes) -> None:
         """From the next sample on they follow another condition."""
-        for player, prices, own in zip(self.players, self.prices, c, strict=True):
+        for player, own in zip(self.players, c, strict=True):
             player.turn(own)
-            prices.turn(own)
 
     def keep(self) -> Any:
         """What they remember now."""
-        return [player.keep() for player in self.players], [prices.keep() for prices in self.prices]
+        return [player.keep() for player in self.players]
 
     def back(self, kept: Any) -> None:
         """They remember what they did then, and nothing that was later."""
-        for player, was in zip(self.players, kept[0], strict=True):
+        for player, was in zip(self.players, kept, strict=True):
             player.back(was)
-        for prices, was in zip(self.prices, kept[1], strict=True):
-            prices.back(was)

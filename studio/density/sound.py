@@ -97,6 +97,9 @@ class Logistics(LogisticMixture):
 class Player(Protocol):
     """Voices that go on sample by sample, all of them together. What was said in `hear`, `play` and `read` is past."""
 
+    log_prob: Tensor
+    """ln p in nats `(B, n)` of what was played or read last, at a temperature of 1."""
+
     def hear(self, x: Tensor) -> None:
         """The next samples are these levels `(B, n)`: all at once, as a price is found."""
 
@@ -123,6 +126,7 @@ class PlainPlayer:
     def __init__(self, net: Any, conditional: Conditional, c: Tensor | None, count: int) -> None:
         self.net, self.conditional, self.c = net, conditional, c
         self.last: Tensor | None = None
+        self.log_prob = torch.zeros(count, 0)
         self.at, self.steps = 0, net.steps(net.queues(count), c, 0, count)
 
     def hear(self, x: Tensor) -> None:
@@ -136,7 +140,7 @@ class PlainPlayer:
             new = self.conditional.level(numbers, numbers[:, :0], z[:, i], heat[:, i])
             return new if given is None else torch.where(given[:, i] < 0, new, given[:, i])
 
-        return torch.stack([self._next(drawn, i) for i in range(z.shape[1])], 1)
+        return self._all(drawn, z.shape[1])
 
     def read(self, x: Tensor) -> Tensor:
         found = []
@@ -145,8 +149,7 @@ class PlainPlayer:
             found.append(self.conditional.score(numbers, numbers[:, :0], x[:, i]))
             return x[:, i]
 
-        for i in range(x.shape[1]):
-            self._next(known, i)
+        self._all(known, x.shape[1])
         return torch.stack(found, 1)
 
     def turn(self, c: Tensor | None) -> None:
@@ -159,11 +162,16 @@ class PlainPlayer:
         queues, self.last, self.at, self.c = kept
         self.steps = self.net.steps([queue.clone() for queue in queues], self.c, self.at, len(self.steps.silence))
 
-    def _next(self, choose: Callable[[Tensor, int], Tensor], i: int) -> Tensor:
-        before = self.steps.silence if self.last is None else self.last[:, 0]
-        level = choose(self.steps(before), i)
-        self.last, self.at = level[:, None], self.at + 1
-        return level
+    def _all(self, choose: Callable[[Tensor, int], Tensor], count: int) -> Tensor:
+        """Levels `(B, count)`, each chosen from its numbers."""
+        levels, numbers = [], []
+        for i in range(count):
+            numbers.append(self.steps(self.steps.silence if self.last is None else self.last[:, 0]))
+            levels.append(choose(numbers[-1], i))
+            self.last, self.at = levels[-1][:, None], self.at + 1
+        x = torch.stack(levels, 1)
+        self.log_prob = self.conditional.log_prob(x[:, None], torch.stack(numbers, 2))[:, 0]
+        return x
 
 
 Play = Callable[[Any, Conditional, Tensor | None, int], Player | None]
@@ -386,15 +394,6 @@ class Prices:
     def turn(self, c: Tensor | None) -> None:
         """From the next sample on they are those under another condition."""
         self._c = c
-
-    def keep(self) -> Any:
-        """What they remember now."""
-        return [queue.clone() for queue in self._queues], self._last, self._at, self._c
-
-    def back(self, kept: Any) -> None:
-        """They remember what they did then, and nothing that was later."""
-        queues, self._last, self._at, self._c = kept
-        self._queues = [queue.clone() for queue in queues]
 
     def of(self, x: Tensor) -> Tensor:
         """-log2 p of some ways `(n, m)` in which one sound could go on; it does not go on thereby."""

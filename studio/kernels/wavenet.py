@@ -184,18 +184,24 @@ def _exponentials(v: Array, row: int, heat: float, room: Room) -> None:
 
 
 @compiled
-def _of_levels(v: Array, row: int, heat: float, least: float, u: float, level: int, room: Room) -> tuple[int, float]:
-    """The level that u draws, or `level` where that is not negative; and the middle of its share of [0, 1].
-
-    Sums of 16 levels each do not wait for one another."""
-    e, blocks, count, total = room.e, room.blocks, len(room.e), 0.0
-    _exponentials(v, row, heat, room)
-    for block in range(len(blocks)):
+def _added(room: Room) -> float:
+    """The sum of e: of 16 each, which do not wait for one another, and then of these."""
+    total = 0.0
+    for block in range(len(room.blocks)):
         part = 0.0
-        for k in range(_BLOCK * block, min(_BLOCK * (block + 1), count)):
-            part += e[k]
-        blocks[block] = part
+        for k in range(_BLOCK * block, min(_BLOCK * (block + 1), len(room.e))):
+            part += room.e[k]
+        room.blocks[block] = part
         total += part
+    return total
+
+
+@compiled
+def _of_levels(v: Array, row: int, heat: float, least: float, u: float, level: int, room: Room) -> tuple[int, float]:
+    """The level that u draws, or `level` where that is not negative; and the middle of its share of [0, 1]."""
+    e, blocks, count = room.e, room.blocks, len(room.e)
+    _exponentials(v, row, heat, room)
+    total = _added(room)
     scale, block, before, k = (1.0 - count * least) / total, 0, 0.0, 0
     while k + _BLOCK < count:
         end = k + _BLOCK
@@ -334,9 +340,20 @@ def _head(w: Array, biases: Array, voices: int, room: Room) -> None:
 
 
 @compiled
+def _price(net: Weights, v: int, level: int, least: float, room: Room) -> float:
+    """ln p of a level, from the numbers of voice v."""
+    _, _, count, levels, mixture = net.sizes
+    if mixture:
+        up_to = _mixed(room.numbers, v, mixture, 1.0, least, levels, level)
+        return math.log(up_to - _mixed(room.numbers, v, mixture, 1.0, least, levels, level - 1))
+    _exponentials(room.numbers, v, 1.0, room)
+    return math.log((1.0 - count * least) * room.e[level] / _added(room) + least)
+
+
+@compiled
 def _play(
     net: Weights, base: Array, hop: int, state: State, start: int, u: Array, heat: Array, least: float,
-    levels: Array, middles: Array, room: Room,
+    levels: Array, middles: Array, prices: Array, room: Room,
 ) -> None:  # fmt: skip
     _, _, _, graded, mixture = net.sizes
     (voices, samples), together = levels.shape, len(room.far) // len(room.h)
@@ -354,6 +371,7 @@ def _play(
             else:
                 found = _of_levels(room.numbers, v, hot, floor, u[v, t], levels[v, t], room)
             levels[v, t], middles[v, t] = found
+            prices[v, t] = _price(net, v, found[0], least, room)
             state.levels[v] = found[0]
 
 
@@ -390,7 +408,7 @@ def packed(weights: Array) -> Array:
 
 def play(
     net: Weights, base: Array, hop: int, state: State, start: int, u: Array, heat: Array, least: float, levels: Array
-) -> Array:
+) -> tuple[Array, Array]:
     """The next samples of all voices, from number `start` of their sounds on.
 
     Arguments
@@ -399,12 +417,12 @@ def play(
         least: the probability that every level has at least
         levels: `(voices, n)` int64; where negative, it is drawn and filled in
 
-    Result: the middle of each level's share of [0, 1] `(voices, n)`.
+    Result: the middle of each level's share of [0, 1], and its ln p at a temperature of 1, both `(voices, n)`.
     """
-    middles = np.empty(levels.shape)
+    middles, prices = np.empty(levels.shape), np.empty(levels.shape)
     room = _room(net, len(levels), start)
-    _play(net, base, hop, state, start, u, heat, least, levels, middles, room)
-    return middles
+    _play(net, base, hop, state, start, u, heat, least, levels, middles, prices, room)
+    return middles, prices
 
 
 class Side(NamedTuple):
@@ -438,23 +456,26 @@ def _drawn(net: Weights, room: Room, heat: float, least: float, u: float) -> int
 
 @compiled
 def _play_two(
-    a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array, levels: Array, of_a: Room,
-    of_b: Room,
+    a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array, levels: Array,
+    prices: Array, of_a: Room, of_b: Room,
 ) -> None:  # fmt: skip
     for t in range(len(levels)):
         _look(a, start + t, t, of_a)
         _look(b, start + t, t, of_b)
         level = _drawn(b.net, of_b, heat[t], least, u[t]) if second[t] else _drawn(a.net, of_a, heat[t], least, u[t])
         levels[t] = a.state.levels[0] = b.state.levels[0] = level
+        prices[0, t] = _price(a.net, 0, level, least, of_a)
+        prices[1, t] = _price(b.net, 0, level, least, of_b)
 
 
-def play_two(a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array) -> Array:
-    """The next samples `(n,)` of one voice that two networks make, of which `second` says where the second one draws.
+def play_two(a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array) -> tuple[Array, Array]:
+    """The next samples `(n,)` of one voice that two networks make, of which `second` says where the second one draws;
+    and their ln p under each of the two at a temperature of 1, `(2, n)`.
 
     Arguments
         u, heat, second: `(n,)`; as of `play`
     """
-    levels = np.empty(len(u), np.int64)
+    levels, prices = np.empty(len(u), np.int64), np.empty((2, len(u)))
     rooms = _room(a.net, 1, start), _room(b.net, 1, start)
-    _play_two(a, b, start, u, heat, least, second, levels, *rooms)
-    return levels
+    _play_two(a, b, start, u, heat, least, second, levels, prices, *rooms)
+    return levels, prices

@@ -31,6 +31,7 @@ class _Swift:
         from studio.kernels import wavenet
 
         self.net, self.conditional, self.at = net, conditional, 0
+        self.log_prob = torch.zeros(count, 0)
         self.weights = weights(net, conditional, count)
         rings = np.zeros((sum(net.dilations), count, net.channels), np.float32)
         self.state = wavenet.State(rings, np.full(count, net.levels // 2))
@@ -79,11 +80,12 @@ class _Swift:
 
         parts = [t.double().contiguous().numpy() for t in (u, heat)]
         least, filled = self.conditional.least, levels.contiguous().numpy()
-        middles = wavenet.play(
+        middles, prices = wavenet.play(
             self.weights, self.base, self.net.hop, self.state, self.at, parts[0], parts[1], least, filled
         )
         self.at += levels.shape[1]
         levels.copy_(torch.from_numpy(filled))
+        self.log_prob = torch.from_numpy(prices)
         return torch.from_numpy(middles)
 
 
@@ -97,9 +99,10 @@ def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> T
     sides = [wavenet.Side(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
     u = torch.special.ndtr(wide(z) * (heat > 0))
     chances, heats = (t[0].double().contiguous().numpy() for t in (u, wide(heat)))
-    levels = wavenet.play_two(sides[0], sides[1], a.at, chances, heats, a.conditional.least, second[0].numpy())
-    for each in (a, b):
+    levels, prices = wavenet.play_two(sides[0], sides[1], a.at, chances, heats, a.conditional.least, second[0].numpy())
+    for each, own in zip((a, b), prices, strict=True):
         each.at += len(levels)
+        each.log_prob = torch.from_numpy(own)[None]
     return torch.from_numpy(levels)[None]
 
 

@@ -1,5 +1,6 @@
 """The compiled loop beside torch's steps: the same sounds, numbers and latents, by any number of voices."""
 
+import math
 from typing import Any
 
 import numba
@@ -49,7 +50,7 @@ def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[P
 
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
-def test_it_finds_the_latents_that_torch_finds(levels: int, words: dict[str, Any]) -> None:
+def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, words: dict[str, Any]) -> None:
     model = made(levels, words)
     x = torch.randint(0, levels, (3, 90), generator=torch.Generator().manual_seed(2))
     for primed in (0, 31):
@@ -58,6 +59,8 @@ def test_it_finds_the_latents_that_torch_finds(levels: int, words: dict[str, Any
             if primed:
                 player.hear(x[:, :primed])
             latents.append(player.read(x[:, primed:]))
+            prices = -model.surprisal(x, condition(words, 3))[:, primed:] * math.log(2)
+            assert torch.allclose(player.log_prob.float(), prices, rtol=1e-3, atol=1e-3)
         assert torch.allclose(*latents, atol=2e-5)
 
 

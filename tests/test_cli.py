@@ -363,7 +363,9 @@ def test_bench_measures_every_model_beside_its_naive_way(
         (["sample", "nothing", "--out", "x"], 1, "no model named"),
         (["sample", "MODEL", "--out", "x", "-n", "0"], 2, "not from 1 to 4096"),
         (["sample", "MODEL", "--out", "x", "--temperature", "9"], 2, "not from 0 to 4"),
-        (["sample", "MODEL", "--out", "x", "--seed", "-1"], 2, "a seed is"),
+        (["sample", "MODEL", "--out", "x", "--seed", "-1"], 2, "not from 0 to 9007199254740991"),
+        (["blend", "WAVES", "9" * 17, "1", "--out", "x.wav"], 2, "not from 0 to 9007199254740991"),
+        (["train", "x", "--name", "y", "--steps", "0"], 2, "not from 1 to"),
         (["sample", "MODEL", "--out", "x", "-n", "9", "--seed", str(2**53 - 3)], 2, "last seed"),
         (["sample", "MODEL", "--out", "x", "--label", "3"], 2, "knows no kinds"),
         (["sample", "MODEL", "--out", "x", "--device", "abacus"], 2, "no device"),
@@ -383,12 +385,14 @@ def test_what_is_wrong_gets_a_sentence_and_a_status(
     status: int,
     words: str,
     tiny: str,
+    tiny_waves: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main([tiny if word == "MODEL" else word for word in argv]) == status
+    models = {"MODEL": tiny, "WAVES": tiny_waves}
+    assert cli.main([models.get(word, word) for word in argv]) == status
     said = capsys.readouterr()
     assert words in said.err + said.out
     assert "Traceback" not in said.err

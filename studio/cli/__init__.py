@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
         return status
     except SystemExit as end:  # argparse: 0 after --help, 2 after wrong use
         return int(end.code or 0)
-    except ground.WrongUse as error:
+    except (ground.WrongUse, argparse.ArgumentTypeError) as error:
         ground.say(str(error))
         return 2
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from studio.library import models, storage
@@ -80,43 +80,22 @@ def progress(words: str) -> None:
         print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
 
 
-def positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 4096:
-        raise argparse.ArgumentTypeError(f"{number} is not from 1 to 4096")
+def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
+    """Reads a number between two others, both of them allowed."""
+
+    def number(text: str) -> Any:
+        found = kind(text)
+        if not least <= found <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not from {least} to {most}")
+        return found
+
     return number
 
 
-def frames(text: str) -> int:
-    number = int(text)
-    if not 2 <= number <= 256:
-        raise argparse.ArgumentTypeError(f"{number} is not from 2 to 256")
-    return number
-
-
-def seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 3600")
-    return number
-
-
-def seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**53:
-        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {2**53 - 1}")
-    return number
-
-
-def temperature(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 4:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 4")
-    return number
-
-
-def share(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return number
+positive = within(int, 1, 4096)
+steps = within(int, 1, 10**9)
+frames = within(int, 2, 256)
+seconds = within(float, 0.001, 3600)
+seed = within(int, 0, 2**53 - 1)
+temperature = within(float, 0, 4)
+share = within(float, 0, 1)

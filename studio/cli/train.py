@@ -34,8 +34,10 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--size", type=ground.positive, default=32, help="pixels on a side (32)")
     sub.add_argument("--grey", action="store_true", help="grey instead of colour")
     sub.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
-    sub.add_argument("--rate", type=_rate, help=f"of recordings in Hz ({RECORDED} of a wavenet)")
-    sub.add_argument("--steps", type=ground.positive, help="how many steps (the plan's own)")
+    sub.add_argument(
+        "--rate", type=ground.within(int, 4000, 32_000), help=f"of recordings in Hz ({RECORDED} of a wavenet)"
+    )
+    sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
     sub.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
 
@@ -85,10 +87,3 @@ def _form(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
     if rate:
         return (2 * rate,), rate
     return ((CYCLE,) if args.sound else (1 if args.grey else 3, args.size, args.size)), 0
-
-
-def _rate(text: str) -> int:
-    number = int(text)
-    if not 4000 <= number <= 32_000:
-        raise argparse.ArgumentTypeError(f"{number} is not from 4000 to 32000")
-    return number

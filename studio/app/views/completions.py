@@ -13,21 +13,21 @@ from PySide6.QtCore import (
     QPoint,
     QPointF,
     QRect,
-    QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from studio.app.states.completions import Completions, Place, label
 from studio.app.states.grid import Cell
 from studio.app.states.said import FIGURE_SPACE, bits
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
-from studio.app.views.picture import blended, draw_crisp, image, multiple
+from studio.app.views.picture import multiple
 from studio.app.views.theme import Look
+from studio.app.views.tiles import Tiles, bare
 from studio.wire.messages import Array
 
 GAP, CAPTION, SMALLEST = 12, 22, 64
@@ -87,14 +87,6 @@ class _Painter(QStyledItemDelegate):
     def __init__(self, view: "CompletionsView", look: Look, rows: _Rows) -> None:
         super().__init__(view)
         self._view, self._look, self._rows = view, look, rows
-        self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
-
-    def forget(self, completion: int | None = None) -> None:
-        """Draw one anew, or all."""
-        if completion is None:
-            self._drawn.clear()
-        else:
-            self._drawn.pop(completion, None)
 
     @guarded(QSize(64, 64))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -102,19 +94,13 @@ class _Painter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, (cell, (rank, price)), size = self._look, self._rows.at(index.row()), self._view.cell()
+        look, (cell, (rank, price)), tiles = self._look, self._rows.at(index.row()), self._view.tiles
         rect: QRect = option.rect
-        place = QRect(rect.x() + look.px(GAP) // 2, rect.y() + look.px(4), size.width(), size.height())
+        place = QRect(rect.x() + look.px(GAP) // 2, rect.y() + look.px(4), tiles.size.width(), tiles.size.height())
         painter.save()
-        if cell.picture is None:
-            painter.fillRect(place, look.colour("window"))
-        else:
-            draw_crisp(painter, place.x(), place.y(), self._pixmap(self._rows.places[index.row()].cell, cell))
-            self._cover_rest(painter, place, cell)
+        tiles.paint(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
         if self._view.selectionModel().isSelected(self._rows.index(index.row())):
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(look.colour("accent"), 2))
-            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
+            tiles.ring(painter, place)
         below = QRect(place.x(), place.bottom() + look.px(3), place.width(), look.px(CAPTION - 4))
         self._write(painter, below, rank, price)
         painter.restore()
@@ -131,22 +117,6 @@ class _Painter(QStyledItemDelegate):
         side = Qt.AlignmentFlag.AlignRight if rank else Qt.AlignmentFlag.AlignLeft
         painter.drawText(below, int(side | middle), short)
 
-    def _cover_rest(self, painter: QPainter, place: QRect, cell: Cell) -> None:
-        """Below the rows that are drawn the place is as empty as before, and a line is at the row being drawn."""
-        rows = self._rows.rows
-        drawn = cell.rows_drawn(rows)
-        if cell.finished or drawn == rows:
-            return
-        rest = place.adjusted(0, round(place.height() * drawn / rows), 0, 0)
-        painter.fillRect(rest, self._look.colour("window"))
-        painter.fillRect(QRect(rest.topLeft(), QSize(rest.width(), 2)), self._look.colour("accent"))
-
-    def _pixmap(self, key: int, cell: Cell) -> QPixmap:
-        kept = self._drawn.get(key)
-        if kept is None or kept[0] is not cell:
-            kept = self._drawn[key] = (cell, self._view.drawn(cell))
-        return kept[1]
-
 
 class CompletionsView(QListView):
     """`chose` carries the completions that are chosen, the current one last; `held` says whether pointer or focus are
@@ -160,34 +130,22 @@ class CompletionsView(QListView):
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self._scale, self._smooth, self._size = 1, False, (32, 32)
         self._chosen: tuple[int, ...] = ()
         self._showing = False
-        self._over: Callable[[Array], Array | None] = _nothing
-        self.setMouseTracking(True)
         self.rows = _Rows(self)
-        self._painter = _Painter(self, look, self.rows)
+        self.tiles = Tiles(look, self)
         self.setModel(self.rows)
-        self.setItemDelegate(self._painter)
-        self.setProperty("role", "bare")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setMovement(QListView.Movement.Static)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setUniformItemSizes(True)
+        self.setItemDelegate(_Painter(self, look, self.rows))
+        bare(self, "Completions")
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
-        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setStyleSheet("activate-on-singleclick: 0;")
-        self.setAccessibleName("Completions")
         self.selectionModel().selectionChanged.connect(self._tell)
         look.changed.connect(self._again)
 
     def show_places(self, state: Completions, rows: int, size: tuple[int, int]) -> None:
         """What stands where; `rows` in which each is drawn, `size` (height, width) of each."""
         self.rows.rows, self.rows.following = rows, state.ranking.get() == "following"
-        before = (len(self.rows.places), self._size)
-        self._size = size
+        before = (len(self.rows.places), self.tiles.shape)
+        self.tiles.shape = size
         self._showing = True
         fresh = self.rows.put(state.places.get(), state.cells.get())
         self._showing = False
@@ -212,34 +170,19 @@ class CompletionsView(QListView):
         self.viewport().update()
 
     def show_smooth(self, smooth: bool) -> None:
-        self._smooth = smooth
-        self._again()
+        self.tiles.show_smooth(smooth)
 
     def show_over(self, over: Callable[[Array], Array | None]) -> None:
         """What is to be seen in place of a picture, None for the picture itself."""
-        self._over = over
-        self._again()
+        self.tiles.show_over(over)
 
     def show_again(self, picture: Array) -> None:
         """Something else is to be seen in place of this picture."""
-        self._painter.forget(next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None))
-        self.viewport().update()
+        self.tiles.forget(next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None))
 
     def cell(self) -> QSize:
         """Of a picture, in logical pixels."""
-        (tall, wide), ratio = self._size, self.devicePixelRatioF()
-        return QSize(round(wide * self._scale / ratio), round(tall * self._scale / ratio))
-
-    def drawn(self, cell: Cell) -> QPixmap:
-        """A picture as it stands in the grid."""
-        assert cell.picture is not None
-        over = self._over(cell.picture) if cell.finished else None
-        picture = over if over is not None else cell.picture
-        tall, wide = (side * self._scale for side in picture.shape[:2])
-        shown = image(blended(picture, tall, wide) if self._smooth else picture)
-        pixmap = QPixmap.fromImage(shown if self._smooth else shown.scaled(wide, tall))
-        pixmap.setDevicePixelRatio(self.devicePixelRatioF())
-        return pixmap
+        return self.tiles.size
 
     @guarded(QSize(0, 0))
     def minimumSizeHint(self) -> QSize:
@@ -277,12 +220,12 @@ class CompletionsView(QListView):
         self.held.emit(self.underMouse())
 
     def _pixel_at(self, at: QPoint) -> tuple[int, int, int] | None:
-        index, (tall, wide), size = self.indexAt(at), self._size, self.cell()
+        index = self.indexAt(at)
         if not index.isValid():
             return None
         inside = at - self.visualRect(index).topLeft() - QPoint(self._look.px(GAP) // 2, self._look.px(4))
-        row, column = inside.y() * tall // size.height(), inside.x() * wide // size.width()
-        return (self.rows.places[index.row()].cell, row, column) if 0 <= row < tall and 0 <= column < wide else None
+        pixel = self.tiles.pixel_at(QPointF(inside))
+        return (self.rows.places[index.row()].cell, *pixel) if pixel is not None else None
 
     def _tell(self) -> None:
         self.viewport().update()
@@ -293,18 +236,15 @@ class CompletionsView(QListView):
             self.chose.emit(self._chosen)
 
     def _again(self) -> None:
-        self._painter.forget()
+        self.tiles.forget()
         self._lay_out()
-        self.viewport().update()
 
     def _lay_out(self) -> None:
         px, ratio = self._look.px, self.devicePixelRatioF()
         width, height = int(self.width() * ratio), int(self.height() * ratio)
         gap, below, least = (int(px(length) * ratio) for length in (GAP, CAPTION, SMALLEST))
-        scale = arrange(max(1, len(self.rows.places)), width, height, self._size, gap, below, least)
-        if scale != self._scale:
-            self._scale = scale
-            self._painter.forget()
+        scale = arrange(max(1, len(self.rows.places)), width, height, self.tiles.shape, gap, below, least)
+        self.tiles.enlarge(scale)
         cell = self.cell()
         step = QSize(cell.width() + px(GAP), cell.height() + px(GAP + CAPTION))
         self.setGridSize(step)
@@ -315,10 +255,6 @@ class CompletionsView(QListView):
         # The list wraps before its last column is quite full: it gets a little more than it needs.
         rest = max(0, self.width() - columns * step.width() - px(GAP) // 2)
         self.setViewportMargins(0, 0, rest - px(8) if fits and rest > px(8) else 0, 0)
-
-
-def _nothing(picture: Array) -> Array | None:
-    return None
 
 
 class Typicality(QWidget):

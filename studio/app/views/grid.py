@@ -1,6 +1,5 @@
 """The grid of Generate: as many whole-multiple pictures as fit, each shown as it forms."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,21 +11,20 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QPointF,
     QRect,
-    QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.states.grid import Cell
 from studio.app.states.said import FIGURE_SPACE, bits, step_of
 from studio.app.states.seeds import grouped
 from studio.app.views.guard import guarded
-from studio.app.views.picture import blended, draw_crisp, image, multiple
+from studio.app.views.picture import multiple
 from studio.app.views.theme import Look
-from studio.app.views.wave import thumbnail_of
+from studio.app.views.tiles import Tiles, bare
 from studio.wire.messages import Array
 
 GAP = 12
@@ -64,11 +62,6 @@ def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: i
     return max(1, width // (wide * smallest + gap)), smallest
 
 
-def _nothing(picture: Array) -> Array | None:
-    """Nothing lies over a picture."""
-    return None
-
-
 class _Cells(QAbstractListModel):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -102,14 +95,6 @@ class _Painter(QStyledItemDelegate):
     def __init__(self, view: "GridView", look: Look, model: _Cells) -> None:
         super().__init__(view)
         self._look, self._view, self._cells = look, view, model
-        self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
-
-    def forget(self, row: int | None = None) -> None:
-        """How a picture was drawn, or all of them."""
-        if row is None:
-            self._drawn.clear()
-        else:
-            self._drawn.pop(row, None)
 
     @guarded(QSize(64, 64))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -117,34 +102,20 @@ class _Painter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, look = index.row(), self._look
+        row, look, tiles = index.row(), self._look, self._view.tiles
         cell, place = self._cells.cells[row], self._view.place(option.rect)
         painter.save()
-        if cell.picture is not None:
-            draw_crisp(painter, place.x(), place.y(), self._pixmap(row, cell))
-            if not cell.finished and self._cells.rows:
-                self._cover_rest(painter, place, cell.rows_drawn(self._cells.rows))
-            elif not cell.finished and cell.total:
-                done = round(place.width() * cell.done / cell.total)
-                painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
-        else:
-            painter.fillRect(place, look.colour("window"))
+        tiles.paint(painter, place, row, cell, self._cells.rows)
+        if cell.picture is None:
             painter.setFont(look.font(12))
             painter.setPen(look.colour("faint"))
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._waiting(painter, cell.seed, place.width()))
+        elif not cell.finished and cell.total and not self._cells.rows:
+            done = round(place.width() * cell.done / cell.total)
+            painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
         if row == self._view.currentIndex().row():
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(look.colour("accent"), 2))
-            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
+            tiles.ring(painter, place)
         painter.restore()
-
-    def _cover_rest(self, painter: QPainter, place: QRect, drawn: int) -> None:
-        """Below the rows that are drawn the cell is as empty as before, and a line is at the row being drawn."""
-        if drawn == self._cells.rows:  # only its price is still to come
-            return
-        rest = place.adjusted(0, round(place.height() * drawn / self._cells.rows), 0, 0)
-        painter.fillRect(rest, self._look.colour("window"))
-        painter.fillRect(QRect(rest.topLeft(), QSize(rest.width(), 2)), self._look.colour("accent"))
 
     @staticmethod
     def _waiting(painter: QPainter, seed: int, width: int) -> str:
@@ -152,12 +123,6 @@ class _Painter(QStyledItemDelegate):
         number = grouped(seed)
         room = painter.fontMetrics()
         return next((words for words in (f"seed {number}", number) if room.horizontalAdvance(words) <= width - 4), "")
-
-    def _pixmap(self, row: int, cell: Cell) -> QPixmap:
-        kept = self._drawn.get(row)
-        if kept is None or kept[0] is not cell:
-            kept = self._drawn[row] = (cell, self._view.drawn(cell))
-        return kept[1]
 
 
 class GridView(QListView):
@@ -171,25 +136,13 @@ class GridView(QListView):
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self._over: Callable[[Array], Array | None] = _nothing
-        self._scale, self._smooth = 1, False
         self._size: tuple[int, int] | None = None
         self._cells = _Cells(self)
-        self._painter = _Painter(self, look, self._cells)
+        self.tiles = Tiles(look, self)
         self.setModel(self._cells)
-        self.setItemDelegate(self._painter)
-        self.setProperty("role", "bare")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setMouseTracking(True)
-        self.setMovement(QListView.Movement.Static)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setUniformItemSizes(True)
+        self.setItemDelegate(_Painter(self, look, self._cells))
+        bare(self, "Pictures")
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
-        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setStyleSheet("activate-on-singleclick: 0;")
-        self.setAccessibleName("Pictures")
         self.activated.connect(lambda index: self.enlarged.emit(index.row()))
         self.selectionModel().currentChanged.connect(self._tell)
         self._showing = False
@@ -214,26 +167,21 @@ class GridView(QListView):
         self.viewport().update()
 
     def show_smooth(self, smooth: bool) -> None:
-        self._smooth = smooth
-        self._again()
+        self.tiles.show_smooth(smooth)
 
     def show_over(self, over: Callable[[Array], Array | None]) -> None:
         """What is to be seen in place of each picture; nothing, where `over` gives none."""
-        self._over = over
-        self._painter.forget()
-        self.viewport().update()
+        self.tiles.show_over(over)
 
     def show_again(self, picture: Array) -> None:
         """One picture has another look now."""
         for row, cell in enumerate(self._cells.cells):
             if cell.picture is picture:
-                self._painter.forget(row)
-                self.update(self._cells.index(row))
+                self.tiles.forget(row)
 
     def cell(self) -> QSize:
         """Of a picture, in logical pixels."""
-        (tall, wide), ratio = self._shape(), self.devicePixelRatioF()
-        return QSize(round(wide * self._scale / ratio), round(tall * self._scale / ratio))
+        return self.tiles.size
 
     def place(self, rect: QRect) -> QRect:
         """Where a picture lies in the rectangle of its row."""
@@ -244,20 +192,6 @@ class GridView(QListView):
             size.width(),
             size.height(),
         )
-
-    def drawn(self, cell: Cell) -> QPixmap:
-        """A picture as it stands in the grid."""
-        assert cell.picture is not None
-        if cell.picture.ndim == 1:
-            tall, wide = (side * self._scale for side in WAVE)
-            return thumbnail_of(cell.picture, wide, tall, self.devicePixelRatioF(), self._look)
-        tall, wide = (side * self._scale for side in cell.picture.shape[:2])
-        over = self._over(cell.picture)
-        seen = cell.picture if over is None else over
-        shown = image(blended(seen, tall, wide) if self._smooth else seen)
-        pixmap = QPixmap.fromImage(shown if self._smooth else shown.scaled(wide, tall))
-        pixmap.setDevicePixelRatio(self.devicePixelRatioF())
-        return pixmap
 
     @property
     def cells(self) -> Sequence[Cell]:
@@ -288,10 +222,8 @@ class GridView(QListView):
         index = self.indexAt(at.toPoint())
         if not index.isValid():
             return None
-        inside, ratio = at - self.place(self.visualRect(index)).topLeft(), self.devicePixelRatioF()
-        row, column = (math.floor(place * ratio / self._scale) for place in (inside.y(), inside.x()))
-        height, width = self._shape()
-        return (index.row(), row, column) if 0 <= row < height and 0 <= column < width else None
+        pixel = self.tiles.pixel_at(at - self.place(self.visualRect(index)).topLeft())
+        return (index.row(), *pixel) if pixel is not None else None
 
     def _tell(self, index: QModelIndex) -> None:
         self.viewport().update()
@@ -305,20 +237,16 @@ class GridView(QListView):
         return shown or self._size or (32, 32)
 
     def _again(self) -> None:
-        self._painter.forget()
+        self.tiles.forget()
         self._lay_out()
-        self.viewport().update()
 
     def _lay_out(self) -> None:
-        ratio, gap, (tall, wide) = self.devicePixelRatioF(), self._look.px(GAP), self._shape()
+        ratio, gap, shape = self.devicePixelRatioF(), self._look.px(GAP), self._shape()
         width, height = int(self.width() * ratio), int(self.height() * ratio)
         count = max(1, len(self._cells.cells))
-        columns, scale = arrange(
-            count, width, height, (tall, wide), int(gap * ratio), int(self._look.px(SMALLEST) * ratio)
-        )
-        if scale != self._scale:
-            self._scale = scale
-            self._painter.forget()
+        columns, scale = arrange(count, width, height, shape, int(gap * ratio), int(self._look.px(SMALLEST) * ratio))
+        self.tiles.shape = shape
+        self.tiles.enlarge(scale)
         cell = self.cell()
         step = QSize(cell.width() + gap, cell.height() + gap)
         self.setGridSize(step)

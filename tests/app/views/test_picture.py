@@ -133,7 +133,7 @@ grid.show_cells((Cell(0, array, 1, 1), Cell(1, array, 1, 1)))
 for _ in range(5):
     application.processEvents()
 shot = grid.viewport().grab().toImage()
-scale, found = grid._scale, 0
+scale, found = grid.tiles.scale, 0
 seen = np.array(shot.constBits()).reshape(shot.height(), shot.bytesPerLine() // 4, 4)[:, : shot.width(), 2::-1]
 wanted = array.repeat(scale, 0).repeat(scale, 1)
 for y in range(seen.shape[0] - wanted.shape[0]):

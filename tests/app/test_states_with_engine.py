@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.engine import Engine
 from studio.app.settings import SettingsFile
+from studio.app.states.player import clock
 from studio.app.states.window import Window
 from studio.library import models
 from studio.media import export, wavetable
 from studio.media.image import open_picture
 from studio.media.sound import open_wave
+from studio.media.stream import RAMP, limited
 from tests.app.fake_speaker import FakeSpeaker
 
 Opener = Callable[[], tuple[Window, Engine]]
@@ -334,3 +337,30 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     other.sound.keep_take()
     takes = other.takes.list.get()
     assert [take.work.heard for take in takes] == [0, middle] and takes[1].work.came_from == (takes[0].key,)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
+def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
+    tiny_recordings: str, opener: Opener, qtbot: QtBot
+) -> None:
+    window, engine = opener()
+    sound, player = window.sound, window.sound.player
+    speaker = player._output
+    assert isinstance(speaker, FakeSpeaker) and sound.model.get().card.name == tiny_recordings
+    player.set_level(1.0)
+    sound.play()
+    qtbot.waitUntil(lambda: player.made > 0.5, timeout=START)
+    first = speaker.hear(0.2)
+    os.kill(engine.process_id, signal.SIGKILL)
+    qtbot.waitUntil(lambda: not player.making.get(), timeout=START)
+    made = player.samples.copy()
+    said = window.messages.current.get()
+    assert said is not None and f"The sound was made up to {clock(player.made)}, which is kept." in said.text
+    heard = np.concatenate((first, speaker.hear(player.made + 1)))
+    wanted = limited(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
+    steepest = np.abs(np.diff(wanted)).max() + np.abs(wanted).max() / (RAMP * speaker.rate)
+    assert player.position == player.made and not heard[-speaker.rate // 2 :].any()
+    assert np.abs(np.diff(heard)).max() < 1.01 * steepest
+    sound.play()
+    qtbot.waitUntil(lambda: len(player.samples) > len(made), timeout=START)
+    assert np.array_equal(player.samples[: len(made)], made)

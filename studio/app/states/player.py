@@ -71,6 +71,8 @@ class Player(State):
         self._job, self._begin, self._allowed = "", 0, 0.0
         self._turning, self._next = "", list[Changes]()
         self._held: list[Sounded] = []
+        self._dropped = np.zeros(0, np.int16), np.zeros(0, np.float32)
+        """What a turn under way is to put something else in place of, and what it cost."""
         self._jobs = itertools.count(1)
         self._status = "Starting"
         self._opening, self._looking = Later(self), Later(self)
@@ -194,6 +196,7 @@ class Player(State):
             first = self._first_to_change()
             asked = changes((self._begin + first) / self.rate)
             self._turning = f"steer-{next(self._jobs)}"
+            self._dropped = self.samples[self._begin + first :].copy(), self.bits[self._begin + first :].copy()
             self._stream.drop(self._begin + first)
             self._prices[self._begin + first :] = np.nan
             self._engine.send(Steer(job=self._turning, running=self._job, again=first, **asked))
@@ -263,6 +266,9 @@ class Player(State):
         held, self._held, self._turning = self._held, [], ""
         if isinstance(event, Failed):
             self._messages.say(f"{event.why} It plays on as it was. {event.hint}".strip(), "failed")
+            samples, bits = self._dropped
+            self._price(len(self.samples), bits)
+            self._stream.write(samples)
             for each in held:
                 self._hear(each)
         if self._next:

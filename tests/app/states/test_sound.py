@@ -146,12 +146,15 @@ def test_what_cannot_be_changed_plays_on_as_it_was(stage: Stage, qtbot: QtBot) -
     opened(stage, qtbot)
     stage.make(0.6)
     stage.hear(0.2)
+    before, bits = sound.player.samples.copy(), sound.player.bits.copy()
     sound.set_temperature(0.5)
     turn = stage.turned()
-    assert turn.again is not None
-    stage.make(0.1, value=700, first=turn.again)
+    assert turn.again is not None and turn.again < len(before)
+    stage.make(0.1, value=700, first=len(before))  # nothing has changed for the engine
     stage.engine.say(Failed(job=turn.job, why="No.", hint=""))
-    assert (sound.player.samples[turn.again :] == 700).all()
+    assert np.array_equal(sound.player.samples[: len(before)], before)
+    assert np.array_equal(sound.player.bits[: len(before)], bits)
+    assert (sound.player.samples[len(before) :] == 700).all() and len(sound.player.samples) > len(before)
     said = stage.window.messages.current.get()
     assert said is not None and "It plays on as it was" in said.text
 

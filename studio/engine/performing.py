@@ -58,8 +58,7 @@ class Performance:
             raise Misfit(f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16")
         self.begun, self.made = len(begin), 0
         self.past = graded(begin[-self.field - 1 :], self.levels)[None].long().to(self._device)  # (1, T)
-        self.noise = _Noise(lambda: self.models[0].noise_blocks(command.seed))
-        self.dice = _Noise(lambda: _dice(command.seed, self._device))
+        self._seed(command.seed)
         self.player: Duet | None = None
         self.compiled = _Compiling(self.models, self.c)
         self.speed = 0.0
@@ -67,6 +66,10 @@ class Performance:
         """What the player remembers before a sample."""
         self._anew = False
         """Whether the piece on its way is not wanted any more."""
+
+    def _seed(self, seed: int) -> None:
+        self.noise = _Noise(lambda: self.models[0].noise_blocks(seed))
+        self.dice = _Noise(lambda: _dice(seed, self._device))
 
     @property
     def _device(self) -> torch.device:
@@ -100,6 +103,8 @@ class Performance:
             self.c, self.label = c, command.label
             if self.player is not None:
                 self.player.turn(c)
+        if command.seed is not None:
+            self._seed(command.seed)
         self.curve = curve
         self.share = self.share if command.share is None else command.share
         self.until = self.until if command.until is None else command.until

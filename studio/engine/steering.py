@@ -40,7 +40,7 @@ class Steering:
 
     def turn(self, command: wire.Steer) -> None:
         """Takes a wish in. Raises Misfit, and then nothing has changed."""
-        if command.label is not None or command.until is not None:
+        if command.label is not None or command.until is not None or command.seed is not None:
             raise Misfit("the kind of a picture is not changed while it is drawn")
         wished = self._heat.wished(command.temperature, command.heat)
         watched = self._doubts.watched if command.doubt is None else self._may_watch(command.doubt)

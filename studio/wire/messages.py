@@ -166,6 +166,8 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     """As of Perform."""
     curve: Array | None = None
     """As of Perform, in place of its temperature or the curve it had."""
+    seed: Seed | None = None
+    """Of a Perform: another seed, whose noise goes on where the other's is left."""
     again: Count | None = None
     """The sample of a Perform from which it is made anew by what is asked here. What it says once this command has
     ended begins there."""

@@ -197,6 +197,17 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     np.testing.assert_allclose(bits, price.bits(graded(wanted, 256)[None].long())[0], rtol=1e-3, atol=1e-3)
 
 
+def test_another_seed_takes_over_without_a_gap(jobs: Jobs) -> None:
+    events = jobs.start(command())
+    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
+    list(jobs.start(wire.Steer(job="b", running="a", seed=6, again=3 * PIECE)))
+    found = np.concatenate([*(event.samples for event in first[:3]), *(event.samples for event in sounded(events))])
+    z = MODEL.noise([5, 6], len(found))
+    z[0, 3 * PIECE :] = z[1, 3 * PIECE :]
+    *_, step = MODEL.decode_steps(z[:1], torch.tensor([1]))
+    np.testing.assert_array_equal(found, heard(step.x, 256)[0])
+
+
 def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(performing, "MOMENTS", 2)
     events = jobs.start(command())

@@ -40,7 +40,9 @@ COMMANDS = [
     messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0], share=0.5, doubt=True),
     messages.Play(job="m", model="m", seeds=(1, 2), samples=99, label=3, begin=np.arange(5, dtype=np.int16)),
     messages.Perform(job="p", model="m", seed=3, seconds=2.5, label=1, begin=np.arange(5, dtype=np.int16), until=0.5),
-    messages.Steer(job="n", running="p", label=2, until=3.5, curve=np.array([[0.0, 1.0], [2.5, 0.5]]), again=640),
+    messages.Steer(
+        job="n", running="p", label=2, until=3.5, curve=np.array([[0.0, 1.0], [2.5, 0.5]]), again=640, seed=5
+    ),
     messages.Join(job="o", model="m", sound=np.arange(5, dtype=np.int16), begin=1, end=4, seed=3, label=1),
     messages.Score(job="j", model="m", picture=PICTURES[0], label=1),
     messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),

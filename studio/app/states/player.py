@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.queue import about
+from studio.app.states.recorded import clock
 from studio.app.states.tone import Output
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.media.recording import brought
@@ -442,9 +443,3 @@ class Player(State):
         self._looking.wait()
         self._let_go()
         self._ticks.stop()
-
-
-def clock(seconds: float) -> str:
-    """For people: `0:14.6`, `12:05.0`."""
-    tenths = int(seconds * 10)
-    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"

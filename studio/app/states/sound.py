@@ -17,9 +17,9 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.mixing import Mixing
 from studio.app.states.models import Models, hash_of
-from studio.app.states.player import Player, clock
+from studio.app.states.player import LIVE, Player
 from studio.app.states.pricing import Pricing
-from studio.app.states.recorded import Recorded, lasting, open_recorded
+from studio.app.states.recorded import Recorded, clock, lasting, open_recorded
 from studio.app.states.rewind import now
 from studio.app.states.saving import Form, Piece, Saving
 from studio.app.states.seeds import SeedField
@@ -265,13 +265,17 @@ class Sound(State):
     def branch(self, seconds: float | None = None) -> None:
         """Go on from a moment of what there is, or from the ear, as another take with another seed."""
         player = self.player
+        playing, live = player.playing.get(), seconds is None and player.making.get() and player.ahead < LIVE
         at = player.position if seconds is None else min(max(seconds, 0.0), player.made)
-        playing, base = player.playing.get(), self._keep_now()
+        at = player.next_to_change / player.rate if live else at
+        base = self._keep_now()
         if base is None or not at:
             return
         seed = self.seed.get() if self.locked.get() else seeds.roll(self.seed.get())
-        self._step(f"branch at {clock(at)}", seed=seed, takes={base: True}, stage={"take": base, "cut": at})
-        player.seek(at)
+        stage = {"take": base, "cut": at, "live": live}
+        self._step(f"branch at {clock(at)}", seed=seed, takes={base: True}, stage=stage)
+        if not live:
+            player.seek(at)
         if playing:
             self.play()
 
@@ -522,10 +526,13 @@ class Sound(State):
 
     def _turn(self, seconds: float) -> Plain:
         """What a hand has changed holds from a moment on."""
-        hand, self._hand = self._hand, {}
+        hand, self._hand, self._kept = self._hand, {}, None
+        if "seed" in hand:
+            self.cut.set(seconds)
+            self._first, self._turns = (self.label.get(), self.mixing.chosen()), ()
         first = self.cut.get() if self._fresh else seconds
         past = self.heat.get()
-        if first <= self.cut.get():
+        if first <= self.cut.get() and "seed" not in hand:
             past = tuple(point for point in past if point[0] > first)
         if "heat" in hand:
             self.heat.set(heats.spliced(past, heats.sane(hand["heat"]), first))
@@ -536,16 +543,22 @@ class Sound(State):
         share = self.mixing.share.get() if "share" in hand and self.mixing.name.get() else None
         more = (Turn(at=at, label=label, share=share),) if label is not None or share is not None else ()
         self._turns = (*(turn for turn in self._turns if turn.at < at), *more)
-        return {"curve": heats.array(self.heat.get(), self.player.begin), "label": label, "share": share}
+        curve = heats.array(self.heat.get(), self.player.begin)
+        return {"curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
 
     def _put_stage(self, plain: Plain) -> None:
         """Put a sound on the stage, of which nothing is made yet from the cut on; whole where there is no cut."""
-        self.record(False)
         trained, take = self.model.get(), self._takes.get(str(plain.get("take", "")))
-        self._ground, self._turns = take, ()
         cut = plain.get("cut")
         here = take is not None and self._kept is not None and self._kept[1] == take.name
-        self._kept = None
+        if here and plain.get("live") and self.player.making.get():
+            self._ground = take
+            self.strip.show(None)
+            self._hand["seed"] = self.seed.get()
+            self.player.turn(self._turn)
+            return
+        self.record(False)
+        self._ground, self._turns, self._kept = take, (), None
         if take is None or trained is None:
             self._fresh = True
             self.cut.set(0.0)

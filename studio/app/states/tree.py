@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from studio.app.states.colours import colour_word
+from studio.app.states.recorded import clock
 from studio.app.states.seeds import grouped
 from studio.app.states.shelf import Take
 from studio.library.work import Work
@@ -51,6 +52,7 @@ def titled(takes: Sequence[Take], up: Parents, place: int) -> str:
     if above is None:
         return f"Take {place + 1}{name}"
     row = f" at row {work.rewound.row}" if work.rewound is not None else ""
+    row = f" at {clock(work.heard / work.rate)}" if work.rate and work.heard else row
     return f"Take {place + 1}{name}, from take {above + 1}{row}"
 
 
@@ -66,12 +68,14 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
     found = []
     if work.rewound is not None:
         found.append(f"row {work.rewound.row}{_imposed(work)}")
+    elif work.rate and work.heard and parent is not None:
+        found.append(f"from {clock(work.heard / work.rate)}")
     elif parent is None:
         start = f"from {work.source}" if work.source else f"start, seed {grouped(work.seed)}"
         return [start, *_mixed(work)]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
-    if work.rewound is not None and (parent is None or work.seed != parent.seed):
+    if (work.rewound is not None or work.rate) and (parent is None or work.seed != parent.seed):
         found.append(f"seed {grouped(work.seed)}")
     if parent is not None and work.temperature != parent.temperature:
         found.append("temperature " + " · ".join(f"{heat:.2f}" for heat in work.temperature))

@@ -181,9 +181,10 @@ class Frame(QWidget):
         self._place()
 
     def _show_take(self, index: int) -> None:
-        """On the stage of the open panel; where that shows none, in Explore."""
-        if self.panel.show_take is None:
-            self.state.show_panel("explore")
+        """On the stage of the open panel; where that shows none, in Explore, and a recording always in Sound."""
+        recorded = bool(self.state.takes.list.get()[index].work.rate)
+        if recorded or self.panel.show_take is None or self.panel.key == "sound":
+            self.state.show_panel("sound" if recorded else "explore")
         if self.panel.show_take is not None:
             self.panel.show_take(index)
         self.state.tone.listen()

@@ -295,6 +295,15 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     assert len(player.samples) == 20_000 and sound.cut.get() == 0.75
 
 
+def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.branch(0.25)
+    assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
+    sound.play()
+    asked = stage.asked()
+    assert asked.seed == sound.seed.get() and asked.begin is not None and len(asked.begin) == 4000
+
+
 def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: QtBot) -> None:
     sound, player = stage.sound, stage.sound.player
     sound.play()
@@ -303,11 +312,11 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     stage.hear(0.5)
     seed, job = sound.seed.get(), stage.asked().job
     sound.branch()
-    assert stage.engine.stopped == [job] and sound.seed.get() != seed
-    at = sound.cut.get()
-    assert at == pytest.approx(0.5, abs=0.02) and player.playing.get() and player.making.get()
-    asked = stage.asked()
-    assert asked.seed == sound.seed.get() and asked.begin is not None and len(asked.begin) == round(at * RATE)
+    assert sound.seed.get() != seed and not stage.engine.stopped  # no gap: what plays takes another way
+    turn, at = stage.turned(), sound.cut.get()
+    assert turn.seed == sound.seed.get() and turn.again == round(at * RATE) and turn.running == job
+    assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
+    stage.engine.say(Finished(job=turn.job))
     (left,) = stage.window.takes.list.get()
     assert len(left.picture) == RATE and left.work.seed == seed
     stage.make(0.5, value=-1000)

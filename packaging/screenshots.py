@@ -16,19 +16,60 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QPoint  # noqa: E402  (the platform is chosen first)
+import numpy as np  # noqa: E402
+from PySide6.QtCore import QObject, QPoint, QTimer  # noqa: E402  (the platform is chosen first)
 from PySide6.QtGui import QCursor, QFontDatabase, QImage  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from studio.app.main import Studio, assemble  # noqa: E402
 from studio.library import storage  # noqa: E402
 from studio.media import export  # noqa: E402
+from studio.media.speaker import Source  # noqa: E402
 
 SIZE = (1440, 900)
 PATIENCE = 300.0
 """Seconds until something that should happen counts as not happening."""
 MOVES = ((0, 1.24), (1, -0.62), (3, 0.86), (4, -1.4))
 """Sliders of the pictures of Explore: which, and how far."""
+
+
+CARD = 48_000
+"""Samples a second of a sound card."""
+HEARD = 8.0
+"""Seconds of the sound of Sound that were heard."""
+
+
+class Silence(QObject):
+    """A sound card that nobody hears: it takes what it is given, in as much time as a real one."""
+
+    device, delay = "Built-in speakers", 0.1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._source: Source | None = None
+        self._since = 0.0
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._pull)
+        self._timer.start(10)
+
+    def outputs(self) -> tuple[str, ...]:
+        return (self.device,)
+
+    def open(self, source: Source, device: str = "") -> None:
+        source.begin(CARD)
+        self._source, self._since = source, time.monotonic()
+
+    def close(self) -> None:
+        self._source = None
+
+    def fault(self) -> str:
+        return ""
+
+    def _pull(self) -> None:
+        now = time.monotonic()
+        if self._source is not None:
+            self._source.fill(np.zeros(int((now - self._since) * CARD), np.float32))
+        self._since = now
 
 
 class Session:
@@ -69,7 +110,7 @@ class Session:
 
 def model_of(session: Session, kind: str) -> str | None:
     """The first model that makes pictures or sounds."""
-    cards = [trained.card for trained in session.state.models.cards.get()]
+    cards = [trained.card for trained in session.state.models.cards.get() if not trained.card.rate]
     return next((card.name for card in cards if card.kind == kind), None)
 
 
@@ -163,6 +204,21 @@ def wave(session: Session, seed: int) -> None:
     state.end_move()
 
 
+def sound(session: Session, seed: int) -> None:
+    """A sound with its temperature drawn, while it plays; where there is a model of recordings."""
+    window, state = session.state, session.state.sound
+    if state.model.get() is None:
+        return
+    window.show_panel("sound")
+    state.set_seed(seed)
+    state.set_heat(((0.0, 0.9), (3.0, 0.9), (6.0, 1.05), (8.0, 1.05), (11.0, 0.8)))
+    state.play()
+    session.until(lambda: state.player.position >= HEARD, "The sound")
+    for theme in ("dark", "light"):
+        session.take("sound", theme)
+    state.stop()
+
+
 def settle(session: Session) -> None:
     """Until the picture is that of the sliders."""
     session.rest(0.1)
@@ -196,7 +252,7 @@ def main(words: list[str]) -> int:
             font = application.font()
             font.setFamilies(["Inter"])
             application.setFont(font)
-        studio = assemble(application)
+        studio = assemble(application, output=Silence())
         session = Session(application, studio, options.folder)
         try:
             if not studio.state.models.cards.get():
@@ -210,6 +266,7 @@ def main(words: list[str]) -> int:
             explore(session, options.seed)
             complete(session, options.seed)
             wave(session, options.seed)
+            sound(session, options.seed)
         except (TimeoutError, OSError) as fault:
             print(fault, file=sys.stderr)
             return 1

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from studio.app.engine import Engine, here
 from studio.app.settings import SettingsFile
+from studio.app.states.tone import Output
 from studio.app.states.window import Window
 from studio.app.views.frame import Frame
 from studio.app.views.theme import Look
@@ -35,14 +36,15 @@ class Studio:
         self.engine.close()
 
 
-def assemble(application: QApplication, program: Sequence[str] | None = None) -> Studio:
-    """The window as it was left, not yet shown; `program` is another engine than this machine's."""
+def assemble(application: QApplication, program: Sequence[str] | None = None, output: Output | None = None) -> Studio:
+    """The window as it was left, not yet shown; `program` and `output` are another engine and another sound card than
+    this machine's."""
     application.setApplicationName("latent-studio")
     application.setApplicationDisplayName("Latent Studio")
     application.setDesktopFileName("latent-studio")
     application.setStyle("Fusion")
     engine = Engine(program)
-    state = Window(engine, SettingsFile(), Speaker())
+    state = Window(engine, SettingsFile(), output or Speaker())
     state.begin()
     device = state.layout.get().get("device")
     if device and program is None:

@@ -162,7 +162,7 @@ class Lanes(QWidget):
 
     def _lay_out(self) -> None:
         px, compact = self._look.px, getattr(self, "_compact", False)
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setContentsMargins(0, 0, 1, 0)
         self._grid.setHorizontalSpacing(px(12))
         self._grid.setVerticalSpacing(px(6 if compact else 12))
         self._grid.setColumnMinimumWidth(0, px(NAMES))

@@ -11,6 +11,8 @@ from studio.app.views.timeline import Timeline
 
 UNITS = 100
 """Of the standard slider's whole numbers to a second."""
+SPARE = 0.6
+"""How dark the picture is that goes away."""
 NEAR, FAR = 0.1, 1.0
 """Seconds of an arrow, alone and with Shift."""
 
@@ -28,6 +30,7 @@ class Moment(QSlider):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._look, self.timeline = look, timeline
         self._lines: tuple[float, ...] = ()
+        self._spare = False
         self._lanes, self._picture = QRect(), 0
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -83,15 +86,17 @@ class Moment(QSlider):
         lines = (time.position, time.cut or 0.0, *(time.loop or ()))
         for at in {*lines} ^ {*self._lines}:
             self.update(QRect(round(self._x(at)) - 4, 0, 8, self.height()))
-        if self._lines[1:] != lines[1:]:
+        if (self._lines[1:], self._spare) != (lines[1:], time.spare):
             self.update()
-        self._lines = lines
+        self._lines, self._spare = lines, time.spare
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         look, time, lanes = self._look, self.timeline, self._lanes
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if time.spare and time.cut is not None:
+                self._veil(painter, time.cut)
             if time.loop is not None:
                 for at in time.loop:
                     self._line(painter, at, "accent" if time.looping else "soft", 1.0, dashed=True)
@@ -105,6 +110,13 @@ class Moment(QSlider):
                 painter.setBrush(self._on_picture("accent"))
                 side = look.px(5)
                 painter.drawEllipse(QRectF(x - side, lanes.y() - side, 2 * side, 2 * side))
+
+    def _veil(self, painter: QPainter, seconds: float) -> None:
+        """The picture is dark behind the cut, where it goes away with Play."""
+        ground = self._on_picture("canvas")
+        ground.setAlphaF(SPARE)
+        left = max(self._x(seconds), self._lanes.left())
+        painter.fillRect(QRectF(left, self._lanes.top(), self._lanes.right() + 1 - left, self._picture), ground)
 
     def _line(self, painter: QPainter, seconds: float, token: str, wide: float, dashed: bool = False) -> None:
         x, lanes = self._x(seconds), self._lanes

@@ -9,6 +9,8 @@ from studio.app.views.timeline import Timeline
 
 TALL = 28
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+ROOM = 96
+"""Pixels that a figure takes, at most."""
 APART = 28
 """Pixels between two figures, at least."""
 
@@ -39,14 +41,21 @@ class Ruler(Lane):
         first, last = int(time.begin / step), int(time.end / step) + 1
         return [(n * step, clock(n * step, decimals)) for n in range(first, last + 1)]
 
+    def _scroll(self) -> None:
+        """As all lanes; a figure that comes is seen once there is room for all of it."""
+        super()._scroll()
+        self.renew(self.width() - self._look.px(ROOM))
+
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
         look, high, metrics = self._look, self.height(), QFontMetrics(self._look.font(12))
         painter.fillRect(part, look.colour("canvas"))
         painter.setFont(look.font(12))
         for at, words in self.figures():
-            x, wide = self.timeline.x(at), metrics.horizontalAdvance(words)
+            x, wide = self.timeline.pixel(at), metrics.horizontalAdvance(words)
             painter.setPen(QPen(look.colour("groove"), 1))
-            painter.drawLine(round(x), high - look.px(5), round(x), high)
+            painter.drawLine(x, high - look.px(5), x, high)
+            if x + look.px(5) + wide > self.width():
+                continue
             painter.setPen(look.colour("soft"))
             place = QRectF(x + look.px(5), 0, wide + 2, high - look.px(3))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignBottom), words)

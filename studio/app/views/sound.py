@@ -148,10 +148,10 @@ class Player(QWidget):
                 time.made = player.made
                 time.fit()
         self.lanes.heat.show_settled(self._state.settled)
-        self.lanes.wave.show_spare(self._state.fresh)
+        time.mark_spare(self._state.fresh)
         making = player.making.get()
         time.mark(player.position, player.made, player.playing.get(), making)
-        self.transport.show_time(time.position, time.made)
+        self.transport.show_time(time.position, time.made, time.spare)
         self.transport.show_speed(player.speed.get(), player.ahead, player.gaps, player.waiting.get(), making)
         if not (player.playing.get() or making) or not self.isVisible():
             self._frames.stop()

@@ -87,8 +87,7 @@ class SoundInspector(Column):
         box = row(label, field, spacing=12)
         layout = box.layout()
         assert layout is not None
-        layout.setAlignment(label, Qt.AlignmentFlag.AlignTop)
-        label.setMinimumHeight(self._look.px(32))
+        layout.setAlignment(label, Qt.AlignmentFlag.AlignVCenter)
         return box
 
     def _tie(self) -> None:
@@ -158,7 +157,7 @@ class SoundInspector(Column):
         self.words.setVisible(bool(self.words.text()))
         self.where.setText(f"Goes on from {clock(cut, 1)}")
         self.where.setVisible(recording is not None)
-        self.from_.setText(self._line(cut) if recording is None else "")
+        self.from_.setText(self._line(cut))
         self.from_.setVisible(bool(self.from_.text()))
 
     def _show_made(self) -> None:
@@ -169,10 +168,11 @@ class SoundInspector(Column):
         """What it branched from."""
         if not cut:
             return ""
-        names = [take.name for take in self._state.strip.takes.get()]
-        above = self._state.came_from
-        on = f"take {names.index(above) + 1}" if above in names else "another"
-        return f"Goes on from {on} at {clock(cut, 1)}"
+        takes, above = self._state.strip.takes.get(), self._state.came_from
+        found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
+        if found and found[0][1].work.heard >= len(found[0][1].picture):
+            return ""  # a recording, of which all is said above
+        return f"Goes on from {f'take {found[0][0]}' if found else 'another'} at {clock(cut, 1)}"
 
     def _show_loop(self, _: object) -> None:
         loop, joining = self._player.loop.get(), self._state.joining

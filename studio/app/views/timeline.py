@@ -38,11 +38,18 @@ class Timeline(QObject):
         """Where a recording of the artist's own ends and the model goes on."""
         self.loop: tuple[float, float] | None = None
         self.looping = self.playing = self.making = False
+        self.spare = False
+        """Whether what lies after the cut goes away with Play."""
         self.follows = True
         """Whether the playhead is kept in sight."""
 
     def x(self, seconds: float) -> float:
         return (seconds - self.begin) * self.width / self.length
+
+    def pixel(self, seconds: float) -> int:
+        """The pixel of a moment: as far from that of another moment wherever they are."""
+        each = self.length / self.width
+        return round(seconds / each) - round(self.begin / each)
 
     def seconds(self, x: float) -> float:
         return self.begin + x * self.length / self.width
@@ -80,6 +87,11 @@ class Timeline(QObject):
     def mark_cut(self, cut: float | None) -> None:
         self.cut = cut
         self.marked.emit()
+
+    def mark_spare(self, spare: bool) -> None:
+        if spare != self.spare:
+            self.spare = spare
+            self.marked.emit()
 
     def mark_loop(self, loop: tuple[float, float] | None, looping: bool) -> None:
         self.loop, self.looping = loop, looping

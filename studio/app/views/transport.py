@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.app.views.controls import Button, Label, mark, row, tip
 from studio.app.views.groove import Groove
@@ -64,22 +64,25 @@ class Transport(QWidget):
         self._clock, self._under = QWidget(), QGridLayout()
         self._clock.setLayout(self._under)
         self._volume = row(self._sign, self.level)
+        self._volume.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self.meter.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def show_playing(self, playing: bool) -> None:
         self.play.draw("pause" if playing else "play")
         self.play.setAccessibleName("Pause" if playing else "Play")
         self.play.explain("Rest here; making goes on a little" if playing else "Play while it is made", "Space")
 
-    def show_time(self, position: float, made: float) -> None:
+    def show_time(self, position: float, made: float, fresh: bool) -> None:
+        """`fresh`: nothing is made yet, so that it is the length of what was brought in."""
         self.time.setText(clock(position, 2))
-        self.made.setText(f"of {clock(made, 2)}{'' if self._mode == 'small' else ' made'}")
+        self.made.setText(f"of {clock(made, 2)}{'' if fresh or self._mode == 'small' else ' made'}")
 
     def show_speed(self, speed: float, ahead: float, gaps: int, waiting: str, making: bool) -> None:
         """`speed`: seconds made in a second, 0 where it is not known; `waiting`: why nothing is heard yet."""
-        words = f"{speed:.1f} × real time" if speed else ""
+        words = f"{speed:.{1 if speed >= 0.1 else 3}f} × real time" if speed else ""
         gap = "no gaps so far" if not gaps else "1 gap so far" if gaps == 1 else f"{gaps} gaps so far"
         far = f"{ahead:.1f} s ahead, {gap}" if making else "" if not speed else gap.capitalize()
-        below = waiting.removeprefix(f"{words}. ") or far
+        below = waiting.split(" × real time. ")[-1] or far
         if (words, below) == (self._speed, self._ahead):
             return
         self._speed, self._ahead = words, below

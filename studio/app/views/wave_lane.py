@@ -27,7 +27,6 @@ class WaveLane(Lane):
         self._peaks = Peaks()
         self._made = self._heard = 0.0
         self._marks: object = None
-        self._spare = False
         timeline.marked.connect(self._follow)
 
     def show_sound(self, samples: Array, rate: int, kept: int) -> None:
@@ -40,12 +39,6 @@ class WaveLane(Lane):
         else:
             self.renew()
 
-    def show_spare(self, spare: bool) -> None:
-        """Whether what lies after the cut goes away with Play."""
-        if spare != self._spare:
-            self._spare = spare
-            self.renew()
-
     def _follow(self) -> None:
         """Draw anew what became heard, and where marks moved."""
         time = self.timeline
@@ -53,7 +46,7 @@ class WaveLane(Lane):
         if time.making:
             self._between(self._made, time.made)
         self._heard, self._made = time.position, time.made
-        if (marks := (time.cut, time.loop, time.looping, time.making)) != self._marks:
+        if (marks := (time.cut, time.loop, time.looping, time.making, time.spare)) != self._marks:
             self._marks = marks
             self.renew()
 
@@ -99,7 +92,7 @@ class WaveLane(Lane):
         """Of each moment: 0 the artist's own, 1 heard, 2 to come, 3 spare."""
         time = self.timeline
         found: Array = np.where(seconds < time.position, 1, 2)
-        if self._spare:
+        if time.spare:
             found[:] = 3
         if time.cut is not None:
             found[seconds < time.cut] = 0

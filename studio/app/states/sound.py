@@ -93,6 +93,8 @@ class Sound(State):
         self._first: tuple[int | None, Mix | None] = (None, None)
         """Kind and mix that what is made began with."""
         self._turns: tuple[Turn, ...] = ()
+        self._loaded = "", ""
+        """Which recording is there to be cut, and the model that it was brought in for."""
         self._kept: tuple[int, str] | None = None
         """How many samples were kept last as they are now, and as which take."""
         self._pricing = Pricing(engine, self.player, self)
@@ -473,8 +475,8 @@ class Sound(State):
         now = self._plain()
         if "stage" in after:
             now["stage"] = self._stage()
-        touched = after.keys() | ({"heat"} if "temperature" in after else set())
-        before = {key: now[key] for key in touched if key in now} | self._takes.before(after)
+        also = ({"heat"} if "temperature" in after else set()) | ({"loop"} if "stage" in after else set())
+        before = {key: now[key] for key in after.keys() | also if key in now} | self._takes.before(after)
         self._apply(after)
         self.history.do(name, before, after, gesture)
 
@@ -547,9 +549,8 @@ class Sound(State):
         return {"curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
 
     def _put_stage(self, plain: Plain) -> None:
-        """Put a sound on the stage, of which nothing is made yet from the cut on; whole where there is no cut."""
-        trained, take = self.model.get(), self._takes.get(str(plain.get("take", "")))
-        cut = plain.get("cut")
+        """Put a sound on the stage, of which nothing is made yet from the cut on; as it is where there is no cut."""
+        trained, take, cut = self.model.get(), self._takes.get(str(plain.get("take", ""))), plain.get("cut")
         here = take is not None and self._kept is not None and self._kept[1] == take.name
         if here and plain.get("live") and self.player.making.get():
             self._ground = take
@@ -557,39 +558,65 @@ class Sound(State):
             self._hand["seed"] = self.seed.get()
             self.player.turn(self._turn)
             return
-        self.record(False)
-        self._ground, self._turns, self._kept = take, (), None
         if take is None or trained is None:
-            self._fresh = True
-            self.cut.set(0.0)
-            self.recording.set(None)
-            self.player.load(trained.card.rate if trained is not None else self.player.rate, np.zeros(0, np.int16))
-            return
-        work, rate = take.work, trained.card.rate
-        samples = at_rate(take.picture, work.rate, rate)
-        self._fresh = cut is not None
-        seconds = float(cut) if cut is not None else work.heard / work.rate
-        own = work.heard >= len(take.picture)
-        if not here or own:
-            self.player.load(rate, samples)
-        if cut is not None and not own:
-            self.player.cut(round(seconds * rate))
-        if cut is None:
-            self._kept, self._turns, self._first = (len(samples), take.name), work.turns, (work.label, work.mix)
-        self.cut.set(min(seconds, len(samples) / rate))
-        if not here or own:
-            self._pricing.ask(
-                trained.card.name, self.label.get(), self.cut.get() if cut is not None else self.player.made
-            )
-        words = f"{lasting(len(samples) / rate)}, used as {rate / 1000:g} kHz mono" if own else ""
-        self.recording.set(Source(work.source, words) if work.source else None)
-        self.strip.show(take.name if cut is None or own else None)
+            self._clear(trained)
+        elif cut is None:
+            self._put_whole(take, trained)
+        else:
+            self._put_cut(take, trained, float(cut), here)
+        own = take is not None and _there_before(take)
+        self.strip.show(take.name if take is not None and (cut is None or own) else None)
+        name = take.work.source if take is not None else ""
+        words = f"{lasting(self.player.made)}, used as {self.player.rate / 1000:g} kHz mono" if own else ""
+        self.recording.set(Source(name, words) if name else None)
+
+    def _clear(self, trained: Trained | None) -> None:
+        """Nothing is there."""
+        self.record(False)
+        self._ground, self._turns, self._kept, self._fresh = None, (), None, True
+        self._loaded = "", ""
+        self.cut.set(0.0)
+        self.player.load(trained.card.rate if trained is not None else self.player.rate, np.zeros(0, np.int16))
+
+    def _put_whole(self, take: Take, trained: Trained) -> None:
+        """A take as it was made."""
+        self.record(False)
+        work = take.work
+        self.player.load(trained.card.rate, at_rate(take.picture, work.rate, trained.card.rate))
+        self._ground, self._fresh = take, False
+        self._kept = len(self.player.samples), take.name
+        self._turns, self._first = work.turns, (work.label, work.mix)
+        self.cut.set(min(work.heard / work.rate, self.player.made))
+        self._pricing.ask(trained.card.name, self.label.get(), self.player.made)
+
+    def _put_cut(self, take: Take, trained: Trained, cut: float, here: bool) -> None:
+        """A take that is to be gone on from; of a recording all is there still, to choose the cut on. `here`: the take
+        is what the player holds."""
+        own, rate = _there_before(take), trained.card.rate
+        same = own and self._fresh and self._loaded == (take.name, trained.card.name)
+        if not same and (own or not here):
+            self.record(False)
+            self.player.load(rate, at_rate(take.picture, take.work.rate, rate))
+        if not own:
+            self.player.cut(round(cut * rate))
+        self._ground, self._turns, self._kept, self._fresh = take, (), None, True
+        self._loaded = (take.name, trained.card.name)
+        self.cut.set(min(cut, len(take.picture) / take.work.rate))
+        bits = self.player.bits[: round(self.cut.get() * rate)]
+        if not same or (len(bits) and np.isnan(bits[-1])):
+            self._pricing.ask(trained.card.name, self.label.get(), self.cut.get())
 
     def _come_back(self) -> None:
         """What was on the stage before a restart is so again."""
-        left, self._left = self._left, {}
+        left, self._left, loop = self._left, {}, self.player.loop.get()
         if left:
             self._put_stage(left)
+            self.player.set_loop(loop)
+
+
+def _there_before(take: Take) -> bool:
+    """Whether no model made any of it."""
+    return take.work.heard >= len(take.picture)
 
 
 def _settings(work: Work, trained: Trained) -> Plain:

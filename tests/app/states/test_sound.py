@@ -276,7 +276,10 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
         Finished(job=asked.job),
     )
     assert (player.bits == 3.0).all()
-    sound.set_cut(0.75)
+    before, stream = len(stage.engine.sent), player._stream
+    for second in (1.5, 1.0, 0.75):
+        sound.set_cut(second)
+    assert len(stage.engine.sent) == before and player._stream is stream  # a hand that drags it does not wait
     assert sound.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it, to choose the cut on
     whole = player.samples.copy()
     sound.play()
@@ -355,10 +358,15 @@ def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_pa
 def test_what_was_made_is_there_after_a_restart(
     stage: Stage, opener: Callable[[FakeEngine], Window], qtbot: QtBot
 ) -> None:
-    made(stage, qtbot)
+    made(stage, qtbot).set_loop((0.25, 0.5))
     again = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(again.sound.player.samples) == RATE)
     assert (again.sound.player.samples == 1000).all() and again.sound.seed.get() == stage.sound.seed.get()
+    assert again.sound.player.loop.get() == (0.25, 0.5)
+    again.sound.new_seed()
+    assert not len(again.sound.player.samples) and again.sound.player.loop.get() is None
+    again.undo()
+    assert len(again.sound.player.samples) == RATE and again.sound.player.loop.get() == (0.25, 0.5)
     assert not again.takes.list.get()  # nobody laid it on the strip
 
 

@@ -217,10 +217,33 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
         (tiny_pixels, "all"): (1, "All is marked to be made anew"),
         (tiny, "mask"): (2, "makes the whole picture at once and cannot keep part of it."),
     }
+    kept = sorted((tmp_path / "out").iterdir())
     for (model, name), (status, words) in faults.items():
         argv[1], argv[4] = model, str(tmp_path / f"{name}.png")
         assert cli.main([*argv, "--out", str(tmp_path / "out")]) == status
         assert words in capsys.readouterr().err
+    argv[1], argv[4] = tiny_pixels, str(tmp_path / "mask.png")
+    assert cli.main([*argv, "--label", "3", "--out", str(tmp_path / "out")]) == 2
+    assert 'has no kind "3". It knows no kinds; leave --label out.' in capsys.readouterr().err
+    (tmp_path / "broken.png").write_bytes(b"no picture at all")
+    argv[4] = str(tmp_path / "broken.png")
+    assert cli.main([*argv, "--out", str(tmp_path / "out")]) == 1
+    assert "broken.png" in capsys.readouterr().err
+    assert sorted((tmp_path / "out").iterdir()) == kept, "nothing of all this was saved"
+
+
+def test_a_picture_in_colour_is_brought_to_the_greys_of_the_model_and_that_is_said(
+    tiny_pixels: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[4:] = 255
+    Image.fromarray(rings[0]).save(tmp_path / "colours.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    argv = ["complete", tiny_pixels, str(tmp_path / "colours.png"), "--mask", str(tmp_path / "mask.png"), "-n", "1"]
+    assert cli.main([*argv, "--seed", "5", "--out", str(tmp_path / "out")]) == 0
+    assert '"colours.png" is in colour and "' in capsys.readouterr().err
+    (made,) = (tmp_path / "out").iterdir()
+    assert np.asarray(Image.open(made)).shape == (8, 8)
 
 
 def test_two_models_complete_a_picture_together(

@@ -2,66 +2,122 @@
 
     python tests/benchmarks/previews.py [MODEL]
 
-Pictures are drawn by the engine's own job, once with previews and once without, in turns: in this process, and in an
-engine of its own behind its pipe. What counts is processor time, which a busy machine disturbs, too, so the work of the
-previews alone is measured beside it. Then the steps of a job: until one ends, nobody who wants something else is heard.
+The engine's own job draws with previews, without, and with doubt told beside them, in turns whose order changes. What
+counts is processor time, of which a busy machine makes more by what others take of its caches: so each turn with
+previews is compared with the turns without beside it, and the median of these shares is told with its spread. First in
+this process, then in an engine of its own behind its pipe. What making, framing and showing the previews takes alone is
+measured beside it, also in the window, which shares the machine: it is read, its grid is changed and painted. Then the
+steps of a job: until one ends, nobody who wants something else is heard.
 """
 
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import torch
+from PySide6.QtWidgets import QApplication
 
+from studio.app.settings import SettingsFile
+from studio.app.states.window import Window
+from studio.app.views.frame import Frame
+from studio.app.views.theme import Look
 from studio.engine import jobs
 from studio.engine.artworks import to_arrays
 from studio.engine.device import choose, steady_allocator
+from studio.library import models
 from studio.wire import messages as wire
 from studio.wire.frames import encode, events
 
-MODEL = "pixelcnnpp-tiles-32"
-PICTURES = 16
-TURNS = 2
-NEVER = "1e9"
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.app.fake_engine import FakeEngine  # noqa: E402
+from tests.app.fake_speaker import FakeSpeaker  # noqa: E402
+
+MODEL = "gated-pixelcnn-fashion-28"
+PICTURES = jobs.GROUP
+TURNS = 6
+NEVER = 1e9
 
 
-def job(name: str, model: str, count: int = PICTURES) -> wire.Sample:
-    return wire.Sample(job=name, model=model, seeds=tuple(range(count)))
+def job(name: str, model: str, count: int = PICTURES, doubt: bool = False) -> wire.Sample:
+    return wire.Sample(job=name, model=model, seeds=tuple(range(count)), doubt=doubt)
 
 
-def here(at_work: jobs.Jobs, pause: float, command: wire.Sample) -> tuple[float, list[float], int]:
-    """Processor seconds of a job, seconds of each of its steps, and how often it said something."""
+def here(at_work: jobs.Jobs, pause: float, command: wire.Sample) -> tuple[float, list[float], list[wire.Drawn]]:
+    """Processor seconds of a job, seconds of each of its steps, and what it said."""
     jobs._PREVIEW = pause
-    steps, said, began = [], 0, time.process_time()
+    steps, said, began = [], list[wire.Drawn](), time.process_time()
     last = time.perf_counter()
     for event in at_work.start(command):
-        said += event is not None
+        said += [event] if isinstance(event, wire.Drawn) else []
         now = time.perf_counter()
         steps.append(now - last)
         last = now
     return time.process_time() - began, steps, said
 
 
-def each() -> float:
+def each(shape: tuple[int, ...], levels: int) -> float:
     """Processor seconds of one preview of a group: made of levels, framed."""
-    x, times = torch.randint(0, 256, (jobs.GROUP, 3, 32, 32), dtype=torch.uint8), 300
+    x, times = torch.randint(0, levels, (PICTURES, *shape), dtype=torch.uint8), 300
     began = time.thread_time()
     for _ in range(times):
-        encode(wire.Drawn(job="each", first=0, pictures=to_arrays(x, 256), done=1, total=33))
+        encode(wire.Drawn(job="each", first=0, pictures=to_arrays(x, levels), done=1, total=33))
     return (time.thread_time() - began) / times
+
+
+def in_window(model: str, said: list[wire.Drawn]) -> float:
+    """Processor seconds of the window for one of these previews: read from a pipe, put into the grid, painted."""
+    application = QApplication.instance() or QApplication(["studio"])
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["STUDIO_HOME"] = home
+        engine = FakeEngine()
+        state = Window(engine, SettingsFile(), FakeSpeaker())
+        state.begin()
+        frame = Frame(Look(), state)
+        frame.resize(1440, 900)
+        frame.show()
+        engine.status.emit("Ready")
+        state.generate.choose_model(model)
+        state.generate.dials.set_number(PICTURES)
+        state.generate.generate()
+        asked = next(command for command in engine.sent if isinstance(command, wire.Sample))
+        for _ in range(20):
+            application.processEvents()
+        frames, splitter, previews = [encode(_renamed(event, asked.job)) for event in said[:-1]], events(), 0
+        began = time.process_time()
+        for data in frames:
+            splitter.feed(data)
+            while (event := splitter.next()) is not None:
+                engine.happened.emit(event)
+                application.processEvents()
+                previews += 1
+        seconds = (time.process_time() - began) / previews
+        frame.close()
+        state.close()
+    return seconds
+
+
+def _renamed(event: wire.Drawn, name: str) -> wire.Drawn:
+    return wire.Drawn(job=name, first=event.first, pictures=event.pictures, done=event.done, total=event.total)
 
 
 class Engine:
     """An engine of its own, with previews as often as said."""
 
-    def __init__(self, pause: str) -> None:
+    def __init__(self, pause: float) -> None:
         program = f"from studio.engine import jobs, __main__; jobs._PREVIEW = {pause}; __main__.main([])"
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, bufsize=0)
-        self.heard, self.count = self._events(), 0
+        self.heard = self._events()
         self.until(wire.Ready)
 
     def _events(self) -> Iterator[wire.AnyEvent]:
@@ -77,10 +133,9 @@ class Engine:
         assert isinstance(event, kind), event
 
     def seconds(self) -> float:
-        """Processor seconds since it began."""
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            user, system = stat.read().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """Processor seconds of all its threads since they began."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def draw(self, command: wire.Sample) -> float:
         assert self.process.stdin is not None, "it was asked for"
@@ -89,37 +144,63 @@ class Engine:
         self.until(wire.Finished)
         return self.seconds() - began
 
+    def close(self) -> None:
+        assert self.process.stdin is not None, "it was asked for"
+        self.process.stdin.close()
+        self.process.wait(20)
+
+
+def in_turns(draws: dict[str, Callable[[int], float]]) -> dict[str, list[float]]:
+    """Processor seconds of each, turn by turn, forwards and backwards by turns."""
+    found: dict[str, list[float]] = {name: [] for name in draws}
+    for turn in range(TURNS):
+        for name in list(draws)[:: -1 if turn % 2 else 1]:
+            found[name].append(draws[name](turn))
+    return found
+
+
+def told(where: str, found: dict[str, list[float]], silent: str) -> None:
+    for name in [name for name in found if name != silent]:
+        shares = [100 * (one / other - 1) for one, other in zip(found[name], found[silent], strict=True)]
+        low, _, high = statistics.quantiles(shares, n=4)
+        print(
+            f"{where}, {name}: {statistics.median(shares):+.2f} % of {statistics.median(found[silent]):.2f} s of a "
+            f"processor {silent}; half of {TURNS} turns between {low:+.1f} and {high:+.1f}"
+        )
+
 
 def main(model: str) -> None:
     steady_allocator()
     torch.set_num_threads(1)
-    at_work, usual = jobs.Jobs(choose("cpu")), jobs._PREVIEW
+    at_work, usual, card = jobs.Jobs(choose("cpu")), jobs._PREVIEW, models.find(model).card
+    print(f"{model}, {PICTURES} pictures at once, load {os.getloadavg()[0]:.1f}")
     here(at_work, usual, job("warm", model, 1))
-    shown, silent, steps = [], [], list[float]()
-    for _ in range(TURNS):
-        seconds, steps, said = here(at_work, usual, job("here", model))
-        shown.append(seconds)
-        silent.append(here(at_work, 1e9, job("here", model))[0])
-    told("in this process", shown, silent)
-    print(f"  {said} events of a job of {len(steps)} steps")
-    alone = said * each()
-    print(f"  making and framing that many previews alone: {alone:.4f} s, {alone / min(silent):.2%} of the drawing")
+    _, steps, said = here(at_work, usual, job("warm", model))
+
+    def draws(pause: float, **more: Any) -> Callable[[int], float]:
+        return lambda turn: here(at_work, pause, job("here", model, **more))[0]
+
+    found = in_turns(
+        {"without previews": draws(NEVER), "with previews": draws(usual), "with doubt": draws(usual, doubt=True)}
+    )
+    told("in this process", found, "without previews")
+    silent = statistics.median(found["without previews"])
+    alone, shown = each(card.shape, card.levels), in_window(model, said)
+    print(f"  {len(said)} previews of a job of {len(steps)} steps; one takes {1000 * alone:.2f} ms to make and frame,")
+    print(f"  {len(said) * alone / silent:.2%} of the drawing, and the window {1000 * shown:.1f} ms to read and paint,")
+    print(f"  {len(said) * shown / silent:.2%}")
     ms = sorted(1000 * step for step in steps)
     print(f"  a step: median {statistics.median(ms):.1f} ms, 95 % {ms[int(len(ms) * 0.95)]:.1f}, longest {ms[-1]:.0f}")
-    engines = Engine(str(usual)), Engine(NEVER)
-    for engine in engines:
+    engines = {"without previews": Engine(NEVER), "with previews": Engine(usual)}
+    for engine in engines.values():
         engine.draw(job("first", model, 1))
-    turns = [[engine.draw(job(f"turn-{turn}", model)) for engine in engines] for turn in range(TURNS)]
-    told("behind the pipe", *map(list, zip(*turns, strict=True)))
-    for engine in engines:
-        assert engine.process.stdin is not None, "it was asked for"
-        engine.process.stdin.close()
-        engine.process.wait(20)
 
+    def asks(engine: Engine) -> Callable[[int], float]:
+        return lambda turn: engine.draw(job(f"turn-{turn}", model))
 
-def told(where: str, shown: list[float], silent: list[float]) -> None:
-    more = 100 * (min(shown) / min(silent) - 1)
-    print(f"{where}: with previews {min(shown):.2f} s, without {min(silent):.2f} s of a processor: {more:+.1f} %")
+    told("behind the pipe", in_turns({name: asks(engine) for name, engine in engines.items()}), "without previews")
+    for engine in engines.values():
+        engine.close()
 
 
 if __name__ == "__main__":

@@ -47,17 +47,24 @@ class Models(State):
         return next((trained for trained in known if hash_of(trained) == work.model_hash), named)
 
     def of_work(self, work: Work) -> Trained | None:
-        """The model that made a work, whatever it is called by now; says so where it is another one or none."""
+        """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
+        not know the work's kind."""
         trained = self.of(work)
         if trained is None:
             add = ("Add a model…", lambda: self._messages.which.emit(models.ENDING, self.add))
             self._messages.say(_missing(work), "warn", add)
-        elif hash_of(trained) != work.model_hash:
-            self._messages.say(
-                f'This work was made with another "{work.model}" than the one here, so it may come out differently. '
-                "Its file is untouched.",
-                "warn",
+            return None
+        odd = []
+        if hash_of(trained) != work.model_hash:
+            odd.append(
+                f'This work was made with another "{work.model}" than the one here, so it may come out differently.'
             )
+        if work.label is not None and not 0 <= work.label < len(trained.card.classes):
+            odd.append(
+                f'It names kind {work.label}, which "{trained.card.title}" does not know, so it is made as any kind.'
+            )
+        if odd:
+            self._messages.say(" ".join([*odd, "Its file is untouched."]), "warn")
         return trained
 
     def cover(self, name: str) -> np.ndarray | None:

@@ -410,6 +410,11 @@ def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: F
     assert digest is not None
     exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.hash, seed=1, label=7))
     assert exploring.explore.label.get() is None
+    said = exploring.messages.current.get()
+    assert said is not None
+    assert (
+        said.text == 'It names kind 7, which "Waves" does not know, so it is made as any kind. Its file is untouched.'
+    )
     exploring.generate.choose_model("waves")
     exploring.generate.dials.set_label(9)
     assert exploring.generate.dials.label.get() is None

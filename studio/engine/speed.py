@@ -35,6 +35,7 @@ class Speed:
 
     Attributes
         first: until the first row of pixels is there, of pictures that are drawn row by row
+        worked: processor seconds of the whole, of pictures that are drawn row by row
         naive: what the whole network anew for every entry would take, by a few measured passes; None where one pass
             makes the whole artwork, so that there is no naive way
     """
@@ -43,6 +44,7 @@ class Speed:
     whole: float
     first: float | None
     naive: float | None
+    worked: float | None = None
 
 
 @torch.inference_mode()
@@ -54,19 +56,19 @@ def measured(model: Model, count: int) -> Speed:
     next(model.sample_steps(seeds))  # compiled, and its memory touched
     if not isinstance(model, Autoregressive):
         return Speed(count, _median(lambda: model.sample(seeds)), None, _naive_flow(model, count))
-    first, whole = _rows(model, seeds)
+    first, whole, worked = _rows(model, seeds)
     steps = len(model.scale_of[0].flatten()) * (model.shape[0] if model.conditional.colours_by_net else 1)
     seen, c = torch.zeros_like(model.noise(seeds)), model.classes_of(seeds)
-    return Speed(count, whole, first, steps * _pass(lambda: model.net(seen, c)))
+    return Speed(count, whole, first, steps * _pass(lambda: model.net(seen, c)), worked)
 
 
-def _rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float]:
-    """Seconds until the first row is there, and until the last."""
-    began, first = _now(), 0.0
+def _rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, float]:
+    """Seconds until the first row is there, and until the last, and of a processor in all."""
+    began, working, first = _now(), time.process_time(), 0.0
     for step in model.sample_steps(seeds):
         if step.done and not first:
             first = _now() - began
-    return first, _now() - began
+    return first, _now() - began, time.process_time() - working
 
 
 def _of_recordings(model: AutoregressiveSound, count: int, rate: int = 16_000) -> Speed:

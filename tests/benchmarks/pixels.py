@@ -6,7 +6,7 @@
 Both ways have the same weights, in the same run. The whole network costs the same at every pixel, so it is measured a
 few times, after a warm-up, and counted once for each step (`studio.engine.speed`). Cached pictures are drawn from the
 first pixel to the last, with all that drawing takes; of PICTURES at once nothing is left out. How busy the machine was
-stands at the head: the aims are for two processors that nobody else wants.
+stands at the head: the aims are for two processors that nobody else wants, so seconds of a processor stand beside.
 """
 
 import os
@@ -74,7 +74,7 @@ def tell(name: str, model: Autoregressive) -> None:
         assert found.naive is not None, "it has a naive way"
         times = f"naive {found.naive:.0f} s, {found.naive / found.whole:.0f} ×"
         first, whole = beside(found.first, FIRST_ROW), beside(found.whole, aim)
-        print(f"{count:4} at once: first row {first}, all {whole}; {times}")
+        print(f"{count:4} at once: first row {first}, all {whole}, {found.worked:.2f} s of a processor; {times}")
 
 
 def beside(seconds: float, aim: float) -> str:

@@ -44,7 +44,7 @@ from tests.app.fake_speaker import FakeSpeaker  # noqa: E402
 
 MODEL = "gated-pixelcnn-fashion-28"
 PICTURES = jobs.GROUP
-TURNS = 6
+TURNS = 12
 NEVER = 1e9
 
 
@@ -163,9 +163,10 @@ def told(where: str, found: dict[str, list[float]], silent: str) -> None:
     for name in [name for name in found if name != silent]:
         shares = [100 * (one / other - 1) for one, other in zip(found[name], found[silent], strict=True)]
         low, _, high = statistics.quantiles(shares, n=4)
+        least = 100 * (min(found[name]) / min(found[silent]) - 1)
         print(
-            f"{where}, {name}: {statistics.median(shares):+.2f} % of {statistics.median(found[silent]):.2f} s of a "
-            f"processor {silent}; half of {TURNS} turns between {low:+.1f} and {high:+.1f}"
+            f"{where}, {name}: {statistics.median(shares):+.1f} % of {statistics.median(found[silent]):.2f} s of a "
+            f"processor {silent}; half of {TURNS} turns between {low:+.1f} and {high:+.1f}; of the least {least:+.1f}"
         )
 
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QFrame, QListView
 
 from studio.app.states.grid import Cell
-from studio.app.views.picture import blended, draw_crisp, image
+from studio.app.views.picture import blended_pixmap, draw_crisp, enlarged
 from studio.app.views.theme import Look
 from studio.app.views.wave import thumbnail_of
 from studio.wire.messages import Array
@@ -91,8 +91,7 @@ class Tiles:
             return thumbnail_of(cell.picture, wide, tall, ratio, self._look)
         over = self._over(cell.picture)
         seen = cell.picture if over is None else over
-        shown = image(blended(seen, tall, wide) if self._smooth else seen)
-        pixmap = QPixmap.fromImage(shown if self._smooth else shown.scaled(wide, tall))
+        pixmap = (blended_pixmap if self._smooth else enlarged)(seen, tall, wide)
         pixmap.setDevicePixelRatio(ratio)
         return pixmap
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from studio.app.states.grid import Cell
 from studio.app.views.crop import middle
 from studio.app.views.grid import GridView, arrange, described, grouped
-from studio.app.views.picture import PictureView, blended
+from studio.app.views.picture import PictureView, blended, enlarged
 from studio.app.views.theme import Look
 from tests.app.views.conftest import picture, settle, shown
 
@@ -34,6 +35,16 @@ def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
         for dy, dx in ((0, 0), (26, 26)):
             colour = seen.pixelColor(place.x() + x * scale + dx, place.y() + y * scale + dy)
             assert (colour.red(), colour.green(), colour.blue()) == tuple(array[y, x])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("times", [1, 3, 11])
+def test_in_a_grid_every_pixel_is_a_square_too(qtbot: QtBot, channels: int, times: int) -> None:
+    array = np.random.default_rng(1).integers(0, 255, (7, 10, channels), dtype=np.uint8)
+    seen = enlarged(array, 7 * times, 10 * times).toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(seen.constBits(), np.uint8).reshape(7 * times, seen.bytesPerLine())[:, : 30 * times]
+    expected = np.broadcast_to(array, (7, 10, 3)).repeat(times, 0).repeat(times, 1)
+    assert np.array_equal(rows.reshape(expected.shape), expected)
 
 
 def test_grey_pictures_are_grey(qtbot: QtBot) -> None:

@@ -52,7 +52,7 @@ class Branching(State):
         """Keep so many rows; nothing is drawn yet."""
         base, mark = self._rewind.base.get(), self._rewind.mark.get()
         if base is not None and mark is not None:
-            self._mark("row marker", replace(mark, row=min(max(row, 0), base.rows), armed=True), "row marker")
+            self._mark("row marker", replace(mark, row=min(max(row, 0), base.end), armed=True), "row marker")
 
     def arm(self) -> None:
         """Make the marker ready: where the picture went on before, else in its middle."""
@@ -110,19 +110,19 @@ class Branching(State):
         if base is None or self._rewind.same(work):
             return True
         like = self._takes.like(work)
-        return like is not None and like.work.came_from[:1] == (
-            tree.origin(self._takes.list.get(), base.work, work).key,
-        )
+        above = () if base.drawn is not None else (tree.origin(self._takes.list.get(), base.work, work).key,)
+        return like is not None and like.work.came_from[:1] == above
 
     def _went_on(self, work: Work, picture: Array, base: Base) -> None:
-        """Another take, and the one it came from, where that was none yet."""
+        """Another take, and the one it came from, where that was none yet; what was half-drawn is none."""
         above, put = tree.origin(self._takes.list.get(), base.work, work), {}
-        if above is base.work and base.place.startswith("cell"):
+        if base.drawn is None and above is base.work and base.place.startswith("cell"):
             take = self._takes.like(above)
             above = take.work if take is not None else above
             if take is None:
                 put[self._takes.keep(base.picture, above)] = True
-        name = self._takes.keep(picture, other(work, came_from=self._takes.line(above.key)))
+        line = self._takes.line(above.key) if base.drawn is None else ()
+        name = self._takes.keep(picture, other(work, came_from=line))
         after: Plain = {"takes": {**put, name: True}}
         now = self._rewind.base.get()
         if now is not None and now.place == base.place:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.states import tree
 from studio.app.states.cells import Cells
+from studio.app.states.grid import Cell, Run
 from studio.app.states.models import Models
 from studio.app.states.rewind import Base, Mark, Rewind
 from studio.app.states.saving import Piece
@@ -49,7 +50,7 @@ class Closeup(State):
         self._left: Plain = {}
         """Where the marker was before a restart, until the take that it was on has been read."""
         shown: tuple[Value[Any], ...] = (
-            grid.cells, self.index, strip.current, rewind.forming, takes.list, models.cards,
+            grid.cells, grid.running, self.index, strip.current, rewind.forming, takes.list, models.cards,
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._look)
@@ -77,16 +78,26 @@ class Closeup(State):
             if trained is not None and trained.card.pixels is not None:
                 return Base(in_shape(take.picture, trained), take.work, trained, f"take {take.name}")
         if take is None and run is not None and index is not None and index < len(cells):
-            piece, trained = run.piece(cells[index]), self._grid.trained
-            if piece is not None and trained is not None and trained.card.pixels is not None:
-                return Base(piece.picture, piece.work, trained, f"cell {cells[index].seed}")
+            return self._of_cell(run, cells[index])
         return None
+
+    def _of_cell(self, run: Run, cell: Cell) -> Base | None:
+        """A finished one; or a half-drawn one, while nothing draws on it."""
+        trained, place = self._grid.trained, f"cell {cell.seed}"
+        if trained is None or trained.card.pixels is None or cell.picture is None:
+            return None
+        if cell.finished:
+            return Base(cell.picture, run.making(cell), trained, place)
+        drawn = cell.rows_drawn(self._grid.rows)
+        can = drawn > 0 and not self._grid.running.get()
+        return Base(cell.picture, run.making(cell), trained, place, drawn) if can else None
 
     def _found(self) -> Large | None:
         base, forming = self._rewind.base.get(), self._rewind.forming.get()
         take, index, cells, run = self._strip.shown, self.index.get(), self._grid.cells.get(), self._grid.run
         if forming is not None and base is not None and forming.base.place == base.place:
-            return Large(forming.picture, f"On from row {forming.start}", forming.work.seed)
+            drawn = forming.row if base.drawn is not None else None
+            return Large(forming.picture, f"On from row {forming.start}", forming.work.seed, drawn=drawn)
         if take is not None:
             return self._taken(take)
         if run is None or index is None or index >= len(cells):

@@ -98,15 +98,13 @@ class Run:
         mix = {"mix": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
         return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
 
-    def piece(self, cell: Cell) -> Piece | None:
-        """A finished picture with all it takes to make it again, made now; None while it is not finished."""
-        if cell.picture is None or not cell.finished:
-            return None
+    def making(self, cell: Cell) -> Work:
+        """All it takes to make a picture again, now; of one that is half-drawn, what it would have been."""
         by, mix = cell.by or By(), self.mix
         if mix is not None:
             share = mix.share if by.share is None else by.share
             mix = msgspec.structs.replace(mix, share=share, shares=by.shares)
-        work = Work(
+        return Work(
             kind=self.kind,
             model=self.model,
             model_hash=self.model_hash,
@@ -117,6 +115,12 @@ class Run:
             mix=mix,
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
+
+    def piece(self, cell: Cell) -> Piece | None:
+        """A finished picture with its making; None while it is not finished."""
+        if cell.picture is None or not cell.finished:
+            return None
+        work = self.making(cell)
         return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}{work.ending}"))
 
 

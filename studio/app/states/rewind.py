@@ -35,17 +35,24 @@ from studio.wire.messages import (
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """The finished picture on the stage, in its model's own shape, with all it takes to make it again."""
+    """The picture on the stage, in its model's own shape, with all it takes to make it again."""
 
     picture: Array
     work: Work
     trained: Trained
     place: str
     """Where it stands: `take 000002.png`, `cell 4114`."""
+    drawn: int | None = None
+    """Of how many rows there is anything to keep, where it was stopped before its end."""
 
     @property
     def rows(self) -> int:
         return int(self.picture.shape[0])
+
+    @property
+    def end(self) -> int:
+        """As many rows as can be kept."""
+        return self.rows if self.drawn is None else self.drawn
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Forming:
 def resting(base: Base) -> Mark:
     """Where the marker is before a hand moves it: at the end, or where the picture itself went on."""
     rewound = base.work.rewound
-    return Mark(min(rewound.row, base.rows), rewound.imposed) if rewound is not None else Mark(base.rows)
+    return Mark(min(rewound.row, base.end), rewound.imposed) if rewound is not None else Mark(base.end)
 
 
 def now() -> str:
@@ -136,7 +143,7 @@ class Rewind(State):
         """Set the marker, as a step of undo has it."""
         base, forming = self.base.get(), self.forming.get()
         if base is not None:
-            self.mark.set(replace(mark, row=min(max(mark.row, 0), base.rows)))
+            self.mark.set(replace(mark, row=min(max(mark.row, 0), base.end)))
             if forming is not None and not forming.running:
                 self.forming.set(None)
             self._tell()
@@ -172,7 +179,7 @@ class Rewind(State):
     def same(self, work: Work) -> bool:
         """Whether that making would only draw the picture on the stage again."""
         base = self.base.get()
-        if base is None or work.rewound is None:
+        if base is None or work.rewound is None or base.drawn is not None:
             return False
         was = base.work.rewound or Rewound(row=0)
         if base.work.latent is not None or any(base.work.sliders) or base.work.steered:  # no seed alone made it

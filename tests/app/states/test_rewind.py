@@ -321,6 +321,37 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: Fa
     assert mark(window) == Mark(8)
 
 
+def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, engine: FakeEngine) -> None:
+    engine.status.emit("Ready")
+    generate = window.generate
+    generate.choose_model("rows")
+    generate.dials.set_number(2)
+    generate.dials.set_seed(4112)
+    generate.generate()
+    job = engine.sent[-1].job
+    engine.say(Drawn(job=job, first=0, pictures=np.concatenate([tone(10), tone(11)]), done=5, total=9))
+    generate.enlarge(1)
+    assert generate.rewind.base.get() is None, "while it is drawn there is nothing to take hold of"
+    engine.say(Stopped(job=job))
+    assert mark(window) == Mark(5)
+    generate.branching.move(8)
+    assert mark(window).row == 5, "below, nothing is drawn that could be kept"
+    generate.branching.move(3)
+    generate.branching.branch()
+    command = asked(engine)
+    assert (command.seeds, command.free[:3].sum(), command.free[3:].all()) == ((4113,), 0, True)
+    answer(engine, 100)
+    (take,) = window.takes.list.get()
+    assert take.work.rewound is not None
+    assert (take.work.rewound.row, take.work.came_from) == (3, ())
+    window.undo()
+    assert window.takes.list.get() == ()
+    assert generate.closeup.index.get() == 1
+    assert generate.grid.can_go_on.get(), "the run can still go on, too"
+    generate.grid.go_on()
+    assert generate.rewind.base.get() is None
+
+
 def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate

@@ -8,7 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
-from studio.app.views.generate import GenerateFoot, GenerateInspector, GenerateStage
+from studio.app.views.generate import GenerateFoot, GenerateInspector
+from studio.app.views.generate_stage import GenerateStage
 from studio.wire.messages import Drawn, Failed, Sample, Stopped
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Opener, Studio, drag, settle

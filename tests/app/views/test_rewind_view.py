@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QWidget
 
 from studio.app.states.rewind import Mark
 from studio.app.views.colour_popup import ColourPopup
-from studio.app.views.generate import GenerateStage
+from studio.app.views.generate_stage import GenerateStage
 from studio.library.work import Pixel
 from studio.wire.messages import Complete, Drawn, Finished, Stopped
 from tests.app.fake_model import card, write_model

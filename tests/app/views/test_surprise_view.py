@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.states.surprise import Map, Scale
 from studio.app.views.explore import ExploreStage
-from studio.app.views.generate import GenerateStage
+from studio.app.views.generate_stage import GenerateStage
 from studio.app.views.picture import PictureView
 from studio.app.views.surprise import SurpriseLegend, over
 from studio.app.views.theme import Look

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.views.explore import ExploreInspector, ExploreStage
-from studio.app.views.generate import GenerateInspector, GenerateStage
+from studio.app.views.generate import GenerateInspector
+from studio.app.views.generate_stage import GenerateStage
 from studio.app.views.keyboard import Keyboard
 from studio.app.views.wave import WaveView, thumbnail_of
 from studio.app.views.wave_page import WavePage

@@ -1,0 +1,263 @@
+"""The stage of Generate: how to begin, the grid as it forms, or one artwork large and the marker it goes on from."""
+
+from functools import partial
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.app.states.closeup import Large
+from studio.app.states.colours import hex_of
+from studio.app.states.generate import Generate
+from studio.app.states.grid import Cell
+from studio.app.states.said import bits
+from studio.app.states.seeds import grouped
+from studio.app.states.window import Window
+from studio.app.views.bind import bind
+from studio.app.views.caption import Caption
+from studio.app.views.colour_popup import ColourPopup
+from studio.app.views.dialogs import Dialogs
+from studio.app.views.doubt import lit
+from studio.app.views.first_launch import FirstLaunch
+from studio.app.views.grid import GridView
+from studio.app.views.large_caption import LargeCaption
+from studio.app.views.picture_page import PicturePage
+from studio.app.views.row_marker import RowMarker
+from studio.app.views.surprise import Overlay, over
+from studio.app.views.theme import Look
+from studio.app.views.wave_page import WavePage
+
+CAPTION = 600
+"""Logical pixels of the caption below a large picture, at least."""
+
+
+class GenerateStage(QStackedWidget):
+    """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._look, self._state, self._dialogs = look, state.generate, dialogs
+        self._surprise = state.surprise
+        generate = self._state
+        self.first = FirstLaunch(look, state, dialogs)
+        self.grid = GridView(look)
+        self.caption = Caption(look)
+        self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
+        self.page = PicturePage(look, "Picture", self.large_caption, CAPTION)
+        self.overlay = Overlay(self.page.view, state.surprise, doubt=state.generate.doubt)
+        self.wave_page = WavePage(look, state, self.wave_caption)
+        self.marker = RowMarker(look, self.page.view)
+        QWidget.setTabOrder(self.page.view, self.marker)
+        grid_page = QWidget()
+        column = QVBoxLayout(grid_page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.grid, 1)
+        column.addWidget(self.caption)
+        for page in (self.first, grid_page, self.page, self.wave_page):
+            self.addWidget(page)
+        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.grid.customContextMenuRequested.connect(self._menu)
+        bind(self, generate.cells, self._show_cells)
+        bind(self, generate.chosen, self.grid.show_chosen, self.grid.chose, generate.choose)
+        self.grid.chose.connect(lambda row: state.tone.listen())
+        self.grid.clicked.connect(lambda index: state.tone.listen())
+        bind(self, generate.closeup.large, self._show_large)
+        self.grid.enlarged.connect(self._enlarge)
+        bind(self, self._surprise.on, self._show_maps)
+        bind(self, self._surprise.scale, self._show_maps)
+        bind(self, generate.doubt.on, self._show_maps)
+        bind(self, generate.doubt.scale, self._show_maps)
+        self._surprise.came.connect(lambda map: self.grid.show_again(map.picture))
+        self.grid.pointed.connect(self._point)
+        bind(self, generate.grid.progress, self.caption.show_words)
+        bind(self, generate.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
+        self._tie_marker(generate)
+
+    def _tie_marker(self, generate: Generate) -> None:
+        rewind, marker = generate.rewind, self.marker
+        bind(self, rewind.mark, self._show_mark, marker.moved, generate.branching.move)
+        bind(self, rewind.forming, self._show_mark)
+        bind(self, rewind.said, self._show_mark)
+        bind(self, rewind.working, self._show_mark)
+        bind(self, generate.grid.progress, self._show_mark)
+        marker.grabbed.connect(partial(generate.history.hold, "row marker"))
+        marker.let_go.connect(generate.history.seal)
+        marker.go_on.connect(generate.branching.branch)
+        self.page.view.pixel_clicked.connect(self._click)
+
+    def close_large(self) -> bool:
+        """Back to the grid; whether a picture was large."""
+        if self._state.closeup.large.get() is None:
+            return False
+        self._state.enlarge(None)
+        self.grid.setFocus(Qt.FocusReason.OtherFocusReason)
+        return True
+
+    def step(self, by: int) -> None:
+        """The next or previous picture, while one is large."""
+        now = self._state.closeup.index.get()
+        if now is not None and 0 <= now + by < len(self.grid.cells):
+            self._state.enlarge(now + by)
+
+    def act(self, what: str) -> None:
+        """Save, open or keep the picture that is large, else the chosen one."""
+        if not self._state.name_of():
+            return
+        if what == "save":
+            self._dialogs.save(self._state.name_of(), lambda path: self._state.save(None, path))
+        elif what == "explore":
+            self._state.open_in_explore()
+        elif what == "complete":
+            self._state.open_in_complete()
+        elif what == "keep":
+            self._state.keep_take()
+
+    def focus_marker(self) -> None:
+        """To the row marker, of the large picture or of the chosen one."""
+        if self._state.closeup.large.get() is None and self._state.chosen.get() is not None:
+            self._enlarge(self._state.chosen.get())
+        if self.marker.isVisible():
+            self.marker.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def pick_colour(self) -> None:
+        """Choose the colour of the pixel below the middle of the marker."""
+        base = self._state.rewind.base.get()
+        if base is not None and not self._state.rewind.running:
+            self._state.branching.arm()
+            mark = self._state.rewind.mark.get()
+            self._pick(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
+
+    def ready(self) -> None:
+        """To the marker, from which the picture may go on as another take."""
+        self._state.branching.arm()
+        self.focus_marker()
+
+    def branch(self) -> None:
+        """Go on from the marker; one at the end is made ready first, and waits."""
+        base, mark = self._state.rewind.base.get(), self._state.rewind.mark.get()
+        if base is None or mark is None or mark.row >= base.rows:
+            self.ready()
+        else:
+            self._state.branching.branch()
+
+    def set_compact(self, compact: bool) -> None:
+        self.first.set_compact(compact)
+        self.large_caption.set_low(compact)
+        self.page.arrange()
+
+    def _press(self, what: str, _: bool = False) -> None:
+        if what == "back":
+            self.close_large()
+        elif what == "go on" and self._state.rewind.running:
+            self._state.rewind.stop()
+        elif what == "go on":
+            self._state.branching.branch()
+        else:
+            self.act(what)
+
+    def _go_on(self) -> None:
+        self._state.grid.go_on()
+
+    def _enlarge(self, index: int | None) -> None:
+        self._state.enlarge(index)
+        page = self.currentWidget()
+        if isinstance(page, PicturePage | WavePage):
+            page.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _click(self, row: int, column: int) -> None:
+        """A pixel below the marker gets a colour of the artist's own."""
+        mark = self._state.rewind.mark.get()
+        if mark is not None and row >= mark.row and not self._state.rewind.running:
+            self._pick(row, column)
+
+    def _pick(self, row: int, column: int) -> None:
+        base, mark = self._state.rewind.base.get(), self._state.rewind.mark.get()
+        if base is None or mark is None:
+            return
+        held = [(pixel.row, pixel.column) for pixel in mark.held]
+        popup = ColourPopup(self._look, self.window(), base.picture, min(mark.row, base.rows - 1), held)
+        popup.pointed.connect(self.marker.show_cursor)
+        popup.chose.connect(self._state.branching.impose)
+        popup.destroyed.connect(lambda: self.marker.show_cursor(None))
+        place = self.page.view.rect_of(row, column).bottomRight().toPoint() + QPoint(8, 8)
+        popup.open_at(row, column, self.page.view.mapToGlobal(place))
+
+    def _show_cells(self, cells: tuple[Cell, ...]) -> None:
+        state = self._state
+        self.grid.show_cells(cells, state.grid.kind, state.grid.size, state.grid.rows)
+        if state.closeup.large.get() is None:
+            self.setCurrentIndex(1 if cells else 0)
+
+    def _show_maps(self, _: object) -> None:
+        surprise, doubt = self._surprise, self._state.doubt
+        if doubt.on.get():
+            self.grid.show_over(lambda picture: lit(picture, doubt.of(picture), doubt.scale.get()))
+        else:
+            self.grid.show_over(lambda picture: over(surprise.of(picture), surprise.scale.get()))
+
+    def _point(self, pixel: tuple[int, int, int] | None) -> None:
+        for map in (self._surprise, self._state.doubt):
+            if pixel is None:
+                map.point(None)
+            else:
+                map.point(self.grid.cells[pixel[0]].picture, *pixel[1:])
+
+    def _show_large(self, large: Large | None) -> None:
+        if large is None:
+            self.setCurrentIndex(1 if self._state.cells.get() else 0)
+            return
+        price = f" · {bits(large.log_prob)}" if large.log_prob is not None else ""
+        words = f"{large.words} · seed {grouped(large.seed)}{price}"
+        page, caption = (self.wave_page, self.wave_caption) if large.sound else (self.page, self.large_caption)
+        caption.show_large(words, large.piece is not None)
+        page.view.setAccessibleDescription(words)
+        if large.sound:
+            self.wave_page.show_wave(large.picture)
+        else:
+            self.overlay.show(large.picture)
+            self.page.view.show_rows(large.drawn)
+            self._show_mark(large)
+        self.setCurrentWidget(page)
+
+    def _show_mark(self, _: object) -> None:
+        """The marker, or the line at the row being drawn, and what is said of them."""
+        rewind = self._state.rewind
+        base, mark, forming = rewind.base.get(), rewind.mark.get(), rewind.forming.get()
+        self.marker.setVisible(base is not None)
+        here = base is not None and forming is not None and forming.base.place == base.place
+        if base is None or mark is None:
+            large = self._state.closeup.large.get()
+            drawn = large.drawn if large is not None else None
+            said = f"Row {drawn} of {self._state.grid.rows} is drawn." if drawn is not None else ""
+            if self._state.grid.running.get():
+                said = self._state.grid.progress.get().partition(". What is")[0]
+            self.large_caption.show_rewind(drawn is not None, False, False, False, said)
+            self.page.arrange()
+            return
+        held = tuple((pixel.row, pixel.column, QColor(hex_of(pixel.colour))) for pixel in mark.held)
+        row = forming.row if here and forming is not None else mark.row
+        self.marker.show_row(row, base.rows, mark.armed or here, held)
+        running = here and forming is not None and forming.running
+        self.marker.show_drawing(running)
+        can = mark.row < base.rows and not rewind.running
+        self.large_caption.show_rewind(True, can, mark.armed, running, rewind.said.get())
+        self.page.arrange()
+
+    def _menu(self, at: QPoint) -> None:
+        index = self.grid.indexAt(at - self.grid.viewport().pos())
+        if not index.isValid():
+            return
+        self._state.choose(index.row())
+        cell, menu = self.grid.cells[index.row()], QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for words, what in (
+            ("Open in Explore", "explore"),
+            ("Open in Complete", "complete"),
+            ("Save…", "save"),
+            ("Keep as take", "keep"),
+        ):
+            action = menu.addAction(words, partial(self.act, what))
+            action.setEnabled(cell.finished)
+        menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
+        menu.popup(self.grid.mapToGlobal(at))

@@ -35,8 +35,9 @@ BACKOFF = (0.0, 1.0)
 """Seconds before each new start; one crash more within `forgive_after` and the engine stays stopped."""
 LINES = 200
 """Of the engine's log that are kept."""
-SLOW = 30
-"""How many times longer a step of a queued job may take: training does far more in one than what is watched."""
+WATCHED, SLOW = 3, 30
+"""How many times longer than a pulse a step may take: of what is watched, whose first may have to compile loops on a
+busy machine; of a queued job, since training does far more in one."""
 SAFE = "Your takes are safe."
 
 
@@ -89,7 +90,7 @@ class Engine(QObject):
     ) -> None:
         """`program` is anything that relays the pipe of `studio engine`, for example `ssh HOST studio engine`.
 
-        `hang_after`: seconds without a pulse, or with a job that takes no step. `forgive_after`: seconds that a
+        `hang_after`: seconds without a pulse; a step may take some times as long. `forgive_after`: seconds that a
         crash is remembered.
         """
         super().__init__(parent)
@@ -258,7 +259,7 @@ class Engine(QObject):
             life.stuck += passed if life.at_work else 0.0
             patience = self._hang_after if life.ready else max(STARTING_AFTER, self._hang_after)
             asked = self._open.get(life.at_work or "")
-            slow = SLOW if asked and asked.urgency == QUEUED else 1
+            slow = SLOW if asked and asked.urgency == QUEUED else WATCHED
             if life.silent > patience or life.stuck > patience * slow:
                 self._end(life, "The engine did not answer any more and was ended.")
 

@@ -213,7 +213,7 @@ def test_a_frozen_engine_is_noticed_by_the_missing_pulse(opened: Callable[..., W
 
 
 def test_a_step_that_does_not_end_is_noticed_though_the_pulse_goes_on(opened: Callable[..., Window]) -> None:
-    window = opened(hang_after=1.5)
+    window = opened(hang_after=0.8)
     window.engine.start()
     window.engine.send(sample("a", "long step"))
     window.until(lambda: window.lost, 10)

@@ -129,13 +129,14 @@ class Jobs:
         return sampling.mixed(loaded, self.shelf.take(command.mix)) if command.mix else loaded
 
     def steer(self, command: wire.Steer) -> Events:
-        """Has a job draw otherwise from its next row on, or once it begins."""
+        """Has a job draw otherwise from its next row on, or once it begins. One step, so that its ending parts what was
+        made before from what is made by it."""
         steering = self._steered.get(command.running)
         if steering is None:
             self._ahead = [*self._ahead[-15:], command]
         else:
             steering.turn(command)
-        yield None
+        yield from ()
 
     def perform(self, command: wire.Perform) -> Events:
         """A sound while it is heard."""

@@ -25,9 +25,9 @@ Temperature = Annotated[float, Meta(ge=0.0, le=4.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Slider = Annotated[float, Meta(ge=-16.0, le=16.0)]
 
-PLAYING, HAND, BESIDE, ASKED, QUEUED = range(5)
-"""How urgent a command is: sound that plays, what a hand is dragging, what is shown beside a picture, what was asked
-for, the queue."""
+STEERING, PLAYING, HAND, BESIDE, ASKED, QUEUED = range(6)
+"""How urgent a command is: what a hand changes of something under way, sound that plays, what a hand is dragging, what
+is shown beside a picture, what was asked for, the queue."""
 
 PIECE = 0.02
 """Seconds of sound of one Sounded."""
@@ -150,7 +150,7 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     goes on as it was.
     """
 
-    urgency: ClassVar[int] = PLAYING
+    urgency: ClassVar[int] = STEERING
     running: Job
     """The job that is steered; `job` is the name of this command itself."""
     temperature: tuple[Temperature, ...] | None = None

@@ -1,6 +1,7 @@
 """Sound made while it is heard: the same as a Sample's, changed by a hand at once, and never further than allowed."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from studio.density.sound import AutoregressiveSound, PlainPlayer, Prices
 from studio.engine import performing, sampling
+from studio.engine.__main__ import Table
 from studio.engine.artworks import Misfit, graded, heard
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
@@ -206,6 +208,22 @@ def test_another_seed_takes_over_without_a_gap(jobs: Jobs) -> None:
     z[0, 3 * PIECE :] = z[1, 3 * PIECE :]
     *_, step = MODEL.decode_steps(z[:1], torch.tensor([1]))
     np.testing.assert_array_equal(found, heard(step.x, 256)[0])
+
+
+def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: Jobs) -> None:
+    """However busy the engine is: the window throws away what it is told before that ending."""
+    said: list[Any] = []
+    table = Table(SimpleNamespace(say=said.append), jobs.start)  # type: ignore[arg-type]
+    table.hear(command(seconds=0.5))
+    while sum(isinstance(event, wire.Sounded) for event in said) < 4:
+        table.step()
+    table.hear(wire.Steer(job="b", running="a", again=PIECE, temperature=(0.5,)))
+    while len(table):
+        table.step()
+    ending = next(place for place, event in enumerate(said) if isinstance(event, wire.Finished) and event.job == "b")
+    assert sum(isinstance(event, wire.Sounded) for event in said[:ending]) == 4  # none comes in between
+    after = [event for event in said[ending:] if isinstance(event, wire.Sounded)]
+    assert after[0].first == PIECE and after[-1].first + PIECE == round(0.5 * RATE)
 
 
 def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,8 @@ class Player(State):
         self._ticks = QTimer(self)
         self._ticks.setInterval(TICK)
         self._ticks.timeout.connect(self.tick)
+        self._dried = 0
+        """How often it had run dry at the last look."""
         self.rate, self._stream = 16_000, Stream(16_000)
         self._prices = np.zeros(0, np.float32)
 
@@ -90,7 +92,7 @@ class Player(State):
         """Another sound, at its beginning and silent."""
         self.stop()
         self._let_go()
-        self.rate = rate
+        self.rate, self._dried = rate, 0
         self._stream = Stream(rate)
         self._stream.level = self._gain()
         self._stream.write(samples)
@@ -367,7 +369,8 @@ class Player(State):
             self._sounds = True
         else:
             need = CUSHION if speed >= FAST else max(PART * (1 - speed), CUSHION)
-            self._sounds = ahead > 0 if self._sounds else ahead >= need
+            ran_dry, self._dried = self.gaps > self._dried, self.gaps
+            self._sounds = ahead > 0 and not ran_dry if self._sounds else ahead >= need
             if not self._sounds and speed and need > CUSHION:
                 left = about((need - ahead) / speed)
                 said = f"{speed:.1f} × real time. Playing starts in {left}, then without a gap for {PART:.0f} s."

@@ -100,6 +100,9 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     )
     stage.make(PART * 0.4 - 1, speed=0.6)
     assert stage.hear(0.2).any() and not sound.player.waiting.get()
+    stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on
+    stage.make(0.2, speed=0.6)
+    assert sound.player.gaps == 1 and not stage.hear(0.1).any() and sound.player.waiting.get()
 
 
 def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stage, qtbot: QtBot) -> None:

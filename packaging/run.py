@@ -43,7 +43,7 @@ def become(*words: str) -> int:
 
 def test(words: Sequence[str]) -> int:
     """ruff, mypy and pytest, all three whatever the first say; or pytest alone with the given words."""
-    tools = {"ruff": ["ruff", "check"], "mypy": ["mypy"], "pytest": ["pytest"]}
+    tools = {"ruff": ["ruff", "check"], "mypy": ["mypy"], "pytest": ["pytest", "--numprocesses=2", "--dist=loadfile"]}
     if words:
         tools = {"pytest": ["pytest", *words]}
     env = {"QT_QPA_PLATFORM": "offscreen", **clean_env(os.environ)}

@@ -222,11 +222,11 @@ def test_a_step_that_does_not_end_is_noticed_though_the_pulse_goes_on(opened: Ca
 
 
 def test_a_job_of_the_queue_may_take_its_time(opened: Callable[..., Window]) -> None:
-    window = opened(hang_after=0.7)
+    window = opened(hang_after=1.5)
     window.engine.start()
     window.engine.send(Train(job="t", source="long step", run="r", study={}))
     window.until(lambda: window.has(Notice))
-    window.qtbot.wait(2000)
+    window.qtbot.wait(5500)
     assert not window.lost
 
 

@@ -116,8 +116,8 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert state.model.get() is not None and state.model.get().card.name == tiny_pixels
     window.show_panel("complete")
     window.drop([tmp_path / "ring.png"])
-    qtbot.waitUntil(lambda: state.picture.get() is not None, timeout=5000)
-    painting = state.painting
+    qtbot.waitUntil(lambda: state.canvas.picture.get() is not None, timeout=5000)
+    painting = state.canvas.painting
     painting.choose("rectangle")
     painting.press((2.5, 2.5))
     painting.move((5.5, 4.5))

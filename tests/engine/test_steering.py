@@ -105,8 +105,8 @@ def test_a_completion_is_steered_too(tiny_pixels: str, jobs: Jobs, rings: np.nda
 def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_passed_over(
     tiny_pixels: str, jobs: Jobs
 ) -> None:
-    assert list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,)))) == [None]
-    assert list(jobs.start(wire.Steer(job="c", running="a", heat=np.zeros((3, 3))))) == [None]
+    assert list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,)))) == []
+    assert list(jobs.start(wire.Steer(job="c", running="a", heat=np.zeros((3, 3))))) == []
     events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS)))
     assert [event.text for event in events if isinstance(event, wire.Notice)] == [
         "The temperature is painted on (3, 3), but the picture is (8, 8)."
@@ -115,7 +115,7 @@ def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_pa
     for steered, asked in zip(ends(events), calm, strict=True):
         assert np.array_equal(steered.pictures, asked.pictures)
         assert steered.temperature == (0.0,)
-    assert list(jobs.start(wire.Steer(job="d", running="a", temperature=(2.0,)))) == [None]
+    assert list(jobs.start(wire.Steer(job="d", running="a", temperature=(2.0,)))) == []
 
 
 def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: Jobs) -> None:

@@ -187,7 +187,8 @@ def test_a_minute_at_another_rate_is_heard_as_it_was_made(recording: Stop) -> No
     second = wanted[RATE : 2 * RATE]
     found = np.fft.irfft(np.conj(np.fft.rfft(second, 1 << 23)) * np.fft.rfft(out, 1 << 23))
     begin = int(found.argmax()) - RATE
-    differs = np.abs(out[begin + EDGE : begin + len(wanted) - EDGE] - wanted[EDGE:-EDGE]) > 1
+    start = RATE // 10  # until the card and its recorder both run
+    differs = np.abs(out[begin + start : begin + len(wanted) - EDGE] - wanted[start:-EDGE]) > 1
     assert not differs.any(), f"{differs.sum()} samples from {np.flatnonzero(differs)[0] / RATE:.2f} s on"
 
 

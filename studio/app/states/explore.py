@@ -412,6 +412,8 @@ class Explore(State):
     def _put(self, record: Plain) -> None:
         """Put the values of a record into the state; a model or start that is gone changes nothing."""
         if record.get("model") is not None:
+            if "label" in record:
+                self.label.set(None)  # so that nobody sees the kind of one model beside another
             self.model.set(self._models.find(str(record["model"])) or self.model.get())
         if "seed" in record:
             self._field.put(record["seed"])

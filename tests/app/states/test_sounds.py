@@ -382,8 +382,11 @@ def test_a_kind_is_chosen_undone_and_asked_for(exploring: Window, engine: FakeEn
     assert explore.label.get() is None and answer(engine, wave()).label is None
     exploring.redo()
     assert explore.label.get() == 1
+    beside: list[int | None] = []
+    explore.model.changed.connect(lambda _: beside.append(explore.label.get()))
     explore.choose_model("tiny")
     assert explore.label.get() is None
+    assert beside == [None], "the kind of one model is seen beside another"
 
 
 def test_a_kind_comes_back_with_a_take_and_a_dropped_work(

@@ -330,7 +330,9 @@ def test_pipes_of_the_shell_relay_as_well(opened: Callable[..., Window]) -> None
     window.engine.start()
     window.engine.send(sample("a", seeds=5))
     window.until(lambda: window.has(Finished, "a"))
+    process = window.engine.process_id
     window.engine.close()
+    assert not alive(process) and not window.said
 
 
 @posix

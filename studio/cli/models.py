@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
             "exact": card.exact,
         }
         what = f"{card.makes}, {card.size}"
-        ground.tell(args, line, f"{card.name:24} {card.family_title:16} {what:44} {card.figure}")
+        ground.tell(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.figure}")
     for sentence in refused:
         ground.say(sentence)
     return 1 if refused else 0

@@ -9,7 +9,7 @@ import torch
 from studio import zoo
 from studio.engine import sampling
 from studio.engine.artworks import to_arrays, to_levels
-from studio.engine.device import Device
+from studio.engine.device import choose
 from studio.engine.jobs import Jobs
 from studio.library import models
 from studio.library.models import Trained
@@ -21,9 +21,9 @@ EXACT = ("glow", "nice", "realnvp")
 picture unlike all that it learned, such as white paper of a model of digits, not even float64 holds it all."""
 
 
-@pytest.fixture(scope="module")
-def jobs() -> Jobs:
-    return Jobs(Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False))
+@pytest.fixture(scope="module", params=("cpu", *(("cuda",) if torch.cuda.is_available() else ())))
+def jobs(request: pytest.FixtureRequest) -> Jobs:
+    return Jobs(choose(request.param))
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)

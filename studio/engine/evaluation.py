@@ -150,7 +150,7 @@ def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator
             price = model.log_prob(part.x, None, u)
             given = price[:, None]
         stretch = model.dequantised(part.x, u)[1] if model.alpha is not None else -dimensions * math.log(model.levels)
-        label = torch.zeros(len(part), dtype=torch.long) if part.c is None or not model.classes else part.c
+        label = given.new_zeros(len(part), dtype=torch.long) if part.c is None or not model.classes else part.c
         sums[0] -= price / (dimensions * math.log(2))
         sums[1] -= given.gather(1, label[:, None])[:, 0] / (dimensions * math.log(2))
         sums[2] += price - stretch

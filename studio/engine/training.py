@@ -18,6 +18,7 @@ from studio.density.model import Model
 from studio.density.sound import AutoregressiveSound
 from studio.engine import checkpoint, evaluation
 from studio.engine.artworks import Examples
+from studio.engine.device import rounding
 from studio.engine.recordings import Recordings
 from studio.library import storage
 
@@ -280,10 +281,11 @@ def train(run: Run, learn: Examples | Recordings, held_out: Examples | Recording
             for group in run.optimiser.param_groups:
                 group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
             model.train()
-            with autocast:
-                loss = batch.loss(model)
             run.optimiser.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
+            with rounding():
+                with autocast:
+                    loss = batch.loss(model)
+                torch.autograd.backward(loss)
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
 
             # A loss or gradient without a number moves nothing; three in a row roll back.

@@ -1,5 +1,10 @@
-"""Sounds drawn sample by sample by a compiled loop."""
+"""Sounds drawn sample by sample by a compiled loop.
 
+A network on a graphics card is played by the processor, from a copy of its weights: every sample waits for the one
+before it, and a card takes longer to begin the steps of a sample than the processor to finish it.
+"""
+
+import copy
 from typing import Any
 
 import numpy as np
@@ -7,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from studio.density.conditional import Conditional, wide
+from studio.density.conditional import Conditional
 from studio.density.sound import Logistics, Player
 from studio.nets.wavenet import Queues, WaveNetwork
 
 
 def swift(net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int) -> Player | None:
-    """A compiled player; None for all but float32 on a processor, and where nothing compiles."""
-    if net.bias.dtype != torch.float32 or net.bias.device.type != "cpu":
+    """A compiled player; None for all but float32, and where nothing compiles."""
+    if net.bias.dtype != torch.float32:
         return None
     try:
         from studio.kernels import wavenet  # noqa: F401  not before it is needed: the compiler takes half a second
@@ -31,8 +36,9 @@ class _Swift:
         from studio.kernels import wavenet
 
         self.net, self.conditional, self.at = net, conditional, 0
-        self.log_prob = torch.zeros(count, 0)
-        self.weights = weights(net, conditional, count)
+        self.device = net.bias.device
+        self.log_prob = torch.zeros(count, 0, device=self.device)
+        self.weights = weights(net if self.device.type == "cpu" else copy.deepcopy(net).cpu(), conditional, count)
         rings = np.zeros((sum(net.dilations), count, net.channels), np.float32)
         self.state = wavenet.State(rings, np.full(count, net.levels // 2))
         self.turn(c)
@@ -40,7 +46,7 @@ class _Swift:
     @torch.no_grad()
     def turn(self, c: Tensor | None) -> None:
         self.c, base = c, self.net.base(c, len(self.state.levels))
-        self.base = base.permute(3, 1, 0, 2).contiguous().numpy()  # (frames, layers, B, 2 · channels)
+        self.base = base.cpu().permute(3, 1, 0, 2).contiguous().numpy()  # (frames, layers, B, 2 · channels)
 
     def keep(self) -> Any:
         return self.state.rings.copy(), self.state.levels.copy(), self.at, self.c
@@ -51,13 +57,13 @@ class _Swift:
 
     @torch.no_grad()
     def hear(self, x: Tensor) -> None:
-        queues: Queues = [ring.roll(-(self.at % ring.shape[2]), 2) for ring in self._rings()]
-        last = torch.from_numpy(self.state.levels)[:, None] if self.at else None
+        queues: Queues = [ring.roll(-(self.at % ring.shape[2]), 2).to(self.device) for ring in self._rings()]
+        last = torch.from_numpy(self.state.levels)[:, None].to(self.device) if self.at else None
         self.net.go_on(self.net.before(x.long(), last), queues, self.c, self.at)
         self.at += x.shape[1]
         for ring, queue in zip(self._rings(), queues, strict=True):
             ring.copy_(queue.roll(self.at % queue.shape[2], 2))
-        self.state.levels[:] = x[:, -1].numpy()
+        self.state.levels[:] = x[:, -1].cpu().numpy()
 
     def _rings(self) -> Queues:
         """Each layer's part of the rings, `(B, channels, d)`."""
@@ -65,15 +71,15 @@ class _Swift:
         return [part.permute(1, 2, 0) for part in parts]
 
     def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
-        levels = torch.full(z.shape, -1, dtype=torch.long) if given is None else given.long().clone()
-        self._run(torch.special.ndtr(wide(z) * (heat > 0)), wide(heat), levels)
-        return levels
+        levels = torch.full(z.shape, -1, dtype=torch.long) if given is None else given.cpu().long().clone()
+        self._run(*_thrown(z, heat), levels)
+        return levels.to(self.device)
 
     def read(self, x: Tensor) -> Tensor:
-        levels = x.long().clone()
+        levels = x.cpu().long().clone()
         middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
         z: Tensor = torch.special.ndtri(middles)
-        return z.to(self.net.bias.dtype)
+        return z.to(self.device, self.net.bias.dtype)
 
     def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
         from studio.kernels import wavenet
@@ -85,8 +91,14 @@ class _Swift:
         )
         self.at += levels.shape[1]
         levels.copy_(torch.from_numpy(filled))
-        self.log_prob = torch.from_numpy(prices)
+        self.log_prob = torch.from_numpy(prices).to(self.device)
         return torch.from_numpy(middles)
+
+
+def _thrown(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
+    """Φ(z), a half where it is not heated, and the temperatures, in float64 on the processor."""
+    warm = heat.cpu().double()
+    return torch.special.ndtr(z.cpu().double() * (warm > 0)), warm
 
 
 @torch.no_grad()
@@ -97,13 +109,13 @@ def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> T
     from studio.kernels import wavenet
 
     sides = [wavenet.Side(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
-    u = torch.special.ndtr(wide(z) * (heat > 0))
-    chances, heats = (t[0].double().contiguous().numpy() for t in (u, wide(heat)))
-    levels, prices = wavenet.play_two(sides[0], sides[1], a.at, chances, heats, a.conditional.least, second[0].numpy())
+    chances, heats = (t[0].contiguous().numpy() for t in _thrown(z, heat))
+    by_b = second[0].cpu().numpy()
+    levels, prices = wavenet.play_two(sides[0], sides[1], a.at, chances, heats, a.conditional.least, by_b)
     for each, own in zip((a, b), prices, strict=True):
         each.at += len(levels)
-        each.log_prob = torch.from_numpy(own)[None]
-    return torch.from_numpy(levels)[None]
+        each.log_prob = torch.from_numpy(own)[None].to(a.device)
+    return torch.from_numpy(levels)[None].to(a.device)
 
 
 @torch.no_grad()

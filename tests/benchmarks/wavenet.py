@@ -198,12 +198,10 @@ def measured(name: str) -> None:
     of_torch = seconds(playing(PlainPlayer(whole.net, whole.conditional, None, 1), 1), 30)
     print(f"  torch    {1 / of_torch:8,.0f} samples/s with queues: {of_torch / best:.0f} ×")
     if torch.cuda.is_available():
-        there = made(*size, halves=True).cuda()
+        there, card = made(*size, halves=True).cuda(), torch.cuda.get_device_name()
         for voices in (1, 8, 64):
             of_graph = Captured(there, voices).seconds()
-            print(
-                f"  graph    {voices / of_graph:8,.0f} samples/s of {voices} voices on {torch.cuda.get_device_name()}"
-            )
+            print(f"  graph    {voices / of_graph:8,.0f} samples/s of {voices} voices, a captured graph on {card}")
     of_peer = peer(*size)
     if of_peer is not None:
         print(f"  peer     {1 / of_peer:8,.0f} samples/s, wavenet-vocoder's incremental path: {of_peer / best:.0f} ×")

@@ -29,7 +29,7 @@ from libraries import provide_libraries
 from machine import display_problem, glibc, python_problem
 from saying import say, stop
 
-DEFAULT_MODEL = "realnvp-emoji-32"
+DEFAULT_MODEL = "glow-flowers-32"
 
 
 def become(*words: str) -> int:

@@ -48,6 +48,31 @@ __all__ = [
     "write_card",
 ]
 
+ORDER = (
+    "glow-flowers-32",
+    "realnvp-emoji-32",
+    "pixelcnnpp-emoji-32",
+    "pixelcnnpp-tiles-32",
+    "glow-emoji-32",
+    "maf-mnist-28",
+    "vae-planar-mnist-28",
+    "iaf-mnist-28",
+    "pixelcnn-mnist-28",
+    "pixelrnn-row-mnist-28",
+    "pixelrnn-diagonal-mnist-28",
+    "realnvp-fashion-28",
+    "vae-iaf-fashion-28",
+    "gated-pixelcnn-fashion-28",
+    "nice-fashion-28",
+    "realnvp-wavetables",
+    "maf-wavetables",
+    "wavenet-musicbox-16k",
+    "wavenet-piano-16k",
+    "wavenet-drums-16k",
+    "wavenet-digits-8k",
+)
+"""In which people meet those that we ship: colour, then digits, clothes, waves, recordings; of each, what pleases most.
+The first is what a first launch has chosen: in colour, and its pictures come at once, with nothing to be compiled."""
 LONGEST_LABEL = 60
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -216,13 +241,18 @@ def _own_names(trained: Trained) -> dict[str, str]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """What in a folder is, or pretends to be, a model."""
+    """What in a folder is, or pretends to be, a model: by ORDER, and what has no place there after it, by name."""
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(os.listdir(folder), key=_place)
     except OSError:
         return []
     endings = (ENDING, *PICKLES)
     return [folder / name for name in names if name.lower().endswith(endings) and not name.startswith(".")]
+
+
+def _place(name: str) -> tuple[int, str]:
+    stem = Path(name).stem
+    return ORDER.index(stem) if stem in ORDER else len(ORDER), name
 
 
 def _trained(path: Path) -> Trained:

@@ -67,6 +67,18 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # ── finding ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_people_meet_the_shipped_by_intent_not_by_name(shelf: Path) -> None:
+    for name in ("a-new-one", "gated-pixelcnn-fashion-28", "realnvp-emoji-32", "glow-flowers-32"):
+        write_model(shelf / f"{name}.safetensors")
+    names = [trained.card.name for trained in models.listing()[0]]
+    assert names == ["glow-flowers-32", "realnvp-emoji-32", "gated-pixelcnn-fashion-28", "a-new-one"]
+
+
+def test_every_model_that_we_make_has_its_place() -> None:
+    recipes = (models.shipped() / "recipes").glob("*.json")
+    assert sorted(models.ORDER) == sorted(path.stem for path in recipes)
+
+
 def test_the_shipped_come_first_then_the_persons_own(shelf: Path) -> None:
     write_model(storage.home("models") / "aaa-own.safetensors")
     write_model(shelf / "zzz-shipped.safetensors")

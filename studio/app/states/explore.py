@@ -240,8 +240,8 @@ class Explore(State):
 
     def _show_badge(self) -> None:
         trained = self.model.get()
-        alike = trained.card.alike if trained is not None else ""
-        self.badge.set(badge(self._start, self._bringing.looking.get(), alike))
+        if trained is not None:
+            self.badge.set(badge(self._start, self._bringing.looking.get(), trained.card))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 

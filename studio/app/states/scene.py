@@ -10,6 +10,7 @@ import numpy as np
 from studio.app.states.models import hash_of
 from studio.app.states.value import Plain
 from studio.library import storage
+from studio.library.card import Card
 from studio.library.models import Trained
 from studio.library.work import Latent, Work
 from studio.media.image import Box, Picture
@@ -161,12 +162,12 @@ class Scene:
         return storage.clean(f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.kind == 'sound' else 'png'}")
 
 
-def badge(start: Start | None, looking: str, alike: str) -> Badge:
+def badge(start: Start | None, looking: str, card: Card) -> Badge:
     """What is honestly said of a start.
 
     Arguments
         looking: the name of a picture that is being encoded
-        alike: the card's words of what comes back
+        card: of the model that has it
     """
     if looking:
         return Badge("working", "Looking", f"how {looking} comes back")
@@ -175,12 +176,13 @@ def badge(start: Start | None, looking: str, alike: str) -> Badge:
     figures = start.figures
     if figures is None:
         return Badge(note=start.note)
+    still = "with every slider at home" if card.directions else ""
     if figures.differing == 0:
-        detail = f"with every slider at home, {start.source} comes back {alike}"
+        detail = ", ".join(filter(None, (still, f"{start.source} comes back {card.alike}")))
         return Badge("exact", "Exact", detail, start.note)
     what = "wave" if start.kind == "sound" else "picture"
     count = f"{figures.differing:,} of {figures.total:,} values differ"
     if figures.bound:
         return Badge("approximate", "Approximate", f"this model keeps the gist of a {what}: {count}", start.note)
     by = "by 1" if figures.largest == 1 else f"by up to {figures.largest}"
-    return Badge("differs", f"{count} {by}", "with every slider at home. Your file is untouched", start.note)
+    return Badge("differs", f"{count} {by}", ". ".join(filter(None, (still, "Your file is untouched"))), start.note)

@@ -86,6 +86,9 @@ class Directions(Column):
             self._build_sliders(names)
         for slider, name in zip(self.sliders, names, strict=True):
             slider.show_name(name)
+        self._none.setVisible(not names)
+        self.all_home.setVisible(bool(names))
+        self._show_fold()
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
         empty(self._slider_rows)
@@ -102,8 +105,6 @@ class Directions(Column):
             slider.renamed.connect(partial(state.rename, index))
             self._slider_rows.addWidget(slider)
             self.sliders.append(slider)
-        self._none.setVisible(not names)
-        self._show_fold()
 
     def _show_sliders(self, values: tuple[float, ...]) -> None:
         for slider, value in zip(self.sliders, values, strict=False):

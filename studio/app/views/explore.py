@@ -104,11 +104,12 @@ class ExploreStage(QStackedWidget):
             self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_badge(self, _: object) -> None:
-        moved = sum(abs(value) > 5e-4 for value in self._state.sliders.get())
-        where = f"{moved} slider{'s' if moved > 1 else ''} moved" if moved else "every slider at home"
+        sliders = self._state.sliders.get()
+        moved = sum(abs(value) > 5e-4 for value in sliders)
+        where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
         trained, label = self._state.model.get(), self._state.label.get()
         kind = f", {trained.card.kinds[label]}" if trained is not None and label is not None else ""
-        words = f"Seed {grouped(self._state.seed.get())}{kind}, {where}"
+        words = f"Seed {grouped(self._state.seed.get())}{kind}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)
         self.page.arrange()

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from studio.app.views.explore import ExploreFoot, ExploreInspector, ExploreStage
@@ -55,6 +56,25 @@ def test_an_empty_stage_says_how_to_begin(studio: Studio) -> None:
     assert stage.currentWidget() is stage.page
     assert foot.keep.isEnabled()
     assert stage.badge.detail.text() == "Seed 7, every slider at home"
+
+
+def test_a_model_without_directions_says_so_and_nothing_stands_empty(opener: Opener, two_models: Path) -> None:
+    still = replace(card("alone", classes=("a", "b")), directions=())
+    write_model(two_models, still)
+    studio = opener()
+    stage, inspector, _ = parts(studio)
+    studio.state.show_panel("explore")
+    studio.state.explore.new_start(7)
+    studio.ready()
+    studio.answer()
+    assert studio.state.explore.model.get().card == still
+    words = [label.text() for label in inspector.directions.findChildren(QLabel) if label.isVisible()]
+    assert any("no directions" in said for said in words)
+    assert not inspector.directions.fold.isVisible()
+    assert not inspector.directions.all_home.isVisible()
+    assert stage.badge.detail.text() == "Seed 7"
+    studio.state.explore.choose_model("tiny")
+    assert inspector.directions.all_home.isVisible()
 
 
 def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio) -> None:

@@ -37,6 +37,8 @@ from studio.wire.messages import AnyCommand, AnyEvent, Perform
 NEAR = 0.05
 """Seconds before the end of a sound, from which Play goes on making."""
 
+NO_MODEL = "There is no model of recordings to open a sound with. Your file is untouched. Add a model first."
+
 
 @dataclass(frozen=True)
 class Source:
@@ -252,7 +254,7 @@ class Sound(State):
         """Bring in a file: a recording is gone on from, a work of ours is restored."""
         trained = self.model.get()
         if trained is None:
-            self._messages.say("There is no model of recordings to open a sound with. Your file is untouched.", "warn")
+            self._messages.say(NO_MODEL, "warn")
             return
         self.busy.set(True)
         self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)

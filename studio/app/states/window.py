@@ -16,7 +16,7 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
-from studio.app.states.sound import Sound
+from studio.app.states.sound import NO_MODEL, Sound
 from studio.app.states.surprise import Surprise
 from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
@@ -132,6 +132,8 @@ class Window(State):
         """What a drop of these files would do: `Open in Explore`, `Restore this work`, `Add this model`, or
         a sentence that says why nothing would happen."""
         kind = drops.kind(paths)
+        if self._is_sound(kind) and self.sound.model.get() is None:
+            return NO_MODEL
         if self.panel.get() == "complete" and kind in ("picture", "work"):
             return "Open in Complete"
         if kind == "wave" and self._is_sound(kind):

@@ -23,9 +23,10 @@ class Bar(QWidget):
     def __init__(self, look: Look, state: Window, panel: Panel, add_model: Callable[[], object]) -> None:
         super().__init__()
         self._look, self._state = look, state
-        self._pictures, self._narrow = True, False
-        """Whether the model makes pictures."""
-        self._in_generate, self._row_by_row = panel.key == "generate", False
+        self._panel, self._narrow = panel.key, False
+        self._pictures = True
+        """Whether the panel shows pictures: those of its model, or of one that is still to come."""
+        self._row_by_row = False
         """Whether the model draws pixel by pixel, in the panel that shows it."""
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -82,8 +83,8 @@ class Bar(QWidget):
 
     def _show_model(self, trained: Any) -> None:
         self.picker.show_model(trained)
-        self._pictures = trained is None or trained.card.kind == "picture"
-        self._row_by_row = self._pictures and self._in_generate and trained is not None and trained.card.keeps
+        self._pictures = trained.card.kind == "picture" if trained is not None else self._panel != "sound"
+        self._row_by_row = self._pictures and self._panel == "generate" and trained is not None and trained.card.keeps
         self._fit()
         card = trained.card if trained is not None else None
         self.facts.show_text(f"{card.family_title} · {card.size} · {card.figure}" if card is not None else "")

@@ -238,14 +238,16 @@ class SoundStage(QStackedWidget):
         self.title, self.waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
         self.begin = Button(self._look, "Play", "primary", "play", help="Play while it is made", keys="Ctrl+Return")
         self.own = Button(self._look, "Open a sound…", "", "folder", help="Choose a sound to continue", keys="Ctrl+O")
+        self.add = Button(self._look, "Add a model…", "primary", "plus", help="Copy a .safetensors file to your models")
         self.begin.clicked.connect(self._state.play)
         self.own.clicked.connect(self.open)
+        self.add.clicked.connect(lambda: self._dialogs.open("Models (*.safetensors)", self._window.models.add))
         column = QVBoxLayout(page)
         column.setContentsMargins(24, 0, 24, 0)
         column.setSpacing(16)
         column.addStretch(1)
         column.addWidget(self.title)
-        column.addWidget(row(0, self.begin, self.own, 0, spacing=12))
+        column.addWidget(row(0, self.begin, self.own, self.add, 0, spacing=12))
         column.addWidget(self.waits)
         column.addStretch(1)
         for label in (self.title, self.waits):
@@ -259,13 +261,16 @@ class SoundStage(QStackedWidget):
         self.title.setText(EMPTY if able else NOBODY)
         for button in (self.begin, self.own):
             button.setVisible(able)
+        self.add.setVisible(not able)
         late = able and self._window.status.get() == "Starting"
         self.waits.setText("The engine is starting; playing begins as soon as it is ready." if late else "")
-        self.waits.setVisible(late)
+        if not able:
+            self.waits.setText("A model is one .safetensors file. It can also be dropped on this window.")
+        self.waits.setVisible(bool(self.waits.text()))
 
 
 EMPTY = "Press Play to hear this model, or drop a recording to go on from."
-NOBODY = "There is no model of recordings here yet. Drop one on this window, or learn one from sounds of your own."
+NOBODY = "No model of recordings is here yet. Add one, and hear it while it makes."
 
 
 class SoundFoot(QWidget):
@@ -284,6 +289,7 @@ class SoundFoot(QWidget):
         self.export.clicked.connect(self.choose)
         self.keep.clicked.connect(state.sound.keep_take)
         state.sound.player.grew.connect(self._show)
+        bind(self, state.sound.model, lambda trained: self._fit(trained is not None))
         self._show()
 
     def choose(self) -> None:
@@ -297,6 +303,11 @@ class SoundFoot(QWidget):
     def ask(self, form: Form = Form.WAV) -> None:
         if name := self._state.name_of(form):
             self._dialogs.save(name, lambda path: self._state.export(path, form))
+
+    def _fit(self, able: bool) -> None:
+        """Nothing can be saved where nothing can be made."""
+        self.export.setVisible(able)
+        self.keep.setVisible(able)
 
     def _show(self) -> None:
         there = bool(len(self._state.player.samples))

@@ -25,7 +25,7 @@ from studio.app.views.theme import Look
 OFTEN = 500
 """Milliseconds between two looks at the output."""
 SYSTEM = "The system's own"
-RIGHT = Qt.TextElideMode.ElideRight
+NONE = "Temperature, kind and seed of a model stand here, and are heard as you turn them."
 
 
 class SoundInspector(Column):
@@ -53,32 +53,41 @@ class SoundInspector(Column):
         self._mix_row = self._field("Mix with", self.mix)
         self._kind_row = self._field("Kind", self.kind)
         self._seed_row = self._field("Seed", self.seed)
+        self._none = Label(NONE, "note", wrap=True)
         self.section("While it plays", first=True)
-        self.add(self.temperature, self._mix_row, self.share, self._kind_row, self.heard, self._seed_row)
+        self._dials = self._part(
+            self.temperature, self._mix_row, self.share, self._kind_row, self.heard, self._seed_row
+        )
+        self.add(self._none)
         self.change = Button(look, "Change…", "link", help="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
         self.name, self.words, self.where = Elided("", "strong"), Label("", "note", wrap=True), Label("", "note")
-        self.section()
-        self.add(row(Label("My recording", "heading"), 0, self.change), self.name, self.words, self.where)
+        heading = row(Label("My recording", "heading"), 0, self.change)
+        self._source = self._part(heading, self.name, self.words, self.where, title="")
         self.region, self.join = Label("", "strong"), Label("", "note", wrap=True)
-        self.section("Loop")
         self.best = Button(
             look, "Find the best join", "", "loop", help="Move the loop's ends to where the join costs least", keys="J"
         )
         self.best.clicked.connect(self._state.find_join)
-        self.add(self.region, self.join, self.best)
+        self._loop = self._part(self.region, self.join, self.best, title="Loop")
         self.branch = Button(look, "Branch here", "", "fork", help="Start another take from this moment", keys="K")
         self.branch.clicked.connect(lambda: self._state.branch())
         self.from_ = Label("", "note", wrap=True)
-        self.section("Branch")
-        self.add(self.from_, self.branch)
-        self._player.grew.connect(self._show_made)
-        self._show_made()
+        self._branch = self._part(self.from_, self.branch, title="Branch")
         self.output = Choice(look, "Output", "Where to play")
         self.delay, self.gaps = Label("", "note"), Label("", "note")
-        self.section("Output")
-        self.add(self.output, row(self.delay, 0, self.gaps))
+        self._output = self._part(self.output, row(self.delay, 0, self.gaps), title="Output")
         self.end()
+        self._player.grew.connect(self._show_parts)
+
+    def _part(self, *widgets: QWidget, title: str | None = None) -> Column:
+        """What is shown and hidden together, below a hairline where it has a title."""
+        part = Column(self._look, 10)
+        if title is not None:
+            part.section(title)
+        part.add(*widgets)
+        self.add(part)
+        return part
 
     def _field(self, words: str, field: QWidget) -> QWidget:
         label = Label(words)
@@ -117,9 +126,19 @@ class SoundInspector(Column):
         self.temperature.homed.connect(self._home)
         self.share.homed.connect(lambda: state.set_share(0.5))
 
+    def _show_parts(self) -> None:
+        """What can be used: all needs a model, and some of it a sound."""
+        able, there = self._state.model.get() is not None, bool(len(self._player.samples))
+        for part in (self._dials, self._source, self._output):
+            part.setVisible(able)
+        self._none.setVisible(not able)
+        for part in (self._loop, self._branch):
+            part.setVisible(able and there)
+
     # ── while it plays ───────────────────────────────────────────────────────────────────────────
 
     def _show_model(self, trained: Any) -> None:
+        self._show_parts()
         self.kind.show_model(trained, self._state.label.get())
         self.kind.explain("Class, speaker or instrument")
         self._kind_row.setVisible(self.kind.count() > 1)
@@ -159,10 +178,6 @@ class SoundInspector(Column):
         self.where.setVisible(recording is not None)
         self.from_.setText(self._line(cut))
         self.from_.setVisible(bool(self.from_.text()))
-
-    def _show_made(self) -> None:
-        """There is something to branch from."""
-        self.branch.setEnabled(bool(len(self._player.samples)))
 
     def _line(self, cut: float) -> str:
         """What it branched from."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
@@ -66,12 +67,27 @@ def stage(two_models: Path, opener: Opener, qtbot: QtBot) -> Stage:
     return Stage(studio, qtbot)
 
 
-def test_without_a_model_it_says_what_belongs_here(studio: Studio) -> None:
+def test_without_a_model_only_what_works_is_shown(
+    studio: Studio, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     studio.state.show_panel("sound")
     settle()
-    stage = studio.frame.panels["sound"].stage
-    assert stage.title.text() == NOBODY  # type: ignore[attr-defined]
-    assert not stage.begin.isVisible()  # type: ignore[attr-defined]
+    panel = studio.frame.panels["sound"]
+    assert panel.stage.title.text() == NOBODY  # type: ignore[attr-defined]
+    bar, inspector, foot = studio.frame.bar, panel.inspector, panel.foot
+    dead = (bar.surprise, bar.pixels, panel.stage.begin, panel.stage.own, inspector.temperature, inspector.change)  # type: ignore[attr-defined]
+    assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
+    wave = tmp_path / "waltz.wav"
+    soundfile.write(wave, np.zeros(RATE), RATE)
+    assert studio.state.would([wave]).startswith("There is no model of recordings")
+    monkeypatch.setattr(studio.frame.dialogs, "open", lambda kinds, then: then(tmp_path / "hum.safetensors"))
+    write_model(tmp_path, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    panel.stage.add.click()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: studio.state.sound.model.get() is not None)
+    settle()
+    assert panel.stage.begin.isVisible() and not panel.stage.add.isVisible()  # type: ignore[attr-defined]
+    assert inspector.temperature.isVisible() and foot.export.isVisible()  # type: ignore[attr-defined]
+    assert not inspector.branch.isVisible()  # type: ignore[attr-defined]
 
 
 def test_it_begins_with_one_click(stage: Stage) -> None:

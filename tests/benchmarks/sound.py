@@ -1,0 +1,288 @@
+"""Sound that a model makes while it is heard: gaps and clicks over minutes, and what a person waits for.
+
+    python -m tests.benchmarks.sound [MODEL] [--minutes 10] [--trainings 1] [--removals 50]
+
+MODEL is the file of a trained WaveNet. The real engine in its process, the real states and the real sound card's path
+play it on a PulseAudio of our own (Linux), whose other side is recorded, while so many trainings run beside. Then the
+waits: from Play to the first sound, from a turned temperature to its being heard, from a device that goes away to the
+word about it; and an engine that is killed while its sound plays.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from PySide6.QtCore import QCoreApplication
+
+from studio.app.engine import Engine
+from studio.app.states.messages import Messages
+from studio.app.states.player import Player
+from studio.media.speaker import Speaker
+from studio.media.stream import RAMP
+from studio.wire.messages import Perform
+from tests.media.conftest import RATE, Daemon
+
+TRIES = 20
+MODEL = "models/wavenet-musicbox-16k.safetensors"
+
+
+class Desk:
+    """A window's part in it: an engine, a player, a sound card; nothing is drawn."""
+
+    def __init__(self, model: str) -> None:
+        self.engine, self.messages, self.speaker, self.model = Engine(), Messages(), Speaker(), model
+        self.player = Player(self.engine, self.speaker, self.messages)
+        self.engine.happened.connect(self.player.take)
+        self.engine.status.connect(self.player.heed)
+        self.engine.lost.connect(lambda commands: self.player.lost(commands, "The engine stopped."))
+        self.engine.start()
+        self.seed = 0
+
+    def until(self, true: Callable[[], object], seconds: float = 180) -> float:
+        """Seconds that it took, to a millisecond."""
+        began = time.monotonic()
+        while not true():
+            if time.monotonic() - began > seconds:
+                player, said = self.player, self.messages.current.get()
+                words = (
+                    f"waited for {seconds} s in vain; engine {self.engine.now}, at {player.position:.2f} of "
+                    f"{player.made:.2f} s, speed {player.speed.get():.2f}, playing {player.playing.get()}, making "
+                    f"{player.making.get()}, waiting {player.waiting.get()!r}, said {said.text if said else ''!r}"
+                )
+                self.close()  # last: after it every engine is Stopped
+                sys.exit(words)
+            QCoreApplication.processEvents()
+            time.sleep(0.001)
+        return time.monotonic() - began
+
+    def rest(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end, seconds + 60)
+
+    def begin(self) -> float:
+        """A new sound plays; seconds until the card is given the first of it."""
+        self.player.load(16_000, np.zeros(0, np.int16))
+        self.seed += 1
+        began = time.monotonic()
+        self.player.make(Perform(job="", model=self.model, seed=self.seed))
+        self.player.play()
+        self.until(lambda: self.player.position > 0, 180)
+        return time.monotonic() - began
+
+    def turn(self, temperature: float) -> float:
+        """Seconds from a turned temperature until the card is given the first sample that was made by it."""
+        changed: list[float] = []
+
+        def curve(second: float) -> dict[str, object]:
+            changed.append(second)
+            return {"curve": np.array([[0.0, temperature]])}
+
+        began, player = time.monotonic(), self.player
+        player.turn(curve)
+        self.until(lambda: changed and not player._turning and player.position >= changed[-1])
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        self.player.close()
+        self.engine.close()
+
+
+class Card:
+    """A sound card of our own: a null sink that is as prompt as a real one because its other side is recorded, on the
+    left as int16 into a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.daemon, self.path = Daemon(str(folder)), folder / "heard.raw"
+        self.put_in()
+
+    def put_in(self) -> None:
+        self.daemon.start()
+        words = ["parec", "-s", self.daemon.socket, "-d", "ci.monitor", "--raw", "--format=s16le", f"--rate={RATE}"]
+        with self.path.open("wb") as file:
+            self._recorder = subprocess.Popen([*words, "--channels=2", "--latency-msec=20"], stdout=file)
+        while not self.path.stat().st_size:
+            time.sleep(0.02)
+
+    def pull_out(self) -> None:
+        self.daemon.kill()
+        self._recorder.kill()
+        self._recorder.wait()
+
+    def heard(self) -> np.ndarray:
+        return np.frombuffer(self.path.read_bytes(), "<i2")[::2].astype(int)
+
+
+def long(desk: Desk, card: Card, seconds: float) -> None:
+    """Plays for long while the temperature moves, and compares what was heard with what was given and made."""
+    turned, number, load, player = list[float](), 0, os.getloadavg()[0], desk.player
+    player.set_level(1.0)
+    player.load(16_000, np.zeros(0, np.int16))
+    stream = player._stream
+    stream.record()
+    player.make(Perform(job="", model=desk.model, seed=1))
+    player.play()
+    desk.until(lambda: player.position > 0)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        number += 1
+        turned.append(desk.turn(1.0 + 0.2 * float(np.sin(number / 3))))
+        desk.rest(0.5)
+    player.halt()
+    desk.until(lambda: stream.over)
+    desk.rest(1)
+    given, rate = stream.recorded()
+    print(f"{len(given) / rate:.0f} s heard, {len(turned)} changes of temperature, load {load:.1f} at the beginning")
+    print(f"  gaps: {stream.gaps} of the making, {desk.speaker.gaps} that the card tells of")
+    made = soxr.resample(player.samples.astype(np.float32) / 32_768, 16_000, rate)
+    edge = round(RAMP * rate)
+    same = len(given) == len(made) and np.abs(given[edge:-edge] - made[edge:-edge]).max()
+    print(
+        f"  what was given to the card is what was made: {len(given):,} of {len(made):,} samples, to within {same:.1e}"
+    )
+    lost, differing, steps = compared(np.rint(given * 32_768).astype(int), card.heard())
+    print(
+        f"  what was heard is what was given: lost or inserted in {lost} places, {differing} samples differ by more "
+        f"than 1 of 32,768, {steps} steps steeper than any that was made"
+    )
+    waits("from a change of temperature to its being heard", turned, desk.player.delay)
+
+
+def compared(given: np.ndarray, heard: np.ndarray) -> tuple[int, int, int]:
+    """Places where samples are missing or too many, samples that differ elsewhere, and clicks."""
+    pieces, size, at, lost, differing = len(given) // RATE, RATE, None, 0, 0
+    for number in range(pieces):
+        piece = given[number * size : (number + 1) * size]
+        if at is None or at + size > len(heard) or np.abs(heard[at : at + size] - piece).max() > 1:
+            found = _place(piece, heard, at)
+            lost += at is not None and found != at
+            at = found
+        differing += int((np.abs(heard[at : at + size] - piece) > 1).sum())
+        at += size
+    assert at is not None
+    first = at - pieces * size
+    heard = heard[max(first, 0) : at]
+    return lost, differing, int((np.abs(np.diff(heard)) > np.abs(np.diff(given)).max() + 2).sum())
+
+
+def _place(piece: np.ndarray, heard: np.ndarray, near: int | None) -> int:
+    """Where a piece is best found: by its correlation with what was heard, within 2 s of where it should be."""
+    begin, end = (0, len(heard)) if near is None else (max(near - 2 * RATE, 0), near + 3 * RATE)
+    around = heard[begin:end].astype(float)
+    size = 1 << (len(around) + len(piece)).bit_length()
+    found = np.fft.irfft(np.fft.rfft(around, size) * np.conj(np.fft.rfft(piece.astype(float), size)), size)
+    return begin + int(found[: len(around) - len(piece) + 1].argmax())
+
+
+def waits(what: str, seconds: Sequence[float], delay: float = 0.0) -> None:
+    ms = sorted(1000 * (each + delay) for each in seconds)
+    most = ms[int(0.95 * (len(ms) - 1))]
+    of_it = f", {1000 * delay:.0f} of them the card's" if delay else ""
+    print(f"  {what}: median {statistics.median(ms):.0f} ms, 95 % {most:.0f}, longest {ms[-1]:.0f}{of_it}")
+
+
+def started(desk: Desk) -> None:
+    for again, words in ((True, "with the card at hand"), (False, "with a card that must be opened")):
+        seconds = []
+        for _ in range(TRIES):
+            seconds.append(desk.begin())
+            desk.rest(0.3)
+            delay = desk.player.delay
+            desk.player.stop()
+            desk.until(lambda: not desk.player.making.get() and desk.engine.now == "Ready")
+            if not again:
+                desk.player.let_go()
+        waits(f"from Play to the first sound, {words}", seconds, delay)
+
+
+def gone(desk: Desk, card: Card, times: int) -> None:
+    """The sound server dies while it plays, again and again."""
+    seconds = []
+    for _ in range(times):
+        desk.begin()
+        desk.rest(0.2)
+        card.pull_out()
+        seconds.append(desk.until(lambda: not desk.player.playing.get(), 20))
+        desk.player.stop()
+        card.put_in()
+        desk.until(lambda: not desk.player.making.get())
+    waits(f"from a device that went away, {times} times, to the word about it", seconds)
+
+
+def killed(desk: Desk) -> None:
+    """The engine dies while its sound plays."""
+    player = desk.player
+    desk.begin()
+    desk.rest(1.5)
+    stream, ahead = player._stream, player.ahead
+    stream.record()
+    os.kill(desk.engine.process_id, signal.SIGKILL)
+    took = desk.until(lambda: stream.over)
+    last = abs(float(stream.recorded()[0][-1]))
+    print(
+        f"  engine killed with {ahead:.2f} s ahead: {took:.2f} s played on, up to "
+        f"{1000 * abs(player.position - player.made):.1f} ms from the end, the last sample {last:.4f}"
+    )
+    desk.until(lambda: desk.engine.now == "Ready", 120)
+
+
+TRAINING = """
+import torch
+from studio.zoo.wavenet import WaveNet
+torch.set_num_threads(1)
+model = WaveNet().build((8192,))
+best = torch.optim.Adam(model.parameters())
+while True:
+    model.loss(torch.randint(0, 256, (2, 8192))).mean().backward()
+    best.step()
+    best.zero_grad()
+"""
+
+
+def main(model: str, minutes: float, trainings: int, removals: int) -> None:
+    torch.set_num_threads(1)
+    application = QCoreApplication([])
+    folder = Path(tempfile.mkdtemp(prefix="sound-"))
+    os.environ |= {"STUDIO_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+    (folder / "models").mkdir()
+    shutil.copy(model, folder / "models")
+    card = Card(folder)
+    os.environ["PULSE_SERVER"] = card.daemon.socket
+    beside = [subprocess.Popen([sys.executable, "-c", TRAINING]) for _ in range(trainings)]
+    desk = Desk(Path(model).stem)
+    try:
+        print(f"first sound of a new engine: {desk.begin():.1f} s")
+        desk.rest(3)
+        desk.player.stop()
+        long(desk, card, 60 * minutes)
+        desk.player.stop()
+        for _ in range(3):
+            killed(desk)
+        started(desk)
+        gone(desk, card, removals)
+    finally:
+        desk.close()
+        for process in beside:
+            process.kill()
+        card.pull_out()
+        shutil.rmtree(folder)
+        application.quit()
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser()
+    words.add_argument("model", nargs="?", default=MODEL)
+    words.add_argument("--minutes", type=float, default=10)
+    words.add_argument("--trainings", type=int, default=1)
+    words.add_argument("--removals", type=int, default=50)
+    main(**vars(words.parse_args()))

@@ -329,6 +329,9 @@ class Jobs:
         known, test = _sides(data, run.model)
         learn, watch = split(known)
         for moment in training.train(run, learn, watch, bf16=self.device.bf16):
+            if moment is None:
+                yield None
+                continue
             if moment.notice:
                 yield wire.Notice(job=command.job, text=moment.notice)
             yield wire.Learned(

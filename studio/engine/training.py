@@ -255,10 +255,13 @@ def rate_at(step: int, plan: Plan, scale: float) -> float:
     return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
-def train(run: Run, learn: Examples | Recordings, held_out: Examples | Recordings, *, bf16: bool) -> Iterator[Moment]:
+def train(
+    run: Run, learn: Examples | Recordings, held_out: Examples | Recordings, *, bf16: bool
+) -> Iterator[Moment | None]:
     """Learns from `learn` until the plan's last step; measured on `held_out`.
 
-    Yields a Moment every few seconds. Closing the generator saves first. Raises Diverged, or
+    Yields after each step on a batch, so that sound and hands have their turn: a Moment every few seconds, None
+    otherwise. Closing the generator saves first. Raises Diverged, or
     storage.NotSaved at the start where the run's folder cannot be written.
     """
     plan, model, average, progress = run.study.plan, run.model, run.average, run.progress
@@ -334,6 +337,8 @@ def train(run: Run, learn: Examples | Recordings, held_out: Examples | Recording
                     (plan.steps - progress.step) / rate,
                     notice,
                 )
+            else:
+                yield None
     finally:
         if progress.step < plan.steps and time.monotonic() - saved > 1:
             run.save()

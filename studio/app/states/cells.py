@@ -1,6 +1,5 @@
 """The pictures of one run as they are made: asked for, drawn, stopped or lost, and gone on with."""
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,15 +8,16 @@ from PySide6.QtCore import QObject
 from studio.app.states import grid
 from studio.app.states.dials import Dials
 from studio.app.states.doubt import Doubt
+from studio.app.states.errand import Errand
 from studio.app.states.grid import By, Cell, Kind, Run
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
-from studio.app.states.queue import Queue, about
+from studio.app.states.queue import Queue
 from studio.app.states.said import Words
 from studio.app.states.value import Engine, State, Value
 from studio.library.models import Trained
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Steer, Stopped
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Stopped
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class Cells(State):
         words: how to speak of them now
         ask: the command of a job, from its fields; None where it cannot be asked any more, which `ask` says itself
         again: begins the same again
-        doubt: who is told how open each pixel was, where anybody is
     """
 
     def __init__(
@@ -53,33 +52,30 @@ class Cells(State):
         ask: Callable[..., AnyCommand | None],
         again: Callable[[], None],
         parent: QObject | None = None,
-        doubt: Doubt | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine, self._models, self._messages, self._queue = engine, models, messages, queue
+        self._models, self._messages = models, messages
+        self._errand = Errand(engine, queue, verb.lower(), self)
         self._verb, self._file, self._words, self._ask, self._begin_again = verb, file, words, ask, again
         self.run: Run | None = None
         self.heat = ""
         """What is painted of temperature in this run, packed."""
         self.cells: Value[tuple[Cell, ...]] = Value((), self)
-        self.running: Value[bool] = Value(False, self)
+        self.running: Value[bool] = self._errand.running
         self.progress: Value[str] = Value("", self)
         """The caption below them."""
         self.can_go_on: Value[bool] = Value(False, self)
         """Whether a stopped or lost run has pictures left to make."""
         self.main: Value[str] = Value(verb, self)
         """What the main button says: the verb, `Starts when ready` or `Stop`."""
-        self._status = "Starting"
-        self._job = ""
+        self.doubt = Doubt()
+        """How open each pixel was just before it was drawn."""
         self._seats: tuple[int, ...] = ()
         """Cells of the job under way, in the order of its seeds."""
         self._told = Wish(1.0, None)
         self._again = 0
-        self._jobs, self._steers = itertools.count(1), itertools.count(1)
         self._keeping = Later(self)
-        self._doubt = doubt
-        if doubt is not None:
-            doubt.on.changed.connect(self._watch)
+        self.doubt.on.changed.connect(self._tell_doubt)
 
     @property
     def kind(self) -> Kind:
@@ -104,6 +100,7 @@ class Cells(State):
     def begin(self, run: Run, cells: Sequence[Cell], heat: str = "") -> None:
         """Make these, in place of those that were here."""
         self.run, self.heat = run, heat
+        self.doubt.begin()
         self.cells.set(tuple(cells))
         self._send(range(len(cells)))
 
@@ -115,8 +112,7 @@ class Cells(State):
     def stop(self) -> None:
         """Stop now and keep what is drawn."""
         self._again = 0
-        if self._job:
-            self._engine.stop(self._job)
+        self._errand.stop()
 
     def go_on(self) -> None:
         """Make the pictures that a stopped or lost run left unfinished."""
@@ -127,7 +123,7 @@ class Cells(State):
         """Have the run draw by these dials from its next row on, where a hand has turned them: what it draws by
         then. What is `painted` of temperature is `heat` packed. Dials of another model are for another run."""
         run, trained = self.run, dials.model.get()
-        if not self._job or run is None or trained is None or trained.card.name != run.model:
+        if not self._errand.job or run is None or trained is None or trained.card.name != run.model:
             return None
         mixed = run.mix is not None and run.mix.model == dials.mixing.name.get()
         share = dials.mixing.share.get() if mixed else self._told.share
@@ -135,44 +131,43 @@ class Cells(State):
         if wish == self._told:
             return None
         self._told, self.heat = wish, heat
-        name, temperature = f"steer-{next(self._steers)}", (wish.temperature,)
-        self._engine.send(
-            Steer(job=name, hand="steer", running=self._job, temperature=temperature, share=share, heat=painted)
-        )
+        self._errand.steer("dials", temperature=(wish.temperature,), share=share, heat=painted)
         return wish
 
-    def _watch(self, on: bool) -> None:
+    def watch(self, on: bool) -> None:
+        """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
+        self.doubt.switch(on)
+        if on and not self.running.get() and self.doubt.scale.get() is None:
+            self._messages.say("Doubt is told while pictures are drawn, so it shows with the next ones.")
+
+    def _tell_doubt(self, on: bool) -> None:
         """A run that draws pixel by pixel tells from now on how open each was, or no more."""
-        if self._job and self.rows:
-            self._engine.send(Steer(job=f"watch-{next(self._steers)}", running=self._job, doubt=on))
+        if self.rows:
+            self._errand.steer(doubt=on)
 
     def _send(self, seats: Sequence[int]) -> None:
         run, cells = self.run, self.cells.get()
         if run is None or not seats:
             return
-        job = f"{self._verb.lower()}-{next(self._jobs)}"
-        command = self._ask(job=job, seeds=tuple(cells[index].seed for index in seats), **run.asks())
+        seeds, doubt = tuple(cells[index].seed for index in seats), self.doubt.on.get() and self.rows > 0
+        command = self._ask(job=self._errand.name(), seeds=seeds, doubt=doubt, **run.asks())
         if command is None:
             return
-        self._job, self._seats = job, tuple(seats)
+        self._seats = tuple(seats)
         self._told = Wish(run.temperature, run.mix.share if run.mix is not None else None, self.heat)
         words = self._words()
-        self._queue.add(job, f"{words.of}: {words.count(len(seats))}", len(seats))
-        self.running.set(True)
+        self._errand.send(command, f"{words.of}: {words.count(len(seats))}", len(seats))
         self._tell()
-        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
-            self._engine.start()
-        self._engine.send(command)
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
-        self._status = status
+        self._errand.heed(status)
         self._tell()
 
     def take(self, event: AnyEvent) -> None:
-        if not self._job or getattr(event, "job", None) != self._job:
+        if not self._errand.hears(event):
             return
         match event:
             case Drawn():
@@ -197,10 +192,9 @@ class Cells(State):
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with these commands unanswered: keep what is finished, offer the rest."""
-        if not self._job or not any(command.job == self._job for command in commands):
+        if not self._errand.is_lost(commands):
             return
         self._again = 0
-        self._queue.drop(self._job)
         words = self._words()
         self._end(words.stopped(self.cells.get()))
         said, button = words.lost(self.cells.get())
@@ -213,15 +207,14 @@ class Cells(State):
         for index, picture, price, kind, part in zip(seats, event.pictures, prices, kinds, parts, strict=False):
             seed = cells[index].seed
             cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
-        if self._doubt is not None:
-            pictures = [picture for index in seats if (picture := cells[index].picture) is not None]
-            self._doubt.meet(self._job, pictures, event.doubt, event.done == event.total)
+        pictures = [picture for index in seats if (picture := cells[index].picture) is not None]
+        self.doubt.meet(event.job, pictures, event.doubt, event.done == event.total)
         self.cells.set(tuple(cells))
         self._tell()
 
     def _end(self, caption: str) -> None:
-        self._job, self._seats = "", ()
-        self.running.set(False)
+        self._seats = ()
+        self._errand.end()
         self._tell()
         self.progress.set(caption)
         self._keep()
@@ -230,12 +223,10 @@ class Cells(State):
         """Every value that follows from others."""
         running, cells = self.running.get(), self.cells.get()
         self.can_go_on.set(not running and any(not cell.finished for cell in cells))
-        ready = self._status in ("Ready", "Working")
+        ready = self._errand.ready
         self.main.set(self._verb if not running else "Stop" if ready else "Starts when ready")
         if running:
-            entry = self._queue.entry(self._job)
-            left = about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
-            self.progress.set(self._words().caption(cells, left, ready))
+            self.progress.set(self._words().caption(cells, self._errand.left, ready))
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 
@@ -251,7 +242,7 @@ class Cells(State):
     def close(self) -> None:
         """Wait for what is being written; of a run under way, what is finished is kept."""
         self._keeping.wait()
-        if self._job and self.run is not None:
+        if self.running.get() and self.run is not None:
             grid.keep(self.run, self.cells.get(), self._file)
 
     def _keep(self) -> None:

@@ -65,6 +65,7 @@ class Complete(State):
         self.grid = Cells(
             engine, models, messages, queue, "Complete", "completions", self._words, self._ask, self.complete, self
         )
+        self.doubt = self.grid.doubt
         self.results = Completions(self.grid.cells, self)
         self.chosen: Value[tuple[int, ...]] = Value((), self)
         """Completions that saving and keeping act on, by their index; the last is the one looked at."""
@@ -232,6 +233,7 @@ class Complete(State):
             **self.canvas.painting.snapshot(),
             "hole": list(astuple(self._hole)) if self._hole is not None else None,
             "painted": self.grid.heat,
+            "doubt": self.doubt.on.get(),
             "history": self.history.snapshot(),
         }
 
@@ -239,6 +241,7 @@ class Complete(State):
         self.dials.restore(plain)
         self._apply({key: plain[key] for key in self._plain() if key in plain})
         self.canvas.painting.restore(plain)
+        self.doubt.switch(bool(plain.get("doubt", False)))
         self.history.restore(plain.get("history", {}))
         if plain.get("hole") is not None:
             self._hole = Hole(*(str(part) for part in plain["hole"]))

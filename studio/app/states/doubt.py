@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from studio.app.states.reach import Reach
 from studio.app.states.value import State, Value
-from studio.media.surprise import Scale, ends
+from studio.media.surprise import Scale
 from studio.wire.messages import Array
 
 KEPT, JOBS = 4096, 4
@@ -19,16 +20,18 @@ class Doubt(State):
     def __init__(self) -> None:
         super().__init__()
         self.on: Value[bool] = Value(False, self)
-        self.scale: Value[Scale | None] = Value(None, self)
+        self._reach = Reach(self)
+        self.scale: Value[Scale | None] = self._reach.scale
         """Common to all pictures; None until the first row is there."""
+        self.set_ends = self._reach.set
+        self.begin = self._reach.begin
+        """Another run: its scale is its own."""
         self.under: Value[float | None] = Value(None, self)
         """Bits of the pixel under the pointer."""
         self._forming: dict[str, list[tuple[Array, Array]]] = {}
         """By the job that drew them last: pictures as far as they are, with the bits of their rows."""
         self._finished: dict[bytes, Array] = {}
         """By the picture's own bytes, so that a take knows what was told of the picture that it was."""
-        self._ends: tuple[float, float] | None = None
-        """Of all that was told since the scale was reset, without tails; None where a hand has set it."""
 
     def switch(self, on: bool) -> None:
         """Show it over pictures, or the pictures alone."""
@@ -46,7 +49,14 @@ class Doubt(State):
             self._forming[job] = list(zip(pictures, doubt, strict=True))
         _shorten(self._finished, KEPT)
         _shorten(self._forming, JOBS)
-        self._widen(doubt)
+        if (known := _known(doubt)).size:
+            self._reach.widen(known, bound=False)
+
+    def reset(self) -> None:
+        """The range of all that is known."""
+        told = [*self._finished.values(), *(bits for pairs in self._forming.values() for _, bits in pairs)]
+        if found := [known for known in map(_known, told) if known.size]:
+            self._reach.fit(found, bound=False)
 
     def of(self, picture: Array | None) -> Array | None:
         """The bits (rows drawn, width) of a picture, where they are known and the overlay is on; NaN where a pixel has
@@ -57,43 +67,17 @@ class Doubt(State):
         found = next(forming, None)
         return found if found is not None else self._finished.get(picture.tobytes())
 
-    # ── the scale ────────────────────────────────────────────────────────────────────────────────
-
-    def begin(self) -> None:
-        """Another run: its scale is its own."""
-        self._ends = None
-        self.scale.set(None)
-
-    def set_ends(self, low: float, high: float) -> None:
-        """What the first and the last colour stand for, until `reset`."""
-        scale = self.scale.get()
-        if scale is not None:
-            self._ends = None
-            self.scale.set(scale.set(low, high))
-
-    def reset(self) -> None:
-        """The range of all that is known."""
-        known = [*self._finished.values(), *(bits for pairs in self._forming.values() for _, bits in pairs)]
-        self.begin()
-        for bits in known:
-            self._widen(bits)
-
-    def _widen(self, doubt: Array) -> None:
-        """Let the scale reach as far as these bits, where no hand has set it."""
-        known = doubt[np.isfinite(doubt)]
-        if not known.size or (self.scale.get() is not None and self._ends is None):
-            return
-        low, high = ends(known)
-        self._ends = (low, high) if self._ends is None else (min(low, self._ends[0]), max(high, self._ends[1]))
-        self.scale.set(Scale.over(*self._ends, bound=False))
-
-    # ── the pointer ──────────────────────────────────────────────────────────────────────────────
-
     def point(self, picture: Array | None, row: int = 0, column: int = 0) -> None:
         """The pointer is over a pixel; over none where no picture is given."""
         bits = self.of(picture)
         known = bits is not None and row < len(bits) and np.isfinite(bits[row, column])
         self.under.set(float(bits[row, column]) if bits is not None and known else None)
+
+
+def _known(doubt: Array) -> Array:
+    """The bits of those pixels that have any."""
+    found: Array = doubt[np.isfinite(doubt)]
+    return found
 
 
 def _shorten(known: dict[Any, Any], most: int) -> None:

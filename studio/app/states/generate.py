@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Signal
 
@@ -10,7 +9,6 @@ from studio.app.states.branching import Branching
 from studio.app.states.cells import Cells
 from studio.app.states.closeup import Closeup
 from studio.app.states.dials import Dials, at_home
-from studio.app.states.doubt import Doubt
 from studio.app.states.grid import Cell
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
@@ -43,10 +41,8 @@ class Generate(State):
         self._models, self._messages = models, messages
         self.dials = Dials(models, 16, MOST, self._step, self)
         self.model: Value[Trained | None] = self.dials.model
-        self.doubt = Doubt()
-        self.grid = Cells(
-            engine, models, messages, queue, "Generate", "grid", self._words, self._ask, self.generate, self, self.doubt
-        )
+        self.grid = Cells(engine, models, messages, queue, "Generate", "grid", self._words, Sample, self.generate, self)
+        self.doubt = self.grid.doubt
         self.cells: Value[tuple[Cell, ...]] = self.grid.cells
         self.chosen: Value[int | None] = Value(None, self)
         """Index of the cell with the ring."""
@@ -86,17 +82,7 @@ class Generate(State):
         self.strip.show(None)
         self.chosen.set(None)
         self.closeup.index.set(None)
-        self.doubt.begin()
         self.grid.begin(run, cells)
-
-    def watch(self, on: bool) -> None:
-        """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
-        self.doubt.switch(on)
-        if on and not self.grid.running.get() and self.doubt.scale.get() is None:
-            self._messages.say("Doubt is told while pictures are drawn, so it shows with the next ones.")
-
-    def _ask(self, **fields: Any) -> Sample:
-        return Sample(doubt=self.doubt.on.get() and self.grid.rows > 0, **fields)
 
     def _words(self) -> Words:
         trained, run = self.grid.trained, self.grid.run

@@ -1,7 +1,6 @@
 """Rewind: a picture that was drawn row by row goes on from one of its rows, as another take."""
 
 import datetime
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,26 +10,15 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.states import colours
 from studio.app.states.doubt import Doubt
+from studio.app.states.errand import Errand
 from studio.app.states.messages import Messages
 from studio.app.states.models import hash_of
-from studio.app.states.queue import Queue, about
+from studio.app.states.queue import Queue
 from studio.app.states.said import FIGURE_SPACE
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
 from studio.library.work import Mix, Pixel, Rewound, Work
-from studio.wire.messages import (
-    AnyCommand,
-    AnyEvent,
-    Array,
-    Complete,
-    Drawn,
-    Ending,
-    Failed,
-    Finished,
-    Sample,
-    Steer,
-    Stopped,
-)
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Ending, Failed, Finished, Sample, Stopped
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,20 +100,18 @@ class Rewind(State):
         self, engine: Engine, messages: Messages, queue: Queue, doubt: Doubt, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._engine, self._messages, self._queue, self._doubt = engine, messages, queue, doubt
+        self._messages, self._doubt = messages, doubt
+        self._errand = Errand(engine, queue, "rewind", self)
         self.base: Value[Base | None] = Value(None, self)
         """None where nothing is on the stage that could go on."""
         self.mark: Value[Mark | None] = Value(None, self)
         self.forming: Value[Forming | None] = Value(None, self)
         self.said: Value[str] = Value("", self)
         """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
-        self.working: Value[bool] = Value(False, self)
+        self.working: Value[bool] = self._errand.running
         """Whether a picture is going on."""
-        self._job = ""
         self._finished: Array | None = None
-        self._status = "Starting"
-        self._jobs = itertools.count(1)
-        doubt.on.changed.connect(self._watch)
+        doubt.on.changed.connect(self._tell_doubt)
 
     def show(self, base: Base | None) -> None:
         """Another picture is on the stage, or none; the same one keeps its marker."""
@@ -192,19 +178,18 @@ class Rewind(State):
     def go_on(self, work: Work) -> None:
         """Let the picture on the stage go on as that making says."""
         base = self.base.get()
-        if base is not None and not self._job:
+        if base is not None and not self._errand.job:
             self._send(base, work)
 
     def again(self) -> None:
         """Let what was stopped or lost go on."""
         forming = self.forming.get()
-        if forming is not None and not self._job:
+        if forming is not None and not self._errand.job:
             self._send(forming.base, forming.work)
 
     def stop(self) -> None:
         """Stop now; what is drawn stays on the stage."""
-        if self._job:
-            self._engine.stop(self._job)
+        self._errand.stop()
 
     @property
     def running(self) -> bool:
@@ -213,16 +198,11 @@ class Rewind(State):
     def _send(self, base: Base, work: Work) -> None:
         rewound = work.rewound
         assert rewound is not None, "a making that keeps nothing is another picture"
-        self._job, self._finished = f"rewind-{next(self._jobs)}", None
+        self._finished = None
         picture, free = rewound.onto(base.picture), rewound.free(*base.picture.shape[:2])
-        self._queue.add(self._job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
         self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
-        self.working.set(True)
-        self._tell()
-        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
-            self._engine.start()
         shared: Plain = {
-            "job": self._job,
+            "job": self._errand.name(),
             "model": base.trained.card.name,
             "seeds": (work.seed,),
             "temperature": work.temperature,
@@ -235,27 +215,27 @@ class Rewind(State):
             shared |= {"mix": work.mix.model, "share": work.mix.share}
             shared["shares"] = shares.array() if shares is not None else None
         ask: AnyCommand = Sample(**shared) if free.all() else Complete(picture=picture, free=free, **shared)
-        self._engine.send(ask)
+        self._errand.send(ask, f"{base.trained.card.title}: on from row {rewound.row}")
+        self._tell()
 
-    def _watch(self, on: bool) -> None:
+    def _tell_doubt(self, on: bool) -> None:
         """What goes on tells from now on how open each pixel was, or no more."""
-        if self._job:
-            self._engine.send(Steer(job=f"watch-{next(self._jobs)}-{self._job}", running=self._job, doubt=on))
+        self._errand.steer(doubt=on)
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
-        self._status = status
+        self._errand.heed(status)
         self._tell()
 
     def take(self, event: AnyEvent) -> None:
-        if not self._job or getattr(event, "job", None) != self._job:
+        if not self._errand.hears(event):
             return
         if isinstance(event, Drawn):
             self._draw(event)
         elif isinstance(event, Ending):
-            forming = self._end()
+            forming = self._rest()
             match event:
                 case Finished() if self._finished is not None:
                     self.forming.set(None)
@@ -267,17 +247,16 @@ class Rewind(State):
                     self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.again))
                 case _:
                     pass
-            self.working.set(False)
+            self._errand.end()
             self._tell()
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died while a picture went on: what is drawn stays, the rest is offered."""
-        if self._job and any(command.job == self._job for command in commands):
-            self._queue.drop(self._job)
-            forming = self._end()
+        if self._errand.is_lost(commands):
+            forming = self._rest()
             said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
             self._messages.say(said.strip(), "failed", ("Draw it again", self.again))
-            self.working.set(False)
+            self._errand.end()
             self._tell()
 
     def _draw(self, event: Drawn) -> None:
@@ -289,16 +268,16 @@ class Rewind(State):
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
-        self._doubt.meet(self._job, [picture], event.doubt, event.done == event.total)
+        self._doubt.meet(event.job, [picture], event.doubt, event.done == event.total)
         self.forming.set(replace(forming, picture=picture, row=row, work=work))
         if event.done == event.total:
             self._finished = event.pictures[0].copy()
         self._tell()
 
-    def _end(self) -> Forming:
+    def _rest(self) -> Forming:
+        """The picture as far as it is, no longer forming."""
         forming = self.forming.get()
         assert forming is not None, "what is at work is forming"
-        self._job = ""
         stopped = replace(forming, running=False)
         self.forming.set(stopped)
         return stopped
@@ -307,8 +286,7 @@ class Rewind(State):
         forming, base, mark = self.forming.get(), self.base.get(), self.mark.get()
         if forming is not None:
             rows = forming.base.rows
-            entry = self._queue.entry(self._job)
-            left = f", {about(entry.seconds_left)} left" if entry is not None and entry.seconds_left is not None else ""
+            left = f", {self._errand.left} left" if self._errand.left else ""
             place = f"{str(forming.row).rjust(len(str(rows)), FIGURE_SPACE)} of {rows}"
             self.said.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
         elif base is None or mark is None or mark.row >= base.rows:

@@ -8,8 +8,9 @@ import numpy as np
 from PySide6.QtCore import Signal
 
 from studio.app.states.messages import Messages
+from studio.app.states.reach import Reach
 from studio.app.states.value import Engine, Plain, State, Value
-from studio.media.surprise import Scale, ends, figure
+from studio.media.surprise import Scale, figure
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored
 
 __all__ = ["Map", "Scale", "Shown", "Surprise", "figure"]
@@ -50,8 +51,10 @@ class Surprise(State):
         super().__init__()
         self._engine, self._messages = engine, messages
         self.on: Value[bool] = Value(False, self)
-        self.scale: Value[Scale | None] = Value(None, self)
+        self._reach = Reach(self)
+        self.scale: Value[Scale | None] = self._reach.scale
         """Common to all pictures that are compared; None until the first map is there."""
+        self.set_ends = self._reach.set
         self.under: Value[float | None] = Value(None, self)
         """Bits of the pixel under the pointer."""
         self._shown: tuple[Shown, ...] = ()
@@ -60,9 +63,7 @@ class Surprise(State):
         """Pictures that no map was given for: they are not asked about again until the overlay is switched on anew."""
         self._open: tuple[str, Shown] | None = None
         self._status = "Starting"
-        self._model, self._bound = "", False
-        self._ends: tuple[float, float] | None = None
-        """Of all maps of the model since the scale was reset, without their tails."""
+        self._model = ""
         self._jobs = itertools.count(1)
 
     def switch(self, on: bool) -> None:
@@ -76,8 +77,8 @@ class Surprise(State):
         """What the open panel shows, the most urgent first; nothing, while a hand there must not be kept waiting."""
         self._shown = tuple(shown[:KEPT])
         if self._shown and self._shown[0].model != self._model:
-            self._model, self._ends = self._shown[0].model, None
-            self.scale.set(None)
+            self._model = self._shown[0].model
+            self._reach.begin()
             self.reset()
         self._ask()
 
@@ -85,35 +86,11 @@ class Surprise(State):
         """The map of a picture, where it is known and the overlay is on."""
         return self._maps.get(id(picture)) if self.on.get() else None
 
-    # ── the scale ────────────────────────────────────────────────────────────────────────────────
-
-    def set_ends(self, low: float, high: float) -> None:
-        """What the first and the last colour stand for, until `reset`."""
-        scale = self.scale.get()
-        if scale is not None:
-            self._ends = None
-            self.scale.set(scale.set(low, high))
-
     def reset(self) -> None:
         """The range of what is on show now."""
         found = [map for map in (self._maps.get(id(each.picture)) for each in self._shown) if map is not None]
         if found:
-            reach = [ends(map.bits) for map in found]
-            self._ends = min(low for low, _ in reach), max(high for _, high in reach)
-            self.scale.set(Scale.over(*self._ends, found[0].bound))
-
-    def _widen(self, map: Map) -> None:
-        """Let the scale reach as far as a new map, where no hand has set it."""
-        low, high = ends(map.bits)
-        if self.scale.get() is None:
-            self._ends = low, high
-        elif self._ends is None:
-            return
-        else:
-            self._ends = min(low, self._ends[0]), max(high, self._ends[1])
-        self.scale.set(Scale.over(*self._ends, map.bound))
-
-    # ── the pointer ──────────────────────────────────────────────────────────────────────────────
+            self._reach.fit([map.bits for map in found], found[0].bound)
 
     def point(self, picture: Array | None, row: int = 0, column: int = 0) -> None:
         """The pointer is over a pixel; over none where no picture is given."""
@@ -153,7 +130,7 @@ class Surprise(State):
         while len(self._maps) > KEPT:
             del self._maps[next(iter(self._maps))]
         if map.model == self._model:
-            self._widen(map)
+            self._reach.widen(map.bits, map.bound)
         self.came.emit(map)
 
     def _ask(self) -> None:

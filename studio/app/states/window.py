@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import QTimer
 
 from studio.app.states import drops
 from studio.app.states.complete import Complete
+from studio.app.states.doubt import Doubt
 from studio.app.states.explore import Explore
 from studio.app.states.generate import Generate
 from studio.app.states.history import History
@@ -245,9 +247,9 @@ class Window(State):
         for value in shown:
             value.changed.connect(self._show_wave)
         completions: tuple[Value[Any], ...] = (self.complete.results.cells, self.complete.chosen)
-        doubt = self.generate.doubt  # one map at a time
-        self.surprise.on.changed.connect(lambda on: doubt.switch(doubt.on.get() and not on))
-        doubt.on.changed.connect(lambda on: self.surprise.switch(self.surprise.on.get() and not on))
+        for doubt in (self.generate.doubt, self.complete.doubt):  # one map at a time
+            self.surprise.on.changed.connect(partial(_give_way, doubt))
+            doubt.on.changed.connect(partial(_give_way, self.surprise))
         for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
             value.changed.connect(self._show_surprise)
         self._show_wave()
@@ -255,7 +257,7 @@ class Window(State):
         for state in (self, self.takes, self.generate, self.explore, self.complete, self.sound, self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self._later)
-        for overlay in (self.surprise, self.generate.doubt):
+        for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):
             overlay.on.changed.connect(self._later)  # nothing else is kept of them
 
     def _show_wave(self) -> None:
@@ -370,3 +372,8 @@ class Window(State):
         elif not self._said_not_saved:  # once, not every second
             self._said_not_saved = True
             self.messages.say(outcome.sentence, "warn", ("Try again", self.save))
+
+
+def _give_way(overlay: Surprise | Doubt, other: bool) -> None:
+    """An overlay that is on goes off where another one comes on."""
+    overlay.switch(overlay.on.get() and not other)

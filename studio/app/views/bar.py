@@ -23,11 +23,11 @@ class Bar(QWidget):
     def __init__(self, look: Look, state: Window, panel: Panel, add_model: Callable[[], object]) -> None:
         super().__init__()
         self._look, self._state = look, state
-        self._panel, self._narrow = panel.key, False
+        self._panel, self._narrow = panel, False
         self._pictures = True
         """Whether the panel shows pictures: those of its model, or of one that is still to come."""
         self._row_by_row = False
-        """Whether the model draws pixel by pixel, in the panel that shows it."""
+        """Whether the model draws pixel by pixel, in a panel that shows it."""
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.picker = Picker(look, state.models, add_model, panel.offers)
@@ -61,8 +61,9 @@ class Bar(QWidget):
         self.redo.clicked.connect(history.redo)
         bind(self, panel.model, self._show_model, self.picker.chose, panel.choose_model)
         self.legend.tie(state.surprise)
-        self.doubt_legend.tie(state.generate.doubt)
-        bind(self, state.generate.doubt.on, self._show_doubt, self.doubt.toggled, state.generate.watch)
+        if panel.cells is not None:
+            self.doubt_legend.tie(panel.cells.doubt)
+            bind(self, panel.cells.doubt.on, self._show_doubt, self.doubt.toggled, panel.cells.watch)
         bind(self, state.surprise.on, self._show_surprise, self.surprise.toggled, state.surprise.switch)
         bind(self, state.smooth, self._show_smooth, self.pixels.chosen, self._choose_pixels)
         bind(self, history.can_undo, self.undo.setEnabled)
@@ -83,8 +84,9 @@ class Bar(QWidget):
 
     def _show_model(self, trained: Any) -> None:
         self.picker.show_model(trained)
-        self._pictures = trained.card.kind == "picture" if trained is not None else self._panel != "sound"
-        self._row_by_row = self._pictures and self._panel == "generate" and trained is not None and trained.card.keeps
+        self._pictures = trained.card.kind == "picture" if trained is not None else self._panel.key != "sound"
+        shows = self._pictures and self._panel.cells is not None
+        self._row_by_row = shows and trained is not None and trained.card.keeps
         self._fit()
         card = trained.card if trained is not None else None
         self.facts.show_text(f"{card.family_title} · {card.size} · {card.figure}" if card is not None else "")

@@ -155,6 +155,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
         Act("New seed", ("R",), complete.dials.new_seed, "stage"),
         Act("Lock seed", ("L",), lambda: complete.dials.lock(not complete.dials.locked.get()), "stage"),
+        Act("Doubt", ("V",), lambda: complete.grid.watch(not complete.doubt.on.get()), "stage"),
         Act("Even temperature", (), painting.even_out),
         Act("Open a mask…", (), stage.open_mask),
         Act("Go on", (), complete.grid.go_on, can=complete.grid.can_go_on),
@@ -178,5 +179,6 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         set_compact=stage.desk.set_compact,
         offers=lambda trained: trained.card.keeps,
         strip=complete.strip,
+        cells=complete.grid,
         show_take=complete.canvas.choose_take,
     )

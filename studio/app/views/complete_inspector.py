@@ -15,9 +15,9 @@ from studio.app.views.bringing import Bringing
 from studio.app.views.controls import Button, Choice, Label, row
 from studio.app.views.dial_rows import DialRows
 from studio.app.views.latent_slider import LatentSlider
+from studio.app.views.overlay import Overlay
 from studio.app.views.pages import Column
 from studio.app.views.picture import PictureView
-from studio.app.views.surprise import Overlay
 from studio.app.views.theme import Look
 
 
@@ -65,7 +65,7 @@ class Settings(Column):
         )
         self.seen = PictureView(self._look, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.overlay = Overlay(self.seen, self._surprise)
+        self.overlay = Overlay(self.seen, self._surprise, doubt=self._state.doubt)
         for widget in (self.rank, self.price, self.part, row(self.seen, 0)):
             column.addWidget(widget)
         self.section()

@@ -18,8 +18,8 @@ from studio.app.views.completions import GAP, CompletionsView, Typicality
 from studio.app.views.controls import Button, Elided, Label, Number, row
 from studio.app.views.guard import guarded
 from studio.app.views.mask_canvas import MaskCanvas
+from studio.app.views.overlay import GridOverlay
 from studio.app.views.picture import multiple
-from studio.app.views.surprise import over
 from studio.app.views.theme import Look
 
 RIGHT = Qt.TextElideMode.ElideRight
@@ -89,7 +89,7 @@ class Desk(QWidget):
 
     def __init__(self, look: Look, state: Complete, surprise: Surprise) -> None:
         super().__init__()
-        self._look, self._state, self._surprise = look, state, surprise
+        self._look, self._state = look, state
         self.tools = Tools(look, state)
         self.canvas = MaskCanvas(look)
         self.first, self.rest = Elided("", "strong", RIGHT), Elided("", "soft", RIGHT)
@@ -106,6 +106,7 @@ class Desk(QWidget):
         for part in (self.tools, self._head, self.canvas, self.first, self.rest, self.grid, self.hint, self.caption):
             part.setParent(self)
         self._compact = False
+        GridOverlay(self.grid, surprise, state.doubt, lambda index: state.results.cells.get()[index].picture)
         self._tie()
         look.changed.connect(self.arrange)
 
@@ -117,10 +118,6 @@ class Desk(QWidget):
         bind(self, painting.tool, self.canvas.show_tool)
         bind(self, painting.size, self.canvas.show_size)
         bind(self, results.places, self._show_places)
-        bind(self, self._surprise.on, self._show_maps)
-        bind(self, self._surprise.scale, self._show_maps)
-        self._surprise.came.connect(lambda map: self.grid.show_again(map.picture))
-        self.grid.pointed.connect(self._point)
         results.cells.changed.connect(self._show_places)
         results.ranking.changed.connect(self._show_places)
         bind(self, state.chosen, self._show_chosen, self.grid.chose, state.choose)
@@ -208,13 +205,6 @@ class Desk(QWidget):
         self.hint.setVisible(not places)
         self.arrange()
         self._show_chosen(state.chosen.get())
-
-    def _show_maps(self, _: object) -> None:
-        self.grid.show_over(lambda picture: over(self._surprise.of(picture), self._surprise.scale.get()))
-
-    def _point(self, pixel: tuple[int, int, int] | None) -> None:
-        cell, *at = pixel if pixel is not None else (0, 0, 0)
-        self._surprise.point(self._state.results.cells.get()[cell].picture if pixel is not None else None, *at)
 
     def _show_chosen(self, chosen: tuple[int, ...]) -> None:
         self.grid.show_chosen(chosen)

@@ -16,9 +16,9 @@ from studio.app.views.bringing import Bringing, CropPage
 from studio.app.views.controls import Button, Label, middle, pair, row
 from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.directions import OPEN_HELP, Directions
+from studio.app.views.overlay import Overlay
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
-from studio.app.views.surprise import Overlay
 from studio.app.views.theme import Look
 from studio.app.views.wave_page import WavePage
 from studio.wire.messages import Array

@@ -105,7 +105,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Next picture", (), lambda: stage.step(1)),
         Act("Previous picture", (), lambda: stage.step(-1)),
         Act("Go on", (), generate.grid.go_on, can=generate.grid.can_go_on),
-        Act("Doubt", ("V",), lambda: generate.watch(not generate.doubt.on.get()), "stage"),
+        Act("Doubt", ("V",), lambda: generate.grid.watch(not generate.doubt.on.get()), "stage"),
         Act("Row marker", ("W",), stage.focus_marker, "stage"),
         Act("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Act("Branch here", ("K",), stage.branch, "stage"),
@@ -133,6 +133,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         show_smooth=smooth,
         set_compact=stage.set_compact,
         strip=generate.strip,
+        cells=generate.grid,
         show_take=generate.closeup.show_take,
         branch=stage.ready,
     )

@@ -17,13 +17,12 @@ from studio.app.views.bind import bind
 from studio.app.views.caption import Caption
 from studio.app.views.colour_popup import ColourPopup
 from studio.app.views.dialogs import Dialogs
-from studio.app.views.doubt import lit
 from studio.app.views.first_launch import FirstLaunch
 from studio.app.views.grid import GridView
 from studio.app.views.large_caption import LargeCaption
+from studio.app.views.overlay import GridOverlay, Overlay
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.row_marker import RowMarker
-from studio.app.views.surprise import Overlay, over
 from studio.app.views.theme import Look
 from studio.app.views.wave_page import WavePage
 
@@ -37,7 +36,6 @@ class GenerateStage(QStackedWidget):
     def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._state, self._dialogs = look, state.generate, dialogs
-        self._surprise = state.surprise
         generate = self._state
         self.first = FirstLaunch(look, state, dialogs)
         self.grid = GridView(look)
@@ -64,12 +62,7 @@ class GenerateStage(QStackedWidget):
         self.grid.clicked.connect(lambda index: state.tone.listen())
         bind(self, generate.closeup.large, self._show_large)
         self.grid.enlarged.connect(self._enlarge)
-        bind(self, self._surprise.on, self._show_maps)
-        bind(self, self._surprise.scale, self._show_maps)
-        bind(self, generate.doubt.on, self._show_maps)
-        bind(self, generate.doubt.scale, self._show_maps)
-        self._surprise.came.connect(lambda map: self.grid.show_again(map.picture))
-        self.grid.pointed.connect(self._point)
+        GridOverlay(self.grid, state.surprise, generate.doubt, lambda index: self.grid.cells[index].picture)
         bind(self, generate.grid.progress, self.caption.show_words)
         bind(self, generate.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
         self._tie_marker(generate)
@@ -188,20 +181,6 @@ class GenerateStage(QStackedWidget):
         self.grid.show_cells(cells, state.grid.kind, state.grid.size, state.grid.rows)
         if state.closeup.large.get() is None:
             self.setCurrentIndex(1 if cells else 0)
-
-    def _show_maps(self, _: object) -> None:
-        surprise, doubt = self._surprise, self._state.doubt
-        if doubt.on.get():
-            self.grid.show_over(lambda picture: lit(picture, doubt.of(picture), doubt.scale.get()))
-        else:
-            self.grid.show_over(lambda picture: over(surprise.of(picture), surprise.scale.get()))
-
-    def _point(self, pixel: tuple[int, int, int] | None) -> None:
-        for map in (self._surprise, self._state.doubt):
-            if pixel is None:
-                map.point(None)
-            else:
-                map.point(self.grid.cells[pixel[0]].picture, *pixel[1:])
 
     def _show_large(self, large: Large | None) -> None:
         if large is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from studio.app.states.cells import Cells
 from studio.app.states.history import History
 from studio.app.states.strip import Strip
 from studio.app.states.value import Value
@@ -46,5 +47,7 @@ class Panel:
     """Put a take on the stage."""
     branch: Callable[[], object] | None = None
     """Make ready to go on from what is on the stage, as another take."""
+    cells: Cells | None = None
+    """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
     offers: Offers = at_once
     """Which models can be chosen here."""

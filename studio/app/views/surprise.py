@@ -1,84 +1,22 @@
-"""Surprise: its colours, and the legend that says what they stand for."""
+"""The legend of surprise, or of doubt: what the colours stand for."""
 
-import numpy as np
-from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.states.doubt import Doubt
-from studio.app.states.surprise import Map, Scale, Surprise, figure
+from studio.app.states.surprise import Scale, Surprise, figure
 from studio.app.views.bind import bind
 from studio.app.views.controls import tip
-from studio.app.views.doubt import lit
 from studio.app.views.guard import guarded
-from studio.app.views.picture import PictureView, image
+from studio.app.views.picture import image
 from studio.app.views.theme import Look
-from studio.wire.messages import Array
 
-RELIEF = 0.2
-"""Of a picture's light and shade that is left on a map of shares, which has no outlines of its own."""
 WIDE, NARROW, TALL = 252, 128, 36
 BAR, HANDLE, CAUGHT = 10, 18, 28
 """Pixels: how tall the colours and a handle are, and how wide a handle is caught."""
 _NONE = Scale(0.0, 1.0, 0.0, 1.0, False)
 """What the colours are drawn with until there is a map."""
-
-
-def over(map: Map | None, scale: Scale | None) -> Array | None:
-    """What is to be seen in place of a picture: its map, of shares in faint relief; None where there is no map."""
-    if map is None or scale is None:
-        return None
-    if not map.bound:
-        return scale.coloured(map.bits)
-    light = map.picture.astype(np.float32).mean(2, keepdims=True)
-    relief = RELIEF * (light - light.mean())
-    found: Array = (scale.coloured(map.bits) + relief).clip(0, 255).astype(np.uint8)
-    return found
-
-
-class Overlay(QObject):
-    """A picture on a stage, with its map over it while the overlay is on.
-
-    With `keeps` the last map stays until the new one is there: for a picture that moves under a hand. Where pictures
-    are drawn pixel by pixel, their `doubt` may lie over them instead.
-    """
-
-    def __init__(self, view: PictureView, surprise: Surprise, keeps: bool = False, doubt: Doubt | None = None) -> None:
-        super().__init__(view)
-        self._view, self._surprise, self._keeps, self._doubt = view, surprise, keeps, doubt
-        self._picture: Array | None = None
-        self._map: Map | None = None
-        view.pointed.connect(self._point)
-        surprise.on.changed.connect(self._again)
-        surprise.scale.changed.connect(self._again)
-        surprise.came.connect(self._meet)
-        if doubt is not None:
-            doubt.on.changed.connect(self._again)
-            doubt.scale.changed.connect(self._again)
-
-    def show(self, picture: Array | None) -> None:
-        self._picture = picture
-        self._again()
-
-    def _meet(self, map: Map) -> None:
-        if map.picture is self._picture:
-            self._again()
-
-    def _again(self) -> None:
-        found = self._surprise.of(self._picture)
-        if found is not None or not self._keeps or not self._surprise.on.get():
-            self._map = found
-        fits = self._map is not None and self._picture is not None and self._map.bits.shape == self._picture.shape[:2]
-        seen = over(self._map if fits else None, self._surprise.scale.get())
-        if self._doubt is not None and self._doubt.on.get() and self._picture is not None:
-            seen = lit(self._picture, self._doubt.of(self._picture), self._doubt.scale.get())
-        self._view.show_picture(self._picture, seen)
-        self._point(self._view.under)
-
-    def _point(self, pixel: tuple[int, int] | None) -> None:
-        for map in (self._surprise, self._doubt):
-            if map is not None:
-                map.point(None if pixel is None else self._picture, *(pixel or (0, 0)))
 
 
 class SurpriseLegend(QWidget):

@@ -229,6 +229,43 @@ def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
     assert painting.mask.get().all()
 
 
+def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: FakeEngine) -> None:
+    generate, complete = opened.generate, opened.complete
+    mark(opened)
+    run(opened, engine)
+    generate.choose_model("rows")
+    generate.generate()
+    generate.dials.set_temperature(0.5)
+    complete.dials.set_temperature(0.6)
+    made, filled, one, other = engine.sent[-3], engine.sent[-4], *engine.sent[-2:]
+    assert isinstance(one, wire.Steer)
+    assert isinstance(other, wire.Steer)
+    assert (one.running, other.running) == (made.job, filled.job)
+    assert one.job != other.job, "an engine refuses a second command of a name"
+    assert one.hand != other.hand, "the newer command of a hand replaces the older"
+
+
+def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: Window, engine: FakeEngine) -> None:
+    complete = opened.complete
+    complete.grid.watch(True)
+    mark(opened)
+    asked = run(opened, engine, 1)
+    assert asked.doubt
+    told = np.full((1, 6, 8), np.nan, np.float32)
+    told[:, 4:] = 2.0
+    pictures = np.full((1, 8, 8, 3), 90, np.uint8)
+    engine.say(wire.Drawn(job=asked.job, first=0, pictures=pictures, done=6, total=9, doubt=told))
+    picture, doubt = complete.results.cells.get()[0].picture, complete.doubt
+    assert picture is not None
+    doubt.point(picture, 5, 3)
+    assert doubt.under.get() == 2.0
+    doubt.point(picture, 1, 3)
+    assert doubt.under.get() is None, "it is kept"
+    opened.surprise.switch(True)
+    assert not doubt.on.get(), "one map at a time"
+    assert engine.sent[-1] == wire.Steer(job=engine.sent[-1].job, running=asked.job, doubt=False)
+
+
 def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engine: FakeEngine) -> None:
     state, painting = opened.complete, opened.complete.canvas.painting
     mark(opened)
@@ -247,7 +284,7 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
     painting.release()
     steer = engine.sent[-1]
     assert isinstance(steer, wire.Steer)
-    assert (steer.running, steer.hand) == (sent.job, "steer")
+    assert steer.running == sent.job
     assert steer.heat is not None
     assert (float(steer.heat[6, 6]), float(steer.heat[1, 1])) == (pytest.approx(0.2), pytest.approx(1.8))
     state.dials.set_temperature(0.5)

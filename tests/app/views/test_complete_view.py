@@ -346,6 +346,35 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     assert studio.state.surprise.under.get() is None
 
 
+def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    desk(studio).canvas.setFocus()
+    QTest.keyClick(desk(studio).canvas, Qt.Key.Key_V)
+    assert studio.frame.bar.doubt.isChecked()
+    complete(studio, 1)
+    told = np.full((1, 8, 8), np.nan, np.float32)
+    told[:, 4:] = np.linspace(0, 9, 8)
+    pictures = np.full((1, 8, 8, 3), 200, np.uint8)
+    studio.engine.say(
+        wire.Drawn(job=asked(studio).job, first=0, pictures=pictures, done=8, total=9, doubt=told),
+        wire.Drawn(job=asked(studio).job, first=0, pictures=pictures, done=9, total=9, log_prob=(-9.0,), doubt=told),
+        wire.Finished(job=asked(studio).job),
+    )
+    settle()
+    assert studio.frame.bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
+    grid = desk(studio).grid
+    corner, size = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.cell()
+    tones = [
+        grid.grab().toImage().pixelColor(corner + QPoint(6 + size.width() - 3, 4 + size.height() * row // 16))
+        for row in (2, 14)
+    ]
+    assert tones[0].red() == 200, "what is kept is the picture's own"
+    assert tones[1].red() > 240 > tones[1].blue()
+    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 4 + size.height() - 3))
+    settle()
+    assert studio.state.complete.doubt.under.get() == pytest.approx(9.0)
+
+
 def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_models: Path) -> None:
     dials = settings(studio).dials
     assert not dials.mix.isVisible()

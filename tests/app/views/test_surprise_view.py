@@ -10,8 +10,9 @@ from pytestqt.qtbot import QtBot
 from studio.app.states.surprise import Map, Scale
 from studio.app.views.explore import ExploreStage
 from studio.app.views.generate_stage import GenerateStage
+from studio.app.views.overlay import over
 from studio.app.views.picture import PictureView
-from studio.app.views.surprise import SurpriseLegend, over
+from studio.app.views.surprise import SurpriseLegend
 from studio.app.views.theme import Look
 from studio.wire.messages import Drawn, Finished, Score, Scored
 from tests.app.fake_model import card, write_model

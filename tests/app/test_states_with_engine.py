@@ -125,6 +125,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     state.rank_by("following")
     state.dials.set_number(12)
     state.dials.set_seed(3)
+    state.grid.watch(True)
     state.complete()
     painting.choose("temperature")
     painting.press((4.5, 3.5))  # while it draws
@@ -134,6 +135,8 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert all(cell.finished for cell in cells)
     kept = ~painting.mask.get()
     assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
+    doubts = [state.doubt.of(cell.picture) for cell in cells]
+    assert all(doubt is not None and np.array_equal(np.isfinite(doubt), ~kept) for doubt in doubts)
     parts = [cells[index].following for index in results.ranked()]
     assert None not in parts and parts == sorted(parts, reverse=True)
     assert (len(results.places.get()), results.left_out.get()) == (9, 3)

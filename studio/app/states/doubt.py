@@ -55,6 +55,7 @@ class Doubt(State):
     def reset(self) -> None:
         """The range of all that is known."""
         told = [*self._finished.values(), *(bits for pairs in self._forming.values() for _, bits in pairs)]
+        self.begin()
         if found := [known for known in map(_known, told) if known.size]:
             self._reach.fit(found, bound=False)
 

@@ -97,6 +97,23 @@ def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, en
     assert doubt.scale.get() is None, "another run has a scale of its own"
 
 
+def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_row(
+    window: Window, engine: FakeEngine
+) -> None:
+    doubt = window.generate.doubt
+    window.generate.grid.watch(True)
+    asked = begin(window, engine)
+    draw(engine, asked.job, 2, bits(2, 3.0))
+    doubt.set_ends(1.0, 2.0)
+    draw(engine, asked.job, 3, None)
+    doubt.reset()
+    assert doubt.scale.get() is None
+    draw(engine, asked.job, 4, bits(4, 3.0))
+    scale = doubt.scale.get()
+    assert scale is not None
+    assert scale.high >= 3.0
+
+
 def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, engine: FakeEngine) -> None:
     window.generate.grid.watch(True)
     asked = begin(window, engine)

@@ -53,10 +53,10 @@ class Scale:
     @property
     def words(self) -> tuple[str, str]:
         """What stands at the last colour, `12 bits a pixel, exact`, and the same in fewer words."""
-        high = figure(self.high)
+        high = price(self.high)
         if self.bound:
-            return f"{high} bits, share of the total", f"{high} bits, shared"
-        return f"{high} bits a pixel, exact", f"{high} bits, exact"
+            return f"{high}, share of the total", f"{high}, shared"
+        return f"{high} a pixel, exact", f"{high}, exact"
 
     def set(self, low: float, high: float) -> "Scale":
         """The same legend with other ends, in order and inside it."""
@@ -85,6 +85,12 @@ def figure(bits: float) -> str:
     """`0`, `3.2`, `12`, `−1.5`, `0.04`."""
     text = f"{abs(bits):.1f}".removesuffix(".0") if abs(bits) >= 0.095 else f"{abs(bits):.2f}".rstrip("0").rstrip(".")
     return f"−{text}" if bits < 0 and text != "0" else text
+
+
+def price(bits: float) -> str:
+    """`1 bit`, `12 bits`."""
+    said = figure(bits)
+    return f"{said} bit" if said == "1" else f"{said} bits"
 
 
 def ramp() -> Array:

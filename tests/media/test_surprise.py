@@ -18,6 +18,8 @@ def test_the_colours_rise_in_lightness_so_that_a_map_reads_in_grey() -> None:
 
 def test_figures_are_short() -> None:
     assert [figure(bits) for bits in (0.0, 3.21, 12.0, -1.5, 0.04, -0.001)] == ["0", "3.2", "12", "−1.5", "0.04", "0"]
+    assert Scale.over(0.0, 1.0, False).words == ("1 bit a pixel, exact", "1 bit, exact")
+    assert Scale.over(-1.0, 8.0, True).words == ("8 bits, share of the total", "8 bits, shared")
 
 
 def test_compared_maps_share_a_scale_that_one_odd_pixel_does_not_set() -> None:

@@ -10,10 +10,10 @@ from PySide6.QtCore import Signal
 from studio.app.states.messages import Messages
 from studio.app.states.reach import Reach
 from studio.app.states.value import Engine, Plain, State, Value
-from studio.media.surprise import Scale, figure
+from studio.media.surprise import Scale, figure, price
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored
 
-__all__ = ["Map", "Scale", "Shown", "Surprise", "figure"]
+__all__ = ["Map", "Scale", "Shown", "Surprise", "figure", "price"]
 
 KEPT = 1024
 """Maps that are kept; of more pictures than that on show, the first are priced."""

@@ -5,7 +5,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.states.doubt import Doubt
-from studio.app.states.surprise import Scale, Surprise, figure
+from studio.app.states.surprise import Scale, Surprise, figure, price
 from studio.app.views.bind import bind
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
@@ -175,7 +175,7 @@ class SurpriseLegend(QWidget):
         if self._under is not None:
             painter.setFont(look.font(12, 600))
             painter.setPen(look.colour("text"))
-            words = f"{figure(self._under)} bits"
+            words = price(self._under)
         painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignRight), words)
 
     def _left(self) -> float:

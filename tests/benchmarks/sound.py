@@ -233,6 +233,7 @@ def killed(desk: Desk) -> None:
         f"  engine killed with {ahead:.2f} s ahead: {took:.2f} s played on, up to "
         f"{1000 * abs(player.position - player.made):.1f} ms from the end, the last sample {last:.4f}"
     )
+    desk.engine.start()  # by itself it starts anew only twice within five minutes; Play starts it as a person does
     desk.until(lambda: desk.engine.now == "Ready", 120)
 
 

@@ -46,6 +46,7 @@ class Stream:
         self.level = 1.0
         """How loud, from 0 to 1."""
         self._tape: list[np.ndarray] | None = None
+        self._taped = 0
         # From here on only the sound card's thread writes.
         self._card, self._jumps, self._loud = float(rate), 0, 1.0
         self._turn(0)
@@ -106,11 +107,16 @@ class Stream:
 
     def record(self) -> None:
         """Keep what is given to the card, at its rate, from now on."""
-        self._tape = []
+        self._tape, self._taped = [], 0
+
+    @property
+    def taped(self) -> float:
+        """Seconds that are kept so far."""
+        return self._taped / self._card
 
     def recorded(self) -> tuple[np.ndarray, float]:
         """What was kept since `record` (n,) float32 without `level`, and its rate in Hz; nothing is kept any more."""
-        tape, self._tape = self._tape or [], None
+        tape, self._tape, self._taped = self._tape or [], None, 0
         return np.concatenate((np.zeros(0, np.float32), *tape)), self._card
 
     @property
@@ -225,6 +231,7 @@ class Stream:
             part *= gain
         if self._tape is not None:
             self._tape.append(part.copy())
+            self._taped += len(part)
         loud, self._loud = self._loud, self.level
         if loud != self._loud:
             part *= np.linspace(loud, self._loud, len(part), dtype=np.float32)

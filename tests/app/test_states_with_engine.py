@@ -298,14 +298,14 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     window, _ = opener()
     sound, player = window.sound, window.sound.player
     assert sound.model.get() is not None and sound.model.get().card.name == tiny_recordings
-    sound.set_seed(5)
+    sound.dials.set_seed(5)
     sound.play()
-    speaker = sound.player._output
+    speaker = sound.player.card._output
     assert isinstance(speaker, FakeSpeaker)
     qtbot.waitUntil(lambda: player.made > 0.7, timeout=START)
     speaker.hear(0.2)
     before = player.samples.copy()
-    sound.set_temperature(0.0)
+    sound.dials.set_temperature(0.0)
     at = round(sound.heat.get()[-1][0] * player.rate)
     assert at < len(before)
     qtbot.waitUntil(lambda: len(player.samples) > len(before), timeout=START)
@@ -323,11 +323,11 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     other, _ = opener()
     qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after), timeout=5000)
     assert np.array_equal(other.sound.player.samples, after) and other.sound.heat.get() == curve
-    other.sound.new_seed()
+    other.sound.dials.new_seed()
     assert not len(other.sound.player.samples)
     other.drop([tmp_path / "a.wav"])
     qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after), timeout=5000)
-    assert other.panel.get() == "sound" and other.sound.seed.get() == 5 and other.sound.heat.get() == curve
+    assert other.panel.get() == "sound" and other.sound.dials.seed.get() == 5 and other.sound.heat.get() == curve
     assert len(other.takes.list.get()) == 1
 
     # From its middle on it goes another way.
@@ -348,7 +348,7 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
 ) -> None:
     window, engine = opener()
     sound, player = window.sound, window.sound.player
-    speaker = player._output
+    speaker = player.card._output
     assert isinstance(speaker, FakeSpeaker) and sound.model.get().card.name == tiny_recordings
     player.set_level(1.0)
     sound.play()

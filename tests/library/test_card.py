@@ -26,3 +26,12 @@ def test_an_older_card_knows_no_percentile() -> None:
     plain = msgspec.json.decode(cards.to_json(card()))
     del plain["spread"]
     assert cards.from_json(msgspec.json.encode(plain)).percentile(1.0) is None
+
+
+def test_kinds_of_two_sorts_are_told_apart() -> None:
+    names = ("0 ann", "0 bob", "1 ann", "1 bob", "2 ann", "2 bob")
+    known = msgspec.structs.replace(card(), classes=names, labels=("label", "speaker"))
+    assert known.sorts == (("Kind", ("0", "1", "2")), ("Speaker", ("ann", "bob")))
+    odd = msgspec.structs.replace(known, classes=("hihat closed", "hihat open", "kick"))
+    assert odd.sorts == (("Kind", odd.classes),)
+    assert card().sorts == ()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject
 
 from studio.app.states import seeds
@@ -68,6 +69,21 @@ class Dials(State):
     def set_label(self, label: int | None) -> None:
         self._step("kind", label=label)
 
+    @property
+    def kinds(self) -> tuple[int | None, ...]:
+        """Of each of the card's sorts of kinds the index, None for any."""
+        sizes, label = self._sizes(), known_label(self.label.get(), self.model.get())
+        if label is None:
+            return (None,) * len(sizes)
+        return tuple(int(place) for place in np.unravel_index(label, sizes))
+
+    def set_kind(self, sort: int, kind: int | None) -> None:
+        """Of one sort of kinds. A model is asked for a kind of every sort or for any: of one that was any, the first is
+        taken."""
+        kinds = [place or 0 for place in self.kinds]
+        kinds[sort] = kind or 0
+        self.set_label(int(np.ravel_multi_index(kinds, self._sizes())) if kind is not None else None)
+
     def set_mix(self, name: str) -> None:
         """Have a second model decide, too; an empty name for none."""
         self._step("mix", mix=name)
@@ -89,6 +105,10 @@ class Dials(State):
         card, mix = trained.card, self.mixing.chosen()
         run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind, mix)
         return run, [Cell((first + n) % seeds.BEYOND) for n in range(self.number.get())]
+
+    def _sizes(self) -> tuple[int, ...]:
+        trained = self.model.get()
+        return tuple(len(kinds) for _, kinds in trained.card.sorts) if trained is not None else ()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

@@ -8,14 +8,13 @@ import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.queue import about
 from studio.app.states.recorded import clock
+from studio.app.states.sound_card import SoundCard
 from studio.app.states.tone import Output
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.media.recording import brought
-from studio.media.speaker import NoSound
 from studio.media.stream import CUSHION, Stream
 from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Array, Ending, Failed, Perform, Sounded, Steer
 
@@ -31,10 +30,6 @@ PART = 20.0
 """Seconds that play without a gap, where it is made slower than it is heard."""
 TICK = 50
 """Milliseconds between two looks at the ear."""
-WATCH = 5
-"""Looks at the ear between two looks at the sound card."""
-REST = 100
-"""Looks at the ear without a sound, after which the sound card is let go."""
 
 Changes = Callable[[float], Plain]
 """From the second on which they hold to what a Steer says."""
@@ -45,12 +40,15 @@ class Player(State):
 
     grew = Signal()
     """Samples came, or were let go of."""
-    opens = Signal()
-    """The sound card is about to be taken."""
+    leaves = Signal()
+    """Another sound is about to take its place."""
+    ticked = Signal()
+    """The ear is elsewhere, or soon will be."""
 
     def __init__(self, engine: Engine, output: Output, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._engine, self._output, self._messages = engine, output, messages
+        self._engine, self._messages = engine, messages
+        self.card = SoundCard(output, self)
         self.playing: Value[bool] = Value(False, self)
         """Whether it is to be heard; it may still have to wait."""
         self.making: Value[bool] = Value(False, self)
@@ -60,10 +58,6 @@ class Player(State):
         """Seconds that are made in a second of work, of late; 0 where that is not known."""
         self.level: Value[float] = Value(0.7, self)
         """0 to 1, as the ear counts; not part of what is exported."""
-        self.device: Value[str] = Value("", self)
-        """The output that was chosen, empty for the system's own."""
-        self.devices: Value[tuple[str, ...]] = Value((), self)
-        """Names of the outputs that there are."""
         self.loop: Value[tuple[float, float] | None] = Value(None, self)
         """Seconds that are repeated while `looping`."""
         self.looping: Value[bool] = Value(False, self)
@@ -76,8 +70,7 @@ class Player(State):
         """What a turn under way is to put something else in place of, and what it cost."""
         self._jobs = itertools.count(1)
         self._status = "Starting"
-        self._opening, self._looking = Later(self), Later(self)
-        self._open, self._sounds, self._looks, self._still = False, False, 0, 0
+        self._sounds = False
         self._ticks = QTimer(self)
         self._ticks.setInterval(TICK)
         self._ticks.timeout.connect(self.tick)
@@ -85,13 +78,15 @@ class Player(State):
         """How often it had run dry at the last look."""
         self.rate, self._stream = 16_000, Stream(16_000)
         self._prices = np.zeros(0, np.float32)
+        self.card.refused.connect(self._refused)
 
     # ── what there is ────────────────────────────────────────────────────────────────────────────
 
     def load(self, rate: int, samples: Array) -> None:
         """Another sound, at its beginning and silent."""
+        self.leaves.emit()
         self.stop()
-        self._let_go()
+        self.card.let_go()
         self.rate, self._dried = rate, 0
         self._stream = Stream(rate)
         self._stream.level = self._gain()
@@ -149,9 +144,14 @@ class Player(State):
         return self._stream.gaps
 
     @property
-    def delay(self) -> float:
-        """Seconds from what the card is given to the ear."""
-        return self._output.delay if self._open else 0.0
+    def taped(self) -> float:
+        """Seconds that are recorded so far."""
+        return self._stream.taped
+
+    @property
+    def job(self) -> str:
+        """What makes it, empty where nothing does."""
+        return self._job
 
     def price(self, first: int, bits: Array) -> None:
         """What samples from number `first` on cost is known now."""
@@ -278,8 +278,10 @@ class Player(State):
             self.turn(self._next.pop())
 
     def _ended(self) -> None:
-        self._job, self._turning, self._held = "", "", []
+        self._job, self._turning, self._held, wishes = "", "", [], self._next[:]
         self._next.clear()
+        for changes in wishes:  # they hold for what is made later
+            changes(self.made)
         self._stream.finish()
         self.making.set(False)
         self.tick()
@@ -290,12 +292,7 @@ class Player(State):
         """Let it be heard from where it is."""
         self.playing.set(True)
         self._ticks.start()
-        if not self._open:
-            self._open = True
-            self.opens.emit()
-            stream, device = self._stream, self.device.get()
-            # A sound server may take a while to answer, or not answer at all.
-            self._opening.run(lambda: self._output.open(stream, device), self._opened)
+        self.card.give(self._stream)
         self.tick()
 
     def pause(self) -> None:
@@ -339,28 +336,25 @@ class Player(State):
 
     def choose(self, device: str) -> None:
         """Play by another output; empty for the system's own."""
-        self.device.set(device)
-        if self._open:
-            self._let_go()
+        self.card.device.set(device)
+        if self.card.open:
+            self.card.let_go()
             if self.playing.get():
                 self.play()
-
-    def look(self) -> None:
-        """Find out which outputs there are."""
-        self._looking.run(self._output.outputs, self._looked)
 
     def tick(self) -> None:
         """Look where the ear is: allow more to be made, say why nothing is heard yet, notice a card that is gone."""
         self._wait()
         if self._job:
             wanted = self._wanted()
-            if wanted > self._allowed + 5 * PIECE:
+            if abs(wanted - self._allowed) > 5 * PIECE:  # less, where it has proved to be fast
                 self._allowed = wanted
                 ahead = f"ahead-{next(self._jobs)}"
                 self._engine.send(Steer(job=ahead, running=self._job, until=wanted))
-        elif self.playing.get() and self._open and (self._stream.over or not self.ahead) and not self.looping.get():
+        elif self.playing.get() and self.card.open and (self._stream.over or not self.ahead) and not self.looping.get():
             self.pause()
         self._watch()
+        self.ticked.emit()
 
     def _wait(self) -> None:
         """Whether enough is there to be heard without a gap."""
@@ -392,50 +386,26 @@ class Player(State):
         return "Playing starts in a moment."
 
     def _watch(self) -> None:
-        self._looks = (self._looks + 1) % WATCH
-        fault = self._output.fault() if self._open and not self._looks else ""
-        if fault:
-            self._let_go()
+        if fault := self.card.watch(self.playing.get()):
             self.pause()
             going = " Making goes on, playing waits." if self._job else ""
             said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}.{going} Nothing is lost."
             self._messages.say(said, "failed", ("Play on the system's output", lambda: self._elsewhere()))
-        self._still = 0 if self.playing.get() else self._still + 1
-        if self._still >= REST:
-            self._let_go()
-            if not self._job:
-                self._ticks.stop()
+        if not (self._job or self.playing.get() or self.card.open):
+            self._ticks.stop()
 
     def _elsewhere(self) -> None:
-        self.device.set("")
+        self.card.device.set("")
         self.play()
 
-    def _opened(self, outcome: None | Exception) -> None:
-        self._still = 0
-        if isinstance(outcome, NoSound):
-            self._open = False
-            self.pause()
-            self._messages.say(str(outcome), "warn", ("Try again", self.play))
-        elif outcome is not None:
-            raise outcome
-
-    def _looked(self, outcome: tuple[str, ...] | Exception) -> None:
-        if isinstance(outcome, NoSound):
-            outcome = ()
-        if isinstance(outcome, Exception):
-            raise outcome
-        self.devices.set(outcome)
+    def _refused(self, why: str) -> None:
+        self.pause()
+        self._messages.say(why, "warn", ("Try again", self.play))
 
     def let_go(self) -> None:
         """Let another have the sound card."""
         self.pause()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._open:
-            self._opening.wait()
-            self._output.close()
-            self._open = False
+        self.card.let_go()
 
     def _gain(self) -> float:
         return self.level.get() ** 2
@@ -443,6 +413,5 @@ class Player(State):
     def close(self) -> None:
         """Let go of the sound card."""
         self.stop()
-        self._looking.wait()
-        self._let_go()
+        self.card.close()
         self._ticks.stop()

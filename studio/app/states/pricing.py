@@ -7,7 +7,8 @@ import numpy as np
 from PySide6.QtCore import QObject
 
 from studio.app.states.player import Player
-from studio.app.states.value import Engine, State
+from studio.app.states.value import Engine, State, Value
+from studio.library.models import Trained
 from studio.wire.messages import AnyCommand, AnyEvent, Ending, Score, Scored
 
 MOST = 30.0
@@ -22,16 +23,20 @@ class Pricing(State):
     def __init__(self, engine: Engine, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._engine, self._player = engine, player
+        self.said: Value[str] = Value("", self)
+        """Whose prices these are, where it is not told by what makes the sound: `as Piano alone prices it`."""
         self._wish: tuple[str, int | None, int, int] | None = None
         self._open: tuple[str, int] | None = None
         self._ready = False
         self._jobs = itertools.count(1)
+        player.leaves.connect(lambda: self.said.set(""))
 
-    def ask(self, model: str, label: int | None, end: float) -> None:
-        """Price what the player holds, up to a second."""
+    def ask(self, trained: Trained, label: int | None, end: float, mixed: bool) -> None:
+        """Price what the player holds, up to a second. `mixed`: a second model decided, too, which is not asked."""
         last = min(round(end * self._player.rate), len(self._player.samples))
         first = max(last - round(MOST * self._player.rate), 0)
-        self._wish = (model, label, first, last) if last > first else None
+        self._wish = (trained.card.name, label, first, last) if last > first else None
+        self.said.set(f"as {trained.card.title} alone prices it" if mixed and self._wish else "")
         self._ask()
 
     def heed(self, status: str) -> None:

@@ -10,7 +10,7 @@ from studio.wire.messages import AnyEvent, Drawn, Failed, Finished, Pulse, Stopp
 
 @dataclass(frozen=True)
 class Entry:
-    """One job: `done` of `total` pictures; `share` 0 to 1 counts the half-drawn too."""
+    """One job: `done` of `total` pictures, 0 where it has no end; `share` 0 to 1 counts the half-drawn too."""
 
     job: str
     title: str
@@ -23,6 +23,8 @@ class Entry:
     """An estimate, None until there is one."""
     share_at_start: float = 0.0
     """What was done when it was first heard of: speed is measured from there, not from the wait before."""
+    said: str = ""
+    """How far it is, of a job without an end."""
 
 
 class Queue(State):
@@ -37,6 +39,14 @@ class Queue(State):
     def add(self, job: str, title: str, total: int) -> None:
         """A job that was just sent."""
         self.entries.set((*self.entries.get(), Entry(job, title, 0, total, 0.0, None, None)))
+
+    def add_endless(self, job: str, title: str) -> None:
+        """A job that was just sent and ends when it is stopped; it comes before all that have an end."""
+        self.entries.set((Entry(job, title, 0, 0, 0.0, None, None), *self.entries.get()))
+
+    def tell(self, job: str, said: str) -> None:
+        """How far a job without an end is, in words."""
+        self.entries.set(tuple(replace(e, said=said) if e.job == job else e for e in self.entries.get()))
 
     def stop(self, job: str) -> None:
         """Stop a job; it goes when the engine says that it ended."""

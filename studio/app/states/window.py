@@ -57,7 +57,7 @@ class Window(State):
         self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes)
         self.explore = Explore(engine, self.models, self.messages, self.takes)
         self.complete = Complete(engine, self.models, self.messages, self.queue, self.takes)
-        self.sound = Sound(engine, output, self.models, self.messages, self.takes)
+        self.sound = Sound(engine, output, self.models, self.messages, self.queue, self.takes)
         self.tone = Tone(output, self.messages)
         self.surprise = Surprise(engine, self.messages)
         self.panel: Value[str] = Value("generate", self)
@@ -236,7 +236,7 @@ class Window(State):
         self.models.cards.changed.connect(self.complete.settle)
         self.models.cards.changed.connect(self.sound.settle)
         self.sound.came.connect(lambda: self.panel.set("sound"))
-        self.sound.player.opens.connect(self.tone.let_go)  # there is one sound card
+        self.sound.player.card.opens.connect(self.tone.let_go)  # there is one sound card
         self.tone.opens.connect(self.sound.player.let_go)
         self.explore.came.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.came.connect(lambda: self.panel.set("complete"))

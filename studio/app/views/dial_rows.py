@@ -20,7 +20,7 @@ from studio.app.views.theme import Look
 
 
 class Kind(Choice):
-    """The classes of a model, there only where it has any; `chose` carries an index, None for any."""
+    """The classes of a model, or one sort of them, where it has any; `chose` carries an index, None for any."""
 
     chose = Signal(object)
 
@@ -30,20 +30,23 @@ class Kind(Choice):
         self.activated.connect(lambda place: self.chose.emit(self.itemData(place)))
 
     def show_model(self, trained: Any, label: int | None) -> None:
-        kinds = trained.card.kinds if trained is not None else ()
+        self.show_kinds(trained.card.kinds if trained is not None else (), trained)
+        self.show_label(label)
+
+    def show_kinds(self, kinds: Sequence[str], trained: Any) -> None:
         self.clear()
         for place, name in enumerate((self._any, *kinds)):
             self.addItem(name, place - 1 if place else None)
         self.explain(f"Which class of {made_by(trained)} to ask for")
         self.setVisible(bool(kinds))
-        self.show_label(label)
 
     def show_label(self, label: int | None) -> None:
         self.setCurrentIndex(0 if label is None else label + 1)
 
 
 class DialRows(Column):
-    """`things` are made, or else what the model makes; `below` stands below the temperature."""
+    """`things` are made, or else what the model makes; of no more than one, nobody asks how many. `below` stands below
+    the temperature."""
 
     def __init__(
         self, look: Look, dials: Dials, history: History, most: int, things: str = "", below: Sequence[QWidget] = ()
@@ -51,14 +54,14 @@ class DialRows(Column):
         super().__init__(look)
         self._dials, self._things = dials, things
         self.number = Number("Number", 1, most)
-        self.kind = Kind(look)
+        self.kind, self.other_kind = Kind(look), Kind(look)
         self.seed = SeedField(look, "New seed", "Roll another seed")
         self.temperature = LatentSlider(
             look, "Temperature", 0.0, HOTTEST, 1.0, help="Lower is calmer and more typical, higher is wilder"
         )
-        self.mix = Choice(look, "Mix with", "Blend in a second model's choices, pixel by pixel")
+        self.mix = Choice(look, "Mix with")
         self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")
-        self._kind_label = Label("Kind")
+        self._sorts = (Label(""), self.kind), (Label(""), self.other_kind)
         self._mix_row = _beside(Label("Mix with"), self.mix)
         self._form()
         dial = QVBoxLayout()
@@ -76,8 +79,11 @@ class DialRows(Column):
         form.setHorizontalSpacing(12)
         form.setColumnStretch(0, 2)
         form.setColumnStretch(1, 3)
-        fields = ((Label("Number"), self.number), (self._kind_label, self.kind), (Label("Seed"), self.seed))
+        fields = ((Label("Number"), self.number), *self._sorts, (Label("Seed"), self.seed))
         for place, (label, field) in enumerate(fields):
+            if field is self.number and self.number.maximum() == 1:
+                field.setParent(None)
+                continue
             label.setMinimumHeight(self._look.px(32))
             label.setBuddy(field)
             form.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
@@ -92,10 +98,12 @@ class DialRows(Column):
         bind(self, dials.locked, self.seed.show_locked, self.seed.locked, dials.lock)
         bind(self, dials.error, self.seed.show_error)
         bind(self, dials.temperature, self.temperature.show_value, self.temperature.moved, dials.set_temperature)
-        bind(self, dials.label, self.kind.show_label, self.kind.chose, dials.set_label)
+        bind(self, dials.label, self._show_label)
         bind(self, mixing.partners, self._show_partners)
         bind(self, mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
         bind(self, mixing.share, self.share.show_value, self.share.moved, dials.set_share)
+        for sort, (_, kind) in enumerate(self._sorts):
+            kind.chose.connect(partial(dials.set_kind, sort))
         self.seed.rolled.connect(dials.new_seed)
         self.temperature.homed.connect(dials.home)
         self.share.homed.connect(lambda: dials.set_share(0.5, None))
@@ -105,10 +113,22 @@ class DialRows(Column):
 
     def _show_model(self, trained: Any) -> None:
         self.number.explain(f"How many {self._things or made_by(trained) + 's'} to make")
-        self.kind.show_model(trained, self._dials.label.get())
-        self._kind_label.setVisible(self.kind.count() > 1)
+        step = "pixel" if made_by(trained) == "picture" else "sample"
+        self.mix.explain(f"Blend in a second model's choices, {step} by {step}")
+        sorts = trained.card.sorts if trained is not None else ()
+        for place, (label, kind) in enumerate(self._sorts):
+            name, kinds = sorts[place] if place < len(sorts) else ("", ())
+            label.setText(name)
+            label.setVisible(bool(kinds))
+            kind.setAccessibleName(name)
+            kind.show_kinds(kinds, trained)
+        self._show_label(self._dials.label.get())
         if trained is not None:
             self.temperature.show_home(trained.card.temperature)
+
+    def _show_label(self, _: object) -> None:
+        for (_label, kind), chosen in zip(self._sorts, self._dials.kinds, strict=False):
+            kind.show_label(chosen)
 
     def _show_partners(self, partners: Any) -> None:
         self.mix.clear()
@@ -126,8 +146,10 @@ class DialRows(Column):
 
 
 def made_by(trained: Any) -> str:
-    """What a model makes: `wave` or `picture`."""
-    return "wave" if trained is not None and trained.card.kind == "sound" else "picture"
+    """What a model makes: `picture`, `wave` or `sound`."""
+    if trained is None or trained.card.kind != "sound":
+        return "picture"
+    return "sound" if trained.card.rate else "wave"
 
 
 def _beside(label: Label, field: QWidget) -> QWidget:

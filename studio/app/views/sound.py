@@ -88,7 +88,7 @@ class Player(QWidget):
 
     def seek(self, seconds: float) -> None:
         self.lanes.timeline.follows = True
-        self._state.seek(seconds)
+        self._player.seek(seconds)
         self.show_frame()
         self.lanes.timeline.reveal(seconds)
 
@@ -143,12 +143,12 @@ class Player(QWidget):
             anew = not self._kept
             self.lanes.show_sound(samples, player.bits, player.rate, self._kept, self._priced)
             self._kept = self._priced = len(samples)
-            self.lanes.heat.show_settled(self._state.settled)
+            self.lanes.heat.show_settled(self._state.making.settled)
             if anew:
                 time.made = player.made
                 time.fit()
-        self.lanes.heat.show_settled(self._state.settled)
-        time.mark_spare(self._state.fresh)
+        self.lanes.heat.show_settled(self._state.making.settled)
+        time.mark_spare(self._state.making.fresh)
         making = player.making.get()
         time.mark(player.position, player.made, player.playing.get(), making)
         self.transport.show_time(time.position, time.made, time.spare)
@@ -333,8 +333,8 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Record", ("Q",), lambda: sound.record(not sound.player.recording.get()), "stage"),
         Act("Knot of temperature here", ("T",), player.add_knot, "stage"),
         Act("Branch here", ("K",), sound.branch, "stage"),
-        Act("New seed", ("R",), sound.new_seed, "stage"),
-        Act("Lock seed", ("L",), lambda: sound.lock(not sound.locked.get()), "stage"),
+        Act("New seed", ("R",), sound.dials.new_seed, "stage"),
+        Act("Lock seed", ("L",), lambda: sound.dials.lock(not sound.dials.locked.get()), "stage"),
     )
     return Panel(
         key="sound",

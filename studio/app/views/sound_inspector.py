@@ -1,25 +1,19 @@
 """What a sound is made by while it plays, what it goes on from, its region, its outputs."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from studio.app.states.mixing import titles
 from studio.app.states.player import SPARED
 from studio.app.states.window import Window
 from studio.app.views.bind import bind
-from studio.app.views.controls import Button, Choice, Elided, Label, row
-from studio.app.views.dial_rows import Kind
+from studio.app.views.controls import Button, Choice, Elided, Label, row, tip
+from studio.app.views.dial_rows import DialRows
 from studio.app.views.guard import guarded
-from studio.app.views.knots import HOTTEST
-from studio.app.views.latent_slider import LatentSlider
 from studio.app.views.pages import Column
 from studio.app.views.ruler import clock
-from studio.app.views.seed_field import SeedField
 from studio.app.views.theme import Look
 
 OFTEN = 500
@@ -42,23 +36,13 @@ class SoundInspector(Column):
 
     def _build(self, open_sound: Callable[[], object]) -> None:
         look = self._look
-        self.temperature = LatentSlider(
-            look, "Temperature", 0.0, HOTTEST, 1.0, help="Heard within 0.15 s where this machine is fast enough"
-        )
-        self.mix = Choice(look, "Mix", "Blend in a second model's choices, sample by sample")
-        self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")
-        self.kind = Kind(look)
-        self.seed = SeedField(look, "New seed", "Begin another sound")
         self.heard = Label("", "note", wrap=True)
-        self._mix_row = self._field("Mix with", self.mix)
-        self._kind_row = self._field("Kind", self.kind)
-        self._seed_row = self._field("Seed", self.seed)
+        self.dials = DialRows(look, self._state.dials, self._state.history, 1, below=(self.heard,))
+        tip(self.dials.temperature.groove, "Heard within 0.15 s where this machine is fast enough")
+        self.priced = Label("", "note", wrap=True)
         self._none = Label(NONE, "note", wrap=True)
         self.section("While it plays", first=True)
-        self._dials = self._part(
-            self.temperature, self._mix_row, self.share, self._kind_row, self.heard, self._seed_row
-        )
-        self.add(self._none)
+        self.add(self.dials, self.priced, self._none)
         self.change = Button(look, "Change…", "link", help="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
         self.name, self.words, self.where = Elided("", "strong"), Label("", "note", wrap=True), Label("", "note")
@@ -89,82 +73,37 @@ class SoundInspector(Column):
         self.add(part)
         return part
 
-    def _field(self, words: str, field: QWidget) -> QWidget:
-        label = Label(words)
-        label.setBuddy(field)
-        label.setFixedWidth(self._look.px(84))
-        box = row(label, field, spacing=12)
-        layout = box.layout()
-        assert layout is not None
-        layout.setAlignment(label, Qt.AlignmentFlag.AlignVCenter)
-        return box
-
     def _tie(self) -> None:
-        state, player, mixing = self._state, self._player, self._state.mixing
-        bind(self, state.model, self._show_model)
-        bind(self, state.temperature, self.temperature.show_value, self.temperature.moved, state.set_temperature)
-        bind(self, state.label, self.kind.show_label, self.kind.chose, state.set_label)
-        bind(self, state.seed, self.seed.show_seed, self.seed.typed, state.set_seed)
-        bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
-        bind(self, state.error, self.seed.show_error)
-        bind(self, mixing.partners, self._show_partners)
-        bind(self, mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
-        bind(self, mixing.share, self.share.show_value, self.share.moved, state.set_share)
+        state, player = self._state, self._player
+        bind(self, state.model, self._show_parts)
+        bind(self, state.dials.mixing.name, self._show_mix)
+        bind(self, state.pricing.said, self._show_priced)
         bind(self, state.recording, self._show_recording)
         bind(self, state.cut, self._show_recording)
         bind(self, state.strip.current, self._show_recording)
         bind(self, player.loop, self._show_loop)
         bind(self, state.joining.said, self._show_loop)
         bind(self, state.joining.busy, self._show_loop)
-        bind(self, player.devices, self._show_devices, self.output.activated, self._choose_output)
-        bind(self, player.device, self._show_devices)
+        bind(self, player.card.devices, self._show_devices, self.output.activated, self._choose_output)
+        bind(self, player.card.device, self._show_devices)
         bind(self, player.playing, self._show_output)
-        self.seed.rolled.connect(state.new_seed)
-        for slider, what in ((self.temperature, "temperature"), (self.share, "share")):
-            slider.grabbed.connect(partial(state.history.hold, what))
-            slider.let_go.connect(state.history.seal)
-        self.temperature.homed.connect(self._home)
-        self.share.homed.connect(lambda: state.set_share(0.5))
 
-    def _show_parts(self) -> None:
+    def _show_parts(self, _: object = None) -> None:
         """What can be used: all needs a model, and some of it a sound."""
         able, there = self._state.model.get() is not None, bool(len(self._player.samples))
-        for part in (self._dials, self._source, self._output):
+        for part in (self.dials, self._source, self._output):
             part.setVisible(able)
         self._none.setVisible(not able)
         for part in (self._loop, self._branch):
             part.setVisible(able and there)
 
-    # ── while it plays ───────────────────────────────────────────────────────────────────────────
-
-    def _show_model(self, trained: Any) -> None:
-        self._show_parts()
-        self.kind.show_model(trained, self._state.label.get())
-        self.kind.explain("Class, speaker or instrument")
-        self._kind_row.setVisible(self.kind.count() > 1)
-        if trained is not None:
-            self.temperature.show_home(trained.card.temperature)
-
-    def _home(self) -> None:
-        trained = self._state.model.get()
-        if trained is not None:
-            self._state.set_temperature(trained.card.temperature, None)
-
-    def _show_partners(self, partners: Any) -> None:
-        self.mix.clear()
-        for title, name in titles(partners):
-            self.mix.addItem(title, name)
-        self._mix_row.setVisible(bool(partners))
-        self._show_mix(self._state.mixing.name.get())
-
     def _show_mix(self, name: str) -> None:
-        place = max(self.mix.findData(name), 0)
-        self.mix.setCurrentIndex(place)
-        self.share.setVisible(place > 0)
-        self.share.show_name(f"{self.mix.itemText(place)} in the mix")
+        mix = self.dials.mix
+        self.dials.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
 
-    def _choose_mix(self, place: int) -> None:
-        self._state.set_mix(self.mix.itemData(place))
+    def _show_priced(self, said: str) -> None:
+        self.priced.setText(f"Surprise is shown {said}.")
+        self.priced.setVisible(bool(said))
 
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
@@ -183,7 +122,7 @@ class SoundInspector(Column):
         """What it branched from."""
         if not cut:
             return ""
-        takes, above = self._state.strip.takes.get(), self._state.came_from
+        takes, above = self._state.strip.takes.get(), self._state.stage.came_from
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
         if found and found[0][1].work.heard >= len(found[0][1].picture):
             return ""  # a recording, of which all is said above
@@ -201,7 +140,7 @@ class SoundInspector(Column):
     # ── where it is heard ────────────────────────────────────────────────────────────────────────
 
     def _show_devices(self, _: object) -> None:
-        device, devices = self._player.device.get(), self._player.devices.get()
+        device, devices = self._player.card.device.get(), self._player.card.devices.get()
         self.output.clear()
         for name in ("", *devices, *([device] if device and device not in devices else [])):
             self.output.addItem(name or SYSTEM, name)
@@ -212,7 +151,7 @@ class SoundInspector(Column):
 
     def _show_output(self, _: object = None) -> None:
         player = self._player
-        self.delay.setText(f"Delay {player.delay:.2f} s" if player.delay else "")
+        self.delay.setText(f"Delay {player.card.delay:.2f} s" if player.card.delay else "")
         self.gaps.setText(f"{player.gaps} gap{'' if player.gaps == 1 else 's'}" if player.made else "")
         self.heard.setText(self._when())
 
@@ -221,11 +160,11 @@ class SoundInspector(Column):
         player = self._player
         if not player.making.get() or not player.speed.get():
             return "Heard at once while it plays"
-        settled = self._state.settled - player.position
-        return f"Heard {max(settled, SPARED) + player.delay:.2f} s after you move them"
+        settled = self._state.making.settled - player.position
+        return f"Heard {max(settled, SPARED) + player.card.delay:.2f} s after you move them"
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._player.look()
+        self._player.card.look()
         self._looks.start()

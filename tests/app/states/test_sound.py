@@ -71,8 +71,8 @@ def opened(stage: Stage, qtbot: QtBot) -> None:
 def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.player.set_level(1.0)
-    sound.set_seed(7)
-    sound.set_temperature(0.8)
+    sound.dials.set_seed(7)
+    sound.dials.set_temperature(0.8)
     sound.play()
     opened(stage, qtbot)
     asked = stage.asked()
@@ -107,12 +107,12 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
 
 def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stage, qtbot: QtBot) -> None:
     sound = stage.sound
-    sound.set_temperature(1.0)
+    sound.dials.set_temperature(1.0)
     sound.play()
     opened(stage, qtbot)
     stage.make(0.6)
     stage.hear(0.2)
-    sound.set_temperature(0.5)
+    sound.dials.set_temperature(0.5)
     turn = stage.turned()
     assert turn.again is not None and turn.again % PIECE == 0
     at = turn.again / RATE
@@ -134,7 +134,7 @@ def test_only_the_newest_wish_is_told_while_one_is_on_its_way(stage: Stage, qtbo
     stage.hear(0.2)
     before = len(stage.engine.sent)
     for heat in (0.9, 0.8, 0.7):
-        sound.set_temperature(heat)
+        sound.dials.set_temperature(heat)
     turns = [one for one in stage.engine.sent[before:] if isinstance(one, Steer) and one.again is not None]
     assert len(turns) == 1
     stage.engine.say(Finished(job=turns[0].job))
@@ -150,7 +150,7 @@ def test_what_cannot_be_changed_plays_on_as_it_was(stage: Stage, qtbot: QtBot) -
     stage.make(0.6)
     stage.hear(0.2)
     before, bits = sound.player.samples.copy(), sound.player.bits.copy()
-    sound.set_temperature(0.5)
+    sound.dials.set_temperature(0.5)
     turn = stage.turned()
     assert turn.again is not None and turn.again < len(before)
     stage.make(0.1, value=700, first=len(before))  # nothing has changed for the engine
@@ -209,7 +209,7 @@ def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtb
     stage.engine.say(Stopped(job=stage.engine.stopped[0]))
     stage.hear(0.1)
     assert len(sound.player.samples) == 8000 and not sound.player.making.get()
-    sound.to_newest()
+    sound.player.seek(sound.player.made)
     sound.play()
     asked = stage.asked()
     assert asked.begin is not None and (asked.begin == 1000).all()
@@ -307,7 +307,7 @@ def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) ->
     assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
     sound.play()
     asked = stage.asked()
-    assert asked.seed == sound.seed.get() and asked.begin is not None and len(asked.begin) == 4000
+    assert asked.seed == sound.dials.seed.get() and asked.begin is not None and len(asked.begin) == 4000
 
 
 def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: QtBot) -> None:
@@ -316,11 +316,11 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     opened(stage, qtbot)
     stage.make(1.0)
     stage.hear(0.5)
-    seed, job = sound.seed.get(), stage.asked().job
+    seed, job = sound.dials.seed.get(), stage.asked().job
     sound.branch()
-    assert sound.seed.get() != seed and not stage.engine.stopped  # no gap: what plays takes another way
+    assert sound.dials.seed.get() != seed and not stage.engine.stopped  # no gap: what plays takes another way
     turn, at = stage.turned(), sound.cut.get()
-    assert turn.seed == sound.seed.get() and turn.again == round(at * RATE) and turn.running == job
+    assert turn.seed == sound.dials.seed.get() and turn.again == round(at * RATE) and turn.running == job
     assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
     stage.engine.say(Finished(job=turn.job))
     (left,) = stage.window.takes.list.get()
@@ -332,13 +332,13 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     assert heard[-4800:].max() < 0  # it plays on, on the other way
     stage.window.undo()
     stage.window.undo()
-    assert sound.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
+    assert sound.dials.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
 
 
 @pytest.mark.parametrize("form", list(Form))
 def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_path: Path, form: Form) -> None:
     sound, player = stage.sound, stage.sound.player
-    sound.set_seed(77)
+    sound.dials.set_seed(77)
     sound.set_heat([[0.0, 1.0], [0.5, 0.25]])
     made(stage, qtbot)
     path = tmp_path / sound.name_of(form)
@@ -346,13 +346,13 @@ def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_pa
     sound.export(path, form)
     qtbot.waitUntil(path.exists)
     before, curve = player.samples.copy(), sound.heat.get()
-    sound.new_seed()
+    sound.dials.new_seed()
     assert not len(player.samples)
-    sound.set_temperature(3.0)
+    sound.dials.set_temperature(3.0)
     assert stage.window.would([path]) == "Restore this work"
     stage.window.drop([path])
     qtbot.waitUntil(lambda: len(player.samples) == RATE)
-    assert np.array_equal(player.samples, before) and (sound.seed.get(), sound.heat.get()) == (77, curve)
+    assert np.array_equal(player.samples, before) and (sound.dials.seed.get(), sound.heat.get()) == (77, curve)
     info = soundfile.info(str(path))
     wanted = {16: "PCM_16", 24: "PCM_24", 0: "FLOAT"}[form.bits]
     assert (info.samplerate, info.subtype) == (RATE, wanted)
@@ -364,9 +364,9 @@ def test_what_was_made_is_there_after_a_restart(
     made(stage, qtbot).set_loop((0.25, 0.5))
     again = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(again.sound.player.samples) == RATE)
-    assert (again.sound.player.samples == 1000).all() and again.sound.seed.get() == stage.sound.seed.get()
+    assert (again.sound.player.samples == 1000).all() and again.sound.dials.seed.get() == stage.sound.dials.seed.get()
     assert again.sound.player.loop.get() == (0.25, 0.5)
-    again.sound.new_seed()
+    again.sound.dials.new_seed()
     assert not len(again.sound.player.samples) and again.sound.player.loop.get() is None
     again.undo()
     assert len(again.sound.player.samples) == RATE and again.sound.player.loop.get() == (0.25, 0.5)
@@ -381,12 +381,12 @@ def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
 
 def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
-    sound.seek(0.5)
+    sound.player.seek(0.5)
     sound.record(True)
     sound.play()
     opened(stage, qtbot)
     stage.hear(0.2)
-    sound.seek(0.1)
+    sound.player.seek(0.1)
     stage.hear(0.3)
     sound.pause()
     stage.hear(1.0)
@@ -408,19 +408,19 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     write_model(folder, card("slow", (RATE,), family=("wavenet", "WaveNet"), rate=8000))
     stage.window.models.refresh()
     sound, player = stage.sound, stage.sound.player
-    assert [partner.card.name for partner in sound.mixing.partners.get()] == ["bells"]
+    assert [partner.card.name for partner in sound.dials.mixing.partners.get()] == ["bells"]
     sound.play()
     opened(stage, qtbot)
     stage.make(0.6)
     stage.hear(0.2)
-    sound.set_mix("bells")
+    sound.dials.set_mix("bells")
     asked = stage.asked()
     assert (asked.mix, asked.share) == ("bells", 0.5) and asked.begin is not None
     begun = len(asked.begin) / RATE
     assert player.position < begun < player.position + 0.15 and player.playing.get()
     stage.make(0.4)
     stage.hear(0.2)
-    sound.set_share(0.2)
+    sound.dials.set_share(0.2)
     turn = stage.turned()
     assert turn.share == 0.2 and turn.running == asked.job
     stage.engine.say(Finished(job=turn.job))
@@ -430,3 +430,73 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     assert work.mix is not None and (work.mix.model, work.mix.share) == ("bells", 0.0)  # it began without
     assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.begin)
     assert work.turns[-1].at == len(asked.begin) + (turn.again or 0)
+    sound.show_take(0)
+    assert "alone" in sound.pricing.said.get()  # the second model is not asked what it costs
+    sound.dials.new_seed()
+    assert not sound.pricing.said.get()
+
+
+def test_the_dial_follows_the_line_that_was_drawn(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.set_heat([[0.0, 1.0], [2.0, 0.0]])
+    assert sound.dials.temperature.get() == 1.0
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.8)
+    stage.make(0.4)
+    at = sound.making.settled
+    assert 0.8 <= at < 1.2 and sound.dials.temperature.get() == pytest.approx(1.0 - at / 2)
+
+
+def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot, studio_home: Path) -> None:
+    kinds = ("Harp", "Bells")
+    write_model(studio_home / "models", card("kit", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
+    stage.window.models.refresh()
+    sound = stage.sound
+    sound.choose_model("kit")
+    sound.dials.set_label(1)
+    sound.play()
+    opened(stage, qtbot)
+    assert stage.asked().label == 1
+    stage.make(0.6)
+    stage.hear(0.2)
+    sound.dials.set_label(None)
+    asked = stage.asked()
+    assert asked.label is None and asked.begin is not None and 0.2 < len(asked.begin) / RATE < 0.4
+    stage.make(0.2)
+    sound.stop()
+    sound.keep_take()
+    sound.dials.set_label(0)
+    sound.show_take(0)
+    assert sound.dials.label.get() is None and stage.window.takes.list.get()[0].work.label == 1
+
+
+def test_what_is_being_made_stands_in_the_queue_and_is_stopped_there(stage: Stage, qtbot: QtBot) -> None:
+    sound, queue = stage.sound, stage.window.queue
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.6)
+    (entry,) = queue.entries.get()
+    assert entry.job == stage.asked().job and entry.said == "0:00.6 made · 3.0 × real time"
+    queue.stop(entry.job)
+    assert entry.job in stage.engine.stopped
+    stage.engine.say(Stopped(job=entry.job))
+    assert not queue.entries.get() and not sound.player.making.get()
+
+
+def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
+    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.app.states.taping.LONGEST", 0.4)
+    sound = made(stage, qtbot)
+    sound.record(True)
+    sound.player.seek(0.0)
+    sound.play()
+    opened(stage, qtbot)
+    stage.hear(0.3)
+    assert sound.player.recording.get()
+    stage.hear(0.2)
+    said = stage.window.messages.current.get()
+    assert not sound.player.recording.get() and said is not None and "at most" in said.text
+    assert len(stage.window.takes.list.get()) == 1

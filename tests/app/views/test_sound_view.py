@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from msgspec.structs import replace
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
@@ -75,7 +76,7 @@ def test_without_a_model_only_what_works_is_shown(
     panel = studio.frame.panels["sound"]
     assert panel.stage.title.text() == NOBODY  # type: ignore[attr-defined]
     bar, inspector, foot = studio.frame.bar, panel.inspector, panel.foot
-    dead = (bar.surprise, bar.pixels, panel.stage.begin, panel.stage.own, inspector.temperature, inspector.change)  # type: ignore[attr-defined]
+    dead = (bar.surprise, bar.pixels, panel.stage.begin, panel.stage.own, inspector.dials.temperature, inspector.change)  # type: ignore[attr-defined]
     assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
     wave = tmp_path / "waltz.wav"
     soundfile.write(wave, np.zeros(RATE), RATE)
@@ -86,7 +87,7 @@ def test_without_a_model_only_what_works_is_shown(
     qtbot.waitUntil(lambda: studio.state.sound.model.get() is not None)
     settle()
     assert panel.stage.begin.isVisible() and not panel.stage.add.isVisible()  # type: ignore[attr-defined]
-    assert inspector.temperature.isVisible() and foot.export.isVisible()  # type: ignore[attr-defined]
+    assert inspector.dials.temperature.isVisible() and foot.export.isVisible()  # type: ignore[attr-defined]
     assert not inspector.branch.isVisible()  # type: ignore[attr-defined]
 
 
@@ -147,7 +148,7 @@ def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage:
     stage.sound.stop()
     stage.frame.strip.keep.click()
     assert len(stage.studio.state.takes.list.get()) == 1
-    stage.sound.new_seed()
+    stage.sound.dials.new_seed()
     settle()
     assert not stage.page.isVisible()
     stage.frame.strip.list.chose.emit(0)
@@ -172,8 +173,8 @@ def test_a_branch_says_what_it_comes_from(stage: Stage) -> None:
 def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
     stage.sound.play()
     stage.make(1.0)
-    stage.inspector.temperature.moved.emit(0.4)
-    assert stage.sound.temperature.get() == 0.4
+    stage.inspector.dials.temperature.moved.emit(0.4)
+    assert stage.sound.dials.temperature.get() == 0.4
     assert stage.lanes.heat.knots[-1][1] == 0.4
     stage.key(Qt.Key.Key_T)
     stage.lanes.heat.nudge(0.0, 5)
@@ -183,14 +184,35 @@ def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
 
 def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
     inspector = stage.inspector
-    assert inspector.kind.isVisible()
-    inspector.kind.setCurrentIndex(2)
-    inspector.kind.activated.emit(2)
-    assert stage.sound.label.get() == 1
+    assert inspector.dials.kind.isVisible()
+    inspector.dials.kind.setCurrentIndex(2)
+    inspector.dials.kind.activated.emit(2)
+    assert stage.sound.dials.label.get() == 1
     assert stage.frame.bar.picker.isVisible()
     stage.sound.choose_model("drone")
     settle()
-    assert not inspector.kind.isVisible()
+    assert not inspector.dials.kind.isVisible()
+
+
+def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) -> None:
+    said = card(
+        "digits", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=("0 ann", "0 bob", "1 ann", "1 bob")
+    )
+    write_model(two_models, replace(said, labels=("label", "speaker")))
+    stage.studio.state.models.refresh()
+    stage.sound.choose_model("digits")
+    settle()
+    dials, label = stage.inspector.dials, stage.sound.dials.label
+    assert [dials.other_kind.itemText(place) for place in range(3)] == ["Any", "ann", "bob"]
+    dials.other_kind.activated.emit(2)
+    assert label.get() == 1 and (dials.kind.currentText(), dials.other_kind.currentText()) == ("0", "bob")
+    dials.kind.activated.emit(2)
+    assert label.get() == 3
+    dials.kind.activated.emit(0)
+    assert label.get() is None and dials.other_kind.currentIndex() == 0
+    stage.sound.choose_model("hum")
+    settle()
+    assert dials.kind.isVisible() and not dials.other_kind.isVisible()
 
 
 def test_a_region_is_repeated_and_said(stage: Stage) -> None:
@@ -223,7 +245,7 @@ def test_the_output_is_chosen_among_those_there_are(stage: Stage) -> None:
     stage.qtbot.waitUntil(lambda: output.count() == 3)
     assert [output.itemText(place) for place in range(3)] == ["The system's own", "Built-in speakers", "Headphones"]
     output.activated.emit(2)
-    assert stage.sound.player.device.get() == "Headphones"
+    assert stage.sound.player.card.device.get() == "Headphones"
 
 
 def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +271,7 @@ def test_what_is_made_anew_is_shown_anew(stage: Stage) -> None:
     stage.show()
     assert stage.lanes.bits.at(3.9) == pytest.approx(6.0)
     stage.sound.player.cut(RATE)
-    stage.sound.seek(1.0)
+    stage.sound.player.seek(1.0)
     stage.sound.play()
     stage.make(4.0, price=1.0)
     assert stage.lanes.bits.at(3.9) == pytest.approx(1.0)

@@ -102,7 +102,7 @@ class SoundInspector(Column):
         self.dials.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
 
     def _show_priced(self, said: str) -> None:
-        self.priced.setText(f"Surprise is shown {said}.")
+        self.priced.setText(f"Bits a sample: {said}.")
         self.priced.setVisible(bool(said))
 
     # ── where it comes from ──────────────────────────────────────────────────────────────────────

@@ -34,7 +34,7 @@ from studio.wire.messages import Perform
 from tests.media.conftest import RATE, Daemon
 
 TRIES = 20
-MODEL = "models/wavenet-musicbox-16k.safetensors"
+MODEL = "models/wavenet-piano-16k.safetensors"
 
 
 class Desk:

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         for count in (1,) if card.rate else (1, TOGETHER):
             ground.progress(f"{card.name}, {count} at once")
             try:
-                found = speed.measured(jobs.shelf.take(name).model, count)
+                found = speed.measured(jobs.shelf.take(name).model, count, card.rate)
             except models.BadModel as fault:
                 unusable += 1
                 ground.say(str(fault))

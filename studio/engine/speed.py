@@ -48,10 +48,10 @@ class Speed:
 
 
 @torch.inference_mode()
-def measured(model: Model, count: int) -> Speed:
-    """The speed of so many artworks together, and of the naive way in the same run."""
+def measured(model: Model, count: int, rate: int = 0) -> Speed:
+    """The speed of so many artworks together, and of the naive way in the same run; of recordings at a `rate` in Hz."""
     if isinstance(model, AutoregressiveSound):
-        return _of_recordings(model, count)
+        return _of_recordings(model, count, rate)
     seeds = range(count)
     next(model.sample_steps(seeds))  # compiled, and its memory touched
     if not isinstance(model, Autoregressive):
@@ -71,7 +71,7 @@ def _rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, fl
     return first, _now() - began, time.process_time() - working
 
 
-def _of_recordings(model: AutoregressiveSound, count: int, rate: int = 16_000) -> Speed:
+def _of_recordings(model: AutoregressiveSound, count: int, rate: int) -> Speed:
     """Of a second at so many samples."""
     samples, c = round(PART * rate), model.classes_of(range(count))
     z, player = model.noise(range(count), 2 * samples), model.player(c, count)

@@ -155,7 +155,7 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
         f"  what was heard is what was given: lost or inserted in {lost} places, {differing} samples differ by more "
         f"than 1 of 32,768, {steps} steps steeper than any that was made"
     )
-    waits("from a change of temperature to its being heard", turned, desk.player.delay)
+    waits("from a change of temperature to its being heard", turned, desk.player.card.delay)
 
 
 def compared(given: np.ndarray, heard: np.ndarray) -> tuple[int, int, int]:
@@ -197,7 +197,7 @@ def started(desk: Desk) -> None:
         for _ in range(TRIES):
             seconds.append(desk.begin())
             desk.rest(0.3)
-            delay = desk.player.delay
+            delay = desk.player.card.delay
             desk.player.stop()
             desk.until(lambda: not desk.player.making.get() and desk.engine.now == "Ready")
             if not again:

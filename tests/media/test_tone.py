@@ -184,10 +184,14 @@ def test_filling_keeps_no_memory(tone: HeldTone) -> None:
     tone.play(57)
     out = np.empty(480, np.float32)
     tone.fill(out)
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    for _ in range(200):
-        tone.fill(out)
-    now, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak - before < 20_000 and now - before < 4_000
+    kept, most = [], []
+    for _ in range(5):  # other threads of this process keep something now and then; filling would each time
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(200):
+            tone.fill(out)
+        now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        kept.append(now - before)
+        most.append(peak - before)
+    assert min(most) < 20_000 and min(kept) < 4_000

@@ -22,8 +22,9 @@ AHEAD = 0.8
 """Seconds that are made ahead of the ear, where making is faster than hearing."""
 LIVE = 1.5
 """Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
-SPARED = 0.05
-"""Seconds after what the card was given that stay as they are when a hand changes something: the time to make more."""
+SPARED, MOST_SPARED = 0.05, 0.3
+"""Seconds after what the card was given that stay as they are when a hand changes something: the time to make more. It
+begins with the first, and is half as long again each time that it ran dry, up to the second."""
 FAST = 1.1
 """Times real time from which on it is made faster than it is heard."""
 PART = 20.0
@@ -71,6 +72,8 @@ class Player(State):
         self._jobs = itertools.count(1)
         self._status = "Starting"
         self._sounds = False
+        self.spared = SPARED
+        """What this machine was found to need."""
         self._ticks = QTimer(self)
         self._ticks.setInterval(TICK)
         self._ticks.timeout.connect(self.tick)
@@ -217,7 +220,7 @@ class Player(State):
             return made
         heard = round(self.position * self.rate)
         if self._sounds:
-            heard = max(heard + round(SPARED * self.rate), self._stream.free + round(SPARED / 2 * self.rate))
+            heard = max(heard + round(self.spared * self.rate), self._stream.free + round(self.spared / 2 * self.rate))
         return min(max(math.ceil((heard - self._begin) / piece) * piece, 0), made)
 
     def _wanted(self) -> float:
@@ -364,6 +367,8 @@ class Player(State):
         else:
             need = CUSHION if speed >= FAST else max(PART * (1 - speed), CUSHION)
             ran_dry, self._dried = self.gaps > self._dried, self.gaps
+            if ran_dry:
+                self.spared = min(1.5 * self.spared, MOST_SPARED)
             self._sounds = ahead > 0 and not ran_dry if self._sounds else ahead >= need
             if not self._sounds and speed and need > CUSHION:
                 left = about((need - ahead) / speed)

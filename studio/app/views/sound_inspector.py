@@ -6,7 +6,6 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from studio.app.states.player import SPARED
 from studio.app.states.window import Window
 from studio.app.views.bind import bind
 from studio.app.views.controls import Button, Choice, Elided, Label, row, tip
@@ -161,7 +160,7 @@ class SoundInspector(Column):
         if not player.making.get() or not player.speed.get():
             return "Heard at once while it plays"
         settled = self._state.making.settled - player.position
-        return f"Heard {max(settled, SPARED) + player.card.delay:.2f} s after you move them"
+        return f"Heard {max(settled, player.spared) + player.card.delay:.2f} s after you move them"
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from studio.app.states.player import AHEAD, PART
+from studio.app.states.player import AHEAD, PART, SPARED
 from studio.app.states.saving import Form
 from studio.app.states.sound import Sound
 from studio.app.states.window import Window
@@ -103,6 +103,7 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on
     stage.make(0.2, speed=0.6)
     assert sound.player.gaps == 1 and not stage.hear(0.1).any() and sound.player.waiting.get()
+    assert sound.player.spared == 1.5 * SPARED, "what was too short a time to make more in is longer next time"
 
 
 def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stage, qtbot: QtBot) -> None:

@@ -270,7 +270,8 @@ def main(model: str, minutes: float, trainings: int, removals: int) -> None:
         for _ in range(2):  # a third within five minutes, and no other engine starts
             killed(desk)
         started(desk)
-        gone(desk, card, removals)
+        if removals:
+            gone(desk, card, removals)
     finally:
         desk.close()
         for process in beside:

@@ -60,8 +60,8 @@ def choose(wish: str | None = None) -> Device:
 
 @contextmanager
 def rounding() -> Iterator[None]:
-    """Within, NVIDIA's cards round the factors of float32 products to 10 bits, for units that are several times as
-    fast: good enough to learn by, not to find a latent by."""
+    """Within, NVIDIA's cards round the factors of float32 products to 10 bits, for their matrix units: good enough to
+    learn by, not to find a latent by."""
     products, convolutions = torch.backends.cuda.matmul, _convolutions()
     before = products.fp32_precision, convolutions.fp32_precision
     products.fp32_precision = convolutions.fp32_precision = "tf32"

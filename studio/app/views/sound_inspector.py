@@ -158,7 +158,7 @@ class SoundInspector(Column):
         """How soon a change is heard."""
         player = self._player
         if not player.making.get() or not player.speed.get():
-            return "Heard at once while it plays"
+            return "Heard soon after you move them, while it plays"
         settled = self._state.making.settled - player.position
         return f"Heard {max(settled, player.spared) + player.card.delay:.2f} s after you move them"
 

@@ -125,10 +125,11 @@ def _trained(
 
     from studio.engine import publishing, training
     from studio.engine.artworks import Examples
+    from studio.engine.study import Plan, Study
 
     folder = folders.mktemp("trained")
     title = name.removeprefix("tiny-").capitalize()
-    study = training.Study(
+    study = Study(
         name=name,
         title=title,
         makes=title,
@@ -137,7 +138,7 @@ def _trained(
         shape=x.shape[1:],
         levels=levels,
         recipe=recipe,
-        plan=training.Plan(steps=steps, batch=32, rate=rate, evaluate=20, warm_up=5),
+        plan=Plan(steps=steps, batch=32, rate=rate, evaluate=20, warm_up=5),
     )
     run = training.Run(study, folder / "run", torch.device("cpu"))
     known = Examples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
@@ -157,8 +158,9 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from studio import zoo
     from studio.engine import publishing, training
     from studio.engine.recordings import Recordings
+    from studio.engine.study import Plan, Study
 
-    study = training.Study(
+    study = Study(
         name="tiny-recordings",
         title="Recordings",
         makes="Beeps",
@@ -168,7 +170,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rate=8000,
         labels=("pitch",),
         recipe=zoo.wavenet.WaveNet(cycles=1, layers=4, channels=8, skip=8, classes=(2,)),
-        plan=training.Plan(steps=20, batch=4, cut=200, rate=0.01, evaluate=20, warm_up=5),
+        plan=Plan(steps=20, batch=4, cut=200, rate=0.01, evaluate=20, warm_up=5),
     )
     folder = tmp_path_factory.mktemp("recordings")
     run = training.Run(study, folder / "run", torch.device("cpu"))

@@ -15,6 +15,7 @@ from studio.engine import failure, publishing, sampling, training
 from studio.engine.artworks import Examples
 from studio.engine.device import choose
 from studio.engine.recordings import Recordings
+from studio.engine.study import Plan, Study
 from studio.library import models
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA on this machine")
@@ -89,10 +90,10 @@ def test_a_sound_is_the_processors_to_the_last_sample() -> None:
 @pytest.mark.parametrize("family", zoo.FAMILIES)
 def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) -> None:
     rate = 8000 if family == "wavenet" else 0
-    study = training.Study(
+    study = Study(
         name="learned", title="Learned", makes="Dots", learned_from="dots", licence="CC0 1.0",
         shape=SHAPES.get(family, (1, 8, 8)), rate=rate, recipe=zoo.FAMILIES[family].presets["tiny"],
-        plan=training.Plan(steps=12, batch=16, cut=128, evaluate=6, warm_up=2, rate=0.002),
+        plan=Plan(steps=12, batch=16, cut=128, evaluate=6, warm_up=2, rate=0.002),
     )  # fmt: skip
     run = training.Run(study, tmp_path / "run", CARD)
     x = artworks(run.model, 64) // 64 * 16

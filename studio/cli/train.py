@@ -43,19 +43,19 @@ def add(commands: ground.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from studio.engine import training
+    from studio.engine.study import BadStudy, plain, study_in, study_of, with_steps
 
     if not args.recipe and not args.name:
         raise ground.WrongUse("A model needs a name: add --name NAME.")
     try:
         if args.recipe:
-            study = training.study_in(args.recipe.read_bytes())
+            study = study_in(args.recipe.read_bytes())
         else:
-            study = training.study_of(args.name, args.source, args.family, args.preset, *_form(args))
-    except training.BadStudy as error:
+            study = study_of(args.name, args.source, args.family, args.preset, *_form(args))
+    except BadStudy as error:
         raise ground.WrongUse(str(error)) from None
     if args.steps:
-        study = training.with_steps(study, args.steps)
+        study = with_steps(study, args.steps)
     folder = storage.home("runs") / study.name
     if (folder / "study.json").exists() and not args.resume:
         raise ground.WrongUse(
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         source=str(args.source),
         run=str(folder),
         out=str(storage.folder(args.out)) if args.out else "",
-        study=training.plain(study),
+        study=plain(study),
     )
     for event in ground.events(args, ask):
         if isinstance(event, wire.Learned):

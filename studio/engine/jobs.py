@@ -23,6 +23,7 @@ from studio.engine.performing import Performance
 from studio.engine.recordings import Recordings, recordings_of
 from studio.engine.rest import Rest
 from studio.engine.steering import Steering
+from studio.engine.study import Study
 from studio.library import storage
 from studio.media import dataset, recordings
 from studio.wire import messages as wire
@@ -322,7 +323,7 @@ class Jobs:
 
     def train(self, command: wire.Train) -> Events:
         """Learns, saves as it goes, and ends with a trained model among the person's own."""
-        study = msgspec.convert(command.study, training.Study)
+        study = msgspec.convert(command.study, Study)
         data = yield from _loaded(command.source, study.shape, study.rate, study.labels)
         yield wire.Notice(job=command.job, text=data.report.sentence)
         run = training.Run(study, Path(command.run), self.device.torch_device)

@@ -16,7 +16,8 @@ from studio.density.model import Model
 from studio.engine import checkpoint, directions, evaluation
 from studio.engine.artworks import Examples, to_arrays
 from studio.engine.recordings import Recordings
-from studio.engine.training import Run, Study
+from studio.engine.study import Study
+from studio.engine.training import Run
 from studio.library.card import Card
 
 COVER = 9

@@ -1,4 +1,4 @@
-"""The training loop, read from top to bottom, and what it is told."""
+"""The training loop, read from top to bottom, and the run that it carries on."""
 
 import copy
 import math
@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 from studio import zoo
@@ -20,110 +19,8 @@ from studio.engine import checkpoint, evaluation
 from studio.engine.artworks import Examples
 from studio.engine.device import rounding
 from studio.engine.recordings import Recordings
+from studio.engine.study import BadStudy, Plan, Study, plain
 from studio.library import storage
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of the loop. Every preset of a family may be trained by any plan."""
-
-    steps: Annotated[int, Meta(ge=1, title="Steps")] = 2000
-    batch: Annotated[int, Meta(ge=2, le=4096, title="Batch")] = 32
-    rate: Annotated[float, Meta(gt=0, le=0.1, title="Learning rate")] = 1e-3
-    final_rate: Annotated[float, Meta(ge=0, le=1, title="Final rate", description="Share of the rate at the end")] = (
-        0.05
-    )
-    warm_up: Annotated[int, Meta(ge=0, title="Warm-up steps")] = 100
-    clip: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
-    decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
-    average: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = 0.999
-    cut: Annotated[int, Meta(ge=64, le=2**20, title="Cut", description="Samples of a recording in one example")] = 8192
-    flips: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
-    evaluate: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = 250
-    save_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = 60.0
-    seed: Annotated[int, Meta(ge=0)] = 0
-
-
-class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be learned and how: the recipe of a trained model, as `models/recipes/` keeps them."""
-
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
-    title: str
-    makes: str
-    """What its pictures show, for example `Emoji`."""
-    learned_from: str
-    licence: str
-    data: str = ""
-    """Where the data stood, for people."""
-    shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
-    """(channels, height, width) of pictures, (samples,) of single cycles of sound, and of recordings where nobody asks
-    for another length."""
-    levels: Annotated[int, Meta(ge=2, le=65536)] = 256
-    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
-    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures and single cycles."""
-    labels: tuple[str, ...] = ()
-    """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
-    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
-    recipe: zoo.Recipe
-    plan: Plan = Plan()
-
-
-SOUND_LEVELS = 4096
-"""To which a person's own sounds are graded: their noise is 72 dB below them, and densities stay learnable."""
-
-
-class BadStudy(ValueError):
-    """What is to be learned cannot be; a sentence."""
-
-
-def study_in(data: bytes) -> Study:
-    """A study as a file in `models/recipes/` holds it. Raises BadStudy naming the field."""
-    try:
-        return msgspec.json.decode(data, type=Study)
-    except msgspec.MsgspecError as error:
-        raise BadStudy(f"The recipe cannot be used: {error}.") from None
-
-
-RECORDINGS = {"steps": 4000, "batch": 2, "rate": 0.003, "final_rate": 0.02, "warm_up": 200, "clip": 1, "average": 0.998}
-"""The plan for a person's own recordings: an hour on one core with the small preset of a WaveNet."""
-
-
-def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int, ...], rate: int = 0) -> Study:
-    """A study of a person's own artworks with a preset of a family; single cycles in 12 bits, recordings at a `rate` in
-    Hz in 8 by μ-law. Raises BadStudy."""
-    known = zoo.FAMILIES.get(family)
-    if known is None:
-        raise BadStudy(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
-    if preset not in known.presets:
-        raise BadStudy(f'There is no preset "{preset}". There are: {", ".join(known.presets)}.')
-    fields = {
-        "name": name,
-        "title": name.replace("-", " ").capitalize(),
-        "makes": f"Like {source.stem}",
-        "learned_from": source.name,
-        "licence": "your own",
-        "data": source.name,
-        "shape": shape,
-        "levels": SOUND_LEVELS if len(shape) == 1 and not rate else 256,
-        "rate": rate,
-        "plan": RECORDINGS if rate else {},
-        "recipe": msgspec.to_builtins(known.presets[preset]),
-    }
-    try:
-        return msgspec.convert(fields, Study)
-    except msgspec.ValidationError as error:
-        raise BadStudy(f'The name "{name}" is not usable ({error}): take small letters, digits and hyphens.') from None
-
-
-def plain(study: Study) -> dict[str, Any]:
-    """A study as it travels in a message."""
-    fields: dict[str, Any] = msgspec.to_builtins(study)
-    return fields
-
-
-def with_steps(study: Study, steps: int) -> Study:
-    """The same study, learned for another number of steps."""
-    return msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=steps))
 
 
 @dataclass
@@ -255,6 +152,14 @@ def rate_at(step: int, plan: Plan, scale: float) -> float:
     return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
+def batch_for(run: Run, learn: Examples | Recordings) -> Examples:
+    """What the run's next step learns from, on its device."""
+    step, plan = run.progress.step, run.study.plan
+    if isinstance(learn, Recordings):
+        return cuts_at(learn, step, plan, run.model).to(run.device)
+    return batch_at(learn, step, plan, run.study.levels).to(run.device)
+
+
 def train(
     run: Run, learn: Examples | Recordings, held_out: Examples | Recordings, *, bf16: bool
 ) -> Iterator[Moment | None]:
@@ -264,46 +169,17 @@ def train(
     otherwise. Closing the generator saves first. Raises Diverged, or
     storage.NotSaved at the start where the run's folder cannot be written.
     """
-    plan, model, average, progress = run.study.plan, run.model, run.average, run.progress
-    autocast = torch.autocast(run.device.type, torch.bfloat16, enabled=bf16)
+    plan = run.study.plan
+    seconds_each = plan.cut / run.study.rate if isinstance(learn, Recordings) else 1
     if not run.resumed:
-        storage.folder(run.folder / "checkpoints")
-        storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
-        if isinstance(learn, Examples):
-            _begin(run, learn.part(slice(run.model.starting)).to(run.device))
-        run.save()
+        _begin(run, learn)
     saved = told = began = time.monotonic()
-    before, taken = progress.seconds, 0
+    before, taken = run.progress.seconds, 0
     try:
-        while progress.step < plan.steps:
+        while run.progress.step < plan.steps:
             # One step on one batch.
-            if isinstance(learn, Recordings):
-                batch = cuts_at(learn, progress.step, plan, model).to(run.device)
-            else:
-                batch = batch_at(learn, progress.step, plan, run.study.levels).to(run.device)
-            for group in run.optimiser.param_groups:
-                group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
-            model.train()
-            run.optimiser.zero_grad(set_to_none=True)
-            with rounding():
-                with autocast:
-                    loss = batch.loss(model)
-                torch.autograd.backward(loss)
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
-
-            # A loss or gradient without a number moves nothing; three in a row roll back.
-            notice = ""
-            if math.isfinite(loss.item()) and math.isfinite(norm.item()):
-                run.optimiser.step()
-                progress.bad_in_a_row, progress.loss = 0, loss.item()
-                _follow(average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
-            else:
-                progress.bad_in_a_row += 1
-                notice = f"Step {progress.step} gave no finite loss and was skipped. Nothing was lost."
-                if progress.bad_in_a_row >= 3:
-                    run.roll_back()
-                    progress = run.progress
-                    notice = "Three steps in a row failed, so it went back to the last save and learns half as fast."
+            notice = _step(run, batch_for(run, learn), bf16=bf16)
+            progress = run.progress  # another one, where the step rolled back
             progress.step += 1
             taken += 1
             progress.seconds = before + time.monotonic() - began
@@ -311,14 +187,7 @@ def train(
             # Held-out figure of the averaged weights, now and then; the best is kept.
             measured = None
             if progress.step % plan.evaluate == 0 or progress.step == plan.steps:
-                if isinstance(learn, Examples):
-                    evaluation.settle(average, learn.part(slice(1024)).to(run.device))
-                measured = evaluation.bits_per_dimension(average, held_out.to(run.device))
-                if measured < progress.best:
-                    progress.best = measured
-                    run.save(best=True)
-                if not math.isfinite(measured):
-                    measured = None
+                measured = _measure(run, learn, held_out)
 
             # Save, then tell.
             now = time.monotonic()
@@ -326,30 +195,54 @@ def train(
                 run.save()
                 saved = time.monotonic()
             if measured is not None or notice or now - told > 2 or taken == 1:
-                told = now
-                rate = taken / max(now - began, 1e-9)
+                told, rate = now, taken / max(now - began, 1e-9)
                 progress.curve.append((progress.step, progress.loss, measured))
-                yield Moment(
-                    progress.step,
-                    progress.loss,
-                    measured,
-                    rate * plan.batch * (plan.cut / run.study.rate if isinstance(learn, Recordings) else 1),
-                    (plan.steps - progress.step) / rate,
-                    notice,
-                )
+                learned, left = rate * plan.batch * seconds_each, (plan.steps - progress.step) / rate
+                yield Moment(progress.step, progress.loss, measured, learned, left, notice)
             else:
                 yield None
     finally:
-        if progress.step < plan.steps and time.monotonic() - saved > 1:
+        if run.progress.step < plan.steps and time.monotonic() - saved > 1:
             run.save()
 
 
-@torch.no_grad()
-def _begin(run: Run, examples: Examples) -> None:
-    """Lets what starts from data start: one pass in float32, so that the first step finds everything in its place."""
-    run.model.train()
-    run.model.log_prob(examples.x, examples.c)
-    run.average.load_state_dict(run.model.state_dict())
+def _begin(run: Run, learn: Examples | Recordings) -> None:
+    """A new run on disk. What starts from data starts: one pass in float32, so that the first step finds everything in
+    its place."""
+    storage.folder(run.folder / "checkpoints")
+    storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
+    if isinstance(learn, Examples):
+        first = learn.part(slice(run.model.starting)).to(run.device)
+        with torch.no_grad():
+            run.model.train()
+            run.model.log_prob(first.x, first.c)
+            run.average.load_state_dict(run.model.state_dict())
+    run.save()
+
+
+def _step(run: Run, batch: Examples, *, bf16: bool) -> str:
+    """Moves model and average by one batch. A loss or gradient without a number moves nothing, and is told; three in a
+    row roll back."""
+    plan, model, progress = run.study.plan, run.model, run.progress
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
+    model.train()
+    run.optimiser.zero_grad(set_to_none=True)
+    with rounding():
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=bf16):
+            loss = batch.loss(model)
+        torch.autograd.backward(loss)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+    if math.isfinite(loss.item()) and math.isfinite(norm.item()):
+        run.optimiser.step()
+        progress.bad_in_a_row, progress.loss = 0, loss.item()
+        _follow(run.average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
+        return ""
+    progress.bad_in_a_row += 1
+    if progress.bad_in_a_row < 3:
+        return f"Step {progress.step} gave no finite loss and was skipped. Nothing was lost."
+    run.roll_back()
+    return "Three steps in a row failed, so it went back to the last save and learns half as fast."
 
 
 @torch.no_grad()
@@ -359,3 +252,14 @@ def _follow(average: Model, model: Model, decay: float) -> None:
         mine.lerp_(theirs, 1 - decay)
     for buffer, other in zip(average.buffers(), model.buffers(), strict=True):
         buffer.copy_(other)
+
+
+def _measure(run: Run, learn: Examples | Recordings, held_out: Examples | Recordings) -> float | None:
+    """Bits per dimension of the average on what is held out, where they are a number; the best average is saved."""
+    if isinstance(learn, Examples):
+        evaluation.settle(run.average, learn.part(slice(1024)).to(run.device))
+    measured = evaluation.bits_per_dimension(run.average, held_out.to(run.device))
+    if measured < run.progress.best:
+        run.progress.best = measured
+        run.save(best=True)
+    return measured if math.isfinite(measured) else None

@@ -256,7 +256,7 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     out: Text = ""
     """The folder the trained model goes to; empty: the person's own models."""
     study: dict[str, Any]
-    """What is to be learned and how, as `msgspec.to_builtins` gives a `studio.engine.training.Study`."""
+    """What is to be learned and how, as `msgspec.to_builtins` gives a `studio.engine.study.Study`."""
 
 
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):

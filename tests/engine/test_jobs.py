@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from studio.engine import jobs, sampling, training
+from studio.engine import jobs, sampling
 from studio.engine.artworks import Examples
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
+from studio.engine.study import plain, study_of, with_steps
 from studio.library import models
 from studio.media.image import Refused
 from studio.wire import frames
@@ -118,8 +119,8 @@ def test_a_folder_becomes_a_model_among_the_persons_own(
 ) -> None:
     pack = tmp_path / "rings.npz"
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
-    study = training.with_steps(training.study_of("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
-    command = wire.Train(job="t", source=str(pack), run=str(tmp_path / "run"), study=training.plain(study))
+    study = with_steps(study_of("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
+    command = wire.Train(job="t", source=str(pack), run=str(tmp_path / "run"), study=plain(study))
     events = ask(command)
     learned = [e for e in events if isinstance(e, wire.Learned)]
     assert learned[-1].step == learned[-1].steps == 4
@@ -132,9 +133,9 @@ def test_a_folder_becomes_a_model_among_the_persons_own(
 
 def test_a_folder_of_rubbish_is_refused_with_counts(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    study = training.study_of("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
+    study = study_of("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
     with pytest.raises(Refused, match="usable"):
-        ask(wire.Train(job="t", source=str(tmp_path), run=str(tmp_path / "run"), study=training.plain(study)))
+        ask(wire.Train(job="t", source=str(tmp_path), run=str(tmp_path / "run"), study=plain(study)))
 
 
 def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:

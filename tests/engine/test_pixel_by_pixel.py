@@ -15,6 +15,7 @@ from studio.engine import evaluation, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
+from studio.engine.study import BadStudy, plain, study_of
 from studio.library import models
 from studio.library.card import PIXEL_BY_PIXEL
 from studio.wire import messages as wire
@@ -44,8 +45,8 @@ def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask) -> str:
     """The name of a model learned in a moment by the real job, of bits or of 16 levels in two kinds."""
     levels, classes = request.param
-    study = training.study_of("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
-    fields = {**training.plain(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
+    study = study_of("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
+    fields = {**plain(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
     fields["plan"] |= {"steps": 12, "batch": 16, "rate": 0.01, "warm_up": 2}
     ask(wire.Train(job="t", source=str(pack), run=str(tmp_path / "run"), study=fields))
     return "pixels"
@@ -202,9 +203,9 @@ def test_bits_to_learn_from_are_drawn_once_with_the_greys_as_probabilities() -> 
 
 
 def test_its_settings_are_checked(pack: Path) -> None:
-    study = training.study_of("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
+    study = study_of("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
     bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
-    with pytest.raises(training.BadStudy, match="4 pixels has no middle; take an odd number"):
+    with pytest.raises(BadStudy, match="4 pixels has no middle; take an odd number"):
         training.Run(bad, pack.parent / "run", torch.device("cpu"))
 
 

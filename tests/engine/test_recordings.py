@@ -10,11 +10,11 @@ import pytest
 import soundfile
 import torch
 
-from studio.engine import training
 from studio.engine.artworks import Misfit, graded, heard
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.engine.recordings import Recordings, bits_per_sample
+from studio.engine.study import plain, study_in, study_of, with_steps
 from studio.library import models
 from studio.media import lossless
 from studio.wire import messages as wire
@@ -239,9 +239,9 @@ def test_a_folder_of_ones_own_is_learned_by_its_preset(ask: Ask, tmp_path: Path)
     for i in range(3):
         wave = 0.3 * np.sin(np.arange(3000 + i) * (0.1 + 0.05 * i))
         soundfile.write(folder / f"{i}.wav", wave, 8000, subtype="PCM_16")
-    study = training.study_of("mine", folder, "wavenet", "tiny", (1000,), 8000)
+    study = study_of("mine", folder, "wavenet", "tiny", (1000,), 8000)
     assert (study.levels, study.rate, study.plan.batch) == (256, 8000, 2)
-    fields = training.plain(training.with_steps(study, 3))
+    fields = plain(with_steps(study, 3))
     fields["plan"] |= {"cut": 200}
     learn(ask, folder, tmp_path / "run", fields)
     card = models.find("mine").card
@@ -250,6 +250,6 @@ def test_a_folder_of_ones_own_is_learned_by_its_preset(ask: Ask, tmp_path: Path)
 
 def test_the_recipes_of_sounds_are_usable() -> None:
     for path in (Path(__file__).parents[2] / "models/recipes").glob("wavenet-*.json"):
-        found = training.study_in(path.read_bytes())
+        found = study_in(path.read_bytes())
         model = found.recipe.build(found.shape, found.levels)
         assert model.field >= found.rate / 4, "a quarter of a second, or a tone has no past"

@@ -8,11 +8,11 @@ import soundfile
 import torch
 
 from studio import zoo
-from studio.engine import training
 from studio.engine.artworks import Misfit, to_arrays, to_levels
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.engine.sampling import Shelf
+from studio.engine.study import Plan, Study, plain
 from studio.library import models
 from studio.media import cycles, dataset
 from studio.media.image import Refused
@@ -89,7 +89,7 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
     assert np.abs(waves.astype(float).mean(1)).max() < 2, "no mean is left"
     assert (waves[:, -1] < 0).all(), "each begins where it rises through zero"
     assert (waves[:, 0] >= 0).all()
-    study = training.Study(
+    study = Study(
         name="mine",
         title="Mine",
         makes="Waves",
@@ -98,9 +98,9 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
         shape=(32,),
         levels=256,
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), alpha=None),
-        plan=training.Plan(steps=2, batch=4),
+        plan=Plan(steps=2, batch=4),
     )
-    ask = wire.Train(job="t", source=str(tmp_path), run=str(tmp_path / "run"), study=training.plain(study))
+    ask = wire.Train(job="t", source=str(tmp_path), run=str(tmp_path / "run"), study=plain(study))
     said = [e for e in Jobs(CPU).start(ask) if isinstance(e, wire.Notice)]
     assert said[0].text.startswith("12 sounds are used.")
     assert '"mine" is ready' in said[-1].text

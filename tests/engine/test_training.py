@@ -1,6 +1,5 @@
 """The loop: it learns, it resumes as if nothing had happened, and broken numbers go nowhere."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +13,8 @@ from torch import Tensor
 from studio import zoo
 from studio.engine import checkpoint, training
 from studio.engine.artworks import Examples
-from studio.engine.training import BadStudy, Diverged, Moment, Plan, Run, Study
-
-ROOT = Path(__file__).parents[2]
+from studio.engine.study import BadStudy, Plan, Study, study_of
+from studio.engine.training import Diverged, Moment, Run
 
 
 def study(**plan: object) -> Study:
@@ -187,30 +185,7 @@ def test_the_rate_warms_up_and_falls() -> None:
     assert rates[4] == pytest.approx(0.001, rel=0.01)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "models" / "recipes").rglob("*.json")), ids=lambda p: p.stem)
-def test_the_shipped_recipes_can_be_run_again(path: Path) -> None:
-    found = training.study_in(path.read_bytes())
-    assert found.name == path.stem
-    model = found.recipe.build(found.shape)
-    assert model.shape == found.shape
-
-
-def test_a_bad_recipe_names_its_field() -> None:
-    path = next((ROOT / "models" / "recipes").glob("*.json"))
-    fields = json.loads(path.read_bytes())
-    fields["plan"]["rate"] = -1
-    with pytest.raises(BadStudy, match="plan.rate"):
-        training.study_in(json.dumps(fields).encode())
-
-
-def test_what_a_person_asks_for_is_checked(tmp_path: Path) -> None:
-    assert training.study_of("roses", tmp_path, "realnvp", "tiny", (3, 32, 32)).name == "roses"
-    with pytest.raises(BadStudy, match="no family"):
-        training.study_of("roses", tmp_path, "gan", "tiny", (3, 32, 32))
-    with pytest.raises(BadStudy, match="no preset"):
-        training.study_of("roses", tmp_path, "realnvp", "huge", (3, 32, 32))
-    with pytest.raises(BadStudy, match="small letters"):
-        training.study_of("My Roses/", tmp_path, "realnvp", "tiny", (3, 32, 32))
-    odd = msgspec.structs.replace(training.study_of("roses", tmp_path, "realnvp", "tiny", (3, 31, 31)))
+def test_a_model_that_does_not_fit_its_artworks_is_refused(tmp_path: Path) -> None:
+    odd = study_of("roses", tmp_path, "realnvp", "tiny", (3, 31, 31))
     with pytest.raises(BadStudy, match="cannot be halved"):
         Run(odd, tmp_path, torch.device("cpu"))

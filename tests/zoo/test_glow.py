@@ -9,6 +9,7 @@ import torch
 from studio import zoo
 from studio.engine import training
 from studio.engine.artworks import Examples
+from studio.engine.study import Plan, Study
 
 KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
 
@@ -16,7 +17,7 @@ KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
 def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np.ndarray) -> None:
     x = torch.from_numpy(rings).permute(0, 3, 1, 2)
     known = Examples(x, torch.arange(len(x)) % 2)
-    study = training.Study(
+    study = Study(
         name="kinds",
         title="Kinds",
         makes="Rings",
@@ -24,7 +25,7 @@ def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np
         licence="CC0 1.0",
         shape=(3, 8, 8),
         recipe=KINDS,
-        plan=training.Plan(steps=4, batch=16, evaluate=2),
+        plan=Plan(steps=4, batch=16, evaluate=2),
     )
     run = training.Run(study, tmp_path, torch.device("cpu"))
     moments = [

@@ -1,0 +1,112 @@
+"""What is to be learned and how: studies and their plans, read, made from a person's own artworks, and told."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from studio import zoo
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the loop. Every preset of a family may be trained by any plan."""
+
+    steps: Annotated[int, Meta(ge=1, title="Steps")] = 2000
+    batch: Annotated[int, Meta(ge=2, le=4096, title="Batch")] = 32
+    rate: Annotated[float, Meta(gt=0, le=0.1, title="Learning rate")] = 1e-3
+    final_rate: Annotated[float, Meta(ge=0, le=1, title="Final rate", description="Share of the rate at the end")] = (
+        0.05
+    )
+    warm_up: Annotated[int, Meta(ge=0, title="Warm-up steps")] = 100
+    clip: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
+    decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
+    average: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = 0.999
+    cut: Annotated[int, Meta(ge=64, le=2**20, title="Cut", description="Samples of a recording in one example")] = 8192
+    flips: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
+    evaluate: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = 250
+    save_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = 60.0
+    seed: Annotated[int, Meta(ge=0)] = 0
+
+
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be learned and how: the recipe of a trained model, as `models/recipes/` keeps them."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+    title: str
+    makes: str
+    """What its pictures show, for example `Emoji`."""
+    learned_from: str
+    licence: str
+    data: str = ""
+    """Where the data stood, for people."""
+    shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
+    """(channels, height, width) of pictures, (samples,) of single cycles of sound, and of recordings where nobody asks
+    for another length."""
+    levels: Annotated[int, Meta(ge=2, le=65536)] = 256
+    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
+    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
+    labels: tuple[str, ...] = ()
+    """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
+    recipe: zoo.Recipe
+    plan: Plan = Plan()
+
+
+SOUND_LEVELS = 4096
+"""To which a person's own sounds are graded: their noise is 72 dB below them, and densities stay learnable."""
+
+
+class BadStudy(ValueError):
+    """What is to be learned cannot be; a sentence."""
+
+
+def study_in(data: bytes) -> Study:
+    """A study as a file in `models/recipes/` holds it. Raises BadStudy naming the field."""
+    try:
+        return msgspec.json.decode(data, type=Study)
+    except msgspec.MsgspecError as error:
+        raise BadStudy(f"The recipe cannot be used: {error}.") from None
+
+
+RECORDINGS = {"steps": 4000, "batch": 2, "rate": 0.003, "final_rate": 0.02, "warm_up": 200, "clip": 1, "average": 0.998}
+"""The plan for a person's own recordings: an hour on one core with the small preset of a WaveNet."""
+
+
+def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int, ...], rate: int = 0) -> Study:
+    """A study of a person's own artworks with a preset of a family; single cycles in 12 bits, recordings at a `rate` in
+    Hz in 8 by μ-law. Raises BadStudy."""
+    known = zoo.FAMILIES.get(family)
+    if known is None:
+        raise BadStudy(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
+    if preset not in known.presets:
+        raise BadStudy(f'There is no preset "{preset}". There are: {", ".join(known.presets)}.')
+    fields = {
+        "name": name,
+        "title": name.replace("-", " ").capitalize(),
+        "makes": f"Like {source.stem}",
+        "learned_from": source.name,
+        "licence": "your own",
+        "data": source.name,
+        "shape": shape,
+        "levels": SOUND_LEVELS if len(shape) == 1 and not rate else 256,
+        "rate": rate,
+        "plan": RECORDINGS if rate else {},
+        "recipe": msgspec.to_builtins(known.presets[preset]),
+    }
+    try:
+        return msgspec.convert(fields, Study)
+    except msgspec.ValidationError as error:
+        raise BadStudy(f'The name "{name}" is not usable ({error}): take small letters, digits and hyphens.') from None
+
+
+def plain(study: Study) -> dict[str, Any]:
+    """A study as it travels in a message."""
+    fields: dict[str, Any] = msgspec.to_builtins(study)
+    return fields
+
+
+def with_steps(study: Study, steps: int) -> Study:
+    """The same study, learned for another number of steps."""
+    return msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=steps))

@@ -13,16 +13,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
+from studio.engine.events import Events, Rest
 from studio.engine.failure import AGAIN, device_lost, explain, out_of_memory, plain
 from studio.engine.pipes import Inbox, Outbox, claim, read
-from studio.engine.rest import Rest
 from studio.wire.frames import BadFrame
 from studio.wire.messages import (
     AnyCommand,
-    AnyEvent,
     Command,
     Ending,
     Event,
@@ -40,9 +39,8 @@ PULSE = 0.5
 GRACE = 1.5
 """Seconds that the step at work may last once the window is gone."""
 
-Start = Callable[[AnyCommand], Iterator[AnyEvent | Rest | None]]
-"""Makes a job of a command. None is a step with nothing to say, a Rest asks to be left alone for a while. A job yields
-no ending: the loop sends it."""
+Start = Callable[[AnyCommand], Events]
+"""Makes a job of a command. A job yields no ending: the loop sends it."""
 Load = Callable[[Outbox], tuple[Start, Ready]]
 """What takes seconds before the first job can start; it may say something meanwhile."""
 
@@ -50,7 +48,7 @@ Load = Callable[[Outbox], tuple[Start, Ready]]
 @dataclass(eq=False)
 class _Job:
     command: AnyCommand
-    steps: Iterator[AnyEvent | Rest | None] | None = None
+    steps: Events | None = None
     """None until its first step: a job that is replaced before costs nothing."""
     since: float = field(default_factory=time.monotonic)
     rests_until: float = 0.0

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Generator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ QUANTILES = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
 """What is counted, its mean over the artworks, and whether it is exact or a bound."""
+
+Found = TypeVar("Found")
 
 
 @torch.no_grad()
@@ -127,12 +130,16 @@ def _of_recordings(model: Model, sounds: Recordings) -> Generator[tuple[int, int
 
 def measured(model: Model, examples: Examples | Recordings) -> tuple[Figure, ...]:
     """As `figures`, without a look in between."""
-    steps = figures(model, examples)
+    return end_of(figures(model, examples))
+
+
+def end_of(steps: Generator[object, None, Found]) -> Found:
+    """What steps find, without a look in between."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: tuple[Figure, ...] = end.value
+            found: Found = end.value
             return found
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from studio.density.duet import Classes, Duet
 from studio.density.sound import BLOCK, SEGMENT, AutoregressiveSound
 from studio.engine.artworks import Misfit, graded, heard
-from studio.engine.rest import Rest
+from studio.engine.events import Events, Rest
 from studio.engine.sampling import Loaded, classes_for
 from studio.engine.steering import HOTTEST
 from studio.wire import messages as wire
@@ -34,8 +34,6 @@ ANEW = 4.0
 """Seconds of what was made last, of which any sample can be begun at anew."""
 POINTS = 10_000
 """Of a curve, at most."""
-
-Events = Iterator[wire.AnyEvent | Rest | None]
 
 
 class Performance:

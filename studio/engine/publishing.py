@@ -47,7 +47,7 @@ def publish(
     found = directions.principal(model, learn.to(run.device))
     zoo.fold(model)
     figures = evaluation.measured(model, test.to(run.device))
-    spread = _spread(model, test.to(run.device)) if isinstance(test, Examples) else ()
+    spread = evaluation.end_of(evaluation.spread(model, test.to(run.device))) if isinstance(test, Examples) else ()
     cover, seconds = _cover(model, run.study)
     card = msgspec.structs.replace(_card(run, model, figures, len(found), tuple(classes), seconds), spread=spread)
     checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(cover))
@@ -75,16 +75,6 @@ def _smaller(model: Model, test: Examples | Recordings) -> dict[str, Tensor]:
     rounded.load_state_dict({k: t.to(full[k].dtype) for k, t in half.items()}, strict=False)
     before, after = (evaluation.bits_per_dimension(m, test) for m in (model, rounded))
     return half if after <= before + _SAME else full
-
-
-def _spread(model: Model, test: Examples) -> evaluation.Spread:
-    steps = evaluation.spread(model, test)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: evaluation.Spread = end.value
-            return found
 
 
 @torch.inference_mode()

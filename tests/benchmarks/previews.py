@@ -29,7 +29,7 @@ from studio.app.settings import SettingsFile
 from studio.app.states.window import Window
 from studio.app.views.frame import Frame
 from studio.app.views.theme import Look
-from studio.engine import jobs
+from studio.engine import drawing, jobs
 from studio.engine.artworks import to_arrays
 from studio.engine.device import choose, steady_allocator
 from studio.library import models
@@ -43,7 +43,7 @@ from tests.app.fake_engine import FakeEngine  # noqa: E402
 from tests.app.fake_speaker import FakeSpeaker  # noqa: E402
 
 MODEL = "gated-pixelcnn-fashion-28"
-PICTURES = jobs.GROUP
+PICTURES = drawing.GROUP
 TURNS = 12
 NEVER = 1e9
 
@@ -54,7 +54,7 @@ def job(name: str, model: str, count: int = PICTURES, doubt: bool = False) -> wi
 
 def here(at_work: jobs.Jobs, pause: float, command: wire.Sample) -> tuple[float, list[float], list[wire.Drawn]]:
     """Processor seconds of a job, seconds of each of its steps, and what it said."""
-    jobs._PREVIEW = pause
+    drawing._PREVIEW = pause
     steps, said, began = [], list[wire.Drawn](), time.process_time()
     last = time.perf_counter()
     for event in at_work.start(command):
@@ -114,7 +114,7 @@ class Engine:
     """An engine of its own, with previews as often as said."""
 
     def __init__(self, pause: float) -> None:
-        program = f"from studio.engine import jobs, __main__; jobs._PREVIEW = {pause}; __main__.main([])"
+        program = f"from studio.engine import drawing, __main__; drawing._PREVIEW = {pause}; __main__.main([])"
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, bufsize=0)
         self.heard = self._events()
@@ -173,7 +173,7 @@ def told(where: str, found: dict[str, list[float]], silent: str) -> None:
 def main(model: str) -> None:
     steady_allocator()
     torch.set_num_threads(1)
-    at_work, usual, card = jobs.Jobs(choose("cpu")), jobs._PREVIEW, models.find(model).card
+    at_work, usual, card = jobs.Jobs(choose("cpu")), drawing._PREVIEW, models.find(model).card
     print(f"{model}, {PICTURES} pictures at once, load {os.getloadavg()[0]:.1f}")
     here(at_work, usual, job("warm", model, 1))
     _, steps, said = here(at_work, usual, job("warm", model))

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.engine import jobs, sampling
-from studio.engine.artworks import Examples
+from studio.engine import sampling
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.engine.study import plain, study_of, with_steps
@@ -145,12 +144,3 @@ def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:
     assert tiny in looked_at["Models"]
     assert "GB free" in looked_at["Space"]
     assert "torch" in looked_at
-
-
-def test_what_a_run_is_watched_by_is_never_learned_from() -> None:
-    x = Examples(torch.arange(1000).view(-1, 1, 1, 1), torch.arange(1000))
-    learn, watch = jobs.split(x)
-    assert len(watch) == 50
-    assert sorted(torch.cat((learn.x, watch.x)).flatten().tolist()) == list(range(1000))
-    assert torch.equal(learn.x.flatten(), learn.c)
-    assert torch.equal(jobs.split(x)[1].x, watch.x)

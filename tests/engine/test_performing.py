@@ -13,8 +13,8 @@ from studio.engine import performing, sampling
 from studio.engine.__main__ import Table
 from studio.engine.artworks import Misfit, graded, heard
 from studio.engine.device import Device
+from studio.engine.events import Rest
 from studio.engine.jobs import Jobs
-from studio.engine.rest import Rest
 from studio.library.card import Card
 from studio.wire import messages as wire
 from studio.zoo.wavenet import WaveNet

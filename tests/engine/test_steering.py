@@ -21,7 +21,7 @@ SEEDS = tuple(range(10))
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    monkeypatch.setattr("studio.engine.jobs._PREVIEW", 0)  # every row is shown
+    monkeypatch.setattr("studio.engine.drawing._PREVIEW", 0)  # every row is shown
     return Jobs(CPU)
 
 

@@ -1,0 +1,16 @@
+"""What a job says between its steps."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from studio.wire.messages import AnyEvent
+
+
+class Rest(NamedTuple):
+    """Said by a job in place of an event: its next step is not wanted before so many seconds are over."""
+
+    seconds: float
+
+
+Events = Iterator[AnyEvent | Rest | None]
+"""None is a step with nothing to say."""

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
+from studio.density.player import PlainPlayer, Player
+from studio.density.sound import AutoregressiveSound
 
 Classes = tuple[Tensor | None, ...]
 Together = Callable[[Player, Player, Tensor, Tensor, Tensor], Tensor | None]

@@ -19,14 +19,15 @@ What a network has to give
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from studio.density.conditional import Categorical, Conditional, LogisticMixture, wide
+from studio.density.conditional import Conditional
 from studio.density.model import Model, Step
+from studio.density.player import PlainPlayer, Play, Player
 
 CHUNK = 320
 """Samples between two looks at who else waits: 20 ms at 16 kHz."""
@@ -34,148 +35,8 @@ SEGMENT = 16_384
 """Samples that are priced or heard together."""
 SHORT = 2048
 """Samples that are priced in a step of a job, so that others get their turn."""
-LEAST = 2.0**-40
-"""Probability that every level of a sample has at least. Pictures have 2⁻²¹; a sound would click with it twice a
-second. A level between two that are likely may then be too unlikely for a latent in float32, not in float64."""
 BLOCK = 1024
 """Samples of noise that are drawn together, so that the first are the same for any length."""
-
-
-class Levels(Categorical):
-    """A softmax over up to 256 levels of a sample (section 2.2: μ-law first, which is for whoever grades sounds)."""
-
-    least, thing = LEAST, "sample"
-
-
-class Logistics(LogisticMixture):
-    """A mixture of discretised logistics over up to 65,536 levels of a sample (van den Oord et al., Parallel WaveNet,
-    2017, arXiv:1711.10433, section 2.1).
-
-    ln s may be as low as -16, a hundredth of a level. F is never listed for all levels: a level is found by halving.
-    """
-
-    least, most, thing = LEAST, 65_536, "sample"
-    NARROW = -16.0
-
-    def __init__(self, levels: int, mixture: int = 10) -> None:
-        super().__init__(1, levels, mixture)
-
-    def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
-        up_to = self._up_to(numbers, temperature)
-        u = torch.special.ndtr(wide(z) * wide(temperature > 0))
-        low, high = torch.full_like(u, -1), torch.full_like(u, self.levels - 1)
-        for _ in range((self.levels - 1).bit_length()):
-            middle = ((low + high) / 2).floor().clamp(min=0)
-            above = up_to(middle) > u
-            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-        return high.long().to(z.device)
-
-    def score(self, numbers: Tensor, before: Tensor, x: Tensor) -> Tensor:
-        up_to, at = self._up_to(numbers, torch.ones_like(numbers[:, 0])), wide(x)
-        z: Tensor = torch.special.ndtri((up_to(at - 1) + up_to(at)) / 2)
-        return z.to(numbers.device, numbers.dtype)
-
-    def _up_to(self, numbers: Tensor, temperature: Tensor) -> Callable[[Tensor], Tensor]:
-        """F as a function of levels `(B,)`, float64."""
-        heat = wide(temperature)[:, None].clamp(min=1e-3)
-        means, log_s, _ = self._components(wide(numbers))
-        share, mean, s = (
-            torch.softmax(wide(numbers)[:, : self.mixture] / heat, 1),
-            means[:, 0],
-            log_s[:, 0].exp() * heat,
-        )
-        least = self.least * heat[:, 0].clamp(max=1)
-
-        def up_to(x: Tensor) -> Tensor:
-            below = (share * torch.sigmoid((self.seen(x)[:, None] + self.half - mean) / s)).sum(1)
-            whole = torch.where(x < self.levels - 1, below * (x >= 0), torch.ones_like(below))
-            return (1 - self.levels * least) * whole + least * (x + 1)
-
-        return up_to
-
-
-class Player(Protocol):
-    """Voices that go on sample by sample, all of them together. What was said in `hear`, `play` and `read` is past."""
-
-    log_prob: Tensor
-    """ln p in nats `(B, n)` of what was played or read last, at a temperature of 1."""
-
-    def hear(self, x: Tensor) -> None:
-        """The next samples are these levels `(B, n)`: all at once, as a price is found."""
-
-    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
-        """The next n levels `(B, n)`, drawn by noise at temperatures, both `(B, n)`, but for what is given and not
-        negative."""
-
-    def read(self, x: Tensor) -> Tensor:
-        """The noise `(B, n)` that draws the next levels `(B, n)`."""
-
-    def turn(self, c: Tensor | None) -> None:
-        """From the next sample on they follow another condition."""
-
-    def keep(self) -> Any:
-        """What they remember now."""
-
-    def back(self, kept: Any) -> None:
-        """They remember what they did then, and nothing that was later."""
-
-
-class PlainPlayer:
-    """Plays with torch, as what is faster must play."""
-
-    def __init__(self, net: Any, conditional: Conditional, c: Tensor | None, count: int) -> None:
-        self.net, self.conditional, self.c = net, conditional, c
-        self.last: Tensor | None = None
-        self.log_prob = torch.zeros(count, 0)
-        self.at, self.steps = 0, net.steps(net.queues(count), c, 0, count)
-
-    def hear(self, x: Tensor) -> None:
-        queues = self.steps.queues()
-        self.net.go_on(self.net.before(x, self.last), queues, self.c, self.at)
-        self.last, self.at = x[:, -1:], self.at + x.shape[1]
-        self.steps = self.net.steps(queues, self.c, self.at, len(x))
-
-    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
-        def drawn(numbers: Tensor, i: int) -> Tensor:
-            new = self.conditional.level(numbers, numbers[:, :0], z[:, i], heat[:, i])
-            return new if given is None else torch.where(given[:, i] < 0, new, given[:, i])
-
-        return self._all(drawn, z.shape[1])
-
-    def read(self, x: Tensor) -> Tensor:
-        found = []
-
-        def known(numbers: Tensor, i: int) -> Tensor:
-            found.append(self.conditional.score(numbers, numbers[:, :0], x[:, i]))
-            return x[:, i]
-
-        self._all(known, x.shape[1])
-        return torch.stack(found, 1)
-
-    def turn(self, c: Tensor | None) -> None:
-        self.back((self.steps.queues(), self.last, self.at, c))
-
-    def keep(self) -> Any:
-        return [queue.clone() for queue in self.steps.queues()], self.last, self.at, self.c
-
-    def back(self, kept: Any) -> None:
-        queues, self.last, self.at, self.c = kept
-        self.steps = self.net.steps([queue.clone() for queue in queues], self.c, self.at, len(self.steps.silence))
-
-    def _all(self, choose: Callable[[Tensor, int], Tensor], count: int) -> Tensor:
-        """Levels `(B, count)`, each chosen from its numbers."""
-        levels, numbers = [], []
-        for i in range(count):
-            numbers.append(self.steps(self.steps.silence if self.last is None else self.last[:, 0]))
-            levels.append(choose(numbers[-1], i))
-            self.last, self.at = levels[-1][:, None], self.at + 1
-        x = torch.stack(levels, 1)
-        self.log_prob = self.conditional.log_prob(x[:, None], torch.stack(numbers, 2))[:, 0]
-        return x
-
-
-Play = Callable[[Any, Conditional, Tensor | None, int], Player | None]
-"""From network, conditional, condition and number of voices to a player; None where it cannot play them."""
 
 
 class AutoregressiveSound(Model):

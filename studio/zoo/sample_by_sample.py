@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from studio.density.conditional import Conditional
-from studio.density.sound import Logistics, Player
+from studio.density.player import Player
+from studio.density.sound_conditional import Logistics
 from studio.nets.wavenet import Queues, WaveNetwork
 
 

@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.conditional import Conditional
-from studio.density.sound import AutoregressiveSound, Levels, Logistics
+from studio.density.sound import AutoregressiveSound
+from studio.density.sound_conditional import Levels, Logistics
 from studio.nets.wavenet import WaveNetwork
 from studio.zoo.sample_by_sample import swift
 

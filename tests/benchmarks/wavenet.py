@@ -18,7 +18,8 @@ import numba
 import numpy as np
 import torch
 
-from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
+from studio.density.player import PlainPlayer, Player
+from studio.density.sound import AutoregressiveSound
 from studio.engine.device import steady_allocator
 from studio.kernels.vectors import add_products
 from studio.zoo.sample_by_sample import swift

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from studio.density.sound import AutoregressiveSound, PlainPlayer, Prices
+from studio.density.player import PlainPlayer
+from studio.density.sound import AutoregressiveSound, Prices
 from studio.engine import performing, sampling
 from studio.engine.__main__ import Table
 from studio.engine.artworks import Misfit, graded, heard

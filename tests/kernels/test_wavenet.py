@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.density.sound import AutoregressiveSound, PlainPlayer, Player
+from studio.density.player import PlainPlayer, Player
+from studio.density.sound import AutoregressiveSound
 from studio.kernels import wavenet
 from studio.kernels.vectors import add_products, laid
 from studio.zoo.sample_by_sample import swift

@@ -1,0 +1,96 @@
+"""Who draws sounds sample by sample: what a player has to do, and how the plain one does it.
+
+What a network has to give for it stands at the head of `sound.py`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from studio.density.conditional import Conditional
+
+
+class Player(Protocol):
+    """Voices that go on sample by sample, all of them together. What was said in `hear`, `play` and `read` is past."""
+
+    log_prob: Tensor
+    """ln p in nats `(B, n)` of what was played or read last, at a temperature of 1."""
+
+    def hear(self, x: Tensor) -> None:
+        """The next samples are these levels `(B, n)`: all at once, as a price is found."""
+
+    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
+        """The next n levels `(B, n)`, drawn by noise at temperatures, both `(B, n)`, but for what is given and not
+        negative."""
+
+    def read(self, x: Tensor) -> Tensor:
+        """The noise `(B, n)` that draws the next levels `(B, n)`."""
+
+    def turn(self, c: Tensor | None) -> None:
+        """From the next sample on they follow another condition."""
+
+    def keep(self) -> Any:
+        """What they remember now."""
+
+    def back(self, kept: Any) -> None:
+        """They remember what they did then, and nothing that was later."""
+
+
+class PlainPlayer:
+    """Plays with torch, as what is faster must play."""
+
+    def __init__(self, net: Any, conditional: Conditional, c: Tensor | None, count: int) -> None:
+        self.net, self.conditional, self.c = net, conditional, c
+        self.last: Tensor | None = None
+        self.log_prob = torch.zeros(count, 0)
+        self.at, self.steps = 0, net.steps(net.queues(count), c, 0, count)
+
+    def hear(self, x: Tensor) -> None:
+        queues = self.steps.queues()
+        self.net.go_on(self.net.before(x, self.last), queues, self.c, self.at)
+        self.last, self.at = x[:, -1:], self.at + x.shape[1]
+        self.steps = self.net.steps(queues, self.c, self.at, len(x))
+
+    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
+        def drawn(numbers: Tensor, i: int) -> Tensor:
+            new = self.conditional.level(numbers, numbers[:, :0], z[:, i], heat[:, i])
+            return new if given is None else torch.where(given[:, i] < 0, new, given[:, i])
+
+        return self._all(drawn, z.shape[1])
+
+    def read(self, x: Tensor) -> Tensor:
+        found = []
+
+        def known(numbers: Tensor, i: int) -> Tensor:
+            found.append(self.conditional.score(numbers, numbers[:, :0], x[:, i]))
+            return x[:, i]
+
+        self._all(known, x.shape[1])
+        return torch.stack(found, 1)
+
+    def turn(self, c: Tensor | None) -> None:
+        self.back((self.steps.queues(), self.last, self.at, c))
+
+    def keep(self) -> Any:
+        return [queue.clone() for queue in self.steps.queues()], self.last, self.at, self.c
+
+    def back(self, kept: Any) -> None:
+        queues, self.last, self.at, self.c = kept
+        self.steps = self.net.steps([queue.clone() for queue in queues], self.c, self.at, len(self.steps.silence))
+
+    def _all(self, choose: Callable[[Tensor, int], Tensor], count: int) -> Tensor:
+        """Levels `(B, count)`, each chosen from its numbers."""
+        levels, numbers = [], []
+        for i in range(count):
+            numbers.append(self.steps(self.steps.silence if self.last is None else self.last[:, 0]))
+            levels.append(choose(numbers[-1], i))
+            self.last, self.at = levels[-1][:, None], self.at + 1
+        x = torch.stack(levels, 1)
+        self.log_prob = self.conditional.log_prob(x[:, None], torch.stack(numbers, 2))[:, 0]
+        return x
+
+
+Play = Callable[[Any, Conditional, Tensor | None, int], Player | None]
+"""From network, conditional, condition and number of voices to a player; None where it cannot play them."""

@@ -32,8 +32,8 @@ def main(argv: Sequence[str]) -> int:
     except (ground.WrongUse, argparse.ArgumentTypeError) as error:
         ground.say(str(error))
         return 2
-    except KeyboardInterrupt:
-        ground.say("Stopped. What was finished is kept.")
+    except KeyboardInterrupt as stop:
+        ground.say(str(stop) or "Stopped. What was finished is kept.")
         return 130
     except BrokenPipeError:  # whoever read the output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,9 +5,6 @@ import datetime
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from studio.cli import ground
 from studio.library import models
@@ -47,25 +44,6 @@ def seeds(args: argparse.Namespace) -> tuple[int, ...]:
     return seeds
 
 
-def samples(args: argparse.Namespace, card: Card) -> int:
-    """How many samples were asked for in seconds. Raises WrongUse of a model that makes no recordings."""
-    if not card.rate:
-        raise ground.WrongUse(f'"{card.title}" makes no recordings; leave --seconds out.')
-    wanted: float = args.seconds * card.rate
-    return max(1, round(wanted))
-
-
-def played(jobs: Any, ask: wire.Play) -> tuple[np.ndarray[Any, Any], tuple[float, ...]]:
-    """Sounds `(voices, samples)` and the nats of each; how far they are is shown meanwhile."""
-    parts, prices = [], tuple[float, ...]()
-    for event in ground.answers(jobs, ask):
-        if isinstance(event, wire.Played):
-            parts.append(event.sounds)
-            prices = event.log_prob or prices
-            ground.progress(f"{event.first / max(event.total, 1):.0%} made")
-    return np.concatenate(parts, 1), prices
-
-
 def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
     return (args.temperature if args.temperature is not None else card.temperature,)
 
@@ -86,7 +64,9 @@ def label(card: Card, given: str | None) -> int | None:
 def add_mix(sub: argparse.ArgumentParser) -> None:
     """The options of a second model."""
     sub.add_argument(
-        "--mix", metavar="OTHER", help="a second model that draws pixel by pixel, to decide with the first"
+        "--mix",
+        metavar="OTHER",
+        help="a second model that draws pixel by pixel, or sample by sample, to decide with the first",
     )
     sub.add_argument("--share", type=ground.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
 

@@ -2,14 +2,18 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from studio.cli import artworks, ground
+from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
-from studio.library.work import to_wav
+from studio.media import names
 from studio.wire import messages as wire
+
+LEAD = 2.0
+"""Seconds of what is there that are heard before what follows."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -21,35 +25,57 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--seed", type=ground.seed, help="of what follows (random)")
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
     sub.add_argument("--label", help="the kind, by name or number (the one under which the sound is likeliest)")
-    sub.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
+    sub.add_argument(
+        "--play",
+        action="store_true",
+        help=f"hear the last {LEAD:.0f} s of the sound, and what follows while it is made",
+    )
+    sub.add_argument("--out", type=Path, metavar="FILE.wav", help="with --play it may be left out")
     sub.set_defaults(n=1)
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    card, (seed,) = trained.card, artworks.seeds(args)
-    samples, temperature = artworks.samples(args, card), artworks.heat(args, card)
-    label, begin = artworks.label(card, args.label), artworks.opened(args.file, card)
-    ask = wire.Play(
-        job="continue",
-        model=args.model,
-        seeds=(seed,),
-        samples=samples,
-        temperature=temperature,
-        label=label,
-        begin=begin,
-    )
-    sounds, prices = artworks.played(ground.jobs(args), ask)
-    whole = np.concatenate((begin, sounds[0]))
-    work = msgspec.structs.replace(
-        artworks.work(trained, seed, temperature, label),
-        heard=len(begin),
-        source=args.file.name,
-    )
-    folder = storage.folder(args.out.parent)
-    target = args.out.with_suffix(".wav")
-    if target.exists():
-        target = storage.free_name(folder, target.stem, ".wav")
-    storage.write(target, to_wav(whole, work))
-    ground.tell(args, {"file": str(target), "seed": seed, "log_prob": prices[0]}, str(target))
-    return 0
+    card, heat = trained.card, artworks.heat(args, trained.card)
+    if not card.rate:
+        raise ground.WrongUse(f'"{card.title}" makes no recordings, so it cannot go on from one; take a WaveNet.')
+    if args.out is None and not args.play:
+        raise ground.WrongUse(ground.NOWHERE)
+    (seed,), label, begin = artworks.seeds(args), artworks.label(card, args.label), artworks.opened(args.file, card)
+    end = begin[-round(LEAD * card.rate) :]
+    with hearing.Hearing(card.rate, len(end) / card.rate + args.seconds, on=args.play) as ear:
+        if ear.failed and args.out is None:
+            return 1
+        jobs = ground.jobs(args)
+        if label is None and card.classes:
+            label = _likeliest(jobs, args, begin)
+        ask = wire.Perform(
+            job="continue",
+            model=args.model,
+            seed=seed,
+            seconds=args.seconds,
+            temperature=heat[0],
+            label=label,
+            begin=begin,
+        )
+        ear.begin(f'the end of "{names.shown(args.file.name)}" and what follows, seed {seed}', end)
+        made = ear.performed(jobs, ask)
+        work = artworks.work(trained, seed, heat, label)
+        work = msgspec.structs.replace(work, heard=len(begin), source=args.file.name)
+        whole = made._replace(samples=np.concatenate((begin, made.samples)))
+        hearing.keep(args, args.out and _target(args.out), whole, work)
+        ear.listen()
+        return 1 if ear.failed else 0
+
+
+def _likeliest(jobs: Any, args: argparse.Namespace, begin: wire.Array) -> int | None:
+    """The kind that a sound is taken for."""
+    ask = wire.Score(job="kind", model=args.model, picture=begin)
+    (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Scored))
+    return found.label
+
+
+def _target(out: Path) -> Path:
+    """A WAV that is not there yet."""
+    folder, target = storage.folder(out.parent), out.with_suffix(".wav")
+    return storage.free_name(folder, target.stem, ".wav") if target.exists() else target

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -12,6 +13,9 @@ from studio.wire import messages as wire
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a command puts its parser."""
+
+
+NOWHERE = "Say where it is to be saved: --out."
 
 
 class WrongUse(ValueError):
@@ -45,6 +49,7 @@ def events(args: argparse.Namespace, command: wire.AnyCommand) -> Iterator[wire.
 
 def answers(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
     """What jobs say to a command, but notices, which are for people."""
+    from studio.engine.events import Rest
     from studio.engine.failure import explain
 
     events = jobs.start(command)
@@ -52,6 +57,8 @@ def answers(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
         for event in events:
             if isinstance(event, wire.Notice):
                 say(event.text)
+            elif isinstance(event, Rest):
+                time.sleep(event.seconds)
             elif event is not None:
                 yield event
     except (KeyboardInterrupt, GeneratorExit, BrokenPipeError, storage.NotSaved, models.BadModel, image.Refused):

@@ -5,14 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from studio.cli import artworks, ground
+from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
 from studio.library.work import to_png, to_wav
 from studio.media import export
 from studio.wire import messages as wire
-
-VOICES = 8
-"""Recordings that are made together."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -25,7 +22,10 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
     artworks.add_mix(sub)
     sub.add_argument("--seconds", type=ground.seconds, help="how long, of recordings (the model's own)")
-    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs or WAVs")
+    sub.add_argument("--play", action="store_true", help="hear recordings while they are made, one after the other")
+    sub.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
+    )
     sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
 
 
@@ -40,6 +40,11 @@ def run(args: argparse.Namespace) -> int:
         return _recordings(args, trained)
     if args.seconds is not None:
         raise ground.WrongUse(f'"{trained.card.title}" makes no recordings; leave --seconds out.')
+    if args.play:
+        unheard = "single cycles, which the window plays as tones" if sound else "pictures, which nobody can hear"
+        raise ground.WrongUse(f'"{trained.card.title}" makes {unheard}; leave --play out.')
+    if args.out is None:
+        raise ground.WrongUse(ground.NOWHERE)
     folder = storage.folder(args.out)
     mix = artworks.mix(args)
     ask = wire.Sample(
@@ -74,20 +79,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:
-    card, seeds, folder = trained.card, artworks.seeds(args), storage.folder(args.out)
-    temperature, label, jobs = artworks.heat(args, card), artworks.label(card, args.label), ground.jobs(args)
-    samples = card.shape[0] if args.seconds is None else artworks.samples(args, card)
-    if args.mix:
-        raise ground.WrongUse(f'"{card.title}" draws no pixels, so it cannot be mixed; leave --mix out.')
-    for first in range(0, len(seeds), VOICES):
-        some = seeds[first : first + VOICES]
-        ask = wire.Play(
-            job="sample", model=args.model, seeds=some, samples=samples, temperature=temperature, label=label
-        )
-        sounds, prices = artworks.played(jobs, ask)
-        for sound, seed, log_prob in zip(sounds, some, prices, strict=True):
-            work = artworks.work(trained, seed, temperature, label)
-            path = folder / f"{card.name}-{seed}.wav"
-            storage.write(path, to_wav(sound, work))
-            ground.tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
-    return 0
+    """One after the other: together they would be made no faster, and be heard later."""
+    if args.out is None and not args.play:
+        raise ground.WrongUse(ground.NOWHERE)
+    card, seeds, folder = trained.card, artworks.seeds(args), storage.folder(args.out) if args.out else None
+    temperature, label, mix = artworks.heat(args, card), artworks.label(card, args.label), artworks.mix(args)
+    seconds = args.seconds if args.seconds is not None else card.shape[0] / card.rate
+    with hearing.Hearing(card.rate, seconds, len(seeds), args.play) as ear:
+        if ear.failed and folder is None:
+            return 1
+        jobs = ground.jobs(args)
+        for seed in seeds:
+            ask = wire.Perform(
+                job="sample",
+                model=args.model,
+                seed=seed,
+                seconds=seconds,
+                temperature=temperature[0],
+                label=label,
+                mix=args.mix or "",
+                share=args.share,
+            )
+            ear.begin(f'"{card.title}", seed {seed}')
+            made = ear.performed(jobs, ask)
+            work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
+            hearing.keep(args, folder / f"{card.name}-{seed}.wav" if folder else None, made, work)
+        ear.listen()
+        return 1 if ear.failed else 0

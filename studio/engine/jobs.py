@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import torch
 
-from studio.engine import completion, diagnosis, failure, joining, learning, playing, sampling
+from studio.engine import completion, diagnosis, failure, joining, learning, sampling
 from studio.engine.artworks import Misfit
 from studio.engine.device import Device, batch_that_fits
 from studio.engine.drawing import GROUP, Drawing
@@ -46,8 +46,6 @@ class Jobs:
                 return self.perform(command)
             case wire.Steer():
                 return self.steer(command)
-            case wire.Play():
-                return self.play(command)
             case wire.Join():
                 return self.join(command)
             case wire.Score():
@@ -168,23 +166,6 @@ class Jobs:
             bits=found.bits,
             bound=not loaded.model.exact,
         )
-
-    def play(self, command: wire.Play) -> Events:
-        """Sounds chunk by chunk, and what they cost."""
-        yield None
-        loaded = self.shelf.take(command.model)
-        wished = (command.seeds, command.samples, command.temperature, command.label, command.begin)
-        for chunk in playing.played(loaded, *wished):
-            if chunk is None:
-                yield None
-                continue
-            yield wire.Played(
-                job=command.job,
-                first=chunk.first,
-                sounds=chunk.sounds,
-                total=command.samples,
-                log_prob=chunk.log_prob,
-            )
 
     def score(self, command: wire.Score) -> Events:
         """What an artwork costs, and where."""

@@ -203,13 +203,8 @@ def price(
 def levels_of(loaded: Loaded, arrays: Array) -> Tensor:
     """Artworks `(n, *outward shape)` as a model's levels, on its device. Raises Misfit where they do not fit."""
     model = loaded.model
-    if isinstance(model, AutoregressiveSound):
-        return recording_levels(model, arrays)
-    return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
-
-
-def recording_levels(model: AutoregressiveSound, arrays: Array) -> Tensor:
-    """Sounds `(n, samples)` int16 of any length as a model's levels, on its device. Raises Misfit for anything else."""
+    if not isinstance(model, AutoregressiveSound):
+        return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
     if arrays.dtype != np.int16 or arrays.ndim != 2 or not arrays.size:
         raise Misfit(f"the sound is {arrays.shape[1:]} of {arrays.dtype}, but the model works on 16-bit samples")
     return graded(arrays, model.levels).to(model.scale_of.device)

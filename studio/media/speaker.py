@@ -170,7 +170,7 @@ def _read_devices_anew(sd: Any) -> None:
 
 def _choose(sd: Any, wanted: str = "") -> Any:
     """The device of that name, or the one that the person hears. Raises NoSound where there is none."""
-    none = NoSound("No device for sound was found. Everything else works. Plug one in, and press Play again.")
+    none = NoSound("No device for sound was found. Everything else works. Plug one in, and play again.")
     try:
         able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
         if wanted:

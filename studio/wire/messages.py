@@ -199,28 +199,11 @@ class Join(Command, frozen=True, kw_only=True, tag="join"):
     label: Count | None = None
 
 
-class Play(Command, frozen=True, kw_only=True, tag="play"):
-    """Make a sound for each seed, all of them together, to be heard while they are made. Answers: Played …, then one
-    ending."""
-
-    urgency: ClassVar[int] = PLAYING
-    model: Name
-    """One that makes recordings."""
-    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=64)]
-    samples: Annotated[int, Meta(ge=1, le=2**27)]
-    """Of each sound, at the model's rate."""
-    temperature: tuple[Temperature, ...] = (1.0,)
-    label: Count | None = None
-    begin: Array | None = None
-    """(samples,) int16 at the model's rate, that all of them go on from; without a label it is taken for the kind under
-    which it is likeliest."""
-
-
 class Perform(Command, frozen=True, kw_only=True, tag="perform"):
-    """Make one sound live, with or without an end, for somebody who changes it while it is heard. Answers: Sounded …,
-    then one ending.
+    """Make one sound, with or without an end, piece by piece, for somebody who hears it meanwhile and may change it.
+    Answers: Sounded …, then one ending.
 
-    The sound of a seed is the same as a Play's, but for what Steer changes on the way. Samples are counted from the
+    A seed makes the same sound for whoever asks, but for what Steer changes on the way. Samples are counted from the
     first one that is made.
     """
 
@@ -340,21 +323,9 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     pixel is kept, or was drawn before that was asked for."""
 
 
-class Played(Event, frozen=True, kw_only=True, tag="played"):
-    """The next samples of all voices of a Play, (voices, n) int16, the first of which is number `first` of `total`.
-
-    `log_prob` comes last, without samples: nats of each sound, given what it went on from.
-    """
-
-    job: Job
-    first: Count
-    sounds: Array
-    total: Count
-    log_prob: tuple[float, ...] | None = None
-
-
 class Sounded(Event, frozen=True, kw_only=True, tag="sounded"):
-    """The next piece of a Perform: (n,) int16 from sample `first` on, and the bits of each (n,) float32."""
+    """The next piece of a Perform: (n,) int16 from sample `first` on, and the bits of each (n,) float32: -log2 of its
+    probability at a temperature of 1, given all before it."""
 
     job: Job
     first: Count
@@ -475,27 +446,13 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
 
 
 AnyCommand = (
-    Sample
-    | Explore
-    | Path
-    | Encode
-    | Complete
-    | Steer
-    | Join
-    | Play
-    | Perform
-    | Score
-    | Train
-    | Evaluate
-    | Stop
-    | Doctor
+    Sample | Explore | Path | Encode | Complete | Steer | Join | Perform | Score | Train | Evaluate | Stop | Doctor
 )
 AnyEvent = (
     Starting
     | Ready
     | Pulse
     | Drawn
-    | Played
     | Sounded
     | Shown
     | Encoded

@@ -97,46 +97,30 @@ def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path:
     assert scored.log_prob == pytest.approx(last[0].log_prob[1], rel=1e-4)
 
 
-def sounded(events: list[Any]) -> tuple[np.ndarray, tuple[float, ...]]:
-    """All that was played, put together, and what it cost."""
-    parts = [event for event in events if isinstance(event, wire.Played)]
-    assert [part.first for part in parts[1:]] == list(np.cumsum([part.sounds.shape[1] for part in parts[:-1]]))
-    assert parts[-1].log_prob is not None
-    return np.concatenate([part.sounds for part in parts], 1), parts[-1].log_prob
+def performed(ask: Ask, model: str, **asked: Any) -> tuple[np.ndarray, float]:
+    """A sound of the kind 1, and its nats as its pieces say them."""
+    events = ask(wire.Perform(**{"job": "a", "model": model, "label": 1, **asked}))
+    parts = [event for event in events if isinstance(event, wire.Sounded)]
+    nats = -math.log(2) * float(np.concatenate([part.bits for part in parts]).sum(dtype=np.float64))
+    return np.concatenate([part.samples for part in parts]), nats
 
 
-def test_it_is_played_in_chunks_by_voices_and_goes_on_from_a_sound(tiny_recordings: str, ask: Ask) -> None:
-    play = wire.Play(job="a", model=tiny_recordings, seeds=(1, 2, 3), samples=1000, label=1)
-    events = ask(play)
-    assert max(event.sounds.shape[1] for event in events) <= 400, "20 to 50 ms at 8 kHz, so that a stop is heard"
-    sounds, prices = sounded(events)
-    assert sounds.shape == (3, 1000)
-    (scored,) = ask(wire.Score(job="b", model=tiny_recordings, picture=sounds[1], label=1))
-    assert scored.log_prob == pytest.approx(prices[1], rel=1e-5)
+def test_it_is_performed_and_priced_and_goes_on_from_a_sound(tiny_recordings: str, ask: Ask) -> None:
+    sounds = [performed(ask, tiny_recordings, seed=seed, seconds=0.125) for seed in (1, 2)]
+    for sound, nats in sounds:
+        assert sound.shape == (1000,)
+        (scored,) = ask(wire.Score(job="b", model=tiny_recordings, picture=sound, label=1))
+        assert scored.log_prob == pytest.approx(nats, rel=1e-4)
 
     # What follows is priced given what it goes on from, and the beginning counts: another leads elsewhere.
-    for begin in (sounds[1], sounds[2]):
-        more, price = sounded(ask(wire.Play(**_as(play, seeds=(9,), samples=300, begin=begin))))
-        (both,) = ask(wire.Score(job="b", model=tiny_recordings, picture=np.concatenate((begin, more[0])), label=1))
+    follows = []
+    for begin, _ in sounds:
+        more, nats = performed(ask, tiny_recordings, seed=9, seconds=0.04, begin=begin)
+        (both,) = ask(wire.Score(job="b", model=tiny_recordings, picture=np.concatenate((begin, more)), label=1))
         (alone,) = ask(wire.Score(job="b", model=tiny_recordings, picture=begin, label=1))
-        assert price[0] == pytest.approx(both.log_prob - alone.log_prob, rel=1e-4)
-    same, _ = sounded(ask(wire.Play(**_as(play, seeds=(9,), samples=300, begin=sounds[1]))))
-    assert not np.array_equal(same, more)
-
-    with pytest.raises(Misfit, match="16-bit samples"):
-        ask(wire.Play(**_as(play, begin=np.zeros(4, np.float32))))
-    with pytest.raises(Misfit, match="2 kinds, 0 to 1, but kind 5"):
-        ask(wire.Play(**_as(play, label=5)))
-
-
-def _as(play: wire.Play, **changes: Any) -> dict[str, Any]:
-    fields = {name: getattr(play, name) for name in play.__struct_fields__}
-    return {**fields, **changes}
-
-
-def test_a_model_of_pictures_plays_nothing(tiny: str, ask: Ask) -> None:
-    with pytest.raises(Misfit, match="makes no recordings"):
-        ask(wire.Play(job="a", model=tiny, seeds=(1,), samples=100))
+        assert nats == pytest.approx(both.log_prob - alone.log_prob, rel=1e-4)
+        follows.append(more)
+    assert not np.array_equal(*follows)
 
 
 def test_a_run_goes_on_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) -> None:

@@ -38,7 +38,6 @@ COMMANDS = [
     ),
     messages.Sample(job="k", model="m", seeds=(1,), heat=LATENT[0], mix="n", share=0.25, shares=LATENT[0], doubt=True),
     messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0], share=0.5, doubt=True),
-    messages.Play(job="m", model="m", seeds=(1, 2), samples=99, label=3, begin=np.arange(5, dtype=np.int16)),
     messages.Perform(job="p", model="m", seed=3, seconds=2.5, label=1, begin=np.arange(5, dtype=np.int16), until=0.5),
     messages.Steer(
         job="n", running="p", label=2, until=3.5, curve=np.array([[0.0, 1.0], [2.5, 0.5]]), again=640, seed=5
@@ -57,7 +56,6 @@ EVENTS = [
     messages.Pulse(steps=12, job="a"),
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9), doubt=LATENT),
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=2, total=2, temperature=(0.5,), heat=LATENT[0], share=0.5),
-    messages.Played(job="m", first=3, sounds=np.arange(8, dtype=np.int16).reshape(2, 4), total=9, log_prob=(-1.5, 0.0)),
     messages.Shown(job="b", picture=PICTURES[1]),
     messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
     messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], bound=True, label=1),

@@ -1,0 +1,214 @@
+"""Recordings in the terminal: made piece by piece and, where somebody wants to listen, heard meanwhile."""
+
+import argparse
+import math
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from studio.cli import ground
+from studio.library import storage
+from studio.library.work import Work, to_wav
+from studio.media.speaker import NoSound, Speaker
+from studio.media.stream import CUSHION, Stream
+from studio.wire import messages as wire
+
+BETWEEN = 0.5
+"""Seconds of silence between two recordings."""
+FAST = 1.1
+"""Times real time from which on it is made faster than it is heard."""
+SURE = 0.5
+"""Seconds of sound after which it is known how fast they are made."""
+PATIENCE = 3.0
+"""Seconds of silence after which a reason is given."""
+LOOK = 0.05
+"""Seconds between two looks at the ear."""
+FADE = 0.2
+"""Seconds that a fade may take, at most, of a card that may have gone."""
+
+
+class Made(NamedTuple):
+    """A recording (n,) int16, its nats at a temperature of 1, and whether it came to its end before it was stopped."""
+
+    samples: wire.Array
+    log_prob: float
+    whole: bool
+
+
+class Hearing:
+    """What is heard of `count` recordings of so many seconds each, made one after the other at `rate` in Hz.
+
+    Where s seconds are made in a second, none of the t that are left to be heard has to be waited for once t (1 - s)
+    of them are made; it begins then.
+    """
+
+    def __init__(self, rate: int, seconds: float, count: int = 1, on: bool = True) -> None:
+        self.on = on
+        """Whether somebody listens."""
+        self.failed = False
+        """Whether it could not be heard, or not to its end."""
+        self._stream, self._speaker = Stream(rate), Speaker()
+        self._seconds, self._whole = count * seconds + (count - 1) * BETWEEN, False
+        self._quick: float | None = None
+        """Since when it is looked at how fast the fast loop makes it."""
+        self._sure, self._speed = 0.0, 0.0
+        """Seconds of sound that were made since, and how many in a second."""
+        self._begins: list[tuple[float, str]] = []
+        """Seconds at which recordings begin, with what they are: those that were not heard yet."""
+        self._sounds, self._said, self._dried = False, "", 0
+        self._opened = time.monotonic()
+
+    def __enter__(self) -> "Hearing":
+        if self.on and self._open():  # a look whether it can be; while all is loaded, the card would run dry
+            self._speaker.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, way: TracebackType | None
+    ) -> None:
+        self.fade()
+
+    # ── making ───────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, words: str, before: wire.Array | None = None) -> None:
+        """Another recording comes now, called so; `before` (n,) int16 was there."""
+        if not self.on:
+            return
+        if len(self._stream.made):
+            self._stream.write(np.zeros(round(BETWEEN * self._stream.rate), np.int16))
+        self._begins.append((len(self._stream.made) / self._stream.rate, words))
+        if before is not None:
+            self._stream.write(before)
+
+    def performed(self, jobs: Any, ask: wire.Perform) -> Made:
+        """What is asked for, written to the ear piece by piece. Ctrl+C ends it with what was made until then."""
+        parts, bits = list[wire.Array](), 0.0
+        try:
+            for event in ground.answers(jobs, ask):
+                if isinstance(event, wire.Sounded):
+                    parts.append(event.samples)
+                    bits += float(event.bits.sum(dtype=np.float64))
+                    self._hear(event)
+                    ground.progress(self._words or f"{event.first / self._stream.rate / (ask.seconds or 1):.0%} made")
+        except KeyboardInterrupt:
+            self.fade()
+            if not parts:
+                raise
+            return Made(np.concatenate(parts), -math.log(2) * bits, False)
+        return Made(np.concatenate(parts), -math.log(2) * bits, True)
+
+    def _hear(self, event: wire.Sounded) -> None:
+        if self.on:
+            self._stream.write(event.samples)
+            if self._quick is not None:
+                self._sure += len(event.samples) / self._stream.rate
+                self._speed = self._sure / (time.monotonic() - self._quick)
+            elif event.speed:
+                self._quick = time.monotonic()
+            self._look()
+
+    # ── hearing ──────────────────────────────────────────────────────────────────────────────────
+
+    def listen(self) -> None:
+        """Waits until all that was made is heard."""
+        self._whole = True
+        self._stream.finish()
+        try:
+            while self.on and not self._stream.over:
+                self._look()
+                ground.progress(self._words)
+                time.sleep(LOOK)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"Stopped. All was made, {self._stream.position:.1f} s were heard.") from None
+        if self.on:
+            time.sleep(self._speaker.delay)
+            ground.say(f"Heard {self._stream.position:.1f} s, {self._pace}, {self._gaps}.")
+
+    def fade(self) -> None:
+        """Silence, after a ramp; nothing more is heard."""
+        if self.on:
+            self._stream.pause()
+            end = time.monotonic() + FADE
+            while not self._stream.silent and time.monotonic() < end:
+                time.sleep(0.005)
+            time.sleep(self._speaker.delay)
+        self.on = False
+        self._speaker.close()
+
+    def _look(self) -> None:
+        """Whether it can be heard by now without a gap, and what is to be said."""
+        if fault := self._speaker.fault():
+            self._give_up(fault)
+            return
+        dried, self._dried = self._stream.gaps > self._dried, self._stream.gaps
+        if dried:  # it is not as fast as it was
+            self._sounds, self._said, self._quick, self._sure = False, "", None, 0.0
+            self._stream.pause()
+        if not self._sounds and (self._whole or (self._sure >= SURE and self._stream.ahead >= self._needed)):
+            self._sounds = self._stream.position > 0 or self._open()
+            self._stream.play()
+        while self._sounds and self._begins and self._begins[0][0] <= self._stream.position:
+            ground.say(f"Playing {self._begins.pop(0)[1]}.")
+        if not self._sounds:
+            self._explain()
+
+    def _explain(self) -> None:
+        """Says why nothing is heard yet, once that is known and will last."""
+        missing = self._needed - self._stream.ahead
+        if self._sure >= SURE and missing > self._speed and self._said != "slow":
+            self._said, wait = "slow", f"in about {missing / self._speed:.0f} s"
+            ground.say(f"{self._pace}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap.")
+        elif not self._speed and not self._said and time.monotonic() - self._opened > PATIENCE:
+            self._said = "new"
+            ground.say("The fast loop is being prepared, once for this computer. Then playing starts.")
+
+    def _open(self) -> bool:
+        """Whether the sound card plays now."""
+        try:
+            self._speaker.open(self._stream)
+        except NoSound as fault:
+            self._give_up(str(fault))
+        return self.on
+
+    def _give_up(self, why: str) -> None:
+        self.on, self.failed = False, True
+        self._speaker.close()
+        ground.say(why)
+
+    @property
+    def _needed(self) -> float:
+        """Seconds that must be made and not heard yet before it begins."""
+        return max((self._seconds - self._stream.position) * (1 - self._speed / FAST), CUSHION)
+
+    @property
+    def _words(self) -> str:
+        """How far it is; empty where nobody listens."""
+        if not self.on:
+            return ""
+        stream = self._stream
+        made = len(stream.made) / stream.rate
+        return f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made, {self._pace}, {self._gaps}"
+
+    @property
+    def _pace(self) -> str:
+        return f"{self._speed:.{1 if self._speed >= 0.1 else 3}f} × real time" if self._speed else "getting ready"
+
+    @property
+    def _gaps(self) -> str:
+        count = self._stream.gaps + self._speaker.gaps
+        return f"{count or 'no'} gap{'s' * (count != 1)}"
+
+
+def keep(args: argparse.Namespace, path: Path | None, made: Made, work: Work) -> None:
+    """Saves a recording where it is wanted, and tells of it. Raises KeyboardInterrupt where it was stopped."""
+    if path is not None:
+        storage.write(path, to_wav(made.samples, work))
+    line = {"file": path and str(path), "seed": work.seed, "log_prob": made.log_prob}
+    ground.tell(args, line, f"seed {work.seed}" if path is None else str(path))
+    if not made.whole:
+        seconds = (len(made.samples) - work.heard) / work.rate
+        kept = f"Seed {work.seed} makes it again." if path is None else f"The {seconds:.1f} s that were made are kept."
+        raise KeyboardInterrupt(f"Stopped. {kept}")

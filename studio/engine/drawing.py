@@ -18,10 +18,10 @@ percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
 _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
-Draw = Callable[[tuple[int, ...], Tensor, Doubts], Iterator[tuple[wire.Array, int, int] | None]]
+DrawSteps = Callable[[tuple[int, ...], Tensor, Doubts], Iterator[tuple[wire.Array, int, int] | None]]
 """Seeds, temperatures, and doubts to be filled in → their pictures as far as they are, the steps done, and how many
 there are; None between."""
-Price = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
+PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
 """Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
 
 
@@ -30,12 +30,12 @@ class Drawing:
 
     def __init__(
         self,
-        command: wire.Sample | wire.Complete,
+        command: wire.Draw,
         device: Device,
         loaded: sampling.Loaded,
         *,
-        draw: Draw,
-        price: Price,
+        draw: DrawSteps,
+        price: PriceSteps,
     ) -> None:
         """Raises Misfit where the model cannot draw by what is asked."""
         self.command, self.device, self.loaded = command, device, loaded

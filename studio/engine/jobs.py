@@ -87,7 +87,7 @@ class Jobs:
         )
         yield from self._held(drawing)
 
-    def _taken(self, command: wire.Sample | wire.Complete) -> sampling.Loaded:
+    def _taken(self, command: wire.Draw) -> sampling.Loaded:
         """The model of a command, or the mixture of its two."""
         loaded = self.shelf.take(command.model)
         return sampling.mixed(loaded, self.shelf.take(command.mix)) if command.mix else loaded

@@ -29,7 +29,7 @@ class Steering:
     when a group begins.
     """
 
-    def __init__(self, loaded: Loaded, command: wire.Sample | wire.Complete) -> None:
+    def __init__(self, loaded: Loaded, command: wire.Draw) -> None:
         """Raises Misfit where the model cannot draw by it."""
         self._loaded = loaded
         self._by_rows = loaded.model.keeps and len(loaded.model.shape) == 3

@@ -53,11 +53,17 @@ class Event(Message, frozen=True, kw_only=True):
     """Something the engine says."""
 
 
+class Answer(Event, frozen=True, kw_only=True):
+    """Something it says of a job."""
+
+    job: Job
+
+
 # ── what may be asked ────────────────────────────────────────────────────────────────────────────
 
 
-class Sample(Command, frozen=True, kw_only=True, tag="sample"):
-    """Make one picture for each seed. Answers: Drawn …, then one ending."""
+class Draw(Command, frozen=True, kw_only=True):
+    """Make pictures."""
 
     model: Name
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
@@ -75,6 +81,20 @@ class Sample(Command, frozen=True, kw_only=True, tag="sample"):
     """(height, width) float32, 0 to 1: what the share is multiplied by at each pixel."""
     doubt: bool = False
     """Whether to say how open each pixel was before it was drawn, of a model that draws pixel by pixel."""
+
+
+class Sample(Draw, frozen=True, kw_only=True, tag="sample"):
+    """Make one picture for each seed. Answers: Drawn …, then one ending."""
+
+
+class Complete(Draw, frozen=True, kw_only=True, tag="complete"):
+    """Make a part of a picture anew for each seed and keep the rest as it is. Answers: as for Sample, with `following`
+    where something that is kept comes after the first pixel that is made."""
+
+    picture: Array
+    """(height, width, channels) uint8, in the model's own shape."""
+    free: Array
+    """(height, width) uint8, above 0 where it is to be made anew."""
 
 
 class Explore(Command, frozen=True, kw_only=True, tag="explore"):
@@ -121,26 +141,6 @@ class Encode(Command, frozen=True, kw_only=True, tag="encode"):
     label: Count | None = None
 
 
-class Complete(Command, frozen=True, kw_only=True, tag="complete"):
-    """Make a part of a picture anew for each seed and keep the rest as it is. Answers: as for Sample, with `following`
-    where something that is kept comes after the first pixel that is made."""
-
-    model: Name
-    picture: Array
-    """(height, width, channels) uint8, in the model's own shape."""
-    free: Array
-    """(height, width) uint8, above 0 where it is to be made anew."""
-    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
-    temperature: tuple[Temperature, ...] = (1.0,)
-    heat: Array | None = None
-    """As of Sample, and so are mix, share, shares and doubt."""
-    label: Count | None = None
-    mix: Annotated[str, Meta(max_length=200)] = ""
-    share: Share = 0.5
-    shares: Array | None = None
-    doubt: bool = False
-
-
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     """Change what a Sample or a Complete draws by, from the next row of pixels on, or what a Perform makes, from the
     next sample on. Answers: one ending.
@@ -155,11 +155,11 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     """The job that is steered; `job` is the name of this command itself."""
     temperature: tuple[Temperature, ...] | None = None
     heat: Array | None = None
-    """As of Sample; ones where no pixel is to differ any more."""
+    """As of Draw; ones where no pixel is to differ any more."""
     share: Share | None = None
     shares: Array | None = None
     doubt: bool | None = None
-    """As of Sample, of what is drawn from now on."""
+    """As of Draw, of what is drawn from now on."""
     label: Count | None = None
     """The kind, of a Perform."""
     until: Annotated[float, Meta(ge=0.0)] | None = None
@@ -294,10 +294,9 @@ class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
     job: str | None = None
 
 
-class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
+class Drawn(Answer, frozen=True, kw_only=True, tag="drawn"):
     """Some pictures of a batch as far as they are: those from `first` on; finished when done == total."""
 
-    job: Job
     first: Count
     pictures: Array
     done: Count
@@ -323,11 +322,10 @@ class Drawn(Event, frozen=True, kw_only=True, tag="drawn"):
     pixel is kept, or was drawn before that was asked for."""
 
 
-class Sounded(Event, frozen=True, kw_only=True, tag="sounded"):
+class Sounded(Answer, frozen=True, kw_only=True, tag="sounded"):
     """The next piece of a Perform: (n,) int16 from sample `first` on, and the bits of each (n,) float32: -log2 of its
     probability at a temperature of 1, given all before it."""
 
-    job: Job
     first: Count
     samples: Array
     bits: Array
@@ -335,20 +333,18 @@ class Sounded(Event, frozen=True, kw_only=True, tag="sounded"):
     """Seconds of sound that are made in a second of work, of late; 0 while the fast loop is still being compiled."""
 
 
-class Shown(Event, frozen=True, kw_only=True, tag="shown"):
+class Shown(Answer, frozen=True, kw_only=True, tag="shown"):
     """What an Explore asked for; (height, width, channels) uint8, or (samples,) int16."""
 
-    job: Job
     picture: Array
 
 
-class Encoded(Event, frozen=True, kw_only=True, tag="encoded"):
+class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
     """Latent of a picture; `differing` of `total` levels came back different, by `largest` at most.
 
     `exact` says that none did. `bits` prices the picture; `bound` that the price is an upper bound.
     """
 
-    job: Job
     latent: Array
     label: Count | None = None
     """The kind it was taken for, of a model that knows kinds."""
@@ -360,13 +356,12 @@ class Encoded(Event, frozen=True, kw_only=True, tag="encoded"):
     bound: bool
 
 
-class Scored(Event, frozen=True, kw_only=True, tag="scored"):
+class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
     """The price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
 
     `bound`: ln p may be higher, and each place bears a share of what only the whole has.
     """
 
-    job: Job
     log_prob: float
     bits: Array
     bound: bool
@@ -374,11 +369,10 @@ class Scored(Event, frozen=True, kw_only=True, tag="scored"):
     """The kind it was taken for, of a model that knows kinds."""
 
 
-class Joined(Event, frozen=True, kw_only=True, tag="joined"):
+class Joined(Answer, frozen=True, kw_only=True, tag="joined"):
     """The loop whose join is likeliest of all that were tried, and by how many bits what follows it is dearer than
     where it stands; and the same of the loop that was asked about."""
 
-    job: Job
     begin: Count
     end: Count
     bits: float
@@ -386,10 +380,9 @@ class Joined(Event, frozen=True, kw_only=True, tag="joined"):
     tried: Count
 
 
-class Learned(Event, frozen=True, kw_only=True, tag="learned"):
+class Learned(Answer, frozen=True, kw_only=True, tag="learned"):
     """Training goes on. Losses in bits per dimension; `held_out` only where it was just measured."""
 
-    job: Job
     step: Count
     steps: Count
     loss: float
@@ -399,10 +392,9 @@ class Learned(Event, frozen=True, kw_only=True, tag="learned"):
     seconds_left: float = 0.0
 
 
-class Measured(Event, frozen=True, kw_only=True, tag="measured"):
+class Measured(Answer, frozen=True, kw_only=True, tag="measured"):
     """How many artworks are measured; at the end every figure: what is counted, its value, whether it is exact."""
 
-    job: Job
     done: Count
     total: Count
     figures: tuple[tuple[Text, float, bool], ...] = ()
@@ -410,31 +402,26 @@ class Measured(Event, frozen=True, kw_only=True, tag="measured"):
     """As on the card, where that was asked for."""
 
 
-class Diagnosis(Event, frozen=True, kw_only=True, tag="diagnosis"):
+class Diagnosis(Answer, frozen=True, kw_only=True, tag="diagnosis"):
     """One line for each thing looked at: what, whether it is fine, the finding."""
 
-    job: Job
     findings: tuple[tuple[str, bool, str], ...]
 
 
-class Notice(Event, frozen=True, kw_only=True, tag="notice"):
+class Notice(Answer, frozen=True, kw_only=True, tag="notice"):
     """Something a person should know while the job goes on."""
 
-    job: Job
     text: Text
 
 
-class Finished(Event, frozen=True, kw_only=True, tag="finished"):
+class Finished(Answer, frozen=True, kw_only=True, tag="finished"):
     """The job is done."""
 
-    job: Job
     seconds: float = 0.0
 
 
-class Stopped(Event, frozen=True, kw_only=True, tag="stopped"):
+class Stopped(Answer, frozen=True, kw_only=True, tag="stopped"):
     """The job was stopped, or replaced by a newer one of the same hand."""
-
-    job: Job
 
 
 class Failed(Event, frozen=True, kw_only=True, tag="failed"):

@@ -4,9 +4,7 @@ import base64
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
-
-from PySide6.QtCore import QTimer
+from typing import Any, Literal, get_args
 
 from studio.app.states import drops
 from studio.app.states.complete import Complete
@@ -14,7 +12,7 @@ from studio.app.states.doubt import Doubt
 from studio.app.states.explore import Explore
 from studio.app.states.generate import Generate
 from studio.app.states.history import History
-from studio.app.states.later import Later
+from studio.app.states.keeping import Keeping, Settings
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
@@ -24,22 +22,13 @@ from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
-from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
-DEBOUNCE = 1000
-"""Milliseconds from a change until it is written down."""
-
-
-class Settings(Protocol):
-    """Where the window's state is kept (studio.app.settings)."""
-
-    def read(self) -> tuple[Plain, str]: ...
-    def write(self, plain: Plain) -> None: ...
+Panel = Generate | Explore | Complete | Sound
 
 
 class Window(State):
@@ -60,6 +49,18 @@ class Window(State):
         self.sound = Sound(engine, output, self.models, self.messages, self.queue, self.takes)
         self.tone = Tone(output, self.messages)
         self.surprise = Surprise(engine, self.messages)
+        self._panels: dict[str, Panel] = {
+            "generate": self.generate,
+            "explore": self.explore,
+            "complete": self.complete,
+            "sound": self.sound,
+        }
+        self._kept: dict[str, State] = {
+            "takes": self.takes,
+            **self._panels,
+            "tone": self.tone,
+            "surprise": self.surprise,
+        }
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
         self.status: Value[str] = Value("Starting", self)
@@ -79,39 +80,25 @@ class Window(State):
         self._why = ""
         """What the engine last said of itself."""
         self._doctor = 0
-        self._written: Plain = {}
-        self._said_not_saved = False
-        self._writing = Later(self)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(DEBOUNCE)
-        self._soon.timeout.connect(self.save)
+        self.keeping = Keeping(settings, self.messages, self.snapshot, self)
 
     def begin(self) -> None:
         """Look for models, come back as left, and listen to the engine. Call once, before the window shows."""
         self.models.refresh()
         plain, sentence = self._settings.read()
-        parts: tuple[tuple[State, Plain], ...] = (
-            (self, plain),
-            (self.takes, plain.get("takes") or plain.get("explore", {})),  # the first version had them in Explore
-            (self.generate, plain.get("generate", {})),
-            (self.explore, plain.get("explore", {})),
-            (self.complete, plain.get("complete", {})),
-            (self.sound, plain.get("sound", {})),
-            (self.tone, plain.get("tone", {})),
-            (self.surprise, plain.get("surprise", {})),
-        )
-        for state, part in parts:
+        plain = {
+            **plain,
+            "takes": plain.get("takes") or plain.get("explore", {}),
+        }  # the first version had them in Explore
+        for state, part in ((self, plain), *((state, plain.get(name, {})) for name, state in self._kept.items())):
             try:
                 state.restore(part)
             except (TypeError, ValueError, KeyError, AttributeError, IndexError):
                 sentence = sentence or (
                     "Part of how the window was left could not be read and starts fresh. Your takes are safe."
                 )
-        self.generate.settle()
-        self.explore.settle()
-        self.complete.settle()
-        self.sound.settle()
+        for panel in self._panels.values():
+            panel.settle()
         self.takes.load(self._records())
         self._listen()
         for refused in self.models.refused.get():
@@ -184,13 +171,8 @@ class Window(State):
 
     def history(self) -> History | None:
         """The steps of the panel that is open, None where it has none."""
-        parts = {
-            "generate": self.generate.history,
-            "explore": self.explore.history,
-            "complete": self.complete.history,
-            "sound": self.sound.history,
-        }
-        return parts.get(self.panel.get())
+        panel = self._panels.get(self.panel.get())
+        return panel.history if panel is not None else None
 
     def undo(self) -> None:
         """Take back the last step of the panel that is open."""
@@ -214,12 +196,8 @@ class Window(State):
                 self.messages.say(f"{why} {hint}".strip(), "failed")
             case _:
                 pass
-        self.queue.take(event)
-        self.generate.take(event)
-        self.explore.take(event)
-        self.complete.take(event)
-        self.sound.take(event)
-        self.surprise.take(event)
+        for state in (self.queue, *self._asking()):
+            state.take(event)
 
     def _listen(self) -> None:
         self.engine.happened.connect(self.take)
@@ -231,10 +209,8 @@ class Window(State):
         for asked in (self.generate.to_complete, self.explore.to_complete):
             asked.connect(self.complete.canvas.open_work)
         self.explore.to_generate.connect(self._restore_work)
-        self.models.cards.changed.connect(self.generate.settle)
-        self.models.cards.changed.connect(self.explore.settle)
-        self.models.cards.changed.connect(self.complete.settle)
-        self.models.cards.changed.connect(self.sound.settle)
+        for panel in self._panels.values():
+            self.models.cards.changed.connect(panel.settle)
         self.sound.came.connect(lambda: self.panel.set("sound"))
         self.sound.player.card.opens.connect(self.tone.let_go)  # there is one sound card
         self.tone.opens.connect(self.sound.player.let_go)
@@ -254,11 +230,11 @@ class Window(State):
             value.changed.connect(self._show_surprise)
         self._show_wave()
         self._show_surprise()
-        for state in (self, self.takes, self.generate, self.explore, self.complete, self.sound, self.tone):
+        for state in (self, self.takes, *self._panels.values(), self.tone):
             for value in state.findChildren(Value):
-                value.changed.connect(self._later)
+                value.changed.connect(self.keeping.soon)
         for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):
-            overlay.on.changed.connect(self._later)  # nothing else is kept of them
+            overlay.on.changed.connect(self.keeping.soon)  # nothing else is kept of them
 
     def _show_wave(self) -> None:
         """What the open panel shows is what can be heard."""
@@ -283,11 +259,8 @@ class Window(State):
 
     def _heed(self, status: str) -> None:
         self.status.set(status)
-        self.generate.heed(status)
-        self.explore.heed(status)
-        self.complete.heed(status)
-        self.sound.heed(status)
-        self.surprise.heed(status)
+        for state in self._asking():
+            state.heed(status)
         if status in ("Ready", "Working"):
             self._why = ""
         said = self.messages.current.get()
@@ -295,11 +268,12 @@ class Window(State):
             self.messages.say(said.text, "failed", ("Start it again", self.engine.start))
 
     def _lost(self, commands: Sequence[AnyCommand]) -> None:
-        self.generate.lost(commands, self._why)
-        self.explore.lost(commands, self._why)
-        self.complete.lost(commands, self._why)
-        self.sound.lost(commands, self._why)
-        self.surprise.lost(commands, self._why)
+        for state in self._asking():
+            state.lost(commands, self._why)
+
+    def _asking(self) -> tuple[Panel | Surprise, ...]:
+        """What asks the engine for pictures and sounds."""
+        return (*self._panels.values(), self.surprise)
 
     def _restore_work(self, work: Work, picture: Array) -> None:
         self.generate.branching.restore_work(work, picture)
@@ -318,13 +292,7 @@ class Window(State):
             "smooth": self.smooth.get(),
             "geometry": base64.b64encode(self.geometry.get()).decode(),
             "layout": self.layout.get(),
-            "takes": self.takes.snapshot(),
-            "generate": self.generate.snapshot(),
-            "explore": self.explore.snapshot(),
-            "complete": self.complete.snapshot(),
-            "sound": self.sound.snapshot(),
-            "tone": self.tone.snapshot(),
-            "surprise": self.surprise.snapshot(),
+            **{name: state.snapshot() for name, state in self._kept.items()},
         }
 
     def restore(self, plain: Plain) -> None:
@@ -337,41 +305,17 @@ class Window(State):
         self.layout.set(dict(plain.get("layout", {})))
         self.geometry.set(base64.b64decode(plain.get("geometry", "")))
 
-    def save(self) -> None:
-        """Write the state down, beside the window; nothing where nothing changed."""
-        plain = self.snapshot()
-        if plain != self._written:
-            self._writing.run(lambda: self._settings.write(plain), lambda outcome: self._wrote(plain, outcome))
-
     def close(self) -> None:
         """Write the state down for the last time, and wait for what is at work."""
-        self._soon.stop()
+        self.keeping.stop()
         for state in (self.tone, self.sound, self.generate, self.explore, self.complete, self.models):
             state.close()
         self.takes.close(self._records())
-        plain = self.snapshot()
-        self._writing.wait()
-        try:
-            self._settings.write(plain)
-        except NotSaved as fault:
-            self._wrote(plain, fault)
+        self.keeping.close()
 
     def _records(self) -> list[Plain]:
         """All that leads back to takes."""
-        return [*self.generate.records(), *self.explore.records(), *self.complete.records(), *self.sound.records()]
-
-    def _later(self) -> None:
-        if not self._soon.isActive():
-            self._soon.start()
-
-    def _wrote(self, plain: Plain, outcome: Exception | None) -> None:
-        if outcome is None:
-            self._written, self._said_not_saved = plain, False
-        elif not isinstance(outcome, NotSaved):
-            raise outcome
-        elif not self._said_not_saved:  # once, not every second
-            self._said_not_saved = True
-            self.messages.say(outcome.sentence, "warn", ("Try again", self.save))
+        return [record for panel in self._panels.values() for record in panel.records()]
 
 
 def _give_way(overlay: Surprise | Doubt, other: bool) -> None:

@@ -52,7 +52,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
 
 
 def test_is_written_down_a_moment_after_a_change(window: Window, settings: Path, qtbot: QtBot) -> None:
-    window._soon.setInterval(10)
+    window.keeping._soon.setInterval(10)
     window.generate.dials.set_seed(4112)
     qtbot.waitUntil(settings.exists, timeout=5000)
     assert json.loads(settings.read_bytes())["generate"]["seed"] == 4112
@@ -117,7 +117,7 @@ def test_damaged_settings_do_not_lose_takes(
 def test_a_full_disk_is_said_once_not_every_second(
     window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried = []
+    tried, writing = [], window.keeping._writing
 
     def full(path: Path, data: bytes) -> None:
         tried.append(path)
@@ -127,23 +127,23 @@ def test_a_full_disk_is_said_once_not_every_second(
         patch.setattr(storage, "write", full)
         for count in (1, 2, 3):
             window.generate.dials.set_number(count)
-            window.save()
-            qtbot.waitUntil(lambda count=count: len(tried) == count and not window._writing._at_work, timeout=5000)  # type: ignore[misc]
+            window.keeping.save()
+            qtbot.waitUntil(lambda count=count: len(tried) == count and not writing._at_work, timeout=5000)  # type: ignore[misc]
             if count == 1:
                 window.messages.dismiss()
     assert [said.text for said in window.messages.history.get()] == ["The disk is full."]
     assert window.messages.current.get() is None
-    window.save()
-    window._writing.wait()
+    window.keeping.save()
+    window.keeping._writing.wait()
     assert SettingsFile().read()[0]["generate"]["number"] == 3
 
 
 def test_nothing_is_written_where_nothing_changed(window: Window, settings: Path, qtbot: QtBot) -> None:
-    window.save()
-    qtbot.waitUntil(lambda: bool(window._written), timeout=5000)
+    window.keeping.save()
+    qtbot.waitUntil(lambda: bool(window.keeping._written), timeout=5000)
     before = settings.stat().st_ino
-    window.save()
-    window._writing.wait()
+    window.keeping.save()
+    window.keeping._writing.wait()
     assert settings.stat().st_ino == before
 
 

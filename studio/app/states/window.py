@@ -86,10 +86,8 @@ class Window(State):
         """Look for models, come back as left, and listen to the engine. Call once, before the window shows."""
         self.models.refresh()
         plain, sentence = self._settings.read()
-        plain = {
-            **plain,
-            "takes": plain.get("takes") or plain.get("explore", {}),
-        }  # the first version had them in Explore
+        # The first version had the takes in Explore.
+        plain = {**plain, "takes": plain.get("takes") or plain.get("explore", {})}
         for state, part in ((self, plain), *((state, plain.get(name, {})) for name, state in self._kept.items())):
             try:
                 state.restore(part)

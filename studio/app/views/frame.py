@@ -6,23 +6,16 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QIcon,
-    QKeyEvent,
-    QResizeEvent,
-    QShowEvent,
-)
+from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
-from studio.app.states.cells import Cells
-from studio.app.states.strip import Strip as TakesInHand
 from studio.app.states.window import Window
 from studio.app.views import complete, explore, generate, sound
 from studio.app.views.acts import Act
+from studio.app.views.announcer import Announcer
 from studio.app.views.bar import Bar
 from studio.app.views.bind import bind
-from studio.app.views.controls import Line, announce
+from studio.app.views.controls import Line
 from studio.app.views.dialogs import SOUNDS, WORKS, Dialogs
 from studio.app.views.drop import DropOverlay, Drops
 from studio.app.views.finder import Finder
@@ -40,6 +33,7 @@ from studio.app.views.sheet import sheet
 from studio.app.views.shortcuts import Shortcuts, go_region
 from studio.app.views.side import NARROW, USUAL, WIDE, Edge, Inspector
 from studio.app.views.strip import Strip
+from studio.app.views.takes import Takes
 from studio.app.views.theme import Look
 
 PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
@@ -67,6 +61,8 @@ class Frame(QWidget):
         self.dialogs = Dialogs(state, self)
         self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
         self._build()
+        self.takes = Takes(self.strip, state, self.panels.values(), lambda: self.panel, self.dialogs)
+        self._announcer = Announcer(self, state)
         self._tie()
         self.acts = self._acts()
         self._shortcuts = Shortcuts(self, (self.stage, self.strip), self.acts)
@@ -121,21 +117,7 @@ class Frame(QWidget):
         bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.act)
         bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
         bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
-        for grid in (state.generate.grid, state.complete.grid):
-            grid.running.changed.connect(partial(self._show_running, grid))
-        self.state.generate.rewind.working.changed.connect(self._show_going_on)
-        bind(self, state.takes.list, self._show_takes)
-        for panel in self.panels.values():
-            if panel.strip is not None:
-                bind(self, panel.strip.current, lambda _: self.strip.show_current(self._takes_of.current.get()))
-        self.strip.chose.connect(self._show_take)
-        self.strip.dropped.connect(lambda place: self._takes_of.prune(place))
-        self.strip.cut.connect(lambda place: self._takes_of.prune(place, branch=True))
-        self.strip.renamed.connect(lambda place, name: self._takes_of.rename(place, name))
-        self.strip.branched.connect(self._branch)
-        self.strip.led.connect(self._lead)
-        self.strip.grown.connect(self.toggle_tree)
-        self.strip.keep.clicked.connect(lambda: self.panel.keep())
+        bind(self, state.takes.list, lambda _: self._place())
         self.message.gone.connect(state.messages.dismiss)
         self.queue.opened.connect(lambda: self.toggle_page("queue"))
         self.rail.help.clicked.connect(lambda: self.toggle_page("help"))
@@ -166,50 +148,8 @@ class Frame(QWidget):
         self.bars.setCurrentIndex(place)
         self.stage.setCurrentIndex(place)
         self.inspector.show_panel(self.panel.key)
-        self.strip.show_current(self._takes_of.current.get())
-        self.strip.branches = self.panel.branch is not None
+        self.takes.show_panel(self.panel)
         self._enable()
-
-    @property
-    def _takes_of(self) -> TakesInHand:
-        """The takes as the open panel has them."""
-        return self.panel.strip or self.state.explore.strip
-
-    def _show_takes(self, takes: Any) -> None:
-        self.strip.show_takes(takes)
-        self.strip.show_current(self._takes_of.current.get())
-        self._place()
-
-    def _show_take(self, index: int) -> None:
-        """On the stage of the open panel; where that shows none, in Explore, and a recording always in Sound."""
-        recorded = bool(self.state.takes.list.get()[index].work.rate)
-        if recorded or self.panel.show_take is None or self.panel.key == "sound":
-            self.state.show_panel("sound" if recorded else "explore")
-        if self.panel.show_take is not None:
-            self.panel.show_take(index)
-        self.state.tone.listen()
-
-    def _branch(self, index: int) -> None:
-        self._show_take(index)
-        if self.panel.branch is not None:
-            self.panel.branch()
-
-    def _prune_shown(self, branch: bool = False) -> None:
-        """The take on the stage goes to the bin, alone or with all that came from it."""
-        place = self._takes_of.current.get()
-        if place is not None:
-            self._takes_of.prune(place, branch)
-
-    def toggle_tree(self) -> None:
-        """The strip grows to half the stage, or shrinks again."""
-        layout = self.state.layout.get()
-        self.state.layout.set({**layout, "tree": not layout.get("tree", False)})
-
-    def _lead(self, index: int) -> None:
-        """Ask where the wavetable from the stage to a take should go."""
-        table = self.state.explore.wavetable
-        if name := table.name_of(index):
-            self.dialogs.save(name, lambda path: table.save(index, path))
 
     def _show_smooth(self, smooth: bool) -> None:
         for panel in self.panels.values():
@@ -218,20 +158,6 @@ class Frame(QWidget):
     def _show_message(self, said: Any) -> None:
         self.message.show_message(said)
         self.message.raise_()
-
-    def _show_running(self, grid: Cells, running: bool) -> None:
-        """Work that begins or ends is heard, and seen where another window is in front."""
-        announce(self, "Making pictures" if running else grid.progress.get())
-        if not running and not self.isActiveWindow():
-            QApplication.alert(self)
-
-    def _show_going_on(self, working: bool) -> None:
-        """As above, of a picture that goes on from a row."""
-        generate = self.state.generate
-        large, said = generate.closeup.large.get(), generate.rewind.said.get()
-        announce(self, f"Going on. {said}" if working else large.words if large is not None else said)
-        if not working and not self.isActiveWindow():
-            QApplication.alert(self)
 
     def toggle_page(self, key: str) -> None:
         """Open a page in the inspector, or close it where it is open."""
@@ -327,10 +253,7 @@ class Frame(QWidget):
             Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
             Act("Add a model…", (), self.add_model),
             Act("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
-            Act("Tree of takes", ("Ctrl+T",), self.toggle_tree),
-            Act("Name the take", ("N",), lambda: self.strip.rename(self._takes_of.current.get()), "stage"),
-            Act("Prune the take", (), self._prune_shown),
-            Act("Prune the take with what came from it", (), lambda: self._prune_shown(branch=True)),
+            *self.takes.acts,
             Act("Queue", ("Ctrl+J",), lambda: page("queue")),
             Act("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
             Act("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),

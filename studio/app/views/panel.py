@@ -41,9 +41,9 @@ class Panel:
     show_smooth: Callable[[bool], object]
     set_compact: Callable[[bool], object]
     """Less room for captions, where the window is low."""
-    strip: Strip | None = None
-    """The takes as this panel's stage shows them; None where it shows none, and Explore does."""
-    show_take: Callable[[int], object] | None = None
+    strip: Strip
+    """The takes as this panel's stage shows them."""
+    show_take: Callable[[int], object]
     """Put a take on the stage."""
     branch: Callable[[], object] | None = None
     """Make ready to go on from what is on the stage, as another take."""

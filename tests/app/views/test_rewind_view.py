@@ -249,7 +249,7 @@ def test_strip_and_tree_are_one_model(grown: Studio) -> None:
 
 def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
     strip, state = grown.frame.strip, grown.state.generate
-    grown.frame.toggle_tree()
+    grown.frame.takes.toggle_tree()
     settle()
     tree, model = strip.tree, strip.takes
     tree.setFocus()
@@ -293,7 +293,7 @@ def test_a_take_is_pruned_with_what_came_from_it(grown: Studio) -> None:
 def test_a_take_is_named(grown: Studio, as_tree: bool) -> None:
     strip = grown.frame.strip
     if as_tree:
-        grown.frame.toggle_tree()
+        grown.frame.takes.toggle_tree()
         settle()
     view = strip.tree if as_tree else strip.list
     view.setFocus()

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.states.saving import Form
@@ -14,206 +12,13 @@ from studio.app.views.acts import Act
 from studio.app.views.bind import bind
 from studio.app.views.controls import Button, Label, row
 from studio.app.views.dialogs import SOUNDS, Dialogs
-from studio.app.views.guard import guarded
-from studio.app.views.lanes import Lanes
 from studio.app.views.panel import Panel
+from studio.app.views.player import Player
 from studio.app.views.sound_inspector import SoundInspector
 from studio.app.views.theme import Look
-from studio.app.views.transport import LOUD, Transport
 
-FRAME = 30
-"""Milliseconds between two frames of what plays or is being made."""
-SHORTEST = 0.02
-"""Seconds of a region."""
-
-
-class Player(QWidget):
-    """Lanes and transport, drawn anew with each frame while anything moves."""
-
-    def __init__(self, look: Look, state: Window) -> None:
-        super().__init__()
-        self._look, self._state, self._player = look, state.sound, state.sound.player
-        self.lanes, self.transport = Lanes(look), Transport(look)
-        self._compact = False
-        self._kept, self._priced, self._last = 0, 0, 0
-        """Samples and prices that are still as they were when they were shown; how many there were last."""
-        self._before: tuple[float, Any, Any] = (0.0, None, None)
-        self._frames = QTimer(self)
-        self._frames.setInterval(FRAME)
-        self._frames.timeout.connect(self.show_frame)
-        self._column = QVBoxLayout(self)
-        self._column.addWidget(self.lanes, 1)
-        self._line = QHBoxLayout()
-        self._line.addWidget(self.transport)
-        self._column.addLayout(self._line)
-        self._tie()
-        self._tie_lanes()
-        look.changed.connect(self._lay_out)
-        self._lay_out()
-
-    def _tie(self) -> None:
-        state, player, transport = self._state, self._player, self.transport
-        player.grew.connect(self._grow)
-        bind(self, player.playing, self._show_playing)
-        bind(self, player.making, self._move_on)
-        bind(self, player.waiting, self._move_on)
-        bind(self, player.level, transport.show_level, transport.level.moved, player.set_level)
-        bind(self, player.loop, self._show_loop)
-        bind(self, player.looping, self._show_loop)
-        bind(self, state.heat, self.lanes.heat.show_heat)
-        bind(self, state.cut, self._show_cut)
-        bind(self, state.recording, self._show_cut)
-        transport.start.clicked.connect(self.to_start)
-        transport.play.clicked.connect(state.toggle)
-        transport.stop.clicked.connect(state.stop)
-        transport.loop.clicked.connect(self.toggle_loop)
-        bind(self, player.recording, self._show_recording, transport.record.toggled, state.record)
-        transport.level.homed.connect(lambda: player.set_level(LOUD))
-
-    def _tie_lanes(self) -> None:
-        state, time, heat, moment = self._state, self.lanes.timeline, self.lanes.heat, self.lanes.moment
-        time.sought.connect(self.seek)
-        time.cut_moved.connect(lambda seconds: state.set_cut(seconds))
-        time.loop_moved.connect(self._choose_loop)
-        time.grabbed.connect(self._grab)
-        time.let_go.connect(state.history.seal)
-        heat.drawn.connect(lambda knots: state.set_heat(knots))
-        heat.grabbed.connect(lambda: self._grab("temperature over time"))
-        heat.let_go.connect(state.history.seal)
-        moment.sought.connect(self.seek)
-        moment.nudged.connect(lambda up: heat.nudge(time.position, up))
-        moment.dropped.connect(lambda: heat.drop_near(time.position))
-
-    # ── what a hand does ─────────────────────────────────────────────────────────────────────────
-
-    def seek(self, seconds: float) -> None:
-        self.lanes.timeline.follows = True
-        self._player.seek(seconds)
-        self.show_frame()
-        self.lanes.timeline.reveal(seconds)
-
-    def to_start(self) -> None:
-        self.seek(0.0)
-
-    def to_newest(self) -> None:
-        self.seek(self._player.made)
-
-    def add_knot(self) -> None:
-        self.lanes.heat.add_at(self.lanes.timeline.position)
-
-    def toggle_loop(self) -> None:
-        """Repeat the region, or what is seen of the sound where there is none; or repeat no more."""
-        player, time = self._player, self.lanes.timeline
-        seen = max(time.begin, 0.0), min(time.end, time.made)
-        loop = player.loop.get() or (seen if seen[1] - seen[0] > SHORTEST else None)
-        if loop != player.loop.get():
-            self._state.set_loop(loop)
-        self._state.repeat(loop is not None and not player.looping.get())
-        self._show_loop(None)
-
-    def cancel(self) -> bool:
-        """Take a drag back; whether there was one."""
-        cut, loop, heat = self._before
-        if self.lanes.heat.cancel():
-            self._state.set_heat(heat)
-        elif (held := self.lanes.cancel()) == "cut":
-            self._state.set_cut(cut)
-        elif held:
-            self._state.set_loop(loop)
-        else:
-            return False
-        self._state.history.seal()
-        return True
-
-    def _grab(self, what: str) -> None:
-        self._before = self._state.cut.get(), self._player.loop.get(), self._state.heat.get()
-        self._state.history.hold(what)
-
-    def _choose_loop(self, begin: float, end: float) -> None:
-        if end - begin >= SHORTEST:
-            self._state.set_loop((begin, end))
-
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────
-
-    def show_frame(self) -> None:
-        """All as it is at this moment; while nothing moves, no more frames come."""
-        player, time = self._player, self.lanes.timeline
-        samples = player.samples
-        if self._kept < len(samples) or self._kept < self._last or self._priced < self._kept:
-            anew = not self._kept
-            self.lanes.show_sound(samples, player.bits, player.rate, self._kept, self._priced)
-            self._kept = self._priced = len(samples)
-            self.lanes.heat.show_settled(self._state.making.settled)
-            if anew:
-                time.made = player.made
-                time.fit()
-        self.lanes.heat.show_settled(self._state.making.settled)
-        time.mark_spare(self._state.making.fresh)
-        making = player.making.get()
-        time.mark(player.position, player.made, player.playing.get(), making)
-        self.transport.show_time(time.position, time.made, time.spare)
-        self.transport.show_speed(player.speed.get(), player.ahead, player.gaps, player.waiting.get(), making)
-        if not (player.playing.get() or making) or not self.isVisible():
-            self._frames.stop()
-
-    def _grow(self) -> None:
-        """Samples came or went, or what they cost is known."""
-        count = len(self._player.samples)
-        if count == self._last:
-            self._priced = 0
-        self._kept, self._priced, self._last = min(self._kept, count), min(self._priced, count), count
-        self._move_on()
-
-    def _move_on(self, _: object = None) -> None:
-        if self.isVisible() and not self._frames.isActive():
-            self._frames.start()
-            QTimer.singleShot(0, self.show_frame)
-
-    def _show_playing(self, playing: bool) -> None:
-        self.transport.show_playing(playing)
-        self._move_on()
-
-    def _show_cut(self, _: object) -> None:
-        cut = self._state.cut.get()
-        self.lanes.timeline.mark_cut(cut if cut or self._state.recording.get() is not None else None)
-        self._move_on()
-
-    def _show_loop(self, _: object) -> None:
-        looping = self._player.looping.get()
-        self.transport.loop.setChecked(looping)
-        self.lanes.timeline.mark_loop(self._player.loop.get(), looping)
-
-    def _show_recording(self, on: bool) -> None:
-        self.transport.record.setChecked(on)
-        self.transport.record.setAccessibleName("End the recording" if on else "Record")
-
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
-
-    def set_compact(self, compact: bool) -> None:
-        self._compact = compact
-        self.lanes.set_compact(compact)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        px, compact = self._look.px, self._compact
-        self._column.setContentsMargins(px(12), px(2), px(24 if not compact else 16), px(8 if compact else 20))
-        self._column.setSpacing(px(8 if compact else 16))
-        self._line.setContentsMargins(self.lanes.left if self.width() >= px(900) else 0, 0, 0, 0)
-
-    @guarded(None)
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._lay_out()
-
-    @guarded(None)
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.show_frame()
-        self._move_on()
-
-    @guarded(None)
-    def hideEvent(self, event: QHideEvent) -> None:
-        self._frames.stop()
+EMPTY = "Press Play to hear this model, or drop a recording to go on from."
+NOBODY = "No model of recordings is here yet. Add one, and hear it while it makes."
 
 
 class SoundStage(QStackedWidget):
@@ -267,10 +72,6 @@ class SoundStage(QStackedWidget):
         if not able:
             self.waits.setText("A model is one .safetensors file. It can also be dropped on this window.")
         self.waits.setVisible(bool(self.waits.text()))
-
-
-EMPTY = "Press Play to hear this model, or drop a recording to go on from."
-NOBODY = "No model of recordings is here yet. Add one, and hear it while it makes."
 
 
 class SoundFoot(QWidget):

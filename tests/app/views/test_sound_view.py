@@ -12,7 +12,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from studio.app.views.sound import EMPTY, NOBODY, Player
+from studio.app.views.player import Player
+from studio.app.views.sound import EMPTY, NOBODY
 from studio.app.views.sound_inspector import SoundInspector
 from studio.wire.messages import Join, Joined, Perform, Sounded
 from tests.app.fake_model import card, write_model

@@ -17,6 +17,10 @@ from studio.wire.messages import Array
 
 TILE = 512
 """Columns of one image: what is full is never sent again."""
+OCTAVES = tuple(125.0 * 2**n for n in range(9))
+"""Hz that have a figure."""
+LINE = 18
+"""Pixels of height of a figure."""
 
 
 def colours() -> Array:
@@ -26,12 +30,13 @@ def colours() -> Array:
 
 
 class SpectrumLane(Lane):
-    """Columns of a Spectrum as images in a plot that shows the seconds of the timeline, from 0 Hz upwards."""
+    """Columns of a Spectrum as images in a plot that shows the seconds of the timeline, from 0 Hz to half the rate."""
 
     def __init__(self, look: Look, timeline: Timeline) -> None:
         super().__init__(look, timeline, 240, 64)
         self.setAccessibleName("Spectrogram")
         self.spectrum = Spectrum(16_000)
+        self._describe()
         self._plot: _Plot | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -42,7 +47,7 @@ class SpectrumLane(Lane):
         """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
         if rate != self.spectrum.rate:
             self.spectrum = Spectrum(rate)
-            self._look_on()
+            self._describe()
         self.spectrum.show(samples, kept)
         self._go_on()
 
@@ -62,9 +67,13 @@ class SpectrumLane(Lane):
         if self.spectrum.behind:
             self._soon.start(0)
 
+    def _describe(self) -> None:
+        top = f"{self.spectrum.top / 1000:g} kilohertz"
+        self.setAccessibleDescription(f"Low sounds below, up to {top}, as far apart as the ear hears them")
+
     def _look_on(self) -> None:
         if self._plot is not None:
-            self._plot.look(self.timeline.begin, self.timeline.end, self.spectrum.top)
+            self._plot.look(self.timeline.begin, self.timeline.end)
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
@@ -98,6 +107,7 @@ class _Plot:
         self._view.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._view.setFrameStyle(0)
+        self._view.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self._box = pyqtgraph.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
         self._box.disableAutoRange()
         self._view.setCentralItem(self._box)
@@ -129,34 +139,43 @@ class _Plot:
             self._put(number, np.concatenate((self._levels[number][:at], part)), spectrum)
             first += len(part)
 
-    def look(self, begin: float, end: float, top: float) -> None:
-        self._box.setRange(xRange=(begin, end), yRange=(0, top), padding=0)
+    def look(self, begin: float, end: float) -> None:
+        self._box.setRange(xRange=(begin, end), yRange=(0, 1), padding=0)
 
     def _put(self, number: int, levels: Array, spectrum: Spectrum) -> None:
         step = spectrum.hop / spectrum.rate
         self._levels[number] = levels
         self._tiles[number].setImage(levels, autoLevels=False)
-        self._tiles[number].setRect(QRectF((number * TILE - 0.5) * step, 0, len(levels) * step, spectrum.top))
+        self._tiles[number].setRect(QRectF((number * TILE - 0.5) * step, 0, len(levels) * step, 1))
 
 
 class Hertz(QWidget):
-    """The figures beside it: kilohertz at even distances."""
+    """The figures beside it: octaves, as many as there is room for."""
 
     def __init__(self, look: Look, lane: SpectrumLane) -> None:
         super().__init__()
         self._look, self._lane = look, lane
 
+    def figures(self) -> list[tuple[float, str]]:
+        """Pixels from above, with what stands there: `8 kHz`, `4`, `2`, `1`, `500 Hz`, `250`."""
+        spectrum, last, unit = self._lane.spectrum, -1e9, ""
+        found = list[tuple[float, str]]()
+        for hertz in reversed(OCTAVES):
+            y = self.height() * (1 - spectrum.place(hertz))
+            if hertz > spectrum.top or y - last < self._look.px(LINE):
+                continue
+            number, own = (hertz / 1000, " kHz") if hertz >= 1000 else (hertz, " Hz")
+            found.append((y, f"{number:g}{own if own != unit else ''}"))
+            last, unit = y, own
+        return found
+
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, top, high = self._look, self._lane.spectrum.top, self.height()
-        step = 1000.0 * max(1, round(top / 4000))
-        count = int(top / step + 0.05)
-        every = range(count + 1) if high >= (count + 1) * look.px(18) else (0, count)
+        look, line = self._look, self._look.px(LINE)
         with QPainter(self) as painter:
             painter.setFont(look.font(12))
             painter.setPen(look.colour("soft"))
-            for number in every:
-                words = f"{number * step / 1000:g}" + (" kHz" if number == count else "")
-                y = min(max(high * (1 - number * step / top) - look.px(9), 0), high - look.px(18))
-                place = QRectF(0, y, self.width(), look.px(18))
+            for y, words in self.figures():
+                top = min(max(y - line / 2, 0), self.height() - line)
+                place = QRectF(0, top, self.width(), line)
                 painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), words)

@@ -20,7 +20,7 @@ ROOM = 0.88
 COUNT = 64
 """Harmonics that are drawn."""
 RATE = 16_000
-"""Hz that a recording's small picture is drawn by; of other rates it shows more or less of the heights."""
+"""Hz that a recording's small picture is drawn by; of other rates its rows are a little nearer or further apart."""
 QUIETEST = -72.0
 """Decibels of a harmonic that is not drawn any more."""
 

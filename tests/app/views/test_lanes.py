@@ -88,14 +88,30 @@ def test_means_count_only_what_is_known(apart: int) -> None:
     assert found[at] == pytest.approx(np.nanmean(numbers[first:end]), rel=1e-5)
 
 
-def test_a_pure_tone_is_one_bright_row() -> None:
-    tone = np.rint(16_000 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.int16)
-    levels = spectrum.of(tone, RATE, 10)
-    one = Spectrum(RATE)
-    rows = levels[5].argmax() * RATE / one.size
-    assert rows == pytest.approx(1000, abs=RATE / one.size)
-    assert levels[5].max() == pytest.approx(255 * (1 - 6.2 / -spectrum.QUIETEST), abs=2)
-    assert levels[5][: one.rows // 4].max() < 80
+def tone(hertz: float, rate: int = RATE, seconds: float = 1.0) -> np.ndarray:
+    return np.rint(16_000 * np.sin(2 * np.pi * hertz * np.arange(seconds * rate) / rate)).astype(np.int16)
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 22_050])
+@pytest.mark.parametrize("part", [0.02, 0.05, 0.1, 0.25, 0.5, 0.95])
+def test_a_pure_tone_is_one_bright_row_at_its_place_and_as_bright_at_any(rate: int, part: float) -> None:
+    hertz = part * rate / 2
+    levels, one = spectrum.of(tone(hertz, rate), rate, 10)[5], Spectrum(rate)
+    around = [one.place(max(hertz + sign * rate / one.size, 0)) * spectrum.ROWS for sign in (-1, 1)]
+    assert around[0] - 1 <= levels.argmax() <= around[1] + 1
+    assert levels.max() == pytest.approx(255 * (1 - 6.2 / -spectrum.QUIETEST), abs=6)  # 1.4 dB between two frequencies
+    far = np.abs(np.arange(spectrum.ROWS) - levels.argmax()) > spectrum.ROWS / 3
+    assert levels[far].max() < 80
+
+
+def test_octaves_are_further_apart_the_higher_they_are() -> None:
+    one = Spectrum(16_000)
+    apart = np.diff([one.place(hertz) for hertz in (0, 125, 250, 500, 1000, 2000, 4000, 8000)])
+    assert one.place(8000) == 1 and (np.diff(apart[1:]) > 0).all()
+    # Glasberg and Moore's filters are 24.7 (4.37 f / 1000 + 1) Hz wide: equal steps hold equally many.
+    edges = 24.7 * (4.37 * np.array([100.0, 1000.0, 6000.0]) / 1000 + 1)
+    steps = [one.place(f + w / 2) - one.place(f - w / 2) for f, w in zip((100, 1000, 6000), edges, strict=True)]
+    assert steps == pytest.approx([steps[1]] * 3, rel=0.05)
 
 
 def test_a_spectrum_that_grew_is_that_of_the_whole() -> None:
@@ -350,3 +366,22 @@ def test_the_spectrogram_is_seen(noted: Noted, qtbot: QtBot) -> None:
     here = picture.pixelColor(round(noted.time.x(5.0)), lane.height() // 2)
     assert here.red() > 60
     assert picture.pixelColor(round(noted.time.x(15.0)), lane.height() // 2).name() == "#000000"
+
+
+@pytest.mark.parametrize(("rate", "highest"), [(16_000, "8 kHz"), (8000, "4 kHz"), (22_050, "8 kHz")])
+def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, rate: int, highest: str) -> None:
+    lanes = noted.lanes
+    lane, hertz = lanes.spectrum, lanes.hertz
+    two = tone(1000, rate, 5.0) // 2 + tone(250, rate, 5.0) // 2
+    lanes.show_sound(two, np.full(len(two), np.nan, np.float32), rate, 0, 0)
+    qtbot.waitUntil(lambda: lane.ready, timeout=20_000)
+    figures = {words: y for y, words in hertz.figures()}
+    assert next(iter(figures)) == highest and "500 Hz" in figures
+    apart = np.diff([*figures.values()])
+    assert (apart >= 18).all(), "none is written over another"
+    picture = lane.grab().toImage()
+    column = [picture.pixelColor(round(noted.time.x(2.5)), y).red() for y in range(lane.height())]
+    middle = round((figures["1"] + figures["250"]) / 2)
+    assert int(np.argmax(column[:middle])) == pytest.approx(figures["1"], abs=4)
+    assert middle + int(np.argmax(column[middle:])) == pytest.approx(figures["250"], abs=6)
+    assert f"up to {rate / 2000:g} kilohertz" in lane.accessibleDescription()

@@ -9,6 +9,7 @@ import numpy as np
 
 from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
+from studio.library.card import Card
 from studio.media import names
 from studio.wire import messages as wire
 
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             return 1
         jobs = ground.jobs(args)
         if label is None and card.classes:
-            label = _likeliest(jobs, args, begin)
+            label = _likeliest(jobs, args, card, begin)
         ask = wire.Perform(
             job="continue",
             model=args.model,
@@ -68,10 +69,13 @@ def run(args: argparse.Namespace) -> int:
         return 1 if ear.failed else 0
 
 
-def _likeliest(jobs: Any, args: argparse.Namespace, begin: wire.Array) -> int | None:
+def _likeliest(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Array) -> int:
     """The kind that a sound is taken for."""
+    ground.progress(f"looking which of {len(card.kinds)} kinds it is")
     ask = wire.Score(job="kind", model=args.model, picture=begin)
     (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Scored))
+    assert found.label is not None, "a model that knows kinds takes a sound for one"
+    ground.say(f"It is taken for {card.kinds[found.label]}; --label takes it for another.")
     return found.label
 
 

@@ -22,8 +22,8 @@ FAST = 1.1
 """Times real time from which on it is made faster than it is heard."""
 SURE = 0.5
 """Seconds of sound after which it is known how fast they are made."""
-PATIENCE = 3.0
-"""Seconds of silence after which a reason is given."""
+PATIENCE = 1.0
+"""Seconds that the fast loop may be missing before that is said."""
 LOOK = 0.05
 """Seconds between two looks at the ear."""
 FADE = 0.2
@@ -59,7 +59,8 @@ class Hearing:
         self._begins: list[tuple[float, str]] = []
         """Seconds at which recordings begin, with what they are: those that were not heard yet."""
         self._sounds, self._said, self._dried = False, "", 0
-        self._opened = time.monotonic()
+        self._came = math.inf
+        """When the first piece came."""
 
     def __enter__(self) -> "Hearing":
         if self.on and self._open():  # a look whether it can be; while all is loaded, the card would run dry
@@ -103,6 +104,7 @@ class Hearing:
     def _hear(self, event: wire.Sounded) -> None:
         if self.on:
             self._stream.write(event.samples)
+            self._came = min(self._came, time.monotonic())
             if self._quick is not None:
                 self._sure += len(event.samples) / self._stream.rate
                 self._speed = self._sure / (time.monotonic() - self._quick)
@@ -161,7 +163,7 @@ class Hearing:
         if self._sure >= SURE and missing > self._speed and self._said != "slow":
             self._said, wait = "slow", f"in about {missing / self._speed:.0f} s"
             ground.say(f"{self._pace}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap.")
-        elif not self._speed and not self._said and time.monotonic() - self._opened > PATIENCE:
+        elif not self._speed and not self._said and time.monotonic() > self._came + PATIENCE:
             self._said = "new"
             ground.say("The fast loop is being prepared, once for this computer. Then playing starts.")
 

@@ -115,6 +115,7 @@ def test_of_a_sound_that_is_gone_on_from_the_end_is_heard_and_what_follows(
     told(ear.sound, whole[RATE:])
     said = capsys.readouterr().err
     assert 'Playing the end of "mine.wav" and what follows, seed 3.' in said and "Heard 2.4 s" in said
+    assert "It is taken for High; --label" in said or "It is taken for Low; --label" in said
     work = from_wav(out.read_bytes())
     assert work is not None and work.label in (0, 1), "the kind that it was taken for, so that it can be made again"
 
@@ -222,6 +223,30 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     assert said[-1] == f"Heard 4.0 s, {pace} × real time, no gaps."
     assert ("0.5 × real time. Playing starts in about 3 s, then without a gap." in said) == (pace < 1)
     assert len(ear.sound) == pytest.approx(4 * RATE, abs=2 * EDGE)
+
+
+def test_nothing_is_heard_before_the_fast_loop_is_there(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(hearing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(hearing.time, "sleep", lambda seconds: None)
+
+    def made(jobs: Any, ask: wire.Perform) -> Iterator[wire.Sounded]:
+        for number in range(200):
+            slow = number < 80
+            now[0] += 0.3 if slow else 0.01
+            yield piece(number, 0.0 if slow else 2.0)
+            assert (not np.concatenate(ear.heard).any()) or not slow
+
+    monkeypatch.setattr(ground, "answers", made)
+    with hearing.Hearing(RATE, 4.0) as listening:
+        listening.begin("it")
+        listening.performed(None, wire.Perform(job="a", model="m", seed=1, seconds=4.0))
+        listening.listen()
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "The fast loop is being prepared, once for this computer. Then playing starts."
+    assert said[1] == "Playing it." and said[-1] == "Heard 4.0 s, 2.0 × real time, no gaps."
 
 
 def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(

@@ -137,7 +137,7 @@ def explore(session: Session, seed: int) -> None:
     window.show_panel("explore")
     state.choose_model(model_of(session, "picture") or "")
     for number in range(4):
-        state.new_start(seed + number)
+        state.dials.new_start(seed + number)
         settle(session)
         state.keep_take()
     trained = state.model.get()
@@ -150,10 +150,10 @@ def explore(session: Session, seed: int) -> None:
         state.use_photo()
         session.until(lambda: state.badge.get().kind not in (None, "working"), "The badge")
     for index, value in MOVES:
-        if index < len(state.sliders.get()):
-            state.move(index, value)
+        if index < len(state.dials.sliders.get()):
+            state.dials.move(index, value)
             settle(session)
-            state.end_move()
+            state.dials.end_move()
     state.keep_take()
     for theme in ("dark", "light"):
         session.take("explore", theme)
@@ -192,16 +192,16 @@ def wave(session: Session, seed: int) -> None:
         return
     state.choose_model(model)
     for number in range(3):
-        state.new_start(seed + number)
+        state.dials.new_start(seed + number)
         settle(session)
         state.keep_take()
     for index, value in MOVES[:2]:
-        state.begin_move(index)
-        state.move(index, value)
+        state.dials.begin_move(index)
+        state.dials.move(index, value)
         settle(session)
     for theme in ("dark", "light"):
         session.take("wave", theme)
-    state.end_move()
+    state.dials.end_move()
 
 
 def sound(session: Session, seed: int) -> None:

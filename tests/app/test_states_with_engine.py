@@ -70,8 +70,8 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     assert explore.picture.get() is not cells[2].picture and np.array_equal(explore.picture.get(), cells[2].picture)
 
     # Sliders and temperatures go into the file, and come out of it in another window on another engine.
-    explore.move(0, 1.25)
-    explore.set_temperature(1, 0.3)
+    explore.dials.move(0, 1.25)
+    explore.dials.set_temperature(1, 0.3)
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     wanted = explore.picture.get()
     assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
@@ -83,10 +83,10 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     assert other.panel.get() == "explore"
     qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), wanted)
-    other.explore.home_all()
-    other.explore.new_start(1)
+    other.explore.dials.home_all()
+    other.explore.dials.new_start(1)
     other.drop([tmp_path / "work.png"])
-    qtbot.waitUntil(lambda: other.explore.seed.get() == 4114, timeout=5000)
+    qtbot.waitUntil(lambda: other.explore.dials.seed.get() == 4114, timeout=5000)
     qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), wanted)
 
@@ -150,7 +150,9 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     state.open_in_explore()
     qtbot.waitUntil(lambda: window.panel.get() == "explore", timeout=START)
     window.drop([tmp_path / "best.png"])
-    qtbot.waitUntil(lambda: window.status.get() == "Ready" and window.explore.source.get() == "ring.png", timeout=START)
+    qtbot.waitUntil(
+        lambda: window.status.get() == "Ready" and window.explore.dials.source.get() == "ring.png", timeout=START
+    )
     assert np.array_equal(window.explore.picture.get(), best.picture)
 
 
@@ -168,10 +170,10 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
         return wave
 
     window.show_panel("explore")
-    explore.new_start(1)
+    explore.dials.new_start(1)
     first = settled()
     explore.keep_take()
-    explore.move(0, 2.0)
+    explore.dials.move(0, 2.0)
     qtbot.wait(50)
     second = settled()
     assert not np.array_equal(first, second) and window.tone.wave.get() is second
@@ -189,7 +191,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     own = np.rint(wavetable.resampled(first, 300)).astype(np.int16)
     (tmp_path / "own.wav").write_bytes(export.wav(own, 44_100, {}))
     window.drop([tmp_path / "own.wav"])
-    qtbot.waitUntil(lambda: explore.source.get() == "own.wav", timeout=START)
+    qtbot.waitUntil(lambda: explore.dials.source.get() == "own.wav", timeout=START)
     qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
 
     # Dropped, the wavetable restores its beginning and both of its ends.
@@ -197,7 +199,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     window.drop([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2, timeout=5000)
     qtbot.wait(50)
-    assert np.array_equal(settled(), second) and explore.sliders.get()[0] == 2.0
+    assert np.array_equal(settled(), second) and explore.dials.sliders.get()[0] == 2.0
 
 
 def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtBot) -> None:
@@ -209,7 +211,7 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
         pictures = np.stack([cell.picture for cell in window.generate.cells.get() if cell.picture is not None])
         assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
     window.generate.open_in_explore(0)
-    assert window.explore.label.get() == 1
+    assert window.explore.dials.label.get() == 1
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     assert np.array_equal(window.explore.picture.get(), pictures[0])
 

@@ -7,14 +7,12 @@ from pathlib import Path
 from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
-from studio.app.states import seeds
 from studio.app.states.bringing import Bringing
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.saving import Saving
-from studio.app.states.scene import DRAWN, Badge, How, Photo, Scene, Start, badge
-from studio.app.states.seeds import SeedField
+from studio.app.states.scene import DRAWN, Badge, How, Photo, Start, badge
 from studio.app.states.shelf import Opened, Take, in_shape
 from studio.app.states.sliders import Sliders, at_home, of_work
 from studio.app.states.stage import Stage
@@ -29,8 +27,6 @@ from studio.library.work import Work
 from studio.media.image import Box, Picture
 from studio.media.sound import Wave
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encoded
-
-__all__ = ["Badge", "Explore", "How", "Photo", "Take"]
 
 
 class Explore(State):
@@ -47,26 +43,11 @@ class Explore(State):
     def __init__(self, engine: Engine, models: Models, messages: Messages, takes: Takes) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
-        self.model: Value[Trained | None] = Value(None, self)
-        self._field = SeedField(self)
-        self.seed: Value[int] = self._field.seed
-        self.locked: Value[bool] = self._field.locked
-        self.error: Value[str] = self._field.error
-        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
-        self.label: Value[int | None] = Value(None, self)
-        """Index into card.classes; None leaves the kind to the seed."""
-        self._sliders = Sliders(self)
-        self.sliders: Value[tuple[float, ...]] = self._sliders.sliders
-        """One for each direction of the model, -4.0 to 4.0, home is 0."""
-        self.names: Value[tuple[str, ...]] = self._sliders.names
-        """Name of each direction."""
-        self.temperatures: Value[tuple[float, ...]] = self._sliders.temperatures
-        """One for each scale, 0.0 to 2.0."""
-        self.homes: Value[tuple[float, ...]] = self._sliders.homes
-        """Home of each temperature: the model's own, or 1 where a picture was opened."""
-        self.scales: Value[tuple[str, ...]] = self._sliders.scales
-        """Name of each scale, coarse to fine."""
-        self._stage = Stage(engine, messages, self._scene, self)
+        self.dials = Sliders(models, takes, self._step, self)
+        self.model: Value[Trained | None] = self.dials.model
+        self.dials.grabbed.connect(self._grab)
+        self.dials.let_go.connect(self._let_go)
+        self._stage = Stage(engine, messages, self.dials.scene, self)
         self.heed = self._stage.heed
         self.picture: Value[Array | None] = self._stage.picture
         """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
@@ -75,8 +56,6 @@ class Explore(State):
         self.before: Value[Array | None] = Value(None, self)
         """What was on the stage when a hand took a slider, as long as it holds it."""
         self.badge: Value[Badge] = Value(Badge(), self)
-        self.source: Value[str] = Value("", self)
-        """Name of the artist's own picture, empty where the start is a seed."""
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
         self.takes: Value[tuple[Take, ...]] = takes.list
@@ -85,7 +64,7 @@ class Explore(State):
         """Index of the take that the stage shows, None where it shows something newer."""
         self._origin = ""
         """Key of the take that the stage came from, by whatever was moved since."""
-        self._bringing = Bringing(engine, messages, self.model, self.label, self)
+        self._bringing = Bringing(engine, messages, self.model, self.dials.label, self)
         self._bringing.opened.connect(self._opened)
         self._bringing.encoded.connect(self._encoded)
         self._bringing.looking.changed.connect(self._show_badge)
@@ -98,12 +77,8 @@ class Explore(State):
         self.history = History(self._apply, self)
         self._brought = ""
         """Key of the take whose latent is being asked for."""
-        self._start: Start | None = None
-        """The artist's own picture that sliders begin from; None where the seed's noise does."""
         self._begun = False
         """Whether anything was to be drawn yet: until then the stage says how to begin."""
-
-    # ── sliders, temperatures, starts ────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
         trained = self._models.find(name)
@@ -111,59 +86,13 @@ class Explore(State):
             self._step("model", draws=False, origin="", **at_home(trained))
             self._bringing.refit()
 
-    def begin_move(self, index: int) -> None:
-        """A hand takes a slider: until `end_move` every move is one step."""
-        self.history.hold(f"slider {index}")
+    def _grab(self, gesture: str) -> None:
+        self.history.hold(gesture)
         self.before.set(self.picture.get())
 
-    def move(self, index: int, value: float) -> None:
-        self._step(self._sliders.slider_name(index), f"slider {index}", sliders=self._sliders.moved(index, value))
-
-    def end_move(self) -> None:
-        """The hand lets go, of a slider or of a temperature."""
+    def _let_go(self) -> None:
         self.history.seal()
         self.before.set(None)
-
-    def home(self, index: int) -> None:
-        """One slider back to the start."""
-        self._step(self._sliders.slider_name(index), sliders=self._sliders.moved(index, 0.0))
-
-    def home_all(self) -> None:
-        """Every slider back to the start."""
-        self._step("all home", sliders=[0.0] * len(self.sliders.get()))
-
-    def begin_temperature(self, index: int) -> None:
-        """A hand takes a temperature: until `end_move` every setting is one step."""
-        self.history.hold(f"temperature {index}")
-        self.before.set(self.picture.get())
-
-    def set_temperature(self, index: int, value: float) -> None:
-        name, temperatures = self._sliders.temperature_name(index), self._sliders.heated(index, value)
-        self._step(name, f"temperature {index}", temperatures=temperatures)
-
-    def home_temperatures(self) -> None:
-        """Every temperature back to its home."""
-        self._step("temperature home", temperatures=list(self.homes.get()))
-
-    def set_label(self, label: int | None) -> None:
-        """Another kind from the same start; None leaves it to the seed."""
-        self._step("kind", label=label)
-
-    def lock(self, on: bool) -> None:
-        """Keep this seed for the next start, or not."""
-        self.locked.set(on)
-
-    def new_start(self, seed: int | str | None = None) -> None:
-        """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
-        if seed is None:
-            seed = self.seed.get() if self.locked.get() else seeds.roll(self.seed.get())
-        found, trained = self._field.typed(seed), self.model.get()
-        if found is None or trained is None:
-            return
-        after: Plain = {"seed": found, "start": "", "origin": ""}
-        if self._start is not None:
-            after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
-        self._step("new start", **after)
 
     # ── a picture of one's own ───────────────────────────────────────────────────────────────────
 
@@ -217,15 +146,15 @@ class Explore(State):
                 self.keep_work(work, in_shape(wave, trained))
 
     def _encoded(self, event: Encoded, photo: Photo, trained: Trained) -> None:
-        start, scene = Start.of(event, photo, trained), self._scene()
+        start, scene = Start.of(event, photo, trained), self.dials.scene()
         if scene is not None and scene.trained == trained:
             self._takes.hold_start(start, replace(scene, start=start).work(), photo.seen)
             self._step(
                 f"open {photo.picture.name}",
                 start=start.key,
                 origin=self._brought,
-                sliders=[0.0] * len(self.sliders.get()),
-                temperatures=[1.0] * len(self.temperatures.get()),
+                sliders=[0.0] * len(self.dials.sliders.get()),
+                temperatures=[1.0] * len(self.dials.temperatures.get()),
                 label=event.label,
             )
         self._brought = ""
@@ -233,15 +162,15 @@ class Explore(State):
     def _bring(self, trained: Trained, work: Work, picture: Array, take: Take | None = None) -> None:
         """Begin from a picture that no seed alone makes: its latent is asked for."""
         self.choose_model(trained.card.name)
-        if work.label != self.label.get():
-            self.set_label(work.label)
+        if work.label != self.dials.label.get():
+            self.dials.set_label(work.label)
         self._brought = take.key if take is not None else ""
         self._bringing.use_picture(in_shape(picture, trained), work.name or f"{trained.card.title}, seed {work.seed}")
 
     def _show_badge(self) -> None:
         trained = self.model.get()
         if trained is not None:
-            self.badge.set(badge(self._start, self._bringing.looking.get(), trained.card))
+            self.badge.set(badge(self.dials.start, self._bringing.looking.get(), trained.card))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
@@ -265,12 +194,6 @@ class Explore(State):
             self._bring(trained, take.work, take.picture, take)
         elif trained is not None:
             self._become(f"take {index + 1}", trained, take.work, take.picture, take)
-
-    def rename(self, index: int, label: str) -> None:
-        """Name a direction; an empty name brings back the model's own."""
-        names = list(self.names.get())
-        names[index] = label.strip()
-        self._step("name", names=names)
 
     def name_of(self) -> str:
         """A file name to suggest for the picture on the stage."""
@@ -338,14 +261,14 @@ class Explore(State):
         del plain["names"]  # they belong to the model and have a file of their own
         return {
             **plain,
-            "locked": self.locked.get(),
+            "locked": self.dials.locked.get(),
             "begun": self._begun,
             "history": self.history.snapshot(),
         }
 
     def restore(self, plain: Plain) -> None:
         self.history.restore(plain.get("history", {}))
-        self.locked.set(bool(plain.get("locked", False)))
+        self.dials.locked.set(bool(plain.get("locked", False)))
         self._put({key: plain[key] for key in DRAWN if key in plain})
         self._begun = bool(plain.get("begun", False)) and self.model.get() is not None
         if self._begun:
@@ -375,24 +298,7 @@ class Explore(State):
         self._saving.close()
 
     def _plain(self) -> Plain:
-        trained = self.model.get()
-        return {
-            "model": trained.card.name if trained is not None else None,
-            "seed": self.seed.get(),
-            "start": self._start.key if self._start is not None else "",
-            **self._sliders.plain(),
-            "label": self.label.get(),
-            "origin": self._origin,
-            "current": self.strip.name,
-        }
-
-    def _scene(self) -> Scene | None:
-        trained = self.model.get()
-        if trained is None:
-            return None
-        return Scene(
-            trained, self.seed.get(), self._start, self.sliders.get(), self.temperatures.get(), self.label.get()
-        )
+        return {**self.dials.plain(), "origin": self._origin, "current": self.strip.name}
 
     def _step(self, name: str, gesture: str | None = None, draws: bool = True, **after: object) -> None:
         """Do something that can be undone; what draws another picture leaves the take."""
@@ -410,27 +316,13 @@ class Explore(State):
             self._stage.ask()
 
     def _put(self, record: Plain) -> None:
-        """Put the values of a record into the state; a model or start that is gone changes nothing."""
-        if record.get("model") is not None:
-            if "label" in record:
-                self.label.set(None)  # so that nobody sees the kind of one model beside another
-            self.model.set(self._models.find(str(record["model"])) or self.model.get())
-        if "seed" in record:
-            self._field.put(record["seed"])
+        """Put the values of a record into the state."""
+        try:
+            self.dials.put(record)
+        except NotSaved as fault:
+            self._messages.say(fault.sentence, "failed")
         if "start" in record:
-            self._start = self._takes.start(str(record["start"]))
-            self.source.set(self._start.source if self._start is not None else "")
             self._show_badge()
-        trained = self.model.get()
-        if "label" in record:
-            label = record["label"]
-            known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
-            self.label.set(int(label) if known else None)
-        if trained is not None:
-            try:
-                self._sliders.put(record, trained, self._start is not None)
-            except NotSaved as fault:
-                self._messages.say(fault.sentence, "failed")
         self._takes.apply(record)
         if "current" in record:
             self.strip.show(record["current"])

@@ -1,9 +1,15 @@
-"""The sliders and temperatures of a model: as many as it has, with their names and homes."""
+"""What Explore's picture is made from, as a hand sets it: model, start, kind, and a dial for all that the model has."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
+from studio.app.states import seeds
+from studio.app.states.dials import known_label
+from studio.app.states.models import Models
+from studio.app.states.scene import Scene, Start
+from studio.app.states.seeds import SeedField
+from studio.app.states.takes import Takes
 from studio.app.states.value import Plain, State, Value
 from studio.library import models
 from studio.library.models import Trained
@@ -15,29 +21,144 @@ HOTTEST = 2.0
 
 
 class Sliders(State):
-    """The values that Explore shows as sliders. What hands may set is narrower than what works may bring."""
+    """The dials of Explore. What hands may set is narrower than what works may bring.
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    `step(name, gesture, **after)` does what can be undone; its record comes back to `put`.
+    """
+
+    grabbed = Signal(str)
+    """A hand takes a dial: until `let_go` all it sets is one step, which is called so."""
+    let_go = Signal()
+
+    def __init__(self, models: Models, takes: Takes, step: Callable[..., None], parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._models, self._takes, self._step = models, takes, step
+        self.model: Value[Trained | None] = Value(None, self)
+        self._field = SeedField(self)
+        self.seed: Value[int] = self._field.seed
+        self.locked: Value[bool] = self._field.locked
+        self.error: Value[str] = self._field.error
+        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        self.label: Value[int | None] = Value(None, self)
+        """Index into card.classes; None leaves the kind to the seed."""
+        self.start: Start | None = None
+        """The artist's own picture that sliders begin from; None where the seed's noise does."""
+        self.source: Value[str] = Value("", self)
+        """Name of the artist's own picture, empty where the start is a seed."""
         self.sliders: Value[tuple[float, ...]] = Value((), self)
+        """One for each direction of the model, -4.0 to 4.0, home is 0."""
         self.names: Value[tuple[str, ...]] = Value((), self)
+        """Name of each direction."""
         self.temperatures: Value[tuple[float, ...]] = Value((1.0,), self)
+        """One for each scale, 0.0 to 2.0."""
         self.homes: Value[tuple[float, ...]] = Value((1.0,), self)
+        """Home of each temperature: the model's own, or 1 where a picture was opened."""
         self.scales: Value[tuple[str, ...]] = Value(("Temperature",), self)
+        """Name of each scale, coarse to fine."""
+
+    def begin_move(self, index: int) -> None:
+        """A hand takes a slider: until `end_move` every move is one step."""
+        self.grabbed.emit(f"slider {index}")
+
+    def move(self, index: int, value: float) -> None:
+        sliders = _moved(self.sliders.get(), index, value, -FARTHEST, FARTHEST)
+        self._step(self._slider_name(index), f"slider {index}", sliders=sliders)
+
+    def end_move(self) -> None:
+        """The hand lets go, of a slider or of a temperature."""
+        self.let_go.emit()
+
+    def home(self, index: int) -> None:
+        """One slider back to the start."""
+        sliders = _moved(self.sliders.get(), index, 0.0, -FARTHEST, FARTHEST)
+        self._step(self._slider_name(index), sliders=sliders)
+
+    def home_all(self) -> None:
+        """Every slider back to the start."""
+        self._step("all home", sliders=[0.0] * len(self.sliders.get()))
+
+    def begin_temperature(self, index: int) -> None:
+        """A hand takes a temperature: until `end_move` every setting is one step."""
+        self.grabbed.emit(f"temperature {index}")
+
+    def set_temperature(self, index: int, value: float) -> None:
+        temperatures = _moved(self.temperatures.get(), index, value, 0.0, HOTTEST)
+        self._step(self._temperature_name(index), f"temperature {index}", temperatures=temperatures)
+
+    def home_temperatures(self) -> None:
+        """Every temperature back to its home."""
+        self._step("temperature home", temperatures=list(self.homes.get()))
+
+    def set_label(self, label: int | None) -> None:
+        """Another kind from the same start; None leaves it to the seed."""
+        self._step("kind", label=label)
+
+    def rename(self, index: int, label: str) -> None:
+        """Name a direction; an empty name brings back the model's own."""
+        names = list(self.names.get())
+        names[index] = label.strip()
+        self._step("name", names=names)
+
+    def lock(self, on: bool) -> None:
+        """Keep this seed for the next start, or not."""
+        self.locked.set(on)
+
+    def new_start(self, seed: int | str | None = None) -> None:
+        """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
+        if seed is None:
+            seed = self.seed.get() if self.locked.get() else seeds.roll(self.seed.get())
+        found, trained = self._field.typed(seed), self.model.get()
+        if found is None or trained is None:
+            return
+        after: Plain = {"seed": found, "start": "", "origin": ""}
+        if self.start is not None:
+            after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
+        self._step("new start", **after)
+
+    def scene(self) -> Scene | None:
+        """All that a picture is made from, as it is set now."""
+        trained = self.model.get()
+        if trained is None:
+            return None
+        return Scene(
+            trained, self.seed.get(), self.start, self.sliders.get(), self.temperatures.get(), self.label.get()
+        )
 
     def plain(self) -> Plain:
+        trained = self.model.get()
         return {
+            "model": trained.card.name if trained is not None else None,
+            "seed": self.seed.get(),
+            "start": self.start.key if self.start is not None else "",
             "sliders": list(self.sliders.get()),
             "temperatures": list(self.temperatures.get()),
             "names": list(self.names.get()),
+            "label": self.label.get(),
         }
 
-    def put(self, record: Plain, trained: Trained, opened: bool) -> None:
-        """Set what a record says. `opened`: the start is a picture of the artist's own, so that home is 1.
+    def put(self, record: Plain) -> None:
+        """Set what a record says; a model or start that is gone changes nothing.
 
         Raises storage.NotSaved where a name could not be kept; the rest is set.
         """
-        home, count = 1.0 if opened else trained.card.temperature, scales(trained)
+        if record.get("model") is not None:
+            if "label" in record:
+                self.label.set(None)  # so that nobody sees the kind of one model beside another
+            self.model.set(self._models.find(str(record["model"])) or self.model.get())
+        if "seed" in record:
+            self._field.put(record["seed"])
+        if "start" in record:
+            self.start = self._takes.start(str(record["start"]))
+            self.source.set(self.start.source if self.start is not None else "")
+        trained = self.model.get()
+        if "label" in record:
+            self.label.set(known_label(record["label"], trained))
+        if trained is not None:
+            self._fit(record, trained)
+
+    def _fit(self, record: Plain, trained: Trained) -> None:
+        """As many dials as the model has."""
+        home, count = 1.0 if self.start is not None else trained.card.temperature, scales(trained)
         self.scales.set(trained.card.scales or ("Temperature",))
         self.homes.set((home,) * count)
         self.names.set(models.direction_names(trained))
@@ -50,20 +171,12 @@ class Sliders(State):
                 models.rename_direction(trained, index, new)
                 self.names.set(models.direction_names(trained))
 
-    def moved(self, index: int, value: float) -> list[float]:
-        """The sliders with one of them at another value."""
-        return _moved(self.sliders.get(), index, value, -FARTHEST, FARTHEST)
-
-    def heated(self, index: int, value: float) -> list[float]:
-        """The temperatures with one of them at another value."""
-        return _moved(self.temperatures.get(), index, value, 0.0, HOTTEST)
-
-    def slider_name(self, index: int) -> str:
+    def _slider_name(self, index: int) -> str:
         """What a step of undo is called: `warmth`, `direction 7`."""
         name = self.names.get()[index]
         return f"direction {name}" if name.isdecimal() else name.lower()
 
-    def temperature_name(self, index: int) -> str:
+    def _temperature_name(self, index: int) -> str:
         """What a step of undo is called: `coarse temperature`."""
         names = self.scales.get()
         return f"{names[index].lower()} temperature" if len(names) > 1 else "temperature"

@@ -34,7 +34,7 @@ class Directions(Column):
 
     def __init__(self, look: Look, state: Explore, open_picture: Callable[[], object], dialogs: Dialogs) -> None:
         super().__init__(look)
-        self._state = state
+        self._dials = dials = state.dials
         self.sliders: list[LatentSlider] = []
         self.temperatures: list[LatentSlider] = []
         self._folded = True
@@ -61,25 +61,25 @@ class Directions(Column):
         self.end()
         self.fold.clicked.connect(self._unfold)
         self.open.clicked.connect(lambda: open_picture())
-        self.all_home.clicked.connect(state.home_all)
-        self.heat_home.clicked.connect(state.home_temperatures)
-        self.seed.rolled.connect(lambda: state.new_start())
-        bind(self, state.names, self._show_names)
-        bind(self, state.sliders, self._show_sliders)
-        bind(self, state.scales, self._show_scales)
-        bind(self, state.homes, self._show_homes)
-        bind(self, state.temperatures, self._show_temperatures)
-        bind(self, state.seed, self.seed.show_seed, self.seed.typed, state.new_start)
-        bind(self, state.locked, self.seed.show_locked, self.seed.locked, state.lock)
-        bind(self, state.error, self.seed.show_error)
-        bind(self, state.model, self._show_model)
-        bind(self, state.label, self.kind.show_label, self.kind.chose, state.set_label)
+        self.all_home.clicked.connect(dials.home_all)
+        self.heat_home.clicked.connect(dials.home_temperatures)
+        self.seed.rolled.connect(lambda: dials.new_start())
+        bind(self, dials.names, self._show_names)
+        bind(self, dials.sliders, self._show_sliders)
+        bind(self, dials.scales, self._show_scales)
+        bind(self, dials.homes, self._show_homes)
+        bind(self, dials.temperatures, self._show_temperatures)
+        bind(self, dials.seed, self.seed.show_seed, self.seed.typed, dials.new_start)
+        bind(self, dials.locked, self.seed.show_locked, self.seed.locked, dials.lock)
+        bind(self, dials.error, self.seed.show_error)
+        bind(self, dials.model, self._show_model)
+        bind(self, dials.label, self.kind.show_label, self.kind.chose, dials.set_label)
 
     def _show_model(self, trained: Any) -> None:
         what = made_by(trained)
         self.open.say(f"Open a {what} of mine…")
         self.open.explain(OPEN_HELP[what], "Ctrl+O")
-        self.kind.show_model(trained, self._state.label.get())
+        self.kind.show_model(trained, self._dials.label.get())
 
     def _show_names(self, names: tuple[str, ...]) -> None:
         if len(names) != len(self.sliders):
@@ -92,17 +92,17 @@ class Directions(Column):
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
         empty(self._slider_rows)
-        state, self.sliders = self._state, []
+        dials, self.sliders = self._dials, []
         for index, name in enumerate(names):
             slider = LatentSlider(
                 self._look, name, -FARTHEST, FARTHEST, 0.0, SAFE, f"*, direction {index + 1} of {len(names)}",
                 "Move along this direction of the model", may_rename=True,
             )  # fmt: skip
-            slider.grabbed.connect(partial(state.begin_move, index))
-            slider.moved.connect(partial(state.move, index))
-            slider.let_go.connect(state.end_move)
-            slider.homed.connect(partial(state.home, index))
-            slider.renamed.connect(partial(state.rename, index))
+            slider.grabbed.connect(partial(dials.begin_move, index))
+            slider.moved.connect(partial(dials.move, index))
+            slider.let_go.connect(dials.end_move)
+            slider.homed.connect(partial(dials.home, index))
+            slider.renamed.connect(partial(dials.rename, index))
             self._slider_rows.addWidget(slider)
             self.sliders.append(slider)
 
@@ -129,7 +129,7 @@ class Directions(Column):
 
     def _show_scales(self, scales: tuple[str, ...]) -> None:
         empty(self._heat_rows)
-        state, self.temperatures = self._state, []
+        dials, self.temperatures = self._dials, []
         for index, scale in enumerate(scales):
             many = len(scales) > 1
             says = f"Temperature, {scale.lower()}" if many else "Temperature"
@@ -137,32 +137,32 @@ class Directions(Column):
             slider = LatentSlider(
                 self._look, scale, 0.0, HOTTEST, 1.0, None, says, f"How far {what} stray from the typical"
             )
-            slider.grabbed.connect(partial(state.begin_temperature, index))
-            slider.moved.connect(partial(state.set_temperature, index))
-            slider.let_go.connect(state.end_move)
+            slider.grabbed.connect(partial(dials.begin_temperature, index))
+            slider.moved.connect(partial(dials.set_temperature, index))
+            slider.let_go.connect(dials.end_move)
             slider.homed.connect(partial(self._home, index))
             slider.set_narrow(many)
             self._heat_rows.addWidget(slider, index // 3, index % 3)
             self.temperatures.append(slider)
-        self._show_homes(state.homes.get())
-        self._show_temperatures(state.temperatures.get())
+        self._show_homes(dials.homes.get())
+        self._show_temperatures(dials.temperatures.get())
 
     def _home(self, index: int) -> None:
-        self._state.end_move()
-        self._state.set_temperature(index, self._state.homes.get()[index])
-        self._state.end_move()
+        self._dials.end_move()
+        self._dials.set_temperature(index, self._dials.homes.get()[index])
+        self._dials.end_move()
 
     def _show_homes(self, homes: tuple[float, ...]) -> None:
         for slider, home in zip(self.temperatures, homes, strict=False):
             slider.show_home(home)
         if homes:
             self.heat_home.say(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
-        self._show_temperatures(self._state.temperatures.get())
+        self._show_temperatures(self._dials.temperatures.get())
 
     def _show_temperatures(self, values: tuple[float, ...]) -> None:
         for slider, value in zip(self.temperatures, values, strict=False):
             slider.show_value(value)
-        homes = self._state.homes.get()
+        homes = self._dials.homes.get()
         self.heat_home.setEnabled(any(abs(a - b) > 5e-4 for a, b in zip(values, homes, strict=False)))
 
 

@@ -45,9 +45,9 @@ class ExploreStage(QStackedWidget):
         bind(self, explore.picture, self._show_picture)
         bind(self, explore.photo, lambda _: self._turn())
         bind(self, explore.badge, self._show_badge)
-        bind(self, explore.sliders, self._show_badge)
-        bind(self, explore.seed, self._show_badge)
-        bind(self, explore.label, self._show_badge)
+        bind(self, explore.dials.sliders, self._show_badge)
+        bind(self, explore.dials.seed, self._show_badge)
+        bind(self, explore.dials.label, self._show_badge)
         bind(self, explore.before, self.wave.view.show_before)
         bind(self, explore.model, self._show_model)
         bind(self, state.status, self._show_status)
@@ -71,7 +71,7 @@ class ExploreStage(QStackedWidget):
         self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
         begin = Button(self._look, "New start", "primary", help="Begin from another seed", keys="R")
         self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
-        begin.clicked.connect(lambda: self._state.new_start())
+        begin.clicked.connect(lambda: self._state.dials.new_start())
         self._own.clicked.connect(self.open)
         return middle(self._title, self._waits, row(0, begin, self._own, 0, spacing=12))
 
@@ -104,12 +104,12 @@ class ExploreStage(QStackedWidget):
             self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_badge(self, _: object) -> None:
-        sliders = self._state.sliders.get()
+        sliders = self._state.dials.sliders.get()
         moved = sum(abs(value) > 5e-4 for value in sliders)
         where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
-        trained, label = self._state.model.get(), self._state.label.get()
+        trained, label = self._state.model.get(), self._state.dials.label.get()
         kind = f", {trained.card.kinds[label]}" if trained is not None and label is not None else ""
-        words = f"Seed {grouped(self._state.seed.get())}{kind}{where if sliders else ''}"
+        words = f"Seed {grouped(self._state.dials.seed.get())}{kind}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)
         self.page.arrange()
@@ -188,9 +188,9 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
         Act("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
         Act("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
-        Act("New start", ("R",), explore.new_start, "stage"),
-        Act("Lock seed", ("L",), lambda: explore.lock(not explore.locked.get()), "stage"),
-        Act("All home", ("H",), explore.home_all, "stage"),
+        Act("New start", ("R",), explore.dials.new_start, "stage"),
+        Act("Lock seed", ("L",), lambda: explore.dials.lock(not explore.dials.locked.get()), "stage"),
+        Act("All home", ("H",), explore.dials.home_all, "stage"),
     )
     return Panel(
         key="explore",

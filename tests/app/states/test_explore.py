@@ -47,7 +47,7 @@ def begin(window: Window, engine: FakeEngine, seed: int = 7) -> None:
     """A picture of a seed on the stage."""
     window.show_panel("explore")
     engine.status.emit("Ready")
-    window.explore.new_start(seed)
+    window.explore.dials.new_start(seed)
     answer(engine, tone(seed))
 
 
@@ -82,14 +82,14 @@ def test_until_the_first_start_nothing_is_asked(window: Window, engine: FakeEngi
     window.explore.choose_model("tones")
     window.explore.choose_model("tiny")
     assert engine.sent == [] and window.explore.picture.get() is None
-    window.explore.new_start()
-    assert asked(engine).seed == window.explore.seed.get()
+    window.explore.dials.new_start()
+    assert asked(engine).seed == window.explore.dials.seed.get()
 
 
 def test_a_picture_comes_from_seed_sliders_and_temperatures(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.move(1, 1.5)
-    window.explore.set_temperature(2, 0.25)  # the open question is answered first
+    window.explore.dials.move(1, 1.5)
+    window.explore.dials.set_temperature(2, 0.25)  # the open question is answered first
     answer(engine, tone(1))
     command = asked(engine)
     assert (command.model, command.seed, command.latent) == ("tiny", 7, None)
@@ -102,10 +102,10 @@ def test_a_picture_comes_from_seed_sliders_and_temperatures(window: Window, engi
 def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     before = len(engine.sent)
-    window.explore.begin_move(0)
+    window.explore.dials.begin_move(0)
     for n in range(1, 50):
-        window.explore.move(0, n / 50)
-    window.explore.end_move()
+        window.explore.dials.move(0, n / 50)
+    window.explore.dials.end_move()
     assert len(engine.sent) == before + 1 and asked(engine).sliders[0] == 0.02
     answer(engine, tone(1))
     assert len(engine.sent) == before + 2 and asked(engine).sliders[0] == 0.98
@@ -115,88 +115,88 @@ def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(windo
 
 def test_the_next_question_does_not_wait_for_the_ending(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.move(0, 1.0)
+    window.explore.dials.move(0, 1.0)
     first = asked(engine)
-    window.explore.move(0, 2.0)
+    window.explore.dials.move(0, 2.0)
     engine.say(Shown(job=first.job, picture=tone(1)))
     assert asked(engine).sliders[0] == 2.0
     engine.say(Stopped(job=first.job))  # of the old one: the new one stays open
-    window.explore.move(0, 3.0)
+    window.explore.dials.move(0, 3.0)
     assert asked(engine).sliders[0] == 2.0
 
 
 def test_a_drag_is_one_step_and_names_its_direction(window: Window, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.rename(0, "Warmth")
-    explore.begin_move(0)
+    explore.dials.rename(0, "Warmth")
+    explore.dials.begin_move(0)
     for value in (0.1, 0.5, 1.24):
-        explore.move(0, value)
-    explore.end_move()
+        explore.dials.move(0, value)
+    explore.dials.end_move()
     assert explore.history.undo_name.get() == "warmth"
     window.undo()
-    assert explore.sliders.get() == (0.0, 0.0, 0.0)
+    assert explore.dials.sliders.get() == (0.0, 0.0, 0.0)
     window.redo()
-    assert explore.sliders.get() == (1.24, 0.0, 0.0)
+    assert explore.dials.sliders.get() == (1.24, 0.0, 0.0)
 
 
 def test_a_hundred_different_steps_come_back_one_by_one(window: Window, engine: FakeEngine) -> None:
-    explore = window.explore
+    dials = window.explore.dials
     begin(window, engine)
     states = []
     for n in range(120):
-        states.append((explore.sliders.get(), explore.temperatures.get(), explore.seed.get()))
+        states.append((dials.sliders.get(), dials.temperatures.get(), dials.seed.get()))
         match n % 3:
             case 0:
-                explore.home(n % 2) if explore.sliders.get()[n % 2] else explore.move(n % 2, n / 100 + 0.01)
+                dials.home(n % 2) if dials.sliders.get()[n % 2] else dials.move(n % 2, n / 100 + 0.01)
             case 1:
-                explore.set_temperature(n % 3, n / 100)
+                dials.set_temperature(n % 3, n / 100)
             case _:
-                explore.new_start(1000 + n)
-        explore.end_move()
+                dials.new_start(1000 + n)
+        dials.end_move()
     for state in reversed(states):
         window.undo()
-        assert (explore.sliders.get(), explore.temperatures.get(), explore.seed.get()) == state
+        assert (dials.sliders.get(), dials.temperatures.get(), dials.seed.get()) == state
 
 
 def test_sliders_stay_within_reach_of_a_hand(window: Window) -> None:
-    window.explore.move(0, 99.0)
-    assert window.explore.sliders.get()[0] == 4.0
-    window.explore.set_temperature(0, 9.0)
-    assert window.explore.temperatures.get()[0] == 2.0
+    window.explore.dials.move(0, 99.0)
+    assert window.explore.dials.sliders.get()[0] == 4.0
+    window.explore.dials.set_temperature(0, 9.0)
+    assert window.explore.dials.temperatures.get()[0] == 2.0
 
 
 def test_home_all_and_home_temperatures(window: Window, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.move(0, 1.0)
-    explore.move(2, -1.0)
-    explore.set_temperature(1, 1.9)
-    explore.home_all()
-    explore.home_temperatures()
-    assert explore.sliders.get() == (0.0, 0.0, 0.0) and explore.temperatures.get() == (0.7, 0.7, 0.7)
+    explore.dials.move(0, 1.0)
+    explore.dials.move(2, -1.0)
+    explore.dials.set_temperature(1, 1.9)
+    explore.dials.home_all()
+    explore.dials.home_temperatures()
+    assert explore.dials.sliders.get() == (0.0, 0.0, 0.0) and explore.dials.temperatures.get() == (0.7, 0.7, 0.7)
     window.undo()
     window.undo()
-    assert explore.sliders.get() == (1.0, 0.0, -1.0)
+    assert explore.dials.sliders.get() == (1.0, 0.0, -1.0)
 
 
 def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: Window, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.move(0, 1.0)
-    explore.new_start()
-    assert explore.seed.get() != 7 and explore.sliders.get()[0] == 1.0
-    explore.lock(True)
-    kept = explore.seed.get()
-    explore.new_start()
-    assert explore.seed.get() == kept
-    explore.new_start("rose")
-    assert explore.seed.get() == kept and '"rose" is not a seed' in explore.error.get()
+    explore.dials.move(0, 1.0)
+    explore.dials.new_start()
+    assert explore.dials.seed.get() != 7 and explore.dials.sliders.get()[0] == 1.0
+    explore.dials.lock(True)
+    kept = explore.dials.seed.get()
+    explore.dials.new_start()
+    assert explore.dials.seed.get() == kept
+    explore.dials.new_start("rose")
+    assert explore.dials.seed.get() == kept and '"rose" is not a seed' in explore.dials.error.get()
 
 
 def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.move(0, 1.0)
+    window.explore.dials.move(0, 1.0)
     engine.say(Failed(job=asked(engine).job, why="The model was moved.", hint="Put it back."))
     said = window.messages.current.get()
     assert said is not None and said.text == "The model was moved. Put it back." and said.kind == "failed"
@@ -208,7 +208,7 @@ def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, eng
 
 def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.move(0, 1.0)
+    window.explore.dials.move(0, 1.0)
     count = len(engine.sent)
     engine.die()
     said = window.messages.current.get()
@@ -234,32 +234,32 @@ def test_a_photo_is_shown_for_cropping_before_anything_happens(
     padded = explore.photo.get()
     assert padded is not None and (padded.seen[0] == 255).all() and (padded.seen[4, :, 0] == 200).all()
     explore.cancel_photo()
-    assert explore.photo.get() is None and explore.source.get() == ""
+    assert explore.photo.get() is None and explore.dials.source.get() == ""
 
 
 def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.move(0, 1.0)
+    explore.dials.move(0, 1.0)
     answer(engine, tone(1))
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot)
     command = asked(engine)
     assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
     assert command.sliders == (0.0, 0.0, 0.0) and command.temperature == (1.0, 1.0, 1.0)
-    assert explore.source.get() == "rose.png" and explore.homes.get() == (1.0, 1.0, 1.0)
+    assert explore.dials.source.get() == "rose.png" and explore.dials.homes.get() == (1.0, 1.0, 1.0)
     badge = explore.badge.get()
     assert (badge.kind, badge.words) == ("exact", "Exact")
     assert badge.detail == "with every slider at home, rose.png comes back byte for byte"
     assert badge.note == "Your picture is rose.png, cropped to the middle and scaled to 8 × 8"
     window.undo()
     assert asked(engine).latent is None and asked(engine).sliders[0] == 1.0
-    assert explore.badge.get().kind is None and explore.source.get() == ""
+    assert explore.badge.get().kind is None and explore.dials.source.get() == ""
     answer(engine, tone(1))
     window.redo()
     assert explore.badge.get() == badge
-    explore.new_start(5)
+    explore.dials.new_start(5)
     answer(engine, tone(99))
-    assert asked(engine).latent is None and asked(engine).temperature == explore.homes.get() == (0.7, 0.7, 0.7)
+    assert asked(engine).latent is None and asked(engine).temperature == explore.dials.homes.get() == (0.7, 0.7, 0.7)
 
 
 def test_a_photo_that_comes_back_unequal(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qt
 
 def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.move(0, 1.0)  # not answered yet
+    window.explore.dials.move(0, 1.0)  # not answered yet
     window.explore.keep_take()
     (take,) = window.explore.takes.get()
     assert take.work.sliders == (0.0, 0.0, 0.0) and (take.picture == 7).all()
@@ -327,12 +327,12 @@ def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, eng
     explore = window.explore
     begin(window, engine)
     explore.keep_take()
-    explore.move(1, 2.0)
+    explore.dials.move(1, 2.0)
     assert explore.current.get() is None
     answer(engine, tone(50))
     explore.keep_take()
     explore.choose_take(0)
-    assert explore.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
+    assert explore.dials.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
     assert np.array_equal(stage(explore), tone(7))  # before the engine answers
     answer(engine, tone(7))
     explore.strip.prune(0)
@@ -340,7 +340,7 @@ def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, eng
     window.undo()
     assert len(explore.takes.get()) == 2 and explore.current.get() == 0
     window.undo()
-    assert explore.sliders.get() == (0.0, 2.0, 0.0) and explore.current.get() == 1
+    assert explore.dials.sliders.get() == (0.0, 2.0, 0.0) and explore.current.get() == 1
     for _ in range(3):
         window.undo()
     assert explore.takes.get() == ()
@@ -368,11 +368,11 @@ def test_an_exported_picture_restores_everything(
     window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     bring(window, engine, photo(tmp_path / "photo.png"), qtbot)
-    window.explore.move(2, -0.62)
-    window.explore.set_temperature(0, 0.123456789)
+    window.explore.dials.move(2, -0.62)
+    window.explore.dials.set_temperature(0, 0.123456789)
     answer(engine, tone(1))
     answer(engine, tone(2))
-    wanted = (window.explore.sliders.get(), window.explore.temperatures.get())
+    wanted = (window.explore.dials.sliders.get(), window.explore.dials.temperatures.get())
     assert window.explore.name_of() == "tiny-photo.png"
     window.explore.export(tmp_path / "work.png")
     qtbot.waitUntil(lambda: (tmp_path / "work.png").exists(), timeout=5000)
@@ -382,10 +382,10 @@ def test_an_exported_picture_restores_everything(
     answer(other_engine, tone(5, 4, 1))
     other.drop([tmp_path / "work.png"])
     qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find("tiny"), timeout=5000)
-    assert (other.explore.sliders.get(), other.explore.temperatures.get()) == wanted
+    assert (other.explore.dials.sliders.get(), other.explore.dials.temperatures.get()) == wanted
     command = asked(other_engine)
     assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
-    assert other.panel.get() == "explore" and other.explore.source.get() == "photo.png"
+    assert other.panel.get() == "explore" and other.explore.dials.source.get() == "photo.png"
     assert np.array_equal(stage(other.explore), tone(2))
 
 
@@ -410,7 +410,7 @@ def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: Fa
     trained = window.models.find("tones")
     assert trained is not None
     assert window.explore.restore_work(Work(model="old-name", model_hash=trained.hash, seed=1, temperature=(1.2,)))
-    assert window.explore.model.get() == trained and window.explore.temperatures.get() == (1.2,)
+    assert window.explore.model.get() == trained and window.explore.dials.temperatures.get() == (1.2,)
     assert window.messages.current.get() is None
 
 
@@ -425,12 +425,14 @@ def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: Window, e
     assert trained is not None
     far = Work(model="tiny", model_hash=trained.hash, seed=1, sliders=(9.5, -16.0, 0.1), temperature=(3.5, 0.0, 4.0))
     window.explore.restore_work(far)
-    assert window.explore.sliders.get() == far.sliders and window.explore.temperatures.get() == far.temperature
+    assert (
+        window.explore.dials.sliders.get() == far.sliders and window.explore.dials.temperatures.get() == far.temperature
+    )
 
 
 def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot) -> None:
     window.explore.choose_model("tones")
-    window.explore.new_start(7)
+    window.explore.dials.new_start(7)
     answer(engine, tone(5, 4, 1))
     window.explore.keep_take()
     second = opener(FakeEngine())
@@ -441,17 +443,17 @@ def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opene
 
 def test_names_are_kept_with_the_model(window: Window, opener: Opener, engine: FakeEngine) -> None:
     window.show_panel("explore")
-    window.explore.rename(1, "  Petals open ")
-    assert window.explore.names.get() == ("1", "Petals open", "3")
+    window.explore.dials.rename(1, "  Petals open ")
+    assert window.explore.dials.names.get() == ("1", "Petals open", "3")
     window.undo()
-    assert window.explore.names.get() == ("1", "2", "3")
+    assert window.explore.dials.names.get() == ("1", "2", "3")
     window.redo()
     window.explore.choose_model("tones")
-    assert window.explore.names.get() == ("1", "2", "3")
-    assert opener(FakeEngine()).explore.names.get() == ("1", "2", "3")
+    assert window.explore.dials.names.get() == ("1", "2", "3")
+    assert opener(FakeEngine()).explore.dials.names.get() == ("1", "2", "3")
     second = opener(FakeEngine())
     second.explore.choose_model("tiny")
-    assert second.explore.names.get() == ("1", "Petals open", "3")
+    assert second.explore.dials.names.get() == ("1", "Petals open", "3")
 
 
 def test_everything_is_there_again_after_a_restart(
@@ -460,9 +462,9 @@ def test_everything_is_there_again_after_a_restart(
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot)
     window.explore.keep_take()
     for n in range(110):
-        window.explore.move(0, (n + 1) / 50)
-        window.explore.end_move()
-    window.explore.lock(True)
+        window.explore.dials.move(0, (n + 1) / 50)
+        window.explore.dials.end_move()
+    window.explore.dials.lock(True)
     (tmp_path / "rose.png").unlink()
 
     other_engine = FakeEngine()
@@ -471,14 +473,16 @@ def test_everything_is_there_again_after_a_restart(
     other_engine.status.emit("Starting")
     command = asked(other_engine)
     assert command.sliders[0] == 2.2 and command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
-    assert explore.locked.get() and explore.source.get() == "rose.png" and explore.badge.get().kind == "exact"
+    assert (
+        explore.dials.locked.get() and explore.dials.source.get() == "rose.png" and explore.badge.get().kind == "exact"
+    )
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 1, timeout=5000)
     take = explore.takes.get()[0]
     assert (take.picture == 99).all() and take.work.latent == Latent.of(LATENT)
     other.show_panel("explore")
     for _ in range(110):
         other.undo()
-    assert explore.sliders.get()[0] == 0.0 and explore.current.get() == 0
+    assert explore.dials.sliders.get()[0] == 0.0 and explore.current.get() == 0
 
 
 def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
@@ -498,7 +502,7 @@ def test_a_take_taken_off_for_good_goes_to_the_bin(
     begin(window, engine)
     window.explore.keep_take()
     window.undo()
-    window.explore.move(0, 1.0)  # no redo leads back to it now
+    window.explore.dials.move(0, 1.0)  # no redo leads back to it now
     window.close()
     assert list((studio_home / "data" / "takes").glob("*.png")) == []
     assert len(list((studio_home / "data" / "bin").rglob("*.png"))) == 1
@@ -508,7 +512,7 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     window: Window, engine: FakeEngine, opener: Opener, two_models: Path
 ) -> None:
     window.explore.choose_model("tones")
-    window.explore.new_start(3)
+    window.explore.dials.new_start(3)
     answer(engine, tone(5, 4, 1))
     window.close()
     (two_models / "tones.safetensors").unlink()
@@ -516,7 +520,7 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     second = opener(other_engine)
     other_engine.status.emit("Starting")
     assert second.explore.model.get() == second.models.find("tiny")
-    second.explore.new_start(1)
+    second.explore.dials.new_start(1)
     assert asked(other_engine).model == "tiny" and len(asked(other_engine).sliders) == 3
     write_model(two_models, card("tones", (1, 4, 4)))
 
@@ -527,7 +531,7 @@ def test_takes_that_the_first_version_left_are_laid_out(
     """It kept them in Explore, and in its steps the whole list."""
     begin(window, engine)
     for seed in (7, 8):
-        window.explore.new_start(seed)
+        window.explore.dials.new_start(seed)
         answer(engine, tone(seed))
         window.explore.keep_take()
     names = window.takes.names

@@ -40,7 +40,7 @@ def exploring(window: Window, engine: FakeEngine) -> Window:
     window.show_panel("explore")
     engine.status.emit("Ready")
     window.explore.choose_model("waves")
-    window.explore.new_start(7)
+    window.explore.dials.new_start(7)
     answer(engine, wave())
     return window
 
@@ -70,7 +70,7 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: Fake
     exploring.tone.press(69)
     qtbot.waitUntil(lambda: speaker.source is not None)
     assert speaker.pitch() == 440
-    exploring.explore.move(0, 1.0)
+    exploring.explore.dials.move(0, 1.0)
     answer(engine, wave(3))
     assert speaker.pitch() == 3 * 440
 
@@ -78,7 +78,7 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: Fake
 def test_a_picture_is_not_heard(exploring: Window, engine: FakeEngine) -> None:
     exploring.tone.hold(True)
     exploring.explore.choose_model("tiny")
-    exploring.explore.new_start(1)
+    exploring.explore.dials.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
     assert exploring.tone.wave.get() is None and not exploring.tone.held.get()
 
@@ -109,11 +109,11 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
 
 def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: Window, engine: FakeEngine) -> None:
     explore, first = exploring.explore, exploring.explore.picture.get()
-    explore.begin_move(0)
-    explore.move(0, 1.0)
+    explore.dials.begin_move(0)
+    explore.dials.move(0, 1.0)
     answer(engine, wave(2))
     assert explore.before.get() is first
-    explore.end_move()
+    explore.dials.end_move()
     assert explore.before.get() is None
 
 
@@ -125,7 +125,7 @@ def test_takes_of_waves_lie_there_again_after_a_restart(
 ) -> None:
     loud = np.where(AT < 0.5, 32_767, -32_768).astype(np.int16)
     exploring.explore.keep_take()
-    exploring.explore.move(0, 1.0)
+    exploring.explore.dials.move(0, 1.0)
     answer(engine, loud)
     exploring.explore.keep_take()
     again = opener(engine)
@@ -141,16 +141,16 @@ def test_a_wave_is_saved_as_one_frame_and_comes_back(
 ) -> None:
     explore = exploring.explore
     assert explore.name_of() == "waves-7.wav"
-    explore.move(1, 1.5)
+    explore.dials.move(1, 1.5)
     answer(engine, wave(2))
     explore.export(tmp_path / "mine")
     saved(exploring, qtbot, 'Saved "mine.wav" with its recipe inside.')
     samples, rate = soundfile.read(tmp_path / "mine.wav", dtype="float32")
     assert samples.shape == (2048,) and rate == 44_100
-    explore.home_all()
+    explore.dials.home_all()
     answer(engine, wave())
     exploring.drop([tmp_path / "mine.wav"])
-    qtbot.waitUntil(lambda: explore.sliders.get()[1] == 1.5)
+    qtbot.waitUntil(lambda: explore.dials.sliders.get()[1] == 1.5)
     assert (explore.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
     assert isinstance(engine.sent[-1], Explore) and engine.sent[-1].sliders[1] == 1.5
 
@@ -192,7 +192,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tm
     path = tmp_path / "organ.wav"
     long = np.rint(wavetable.resampled(wave(2), 600)).astype(np.int16)
     path.write_bytes(export.wav(long, 44_100, {}))
-    exploring.explore.set_label(1)
+    exploring.explore.dials.set_label(1)
     answer(engine, wave())
     exploring.drop([path])
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
@@ -229,7 +229,7 @@ def test_its_start_outlives_a_restart(
     command = engine.sent[-1]
     assert isinstance(command, Explore) and command.latent is not None and (command.latent == latent).all()
     assert again.explore.badge.get().words == "3 of 256 values differ by 1"
-    assert again.explore.source.get() == "organ.wav"
+    assert again.explore.dials.source.get() == "organ.wav"
 
 
 def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
@@ -331,11 +331,11 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     (tmp_path / "way.wav").write_bytes(work.to_wavetable(frames, begin.leading_to(end)))
     for index in (1, 0):
         explore.strip.prune(index)
-    explore.new_start(3)
+    explore.dials.new_start(3)
     answer(engine, wave(5))
     two_takes.drop([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
-    assert explore.sliders.get() == (0.0, 2.0, 0.0) and explore.source.get() == "organ.wav"
+    assert explore.dials.sliders.get() == (0.0, 2.0, 0.0) and explore.dials.source.get() == "organ.wav"
     first, last = explore.takes.get()
     assert (first.picture == wave(3)).all() and (last.picture == wave(1)).all()
     assert (last.work.seed, last.work.latent, first.work.until) == (7, None, None)
@@ -359,7 +359,7 @@ def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: Fak
 
 def test_a_picture_leads_nowhere(window: Window, engine: FakeEngine, tmp_path: Path) -> None:
     window.show_panel("explore")
-    window.explore.new_start(1)
+    window.explore.dials.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
     window.explore.keep_take()
     assert window.explore.wavetable.partners() == () and window.explore.wavetable.name_of(0) == ""
@@ -373,19 +373,19 @@ def test_a_picture_leads_nowhere(window: Window, engine: FakeEngine, tmp_path: P
 
 def test_a_kind_is_chosen_undone_and_asked_for(exploring: Window, engine: FakeEngine) -> None:
     explore = exploring.explore
-    explore.set_label(1)
+    explore.dials.set_label(1)
     assert answer(engine, wave(2)).label == 1
     explore.keep_take()
     assert explore.takes.get()[0].work.label == 1
     exploring.undo()
     exploring.undo()
-    assert explore.label.get() is None and answer(engine, wave()).label is None
+    assert explore.dials.label.get() is None and answer(engine, wave()).label is None
     exploring.redo()
-    assert explore.label.get() == 1
+    assert explore.dials.label.get() == 1
     beside: list[int | None] = []
-    explore.model.changed.connect(lambda _: beside.append(explore.label.get()))
+    explore.model.changed.connect(lambda _: beside.append(explore.dials.label.get()))
     explore.choose_model("tiny")
-    assert explore.label.get() is None
+    assert explore.dials.label.get() is None
     assert beside == [None], "the kind of one model is seen beside another"
 
 
@@ -393,26 +393,26 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
     exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
-    explore.set_label(1)
+    explore.dials.set_label(1)
     answer(engine, wave(2))
     explore.keep_take()
     explore.export(tmp_path / "dark.wav")
     saved(exploring, qtbot, "Saved")
-    explore.set_label(None)
+    explore.dials.set_label(None)
     answer(engine, wave())
     explore.choose_take(0)
-    assert explore.label.get() == 1 and answer(engine, wave(2)).label == 1
-    explore.set_label(0)
+    assert explore.dials.label.get() == 1 and answer(engine, wave(2)).label == 1
+    explore.dials.set_label(0)
     answer(engine, wave(4))
     exploring.drop([tmp_path / "dark.wav"])
-    qtbot.waitUntil(lambda: explore.label.get() == 1)
+    qtbot.waitUntil(lambda: explore.dials.label.get() == 1)
 
 
 def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: FakeEngine) -> None:
     digest = exploring.models.of_work(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
     exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.hash, seed=1, label=7))
-    assert exploring.explore.label.get() is None
+    assert exploring.explore.dials.label.get() is None
     said = exploring.messages.current.get()
     assert said is not None
     assert (

@@ -96,7 +96,7 @@ def test_settings_that_make_no_sense_never_stop_the_window(
     window = opener(engine)
     assert window.generate.can_start.get() and window.panel.get() == "generate" and window.theme.get() == "system"
     engine.status.emit("Starting")
-    window.explore.new_start(5)
+    window.explore.dials.new_start(5)
     window.generate.generate()
     assert len(engine.sent) >= 2
 
@@ -212,12 +212,12 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(window: Window
 
 def test_each_panel_undoes_its_own_steps(window: Window) -> None:
     window.generate.dials.set_number(5)
-    window.explore.move(0, 1.0)
+    window.explore.dials.move(0, 1.0)
     window.undo()
-    assert window.generate.dials.number.get() == 16 and window.explore.sliders.get()[0] == 1.0
+    assert window.generate.dials.number.get() == 16 and window.explore.dials.sliders.get()[0] == 1.0
     window.show_panel("explore")
     window.undo()
-    assert window.explore.sliders.get()[0] == 0.0
+    assert window.explore.dials.sliders.get()[0] == 0.0
     window.show_panel("library")
     window.undo()
     window.redo()

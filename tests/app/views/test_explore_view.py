@@ -31,7 +31,7 @@ def exploring(studio: Studio) -> Studio:
     """Explore, with a picture on the stage."""
     studio.state.show_panel("explore")
     studio.ready()
-    studio.state.explore.new_start(7)
+    studio.state.explore.dials.new_start(7)
     studio.answer()
     settle()
     return studio
@@ -50,7 +50,7 @@ def test_an_empty_stage_says_how_to_begin(studio: Studio) -> None:
     assert stage.currentIndex() == 0
     assert not foot.keep.isEnabled()
     assert not foot.export.isEnabled()
-    studio.state.explore.new_start(7)
+    studio.state.explore.dials.new_start(7)
     studio.ready()
     studio.answer()
     assert stage.currentWidget() is stage.page
@@ -64,7 +64,7 @@ def test_a_model_without_directions_says_so_and_nothing_stands_empty(opener: Ope
     studio = opener()
     stage, inspector, _ = parts(studio)
     studio.state.show_panel("explore")
-    studio.state.explore.new_start(7)
+    studio.state.explore.dials.new_start(7)
     studio.ready()
     studio.answer()
     assert studio.state.explore.model.get().card == still
@@ -81,14 +81,14 @@ def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio)
     _, inspector, _ = parts(exploring)
     state, slider = exploring.state.explore, inspector.directions.sliders[1]
     drag(slider.groove, [slider.groove._place(0), slider.groove._place(1), slider.groove._place(2)])
-    assert state.sliders.get()[1] == pytest.approx(2, abs=0.03)
+    assert state.dials.sliders.get()[1] == pytest.approx(2, abs=0.03)
     asked = exploring.engine.sent[-1]
     assert isinstance(asked, Explore)
     assert asked.sliders[1] > 0
-    state.move(0, -1.5)
+    state.dials.move(0, -1.5)
     assert inspector.directions.sliders[0].value.text() == "−1.50"
     QTest.mouseClick(inspector.directions.all_home, Qt.MouseButton.LeftButton)
-    assert state.sliders.get() == (0.0, 0.0, 0.0)
+    assert state.dials.sliders.get() == (0.0, 0.0, 0.0)
     assert not inspector.directions.all_home.isEnabled()
 
 
@@ -98,9 +98,9 @@ def test_a_drag_is_undone_in_one_step(exploring: Studio) -> None:
     drag(slider.groove, [slider.groove._place(value) for value in (0, 0.5, 1, 1.5, 2)])
     assert exploring.frame.bar.undo.toolTip().startswith("Undo direction 1")
     QTest.keyClick(exploring.frame, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert state.sliders.get()[0] == 0
+    assert state.dials.sliders.get()[0] == 0
     exploring.state.redo()
-    assert state.sliders.get()[0] == pytest.approx(2, abs=0.03)
+    assert state.dials.sliders.get()[0] == pytest.approx(2, abs=0.03)
 
 
 def test_each_scale_has_its_temperature(exploring: Studio) -> None:
@@ -110,12 +110,12 @@ def test_each_scale_has_its_temperature(exploring: Studio) -> None:
     assert dials[2].groove.accessibleName() == "Temperature, fine"
     assert dials[2].groove.toolTip() == "How far details stray from the typical"
     drag(dials[2].groove, [dials[2].groove._place(0.7), dials[2].groove._place(1.4)])
-    assert state.temperatures.get()[2] == pytest.approx(1.4, abs=0.05)
-    assert state.temperatures.get()[:2] == (0.7, 0.7)
+    assert state.dials.temperatures.get()[2] == pytest.approx(1.4, abs=0.05)
+    assert state.dials.temperatures.get()[:2] == (0.7, 0.7)
     assert inspector.directions.heat_home.text() == "0.70 everywhere"
     QTest.mouseClick(inspector.directions.heat_home, Qt.MouseButton.LeftButton)
-    assert state.temperatures.get() == (0.7, 0.7, 0.7)
-    state.set_temperature(0, 1.1)
+    assert state.dials.temperatures.get() == (0.7, 0.7, 0.7)
+    state.dials.set_temperature(0, 1.1)
     assert dials[0].value.text() == "1.10"
 
 
@@ -142,7 +142,7 @@ def test_quieter_directions_are_folded_until_one_is_moved(opener: Opener, two_mo
     QTest.mouseClick(directions.fold, Qt.MouseButton.LeftButton)
     assert all(slider.isVisible() for slider in directions.sliders)
     QTest.mouseClick(directions.fold, Qt.MouseButton.LeftButton)
-    studio.state.explore.move(10, 1.0)
+    studio.state.explore.dials.move(10, 1.0)
     assert directions.sliders[10].isVisible()
 
 
@@ -154,7 +154,7 @@ def test_a_direction_gets_a_name(exploring: Studio) -> None:
     field.selectAll()
     QTest.keyClicks(field, "Warmth")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert exploring.state.explore.names.get()[0] == "Warmth"
+    assert exploring.state.explore.dials.names.get()[0] == "Warmth"
     assert slider.name.text() == "Warmth"
     assert slider.groove.accessibleName() == "Warmth, direction 1 of 3"
 
@@ -227,7 +227,7 @@ def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:
     _, _, foot = parts(exploring)
     strip = exploring.frame.strip
     QTest.mouseClick(foot.keep, Qt.MouseButton.LeftButton)
-    exploring.state.explore.move(0, 1.0)
+    exploring.state.explore.dials.move(0, 1.0)
     exploring.answer(120)
     QTest.keyClick(exploring.frame, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     settle()
@@ -235,7 +235,7 @@ def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:
     assert strip.list.currentIndex().row() == 1
     place = strip.list.visualRect(strip.list.rows.index(0)).center()
     QTest.mouseClick(strip.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert exploring.state.explore.sliders.get()[0] == 0
+    assert exploring.state.explore.dials.sliders.get()[0] == 0
     assert (
         strip.list.rows.data(strip.list.rows.index(0), Qt.ItemDataRole.AccessibleTextRole) == "Take 1, seed 7, chosen"
     )

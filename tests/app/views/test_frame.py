@@ -148,7 +148,7 @@ def test_f6_goes_round_the_regions(studio: Studio) -> None:
 def test_zoom_and_full_screen(studio: Studio) -> None:
     studio.state.show_panel("explore")
     studio.ready()
-    studio.state.explore.new_start(3)
+    studio.state.explore.dials.new_start(3)
     studio.answer()
     settle()
     view = studio.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]

@@ -190,6 +190,7 @@ def wave(session: Session, seed: int) -> None:
     state, model = session.state.explore, model_of(session, "sound")
     if model is None:
         return
+    session.state.show_panel("explore")
     state.choose_model(model)
     for number in range(3):
         state.dials.new_start(seed + number)

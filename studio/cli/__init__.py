@@ -51,7 +51,9 @@ def _sentence(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="studio", description="Pictures from generative models that you own.")
+    parser = argparse.ArgumentParser(
+        prog="studio", description="Pictures and sounds from generative models that you own."
+    )
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for each in COMMANDS:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studio import kernels
+
 # Before anything imports Qt. Whoever wants to watch sets QT_QPA_PLATFORM=xcb.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.pop("STUDIO_HOME", None)
@@ -18,6 +20,14 @@ os.environ.pop("STUDIO_HOME", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
+
+# Compiled loops are shared by all tests of this clone, whatever home a test has, and no engine compiles ahead.
+LOOPS = ROOT / ".pytest_cache" / "loops" / kernels.digest()
+os.environ[kernels.ASKED] = str(LOOPS)
+for old in LOOPS.parent.glob("*"):
+    if old != LOOPS:
+        shutil.rmtree(old, ignore_errors=True)
+
 WINDOW_TESTS = ROOT / "tests" / "app"
 
 

@@ -16,9 +16,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from studio.kernels import compiler
 
 Array = NDArray[Any]
 LANES = 4
@@ -28,11 +29,7 @@ CHUNK = 8
 
 def compiled(function: Callable[..., Any]) -> Any:
     # Sums may be taken in another order and fused, but no number may be assumed to be finite.
-    quick = {"reassoc", "contract", "nsz", "arcp"}
-    try:
-        return numba.njit(function, nogil=True, fastmath=quick, cache=True)
-    except RuntimeError:  # no folder in which the compiled code could be kept for the next start
-        return numba.njit(function, nogil=True, fastmath=quick)
+    return compiler.compiled(function, {"reassoc", "contract", "nsz", "arcp"})
 
 
 class Form(NamedTuple):
@@ -336,3 +333,27 @@ def share(work: Callable[[int, int], None], rows: int, threads: int) -> None:
     work(cuts[0], cuts[1])
     for other in others:
         other.join()
+
+
+def prepare() -> None:
+    """Compiles both ways."""
+    inverse(*_smallest(np.float32))
+    forward(*_smallest(np.float32))
+
+
+def prepare_adjoint() -> None:
+    """Compiles what an inverse learns by."""
+    p, weights, biases, z = _smallest(np.float32)
+    adjoint(p, weights, inverse(p, weights, biases, z), z, z, z)
+
+
+def prepare_double() -> None:
+    """Compiles both ways for float64, in which a picture is looked for that float32 does not bring back."""
+    inverse(*_smallest(np.float64))
+    forward(*_smallest(np.float64))
+
+
+def _smallest(dtype: Any) -> tuple[Plan, Array, Array, Array]:
+    """A map of two entries with one hidden unit, and one artwork."""
+    p = plan(np.arange(2), [np.ones(1, np.int64)], 2)
+    return p, np.zeros(p.reach.sum(), dtype), np.zeros(len(p.reach), dtype), np.zeros((1, 2), dtype)

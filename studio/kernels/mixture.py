@@ -22,6 +22,7 @@ from studio.kernels.made import (
     first_state,
     hidden_unit,
     pad,
+    plan,
     share,
 )
 
@@ -103,3 +104,9 @@ def inverse(p: Plan, weights: Array, biases: Array, z: Array, more: Array | None
     state, wide = first_state(biases, z, more), pad(z)
     share(lambda low, high: _inverse(p, weights, state, wide, low, high, *form[:2]), len(state), form.threads)
     return entries_of(p, state, len(z))
+
+
+def prepare() -> None:
+    """Compiles all of it, by the smallest map of two Gaussians."""
+    p, z = plan(np.arange(2), [np.ones(1, np.int64)], 6), np.zeros((1, 2), np.float32)
+    inverse(p, np.zeros(p.reach.sum(), np.float32), np.zeros(len(p.reach), np.float32), z, None, Form(1.0))

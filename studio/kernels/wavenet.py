@@ -14,12 +14,13 @@ All numbers are float32 but those that a level is drawn with.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.kernels import compiler
 from studio.kernels.vectors import ROWS, add_products, laid, widens_halves
 
 Array = NDArray[Any]
@@ -51,11 +52,7 @@ _EVEN = tuple(
 
 def compiled(function: Callable[..., Any]) -> Any:
     # Products may be fused with sums, but no sum may be taken in another order: voices must not depend on each other.
-    quick = {"contract", "nsz"}
-    try:
-        return numba.njit(function, nogil=True, fastmath=quick, error_model="numpy", cache=True)
-    except RuntimeError:  # no folder in which the compiled code could be kept for the next start
-        return numba.njit(function, nogil=True, fastmath=quick, error_model="numpy")
+    return compiler.compiled(function, {"contract", "nsz"}, error_model="numpy")
 
 
 class Weights(NamedTuple):
@@ -156,7 +153,7 @@ def _tanh(x: Any) -> Any:
     return x * p, q
 
 
-@numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@partial(compiler.compiled, quick=True, error_model="numpy")
 def _highest(v: Array, row: int, count: int) -> Any:
     """The largest number, which is the same in any order."""
     most = v[row, 0]
@@ -479,3 +476,28 @@ def play_two(a: Side, b: Side, start: int, u: Array, heat: Array, least: float, 
     rooms = _room(a.net, 1, start), _room(b.net, 1, start)
     _play_two(a, b, start, u, heat, least, second, levels, prices, *rooms)
     return levels, prices
+
+
+def prepare() -> None:
+    """Compiles the loop of one network, for weights as this processor reads those of a model's file."""
+    net, base, state = _smallest()
+    half = np.full((1, 1), 0.5)
+    play(net, base, 1, state, 0, half, half, 0.0, np.zeros((1, 1), np.int64))
+
+
+def prepare_two() -> None:
+    """Compiles the loop of two."""
+    sides = [Side(net, base, 1, state) for net, base, state in (_smallest(), _smallest())]
+    half = np.full(1, 0.5)
+    play_two(sides[0], sides[1], 0, half, half, 0.0, np.zeros(1, np.bool_))
+
+
+def _smallest() -> tuple[Weights, Array, State]:
+    """A network of one layer and eight channels, and a voice of it."""
+    n, dilations = 8, np.ones(1, np.int64)
+    layers = stacked(np.zeros((1, 2 * n, 2 * n), np.float32), np.zeros((1, n, 2 * n), np.float32), dilations, 1)
+    head = topped(np.zeros((n, n), np.float32), np.zeros((n, n), np.float32), 1)
+    first, shift, biases = (np.zeros(shape, np.float32) for shape in ((1, n), (1, n), 3 * n))
+    net = Weights(first, layers, shift, head, biases, dilations, (n, n, n, n, 0))
+    rings, levels = np.zeros((1, 1, n), np.float32), np.zeros(1, np.int64)
+    return net, np.zeros((1, 1, 1, 2 * n), np.float32), State(rings, levels)

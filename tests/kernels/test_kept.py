@@ -1,0 +1,153 @@
+"""Compiled loops: where they are kept, that what is compiled ahead is what models ask for, and faults of files."""
+
+import errno
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+import platformdirs
+import pytest
+import torch
+from numba.core.caching import IndexDataCacheFile
+
+from studio import kernels, zoo
+from studio.density.duet import Duet
+from studio.kernels import compiler
+from studio.zoo.sample_by_sample import together
+
+ROOT = Path(__file__).parents[2]
+
+
+def drawn(recipe: Any, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> None:
+    """A picture, with a model as it is made."""
+    with torch.no_grad():
+        model = recipe.build(shape, 256).to(dtype).eval()
+        model.decode(model.noise([1]))
+
+
+def learned() -> None:
+    """One step of a model whose prices are found by an inverse."""
+    model = zoo.iaf.IAF(layers=2, hidden=(8,)).build((1, 2, 2), 256).float()
+    model.loss(torch.zeros(2, 1, 2, 2, dtype=torch.uint8)).mean().backward()
+
+
+def played(count: int) -> None:
+    """Sound, with models whose weights are those of a file."""
+    recipe = zoo.wavenet.WaveNet(cycles=1, layers=2, channels=8, skip=8)
+    models: tuple[Any, ...] = tuple(recipe.build((64,), 256).float().eval() for _ in range(count))
+    for parameter in (parameter for model in models for parameter in model.parameters()):
+        parameter.data = parameter.data.half().float()
+    one = torch.ones(1, 3)
+    with torch.no_grad():
+        Duet(models, (None,) * count, together).play(0 * one, one, one, 0.5)
+
+
+SMALL = zoo.maf.MAF(layers=2, hidden=(8,)), zoo.iaf.IAF(layers=2, hidden=(8,))
+ASKED_BY: dict[str, Callable[[], object]] = {
+    "masked maps": lambda: [drawn(recipe, (1, 2, 2)) for recipe in SMALL],
+    "pixels": lambda: drawn(zoo.pixelcnn_pp.PixelCNNPP(filters=2, resnets=1, mixture=2), (3, 4, 4)),
+    "sound": lambda: played(1),
+    "two sounds": lambda: played(2),
+    "masked maps in float64": lambda: [drawn(recipe, (1, 2, 2), torch.float64) for recipe in SMALL],
+    "masked maps that learn": learned,
+    "masked mixtures": lambda: drawn(zoo.maf.MAF(layers=1, hidden=(8,), mixture=2), (1, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", kernels.LOOPS)
+def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = kernels.LOOPS[name]
+    file = importlib.import_module(f"studio.kernels.{loop.file}")
+    for each in kernels.LOOPS.values():  # others of its file may have been asked for by other tests, or not
+        if each.file == loop.file:
+            getattr(file, each.prepare)()
+    assert name not in kernels.missing()
+    last = loop.last.partition(".")[2].partition("-")[0]
+    compiled = getattr(file, last)
+    before, calls = list(compiled.signatures), []
+
+    def watched(*given: Any) -> Any:
+        calls.append(given)
+        return compiled(*given)
+
+    monkeypatch.setattr(file, last, watched)
+    ASKED_BY[name]()
+    assert calls
+    assert compiled.signatures == before
+
+
+def place(*, home: str, cache: str | None = None) -> tuple[str, str]:
+    """Where a new process keeps loops, and whether that is its own choice."""
+    env = {**os.environ, "STUDIO_HOME": home}
+    env.pop(kernels.ASKED)
+    program = "from studio import kernels; print(kernels.folder(), kernels.own(), sep='\\n')"
+    env |= {kernels.ASKED: cache} if cache else {}
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    folder, own = run.stdout.splitlines()
+    return folder, own
+
+
+def test_they_are_kept_for_the_person_wherever_works_lie_unless_another_folder_is_named(tmp_path: Path) -> None:
+    theirs = platformdirs.user_cache_path("latent-studio", False) / "loops" / kernels.digest()
+    assert place(home=str(tmp_path)) == (str(theirs), "True")
+    assert place(home=str(tmp_path), cache=str(tmp_path / "else")) == (str(tmp_path / "else"), "False")
+
+
+def test_another_line_in_any_source_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = shutil.copytree(Path(kernels.__file__).parent, tmp_path / "kernels", ignore=shutil.ignore_patterns("__*__"))
+    monkeypatch.setattr(kernels, "__file__", str(copy / "__init__.py"))
+    before = kernels.digest()
+    assert before == kernels.digest()
+    (copy / "vectors.py").write_text((copy / "vectors.py").read_text() + "\n")
+    assert kernels.digest() != before
+
+
+@pytest.fixture
+def doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
+    """Compiles a small function as a new process would."""
+    source = tmp_path / "small.py"
+    source.write_text("def doubled(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+    small = importlib.import_module("small")
+    yield lambda: compiler.compiled(small.doubled, True)
+    del sys.modules["small"]
+
+
+def test_a_loop_is_compiled_once(doubled: Callable[[], Any]) -> None:
+    first, second = doubled(), doubled()
+    assert first(4) == second(4) == 8
+    assert sum(second.stats.cache_hits.values()) == 1
+    assert not second.stats.cache_misses
+
+
+@pytest.mark.parametrize("ending", ["nbc", "nbi"])
+def test_a_file_that_was_cut_off_is_made_again(doubled: Callable[[], Any], tmp_path: Path, ending: str) -> None:
+    doubled()(4)
+    (file,) = (tmp_path / "kept").rglob(f"*.{ending}")
+    file.write_bytes(file.read_bytes()[:20])
+    assert doubled()(4) == 8
+    again = doubled()
+    assert again(4) == 8
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(
+    doubled: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Any, path: str) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexDataCacheFile, "_open_for_write", full)
+        assert doubled()(4) == 8
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file" / "kept"))
+    assert doubled()(4) == 8

@@ -27,6 +27,7 @@ from studio.wire.messages import (
     Event,
     Failed,
     Finished,
+    Preparing,
     Pulse,
     Ready,
     Starting,
@@ -38,10 +39,14 @@ PULSE = 0.5
 """Seconds between two pulses."""
 GRACE = 1.5
 """Seconds that the step at work may last once the window is gone."""
+IDLE = 3.0
+"""Seconds without a job after which there is nothing to do: a hand that pauses is not an engine at rest."""
 
 Start = Callable[[AnyCommand], Events]
 """Makes a job of a command. A job yields no ending: the loop sends it."""
-Load = Callable[[Outbox], tuple[Start, Ready]]
+Spare = Callable[[], object]
+"""Called again and again while there is nothing to do."""
+Load = Callable[[Outbox], tuple[Start, Ready, Spare]]
 """What takes seconds before the first job can start; it may say something meanwhile."""
 
 
@@ -161,14 +166,16 @@ def _checked(event: Event) -> Event:
     return event
 
 
-def serve(inbox: Inbox, outbox: Outbox, start: Start) -> int:
+def serve(inbox: Inbox, outbox: Outbox, start: Start, spare: Spare = lambda: None) -> int:
     """Answers what comes in until the inbox ends; the exit status: 0, or 1 where another engine is needed."""
     table = Table(outbox, start)
     over = threading.Event()
     threading.Thread(target=_pulse, args=(table, inbox, outbox, over), daemon=True).start()
     try:
         while not table.device_lost:
-            for item in inbox.take(wait=table.rest):
+            heard = False
+            for item in inbox.take(wait=table.rest if table else IDLE):
+                heard = True
                 if isinstance(item, Command):
                     table.hear(item)
                 elif item is None:
@@ -179,6 +186,8 @@ def serve(inbox: Inbox, outbox: Outbox, start: Start) -> int:
                         return 1
             if table:
                 table.step()
+            elif not heard:
+                spare()
         return 1
     finally:
         table.finish()
@@ -207,14 +216,14 @@ def run(load: Load) -> int:
     outbox.say(Starting())
     threading.Thread(target=_listen, args=(source, inbox), daemon=True).start()
     try:
-        start, ready = load(outbox)
+        start, ready, spare = load(outbox)
         outbox.say(ready)
     except Exception as error:
         traceback.print_exception(error)
         what = f"{type(error).__name__}: {plain(str(error)).strip()}"
         outbox.say(Failed(job="", why=f"The engine could not load: {what}.", hint="Run the set-up again."))
         return 1
-    return serve(inbox, outbox, start)
+    return serve(inbox, outbox, start, spare)
 
 
 def _listen(source: int, inbox: Inbox) -> None:
@@ -236,12 +245,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(lambda outbox: _load(wish, outbox))
 
 
-def _load(wish: str | None, outbox: Outbox) -> tuple[Start, Ready]:
+def _load(wish: str | None, outbox: Outbox) -> tuple[Start, Ready, Spare]:
     """Torch and all that needs it. A wish for a device that is gone does not keep the engine from working."""
     from studio.engine.device import NoDevice, choose, steady_allocator
 
     steady_allocator()
-    from studio import zoo
+    from studio import kernels, zoo
+    from studio.engine.ahead import Ahead, wanted
     from studio.engine.jobs import Jobs
 
     try:
@@ -249,7 +259,10 @@ def _load(wish: str | None, outbox: Outbox) -> tuple[Start, Ready]:
     except NoDevice as error:
         device = choose()
         outbox.say(Failed(job="", why=str(error), hint=f"The engine goes on with: {device.name_for_people}."))
-    return Jobs(device).start, Ready(device=device.name_for_people, families=zoo.forms())
+    ahead = Ahead(wanted(device.torch_device.type), lambda left: outbox.say(Preparing(loops=left)))
+    kernels.elsewhere.asked = ahead.asked
+    ready = Ready(device=device.name_for_people, families=zoo.forms(), preparing=ahead.left)
+    return Jobs(device).start, ready, ahead.begin
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import platform
 import shutil
 import sys
 
-from studio import __version__
+from studio import __version__, kernels
+from studio.engine.ahead import needed
 from studio.engine.device import Device, memory_free
 from studio.library import models, storage
 from studio.media import speaker
@@ -37,6 +38,7 @@ def findings(device: Device) -> tuple[Finding, ...]:
         _sound(),
         *(_library(name) for name in LIBRARIES),
         _models(),
+        _loops(device),
         _space(),
     )
 
@@ -60,6 +62,14 @@ def _models() -> Finding:
     found, refused = models.listing()
     words = ", ".join(t.card.name for t in found) or "none"
     return "Models", bool(found) and not refused, " ".join([words, *refused])
+
+
+def _loops(device: Device) -> Finding:
+    every, missing = needed(device.torch_device.type), kernels.missing()
+    done = sum(loop not in missing for loop in every)
+    when = "while the window has nothing to do" if kernels.own() else "when they are needed"
+    said = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"
+    return "Loops", True, f"{said}, in {kernels.folder()}"
 
 
 def _space() -> Finding:

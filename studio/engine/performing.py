@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio import kernels
 from studio.density.duet import Classes, Duet
 from studio.density.sound import BLOCK, SEGMENT, AutoregressiveSound
 from studio.engine.artworks import Misfit, graded, heard
@@ -258,6 +259,8 @@ class _Compiling(threading.Thread):
 
     @torch.no_grad()
     def run(self) -> None:
+        while kernels.elsewhere("sound" if len(self._models) == 1 else "two sounds"):
+            time.sleep(POLL)
         player = Duet(self._models, self._c, together)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
         player.play(0 * one, one, one, 0.0)

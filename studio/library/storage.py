@@ -136,6 +136,14 @@ def sweep(folder: Path) -> int:
     return swept
 
 
+def thin(folder: Path, most: int) -> None:
+    """Of the folders in a folder of the cache, which anybody can make again, leaves the newest. Never raises."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = [(entry.stat().st_mtime, entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for _, old in sorted(found, reverse=True)[most:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def digest(data: bytes | bytearray | memoryview) -> str:
     """BLAKE2b of 16 bytes, in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

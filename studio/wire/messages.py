@@ -278,10 +278,19 @@ class Starting(Event, frozen=True, kw_only=True, tag="starting"):
 
 
 class Ready(Event, frozen=True, kw_only=True, tag="ready"):
-    """Loaded; `device` in words for people (`Processor, 2 threads`), `families` the zoo's forms."""
+    """Loaded; `device` in words for people (`Processor, 2 threads`), `families` the zoo's forms, `preparing` as in
+    Preparing."""
 
     device: str
     families: dict[str, Any] = {}
+    preparing: tuple[str, ...] = ()
+
+
+class Preparing(Event, frozen=True, kw_only=True, tag="preparing"):
+    """Of the loops that this computer has to compile once, those which are still to come: `pixels` draws pictures pixel
+    by pixel, `sound` and `two sounds` play. Until they are there, torch does the same more slowly."""
+
+    loops: tuple[str, ...]
 
 
 class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
@@ -438,6 +447,7 @@ AnyCommand = (
 AnyEvent = (
     Starting
     | Ready
+    | Preparing
     | Pulse
     | Drawn
     | Sounded

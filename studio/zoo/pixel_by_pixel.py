@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio import kernels
 from studio.nets.schedule import Buffer, Operation, Player, Schedule, Window
 
 
@@ -18,8 +19,8 @@ class Compiled:
         self._known: tuple[Schedule, Any] | None = None
 
     def __call__(self, schedule: Schedule, seen: Tensor, c: Tensor | None) -> Player | None:
-        """None for all but float32 on a processor, and where nothing compiles."""
-        if seen.dtype != torch.float32 or seen.device.type != "cpu":
+        """None for all but float32 on a processor, where nothing compiles, and while another process compiles."""
+        if seen.dtype != torch.float32 or seen.device.type != "cpu" or kernels.elsewhere("pixels"):
             return None
         try:
             from studio.kernels import pixels  # noqa: F401  not before it is needed: the compiler takes half a second

@@ -41,4 +41,4 @@ def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
 if __name__ == "__main__":
     if "--broken" in sys.argv:
         raise SystemExit(run(lambda outbox: __import__("a_library_that_is_not_there")))
-    raise SystemExit(run(lambda outbox: (start, Ready(device="Paper"))))
+    raise SystemExit(run(lambda outbox: (start, Ready(device="Paper"), lambda: None)))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from studio import kernels
 from studio.engine import sampling
 from studio.engine.device import Device
 from studio.engine.jobs import Jobs
@@ -144,3 +145,16 @@ def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:
     assert tiny in looked_at["Models"]
     assert "GB free" in looked_at["Space"]
     assert "torch" in looked_at
+    assert str(kernels.folder()) in looked_at["Loops"]
+
+
+def test_doctor_counts_the_loops_that_are_compiled(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernels.ASKED, str(tmp_path))
+    (tmp_path / "kernels_1").mkdir()
+    for done, loop in enumerate(kernels.LOOPS.values()):
+        (diagnosis,) = ask(wire.Doctor(job="d"))
+        said = f"{done} of {len(kernels.LOOPS)} compiled, the others when they are needed, in {tmp_path}"
+        assert ("Loops", True, said) in diagnosis.findings
+        (tmp_path / "kernels_1" / loop.last.replace("*", "7.py311")).touch()
+    (diagnosis,) = ask(wire.Doctor(job="d"))
+    assert ("Loops", True, f"all compiled, in {tmp_path}") in diagnosis.findings

@@ -294,6 +294,17 @@ def test_sweeping_takes_only_what_the_dead_left(tmp_path: Path) -> None:
     assert storage.sweep(tmp_path / "no such folder") == 0
 
 
+def test_of_a_cache_the_newest_folders_stay(tmp_path: Path) -> None:
+    for age, name in enumerate(["a", "d", "b", "c"]):
+        (tmp_path / name / "below").mkdir(parents=True)
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    (tmp_path / "file").write_bytes(b"1")
+    (tmp_path / "link").symlink_to(tmp_path / "c")
+    storage.thin(tmp_path, 2)
+    assert set(os.listdir(tmp_path)) == {"a", "d", "file", "link"}
+    storage.thin(tmp_path / "no such folder", 2)
+
+
 def test_the_bin_keeps_everything_under_its_date(tmp_path: Path, studio_home: Path) -> None:
     bins = []
     for content in (b"1", b"2", b"3"):

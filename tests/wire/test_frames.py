@@ -52,7 +52,8 @@ COMMANDS = [
 EVENTS = [
     messages.Sounded(job="m", first=9, samples=np.arange(5, dtype=np.int16), bits=LATENT[0, 0], speed=2.4),
     messages.Starting(),
-    messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}),
+    messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}, preparing=("sound",)),
+    messages.Preparing(loops=("pixels", "two sounds")),
     messages.Pulse(steps=12, job="a"),
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9), doubt=LATENT),
     messages.Drawn(job="a", first=0, pictures=PICTURES, done=2, total=2, temperature=(0.5,), heat=LATENT[0], share=0.5),

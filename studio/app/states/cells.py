@@ -17,7 +17,18 @@ from studio.app.states.queue import Queue
 from studio.app.states.said import Words
 from studio.app.states.value import Engine, State, Value
 from studio.library.models import Trained
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Finished, Notice, Stopped
+from studio.wire.messages import (
+    AnyCommand,
+    AnyEvent,
+    Array,
+    Drawn,
+    Failed,
+    Finished,
+    Notice,
+    Preparing,
+    Ready,
+    Stopped,
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class Cells(State):
         """Cells of the job under way, in the order of its seeds."""
         self._told = Wish(1.0, None)
         self._again = 0
+        self._slow = False
+        """Whether the loop that draws pixel by pixel is still being compiled."""
         self._keeping = Later(self)
         self.doubt.on.changed.connect(self._tell_doubt)
 
@@ -167,6 +180,10 @@ class Cells(State):
         self._tell()
 
     def take(self, event: AnyEvent) -> None:
+        match event:
+            case Ready(preparing=loops) | Preparing(loops=loops):
+                self._slow = "pixels" in loops
+                self._tell()
         if not self._errand.hears(event):
             return
         match event:
@@ -226,7 +243,7 @@ class Cells(State):
         ready = self._errand.ready
         self.main.set(self._verb if not running else "Stop" if ready else "Starts when ready")
         if running:
-            self.progress.set(self._words().caption(cells, self._errand.left, ready))
+            self.progress.set(self._words().caption(cells, self._errand.left, ready, self._slow and self.rows > 0))
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 

@@ -29,14 +29,16 @@ class Words:
     def count(self, number: int) -> str:
         return f"1 {self.one}" if number == 1 else f"{number:,} {self.one}s"
 
-    def caption(self, cells: Sequence[Cell], left: str, ready: bool) -> str:
-        """Below the grid, while it forms; `left` is the time left in words, or empty."""
+    def caption(self, cells: Sequence[Cell], left: str, ready: bool, slow: bool = False) -> str:
+        """Below the grid, while it forms; `left` is the time left in words, or empty; `slow` until a loop is there."""
         if not ready:
             return f"The engine is starting. The {self.one}s follow by themselves."
         done = _finished(cells)
         forming = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
         step = f"{step_of(forming, self.rows)}. " if forming is not None else ""
         said = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
+        if slow:
+            return f"{said} It gets faster: the fast loop is being prepared, once for this computer."
         return f"{said} {self.meanwhile}".strip() if done else said
 
     def ended(self, cells: Sequence[Cell]) -> str:

@@ -9,7 +9,19 @@ from studio.app.states.window import Window
 from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.media.image import open_picture
-from studio.wire.messages import Array, Drawn, Encode, Failed, Finished, Pulse, Sample, Steer, Stopped
+from studio.wire.messages import (
+    Array,
+    Drawn,
+    Encode,
+    Failed,
+    Finished,
+    Preparing,
+    Pulse,
+    Ready,
+    Sample,
+    Steer,
+    Stopped,
+)
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.states.conftest import Opener
@@ -68,6 +80,28 @@ def test_pictures_take_their_place_as_they_form(window: Window, engine: FakeEngi
         window.generate.grid.progress.get()
         == "4 pictures, seeds 4\N{NARROW NO-BREAK SPACE}112 to 4\N{NARROW NO-BREAK SPACE}115."
     )
+
+
+def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
+    opener: Opener, engine: FakeEngine, two_models: Path
+) -> None:
+    write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
+    window = opener(engine)
+    said, words = window.generate.grid.progress, "the fast loop is being prepared, once for this computer."
+    engine.say(Ready(device="Paper", preparing=("pixels", "sound")))
+    window.generate.choose_model("tiny")
+    begin(window, engine, 2)
+    assert words not in said.get(), "it is drawn whole"
+    engine.say(Finished(job=asked(engine).job))
+    window.generate.choose_model("rows")
+    window.generate.generate()
+    assert said.get().endswith(words)
+    engine.say(Preparing(loops=("sound",)))
+    assert words not in said.get()
+    engine.say(Preparing(loops=("pixels",)))
+    assert words in said.get()
+    engine.say(Ready(device="Paper"))
+    assert words not in said.get()
 
 
 def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: FakeEngine, two_models: Path) -> None:

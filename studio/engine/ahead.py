@@ -1,0 +1,125 @@
+"""Loops that are compiled ahead by a child process: while the engine has nothing to do, or at once for a job at work.
+
+The engine goes on meanwhile, and torch does what a loop will do: a compiler in this process would hold up all of its
+threads for seconds.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from studio import kernels
+from studio.library import storage
+
+VERSIONS = 8
+"""Of the folders of compiled loops, one for each version of the studio and 5 MB large, so many are left."""
+_LOWEST = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)  # of Windows; elsewhere the child steps back by itself
+
+
+def here() -> list[str]:
+    """The program that compiles."""
+    return [sys.executable, "-P", "-m", "studio.kernels"]
+
+
+def needed(device: str) -> tuple[str, ...]:
+    """The loops that are of use beside a kind of device: what is drawn pixel by pixel stays on a graphics card."""
+    return tuple(name for name in kernels.LOOPS if device == "cpu" or name != "pixels")
+
+
+def wanted(device: str) -> tuple[str, ...]:
+    """Those that are to be compiled ahead. None where somebody else sees to the folder, or nothing can be kept there,
+    or the studio is one frozen program without a Python that could run another."""
+    if not kernels.own() or getattr(sys, "frozen", False):
+        return ()
+    try:
+        kept = storage.folder(kernels.folder())
+    except storage.NotSaved:
+        return ()
+    missing = kernels.missing() if os.access(kept, os.W_OK) else ()
+    return tuple(name for name in needed(device) if name in missing)
+
+
+class Ahead:
+    """The loops that are left, and the process that compiles them, one at a time.
+
+    Arguments
+        left: what is not compiled
+        tell: told what is still left whenever that changes, from any thread
+        program: says the name of each loop it was asked for, a line each, as soon as it is kept
+    """
+
+    def __init__(
+        self, left: Sequence[str], tell: Callable[[tuple[str, ...]], object], program: Sequence[str] = ()
+    ) -> None:
+        self._left, self._tell, self._program = list(left), tell, program or here()
+        self._hurried: list[str] = []
+        """What a job at work would have had by now."""
+        self._child: subprocess.Popen[str] | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._left)
+
+    def begin(self) -> None:
+        """There is nothing to do. Call it as often as you like."""
+        with self._lock:
+            if self._left and self._child is None:
+                self._start("--idle", *self._left)
+
+    def asked(self, loop: str) -> bool:
+        """Whether a loop is left, so that torch is to serve. It is compiled next, and no more at leisure."""
+        with self._lock:
+            if loop in self._left and loop not in self._hurried:
+                self._hurried.append(loop)
+                self._start(*self._hurried)
+            return loop in self._left
+
+    def _start(self, *words: str) -> None:
+        """A child in place of the one there is. What that one has kept of a loop is not compiled again."""
+        if self._child is not None:
+            self._child.kill()
+        root = str(Path(kernels.__file__).parents[2])
+        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        try:
+            self._child = subprocess.Popen(
+                [*self._program, *words],
+                stdin=subprocess.PIPE,  # nothing is said: it ends when this process does
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": path},
+                creationflags=_LOWEST if "--idle" in words else 0,
+            )
+        except OSError:
+            self._give_up()
+        else:
+            threading.Thread(target=self._hear, args=(self._child,), daemon=True).start()
+
+    def _hear(self, child: "subprocess.Popen[str]") -> None:
+        with child:
+            assert child.stdout is not None, "it is a pipe"
+            for line in child.stdout:
+                self._strike(line.strip())
+        with self._lock:
+            if child is not self._child:
+                return
+            self._child = None
+            if child.returncode or set(self._hurried) & set(self._left):
+                self._give_up()
+            elif not self._left:
+                storage.thin(kernels.folder().parent, VERSIONS)
+
+    def _strike(self, loop: str) -> None:
+        with self._lock:
+            if loop in self._left:
+                self._left.remove(loop)
+                self._tell(tuple(self._left))
+
+    def _give_up(self) -> None:
+        """Who needs a loop compiles it himself."""
+        self._left.clear()
+        self._tell(())

@@ -1,0 +1,190 @@
+"""Loops compiled ahead: at leisure, at once for who waits, by one child at a time, and no child outlives its engine."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from studio import kernels
+from studio.engine import __main__ as engine
+from studio.engine.ahead import Ahead, wanted
+from studio.engine.pipes import Inbox
+from studio.wire.messages import AnyCommand, AnyEvent, Event, Sample
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import pathlib, sys, time
+log = pathlib.Path(sys.argv[1])
+with log.open("a") as file:
+    print(*sys.argv[2:], sep=",", file=file)
+for word in sys.argv[2:]:
+    if word == "slow":
+        time.sleep(60)
+    if word == "broken":
+        sys.exit(1)
+    if word != "--idle":
+        print(word, flush=True)
+"""
+
+
+class Told(list[tuple[str, ...]]):
+    """What an Ahead has said, and what its children were asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log"
+
+    def begin(self, *left: str) -> Ahead:
+        return Ahead(left, self.append, [sys.executable, "-c", CHILD, str(self.log)])
+
+    def until(self, left: tuple[str, ...]) -> None:
+        until(lambda: self[-1:] == [left])
+
+    @property
+    def children(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "waited for in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return Told(tmp_path)
+
+
+def test_at_leisure_one_child_compiles_all_that_is_left(told: Told) -> None:
+    ahead = told.begin("a", "b")
+    ahead.begin()
+    ahead.begin()
+    told.until(())
+    assert told == [("b",), ()]
+    ahead.begin()
+    assert told.children == ["--idle,a,b"]
+    assert not ahead.asked("a")
+
+
+def test_who_waits_for_a_loop_gets_it_next_and_the_rest_is_done_at_leisure(told: Told) -> None:
+    ahead = told.begin("slow", "b", "c")
+    ahead.begin()
+    until(lambda: told.children == ["--idle,slow,b,c"])
+    assert ahead.asked("b")
+    assert not ahead.asked("d")
+    told.until(("slow", "c"))
+    assert not ahead.asked("b")
+    until(lambda: ahead._child is None)
+    ahead.begin()
+    until(lambda: len(told.children) == 3)
+    assert told.children[1:] == ["b", "--idle,slow,c"]
+    assert ahead._child is not None
+    ahead._child.kill()
+    told.until(())
+
+
+def test_where_no_child_can_do_it_whoever_needs_a_loop_compiles_it_himself(told: Told, tmp_path: Path) -> None:
+    ahead = told.begin("a", "broken", "c")
+    ahead.begin()
+    told.until(())
+    assert told == [("broken", "c"), ()]
+    assert not ahead.asked("c")
+    nothing = Ahead(["a"], told.append, [str(tmp_path / "there is no such program")])
+    assert not nothing.asked("a")
+    assert told[-1] == ()
+
+
+def test_none_is_compiled_ahead_where_somebody_sees_to_it_or_nothing_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(kernels.ASKED, str(tmp_path / "kept"))
+    assert wanted("cpu") == ()
+    monkeypatch.setattr(kernels, "OURS", tmp_path / "kept")
+    assert wanted("cpu") == tuple(kernels.LOOPS)
+    assert set(wanted("cpu")) - set(wanted("cuda")) == {"pixels"}
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(kernels.ASKED, str(tmp_path / "file" / "kept"))
+    monkeypatch.setattr(kernels, "OURS", tmp_path / "file" / "kept")
+    assert wanted("cpu") == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc who lives")
+def test_the_child_ends_with_an_engine_that_is_killed() -> None:
+    compiler = """
+import threading
+from studio.kernels import __main__ as ahead
+ahead.importlib.import_module = lambda _: threading.Event().wait()
+ahead.main(["--idle", "pixels"])
+"""
+    engine = f"""
+import sys, time
+from studio.engine.ahead import Ahead
+ahead = Ahead(["pixels"], print, [sys.executable, "-c", {compiler!r}])
+ahead.begin()
+print(ahead._child.pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", engine], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert alive(child)
+        time.sleep(0.5)
+        assert alive(child)
+        process.send_signal(signal.SIGKILL)
+    until(lambda: not alive(child))
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_an_engine_has_time_to_spare_when_no_job_came_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "IDLE", 0.2)
+    inbox, trace = Inbox(), []
+
+    class Outbox:
+        gone = False
+
+        def say(self, event: Event) -> None: ...
+
+    def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
+        for _ in range(30):
+            time.sleep(0.02)
+            trace.append("step")
+            yield None
+
+    def spare() -> None:
+        trace.append("spare")
+        inbox.put(None)
+
+    inbox.put(Sample(job="a", model="m", seeds=(1,)))
+    assert engine.serve(inbox, Outbox(), start, spare) == 0  # type: ignore[arg-type]
+    assert trace == ["step"] * 30 + ["spare"]
+
+
+def test_while_another_process_compiles_torch_draws_the_same_pictures(
+    tiny_pixels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.engine.sampling import Shelf
+
+    model, asked = Shelf(torch.device("cpu")).take(tiny_pixels).model, []
+    compiled = model.sample([1, 2, 3])
+
+    def answer(loop: str) -> bool:
+        asked.append(loop)
+        return True
+
+    monkeypatch.setattr(kernels.elsewhere, "asked", answer)
+    monkeypatch.setattr("studio.kernels.pixels.row", None)
+    assert torch.equal(model.sample([1, 2, 3]), compiled)
+    assert set(asked) == {"pixels"}

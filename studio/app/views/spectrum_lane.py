@@ -1,152 +1,128 @@
-"""The spectrogram of a sound as it grows. Its plot is loaded when the lane is first seen."""
-
-from typing import Any
+"""The spectrogram of a sound as it grows."""
 
 import numpy as np
 from PySide6.QtCore import QRect, QRectF, Qt, QTimer
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import QWidget
 
 from studio.app.states.surprise import Scale
 from studio.app.views.guard import guarded
 from studio.app.views.lane import Lane
-from studio.app.views.spectrum import Spectrum
+from studio.app.views.spectrum import ROWS, Spectrum
 from studio.app.views.theme import Look
 from studio.app.views.timeline import Timeline
 from studio.wire.messages import Array
 
-TILE = 512
-"""Columns of one image: what is full is never sent again."""
+MOST = 8
+"""Columns of the spectrum that are looked at for one of pixels, at most: evenly among all of them."""
 OCTAVES = tuple(125.0 * 2**n for n in range(9))
 """Hz that have a figure."""
 LINE = 18
 """Pixels of height of a figure."""
 
 
-def colours() -> Array:
-    """Those of maps of surprise, (256, 3) uint8, from silent to loud."""
-    found: Array = Scale(0.0, 1.0, 0.0, 1.0, False).legend(256)[0]
-    return found
-
-
 class SpectrumLane(Lane):
-    """Columns of a Spectrum as images in a plot that shows the seconds of the timeline, from 0 Hz to half the rate."""
+    """Columns of a Spectrum over the seconds of the timeline, from 0 Hz to half the rate: of many in a pixel the
+    loudest, and between two of them what lies between."""
 
     def __init__(self, look: Look, timeline: Timeline) -> None:
         super().__init__(look, timeline, 240, 64)
         self.setAccessibleName("Spectrogram")
         self.spectrum = Spectrum(16_000)
+        self._levels = np.zeros((1024, ROWS), np.uint8)
+        """Of every column; those that the spectrum has are true."""
+        self._paints = _paints()
         self._describe()
-        self._plot: _Plot | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._go_on)
-        timeline.moved.connect(self._look_on)
 
     def show_sound(self, samples: Array, rate: int, kept: int) -> None:
         """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
         if rate != self.spectrum.rate:
             self.spectrum = Spectrum(rate)
             self._describe()
+            self.renew()
+        before = self.spectrum.columns
         self.spectrum.show(samples, kept)
+        self._renew_columns(self.spectrum.columns, before)
         self._go_on()
 
     @property
     def ready(self) -> bool:
         """Whether it shows all that there is."""
-        return self._plot is not None and not self.spectrum.behind and not self._soon.isActive()
-
-    def _go_on(self) -> None:
-        """Some more columns; those that are left come when the window has drawn itself."""
-        if self._plot is None:
-            return
-        self._plot.cut(self.spectrum)
-        if self.spectrum.behind:
-            first = self.spectrum.columns
-            self._plot.add(first, self.spectrum.more(), self.spectrum)
-        if self.spectrum.behind:
-            self._soon.start(0)
+        return self.isVisible() and not self.spectrum.behind
 
     def _describe(self) -> None:
         top = f"{self.spectrum.top / 1000:g} kilohertz"
         self.setAccessibleDescription(f"Low sounds below, up to {top}, as far apart as the ear hears them")
 
-    def _look_on(self) -> None:
-        if self._plot is not None:
-            self._plot.look(self.timeline.begin, self.timeline.end)
+    def _go_on(self) -> None:
+        """Some more columns, where they are seen; those that are left come when the window has drawn itself."""
+        if not self.isVisible() or not self.spectrum.behind:
+            return
+        first = self.spectrum.columns
+        found = self.spectrum.more()
+        end = first + len(found)
+        if end > len(self._levels):
+            self._levels = np.concatenate((self._levels, np.zeros((max(end, len(self._levels)), ROWS), np.uint8)))
+        self._levels[first:end] = found
+        self._renew_columns(first, end)
+        if self.spectrum.behind:
+            self._soon.start(0)
+
+    def _renew_columns(self, first: int, end: int) -> None:
+        """Draw anew what is between two columns, and what lies between them and their neighbours."""
+        if first < end:
+            step = self.spectrum.hop / self.spectrum.rate
+            self.renew(self.timeline.x((first - 1) * step), self.timeline.x(end * step))
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._plot is None:
-            QTimer.singleShot(0, self._open)
-
-    @guarded(None)
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._look_on()
-
-    def _open(self) -> None:
-        if self._plot is None:
-            self._plot = _Plot(self)
-            self._look_on()
-            self._go_on()
+        self._soon.start(0)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        painter.fillRect(part, Qt.GlobalColor.black)
+        painter.drawImage(QRectF(part.x(), 0, part.width(), self.height()), self._image(part))
+
+    def _image(self, part: QRect) -> QImage:
+        """A part of the lane in device pixels."""
+        ratio = self.devicePixelRatioF()
+        wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
+        edges = self.timeline.edges(round(part.x() * ratio), wide, ratio) * self.spectrum.rate / self.spectrum.hop
+        levels = self._between(edges)[:, ::-1].T.astype(np.float32)  # (rows, wide), the lowest at the foot
+        places = ((np.arange(high, dtype=np.float32) + 0.5) * ROWS / high - 0.5).clip(0, ROWS - 1)
+        above, part_of = places.astype(int), (places % 1)[:, None]
+        levels = levels[above] + part_of * (levels[np.minimum(above + 1, ROWS - 1)] - levels[above])  # (high, wide)
+        paint = self._paints[levels.astype(np.uint8)]
+        return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_RGB32).copy()
+
+    def _between(self, edges: Array) -> Array:
+        """Levels (n, rows) of pixels between places (n + 1,) that count columns; silent where there is none yet."""
+        last, apart = self.spectrum.columns - 1, float(edges[-1] - edges[-2])
+        if last < 0:
+            return np.zeros((len(edges) - 1, ROWS), np.uint8)
+        found: Array
+        if apart <= 1:
+            middles = (edges[1:] + edges[:-1]) / 2
+            before = np.minimum(middles.astype(int), last)
+            one, other = self._levels[before].astype(np.float32), self._levels[np.minimum(before + 1, last)]
+            found = (one + (middles - before).clip(0, 1)[:, None] * (other - one)).astype(np.uint8)
+            found[middles > last + 0.5] = 0
+            return found
+        first, count = np.ceil(edges[:-1]).astype(int), np.diff(np.ceil(edges).astype(int))
+        looks = min(MOST, int(np.ceil(apart)))
+        places = first[:, None] + count[:, None] * np.arange(looks) // looks
+        found = self._levels[np.minimum(places, last)].max(1)
+        found[first > last] = 0
+        return found
 
 
-class _Plot:
-    """What pyqtgraph does of it: tiles of columns in a view box."""
-
-    def __init__(self, lane: SpectrumLane) -> None:
-        import pyqtgraph  # not before the panel is open: it takes a second
-
-        self._module: Any = pyqtgraph
-        self._view = pyqtgraph.GraphicsView(background="k")
-        self._view.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._view.setFrameStyle(0)
-        self._view.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        self._box = pyqtgraph.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
-        self._box.disableAutoRange()
-        self._view.setCentralItem(self._box)
-        self._tiles: list[Any] = []
-        self._levels: list[Array] = []
-        self._colours = colours()
-        column = QVBoxLayout(lane)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._view)
-
-    def cut(self, spectrum: Spectrum) -> None:
-        """Only the columns that the spectrum has."""
-        full, left = divmod(spectrum.columns, TILE)
-        for tile in self._tiles[full + (left > 0) :]:
-            self._box.removeItem(tile)
-        del self._tiles[full + (left > 0) :], self._levels[full + (left > 0) :]
-        if left and len(self._levels) > full and len(self._levels[full]) > left:
-            self._put(full, self._levels[full][:left], spectrum)
-
-    def add(self, first: int, levels: Array, spectrum: Spectrum) -> None:
-        """Columns from number `first` on."""
-        while len(levels):
-            number, at = divmod(first, TILE)
-            part, levels = levels[: TILE - at], levels[TILE - at :]
-            if number == len(self._tiles):
-                self._tiles.append(self._module.ImageItem(axisOrder="col-major", levels=(0, 255), lut=self._colours))
-                self._levels.append(part[:0])
-                self._box.addItem(self._tiles[number])
-            self._put(number, np.concatenate((self._levels[number][:at], part)), spectrum)
-            first += len(part)
-
-    def look(self, begin: float, end: float) -> None:
-        self._box.setRange(xRange=(begin, end), yRange=(0, 1), padding=0)
-
-    def _put(self, number: int, levels: Array, spectrum: Spectrum) -> None:
-        step = spectrum.hop / spectrum.rate
-        self._levels[number] = levels
-        self._tiles[number].setImage(levels, autoLevels=False)
-        self._tiles[number].setRect(QRectF((number * TILE - 0.5) * step, 0, len(levels) * step, 1))
+def _paints() -> Array:
+    """The colours of maps of surprise, (256,) as a picture holds them, from silent to loud."""
+    red, green, blue = Scale(0.0, 1.0, 0.0, 1.0, False).legend(256)[0].astype(np.uint32).T
+    found: Array = 0xFF << 24 | red << 16 | green << 8 | blue
+    return found
 
 
 class Hertz(QWidget):

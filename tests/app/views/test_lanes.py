@@ -353,7 +353,8 @@ def test_scrolled_and_drawn_bit_by_bit_it_looks_as_drawn_at_once(noted: Noted, q
         lanes.show_sound(sound[:count], bits[:count], RATE, kept, kept)
         noted.time.mark(position, count / RATE, True, True)
         QApplication.processEvents()
-    for lane in (lanes.wave, lanes.bits, lanes.ruler):
+    qtbot.waitUntil(lambda: lanes.spectrum.ready)
+    for lane in (lanes.spectrum, lanes.wave, lanes.bits, lanes.ruler):
         bitwise = lane.grab().toImage()
         lane.renew()
         assert lane.grab().toImage() == bitwise, lane
@@ -361,7 +362,7 @@ def test_scrolled_and_drawn_bit_by_bit_it_looks_as_drawn_at_once(noted: Noted, q
 
 def test_the_spectrogram_is_seen(noted: Noted, qtbot: QtBot) -> None:
     lane = noted.lanes.spectrum
-    qtbot.waitUntil(lambda: lane.ready, timeout=20_000)
+    qtbot.waitUntil(lambda: lane.ready)
     picture = lane.grab().toImage()
     here = picture.pixelColor(round(noted.time.x(5.0)), lane.height() // 2)
     assert here.red() > 60
@@ -374,7 +375,7 @@ def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, ra
     lane, hertz = lanes.spectrum, lanes.hertz
     two = tone(1000, rate, 5.0) // 2 + tone(250, rate, 5.0) // 2
     lanes.show_sound(two, np.full(len(two), np.nan, np.float32), rate, 0, 0)
-    qtbot.waitUntil(lambda: lane.ready, timeout=20_000)
+    qtbot.waitUntil(lambda: lane.ready)
     figures = {words: y for y, words in hertz.figures()}
     assert next(iter(figures)) == highest and "500 Hz" in figures
     apart = np.diff([*figures.values()])
@@ -385,3 +386,31 @@ def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, ra
     assert int(np.argmax(column[:middle])) == pytest.approx(figures["1"], abs=4)
     assert middle + int(np.argmax(column[middle:])) == pytest.approx(figures["250"], abs=6)
     assert f"up to {rate / 2000:g} kilohertz" in lane.accessibleDescription()
+
+
+def seen(noted: Noted, qtbot: QtBot, sound: np.ndarray, begin: float, length: float) -> np.ndarray:
+    """Reds (height, width) of the spectrogram of some seconds of a sound."""
+    lane = noted.lanes.spectrum
+    noted.lanes.show_sound(sound, np.full(len(sound), np.nan, np.float32), RATE, 0, 0)
+    noted.time.mark(0.0, len(sound) / RATE, False, False)
+    noted.time.zoom(noted.time.length / length, 0.0)
+    noted.time.go(begin)
+    qtbot.waitUntil(lambda: lane.ready)
+    picture = lane.grab().toImage()
+    return np.array([[picture.pixelColor(x, y).red() for x in range(lane.width())] for y in range(lane.height())])
+
+
+@pytest.mark.parametrize("length", [2.0, 24.0, 48.0])
+def test_a_click_is_seen_from_near_and_from_far(noted: Noted, qtbot: QtBot, length: float) -> None:
+    sound = np.zeros(60 * RATE, np.int16)
+    sound[31 * RATE] = 32_767
+    reds = seen(noted, qtbot, sound, 30.0, length)
+    there = np.flatnonzero(reds.max(0) > 60)
+    assert noted.time.seconds(there.mean() + 0.5) == pytest.approx(31.0, abs=0.03)
+    assert len(there) >= max(0.04 * noted.lanes.spectrum.width() / length - 2, 1), "as long as a window of it"
+
+
+def test_a_tone_is_even_from_column_to_column(noted: Noted, qtbot: QtBot) -> None:
+    reds = seen(noted, qtbot, tone(1000, RATE, 12.0), 4.0, 0.5)
+    assert np.ptp(reds, axis=1).max() <= 4
+    assert reds.max() > 150

@@ -178,7 +178,7 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
     from studio.engine.sampling import Shelf
 
     model, asked = Shelf(torch.device("cpu")).take(tiny_pixels).model, []
-    compiled = model.sample([1, 2, 3])
+    compiled, threads = model.sample([1, 2, 3]), torch.get_num_threads()
 
     def answer(loop: str) -> bool:
         asked.append(loop)
@@ -188,3 +188,4 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
     monkeypatch.setattr("studio.kernels.pixels.row", None)
     assert torch.equal(model.sample([1, 2, 3]), compiled)
     assert set(asked) == {"pixels"}
+    assert torch.get_num_threads() == threads

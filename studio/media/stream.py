@@ -5,10 +5,13 @@ made is kept, so one may go back to any place of it, or repeat a region. Startin
 running dry are ramps; what repeats is joined as it is.
 """
 
-from typing import Any, NamedTuple
+import math
+import threading
+from typing import NamedTuple
 
 import numpy as np
 
+from studio.media.resampling import Resampler
 from studio.media.wavetable import CEILING
 
 RAMP = 0.005
@@ -17,8 +20,6 @@ CUSHION = 0.1
 """Seconds that must be there before it starts, and starts again after it ran dry."""
 KNEE = 0.75
 """Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
-_PIECE = 128
-"""Samples that are brought to the card's rate at once: what is brought cannot be made anew any more."""
 _REPEATS = 64
 """Turns back of a loop that are remembered: more than lie between what is brought and what is given."""
 
@@ -47,6 +48,8 @@ class Stream:
         """How loud, from 0 to 1."""
         self._tape: list[np.ndarray] | None = None
         self._taped = 0
+        self._bringing = threading.Lock()
+        """Held for the copy of a few samples, so that nothing takes the place of what is just being brought."""
         # From here on only the sound card's thread writes.
         self._card, self._jumps, self._loud = float(rate), 0, 1.0
         self._turn(0)
@@ -59,10 +62,28 @@ class Stream:
             finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
             samples = np.rint(finite * 32_768).clip(-32_768, 32_767).astype(np.int16)
         end = self._count + len(samples)
-        if end > len(self._made):
-            self._made = np.concatenate((self._made, np.zeros(max(end, len(self._made)), np.int16)))
+        self._make_room(end)
         self._made[self._count : end] = samples
         self._count = end  # last: the card's thread reads up to it
+
+    def swap(self, first: int, samples: np.ndarray) -> bool:
+        """Put samples (n,) int16 in place of all that was written from a sample on; whether that could be done. What
+        sounds already, or was brought to the card's rate, stays."""
+        end = first + len(samples)
+        self._make_room(end)
+        with self._bringing:
+            brought = self._fed > first
+            if brought and not self.silent:
+                return False
+            self._made[first:end] = samples
+            self._count = end
+        if brought:
+            self.seek(self.position)
+        return True
+
+    def _make_room(self, end: int) -> None:
+        if end > len(self._made):
+            self._made = np.concatenate((self._made, np.zeros(max(end, len(self._made)), np.int16)))
 
     def finish(self) -> None:
         """Nothing more will be written, until `go_on`."""
@@ -80,10 +101,10 @@ class Stream:
         return self._fed
 
     def drop(self, first: int) -> None:
-        """Let go of what was written from a sample on. What the card may be fetching meanwhile is to be spared: a few
-        pieces after `free`, while it plays."""
-        brought = self._fed > first
-        self._count = min(self._count, first)
+        """Let go of what was written from a sample on."""
+        with self._bringing:
+            brought = self._fed > first
+            self._count = min(self._count, first)
         if brought:
             self.seek(self.position)
 
@@ -184,11 +205,7 @@ class Stream:
         self._given, self._gain, self._dry, self._flushed = 0, 0.0, True, False
         self._ready = np.zeros(0, np.float32)
         self._ramp = round(RAMP * self._card)
-        self._bent: Any = None
-        if self._card != self.rate:
-            import soxr
-
-            self._bent = soxr.ResampleStream(self.rate, self._card, 1, dtype="float32")
+        self._bent = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
 
     def _may_sound(self) -> bool:
         """Whether there is enough to go on; counts it where it ran dry."""
@@ -244,21 +261,27 @@ class Stream:
         """Bring samples to the card's rate until so many are ready, as far as they are made."""
         parts, there = [self._ready], self._ready.size
         while there < wanted:
-            count = self._count  # before the array, which may be a longer one by then
-            made, end, repeats = self._made, *self._end(count)
-            piece = made[self._fed : min(self._fed + _PIECE, end)]
-            last = self._whole and not repeats and self._fed + len(piece) >= count
-            if self._flushed or (not len(piece) and not last):
-                break
-            found = piece.astype(np.float32) / np.float32(32_768)
+            few = math.ceil((wanted - there) * self.rate / self._card)
+            with self._bringing:
+                piece, last = self._next(few)
+                found = piece.astype(np.float32) / np.float32(32_768)
+                if self._flushed or (not len(piece) and not last):
+                    break
+                self._fed, self._flushed = self._fed + len(piece), last
             if self._bent is not None:
-                found = self._bent.resample_chunk(found, last=last)
-            self._fed, self._flushed = self._fed + len(piece), last
+                found = self._bent.bring(found, last)
             self._brought += len(piece)
             parts.append(found)
             there += len(found)
         if len(parts) > 1:
             self._ready = np.concatenate(parts)
+
+    def _next(self, few: int) -> tuple[np.ndarray, bool]:
+        """The next samples, a few at most, and whether nothing comes after them."""
+        count = self._count  # before the array, which may be a longer one by then
+        made, end, repeats = self._made, *self._end(count)
+        piece = made[self._fed : min(self._fed + few, end)]
+        return piece, self._whole and not repeats and self._fed + len(piece) >= count
 
     def _end(self, count: int) -> tuple[int, bool]:
         """How far it goes on from where it is, and whether it then turns back; at the end of a loop it does so."""

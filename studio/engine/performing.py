@@ -20,8 +20,8 @@ from studio.engine.steering import HOTTEST
 from studio.wire import messages as wire
 from studio.zoo.sample_by_sample import together
 
-STEP = 0.012
-"""Seconds after which the plain player lets others have a look."""
+STEP = 0.003
+"""Seconds of a piece after which others may have a look: a hand that changes it waits no longer."""
 FEW = 8
 """Samples that the plain player makes at once."""
 PATIENCE = 0.15
@@ -29,12 +29,16 @@ PATIENCE = 0.15
 POLL = 0.015
 """Seconds between two looks at whether more is wanted."""
 
-MOMENTS = 64
-"""Pieces that can be gone back by without hearing all of the past again: a copy of what all layers remember each."""
+MOMENTS = 96
+"""How many can be gone back to without hearing all of the past again: a copy of what all layers remember each."""
+RECALLED = 0.4
+"""Seconds of what a change has thrown away, in which another can begin as soon, where that one came too late."""
 ANEW = 4.0
 """Seconds of what was made last, of which any sample can be begun at anew."""
 POINTS = 10_000
 """Of a curve, at most."""
+_CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share")
+"""What a change may change."""
 
 
 class Performance:
@@ -63,8 +67,12 @@ class Performance:
         self.speed = 0.0
         self._moments: dict[int, Any] = {}
         """What the player remembers before a sample."""
+        self._stands = False
+        """Whether it remembers what is before the next one."""
         self._anew = False
         """Whether the piece on its way is not wanted any more."""
+        self._left: dict[str, Any] = {}
+        """How all was before the last change that made something anew."""
 
     def _seed(self, seed: int) -> None:
         self.noise = _Noise(lambda: self.models[0].noise_blocks(seed))
@@ -85,6 +93,8 @@ class Performance:
 
     def turn(self, command: wire.Steer) -> None:
         """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
+        if command.instead:
+            self._take_back()
         if command.heat is not None or command.shares is not None:
             raise Misfit("a sound has no pixels that could differ")
         if command.share is not None and len(self.voices) == 1:
@@ -107,30 +117,44 @@ class Performance:
         self.curve = curve
         self.share = self.share if command.share is None else command.share
         self.until = self.until if command.until is None else command.until
+        if command.again is not None and self._stands:
+            self._remember()
 
     def _go_back(self, first: int) -> None:
         """Make it anew from a sample on. Raises Misfit."""
         gone = self.made - first
         if not 0 <= gone <= ANEW * self.rate:
             raise Misfit(f"of what is made, only the last {ANEW:.0f} seconds can be made anew")
-        self.made, self._anew = first, True
+        recalled = first + RECALLED * self.rate
+        self._left = {name: getattr(self, name) for name in _CHANGED}
+        self._left["_moments"] = {at: each for at, each in self._moments.items() if at <= recalled}
+        self.made = first
         self.past = self.past[:, : self.past.shape[1] - gone]
-        moment = self._moments.get(first)
-        if moment is None or self.player is None:
-            self.player = None
-        else:
-            self.player.back(moment)
+        self._stand()
         self._moments = {at: each for at, each in self._moments.items() if at < first}
+
+    def _take_back(self) -> None:
+        """All is as it was before the last change that made something anew."""
+        for name, was in self._left.items():
+            setattr(self, name, was)
+        self._stand()
+
+    def _stand(self) -> None:
+        """What is made next follows what stands now."""
+        moment, self._anew = self._moments.get(self.made), True
+        self._stands = moment is not None
+        if self.player is not None and moment is not None:
+            self.player.back(moment)
 
     @torch.no_grad()
     def steps(self) -> Events:
         """A piece of sound after another, until all is made."""
         self.compiled.start()
         yield from self.compiled.waited()
-        seconds, piece = self.command.seconds, round(wire.PIECE * self.rate)
+        seconds, piece, short = self.command.seconds, round(wire.PIECE * self.rate), round(wire.MOMENT * self.rate)
         whole = math.inf if seconds is None else round(seconds * self.rate)
         while self.made < whole:
-            count = int(min(piece, whole - self.made))
+            count = int(min(short if self._anew else piece, whole - self.made))  # of a change the first is soon heard
             if self.until is not None and self.made + count > self.until * self.rate + 1e-6:
                 yield Rest(POLL)
             else:
@@ -141,12 +165,11 @@ class Performance:
         first = self.made
         self._anew, swift = False, self._ready_player()
         assert self.player is not None
-        self._moments[first] = self.player.keep()
-        while len(self._moments) > MOMENTS:
-            del self._moments[next(iter(self._moments))]
-        parts, began, worked, done = [], time.monotonic(), 0.0, 0
+        parts, began, worked, done, moment = [], time.monotonic(), 0.0, 0, round(wire.MOMENT * self.rate)
         while done < count:
-            few, at = min(count - done, count if swift else FEW), first + done
+            if not done % moment:
+                self._remember(done)
+            few, at = min(count - done, moment - done % moment, moment if swift else FEW), first + done
             heat = torch.from_numpy(between(self.curve, (at + np.arange(few)) / self.rate))[None]
             z, dice = self.noise.at(self.begun + at, few), self.dice.at(self.begun + at, few)
             parts.append(self.player.play(z, heat.to(z.device, z.dtype), dice, self.share))
@@ -161,6 +184,7 @@ class Performance:
         x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         self.past = torch.cat((self.past, x.long()), 1)[:, -self.field - 1 - round(ANEW * self.rate) :]
         self.made += count
+        self._remember()
         now = count / self.rate / max(worked, 1e-6)
         if self.compiled.done:  # before, nobody knows how fast it will be
             self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
@@ -172,12 +196,21 @@ class Performance:
             speed=self.speed,
         )
 
+    def _remember(self, done: int = 0) -> None:
+        """So many samples after what is made one may begin anew."""
+        assert self.player is not None
+        self._moments[self.made + done] = self.player.keep()
+        while len(self._moments) > MOMENTS:
+            del self._moments[next(iter(self._moments))]
+
     def _ready_player(self) -> bool:
         """A player that knows the past; whether it is the compiled one where there is one."""
         swift = self.compiled.done
-        if self.player is None or (swift and self.player.plain and not self.compiled.plain):
-            self.player = Duet(self.models, self.c, together, plain=not swift)
-            self._moments.clear()
+        better = self.player is not None and self.player.plain and swift and not self.compiled.plain
+        if self.player is None or not self._stands or better:
+            if better:  # it cannot go back to what the other remembers
+                self._moments, self._left["_moments"] = {}, {}
+            self.player, self._stands = Duet(self.models, self.c, together, plain=not swift), True
             past = self.past[:, -self.field - 1 :]
             for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
                 self.player.hear(part)

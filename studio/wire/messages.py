@@ -31,6 +31,8 @@ is shown beside a picture, what was asked for, the queue."""
 
 PIECE = 0.02
 """Seconds of sound of one Sounded."""
+MOMENT = 0.01
+"""Seconds of sound between two samples of a Perform that it can be begun at anew without delay."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):
@@ -171,6 +173,9 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     again: Count | None = None
     """The sample of a Perform from which it is made anew by what is asked here. What it says once this command has
     ended begins there."""
+    instead: bool = False
+    """Whether the change of a Perform before this one came too late: all is as though it had not been asked, also where
+    this command fails."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):

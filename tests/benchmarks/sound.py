@@ -21,20 +21,37 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from PySide6.QtCore import QCoreApplication
 
 from studio.app.engine import Engine
 from studio.app.states.messages import Messages
 from studio.app.states.player import Player
+from studio.media.resampling import Resampler
 from studio.media.speaker import Speaker
-from studio.media.stream import RAMP
+from studio.media.stream import RAMP, limited
 from studio.wire.messages import Perform
 from tests.media.conftest import RATE, Daemon
 
 TRIES = 20
 MODEL = "models/wavenet-piano-16k.safetensors"
+
+
+class Warmth:
+    """A change of the temperature, as of Performing."""
+
+    def __init__(self, temperature: float) -> None:
+        self.temperature, self.second, self.missed = temperature, 0.0, 0
+
+    def hold(self, seconds: float) -> dict[str, object]:
+        self.second = seconds
+        return {"curve": np.array([[0.0, self.temperature]])}
+
+    def miss(self) -> None:
+        self.missed += 1
+
+    def fail(self) -> None:
+        sys.exit("the engine would not change the temperature")
 
 
 class Desk:
@@ -47,7 +64,8 @@ class Desk:
         self.engine.status.connect(self.player.heed)
         self.engine.lost.connect(lambda commands: self.player.lost(commands, "The engine stopped."))
         self.engine.start()
-        self.seed = 0
+        self.seed = self.late = 0
+        """`late`: how many changes had to be asked again."""
 
     def until(self, true: Callable[[], object], seconds: float = 180) -> float:
         """Seconds that it took, to a millisecond."""
@@ -82,15 +100,10 @@ class Desk:
 
     def turn(self, temperature: float) -> float:
         """Seconds from a turned temperature until the card is given the first sample that was made by it."""
-        changed: list[float] = []
-
-        def curve(second: float) -> dict[str, object]:
-            changed.append(second)
-            return {"curve": np.array([[0.0, temperature]])}
-
-        began, player = time.monotonic(), self.player
-        player.turn(curve)
-        self.until(lambda: changed and not player._turning and player.position >= changed[-1])
+        began, player, change = time.monotonic(), self.player, Warmth(temperature)
+        player.performing.turn(change)
+        self.until(lambda: player.performing._turn is None and player.position >= change.second)
+        self.late += change.missed
         return time.monotonic() - began
 
     def close(self) -> None:
@@ -126,9 +139,10 @@ class Card:
 def long(desk: Desk, card: Card, seconds: float) -> None:
     """Plays for long while the temperature moves, and compares what was heard with what was given and made."""
     turned, number, load, player = list[float](), 0, os.getloadavg()[0], desk.player
+    desk.late = 0
     player.set_level(1.0)
     player.load(16_000, np.zeros(0, np.int16))
-    stream = player._stream
+    stream = player.reel.stream
     stream.record()
     player.make(Perform(job="", model=desk.model, seed=1))
     player.play()
@@ -138,13 +152,14 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
         number += 1
         turned.append(desk.turn(1.0 + 0.2 * float(np.sin(number / 3))))
         desk.rest(0.5)
-    player.halt()
+    player.performing.halt()
     desk.until(lambda: stream.over)
     desk.rest(1)
     given, rate = stream.recorded()
-    print(f"{len(given) / rate:.0f} s heard, {len(turned)} changes of temperature, load {load:.1f} at the beginning")
+    words = f"{len(turned)} changes of temperature, {desk.late} of which had to be asked again"
+    print(f"{len(given) / rate:.0f} s heard, {words}, load {load:.1f} before and {os.getloadavg()[0]:.1f} after")
     print(f"  gaps: {stream.gaps} of the making, {desk.speaker.gaps} that the card tells of")
-    made = soxr.resample(player.samples.astype(np.float32) / 32_768, 16_000, rate)
+    made = limited(Resampler(player.rate, round(rate)).bring(player.samples.astype(np.float32) / 32_768, last=True))
     edge = round(RAMP * rate)
     same = len(given) == len(made) and np.abs(given[edge:-edge] - made[edge:-edge]).max()
     print(
@@ -224,7 +239,7 @@ def killed(desk: Desk) -> None:
     player = desk.player
     desk.begin()
     desk.rest(1.5)
-    stream, ahead = player._stream, player.ahead
+    stream, ahead = player.reel.stream, player.ahead
     stream.record()
     os.kill(desk.engine.process_id, signal.SIGKILL)
     took = desk.until(lambda: stream.over)

@@ -224,7 +224,43 @@ def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: Jobs
     ending = next(place for place, event in enumerate(said) if isinstance(event, wire.Finished) and event.job == "b")
     assert sum(isinstance(event, wire.Sounded) for event in said[:ending]) == 4  # none comes in between
     after = [event for event in said[ending:] if isinstance(event, wire.Sounded)]
-    assert after[0].first == PIECE and after[-1].first + PIECE == round(0.5 * RATE)
+    assert after[0].first == PIECE and after[-1].first + len(after[-1].samples) == round(0.5 * RATE)
+
+
+@pytest.mark.parametrize("swift", [True, False])
+@pytest.mark.parametrize("made", [0, 2])
+def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_were_the_first(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool, made: int
+) -> None:
+    """Of what was made by the late one, so many pieces are thrown away with it."""
+    if not swift:
+        monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
+        monkeypatch.setattr(performing, "PATIENCE", 0.01)
+    events = jobs.start(command(label=0))
+    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
+    change = {"running": "a", "label": 1, "temperature": (0.5,), "seed": 6}
+    list(jobs.start(wire.Steer(job="b", again=2 * PIECE, **change)))
+    for _ in range(made):
+        assert next(event for event in events if isinstance(event, wire.Sounded)).first >= 2 * PIECE
+    at = 4 * PIECE + PIECE // 2
+    list(jobs.start(wire.Steer(job="c", again=at, instead=True, **change)))
+    new = np.concatenate([event.samples for event in sounded(events)])
+    kept = np.concatenate([event.samples for event in first])[:at]
+    assert len(kept) + len(new) == round(0.2 * RATE)
+    player, z = MODEL.player(torch.tensor([0]), 1), MODEL.noise([5, 6], at + len(new))
+    np.testing.assert_array_equal(kept, heard(player.play(z[:1, :at], torch.ones(1, at)), 256)[0])
+    player.turn(torch.tensor([1]))
+    wanted = heard(player.play(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
+    np.testing.assert_array_equal(new, wanted)
+
+
+def test_of_a_change_the_first_is_told_sooner(jobs: Jobs) -> None:
+    events = jobs.start(command(seconds=0.5))
+    for _ in range(4):
+        next(event for event in events if isinstance(event, wire.Sounded))
+    list(jobs.start(wire.Steer(job="b", running="a", again=2 * PIECE, temperature=(0.5,))))
+    new = sounded(events)
+    assert [len(event.samples) for event in new[:2]] == [round(wire.MOMENT * RATE), PIECE]
 
 
 def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,13 +36,17 @@ class Making(State):
         self._turns: tuple[Turn, ...] = ()
         self._hand: Plain = {}
         """What a hand has changed and the engine was not told yet."""
+        self._held: Plain = {}
+        """What it was told last."""
+        self._was = self._all()
+        """The making as it was before."""
         for change in (player.grew, player.making.changed, self.heat.changed):
             change.connect(self._follow)
 
     @property
     def settled(self) -> float:
         """Second up to which nothing that a hand changes now is heard."""
-        return self.cut.get() if self.fresh else self._player.settled
+        return self.cut.get() if self.fresh else self._player.performing.settled
 
     # ── from the beginning ───────────────────────────────────────────────────────────────────────
 
@@ -63,7 +67,7 @@ class Making(State):
         if self.fresh:
             first = round(self.cut.get() * self._player.rate)
             if first < len(self._player.samples):
-                self._player.cut(first)
+                self._player.performing.cut(first)
             self._begin()
         self.fresh = False
         self.turned.emit()
@@ -120,12 +124,12 @@ class Making(State):
             if "temperature" in turned and "heat" not in turned:
                 self._hand.pop("heat", None)
             self._hand |= turned
-            self._player.turn(self._changes)
+            self._player.performing.turn(self)
 
     def branch(self) -> None:
         """Go on by another seed from the next moment that can still be changed; what is before was there."""
         self._hand["seed"] = self._dials.seed.get()
-        self._player.turn(self._changes)
+        self._player.performing.turn(self)
 
     def _make_anew(self, mixed: bool) -> None:
         """Another second model, or the seed's own kind again, which a Steer cannot say: what is not heard yet is made
@@ -134,9 +138,9 @@ class Making(State):
         if self.fresh:
             return
         making = player.making.get()
-        at = player.next_to_change if making else len(player.samples)
+        at = player.performing.next_to_change if making else len(player.samples)
         if making:
-            player.cut(at)
+            player.performing.cut(at)
             player.make(self._asked())
         if mix is not None and (first is None or first.model != mix.model):
             self._first = label, replace(mix, share=0.0)
@@ -144,9 +148,22 @@ class Making(State):
         self._turns = (*(turn for turn in self._turns if turn.at < at), Turn(at=at, share=share))
         self.turned.emit()
 
-    def _changes(self, seconds: float) -> Plain:
-        """What a hand has changed holds from a moment on."""
+    def miss(self) -> None:
+        """As of a Change of Performing: what a hand has changed is to hold from a later moment on."""
+        self._hand = self._held | self._hand
+        self.fail()
+
+    def fail(self) -> None:
+        """It does not hold: the making is as it was."""
+        heat, cut, self._first, self._turns = self._was
+        self.heat.set(heat)
+        self.cut.set(cut)
+        self.turned.emit()
+
+    def hold(self, seconds: float) -> Plain:
+        """What a hand has changed holds from a moment on; what a Steer says of it."""
         hand, self._hand = self._hand, {}
+        self._held, self._was = hand, self._all()
         self.turned.emit()
         if "seed" in hand:
             self.cut.set(seconds)
@@ -164,8 +181,11 @@ class Making(State):
         share = self._dials.mixing.share.get() if "share" in hand and self._dials.mixing.name.get() else None
         more = (Turn(at=at, label=label, share=share),) if label is not None or share is not None else ()
         self._turns = (*(turn for turn in self._turns if turn.at < at), *more)
-        curve = heats.array(self.heat.get(), self._player.begin)
+        curve = heats.array(self.heat.get(), self._player.performing.begin)
         return {"curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
+
+    def _all(self) -> tuple[Points, float, tuple[int | None, Mix | None], tuple[Turn, ...]]:
+        return self.heat.get(), self.cut.get(), self._first, self._turns
 
     def _follow(self, _: object = None) -> None:
         """The dial stands at the temperature of the moment from which turning it would hold."""

@@ -1,39 +1,24 @@
 """A sound that is heard while it is made: the engine makes it a little ahead of the ear, the sound card reads it."""
 
-import itertools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from msgspec.structs import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from studio.app.states.messages import Messages
+from studio.app.states.performing import FAST, PART, Performing
 from studio.app.states.queue import about
 from studio.app.states.recorded import clock
+from studio.app.states.reel import Reel
 from studio.app.states.sound_card import SoundCard
 from studio.app.states.tone import Output
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, State, Value
 from studio.media.recording import brought
-from studio.media.stream import CUSHION, Stream
-from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Array, Ending, Failed, Perform, Sounded, Steer
+from studio.media.stream import CUSHION
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Perform
 
-AHEAD = 0.8
-"""Seconds that are made ahead of the ear, where making is faster than hearing."""
-LIVE = 1.5
-"""Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
-SPARED, MOST_SPARED = 0.05, 0.3
-"""Seconds after what the card was given that stay as they are when a hand changes something: the time to make more. It
-begins with the first, and is half as long again each time that it ran dry, up to the second."""
-FAST = 1.1
-"""Times real time from which on it is made faster than it is heard."""
-PART = 20.0
-"""Seconds that play without a gap, where it is made slower than it is heard."""
 TICK = 50
 """Milliseconds between two looks at the ear."""
-
-Changes = Callable[[float], Plain]
-"""From the second on which they hold to what a Steer says."""
 
 
 class Player(State):
@@ -48,15 +33,15 @@ class Player(State):
 
     def __init__(self, engine: Engine, output: Output, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._engine, self._messages = engine, messages
+        self._messages = messages
+        self.reel = Reel(16_000, np.zeros(0, np.int16))
+        self.performing = Performing(engine, messages, self.reel, self)
+        """How the model makes more of it."""
         self.card = SoundCard(output, self)
         self.playing: Value[bool] = Value(False, self)
         """Whether it is to be heard; it may still have to wait."""
-        self.making: Value[bool] = Value(False, self)
         self.waiting: Value[str] = Value("", self)
         """Why nothing is heard yet though it plays, and how long that will be; empty where that is not so."""
-        self.speed: Value[float] = Value(0.0, self)
-        """Seconds that are made in a second of work, of late; 0 where that is not known."""
         self.level: Value[float] = Value(0.7, self)
         """0 to 1, as the ear counts; not part of what is exported."""
         self.loop: Value[tuple[float, float] | None] = Value(None, self)
@@ -64,24 +49,14 @@ class Player(State):
         self.looping: Value[bool] = Value(False, self)
         self.recording: Value[bool] = Value(False, self)
         """Whether what is heard is kept."""
-        self._job, self._begin, self._allowed = "", 0, 0.0
-        self._turning, self._next = "", list[Changes]()
-        self._held: list[Sounded] = []
-        self._dropped = np.zeros(0, np.int16), np.zeros(0, np.float32)
-        """What a turn under way is to put something else in place of, and what it cost."""
-        self._jobs = itertools.count(1)
-        self._status = "Starting"
-        self._sounds = False
-        self.spared = SPARED
-        """What this machine was found to need."""
         self._ticks = QTimer(self)
         self._ticks.setInterval(TICK)
         self._ticks.timeout.connect(self.tick)
         self._dried = 0
         """How often it had run dry at the last look."""
-        self.rate, self._stream = 16_000, Stream(16_000)
-        self._prices = np.zeros(0, np.float32)
         self.card.refused.connect(self._refused)
+        self.performing.grew.connect(self.grew)
+        self.performing.moved.connect(self.tick)
 
     # ── what there is ────────────────────────────────────────────────────────────────────────────
 
@@ -90,204 +65,85 @@ class Player(State):
         self.leaves.emit()
         self.stop()
         self.card.let_go()
-        self.rate, self._dried = rate, 0
-        self._stream = Stream(rate)
-        self._stream.level = self._gain()
-        self._stream.write(samples)
-        self._prices = np.zeros(0, np.float32)
-        self._price(0, np.full(len(samples), np.nan, np.float32))
+        self._dried = 0
+        self.reel = self.performing.reel = Reel(rate, samples)
+        self.reel.stream.level = self._gain()
         self.set_loop(None)
         self.grew.emit()
 
-    def cut(self, first: int) -> None:
-        """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
-        self.halt()
-        self._stream.drop(first)
-        self._prices[first:] = np.nan
-        self.grew.emit()
+    @property
+    def rate(self) -> int:
+        """Of the sound, in Hz."""
+        return self.reel.rate
 
     @property
     def samples(self) -> Array:
         """(n,) int16, all that there is."""
-        return self._stream.made
+        return self.reel.samples
 
     @property
     def bits(self) -> Array:
         """(n,) float32: what each sample cost, NaN where that is not known."""
-        return self._prices[: len(self._stream.made)]
+        return self.reel.bits
 
     @property
     def made(self) -> float:
         """Seconds that there are."""
-        return len(self._stream.made) / self.rate
-
-    @property
-    def begin(self) -> float:
-        """Second from which the model makes it, of what is under way or was last."""
-        return self._begin / self.rate
-
-    @property
-    def settled(self) -> float:
-        """Second up to which nothing that a hand changes now is heard."""
-        return (self._begin + self._first_to_change()) / self.rate if self._job else self.made
+        return self.reel.seconds
 
     @property
     def position(self) -> float:
         """Second that the sound card was given last."""
-        return self._stream.position
+        return self.reel.stream.position
 
     @property
     def ahead(self) -> float:
         """Seconds that are made and not given to the sound card yet."""
-        return self._stream.ahead
+        return self.reel.stream.ahead
 
     @property
     def gaps(self) -> int:
         """How often nothing was made in time."""
-        return self._stream.gaps
+        return self.reel.stream.gaps
 
     @property
     def taped(self) -> float:
         """Seconds that are recorded so far."""
-        return self._stream.taped
-
-    @property
-    def job(self) -> str:
-        """What makes it, empty where nothing does."""
-        return self._job
+        return self.reel.stream.taped
 
     def price(self, first: int, bits: Array) -> None:
         """What samples from number `first` on cost is known now."""
-        self._price(first, bits[: max(len(self.samples) - first, 0)])
+        self.reel.price(first, bits[: max(len(self.samples) - first, 0)])
         self.grew.emit()
-
-    def _price(self, first: int, bits: Array) -> None:
-        end = first + len(bits)
-        if end > len(self._prices):
-            more = np.full(max(end, len(self._prices)) + self.rate, np.nan, np.float32)
-            self._prices = np.concatenate((self._prices, more))
-        self._prices[first:end] = bits
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
-    def make(self, ask: Perform) -> None:
-        """Go on from the end of what there is."""
-        if self._job:
-            return
-        self._begin, self._allowed = len(self.samples), 0.0
-        self._job = f"perform-{next(self._jobs)}"
-        self._stream.go_on()
-        self.making.set(True)
-        self._allowed = self._wanted()
-        if self._status == "Stopped":  # after too many crashes it waits for a person, who has just asked
-            self._engine.start()
-        begin = self.samples.copy() if self._begin else None
-        self._engine.send(replace(ask, job=self._job, begin=begin, until=self._allowed))
-        self._ticks.start()
-
-    def halt(self) -> None:
-        """Stop making; what is made stays."""
-        if self._job:
-            self._engine.stop(self._job)
-            self._ended()
-
-    def turn(self, changes: Changes) -> None:
-        """Have it made by something else from the next moment that can still be changed. `changes` are asked for then:
-        while a turn is under way, the newest waits for its end."""
-        if not self._job:
-            changes(self.made)
-        elif self._turning:
-            self._next[:] = [changes]
-        else:
-            first = self._first_to_change()
-            asked = changes((self._begin + first) / self.rate)
-            self._turning = f"steer-{next(self._jobs)}"
-            self._dropped = self.samples[self._begin + first :].copy(), self.bits[self._begin + first :].copy()
-            self._stream.drop(self._begin + first)
-            self._prices[self._begin + first :] = np.nan
-            self._engine.send(Steer(job=self._turning, running=self._job, again=first, **asked))
-            self.grew.emit()
+    @property
+    def making(self) -> Value[bool]:
+        """Whether more is made."""
+        return self.performing.making
 
     @property
-    def next_to_change(self) -> int:
-        """The first sample that can still be made by something else."""
-        return self._begin + self._first_to_change()
+    def speed(self) -> Value[float]:
+        """Seconds that are made in a second of work, of late; 0 where that is not known."""
+        return self.performing.speed
 
-    def _first_to_change(self) -> int:
-        """The first sample of those that are made, in whole pieces: soon after the ear, where that follows closely."""
-        made, piece = len(self.samples) - self._begin, round(PIECE * self.rate)
-        if self.ahead > LIVE or self.speed.get() < FAST:
-            return made
-        heard = round(self.position * self.rate)
-        if self._sounds:
-            heard = max(heard + round(self.spared * self.rate), self._stream.free + round(self.spared / 2 * self.rate))
-        return min(max(math.ceil((heard - self._begin) / piece) * piece, 0), made)
-
-    def _wanted(self) -> float:
-        """Seconds of what is made that may be made for now."""
-        reach = AHEAD if self.speed.get() >= FAST or not self.speed.get() else PART
-        return max(self.position - self._begin / self.rate, 0.0) + reach
-
-    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+    def make(self, ask: Perform) -> None:
+        """Go on from the end of what there is."""
+        self.performing.make(ask)
+        self._ticks.start()
 
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
-        self._status = status
+        self.performing.status = status
         self.tick()
 
     def take(self, event: AnyEvent) -> None:
-        job = getattr(event, "job", "")
-        if job and job == self._turning and isinstance(event, Ending):
-            self._turned(event)
-        elif job and job == self._job:
-            if isinstance(event, Sounded):
-                self._hear(event)
-            elif isinstance(event, Ending):
-                self._ended()
-                if isinstance(event, Failed):
-                    said = f"{event.why} What is made is kept. {event.hint}".strip()
-                    self._messages.say(said, "failed")
+        self.performing.take(event)
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died: what is made plays on to its end."""
-        if self._job and any(command.job == self._job for command in commands):
-            self._ended()
-            end = clock(self.made)
-            said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
-            self._messages.say(said.strip(), "failed")
-
-    def _hear(self, event: Sounded) -> None:
-        if self._turning:
-            self._held.append(event)
-            return
-        first = self._begin + event.first
-        if first == len(self.samples):
-            self._stream.write(event.samples)
-            self._price(first, event.bits)
-            self.speed.set(event.speed)
-            self.grew.emit()
-            self.tick()
-
-    def _turned(self, event: Ending) -> None:
-        held, self._held, self._turning = self._held, [], ""
-        if isinstance(event, Failed):
-            self._messages.say(f"{event.why} It plays on as it was. {event.hint}".strip(), "failed")
-            samples, bits = self._dropped
-            self._price(len(self.samples), bits)
-            self._stream.write(samples)
-            for each in held:
-                self._hear(each)
-        if self._next:
-            self.turn(self._next.pop())
-
-    def _ended(self) -> None:
-        self._job, self._turning, self._held, wishes = "", "", [], self._next[:]
-        self._next.clear()
-        for changes in wishes:  # they hold for what is made later
-            changes(self.made)
-        self._stream.finish()
-        self.making.set(False)
-        self.tick()
+        self.performing.lost(commands, why)
 
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -295,7 +151,7 @@ class Player(State):
         """Let it be heard from where it is."""
         self.playing.set(True)
         self._ticks.start()
-        self.card.give(self._stream)
+        self.card.give(self.reel.stream)
         self.tick()
 
     def pause(self) -> None:
@@ -305,36 +161,36 @@ class Player(State):
 
     def stop(self) -> None:
         """Silence, and nothing more is made."""
-        self.halt()
+        self.performing.halt()
         self.pause()
 
     def seek(self, seconds: float) -> None:
         """Go on from there, as far as it is made."""
-        self._stream.seek(min(max(seconds, 0.0), self.made))
+        self.reel.stream.seek(min(max(seconds, 0.0), self.made))
         self.tick()
 
     def set_level(self, level: float) -> None:
         self.level.set(min(max(float(level), 0.0), 1.0))
-        self._stream.level = self._gain()
+        self.reel.stream.level = self._gain()
 
     def set_loop(self, loop: tuple[float, float] | None, on: bool | None = None) -> None:
         """Which seconds are repeated, and whether they are."""
         self.loop.set(loop)
         self.looping.set(loop is not None and (self.looping.get() if on is None else on))
         begin, end = loop if loop is not None and self.looping.get() else (None, 0.0)
-        self._stream.loop(begin, end)
+        self.reel.stream.loop(begin, end)
         if begin is not None and not begin <= self.position < end:
             self.seek(begin)
 
     def record(self) -> None:
         """Keep what is heard from now on, as it is heard: pauses are left out, moves and repeats are in it."""
-        self._stream.record()
+        self.reel.stream.record()
         self.recording.set(True)
 
     def recorded(self) -> Array:
         """What was heard since `record` (n,) int16 at the sound's rate."""
         self.recording.set(False)
-        heard, rate = self._stream.recorded()
+        heard, rate = self.reel.stream.recorded()
         return brought(heard, rate, self.rate)
 
     def choose(self, device: str) -> None:
@@ -348,55 +204,55 @@ class Player(State):
     def tick(self) -> None:
         """Look where the ear is: allow more to be made, say why nothing is heard yet, notice a card that is gone."""
         self._wait()
-        if self._job:
-            wanted = self._wanted()
-            if abs(wanted - self._allowed) > 5 * PIECE:  # less, where it has proved to be fast
-                self._allowed = wanted
-                ahead = f"ahead-{next(self._jobs)}"
-                self._engine.send(Steer(job=ahead, running=self._job, until=wanted))
-        elif self.playing.get() and self.card.open and (self._stream.over or not self.ahead) and not self.looping.get():
+        if self.performing.job:
+            self.performing.allow()
+        elif self.playing.get() and self.card.open and not self.looping.get() and self._over():
             self.pause()
         self._watch()
         self.ticked.emit()
 
+    def _over(self) -> bool:
+        """Whether it is heard to its end."""
+        return self.reel.stream.over or not self.ahead
+
     def _wait(self) -> None:
         """Whether enough is there to be heard without a gap."""
-        ahead, speed, said = self.ahead, self.speed.get(), ""
-        if not self._job or self.looping.get():
-            self._sounds = True
+        ahead, speed, said, making = self.ahead, self.speed.get(), "", self.performing
+        if not making.job or self.looping.get():
+            making.sounds = True
         else:
             need = CUSHION if speed >= FAST else max(PART * (1 - speed), CUSHION)
             ran_dry, self._dried = self.gaps > self._dried, self.gaps
             if ran_dry:
-                self.spared = min(1.5 * self.spared, MOST_SPARED)
-            self._sounds = ahead > 0 and not ran_dry if self._sounds else ahead >= need
-            if not self._sounds and speed and need > CUSHION:
+                making.dry()
+            making.sounds = ahead > 0 and not ran_dry if making.sounds else ahead >= need
+            if not making.sounds and speed and need > CUSHION:
                 left = about((need - ahead) / speed)
                 said = f"{speed:.1f} × real time. Playing starts in {left}, then without a gap for {PART:.0f} s."
-            elif not self._sounds:
+            elif not making.sounds:
                 said = self._soon()
-        self._sounds = self._sounds and self.playing.get()
+        making.sounds = making.sounds and self.playing.get()
         self.waiting.set(said if self.playing.get() else "")
-        if self._sounds:
-            self._stream.play()
+        if making.sounds:
+            self.reel.stream.play()
         else:
-            self._stream.pause()
+            self.reel.stream.pause()
 
     def _soon(self) -> str:
         """Why it is not known yet when it will be heard."""
-        if self._status == "Starting":
+        if self.performing.status == "Starting":
             return "Playing starts when the engine is ready."
-        if self.made > self.begin:
+        if self.made > self.performing.begin:
             return "The fast loop is being prepared, once for this computer. Then playing starts."
         return "Playing starts in a moment."
 
     def _watch(self) -> None:
         if fault := self.card.watch(self.playing.get()):
             self.pause()
-            going = " Making goes on, playing waits." if self._job else ""
+            going = " Making goes on, playing waits." if self.performing.job else ""
             said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}.{going} Nothing is lost."
             self._messages.say(said, "failed", ("Play on the system's output", lambda: self._elsewhere()))
-        if not (self._job or self.playing.get() or self.card.open):
+        if not (self.performing.job or self.playing.get() or self.card.open):
             self._ticks.stop()
 
     def _elsewhere(self) -> None:

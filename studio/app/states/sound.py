@@ -15,7 +15,8 @@ from studio.app.states.later import Later
 from studio.app.states.making import Making, settings
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models, hash_of
-from studio.app.states.player import LIVE, Player
+from studio.app.states.performing import LIVE
+from studio.app.states.player import Player
 from studio.app.states.pricing import Pricing
 from studio.app.states.queue import Queue
 from studio.app.states.recorded import Recorded, clock, open_recorded
@@ -133,15 +134,15 @@ class Sound(State):
     def _line_up(self, _: object = None) -> None:
         """What is being made stands in the queue."""
         player, trained, source = self.player, self.model.get(), self.recording.get()
-        if self._at_work != player.job:
+        if self._at_work != player.performing.job:
             self._queue.drop(self._at_work)
-            self._at_work = player.job
-            if player.job and trained is not None:
+            self._at_work = player.performing.job
+            if player.performing.job and trained is not None:
                 on = f", on from {source.name}" if source is not None else ""
-                self._queue.add_endless(player.job, f"{trained.card.title}{on}")
-        if player.job:
+                self._queue.add_endless(player.performing.job, f"{trained.card.title}{on}")
+        if player.performing.job:
             speed = f" · {player.speed.get():.1f} × real time" if player.speed.get() else ""
-            self._queue.tell(player.job, f"{clock(player.made)} made{speed}")
+            self._queue.tell(player.performing.job, f"{clock(player.made)} made{speed}")
 
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
@@ -164,7 +165,7 @@ class Sound(State):
         player, seed = self.player, self.dials.seed.get()
         playing, live = player.playing.get(), seconds is None and player.making.get() and player.ahead < LIVE
         at = player.position if seconds is None else min(max(seconds, 0.0), player.made)
-        at = player.next_to_change / player.rate if live else at
+        at = player.performing.next_to_change / player.rate if live else at
         base = self.stage.keep()
         if base is None or not at:
             return

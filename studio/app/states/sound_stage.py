@@ -169,7 +169,7 @@ class SoundStage(State):
         if not same and (own or not here):
             self._player.load(rate, _samples(take, rate))
         if not own:
-            self._player.cut(round(cut * rate))
+            self._player.performing.cut(round(cut * rate))
         self._ground, self._kept, self._loaded = take, None, (take.name, trained.card.name)
         self._making.clear(min(cut, len(take.picture) / take.work.rate))
         end = self._making.cut.get()

@@ -160,7 +160,7 @@ class SoundInspector(Column):
         if not player.making.get() or not player.speed.get():
             return "Heard soon after you move them, while it plays"
         settled = self._state.making.settled - player.position
-        return f"Heard {max(settled, player.spared) + player.card.delay:.2f} s after you move them"
+        return f"Heard {max(settled, player.performing.spared) + player.card.delay:.2f} s after you move them"
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from studio.app.states.player import AHEAD, PART, SPARED
+from studio.app.states.performing import AHEAD, LATER, PART, SURE
 from studio.app.states.saving import Form
 from studio.app.states.sound import Sound
 from studio.app.states.window import Window
-from studio.wire.messages import Failed, Finished, Join, Joined, Perform, Score, Scored, Sounded, Steer, Stopped
+from studio.wire.messages import MOMENT, Failed, Finished, Join, Joined, Perform, Score, Scored, Sounded, Steer, Stopped
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.fake_speaker import FakeSpeaker
@@ -103,7 +103,8 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on
     stage.make(0.2, speed=0.6)
     assert sound.player.gaps == 1 and not stage.hear(0.1).any() and sound.player.waiting.get()
-    assert sound.player.spared == 1.5 * SPARED, "what was too short a time to make more in is longer next time"
+    sure = sound.player.performing.sure
+    assert sure == LATER * SURE, "what was too little to go on from is more next time"
 
 
 def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stage, qtbot: QtBot) -> None:
@@ -115,7 +116,7 @@ def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stag
     stage.hear(0.2)
     sound.dials.set_temperature(0.5)
     turn = stage.turned()
-    assert turn.again is not None and turn.again % PIECE == 0
+    assert turn.again is not None and turn.again % round(MOMENT * RATE) == 0
     at = turn.again / RATE
     assert sound.player.position + 0.02 < at < sound.player.position + 0.15
     assert turn.curve is not None and turn.curve.tolist() == [[0.0, 1.0], [at, 1.0], [at, 0.5]]
@@ -139,6 +140,7 @@ def test_only_the_newest_wish_is_told_while_one_is_on_its_way(stage: Stage, qtbo
     turns = [one for one in stage.engine.sent[before:] if isinstance(one, Steer) and one.again is not None]
     assert len(turns) == 1
     stage.engine.say(Finished(job=turns[0].job))
+    stage.make(0.04)
     last = stage.turned()
     assert last.curve is not None and last.curve[-1, 1] == 0.7
     assert [heat for _, heat in sound.heat.get()][-1] == 0.7
@@ -280,10 +282,10 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
         Finished(job=asked.job),
     )
     assert (player.bits == 3.0).all()
-    before, stream = len(stage.engine.sent), player._stream
+    before, stream = len(stage.engine.sent), player.reel.stream
     for second in (1.5, 1.0, 0.75):
         sound.set_cut(second)
-    assert len(stage.engine.sent) == before and player._stream is stream  # a hand that drags it does not wait
+    assert len(stage.engine.sent) == before and player.reel.stream is stream  # a hand that drags it does not wait
     assert sound.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it, to choose the cut on
     whole = player.samples.copy()
     sound.play()

@@ -271,7 +271,7 @@ def test_what_is_made_anew_is_shown_anew(stage: Stage) -> None:
     stage.make(4.0, price=6.0)
     stage.show()
     assert stage.lanes.bits.at(3.9) == pytest.approx(6.0)
-    stage.sound.player.cut(RATE)
+    stage.sound.player.performing.cut(RATE)
     stage.sound.player.seek(1.0)
     stage.sound.play()
     stage.make(4.0, price=1.0)

@@ -1,0 +1,277 @@
+"""What the engine makes for the ear: a little ahead of it, and from the next moment on as a hand changes it."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.states.messages import Messages
+from studio.app.states.recorded import clock
+from studio.app.states.reel import Reel
+from studio.app.states.value import Engine, Plain, State, Value
+from studio.wire.messages import MOMENT, PIECE, AnyCommand, AnyEvent, Ending, Failed, Perform, Sounded, Steer
+
+AHEAD = 0.8
+"""Seconds that are made ahead of the ear, where making is faster than hearing."""
+LIVE = 1.5
+"""Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
+SPARED, LEAST_SPARED, MOST_SPARED = 0.015, 0.01, 0.3
+"""Seconds after which the engine is counted upon to make what a hand has changed. It begins with the first, and stays
+between the others."""
+LATER, EARLIER = 1.5, 0.98
+"""What these seconds are multiplied with after a change that came too late, and after one that came in time: one in
+twenty may be late."""
+SURE, MOST_SURE = 0.03, 0.3
+"""Seconds that must be there when what is new takes over, where it is made at twice the speed of hearing or more: more
+than the sound card asks for at once. It begins with the first, and is half as long again each time that it ran dry."""
+FORGOTTEN = 0.998
+"""What these seconds are multiplied with after a change that was in time: half of them are left after 350."""
+FAST = 1.1
+"""Times real time from which on it is made faster than it is heard."""
+PART = 20.0
+"""Seconds that play without a gap, where it is made slower than it is heard."""
+
+
+class Change(Protocol):
+    """What a hand has changed and is not made yet. A newer one has all that an older one had."""
+
+    def hold(self, seconds: float) -> Plain:
+        """It holds from a second on; what a Steer says of it."""
+
+    def miss(self) -> None:
+        """It came too late: all is as it was before it was held, which it will be from a later second on."""
+
+    def fail(self) -> None:
+        """It cannot be: all is as it was before it was held."""
+
+
+class _Turn:
+    """A change on its way, from its being asked to its being there."""
+
+    def __init__(self, job: str, first: int, change: Change, instead: bool) -> None:
+        self.job, self.first, self.change = job, first, change
+        self.instead = instead
+        """Whether it is asked in place of one that came too late, of which more may be on its way."""
+        self.taken = False
+        """Whether the engine makes it so: what it says from now on is new."""
+        self.new: list[Sounded] = []
+
+    @property
+    def samples(self) -> np.ndarray:
+        return np.concatenate([event.samples for event in self.new])
+
+    @property
+    def bits(self) -> np.ndarray:
+        return np.concatenate([event.bits for event in self.new])
+
+
+class Performing(State):
+    """The end of a reel, which a model makes. What a change does away with plays on until what is new is there; where
+    that comes too late, the change is asked for again, from a later moment on."""
+
+    grew = Signal()
+    """Samples came, or were let go of."""
+    moved = Signal()
+    """The ear may have more to hear, or is to be told that there is no more."""
+
+    def __init__(self, engine: Engine, messages: Messages, reel: Reel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine, self._messages, self.reel = engine, messages, reel
+        self.making: Value[bool] = Value(False, self)
+        self.speed: Value[float] = Value(0.0, self)
+        """Seconds that are made in a second of work, of late; 0 where that is not known."""
+        self.job = ""
+        """What makes it, empty where nothing does."""
+        self.sounds = False
+        """Whether the ear follows: what it has got cannot be made anew."""
+        self.spared, self.sure = SPARED, SURE
+        """What this machine was found to need, of late."""
+        self.status = "Starting"
+        self._begin, self._allowed = 0, 0.0
+        self._turn: _Turn | None = None
+        self._next: Change | None = None
+        self._jobs = itertools.count(1)
+
+    # ── from where to where ──────────────────────────────────────────────────────────────────────
+
+    @property
+    def begin(self) -> float:
+        """Second from which the model makes it, of what is under way or was last."""
+        return self._begin / self.reel.rate
+
+    @property
+    def settled(self) -> float:
+        """Second up to which nothing that a hand changes now is heard."""
+        if not self.job:
+            return self.reel.seconds
+        return (self._turn.first if self._turn is not None else self.next_to_change) / self.reel.rate
+
+    @property
+    def next_to_change(self) -> int:
+        """The first sample that can still be made by something else: soon after the ear, where that follows closely."""
+        stream, rate, grid = self.reel.stream, self.reel.rate, round(MOMENT * self.reel.rate)
+        if stream.ahead > LIVE or self.speed.get() < FAST:
+            return self.reel.whole
+        soon = self.spared + self._sure / self.speed.get()
+        heard = stream.free + round(soon * rate) if self.sounds else round(stream.position * rate)
+        return min(self._begin + max(math.ceil((heard - self._begin) / grid) * grid, 0), self.reel.whole)
+
+    @property
+    def _sure(self) -> float:
+        """Seconds of what is new that must be there: the more, the slower more comes."""
+        return min(self.sure / min(max(self.speed.get() - 1, 0.01), 1.0), MOST_SURE)
+
+    def _wanted(self) -> float:
+        """Seconds of what is made that may be made for now."""
+        reach = AHEAD if self.speed.get() >= FAST or not self.speed.get() else PART
+        return max(self.reel.stream.position - self.begin, 0.0) + reach
+
+    # ── what is asked ────────────────────────────────────────────────────────────────────────────
+
+    def make(self, ask: Perform) -> None:
+        """Go on from the end of what there is."""
+        if self.job:
+            return
+        self._begin, self._allowed = self.reel.whole, 0.0
+        self.job = f"perform-{next(self._jobs)}"
+        self.reel.stream.go_on()
+        self.making.set(True)
+        self._allowed = self._wanted()
+        if self.status == "Stopped":  # after too many crashes it waits for a person, who has just asked
+            self._engine.start()
+        begin = self.reel.samples.copy() if self._begin else None
+        self._engine.send(replace(ask, job=self.job, begin=begin, until=self._allowed))
+
+    def halt(self) -> None:
+        """Stop making; what is made stays."""
+        if self.job:
+            self._engine.stop(self.job)
+            self._ended()
+
+    def cut(self, first: int) -> None:
+        """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
+        self._miss()
+        self.reel.drop(first)
+        self.halt()
+        self.grew.emit()
+
+    def allow(self) -> None:
+        """Let as much be made as the ear will want soon: less, where it has proved to be fast."""
+        wanted = self._wanted()
+        if self.job and abs(wanted - self._allowed) > 5 * PIECE:
+            self._allowed = wanted
+            ahead = f"ahead-{next(self._jobs)}"
+            self._engine.send(Steer(job=ahead, running=self.job, until=wanted))
+
+    def turn(self, change: Change) -> None:
+        """Have it made by something else from the next moment that can still be changed. While one change is under way,
+        the newest waits for it."""
+        if not self.job:
+            change.hold(self.reel.seconds)
+        elif self._turn is not None:
+            self._next = change
+        else:
+            self._ask(change)
+
+    def dry(self) -> None:
+        """There was a gap: what took over was not enough."""
+        self.sure = min(LATER * self.sure, MOST_SURE)
+
+    def _ask(self, change: Change, instead: bool = False) -> None:
+        first = self.next_to_change
+        asked = change.hold(first / self.reel.rate)
+        self._turn = _Turn(f"steer-{next(self._jobs)}", first, change, instead)
+        self.reel.give_way(first)
+        again = first - self._begin
+        self._engine.send(Steer(job=self._turn.job, running=self.job, again=again, instead=instead, **asked))
+        self.grew.emit()
+
+    # ── what is answered ─────────────────────────────────────────────────────────────────────────
+
+    def take(self, event: AnyEvent) -> None:
+        job = getattr(event, "job", "")
+        if self._turn is not None and job == self._turn.job and isinstance(event, Ending):
+            self._taken(self._turn, event)
+        elif job and job == self.job:
+            if isinstance(event, Sounded):
+                self._hear(event)
+            elif isinstance(event, Ending):
+                self._ended()
+                if isinstance(event, Failed):
+                    said = f"{event.why} What is made is kept. {event.hint}".strip()
+                    self._messages.say(said, "failed")
+
+    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+        """The engine died: what is made plays on to its end."""
+        if self.job and any(command.job == self.job for command in commands):
+            self._ended()
+            end = clock(self.reel.seconds)
+            said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
+            self._messages.say(said.strip(), "failed")
+
+    def _hear(self, event: Sounded) -> None:
+        if self._turn is not None and self._turn.taken:
+            self._turn.new.append(event)
+            self._swap(self._turn)
+        elif self._begin + event.first == self.reel.whole and not (self._turn is not None and self._turn.instead):
+            self.reel.add(event.samples, event.bits)
+        else:
+            return
+        self.speed.set(event.speed)
+        self.grew.emit()
+        self.moved.emit()
+
+    def _taken(self, turn: _Turn, event: Ending) -> None:
+        turn.taken = True
+        if isinstance(event, Failed):
+            self._over(turn)
+            turn.change.fail()
+            self._messages.say(f"{event.why} It plays on as it was. {event.hint}".strip(), "failed")
+            self.grew.emit()
+            self._go_on()
+
+    def _swap(self, turn: _Turn) -> None:
+        """Put what is new in its place, once there is enough of it; where it is too late for that, ask again."""
+        samples, free = turn.samples, self.reel.stream.free
+        sure = not self.sounds or turn.first + len(samples) - free >= self._sure * self.reel.rate
+        if sure and self.reel.swap(samples, turn.bits):
+            self._over(turn)
+            self.spared = max(EARLIER * self.spared, LEAST_SPARED)
+            self.sure = max(FORGOTTEN * self.sure, SURE)
+            self._go_on()
+        elif sure or free > turn.first:
+            self.spared = min(LATER * self.spared, MOST_SPARED)
+            self._miss()
+            self._go_on(instead=True)
+
+    def _over(self, turn: _Turn) -> None:
+        """Nothing gives way any more."""
+        self._turn = None
+        self.reel.stay()
+
+    def _miss(self) -> None:
+        """What is on its way waits to be asked again."""
+        if (turn := self._turn) is not None:
+            self._over(turn)
+            turn.change.miss()
+            self._next = self._next or turn.change
+
+    def _go_on(self, instead: bool = False) -> None:
+        """Ask what waits."""
+        change, self._next = self._next, None
+        if change is not None:
+            self._ask(change, instead)
+
+    def _ended(self) -> None:
+        self._miss()
+        self.job = ""
+        change, self._next = self._next, None
+        if change is not None:  # it holds for what is made later
+            change.hold(self.reel.seconds)
+        self.reel.stream.finish()
+        self.making.set(False)
+        self.moved.emit()

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import soxr
 import torch
 
 from studio import cli
@@ -20,6 +19,7 @@ from studio.engine.device import Device
 from studio.engine.events import Rest
 from studio.engine.jobs import Jobs
 from studio.library.work import from_wav
+from studio.media.resampling import Resampler
 from studio.media.stream import RAMP, limited
 from studio.wire import messages as wire
 from tests.app.fake_speaker import FakeSpeaker
@@ -345,7 +345,7 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
     heard = heard[sounding[0] : sounding[-1] + 1]
     assert 1 < len(heard) / CARD < 4
     made = samples(tmp_path / f"{tiny_recordings}-5.wav").astype(np.float32) / 32_768
-    given = limited(soxr.resample(made[: 5 * RATE], RATE, CARD))
+    given = limited(Resampler(RATE, CARD).bring(made[: 5 * RATE]))
     # A null sink whose first stream begins takes back what its monitor has given already, so the middle is compared.
     middle = heard[CARD // 2 : -round(0.1 * CARD)]
     size = 1 << (len(given) + len(middle)).bit_length()

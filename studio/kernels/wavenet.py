@@ -12,26 +12,17 @@ has them, they stay so, and half as many bytes are read.
 All numbers are float32 but those that a level is drawn with.
 """
 
-import math
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from studio.kernels import compiler
+from studio.kernels.levels import Array, Exponentials, compiled, drawn, exponentials, price
 from studio.kernels.vectors import ROWS, add_products, laid, widens_halves
 
-Array = NDArray[Any]
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _MOST = np.float32(9)
-_BLOCK = 16
 _LINE = 64
 """Bytes that a processor reads at once."""
-_LOWEST, _PER_LN2 = np.float32(-87), np.float32(1.44269504)
-_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_TAYLOR = tuple(np.float32(1 / f) for f in (5040, 720, 120, 24, 6, 2))
 _ODD = tuple(
     np.float32(c)
     for c in (
@@ -48,11 +39,6 @@ _EVEN = tuple(
     np.float32(c) for c in (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
 )
 """tanh x = x · odd(x²) / even(x²) for |x| ≤ 9, the fraction that Eigen and XLA use."""
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    # Products may be fused with sums, but no sum may be taken in another order: voices must not depend on each other.
-    return compiler.compiled(function, {"contract", "nsz"}, error_model="numpy")
 
 
 class Weights(NamedTuple):
@@ -84,6 +70,15 @@ class State(NamedTuple):
     """`(voices,)`, the last level of each."""
 
 
+class Side(NamedTuple):
+    """A network at work; two of them can make one voice together."""
+
+    net: Weights
+    base: Array
+    hop: int
+    state: State
+
+
 class Room(NamedTuple):
     """To work in: rows beyond the voices stay zero."""
 
@@ -103,30 +98,21 @@ class Room(NamedTuple):
     """`(rows, Q)`."""
     slots: Array
     """`(L,)`, where in its ring the next sample's past is."""
-    e: Array
-    """Of all levels, in float32."""
-    bits: Array
-    powers: Array
-    """The same bytes as int32 and as float32."""
-    blocks: Array
-    """Sums of 16 of e each."""
+    softmax: Exponentials
 
 
 def _room(net: Weights, voices: int, start: int) -> Room:
     channels, skip, count, _, _ = net.sizes
     rows, samples = _rows(voices), _samples(voices)
     widths = {"h": channels + skip, "x": channels, "z": channels, "sums": skip, "y": skip}
-    bits, numbers = np.zeros(count, np.int32), len(net.biases) - 2 * skip
+    numbers = len(net.biases) - 2 * skip
     return Room(
         **{name: np.zeros((rows, width), np.float32) for name, width in widths.items()},
         far=np.zeros((samples * rows, channels), np.float32),
         g=np.zeros((len(net.dilations) * samples * rows, 2 * channels), np.float32),
         numbers=np.zeros((rows, numbers), np.float32),
         slots=start % net.dilations,
-        e=np.zeros(count, np.float32),
-        bits=bits,
-        powers=bits.view(np.float32),
-        blocks=np.zeros(-(-count // _BLOCK)),
+        softmax=exponentials(count),
     )
 
 
@@ -151,103 +137,6 @@ def _tanh(x: Any) -> Any:
     for c in _EVEN[1:]:
         q = q * y + c
     return x * p, q
-
-
-@partial(compiler.compiled, quick=True, error_model="numpy")
-def _highest(v: Array, row: int, count: int) -> Any:
-    """The largest number, which is the same in any order."""
-    most = v[row, 0]
-    for k in range(count):
-        most = max(most, v[row, k])
-    return most
-
-
-@compiled
-def _exponentials(v: Array, row: int, heat: float, room: Room) -> None:
-    """exp((v - max v) / heat) into e: 2^m · exp(r), a few instructions for eight numbers."""
-    e, bits, powers, count = room.e, room.bits, room.powers, len(room.e)
-    most, cold = _highest(v, row, count), np.float32(1 / heat)
-    for k in range(count):
-        t = max((v[row, k] - most) * cold, _LOWEST)
-        m = np.floor(t * _PER_LN2 + _HALF)
-        r = t - m * _LN2_HIGH - m * _LN2_LOW
-        p = _TAYLOR[0]
-        for factor in _TAYLOR[1:]:
-            p = p * r + factor
-        e[k] = p * r * r + r + _ONE
-        bits[k] = (np.int32(m) + np.int32(127)) << np.int32(23)
-    for k in range(count):
-        e[k] *= powers[k]
-
-
-@compiled
-def _added(room: Room) -> float:
-    """The sum of e: of 16 each, which do not wait for one another, and then of these."""
-    total = 0.0
-    for block in range(len(room.blocks)):
-        part = 0.0
-        for k in range(_BLOCK * block, min(_BLOCK * (block + 1), len(room.e))):
-            part += room.e[k]
-        room.blocks[block] = part
-        total += part
-    return total
-
-
-@compiled
-def _of_levels(v: Array, row: int, heat: float, least: float, u: float, level: int, room: Room) -> tuple[int, float]:
-    """The level that u draws, or `level` where that is not negative; and the middle of its share of [0, 1]."""
-    e, blocks, count = room.e, room.blocks, len(room.e)
-    _exponentials(v, row, heat, room)
-    total = _added(room)
-    scale, block, before, k = (1.0 - count * least) / total, 0, 0.0, 0
-    while k + _BLOCK < count:
-        end = k + _BLOCK
-        if (scale * (before + blocks[block]) + least * end > u) if level < 0 else end > level:
-            break
-        before, block, k = before + blocks[block], block + 1, end
-    below, part = scale * before + least * k, e[k] * 1.0
-    up_to = scale * (before + part) + least * (k + 1)
-    while k < count - 1 and (up_to <= u if level < 0 else k < level):
-        k += 1
-        part += e[k]
-        below, up_to = up_to, scale * (before + part) + least * (k + 1)
-    return k, 0.5 * (below + up_to)
-
-
-@compiled
-def _mixed(v: Array, row: int, count: int, heat: float, least: float, levels: int, x: int) -> float:
-    """F of level x of a mixture of so many logistics."""
-    if x < 0:
-        return 0.0
-    most = -math.inf
-    for k in range(count):
-        most = max(most, v[row, k] / heat)
-    total, below = 0.0, 0.0
-    edge = (2.0 * x + 1.0) / (levels - 1) - 1.0
-    for k in range(count):
-        share = math.exp(v[row, k] / heat - most)
-        s = math.exp(min(max(v[row, 2 * count + k], -16.0), 7.0)) * heat
-        total += share
-        below += share / (1.0 + math.exp(-(edge - v[row, count + k]) / s))
-    whole = below / total if x < levels - 1 else 1.0
-    return (1.0 - levels * least) * whole + least * (x + 1)
-
-
-@compiled
-def _of_logistics(
-    v: Array, row: int, count: int, heat: float, least: float, levels: int, u: float, level: int
-) -> tuple[int, float]:
-    """As `_of_levels`, by halving."""
-    if level < 0:
-        low, level = -1, levels - 1
-        while level - low > 1:
-            middle = (low + level) // 2
-            if _mixed(v, row, count, heat, least, levels, middle) > u:
-                level = middle
-            else:
-                low = middle
-    below = _mixed(v, row, count, heat, least, levels, level - 1)
-    return level, 0.5 * (below + _mixed(v, row, count, heat, least, levels, level))
 
 
 @compiled
@@ -337,39 +226,32 @@ def _head(w: Array, biases: Array, voices: int, room: Room) -> None:
 
 
 @compiled
-def _price(net: Weights, v: int, level: int, least: float, room: Room) -> float:
-    """ln p of a level, from the numbers of voice v."""
-    _, _, count, levels, mixture = net.sizes
-    if mixture:
-        up_to = _mixed(room.numbers, v, mixture, 1.0, least, levels, level)
-        return math.log(up_to - _mixed(room.numbers, v, mixture, 1.0, least, levels, level - 1))
-    _exponentials(room.numbers, v, 1.0, room)
-    return math.log((1.0 - count * least) * room.e[level] / _added(room) + least)
+def _look(side: Side, number: int, t: int, room: Room) -> None:
+    """The numbers of the next sample of all voices, number t since the loop began."""
+    net, base, hop, state = side
+    voices, together = len(state.levels), len(room.far) // len(room.h)
+    if t % together == 0:
+        _foreseen(net, base, number, hop, state.rings, room)
+    for v in range(voices):
+        _begin(net.first, state.levels[v], net.sizes[3], net.biases, room.h, v)
+    _through(net, state.rings, t % together, room)
+    _head(net.head, net.biases, voices, room)
 
 
 @compiled
 def _play(
-    net: Weights, base: Array, hop: int, state: State, start: int, u: Array, heat: Array, least: float,
+    side: Side, start: int, u: Array, heat: Array, least: float,
     levels: Array, middles: Array, prices: Array, room: Room,
 ) -> None:  # fmt: skip
-    _, _, _, graded, mixture = net.sizes
-    (voices, samples), together = levels.shape, len(room.far) // len(room.h)
+    _, _, _, graded, mixture = side.net.sizes
+    voices, samples = levels.shape
     for t in range(samples):
-        if t % together == 0:
-            _foreseen(net, base, start + t, hop, state.rings, room)
+        _look(side, start + t, t, room)
         for v in range(voices):
-            _begin(net.first, state.levels[v], graded, net.biases, room.h, v)
-        _through(net, state.rings, t % together, room)
-        _head(net.head, net.biases, voices, room)
-        for v in range(voices):
-            hot, floor = max(heat[v, t], 1e-3), least * min(heat[v, t], 1.0)
-            if mixture:
-                found = _of_logistics(room.numbers, v, mixture, hot, floor, graded, u[v, t], levels[v, t])
-            else:
-                found = _of_levels(room.numbers, v, hot, floor, u[v, t], levels[v, t], room)
+            found = drawn(room.numbers, v, graded, mixture, heat[v, t], least, u[v, t], levels[v, t], room.softmax)
             levels[v, t], middles[v, t] = found
-            prices[v, t] = _price(net, v, found[0], least, room)
-            state.levels[v] = found[0]
+            prices[v, t] = price(room.numbers, v, graded, mixture, found[0], least, room.softmax)
+            side.state.levels[v] = found[0]
 
 
 def stacked(filters: Array, out: Array, dilations: Array, voices: int) -> Array:
@@ -418,37 +300,8 @@ def play(
     """
     middles, prices = np.empty(levels.shape), np.empty(levels.shape)
     room = _room(net, len(levels), start)
-    _play(net, base, hop, state, start, u, heat, least, levels, middles, prices, room)
+    _play(Side(net, base, hop, state), start, u, heat, least, levels, middles, prices, room)
     return middles, prices
-
-
-class Side(NamedTuple):
-    """One of two networks that make one voice together."""
-
-    net: Weights
-    base: Array
-    hop: int
-    state: State
-
-
-@compiled
-def _look(side: Side, number: int, t: int, room: Room) -> None:
-    """The numbers of the next sample, number t since the loop began."""
-    net, base, hop, state = side
-    together = len(room.far) // len(room.h)
-    if t % together == 0:
-        _foreseen(net, base, number, hop, state.rings, room)
-    _begin(net.first, state.levels[0], net.sizes[3], net.biases, room.h, 0)
-    _through(net, state.rings, t % together, room)
-    _head(net.head, net.biases, 1, room)
-
-
-@compiled
-def _drawn(net: Weights, room: Room, heat: float, least: float, u: float) -> int:
-    hot, floor, mixture = max(heat, 1e-3), least * min(heat, 1.0), net.sizes[4]
-    if mixture:
-        return int(_of_logistics(room.numbers, 0, mixture, hot, floor, net.sizes[3], u, -1)[0])
-    return int(_of_levels(room.numbers, 0, hot, floor, u, -1, room)[0])
 
 
 @compiled
@@ -456,13 +309,17 @@ def _play_two(
     a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array, levels: Array,
     prices: Array, of_a: Room, of_b: Room,
 ) -> None:  # fmt: skip
+    (_, _, _, graded, of_one), (_, _, _, _, of_other) = a.net.sizes, b.net.sizes
     for t in range(len(levels)):
         _look(a, start + t, t, of_a)
         _look(b, start + t, t, of_b)
-        level = _drawn(b.net, of_b, heat[t], least, u[t]) if second[t] else _drawn(a.net, of_a, heat[t], least, u[t])
+        if second[t]:
+            level, _ = drawn(of_b.numbers, 0, graded, of_other, heat[t], least, u[t], -1, of_b.softmax)
+        else:
+            level, _ = drawn(of_a.numbers, 0, graded, of_one, heat[t], least, u[t], -1, of_a.softmax)
         levels[t] = a.state.levels[0] = b.state.levels[0] = level
-        prices[0, t] = _price(a.net, 0, level, least, of_a)
-        prices[1, t] = _price(b.net, 0, level, least, of_b)
+        prices[0, t] = price(of_a.numbers, 0, graded, of_one, level, least, of_a.softmax)
+        prices[1, t] = price(of_b.numbers, 0, graded, of_other, level, least, of_b.softmax)
 
 
 def play_two(a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array) -> tuple[Array, Array]:

@@ -66,10 +66,10 @@ ORDER = (
     "nice-fashion-28",
     "realnvp-wavetables",
     "maf-wavetables",
+    "wavenet-musicbox-16k",
     "wavenet-piano-16k",
     "wavenet-drums-16k",
     "wavenet-digits-8k",
-    "wavenet-musicbox-16k",
 )
 """In which people meet those that we have recipes of: colour, then digits, clothes, waves, recordings; of each, what
 pleases most. The first is what a first launch has chosen: in colour, and its pictures come at once, with nothing to be

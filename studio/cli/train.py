@@ -43,6 +43,7 @@ def add(commands: ground.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from studio.engine.device import step_back
     from studio.engine.study import BadStudy, plain, study_in, study_of, with_steps
 
     if not args.recipe and not args.name:
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         out=str(storage.folder(args.out)) if args.out else "",
         study=plain(study),
     )
+    step_back()
     for event in ground.events(args, ask):
         if isinstance(event, wire.Learned):
             line = {"step": event.step, "steps": event.steps, "loss": event.loss, "held_out": event.held_out}

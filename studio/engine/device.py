@@ -58,6 +58,15 @@ def choose(wish: str | None = None) -> Device:
     return Device(device, words, threads, bf16=_processor_has_bf16())
 
 
+def step_back() -> None:
+    """Let this machine's other programs go first: what plays or draws beside does not wait for a training."""
+    if sys.platform == "win32":
+        this, below_normal = ctypes.c_void_p(-1), 0x4000
+        ctypes.windll.kernel32.SetPriorityClass(this, below_normal)
+    else:
+        os.nice(10)
+
+
 @contextmanager
 def rounding() -> Iterator[None]:
     """Within, NVIDIA's cards round the factors of float32 products to 10 bits, for their matrix units: good enough to

@@ -6,6 +6,7 @@ one source, sound that plays while it is made (studio.media.stream) another.
 
 import contextlib
 import sys
+import threading
 import time
 from typing import Any, Protocol
 
@@ -50,6 +51,8 @@ class Speaker:
         self._latency = latency
         self._stream: Any = None
         self._source: Source | None = None
+        self._at_library = threading.Lock()
+        """PortAudio forgets its devices while it reads them anew: nobody may open one then."""
         self._look_again = False
         """Whether PortAudio must read its devices anew: it does so only once by itself."""
         self._asked = 0.0
@@ -69,14 +72,19 @@ class Speaker:
 
     def outputs(self) -> tuple[str, ...]:
         """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
-        if self._stream is None:
-            _read_devices_anew(_library())
-            self._look_again = False
-        return outputs()
+        with self._at_library:
+            if self._stream is None:
+                _read_devices_anew(_library())
+                self._look_again = False
+            return outputs()
 
     def open(self, source: Source, device: str = "") -> None:
         """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound. After
         gaps the card is asked earlier than before."""
+        with self._at_library:
+            self._open(source, device)
+
+    def _open(self, source: Source, device: str) -> None:
         self.close()
         if self.gaps:
             self._latency = min(2 * self._latency, LATEST)

@@ -60,7 +60,8 @@ class Performance:
         if begin.dtype != np.int16 or begin.ndim != 1:
             raise Misfit(f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16")
         self.begun, self.made = len(begin), 0
-        self.past = graded(begin[-self.field - 1 :], self.levels)[None].long().to(self._device)  # (1, T)
+        self.past: wire.Array = graded(begin[-self.field - 1 :], self.levels).numpy().astype(np.int32)
+        """The levels made last `(T,)`. No tensor: torch would wake its other threads to copy it for every piece."""
         self._seed(command.seed)
         self.player: Duet | None = None
         self.compiled = _Compiling(self.models, self.c)
@@ -129,7 +130,7 @@ class Performance:
         self._left = {name: getattr(self, name) for name in _CHANGED}
         self._left["_moments"] = {at: each for at, each in self._moments.items() if at <= recalled}
         self.made = first
-        self.past = self.past[:, : self.past.shape[1] - gone]
+        self.past = self.past[: len(self.past) - gone]
         self._stand()
         self._moments = {at: each for at, each in self._moments.items() if at < first}
 
@@ -182,7 +183,8 @@ class Performance:
                 began = time.monotonic()
         worked += time.monotonic() - began
         x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
-        self.past = torch.cat((self.past, x.long()), 1)[:, -self.field - 1 - round(ANEW * self.rate) :]
+        kept = self.field + 1 + round(ANEW * self.rate)
+        self.past = np.concatenate((self.past, x[0].cpu().numpy().astype(np.int32)))[-kept:]
         self.made += count
         self._remember()
         now = count / self.rate / max(worked, 1e-6)
@@ -211,7 +213,7 @@ class Performance:
             if better:  # it cannot go back to what the other remembers
                 self._moments, self._left["_moments"] = {}, {}
             self.player, self._stands = Duet(self.models, self.c, together, plain=not swift), True
-            past = self.past[:, -self.field - 1 :]
+            past = torch.from_numpy(self.past[-self.field - 1 :]).long()[None].to(self._device)
             for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
                 self.player.hear(part)
         return swift and not self.compiled.plain

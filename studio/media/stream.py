@@ -171,8 +171,8 @@ class Stream:
 
     @property
     def over(self) -> bool:
-        """Whether the whole of it was heard."""
-        return self._whole and self.silent and self._flushed and not self._ready.size
+        """Whether the whole of it was heard, but for an end after a gap that is shorter than its ramp."""
+        return self._whole and self.silent and self._flushed and self._ready.size <= self._ramp
 
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from studio import kernels
+from studio.density.threads import one_thread
 from studio.nets.schedule import Buffer, Operation, Player, Schedule, Window
 
 
@@ -38,12 +39,8 @@ class _Alone(Player):
     process at work two threads wait for each other: on two busy cores a picture took four to five times as long."""
 
     def __call__(self, i: int, j: int) -> Tensor:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             return super().__call__(i, j)
-        finally:
-            torch.set_num_threads(threads)
 
 
 class _CompiledPlayer(Player):

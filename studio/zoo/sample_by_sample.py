@@ -15,6 +15,7 @@ from torch.nn.functional import pad
 from studio.density.conditional import Conditional
 from studio.density.player import Player
 from studio.density.sound_conditional import Logistics
+from studio.density.threads import one_thread
 from studio.nets.wavenet import Queues, WaveNetwork
 
 
@@ -79,7 +80,8 @@ class _Swift:
     def read(self, x: Tensor) -> Tensor:
         levels = x.cpu().long().clone()
         middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
-        z: Tensor = torch.special.ndtri(middles)
+        with one_thread():
+            z: Tensor = torch.special.ndtri(middles)
         return z.to(self.device, self.net.bias.dtype)
 
     def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
@@ -98,8 +100,9 @@ class _Swift:
 
 def _thrown(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
     """Φ(z), a half where it is not heated, and the temperatures, in float64 on the processor."""
-    warm = heat.cpu().double()
-    return torch.special.ndtr(z.cpu().double() * (warm > 0)), warm
+    with one_thread():
+        warm = heat.cpu().double()
+        return torch.special.ndtr(z.cpu().double() * (warm > 0)), warm
 
 
 @torch.no_grad()

@@ -59,10 +59,13 @@ def choose(wish: str | None = None) -> Device:
 
 
 def step_back() -> None:
-    """Let this machine's other programs go first: what plays or draws beside does not wait for a training."""
+    """Let this machine's other programs go first: what plays or draws beside does not wait for a training, which has on
+    Linux what nobody else wants."""
     if sys.platform == "win32":
         this, below_normal = ctypes.c_void_p(-1), 0x4000
         ctypes.windll.kernel32.SetPriorityClass(this, below_normal)
+    elif sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:
         os.nice(10)
 

@@ -1,5 +1,6 @@
 """Which processor, how much memory: what a person is told, and what jobs may count on."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,13 @@ def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest
     assert batch_that_fits(CPU, 64, 1) == 64
     assert batch_that_fits(CPU, 64, 50) == 10
     assert batch_that_fits(CPU, 64, 10**9) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="elsewhere it is nicer by ten")
+def test_a_training_has_what_nobody_else_wants() -> None:
+    words = "import os; from studio.engine.device import step_back; step_back(); print(os.sched_getscheduler(0))"
+    said = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=120)
+    assert int(said.stdout) == os.SCHED_IDLE != os.sched_getscheduler(0)
 
 
 KEPT = """

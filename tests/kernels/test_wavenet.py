@@ -125,6 +125,24 @@ def test_voices_turn_to_another_kind_between_two_chunks() -> None:
 
 
 @torch.no_grad()
+def test_torch_keeps_to_one_thread_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, normal, before = list[int](), torch.special.ndtr, torch.get_num_threads()
+
+    def watched(z: Tensor) -> Tensor:
+        counted.append(torch.get_num_threads())
+        return normal(z)
+
+    monkeypatch.setattr(torch.special, "ndtr", watched)
+    quick, _ = players(made(256, {}), None, 1)
+    torch.set_num_threads(2)
+    try:
+        quick.play(torch.zeros(1, 4), torch.ones(1, 4))
+        assert counted == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.no_grad()
 def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made(256, {})
     model.half().float()

@@ -81,6 +81,16 @@ def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None
     assert stream.gaps == 1 and stream.over
 
 
+def test_it_is_over_where_only_less_than_a_ramp_is_left_after_a_gap() -> None:
+    stream = opened(Stream(16_000), CARD)
+    stream.write(sine(0.5, 16_000))
+    heard(stream, 0.7, 480, CARD)
+    assert stream.gaps == 1 and stream.silent and not stream.over
+    stream.finish()  # of what was held back to be resampled a little comes now
+    assert not heard(stream, 0.1, 480, CARD).any()
+    assert stream.over
+
+
 def test_pausing_and_going_elsewhere_never_click() -> None:
     stream = opened(Stream(RATE))
     stream.write(sine(2))

@@ -25,7 +25,9 @@ class Player(State):
     """One sound of any length, of which the model makes the end."""
 
     grew = Signal()
-    """Samples came, or were let go of."""
+    """Samples came, or were let go of, or what they cost is known."""
+    repriced = Signal(int)
+    """What samples from a number on cost is known now; it comes before `grew`."""
     leaves = Signal()
     """Another sound is about to take its place."""
     ticked = Signal()
@@ -114,6 +116,7 @@ class Player(State):
     def price(self, first: int, bits: Array) -> None:
         """What samples from number `first` on cost is known now."""
         self.reel.price(first, bits[: max(len(self.samples) - first, 0)])
+        self.repriced.emit(first)
         self.grew.emit()
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────

@@ -46,6 +46,8 @@ class Player(QWidget):
     def _tie(self) -> None:
         state, player, transport = self._state, self._player, self.transport
         player.grew.connect(self._grow)
+        player.repriced.connect(self._reprice)
+        player.leaves.connect(self._reprice)
         bind(self, player.playing, self._show_playing)
         bind(self, player.making, self._move_on)
         bind(self, player.waiting, self._move_on)
@@ -150,10 +152,11 @@ class Player(QWidget):
     def _grow(self) -> None:
         """Samples came or went, or what they cost is known."""
         count = len(self._player.samples)
-        if count == self._last:
-            self._priced = 0
         self._kept, self._priced, self._last = min(self._kept, count), min(self._priced, count), count
         self._move_on()
+
+    def _reprice(self, first: int = 0) -> None:
+        self._priced = min(self._priced, first)
 
     def _move_on(self, _: object = None) -> None:
         if self.isVisible() and not self._frames.isActive():

@@ -9,6 +9,9 @@ from PySide6.QtCore import QObject
 from studio.app.states.value import Plain, State, Value
 
 STEPS = 200
+ENTRIES = 20_000
+"""Of lists in all steps together, as the points of a curve that is drawn for minutes: every change is written down soon
+after it, and a longer one would keep sound and window waiting. Beyond it the oldest steps are let go of."""
 PAUSE = 0.6
 """Seconds: keys or turns of the wheel that follow each other faster are one gesture."""
 
@@ -61,6 +64,8 @@ class History(State):
         if before != after:
             self._done.append(Step(name, before, after, gesture))
             del self._done[:-STEPS]
+            while len(self._done) > 1 and sum(map(_entries, self._done)) > ENTRIES:
+                del self._done[0]
         self._tell()
 
     def hold(self, gesture: str) -> None:
@@ -115,3 +120,7 @@ class History(State):
         self.can_redo.set(bool(self._undone))
         self.undo_name.set(self._done[-1].name if self._done else "")
         self.redo_name.set(self._undone[-1].name if self._undone else "")
+
+
+def _entries(step: Step) -> int:
+    return sum(len(each) for record in (step.before, step.after) for each in record.values() if isinstance(each, list))

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from studio.app.states.history import PAUSE, STEPS, History
+from studio.app.states.history import ENTRIES, PAUSE, STEPS, History
 from studio.app.states.value import Plain
 
 Dial = tuple[History, Plain, Callable[..., None], list[float]]
@@ -43,6 +43,20 @@ def test_forgets_only_what_lies_beyond_two_hundred_steps(dial: Dial) -> None:
     while history.can_undo.get():
         history.undo()
     assert now["x"] == 50
+
+
+def test_long_curves_cost_the_oldest_steps(dial: Dial) -> None:
+    history, now, _, _ = dial
+    now["x"] = curve = []
+    for second in range(400):
+        before = dict(now)
+        now["x"] = curve = [*curve, [second, 1.0]]
+        history.do("heat", before, {"x": curve})
+    kept = sum(len(record["x"]) for record in history.records())
+    assert ENTRIES - 800 < kept <= ENTRIES
+    while history.can_undo.get():
+        history.undo()
+    assert 0 < len(now["x"]) < 400
 
 
 def test_a_drag_is_one_step_however_long_the_hand_rests(dial: Dial) -> None:

@@ -20,6 +20,13 @@ from studio import cli
 from studio.library import models
 from studio.library.work import from_png, from_wav
 
+
+@pytest.fixture(autouse=True)
+def no_stepping_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training here is no process of its own, and tests are not to wait for all others."""
+    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
+
+
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / ".." / "shared" / "data" / "user" / "images"
 

@@ -13,13 +13,11 @@ from studio.cli import ground
 from studio.library import storage
 from studio.library.work import Work, to_wav
 from studio.media.speaker import NoSound, Speaker
-from studio.media.stream import CUSHION, Stream
+from studio.media.stream import CUSHION, FAST, Stream
 from studio.wire import messages as wire
 
 BETWEEN = 0.5
 """Seconds of silence between two recordings."""
-FAST = 1.1
-"""Times real time from which on it is made faster than it is heard."""
 SURE = 0.5
 """Seconds of sound after which it is known how fast they are made."""
 PATIENCE = 1.0

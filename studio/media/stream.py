@@ -18,6 +18,8 @@ RAMP = 0.005
 """Seconds from silence to full loudness and back."""
 CUSHION = 0.1
 """Seconds that must be there before it starts, and starts again after it ran dry."""
+FAST = 1.1
+"""Times real time from which on it is made faster than it is heard."""
 KNEE = 0.75
 """Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
 _REPEATS = 64

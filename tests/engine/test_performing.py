@@ -170,14 +170,19 @@ def test_the_temperature_follows_a_curve(jobs: Jobs) -> None:
     np.testing.assert_array_equal(found, heard(step.x, 256)[0])
 
 
+def never_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is played by torch."""
+    monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
+    monkeypatch.setattr(performing, "PATIENCE", 0.01)
+
+
 @pytest.mark.parametrize("swift", [True, False])
 @pytest.mark.parametrize("back", [1, 4])
 def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool, back: int
 ) -> None:
     if not swift:
-        monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
-        monkeypatch.setattr(performing, "PATIENCE", 0.01)
+        never_compiled(monkeypatch)
     events = jobs.start(command(label=0))
     first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
     if not swift:
@@ -234,8 +239,7 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
 ) -> None:
     """Of what was made by the late one, so many pieces are thrown away with it."""
     if not swift:
-        monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
-        monkeypatch.setattr(performing, "PATIENCE", 0.01)
+        never_compiled(monkeypatch)
     events = jobs.start(command(label=0))
     first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
     change = {"running": "a", "label": 1, "temperature": (0.5,), "seed": 6}
@@ -277,8 +281,7 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool
 ) -> None:
     if not swift:
-        monkeypatch.setattr(performing._Compiling, "run", lambda self: None)
-        monkeypatch.setattr(performing, "PATIENCE", 0.01)
+        never_compiled(monkeypatch)
     asked = {"mix": "buzz", "share": 0.0, "seconds": 0.16}
     events = jobs.start(command(**asked))
     first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]

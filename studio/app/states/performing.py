@@ -13,6 +13,7 @@ from studio.app.states.messages import Messages
 from studio.app.states.recorded import clock
 from studio.app.states.reel import Reel
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.media.stream import FAST
 from studio.wire.messages import MOMENT, PIECE, AnyCommand, AnyEvent, Ending, Failed, Perform, Sounded, Steer
 
 AHEAD = 0.8
@@ -30,8 +31,6 @@ SURE, MOST_SURE = 0.03, 0.3
 than the sound card asks for at once. It begins with the first, and is half as long again each time that it ran dry."""
 FORGOTTEN = 0.998
 """What these seconds are multiplied with after a change that was in time: half of them are left after 350."""
-FAST = 1.1
-"""Times real time from which on it is made faster than it is heard."""
 PART = 20.0
 """Seconds that play without a gap, where it is made slower than it is heard."""
 

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from studio.app.states.messages import Messages
-from studio.app.states.performing import FAST, PART, Performing
+from studio.app.states.performing import PART, Performing
 from studio.app.states.queue import about
 from studio.app.states.recorded import clock
 from studio.app.states.reel import Reel
@@ -14,7 +14,7 @@ from studio.app.states.sound_card import SoundCard
 from studio.app.states.tone import Output
 from studio.app.states.value import Engine, State, Value
 from studio.media.recording import brought
-from studio.media.stream import CUSHION
+from studio.media.stream import CUSHION, FAST
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Perform
 
 TICK = 50

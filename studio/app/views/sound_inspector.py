@@ -157,7 +157,7 @@ class SoundInspector(Column):
     def _when(self) -> str:
         """How soon a change is heard."""
         player = self._player
-        if not player.making.get() or not player.speed.get():
+        if not (player.playing.get() and player.making.get() and player.speed.get()):
             return "Heard soon after you move them, while it plays"
         settled = self._state.making.settled - player.position
         return f"Heard {max(settled, player.performing.spared) + player.card.delay:.2f} s after you move them"

@@ -85,7 +85,9 @@ class Stream:
 
     def _make_room(self, end: int) -> None:
         if end > len(self._made):
-            self._made = np.concatenate((self._made, np.zeros(max(end, len(self._made)), np.int16)))
+            room = np.zeros(2 * end, np.int16)
+            room[: self._count] = self._made[: self._count]
+            self._made = room
 
     def finish(self) -> None:
         """Nothing more will be written, until `go_on`."""

@@ -1,5 +1,6 @@
 """Temperature over time: points (second, temperature), joined by straight lines; two of one second are a step."""
 
+import bisect
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,31 +21,42 @@ def sane(points: Sequence[Sequence[float]]) -> Points:
     return tuple(sorted(found, key=lambda point: point[0]))
 
 
-def at(points: Points, seconds: float) -> float:
-    """The temperature of a moment; of a step the later one."""
-    before = [point for point in points if point[0] <= seconds]
-    after = points[len(before) :]
-    if not before or not after:
-        return (before or after)[-1 if before else 0][1]
-    (left, low), (right, high) = before[-1], after[0]
+def at(points: Points, seconds: float, before: bool = False) -> float:
+    """The temperature of a moment; of a step the later one, or the one `before`."""
+    place = bisect.bisect_left(points, seconds, key=_second) if before else _after(points, seconds)
+    if not 0 < place < len(points):
+        return points[-1 if place else 0][1]
+    (left, low), (right, high) = points[place - 1], points[place]
     return low + (high - low) * (seconds - left) / (right - left)
+
+
+def following(points: Points, seconds: float) -> Points:
+    """The part of a curve from a moment on."""
+    return ((seconds, at(points, seconds)), *points[_after(points, seconds) :])
 
 
 def stepped(points: Points, seconds: float, heat: float) -> Points:
     """From a moment on another temperature, up to the next point that was drawn; what was before stays."""
-    return spliced(points, ((seconds, heat), *(point for point in points if point[0] > seconds)), seconds)
+    return spliced(points, ((seconds, heat), *points[_after(points, seconds) :]), seconds)
 
 
 def spliced(past: Points, future: Points, seconds: float) -> Points:
     """One curve up to a moment, and another from there on."""
-    before = tuple(point for point in past if point[0] < seconds)
-    after = tuple(point for point in future if point[0] > seconds)
-    now, then = at(past, seconds - 1e-9) if before else at(future, seconds), at(future, seconds)
+    before, then = past[: bisect.bisect_left(past, seconds, key=_second)], at(future, seconds)
+    now = at(past, seconds, before=True) if before else then
     middle = ((seconds, then),) if abs(now - then) < 1e-9 or not before else ((seconds, now), (seconds, then))
-    return (*before, *middle, *after)[-MOST:]
+    return (*before, *middle, *future[_after(future, seconds) :])[-MOST:]
 
 
 def array(points: Points, begin: float) -> Array:
     """As a Perform wants it that begins at a moment."""
-    after = [(seconds - begin, heat) for seconds, heat in points if seconds > begin]
-    return np.array([(0.0, at(points, begin)), *after], np.float64)
+    return np.array(following(points, begin), np.float64) - (begin, 0.0)
+
+
+def _second(point: tuple[float, float]) -> float:
+    return point[0]
+
+
+def _after(points: Points, seconds: float) -> int:
+    """The first point after a moment."""
+    return bisect.bisect_right(points, seconds, key=_second)

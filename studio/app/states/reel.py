@@ -17,7 +17,7 @@ class Reel:
     def __init__(self, rate: int, samples: np.ndarray) -> None:
         self.rate, self.stream = rate, Stream(rate)
         self.stream.write(samples)
-        self._prices = np.zeros(0, np.float32)
+        self._prices, self._priced = np.zeros(0, np.float32), 0
         self._gives_way: int | None = None
         self.price(0, np.full(len(samples), np.nan, np.float32))
 
@@ -50,9 +50,12 @@ class Reel:
         """What samples from a number on cost."""
         end = first + len(bits)
         if end > len(self._prices):
-            more = np.full(max(end, len(self._prices)) + self.rate, np.nan, np.float32)
-            self._prices = np.concatenate((self._prices, more))
+            room = np.empty(2 * max(end, 60 * self.rate), np.float32)
+            room[: self._priced] = self._prices[: self._priced]
+            self._prices = room
+        self._prices[self._priced : first] = np.nan
         self._prices[first:end] = bits
+        self._priced = max(self._priced, end)
 
     def drop(self, first: int) -> None:
         """Let go of what there is from a sample on."""

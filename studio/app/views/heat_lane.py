@@ -1,5 +1,7 @@
 """Temperature over time, drawn by hand: knots that a line joins. What is settled cannot be changed any more."""
 
+import bisect
+import math
 from typing import Any
 
 from PySide6.QtCore import (
@@ -17,9 +19,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QSizePolicy
 
+from studio.app.states import heat as heats
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
-from studio.app.views.knots import HOTTEST, Knots, heat_at, moved, put, without
+from studio.app.views.knots import HOTTEST, Knots, moved, put, without
 from studio.app.views.lane import CAUGHT, turn
 from studio.app.views.ruler import clock
 from studio.app.views.theme import Look
@@ -75,6 +78,7 @@ class HeatLane(QListView):
         """The knot in the hand."""
         self.rows = _Rows(self)
         self.setModel(self.rows)
+        self.setUniformItemSizes(True)  # or Qt asks each row for its size, whenever there is another knot
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setProperty("role", "bare")
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -110,7 +114,7 @@ class HeatLane(QListView):
 
     def heat(self, seconds: float) -> float:
         """The temperature of a moment."""
-        return heat_at(self.knots, seconds)
+        return heats.at(self.knots, seconds)
 
     # ── what is drawn ────────────────────────────────────────────────────────────────────────────
 
@@ -122,7 +126,7 @@ class HeatLane(QListView):
     def nudge(self, seconds: float, steps: int) -> None:
         """The first knot from a moment on, or a new one there, becomes warmer by so many steps."""
         at, up = max(seconds, self._settled), steps * NUDGE
-        row = next((n for n, knot in enumerate(self.knots) if knot[0] >= at), None)
+        row = next((n for n in self._free() if self.knots[n][0] >= at), None)
         if row is None:
             heat = min(max(self.heat(at) + up, 0.0), HOTTEST)
             self._draw(put(self.knots, at, heat), (at, heat))
@@ -131,17 +135,16 @@ class HeatLane(QListView):
 
     def drop_near(self, seconds: float) -> None:
         """The knot that is nearest to a moment goes, of those that may."""
-        free = [(abs(at - seconds), n) for n, (at, _) in enumerate(self.knots) if at >= self._settled]
-        if free:
-            self._drop(min(free)[1])
+        if free := self._free():
+            self._drop(min(free, key=lambda n: abs(self.knots[n][0] - seconds)))
 
     def _drop(self, row: int) -> None:
-        if len(self.knots) > 1 and self.knots[row][0] >= self._settled:
+        if len(self.knots) > 1 and row in self._free():
             self._draw(without(self.knots, row), None)
 
     def _move(self, row: int, seconds: float, heat: float) -> None:
         """A knot stays between its neighbours, and what is settled stays as it is."""
-        if self.knots[row][0] >= self._settled:
+        if row in self._free():
             now = moved(self.knots, row, seconds, heat, self._settled)
             self._draw(now, now[row])
 
@@ -156,6 +159,11 @@ class HeatLane(QListView):
     def _choose(self, knot: tuple[float, float]) -> None:
         far = [abs(at - knot[0]) + abs(heat - knot[1]) for at, heat in self.knots]
         self.setCurrentIndex(self.rows.index(far.index(min(far))))
+
+    def _free(self) -> range:
+        """The knots that may still be moved: of a step at the moment that is settled, what comes of it."""
+        first = bisect.bisect_right(self.knots, (self._settled, math.inf))
+        return range(first - (first > 0 and self.knots[first - 1][0] == self._settled), len(self.knots))
 
     # ── where knots lie ──────────────────────────────────────────────────────────────────────────
 
@@ -172,8 +180,7 @@ class HeatLane(QListView):
 
     def near(self, where: QPointF) -> int | None:
         """The knot under a press, where it may still be moved."""
-        free = [n for n, knot in enumerate(self.knots) if knot[0] >= self._settled]
-        far = sorted(((self.place(*self.knots[n]) - where).manhattanLength(), n) for n in free)
+        far = sorted(((self.place(*self.knots[n]) - where).manhattanLength(), n) for n in self._free())
         return far[0][1] if far and far[0][0] <= self._look.px(CAUGHT) else None
 
     @guarded(QRect())
@@ -274,8 +281,9 @@ class HeatLane(QListView):
         first, last = max(time.begin, time.cut or 0.0), time.end
         if first >= last:
             return []
-        inner = [self.place(*knot) for knot in self.knots if first <= knot[0] < last]
-        return [self.place(first, heat_at(self.knots, first, before=True)), *inner, self.place(last, self.heat(last))]
+        begin, end = (bisect.bisect_left(self.knots, (at, -math.inf)) for at in (first, last))
+        inner = [self.place(*knot) for knot in self.knots[begin:end]]
+        return [self.place(first, heats.at(self.knots, first, before=True)), *inner, self.place(last, self.heat(last))]
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -299,9 +307,8 @@ class HeatLane(QListView):
                 painter.setPen(QPen(look.colour(token), 2))
                 painter.drawPolyline(QPolygonF(line))
             painter.setClipping(False)
-            for row, knot in enumerate(self.knots):
-                if knot[0] >= self._settled:
-                    self._paint_knot(painter, row, knot)
+            for row in self._free():
+                self._paint_knot(painter, row, self.knots[row])
 
     def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
         look, place = self._look, self.place(*knot)

@@ -2,19 +2,11 @@
 
 import bisect
 
-from studio.app.states.heat import Points, at
+from studio.app.states.heat import Points
 
 Knots = Points
 HOTTEST = 2.0
 """As far as a hand goes; works may bring more."""
-
-
-def heat_at(knots: Knots, seconds: float, before: bool = False) -> float:
-    """The temperature of a moment; of a step the later one, or the one `before`."""
-    if before:
-        knots = tuple(reversed([(-second, heat) for second, heat in knots]))
-        return at(knots, -seconds)
-    return at(knots, seconds)
 
 
 def put(knots: Knots, seconds: float, heat: float) -> Knots:

@@ -11,8 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from studio.app.states import heat as heats
 from studio.app.views import spectrum
-from studio.app.views.knots import heat_at, moved, put, without
+from studio.app.views.knots import moved, put, without
 from studio.app.views.lanes import Lanes
 from studio.app.views.peaks import Means, Peaks, same
 from studio.app.views.ruler import clock
@@ -155,8 +156,8 @@ def test_a_knot_stays_between_its_neighbours_and_after_what_is_settled() -> None
 
 def test_of_a_step_the_line_ends_at_the_earlier_and_begins_at_the_later() -> None:
     knots = ((0.0, 1.0), (4.0, 1.0), (4.0, 0.5))
-    assert heat_at(knots, 4.0) == 0.5
-    assert heat_at(knots, 4.0, before=True) == 1.0
+    assert heats.at(knots, 4.0) == 0.5
+    assert heats.at(knots, 4.0, before=True) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Silence(QObject):
     def outputs(self) -> tuple[str, ...]:
         return (self.device,)
 
-    def open(self, source: Source, device: str = "") -> None:
+    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
         source.begin(CARD)
         self._source, self._since = source, time.monotonic()
 

@@ -17,6 +17,8 @@ LATENCY = 0.08
 on two processors 0.05 left one or two gaps in eight seconds, 0.08 none; on a calmer machine 0.03 left none."""
 LATEST = 0.3
 """Seconds: what a machine that leaves gaps is given at most."""
+LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
+"""Seconds that a person can choose."""
 STILL = 0.8
 """Seconds without a question from the card, after which it counts as gone."""
 BLOCK = 4096
@@ -47,8 +49,11 @@ def outputs() -> tuple[str, ...]:
 class Speaker:
     """One stream to one sound card. Opening may take a while: not in the thread that draws."""
 
-    def __init__(self, latency: float = LATENCY) -> None:
-        self._latency = latency
+    def __init__(self) -> None:
+        self._latency = LATENCY
+        """What this machine was found to need."""
+        self._chosen = False
+        """Whether a person chose another."""
         self._stream: Any = None
         self._source: Source | None = None
         self._at_library = threading.Lock()
@@ -56,6 +61,8 @@ class Speaker:
         self._look_again = False
         """Whether PortAudio must read its devices anew: it does so only once by itself."""
         self._asked = 0.0
+        self._delay = 0.0
+        """Seconds to the ear, of what was asked for last; 0 or less where the sound system does not say."""
         self._ended = False
         self._failed = ""
         self._mono = np.zeros(BLOCK, np.float32)
@@ -68,7 +75,9 @@ class Speaker:
     def delay(self) -> float:
         """Seconds from what the source gives to the ear, as the sound system says; 0 where nothing is open."""
         stream = self._stream
-        return float(stream.latency) if stream is not None else 0.0
+        if stream is None:
+            return 0.0
+        return self._delay if self._delay > 0 else float(stream.latency)
 
     def outputs(self) -> tuple[str, ...]:
         """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
@@ -78,23 +87,26 @@ class Speaker:
                 self._look_again = False
             return outputs()
 
-    def open(self, source: Source, device: str = "") -> None:
-        """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound. After
-        gaps the card is asked earlier than before."""
-        with self._at_library:
-            self._open(source, device)
+    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
+        """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound.
 
-    def _open(self, source: Source, device: str) -> None:
+        latency: in seconds; 0 for what this machine needs, which is more than before after there were gaps.
+        """
+        with self._at_library:
+            self._open(source, device, latency)
+
+    def _open(self, source: Source, device: str, latency: float) -> None:
         self.close()
-        if self.gaps:
+        if self.gaps and not self._chosen:
             self._latency = min(2 * self._latency, LATEST)
+        self._chosen = latency > 0
         sd = _library()
         if self._look_again:
             _read_devices_anew(sd)
         self._look_again = True  # unless it goes well
         found = _choose(sd, device)
         self.device, rate = str(found["name"]), float(found["default_samplerate"])
-        self._source, self._ended, self._failed, self.gaps = source, False, "", 0
+        self._source, self._ended, self._failed, self.gaps, self._delay = source, False, "", 0, 0.0
         source.begin(rate)
         try:
             self._stream = sd.OutputStream(
@@ -102,7 +114,7 @@ class Speaker:
                 channels=min(2, int(found["max_output_channels"])),
                 dtype="float32",
                 device=int(found["index"]),
-                latency=self._latency,
+                latency=latency or self._latency,
                 callback=self._give,
                 finished_callback=self._end,
                 extra_settings=_settings(sd, found),
@@ -142,6 +154,7 @@ class Speaker:
     def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
         """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
         self._asked = time.monotonic()
+        self._delay = when.outputBufferDacTime - when.currentTime
         if status:
             self.gaps += 1
         try:

@@ -14,7 +14,7 @@ class FakeSpeaker:
         self.source: Source | None = None
         self.names: tuple[str, ...] = ("Built-in speakers", "Headphones")
         self.device = ""
-        self.delay = 0.0
+        self.delay = self.latency = 0.0
         self.opens = self.closes = 0
         self.refuses = ""
         self.faults = ""
@@ -22,8 +22,9 @@ class FakeSpeaker:
     def outputs(self) -> tuple[str, ...]:
         return self.names
 
-    def open(self, source: Source, device: str = "") -> None:
+    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
         self.opens += 1
+        self.latency = latency
         self.device = device or self.names[0]
         if self.refuses:
             raise NoSound(self.refuses)

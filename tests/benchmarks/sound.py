@@ -97,11 +97,18 @@ class Desk:
         return time.monotonic() - began
 
     def turn(self, temperature: float) -> float:
-        """Seconds from a turned temperature until the card is given the first sample that was made by it."""
-        began, performing = time.monotonic(), self.player.performing
+        """Seconds from a turned temperature until the first sample that was made by it is at the ear."""
+        began, performing, given = time.monotonic(), self.player.performing, [self.player.position]
         self.sound.dials.set_temperature(temperature)
-        self.until(lambda: performing._turn is None and self.player.position >= self.sound.heat.get()[-1][0])
-        return time.monotonic() - began
+
+        def turned() -> bool:
+            """Whether the card was given it: with what it asked for last, from `given[-1]` on."""
+            given.append(self.player.position)
+            return performing._turn is None and given[-1] >= self.sound.heat.get()[-1][0]
+
+        self.until(turned)
+        later = self.sound.heat.get()[-1][0] - given[-2]
+        return time.monotonic() - began + later + self.player.card.delay
 
     def close(self) -> None:
         self._studio.close()
@@ -204,7 +211,7 @@ def _place(piece: np.ndarray, heard: np.ndarray, near: int | None) -> int:
 
 
 def waits(what: str, seconds: Sequence[float], delay: float = 0.0) -> None:
-    ms = sorted(1000 * (each + delay) for each in seconds)
+    ms = sorted(1000 * each for each in seconds)
     most = ms[int(0.95 * (len(ms) - 1))]
     of_it = f", {1000 * delay:.0f} of them the card's" if delay else ""
     print(f"  {what}: median {statistics.median(ms):.0f} ms, 95 % {most:.0f}, longest {ms[-1]:.0f}{of_it}")
@@ -214,9 +221,10 @@ def started(desk: Desk) -> None:
     for again, words in ((True, "with the card at hand"), (False, "with a card that must be opened")):
         seconds = []
         for _ in range(TRIES):
-            seconds.append(desk.begin())
-            desk.rest(0.3)
+            began = desk.begin()
             delay = desk.player.card.delay
+            seconds.append(began + delay)
+            desk.rest(0.3)
             desk.player.stop()
             desk.until(lambda: not desk.player.making.get() and desk.engine.now == "Ready")
             if not again:

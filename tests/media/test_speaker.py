@@ -2,6 +2,7 @@
 
 import builtins
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ class Broken(Counter):
         raise RuntimeError("a fault of ours")
 
 
+NOW = SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.25)
+"""What PortAudio says of the time of a question."""
 SAFE = 0.2
 """Seconds of latency: a machine that runs other tests beside this one may answer late."""
 SETTLED = 0.3
@@ -46,8 +49,8 @@ SETTLED = 0.3
 
 
 def test_no_sample_is_lost(recording: Stop) -> None:
-    player, source = Speaker(SAFE), Counter()
-    player.open(source)
+    player, source = Speaker(), Counter()
+    player.open(source, latency=SAFE)
     time.sleep(1.2)
     assert player.fault() == "" and source.rate == RATE
     player.close()
@@ -60,10 +63,10 @@ def test_no_sample_is_lost(recording: Stop) -> None:
 
 def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Stop) -> None:
     """The wave moves every 20 ms, as under a slider, and the pitch every 200 ms."""
-    player, tone = Speaker(SAFE), HeldTone()
+    player, tone = Speaker(), HeldTone()
     tone.level(0.8)
     tone.wave(bent(0.0))
-    player.open(tone)
+    player.open(tone, latency=SAFE)
     time.sleep(SETTLED)
     tone.play(45)
     notes = (45, 57, 52, 64, 48, 69, 50)
@@ -244,18 +247,28 @@ def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> No
     player = Speaker()
     player.open(Counter())
     out = np.zeros((10_000, 2), np.float32)
-    here.opened[0]["callback"](out, len(out), None, None)
+    here.opened[0]["callback"](out, len(out), NOW, None)
     assert (out[:, 0] == out[:, 1]).all() and (np.rint(out[:, 0] * 32_768) == np.arange(10_000) + 1).all()
-    here.opened[0]["callback"](out, len(out), None, "output underflow")
-    assert player.gaps == 1
+    here.opened[0]["callback"](out, len(out), NOW, "output underflow")
+    assert player.gaps == 1 and player.delay == 0.25
 
 
 def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
     here = machine({"name": "pulse"})
-    player = Speaker(0.1)
+    player = Speaker()
     for _ in range(4):
         player.open(Counter())
-        here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, None, "output underflow")
+        here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
     player.open(Counter())
     player.open(Counter())
-    assert [settings["latency"] for settings in here.opened] == [0.1, 0.2, 0.3, 0.3, 0.3, 0.3]
+    assert [settings["latency"] for settings in here.opened] == [0.08, 0.16, 0.3, 0.3, 0.3, 0.3]
+
+
+def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    for latency in (0.02, 0.02, 0.0):
+        player.open(Counter(), latency=latency)
+        here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
+    player.open(Counter())
+    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, 0.08, 0.16]

@@ -177,7 +177,7 @@ def test_on_another_card_it_goes_on_where_it_was() -> None:
 
 def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Stop) -> None:
     """A thread makes it at twice the speed of hearing, in pieces of 20 ms."""
-    stream, player = Stream(RATE), Speaker(0.2)
+    stream, player = Stream(RATE), Speaker()
     wave = (np.arange(round(1.5 * RATE)) % 15_000 + 5_000).astype(np.int16)
 
     def make() -> None:
@@ -187,7 +187,7 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Stop)
         stream.finish()
 
     maker = threading.Thread(target=make)
-    player.open(stream)
+    player.open(stream, latency=0.2)
     time.sleep(0.3)  # a null sink whose first stream begins takes back what its monitor has given already
     maker.start()
     stream.play()
@@ -209,13 +209,13 @@ def test_a_minute_at_another_rate_is_heard_as_it_was_made(recording: Stop) -> No
     """Made in pieces of 20 ms, a little ahead of the ear, as an engine does. What is the same as what was made has no
     gap and no click."""
     seconds, rate, ahead = 60, 16_000, 0.5
-    stream, player = Stream(rate), Speaker(0.3)
+    stream, player = Stream(rate), Speaker()
     generator, at = np.random.default_rng(0), np.arange(seconds * rate) / rate
     wave = sum(
         np.sin(2 * np.pi * (hertz * at + np.sin(at * slow))) for hertz, slow in generator.uniform(1, 400, (4, 2))
     )
     wave = np.rint(5_000 * np.asarray(wave)).astype(np.int16)
-    player.open(stream)
+    player.open(stream, latency=0.3)
     stream.play()
     for piece in np.split(wave, seconds * 50):
         stream.write(piece)

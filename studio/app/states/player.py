@@ -14,6 +14,7 @@ from studio.app.states.sound_card import SoundCard
 from studio.app.states.tone import Output
 from studio.app.states.value import Engine, State, Value
 from studio.media.recording import brought
+from studio.media.speaker import LATENCIES
 from studio.media.stream import CUSHION, FAST
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Perform
 
@@ -199,6 +200,14 @@ class Player(State):
     def choose(self, device: str) -> None:
         """Play by another output; empty for the system's own."""
         self.card.device.set(device)
+        self._open_anew()
+
+    def set_latency(self, seconds: float) -> None:
+        """How long the sound card may keep what it is given; 0 for what this machine needs."""
+        self.card.latency.set(min(max(seconds, LATENCIES[0]), LATENCIES[-1]) if seconds else 0.0)
+        self._open_anew()
+
+    def _open_anew(self) -> None:
         if self.card.open:
             self.card.let_go()
             if self.playing.get():

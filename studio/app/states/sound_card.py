@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.states.later import Later
 from studio.app.states.tone import Output
 from studio.app.states.value import State, Value
-from studio.media.speaker import NoSound, Source
+from studio.media.speaker import LATENCIES, NoSound, Source
 
 WATCH = 5
 """Looks at the ear between two looks at the sound card."""
@@ -21,11 +21,15 @@ class SoundCard(State):
     refused = Signal(str)
     """It cannot be taken, with the sentence that says why."""
 
+    latencies = LATENCIES
+
     def __init__(self, output: Output, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._output = output
         self.device: Value[str] = Value("", self)
         """The output that was chosen, empty for the system's own."""
+        self.latency: Value[float] = Value(0.0, self)
+        """Seconds to the ear that were chosen, 0 for what this machine needs."""
         self.devices: Value[tuple[str, ...]] = Value((), self)
         """Names of the outputs that there are."""
         self.open = False
@@ -42,8 +46,8 @@ class SoundCard(State):
         if not self.open:
             self.open = True
             self.opens.emit()
-            device = self.device.get()
-            self._opening.run(lambda: self._output.open(source, device), self._opened)
+            device, latency = self.device.get(), self.latency.get()
+            self._opening.run(lambda: self._output.open(source, device, latency), self._opened)
 
     def let_go(self) -> None:
         if self.open:

@@ -58,8 +58,11 @@ class SoundInspector(Column):
         self.from_ = Label("", "note", wrap=True)
         self._branch = self._part(self.from_, self.branch, title="Branch")
         self.output = Choice(look, "Output", "Where to play")
+        self.latency = Choice(look, "Latency", "Shorter is heard sooner, longer bears a busier computer")
+        for seconds in (0.0, *self._player.card.latencies):
+            self.latency.addItem(f"Latency {1000 * seconds:.0f} ms" if seconds else "Latency as needed", seconds)
         self.delay, self.gaps = Label("", "note"), Label("", "note")
-        self._output = self._part(self.output, row(self.delay, 0, self.gaps), title="Output")
+        self._output = self._part(self.output, self.latency, row(self.delay, 0, self.gaps), title="Output")
         self.end()
         self._player.grew.connect(self._show_parts)
 
@@ -85,6 +88,7 @@ class SoundInspector(Column):
         bind(self, state.joining.busy, self._show_loop)
         bind(self, player.card.devices, self._show_devices, self.output.activated, self._choose_output)
         bind(self, player.card.device, self._show_devices)
+        bind(self, player.card.latency, self._show_latency, self.latency.activated, self._choose_latency)
         bind(self, player.playing, self._show_output)
 
     def _show_parts(self, _: object = None) -> None:
@@ -147,6 +151,12 @@ class SoundInspector(Column):
 
     def _choose_output(self, place: int) -> None:
         self._player.choose(self.output.itemData(place))
+
+    def _show_latency(self, seconds: float) -> None:
+        self.latency.setCurrentIndex(self.latency.findData(seconds))
+
+    def _choose_latency(self, place: int) -> None:
+        self._player.set_latency(self.latency.itemData(place))
 
     def _show_output(self, _: object = None) -> None:
         player = self._player

@@ -177,9 +177,12 @@ def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
     stage.inspector.dials.temperature.moved.emit(0.4)
     assert stage.sound.dials.temperature.get() == 0.4
     assert stage.lanes.heat.knots[-1][1] == 0.4
+    stage.sound.stop()
+    stage.show()
     stage.key(Qt.Key.Key_T)
     stage.lanes.heat.nudge(0.0, 5)
-    assert max(heat for _, heat in stage.sound.heat.get()) == pytest.approx(0.7)
+    assert stage.lanes.heat.knots[-1][1] == stage.sound.dials.temperature.get() == pytest.approx(0.5)
+    assert stage.lanes.heat.knots[-2][1] == 0.7, "what was made keeps what it was made by"
     assert stage.studio.state.sound.history.undo_name.get() == "temperature over time"
 
 
@@ -247,6 +250,15 @@ def test_the_output_is_chosen_among_those_there_are(stage: Stage) -> None:
     assert [output.itemText(place) for place in range(3)] == ["The system's own", "Built-in speakers", "Headphones"]
     output.activated.emit(2)
     assert stage.sound.player.card.device.get() == "Headphones"
+
+
+def test_the_latency_is_as_needed_or_as_chosen(stage: Stage) -> None:
+    latency, card = stage.inspector.latency, stage.sound.player.card
+    assert latency.currentText() == "Latency as needed"
+    latency.activated.emit(latency.findText("Latency 20 ms"))
+    assert card.latency.get() == 0.02 and latency.currentText() == "Latency 20 ms"
+    latency.activated.emit(0)
+    assert card.latency.get() == 0 and latency.currentText() == "Latency as needed"
 
 
 def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

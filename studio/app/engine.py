@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Qt, QTimer, Signal
 
 from studio.library import storage
 from studio.wire.frames import BadFrame, encode, events
@@ -182,9 +182,10 @@ class Engine(QObject):
         environment.insert("PYTHONPATH", os.pathsep.join([root, known] if known else [root]))
         process.setProcessEnvironment(environment)
         life = self._life = _Life(process)
-        process.readyReadStandardOutput.connect(partial(self._read, life))
+        queued = Qt.ConnectionType.QueuedConnection  # nobody expects an answer before the question is out
+        process.readyReadStandardOutput.connect(partial(self._read, life), queued)
         process.readyReadStandardError.connect(partial(self._keep_log, process))
-        process.finished.connect(partial(self._died, life))
+        process.finished.connect(partial(self._died, life), queued)
         process.errorOccurred.connect(partial(self._erred, life))
         process.start(self.program[0], self.program[1:])
         for command in list(self._open.values()):  # asked while no process ran
@@ -201,6 +202,8 @@ class Engine(QObject):
         else:
             if self._life:
                 self._life.process.write(frame)
+                # By itself Qt writes it when all that is drawn anew is drawn.
+                self._life.process.waitForBytesWritten(0)
 
     def _refuse(self, command: AnyCommand, why: str, hint: str) -> None:
         self._answer(Failed(job=command.job, why=why, hint=hint))

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -52,6 +53,7 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     look = Look(application)
     frame = Frame(look, state)
     frame.painted.connect(engine.start)
+    gc.freeze()  # what stays for good is not looked through again and again, for 50 ms, while something plays
     return Studio(engine, state, look, frame)
 
 

@@ -18,14 +18,17 @@ from studio.wire.messages import MOMENT, PIECE, AnyCommand, AnyEvent, Ending, Fa
 
 AHEAD = 0.8
 """Seconds that are made ahead of the ear, where making is faster than hearing."""
+SOON, CALM = 0.3, 0.25
+"""Seconds that are made ahead just after a change, and how many more for every second that plays after it: a hand that
+moves on throws most of it away."""
 LIVE = 1.5
 """Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
 SPARED, LEAST_SPARED, MOST_SPARED = 0.015, 0.01, 0.3
 """Seconds after which the engine is counted upon to make what a hand has changed. It begins with the first, and stays
 between the others."""
-LATER, EARLIER = 1.5, 0.98
+LATER, EARLIER = 1.5, 0.99
 """What these seconds are multiplied with after a change that came too late, and after one that came in time: one in
-twenty may be late."""
+forty may be late."""
 SURE, MOST_SURE = 0.03, 0.3
 """Seconds that must be there when what is new takes over, where it is made at twice the speed of hearing or more: more
 than the sound card asks for at once. It begins with the first, and is half as long again each time that it ran dry."""
@@ -91,6 +94,8 @@ class Performing(State):
         """What this machine was found to need, of late."""
         self.status = "Starting"
         self._begin, self._allowed = 0, 0.0
+        self._turned = -math.inf
+        """Second from which the last change holds."""
         self._turn: _Turn | None = None
         self._next: Change | None = None
         self._jobs = itertools.count(1)
@@ -126,8 +131,9 @@ class Performing(State):
 
     def _wanted(self) -> float:
         """Seconds of what is made that may be made for now."""
-        reach = AHEAD if self.speed.get() >= FAST or not self.speed.get() else PART
-        return max(self.reel.stream.position - self.begin, 0.0) + reach
+        position, fast = self.reel.stream.position, self.speed.get() >= FAST or not self.speed.get()
+        reach = min(SOON + CALM * max(position - self._turned, 0.0), AHEAD) if fast else PART
+        return max(position - self.begin, 0.0) + reach
 
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
@@ -135,7 +141,7 @@ class Performing(State):
         """Go on from the end of what there is."""
         if self.job:
             return
-        self._begin, self._allowed = self.reel.whole, 0.0
+        self._begin, self._turned = self.reel.whole, -math.inf
         self.job = f"perform-{next(self._jobs)}"
         self.reel.stream.go_on()
         self.making.set(True)
@@ -185,8 +191,11 @@ class Performing(State):
         asked = change.hold(first / self.reel.rate)
         self._turn = _Turn(f"steer-{next(self._jobs)}", first, change, instead)
         self.reel.give_way(first)
+        self._turned = first / self.reel.rate
+        self._allowed = self._wanted()
         again = first - self._begin
-        self._engine.send(Steer(job=self._turn.job, running=self.job, again=again, instead=instead, **asked))
+        ask = Steer(job=self._turn.job, running=self.job, again=again, until=self._allowed, instead=instead)
+        self._engine.send(replace(ask, **asked))
         self.grew.emit()
 
     # ── what is answered ─────────────────────────────────────────────────────────────────────────

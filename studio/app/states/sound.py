@@ -72,7 +72,7 @@ class Sound(State):
         self._opening = Later(self)
         self._saving = Saving(messages, self)
         self.player.making.changed.connect(self._line_up)
-        self.player.grew.connect(self._line_up)
+        self.player.ticked.connect(self._line_up)
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
@@ -83,7 +83,8 @@ class Sound(State):
 
     def set_heat(self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time") -> None:
         """Draw the temperature over time; only what is not made yet, or not heard, is made by it."""
-        self._step("temperature over time", gesture, heat=[list(point) for point in heats.sane(points)])
+        curve = heats.following(heats.sane(points), self.making.settled)
+        self._step("temperature over time", gesture, heat=[list(point) for point in curve])
 
     # ── playing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -271,6 +272,7 @@ class Sound(State):
             "stage": self.stage.snapshot(),
             "level": self.player.level.get(),
             "device": self.player.card.device.get(),
+            "latency": self.player.card.latency.get(),
             "history": self.history.snapshot(),
         }
 
@@ -278,6 +280,7 @@ class Sound(State):
         self.history.restore(plain.get("history", {}))
         self.player.set_level(float(plain.get("level", self.player.level.get())))
         self.player.card.device.set(str(plain.get("device", "")))
+        self.player.set_latency(float(plain.get("latency", 0.0)))
         self.dials.restore(plain)
         if (trained := self.model.get()) is not None and not trained.card.rate:
             self.model.set(None)
@@ -321,6 +324,9 @@ class Sound(State):
             now["stage"] = self.stage.plain()
         also = ({"heat"} if "temperature" in after else set()) | ({"loop"} if "stage" in after else set())
         before = {key: now[key] for key in after.keys() | also if key in now} | self._takes.before(after)
+        if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone
+            curve = heats.following(self.heat.get(), self.making.settled)
+            before["heat"] = [list(point) for point in curve]
         self._apply(after)
         self.history.do(name, before, after, gesture)
         if anew and playing:

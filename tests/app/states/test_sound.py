@@ -439,6 +439,45 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     assert not sound.pricing.said.get()
 
 
+def test_a_latency_is_asked_of_the_card_at_once_and_again_after_a_restart(
+    stage: Stage, qtbot: QtBot, opener: Callable[[FakeEngine], Window]
+) -> None:
+    sound, speaker = stage.sound, stage.speaker
+    sound.play()
+    opened(stage, qtbot)
+    assert speaker.latency == 0
+    sound.player.set_latency(0.04)
+    qtbot.waitUntil(lambda: speaker.latency == 0.04)
+    assert sound.player.playing.get() and speaker.opens == 2
+    sound.player.set_latency(9.0)
+    assert sound.player.card.latency.get() == 0.3
+    stage.window.close()
+    assert opener(FakeEngine()).sound.player.card.latency.get() == 0.3
+
+
+def test_minutes_of_live_changes_are_undone_by_few_points(stage: Stage, qtbot: QtBot) -> None:
+    """What is settled is not in a step, however much of it there is."""
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    for number in range(40):
+        stage.make(0.3)
+        stage.hear(0.25)
+        sound.dials.set_temperature(0.5 + 0.01 * number)
+        sound.history.seal()
+        stage.engine.say(Finished(job=stage.turned().job))
+        stage.make(0.3, first=stage.turned().again)
+    assert len(sound.heat.get()) == 81
+    most = max(len(record.get("heat", [])) for record in sound.history.records())
+    assert most <= 4
+    curve, at = sound.heat.get(), sound.making.settled
+    sound.history.undo()
+    settled = [point for point in curve if point[0] < at]
+    assert list(sound.heat.get()[: len(settled)]) == settled, "what is made keeps what it was made by"
+    stage.engine.say(Finished(job=stage.turned().job))
+    assert sound.heat.get()[-1][1] == pytest.approx(0.88) and sound.heat.get()[-1][0] >= at
+
+
 def test_the_dial_follows_the_line_that_was_drawn(stage: Stage, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.set_heat([[0.0, 1.0], [2.0, 0.0]])

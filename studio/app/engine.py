@@ -5,14 +5,15 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
+from studio.app.pipe import Pipe
 from studio.library import storage
-from studio.wire.frames import BadFrame, encode, events
+from studio.wire.frames import BadFrame, encode
 from studio.wire.messages import (
     PROTOCOL,
     QUEUED,
@@ -53,9 +54,8 @@ def here(device: str | None = None) -> list[str]:
 class _Life:
     """One process, and what is known of it. What an older one still says is known by it, and not heard."""
 
-    def __init__(self, process: QProcess) -> None:
-        self.process = process
-        self.splitter = events()
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
         self.ready = False
         self.steps = -1
         self.at_work: str | None = None
@@ -99,6 +99,8 @@ class Engine(QObject):
         """The last `status`."""
         self.ready: Ready | None = None
         """What the engine last said of itself."""
+        self.at_once: Callable[[AnyEvent], object] = lambda event: None
+        """Called with each event before it has `happened`, in another thread than the window's."""
         self._hang_after = hang_after
         self._forgive_after = forgive_after
         self._life: _Life | None = None
@@ -122,7 +124,7 @@ class Engine(QObject):
     @property
     def process_id(self) -> int:
         """Of the process that runs now; 0 where none does."""
-        return self._life.process.processId() if self._life else 0
+        return self._life.pipe.process_id if self._life else 0
 
     def start(self) -> None:
         """Starts the engine where none runs; a person's start forgives all crashes."""
@@ -150,7 +152,7 @@ class Engine(QObject):
         """Asks for the end of a command; without a process that end comes at once."""
         if job in self._open:
             if self._life:
-                self._life.process.write(encode(Stop(job=job)))
+                self._life.pipe.write(encode(Stop(job=job)))
             else:
                 self._answer(Stopped(job=job))
                 self._tell()
@@ -162,32 +164,22 @@ class Engine(QObject):
         life, self._life = self._life, None
         self._open.clear()
         if life:
-            process = life.process
-            process.closeWriteChannel()
-            if process.state() != QProcess.ProcessState.NotRunning and not process.waitForFinished(2000):
-                process.terminate()
-                if not process.waitForFinished(1000):
-                    process.kill()
-                    process.waitForFinished(1000)
-            self._keep_log(process)
+            life.pipe.close()
             self._save_log()
-            process.deleteLater()
         self._tell()
 
     def _launch(self) -> None:
-        process = QProcess(self)
-        environment = QProcessEnvironment.systemEnvironment()
-        root = str(Path(__file__).parents[2])
-        known = environment.value("PYTHONPATH")
-        environment.insert("PYTHONPATH", os.pathsep.join([root, known] if known else [root]))
-        process.setProcessEnvironment(environment)
-        life = self._life = _Life(process)
-        queued = Qt.ConnectionType.QueuedConnection  # nobody expects an answer before the question is out
-        process.readyReadStandardOutput.connect(partial(self._read, life), queued)
-        process.readyReadStandardError.connect(partial(self._keep_log, process))
-        process.finished.connect(partial(self._died, life), queued)
-        process.errorOccurred.connect(partial(self._erred, life))
-        process.start(self.program[0], self.program[1:])
+        root, known = str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")
+        pipe = Pipe(lambda event: self.at_once(event))
+        for signal, slot in (
+            (pipe.heard, self._heard),
+            (pipe.unreadable, self._puzzled),
+            (pipe.logged, self._keep_log),
+            (pipe.ended, self._died),
+        ):
+            signal.connect(slot, Qt.ConnectionType.QueuedConnection)
+        self._life = _Life(pipe)
+        pipe.start(self.program, {**os.environ, "PYTHONPATH": os.pathsep.join([root, known] if known else [root])})
         for command in list(self._open.values()):  # asked while no process ran
             self._write(command)
         self._looked = time.monotonic()
@@ -201,9 +193,7 @@ class Engine(QObject):
             self._refuse(command, f"This could not be asked: {fault}.", "")
         else:
             if self._life:
-                self._life.process.write(frame)
-                # By itself Qt writes it when all that is drawn anew is drawn.
-                self._life.process.waitForBytesWritten(0)
+                self._life.pipe.write(frame)
 
     def _refuse(self, command: AnyCommand, why: str, hint: str) -> None:
         self._answer(Failed(job=command.job, why=why, hint=hint))
@@ -213,17 +203,21 @@ class Engine(QObject):
         del self._open[ending.job]
         QTimer.singleShot(0, self, partial(self.happened.emit, ending))
 
-    def _read(self, life: _Life) -> None:
-        if life is not self._life:
-            return
-        life.splitter.feed(bytes(life.process.readAllStandardOutput().data()))
-        try:
-            while life is self._life and (event := life.splitter.next()) is not None:
-                life.silent = 0.0
-                self._note(life, event)
-                self._hear(event)
-        except BadFrame as fault:
-            self._log.append(f"unreadable: {fault}")
+    def _life_of(self, pipe: Pipe) -> _Life | None:
+        """None where its time is over."""
+        return self._life if self._life is not None and self._life.pipe is pipe else None
+
+    @Slot(object, object)
+    def _heard(self, pipe: Pipe, event: AnyEvent) -> None:
+        if life := self._life_of(pipe):
+            life.silent = 0.0
+            self._note(life, event)
+            self._hear(event)
+
+    @Slot(object, str)
+    def _puzzled(self, pipe: Pipe, fault: str) -> None:
+        self._log.append(f"unreadable: {fault}")
+        if life := self._life_of(pipe):
             self._end(life, "The engine said something that could not be read, and was ended.")
 
     def _note(self, life: _Life, event: AnyEvent) -> None:
@@ -268,23 +262,19 @@ class Engine(QObject):
 
     def _end(self, life: _Life, verdict: str) -> None:
         life.verdict = verdict
-        life.process.kill()
+        life.pipe.kill()
 
-    def _erred(self, life: _Life, error: QProcess.ProcessError) -> None:
-        if error == QProcess.ProcessError.FailedToStart:
-            life.verdict = f'The engine could not be started: "{self.program[0]}": {life.process.errorString()}.'
-            self._died(life)
-
-    def _died(self, life: _Life, *_how: object) -> None:
+    @Slot(object, str)
+    def _died(self, pipe: Pipe, why: str) -> None:
         """Whatever ended it, nobody asked it to end: says so, starts another, gives back what is lost."""
-        if life is not self._life:
+        life = self._life_of(pipe)
+        if life is None:
             return
-        self._read(life)
-        self._keep_log(life.process)
+        if why:
+            life.verdict = f'The engine could not be started: "{self.program[0]}": {why}.'
         self._save_log()
         self._life = None
         self._watch.stop()
-        life.process.deleteLater()
         now = time.monotonic()
         self._crashes = [then for then in self._crashes if now - then < self._forgive_after] + [now]
         lost, self._open = tuple(self._open.values()), {}
@@ -299,9 +289,9 @@ class Engine(QObject):
             self.lost.emit(lost)
         self._tell()
 
-    def _keep_log(self, process: QProcess) -> None:
-        text = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
-        self._log.extend(text.splitlines())
+    @Slot(object, str)
+    def _keep_log(self, pipe: Pipe, line: str) -> None:
+        self._log.append(line)
 
     def _save_log(self) -> None:
         """For people who look into why an engine ended. A log that can't be saved is worth no message."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-LATENCY = 0.08
+LATENCY = 0.06
 """Seconds from a wish to the ear, as asked of the sound system. Beside a window that draws and eight busy programs
 on two processors 0.05 left one or two gaps in eight seconds, 0.08 none; on a calmer machine 0.03 left none."""
 LATEST = 0.3

@@ -1,8 +1,8 @@
 """Sound that plays while it is still being made.
 
-Another thread writes samples as they are made, the sound card's thread reads them at the card's own rate. All that was
-made is kept, so one may go back to any place of it, or repeat a region. Starting, stopping, going elsewhere and
-running dry are ramps; what repeats is joined as it is.
+One thread writes samples as they are made, the sound card's reads them at the card's own rate, a third says what is to
+be heard. All that was made is kept, so one may go back to any place of it, or repeat a region. Starting, stopping,
+going elsewhere and running dry are ramps; what repeats is joined as it is.
 """
 
 import math
@@ -43,7 +43,7 @@ class Stream:
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self._made, self._count, self._whole = np.zeros(4 * rate, np.int16), 0, False
-        self._wish = _Wish(False, 0, 0)
+        self._wish, self._wishing = _Wish(False, 0, 0), threading.Lock()
         self.gaps = 0
         """How often it ran dry: nothing was made in time."""
         self.level = 1.0
@@ -115,20 +115,24 @@ class Stream:
     # ── who listens ──────────────────────────────────────────────────────────────────────────────
 
     def play(self) -> None:
-        self._wish = self._wish._replace(playing=True)
+        with self._wishing:
+            self._wish = self._wish._replace(playing=True)
 
     def pause(self) -> None:
-        self._wish = self._wish._replace(playing=False)
+        with self._wishing:
+            self._wish = self._wish._replace(playing=False)
 
     def seek(self, seconds: float) -> None:
         """Go on from there, as far as it is made."""
         place = min(max(round(seconds * self.rate), 0), self._count)
-        self._wish = self._wish._replace(jump=self._wish.jump + 1, place=place)
+        with self._wishing:
+            self._wish = self._wish._replace(jump=self._wish.jump + 1, place=place)
 
     def loop(self, begin: float | None, end: float = 0.0) -> None:
         """Repeat what lies between two seconds, as soon as it comes there; None for nothing any more."""
         region = None if begin is None else (round(begin * self.rate), round(end * self.rate))
-        self._wish = self._wish._replace(loop=region if region is not None and region[0] < region[1] else None)
+        with self._wishing:
+            self._wish = self._wish._replace(loop=region if region is not None and region[0] < region[1] else None)
 
     def record(self) -> None:
         """Keep what is given to the card, at its rate, from now on."""

@@ -1,5 +1,7 @@
 """An engine that keeps a list of what was sent, and says what a test tells it to."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 
 from studio.wire import frames
@@ -21,6 +23,7 @@ class FakeEngine(QObject):
         self.sent: list[AnyCommand] = []
         self.stopped: list[str] = []
         self.starts = 0
+        self.at_once: Callable[[AnyEvent], object] = lambda event: None
 
     def start(self) -> None:
         self.starts += 1
@@ -35,6 +38,7 @@ class FakeEngine(QObject):
     def say(self, *events: AnyEvent) -> None:
         """Let these events happen, in this order."""
         for event in events:
+            self.at_once(event)
             self.happened.emit(event)
 
     def die(self, sentence: str = DIED) -> None:

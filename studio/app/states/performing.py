@@ -5,10 +5,10 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.states.landing import Landing, Turn
 from studio.app.states.messages import Messages
 from studio.app.states.recorded import clock
 from studio.app.states.reel import Reel
@@ -23,15 +23,16 @@ SOON, CALM = 0.3, 0.25
 moves on throws most of it away."""
 LIVE = 1.5
 """Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
-SPARED, LEAST_SPARED, MOST_SPARED = 0.015, 0.01, 0.3
+SPARED, LEAST_SPARED, MOST_SPARED = 0.02, 0.01, 0.3
 """Seconds after which the engine is counted upon to make what a hand has changed. It begins with the first, and stays
 between the others."""
 LATER, EARLIER = 1.5, 0.99
 """What these seconds are multiplied with after a change that came too late, and after one that came in time: one in
 forty may be late."""
-SURE, MOST_SURE = 0.03, 0.3
-"""Seconds that must be there when what is new takes over, where it is made at twice the speed of hearing or more: more
-than the sound card asks for at once. It begins with the first, and is half as long again each time that it ran dry."""
+SURE, MOST_SURE = 0.04, 0.2
+"""Seconds that must be there when what is new takes over, where it is made at one and a half times the speed of hearing
+or more: longer than the engine, or the thread that hears it, is kept waiting by others. It begins with the first, and
+is half as long again each time that it ran dry."""
 FORGOTTEN = 0.998
 """What these seconds are multiplied with after a change that was in time: half of them are left after 350."""
 PART = 20.0
@@ -51,26 +52,6 @@ class Change(Protocol):
         """It cannot be: all is as it was before it was held."""
 
 
-class _Turn:
-    """A change on its way, from its being asked to its being there."""
-
-    def __init__(self, job: str, first: int, change: Change, instead: bool) -> None:
-        self.job, self.first, self.change = job, first, change
-        self.instead = instead
-        """Whether it is asked in place of one that came too late, of which more may be on its way."""
-        self.taken = False
-        """Whether the engine makes it so: what it says from now on is new."""
-        self.new: list[Sounded] = []
-
-    @property
-    def samples(self) -> np.ndarray:
-        return np.concatenate([event.samples for event in self.new])
-
-    @property
-    def bits(self) -> np.ndarray:
-        return np.concatenate([event.bits for event in self.new])
-
-
 class Performing(State):
     """The end of a reel, which a model makes. What a change does away with plays on until what is new is there; where
     that comes too late, the change is asked for again, from a later moment on."""
@@ -82,23 +63,42 @@ class Performing(State):
 
     def __init__(self, engine: Engine, messages: Messages, reel: Reel, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._engine, self._messages, self.reel = engine, messages, reel
+        self._engine, self._messages, self._landing = engine, messages, Landing(reel)
+        engine.at_once = self._landing.hear
         self.making: Value[bool] = Value(False, self)
         self.speed: Value[float] = Value(0.0, self)
         """Seconds that are made in a second of work, of late; 0 where that is not known."""
         self.job = ""
         """What makes it, empty where nothing does."""
-        self.sounds = False
-        """Whether the ear follows: what it has got cannot be made anew."""
         self.spared, self.sure = SPARED, SURE
         """What this machine was found to need, of late."""
         self.status = "Starting"
         self._begin, self._allowed = 0, 0.0
         self._turned = -math.inf
         """Second from which the last change holds."""
-        self._turn: _Turn | None = None
+        self._turn: Turn | None = None
+        self._change: Change | None = None
+        """What the turn makes so."""
         self._next: Change | None = None
         self._jobs = itertools.count(1)
+
+    @property
+    def reel(self) -> Reel:
+        """What it makes the end of."""
+        return self._landing.reel
+
+    @reel.setter
+    def reel(self, reel: Reel) -> None:
+        self._landing.reel = reel
+
+    @property
+    def sounds(self) -> bool:
+        """Whether the ear follows: what it has got cannot be made anew."""
+        return self._landing.sounds
+
+    @sounds.setter
+    def sounds(self, sounds: bool) -> None:
+        self._landing.sounds = sounds
 
     # ── from where to where ──────────────────────────────────────────────────────────────────────
 
@@ -127,12 +127,13 @@ class Performing(State):
     @property
     def _sure(self) -> float:
         """Seconds of what is new that must be there: the more, the slower more comes."""
-        return min(self.sure / min(max(self.speed.get() - 1, 0.01), 1.0), MOST_SURE)
+        return min(self.sure / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MOST_SURE)
 
     def _wanted(self) -> float:
         """Seconds of what is made that may be made for now."""
         position, fast = self.reel.stream.position, self.speed.get() >= FAST or not self.speed.get()
-        reach = min(SOON + CALM * max(position - self._turned, 0.0), AHEAD) if fast else PART
+        soon = max(SOON, 3 * self._sure)
+        reach = min(soon + CALM * max(position - self._turned, 0.0), AHEAD) if fast else PART
         return max(position - self.begin, 0.0) + reach
 
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
@@ -141,8 +142,8 @@ class Performing(State):
         """Go on from the end of what there is."""
         if self.job:
             return
-        self._begin, self._turned = self.reel.whole, -math.inf
         self.job = f"perform-{next(self._jobs)}"
+        self._begin, self._turned = self._landing.open(self.job), -math.inf
         self.reel.stream.go_on()
         self.making.set(True)
         self._allowed = self._wanted()
@@ -160,6 +161,7 @@ class Performing(State):
     def cut(self, first: int) -> None:
         """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
         self._miss()
+        self._landing.close()
         self.reel.drop(first)
         self.halt()
         self.grew.emit()
@@ -189,8 +191,9 @@ class Performing(State):
     def _ask(self, change: Change, instead: bool = False) -> None:
         first = self.next_to_change
         asked = change.hold(first / self.reel.rate)
-        self._turn = _Turn(f"steer-{next(self._jobs)}", first, change, instead)
-        self.reel.give_way(first)
+        sure = round(self._sure * self.reel.rate)
+        self._turn, self._change = Turn(f"steer-{next(self._jobs)}", first, sure, instead), change
+        self._landing.await_turn(self._turn)
         self._turned = first / self.reel.rate
         self._allowed = self._wanted()
         again = first - self._begin
@@ -201,12 +204,16 @@ class Performing(State):
     # ── what is answered ─────────────────────────────────────────────────────────────────────────
 
     def take(self, event: AnyEvent) -> None:
+        """What the engine says, which has landed."""
         job = getattr(event, "job", "")
-        if self._turn is not None and job == self._turn.job and isinstance(event, Ending):
-            self._taken(self._turn, event)
+        if self._turn is not None and job == self._turn.job and isinstance(event, Failed):
+            self._fail(event)
         elif job and job == self.job:
             if isinstance(event, Sounded):
-                self._hear(event)
+                self.speed.set(event.speed)
+                self._look()
+                self.grew.emit()
+                self.moved.emit()
             elif isinstance(event, Ending):
                 self._ended()
                 if isinstance(event, Failed):
@@ -221,52 +228,39 @@ class Performing(State):
             said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
             self._messages.say(said.strip(), "failed")
 
-    def _hear(self, event: Sounded) -> None:
-        if self._turn is not None and self._turn.taken:
-            self._turn.new.append(event)
-            self._swap(self._turn)
-        elif self._begin + event.first == self.reel.whole and not (self._turn is not None and self._turn.instead):
-            self.reel.add(event.samples, event.bits)
-        else:
-            return
-        self.speed.set(event.speed)
-        self.grew.emit()
-        self.moved.emit()
-
-    def _taken(self, turn: _Turn, event: Ending) -> None:
-        turn.taken = True
-        if isinstance(event, Failed):
-            self._over(turn)
-            turn.change.fail()
-            self._messages.say(f"{event.why} It plays on as it was. {event.hint}".strip(), "failed")
-            self.grew.emit()
-            self._go_on()
-
-    def _swap(self, turn: _Turn) -> None:
-        """Put what is new in its place, once there is enough of it; where it is too late for that, ask again."""
-        samples, free = turn.samples, self.reel.stream.free
-        sure = not self.sounds or turn.first + len(samples) - free >= self._sure * self.reel.rate
-        if sure and self.reel.swap(samples, turn.bits):
-            self._over(turn)
+    def _look(self) -> None:
+        """Whether what is new has taken over, or came too late for that and is asked for again."""
+        if self._turn is not None and self._turn.landed:
+            self._over()
             self.spared = max(EARLIER * self.spared, LEAST_SPARED)
             self.sure = max(FORGOTTEN * self.sure, SURE)
             self._go_on()
-        elif sure or free > turn.first:
+        elif self._turn is not None and self._turn.landed is False:
             self.spared = min(LATER * self.spared, MOST_SPARED)
             self._miss()
             self._go_on(instead=True)
 
-    def _over(self, turn: _Turn) -> None:
-        """Nothing gives way any more."""
-        self._turn = None
-        self.reel.stay()
+    def _fail(self, event: Failed) -> None:
+        change = self._over()
+        change.fail()
+        self._messages.say(f"{event.why} It plays on as it was. {event.hint}".strip(), "failed")
+        self.grew.emit()
+        self._go_on()
+
+    def _over(self) -> Change:
+        """Nothing gives way any more; what was on its way."""
+        change = self._change
+        assert change is not None, "there is one while something turns"
+        self._turn = self._change = None
+        self._landing.forget_turn()
+        return change
 
     def _miss(self) -> None:
         """What is on its way waits to be asked again."""
-        if (turn := self._turn) is not None:
-            self._over(turn)
-            turn.change.miss()
-            self._next = self._next or turn.change
+        if self._turn is not None:
+            change = self._over()
+            change.miss()
+            self._next = self._next or change
 
     def _go_on(self, instead: bool = False) -> None:
         """Ask what waits."""
@@ -275,6 +269,7 @@ class Performing(State):
             self._ask(change, instead)
 
     def _ended(self) -> None:
+        self._landing.close()
         self._miss()
         self.job = ""
         change, self._next = self._next, None

@@ -1,5 +1,7 @@
 """A sound that grows at its end and plays meanwhile, with what each of its samples cost."""
 
+import threading
+
 import numpy as np
 
 from studio.media.stream import Stream
@@ -7,7 +9,7 @@ from studio.media.stream import Stream
 
 class Reel:
     """All that there is of a sound. What is to give way to something else is out of sight, and plays on until that is
-    there in time.
+    there in time. `lock` is held while its end changes: more than one thread may do that.
 
     Arguments
         rate: in Hz
@@ -15,7 +17,7 @@ class Reel:
     """
 
     def __init__(self, rate: int, samples: np.ndarray) -> None:
-        self.rate, self.stream = rate, Stream(rate)
+        self.rate, self.stream, self.lock = rate, Stream(rate), threading.RLock()
         self.stream.write(samples)
         self._prices, self._priced = np.zeros(0, np.float32), 0
         self._gives_way: int | None = None
@@ -43,24 +45,27 @@ class Reel:
 
     def add(self, samples: np.ndarray, bits: np.ndarray) -> None:
         """The next of them."""
-        self.price(self.whole, bits)
-        self.stream.write(samples)
+        with self.lock:
+            self.price(self.whole, bits)
+            self.stream.write(samples)
 
     def price(self, first: int, bits: np.ndarray) -> None:
         """What samples from a number on cost."""
-        end = first + len(bits)
-        if end > len(self._prices):
-            room = np.empty(2 * max(end, 60 * self.rate), np.float32)
-            room[: self._priced] = self._prices[: self._priced]
-            self._prices = room
-        self._prices[self._priced : first] = np.nan
-        self._prices[first:end] = bits
-        self._priced = max(self._priced, end)
+        with self.lock:
+            end = first + len(bits)
+            if end > len(self._prices):
+                room = np.empty(2 * max(end, 60 * self.rate), np.float32)
+                room[: self._priced] = self._prices[: self._priced]
+                self._prices = room
+            self._prices[self._priced : first] = np.nan
+            self._prices[first:end] = bits
+            self._priced = max(self._priced, end)
 
     def drop(self, first: int) -> None:
         """Let go of what there is from a sample on."""
-        self.stay()
-        self.stream.drop(first)
+        with self.lock:
+            self.stay()
+            self.stream.drop(first)
 
     def give_way(self, first: int) -> None:
         """What there is from a sample on is to give way."""
@@ -72,10 +77,11 @@ class Reel:
 
     def swap(self, samples: np.ndarray, bits: np.ndarray) -> bool:
         """Put this in place of what is to give way; whether it was in time. If not, nothing has changed."""
-        assert self._gives_way is not None, "give_way comes first"
-        first = self._gives_way
-        if not self.stream.swap(first, samples):
-            return False
-        self.price(first, bits)
-        self.stay()
-        return True
+        with self.lock:
+            assert self._gives_way is not None, "give_way comes first"
+            first = self._gives_way
+            if not self.stream.swap(first, samples):
+                return False
+            self.price(first, bits)
+            self.stay()
+            return True

@@ -1,5 +1,6 @@
 """Values that tell when they change, and the ground of every state that holds them."""
 
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -49,6 +50,9 @@ class Engine(Protocol):
 
     Signals: `happened(event)`, `status(word)`, `lost(commands)`, and `said(sentence)` for the person.
     """
+
+    at_once: Callable[[AnyEvent], object]
+    """Called with each event before it has `happened`, in another thread than the window's."""
 
     @property
     def happened(self) -> SignalInstance: ...

@@ -1,0 +1,127 @@
+"""The engine's process and its pipes, each in a thread of its own: what it says is heard while the window draws."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.wire.frames import BadFrame, events
+from studio.wire.messages import AnyEvent
+
+CHUNK = 2**20
+"""Bytes that are read at once, at most."""
+HIDDEN = 0
+"""Windows opens a console for a process unless it is told not to."""
+if sys.platform == "win32":
+    HIDDEN = subprocess.CREATE_NO_WINDOW
+LAST_WORDS = 0.2
+"""Seconds that the log of a process that ended is waited for: another process may hold its end of the pipe."""
+
+
+class Pipe(QObject):
+    """One process. Its signals come from other threads, and carry the pipe itself first.
+
+    Signals: `heard` an event; `unreadable` what is wrong with what it said, after which nothing more is heard;
+    `logged` a line for people; `ended` why it could not be started, empty where it was.
+
+    Arguments
+        at_once: called with each event before `heard`, in the thread that reads it
+    """
+
+    heard = Signal(object, object)
+    unreadable = Signal(object, str)
+    logged = Signal(object, str)
+    ended = Signal(object, str)
+
+    def __init__(self, at_once: Callable[[AnyEvent], object]) -> None:
+        super().__init__()
+        self._at_once = at_once
+        self._frames: SimpleQueue[bytes | None] = SimpleQueue()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process_id(self) -> int:
+        """0 where it could not be started."""
+        return self._process.pid if self._process is not None else 0
+
+    def start(self, program: Sequence[str], environment: dict[str, str]) -> None:
+        pipe = subprocess.PIPE
+        try:
+            self._process = process = subprocess.Popen(
+                program, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, creationflags=HIDDEN
+            )
+        except (OSError, ValueError) as error:
+            self.ended.emit(self, getattr(error, "strerror", None) or str(error))
+            return
+        log = threading.Thread(target=self._log, args=(process,), daemon=True)
+        for thread in (
+            log,
+            threading.Thread(target=self._write, args=(process,), daemon=True),
+            threading.Thread(target=self._read, args=(process, log), daemon=True),
+        ):
+            thread.start()
+
+    def write(self, frame: bytes) -> None:
+        """Waits for nothing; lost where nobody reads any more."""
+        self._frames.put(frame)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    def close(self) -> None:
+        """Lets it save and end: by the end of its input, after 2 s by asking, at last by force."""
+        self._frames.put(None)
+        if (process := self._process) is not None:
+            for wait, then in ((2.0, process.terminate), (1.0, process.kill), (1.0, process.kill)):
+                try:
+                    process.wait(wait)
+                except subprocess.TimeoutExpired:
+                    then()
+
+    # ── threads of its own ───────────────────────────────────────────────────────────────────────
+
+    def _write(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        with contextlib.suppress(OSError), process.stdin as pipe:
+            while (frame := self._frames.get()) is not None:
+                left = memoryview(frame)
+                while left:
+                    left = left[pipe.write(left) :]
+
+    def _read(self, process: subprocess.Popen[bytes], log: threading.Thread) -> None:
+        assert process.stdout is not None
+        splitter = events()
+        with process.stdout as pipe:
+            try:
+                while data := os.read(pipe.fileno(), CHUNK):
+                    splitter.feed(data)
+                    while (event := splitter.next()) is not None:
+                        self._at_once(event)
+                        self._say(self.heard, event)
+            except OSError:  # a broken pipe is an ended one
+                pass
+            except Exception as fault:
+                if not isinstance(fault, BadFrame):
+                    traceback.print_exception(fault)
+                self._say(self.unreadable, str(fault))
+            process.wait()
+        self._frames.put(None)
+        log.join(LAST_WORDS)
+        self._say(self.ended, "")
+
+    def _log(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None
+        with contextlib.suppress(OSError), process.stderr as pipe:
+            for line in pipe:
+                self._say(self.logged, line.decode("utf-8", "replace").rstrip("\r\n"))
+
+    def _say(self, signal: object, what: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the window may be gone by now
+            signal.emit(self, what)  # type: ignore[attr-defined]

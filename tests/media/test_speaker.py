@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studio.media import speaker, wavetable
-from studio.media.speaker import NoSound, Speaker
+from studio.media.speaker import LATENCY, NoSound, Speaker
 from studio.media.tone import CROSSFADE, RAMP, HeldTone
 from studio.media.wavetable import CEILING, FULL
 from tests.media.conftest import RATE, Daemon, Stop
@@ -261,7 +261,7 @@ def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
         here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
     player.open(Counter())
     player.open(Counter())
-    assert [settings["latency"] for settings in here.opened] == [0.08, 0.16, 0.3, 0.3, 0.3, 0.3]
+    assert [settings["latency"] for settings in here.opened] == [LATENCY, 2 * LATENCY, 4 * LATENCY, 0.3, 0.3, 0.3]
 
 
 def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
@@ -271,4 +271,4 @@ def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: A
         player.open(Counter(), latency=latency)
         here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
     player.open(Counter())
-    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, 0.08, 0.16]
+    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, LATENCY, 2 * LATENCY]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,6 +101,35 @@ def test_it_starts_works_and_rests(opened: Callable[..., Window]) -> None:
     assert told == [Starting, Ready, Drawn, Drawn, Drawn, Finished]
     assert window.engine.ready.device == "Paper"
     assert not window.said
+
+
+def test_each_event_is_heard_at_once_while_the_window_stands_still(opened: Callable[..., Window]) -> None:
+    window, heard = opened(), list[tuple[type, threading.Thread]]()
+    window.engine.at_once = lambda event: heard.append((type(event), threading.current_thread()))
+    window.engine.start()
+    window.engine.send(sample("a", seeds=3))
+    end = time.monotonic() + 20
+    while Finished not in [kind for kind, _ in heard] and time.monotonic() < end:
+        time.sleep(0.01)  # no event of Qt is looked at
+    assert [kind for kind, _ in heard if kind is not Pulse] == [Starting, Ready, Drawn, Drawn, Drawn, Finished]
+    assert threading.main_thread() not in [thread for _, thread in heard] and not window.events
+    window.until(lambda: window.has(Finished, "a"))
+
+
+def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(opened: Callable[..., Window]) -> None:
+    window, faults = opened(), [True]
+
+    def once(event: object) -> None:
+        if isinstance(event, Drawn) and faults:
+            raise RuntimeError(faults.pop())
+
+    window.engine.at_once = once
+    window.engine.start()
+    window.engine.send(sample("a", seeds=3))
+    window.until(lambda: window.lost)
+    window.until(lambda: window.engine.now == "Ready")
+    window.engine.send(sample("b", seeds=3))
+    window.until(lambda: window.has(Finished, "b"))
 
 
 def test_stop_ends_a_job(opened: Callable[..., Window]) -> None:

@@ -33,6 +33,8 @@ SURE, MOST_SURE = 0.04, 0.2
 """Seconds that must be there when what is new takes over, where it is made at one and a half times the speed of hearing
 or more: longer than the engine, or the thread that hears it, is kept waiting by others. It begins with the first, and
 is half as long again each time that it ran dry."""
+WORSE = 1.25
+"""Times as long as a thread was kept waiting of late, it may have to wait next."""
 FORGOTTEN = 0.998
 """What these seconds are multiplied with after a change that was in time: half of them are left after 350."""
 PART = 20.0
@@ -76,6 +78,8 @@ class Performing(State):
         self._begin, self._allowed = 0, 0.0
         self._turned = -math.inf
         """Second from which the last change holds."""
+        self._late = False
+        """Whether the last change came too late."""
         self._turn: Turn | None = None
         self._change: Change | None = None
         """What the turn makes so."""
@@ -116,13 +120,18 @@ class Performing(State):
 
     @property
     def next_to_change(self) -> int:
-        """The first sample that can still be made by something else: soon after the ear, where that follows closely."""
+        """The first sample that can still be made by something else: soon after the ear, where that follows closely.
+
+        What would not last until it can be asked again, should it come too late, is all kept.
+        """
         stream, rate, grid = self.reel.stream, self.reel.rate, round(MOMENT * self.reel.rate)
         if stream.ahead > LIVE or self.speed.get() < FAST:
             return self.reel.whole
-        soon = self.spared + self._sure / self.speed.get()
-        heard = stream.free + round(soon * rate) if self.sounds else round(stream.position * rate)
-        return min(self._begin + max(math.ceil((heard - self._begin) / grid) * grid, 0), self.reel.whole)
+        soon = (self.spared + self._sure / self.speed.get()) * (2 if self._late else 1)
+        lead = round(soon * rate) if self.sounds else 0
+        heard, whole = stream.free + lead if self.sounds else round(stream.position * rate), self.reel.whole
+        first = self._begin + max(math.ceil((heard - self._begin) / grid) * grid, 0)
+        return first if whole - first >= lead else whole
 
     @property
     def _sure(self) -> float:
@@ -184,6 +193,10 @@ class Performing(State):
         else:
             self._ask(change)
 
+    def bear(self, seconds: float) -> None:
+        """This computer kept a thread waiting for so long: what takes over must bear as much, and some more."""
+        self.sure = min(max(self.sure, WORSE * seconds), MOST_SURE)
+
     def dry(self) -> None:
         """There was a gap: what took over was not enough."""
         self.sure = min(LATER * self.sure, MOST_SURE)
@@ -232,10 +245,12 @@ class Performing(State):
         """Whether what is new has taken over, or came too late for that and is asked for again."""
         if self._turn is not None and self._turn.landed:
             self._over()
+            self._late = False
             self.spared = max(EARLIER * self.spared, LEAST_SPARED)
             self.sure = max(FORGOTTEN * self.sure, SURE)
             self._go_on()
         elif self._turn is not None and self._turn.landed is False:
+            self._late = True
             self.spared = min(LATER * self.spared, MOST_SPARED)
             self._miss()
             self._go_on(instead=True)

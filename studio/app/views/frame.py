@@ -150,12 +150,14 @@ class Frame(QWidget):
         self.inspector.show_panel(self.panel.key)
         self.takes.show_panel(self.panel)
         self._enable()
+        self._place()
 
     def _show_smooth(self, smooth: bool) -> None:
         for panel in self.panels.values():
             panel.show_smooth(smooth)
 
     def _show_message(self, said: Any) -> None:
+        self._place()
         self.message.show_message(said)
         self.message.raise_()
 
@@ -219,7 +221,7 @@ class Frame(QWidget):
         for part, place in (
             (self.rail, at.rail), (self.bars, at.bar), (self.stage, at.stage), (self.strip, at.strip),
             (self.queue, at.queue), (self.inspector, at.inspector), *lines, (self.edge, at.edge),
-            (self.message, at.message),
+            (self.message, at.message.translated(0, -self.panel.floor())),
         ):  # fmt: skip
             part.setGeometry(place)
         for part in (self.inspector, *self._lines, self.edge, self.message):

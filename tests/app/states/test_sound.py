@@ -439,6 +439,15 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     assert not sound.pricing.said.get()
 
 
+def test_a_card_that_had_to_wait_teaches_how_much_must_be_ahead(stage: Stage, qtbot: QtBot) -> None:
+    stage.sound.play()
+    opened(stage, qtbot)
+    before = stage.sound.player.performing.sure
+    stage.speaker.longest = 0.1
+    stage.sound.player.tick()
+    assert stage.sound.player.performing.sure > before and stage.speaker.longest == 0
+
+
 def test_a_latency_is_asked_of_the_card_at_once_and_again_after_a_restart(
     stage: Stage, qtbot: QtBot, opener: Callable[[FakeEngine], Window]
 ) -> None:

@@ -55,9 +55,6 @@ class Silence(QObject):
     def outputs(self) -> tuple[str, ...]:
         return (self.device,)
 
-    def waited(self) -> float:
-        return 0.0
-
     def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
         source.begin(CARD)
         self._source, self._since = source, time.monotonic()

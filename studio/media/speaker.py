@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 LATENCY = 0.07
-"""Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears a
-machine that stands still for 50 ms, as a virtual one does when its host is busy. There 0.06 left two gaps in ten minutes
-beside a window, an engine and a training, and in calm minutes none."""
+"""Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
+a machine that stands still for 50 ms, as a virtual one does when its host is busy. There, beside a window, an engine
+and a training, 0.06 left two gaps in ten minutes, and in calm minutes none."""
 LATEST = 0.3
 """Seconds: what a machine that leaves gaps is given at most."""
 LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
@@ -61,7 +61,7 @@ class Speaker:
         """PortAudio forgets its devices while it reads them anew: nobody may open one then."""
         self._look_again = False
         """Whether PortAudio must read its devices anew: it does so only once by itself."""
-        self._asked = self._longest = 0.0
+        self._asked = 0.0
         self._delay = 0.0
         """Seconds to the ear, of what was asked for last; 0 or less where the sound system does not say."""
         self._ended = False
@@ -130,12 +130,6 @@ class Speaker:
             ) from None
         self._look_again = False
 
-    def waited(self) -> float:
-        """Seconds between two questions of the card, at most, since this was asked last: a busy computer keeps its
-        programs waiting now and then."""
-        longest, self._longest = self._longest, 0.0
-        return longest
-
     def close(self) -> None:
         """Stop at once; nothing where nothing plays."""
         stream, self._stream = self._stream, None
@@ -160,10 +154,7 @@ class Speaker:
 
     def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
         """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
-        now = time.monotonic()
-        if self._delay:
-            self._longest = max(self._longest, now - self._asked)
-        self._asked = now
+        self._asked = time.monotonic()
         self._delay = when.outputBufferDacTime - when.currentTime
         if status:
             self.gaps += 1

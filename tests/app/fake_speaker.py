@@ -14,7 +14,7 @@ class FakeSpeaker:
         self.source: Source | None = None
         self.names: tuple[str, ...] = ("Built-in speakers", "Headphones")
         self.device = ""
-        self.delay = self.latency = self.longest = 0.0
+        self.delay = self.latency = 0.0
         self.opens = self.closes = 0
         self.refuses = ""
         self.faults = ""
@@ -34,10 +34,6 @@ class FakeSpeaker:
     def close(self) -> None:
         self.closes += 1
         self.source = None
-
-    def waited(self) -> float:
-        longest, self.longest = self.longest, 0.0
-        return longest
 
     def fault(self) -> str:
         return self.faults

@@ -264,21 +264,6 @@ def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
     assert [settings["latency"] for settings in here.opened] == [LATENCY, 2 * LATENCY, 4 * LATENCY, 0.3, 0.3, 0.3]
 
 
-def test_how_long_the_card_had_to_wait_is_told_once(machine: Any) -> None:
-    here = machine({"name": "pulse"})
-    player, out = Speaker(), np.zeros((64, 2), np.float32)
-    player.open(Counter())
-    ask = here.opened[0]["callback"]
-    time.sleep(0.1)  # a card may take its time to begin
-    for pause in (0.0, 0.01, 0.05, 0.01):
-        time.sleep(pause)
-        ask(out, len(out), NOW, None)
-    assert 0.05 <= player.waited() < 0.09 and player.waited() == 0
-    time.sleep(0.02)
-    ask(out, len(out), NOW, None)
-    assert 0.02 <= player.waited() < 0.05
-
-
 def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()

@@ -33,8 +33,6 @@ SURE, MOST_SURE = 0.04, 0.2
 """Seconds that must be there when what is new takes over, where it is made at one and a half times the speed of hearing
 or more: longer than the engine, or the thread that hears it, is kept waiting by others. It begins with the first, and
 is half as long again each time that it ran dry."""
-WORSE = 1.25
-"""Times as long as a thread was kept waiting of late, it may have to wait next."""
 FORGOTTEN = 0.998
 """What these seconds are multiplied with after a change that was in time: half of them are left after 350."""
 PART = 20.0
@@ -127,11 +125,22 @@ class Performing(State):
         stream, rate, grid = self.reel.stream, self.reel.rate, round(MOMENT * self.reel.rate)
         if stream.ahead > LIVE or self.speed.get() < FAST:
             return self.reel.whole
-        soon = (self.spared + self._sure / self.speed.get()) * (2 if self._late else 1)
-        lead = round(soon * rate) if self.sounds else 0
+        lead = round(self._soon * rate) if self.sounds else 0
         heard, whole = stream.free + lead if self.sounds else round(stream.position * rate), self.reel.whole
         first = self._begin + max(math.ceil((heard - self._begin) / grid) * grid, 0)
         return first if whole - first >= lead else whole
+
+    @property
+    def _soon(self) -> float:
+        """Seconds from the ear to what can still be made by something else."""
+        return (self.spared + self._sure / max(self.speed.get(), FAST)) * (2 if self._late else 1)
+
+    @property
+    def _able(self) -> bool:
+        """Whether a change can be asked for: enough is there to ask once more, should it come too late. In the first
+        moments, after a gap and under a hand that never rests it waits until that is so."""
+        ahead = (self.reel.whole - self.reel.stream.free) / self.reel.rate
+        return not self.sounds or self.speed.get() < FAST or ahead >= min(2 * self._soon, SOON / 2)
 
     @property
     def _sure(self) -> float:
@@ -188,14 +197,10 @@ class Performing(State):
         the newest waits for it."""
         if not self.job:
             change.hold(self.reel.seconds)
-        elif self._turn is not None:
+        elif self._turn is not None or not self._able:
             self._next = change
         else:
             self._ask(change)
-
-    def bear(self, seconds: float) -> None:
-        """This computer kept a thread waiting for so long: what takes over must bear as much, and some more."""
-        self.sure = min(max(self.sure, WORSE * seconds), MOST_SURE)
 
     def dry(self) -> None:
         """There was a gap: what took over was not enough."""
@@ -249,7 +254,9 @@ class Performing(State):
             self.spared = max(EARLIER * self.spared, LEAST_SPARED)
             self.sure = max(FORGOTTEN * self.sure, SURE)
             self._go_on()
-        elif self._turn is not None and self._turn.landed is False:
+        elif self._turn is None:
+            self._go_on()
+        elif self._turn.landed is False:
             self._late = True
             self.spared = min(LATER * self.spared, MOST_SPARED)
             self._miss()
@@ -279,8 +286,8 @@ class Performing(State):
 
     def _go_on(self, instead: bool = False) -> None:
         """Ask what waits."""
-        change, self._next = self._next, None
-        if change is not None:
+        if self._next is not None and (instead or self._able):
+            change, self._next = self._next, None
             self._ask(change, instead)
 
     def _ended(self) -> None:

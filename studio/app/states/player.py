@@ -216,7 +216,6 @@ class Player(State):
     def tick(self) -> None:
         """Look where the ear is: allow more to be made, say why nothing is heard yet, notice a card that is gone."""
         self._wait()
-        self.performing.bear(self.card.waited())
         if self.performing.job:
             self.performing.allow()
         elif self.playing.get() and self.card.open and not self.looping.get() and self._over():

@@ -41,10 +41,6 @@ class SoundCard(State):
         """Seconds from what the card is given to the ear."""
         return self._output.delay if self.open else 0.0
 
-    def waited(self) -> float:
-        """Seconds that it had to wait for its next question, at most, since this was asked last."""
-        return self._output.waited() if self.open else 0.0
-
     def give(self, source: Source) -> None:
         """Let the card read from a source, if it reads from none."""
         if not self.open:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from studio.app.states.messages import Messages
-from studio.app.states.performing import EARLIER, LATER, MOST_SURE, SPARED, SURE, WORSE, Performing
+from studio.app.states.performing import EARLIER, LATER, MOST_SURE, SPARED, Performing
 from studio.app.states.reel import Reel
 from studio.app.states.value import Plain
 from studio.media.stream import RAMP
@@ -229,22 +229,20 @@ def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew
     assert len(desk.engine.sent) == before
 
 
-def test_what_takes_over_bears_as_long_a_wait_as_there_was_and_that_is_forgotten(desk: Desk) -> None:
-    desk.performing.bear(0.01)
-    assert desk.performing.sure == SURE
-    desk.performing.bear(0.08)
-    assert desk.performing.sure == WORSE * 0.08
+def test_in_the_first_moments_a_change_waits_until_there_is_enough_to_ask_twice() -> None:
+    desk = Desk()
+    desk.say(0, 0.06, 100)
+    desk.reel.stream.play()
+    desk.hear()
     desk.turn(200)
+    assert not [c for c in desk.engine.sent if isinstance(c, Steer) and c.again is not None]
+    desk.say(round(0.06 * RATE), 0.08, 100)
     again = desk.steer.again or 0
+    assert desk.steer.seed == 200
     desk.engine.say(Finished(job=desk.steer.job))
-    desk.say(again, 0.02, 200)
-    assert len(desk.reel.samples) == again  # twice what is enough where nothing had to wait
-    desk.say(again + BLOCK, 0.1, 200)
-    assert (desk.reel.samples[again:] == 200).all() and len(desk.reel.samples) > again
-    assert SURE < desk.performing.sure < WORSE * 0.08
-    desk.performing.bear(9.0)
-    assert desk.performing.sure == MOST_SURE
-    as_it_was(desk)
+    desk.say(again, 0.2, 200)
+    desk.hear(5)
+    assert (desk.reel.samples[again:] == 200).all() and desk.hand.held == [(again / RATE, 200)]
 
 
 def test_a_machine_that_ran_dry_often_makes_more_ahead_than_it_wants_to_be_sure(desk: Desk) -> None:

@@ -100,13 +100,11 @@ class Pipe(QObject):
         splitter = events()
         with process.stdout as pipe:
             try:
-                while data := os.read(pipe.fileno(), CHUNK):
+                while data := _received(pipe.fileno()):
                     splitter.feed(data)
                     while (event := splitter.next()) is not None:
                         self._at_once(event)
                         self._say(self.heard, event)
-            except OSError:  # a broken pipe is an ended one
-                pass
             except Exception as fault:
                 if not isinstance(fault, BadFrame):
                     traceback.print_exception(fault)
@@ -125,3 +123,10 @@ class Pipe(QObject):
     def _say(self, signal: object, what: object) -> None:
         with contextlib.suppress(RuntimeError):  # the window may be gone by now
             signal.emit(self, what)  # type: ignore[attr-defined]
+
+
+def _received(source: int) -> bytes:
+    try:
+        return os.read(source, CHUNK)
+    except OSError:  # a broken pipe is an ended one
+        return b""

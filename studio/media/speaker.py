@@ -155,10 +155,10 @@ class Speaker:
     def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
         """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
         self._asked = time.monotonic()
-        self._delay = when.outputBufferDacTime - when.currentTime
         if status:
             self.gaps += 1
         try:
+            self._delay = when.outputBufferDacTime - when.currentTime
             assert self._source is not None
             for start in range(0, count, BLOCK):
                 part = self._mono[: min(BLOCK, count - start)]

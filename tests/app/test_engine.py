@@ -127,9 +127,11 @@ def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(ope
     window.engine.start()
     window.engine.send(sample("a", seeds=3))
     window.until(lambda: window.lost)
+    assert "could not be read" in window.said[0] and not window.has(Finished, "a")
     window.until(lambda: window.engine.now == "Ready")
     window.engine.send(sample("b", seeds=3))
     window.until(lambda: window.has(Finished, "b"))
+    assert len(window.has(Drawn, "b")) == 3 and len(window.said) == 1
 
 
 def test_stop_ends_a_job(opened: Callable[..., Window]) -> None:

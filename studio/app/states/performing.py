@@ -133,7 +133,7 @@ class Performing(State):
     @property
     def _soon(self) -> float:
         """Seconds from the ear to what can still be made by something else."""
-        return (self.spared + self._sure / max(self.speed.get(), FAST)) * (2 if self._late else 1)
+        return (self.spared + self._sure / self.speed.get()) * (2 if self._late else 1)
 
     @property
     def _able(self) -> bool:

@@ -8,7 +8,6 @@ temperature T each draws as it does at T.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,14 +27,21 @@ class Duet:
     Arguments
         models: one or two, of the same levels
         plain: whether it is to play with torch alone, though there were something faster
+        spare: samples that it can forget again, where it is not plain
     """
 
     def __init__(
-        self, models: tuple[AutoregressiveSound, ...], c: Classes, together: Together, plain: bool = False
+        self,
+        models: tuple[AutoregressiveSound, ...],
+        c: Classes,
+        together: Together,
+        *,
+        plain: bool = False,
+        spare: int = 0,
     ) -> None:
         self.models, self._together = models, together
         self.players: list[Player] = [
-            PlainPlayer(model.net, model.conditional, own, 1) if plain else model.player(own, 1)
+            PlainPlayer(model.net, model.conditional, own, 1) if plain else model.player(own, 1, spare)
             for model, own in zip(models, c, strict=True)
         ]
 
@@ -85,11 +91,10 @@ class Duet:
         for player, own in zip(self.players, c, strict=True):
             player.turn(own)
 
-    def keep(self) -> Any:
-        """What they remember now."""
-        return [player.keep() for player in self.players]
+    def forget(self, count: int, last: Tensor | None) -> bool:
+        """As a Player does. Where it cannot, it is of no use any more."""
+        return all(player.forget(count, last) for player in self.players)
 
-    def back(self, kept: Any) -> None:
-        """They remember what they did then, and nothing that was later."""
-        for player, was in zip(self.players, kept, strict=True):
-            player.back(was)
+    def recall(self) -> bool:
+        """As a Player does. Where it cannot, it is of no use any more."""
+        return all(player.recall() for player in self.players)

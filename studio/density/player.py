@@ -31,11 +31,12 @@ class Player(Protocol):
     def turn(self, c: Tensor | None) -> None:
         """From the next sample on they follow another condition."""
 
-    def keep(self) -> Any:
-        """What they remember now."""
+    def forget(self, count: int, last: Tensor | None) -> bool:
+        """So many samples are past no more, and `last` `(B,)` are the levels before them; None where there are none.
+        False where they cannot, and then nothing has changed."""
 
-    def back(self, kept: Any) -> None:
-        """They remember what they did then, and nothing that was later."""
+    def recall(self) -> bool:
+        """All is past again that was before `forget`, and nothing that came since. False where they cannot."""
 
 
 class PlainPlayer:
@@ -71,14 +72,14 @@ class PlainPlayer:
         return torch.stack(found, 1)
 
     def turn(self, c: Tensor | None) -> None:
-        self.back((self.steps.queues(), self.last, self.at, c))
+        self.c = c
+        self.steps = self.net.steps(self.steps.queues(), c, self.at, len(self.steps.silence))
 
-    def keep(self) -> Any:
-        return [queue.clone() for queue in self.steps.queues()], self.last, self.at, self.c
+    def forget(self, count: int, last: Tensor | None) -> bool:
+        return False
 
-    def back(self, kept: Any) -> None:
-        queues, self.last, self.at, self.c = kept
-        self.steps = self.net.steps([queue.clone() for queue in queues], self.c, self.at, len(self.steps.silence))
+    def recall(self) -> bool:
+        return False
 
     def _all(self, choose: Callable[[Tensor, int], Tensor], count: int) -> Tensor:
         """Levels `(B, count)`, each chosen from its numbers."""
@@ -92,5 +93,6 @@ class PlainPlayer:
         return x
 
 
-Play = Callable[[Any, Conditional, Tensor | None, int], Player | None]
-"""From network, conditional, condition and number of voices to a player; None where it cannot play them."""
+Play = Callable[[Any, Conditional, Tensor | None, int, int], Player | None]
+"""From network, conditional, condition, number of voices and of samples that they can forget to a player; None where it
+cannot play them."""

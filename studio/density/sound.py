@@ -79,10 +79,10 @@ class AutoregressiveSound(Model):
         """The level of silence."""
         return self.levels // 2
 
-    def player(self, c: Tensor | None, count: int) -> Player:
-        """So many voices at their beginning."""
+    def player(self, c: Tensor | None, count: int, spare: int = 0) -> Player:
+        """So many voices at their beginning; so many samples they can forget again, where a compiled loop plays."""
         self._need(c)
-        swift = self._play(self.net, self.conditional, c, count) if self._play else None
+        swift = self._play(self.net, self.conditional, c, count, spare) if self._play else None
         return swift or PlainPlayer(self.net, self.conditional, c, count)
 
     # ── prices ──────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,10 @@ from studio.engine.steering import HOTTEST
 from studio.wire import messages as wire
 from studio.zoo.sample_by_sample import together
 
+FIRST = 0.005
+"""Seconds of sound of the first piece after a change: it is soon heard."""
+CHUNK = 0.01
+"""Seconds of sound that the compiled player makes at once."""
 STEP = 0.003
 """Seconds of a piece after which others may have a look: a hand that changes it waits no longer."""
 FEW = 8
@@ -29,15 +33,13 @@ PATIENCE = 0.15
 POLL = 0.015
 """Seconds between two looks at whether more is wanted."""
 
-MOMENTS = 96
-"""How many can be gone back to without hearing all of the past again: a copy of what all layers remember each."""
-RECALLED = 0.4
-"""Seconds of what a change has thrown away, in which another can begin as soon, where that one came too late."""
+SPARE = 1.0
+"""Seconds of what was made last, in which a change begins without hearing all of the past again."""
 ANEW = 4.0
-"""Seconds of what was made last, of which any sample can be begun at anew."""
+"""Seconds of what was made last, in which a change can begin."""
 POINTS = 10_000
 """Of a curve, at most."""
-_CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share")
+_CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_done")
 """What a change may change."""
 
 
@@ -64,12 +66,11 @@ class Performance:
         """The levels made last `(T,)`. No tensor: torch would wake its other threads to copy it for every piece."""
         self._seed(command.seed)
         self.player: Duet | None = None
-        self.compiled = _Compiling(self.models, self.c)
+        self.spare = round(SPARE * self.rate)
+        self.compiled = _Compiling(self.models, self.c, self.spare)
         self.speed = 0.0
-        self._moments: dict[int, Any] = {}
-        """What the player remembers before a sample."""
-        self._stands = False
-        """Whether it remembers what is before the next one."""
+        self._done = 0
+        """Samples that the player has made of the piece on its way."""
         self._anew = False
         """Whether the piece on its way is not wanted any more."""
         self._left: dict[str, Any] = {}
@@ -110,52 +111,59 @@ class Performance:
         if command.again is not None:
             self._go_back(command.again)
         if turned:
-            self.c, self.label = c, command.label
-            if self.player is not None:
-                self.player.turn(c)
+            self.label = command.label
+            self._follow(c)
         if command.seed is not None:
             self._seed(command.seed)
         self.curve = curve
         self.share = self.share if command.share is None else command.share
         self.until = self.until if command.until is None else command.until
-        if command.again is not None and self._stands:
-            self._remember()
 
     def _go_back(self, first: int) -> None:
         """Make it anew from a sample on. Raises Misfit."""
         gone = self.made - first
         if not 0 <= gone <= ANEW * self.rate:
             raise Misfit(f"of what is made, only the last {ANEW:.0f} seconds can be made anew")
-        recalled = first + RECALLED * self.rate
         self._left = {name: getattr(self, name) for name in _CHANGED}
-        self._left["_moments"] = {at: each for at, each in self._moments.items() if at <= recalled}
         self.made = first
         self.past = self.past[: len(self.past) - gone]
-        self._stand()
-        self._moments = {at: each for at, each in self._moments.items() if at < first}
+        self._stand(gone + self._done)
 
     def _take_back(self) -> None:
         """All is as it was before the last change that made something anew."""
+        if not self._left:
+            return
+        c, able = self.c, self.player is not None and self.player.recall()
         for name, was in self._left.items():
             setattr(self, name, was)
-        self._stand()
+        self._left = {}
+        if self.player is not None and not able:
+            self.player, self._done = self._new_player(), 0
+        elif self.c is not c:
+            self._follow(self.c)
+        self._stand(self._done)
 
-    def _stand(self) -> None:
-        """What is made next follows what stands now."""
-        moment, self._anew = self._moments.get(self.made), True
-        self._stands = moment is not None
-        if self.player is not None and moment is not None:
-            self.player.back(moment)
+    def _follow(self, c: Classes) -> None:
+        self.c = c
+        if self.player is not None:
+            self.player.turn(c)
+
+    def _stand(self, gone: int) -> None:
+        """What is made next follows what stands now, without so many samples that the player has made."""
+        self._done, self._anew = 0, True
+        last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
+        if self.player is not None and gone and not self.player.forget(gone, last):
+            self.player = self._new_player()
 
     @torch.no_grad()
     def steps(self) -> Events:
         """A piece of sound after another, until all is made."""
         self.compiled.start()
         yield from self.compiled.waited()
-        seconds, piece, short = self.command.seconds, round(wire.PIECE * self.rate), round(wire.MOMENT * self.rate)
+        seconds, piece, first = self.command.seconds, round(wire.PIECE * self.rate), round(FIRST * self.rate)
         whole = math.inf if seconds is None else round(seconds * self.rate)
         while self.made < whole:
-            count = int(min(short if self._anew else piece, whole - self.made))  # of a change the first is soon heard
+            count = int(min(first if self._anew else piece, whole - self.made))
             if self.until is not None and self.made + count > self.until * self.rate + 1e-6:
                 yield Rest(POLL)
             else:
@@ -166,15 +174,15 @@ class Performance:
         first = self.made
         self._anew, swift = False, self._ready_player()
         assert self.player is not None
-        parts, began, worked, done, moment = [], time.monotonic(), 0.0, 0, round(wire.MOMENT * self.rate)
+        parts, began, worked, done = [], time.monotonic(), 0.0, 0
+        most = round(CHUNK * self.rate) if swift else FEW
         while done < count:
-            if not done % moment:
-                self._remember(done)
-            few, at = min(count - done, moment - done % moment, moment if swift else FEW), first + done
+            few, at = min(count - done, most), first + done
             heat = torch.from_numpy(between(self.curve, (at + np.arange(few)) / self.rate))[None]
             z, dice = self.noise.at(self.begun + at, few), self.dice.at(self.begun + at, few)
             parts.append(self.player.play(z, heat.to(z.device, z.dtype), dice, self.share))
             done += few
+            self._done = done
             if done < count and time.monotonic() - began > STEP:
                 worked += time.monotonic() - began
                 yield None
@@ -185,8 +193,7 @@ class Performance:
         x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         kept = self.field + 1 + round(ANEW * self.rate)
         self.past = np.concatenate((self.past, x[0].cpu().numpy().astype(np.int32)))[-kept:]
-        self.made += count
-        self._remember()
+        self.made, self._done = self.made + count, 0
         now = count / self.rate / max(worked, 1e-6)
         if self.compiled.done:  # before, nobody knows how fast it will be
             self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
@@ -198,25 +205,27 @@ class Performance:
             speed=self.speed,
         )
 
-    def _remember(self, done: int = 0) -> None:
-        """So many samples after what is made one may begin anew."""
-        assert self.player is not None
-        self._moments[self.made + done] = self.player.keep()
-        while len(self._moments) > MOMENTS:
-            del self._moments[next(iter(self._moments))]
-
     def _ready_player(self) -> bool:
         """A player that knows the past; whether it is the compiled one where there is one."""
         swift = self.compiled.done
         better = self.player is not None and self.player.plain and swift and not self.compiled.plain
-        if self.player is None or not self._stands or better:
-            if better:  # it cannot go back to what the other remembers
-                self._moments, self._left["_moments"] = {}, {}
-            self.player, self._stands = Duet(self.models, self.c, together, plain=not swift), True
-            past = torch.from_numpy(self.past[-self.field - 1 :]).long()[None].to(self._device)
-            for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
-                self.player.hear(part)
+        if self.player is None or better:
+            self.player = self._new_player()
         return swift and not self.compiled.plain
+
+    def _new_player(self) -> Duet:
+        """One that has heard what was made last."""
+        compiled = self.compiled
+        player = compiled.player if compiled.done else None
+        if player is not None:
+            compiled.player = None
+            player.turn(self.c)
+        else:
+            player = Duet(self.models, self.c, together, plain=not compiled.done, spare=self.spare)
+        past = torch.from_numpy(self.past[-self.field - 1 :]).long()[None].to(self._device)
+        for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
+            player.hear(part)
+        return player
 
 
 def _playable(loaded: Loaded) -> AutoregressiveSound:
@@ -285,9 +294,11 @@ class _Noise:
 class _Compiling(threading.Thread):
     """Has the compiled player compiled, which takes from nothing to many seconds."""
 
-    def __init__(self, models: tuple[AutoregressiveSound, ...], c: Classes) -> None:
+    def __init__(self, models: tuple[AutoregressiveSound, ...], c: Classes, spare: int) -> None:
         super().__init__(daemon=True)
-        self._models, self._c = models, c
+        self._models, self._c, self._spare = models, c, spare
+        self.player: Duet | None = None
+        """The first of them, which has played nothing."""
         self.done = False
         self.plain = True
         """Whether there is none for these models."""
@@ -296,9 +307,10 @@ class _Compiling(threading.Thread):
     def run(self) -> None:
         while kernels.elsewhere("sound" if len(self._models) == 1 else "two sounds"):
             time.sleep(POLL)
-        player = Duet(self._models, self._c, together)
+        player = Duet(self._models, self._c, together, spare=self._spare)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
         player.play(0 * one, one, one, 0.0)
+        self.player = player if player.forget(1, None) else None
         self.plain = player.plain
         self.done = True
 

@@ -65,9 +65,11 @@ class State(NamedTuple):
     """Voices on their way; changed as they go."""
 
     rings: Array
-    """`(sum of d, voices, R)`, each layer's past: the input of sample t is at t % d of its part."""
+    """`(sum of d + spare, voices, R)`, each layer's past: the input of sample t is at t % (d + spare) of its part."""
     levels: Array
     """`(voices,)`, the last level of each."""
+    spare: int
+    """Samples that can be gone back."""
 
 
 class Side(NamedTuple):
@@ -97,11 +99,12 @@ class Room(NamedTuple):
     numbers: Array
     """`(rows, Q)`."""
     slots: Array
-    """`(L,)`, where in its ring the next sample's past is."""
+    """`(L,)`, where in its ring the next sample's input will be."""
     softmax: Exponentials
 
 
-def _room(net: Weights, voices: int, start: int) -> Room:
+def _room(net: Weights, state: State, start: int) -> Room:
+    voices = len(state.levels)
     channels, skip, count, _, _ = net.sizes
     rows, samples = _rows(voices), _samples(voices)
     widths = {"h": channels + skip, "x": channels, "z": channels, "sums": skip, "y": skip}
@@ -111,7 +114,7 @@ def _room(net: Weights, voices: int, start: int) -> Room:
         far=np.zeros((samples * rows, channels), np.float32),
         g=np.zeros((len(net.dilations) * samples * rows, 2 * channels), np.float32),
         numbers=np.zeros((rows, numbers), np.float32),
-        slots=start % net.dilations,
+        slots=start % (net.dilations + state.spare),
         softmax=exponentials(count),
     )
 
@@ -152,16 +155,18 @@ def _begin(first: Array, level: int, levels: int, biases: Array, h: Array, v: in
 
 
 @compiled
-def _foreseen(net: Weights, base: Array, number: int, hop: int, rings: Array, room: Room) -> None:
+def _foreseen(net: Weights, base: Array, number: int, hop: int, state: State, room: Room) -> None:
     """What the filters of the next samples, from `number` on, add up to so far: their base, and all that the past adds
     where it is known for each of them."""
-    far, g, slots, (_, voices, channels) = room.far, room.g, room.slots, rings.shape
+    far, g, slots, rings, spare = room.far, room.g, room.slots, state.rings, state.spare
+    _, voices, channels = rings.shape
     rows, one, size = len(far), len(room.h), len(net.layers) // len(slots)
     place, samples = 0, rows // one
     for layer in range(len(slots)):
         reach = net.dilations[layer]
         for t in range(samples):
-            past, frame = place + (slots[layer] + t) % reach, min((number + t) // hop, len(base) - 1)
+            past = place + (slots[layer] + t + spare) % (reach + spare)
+            frame = min((number + t) // hop, len(base) - 1)
             for v in range(voices):
                 for i in range(channels):
                     far[t * one + v, i] = rings[past, v, i]
@@ -169,7 +174,7 @@ def _foreseen(net: Weights, base: Array, number: int, hop: int, rings: Array, ro
                     g[layer * rows + t * one + v, i] = base[frame, layer, v, i]
         if reach >= samples:
             add_products(g, layer * rows, far, 0, rows, net.layers, layer * size, channels, 2 * channels)
-        place += reach
+        place += reach + spare
 
 
 @compiled
@@ -184,28 +189,30 @@ def _gated(g: Array, row: int, z: Array, voices: int) -> None:
 
 
 @compiled
-def _through(net: Weights, rings: Array, t: int, room: Room) -> None:
+def _through(net: Weights, state: State, t: int, room: Room) -> None:
     """One sample through all layers, number t of those whose past was foreseen."""
-    (h, x, z, far, g), w, slots, (_, voices, channels) = room[:5], net.layers, room.slots, rings.shape
+    (h, x, z, far, g), w, slots, rings, spare = room[:5], net.layers, room.slots, state.rings, state.spare
+    _, voices, channels = rings.shape
     rows, place, square = len(h), 0, channels * channels
     for layer in range(len(slots)):
-        at, row, past = layer * (len(w) // len(slots)), layer * len(far) + t * rows, place + slots[layer]
+        at, row, size = layer * (len(w) // len(slots)), layer * len(far) + t * rows, net.dilations[layer] + spare
         if net.dilations[layer] * rows < len(far):
+            past = place + (slots[layer] + spare) % size
             for v in range(voices):
                 for i in range(channels):
                     x[v, i] = rings[past, v, i]
             add_products(g, row, x, 0, rows, w, at, channels, 2 * channels)
         for v in range(voices):
             for i in range(channels):
-                rings[past, v, i] = h[v, i]
+                rings[place + slots[layer], v, i] = h[v, i]
         add_products(g, row, h, 0, rows, w, at + 2 * square, channels, 2 * channels)
         _gated(g, row, z, voices)
         for v in range(voices):
             for i in range(channels):
                 h[v, i] += net.shift[layer, i]
         add_products(h, 0, z, 0, rows, w, at + 4 * square, channels, h.shape[1])
-        place += net.dilations[layer]
-        slots[layer] = slots[layer] + 1 if slots[layer] + 1 < net.dilations[layer] else 0
+        place += size
+        slots[layer] = slots[layer] + 1 if slots[layer] + 1 < size else 0
 
 
 @compiled
@@ -231,10 +238,10 @@ def _look(side: Side, number: int, t: int, room: Room) -> None:
     net, base, hop, state = side
     voices, together = len(state.levels), len(room.far) // len(room.h)
     if t % together == 0:
-        _foreseen(net, base, number, hop, state.rings, room)
+        _foreseen(net, base, number, hop, state, room)
     for v in range(voices):
         _begin(net.first, state.levels[v], net.sizes[3], net.biases, room.h, v)
-    _through(net, state.rings, t % together, room)
+    _through(net, state, t % together, room)
     _head(net.head, net.biases, voices, room)
 
 
@@ -299,7 +306,7 @@ def play(
     Result: the middle of each level's share of [0, 1], and its ln p at a temperature of 1, both `(voices, n)`.
     """
     middles, prices = np.empty(levels.shape), np.empty(levels.shape)
-    room = _room(net, len(levels), start)
+    room = _room(net, state, start)
     _play(Side(net, base, hop, state), start, u, heat, least, levels, middles, prices, room)
     return middles, prices
 
@@ -330,7 +337,7 @@ def play_two(a: Side, b: Side, start: int, u: Array, heat: Array, least: float, 
         u, heat, second: `(n,)`; as of `play`
     """
     levels, prices = np.empty(len(u), np.int64), np.empty((2, len(u)))
-    rooms = _room(a.net, 1, start), _room(b.net, 1, start)
+    rooms = _room(a.net, a.state, start), _room(b.net, b.state, start)
     _play_two(a, b, start, u, heat, least, second, levels, prices, *rooms)
     return levels, prices
 
@@ -357,4 +364,4 @@ def _smallest() -> tuple[Weights, Array, State]:
     first, shift, biases = (np.zeros(shape, np.float32) for shape in ((1, n), (1, n), 3 * n))
     net = Weights(first, layers, shift, head, biases, dilations, (n, n, n, n, 0))
     rings, levels = np.zeros((1, 1, n), np.float32), np.zeros(1, np.int64)
-    return net, np.zeros((1, 1, 1, 2 * n), np.float32), State(rings, levels)
+    return net, np.zeros((1, 1, 1, 2 * n), np.float32), State(rings, levels, 0)

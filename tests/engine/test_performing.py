@@ -264,11 +264,11 @@ def test_of_a_change_the_first_is_told_sooner(jobs: Jobs) -> None:
         next(event for event in events if isinstance(event, wire.Sounded))
     list(jobs.start(wire.Steer(job="b", running="a", again=2 * PIECE, temperature=(0.5,))))
     new = sounded(events)
-    assert [len(event.samples) for event in new[:2]] == [round(wire.MOMENT * RATE), PIECE]
+    assert [len(event.samples) for event in new[:2]] == [round(performing.FIRST * RATE), PIECE]
 
 
 def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(performing, "MOMENTS", 2)
+    monkeypatch.setattr(performing, "SPARE", 0.02)
     events = jobs.start(command())
     made = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(6)]
     list(jobs.start(wire.Steer(job="b", running="a", again=PIECE)))

@@ -67,6 +67,46 @@ def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, wor
 
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
+@pytest.mark.parametrize("anew", [20, 70])
+def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[str, Any], anew: int) -> None:
+    """As though nothing had been made in its place, of which there is less than before or more."""
+    model, c = made(levels, words), condition(words, 1)
+    z = model.noise([1], 400)
+    heat = torch.ones_like(z)
+    whole, player = (swift(model.net, model.conditional, c, 1, 64) for _ in range(2))
+    assert whole is not None and player is not None
+    x = whole.play(z, heat)
+    found = player.play(z[:, :300], heat[:, :300])
+    assert torch.equal(found, x[:, :300])
+    last = found[:, 300 - 51]
+    assert player.forget(50, last)
+    other = player.play(-z[:, 250 : 250 + anew], heat[:, :anew])
+    assert not torch.equal(other[:, :50], x[:, 250 : 250 + min(anew, 50)])
+    assert player.recall() and not player.recall()
+    assert player.forget(10, found[:, 300 - 11])
+    assert torch.equal(player.play(z[:, 290:], heat[:, 290:]), x[:, 290:])
+
+
+@torch.no_grad()
+def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
+    model = made(256, {})
+    z = model.noise([1], 120)
+    whole, player = (swift(model.net, model.conditional, None, 1, 32) for _ in range(2))
+    assert whole is not None and player is not None
+    x = whole.play(z, torch.ones_like(z))
+    player.hear(x[:, :20])
+    player.play(z[:, 20:30], torch.ones(1, 10))
+    assert not player.forget(11, x[:, 18]), "what is heard at once leaves only what is needed to go on"
+    player.play(z[:, 30:100], torch.ones(1, 70))
+    assert not player.forget(33, x[:, 66])
+    assert torch.equal(player.play(z[:, 100:], torch.ones(1, 20)), x[:, 100:])
+    assert player.forget(32, x[:, 87])
+    assert torch.equal(player.play(z[:, 88:], torch.ones(1, 32)), x[:, 88:])
+    assert not player.forget(33, x[:, 86])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("levels", "words"), CASES)
 def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dict[str, Any]) -> None:
     model = made(levels, words)
     z, given = model.noise([1, 2], 90), torch.full((2, 90), -1)

@@ -16,14 +16,16 @@ LATENCY = 0.07
 """Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
 a machine that stands still for 50 ms, as a virtual one does when its host is busy. There, beside a window, an engine
 and a training, 0.06 left two gaps in ten minutes, and in calm minutes none."""
-LATEST = 0.3
-"""Seconds: what a machine that leaves gaps is given at most."""
+MORE, LESS, LATEST = 1.5, 0.9, 0.3
+"""What the latency is multiplied with after a stream that left gaps, and after one that left none; seconds at most."""
 LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
 """Seconds that a person can choose."""
+KEPT = 0.03
+"""Seconds that the card still has when a source gives up waiting for what is being made."""
 STILL = 0.8
 """Seconds without a question from the card, after which it counts as gone."""
 BLOCK = 4096
-"""Samples asked of a source at once, at most."""
+"""Samples that there is room for, until more are asked at once."""
 _PREFERRED = ("pipewire", "pulse", "default")
 """On Linux the first device is often a monitor's socket that nothing is plugged into."""
 
@@ -38,8 +40,9 @@ class Source(Protocol):
     def begin(self, rate: float) -> None:
         """A card will read `rate` samples a second, from silence. Before its first question."""
 
-    def fill(self, out: np.ndarray) -> None:
-        """Write the next samples into `out`, (n,) float32 from -1 to 1. In the card's thread: wait for nothing."""
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        """Write the next samples into `out`, (n,) float32 from -1 to 1. In the card's thread: wait for nothing but for
+        what is being made, and not beyond `until` of time.monotonic(), before which the card has enough."""
 
 
 def outputs() -> tuple[str, ...]:
@@ -98,8 +101,8 @@ class Speaker:
 
     def _open(self, source: Source, device: str, latency: float) -> None:
         self.close()
-        if self.gaps and not self._chosen:
-            self._latency = min(2 * self._latency, LATEST)
+        if not self._chosen and self.device:
+            self._latency = min(max((MORE if self.gaps else LESS) * self._latency, LATENCY), LATEST)
         self._chosen = latency > 0
         sd = _library()
         if self._look_again:
@@ -159,11 +162,12 @@ class Speaker:
             self.gaps += 1
         try:
             self._delay = when.outputBufferDacTime - when.currentTime
+            until = self._asked + self._delay - KEPT
             assert self._source is not None
-            for start in range(0, count, BLOCK):
-                part = self._mono[: min(BLOCK, count - start)]
-                self._source.fill(part)
-                out[start : start + len(part)] = part[:, None]
+            if count > len(self._mono):
+                self._mono = np.zeros(count, np.float32)
+            self._source.fill(self._mono[:count], until)
+            out[:] = self._mono[:count, None]
         except Exception as error:
             out.fill(0)
             self._failed = type(error).__name__

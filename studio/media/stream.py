@@ -7,6 +7,7 @@ going elsewhere and running dry are ramps; what repeats is joined as it is.
 
 import math
 import threading
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +17,14 @@ from studio.media.wavetable import CEILING
 
 RAMP = 0.005
 """Seconds from silence to full loudness and back."""
-CUSHION = 0.1
+CUSHION = 0.06
 """Seconds that must be there before it starts, and starts again after it ran dry."""
 FAST = 1.1
 """Times real time from which on it is made faster than it is heard."""
 KNEE = 0.75
 """Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
+LOOK = 0.002
+"""Seconds between two looks for what is being made."""
 _REPEATS = 64
 """Turns back of a loop that are remembered: more than lie between what is brought and what is given."""
 
@@ -53,6 +56,7 @@ class Stream:
         self._bringing = threading.Lock()
         """Held for the copy of a few samples, so that nothing takes the place of what is just being brought."""
         # From here on only the sound card's thread writes.
+        self._question = 0.0, 0  # when the card asked last, and for how many samples at `rate`
         self._card, self._jumps, self._loud = float(rate), 0, 1.0
         self._turn(0)
 
@@ -103,6 +107,13 @@ class Stream:
     def free(self) -> int:
         """The first sample that has not been brought to the card's rate yet."""
         return self._fed
+
+    def free_after(self, seconds: float) -> int:
+        """The first sample that will not have been brought by then, if the card asks on as it did last."""
+        asked, step = self._question
+        now, each = time.monotonic(), step / self.rate
+        left = now + seconds - max(asked + each, now)
+        return self._fed + step * (math.floor(left / each) + 1 if left > 0 and step else 0)
 
     def drop(self, first: int) -> None:
         """Let go of what was written from a sample on."""
@@ -190,15 +201,19 @@ class Stream:
         self._card = rate
         self._turn(min(place, self._count))
 
-    def fill(self, out: np.ndarray) -> None:
-        """The next samples into `out` (n,) float32."""
-        at = 0
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        """The next samples into `out` (n,) float32. It does not run dry before `until`, in time.monotonic(): what the
+        card has left plays on meanwhile, so a maker that was kept waiting may catch up."""
+        self._question, at = (time.monotonic(), math.ceil(len(out) * self.rate / self._card)), 0
         while at < len(out):
             part = out[at:]
             if self._gain == 0.0 and self._wish.jump != self._jumps:
                 self._jumps = self._wish.jump
                 self._turn(min(self._wish.place, self._count))
-            self._fetch(len(part) + self._ramp)
+            self._fetch(wanted := len(part) + self._ramp)
+            while self._soon(wanted) and time.monotonic() < until:
+                time.sleep(LOOK)
+                self._fetch(wanted)
             count = self._sounding(part) if self._may_sound() else self._fading(part)
             if not count:
                 part[:] = 0
@@ -214,6 +229,12 @@ class Stream:
         self._ready = np.zeros(0, np.float32)
         self._ramp = round(RAMP * self._card)
         self._bent = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
+
+    def _soon(self, wanted: int) -> bool:
+        """Whether so many samples are not ready, and sounding needs what is being made."""
+        wish = self._wish
+        sounding = wish.playing and wish.jump == self._jumps and not self._dry
+        return sounding and not self._whole and self._ready.size < wanted
 
     def _may_sound(self) -> bool:
         """Whether there is enough to go on; counts it where it ran dry."""

@@ -91,7 +91,7 @@ class HeldTone:
 
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
-    def fill(self, out: np.ndarray) -> None:
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
         """Write the next samples, (n,) float32. Waits for nothing, and keeps what it computes with."""
         for start in range(0, len(out), BLOCK):
             self._block(out[start : start + BLOCK])

@@ -31,8 +31,6 @@ is shown beside a picture, what was asked for, the queue."""
 
 PIECE = 0.02
 """Seconds of sound of one Sounded."""
-MOMENT = 0.01
-"""Seconds of sound between two samples of a Perform that it can be begun at anew without delay."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):

@@ -9,6 +9,8 @@ class FakeSpeaker:
     """Has the verbs of studio.media.speaker.Speaker."""
 
     rate = 48_000
+    block = 480
+    """Samples that it asks for at once."""
 
     def __init__(self) -> None:
         self.source: Source | None = None
@@ -39,10 +41,11 @@ class FakeSpeaker:
         return self.faults
 
     def hear(self, seconds: float = 0.1) -> np.ndarray:
-        """What the sound card would get now."""
+        """What the sound card would get now, question after question."""
         out = np.zeros(round(seconds * self.rate), np.float32)
         if self.source is not None:
-            self.source.fill(out)
+            for start in range(0, len(out), self.block):
+                self.source.fill(out[start : start + self.block])
         return out
 
     def pitch(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studio.media import speaker, wavetable
-from studio.media.speaker import LATENCY, NoSound, Speaker
+from studio.media.speaker import LATENCY, LATEST, LESS, MORE, NoSound, Speaker
 from studio.media.tone import CROSSFADE, RAMP, HeldTone
 from studio.media.wavetable import CEILING, FULL
 from tests.media.conftest import RATE, Daemon, Stop
@@ -25,18 +25,19 @@ class Counter:
     """A source of which every sample says which one it is."""
 
     def __init__(self) -> None:
-        self.rate, self._next = 0.0, 0
+        self.rate, self._next, self.until = 0.0, 0, 0.0
 
     def begin(self, rate: float) -> None:
         self.rate = rate
 
-    def fill(self, out: np.ndarray) -> None:
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        self.until = until
         out[:] = (np.arange(self._next, self._next + len(out)) % 16_384 + 1) / 32_768
         self._next += len(out)
 
 
 class Broken(Counter):
-    def fill(self, out: np.ndarray) -> None:
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
         raise RuntimeError("a fault of ours")
 
 
@@ -244,13 +245,14 @@ def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pyte
 
 def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> None:
     here = machine({"name": "pulse"})
-    player = Speaker()
-    player.open(Counter())
+    player, source = Speaker(), Counter()
+    player.open(source)
     out = np.zeros((10_000, 2), np.float32)
     here.opened[0]["callback"](out, len(out), NOW, None)
     assert (out[:, 0] == out[:, 1]).all() and (np.rint(out[:, 0] * 32_768) == np.arange(10_000) + 1).all()
     here.opened[0]["callback"](out, len(out), NOW, "output underflow")
     assert player.gaps == 1 and player.delay == 0.25
+    assert source.until - time.monotonic() <= 0.25 - speaker.KEPT, "then the card has nothing left"
 
 
 def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
@@ -261,7 +263,21 @@ def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
         here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
     player.open(Counter())
     player.open(Counter())
-    assert [settings["latency"] for settings in here.opened] == [LATENCY, 2 * LATENCY, 4 * LATENCY, 0.3, 0.3, 0.3]
+    latencies = [settings["latency"] for settings in here.opened]
+    assert latencies[:4] == pytest.approx([LATENCY, 1.5 * LATENCY, 2.25 * LATENCY, 3.375 * LATENCY])
+    assert latencies[4:] == pytest.approx([LATEST, LESS * LATEST])
+
+
+def test_after_none_it_is_asked_later_again_but_not_too_late(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    player.open(Counter())
+    here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
+    for _ in range(6):
+        player.open(Counter())
+    latencies = [settings["latency"] for settings in here.opened]
+    assert latencies[1:4] == pytest.approx([MORE * LATENCY, LESS * MORE * LATENCY, LESS**2 * MORE * LATENCY])
+    assert latencies[-2:] == [LATENCY, LATENCY]
 
 
 def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
@@ -271,4 +287,4 @@ def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: A
         player.open(Counter(), latency=latency)
         here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
     player.open(Counter())
-    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, LATENCY, 2 * LATENCY]
+    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, LATENCY, MORE * LATENCY]

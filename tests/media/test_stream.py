@@ -140,6 +140,61 @@ def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
     np.testing.assert_array_equal(np.rint(out[EDGE:] * 32_768), -wave[EDGE : len(out)])
 
 
+@pytest.mark.parametrize("late", [0.0, 0.01])
+def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(late: float) -> None:
+    stream, wave = opened(Stream(RATE)), sine(1)
+    half = len(wave) // 2
+    stream.write(wave[:half])
+    before = heard(stream, 0.48)
+
+    def more() -> None:
+        time.sleep(late)
+        for piece in np.array_split(wave[half:], 20):
+            stream.write(piece)
+        stream.finish()
+
+    maker = threading.Thread(target=more)
+    maker.start()
+    out = np.zeros(round(0.1 * RATE), np.float32)
+    stream.fill(out, time.monotonic() + 60)
+    maker.join()
+    whole = np.rint(np.concatenate((before, out)) * 32_768)
+    np.testing.assert_array_equal(whole[EDGE:], wave[EDGE : len(whole)])
+    assert stream.gaps == 0
+
+
+def test_nothing_is_waited_for_after_a_pause_or_at_the_end_or_before_it_begins() -> None:
+    """Else this would take minutes."""
+    out = np.zeros(round(0.2 * RATE), np.float32)
+    for end in (Stream.pause, Stream.finish, lambda stream: stream.seek(0.15)):
+        stream = opened(Stream(RATE))
+        stream.fill(out, time.monotonic() + 600)
+        assert not out.any()
+        stream.write(sine(0.15))
+        heard(stream, 0.05)
+        end(stream)
+        stream.fill(out, time.monotonic() + 600)
+        assert out.any() and stream.gaps == 0
+
+
+def test_what_will_be_brought_soon_is_known_from_the_last_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("studio.media.stream.time.monotonic", lambda: now)
+    stream = opened(Stream(16_000), CARD)
+    assert stream.free_after(1.0) == 0, "no card has asked"
+    stream.write(sine(1, 16_000))
+    heard(stream, 0.1, 960, CARD)
+    free = stream.free
+    for seconds, blocks in ((0.0, 0), (0.019, 0), (0.021, 1), (0.041, 2)):
+        assert stream.free_after(seconds) == free + 320 * blocks
+    now += 0.015
+    assert stream.free_after(0.01) == free + 320
+    now += 1.0  # it is late, and so it may ask at once
+    assert stream.free_after(0.019) == free + 320
+    heard(stream, 0.02, 960, CARD)
+    assert stream.free == free + 320
+
+
 def test_of_a_sound_at_another_rate_a_few_milliseconds_are_held_back() -> None:
     """What is held back cannot be changed any more."""
     stream = opened(Stream(16_000), RATE)

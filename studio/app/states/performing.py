@@ -1,7 +1,6 @@
 """What the engine makes for the ear: a little ahead of it, and from the next moment on as a hand changes it."""
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,7 +13,7 @@ from studio.app.states.recorded import clock
 from studio.app.states.reel import Reel
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.media.stream import FAST
-from studio.wire.messages import MOMENT, PIECE, AnyCommand, AnyEvent, Ending, Failed, Perform, Sounded, Steer
+from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Ending, Failed, Perform, Sounded, Steer
 
 AHEAD = 0.8
 """Seconds that are made ahead of the ear, where making is faster than hearing."""
@@ -26,15 +25,16 @@ LIVE = 1.5
 SPARED, LEAST_SPARED, MOST_SPARED = 0.02, 0.01, 0.3
 """Seconds after which the engine is counted upon to make what a hand has changed. It begins with the first, and stays
 between the others."""
-LATER, EARLIER = 1.5, 0.99
+LATER, EARLIER = 1.2, 0.9955
 """What these seconds are multiplied with after a change that came too late, and after one that came in time: one in
 forty may be late."""
-SURE, MOST_SURE = 0.04, 0.2
+SURE, MOST_SURE = 0.005, 0.2
 """Seconds that must be there when what is new takes over, where it is made at one and a half times the speed of hearing
-or more: longer than the engine, or the thread that hears it, is kept waiting by others. It begins with the first, and
-is half as long again each time that it ran dry."""
-FORGOTTEN = 0.998
-"""What these seconds are multiplied with after a change that was in time: half of them are left after 350."""
+or more. So little is enough, since a speaker waits for more while the card has something left. It begins with the
+first."""
+SURER, FORGOTTEN = 2.0, 0.998
+"""What these seconds are multiplied with each time that it ran dry, and after a change that was in time: half of them
+are left after 350."""
 PART = 20.0
 """Seconds that play without a gap, where it is made slower than it is heard."""
 
@@ -74,8 +74,8 @@ class Performing(State):
         """What this machine was found to need, of late."""
         self.status = "Starting"
         self._begin, self._allowed = 0, 0.0
-        self._turned = -math.inf
-        """Second from which the last change holds."""
+        self._turned = 0.0
+        """Second from which the last change holds, 0 where there was none."""
         self._late = False
         """Whether the last change came too late."""
         self._turn: Turn | None = None
@@ -118,16 +118,18 @@ class Performing(State):
 
     @property
     def next_to_change(self) -> int:
-        """The first sample that can still be made by something else: soon after the ear, where that follows closely.
+        """The first sample that can still be made by something else: soon after the ear, where that follows closely,
+        and not before the last change.
 
         What would not last until it can be asked again, should it come too late, is all kept.
         """
-        stream, rate, grid = self.reel.stream, self.reel.rate, round(MOMENT * self.reel.rate)
+        stream, rate = self.reel.stream, self.reel.rate
         if stream.ahead > LIVE or self.speed.get() < FAST:
             return self.reel.whole
-        lead = round(self._soon * rate) if self.sounds else 0
-        heard, whole = stream.free + lead if self.sounds else round(stream.position * rate), self.reel.whole
-        first = self._begin + max(math.ceil((heard - self._begin) / grid) * grid, 0)
+        if not self.sounds:
+            return max(round(stream.position * rate), self._begin)
+        lead, whole = round(self._soon * rate), self.reel.whole
+        first = max(stream.free_after(self._soon), round(self._turned * rate), self._begin)
         return first if whole - first >= lead else whole
 
     @property
@@ -151,7 +153,8 @@ class Performing(State):
         """Seconds of what is made that may be made for now."""
         position, fast = self.reel.stream.position, self.speed.get() >= FAST or not self.speed.get()
         soon = max(SOON, 3 * self._sure)
-        reach = min(soon + CALM * max(position - self._turned, 0.0), AHEAD) if fast else PART
+        calm = CALM * max(position - self._turned, 0.0) if self._turned else AHEAD
+        reach = min(soon + calm, AHEAD) if fast else PART
         return max(position - self.begin, 0.0) + reach
 
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
@@ -161,7 +164,7 @@ class Performing(State):
         if self.job:
             return
         self.job = f"perform-{next(self._jobs)}"
-        self._begin, self._turned = self._landing.open(self.job), -math.inf
+        self._begin, self._turned = self._landing.open(self.job), 0.0
         self.reel.stream.go_on()
         self.making.set(True)
         self._allowed = self._wanted()
@@ -204,7 +207,7 @@ class Performing(State):
 
     def dry(self) -> None:
         """There was a gap: what took over was not enough."""
-        self.sure = min(LATER * self.sure, MOST_SURE)
+        self.sure = min(SURER * self.sure, MOST_SURE)
 
     def _ask(self, change: Change, instead: bool = False) -> None:
         first = self.next_to_change

@@ -37,6 +37,8 @@ SPARE = 1.0
 """Seconds of what was made last, in which a change begins without hearing all of the past again."""
 ANEW = 4.0
 """Seconds of what was made last, in which a change can begin."""
+OPENING = 0.002
+"""Seconds of a sound that nothing precedes, which are drawn by the card's `opening` where that is hotter."""
 POINTS = 10_000
 """Of a curve, at most."""
 _CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_done")
@@ -178,7 +180,7 @@ class Performance:
         most = round(CHUNK * self.rate) if swift else FEW
         while done < count:
             few, at = min(count - done, most), first + done
-            heat = torch.from_numpy(between(self.curve, (at + np.arange(few)) / self.rate))[None]
+            heat = torch.from_numpy(self._heat((at + np.arange(few)) / self.rate))[None]
             z, dice = self.noise.at(self.begun + at, few), self.dice.at(self.begun + at, few)
             parts.append(self.player.play(z, heat.to(z.device, z.dtype), dice, self.share))
             done += few
@@ -204,6 +206,14 @@ class Performance:
             bits=bits[0].float().cpu().numpy(),
             speed=self.speed,
         )
+
+    def _heat(self, seconds: wire.Array) -> wire.Array:
+        """The temperature at some seconds `(n,)`."""
+        heat = between(self.curve, seconds)
+        if self.begun or seconds[0] >= OPENING:
+            return heat
+        hot = max(voice.card.opening for voice in self.voices)
+        return np.where(seconds < OPENING, np.maximum(heat, hot), heat)
 
     def _ready_player(self) -> bool:
         """A player that knows the past; whether it is the compiled one where there is one."""

@@ -120,6 +120,7 @@ def _card(
         figures=rounded,
         paper=family.paper,
         temperature=study.temperature,
+        opening=study.opening,
         scales=_scales(model.scales),
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,

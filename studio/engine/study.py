@@ -50,6 +50,9 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
+    opening: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    """The least temperature of the first 2 ms of a recording that nothing precedes. A model that has learned few
+    beginnings may else fall silent before its first note."""
     recipe: zoo.Recipe
     plan: Plan = Plan()
 

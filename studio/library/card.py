@@ -51,6 +51,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
     """Where its pictures look best: the dial's home."""
+    opening: float = 0.0
+    """The least temperature of the first 2 ms of a recording that nothing precedes; 0 where the dial's own is best."""
     scales: tuple[str, ...] = ()
     """Names of the latent's scales, coarse to fine."""
     directions: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -256,6 +257,26 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
     player.turn(torch.tensor([1]))
     wanted = heard(player.play(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
     np.testing.assert_array_equal(new, wanted)
+
+
+def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_asks_for(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cold = whole(sounded(jobs.start(command(temperature=0.5))))
+    begun = whole(sounded(jobs.start(command(begin=cold))))
+    hot = round(performing.OPENING * RATE)
+    card = msgspec.structs.replace(HUM.card, opening=2.0)
+    other = sampling.Loaded(card, "", MODEL, torch.zeros(0), 1)
+    monkeypatch.setattr(jobs.shelf, "take", lambda name: other)
+    opened = whole(sounded(jobs.start(command(temperature=0.5))))
+    z, heat = MODEL.noise([5], len(opened)), torch.full((1, len(opened)), 0.5)
+    heat[:, :hot] = 2.0
+    wanted = heard(MODEL.player(torch.tensor([1]), 1).play(z, heat), 256)[0]
+    np.testing.assert_array_equal(opened, wanted)
+    assert not np.array_equal(opened, cold)
+    np.testing.assert_array_equal(whole(sounded(jobs.start(command(begin=cold)))), begun)
+    calm = whole(sounded(jobs.start(command(temperature=2.0))))
+    np.testing.assert_array_equal(calm, decoded(len(calm), temperature=2.0))
 
 
 def test_of_a_change_the_first_is_told_sooner(jobs: Jobs) -> None:

@@ -14,8 +14,7 @@ import numpy as np
 
 LATENCY = 0.07
 """Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
-a machine that stands still for 50 ms, as a virtual one does when its host is busy. There, beside a window, an engine
-and a training, 0.06 left two gaps in ten minutes, and in calm minutes none."""
+a machine that stands still for 50 ms, as a virtual one does when its host is busy."""
 MORE, LESS, LATEST = 1.5, 0.9, 0.3
 """What the latency is multiplied with after a stream that left gaps, and after one that left none; seconds at most."""
 LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)

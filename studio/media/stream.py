@@ -211,7 +211,7 @@ class Stream:
                 self._jumps = self._wish.jump
                 self._turn(min(self._wish.place, self._count))
             self._fetch(wanted := len(part) + self._ramp)
-            while self._soon(wanted) and time.monotonic() < until:
+            while self._awaits(wanted) and time.monotonic() < until:
                 time.sleep(LOOK)
                 self._fetch(wanted)
             count = self._sounding(part) if self._may_sound() else self._fading(part)
@@ -230,7 +230,7 @@ class Stream:
         self._ramp = round(RAMP * self._card)
         self._bent = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
 
-    def _soon(self, wanted: int) -> bool:
+    def _awaits(self, wanted: int) -> bool:
         """Whether so many samples are not ready, and sounding needs what is being made."""
         wish = self._wish
         sounding = wish.playing and wish.jump == self._jumps and not self._dry

@@ -224,7 +224,7 @@ class Perform(Command, frozen=True, kw_only=True, tag="perform"):
     begin: Array | None = None
     """(samples,) int16 at the model's rate, to go on from; they are not sent back."""
     until: Annotated[float, Meta(ge=0.0)] | None = None
-    """Seconds that may be made for now; Steer allows more. None: as fast as it goes."""
+    """How many seconds may be made until a Steer allows more. None: as fast as it goes."""
     mix: Annotated[str, Meta(max_length=200)] = ""
     """A second model of the same rate and levels: which of the two draws a sample is thrown anew each time. Empty for
     none."""

@@ -275,8 +275,8 @@ def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_
     np.testing.assert_array_equal(opened, wanted)
     assert not np.array_equal(opened, cold)
     np.testing.assert_array_equal(whole(sounded(jobs.start(command(begin=cold)))), begun)
-    calm = whole(sounded(jobs.start(command(temperature=2.0))))
-    np.testing.assert_array_equal(calm, decoded(len(calm), temperature=2.0))
+    as_hot = whole(sounded(jobs.start(command(temperature=2.0))))
+    np.testing.assert_array_equal(as_hot, decoded(len(as_hot), temperature=2.0))
 
 
 def test_of_a_change_the_first_is_told_sooner(jobs: Jobs) -> None:

@@ -150,7 +150,7 @@ class Performing(State):
         return min(self.sure / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MOST_SURE)
 
     def _wanted(self) -> float:
-        """Seconds of what is made that may be made for now."""
+        """How many seconds of what it makes the engine may have made: a little more than the ear will want soon."""
         position, fast = self.reel.stream.position, self.speed.get() >= FAST or not self.speed.get()
         soon = max(SOON, 3 * self._sure)
         calm = CALM * max(position - self._turned, 0.0) if self._turned else AHEAD

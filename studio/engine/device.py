@@ -97,9 +97,13 @@ def _works(wish: str) -> bool:
 
 
 def _processor_has_bf16() -> bool:
-    """Units for bfloat16, not its emulation, which is slower than float32."""
+    """Whether autocast to bfloat16 speeds training up.
+
+    AVX-512's bfloat16 instructions alone do not count: with them, and without AMX, a PixelCNN++ and a MAF trained at
+    0.74 to 0.87 of float32's speed.
+    """
     has = torch.cpu.get_capabilities()
-    return any(bool(has.get(unit)) for unit in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
+    return any(bool(has.get(unit)) for unit in ("amx_bf16", "bf16", "arm_bf16"))
 
 
 def processors() -> int:

@@ -77,7 +77,7 @@ class Complete(State):
 
     def choose_model(self, name: str) -> None:
         """A model that can keep a part; another one is refused with a sentence."""
-        trained = self._models.find(name)
+        trained = self._models.choose(name)
         if trained is None or trained == self.model.get():
             return
         if not trained.card.keeps:

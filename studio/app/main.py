@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSocketNotifier
+from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtWidgets import QApplication
 
 from studio.app.engine import Engine, here
+from studio.app.fault_log import FaultLog
 from studio.app.settings import SettingsFile
 from studio.app.states.tone import Output
 from studio.app.states.window import Window
@@ -65,13 +66,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--device", help="cpu, cuda or mps; the one in Settings where this is left out")
     device = parser.parse_args(argv).device
     application = QApplication(sys.argv[:1] or ["studio"])
+    faults = FaultLog()
+    faults.install()
     studio = assemble(application, here(device) if device else None)
+    # Queued: an exception may be met while the window is being painted.
+    faults.met.connect(studio.state.tell_fault, Qt.ConnectionType.QueuedConnection)
     studio.frame.closed.connect(application.quit)
     wakes = _quit_on_signals(application)
     studio.frame.show()
     status = application.exec()
     wakes.clear()
     studio.close()
+    faults.remove()
     return status
 
 

@@ -89,6 +89,27 @@ def write(path: Path, data: bytes | bytearray | memoryview) -> None:
         raise _refusal(path, error, "saved", kept, len(data)) from error
 
 
+def append(path: Path, text: str, most: int) -> None:
+    """Add text to the end of a log. Raises NotSaved.
+
+    A log that would grow beyond `most` bytes is begun again; the one before stays beside it as `NAME.old.log`.
+    """
+    path, data = Path(path).absolute(), text.encode("utf-8", "replace")[-most:]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        _make(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_size + len(data) > most:
+                _rename(path, path.with_suffix(f".old{path.suffix}"))
+        file = os.open(path, flags, 0o644)
+        try:
+            os.write(file, data)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise _refusal(path, error, "saved", "What was saved before is unchanged.", len(data)) from error
+
+
 def folder(path: Path) -> Path:
     """Makes a folder with all its parents, where it is not there yet. Raises NotSaved."""
     path = Path(path).absolute()

@@ -38,6 +38,37 @@ def test_it_is_on_the_screen_before_its_engine_and_without_torch(studio_home: Pa
     assert done.stdout.split(maxsplit=1) == ["False", "[]\n"], done.stdout
 
 
+FAULTY = """
+import sys
+from PySide6.QtCore import QTimer
+from studio.app import main
+assemble = main.assemble
+def planted():
+    raise ValueError("planted")
+def faulty(application, program=None):
+    studio = assemble(application, [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"])
+    def hear(said):
+        if said is not None:
+            print(said.text.partition(".")[0])
+            QTimer.singleShot(0, studio.frame.close)
+    studio.state.messages.current.changed.connect(hear)
+    studio.frame.painted.connect(planted)
+    return studio
+main.assemble = faulty
+sys.exit(main.main([]))
+"""
+
+
+def test_an_exception_of_the_window_is_logged_and_said_and_the_window_goes_on(studio_home: Path) -> None:
+    write_model(studio_home / "models", card())
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTY], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True
+    )
+    assert done.stdout.strip() == "Something went wrong inside the window"
+    assert "ValueError: planted" in (studio_home / "log" / "window.log").read_text("utf-8")
+    assert "ValueError: planted" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_signal_closes_the_window_and_its_engine(studio_home: Path) -> None:
     write_model(studio_home / "models", card())

@@ -21,6 +21,7 @@ from studio.app.states.surprise import Surprise
 from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
@@ -29,6 +30,12 @@ PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
 Panel = Generate | Explore | Complete | Sound
+FAULT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
+
+
+def window_log() -> Path:
+    """The file that keeps what goes wrong in the window."""
+    return storage.home("log") / "window.log"
 
 
 class Window(State):
@@ -112,6 +119,14 @@ class Window(State):
         """Ask Doctor what this machine has; the answer comes as `findings`."""
         self._doctor += 1
         self.engine.send(Doctor(job=f"doctor-{self._doctor}"))
+
+    def tell_fault(self) -> None:
+        """Say that the window met a fault of its own, and where its log is."""
+        self.messages.say(FAULT, "failed", ("Show the log", self.show_log))
+
+    def show_log(self) -> None:
+        """Show the folder that holds the window's log."""
+        self.messages.reveal.emit(window_log())
 
     # ── drops ────────────────────────────────────────────────────────────────────────────────────
 

@@ -66,7 +66,8 @@ class Branching(State):
                 return
             what = "wave" if large.sound else "picture"
             said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
-            self._messages.say(f"{said} Choose a model that draws row by row.", "warn")
+            said = f"{said} Choose a model that draws row by row."
+            self._messages.say(said, "warn", until=(self._dials.model.changed, self._closeup.large.changed))
 
     def impose(self, row: int, column: int, colour: Sequence[int] | None) -> None:
         """Choose the colour of a pixel below the marker, or let it go where there is none."""

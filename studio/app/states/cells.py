@@ -120,7 +120,7 @@ class Cells(State):
     def same_again(self) -> None:
         """Begin again when this run is done."""
         self._again += 1
-        self._messages.say("The same again starts when this run is done.")
+        self._messages.say("The same again starts when this run is done.", until=(self.running.changed,))
 
     def stop(self) -> None:
         """Stop now and keep what is drawn."""
@@ -199,11 +199,12 @@ class Cells(State):
             case Stopped():
                 said = self._words().stopped(self.cells.get())
                 self._end(said)
-                self._messages.say(said, "info", ("Go on", self.go_on))
+                self._messages.say(said, "info", ("Go on", self.go_on), until=(self.running.changed,))
             case Failed(why=why, hint=hint):
                 self._again = 0
                 self._end(self._words().stopped(self.cells.get()))
-                self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
+                again = ("Try again", self.go_on)
+                self._messages.say(f"{why} {hint}".strip(), "failed", again, until=(self.running.changed,))
             case _:
                 pass
 
@@ -215,7 +216,7 @@ class Cells(State):
         words = self._words()
         self._end(words.stopped(self.cells.get()))
         said, button = words.lost(self.cells.get())
-        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
+        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on), until=(self.running.changed,))
 
     def _draw(self, event: Drawn) -> None:
         cells, count, by = list(self.cells.get()), len(event.pictures), By.of(event)

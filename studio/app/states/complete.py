@@ -81,7 +81,7 @@ class Complete(State):
         if trained is None or trained == self.model.get():
             return
         if not trained.card.keeps:
-            self._messages.say(cannot(trained), "warn")
+            self._messages.say(cannot(trained), "warn", until=(self.model.changed,))
             return
         self._step("model", **at_home(trained), **self.canvas.fitted(trained))
 
@@ -97,7 +97,7 @@ class Complete(State):
         if trained is None or canvas.picture.get() is None:
             return
         if not mask.any() or mask.all():
-            self._messages.say(ALL if mask.any() else NOTHING, "warn")
+            self._messages.say(ALL if mask.any() else NOTHING, "warn", until=(canvas.painting.mask.changed,))
             return
         if self.grid.running.get():
             self.grid.same_again()

@@ -99,7 +99,8 @@ class Explore(State):
     def open(self, path: Path) -> None:
         """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
         if self.model.get() is None:
-            self._messages.say("There is no trained model to open a file with. Your file is untouched.", "warn")
+            said = "There is no trained model to open a file with. Your file is untouched."
+            self._messages.say(said, "warn", until=(self.model.changed,))
             return
         self._brought = ""
         self._bringing.open(path)
@@ -130,7 +131,7 @@ class Explore(State):
             return
         trained = self.model.get()
         if trained is None or (trained.card.kind == "sound") != isinstance(picture, Wave):
-            self._messages.say(_other_kind(picture, trained), "warn")
+            self._messages.say(_other_kind(picture, trained), "warn", until=(self.model.changed,))
             return
         if isinstance(picture, Wave):
             self._bringing.use_wave(picture)

@@ -47,6 +47,7 @@ class Models(State):
                 f'"{trained.card.title}" is not here any more: its file was moved or deleted. '
                 "Put it back, or choose another model.",
                 "warn",
+                until=(self.cards.changed,),
             )
         return self.find(name)
 
@@ -67,7 +68,7 @@ class Models(State):
         trained = self.of(work)
         if trained is None:
             add = ("Add a model…", lambda: self._messages.which.emit(models.ENDING, self.add))
-            self._messages.say(_missing(work), "warn", add)
+            self._messages.say(_missing(work), "warn", add, until=(self.cards.changed,))
             return None
         odd = []
         if hash_of(trained) != work.model_hash:

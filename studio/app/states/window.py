@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from PySide6.QtCore import QTimer
+
 from studio.app.states import drops
 from studio.app.states.complete import Complete
 from studio.app.states.doubt import Doubt
@@ -30,6 +32,8 @@ PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
 Panel = Generate | Explore | Complete | Sound
+TO_READ = 8000
+"""Milliseconds that a message is still read which does not hold any more."""
 FAULT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
 
 
@@ -50,10 +54,11 @@ class Window(State):
         self.models = Models(self.messages)
         self.queue = Queue(engine)
         self.takes = Takes(self.messages)
-        self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes)
-        self.explore = Explore(engine, self.models, self.messages, self.takes)
-        self.complete = Complete(engine, self.models, self.messages, self.queue, self.takes)
-        self.sound = Sound(engine, output, self.models, self.messages, self.queue, self.takes)
+        of = self.messages.of
+        self.generate = Generate(engine, self.models, of("generate"), self.queue, self.takes)
+        self.explore = Explore(engine, self.models, of("explore"), self.takes)
+        self.complete = Complete(engine, self.models, of("complete"), self.queue, self.takes)
+        self.sound = Sound(engine, output, self.models, of("sound"), self.queue, self.takes)
         self.tone = Tone(output, self.messages)
         self.surprise = Surprise(engine, self.messages)
         self._panels: dict[str, Panel] = {
@@ -84,6 +89,8 @@ class Window(State):
         """QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
         """Sizes that views keep: inspector width and the like; plain data."""
+        self._front = self.panel.get()
+        self.panel.changed.connect(self._leave_panel)
         self._why = ""
         """What the engine last said of itself."""
         self._doctor = 0
@@ -107,13 +114,17 @@ class Window(State):
         self.takes.load(self._records())
         self._listen()
         for refused in self.models.refused.get():
-            self.messages.say(refused, "warn")
+            self.messages.say(refused, "warn", until=(self.models.refused.changed,))
         if sentence:
             self.messages.say(sentence, "warn")
 
     def show_panel(self, name: str) -> None:
         if name in PANELS:
             self.panel.set(name)
+
+    def _leave_panel(self, panel: str) -> None:
+        left, self._front = self._front, panel
+        self.messages.leave(left)
 
     def look(self) -> None:
         """Ask Doctor what this machine has; the answer comes as `findings`."""
@@ -274,11 +285,15 @@ class Window(State):
         self.status.set(status)
         for state in self._asking():
             state.heed(status)
-        if status in ("Ready", "Working"):
-            self._why = ""
         said = self.messages.current.get()
+        if status in ("Ready", "Working"):
+            if said is not None and said.text == self._why:
+                QTimer.singleShot(TO_READ, self, partial(self.messages.let_go, said))
+            self._why = ""
         if status == "Stopped" and self._why and said is not None and not said.actions:
-            self.messages.say(said.text, "failed", ("Start it again", self.engine.start))
+            self.messages.say(
+                said.text, "failed", ("Start it again", self.engine.start), until=(self.status.changed,)
+            )
 
     def _lost(self, commands: Sequence[AnyCommand]) -> None:
         for state in self._asking():

@@ -44,6 +44,8 @@ PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
 )
 """The panels that work, in the order of the rail."""
 SMALLEST = (1024, 700)
+HAND = 50
+"""Milliseconds between two looks whether the mouse is still pressed."""
 
 
 class Frame(QWidget):
@@ -58,6 +60,7 @@ class Frame(QWidget):
         self.setWindowTitle("Latent Studio")
         self.setMinimumSize(*SMALLEST)
         self._shown, self._drawer, self._painted = True, False, False
+        self._said: Any = None
         self.dialogs = Dialogs(state, self)
         self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
         self._build()
@@ -157,9 +160,15 @@ class Frame(QWidget):
             panel.show_smooth(smooth)
 
     def _show_message(self, said: Any) -> None:
-        self._place()
+        """Give it room; not while a button of the mouse is down, for then what is under the hand would move."""
+        if said is self._said:
+            return
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            QTimer.singleShot(HAND, self, lambda: self._show_message(self.state.messages.current.get()))
+            return
+        self._said = said
         self.message.show_message(said)
-        self.message.raise_()
+        self._place()
 
     def toggle_page(self, key: str) -> None:
         """Open a page in the inspector, or close it where it is open."""
@@ -204,7 +213,8 @@ class Frame(QWidget):
         shown = self._shown or self.inspector.page != ""
         wish = int(self.state.layout.get().get("inspector", USUAL))
         tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.list.get())
-        at = places(self._look, self.width(), self.height(), shown, wish, tree)
+        said = self.message.isVisibleTo(self)
+        at = places(self._look, self.width(), self.height(), shown, wish, tree, said)
         self.strip.set_tree(tree)
         self._drawer = at.drawer
         self.rail.set_narrow(at.narrow)
@@ -221,10 +231,10 @@ class Frame(QWidget):
         for part, place in (
             (self.rail, at.rail), (self.bars, at.bar), (self.stage, at.stage), (self.strip, at.strip),
             (self.queue, at.queue), (self.inspector, at.inspector), *lines, (self.edge, at.edge),
-            (self.message, at.message.translated(0, -self.panel.floor())),
+            (self.message, at.message),
         ):  # fmt: skip
             part.setGeometry(place)
-        for part in (self.inspector, *self._lines, self.edge, self.message):
+        for part in (self.inspector, *self._lines, self.edge):
             part.raise_()
         self.drop_overlay.setGeometry(at.stage)
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox
 from pytestqt.qtbot import QtBot
 
 from studio.app.states.window import PANELS
+from studio.app.views import message_line
 from studio.app.views.acts import Act
 from studio.media import export
 from tests.app.views.conftest import Opener, Studio, picture, settle
@@ -166,12 +167,15 @@ def test_zoom_and_full_screen(studio: Studio) -> None:
 # ── what is said ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_information_goes_by_itself_and_failures_stay(studio: Studio, qtbot: QtBot) -> None:
+def test_information_goes_by_itself_and_failures_stay(
+    studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line = studio.frame.message
-    line._timer.setInterval(30)
-    studio.state.messages.say("Saved.")
-    assert line.isVisible()
-    qtbot.waitUntil(lambda: not line.isVisible())
+    monkeypatch.setattr(message_line, "STAYS", {"info": 30, "warn": 30})
+    for kind in ("info", "warn"):
+        studio.state.messages.say("Saved.", kind)
+        assert line.isVisible()
+        qtbot.waitUntil(lambda: not line.isVisible(), timeout=30_000)
     done = []
     studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: done.append(1)))
     qtbot.wait(80)
@@ -190,22 +194,6 @@ def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: Q
     studio.state.messages.say("Saved again.")
     assert line.isVisible()
     assert line.graphicsEffect() is None
-
-
-def test_a_message_covers_neither_picture_nor_buttons(studio: Studio) -> None:
-    frame = studio.frame
-    studio.ready()
-    studio.state.generate.dials.set_number(24)
-    studio.state.generate.generate()
-    studio.draw()
-    before = frame.stage.geometry()
-    studio.state.messages.say("The disk is full. The picture is still here.", "failed")
-    settle()
-    assert frame.stage.geometry() == before
-    grid = frame.panels["generate"].stage.grid  # type: ignore[attr-defined]
-    bottom = grid.mapTo(frame, grid.rect().bottomLeft()).y()
-    assert frame.message.y() >= bottom - 6
-    assert not frame.message.geometry().intersects(frame.strip.geometry())
 
 
 def test_the_engine_is_seen_and_what_it_said_is_kept(studio: Studio) -> None:

@@ -1,5 +1,6 @@
 """The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from studio.app.views.controls import Line
 from studio.app.views.dialogs import SOUNDS, WORKS, Dialogs
 from studio.app.views.drop import DropOverlay, Drops
 from studio.app.views.finder import Finder
+from studio.app.views.focus_home import FocusHome
 from studio.app.views.focus_ring import FocusRing
 from studio.app.views.geometry import Geometry
 from studio.app.views.guard import guarded
@@ -61,6 +63,7 @@ class Frame(QWidget):
         self.setMinimumSize(*SMALLEST)
         self._shown, self._drawer, self._painted = True, False, False
         self._said: Any = None
+        self._before_finder: QWidget | None = None
         self.dialogs = Dialogs(state, self)
         self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
         self._build()
@@ -85,7 +88,9 @@ class Frame(QWidget):
         self.stage.setProperty("ground", "canvas")
         self.inspector = Inspector(look)
         for panel in panels:
-            self.bars.addWidget(Bar(look, state, panel, self.add_model))
+            head = Bar(look, state, panel, self.add_model)
+            head.side.clicked.connect(self.toggle_inspector)
+            self.bars.addWidget(head)
             self.stage.addWidget(panel.stage)
             self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
         self.settings, self.help = SettingsPage(look, state), HelpPage(look)
@@ -107,6 +112,7 @@ class Frame(QWidget):
         self.drop_overlay = DropOverlay(look, self)
         self.drops = Drops(self, self.state, self.drop_overlay)
         self.finder = Finder(look, self)
+        self._home = FocusHome(self, self.stage)
         self.ring = FocusRing(look, self)
 
     def _tie(self) -> None:
@@ -127,6 +133,7 @@ class Frame(QWidget):
         self.rail.settings.clicked.connect(lambda: self.toggle_page("settings"))
         self.rail.state.clicked.connect(lambda: self.toggle_page("engine"))
         self.edge.dragged.connect(self._drag)
+        self.finder.left.connect(self._leave_finder)
 
     @property
     def panel(self) -> Panel:
@@ -224,6 +231,7 @@ class Frame(QWidget):
             panel.set_compact(at.low)
         for head in self.bars.findChildren(Bar):
             head.set_narrow(at.narrow)
+            head.show_side(at.drawer or not shown)
         self.inspector.set_shut(not shown)
         self.queue.setVisible(shown and not at.drawer)
         self.edge.setVisible(shown)
@@ -234,7 +242,8 @@ class Frame(QWidget):
             (self.message, at.message),
         ):  # fmt: skip
             part.setGeometry(place)
-        for part in (self.inspector, *self._lines, self.edge):
+        self.stage.setContentsMargins(0, 0, 0, at.floor)
+        for part in (self.inspector, *self._lines, self.edge, self.message):
             part.raise_()
         self.drop_overlay.setGeometry(at.stage)
 
@@ -287,10 +296,16 @@ class Frame(QWidget):
 
     def open_finder(self) -> None:
         """The finder, with what can be done now."""
-        before = QApplication.focusWidget()
+        self._before_finder = QApplication.focusWidget()
         able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
         self.finder.open([act for act in able if act.keys != ("Ctrl+K",)])
-        self._before_finder = before
+
+    def _leave_finder(self) -> None:
+        """Give the focus back to what had it before."""
+        before = self._before_finder
+        with contextlib.suppress(RuntimeError):  # it may be deleted by now
+            if before is not None and before.isVisible():
+                before.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def open(self) -> None:
         """Ask for a file of the sort that the open panel takes."""

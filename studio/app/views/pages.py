@@ -86,7 +86,9 @@ class SettingsPage(Column):
             ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
         )  # fmt: skip
         for title, dial in dials:
-            self.add(Label(title, "strong"), dial)
+            name = Label(title, "strong")
+            name.setBuddy(dial)
+            self.add(name, dial)
         self.add(self._note)
         self.end()
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)

@@ -26,6 +26,8 @@ class Places:
     rail: QRect
     bar: QRect
     stage: QRect
+    floor: int
+    """Height at the foot of the stage that is kept free for the message line."""
     inspector: QRect
     strip: QRect
     queue: QRect
@@ -38,8 +40,8 @@ def places(
     look: Look, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False, said: bool = False
 ) -> Places:
     """`shown`: the inspector is open; `wish`: its width at 100 % as the artist dragged it; `tree`: the strip takes half
-    the stage; `said`: there is a message, which stands between stage and strip, and below all while
-    a drawer is open.
+    the stage; `said`: there is a message, which stands on the floor of the stage, and below all
+    while a drawer is open.
 
     Shut, only its buttons are left, in place of the queue: they never go away.
     """
@@ -49,13 +51,14 @@ def places(
     side = min(px(NARROW if narrow else min(max(wish, NARROW), WIDE)), width // 2)
     bar, strip = px(BAR), px(STRIP_LOW if low else STRIP)
     across = width - rail - (side if shown and not drawer else 0)
-    line = px(MESSAGE) + 2 * px(AROUND) if said else 0
-    below = line if shown and drawer else 0  # beside a drawer a message has no room
-    between = line - below
+    line = px(MESSAGE) + 2 * px(AROUND)
+    below = line if said and shown and drawer else 0  # beside a drawer a message has no room
+    # Where there is room for it the floor is always free, so that no picture moves for a message.
+    floor = line if (said and not below) or not (low or drawer) else 0
     foot = height - below
     right, bottom = width - side, foot - strip
     grown = (bottom - bar) // 2 if tree else 0
-    told = foot if below else bottom - grown - between
+    told = foot if below else bottom - grown - line
     if not shown:
         inspector = QRect(right, bottom, side, strip)
     elif drawer:
@@ -68,7 +71,8 @@ def places(
         drawer,
         rail=QRect(0, 0, rail, height),
         bar=QRect(rail, 0, across, bar),
-        stage=QRect(rail, bar, across, bottom - bar - grown - between),
+        stage=QRect(rail, bar, across, bottom - bar - grown),
+        floor=floor,
         inspector=inspector,
         strip=QRect(rail, bottom - grown, right - rail, strip + grown),
         queue=QRect(right, bottom, side, strip),

@@ -122,6 +122,7 @@ class LatentSlider(QWidget):
         field.setAccessibleName(f"Name of {self.name.text()}")
         field.setProperty("role", "inline")
         field.setMaxLength(80)
+        field.setAcceptDrops(False)
         field.setGeometry(0, 0, self.width() - self.value.width() - self._look.px(8), self.value.height())
         field.selectAll()
         field.installEventFilter(self)

@@ -4,9 +4,17 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QApplication, QComboBox, QLineEdit
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from studio.app.states.window import PANELS
@@ -248,6 +256,52 @@ def test_a_drop_that_cannot_be_says_why(studio: Studio, tmp_path: Path) -> None:
     QApplication.sendEvent(studio.frame, event)
     assert studio.frame.drop_overlay.words.startswith('"notes.txt" is neither')
     studio.frame.grab()
+
+
+MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
+
+
+def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
+    """What the source of a drag is told: whether it is taken, and how."""
+    event.setDropAction(MOVE)
+    event.ignore()
+    studio.frame.drops.eventFilter(studio.frame, event)
+    return event.isAccepted(), event.dropAction()
+
+
+def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data, at, left = data_of(path), studio.frame.rect().center(), Qt.MouseButton.LeftButton
+    for event in (
+        QDragEnterEvent(at, MOVE | COPY, data, left, NONE),
+        QDragMoveEvent(at, MOVE | COPY, data, left, NONE),
+        QDropEvent(QPointF(at), MOVE | COPY, data, left, NONE),
+    ):
+        assert drag(studio, event) == (True, COPY)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None, timeout=30_000)
+
+
+def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data, at, left = data_of(path), studio.frame.rect().center(), Qt.MouseButton.LeftButton
+    for event in (
+        QDragEnterEvent(at, MOVE, data, left, NONE),
+        QDragMoveEvent(at, MOVE, data, left, NONE),
+        QDropEvent(QPointF(at), MOVE, data, left, NONE),
+    ):
+        assert not drag(studio, event)[0]
+    assert not studio.frame.drop_overlay.isVisible()
+    assert not studio.state.explore.busy.get()
+
+
+def test_nothing_but_the_window_itself_takes_a_drop(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.frame.panels["explore"].inspector.directions.sliders[0].rename()  # type: ignore[attr-defined]
+    settle()
+    assert studio.frame.acceptDrops()
+    assert [part for part in studio.frame.findChildren(QWidget) if part.acceptDrops()] == []
 
 
 # ── looks, names, focus ──────────────────────────────────────────────────────────────────────────

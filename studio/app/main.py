@@ -20,6 +20,7 @@ from studio.app.states.tone import Output
 from studio.app.states.window import Window
 from studio.app.views.frame import Frame
 from studio.app.views.theme import Look
+from studio.library import storage
 from studio.media.speaker import Speaker
 
 
@@ -46,7 +47,8 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     application.setDesktopFileName("latent-studio")
     application.setStyle("Fusion")
     engine = Engine(program)
-    state = Window(engine, SettingsFile(), output or Speaker())
+    alone = _lock()
+    state = Window(engine, SettingsFile(written=alone), output or Speaker(), alone)
     state.begin()
     device = state.layout.get().get("device")
     if device and program is None:
@@ -56,6 +58,14 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     frame.painted.connect(engine.start)
     gc.freeze()  # what stays for good is not looked through again and again, for 50 ms, while something plays
     return Studio(engine, state, look, frame)
+
+
+def _lock() -> bool:
+    """Whether this window is the only one with these folders. The lock is held until the process ends."""
+    try:
+        return storage.lock(storage.home("data") / "window.lock") is not None
+    except storage.NotSaved:  # a folder in which nothing can be written holds no other window's state either
+        return True
 
 
 def main(argv: Sequence[str]) -> int:

@@ -143,9 +143,12 @@ class Branching(State):
                 del own["seed"]
             if before.armed or self._touched:
                 own = {key: now[key] for key in own}
-            touched = self._touched
+            touched, kind = self._touched, self._dials.label.get()
             self._step(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
             self._touched = touched
+            if self._dials.label.get() != kind and self._dials.kind_name:
+                said = f'Kind is "{self._dials.kind_name}" now, as this picture was made. Undo takes it back.'
+                self._messages.say(said, until=(self._dials.label.changed,))
 
     def _came(self) -> None:
         """Another picture is on the stage."""

@@ -127,9 +127,7 @@ class Canvas(State):
             if own is not None:
                 other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
             if trained is not None:
-                self._messages.say(
-                    cannot(trained), "warn", *other, until=(self._model.changed, self.picture.changed)
-                )
+                self._messages.say(cannot(trained), "warn", *other, until=(self._model.changed, self.picture.changed))
             return
         self._bring(picture, work.source or f"seed {work.seed}")
 

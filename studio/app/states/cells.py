@@ -75,6 +75,8 @@ class Cells(State):
         self.running: Value[bool] = self._errand.running
         self.progress: Value[str] = Value("", self)
         """The caption below them."""
+        self.keeps = True
+        """Whether they are kept over a restart."""
         self.can_go_on: Value[bool] = Value(False, self)
         """Whether a stopped or lost run has pictures left to make."""
         self.main: Value[str] = Value(verb, self)
@@ -260,10 +262,10 @@ class Cells(State):
     def close(self) -> None:
         """Wait for what is being written; of a run under way, what is finished is kept."""
         self._keeping.wait()
-        if self.running.get() and self.run is not None:
+        if self.running.get() and self.run is not None and self.keeps:
             grid.keep(self.run, self.cells.get(), self._file)
 
     def _keep(self) -> None:
-        if self.run is not None:
+        if self.run is not None and self.keeps:
             run, cells = self.run, self.cells.get()
             self._keeping.run(lambda: grid.keep(run, cells, self._file), lambda outcome: None)

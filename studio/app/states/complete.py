@@ -263,7 +263,8 @@ class Complete(State):
         used = [record.get("picture") for record in self.records()]
         if self._hole is not None:
             used.append(self._hole.picture)
-        self.canvas.originals.close(str(key) for key in used if key)
+        if self.grid.keeps:
+            self.canvas.originals.close(str(key) for key in used if key)
 
     def _plain(self) -> Plain:
         return {

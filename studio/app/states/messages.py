@@ -38,7 +38,9 @@ class _Ground(QObject):
 
 
 class Messages(State):
-    """The message line, for the whole window or as one panel uses it. Its signals ask the window for what only a window can: a place on the disk, a file, a look."""
+    """The message line, for the whole window or as one panel uses it.
+
+    Its signals ask the window for what only a window can: a place on the disk, a file, a look."""
 
     where = Signal(str, object)
     """A suggested file name, and a callable that takes the Path which the person chose."""

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.views.controls import Label
+from studio.app.views.latent_slider import LatentSlider
 from studio.media import export
 from tests.app.views.conftest import Studio, picture, settle
 from tests.app.views.test_layout import resize
@@ -37,8 +38,9 @@ def focused() -> QWidget:
     return found
 
 
-def slider(studio: Studio):  # type: ignore[no-untyped-def]
-    return studio.frame.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
+def slider(studio: Studio) -> LatentSlider:
+    found: LatentSlider = studio.frame.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
+    return found
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])

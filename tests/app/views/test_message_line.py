@@ -21,7 +21,7 @@ from tests.app.views.test_layout import check, resize
 SIZES = [(1024, 700, 100), (1440, 900, 100), (1024, 700, 200), (1440, 900, 200)]
 LEFT = Qt.MouseButton.LeftButton
 WAVE = np.rint(9000 * np.sin(np.arange(32) * np.pi / 16)).astype(np.int16)
-TOLD = "The disk is full: the picture was not saved. The picture is still here. Free about 2 MB or choose another place."
+TOLD = "The disk is full: the picture was not saved. It is still here. Free about 2 MB or choose another place."
 
 
 @pytest.fixture
@@ -39,9 +39,7 @@ def draw(studio: Studio, one: np.ndarray) -> None:
     """Answer the newest batch with this picture or wave."""
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Sample))
     many = len(asked.seeds)
-    drawn = Drawn(
-        job=asked.job, first=0, pictures=np.stack([one] * many), done=1, total=1, log_prob=(-1000.0,) * many
-    )
+    drawn = Drawn(job=asked.job, first=0, pictures=np.stack([one] * many), done=1, total=1, log_prob=(-1000.0,) * many)
     studio.engine.say(drawn, Finished(job=asked.job))
 
 
@@ -169,9 +167,7 @@ def test_a_stage_yields_only_if_it_must_and_comes_back(
     assert on_stage(full) == before
 
 
-def test_nothing_moves_under_a_hand_that_drags(
-    full: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_moves_under_a_hand_that_drags(full: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     completed(full)
     settle()
     resize(full, 1024, 700, 100)

@@ -10,15 +10,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSocketNotifier
+from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtWidgets import QApplication
 
 from studio.app.engine import Engine, here
+from studio.app.fault_log import FaultLog
 from studio.app.settings import SettingsFile
 from studio.app.states.tone import Output
 from studio.app.states.window import Window
 from studio.app.views.frame import Frame
 from studio.app.views.theme import Look
+from studio.library import storage
 from studio.media.speaker import Speaker
 
 
@@ -45,7 +47,8 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     application.setDesktopFileName("latent-studio")
     application.setStyle("Fusion")
     engine = Engine(program)
-    state = Window(engine, SettingsFile(), output or Speaker())
+    alone = _lock()
+    state = Window(engine, SettingsFile(written=alone), output or Speaker(), alone)
     state.begin()
     device = state.layout.get().get("device")
     if device and program is None:
@@ -57,6 +60,14 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     return Studio(engine, state, look, frame)
 
 
+def _lock() -> bool:
+    """Whether this window is the only one with these folders. The lock is held until the process ends."""
+    try:
+        return storage.lock(storage.home("data") / "window.lock") is not None
+    except storage.NotSaved:  # a folder in which nothing can be written holds no other window's state either
+        return True
+
+
 def main(argv: Sequence[str]) -> int:
     """Open the window; returns the exit status."""
     with contextlib.suppress(ValueError, AttributeError, OSError):  # a windowed build has no standard error
@@ -65,13 +76,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--device", help="cpu, cuda or mps; the one in Settings where this is left out")
     device = parser.parse_args(argv).device
     application = QApplication(sys.argv[:1] or ["studio"])
+    faults = FaultLog()
+    faults.install()
     studio = assemble(application, here(device) if device else None)
+    # Queued: an exception may be met while the window is being painted.
+    faults.met.connect(studio.state.tell_fault, Qt.ConnectionType.QueuedConnection)
     studio.frame.closed.connect(application.quit)
     wakes = _quit_on_signals(application)
     studio.frame.show()
     status = application.exec()
     wakes.clear()
     studio.close()
+    faults.remove()
     return status
 
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
@@ -107,7 +106,7 @@ class Pipe(QObject):
                         self._say(self.heard, event)
             except Exception as fault:
                 if not isinstance(fault, BadFrame):
-                    traceback.print_exception(fault)
+                    sys.excepthook(type(fault), fault, fault.__traceback__)
                 self._say(self.unreadable, str(fault))
             process.wait()
         self._frames.put(None)

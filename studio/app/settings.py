@@ -13,10 +13,15 @@ LARGEST = 32 * 2**20
 
 
 class SettingsFile:
-    """`settings.json` in the folder of settings."""
+    """`settings.json` in the folder of settings.
 
-    def __init__(self, path: Path | None = None) -> None:
+    Arguments
+        written: whether anything is written; a second window only reads, for the first one writes
+    """
+
+    def __init__(self, path: Path | None = None, written: bool = True) -> None:
         self._path = path or storage.home("config") / "settings.json"
+        self._written = written
 
     def read(self) -> tuple[dict[str, Any], str]:
         """What was kept, and a sentence where the file was damaged (it is kept aside) or cannot be read."""
@@ -42,7 +47,8 @@ class SettingsFile:
 
     def write(self, plain: dict[str, Any]) -> None:
         """Keep this. Raises NotSaved."""
-        storage.write(self._path, json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode())
+        if self._written:
+            storage.write(self._path, json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode())
 
 
 _SAFE = "Your takes are safe."

@@ -212,7 +212,8 @@ def direction_names(trained: Trained) -> tuple[str, ...]:
 
 
 def rename_direction(trained: Trained, index: int, label: str) -> None:
-    """Gives a direction a name of the person's own; an empty one brings back the card's. Raises storage.NotSaved."""
+    """Gives a direction a name of the person's own; an empty one brings back the card's. Raises storage.NotSaved, and
+    BadModel where the model's file is gone."""
     if not 0 <= index < len(trained.card.directions):
         raise IndexError(f"{trained.card.name} has {len(trained.card.directions)} directions, not one numbered {index}")
     own = _own_names(trained)
@@ -233,7 +234,7 @@ def _own_names(trained: Trained) -> dict[str, str]:
     try:
         with open(_names_file(trained), "rb") as file:
             names = msgspec.json.decode(file.read(LARGEST_METADATA), type=dict[str, str])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged file costs names, never the model
+    except (OSError, BadModel, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged or deleted file costs names only
         return {}
     return {key: shown(name)[:LONGEST_LABEL] for key, name in names.items()}
 

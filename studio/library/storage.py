@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import time
 import unicodedata
 from pathlib import Path
@@ -22,6 +23,11 @@ from typing import Literal
 import platformdirs
 
 from studio.media.names import shown
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 Kind = Literal["data", "config", "cache", "log", "models", "works", "runs"]
 Why = Literal["full", "read-only", "missing", "other"]
@@ -87,6 +93,51 @@ def write(path: Path, data: bytes | bytearray | memoryview) -> None:
     except OSError as error:
         kept = _KEPT.get(path.suffix.lower(), "What was saved before is unchanged.")
         raise _refusal(path, error, "saved", kept, len(data)) from error
+
+
+def append(path: Path, text: str, most: int) -> None:
+    """Add text to the end of a log. Raises NotSaved.
+
+    A log that would grow beyond `most` bytes is begun again; the one before stays beside it as `NAME.old.log`.
+    """
+    path, data = Path(path).absolute(), text.encode("utf-8", "replace")[-most:]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        _make(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_size + len(data) > most:
+                _rename(path, path.with_suffix(f".old{path.suffix}"))
+        file = os.open(path, flags, 0o644)
+        try:
+            os.write(file, data)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise _refusal(path, error, "saved", "What was saved before is unchanged.", len(data)) from error
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file for this process; None if another process holds it. Raises NotSaved.
+
+    The system lets go of it when the process ends, however it ends, so a lock is never stale. What is returned is an
+    open file: closing it lets go, too. On a file system without locks everybody gets one.
+    """
+    path = Path(path).absolute()
+    try:
+        _make(path.parent)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+    except OSError as error:
+        raise _refusal(path, error, "made", "Nothing was changed.", 0) from error
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            os.close(file)
+            return None
+    return file
 
 
 def folder(path: Path) -> Path:

@@ -116,8 +116,12 @@ def test_each_event_is_heard_at_once_while_the_window_stands_still(opened: Calla
     window.until(lambda: window.has(Finished, "a"))
 
 
-def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(opened: Callable[..., Window]) -> None:
-    window, faults = opened(), [True]
+def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
+    opened: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, faults = opened(), ["planted"]
+    told: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(str(fault)))
 
     def once(event: object) -> None:
         if isinstance(event, Drawn) and faults:
@@ -128,6 +132,7 @@ def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(ope
     window.engine.send(sample("a", seeds=3))
     window.until(lambda: window.lost)
     assert "could not be read" in window.said[0] and not window.has(Finished, "a")
+    assert told == ["planted"]
     window.until(lambda: window.engine.now == "Ready")
     window.engine.send(sample("b", seeds=3))
     window.until(lambda: window.has(Finished, "b"))

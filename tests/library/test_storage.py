@@ -384,3 +384,60 @@ def test_a_free_name_follows_the_highest_taken_whatever_its_case(tmp_path: Path)
         (tmp_path / taken).write_bytes(b"")
     assert storage.free_name(tmp_path, "rose", ".png").name == "rose-0042.png"
     assert storage.free_name(tmp_path / "not yet", "rose", ".png").name == "rose-0001.png"
+
+
+# ── logs ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_log_grows_at_its_end_and_is_begun_again_when_it_is_full(studio_home: Path) -> None:
+    log = storage.home("log") / "window.log"
+    for line in ("one\n", "two\n"):
+        storage.append(log, line, 10)
+    assert log.read_text() == "one\ntwo\n"
+    storage.append(log, "three\n", 10)
+    assert log.read_text() == "three\n"
+    assert (log.parent / "window.old.log").read_text() == "one\ntwo\n"
+    storage.append(log, "a line that is longer than the log\n", 10)
+    assert log.stat().st_size == 10
+    assert sorted(path.name for path in log.parent.iterdir()) == ["window.log", "window.old.log"]
+
+
+def test_a_log_that_cannot_be_written_says_why(studio_home: Path) -> None:
+    studio_home.mkdir()
+    (studio_home / "log").write_text("a file where the folder should be")
+    with pytest.raises(NotSaved, match="was not saved"):
+        storage.append(storage.home("log") / "window.log", "one", 10)
+
+
+# ── locks ────────────────────────────────────────────────────────────────────────────────────────
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from studio.library import storage
+print(storage.lock(Path(sys.argv[1])) is not None, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_lock_is_held_by_one_process_and_never_outlives_it(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "window.lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "True\n"
+        assert storage.lock(path) is None
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    mine = storage.lock(path)
+    assert mine is not None, "the file is still there, but whoever held it was killed"
+    os.close(mine)
+
+
+def test_a_lock_where_nothing_may_be_written_says_why(studio_home: Path) -> None:
+    studio_home.mkdir()
+    (studio_home / "data").write_text("a file where the folder should be")
+    with pytest.raises(NotSaved, match="was not made"):
+        storage.lock(storage.home("data") / "window.lock")

@@ -66,7 +66,8 @@ class Branching(State):
                 return
             what = "wave" if large.sound else "picture"
             said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
-            self._messages.say(f"{said} Choose a model that draws row by row.", "warn")
+            said = f"{said} Choose a model that draws row by row."
+            self._messages.say(said, "warn", until=(self._dials.model.changed, self._closeup.large.changed))
 
     def impose(self, row: int, column: int, colour: Sequence[int] | None) -> None:
         """Choose the colour of a pixel below the marker, or let it go where there is none."""
@@ -142,9 +143,12 @@ class Branching(State):
                 del own["seed"]
             if before.armed or self._touched:
                 own = {key: now[key] for key in own}
-            touched = self._touched
+            touched, kind = self._touched, self._dials.label.get()
             self._step(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
             self._touched = touched
+            if self._dials.label.get() != kind and self._dials.kind_name:
+                said = f'Kind is "{self._dials.kind_name}" now, as this picture was made. Undo takes it back.'
+                self._messages.say(said, until=(self._dials.label.changed,))
 
     def _came(self) -> None:
         """Another picture is on the stage."""

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.states import shelf
 from studio.app.states.later import Later
-from studio.app.states.messages import Messages
+from studio.app.states.messages import Action, Messages
 from studio.app.states.scene import How, Photo
 from studio.app.states.shelf import Opened
 from studio.app.states.value import Engine, State, Value
@@ -94,7 +94,7 @@ class Bringing(State):
         try:
             seen = cycles.from_wave(wave.array, trained.card.shape[0], wave.name)
         except Refused as refusal:
-            self._messages.say(str(refusal), "failed")
+            self._fail(str(refusal))
             return
         self._leave()
         like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
@@ -144,8 +144,7 @@ class Bringing(State):
         elif isinstance(event, Ending):
             self._end()
             if isinstance(event, Failed):
-                again = ("Try again", lambda: self._encode(photo))
-                self._messages.say(f"{event.why} {event.hint}".strip(), "failed", again)
+                self._fail(f"{event.why} {event.hint}", ("Try again", lambda: self._encode(photo)))
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died while it encoded: the preview stays, using it is offered again."""
@@ -154,7 +153,7 @@ class Bringing(State):
             self._end()
             what = "wave" if isinstance(photo.picture, Wave) else "picture"
             said = f"{why} Your {what} is still here and was not used yet."
-            self._messages.say(said.strip(), "failed", ("Use it", lambda: self._encode(photo)))
+            self._fail(said, ("Use it", lambda: self._encode(photo)))
 
     def close(self) -> None:
         """Wait for what is at work."""
@@ -166,9 +165,13 @@ class Bringing(State):
         if isinstance(outcome, Opened):
             self.opened.emit(outcome)
         elif isinstance(outcome, ValueError):  # Refused: a sentence for people
-            self._messages.say(str(outcome), "failed")
+            self._fail(str(outcome))
         else:
             raise outcome
+
+    def _fail(self, said: str, *again: Action) -> None:
+        """Say it until another file is opened, or this one is used or left."""
+        self._messages.say(said.strip(), "failed", *again, until=(self.busy.changed, self.photo.changed))
 
     def _end(self) -> None:
         self._encoding = None

@@ -70,7 +70,7 @@ class Canvas(State):
     def open(self, path: Path) -> None:
         """Bring in a file: as it is where it has the model's size, else through the crop preview."""
         if self._model.get() is None:
-            self._messages.say(NOBODY_KEEPS + " Your file is untouched.", "warn")
+            self._messages.say(NOBODY_KEEPS + " Your file is untouched.", "warn", until=(self._model.changed,))
             return
         self._bringing.open(path)
 
@@ -96,6 +96,7 @@ class Canvas(State):
             f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
             "as it was. Save the mask in the size of the picture.",
             "warn",
+            until=(self.picture.changed, self.painting.mask.changed),
         )
 
     def set_crop(self, how: How, box: Box | None = None) -> None:
@@ -126,7 +127,7 @@ class Canvas(State):
             if own is not None:
                 other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
             if trained is not None:
-                self._messages.say(cannot(trained), "warn", *other)
+                self._messages.say(cannot(trained), "warn", *other, until=(self._model.changed, self.picture.changed))
             return
         self._bring(picture, work.source or f"seed {work.seed}")
 

@@ -75,6 +75,8 @@ class Cells(State):
         self.running: Value[bool] = self._errand.running
         self.progress: Value[str] = Value("", self)
         """The caption below them."""
+        self.keeps = True
+        """Whether they are kept over a restart."""
         self.can_go_on: Value[bool] = Value(False, self)
         """Whether a stopped or lost run has pictures left to make."""
         self.main: Value[str] = Value(verb, self)
@@ -120,7 +122,7 @@ class Cells(State):
     def same_again(self) -> None:
         """Begin again when this run is done."""
         self._again += 1
-        self._messages.say("The same again starts when this run is done.")
+        self._messages.say("The same again starts when this run is done.", until=(self.running.changed,))
 
     def stop(self) -> None:
         """Stop now and keep what is drawn."""
@@ -199,11 +201,12 @@ class Cells(State):
             case Stopped():
                 said = self._words().stopped(self.cells.get())
                 self._end(said)
-                self._messages.say(said, "info", ("Go on", self.go_on))
+                self._messages.say(said, "info", ("Go on", self.go_on), until=(self.running.changed,))
             case Failed(why=why, hint=hint):
                 self._again = 0
                 self._end(self._words().stopped(self.cells.get()))
-                self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.go_on))
+                again = ("Try again", self.go_on)
+                self._messages.say(f"{why} {hint}".strip(), "failed", again, until=(self.running.changed,))
             case _:
                 pass
 
@@ -215,7 +218,7 @@ class Cells(State):
         words = self._words()
         self._end(words.stopped(self.cells.get()))
         said, button = words.lost(self.cells.get())
-        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on))
+        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on), until=(self.running.changed,))
 
     def _draw(self, event: Drawn) -> None:
         cells, count, by = list(self.cells.get()), len(event.pictures), By.of(event)
@@ -259,10 +262,10 @@ class Cells(State):
     def close(self) -> None:
         """Wait for what is being written; of a run under way, what is finished is kept."""
         self._keeping.wait()
-        if self.running.get() and self.run is not None:
+        if self.running.get() and self.run is not None and self.keeps:
             grid.keep(self.run, self.cells.get(), self._file)
 
     def _keep(self) -> None:
-        if self.run is not None:
+        if self.run is not None and self.keeps:
             run, cells = self.run, self.cells.get()
             self._keeping.run(lambda: grid.keep(run, cells, self._file), lambda outcome: None)

@@ -77,11 +77,11 @@ class Complete(State):
 
     def choose_model(self, name: str) -> None:
         """A model that can keep a part; another one is refused with a sentence."""
-        trained = self._models.find(name)
+        trained = self._models.choose(name)
         if trained is None or trained == self.model.get():
             return
         if not trained.card.keeps:
-            self._messages.say(cannot(trained), "warn")
+            self._messages.say(cannot(trained), "warn", until=(self.model.changed,))
             return
         self._step("model", **at_home(trained), **self.canvas.fitted(trained))
 
@@ -97,7 +97,7 @@ class Complete(State):
         if trained is None or canvas.picture.get() is None:
             return
         if not mask.any() or mask.all():
-            self._messages.say(ALL if mask.any() else NOTHING, "warn")
+            self._messages.say(ALL if mask.any() else NOTHING, "warn", until=(canvas.painting.mask.changed,))
             return
         if self.grid.running.get():
             self.grid.same_again()
@@ -263,7 +263,8 @@ class Complete(State):
         used = [record.get("picture") for record in self.records()]
         if self._hole is not None:
             used.append(self._hole.picture)
-        self.canvas.originals.close(str(key) for key in used if key)
+        if self.grid.keeps:
+            self.canvas.originals.close(str(key) for key in used if key)
 
     def _plain(self) -> Plain:
         return {

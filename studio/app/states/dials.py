@@ -77,6 +77,12 @@ class Dials(State):
             return (None,) * len(sizes)
         return tuple(int(place) for place in np.unravel_index(label, sizes))
 
+    @property
+    def kind_name(self) -> str:
+        """Name of the kind that is asked for, empty for any."""
+        trained, label = self.model.get(), known_label(self.label.get(), self.model.get())
+        return trained.card.classes[label] if trained is not None and label is not None else ""
+
     def set_kind(self, sort: int, kind: int | None) -> None:
         """Of one sort of kinds. A model is asked for a kind of every sort or for any: of one that was any, the first is
         taken."""

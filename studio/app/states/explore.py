@@ -21,7 +21,7 @@ from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.app.states.wavetable import Wavetable
-from studio.library.models import Trained
+from studio.library.models import BadModel, Trained
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media.image import Box, Picture
@@ -81,7 +81,7 @@ class Explore(State):
         """Whether anything was to be drawn yet: until then the stage says how to begin."""
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.find(name)
+        trained = self._models.choose(name)
         if trained is not None and trained != self.model.get():
             self._step("model", draws=False, origin="", **at_home(trained))
             self._bringing.refit()
@@ -99,7 +99,8 @@ class Explore(State):
     def open(self, path: Path) -> None:
         """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
         if self.model.get() is None:
-            self._messages.say("There is no trained model to open a file with. Your file is untouched.", "warn")
+            said = "There is no trained model to open a file with. Your file is untouched."
+            self._messages.say(said, "warn", until=(self.model.changed,))
             return
         self._brought = ""
         self._bringing.open(path)
@@ -130,7 +131,7 @@ class Explore(State):
             return
         trained = self.model.get()
         if trained is None or (trained.card.kind == "sound") != isinstance(picture, Wave):
-            self._messages.say(_other_kind(picture, trained), "warn")
+            self._messages.say(_other_kind(picture, trained), "warn", until=(self.model.changed,))
             return
         if isinstance(picture, Wave):
             self._bringing.use_wave(picture)
@@ -319,8 +320,8 @@ class Explore(State):
         """Put the values of a record into the state."""
         try:
             self.dials.put(record)
-        except NotSaved as fault:
-            self._messages.say(fault.sentence, "failed")
+        except (NotSaved, BadModel) as fault:
+            self._messages.say(str(fault), "failed")
         if "start" in record:
             self._show_badge()
         self._takes.apply(record)

@@ -64,7 +64,7 @@ class Generate(State):
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.find(name)
+        trained = self._models.choose(name)
         if trained is not None:
             self._step("model", **at_home(trained))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
@@ -23,6 +23,8 @@ class Settings(Protocol):
 
 class Keeping(QObject):
     """Writes what `snapshot` gives. A disk that is full is said once, and not every second."""
+
+    saved = Signal()
 
     def __init__(
         self, settings: Settings, messages: Messages, snapshot: Callable[[], Plain], parent: QObject | None = None
@@ -64,8 +66,9 @@ class Keeping(QObject):
     def _wrote(self, plain: Plain, outcome: Exception | None) -> None:
         if outcome is None:
             self._written, self._said_not_saved = plain, False
+            self.saved.emit()
         elif not isinstance(outcome, NotSaved):
             raise outcome
         elif not self._said_not_saved:
             self._said_not_saved = True
-            self._messages.say(outcome.sentence, "warn", ("Try again", self.save))
+            self._messages.say(outcome.sentence, "warn", ("Try again", self.save), until=(self.saved,))

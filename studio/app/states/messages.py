@@ -1,10 +1,10 @@
 """What the window says to the person: one message at a time, the last fifty kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from studio.app.states.value import State, Value
 
@@ -20,10 +20,27 @@ class Said:
     text: str
     kind: Kind = "info"
     actions: tuple[Action, ...] = ()
+    panel: str = ""
+    """The panel that it is about: it goes when that panel is left. Empty: it is about the whole window."""
+
+
+class _Ground(QObject):
+    """Lets a message go at the first of the signals that say that it does not hold any more."""
+
+    def __init__(self, messages: "Messages", said: Said, until: Sequence[SignalInstance]) -> None:
+        super().__init__(messages)
+        self._messages, self._said = messages, said
+        for signal in until:
+            signal.connect(self._give_way)
+
+    def _give_way(self, *_: object) -> None:
+        self._messages.let_go(self._said)
 
 
 class Messages(State):
-    """The message line. Its signals ask the window for what only a window can: a place on the disk, a file, a look."""
+    """The message line, for the whole window or as one panel uses it.
+
+    Its signals ask the window for what only a window can: a place on the disk, a file, a look."""
 
     where = Signal(str, object)
     """A suggested file name, and a callable that takes the Path which the person chose."""
@@ -34,19 +51,47 @@ class Messages(State):
     reveal = Signal(object)
     """Asks the window to show the folder of a Path."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.current: Value[Said | None] = Value(None, self)
-        self.history: Value[tuple[Said, ...]] = Value((), self)
+    def __init__(self, whole: "Messages | None" = None, panel: str = "") -> None:
+        super().__init__(whole)
+        self._panel = panel
+        self._ground: _Ground | None = None
+        self.current: Value[Said | None] = whole.current if whole is not None else Value(None, self)
+        self.history: Value[tuple[Said, ...]] = whole.history if whole is not None else Value((), self)
         """The last fifty, newest last."""
+        if whole is not None:
+            self.where.connect(whole.where)
+            self.where_folder.connect(whole.where_folder)
+            self.which.connect(whole.which)
+            self.reveal.connect(whole.reveal)
 
-    def say(self, text: str, kind: Kind = "info", *actions: Action) -> None:
-        """Show a message in place of the present one; the same words again only change its buttons."""
-        said, before = Said(text, kind, actions[:2]), self.history.get()
+    def of(self, panel: str) -> "Messages":
+        """The same line; what is said by it is about a panel, and goes when that is left."""
+        return Messages(self, panel)
+
+    def say(self, text: str, kind: Kind = "info", *actions: Action, until: Sequence[SignalInstance] = ()) -> None:
+        """Show a message in place of the present one; the same words again only change its buttons.
+
+        The message goes at the first signal of `until`: then what it says does not hold any more.
+        """
+        said, before = Said(text, kind, actions[:2], self._panel), self.history.get()
         if before and before[-1].text == text:
             before = before[:-1]
         self.history.set((*before, said)[-KEPT:])
         self.current.set(said)
+        if self._ground is not None:
+            self._ground.deleteLater()
+        self._ground = _Ground(self, said, until) if until else None
+
+    def let_go(self, said: Said) -> None:
+        """Let a message go, if it is still the present one."""
+        if self.current.get() is said:
+            self.current.set(None)
+
+    def leave(self, panel: str) -> None:
+        """Another panel is in front now: what is about this one goes."""
+        said = self.current.get()
+        if said is not None and said.panel == panel:
+            self.current.set(None)
 
     def act(self, index: int) -> None:
         """Press a button of the present message, which then goes."""

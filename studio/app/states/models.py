@@ -36,6 +36,21 @@ class Models(State):
         """The model of this name, if it is here."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
+    def choose(self, name: str) -> Trained | None:
+        """The model that a user chose. If its file was deleted meanwhile, say so and look for models again."""
+        trained = self.find(name)
+        if trained is None or trained.path.exists():
+            return trained
+        self.refresh()
+        if self.find(name) is None:
+            self._messages.say(
+                f'"{trained.card.title}" is not here any more: its file was moved or deleted. '
+                "Put it back, or choose another model.",
+                "warn",
+                until=(self.cards.changed,),
+            )
+        return self.find(name)
+
     def first(self, recordings: bool = False) -> Trained | None:
         """The first of those that make pictures or waves, or of those that make recordings."""
         return next((trained for trained in self.cards.get() if bool(trained.card.rate) is recordings), None)
@@ -44,7 +59,8 @@ class Models(State):
         """The model that made a work, or one of its name; says nothing."""
         named = self.find(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
-        return next((trained for trained in known if hash_of(trained) == work.model_hash), named)
+        same = (trained for trained in known if work.model_hash and hash_of(trained) == work.model_hash)
+        return next(same, named)
 
     def of_work(self, work: Work) -> Trained | None:
         """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
@@ -52,7 +68,7 @@ class Models(State):
         trained = self.of(work)
         if trained is None:
             add = ("Add a model…", lambda: self._messages.which.emit(models.ENDING, self.add))
-            self._messages.say(_missing(work), "warn", add)
+            self._messages.say(_missing(work), "warn", add, until=(self.cards.changed,))
             return None
         odd = []
         if hash_of(trained) != work.model_hash:

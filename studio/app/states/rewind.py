@@ -242,9 +242,10 @@ class Rewind(State):
                     self.done.emit(forming.work, self._finished, forming.base)
                 case Stopped():
                     said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-                    self._messages.say(said, "info", ("Go on", self.again))
+                    self._messages.say(said, "info", ("Go on", self.again), until=(self.forming.changed,))
                 case Failed(why=why, hint=hint):
-                    self._messages.say(f"{why} {hint}".strip(), "failed", ("Try again", self.again))
+                    again = ("Try again", self.again)
+                    self._messages.say(f"{why} {hint}".strip(), "failed", again, until=(self.forming.changed,))
                 case _:
                     pass
             self._errand.end()
@@ -255,7 +256,8 @@ class Rewind(State):
         if self._errand.is_lost(commands):
             forming = self._rest()
             said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
-            self._messages.say(said.strip(), "failed", ("Draw it again", self.again))
+            again = ("Draw it again", self.again)
+            self._messages.say(said.strip(), "failed", again, until=(self.forming.changed,))
             self._errand.end()
             self._tell()
 

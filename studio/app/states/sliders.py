@@ -139,7 +139,7 @@ class Sliders(State):
     def put(self, record: Plain) -> None:
         """Set what a record says; a model or start that is gone changes nothing.
 
-        Raises storage.NotSaved where a name could not be kept; the rest is set.
+        Raises storage.NotSaved or BadModel if a name could not be kept; the rest is set.
         """
         if record.get("model") is not None:
             if "label" in record:

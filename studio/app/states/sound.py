@@ -77,7 +77,7 @@ class Sound(State):
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.find(name)
+        trained = self._models.choose(name)
         if trained is not None and trained.card.rate:
             self._step("model", **at_home(trained), heat=_warm(trained), stage=self.stage.beginning())
 

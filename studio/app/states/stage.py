@@ -84,15 +84,18 @@ class Stage(State):
             self._next()
             self.busy.set(self._open is not None)
             if isinstance(event, Failed):
-                self._messages.say(f"{event.why} {event.hint}".strip(), "failed", ("Try again", self._again))
+                self._fail(f"{event.why} {event.hint}", "Try again")
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died with the question open: the picture stays, drawing it again is offered."""
         if self._open is not None and self._open[0] in {command.job for command in commands}:
             self._open = None
             self.busy.set(False)
-            said = f"{why} The picture on the stage may be older than the sliders."
-            self._messages.say(said.strip(), "failed", ("Draw it again", self._again))
+            self._fail(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
+
+    def _fail(self, said: str, button: str) -> None:
+        """Say it until another picture is asked for."""
+        self._messages.say(said.strip(), "failed", (button, self._again), until=(self.busy.changed,))
 
     def _next(self) -> None:
         self._open = None

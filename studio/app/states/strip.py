@@ -51,7 +51,7 @@ class Strip(State):
         undo = ("Undo", lambda: self._step("bring back", takes=dict.fromkeys(names, True)))
         more = "one" if len(names) == 2 else f"{len(names) - 1:,}"
         also = f" and the {more} that came from it are" if len(names) > 1 else " is"
-        self._messages.say(f"Take {index + 1}{also} in the bin.", "info", undo)
+        self._messages.say(f"Take {index + 1}{also} in the bin.", "info", undo, until=(self.takes.changed,))
 
     def rename(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""

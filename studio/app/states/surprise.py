@@ -116,7 +116,8 @@ class Surprise(State):
             self._open = None
             self._refused[id(asked.picture)] = asked.picture
             if isinstance(event, Failed):
-                self._messages.say(f"{event.why} The picture is shown without its map. {event.hint}".strip(), "failed")
+                said = f"{event.why} The picture is shown without its map. {event.hint}".strip()
+                self._messages.say(said, "failed", until=(self.on.changed,))
             self._ask()
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:

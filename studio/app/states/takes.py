@@ -165,9 +165,11 @@ class Takes(State):
 
         self._loading.run(self._shelf.read, loaded)
 
-    def close(self, records: Sequence[Plain]) -> None:
-        """What no record leads back to goes to the bin."""
+    def close(self, records: Sequence[Plain] | None) -> None:
+        """What no record leads back to goes to the bin; nothing, if the records are not all there are."""
         self._loading.wait()
+        if records is None:
+            return
         starts = {record["start"] for record in records if record.get("start")}
         self._shelf.put_away(set(self._shelf.names()) - {*_named(records), *self._names})
         self._start_shelf.put_away(f"{key}{end}" for key in self._starts.keys() - starts for end in (".png", ".wav"))

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from PySide6.QtCore import QTimer
+
 from studio.app.states import drops
 from studio.app.states.complete import Complete
 from studio.app.states.doubt import Doubt
@@ -21,6 +23,7 @@ from studio.app.states.surprise import Surprise
 from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
 from studio.app.states.value import Engine, Plain, State, Value
+from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
@@ -29,24 +32,40 @@ PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
 Panel = Generate | Explore | Complete | Sound
+TO_READ = 8000
+"""Milliseconds that a message is still read which does not hold any more."""
+SECOND = (
+    "Another window of Latent Studio is open. Takes that you keep here are safe. "
+    "Settings and undo of this window are not kept."
+)
+FAULT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
+
+
+def window_log() -> Path:
+    """The file that keeps what goes wrong in the window."""
+    return storage.home("log") / "window.log"
 
 
 class Window(State):
     """The root of all states; its parts are `models`, `messages`, `queue`, `takes`, `tone`, `surprise`, and one for
     each panel."""
 
-    def __init__(self, engine: Engine, settings: Settings, output: Output) -> None:
+    def __init__(self, engine: Engine, settings: Settings, output: Output, alone: bool = True) -> None:
+        """`alone`: no other window has these folders. One that is not alone adds takes, and leaves all else as it is:
+        the other window writes down how it was left, and knows what is no longer needed."""
         super().__init__()
+        self._alone = alone
         self.engine = engine
         self._settings = settings
         self.messages = Messages()
         self.models = Models(self.messages)
         self.queue = Queue(engine)
         self.takes = Takes(self.messages)
-        self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes)
-        self.explore = Explore(engine, self.models, self.messages, self.takes)
-        self.complete = Complete(engine, self.models, self.messages, self.queue, self.takes)
-        self.sound = Sound(engine, output, self.models, self.messages, self.queue, self.takes)
+        of = self.messages.of
+        self.generate = Generate(engine, self.models, of("generate"), self.queue, self.takes)
+        self.explore = Explore(engine, self.models, of("explore"), self.takes)
+        self.complete = Complete(engine, self.models, of("complete"), self.queue, self.takes)
+        self.sound = Sound(engine, output, self.models, of("sound"), self.queue, self.takes)
         self.tone = Tone(output, self.messages)
         self.surprise = Surprise(engine, self.messages)
         self._panels: dict[str, Panel] = {
@@ -55,6 +74,8 @@ class Window(State):
             "complete": self.complete,
             "sound": self.sound,
         }
+        for grid in (self.generate.grid, self.complete.grid):
+            grid.keeps = alone
         self._kept: dict[str, State] = {
             "takes": self.takes,
             **self._panels,
@@ -77,6 +98,10 @@ class Window(State):
         """QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
         """Sizes that views keep: inspector width and the like; plain data."""
+        self._chosen: dict[str, Trained] = {}
+        """The model of pictures, and that of waves, that was chosen last."""
+        self._front = self.panel.get()
+        self.panel.changed.connect(self._leave_panel)
         self._why = ""
         """What the engine last said of itself."""
         self._doctor = 0
@@ -100,18 +125,32 @@ class Window(State):
         self.takes.load(self._records())
         self._listen()
         for refused in self.models.refused.get():
-            self.messages.say(refused, "warn")
+            self.messages.say(refused, "warn", until=(self.models.refused.changed,))
         if sentence:
             self.messages.say(sentence, "warn")
+        if not self._alone:
+            self.messages.say(SECOND, "warn")
 
     def show_panel(self, name: str) -> None:
         if name in PANELS:
             self.panel.set(name)
 
+    def _leave_panel(self, panel: str) -> None:
+        left, self._front = self._front, panel
+        self.messages.leave(left)
+
     def look(self) -> None:
         """Ask Doctor what this machine has; the answer comes as `findings`."""
         self._doctor += 1
         self.engine.send(Doctor(job=f"doctor-{self._doctor}"))
+
+    def tell_fault(self) -> None:
+        """Say that the window met a fault of its own, and where its log is."""
+        self.messages.say(FAULT, "failed", ("Show the log", self.show_log))
+
+    def show_log(self) -> None:
+        """Show the folder that holds the window's log."""
+        self.messages.reveal.emit(window_log())
 
     # ── drops ────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,10 +172,30 @@ class Window(State):
 
     def open(self, path: Path) -> None:
         """Bring a file into the panel that is open, where that takes it; else into Explore, and sounds into Sound."""
-        if self._is_sound(drops.kind([path])):
+        kind = drops.kind([path])
+        if self._is_sound(kind):
             self.sound.open(path)
-            return
-        (self.complete.canvas if self.panel.get() == "complete" else self.explore).open(path)
+        elif self.panel.get() == "complete":
+            self.complete.canvas.open(path)
+        else:
+            self._fit_explore(kind)
+            self.explore.open(path)
+
+    def _fit_explore(self, kind: drops.Kind) -> None:
+        """Give Explore a model for a picture or a wave: that of the panel in front, else the one chosen last."""
+        makes, now = {"picture": "picture", "wave": "sound"}.get(kind, ""), self.explore.model.get()
+        in_use = {name: panel.model.get() for name, panel in self._panels.items()}
+        known = (in_use.get(self.panel.get()), self._chosen.get(makes), *in_use.values(), *self.models.cards.get())
+        able = [each for each in known if each is not None and each.card.kind == makes and not each.card.rate]
+        if able and able[0] != now:
+            title = able[0].card.title
+            self.explore.choose_model(able[0].card.name)
+            if now is not None:
+                self.messages.say(f'Explore takes it with "{title}". Undo brings "{now.card.title}" back.')
+
+    def _note_model(self, trained: Trained | None) -> None:
+        if trained is not None and not trained.card.rate:
+            self._chosen[trained.card.kind] = trained
 
     def drop(self, paths: Sequence[Path]) -> None:
         """Do it."""
@@ -147,7 +206,9 @@ class Window(State):
                     name = drops.shown(paths[0].name)
                     self.messages.say(f'Only "{name}" is opened: Sound goes on from one at a time.')
             case "picture" | "wave" | "work":
-                here = self.would(paths) == "Open in Complete"
+                here = self.panel.get() == "complete" and kind != "wave"
+                if not here:
+                    self._fit_explore(kind)
                 (self.complete.canvas if here else self.explore).open(paths[0])
                 if len(paths) > 1:
                     name, panel = drops.shown(paths[0].name), "Complete" if here else "Explore"
@@ -158,12 +219,14 @@ class Window(State):
                 self.messages.say(drops.words(kind, paths), "warn")
 
     def _choose_added(self, trained: Trained) -> None:
-        """In the panel that it makes something for."""
+        """In the panel in front, if that can work with it; else in one that can, which comes to the front."""
+        panel = self.panel.get()
         if trained.card.rate:
-            self.sound.choose_model(trained.card.name)
-            self.show_panel("sound")
-        else:
-            self.generate.choose_model(trained.card.name)
+            panel = "sound"
+        elif panel == "sound" or (panel == "complete" and not trained.card.keeps):
+            panel = "generate"
+        self._panels[panel].choose_model(trained.card.name)
+        self.show_panel(panel)
 
     # ── undo ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -209,6 +272,7 @@ class Window(State):
         self.explore.to_generate.connect(self._restore_work)
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
+            panel.model.changed.connect(self._note_model)
         self.sound.came.connect(lambda: self.panel.set("sound"))
         self.sound.player.card.opens.connect(self.tone.let_go)  # there is one sound card
         self.tone.opens.connect(self.sound.player.let_go)
@@ -259,11 +323,13 @@ class Window(State):
         self.status.set(status)
         for state in self._asking():
             state.heed(status)
-        if status in ("Ready", "Working"):
-            self._why = ""
         said = self.messages.current.get()
+        if status in ("Ready", "Working"):
+            if said is not None and said.text == self._why:
+                QTimer.singleShot(TO_READ, self, partial(self.messages.let_go, said))
+            self._why = ""
         if status == "Stopped" and self._why and said is not None and not said.actions:
-            self.messages.say(said.text, "failed", ("Start it again", self.engine.start))
+            self.messages.say(said.text, "failed", ("Start it again", self.engine.start), until=(self.status.changed,))
 
     def _lost(self, commands: Sequence[AnyCommand]) -> None:
         for state in self._asking():
@@ -308,7 +374,7 @@ class Window(State):
         self.keeping.stop()
         for state in (self.tone, self.sound, self.generate, self.explore, self.complete, self.models):
             state.close()
-        self.takes.close(self._records())
+        self.takes.close(self._records() if self._alone else None)
         self.keeping.close()
 
     def _records(self) -> list[Plain]:

@@ -49,12 +49,13 @@ class Bar(QWidget):
         self.doubt.setCheckable(True)
         self.undo = Button(look, "", "icon", "undo", "Undo")
         self.redo = Button(look, "", "icon", "redo", "Redo")
+        self.side = Button(look, "", "icon", "inspector", "Inspector", "Show or hide the inspector", "Ctrl+I")
         self._line = QHBoxLayout(self)
         self._line.addWidget(self.picker)
         self._line.addWidget(self.facts, 1)
         self._line.addStretch(0)
         overlays = (self.legend, self.doubt_legend, self.surprise, self.doubt)
-        for widget in (*overlays, self.pixels, self.undo, self.redo):
+        for widget in (*overlays, self.pixels, self.undo, self.redo, self.side):
             self._line.addWidget(widget)
         history = panel.history
         self.undo.clicked.connect(history.undo)
@@ -72,6 +73,10 @@ class Bar(QWidget):
         bind(self, history.redo_name, lambda name: self.redo.explain(f"Redo {name}".strip(), "Ctrl+Shift+Z"))
         look.changed.connect(self._lay_out)
         self._lay_out()
+
+    def show_side(self, shown: bool) -> None:
+        """The button that opens the inspector, if that is shut or a drawer."""
+        self.side.setVisible(shown)
 
     def set_narrow(self, narrow: bool) -> None:
         """Without the facts, where there is no room for them."""

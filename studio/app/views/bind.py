@@ -38,7 +38,10 @@ def bind(
     signal: SignalInstance | None = None,
     verb: Callable[..., object] | None = None,
 ) -> None:
-    """`show` gets the value now and at every change; where the artist moves the control, `verb` gets `signal`."""
+    """`show` gets the value now and at every change; if the user moves the control, `verb` gets what `signal` brings.
+
+    A button's `clicked` brings nothing here, its `toggled` brings whether it is down.
+    """
     tie = _Tie(view, show, verb)
     value.changed.connect(tie.show)
     if signal is not None:

@@ -41,6 +41,7 @@ class ColourPopup(QFrame):
         self.swatches = self._list(colours.palette(picture, OWN))
         self.typed = QLineEdit()
         self.typed.setPlaceholderText("#RRGGBB")
+        self.typed.setAcceptDrops(False)
         self.typed.setAccessibleName("Colour as a figure, such as #2858C8")
         self.free = Button(look, "Let it go", help="The model draws this pixel again")
         column = QVBoxLayout(self)

@@ -82,7 +82,7 @@ class Settings(Column):
 
     def _tie(self) -> None:
         state, painting, results = self._state, self._state.canvas.painting, self._state.results
-        bind(self, painting.tool, self._show_tool, self.paint.clicked, self._paint)
+        bind(self, painting.tool, self._show_tool, self.paint.toggled, self._paint)
         bind(self, painting.warmth, self.warmth.show_value, self.warmth.moved, painting.set_warmth)
         bind(self, painting.heat, lambda heat: self.even.setEnabled(bool((heat != 100).any())))
         bind(self, state.canvas.follows, self._show_ranking, self.ranked.activated, self._rank)

@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QFontMetrics,
     QIcon,
     QKeySequence,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QResizeEvent,
@@ -60,7 +61,7 @@ def announce(widget: QWidget, words: str, assertive: bool = False) -> None:
 
 
 class Label(QLabel):
-    """Words in one of the roles of the style sheet, always as plain text."""
+    """Words in one of the roles of the style sheet, always as plain text. A click gives the focus to its buddy."""
 
     def __init__(self, text: str = "", role: str = "body", wrap: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +69,12 @@ class Label(QLabel):
         self.setText(text)
         self.setWordWrap(wrap)
         self.setProperty("role", role)
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        if (named := self.buddy()) is not None and event.button() == Qt.MouseButton.LeftButton:
+            named.setFocus(Qt.FocusReason.MouseFocusReason)
 
 
 class Elided(Label):
@@ -222,6 +229,7 @@ class Segments(QFrame):
             self._group.addButton(button)
             self._buttons[key] = button
             row.addWidget(button, 1)
+        self.setFocusProxy(next(iter(self._buttons.values())))
 
     def show_choice(self, key: str) -> None:
         if key in self._buttons:

@@ -122,13 +122,7 @@ class Desk(QWidget):
         results.ranking.changed.connect(self._show_places)
         bind(self, state.chosen, self._show_chosen, self.grid.chose, state.choose)
         bind(self, state.grid.progress, self.caption.show_words)
-        bind(
-            self,
-            state.grid.can_go_on,
-            self.caption.go_on.setVisible,
-            self.caption.go_on.clicked,
-            lambda _: state.grid.go_on(),
-        )
+        bind(self, state.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, state.grid.go_on)
         self.canvas.pressed.connect(painting.press)
         self.canvas.dragged.connect(painting.move)
         self.canvas.let_go.connect(painting.release)

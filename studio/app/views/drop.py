@@ -73,28 +73,35 @@ class DropOverlay(QWidget):
 
 
 class Drops(QObject):
-    """Files that are dragged over a window and let go there."""
+    """Files that are dragged over a window and let go there. They are copied, never moved: whoever offers a move might
+    delete the original after it."""
 
     def __init__(self, window: QWidget, state: Window, overlay: DropOverlay) -> None:
         super().__init__(window)
         self._state, self._overlay = state, overlay
+        for part in window.findChildren(QWidget):
+            part.setAcceptDrops(False)  # or a field would take a file's name for text, and the file as moved
         window.setAcceptDrops(True)
         window.installEventFilter(self)
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QDragEnterEvent) and (paths := _paths(event.mimeData())):
-            self._overlay.say(self._state.would(paths), shown(paths[0].name))
-            event.acceptProposedAction()
-            return True
         if event.type() == QEvent.Type.DragLeave:
             self._overlay.hide()
-        elif event.type() == QEvent.Type.Drop and isinstance(event, QDropEvent):
-            self._overlay.hide()
-            self._state.drop(_paths(event.mimeData()))
-            event.acceptProposedAction()
+        if not isinstance(event, QDropEvent):  # entering, moving, or letting go
+            return False
+        paths = _paths(event.mimeData())
+        if not paths or not event.possibleActions() & Qt.DropAction.CopyAction:
+            event.ignore()
             return True
-        return False
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        if isinstance(event, QDragEnterEvent):
+            self._overlay.say(self._state.would(paths), shown(paths[0].name))
+        elif event.type() == QEvent.Type.Drop:
+            self._overlay.hide()
+            self._state.drop(paths)
+        return True
 
 
 def _paths(data: QMimeData) -> list[Path]:

@@ -53,7 +53,7 @@ class ExploreStage(QStackedWidget):
         bind(self, state.status, self._show_status)
 
     def open(self) -> None:
-        self._dialogs.open(WORKS, self._state.open)
+        self._dialogs.open(WORKS, self._window.open)
 
     def close_photo(self) -> bool:
         """Leave the crop preview; whether it was open."""

@@ -46,7 +46,7 @@ class FirstLaunch(QScrollArea):
         self._column.addWidget(self._drop)
         self._column.addStretch(2)
         self.setWidget(inside)
-        self.open.clicked.connect(lambda: dialogs.open(WORKS, state.explore.open))
+        self.open.clicked.connect(lambda: dialogs.open(WORKS, state.open))
         self.add.clicked.connect(lambda: dialogs.open("Models (*.safetensors)", state.models.add))
         bind(self, state.models.cards, self._show_cards)
         bind(self, state.generate.model, self.cards.show_model, self.cards.chose, state.generate.choose_model)

@@ -1,5 +1,6 @@
 """The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from studio.app.views.controls import Line
 from studio.app.views.dialogs import SOUNDS, WORKS, Dialogs
 from studio.app.views.drop import DropOverlay, Drops
 from studio.app.views.finder import Finder
+from studio.app.views.focus_home import FocusHome
 from studio.app.views.focus_ring import FocusRing
 from studio.app.views.geometry import Geometry
 from studio.app.views.guard import guarded
@@ -44,6 +46,8 @@ PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
 )
 """The panels that work, in the order of the rail."""
 SMALLEST = (1024, 700)
+HAND = 50
+"""Milliseconds between two looks whether the mouse is still pressed."""
 
 
 class Frame(QWidget):
@@ -58,6 +62,8 @@ class Frame(QWidget):
         self.setWindowTitle("Latent Studio")
         self.setMinimumSize(*SMALLEST)
         self._shown, self._drawer, self._painted = True, False, False
+        self._said: Any = None
+        self._before_finder: QWidget | None = None
         self.dialogs = Dialogs(state, self)
         self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
         self._build()
@@ -82,7 +88,9 @@ class Frame(QWidget):
         self.stage.setProperty("ground", "canvas")
         self.inspector = Inspector(look)
         for panel in panels:
-            self.bars.addWidget(Bar(look, state, panel, self.add_model))
+            head = Bar(look, state, panel, self.add_model)
+            head.side.clicked.connect(self.toggle_inspector)
+            self.bars.addWidget(head)
             self.stage.addWidget(panel.stage)
             self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
         self.settings, self.help = SettingsPage(look, state), HelpPage(look)
@@ -104,6 +112,7 @@ class Frame(QWidget):
         self.drop_overlay = DropOverlay(look, self)
         self.drops = Drops(self, self.state, self.drop_overlay)
         self.finder = Finder(look, self)
+        self._home = FocusHome(self, self.stage)
         self.ring = FocusRing(look, self)
 
     def _tie(self) -> None:
@@ -124,6 +133,7 @@ class Frame(QWidget):
         self.rail.settings.clicked.connect(lambda: self.toggle_page("settings"))
         self.rail.state.clicked.connect(lambda: self.toggle_page("engine"))
         self.edge.dragged.connect(self._drag)
+        self.finder.left.connect(self._leave_finder)
 
     @property
     def panel(self) -> Panel:
@@ -157,9 +167,15 @@ class Frame(QWidget):
             panel.show_smooth(smooth)
 
     def _show_message(self, said: Any) -> None:
-        self._place()
+        """Give it room; not while a button of the mouse is down, for then what is under the hand would move."""
+        if said is self._said:
+            return
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            QTimer.singleShot(HAND, self, lambda: self._show_message(self.state.messages.current.get()))
+            return
+        self._said = said
         self.message.show_message(said)
-        self.message.raise_()
+        self._place()
 
     def toggle_page(self, key: str) -> None:
         """Open a page in the inspector, or close it where it is open."""
@@ -204,7 +220,8 @@ class Frame(QWidget):
         shown = self._shown or self.inspector.page != ""
         wish = int(self.state.layout.get().get("inspector", USUAL))
         tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.list.get())
-        at = places(self._look, self.width(), self.height(), shown, wish, tree)
+        said = self.message.isVisibleTo(self)
+        at = places(self._look, self.width(), self.height(), shown, wish, tree, said)
         self.strip.set_tree(tree)
         self._drawer = at.drawer
         self.rail.set_narrow(at.narrow)
@@ -214,6 +231,7 @@ class Frame(QWidget):
             panel.set_compact(at.low)
         for head in self.bars.findChildren(Bar):
             head.set_narrow(at.narrow)
+            head.show_side(at.drawer or not shown)
         self.inspector.set_shut(not shown)
         self.queue.setVisible(shown and not at.drawer)
         self.edge.setVisible(shown)
@@ -221,9 +239,10 @@ class Frame(QWidget):
         for part, place in (
             (self.rail, at.rail), (self.bars, at.bar), (self.stage, at.stage), (self.strip, at.strip),
             (self.queue, at.queue), (self.inspector, at.inspector), *lines, (self.edge, at.edge),
-            (self.message, at.message.translated(0, -self.panel.floor())),
+            (self.message, at.message),
         ):  # fmt: skip
             part.setGeometry(place)
+        self.stage.setContentsMargins(0, 0, 0, at.floor)
         for part in (self.inspector, *self._lines, self.edge, self.message):
             part.raise_()
         self.drop_overlay.setGeometry(at.stage)
@@ -277,10 +296,16 @@ class Frame(QWidget):
 
     def open_finder(self) -> None:
         """The finder, with what can be done now."""
-        before = QApplication.focusWidget()
+        self._before_finder = QApplication.focusWidget()
         able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
         self.finder.open([act for act in able if act.keys != ("Ctrl+K",)])
-        self._before_finder = before
+
+    def _leave_finder(self) -> None:
+        """Give the focus back to what had it before."""
+        before = self._before_finder
+        with contextlib.suppress(RuntimeError):  # it may be deleted by now
+            if before is not None and before.isVisible():
+                before.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def open(self) -> None:
         """Ask for a file of the sort that the open panel takes."""

@@ -71,6 +71,7 @@ class GenerateStage(QStackedWidget):
         rewind, marker = generate.rewind, self.marker
         bind(self, rewind.mark, self._show_mark, marker.moved, generate.branching.move)
         bind(self, rewind.forming, self._show_mark)
+        bind(self, generate.dials.label, self._show_mark)
         bind(self, rewind.said, self._show_mark)
         bind(self, rewind.working, self._show_mark)
         bind(self, generate.grid.progress, self._show_mark)
@@ -220,7 +221,10 @@ class GenerateStage(QStackedWidget):
         running = here and forming is not None and forming.running
         self.marker.show_drawing(running)
         can = mark.row < base.rows and not rewind.running
-        self.large_caption.show_rewind(True, can, mark.armed, running, rewind.said.get())
+        said, kind = rewind.said.get(), self._state.dials.kind_name
+        if kind and can and mark.armed:
+            said = f'{said}, kind "{kind}"'
+        self.large_caption.show_rewind(True, can, mark.armed, running, said)
         self.page.arrange()
 
     def _menu(self, at: QPoint) -> None:

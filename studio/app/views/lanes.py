@@ -192,9 +192,9 @@ class Lanes(QWidget):
                     if lane.isVisible():
                         painter.drawRect(lane.geometry().adjusted(-1, -1, 0, 0))
 
-    @guarded(QSize(320, 160))
+    @guarded(QSize(320, 88))
     def minimumSizeHint(self) -> QSize:
-        return QSize(320, 160)
+        return QSize(320, 88)
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -53,6 +53,8 @@ class LatentSlider(QWidget):
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.groove = Groove(look, least, most, home, safe)
         self.groove.setAccessibleName(says or name)
+        self.setFocusProxy(self.groove)
+        self.name.setBuddy(self.groove)
         tip(self.groove, help, "")
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -120,6 +122,7 @@ class LatentSlider(QWidget):
         field.setAccessibleName(f"Name of {self.name.text()}")
         field.setProperty("role", "inline")
         field.setMaxLength(80)
+        field.setAcceptDrops(False)
         field.setGeometry(0, 0, self.width() - self.value.width() - self._look.px(8), self.value.height())
         field.selectAll()
         field.installEventFilter(self)
@@ -129,8 +132,7 @@ class LatentSlider(QWidget):
 
     def _named(self, field: QLineEdit) -> None:
         if field.isVisible():
-            field.hide()
-            field.deleteLater()
+            self._close(field)
             if field.text().strip() != self.name.text():
                 self.renamed.emit(field.text().strip())
 
@@ -181,5 +183,12 @@ class LatentSlider(QWidget):
             field.setText(figure(self._value, self._safe is not None))
             self.groove.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
-            field.hide()
-            field.deleteLater()
+            self._close(field)
+
+    def _close(self, field: QLineEdit) -> None:
+        """Put the field for the name away; the slider has the focus again, unless a hand went elsewhere."""
+        focused = field.hasFocus()
+        field.hide()  # before it loses the focus, which would end the naming as Enter does
+        field.deleteLater()
+        if focused:
+            self.groove.setFocus(Qt.FocusReason.ShortcutFocusReason)

@@ -10,8 +10,8 @@ from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
 from studio.app.views.theme import Look
 
-STAYS = 8000
-"""Milliseconds that information stays; what failed stays until it is answered."""
+STAYS = {"info": 8000, "warn": 16000}
+"""Milliseconds that a message stays; one with a warning and a button, or of what failed, stays until it is answered."""
 FADES = 160
 """Milliseconds."""
 _KINDS = {"info": ("check", "accent"), "warn": ("warn", "warn"), "failed": ("warn", "danger")}
@@ -26,7 +26,7 @@ class MessageLine(QFrame):
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self._kind = "info"
+        self._kind, self._stays = "info", 0
         self.setProperty("role", "message")
         self.setAccessibleName("Message")
         self._sign = Label()
@@ -46,7 +46,6 @@ class MessageLine(QFrame):
         self._close.clicked.connect(self.gone)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(STAYS)
         self._timer.timeout.connect(self._leave)
         self._fading = QPropertyAnimation(self)
         self._fading.setPropertyName(b"opacity")
@@ -65,6 +64,8 @@ class MessageLine(QFrame):
         if said is None:
             return
         self._kind = said.kind
+        answered = said.kind == "failed" or (said.kind == "warn" and said.actions)
+        self._stays = 0 if answered else STAYS[said.kind]
         first, dot, rest = said.text.partition(". ")
         self.first.show_text(first + dot.strip())
         self.rest.show_text(rest)
@@ -78,8 +79,12 @@ class MessageLine(QFrame):
         self.setAccessibleDescription(said.text)
         announce(self, said.text, assertive=said.kind == "failed")
         self._fade_in()
-        if said.kind == "info":
-            self._timer.start()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Let it go after its time, if it has one."""
+        if self._stays:
+            self._timer.start(self._stays)
 
     def _fade_in(self) -> None:
         """Softly, unless nothing may move by itself."""
@@ -97,7 +102,7 @@ class MessageLine(QFrame):
         """Not under somebody's pointer or focus: then it waits again."""
         focused = any(button.hasFocus() for button in (*self.buttons, self._close))
         if self.underMouse() or focused:
-            self._timer.start()
+            self._wait()
         else:
             self.gone.emit()
 
@@ -112,6 +117,6 @@ class MessageLine(QFrame):
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Leave and self._kind == "info" and self.isVisible():
-            self._timer.start()
+        if event.type() == QEvent.Type.Leave and self.isVisible():
+            self._wait()
         return False

@@ -6,10 +6,10 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
 
-from studio.app.states.window import Window
+from studio.app.states.window import Window, window_log
 from studio.app.views.acts import Act, native
 from studio.app.views.bind import bind
-from studio.app.views.controls import Button, Choice, Label, Line, Segments, row
+from studio.app.views.controls import Button, Choice, Elided, Label, Line, Segments, row
 from studio.app.views.icons import RESOURCES
 from studio.app.views.theme import Look
 
@@ -86,7 +86,9 @@ class SettingsPage(Column):
             ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
         )  # fmt: skip
         for title, dial in dials:
-            self.add(Label(title, "strong"), dial)
+            name = Label(title, "strong")
+            name.setBuddy(dial)
+            self.add(name, dial)
         self.add(self._note)
         self.end()
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
@@ -149,10 +151,15 @@ class EnginePage(Column):
         self._findings, self._said = QVBoxLayout(), QVBoxLayout()
         self.add(self.words, self.look_again)
         self.rows.addLayout(self._findings)
+        self.section("Log of this window")
+        self.log = Elided(str(window_log()), "note")
+        self.show_log = Button(look, "Show the log", "link", help="Show the folder with what went wrong here")
+        self.add(self.log, row(self.show_log, 0))
         self.section("Said lately")
         self.rows.addLayout(self._said)
         self.end()
         self.look_again.clicked.connect(self.ask)
+        self.show_log.clicked.connect(state.show_log)
         bind(self, state.status, self._show_status)
         bind(self, state.device, self._show_status)
         bind(self, state.findings, self._show_findings)

@@ -51,5 +51,3 @@ class Panel:
     """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
     offers: Offers = at_once
     """Which models can be chosen here."""
-    floor: Callable[[], int] = int
-    """Pixels at the foot of the stage that no message may lie on."""

@@ -9,7 +9,8 @@ from studio.app.views.rail import WIDE as RAIL_WIDE
 from studio.app.views.side import NARROW, USUAL, WIDE
 from studio.app.views.theme import Look
 
-BAR, STRIP, STRIP_LOW, MESSAGE = 48, 116, 80, 44
+BAR, STRIP, STRIP_LOW, MESSAGE, AROUND = 48, 116, 80, 36, 4
+"""Heights; `AROUND` is above and below the message line."""
 NARROW_BELOW, LOW_BELOW = 1280, 800
 DRAWER_ABOVE = 1.5
 """Of the text's size: then the inspector is a drawer over the stage."""
@@ -25,6 +26,8 @@ class Places:
     rail: QRect
     bar: QRect
     stage: QRect
+    floor: int
+    """Height at the foot of the stage that is kept free for the message line."""
     inspector: QRect
     strip: QRect
     queue: QRect
@@ -33,9 +36,12 @@ class Places:
     lines: tuple[QRect, QRect, QRect, QRect]
 
 
-def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False) -> Places:
+def places(
+    look: Look, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False, said: bool = False
+) -> Places:
     """`shown`: the inspector is open; `wish`: its width at 100 % as the artist dragged it; `tree`: the strip takes half
-    the stage.
+    the stage; `said`: there is a message, which stands on the floor of the stage, and below all
+    while a drawer is open.
 
     Shut, only its buttons are left, in place of the queue: they never go away.
     """
@@ -45,12 +51,18 @@ def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL, 
     side = min(px(NARROW if narrow else min(max(wish, NARROW), WIDE)), width // 2)
     bar, strip = px(BAR), px(STRIP_LOW if low else STRIP)
     across = width - rail - (side if shown and not drawer else 0)
-    right, bottom = width - side, height - strip
+    line = px(MESSAGE) + 2 * px(AROUND)
+    below = line if said and shown and drawer else 0  # beside a drawer a message has no room
+    # Where there is room for it the floor is always free, so that no picture moves for a message.
+    floor = line if (said and not below) or not (low or drawer) else 0
+    foot = height - below
+    right, bottom = width - side, foot - strip
     grown = (bottom - bar) // 2 if tree else 0
+    told = foot if below else bottom - grown - line
     if not shown:
         inspector = QRect(right, bottom, side, strip)
     elif drawer:
-        inspector = QRect(right, bar, side, height - bar)
+        inspector = QRect(right, bar, side, foot - bar)
     else:
         inspector = QRect(right, 0, side, bottom)
     return Places(
@@ -60,15 +72,16 @@ def places(look: Look, width: int, height: int, shown: bool, wish: int = USUAL, 
         rail=QRect(0, 0, rail, height),
         bar=QRect(rail, 0, across, bar),
         stage=QRect(rail, bar, across, bottom - bar - grown),
+        floor=floor,
         inspector=inspector,
         strip=QRect(rail, bottom - grown, right - rail, strip + grown),
         queue=QRect(right, bottom, side, strip),
-        message=QRect(rail + px(8), bottom - grown - px(MESSAGE) - px(4), across - px(16), px(MESSAGE)),
+        message=QRect(rail + px(8), told + px(AROUND), across - px(16), px(MESSAGE)),
         edge=QRect(right - 3, 0, 6, bottom),
         lines=(
             QRect(rail, bar - 1, across, 1),
             QRect(rail, bottom - grown, right - rail, 1),
             QRect(right, bottom, side, 1),
-            QRect(right, inspector.y(), 1, height - inspector.y()),
+            QRect(right, inspector.y(), 1, foot - inspector.y()),
         ),
     )

@@ -46,6 +46,7 @@ class SeedField(QWidget):
         column.setSpacing(4)
         column.addLayout(line)
         column.addWidget(self.error)
+        self.setFocusProxy(self.field)
         self.field.editingFinished.connect(self._finish)
         self.field.installEventFilter(self)
         self.lock.clicked.connect(self.locked)

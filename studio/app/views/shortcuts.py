@@ -39,10 +39,15 @@ def go_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
     place = at[0] if at else -1 if by > 0 else 0
     for step in range(1, len(regions) + 1):
         part = regions[(place + by * step) % len(regions)]
-        first = next((widget for widget in part.findChildren(QWidget) if _takes_focus(widget)), None)
+        first = first_focusable(part)
         if part.isVisible() and first is not None:
             first.setFocus(Qt.FocusReason.ShortcutFocusReason)
             return
+
+
+def first_focusable(part: QWidget) -> QWidget | None:
+    """The first in a part that Tab could reach now."""
+    return next((widget for widget in part.findChildren(QWidget) if _takes_focus(widget)), None)
 
 
 def _takes_focus(widget: QWidget) -> bool:

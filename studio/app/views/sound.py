@@ -155,7 +155,6 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         show_smooth=lambda smooth: None,
         set_compact=player.set_compact,
         strip=sound.strip,
-        floor=lambda: stage.height() - player.transport.y() if stage.currentWidget() is player else 0,
         show_take=sound.show_take,
         branch=sound.branch,
         offers=lambda trained: bool(trained.card.rate),

@@ -99,9 +99,9 @@ class WaveView(QWidget):
         self._sounding = sounding
         self.update()
 
-    @guarded(QSize(200, 96))
+    @guarded(QSize(200, 48))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(200), self._look.px(96))
+        return QSize(self._look.px(200), self._look.px(48))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -114,15 +114,15 @@ class WavePage(QWidget):
         self.hint.show_text("" if not self.computer.on else _PLAYING if on else _HINT)
 
     def _lay_out(self) -> None:
-        """Lower keys and no harmonics where the page is low; no words for the octave where it is narrow."""
+        """Lower keys and no harmonics if the page is low; no words for the octave where it is narrow."""
         px = self._look.px
-        roomy, wide = self.height() >= px(600), self.width() >= px(600)
+        roomy, cramped, wide = self.height() >= px(600), self.height() < px(200), self.width() >= px(600)
         side = px(24 if wide else 12)
         self._column.setContentsMargins(side, px(16 if roomy else 8), side, px(10))
         self._column.setSpacing(px(10 if roomy else 6))
         self._line.setSpacing(px(8))
         self.harmonics.setVisible(roomy)
-        self.keys.setFixedHeight(px(TALL if roomy else 76))
+        self.keys.setFixedHeight(px(TALL if roomy else 44 if cramped else 76))
         self.octave.setVisible(wide)
         self.pitch.setFixedWidth(px(132))
         self.octave.setFixedWidth(px(76))

@@ -265,6 +265,11 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
     begin(window, engine, labels=(0, 1))
     window.generate.branching.move(5)
     assert window.generate.dials.label.get() == 1
+    said = window.messages.current.get()
+    assert said is not None and said.text == 'Kind is "Cake" now, as this picture was made. Undo takes it back.'
+    window.generate.history.undo()
+    assert window.generate.dials.label.get() is None and window.messages.current.get() is None
+    window.generate.branching.move(5)
     window.generate.branching.branch()
     assert asked(engine).label == 1 and asked(engine).seeds != (4113,)
     second = opener(FakeEngine())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
@@ -13,9 +14,10 @@ from studio.app.states.window import Window
 from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import Work
-from studio.wire.messages import Diagnosis, Doctor, Finished, Ready
+from studio.wire.messages import Diagnosis, Doctor, Explore, Finished, Ready, Shown
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
+from tests.app.fake_speaker import FakeSpeaker
 from tests.app.states.conftest import Opener
 from tests.app.states.test_explore import tone
 
@@ -180,6 +182,78 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_p
         assert window.explore.photo.get() is None and not window.explore.busy.get()
 
 
+@pytest.fixture
+def with_waves(window: Window, two_models: Path) -> Window:
+    """Explore works with waves, and Generate with "tones"."""
+    write_model(two_models, card("cycles", (32,)))
+    window.models.refresh()
+    window.generate.choose_model("tones")
+    window.explore.choose_model("cycles")
+    return window
+
+
+def chosen(window: Window) -> str:
+    trained = window.explore.model.get()
+    assert trained is not None
+    return trained.card.name
+
+
+@pytest.mark.parametrize(("panel", "model"), [("generate", "tones"), ("explore", "tones"), ("sound", "tones")])
+def test_a_photo_goes_to_a_model_of_pictures(
+    with_waves: Window, tmp_path: Path, qtbot: QtBot, panel: str, model: str
+) -> None:
+    Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
+    with_waves.show_panel(panel)
+    with_waves.drop([tmp_path / "rose.png"])
+    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None, timeout=30_000)
+    assert chosen(with_waves) == model
+    assert with_waves.panel.get() == "explore"
+    assert [said.text for said in with_waves.messages.history.get()] == [
+        'Explore takes it with "Tones". Undo brings "Cycles" back.'
+    ]
+    with_waves.explore.history.undo()
+    assert chosen(with_waves) == "cycles"
+
+
+def test_a_photo_goes_to_the_model_in_front_before_the_one_chosen_last(
+    with_waves: Window, tmp_path: Path, qtbot: QtBot
+) -> None:
+    Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
+    with_waves.explore.choose_model("tiny")
+    with_waves.show_panel("generate")
+    with_waves.open(tmp_path / "rose.png")
+    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None, timeout=30_000)
+    assert chosen(with_waves) == "tones"
+    with_waves.explore.cancel_photo()
+    with_waves.explore.choose_model("tiny")
+    with_waves.generate.choose_model("cycles")
+    with_waves.show_panel("generate")
+    with_waves.open(tmp_path / "rose.png")
+    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None, timeout=30_000)
+    assert chosen(with_waves) == "tiny"
+
+
+def test_a_wave_goes_to_a_model_of_waves(with_waves: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    soundfile.write(tmp_path / "sine.wav", np.sin(np.arange(64) * np.pi / 32), 8000)
+    with_waves.explore.choose_model("tiny")
+    with_waves.drop([tmp_path / "sine.wav"])
+    qtbot.waitUntil(lambda: chosen(with_waves) == "cycles", timeout=30_000)
+    qtbot.waitUntil(lambda: with_waves.panel.get() == "explore", timeout=30_000)
+
+
+@pytest.mark.parametrize(("panel", "shown"), [("explore", "explore"), ("sound", "generate"), ("complete", "generate")])
+def test_a_model_that_is_added_is_chosen_where_it_is_seen(
+    window: Window, tmp_path: Path, qtbot: QtBot, panel: str, shown: str
+) -> None:
+    window.show_panel(panel)
+    window.drop([write_model(tmp_path / "stick", card("garden"))])
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=30_000)
+    assert window.panel.get() == shown
+    trained = {"explore": window.explore, "generate": window.generate}[shown].model.get()
+    assert trained is not None
+    assert trained.card.name == "garden"
+
+
 def test_a_model_dropped_is_added_and_chosen(window: Window, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
     window.drop([write_model(tmp_path / "stick", card("garden"))])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
@@ -264,3 +338,51 @@ def test_refused_models_are_said(opener: Opener, engine: FakeEngine, two_models:
 def test_panels_that_do_not_exist_are_not_shown(window: Window) -> None:
     window.show_panel("dungeon")
     assert window.panel.get() in window_module.PANELS
+
+
+# ── two windows ──────────────────────────────────────────────────────────────────────────────────
+
+
+def everything(home: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+
+def draw(engine: FakeEngine, colour: int) -> None:
+    """Answer the newest question of Explore."""
+    asked = next(command for command in reversed(engine.sent) if isinstance(command, Explore))
+    engine.say(Shown(job=asked.job, picture=tone(colour)), Finished(job=asked.job))
+
+
+def test_a_second_window_says_so_and_changes_nothing_of_the_first(
+    window: Window, engine: FakeEngine, studio_home: Path
+) -> None:
+    engine.status.emit("Ready")
+    window.generate.dials.set_number(2)
+    window.generate.generate()
+    window.explore.dials.new_start(3)
+    draw(engine, 9)
+    window.explore.keep_take()
+    original = window.complete.canvas.originals.keep(tone(7))
+    window.keeping.save()
+    window.keeping._writing.wait()
+    before = everything(studio_home)
+
+    other_engine = FakeEngine()
+    second = Window(other_engine, SettingsFile(written=False), FakeSpeaker(), alone=False)
+    second.begin()
+    said = second.messages.current.get()
+    assert said is not None
+    assert said.text.startswith("Another window of Latent Studio is open.")
+    other_engine.status.emit("Ready")
+    second.generate.dials.set_number(5)
+    second.generate.generate()
+    second.explore.dials.new_start(4)
+    draw(other_engine, 8)
+    second.takes._loading.wait()
+    second.explore.keep_take()
+    second.close()
+
+    after = everything(studio_home)
+    assert {name: after.get(name) for name in before} == before
+    assert [Path(name).parent.name for name in after.keys() - before.keys()] == ["takes"]
+    assert window.complete.canvas.originals.get(original) is not None

@@ -259,6 +259,21 @@ def test_the_hole_is_hatched_and_temperature_tints(studio: Studio) -> None:
     assert colour(4.3, 1.4) == (200, 200, 200), "with another tool the picture is seen as it is"
 
 
+def test_paint_temperature_by_the_mouse_leaves_the_hole_as_it_was(studio: Studio) -> None:
+    painting = studio.state.complete.canvas.painting
+    stroke(studio, (1.5, 1.5))
+    hole = mask(studio)
+    QTest.mouseClick(settings(studio).paint, LEFT)
+    assert painting.tool.get() == "temperature"
+    assert settings(studio).warmth.isVisible()
+    stroke(studio, (5.5, 5.5), (6.5, 6.5))
+    assert np.array_equal(mask(studio), hole)
+    assert (painting.heat.get() != masks.EVEN).any()
+    QTest.mouseClick(settings(studio).paint, LEFT)
+    assert painting.tool.get() == "brush"
+    assert not settings(studio).warmth.isVisible()
+
+
 # ── making ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -287,6 +302,20 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: Studio)
     )
     assert studio.state.complete.chosen.get() == (2, 1)
     assert foot(studio).save.text() == "Save 2…"
+
+
+def test_go_on_makes_those_that_were_stopped(studio: Studio) -> None:
+    stroke(studio, (1.5, 1.5))
+    complete(studio)
+    draw(studio, None, done=3)
+    studio.engine.say(wire.Stopped(job=studio.engine.sent[-1].job))
+    settle()
+    go_on = desk(studio).caption.go_on
+    assert go_on.isVisible()
+    asked_before = len(studio.engine.sent)
+    QTest.mouseClick(go_on, LEFT)
+    assert len(studio.engine.sent) == asked_before + 1
+    assert studio.state.complete.grid.running.get()
 
 
 def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) -> None:

@@ -4,12 +4,21 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QApplication, QComboBox, QLineEdit
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from studio.app.states.window import PANELS
+from studio.app.views import message_line
 from studio.app.views.acts import Act
 from studio.media import export
 from tests.app.views.conftest import Opener, Studio, picture, settle
@@ -166,12 +175,15 @@ def test_zoom_and_full_screen(studio: Studio) -> None:
 # ── what is said ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_information_goes_by_itself_and_failures_stay(studio: Studio, qtbot: QtBot) -> None:
+def test_information_goes_by_itself_and_failures_stay(
+    studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line = studio.frame.message
-    line._timer.setInterval(30)
-    studio.state.messages.say("Saved.")
-    assert line.isVisible()
-    qtbot.waitUntil(lambda: not line.isVisible())
+    monkeypatch.setattr(message_line, "STAYS", {"info": 30, "warn": 30})
+    for kind in ("info", "warn"):
+        studio.state.messages.say("Saved.", kind)
+        assert line.isVisible()
+        qtbot.waitUntil(lambda: not line.isVisible(), timeout=30_000)
     done = []
     studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: done.append(1)))
     qtbot.wait(80)
@@ -190,22 +202,6 @@ def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: Q
     studio.state.messages.say("Saved again.")
     assert line.isVisible()
     assert line.graphicsEffect() is None
-
-
-def test_a_message_covers_neither_picture_nor_buttons(studio: Studio) -> None:
-    frame = studio.frame
-    studio.ready()
-    studio.state.generate.dials.set_number(24)
-    studio.state.generate.generate()
-    studio.draw()
-    before = frame.stage.geometry()
-    studio.state.messages.say("The disk is full. The picture is still here.", "failed")
-    settle()
-    assert frame.stage.geometry() == before
-    grid = frame.panels["generate"].stage.grid  # type: ignore[attr-defined]
-    bottom = grid.mapTo(frame, grid.rect().bottomLeft()).y()
-    assert frame.message.y() >= bottom - 6
-    assert not frame.message.geometry().intersects(frame.strip.geometry())
 
 
 def test_the_engine_is_seen_and_what_it_said_is_kept(studio: Studio) -> None:
@@ -260,6 +256,52 @@ def test_a_drop_that_cannot_be_says_why(studio: Studio, tmp_path: Path) -> None:
     QApplication.sendEvent(studio.frame, event)
     assert studio.frame.drop_overlay.words.startswith('"notes.txt" is neither')
     studio.frame.grab()
+
+
+MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
+
+
+def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
+    """What the source of a drag is told: whether it is taken, and how."""
+    event.setDropAction(MOVE)
+    event.ignore()
+    studio.frame.drops.eventFilter(studio.frame, event)
+    return event.isAccepted(), event.dropAction()
+
+
+def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data, at, left = data_of(path), studio.frame.rect().center(), Qt.MouseButton.LeftButton
+    for event in (
+        QDragEnterEvent(at, MOVE | COPY, data, left, NONE),
+        QDragMoveEvent(at, MOVE | COPY, data, left, NONE),
+        QDropEvent(QPointF(at), MOVE | COPY, data, left, NONE),
+    ):
+        assert drag(studio, event) == (True, COPY)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None, timeout=30_000)
+
+
+def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data, at, left = data_of(path), studio.frame.rect().center(), Qt.MouseButton.LeftButton
+    for event in (
+        QDragEnterEvent(at, MOVE, data, left, NONE),
+        QDragMoveEvent(at, MOVE, data, left, NONE),
+        QDropEvent(QPointF(at), MOVE, data, left, NONE),
+    ):
+        assert not drag(studio, event)[0]
+    assert not studio.frame.drop_overlay.isVisible()
+    assert not studio.state.explore.busy.get()
+
+
+def test_nothing_but_the_window_itself_takes_a_drop(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.frame.panels["explore"].inspector.directions.sliders[0].rename()  # type: ignore[attr-defined]
+    settle()
+    assert studio.frame.acceptDrops()
+    assert [part for part in studio.frame.findChildren(QWidget) if part.acceptDrops()] == []
 
 
 # ── looks, names, focus ──────────────────────────────────────────────────────────────────────────

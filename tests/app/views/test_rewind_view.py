@@ -36,6 +36,26 @@ def rewinding(opener: Opener, two_models: Path) -> Studio:
     return studio
 
 
+def test_the_caption_says_the_kind_that_goes_on(opener: Opener, two_models: Path) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
+    studio = opener()
+    studio.ready()
+    studio.state.generate.choose_model("rows")
+    studio.state.generate.dials.set_label(1)
+    studio.state.generate.dials.set_number(1)
+    studio.state.generate.generate()
+    studio.draw()
+    studio.state.generate.enlarge(0)
+    caption = stage(studio).large_caption
+    assert "kind" not in caption.said.text()
+    studio.state.generate.branching.move(5)
+    assert caption.said.text() == 'as a new take from row 5, kind "Cake"'
+    studio.state.generate.dials.set_label(0)
+    assert caption.said.text() == 'as a new take from row 5, kind "Cat"'
+    studio.state.generate.dials.set_label(None)
+    assert caption.said.text() == "as a new take from row 5"
+
+
 def stage(studio: Studio) -> GenerateStage:
     found = studio.frame.panels["generate"].stage
     assert isinstance(found, GenerateStage)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from msgspec.structs import replace
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
@@ -250,22 +250,6 @@ def test_the_output_is_chosen_among_those_there_are(stage: Stage) -> None:
     assert [output.itemText(place) for place in range(3)] == ["The system's own", "Built-in speakers", "Headphones"]
     output.activated.emit(2)
     assert stage.sound.player.card.device.get() == "Headphones"
-
-
-def test_a_message_lies_above_the_transport_and_on_the_foot_of_other_stages(stage: Stage) -> None:
-    message = stage.frame.message
-    stage.studio.state.messages.say("The sound card went away.", "failed")
-    settle()
-    low = message.geometry().bottom()
-    stage.sound.play()
-    stage.make(1.0)
-    stage.studio.state.messages.say("It went away again.", "failed")
-    settle()
-    assert message.isVisible()
-    assert message.geometry().bottom() < stage.transport.mapTo(stage.frame, QPoint()).y() < low
-    stage.studio.state.show_panel("generate")
-    settle()
-    assert message.geometry().bottom() == low
 
 
 def test_the_latency_is_as_needed_or_as_chosen(stage: Stage) -> None:

@@ -1,0 +1,103 @@
+"""The log of what goes wrong in the window: exceptions that nobody caught, and the warnings of Qt."""
+
+import contextlib
+import datetime
+import re
+import sys
+import threading
+import traceback
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
+
+from studio import __version__
+from studio.app.states.window import window_log
+from studio.library import storage
+
+MOST = 256 * 1024
+"""Bytes of the log. One exception takes about 2 kB."""
+_LEVELS = {
+    QtMsgType.QtWarningMsg: "warning",
+    QtMsgType.QtCriticalMsg: "critical",
+    QtMsgType.QtFatalMsg: "fatal",
+}
+
+
+class FaultLog(QObject):
+    """Writes `window.log` in the folder of logs. `met` says that an exception was met which was not met before.
+
+    Exceptions may come from any thread. What handled them before still gets them.
+    """
+
+    met = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path = window_log()
+        self._lock = threading.RLock()
+        self._times: Counter[str] = Counter()
+
+    def install(self) -> None:
+        """Watch every door through which an exception leaves Python code, until `remove`."""
+        self._before: tuple[Any, ...] = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+        sys.excepthook, threading.excepthook = self._uncaught, self._uncaught_in_thread
+        sys.unraisablehook = self._unraisable
+        self._qt_before = qInstallMessageHandler(self._qt_message)
+
+    def remove(self) -> None:
+        """Give the doors back."""
+        sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
+        qInstallMessageHandler(self._qt_before)
+
+    # ── doors ────────────────────────────────────────────────────────────────────────────────────
+
+    def _uncaught(
+        self, kind: type[BaseException], fault: BaseException, trace: TracebackType | None, where: str = ""
+    ) -> None:
+        if issubclass(kind, Exception):
+            self._note(fault, trace, where)
+        self._before[0](kind, fault, trace)
+
+    def _uncaught_in_thread(self, args: Any) -> None:
+        if args.exc_value is not None and issubclass(args.exc_type, Exception):
+            self._note(args.exc_value, args.exc_traceback, f" in {args.thread.name}" if args.thread else "")
+        self._before[1](args)
+
+    def _unraisable(self, args: Any) -> None:
+        if isinstance(args.exc_value, Exception):
+            self._note(args.exc_value, args.exc_traceback, f" in {args.object!r}")
+        self._before[2](args)
+
+    def _qt_message(self, level: QtMsgType, context: QMessageLogContext, text: str) -> None:
+        """Qt's warnings are for those who read the log; the window goes on as if nothing had been said."""
+        if level in _LEVELS:
+            self._write(f"Qt {_LEVELS[level]}: {text}", f"Qt {_LEVELS[level]}: {re.sub('[0-9]+', '#', text)}")
+        if self._qt_before is not None:
+            self._qt_before(level, context, text)
+        elif sys.stderr is not None:
+            sys.stderr.write(f"{text}\n")
+
+    # ── the log ──────────────────────────────────────────────────────────────────────────────────
+
+    def _note(self, fault: BaseException, trace: TracebackType | None, where: str) -> None:
+        steps = traceback.extract_tb(trace)
+        place = f"{steps[-1].filename}:{steps[-1].lineno}" if steps else where
+        words = "".join(traceback.format_exception(type(fault), fault, trace)).rstrip()
+        if self._write(f"Uncaught exception{where}\n{words}", f"{type(fault).__qualname__} at {place}"):
+            with contextlib.suppress(RuntimeError):  # the window may be gone by now
+                self.met.emit()
+
+    def _write(self, words: str, key: str) -> bool:
+        """Write down what is met for the first time, and how often it was met. Whether it is the first time."""
+        with self._lock:
+            self._times[key] += 1
+            times = self._times[key]
+            if times > 1:
+                words = f"{key}: {times:,} times by now"
+            now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+            if str(times).strip("0") == "1":  # 1, 10, 100 … so that what repeats does not push out the rest
+                with contextlib.suppress(storage.NotSaved):  # a log that cannot be saved is worth no message
+                    storage.append(self.path, f"{now}  Latent Studio {__version__}\n{words}\n\n", MOST)
+            return times == 1

@@ -1,0 +1,42 @@
+"""Where the focus goes when what had it is hidden."""
+
+import contextlib
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+
+from studio.app.views.shortcuts import first_focusable
+
+
+class FocusHome(QObject):
+    """Keeps the focus near. Qt gives it to whatever comes next in the window, which is often the rail: there the next
+    key would open another panel."""
+
+    def __init__(self, window: QWidget, stage: QStackedWidget) -> None:
+        super().__init__(window)
+        self._window, self._stage = window, stage
+        QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # there is one by now
+
+    def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
+        if old is not None and new is not None and new.window() is self._window:
+            with contextlib.suppress(RuntimeError):  # what had it is deleted, and nothing is known of it any more
+                if self._window.isVisible() and self._window.isAncestorOf(old) and not old.isVisible():
+                    self._find(old.parentWidget(), new)
+
+    def _find(self, box: QWidget | None, new: QWidget) -> None:
+        """The nearest place to a box, unless Qt has found one in it; else the stage."""
+        while box is not None and box is not self._window:
+            if box.isAncestorOf(new):
+                return
+            if self._take(box):
+                return
+            box = box.parentWidget()
+        if not self._take(self._stage.currentWidget()):
+            self._window.setFocus()
+
+    def _take(self, box: QWidget) -> bool:
+        """Give the focus to the first that can have it in a box; whether there is one."""
+        first = first_focusable(box) if box.isVisible() else None
+        if first is not None:
+            first.setFocus()
+        return first is not None

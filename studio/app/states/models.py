@@ -44,7 +44,7 @@ class Models(State):
         """The model that made a work, or one of its name; says nothing."""
         named = self.find(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
-        return next((trained for trained in known if hash_of(trained) == work.model_hash), named)
+        return next((trained for trained in known if _knows(trained, work.model_hash)), named)
 
     def of_work(self, work: Work) -> Trained | None:
         """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
@@ -55,7 +55,7 @@ class Models(State):
             self._messages.say(_missing(work), "warn", add)
             return None
         odd = []
-        if hash_of(trained) != work.model_hash:
+        if not _knows(trained, work.model_hash):
             odd.append(
                 f'This work was made with another "{work.model}" than the one here, so it may come out differently.'
             )
@@ -118,3 +118,11 @@ def hash_of(trained: Trained) -> str:
         return trained.hash
     except BadModel:
         return ""
+
+
+def _knows(trained: Trained, hash: str) -> bool:
+    """Whether a model's file has this hash, or had it under an earlier card."""
+    try:
+        return trained.knows(hash)
+    except BadModel:
+        return False

@@ -7,21 +7,28 @@ import numpy as np
 
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
-from studio.app.states.value import State, Value
+from studio.app.states.value import Plain, State, Value
 from studio.library import models
+from studio.library.card import HEADINGS
 from studio.library.models import BadModel, Trained
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 
+FAVOURITES = "Favourites"
+Section = tuple[str, tuple[Trained, ...]]
+"""A heading, and the models that stand under it."""
+
 
 class Models(State):
-    """The cards of every trained model, and the sentences of those that were refused."""
+    """The cards of every trained model, the artist's favourites, and the sentences of those that were refused."""
 
     def __init__(self, messages: Messages) -> None:
         super().__init__()
         self._messages = messages
         self.cards: Value[tuple[Trained, ...]] = Value((), self)
         self.refused: Value[tuple[str, ...]] = Value((), self)
+        self.favourites: Value[frozenset[str]] = Value(frozenset(), self)
+        """Names of models, also of those that are not here at present."""
         self._covers: dict[Path, np.ndarray | None] = {}
         self._adopting = Later(self)
 
@@ -31,6 +38,19 @@ class Models(State):
         self._covers.clear()
         self.cards.set(tuple(found))
         self.refused.set(tuple(refused))
+
+    def set_favourite(self, name: str, on: bool) -> None:
+        """Make a model a favourite, or no longer."""
+        others = self.favourites.get() - {name}
+        self.favourites.set(others | {name} if on else others)
+
+    def sections(self) -> tuple[Section, ...]:
+        """The models as lists show them: favourites first, then by the headings of their cards."""
+        found: dict[str, list[Trained]] = {heading: [] for heading in (FAVOURITES, *HEADINGS)}
+        for trained in self.cards.get():
+            favourite = trained.card.name in self.favourites.get()
+            found[FAVOURITES if favourite else trained.card.heading].append(trained)
+        return tuple((heading, tuple(held)) for heading, held in found.items() if held)
 
     def find(self, name: str) -> Trained | None:
         """The model of this name, if it is here."""
@@ -97,6 +117,12 @@ class Models(State):
                 raise outcome
 
         self._adopting.run(lambda: models.adopt(path), adopted)
+
+    def snapshot(self) -> Plain:
+        return {"favourites": sorted(self.favourites.get())}
+
+    def restore(self, plain: Plain) -> None:
+        self.favourites.set(frozenset(map(str, plain.get("favourites", ()))))
 
     def close(self) -> None:
         """Wait for what is being copied."""

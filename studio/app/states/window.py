@@ -57,6 +57,7 @@ class Window(State):
         }
         self._kept: dict[str, State] = {
             "takes": self.takes,
+            "models": self.models,
             **self._panels,
             "tone": self.tone,
             "surprise": self.surprise,
@@ -228,7 +229,7 @@ class Window(State):
             value.changed.connect(self._show_surprise)
         self._show_wave()
         self._show_surprise()
-        for state in (self, self.takes, *self._panels.values(), self.tone):
+        for state in (self, self.takes, self.models, *self._panels.values(), self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self.keeping.soon)
         for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):

@@ -105,21 +105,6 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studi
     assert studio.state.smooth.get()
 
 
-def test_every_action_is_found_by_its_name(studio: Studio) -> None:
-    finder = studio.frame.finder
-    QTest.keyClick(studio.frame, Qt.Key.Key_K, CONTROL)
-    assert finder.isVisible()
-    assert finder.list.count() > 15
-    QTest.keyClicks(finder.field, "crisp")
-    assert finder.list.count() == 1
-    QTest.keyClick(finder.field, Qt.Key.Key_Return)
-    assert studio.state.smooth.get()
-    assert not finder.isVisible()
-    act(studio, "Find an action").do()
-    QTest.keyClick(finder.field, Qt.Key.Key_Escape)
-    assert not finder.isVisible()
-
-
 def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: Studio) -> None:
     frame = studio.frame
     wide = frame.stage.width()

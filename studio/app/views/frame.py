@@ -269,7 +269,7 @@ class Frame(QWidget):
             Act("Next region", ("F6",), lambda: self.go_region(1)),
             Act("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
             Act("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
-            Act("Crisp or smooth", ("X",), lambda: state.smooth.set(not state.smooth.get()), "stage"),
+            Act("Crisp or smooth", ("X",), lambda: state.smoothing.choose(not state.smooth.get()), "stage"),
         )
 
     def _enable(self) -> None:

@@ -121,10 +121,15 @@ class Directions(Column):
         self._folded = not self._folded
         self._show_fold()
 
+    def reveal(self, part: QWidget) -> None:
+        if self._folded and any(slider.isAncestorOf(part) for slider in self.sliders[LOUD:]):
+            self._unfold()
+
     def _show_fold(self) -> None:
         quiet = len(self.sliders) - LOUD
         for slider in self.sliders[LOUD:]:
             slider.setVisible(not self._folded)
+            slider.setProperty("folded", self._folded)
         self.fold.setVisible(quiet > 0)
         plural = "direction" if quiet == 1 else "directions"
         self.fold.say(f"{quiet} quieter {plural}" if self._folded else "Fewer directions")

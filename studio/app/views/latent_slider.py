@@ -12,7 +12,7 @@ from studio.app.views.theme import Look
 OUTSIDE = "outside the safe range"
 SIGNED, PLAIN = 54, 40
 """Logical pixels of a figure with its sign, and of one without."""
-NAME = 88
+NAME = 92
 """Logical pixels of a name that no note takes from it."""
 
 
@@ -179,7 +179,7 @@ class LatentSlider(QWidget):
     def _resize(self) -> None:
         self.value.setFixedWidth(self._look.px(self._figure_width))
         self.name.setMinimumHeight(self._look.px(22))
-        needed = QFontMetrics(self._look.font()).horizontalAdvance(self.name.text()) + 1
+        needed = QFontMetrics(self._look.font()).horizontalAdvance(self.name.text()) + self._look.px(6)
         self.name.setMinimumWidth(0 if self._narrow else min(needed, self._look.px(NAME)))
 
     @guarded(False)

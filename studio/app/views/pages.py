@@ -45,6 +45,9 @@ class Column(QWidget):
     def end(self) -> None:
         self.rows.addStretch(1)
 
+    def reveal(self, part: QWidget) -> None:
+        """Unfold what a part lies in."""
+
     def _lay_out(self) -> None:
         self.rows.setSpacing(self._look.px(self._space))
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QLineEdit,
     QScrollArea,
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from studio.app.views.acts import Act, native
 from studio.app.views.controls import Segments
+from studio.app.views.pages import Column
 
 
 @dataclass(frozen=True)
@@ -69,21 +71,24 @@ def of_settings(dials: Iterable[tuple[str, QWidget]], go: Callable[[QWidget], ob
 
 
 def focus(widget: QWidget) -> None:
-    """Give a control the focus, and scroll to it."""
+    """Give a control the focus, unfold what it lies in and scroll to it."""
     if isinstance(widget, Segments):
         widget = widget.checked() or widget
     above = widget.parentWidget()
-    while above is not None and not isinstance(above, QScrollArea):
+    while above is not None:
+        if isinstance(above, Column):
+            above.reveal(widget)
+        elif isinstance(above, QScrollArea):
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # what was unfolded has no place yet
+            above.ensureWidgetVisible(widget)
         above = above.parentWidget()
-    if isinstance(above, QScrollArea):
-        above.ensureWidgetVisible(widget)
     widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
 
 def _controls(part: QWidget) -> Iterator[QWidget]:
     """Each one once: a slider without the field of its figure, a field without what it is made of."""
     for widget in part.findChildren(QWidget):
-        if not widget.accessibleName() or not widget.isVisibleTo(part) or not widget.isEnabledTo(part):
+        if not widget.accessibleName() or not _can_be_seen(widget, part) or not widget.isEnabledTo(part):
             continue
         slider = isinstance(widget, QAbstractSlider) and not isinstance(widget, QScrollBar)
         typed = isinstance(widget, QLineEdit) and widget.property("role") != "value"
@@ -91,6 +96,14 @@ def _controls(part: QWidget) -> Iterator[QWidget]:
         alone = switch and not isinstance(widget.parentWidget(), Segments)
         if slider or typed or alone or isinstance(widget, QAbstractSpinBox | QComboBox | Segments):
             yield widget
+
+
+def _can_be_seen(widget: QWidget, part: QWidget) -> bool:
+    """Whether it is visible, or folded away in what is."""
+    box = widget.parentWidget()
+    if box is not None and box.property("folded") and (around := box.parentWidget()) is not None:
+        return around.isVisibleTo(part)
+    return widget.isVisibleTo(part)
 
 
 def _choices(dial: QWidget) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -84,6 +85,21 @@ def test_a_control_is_brought_into_view(studio: Studio) -> None:
     now = focused()
     assert now.accessibleName() == "Temperature, fine"
     assert now.isVisible() and not now.visibleRegion().isEmpty()
+    assert now.visibleRegion().boundingRect() == now.rect()
+
+
+def test_a_direction_that_is_folded_away_is_unfolded(studio: Studio, two_models: Path) -> None:
+    many = msgspec.structs.replace(card("many"), directions=tuple(str(number) for number in range(1, 13)))
+    write_model(two_models, many)
+    studio.state.models.refresh()
+    studio.state.show_panel("explore")
+    studio.state.explore.choose_model("many")
+    studio.state.explore.dials.rename(11, "Warmth")
+    settle()
+    assert search(studio, "warmth") == [("Warmth, direction 12 of 12", "Control")]
+    choose(studio)
+    now = focused()
+    assert now.accessibleName() == "Warmth, direction 12 of 12"
     assert now.visibleRegion().boundingRect() == now.rect()
 
 

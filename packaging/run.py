@@ -29,7 +29,9 @@ from libraries import provide_libraries
 from machine import display_problem, glibc, python_problem
 from saying import say, stop
 
-DEFAULT_MODEL = "glow-flowers-32"
+SHELF = ("pixelcnnpp-brush-32", "glow-flowers-32")
+DEFAULT_MODEL = next((name for name in SHELF if (HERE / "models" / f"{name}.safetensors").is_file()), SHELF[-1])
+"""The first model of the shelf that lies here."""
 
 
 def become(*words: str) -> int:

@@ -106,6 +106,8 @@ def _card(
         family_title=family.title,
         makes=study.makes,
         kind="sound" if len(study.shape) == 1 else "picture",
+        group=study.group,
+        smooth=study.smooth,
         shape=study.shape,
         levels=study.levels,
         rate=study.rate,

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from studio import zoo
+from studio.library.card import Group
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,9 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     """What its pictures show, for example `Emoji`."""
     learned_from: str
     licence: str
+    group: Group = ""
+    smooth: bool = False
+    """Whether its pictures open blended instead of as squares: photographs do."""
     data: str = ""
     """Where the data stood, for people."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]

@@ -9,6 +9,12 @@ from msgspec import Meta
 Line = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
 """Families of the zoo that draw row by row, and so can keep what is drawn and go on from there."""
+SAMPLE_BY_SAMPLE = frozenset({"wavenet"})
+"""Families of the zoo that make a sound one sample after the other."""
+Group = Literal["", "study"]
+"""Of models: a study learned from a data set on which papers compare models, such as MNIST."""
+HEADINGS = ("Pictures", "Sound", "Studies")
+"""Under which lists show models, in this order."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +31,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     makes: Line
     """For example `Emoji, 32 × 32 colour`."""
     kind: Literal["picture", "sound"] = "picture"
+    group: Group = ""
+    smooth: bool = False
+    """Whether its pictures open blended instead of as squares: photographs do."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
@@ -65,6 +74,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     date: Line
     version: Line
     """Of the application that trained it."""
+    former: tuple[Line, ...] = ()
+    """Hashes that the file had under earlier cards, with the same numbers."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -101,6 +112,21 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def keeps(self) -> bool:
         """Whether the model can keep a part of a picture and make the rest."""
         return self.family in PIXEL_BY_PIXEL
+
+    @property
+    def heading(self) -> str:
+        """Under which of HEADINGS a list shows the model."""
+        if self.kind == "sound":
+            return "Sound"
+        return "Studies" if self.group == "study" else "Pictures"
+
+    @property
+    def way(self) -> str:
+        """How the model makes an artwork, for people: `draws pixel by pixel`."""
+        verb = "draws" if self.kind == "picture" else "makes sound"
+        if self.family in SAMPLE_BY_SAMPLE:
+            return f"{verb} sample by sample"
+        return f"{verb} {'pixel by pixel' if self.keeps else 'at once'}"
 
     @property
     def alike(self) -> str:

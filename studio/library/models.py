@@ -49,11 +49,20 @@ __all__ = [
 ]
 
 ORDER = (
+    "pixelcnnpp-brush-32",
+    "maf-letters-32",
+    "pixelcnnpp-icons-32",
     "glow-flowers-32",
     "realnvp-emoji-32",
     "pixelcnnpp-emoji-32",
     "pixelcnnpp-tiles-32",
     "glow-emoji-32",
+    "realnvp-wavetables",
+    "maf-wavetables",
+    "wavenet-musicbox-16k",
+    "wavenet-piano-16k",
+    "wavenet-drums-16k",
+    "wavenet-digits-8k",
     "maf-mnist-28",
     "vae-planar-mnist-28",
     "iaf-mnist-28",
@@ -64,16 +73,9 @@ ORDER = (
     "vae-iaf-fashion-28",
     "gated-pixelcnn-fashion-28",
     "nice-fashion-28",
-    "realnvp-wavetables",
-    "maf-wavetables",
-    "wavenet-musicbox-16k",
-    "wavenet-piano-16k",
-    "wavenet-drums-16k",
-    "wavenet-digits-8k",
 )
-"""In which people meet those that we have recipes of: colour, then digits, clothes, waves, recordings; of each, what
-pleases most. The first is what a first launch has chosen: in colour, and its pictures come at once, with nothing to be
-compiled."""
+"""In which people meet those that we have recipes of: pictures, then waves, recordings, studies; of each, what pleases
+most. The first that is here is what a first launch has chosen."""
 LONGEST_LABEL = 60
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -93,6 +95,10 @@ class Trained:
             return _hash(self.path, found.st_mtime_ns, found.st_size)
         except OSError as error:
             raise unreadable(self.path, error) from None
+
+    def knows(self, hash: str) -> bool:
+        """Whether a hash is the file's own, or was so under an earlier card. Raises BadModel."""
+        return hash == self.hash or hash in self.card.former
 
 
 def shipped() -> Path:
@@ -154,9 +160,10 @@ def adopt(path: Path) -> Trained:
 
 
 def write_card(trained: Trained, card: Card) -> None:
-    """Gives a model's file another card; its numbers stay as they are, byte for byte. Raises BadModel or
-    storage.NotSaved."""
+    """Gives a model's file another card; its numbers stay as they are, byte for byte, and what was made with them is
+    still known to be theirs. Raises BadModel or storage.NotSaved."""
     data = read(trained.path)
+    card = msgspec.structs.replace(card, former=(*trained.card.former, storage.digest(data)))
     length = int.from_bytes(data[:8], "little")
     head = msgspec.json.decode(data[8 : 8 + length])
     head["__metadata__"]["card"] = cards.to_json(card)
@@ -219,24 +226,33 @@ def rename_direction(trained: Trained, index: int, label: str) -> None:
     own = _own_names(trained)
     own[str(index)] = shown(label).strip()[:LONGEST_LABEL]
     own = {key: name for key, name in own.items() if name}
-    storage.write(_names_file(trained), msgspec.json.format(msgspec.json.encode(own)))
+    storage.write(_names_file(trained, trained.hash), msgspec.json.format(msgspec.json.encode(own)))
 
 
 # ── names of directions ──────────────────────────────────────────────────────────────────────────
 
 
-def _names_file(trained: Trained) -> Path:
+def _names_file(trained: Trained, hash: str) -> Path:
     """By name for people, by hash because a model trained anew has other directions."""
-    return storage.home("data") / "names" / f"{trained.card.name}-{trained.hash[:8]}.json"
+    return storage.home("data") / "names" / f"{trained.card.name}-{hash[:8]}.json"
 
 
 def _own_names(trained: Trained) -> dict[str, str]:
+    """As they were given last, under whichever card."""
     try:
-        with open(_names_file(trained), "rb") as file:
-            names = msgspec.json.decode(file.read(LARGEST_METADATA), type=dict[str, str])
-    except (OSError, BadModel, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged or deleted file costs names only
+        hashes = (trained.hash, *reversed(trained.card.former))
+    except BadModel:  # the model was deleted, and its names are not needed any more
         return {}
-    return {key: shown(name)[:LONGEST_LABEL] for key, name in names.items()}
+    for hash in hashes:
+        try:
+            with open(_names_file(trained, hash), "rb") as file:
+                names = msgspec.json.decode(file.read(LARGEST_METADATA), type=dict[str, str])
+        except FileNotFoundError:
+            continue
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged file costs names, never the model
+            return {}
+        return {key: shown(name)[:LONGEST_LABEL] for key, name in names.items()}
+    return {}
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from studio.engine.device import Device
 from studio.engine.jobs import Jobs
 from studio.engine.study import BadStudy, plain, study_of
 from studio.library import models
-from studio.library.card import PIXEL_BY_PIXEL
+from studio.library.card import PIXEL_BY_PIXEL, SAMPLE_BY_SAMPLE
 from studio.wire import messages as wire
 
 CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
@@ -214,4 +214,5 @@ def test_a_card_knows_which_families_keep_a_part() -> None:
         return (64,) if family == "wavenet" else (1, 8, 8)
 
     keeping = {key for key, one in zoo.FAMILIES.items() if one.presets["tiny"].build(shape(key)).keeps}
-    assert keeping - {"wavenet"} == PIXEL_BY_PIXEL
+    assert {key for key in keeping if shape(key) == (64,)} == SAMPLE_BY_SAMPLE
+    assert keeping - SAMPLE_BY_SAMPLE == PIXEL_BY_PIXEL

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from studio.engine.study import BadStudy, study_in, study_of
+from studio.library import models
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,3 +35,12 @@ def test_what_a_person_asks_for_is_checked(tmp_path: Path) -> None:
         study_of("roses", tmp_path, "realnvp", "huge", (3, 32, 32))
     with pytest.raises(BadStudy, match="small letters"):
         study_of("My Roses/", tmp_path, "realnvp", "tiny", (3, 32, 32))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "models").glob("*.safetensors")), ids=lambda path: path.stem)
+def test_a_shipped_card_says_what_its_recipe_says(file: Path) -> None:
+    study = study_in((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
+    card = models.find(str(file)).card
+    for field in ("name", "title", "licence", "group", "smooth", "temperature", "levels", "rate"):
+        assert getattr(card, field) == getattr(study, field), field
+    assert (card.heading == "Studies") == ("MNIST" in card.learned_from)

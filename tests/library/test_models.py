@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import safetensors
@@ -68,10 +69,13 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_people_meet_the_shipped_by_intent_not_by_name(shelf: Path) -> None:
-    for name in ("a-new-one", "gated-pixelcnn-fashion-28", "realnvp-emoji-32", "glow-flowers-32"):
+    met = (
+        "pixelcnnpp-brush-32", "maf-letters-32", "pixelcnnpp-icons-32", "glow-flowers-32", "realnvp-emoji-32",
+        "maf-wavetables", "wavenet-piano-16k", "maf-mnist-28", "gated-pixelcnn-fashion-28", "a-new-one",
+    )  # fmt: skip
+    for name in sorted(met):
         write_model(shelf / f"{name}.safetensors")
-    names = [trained.card.name for trained in models.listing()[0]]
-    assert names == ["glow-flowers-32", "realnvp-emoji-32", "gated-pixelcnn-fashion-28", "a-new-one"]
+    assert tuple(trained.card.name for trained in models.listing()[0]) == met
 
 
 def test_every_model_that_we_make_has_its_place() -> None:
@@ -168,6 +172,25 @@ def test_the_cover_is_read_alone(tmp_path: Path) -> None:
     assert len(models.cover(tmp_path / "plain.safetensors")) == 0
     with pytest.raises(BadModel, match="cover"):
         models.cover(write_model(tmp_path / "o.safetensors", cover=np.zeros(5, np.float32)))
+
+
+def test_another_card_leaves_the_numbers_and_what_was_made_with_them_known(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.safetensors", directions=np.ones((3, 2, 2), np.float16))
+    first = models.find(str(path))
+    models.rename_direction(first, 1, "warmth")
+    was = first.hash
+    for title in ("Another", "A third"):
+        trained = models.find(str(path))
+        models.write_card(trained, msgspec.structs.replace(trained.card, title=title))
+    now = models.find(str(path))
+    assert now.card.title == "A third"
+    assert now.hash != was
+    assert now.knows(was) and now.knows(now.hash) and not now.knows("0" * 32)
+    assert models.direction_names(now) == ("1", "warmth", "3")
+    held = safetensors.numpy.load(path.read_bytes())
+    np.testing.assert_array_equal(held["directions"], np.ones((3, 2, 2), np.float16))
+    models.rename_direction(now, 1, "")
+    assert models.direction_names(now) == ("1", "2", "3")
 
 
 def test_the_hash_is_that_of_the_file_and_follows_it(tmp_path: Path) -> None:

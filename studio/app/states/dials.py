@@ -16,6 +16,14 @@ from studio.library.models import Trained
 from studio.library.work import Work
 
 HOTTEST = 4.0
+LEARNED = 1.0
+"""The temperature at which every model learned."""
+
+
+def safe_temperatures(home: float) -> tuple[float, float]:
+    """From the least to the most that stays within what a model learned: calmer than that is more typical, wilder is
+    unlike what it saw. A model that looks best at a little more was heard or seen there."""
+    return 0.0, max(LEARNED, home)
 
 
 class Dials(State):

@@ -127,6 +127,15 @@ class Generate(State):
         piece = self._piece(None)
         return piece.picture if piece is not None else None
 
+    def maker(self) -> Trained | None:
+        """The model that made what the stage shows; the chosen one where it shows nothing yet."""
+        large, base = self.closeup.large.get(), self.rewind.base.get()
+        if large is not None and large.piece is not None:
+            return self._models.of(large.piece.work)
+        if large is not None and base is not None:
+            return base.trained
+        return self.grid.trained if self.cells.get() else self.model.get()
+
     def shown(self) -> tuple[Shown, ...]:
         """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
         large, run = self.closeup.large.get(), self.grid.run

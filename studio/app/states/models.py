@@ -7,21 +7,28 @@ import numpy as np
 
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
-from studio.app.states.value import State, Value
+from studio.app.states.value import Plain, State, Value
 from studio.library import models
+from studio.library.card import HEADINGS
 from studio.library.models import BadModel, Trained
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 
+FAVOURITES = "Favourites"
+Section = tuple[str, tuple[Trained, ...]]
+"""A heading, and the models that stand under it."""
+
 
 class Models(State):
-    """The cards of every trained model, and the sentences of those that were refused."""
+    """The cards of every trained model, the artist's favourites, and the sentences of those that were refused."""
 
     def __init__(self, messages: Messages) -> None:
         super().__init__()
         self._messages = messages
         self.cards: Value[tuple[Trained, ...]] = Value((), self)
         self.refused: Value[tuple[str, ...]] = Value((), self)
+        self.favourites: Value[frozenset[str]] = Value(frozenset(), self)
+        """Names of models, also of those that are not here at present."""
         self._covers: dict[Path, np.ndarray | None] = {}
         self._adopting = Later(self)
 
@@ -31,6 +38,19 @@ class Models(State):
         self._covers.clear()
         self.cards.set(tuple(found))
         self.refused.set(tuple(refused))
+
+    def set_favourite(self, name: str, on: bool) -> None:
+        """Make a model a favourite, or no longer."""
+        others = self.favourites.get() - {name}
+        self.favourites.set(others | {name} if on else others)
+
+    def sections(self) -> tuple[Section, ...]:
+        """The models as lists show them: favourites first, then by the headings of their cards."""
+        found: dict[str, list[Trained]] = {heading: [] for heading in (FAVOURITES, *HEADINGS)}
+        for trained in self.cards.get():
+            favourite = trained.card.name in self.favourites.get()
+            found[FAVOURITES if favourite else trained.card.heading].append(trained)
+        return tuple((heading, tuple(held)) for heading, held in found.items() if held)
 
     def find(self, name: str) -> Trained | None:
         """The model of this name, if it is here."""
@@ -59,7 +79,7 @@ class Models(State):
         """The model that made a work, or one of its name; says nothing."""
         named = self.find(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
-        same = (trained for trained in known if work.model_hash and hash_of(trained) == work.model_hash)
+        same = (trained for trained in known if _knows(trained, work.model_hash))
         return next(same, named)
 
     def of_work(self, work: Work) -> Trained | None:
@@ -71,7 +91,7 @@ class Models(State):
             self._messages.say(_missing(work), "warn", add, until=(self.cards.changed,))
             return None
         odd = []
-        if hash_of(trained) != work.model_hash:
+        if not _knows(trained, work.model_hash):
             odd.append(
                 f'This work was made with another "{work.model}" than the one here, so it may come out differently.'
             )
@@ -114,6 +134,12 @@ class Models(State):
 
         self._adopting.run(lambda: models.adopt(path), adopted)
 
+    def snapshot(self) -> Plain:
+        return {"favourites": sorted(self.favourites.get())}
+
+    def restore(self, plain: Plain) -> None:
+        self.favourites.set(frozenset(map(str, plain.get("favourites", ()))))
+
     def close(self) -> None:
         """Wait for what is being copied."""
         self._adopting.wait()
@@ -134,3 +160,11 @@ def hash_of(trained: Trained) -> str:
         return trained.hash
     except BadModel:
         return ""
+
+
+def _knows(trained: Trained, hash: str) -> bool:
+    """Whether a model's file has this hash, or had it under an earlier card."""
+    try:
+        return trained.knows(hash)
+    except BadModel:
+        return False

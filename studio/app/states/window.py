@@ -18,6 +18,7 @@ from studio.app.states.keeping import Keeping, Settings
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
+from studio.app.states.smoothing import Smoothing
 from studio.app.states.sound import NO_MODEL, Sound
 from studio.app.states.surprise import Surprise
 from studio.app.states.takes import Takes
@@ -78,6 +79,7 @@ class Window(State):
             grid.keeps = alone
         self._kept: dict[str, State] = {
             "takes": self.takes,
+            "models": self.models,
             **self._panels,
             "tone": self.tone,
             "surprise": self.surprise,
@@ -92,8 +94,8 @@ class Window(State):
         """What Doctor found: what was looked at, whether it is fine, the finding."""
         self.theme: Value[Theme] = Value("system", self)
         self.contrast: Value[Contrast] = Value("system", self)
-        self.smooth: Value[bool] = Value(False, self)
-        """Whether pictures are blended instead of shown as squares."""
+        self.smoothing = Smoothing(self._maker, self)
+        self.smooth: Value[bool] = self.smoothing.on
         self.geometry: Value[bytes] = Value(b"", self)
         """QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
@@ -290,9 +292,12 @@ class Window(State):
             doubt.on.changed.connect(partial(_give_way, self.surprise))
         for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
             value.changed.connect(self._show_surprise)
+        for value in (*shown, *(panel.model for panel in self._panels.values()), self.models.cards):
+            value.changed.connect(self.smoothing.follow)
         self._show_wave()
         self._show_surprise()
-        for state in (self, self.takes, *self._panels.values(), self.tone):
+        self.smoothing.follow()
+        for state in (self, self.takes, self.models, *self._panels.values(), self.tone):
             for value in state.findChildren(Value):
                 value.changed.connect(self.keeping.soon)
         for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):
@@ -314,6 +319,11 @@ class Window(State):
                 "complete": self.complete.shown,
             }.get(self.panel.get())
             self.surprise.look(shown() if shown is not None else ())
+
+    def _maker(self) -> Trained | None:
+        """The model whose pictures the open panel shows."""
+        panel = self._panels.get(self.panel.get(), self.generate)
+        return self.generate.maker() if panel is self.generate else panel.model.get()
 
     def _hear(self, sentence: str) -> None:
         self._why = sentence
@@ -353,7 +363,7 @@ class Window(State):
             "panel": self.panel.get(),
             "theme": self.theme.get(),
             "contrast": self.contrast.get(),
-            "smooth": self.smooth.get(),
+            "smoothing": self.smoothing.snapshot(),
             "geometry": base64.b64encode(self.geometry.get()).decode(),
             "layout": self.layout.get(),
             **{name: state.snapshot() for name, state in self._kept.items()},
@@ -365,7 +375,7 @@ class Window(State):
         self.theme.set(next((theme for theme in themes if theme == plain.get("theme")), "system"))
         contrasts: tuple[Contrast, ...] = get_args(Contrast)
         self.contrast.set(next((contrast for contrast in contrasts if contrast == plain.get("contrast")), "system"))
-        self.smooth.set(bool(plain.get("smooth", False)))
+        self.smoothing.restore(plain.get("smoothing", {}))
         self.layout.set(dict(plain.get("layout", {})))
         self.geometry.set(base64.b64decode(plain.get("geometry", "")))
 

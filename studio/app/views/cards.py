@@ -14,19 +14,24 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.states.models import Models
 from studio.app.views.guard import guarded
+from studio.app.views.icons import pixmap
 from studio.app.views.picture import draw_crisp, image
 from studio.app.views.theme import Look
 from studio.app.views.wave import thumbnail_of
 from studio.wire.messages import Array
 
 Index = QModelIndex | QPersistentModelIndex
-BIG = (264, 372)
+BIG = (264, 392)
 ROW = 88
+HEADING = 32
+WIDE = 500
+STAR = 44
+"""Logical pixels at the right end of a row: its star."""
 
 
 def thumbnail(array: Array, side: int, ratio: float, look: Look) -> QPixmap:
@@ -42,16 +47,16 @@ def thumbnail(array: Array, side: int, ratio: float, look: Look) -> QPixmap:
     else:
         smooth, keep = Qt.TransformationMode.SmoothTransformation, Qt.AspectRatioMode.KeepAspectRatio
         shown = shown.scaled(room, room, keep, smooth)
-    pixmap = QPixmap.fromImage(shown)
-    pixmap.setDevicePixelRatio(ratio)
-    return pixmap
+    drawn = QPixmap.fromImage(shown)
+    drawn.setDevicePixelRatio(ratio)
+    return drawn
 
 
-def draw_thumbnail(painter: QPainter, pixmap: QPixmap, place: QRect) -> None:
+def draw_thumbnail(painter: QPainter, drawn: QPixmap, place: QRect) -> None:
     """In the middle of its place."""
-    size = pixmap.deviceIndependentSize()
+    size = drawn.deviceIndependentSize()
     left, top = (place.width() - size.width()) / 2, (place.height() - size.height()) / 2
-    draw_crisp(painter, place.x() + left, place.y() + top, pixmap)
+    draw_crisp(painter, place.x() + left, place.y() + top, drawn)
 
 
 Offers = Callable[[Any], bool]
@@ -64,29 +69,57 @@ def at_once(trained: Any) -> bool:
 
 
 class _Rows(QAbstractListModel):
-    """The cards of a state, for a list."""
+    """The models of a state, for a list: favourites first; where it is `headed`, below their headings."""
 
-    def __init__(self, models: Models, parent: QObject, offers: Offers) -> None:
+    def __init__(self, models: Models, parent: QObject, offers: Offers, headed: bool) -> None:
         super().__init__(parent)
-        self._models, self._offers = models, offers
-        self.cards = tuple(filter(offers, models.cards.get()))
-        models.cards.changed.connect(self._put)
+        self._models, self._offers, self._headed = models, offers, headed
+        self._words: list[str] = []
+        self.entries: tuple[Any, ...] = ()
+        """Models, and headings as text."""
+        self.fill()
+        models.cards.changed.connect(self.fill)
 
-    def _put(self) -> None:
+    def search(self, typed: str) -> None:
+        """Hold only the models whose cards have every word that was typed."""
+        self._words = typed.lower().split()
+        self.fill()
+
+    def fill(self) -> None:
         self.beginResetModel()
-        self.cards = tuple(filter(self._offers, self._models.cards.get()))
+        entries: list[Any] = []
+        for heading, held in self._models.sections():
+            found = [trained for trained in held if self._offers(trained) and self._matches(trained.card)]
+            if found and self._headed:
+                entries.append(heading)
+            entries.extend(found)
+        self.entries = tuple(entries)
         self.endResetModel()
+
+    def _matches(self, card: Any) -> bool:
+        said = (card.title, card.makes, card.family_title, card.name, card.learned_from, card.heading, card.way)
+        text = " ".join(said).lower()
+        return all(word in text for word in self._words)
 
     @guarded(0)
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.cards)
+        return 0 if parent.isValid() else len(self.entries)
+
+    @guarded(Qt.ItemFlag.NoItemFlags)
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        heading = not index.isValid() or isinstance(self.entries[index.row()], str)
+        return Qt.ItemFlag.NoItemFlags if heading else super().flags(index)
 
     @guarded(None)
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        card = self.cards[index.row()].card
+        entry = self.entries[index.row()]
+        if isinstance(entry, str):
+            return entry if role == Qt.ItemDataRole.AccessibleTextRole else None
+        card = entry.card
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{card.title}, {card.family_title}, {card.makes}, {card.figure}"
-        return card.name if role == Qt.ItemDataRole.ToolTipRole else None
+            favourite = ", favourite" if card.name in self._models.favourites.get() else ""
+            return f"{card.title}, {card.family_title}, {card.makes}, {card.way}, {card.figure}{favourite}"
+        return f"{card.name}: {card.makes}, {card.way}, {card.figure}" if role == Qt.ItemDataRole.ToolTipRole else None
 
 
 class _CardPainter(QStyledItemDelegate):
@@ -96,7 +129,8 @@ class _CardPainter(QStyledItemDelegate):
 
     @guarded(QSize(*BIG))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self._view.step()
+        step = self._view.step()
+        return QSize(step.width(), self._look.px(HEADING)) if self._view.heading(index.row()) else step
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -105,26 +139,29 @@ class _CardPainter(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         chosen = index.row() == self._view.currentIndex().row()
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
-        if self._view.big:
-            self._paint_big(painter, rect, index.row(), chosen, hovered)
+        if heading := self._view.heading(index.row()):
+            self._write(painter, rect.adjusted(self._look.px(12), 0, 0, 0), heading, 12, 600, "faint")
+        elif self._view.big:
+            self._paint_big(painter, rect, self._view.entry(index).card, chosen, hovered)
         else:
-            self._paint_row(painter, rect, index.row(), chosen, hovered)
+            self._paint_row(painter, rect, self._view.entry(index).card, chosen, hovered)
         painter.restore()
 
-    def _paint_big(self, painter: QPainter, rect: QRect, row: int, chosen: bool, hovered: bool) -> None:
-        look, card, px = self._look, self._view.cards[row].card, self._look.px
+    def _paint_big(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
+        look, px = self._look, self._look.px
         box = QRect(rect.topLeft(), QSize(px(BIG[0]), px(BIG[1])))
         painter.setPen(QPen(look.colour("accent" if chosen else "line"), 2 if chosen else 1))
         painter.setBrush(look.colour("hover" if hovered and not chosen else "panel"))
         painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), px(8), px(8))
         left, top, side, gap = box.x() + px(30), box.y() + px(30), px(64), px(6)
-        for place, pixmap in enumerate(self._cover(card.name, side)[:9]):
+        for place, drawn in enumerate(self._cover(card.name, side)[:9]):
             x, y = left + place % 3 * (side + gap), top + place // 3 * (side + gap)
-            draw_thumbnail(painter, pixmap, QRect(x, y, side, side))
+            draw_thumbnail(painter, drawn, QRect(x, y, side, side))
         words = (
             (card.title, 16, 600, "text", 30),
             (card.makes, 13, 400, "text", 26),
-            (f"{card.size} · {card.family_title}", 12, 400, "soft", 24),
+            (card.way.capitalize(), 12, 400, "soft", 22),
+            (f"{card.size} · {card.family_title}", 12, 400, "soft", 22),
             ("Chosen" if chosen else card.figure, 12, 600 if chosen else 400,
              "accent" if chosen else "faint", 24),
         )  # fmt: skip
@@ -133,23 +170,28 @@ class _CardPainter(QStyledItemDelegate):
             self._write(painter, QRect(left, y, box.width() - px(60), px(height)), text, size, weight, token)
             y += px(height)
 
-    def _paint_row(self, painter: QPainter, rect: QRect, row: int, chosen: bool, hovered: bool) -> None:
-        look, card, px = self._look, self._view.cards[row].card, self._look.px
+    def _paint_row(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
+        look, px = self._look, self._look.px
         if chosen or hovered:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.colour("tint" if chosen else "hover"))
             painter.drawRoundedRect(QRectF(rect).adjusted(2, 1, -2, -1), px(6), px(6))
         side = px(64)
-        pixmaps = self._cover(card.name, side)
-        if pixmaps:
-            draw_thumbnail(painter, pixmaps[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
-        left, width = rect.x() + px(88), rect.width() - px(100)
+        covers = self._cover(card.name, side)
+        if covers:
+            draw_thumbnail(painter, covers[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
+        left, width = rect.x() + px(88), rect.width() - px(88 + STAR)
         for text, size, weight, token, y in (
             (card.title, 13, 600, "text", 10),
-            (f"{card.family_title} · {card.makes}", 12, 400, "soft", 32),
-            (card.figure, 12, 400, "soft", 52),
+            (f"{card.makes} · {card.family_title}", 12, 400, "soft", 32),
+            (f"{card.way.capitalize()} · {card.figure}", 12, 400, "soft", 52),
         ):
             self._write(painter, QRect(left, rect.y() + px(y), width, px(22)), text, size, weight, token)
+        favourite, star = card.name in self._models.favourites.get(), px(18)
+        token = "accent" if favourite else "soft" if hovered else "border"
+        drawn = pixmap("starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF())
+        place = self._view.star(rect)
+        painter.drawPixmap(place.center().x() - star // 2, place.center().y() - star // 2, drawn)
 
     def _write(self, painter: QPainter, place: QRect, text: str, size: int, weight: int, token: str) -> None:
         font = self._look.font(size, weight)
@@ -168,16 +210,16 @@ class _CardPainter(QStyledItemDelegate):
 
 
 class CardList(QListView):
-    """`chose` and `opened` carry the name of a model."""
+    """`chose` and `opened` carry the name of a model. In a list of rows a click chooses and opens."""
 
     chose = Signal(str)
     opened = Signal(str)
 
     def __init__(self, look: Look, models: Models, big: bool, offers: Offers = at_once) -> None:
         super().__init__()
-        self._look, self.big = look, big
+        self._look, self._models, self.big = look, models, big
         self._covers: dict[tuple[str, int], list[QPixmap]] = {}
-        self._rows = _Rows(models, self, offers)
+        self._rows = _Rows(models, self, offers, headed=not big)
         self.setModel(self._rows)
         self.setItemDelegate(_CardPainter(self, look, models))
         self.setProperty("role", "bare")
@@ -188,17 +230,22 @@ class CardList(QListView):
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setStyleSheet("activate-on-singleclick: 0;")
+        self._showing = False
+        self._on_star = False
+        """Whether the mouse was pressed on a star, which chooses nothing."""
+        self.selectionModel().currentChanged.connect(self._tell)
         if big:
             self.setViewMode(QListView.ViewMode.IconMode)
             self.setMovement(QListView.Movement.Static)
             self.setFlow(QListView.Flow.LeftToRight)
             self.setWrapping(False)
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            self.activated.connect(lambda index: self.opened.emit(self.entry(index).card.name))
+            models.favourites.changed.connect(self._arrange)
         else:
             self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._showing = False
-        self.selectionModel().currentChanged.connect(self._tell)
-        self.activated.connect(lambda index: self.opened.emit(self.cards[index.row()].card.name))
+            self.clicked.connect(self.open)
+            models.favourites.changed.connect(self.viewport().update)  # nothing moves under the pointer
         self._rows.modelReset.connect(self._covers.clear)
         self._rows.modelReset.connect(self._lay_out)
         look.changed.connect(self._covers.clear)  # waves are drawn in its colours
@@ -206,7 +253,27 @@ class CardList(QListView):
 
     @property
     def cards(self) -> tuple[Any, ...]:
-        return self._rows.cards
+        """The models in the list."""
+        return tuple(entry for entry in self._rows.entries if not isinstance(entry, str))
+
+    def entry(self, index: Index) -> Any:
+        """The model of a row."""
+        return self._rows.entries[index.row()]
+
+    def heading(self, row: int) -> str:
+        """The words of a row that is a heading, empty of a model's."""
+        entry = self._rows.entries[row]
+        return entry if isinstance(entry, str) else ""
+
+    def index_of(self, name: str) -> QModelIndex:
+        """Where a model stands; invalid where it does not."""
+        entries = enumerate(self._rows.entries)
+        rows = (row for row, entry in entries if not isinstance(entry, str) and entry.card.name == name)
+        return self._rows.index(next(rows, -1))
+
+    def star(self, rect: QRect) -> QRect:
+        """Where a row has its star."""
+        return QRect(rect.right() + 1 - self._look.px(STAR), rect.y(), self._look.px(STAR), rect.height())
 
     def step(self) -> QSize:
         """From one card to the next."""
@@ -221,28 +288,111 @@ class CardList(QListView):
 
     def show_model(self, trained: Any) -> None:
         """The card of this model is the chosen one."""
-        names = [card.card.name for card in self.cards]
-        name = trained.card.name if trained is not None else ""
+        index = self.index_of(trained.card.name) if trained is not None else QModelIndex()
         self._showing = True
-        self.setCurrentIndex(self._rows.index(names.index(name)) if name in names else QModelIndex())
+        self.setCurrentIndex(index)
         self._showing = False
+        if index.isValid() and not self.big:
+            self.scrollTo(index, QListView.ScrollHint.PositionAtCenter)
         self.viewport().update()
+
+    def search(self, typed: str) -> None:
+        """Show only the models whose cards have every word; the first of them is current."""
+        self._rows.search(typed)
+        if typed.strip() and self.cards:
+            self.setCurrentIndex(self.index_of(self.cards[0].card.name))
+
+    def walk(self, by: int) -> None:
+        """Go to the next or previous model."""
+        row, count = self.currentIndex().row() + by, len(self._rows.entries)
+        while 0 <= row < count and self.heading(row):
+            row += by
+        if 0 <= row < count:
+            self.setCurrentIndex(self._rows.index(row))
+
+    def open(self, index: Index) -> None:
+        """Choose the model of a row, and be done."""
+        if index.isValid() and not self.heading(index.row()):
+            self.chose.emit(self.entry(index).card.name)
+            self.opened.emit(self.entry(index).card.name)
 
     @guarded(QSize(200, 200))
     def sizeHint(self) -> QSize:
-        step, count = self.step(), max(1, len(self.cards))
+        step, px = self.step(), self._look.px
         if self.big:
-            return QSize(count * step.width(), step.height() + self._look.px(12))
-        return QSize(self._look.px(360), min(count, 5) * step.height() + 4)
+            return QSize(max(1, len(self.cards)) * step.width(), step.height() + px(12))
+        return QSize(px(WIDE), min(self._long(), 5 * step.height() + px(HEADING)) + 4)
 
     @guarded(QSize(200, 200))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(BIG[0]), self.sizeHint().height()) if self.big else self.sizeHint()
+        if self.big:
+            return QSize(self._look.px(BIG[0]), self.sizeHint().height())
+        return QSize(self._look.px(200), min(self._long(), self.step().height()) + 4)
+
+    def _long(self) -> int:
+        """Pixels of all rows below each other."""
+        headings = len(self._rows.entries) - len(self.cards)
+        return len(self.cards) * self.step().height() + headings * self._look.px(HEADING)
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._lay_out()
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._on_star = self._press_star(event)
+        if not self._on_star:
+            super().mousePressEvent(event)
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if not self._on_star:
+            super().mouseReleaseEvent(event)
+
+    @guarded(None)
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._on_star = self._press_star(event)
+        if not self._on_star:
+            super().mouseDoubleClickEvent(event)
+
+    def _press_star(self, event: QMouseEvent) -> bool:
+        """Whether a star was pressed, which a list of rows has."""
+        index = self.indexAt(event.position().toPoint())
+        if self.big or not index.isValid() or self.heading(index.row()):
+            return False
+        if event.button() != Qt.MouseButton.LeftButton:
+            return False
+        if not self.star(self.visualRect(index)).contains(event.position().toPoint()):
+            return False
+        self._turn_star(index)
+        return True
+
+    def _turn_star(self, index: Index) -> None:
+        name = self.entry(index).card.name
+        self._models.set_favourite(name, name not in self._models.favourites.get())
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        index, by = self.currentIndex(), {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+        if self.big:
+            super().keyPressEvent(event)
+        elif by is not None:
+            self.walk(by)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.open(index)
+        elif event.key() == Qt.Key.Key_S and not event.modifiers() and index.isValid():
+            self._turn_star(index)
+        else:
+            super().keyPressEvent(event)
+
+    def _arrange(self) -> None:
+        """Put favourites first."""
+        name = self.entry(self.currentIndex()).card.name if self.currentIndex().isValid() else ""
+        self._rows.fill()
+        self._showing = True
+        self.setCurrentIndex(self.index_of(name))
+        self._showing = False
 
     def _lay_out(self) -> None:
         step = self.step()
@@ -255,5 +405,5 @@ class CardList(QListView):
 
     def _tell(self, index: QModelIndex) -> None:
         self.viewport().update()
-        if not self._showing and index.isValid():
-            self.chose.emit(self.cards[index.row()].card.name)
+        if self.big and not self._showing and index.isValid():
+            self.chose.emit(self.entry(index).card.name)

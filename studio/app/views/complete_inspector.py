@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.states import completions
 from studio.app.states.complete import MOST, Complete
+from studio.app.states.dials import LEARNED, safe_temperatures
 from studio.app.states.painting import WILDEST
 from studio.app.states.said import bits
 from studio.app.states.seeds import grouped
@@ -84,6 +85,8 @@ class Settings(Column):
         state, painting, results = self._state, self._state.canvas.painting, self._state.results
         bind(self, painting.tool, self._show_tool, self.paint.toggled, self._paint)
         bind(self, painting.warmth, self.warmth.show_value, self.warmth.moved, painting.set_warmth)
+        bind(self, state.dials.model, self._show_safe)
+        bind(self, state.dials.temperature, self._show_safe)
         bind(self, painting.heat, lambda heat: self.even.setEnabled(bool((heat != 100).any())))
         bind(self, state.canvas.follows, self._show_ranking, self.ranked.activated, self._rank)
         bind(self, results.ranking, self._show_ranking)
@@ -102,6 +105,12 @@ class Settings(Column):
     def _show_tool(self, tool: str) -> None:
         self.paint.setChecked(tool == "temperature")
         self._brush.setVisible(tool == "temperature")
+
+    def _show_safe(self, _: object) -> None:
+        """The brush may go as far as its part of the temperature stays within what the model learned."""
+        trained, temperature = self._state.dials.model.get(), self._state.dials.temperature.get()
+        least, most = safe_temperatures(trained.card.temperature if trained is not None else LEARNED)
+        self.warmth.show_safe((least, most / temperature) if temperature else None)
 
     def _rank(self, place: int) -> None:
         self._state.rank_by(self.ranked.itemData(place))

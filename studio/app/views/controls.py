@@ -238,6 +238,10 @@ class Segments(QFrame):
     def button(self, key: str) -> Button:
         return self._buttons[key]
 
+    def checked(self) -> Button | None:
+        """The choice that holds."""
+        return next((button for button in self._buttons.values() if button.isChecked()), None)
+
     def _teller(self, key: str) -> Callable[[], None]:
         return lambda: self.chosen.emit(key)
 

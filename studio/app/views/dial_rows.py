@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.app.states.dials import Dials
+from studio.app.states.dials import Dials, safe_temperatures
 from studio.app.states.history import History
 from studio.app.states.mixing import titles
 from studio.app.states.sliders import HOTTEST
@@ -125,6 +125,7 @@ class DialRows(Column):
         self._show_label(self._dials.label.get())
         if trained is not None:
             self.temperature.show_home(trained.card.temperature)
+            self.temperature.show_safe(safe_temperatures(trained.card.temperature))
 
     def _show_label(self, _: object) -> None:
         for (_label, kind), chosen in zip(self._sorts, self._dials.kinds, strict=False):

@@ -6,13 +6,14 @@ from typing import Any
 
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from studio.app.states.dials import safe_temperatures
 from studio.app.states.explore import Explore
 from studio.app.states.sliders import FARTHEST, HOTTEST
 from studio.app.views.bind import bind
 from studio.app.views.controls import Button, Label, row
 from studio.app.views.dial_rows import Kind, made_by
 from studio.app.views.dialogs import Dialogs
-from studio.app.views.latent_slider import LatentSlider
+from studio.app.views.latent_slider import OUTSIDE, LatentSlider
 from studio.app.views.pages import Column, empty
 from studio.app.views.seed_field import SeedField
 from studio.app.views.theme import Look
@@ -46,6 +47,7 @@ class Directions(Column):
         self.kind = Kind(look, "Any kind")
         self.wavetable = WavetableSection(look, state, dialogs)
         self._none = Label("This model has no directions. Its start and temperature can be changed.", "note", wrap=True)
+        self.heat_note = Label("", "caution", wrap=True)
         self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
         self._slider_rows.setSpacing(4)
         self._heat_rows.setHorizontalSpacing(9)
@@ -56,6 +58,7 @@ class Directions(Column):
         self.section()
         self.rows.addWidget(_headed("Temperature", self.heat_home))
         self.rows.addLayout(self._heat_rows)
+        self.add(self.heat_note)
         self.section("Start")
         self.add(self.kind, self.seed, self.open, self.wavetable)
         self.end()
@@ -118,10 +121,15 @@ class Directions(Column):
         self._folded = not self._folded
         self._show_fold()
 
+    def reveal(self, part: QWidget) -> None:
+        if self._folded and any(slider.isAncestorOf(part) for slider in self.sliders[LOUD:]):
+            self._unfold()
+
     def _show_fold(self) -> None:
         quiet = len(self.sliders) - LOUD
         for slider in self.sliders[LOUD:]:
             slider.setVisible(not self._folded)
+            slider.setProperty("folded", self._folded)
         self.fold.setVisible(quiet > 0)
         plural = "direction" if quiet == 1 else "directions"
         self.fold.say(f"{quiet} quieter {plural}" if self._folded else "Fewer directions")
@@ -155,6 +163,7 @@ class Directions(Column):
     def _show_homes(self, homes: tuple[float, ...]) -> None:
         for slider, home in zip(self.temperatures, homes, strict=False):
             slider.show_home(home)
+            slider.show_safe(safe_temperatures(home))
         if homes:
             self.heat_home.say(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
         self._show_temperatures(self._dials.temperatures.get())
@@ -162,6 +171,9 @@ class Directions(Column):
     def _show_temperatures(self, values: tuple[float, ...]) -> None:
         for slider, value in zip(self.temperatures, values, strict=False):
             slider.show_value(value)
+        beyond = [slider.name.text() for slider in self.temperatures if slider.outside]
+        self.heat_note.setText(f"{', '.join(beyond)}: {OUTSIDE}")
+        self.heat_note.setVisible(bool(beyond) and len(values) > 1)
         homes = self._dials.homes.get()
         self.heat_home.setEnabled(any(abs(a - b) > 5e-4 for a, b in zip(values, homes, strict=False)))
 

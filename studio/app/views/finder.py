@@ -1,10 +1,12 @@
-"""Find an action by its name."""
+"""Find an action, a control, a model or a setting by its name."""
 
+import contextlib
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QLineEdit,
     QListWidget,
@@ -15,15 +17,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.app.views.acts import Act, native
+from studio.app.views.controls import Label, announce
 from studio.app.views.guard import guarded
+from studio.app.views.targets import Target
 from studio.app.views.theme import Look
 
-KEYS = Qt.ItemDataRole.UserRole + 1
+PLACE = Qt.ItemDataRole.UserRole
+NOTE = Qt.ItemDataRole.UserRole + 1
 
 
 class _Row(QStyledItemDelegate):
-    """The name at the left, its keys at the right."""
+    """The name at the left, its keys or what it is at the right."""
 
     def __init__(self, look: Look, parent: QObject) -> None:
         super().__init__(parent)
@@ -42,31 +46,33 @@ class _Row(QStyledItemDelegate):
         painter.setFont(self._look.font(12))
         painter.setPen(self._look.colour("soft"))
         place = option.rect.adjusted(0, 0, -self._look.px(8), 0)
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), index.data(KEYS))
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), index.data(NOTE))
         painter.restore()
 
 
 class Finder(QFrame):
-    """A field and the actions whose names hold what was typed; Enter does the chosen one."""
-
-    left = Signal()
+    """A field and what has the words that were typed; Enter does the current one."""
 
     def __init__(self, look: Look, parent: QWidget) -> None:
         super().__init__(parent)
         self._look = look
-        self._acts: list[Act] = []
+        self._targets: list[Target] = []
+        self._before: QWidget | None = None
+        """What had the focus, and gets it back."""
         self.setProperty("role", "popup")
-        self.setAccessibleName("Find an action")
+        self.setAccessibleName("Find")
         self.field = QLineEdit()
-        self.field.setPlaceholderText("What do you want to do?")
-        self.field.setAccessibleName("Find an action by its name")
+        self.field.setPlaceholderText("Find an action, a control, a model or a setting")
+        self.field.setAccessibleName("Find an action, a control, a model or a setting")
+        self.none = Label("", "note", wrap=True)
         self.list = QListWidget()
         self.list.setProperty("role", "bare")
-        self.list.setAccessibleName("Actions")
+        self.list.setAccessibleName("Found")
         self.list.setItemDelegate(_Row(look, self.list))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._column = QVBoxLayout(self)
         self._column.addWidget(self.field)
+        self._column.addWidget(self.none)
         self._column.addWidget(self.list, 1)
         self.field.textChanged.connect(self._filter)
         self.field.returnPressed.connect(self._do)
@@ -74,41 +80,49 @@ class Finder(QFrame):
         self.field.installEventFilter(self)
         self.hide()
 
-    def open(self, acts: Sequence[Act]) -> None:
-        """With the actions that can be done now."""
-        self._acts = list(acts)
+    def open(self, targets: Sequence[Target]) -> None:
+        """With all that can be found now."""
+        self._targets, self._before = list(targets), QApplication.focusWidget()
         self.field.clear()
         self._filter("")
         px = self._look.px
         self._column.setContentsMargins(px(12), px(12), px(12), px(12))
-        room = self.window().width()
-        width = min(px(460), room - px(32))
-        self.setGeometry((room - width) // 2, px(64), width, px(360))
+        room = self.window().size()
+        width, height = min(px(460), room.width() - px(32)), min(px(360), room.height() - px(80))
+        self.setGeometry((room.width() - width) // 2, px(64), width, height)
         self.raise_()
         self.show()
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _filter(self, typed: str) -> None:
-        words = typed.lower().split()
+        """Show what has every word; what begins with them first."""
+        words, begin = typed.lower().split(), typed.strip().lower()
+        found = [place for place, target in enumerate(self._targets) if target.has(words)]
+        found.sort(key=lambda place: not self._targets[place].words.lower().startswith(begin))
         self.list.clear()
-        for place, act in enumerate(self._acts):
-            if all(word in act.words.lower() for word in words):
-                item = QListWidgetItem(act.words)
-                item.setData(KEYS, native(act.keys[0]) if act.keys else "")
-                item.setData(Qt.ItemDataRole.UserRole, place)
-                item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{act.words}, {', '.join(map(native, act.keys))}")
-                self.list.addItem(item)
+        for place in found:
+            target = self._targets[place]
+            item = QListWidgetItem(target.words)
+            item.setData(NOTE, target.note)
+            item.setData(PLACE, place)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{target.words}, {target.note}")
+            self.list.addItem(item)
         self.list.setCurrentRow(0)
+        self.none.setText("" if found else f'Nothing here is called "{typed.strip()}".')
+        self.none.setVisible(not found)
+        announce(self.field, self.none.text())
 
     def _do(self) -> None:
         item = self.list.currentItem()
-        self.close_finder()
         if item is not None:
-            self._acts[item.data(Qt.ItemDataRole.UserRole)].do()
+            self.close_finder()
+            self._targets[item.data(PLACE)].do()
 
     def close_finder(self) -> None:
         self.hide()
-        self.left.emit()
+        with contextlib.suppress(RuntimeError):  # it may be gone by now
+            if self._before is not None and self._before.isVisible():
+                self._before.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -1,6 +1,5 @@
 """The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
 
-import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -36,6 +35,7 @@ from studio.app.views.shortcuts import Shortcuts, go_region
 from studio.app.views.side import NARROW, USUAL, WIDE, Edge, Inspector
 from studio.app.views.strip import Strip
 from studio.app.views.takes import Takes
+from studio.app.views.targets import focus, of_acts, of_controls, of_models, of_settings
 from studio.app.views.theme import Look
 
 PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
@@ -63,7 +63,6 @@ class Frame(QWidget):
         self.setMinimumSize(*SMALLEST)
         self._shown, self._drawer, self._painted = True, False, False
         self._said: Any = None
-        self._before_finder: QWidget | None = None
         self.dialogs = Dialogs(state, self)
         self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
         self._build()
@@ -133,7 +132,6 @@ class Frame(QWidget):
         self.rail.settings.clicked.connect(lambda: self.toggle_page("settings"))
         self.rail.state.clicked.connect(lambda: self.toggle_page("engine"))
         self.edge.dragged.connect(self._drag)
-        self.finder.left.connect(self._leave_finder)
 
     @property
     def panel(self) -> Panel:
@@ -281,13 +279,13 @@ class Frame(QWidget):
             Act("Fit", ("Ctrl+0",), lambda: self.panel.zoom(0)),
             Act("Full screen", (full,), self.toggle_full_screen),
             Act("Help", ("F1",), lambda: page("help")),
-            Act("Find an action", ("Ctrl+K",), self.open_finder),
+            Act("Find…", ("Ctrl+K",), self.open_finder),
             Act("Settings", ("Ctrl+,",), lambda: page("settings")),
             Act("Engine", (), lambda: page("engine")),
             Act("Next region", ("F6",), lambda: self.go_region(1)),
             Act("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
             Act("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
-            Act("Crisp or smooth", ("X",), lambda: state.smooth.set(not state.smooth.get()), "stage"),
+            Act("Crisp or smooth", ("X",), lambda: state.smoothing.choose(not state.smooth.get()), "stage"),
         )
 
     def _enable(self) -> None:
@@ -295,17 +293,36 @@ class Frame(QWidget):
             self._shortcuts.enable(self.panel.key, bool(self.state.layout.get().get("letters", True)))
 
     def open_finder(self) -> None:
-        """The finder, with what can be done now."""
-        self._before_finder = QApplication.focusWidget()
+        """The finder, with what can be done, set and chosen now."""
         able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
-        self.finder.open([act for act in able if act.keys != ("Ctrl+K",)])
+        targets = of_acts(act for act in able if act.keys != ("Ctrl+K",))
+        panel, names = self.panel, {target.words for target in targets}
+        controls = of_controls((self.bar, panel.stage, panel.inspector, panel.foot), self.go_to_control)
+        targets += [control for control in controls if control.words not in names]
+        targets += of_models(self.state.models.cards.get(), self.choose_model)
+        self.finder.open(targets + of_settings(self.settings.dials, self.go_to_setting))
 
-    def _leave_finder(self) -> None:
-        """Give the focus back to what had it before."""
-        before = self._before_finder
-        with contextlib.suppress(RuntimeError):  # it may be deleted by now
-            if before is not None and before.isVisible():
-                before.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    def go_to_control(self, control: QWidget) -> None:
+        """Give a control of the open panel the focus, and bring it into view."""
+        if self.panel.inspector.isAncestorOf(control):
+            self.inspector.close_page()
+            self._shown = True
+            self._place()
+        focus(control)
+
+    def go_to_setting(self, dial: QWidget) -> None:
+        """Open the settings at one of them."""
+        if self.inspector.page != "settings":
+            self.toggle_page("settings")
+        focus(dial)
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model in the open panel, or in the first that offers it."""
+        trained = self.state.models.find(name)
+        able = (panel for panel in (self.panel, *self.panels.values()) if panel.offers(trained))
+        if trained is not None and (panel := next(able, None)) is not None:
+            self.state.show_panel(panel.key)
+            panel.choose_model(name)
 
     def open(self) -> None:
         """Ask for a file of the sort that the open panel takes."""

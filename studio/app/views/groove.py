@@ -49,6 +49,10 @@ class Groove(QSlider):
         self._home = home
         self.update()
 
+    def set_safe(self, safe: tuple[float, float] | None) -> None:
+        self._safe = safe
+        self.update()
+
     def now(self) -> float:
         return self.value() / UNITS
 
@@ -167,7 +171,9 @@ class Groove(QSlider):
             painter.setPen(Qt.PenStyle.NoPen)
             self._bar(painter, 0, self.width(), 2 if self._safe else 4, "groove")
             if self._safe:
-                self._bar(painter, self._place(self._safe[0]), self._place(self._safe[1]), 4, "groove")
+                left = self._place(self._safe[0]) if self._safe[0] * UNITS > self.minimum() else 0
+                right = self._place(self._safe[1]) if self._safe[1] * UNITS < self.maximum() else self.width()
+                self._bar(painter, left, right, 4, "groove")
             if not at_home:
                 home = self._place(self._home)
                 self._bar(painter, min(home, handle), max(home, handle), 4, "accent")

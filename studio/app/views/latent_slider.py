@@ -1,7 +1,7 @@
 """A latent slider: a name, a groove with a home, and a figure that can be typed."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
 from studio.app.views.controls import Elided, mark, tip
@@ -10,6 +10,10 @@ from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 
 OUTSIDE = "outside the safe range"
+SIGNED, PLAIN = 54, 40
+"""Logical pixels of a figure with its sign, and of one without."""
+NAME = 92
+"""Logical pixels of a name that no note takes from it."""
 
 
 def figure(value: float, signed: bool) -> str:
@@ -43,10 +47,11 @@ class LatentSlider(QWidget):
     ) -> None:
         super().__init__()
         self._look, self._home, self._safe = look, home, safe
-        self._value, self._figure_width = home, 54
+        self._signed, self._narrow = least < 0, False
+        self._value, self._figure_width = home, SIGNED if self._signed else PLAIN
         self._may_rename, self._says = may_rename, says
         self.name = Elided(name, mode=Qt.TextElideMode.ElideRight)
-        self.note = Elided("", "warn", Qt.TextElideMode.ElideRight)
+        self.note = Elided("", "caution", Qt.TextElideMode.ElideRight)
         self.value = QLineEdit()
         self.value.setProperty("role", "value")
         self.value.setTextMargins(-2, 0, -3, 0)  # the figure ends where the groove does
@@ -85,21 +90,27 @@ class LatentSlider(QWidget):
         self._value = value
         self.groove.show_value(value)
         if not (self.value.hasFocus() and self.value.isModified()):
-            self.value.setText(figure(value, self._safe is not None))
+            self.value.setText(figure(value, self._signed))
         at_home = abs(value - self._home) < 5e-4
-        outside = self._safe is not None and not self._safe[0] <= value <= self._safe[1]
+        outside = self.outside
         mark(self.value, home=at_home)
-        self.note.setVisible(outside)
+        self.note.setVisible(outside and not self._narrow)
         self.note.show_text(OUTSIDE if outside else "")
-        words = ("minus " if value < 0 else "plus " if value > 0 and self._safe else "") + f"{abs(value):.2f}"
+        words = ("minus " if value < 0 else "plus " if value > 0 and self._signed else "") + f"{abs(value):.2f}"
         safe = f", safe {self._safe[0]:g} to {self._safe[1]:g}" if self._safe else ""
         self.groove.setAccessibleDescription(
             f"{words}, home is {self._home:g}{safe}{', ' + OUTSIDE if outside else ''}"
         )
 
+    @property
+    def outside(self) -> bool:
+        """Whether the value lies outside the safe range."""
+        return self._safe is not None and not self._safe[0] <= self._value <= self._safe[1]
+
     def set_narrow(self, narrow: bool) -> None:
-        """Less room for the figure, where several stand beside each other."""
-        self._figure_width = 32 if narrow else 54
+        """Less room for the figure and none for a note, where several stand beside each other."""
+        usual = SIGNED if self._signed else PLAIN
+        self._figure_width, self._narrow = 32 if narrow else usual, narrow
         mark(self.value, narrow=narrow)
         self._resize()
 
@@ -109,10 +120,18 @@ class LatentSlider(QWidget):
         self.groove.set_home(home)
         self.show_value(self._value)
 
+    def show_safe(self, safe: tuple[float, float] | None) -> None:
+        """Within which values the model makes what it learned to make; None where all are."""
+        self._safe = safe
+        self.groove.set_safe(safe)
+        self.show_value(self._value)
+
     def show_name(self, name: str) -> None:
         self.name.show_text(name)
-        self.value.setAccessibleName(f"{self._says or name}, figure")
-        self.groove.setAccessibleName(self._says.replace("*", name) or name)
+        self._resize()
+        says = self._says.replace("*", name) or name
+        self.value.setAccessibleName(f"{says}, figure")
+        self.groove.setAccessibleName(says)
 
     def rename(self) -> None:
         """Let the name be typed, over the name; Enter keeps it, Esc does not."""
@@ -157,11 +176,13 @@ class LatentSlider(QWidget):
                 least, most = self.groove.minimum() / 1000, self.groove.maximum() / 1000
                 self.moved.emit(min(max(value, least), most))
                 self.let_go.emit()
-        self.value.setText(figure(self._value, self._safe is not None))
+        self.value.setText(figure(self._value, self._signed))
 
     def _resize(self) -> None:
         self.value.setFixedWidth(self._look.px(self._figure_width))
         self.name.setMinimumHeight(self._look.px(22))
+        needed = QFontMetrics(self._look.font()).horizontalAdvance(self.name.text()) + self._look.px(6)
+        self.name.setMinimumWidth(0 if self._narrow else min(needed, self._look.px(NAME)))
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -180,7 +201,7 @@ class LatentSlider(QWidget):
     def _leave(self, field: QLineEdit) -> None:
         if field is self.value:
             field.setModified(False)
-            field.setText(figure(self._value, self._safe is not None))
+            field.setText(figure(self._value, self._signed))
             self.groove.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
             self._close(field)

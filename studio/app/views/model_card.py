@@ -4,11 +4,12 @@ from typing import Any
 
 from PySide6.QtCore import QRect, QSize
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.app.states.models import Models
+from studio.app.views.bind import bind
 from studio.app.views.cards import draw_thumbnail, thumbnail
-from studio.app.views.controls import Label
+from studio.app.views.controls import Button, Label
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
@@ -62,26 +63,46 @@ class ModelCard(QWidget):
         self._models = models
         self._cover = _Cover(look)
         self.title = Label("", "name", wrap=True)
-        self._lines = [Label("", "note", wrap=True) for _ in range(3)]
+        self.star = Button(look, "", "small", "star", "Favourite", "Keep this model first in every list")
+        self.star.setCheckable(True)
+        self._name = ""
+        self._lines = [Label("", "note", wrap=True) for _ in range(4)]
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self._cover)
         column.addSpacing(4)
-        column.addWidget(self.title)
+        head = QHBoxLayout()
+        head.addWidget(self.title, 1)
+        head.addWidget(self.star)
+        column.addLayout(head)
         for line in self._lines:
             column.addWidget(line)
         look.changed.connect(lambda: self._cover.show_cover(self._cover._cover))
+        bind(
+            self, models.favourites, self._show_star, self.star.toggled,
+            lambda on: models.set_favourite(self._name, on),
+        )  # fmt: skip
 
     def show_model(self, trained: Any) -> None:
         card = trained.card if trained is not None else None
+        self._name = card.name if card is not None else ""
+        self.star.setVisible(card is not None)
+        self._show_star(self._models.favourites.get())
         self._cover.show_cover(self._models.cover(card.name) if card is not None else None)
         self.title.setText(card.title if card is not None else "No model is here yet")
         lines = (
-            (card.makes, f"Learned from {card.learned_from} · {card.licence}", card.figure)
+            (
+                card.makes, card.way.capitalize(), f"Learned from {card.learned_from} · {card.licence}", card.figure,
+            )
             if card is not None
-            else ("Add a .safetensors file, or train one in a terminal.", "", "")
-        )
+            else ("Add a .safetensors file, or train one in a terminal.", "", "", "")
+        )  # fmt: skip
         for label, text in zip(self._lines, lines, strict=True):
             label.setText(text)
             label.setVisible(bool(text))
+
+    def _show_star(self, favourites: frozenset[str]) -> None:
+        on = self._name in favourites
+        self.star.setChecked(on)
+        self.star.draw("starred" if on else "star")

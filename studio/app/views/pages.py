@@ -45,6 +45,9 @@ class Column(QWidget):
     def end(self) -> None:
         self.rows.addStretch(1)
 
+    def reveal(self, part: QWidget) -> None:
+        """Unfold what a part lies in."""
+
     def _lay_out(self) -> None:
         self.rows.setSpacing(self._look.px(self._space))
 
@@ -58,7 +61,8 @@ def empty(layout: QLayout) -> None:
 
 
 class SettingsPage(Column):
-    """Looks, text size, motion, device, single keys. What is set lies in the window's `layout`."""
+    """Looks, text size, motion, device, single keys. What is set lies in the window's `layout`. Each of `dials` is a
+    setting with its title."""
 
     def __init__(self, look: Look, state: Window) -> None:
         super().__init__(look)
@@ -81,11 +85,11 @@ class SettingsPage(Column):
         for key, words in DEVICES:
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
-        dials: tuple[tuple[str, QWidget], ...] = (
+        self.dials: tuple[tuple[str, QWidget], ...] = (
             ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.text_size),
             ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
         )  # fmt: skip
-        for title, dial in dials:
+        for title, dial in self.dials:
             name = Label(title, "strong")
             name.setBuddy(dial)
             self.add(name, dial)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QIcon, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
 from studio.app.states.models import Models
 from studio.app.views.cards import CardList, Offers, at_once, thumbnail
-from studio.app.views.controls import Button, Label
+from studio.app.views.controls import Button, Label, announce
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
 from studio.app.views.theme import Look
@@ -25,7 +25,7 @@ class Picker(Button):
         self._models, self._theme, self._add, self._offers = models, look, add, offers
         self._trained: Any = None
         self._narrow = False
-        self._popup: QFrame | None = None
+        self._popup: ModelPopup | None = None
         self.clicked.connect(self.open_list)
         look.changed.connect(self._draw)
 
@@ -40,29 +40,11 @@ class Picker(Button):
 
     def open_list(self) -> None:
         """The list of models, below the picker."""
-        popup = self._popup = QFrame(self.window(), Qt.WindowType.Popup)
-        popup.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        popup.setProperty("role", "popup")
-        popup.setAccessibleName("Models")
-        column = QVBoxLayout(popup)
-        column.setContentsMargins(8, 8, 8, 8)
-        cards = CardList(self._theme, self._models, big=False, offers=self._offers)
-        cards.show_model(self._trained)
-        cards.chose.connect(self.chose)
-        cards.clicked.connect(popup.close)
-        cards.opened.connect(popup.close)
-        if not cards.cards:
-            others = bool(self._models.cards.get())
-            column.addWidget(Label("No model here can do this." if others else "No model is here yet.", "note"))
-        column.addWidget(cards)
-        more = Button(self._theme, "Add a model…", "fold", "plus", help="Copy a .safetensors file to your models")
-        more.clicked.connect(popup.close)
-        more.clicked.connect(self._add)
-        column.addWidget(more)
-        popup.adjustSize()
-        popup.move(self.mapToGlobal(QPoint(0, self.height() + 4)))
-        popup.show()
-        cards.setFocus(Qt.FocusReason.PopupFocusReason)
+        popup = self._popup = ModelPopup(self._theme, self._models, self._offers, self.window())
+        popup.cards.show_model(self._trained)
+        popup.cards.chose.connect(self.chose)
+        popup.add.clicked.connect(self._add)
+        popup.open_at(self.mapToGlobal(QPoint(0, self.height() + 4)))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -73,7 +55,7 @@ class Picker(Button):
             painter.drawPixmap(self.width() - side - self._theme.px(10), (self.height() - side) // 2 + 1, drawing)
 
     @property
-    def popup(self) -> QWidget | None:
+    def popup(self) -> "ModelPopup | None":
         return self._popup
 
     def _draw(self) -> None:
@@ -92,3 +74,62 @@ class Picker(Button):
             pixmap = thumbnail(cover[0], side, self.devicePixelRatioF(), self._theme)
             self.setIcon(QIcon(pixmap))
             self.setIconSize(pixmap.deviceIndependentSize().toSize())
+
+
+class ModelPopup(QFrame):
+    """The models in their groups, with a field that finds one by a word of its card."""
+
+    def __init__(self, look: Look, models: Models, offers: Offers, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self._look, self._none = look, "No model here can do this." if models.cards.get() else "No model is here yet."
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setProperty("role", "popup")
+        self.setAccessibleName("Models")
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("Find a model")
+        self.field.setAccessibleName("Find a model by a word of its card")
+        self.cards = CardList(look, models, big=False, offers=offers)
+        self.note = Label("", "note", wrap=True)
+        self.add = Button(look, "Add a model…", "fold", "plus", help="Copy a .safetensors file to your models")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.addWidget(self.field)
+        column.addWidget(self.note)
+        column.addWidget(self.cards, 1)
+        column.addWidget(self.add)
+        self.field.textChanged.connect(self._find)
+        self.field.returnPressed.connect(lambda: self.cards.open(self.cards.currentIndex()))
+        self.field.installEventFilter(self)
+        self.cards.opened.connect(self.close)
+        self.add.clicked.connect(self.close)
+        self._show_note("")
+
+    def open_at(self, corner: QPoint) -> None:
+        """Below this corner, as far as the screen reaches."""
+        room = self.screen().availableGeometry()
+        size = self.sizeHint()
+        width = min(size.width(), room.width())
+        self.resize(width, min(size.height(), room.bottom() - corner.y()))
+        self.move(min(corner.x(), room.right() + 1 - width), corner.y())
+        self.show()
+        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _find(self, typed: str) -> None:
+        self.cards.search(typed)
+        self._show_note(typed)
+
+    def _show_note(self, typed: str) -> None:
+        """Say why the list is empty, if it is."""
+        self.note.setText(f'No model here has "{typed.strip()}" on its card.' if typed.strip() else self._none)
+        self.note.setVisible(not self.cards.cards)
+        if self.note.isVisible():
+            announce(self.field, self.note.text())
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            by = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            if by is not None:
+                self.cards.walk(by)
+                return True
+        return False

@@ -14,6 +14,7 @@ _WORDS = {  # role: size in px at 100 %, weight, token
     "figure": (24, 500, "text"),
     "accent": (13, 600, "accent"),
     "warn": (13, 600, "warn"),
+    "caution": (12, 500, "warn"),
     "danger": (12, 500, "danger"),
 }
 

@@ -28,6 +28,8 @@ from studio.app.views.theme import Look
 
 Index = QModelIndex | QPersistentModelIndex
 EMPTY = "What you keep stays here, each with the way back to how it was made."
+SPACE = 16
+"""Pixels between the place of the next take and what stands beside it."""
 FORK = 52
 """Logical pixels that say from which take the next one came, where that is not the one before it."""
 
@@ -135,8 +137,6 @@ class TakeList(QListView):
 
     def show_current(self, index: int | None) -> None:
         self.setCurrentIndex(self.rows.index(index) if index is not None else QModelIndex())
-        if index is not None:
-            self.scrollTo(self.rows.index(index))
         self.viewport().update()
 
     @guarded(None)
@@ -188,6 +188,8 @@ class Strip(QWidget):
         self.field.installEventFilter(self)
         self.field.hide()
         self._named: int | None = None
+        self._in_view: int | None = None
+        """Place of the take that is kept in view: the newest one, or that which came onto the stage after it."""
         self.branches = False
         """Whether the open panel can go on from a take."""
         self._row = QHBoxLayout()
@@ -195,7 +197,7 @@ class Strip(QWidget):
         self._gap = QSpacerItem(0, 0)
         self._row.addItem(self._gap)
         self._row.addWidget(self.keep)
-        self._row.addSpacing(16)
+        self._row.addSpacing(SPACE)
         self._row.addWidget(self.hint, 1)
         self._row.addStretch()
         self._column = QVBoxLayout(self)
@@ -217,14 +219,26 @@ class Strip(QWidget):
         self.field.editingFinished.connect(self._name)
 
     def show_takes(self, takes: Sequence[Any]) -> None:
+        """Show these takes; one that is new comes into view."""
+        more = len(takes) > len(self.takes.takes)
         self.takes.put(tuple(takes))
         self._lay_out()
+        if more:
+            self._bring_into_view(len(takes) - 1)
 
     def show_current(self, place: int | None) -> None:
         """The take that the stage shows."""
+        other = place != self.takes.chosen
         self.takes.choose(place)
         self.list.show_current(place)
         self.tree.show_chosen(place)
+        if other and place is not None:
+            self._bring_into_view(place)
+
+    def _bring_into_view(self, place: int) -> None:
+        self._in_view = place
+        self.list.scrollTo(self.list.rows.index(place))
+        self.tree.scrollTo(self.takes.index_of(place))
 
     def set_compact(self, compact: bool) -> None:
         """Small thumbnails, where the window is low."""
@@ -312,7 +326,7 @@ class Strip(QWidget):
         self.grow.setVisible(count > 0)
         self.grow.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
         spare = link.width() + px(12) if self._compact else 0
-        room = self.width() - px(26) - self.list.side() - px(12) - spare
+        room, before = self.width() - px(10 + 6 + 16) - self.list.side() - SPACE - spare, self.list.size()
         self.list.setFixedSize(max(0, min(self.list.long(), room)), step.height())
         self.tree.setVisible(tree)
         self.list.setVisible(count > 0 and not tree)
@@ -322,4 +336,5 @@ class Strip(QWidget):
         self.keep.setFixedSize(self.list.side(), self.list.side())
         self._row.setContentsMargins(0 if count else px(6), 0 if count else px(6), 0, 0 if count else px(6))
         self.list.doItemsLayout()
-        self.list.scrollTo(self.list.currentIndex())
+        if self._in_view is not None and self._in_view < count and self.list.size() != before:
+            self._bring_into_view(self._in_view)

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.settings import SettingsFile
 from studio.app.states.explore import Explore as ExploreState
 from studio.app.states.window import Window
-from studio.library import storage, work
+from studio.library import models, storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import Latent, Work
 from studio.wire.messages import Array, Encode, Encoded, Explore, Failed, Finished, Shown, Stopped
@@ -411,6 +412,18 @@ def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: Fa
     assert trained is not None
     assert window.explore.restore_work(Work(model="old-name", model_hash=trained.hash, seed=1, temperature=(1.2,)))
     assert window.explore.model.get() == trained and window.explore.dials.temperatures.get() == (1.2,)
+    assert window.messages.current.get() is None
+
+
+def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warning(
+    window: Window, engine: FakeEngine
+) -> None:
+    before = window.models.find("tiny")
+    assert before is not None
+    was = before.hash
+    models.write_card(before, msgspec.structs.replace(before.card, title="Another"))
+    window.models.refresh()
+    assert window.explore.restore_work(Work(model="tiny", model_hash=was, seed=1))
     assert window.messages.current.get() is None
 
 

@@ -32,7 +32,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first.show_panel("explore")
     first.theme.set("dark")
     first.contrast.set("high")
-    first.smooth.set(True)
+    first.smoothing.choose(True)
     first.geometry.set(bytes(range(256)))
     first.layout.set({"inspector": 320, "tree": True})
     first.generate.dials.set_number(9)

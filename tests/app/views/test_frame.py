@@ -114,21 +114,6 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studi
     assert studio.state.smooth.get()
 
 
-def test_every_action_is_found_by_its_name(studio: Studio) -> None:
-    finder = studio.frame.finder
-    QTest.keyClick(studio.frame, Qt.Key.Key_K, CONTROL)
-    assert finder.isVisible()
-    assert finder.list.count() > 15
-    QTest.keyClicks(finder.field, "crisp")
-    assert finder.list.count() == 1
-    QTest.keyClick(finder.field, Qt.Key.Key_Return)
-    assert studio.state.smooth.get()
-    assert not finder.isVisible()
-    act(studio, "Find an action").do()
-    QTest.keyClick(finder.field, Qt.Key.Key_Escape)
-    assert not finder.isVisible()
-
-
 def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: Studio) -> None:
     frame = studio.frame
     wide = frame.stage.width()
@@ -366,21 +351,3 @@ def test_a_ring_is_drawn_after_keys_only(studio: Studio) -> None:
     assert now is not number
     assert frame.ring.focused is not None
     assert frame.ring.geometry().contains(now.mapTo(frame, now.rect().center()))
-
-
-def test_the_picker_lists_the_models(studio: Studio) -> None:
-    QTest.keyClick(studio.frame, Qt.Key.Key_L, CONTROL)
-    popup = studio.frame.bar.picker.popup
-    assert popup is not None
-    from studio.app.views.cards import CardList
-
-    cards = popup.findChild(CardList)
-    assert cards is not None
-    heard = cards.model().data(cards.model().index(0, 0), Qt.ItemDataRole.AccessibleTextRole)
-    assert heard == "Tiny, RealNVP, Squares, 8 × 8, 3.00 bits per dimension, exact"
-    popup.grab()
-    QTest.mouseClick(
-        cards.viewport(), Qt.MouseButton.LeftButton, pos=cards.visualRect(cards.model().index(1, 0)).center()
-    )
-    assert studio.state.generate.model.get().card.name == "tones"
-    assert studio.frame.bar.facts.text() == "RealNVP · 4 × 4 grey · 3.00 bits per dimension, exact"

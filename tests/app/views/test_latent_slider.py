@@ -164,3 +164,30 @@ def test_a_screen_reader_hears_name_value_home_and_range(noted: Noted) -> None:
 def test_what_the_state_says_is_not_told_back(noted: Noted) -> None:
     noted.slider.show_value(2.0)
     assert (noted.value, noted.told, noted.slider.value.text()) == (0.0, [], "+2.00")
+
+
+def test_beyond_what_is_safe_it_says_so_and_its_groove_is_thin(qtbot: QtBot) -> None:
+    slider = LatentSlider(Look(), "Temperature", 0.0, 2.0, 0.7)
+    qtbot.addWidget(slider)
+    shown(slider, Look(), 288, 46)
+
+    def thick(value: float) -> int:
+        """Pixels of the groove at a value, across it."""
+        x = round(7 + value / 2 * (slider.groove.width() - 14))
+        picture = slider.groove.grab().toImage()
+        ground = picture.pixelColor(x, 1)
+        return sum(picture.pixelColor(x, y) != ground for y in range(picture.height()))
+
+    slider.show_value(1.5)
+    assert not slider.note.isVisible() and thick(0.1) == thick(1.9)
+    slider.show_safe((0.0, 1.0))
+    assert slider.note.isVisible() and slider.note.text() == "outside the safe range"
+    assert slider.value.text() == "1.50"
+    assert thick(1.9) < thick(0.1)
+    heard = slider.groove.accessibleDescription()
+    assert heard == "1.50, home is 0.7, safe 0 to 1, outside the safe range"
+    slider.show_value(1.0)
+    assert not slider.note.isVisible()
+    slider.show_safe(None)
+    slider.show_value(2.0)
+    assert not slider.note.isVisible()

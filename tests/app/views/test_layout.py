@@ -1,8 +1,9 @@
 """At every size nothing is cut without a tooltip, and nothing lies over its neighbour."""
 
 import pytest
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetrics
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QStackedWidget, QWidget
 
 from studio.app.views.controls import Elided
@@ -142,3 +143,47 @@ def test_explore_keeps_a_stage_for_64_pixels_at_8_times(studio: Studio) -> None:
     assert studio.frame.rail.width() == 48
     assert studio.frame.inspector.width() == 288
     assert studio.frame.strip.height() == 80
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_the_newest_take_is_seen_whole_beside_the_plus(studio: Studio, width: int, height: int, text: int) -> None:
+    resize(studio, width, height, text)
+    studio.ready()
+    studio.state.generate.dials.set_number(16)
+    studio.state.generate.generate()
+    studio.draw()
+    strip = studio.frame.strip
+    for index in range(16):
+        studio.state.generate.choose(index)
+        QTest.mouseClick(strip.keep, Qt.MouseButton.LeftButton)
+        settle()
+        place = strip.list.visualRect(strip.list.rows.index(index)).adjusted(2, 2, -2, -2)  # within its margin
+        assert len(studio.state.takes.list.get()) == index + 1
+        assert strip.list.viewport().rect().contains(place), index
+        at = QRect(strip.list.viewport().mapTo(strip, place.topLeft()), place.size())
+        assert strip.rect().contains(at), index
+        assert not at.intersects(strip.keep.geometry()), index
+        assert not strip.grow.isVisible() or not at.intersects(strip.grow.geometry()), index
+
+
+def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_shown(studio: Studio) -> None:
+    studio.ready()
+    studio.state.generate.dials.set_number(16)
+    studio.state.generate.generate()
+    studio.draw()
+    for index in range(15):
+        studio.state.generate.choose(index)
+        studio.state.generate.keep_take()
+    settle()
+    strip = studio.frame.strip
+    bar = strip.list.horizontalScrollBar()
+    assert bar.value() >= bar.maximum() - 1 > 0
+    bar.setValue(0)
+    studio.state.generate.strip.rename(0, "First")
+    studio.state.messages.say("Something happened.")
+    settle()
+    assert bar.value() == 0
+    studio.state.generate.choose(15)
+    studio.state.generate.keep_take()
+    settle()
+    assert bar.value() >= bar.maximum() - 1

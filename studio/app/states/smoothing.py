@@ -1,0 +1,40 @@
+"""Whether pictures are shown smooth or crisp: as the card of their model says, until the artist chooses otherwise."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from studio.app.states.value import Plain, State, Value
+from studio.library.models import Trained
+
+
+class Smoothing(State):
+    """`maker` gives the model whose pictures are on show."""
+
+    def __init__(self, maker: Callable[[], Trained | None], parent: State) -> None:
+        super().__init__(parent)
+        self._maker = maker
+        self.on: Value[bool] = Value(False, self)
+        """Whether the pictures on show are blended instead of shown as squares."""
+        self.choices: Value[Mapping[str, bool]] = Value({}, self)
+        """By the name of a model, what the artist chose for it."""
+
+    def choose(self, on: bool) -> None:
+        """Show the pictures of this model so from now on."""
+        trained = self._maker()
+        if trained is not None:
+            self.choices.set({**self.choices.get(), trained.card.name: on})
+        self.on.set(on)
+
+    def follow(self) -> None:
+        """Other pictures are on show."""
+        trained = self._maker()
+        usual = trained.card.smooth if trained is not None else False
+        name = trained.card.name if trained is not None else ""
+        self.on.set(self.choices.get().get(name, usual))
+
+    def snapshot(self) -> Plain:
+        return dict(self.choices.get())
+
+    def restore(self, plain: Plain) -> None:
+        choices: dict[str, Any] = dict(plain)
+        self.choices.set({name: bool(on) for name, on in choices.items()})

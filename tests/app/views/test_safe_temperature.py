@@ -1,0 +1,96 @@
+"""A temperature beyond what the model learned is marked wherever it can be set, as sliders are."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from studio.app.states.window import Window
+from studio.app.views.complete_inspector import CompleteInspector
+from studio.app.views.directions import Directions
+from studio.app.views.generate import GenerateInspector
+from studio.app.views.latent_slider import OUTSIDE, LatentSlider
+from studio.app.views.sound_inspector import SoundInspector
+from tests.app.fake_model import card, write_model
+from tests.app.views.conftest import Studio, settle
+
+
+@pytest.fixture(autouse=True)
+def more_models(two_models: Path) -> None:
+    """`rows`, drawn pixel by pixel; `whistle`, which makes recordings and looks best at 1.05."""
+    write_model(two_models, card("rows", family=("pixelcnn_pp", "PixelCNN++")))
+    write_model(two_models, msgspec.structs.replace(card("whistle", (2,), rate=8000), temperature=1.05))
+
+
+def dial(studio: Studio, panel: str) -> LatentSlider:
+    """The temperature of a panel, which is open."""
+    studio.state.show_panel(panel)
+    settle()
+    inspector = studio.frame.panels[panel].inspector
+    if isinstance(inspector, CompleteInspector):
+        return inspector.settings.dials.temperature
+    assert isinstance(inspector, GenerateInspector | SoundInspector)
+    return inspector.dials.temperature
+
+
+def states(state: Window) -> dict[str, Any]:
+    return {"generate": state.generate.dials, "complete": state.complete.dials, "sound": state.sound.dials}
+
+
+@pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
+def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) -> None:
+    slider, dials = dial(studio, panel), states(studio.state)[panel]
+    for value in (0.3, most):
+        dials.set_temperature(value)
+        assert not slider.note.isVisible(), value
+    dials.set_temperature(most + 0.01)
+    assert slider.note.isVisible() and slider.note.text() == OUTSIDE
+    assert slider.groove.accessibleDescription().endswith(f"safe 0 to {most:g}, {OUTSIDE}")
+    assert slider.value.text() == f"{most + 0.01:.2f}"
+
+
+def test_another_model_has_its_own_range(studio: Studio, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(card("wild"), temperature=1.2))
+    studio.state.models.refresh()
+    slider = dial(studio, "generate")
+    studio.state.generate.choose_model("wild")
+    studio.state.generate.dials.set_temperature(1.15)
+    assert not slider.note.isVisible()
+    studio.state.generate.choose_model("tones")
+    studio.state.generate.dials.set_temperature(1.15)
+    assert slider.note.isVisible()
+
+
+def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.state.explore.choose_model("tiny")  # three scales
+    settle()
+    directions = studio.frame.panels["explore"].inspector.findChild(Directions)
+    assert directions is not None
+    assert not directions.heat_note.isVisible()
+    studio.state.explore.dials.set_temperature(0, 1.4)
+    studio.state.explore.dials.set_temperature(2, 1.1)
+    assert directions.heat_note.isVisible()
+    assert directions.heat_note.text() == f"Coarse, Fine: {OUTSIDE}"
+    assert [slider.note.isVisible() for slider in directions.temperatures] == [False] * 3
+    studio.state.explore.dials.home_temperatures()
+    assert not directions.heat_note.isVisible()
+    studio.state.explore.choose_model("tones")  # one
+    settle()
+    studio.state.explore.dials.set_temperature(0, 1.4)
+    assert directions.temperatures[0].note.isVisible()
+    assert not directions.heat_note.isVisible()
+
+
+def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Studio) -> None:
+    inspector = studio.frame.panels["complete"].inspector
+    assert isinstance(inspector, CompleteInspector)
+    brush, painting = inspector.settings.warmth, studio.state.complete.canvas.painting
+    studio.state.complete.dials.set_temperature(0.5)
+    painting.set_warmth(1.9)
+    assert not brush.outside
+    studio.state.complete.dials.set_temperature(0.6)
+    assert brush.outside
+    studio.state.complete.dials.set_temperature(0.0)  # times nothing is nothing
+    assert not brush.outside

@@ -86,6 +86,7 @@ class ModelPopup(QFrame):
         self.setProperty("role", "popup")
         self.setAccessibleName("Models")
         self.field = QLineEdit()
+        self.field.setAcceptDrops(False)
         self.field.setPlaceholderText("Find a model")
         self.field.setAccessibleName("Find a model by a word of its card")
         self.cards = CardList(look, models, big=False, offers=offers)

@@ -213,7 +213,8 @@ class Desk(QWidget):
         self.scale.show_nats(nats, results.nats(chosen[-1]) if chosen and chosen[-1] in ranked else None)
 
     def _menu(self, at: QPoint) -> None:
-        index = self.grid.indexAt(at - self.grid.viewport().pos())
+        """Open the menu of the completion at a place of the grid's viewport."""
+        index = self.grid.indexAt(at)
         if not index.isValid():
             return
         cell, state = self.grid.rows.places[index.row()].cell, self._state
@@ -228,7 +229,7 @@ class Desk(QWidget):
         )
         for words, do in acts:
             menu.addAction(words, do).setEnabled(state.results.cells.get()[cell].finished)
-        menu.popup(self.grid.mapToGlobal(at))
+        menu.popup(self.grid.viewport().mapToGlobal(at))
 
     @guarded(QSize(200, 200))
     def minimumSizeHint(self) -> QSize:

@@ -224,7 +224,8 @@ class GenerateStage(QStackedWidget):
         self.page.arrange()
 
     def _menu(self, at: QPoint) -> None:
-        index = self.grid.indexAt(at - self.grid.viewport().pos())
+        """Open the menu of the cell at a place of the grid's viewport."""
+        index = self.grid.indexAt(at)
         if not index.isValid():
             return
         self._state.choose(index.row())
@@ -239,4 +240,4 @@ class GenerateStage(QStackedWidget):
             action = menu.addAction(words, partial(self.act, what))
             action.setEnabled(cell.finished)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
-        menu.popup(self.grid.mapToGlobal(at))
+        menu.popup(self.grid.viewport().mapToGlobal(at))

@@ -152,7 +152,7 @@ class TakeList(QListView):
     def _ask(self, at: QPoint) -> None:
         index = self.indexAt(at)
         if index.isValid():
-            self.asked.emit(index.row(), self.viewport().mapToGlobal(self.visualRect(index).center()))
+            self.asked.emit(index.row(), self.viewport().mapToGlobal(at))
 
 
 class Strip(QWidget):

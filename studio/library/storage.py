@@ -130,6 +130,12 @@ def folder(path: Path) -> Path:
     return path
 
 
+def leave_empty(folder: Path) -> None:
+    """Removes a folder that nothing was put into after all. Never raises."""
+    with contextlib.suppress(OSError):  # not empty, or gone already
+        os.rmdir(folder)
+
+
 def to_bin(path: Path) -> Path:
     """Moves a file or folder into today's bin in the data folder; where it lies now. Raises NotSaved."""
     path = Path(path).absolute()

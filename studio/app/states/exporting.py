@@ -15,7 +15,8 @@ class Exporting(State):
 
     def __init__(self, smooth: Value[bool], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._smooth = smooth
+        self.smooth = smooth
+        """Whether pictures are seen blended."""
         self.times: Value[int] = Value(8, self)
         """One of TIMES; 0 if the size is given in pixels."""
         self.pixels: Value[int] = Value(512, self)
@@ -27,7 +28,7 @@ class Exporting(State):
     def enlargement(self) -> Enlargement:
         """As chosen now; blended if pictures are seen so."""
         times = self.times.get()
-        return Enlargement(times or 1, 0 if times else self.pixels.get(), self._smooth.get())
+        return Enlargement(times or 1, 0 if times else self.pixels.get(), self.smooth.get())
 
     def choose_times(self, times: int) -> None:
         """One of TIMES, or 0 for a size in pixels."""

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.app.states.explore import Explore
+from studio.app.states.exporting import Exporting
 from studio.app.states.seeds import grouped
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
@@ -164,9 +165,9 @@ class ExploreFoot(QStackedWidget):
 class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
-    def __init__(self, look: Look, state: Explore, stage: ExploreStage, dialogs: Dialogs) -> None:
+    def __init__(self, look: Look, state: Explore, exporting: Exporting, stage: ExploreStage, dialogs: Dialogs) -> None:
         super().__init__()
-        self.directions = Directions(look, state, stage.open, dialogs)
+        self.directions = Directions(look, state, exporting, stage.open, dialogs)
         self.bringing = Bringing(look, state)
         self.addWidget(self.directions)
         self.addWidget(self.bringing)
@@ -181,7 +182,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     explore = state.explore
     stage = ExploreStage(look, state, dialogs)
     foot = ExploreFoot(look, state, stage, dialogs)
-    inspector = ExploreInspector(look, explore, stage, dialogs)
+    inspector = ExploreInspector(look, explore, state.exporting, stage, dialogs)
     acts = (
         Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
         Act("Export…", ("Ctrl+E",), foot.ask),

@@ -230,9 +230,9 @@ def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) ->
     (tmp_path / "rose").mkdir()
     dialog.fileSelected.emit(str(tmp_path / "rose"))
     dialog.reject()
-    studio.state.generate.close()
+    studio.state.saving.close()
     assert len(list((tmp_path / "rose").glob("tiny-*.png"))) == 3
-    assert studio.state.layout.get()["folder"] == str(tmp_path / "rose")
+    assert studio.state.folders.for_saving() == tmp_path / "rose"
 
 
 def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:

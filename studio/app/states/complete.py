@@ -186,6 +186,26 @@ class Complete(State):
         """Save every chosen completion into a folder. Says the outcome."""
         self._pieces.of(self._made(), lambda pieces: self._saving.many(pieces, folder))
 
+    def copy(self) -> None:
+        """Copy the chosen completion to the clipboard; if none is chosen, the picture that is completed."""
+        made = self._made()
+        if made:
+            self._pieces.of(made[-1:], lambda pieces: self._messages.copy.emit(pieces[0].picture, pieces[0].work))
+        else:
+            self.copy_picture()
+
+    def copy_picture(self) -> None:
+        """Copy the picture that is completed, which has no recipe."""
+        picture = self.canvas.picture.get()
+        if picture is not None:
+            self._messages.copy.emit(picture, None)
+        else:
+            self._messages.say("No picture is here to be copied yet. Open one, or paste it.")
+
+    def paste(self) -> None:
+        """Open the picture on the clipboard."""
+        self._messages.paste.emit()
+
     def name_of_sheet(self) -> str:
         """A file name to suggest for a sheet of the chosen completions; empty where there is none."""
         made = self._made()

@@ -213,6 +213,14 @@ class Explore(State):
         if piece is not None:
             self._saving.one(piece, path)
 
+    def copy(self) -> None:
+        """Copy the picture on the stage to the clipboard. Says the outcome."""
+        piece = self._stage.piece
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("No picture is here to be copied yet. Begin from a seed.")
+
     def open_in_complete(self) -> None:
         """Paint a hole into the picture on the stage there."""
         piece = self._stage.piece

@@ -155,6 +155,14 @@ class Generate(State):
         if piece is not None:
             self._saving.one(piece, path)
 
+    def copy(self, index: int | None = None) -> None:
+        """Copy a finished picture to the clipboard. Says the outcome."""
+        piece = self._piece(index)
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("No picture is chosen yet. Click one, then copy it.")
+
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside what is there already. Says the outcome."""
         if pieces := self._finished():

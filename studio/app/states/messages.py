@@ -34,6 +34,11 @@ class Messages(State):
     reveal = Signal(object)
     """Asks the window to show the folder of a Path."""
 
+    copy = Signal(object, object)
+    """Asks for a picture (height, width, channels) on the clipboard, with its work or None."""
+    paste = Signal()
+    """Asks for the picture that is on the clipboard, to be opened as if it had been dropped."""
+
     def __init__(self) -> None:
         super().__init__()
         self.current: Value[Said | None] = Value(None, self)

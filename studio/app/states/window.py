@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from studio.app.states import drops
+from studio.app.states.clipboard import Clipboard
 from studio.app.states.complete import Complete
 from studio.app.states.doubt import Doubt
 from studio.app.states.explore import Explore
@@ -50,6 +51,8 @@ class Window(State):
         """Whether pictures are blended instead of shown as squares."""
         self.exporting = Exporting(self.smooth, self)
         self.folders = Folders(self)
+        self.clipboard = Clipboard(self.messages, self.exporting, self)
+        self.clipboard.pasted.connect(lambda path: self.drop([path]))
         self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
         self.generate = Generate(engine, self.models, self.messages, self.queue, self.takes, self.saving)
         self.explore = Explore(engine, self.models, self.messages, self.takes, self.saving)
@@ -314,7 +317,16 @@ class Window(State):
     def close(self) -> None:
         """Write the state down for the last time, and wait for what is at work."""
         self.keeping.stop()
-        for state in (self.tone, self.sound, self.generate, self.explore, self.complete, self.saving, self.models):
+        for state in (
+            self.tone,
+            self.sound,
+            self.generate,
+            self.explore,
+            self.complete,
+            self.saving,
+            self.clipboard,
+            self.models,
+        ):
             state.close()
         self.takes.close(self._records())
         self.keeping.close()

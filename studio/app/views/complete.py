@@ -150,6 +150,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     acts = (
         Act("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
         Act("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.save),
+        Act("Copy the chosen one", ("Ctrl+C",), complete.copy),
         Act("Open in Explore", ("Ctrl+Shift+X",), complete.open_in_explore),
         *tools,
         Act("Invert the hole", ("I",), painting.invert, "stage"),

@@ -18,6 +18,7 @@ from studio.app.views.completions import GAP, CompletionsView, Typicality
 from studio.app.views.controls import Button, Elided, Label, Number, row
 from studio.app.views.guard import guarded
 from studio.app.views.mask_canvas import MaskCanvas
+from studio.app.views.menus import offer
 from studio.app.views.overlay import GridOverlay
 from studio.app.views.picture import multiple
 from studio.app.views.theme import Look
@@ -134,6 +135,7 @@ class Desk(QWidget):
         self.canvas.let_go.connect(painting.release)
         self.canvas.escaped.connect(painting.cancel)
         self.canvas.row_moved.connect(painting.move_row)
+        offer(self.canvas, lambda: (("Copy picture", state.copy_picture, True), ("Paste", state.paste, True)))
         self.grid.held.connect(results.hold)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._menu)
@@ -224,11 +226,13 @@ class Desk(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         acts = (
             ("Open in Explore", state.open_in_explore),
+            ("Copy picture", state.copy),
             ("Keep as take", state.keep_takes),
             ("Paint on this one", partial(state.paint_on, cell)),
         )
         for words, do in acts:
             menu.addAction(words, do).setEnabled(state.results.cells.get()[cell].finished)
+        menu.addAction("Paste", state.paste)
         menu.popup(self.grid.viewport().mapToGlobal(at))
 
     @guarded(QSize(200, 200))

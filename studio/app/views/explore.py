@@ -17,6 +17,7 @@ from studio.app.views.bringing import Bringing, CropPage
 from studio.app.views.controls import Button, Label, middle, pair, row
 from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.directions import OPEN_HELP, Directions
+from studio.app.views.menus import offer
 from studio.app.views.overlay import Overlay
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
@@ -38,6 +39,11 @@ class ExploreStage(QStackedWidget):
         self.wave_badge = BadgeView(look)
         self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropPage(look, explore)
+        offer(self.page.view, lambda: (
+            ("Copy picture", explore.copy, True),
+            ("Keep as take", explore.keep_take, True),
+            ("Paste", state.messages.paste.emit, True),
+        ))  # fmt: skip
         self.addWidget(self._empty())
         self.addWidget(self.page)
         self.addWidget(self.crop)
@@ -186,6 +192,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     acts = (
         Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
         Act("Export…", ("Ctrl+E",), foot.ask),
+        Act("Copy the picture", ("Ctrl+C",), explore.copy),
         Act("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
         Act("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
         Act("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),

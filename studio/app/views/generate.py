@@ -104,6 +104,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         Act("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate),
         Act("Save all…", ("Ctrl+Shift+S",), foot.ask_where, can=generate.can_save),
         Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
+        Act("Copy this picture", ("Ctrl+C",), generate.copy),
         Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
         Act("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
         Act("New seed", ("R",), generate.dials.new_seed, "stage"),

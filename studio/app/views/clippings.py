@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QObject
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from studio.app.states.window import Window
 
@@ -37,12 +37,12 @@ class Clippings(QObject):
     def _put(self, png: bytes) -> None:
         data = QMimeData()
         data.setData(PNG, png)
-        data.setImageData(QImage.fromData(png, "PNG"))  # for programs that take no PNG
+        data.setImageData(QImage.fromData(png))  # for programs that take no PNG
         QGuiApplication.clipboard().setMimeData(data)
 
 
 def _png(image: QImage) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    QImageWriter(buffer, b"PNG").write(image)
     return bytes(buffer.data().data())

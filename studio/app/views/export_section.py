@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtWidgets import QGridLayout
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from studio.app.states.exporting import LARGEST, TIMES, Exporting
 from studio.app.states.value import Value
@@ -18,10 +18,10 @@ class ExportSection(Column):
     def __init__(self, look: Look, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
         super().__init__(look)
         self._exporting, self._model = exporting, model
-        self.size = Choice(look, "Size", "How large pictures are saved and copied")
+        self.times = Choice(look, "Size", "How large pictures are saved and copied")
         for times in TIMES:
-            self.size.addItem(f"{times} ×", times)
-        self.size.addItem("In pixels", 0)
+            self.times.addItem(f"{times} ×", times)
+        self.times.addItem("In pixels", 0)
         self.pixels = Number("Longer side", 1, LARGEST, "How long the longer side is at most")
         self.pixels.setSuffix(" px")
         self.sheet = Segments(
@@ -29,7 +29,7 @@ class ExportSection(Column):
         )
         self.note = Label("", "note", wrap=True)
         self._longer = Label("Longer side")
-        rows = [(Label("Size"), self.size), (self._longer, self.pixels)]
+        rows: list[tuple[Label, QWidget]] = [(Label("Size"), self.times), (self._longer, self.pixels)]
         if several:
             rows.append((Label("Several"), self.sheet))
         form = QGridLayout()
@@ -45,20 +45,20 @@ class ExportSection(Column):
         self.section("Saved and copied pictures")
         self.rows.addLayout(form)
         self.add(self.note)
-        bind(self, exporting.times, self._show_times, self.size.activated, self._choose_size)
+        bind(self, exporting.times, self._show_times, self.times.activated, self._choose_size)
         bind(self, exporting.pixels, self._show_pixels, self.pixels.valueChanged, exporting.choose_pixels)
         bind(self, exporting.on_sheet, self._show_sheet, self.sheet.chosen, self._choose_sheet)
         bind(self, exporting.smooth, self._show_note)
         bind(self, model, self._show_note)
 
     def _choose_size(self, place: int) -> None:
-        self._exporting.choose_times(self.size.itemData(place))
+        self._exporting.choose_times(self.times.itemData(place))
 
     def _choose_sheet(self, key: str) -> None:
         self._exporting.choose_sheet(key == "sheet")
 
     def _show_times(self, times: int) -> None:
-        self.size.setCurrentIndex(self.size.findData(times))
+        self.times.setCurrentIndex(self.times.findData(times))
         self.pixels.setVisible(not times)
         self._longer.setVisible(not times)
         self._show_note(times)

@@ -200,7 +200,7 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: S
     section = studio.frame.panels["generate"].inspector.findChild(ExportSection)
     assert section is not None
     assert section.note.text() == "64 × 64 pixels, crisp as seen, with the recipe inside"
-    section.size.activated.emit(section.size.findData(0))
+    section.times.activated.emit(section.times.findData(0))
     assert section.pixels.isVisible()
     section.pixels.setValue(100)
     assert section.note.text().startswith("96 × 96 pixels, crisp")
@@ -210,7 +210,7 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: S
     assert studio.state.exporting.on_sheet.get()
     other = studio.frame.panels["explore"].inspector.findChild(ExportSection)
     assert other is not None
-    assert (other.size.currentData(), other.pixels.value()) == (0, 100)
+    assert (other.times.currentData(), other.pixels.value()) == (0, 100)
 
 
 def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: Studio, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from PIL import Image
 from studio import cli
 from studio.library import models
 from studio.library.work import from_png, from_wav
+from studio.media.image import fit, open_picture
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +70,55 @@ def test_sample_makes_files_that_carry_their_making(
     )
     (alone,) = (tmp_path / "alone").iterdir()
     assert np.array_equal(np.asarray(Image.open(alone)), first)
+
+
+@pytest.mark.parametrize(
+    ("options", "side"), [(["--scale", "4"], 32), (["--scale", "16x", "--smooth"], 128), (["--scale", "100px"], 96)]
+)
+def test_enlarged_pictures_are_opened_again_as_they_were_made(
+    tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], side: int
+) -> None:
+    argv = ["sample", tiny, "-n", "2", "--seed", "5", "--json", "--out"]
+    assert cli.main([*argv, str(tmp_path / "small")]) == 0
+    small = lines(capsys.readouterr().out)
+    assert cli.main([*argv, str(tmp_path / "large"), *options, "--sheet"]) == 0
+    *large, sheet = lines(capsys.readouterr().out)
+    for before, after in zip(small, large, strict=True):
+        data = Path(str(after["file"])).read_bytes()
+        assert Image.open(io.BytesIO(data)).size == (side, side)
+        work = from_png(data)
+        assert work is not None
+        assert work.seed == after["seed"]
+        opened = fit(open_picture(str(after["file"])).array, (3, 8, 8))
+        assert np.array_equal(opened, np.asarray(Image.open(str(before["file"]))))
+    assert open_picture(str(sheet["file"])).array.shape == (2 * side + 6, side + 4, 3)
+    assert cli.main(["invert", tiny, str(large[0]["file"]), *options, "--out", str(tmp_path / "back")]) == 0
+    assert "exact" in capsys.readouterr().out
+    (back,) = (tmp_path / "back").iterdir()
+    assert back.read_bytes() != Path(str(small[0]["file"])).read_bytes()
+    assert np.array_equal(np.asarray(Image.open(back)), np.asarray(Image.open(str(large[0]["file"]))))
+
+
+@pytest.mark.parametrize("size", ["0", "65", "big", "0px", "5000px", "-1", "1.5"])
+def test_a_size_that_makes_no_sense_is_refused(
+    tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], size: str
+) -> None:
+    assert cli.main(["sample", tiny, f"--scale={size}", "--out", str(tmp_path)]) == 2
+    assert "say 1 to 64 times, or 1px to 4096px" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.png")) == []
+
+
+def test_of_pictures_saved_together_those_before_a_fault_are_named(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / f"{tiny}-7.png").mkdir()  # no file can take its place
+    assert cli.main(["sample", tiny, "-n", "4", "--seed", "5", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert [Path(line).name for line in said.out.splitlines()] == [f"{tiny}-5.png", f"{tiny}-6.png"]
+    assert f'"{tiny}-7.png" was not saved' in said.err
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file() and path.suffix == ".png") == [
+        f"{tiny}-5.png", f"{tiny}-6.png",
+    ]  # fmt: skip
 
 
 def test_recordings_are_made_gone_on_from_priced_and_brought_back(

@@ -11,6 +11,7 @@ from studio.library import models
 from studio.library.card import Card
 from studio.library.work import Mix, Work
 from studio.media import cycles, dataset, image, recordings
+from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
 
@@ -69,6 +70,25 @@ def add_mix(sub: argparse.ArgumentParser) -> None:
         help="a second model that draws pixel by pixel, or sample by sample, to decide with the first",
     )
     sub.add_argument("--share", type=ground.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
+
+
+def add_size(sub: argparse.ArgumentParser) -> None:
+    """The options of how large pictures are saved."""
+    sub.add_argument(
+        "--scale",
+        type=ground.scale,
+        metavar="TIMES",
+        help="how much larger to save pictures: 4, 8, 16, or the longer side in pixels, as 512px (1)",
+    )
+    sub.add_argument("--smooth", action="store_true", help="blend the pixels of enlarged pictures (they are squares)")
+
+
+def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
+    """How large pictures are to be saved; `usual` times if nothing was asked for. Raises WrongUse for sounds."""
+    if card.kind == "sound" and (args.scale or args.smooth):
+        raise ground.WrongUse(f'"{card.title}" makes sounds, which have no size; leave --scale and --smooth out.')
+    times, pixels = args.scale or (usual, 0)
+    return Enlargement(times, pixels, args.smooth)
 
 
 def mix(args: argparse.Namespace) -> Mix | None:

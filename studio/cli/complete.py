@@ -41,6 +41,7 @@ def add(commands: ground.Commands) -> None:
         "--best", type=ground.positive, default=BEST, help=f"how many to save of those ranked by what follows ({BEST})"
     )
     sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs")
+    artworks.add_size(sub)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _save(
     (found,) = (event for event in ground.answers(jobs, encode) if isinstance(event, wire.Encoded))
     work = artworks.work(trained, one.seed, (1.0,), found.label)
     work = msgspec.structs.replace(work, latent=Latent.of(found.latent), source=args.file.name)
-    storage.write(path, to_png(one.picture, work))
+    storage.write(path, to_png(one.picture, work, artworks.enlargement(args, trained.card)))
     line = {"file": str(path), "seed": one.seed, "log_prob": one.log_prob, "following": one.following}
     words = f"{path}  {one.log_prob:,.1f} nats"
     ground.tell(

@@ -9,12 +9,15 @@ from typing import Any, TypeAlias
 
 from studio.library import models, storage
 from studio.media import image
+from studio.media.enlarging import LARGEST
 from studio.wire import messages as wire
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a command puts its parser."""
 
 
+MOST_TIMES = 64
+"""How many times as large a picture is saved at most."""
 NOWHERE = "Say where it is to be saved: --out."
 
 
@@ -106,3 +109,14 @@ seconds = within(float, 0.001, 3600)
 seed = within(int, 0, 2**53 - 1)
 temperature = within(float, 0, 4)
 share = within(float, 0, 1)
+
+
+def scale(text: str) -> tuple[int, int]:
+    """Reads `8`, `8x` or `512px`: how many times as large, and how many pixels instead, 0 if not said."""
+    pixels = text.endswith("px")
+    number = text.removesuffix("px") if pixels else text.removesuffix("x").removesuffix("×")
+    if not number.isdecimal() or not 1 <= int(number) <= (LARGEST if pixels else MOST_TIMES):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no size: say 1 to {MOST_TIMES} times, or 1px to {LARGEST}px for the longer side"
+        )
+    return (1, int(number)) if pixels else (int(number), 0)

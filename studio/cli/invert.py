@@ -9,6 +9,7 @@ from studio.cli import artworks, ground
 from studio.library import models, storage
 from studio.library.work import Latent, Work, to_png, to_wav
 from studio.media import image
+from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
 
@@ -20,10 +21,12 @@ def add(commands: ground.Commands) -> None:
         "files", nargs="+", type=Path, metavar="FILE", help="pictures or single cycles, or folders of them"
     )
     sub.add_argument("--out", type=Path, metavar="DIR", help="save what came back")
+    artworks.add_size(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
+    size = artworks.enlargement(args, trained.card)
     folder = storage.folder(args.out) if args.out else None
     named = artworks.named(args.files)
     exact = unusable = 0
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         apart = f"{found.differing:,} of {found.total:,} values differ by {found.largest} at most"
         words, reason = ("exact", "") if found.exact else (apart, apart)
         if folder is not None:
-            words = f"{words}, {_came_back(jobs, trained, found, path, folder)}"
+            words = f"{words}, {_came_back(jobs, trained, found, path, folder, size)}"
         ground.tell(
             args,
             {"file": str(path), "exact": found.exact, "differing": found.differing, "reason": reason},
@@ -56,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if unusable or exact < usable else 0
 
 
-def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path) -> str:
+def _came_back(
+    jobs: Any, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path, size: Enlargement
+) -> str:
     """Saves the decoded picture with the latent inside; the name of its file."""
     ask = wire.Explore(job="back", model=trained.card.name, latent=found.latent, label=found.label)
     shown = next(event for event in jobs.start(ask) if isinstance(event, wire.Shown))
@@ -73,5 +78,5 @@ def _came_back(jobs: Any, trained: models.Trained, found: wire.Encoded, path: Pa
     )
     sound = trained.card.kind == "sound"
     target = storage.free_name(folder, path.stem, ".wav" if sound else ".png")
-    storage.write(target, to_wav(shown.picture, work) if sound else to_png(shown.picture, work))
+    storage.write(target, to_wav(shown.picture, work) if sound else to_png(shown.picture, work, size))
     return target.name

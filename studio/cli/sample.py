@@ -1,15 +1,19 @@
 """Pictures and sounds from seeds."""
 
 import argparse
+import time
 from pathlib import Path
 
 import msgspec
 
 from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
-from studio.library.work import to_png, to_wav
-from studio.media import export
+from studio.library.work import Work, to_png, to_sheet, to_wav
+from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
+
+SHEET_TIMES = 4
+"""How many times as large pictures are on a sheet, unless another size is asked for."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -27,12 +31,13 @@ def add(commands: ground.Commands) -> None:
         "--out", type=Path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
     )
     sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
+    artworks.add_size(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
     seeds, temperature = artworks.seeds(args), artworks.heat(args, trained.card)
-    label = artworks.label(trained.card, args.label)
+    label, size = artworks.label(trained.card, args.label), artworks.enlargement(args, trained.card)
     sound = trained.card.kind == "sound"
     if sound and args.sheet:
         raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which fit on no sheet; leave --sheet out.')
@@ -56,26 +61,71 @@ def run(args: argparse.Namespace) -> int:
         mix=args.mix or "",
         share=args.share,
     )
-    made = []
-    for event in ground.events(args, ask):
-        if not isinstance(event, wire.Drawn):
-            continue
-        if event.done < event.total:
-            ground.progress(f"{event.first} of {args.n} finished")
-            continue
-        for index, (picture, log_prob) in enumerate(zip(event.pictures, event.log_prob or (), strict=True)):
-            seed = seeds[event.first + index]
-            work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
-            path = folder / f"{trained.card.name}-{seed}{'.wav' if sound else '.png'}"
-            storage.write(path, to_wav(picture, work) if sound else to_png(picture, work))
-            made.append(picture)
-            ground.tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
+    kept = Kept(args, folder, size)
+    try:
+        for event in ground.events(args, ask):
+            if not isinstance(event, wire.Drawn):
+                continue
+            if event.done < event.total:
+                ground.progress(f"{event.first} of {args.n} finished")
+                continue
+            own = seeds[event.first : event.first + len(event.pictures)]
+            for seed, picture, price in zip(own, event.pictures, event.log_prob or (), strict=True):
+                work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
+                kept.add(picture, work, price)
+            kept.save_soon()
+    finally:
+        kept.save()
     if args.sheet:
         path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
-        columns = max(1, round(len(made) ** 0.5))
-        storage.write(path, export.png(export.sheet(made, columns=columns, scale=4)))
+        columns = max(1, round(len(kept.made) ** 0.5))
+        storage.write(
+            path, to_sheet(kept.made, kept.works, columns, artworks.enlargement(args, trained.card, SHEET_TIMES))
+        )
         ground.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
     return 0
+
+
+class Kept:
+    """What was made, and saved at least every second: what is brought to the disk together is there far sooner."""
+
+    def __init__(self, args: argparse.Namespace, folder: Path, size: Enlargement) -> None:
+        self._args, self._folder, self._size = args, folder, size
+        self.made: list[wire.Array] = []
+        self.works: list[Work] = []
+        self._prices: list[float] = []
+        self._saved = 0
+        self._last = time.monotonic()
+
+    def add(self, made: wire.Array, work: Work, price: float) -> None:
+        self.made.append(made)
+        self.works.append(work)
+        self._prices.append(price)
+
+    def save_soon(self) -> None:
+        """Save what was added, unless that was done within the last second."""
+        if time.monotonic() - self._last >= 1.0:
+            self.save()
+
+    def save(self) -> None:
+        """Save what was added, and say where each is; if one cannot be saved, where those before it are."""
+        new = slice(self._saved, len(self.made))
+        works, prices = self.works[new], self._prices[new]
+        paths = [self._folder / f"{work.model}-{work.seed}{work.ending}" for work in works]
+        files = [self._in_a_file(made, work) for made, work in zip(self.made[new], works, strict=True)]
+        placed, self._saved = len(paths), len(self.made)
+        try:
+            storage.write_all(list(zip(paths, files, strict=True)))
+        except storage.NotSaved as fault:
+            placed = [path.absolute() for path in paths].index(fault.path)
+            raise
+        finally:
+            for path, work, price in list(zip(paths, works, prices, strict=True))[:placed]:
+                ground.tell(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
+            self._last = time.monotonic()
+
+    def _in_a_file(self, made: wire.Array, work: Work) -> bytes:
+        return to_wav(made, work) if work.kind == "sound" else to_png(made, work, self._size)
 
 
 def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:

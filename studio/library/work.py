@@ -2,6 +2,7 @@
 
 import math
 import struct
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,9 +12,13 @@ from msgspec import Meta
 from studio import __version__
 from studio.library import storage
 from studio.media import export, sound, wavetable
+from studio.media.enlarging import AS_MADE, Enlargement
+from studio.media.image import MOST_PIXELS
 
 KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
+SHEET_KEY = "studio_sheet"
+"""Name of the PNG text that holds the makings of all pictures on a sheet, row by row."""
 
 
 class Latent(msgspec.Struct, frozen=True):
@@ -202,10 +207,30 @@ class BadWork(ValueError):
     """A making that cannot be read; a sentence for people."""
 
 
-def to_png(picture: np.ndarray, work: Work, scale: int = 1) -> bytes:
-    """A picture (height, width, 1 | 3) uint8 as a PNG that carries its making; each pixel a block of `scale`²."""
+def to_png(picture: np.ndarray, work: Work, enlargement: Enlargement = AS_MADE) -> bytes:
+    """A picture (height, width, 1 | 3) uint8 as a PNG that carries its making."""
     texts = {KEY: to_json(work), "Software": work.software, "parameters": work.sentence()}
-    return export.png(picture, texts, scale)
+    return export.png(enlargement.of(picture), texts | enlargement.texts(picture))
+
+
+def to_sheet(
+    pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = AS_MADE
+) -> bytes:
+    """Pictures of one size in rows on one PNG, which carries the making of each.
+
+    They are enlarged as asked, as far as the whole sheet can still be opened here.
+    """
+    places = -(-len(pictures) // columns) * columns
+    longest = math.isqrt(MOST_PIXELS // places) - export.GAP
+    if max(enlargement.size(*pictures[0].shape[:2])) > longest:
+        enlargement = Enlargement(pixels=longest, smooth=enlargement.smooth)
+    made = [msgspec.Raw(to_json(each).encode()) for each in works]
+    texts = {
+        SHEET_KEY: msgspec.json.encode({"columns": columns, "works": made}).decode(),
+        "Software": works[0].software,
+        "parameters": "\n".join(work.sentence() for work in works),
+    }
+    return export.png(export.sheet([enlargement.of(picture) for picture in pictures], columns), texts)
 
 
 def from_png(data: bytes) -> Work | None:

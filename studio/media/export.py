@@ -8,28 +8,30 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+GAP = 2
+"""Pixels between the pictures of a sheet."""
 MOST_TEXT = 16 * 2**20
 """Bytes of all texts of a PNG that are read, unpacked."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _FLAC, _COMMENTS = b"fLaC", 4
 
 
-def png(picture: np.ndarray, texts: dict[str, str] | None = None, scale: int = 1) -> bytes:
-    """A picture (height, width, 1 | 3) uint8 as a PNG, every pixel a block of `scale` × `scale`.
+def png(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
+    """A picture (height, width, 1 | 3) uint8 as a PNG.
 
     `texts` go into iTXt chunks, UTF-8, unpacked so that anyone can read them. A key is 1 to 79
     Latin-1 characters.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3):
         raise ValueError(f"a picture is (height, width, 1 | 3) bytes, not {picture.dtype} of shape {picture.shape}")
-    enlarged = picture.repeat(scale, axis=0).repeat(scale, axis=1)
+    picture = np.ascontiguousarray(picture)
     info = PngImagePlugin.PngInfo()
     for key, text in (texts or {}).items():
         if not 1 <= len(key.encode("latin-1")) <= 79:
             raise ValueError(f"the key of a PNG's text has 1 to 79 characters, not {len(key)}")
         info.add_itxt(key, text)
     buffer = io.BytesIO()
-    Image.fromarray(enlarged[..., 0] if picture.shape[2] == 1 else enlarged).save(buffer, "PNG", pnginfo=info)
+    Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
@@ -197,20 +199,17 @@ def _chunk(key: bytes, body: bytes) -> bytes:
     return key + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
-def sheet(
-    pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = 2, scale: int = 1, over: int = 255
-) -> np.ndarray:
+def sheet(pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = GAP, over: int = 255) -> np.ndarray:
     """Pictures (n, height, width, channels) uint8 in rows, `gap` pixels of the grey `over` around each.
 
-    Pictures are enlarged by whole blocks; the gap is not. With n = 0 the sheet is empty but for its gap.
+    With n = 0 the sheet is empty but for its gap.
     """
     pictures = np.asarray(pictures)
-    count, height, width, channels = pictures.shape
+    count, high, wide, channels = pictures.shape
     columns = max(1, min(columns, count))
     rows = -(-count // columns)
-    high, wide = height * scale, width * scale
     result = np.full((rows * (high + gap) + gap, columns * (wide + gap) + gap, channels), over, np.uint8)
     for index, picture in enumerate(pictures):
         y, x = gap + index // columns * (high + gap), gap + index % columns * (wide + gap)
-        result[y : y + high, x : x + wide] = picture.repeat(scale, axis=0).repeat(scale, axis=1)
+        result[y : y + high, x : x + wide] = picture
     return result

@@ -11,13 +11,14 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin, WebPImagePlugin
 
+from studio.media import enlarging
 from studio.media.names import shown
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -74,7 +75,8 @@ class Picture:
 
 
 def open_picture(path: Path | str) -> Picture:
-    """The picture in a file. Raises Refused with the reason."""
+    """The picture in a file; one that was saved larger and blended comes back as it was before. Raises Refused with the
+    reason."""
     name = shown(os.path.basename(path))
     data = read_bytes(Path(path), name)
     if not data.startswith(_BEGINNINGS) and not (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
@@ -82,7 +84,9 @@ def open_picture(path: Path | str) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which says nothing about the pixels
-            return _decode(data, name)
+            picture = _decode(data, name)
+            before = enlarging.before(data, picture.array)
+            return picture if before is None else replace(picture, array=before)
     except Refused:
         raise
     except Image.DecompressionBombError:

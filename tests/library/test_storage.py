@@ -133,6 +133,80 @@ def test_wherever_the_power_is_cut_the_file_is_the_old_or_the_new(
         assert leftovers(tmp_path) == []
 
 
+# ── many files at once ───────────────────────────────────────────────────────────────────────────
+
+
+def many(folder: Path, data: bytes = NEW) -> list[tuple[Path, bytes]]:
+    return [(folder / f"rose {number}.png", data + bytes([number])) for number in range(5)]
+
+
+def test_many_files_are_whole_under_their_names_and_leave_nothing_beside_them(
+    tmp_path: Path, studio_home: Path
+) -> None:
+    folder = storage.folder(tmp_path / "roses")
+    files = [*many(folder), (storage.home("works") / "tulip.png", OLD)]
+    storage.write_all(files)
+    assert all(path.read_bytes() == data for path, data in files)
+    assert sorted(os.listdir(folder)) == sorted(path.name for path, _ in many(folder))
+    storage.write_all([])
+
+
+def test_all_bytes_reach_the_disk_before_any_name_and_all_names_before_we_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FaultyDisk(0)
+    monkeypatch.setattr(storage, "os", disk)
+    storage.write_all(many(tmp_path))
+    steps = [name for name in disk.done if name not in ("open", "close", "write")]
+    assert steps == ["fsync"] * 5 + ["replace"] * 5 + ([] if os.name == "nt" else ["fsync"])
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from there on"])
+def test_whichever_operation_fails_the_files_before_the_refused_one_are_new_and_all_others_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    disk = FaultyDisk(0)
+    monkeypatch.setattr(storage, "os", disk)
+    storage.write_all(many(tmp_path))
+    paths = [path for path, _ in many(tmp_path)]
+    for nth in range(1, len(disk.done) + 1):
+        monkeypatch.setattr(storage, "os", os)
+        storage.write_all([(path, OLD) for path in paths])
+        monkeypatch.setattr(storage, "os", FaultyDisk(nth, OSError(errno.ENOSPC, "full"), lasting))
+        with pytest.raises(NotSaved) as fault:
+            storage.write_all(many(tmp_path))
+        monkeypatch.setattr(storage, "os", os)
+        new = [path.read_bytes() != OLD for path in paths]
+        assert all(path.read_bytes() in (OLD, data) for path, data in many(tmp_path)), f"operation {nth}"
+        refused = paths.index(fault.value.path)
+        assert all(new[:refused]), f"operation {nth}"
+        unsure = lasting or nth > len(disk.done) - 3  # the folder itself was not brought to the disk: none counts
+        assert unsure or not any(new[refused:]), f"operation {nth}"
+        storage.sweep(tmp_path)
+        assert leftovers(tmp_path) == []
+
+
+def test_wherever_the_power_is_cut_each_of_many_files_is_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FaultyDisk(0)
+    monkeypatch.setattr(storage, "os", disk)
+    storage.write_all(many(tmp_path))
+    for nth in range(1, len(disk.done) + 1):
+        monkeypatch.setattr(storage, "os", os)
+        storage.write_all([(path, OLD) for path, _ in many(tmp_path)])
+        monkeypatch.setattr(storage, "os", FaultyDisk(nth, PowerCut(), lasting=True))
+        with pytest.raises(PowerCut):
+            storage.write_all(many(tmp_path))
+        monkeypatch.setattr(storage, "os", os)
+        assert all(path.read_bytes() in (OLD, data) for path, data in many(tmp_path)), f"operation {nth}"
+        storage.sweep(tmp_path)
+        assert leftovers(tmp_path) == []
+
+
+# ── from outside ─────────────────────────────────────────────────────────────────────────────────
+
+
 WRITER = """
 import sys
 from pathlib import Path

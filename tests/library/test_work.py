@@ -19,6 +19,7 @@ from PIL import Image, PngImagePlugin
 from studio.library import work
 from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Turn, Work, from_png, to_png
 from studio.media import export, recording, sound, wavetable
+from studio.media.enlarging import Enlargement
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (8, 6, 3), np.uint8)
 WORK = Work(
@@ -68,7 +69,7 @@ def test_a_saved_work_gives_back_its_making_and_its_pixels(dtype: type, scale: i
     z = np.random.default_rng(2).normal(size=(3, 8, 6)).astype(dtype)
     z[0, 0, 0] = np.nextafter(dtype(1), dtype(2))
     made = Work(**{name: getattr(WORK, name) for name in ("model", "model_hash", "seed")}, latent=Latent.of(z))
-    data = to_png(PICTURE, made, scale)
+    data = to_png(PICTURE, made, Enlargement(scale))
     got = from_png(data)
     assert got == made
     assert got is not None

@@ -224,5 +224,9 @@ def _shaped(picture: Array, trained: Trained) -> Array:
 def _fits(picture: Picture, trained: Trained) -> bool:
     """Whether it has the model's size already, or was enlarged from it by whole blocks."""
     height, width = picture.array.shape[:2]
-    rows, columns = trained.card.pixels or (0, 0)
-    return (height, width) == (rows, columns)
+    rows, columns = trained.card.pixels or (height + 1, width + 1)
+    times = height // rows
+    if (height, width) != (rows * times, columns * times):
+        return False
+    small = picture.array[::times, ::times]
+    return np.array_equal(small.repeat(times, axis=0).repeat(times, axis=1), picture.array)

@@ -51,7 +51,9 @@ class Complete(State):
     to_explore = Signal(object, object)
     """A studio.library.work.Work and its picture, to be opened in Explore."""
 
-    def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes) -> None:
+    def __init__(
+        self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes, saving: Saving
+    ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
         self.dials = Dials(models, 9, MOST, self._step, self)
@@ -70,7 +72,7 @@ class Complete(State):
         self.chosen: Value[tuple[int, ...]] = Value((), self)
         """Completions that saving and keeping act on, by their index; the last is the one looked at."""
         self._pieces = Pieces(engine, messages, self)
-        self._saving = Saving(messages, self)
+        self._saving = saving
         self._hole: Hole | None = None
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
@@ -184,10 +186,42 @@ class Complete(State):
         """Save every chosen completion into a folder. Says the outcome."""
         self._pieces.of(self._made(), lambda pieces: self._saving.many(pieces, folder))
 
+    def copy(self) -> None:
+        """Copy the chosen completion to the clipboard; if none is chosen, the picture that is completed."""
+        made = self._made()
+        if made:
+            self._pieces.of(made[-1:], lambda pieces: self._messages.copy.emit(pieces[0].picture, pieces[0].work))
+        else:
+            self.copy_picture()
+
+    def copy_picture(self) -> None:
+        """Copy the picture that is completed, which has no recipe."""
+        picture = self.canvas.picture.get()
+        if picture is not None:
+            self._messages.copy.emit(picture, None)
+        else:
+            self._messages.say("No picture is here to be copied yet. Open one, or paste it.")
+
+    def paste(self) -> None:
+        """Open the picture on the clipboard."""
+        self._messages.paste.emit()
+
+    def name_of_sheet(self) -> str:
+        """A file name to suggest for a sheet of the chosen completions; empty where there is none."""
+        made = self._made()
+        if not made:
+            return ""
+        pictures = np.stack([each.picture for each in made])
+        return self._saving.name_for_picture(pictures, f"{Path(made[0].name()).stem}-sheet.png")
+
+    def save_sheet(self, path: Path) -> None:
+        """Save every chosen completion on one sheet. Says the outcome."""
+        self._pieces.of(self._made(), lambda pieces: self._saving.sheet(pieces, path))
+
     def name_of(self) -> str:
         """A file name to suggest for the chosen completion; empty where there is none."""
         made = self._made()
-        return made[-1].name() if made else ""
+        return self._saving.name_for_picture(made[-1].picture, made[-1].name()) if made else ""
 
     def keep_takes(self) -> None:
         """Keep the chosen completions as takes."""
@@ -256,9 +290,8 @@ class Complete(State):
         return [*self.history.records(), self._plain()]
 
     def close(self) -> None:
-        """Wait for what is being written; what no step leads back to goes to the bin."""
+        """Wait for what is at work; what no step leads back to goes to the bin."""
         self.canvas.close()
-        self._saving.close()
         self.grid.close()
         used = [record.get("picture") for record in self.records()]
         if self._hole is not None:

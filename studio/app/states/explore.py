@@ -40,7 +40,7 @@ class Explore(State):
     to_generate = Signal(object, object)
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
 
-    def __init__(self, engine: Engine, models: Models, messages: Messages, takes: Takes) -> None:
+    def __init__(self, engine: Engine, models: Models, messages: Messages, takes: Takes, saving: Saving) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
         self.dials = Sliders(models, takes, self._step, self)
@@ -72,7 +72,7 @@ class Explore(State):
         """The crop preview, while a picture is being brought in."""
         self.busy: Value[bool] = self._bringing.busy
         """Whether a picture is being opened or encoded."""
-        self._saving = Saving(messages, self)
+        self._saving = saving
         self.wavetable = Wavetable(engine, messages, self._saving, self._stage, self.takes, self)
         self.history = History(self._apply, self)
         self._brought = ""
@@ -199,7 +199,7 @@ class Explore(State):
     def name_of(self) -> str:
         """A file name to suggest for the picture on the stage."""
         piece = self._stage.piece
-        return piece.name if piece is not None else ""
+        return self._saving.name_for(piece) if piece is not None else ""
 
     def shown(self) -> tuple[Shown, ...]:
         """The picture on the stage, for its map; none, while a newer one is on its way."""
@@ -213,6 +213,14 @@ class Explore(State):
         piece = self._stage.piece
         if piece is not None:
             self._saving.one(piece, path)
+
+    def copy(self) -> None:
+        """Copy the picture on the stage to the clipboard. Says the outcome."""
+        piece = self._stage.piece
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("No picture is here to be copied yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
         """Paint a hole into the picture on the stage there."""
@@ -296,7 +304,6 @@ class Explore(State):
     def close(self) -> None:
         """Wait for what is at work."""
         self._bringing.close()
-        self._saving.close()
 
     def _plain(self) -> Plain:
         return {**self.dials.plain(), "origin": self._origin, "current": self.strip.name}

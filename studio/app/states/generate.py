@@ -36,7 +36,9 @@ class Generate(State):
     to_complete = Signal(object, object)
     """Likewise, to be completed."""
 
-    def __init__(self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes) -> None:
+    def __init__(
+        self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes, saving: Saving
+    ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
         self.dials = Dials(models, 16, MOST, self._step, self)
@@ -57,7 +59,7 @@ class Generate(State):
         self.can_save: Value[bool] = Value(False, self)
         """Whether any picture of the grid is finished."""
         self.history = History(self._apply, self)
-        self._saving = Saving(messages, self)
+        self._saving = saving
         for value in (self.model, self.grid.running, self.cells):
             value.changed.connect(self._tell)
 
@@ -154,7 +156,7 @@ class Generate(State):
         """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here
         and below, is what is large or chosen."""
         piece = self._piece(index)
-        return piece.name if piece is not None else ""
+        return self._saving.name_for(piece) if piece is not None else ""
 
     def save(self, index: int | None, path: Path) -> None:
         """Save a finished picture as PNG with its making inside. Says the outcome."""
@@ -162,11 +164,33 @@ class Generate(State):
         if piece is not None:
             self._saving.one(piece, path)
 
+    def copy(self, index: int | None = None) -> None:
+        """Copy a finished picture to the clipboard. Says the outcome."""
+        piece = self._piece(index)
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("No picture is chosen yet. Click one, then copy it.")
+
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside what is there already. Says the outcome."""
-        pieces = [self._piece(index) for index in range(len(self.cells.get()))]
-        if any(pieces):
-            self._saving.many([piece for piece in pieces if piece is not None], folder)
+        if pieces := self._finished():
+            self._saving.many(pieces, folder)
+
+    def name_of_sheet(self) -> str:
+        """A file name to suggest for a sheet of all finished pictures; empty where there is none, or they are waves."""
+        pieces = self._finished()
+        return self._saving.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
+
+    def save_sheet(self, path: Path) -> None:
+        """Save every finished picture on one sheet. Says the outcome."""
+        if pieces := self._finished():
+            self._saving.sheet(pieces, path)
+
+    def _finished(self) -> list[Piece]:
+        """Every finished picture of the grid."""
+        pieces = (self._piece(index) for index in range(len(self.cells.get())))
+        return [piece for piece in pieces if piece is not None]
 
     def open_in_explore(self, index: int | None = None) -> None:
         """Go on there with a finished picture."""
@@ -226,8 +250,7 @@ class Generate(State):
         return self.history.records()
 
     def close(self) -> None:
-        """Wait for what is being written; of a run under way, what is finished is kept."""
-        self._saving.close()
+        """Keep what is finished of a run under way."""
         self.grid.close()
 
     def _step(self, name: str, gesture: str | None = None, **after: object) -> None:

@@ -51,6 +51,11 @@ class Messages(State):
     reveal = Signal(object)
     """Asks the window to show the folder of a Path."""
 
+    copy = Signal(object, object)
+    """Asks for a picture (height, width, channels) on the clipboard, with its work or None."""
+    paste = Signal()
+    """Asks for the picture that is on the clipboard, to be opened as if it had been dropped."""
+
     def __init__(self, whole: "Messages | None" = None, panel: str = "") -> None:
         super().__init__(whole)
         self._panel = panel
@@ -63,6 +68,8 @@ class Messages(State):
             self.where_folder.connect(whole.where_folder)
             self.which.connect(whole.which)
             self.reveal.connect(whole.reveal)
+            self.copy.connect(whole.copy)
+            self.paste.connect(whole.paste)
 
     def of(self, panel: str) -> "Messages":
         """The same line; what is said by it is about a panel, and goes when that is left."""

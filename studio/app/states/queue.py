@@ -35,6 +35,17 @@ class Queue(State):
         self._engine = engine
         self._clock = clock
         self.entries: Value[tuple[Entry, ...]] = Value((), self)
+        self._stops: dict[str, Callable[[], object]] = {}
+        """How to stop the jobs that the window does itself."""
+
+    def add_own(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
+        """A job that the window does itself. `count` says how far it is, `drop` that it ended."""
+        self._stops[job] = stop
+        self.add(job, title, total)
+
+    def count(self, job: str, done: int) -> None:
+        """So much of a job of the window's own is done."""
+        self._advance(job, done, float(done))
 
     def add(self, job: str, title: str, total: int) -> None:
         """A job that was just sent."""
@@ -49,12 +60,15 @@ class Queue(State):
         self.entries.set(tuple(replace(e, said=said) if e.job == job else e for e in self.entries.get()))
 
     def stop(self, job: str) -> None:
-        """Stop a job; it goes when the engine says that it ended."""
-        if self.entry(job) is not None:
+        """Stop a job; it goes when the engine says that it ended, or whoever does it."""
+        if job in self._stops:
+            self._stops[job]()
+        elif self.entry(job) is not None:
             self._engine.stop(job)
 
     def drop(self, job: str) -> None:
         """A job that ended, or that no engine knows any more."""
+        self._stops.pop(job, None)
         self.entries.set(tuple(entry for entry in self.entries.get() if entry.job != job))
 
     def entry(self, job: str) -> Entry | None:

@@ -1,21 +1,36 @@
 """Saves artworks with their making inside, where the person wants them, and says how it went."""
 
+import contextlib
+import itertools
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from threading import Event
 
 import numpy as np
-from PySide6.QtCore import QObject
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, QTimer, Signal
 
+from studio.app.states.exporting import Exporting
+from studio.app.states.folders import Folders
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
+from studio.app.states.queue import Queue
 from studio.app.states.value import State
 from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import Work
+from studio.media.enlarging import AS_MADE, Enlargement
 from studio.media.names import shown
 from studio.wire.messages import Array
+
+TOGETHER = 128
+"""Artworks that are brought to the disk together: fewer take longer (tests/benchmarks/saving.py), and progress is said,
+and Stop obeyed, between them."""
+SOON = 500
+"""Milliseconds after which saving stands in the queue."""
 
 
 class Form(Enum):
@@ -68,11 +83,16 @@ class Saved:
     called: str = "pictures"
     size: str = ""
     """Of a wavetable, as synthesizers count it."""
+    on_sheet: bool = False
 
     def sentence(self) -> str:
         if self.fault is not None:
             before = f" {self.count:,} of {self.total:,} {self.called} were saved before." if self.count else ""
             return self.fault.sentence + before
+        if self.count < self.total:
+            return f"Stopped. {self.count:,} of {self.total:,} {self.called} are saved."
+        if self.on_sheet:
+            return f'Saved {self.total:,} {self.called} on "{shown(self.last.name)}", each with its recipe inside.'
         if self.total == 1:
             return f'Saved "{shown(self.last.name)}"{self.size} with its recipe inside.'
         return f'Saved {self.total:,} {self.called} in "{shown(self.last.parent.name)}", each with its recipe inside.'
@@ -82,23 +102,60 @@ Place = Callable[[Piece], Path]
 """Where a piece goes."""
 
 
-class Saving(State):
-    """Writes beside the window: bringing a file to the disk takes a while, and there may be thousands."""
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """Pieces to be saved. `again` saves those that are left."""
 
-    def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
+    job: str
+    pieces: Sequence[Piece]
+    place: Place
+    again: Callable[[Sequence[Piece]], object]
+    elsewhere: Callable[[Sequence[Piece]], object]
+    enlargement: Enlargement
+    on_sheet: bool
+    stopped: Event
+
+
+class Saving(State):
+    """Writes beside the window, one wish after another: files take a while, and there may be thousands."""
+
+    _progressed = Signal(int)
+    """How many pieces of the wish at work are saved."""
+
+    def __init__(
+        self,
+        messages: Messages,
+        queue: Queue,
+        exporting: Exporting,
+        folders: Folders,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._messages = messages
+        self._messages, self._queue, self._exporting, self._folders = messages, queue, exporting, folders
         self._later = Later(self)
+        self._wishes: deque[Wish] = deque()
+        """The first is at work."""
+        self._done = 0
+        """How many pieces of it are saved."""
+        self._jobs = itertools.count(1)
+        self._progressed.connect(self._count)
+
+    def name_for(self, piece: Piece) -> str:
+        """A file name to propose for a piece."""
+        return self._folders.propose(piece.name, replace(piece.work, made="", name="", came_from=()).key)
+
+    def name_for_picture(self, picture: Array, name: str) -> str:
+        """A file name to propose for a picture whose making is not known yet."""
+        return self._folders.propose(name, storage.digest(picture.tobytes()))
+
+    def name_for_sheet(self, pieces: Sequence[Piece]) -> str:
+        """A file name to propose for a sheet."""
+        stem, key = Path(pieces[0].name).stem, "\n".join(piece.work.key for piece in pieces)
+        return self._folders.propose(f"{stem}-sheet.png", storage.digest(key.encode()))
 
     def one(self, piece: Piece, path: Path) -> None:
         """Save a piece under a name that the person chose."""
-        ending = piece.ending
-        target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
-
-        def elsewhere(left: Sequence[Piece]) -> None:
-            self._messages.where.emit(target.name, lambda other: self.one(left[0], other))
-
-        self._run([piece], lambda piece: target, elsewhere)
+        self._under(piece.ending, [piece], path, on_sheet=False)
 
     def many(self, pieces: Sequence[Piece], folder: Path) -> None:
         """Save pieces into a folder, beside what is there already."""
@@ -106,46 +163,132 @@ class Saving(State):
         def elsewhere(left: Sequence[Piece]) -> None:
             self._messages.where_folder.emit(lambda other: self.many(left, other))
 
-        self._run(pieces, lambda piece: _free(folder, piece.name), elsewhere)
+        free = FreeNames(folder)
+        self._wish(pieces, lambda piece: free.of(piece.name), lambda left: self.many(left, folder), elsewhere)
+
+    def sheet(self, pieces: Sequence[Piece], path: Path) -> None:
+        """Save pictures on one sheet, under a name that the person chose."""
+        self._under(".png", pieces, path, on_sheet=True)
 
     def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait until all that is wished for is written."""
         self._later.wait()
+        for wish in list(self._wishes)[1:]:
+            write(wish, lambda count: None)
+        self._wishes.clear()
 
-    def _run(self, pieces: Sequence[Piece], place: Place, elsewhere: Callable[[Sequence[Piece]], object]) -> None:
-        def told(saved: Saved | Exception) -> None:
-            if isinstance(saved, Exception):
-                raise saved
-            if saved.fault is None:
-                show = ("Show it", lambda: self._messages.reveal.emit(saved.last))
-                self._messages.say(saved.sentence(), "info", show)
-            else:
-                left = pieces[saved.count :]
-                self._messages.say(saved.sentence(), "failed", ("Save elsewhere…", lambda: elsewhere(left)))
+    def _under(self, ending: str, pieces: Sequence[Piece], path: Path, on_sheet: bool) -> None:
+        target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
 
-        self._later.run(lambda: write(pieces, place), told)
+        def again(left: Sequence[Piece]) -> None:
+            self._under(ending, left, target, on_sheet)
+
+        def elsewhere(left: Sequence[Piece]) -> None:
+            self._messages.where.emit(target.name, lambda other: self._under(ending, left, other, on_sheet))
+
+        self._wish(pieces, lambda piece: target, again, elsewhere, on_sheet)
+
+    def _wish(
+        self,
+        pieces: Sequence[Piece],
+        place: Place,
+        again: Callable[[Sequence[Piece]], object],
+        elsewhere: Callable[[Sequence[Piece]], object],
+        on_sheet: bool = False,
+    ) -> None:
+        job, size = f"save-{next(self._jobs)}", self._exporting.enlargement
+        self._wishes.append(Wish(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
+        if len(self._wishes) == 1:
+            self._begin()
+
+    def _begin(self) -> None:
+        wish, self._done = self._wishes[0], 0
+        QTimer.singleShot(SOON, self, lambda: self._line_up(wish))
+        self._later.run(lambda: write(wish, self._say_count), self._tell)
+
+    def _line_up(self, wish: Wish) -> None:
+        """Show in the queue what takes a while."""
+        if wish in self._wishes:
+            many = f"{len(wish.pieces):,} {called(wish.pieces)}"
+            title = f"Saving {many if len(wish.pieces) > 1 else wish.pieces[0].name}"
+            self._queue.add_own(wish.job, title, len(wish.pieces), wish.stopped.set)
+            self._queue.count(wish.job, self._done)
+
+    def _say_count(self, count: int) -> None:
+        with contextlib.suppress(RuntimeError):  # the window may be gone by now
+            self._progressed.emit(count)
+
+    def _count(self, count: int) -> None:
+        self._done = count
+        if self._wishes:
+            self._queue.count(self._wishes[0].job, count)
+
+    def _tell(self, saved: Saved | Exception) -> None:
+        wish = self._wishes.popleft()
+        self._queue.drop(wish.job)
+        if self._wishes:
+            self._begin()
+        if isinstance(saved, Exception):
+            raise saved
+        left = wish.pieces[saved.count :]
+        show = ("Show it", lambda: self._messages.reveal.emit(saved.last))
+        if saved.fault is not None:
+            self._messages.say(saved.sentence(), "failed", ("Save elsewhere…", lambda: wish.elsewhere(left)))
+        elif left:
+            rest = ("Save the rest", lambda: wish.again(left))
+            self._messages.say(saved.sentence(), "info", *((show, rest) if saved.count else (rest,)))
+        else:
+            self._messages.say(saved.sentence(), "info", show)
 
 
-def write(pieces: Sequence[Piece], place: Place) -> Saved:
-    """Write pieces one after another, until one cannot be written."""
-    last, called = (
-        Path(),
-        ("sounds" if pieces[0].work.rate else "waves") if pieces[0].work.kind == "sound" else "pictures",
-    )
-    size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces and pieces[0].picture.ndim == 2 else ""
-    for count, piece in enumerate(pieces):
-        last = place(piece)
+def called(pieces: Sequence[Piece]) -> str:
+    """What people call the pieces."""
+    if pieces[0].work.kind == "picture":
+        return "pictures"
+    return "sounds" if pieces[0].work.rate else "waves"
+
+
+def write(wish: Wish, say_count: Callable[[int], object]) -> Saved:
+    """Write pieces together, until one cannot be written or the wish is stopped.
+
+    Arguments
+        say_count: gets how many are there, from time to time, in the thread that writes
+    """
+    pieces, what = wish.pieces, called(wish.pieces)
+    size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces[0].picture.ndim == 2 else ""
+    if wish.on_sheet:
+        return _write_sheet(wish)
+    count, last = 0, Path()
+    while count < len(pieces) and not wish.stopped.is_set():
+        batch = pieces[count : count + TOGETHER]
+        paths = [wish.place(piece) for piece in batch]
         try:
-            storage.write(last, in_a_file(piece))
+            storage.write_all(
+                [(path, in_a_file(piece, wish.enlargement)) for path, piece in zip(paths, batch, strict=True)]
+            )
         except NotSaved as fault:
-            return Saved(count, len(pieces), last, fault, called)
-    return Saved(len(pieces), len(pieces), last, None, called, size)
+            placed = [path.absolute() for path in paths].index(fault.path)
+            return Saved(count + placed, len(pieces), fault.path, fault, what)
+        count, last = count + len(batch), paths[-1]
+        say_count(count)
+    return Saved(count, len(pieces), last, None, what, size)
 
 
-def in_a_file(piece: Piece) -> bytes:
+def _write_sheet(wish: Wish) -> Saved:
+    pieces, path = wish.pieces, wish.place(wish.pieces[0])
+    columns = max(1, round(len(pieces) ** 0.5))
+    pictures, works = [piece.picture for piece in pieces], [piece.work for piece in pieces]
+    try:
+        storage.write(path, work.to_sheet(pictures, works, columns, wish.enlargement))
+    except NotSaved as fault:
+        return Saved(0, len(pieces), path, fault)
+    return Saved(len(pieces), len(pieces), path, on_sheet=True)
+
+
+def in_a_file(piece: Piece, enlargement: Enlargement = AS_MADE) -> bytes:
     """A picture as PNG; a wave, or the frames of a wavetable, as synthesizers load them."""
     if piece.work.kind == "picture":
-        return work.to_png(piece.picture, piece.work)
+        return work.to_png(piece.picture, piece.work, enlargement)
     if piece.work.rate:
         return _recording(piece)
     return work.to_wavetable(piece.picture if piece.picture.ndim == 2 else piece.picture[None], piece.work)
@@ -158,6 +301,20 @@ def _recording(piece: Piece) -> bytes:
     return work.to_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
 
 
-def _free(folder: Path, name: str) -> Path:
-    path = folder / storage.clean(name)
-    return storage.free_name(folder, path.stem, path.suffix) if path.exists() else path
+class FreeNames:
+    """Names in a folder that neither a file there has nor a piece that is on its way there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._given: set[str] = set()
+
+    def of(self, name: str) -> Path:
+        """A free path for a name, numbered if it has to be: `rose.png`, `rose-0001.png` …"""
+        wanted = self._folder / storage.clean(name)
+        paths = (wanted.with_name(f"{wanted.stem}-{number:04d}{wanted.suffix}") for number in itertools.count(1))
+        path = next(path for path in itertools.chain([wanted], paths) if self._is_free(path))
+        self._given.add(path.name.casefold())
+        return path
+
+    def _is_free(self, path: Path) -> bool:
+        return path.name.casefold() not in self._given and not path.exists()

@@ -46,7 +46,14 @@ class Sound(State):
     """Something was opened here; the panel should be shown."""
 
     def __init__(
-        self, engine: Engine, output: Output, models: Models, messages: Messages, queue: Queue, takes: Takes
+        self,
+        engine: Engine,
+        output: Output,
+        models: Models,
+        messages: Messages,
+        queue: Queue,
+        takes: Takes,
+        saving: Saving,
     ) -> None:
         super().__init__()
         self._models, self._messages, self._queue, self._takes = models, messages, queue, takes
@@ -70,7 +77,7 @@ class Sound(State):
         self._at_work = ""
         """What is being made, as the queue knows it."""
         self._opening = Later(self)
-        self._saving = Saving(messages, self)
+        self._saving = saving
         self.player.making.changed.connect(self._line_up)
         self.player.ticked.connect(self._line_up)
 
@@ -230,7 +237,7 @@ class Sound(State):
     def name_of(self, form: Form = Form.WAV) -> str:
         """A file name to suggest; empty while there is nothing to save."""
         piece = self._piece(form)
-        return piece.name if piece is not None else ""
+        return self._saving.name_for(piece) if piece is not None else ""
 
     def export(self, path: Path, form: Form = Form.WAV) -> None:
         """Save the sound as far as it is made, with its making inside. Says the outcome."""
@@ -301,12 +308,11 @@ class Sound(State):
         return [*records, *({"takes": {name: True}} for name in stages if name)]
 
     def close(self) -> None:
-        """Keep what was made and recorded, let go of the sound card, wait for what is being written."""
+        """Keep what was made and recorded, let go of the sound card."""
         self.record(False)
         self.player.close()
         self.stage.keep()
         self._opening.wait()
-        self._saving.close()
 
     def _plain(self) -> Plain:
         loop = self.player.loop.get()

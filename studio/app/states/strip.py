@@ -53,6 +53,11 @@ class Strip(State):
         also = f" and the {more} that came from it are" if len(names) > 1 else " is"
         self._messages.say(f"Take {index + 1}{also} in the bin.", "info", undo, until=(self.takes.changed,))
 
+    def copy(self, index: int) -> None:
+        """Copy the picture of a take to the clipboard. Says the outcome."""
+        take = self.takes.get()[index]
+        self._messages.copy.emit(take.picture, take.work)
+
     def rename(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""
         self._step("name", named={self.takes.get()[index].name: label.strip()[:80]})

@@ -52,7 +52,8 @@ class Wavetable(State):
         piece = self._stage.piece
         if piece is None or index not in self.partners():
             return ""
-        return storage.clean(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
+        name = storage.clean(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
+        return self._saving.name_for(Piece(piece.picture, piece.work.leading_to(self._takes.get()[index].work), name))
 
     def save(self, index: int, path: Path) -> None:
         """Save the way to a take as a wavetable. Says the outcome."""

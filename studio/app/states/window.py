@@ -9,15 +9,19 @@ from typing import Any, Literal, get_args
 from PySide6.QtCore import QTimer
 
 from studio.app.states import drops
+from studio.app.states.clipboard import Clipboard
 from studio.app.states.complete import Complete
 from studio.app.states.doubt import Doubt
 from studio.app.states.explore import Explore
+from studio.app.states.exporting import Exporting
+from studio.app.states.folders import Folders
 from studio.app.states.generate import Generate
 from studio.app.states.history import History
 from studio.app.states.keeping import Keeping, Settings
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
+from studio.app.states.saving import Saving
 from studio.app.states.smoothing import Smoothing
 from studio.app.states.sound import NO_MODEL, Sound
 from studio.app.states.surprise import Surprise
@@ -62,11 +66,19 @@ class Window(State):
         self.models = Models(self.messages)
         self.queue = Queue(engine)
         self.takes = Takes(self.messages)
+        self.smoothing = Smoothing(self._maker, self)
+        self.smooth: Value[bool] = self.smoothing.on
+        """Whether pictures are blended instead of shown as squares."""
+        self.exporting = Exporting(self.smooth, self)
+        self.folders = Folders(self)
+        self.clipboard = Clipboard(self.messages, self.exporting, self)
+        self.clipboard.pasted.connect(lambda path: self.drop([path]))
+        self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
         of = self.messages.of
-        self.generate = Generate(engine, self.models, of("generate"), self.queue, self.takes)
-        self.explore = Explore(engine, self.models, of("explore"), self.takes)
-        self.complete = Complete(engine, self.models, of("complete"), self.queue, self.takes)
-        self.sound = Sound(engine, output, self.models, of("sound"), self.queue, self.takes)
+        self.generate = Generate(engine, self.models, of("generate"), self.queue, self.takes, self.saving)
+        self.explore = Explore(engine, self.models, of("explore"), self.takes, self.saving)
+        self.complete = Complete(engine, self.models, of("complete"), self.queue, self.takes, self.saving)
+        self.sound = Sound(engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
         self.tone = Tone(output, self.messages)
         self.surprise = Surprise(engine, self.messages)
         self._panels: dict[str, Panel] = {
@@ -83,6 +95,8 @@ class Window(State):
             **self._panels,
             "tone": self.tone,
             "surprise": self.surprise,
+            "exporting": self.exporting,
+            "folders": self.folders,
         }
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
@@ -94,8 +108,6 @@ class Window(State):
         """What Doctor found: what was looked at, whether it is fine, the finding."""
         self.theme: Value[Theme] = Value("system", self)
         self.contrast: Value[Contrast] = Value("system", self)
-        self.smoothing = Smoothing(self._maker, self)
-        self.smooth: Value[bool] = self.smoothing.on
         self.geometry: Value[bytes] = Value(b"", self)
         """QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
@@ -297,7 +309,8 @@ class Window(State):
         self._show_wave()
         self._show_surprise()
         self.smoothing.follow()
-        for state in (self, self.takes, self.models, *self._panels.values(), self.tone):
+        kept = (self, self.takes, self.models, *self._panels.values(), self.tone, self.exporting, self.folders)
+        for state in kept:
             for value in state.findChildren(Value):
                 value.changed.connect(self.keeping.soon)
         for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):
@@ -382,7 +395,16 @@ class Window(State):
     def close(self) -> None:
         """Write the state down for the last time, and wait for what is at work."""
         self.keeping.stop()
-        for state in (self.tone, self.sound, self.generate, self.explore, self.complete, self.models):
+        for state in (
+            self.tone,
+            self.sound,
+            self.generate,
+            self.explore,
+            self.complete,
+            self.saving,
+            self.clipboard,
+            self.models,
+        ):
             state.close()
         self.takes.close(self._records() if self._alone else None)
         self.keeping.close()

@@ -47,8 +47,11 @@ class CompleteStage(QStackedWidget):
         return self._state.canvas.painting.cancel() or self._state.canvas.cancel_photo()
 
     def save(self) -> None:
-        """The chosen completions: one under a name, several into a folder."""
-        if len(self._state.chosen.get()) > 1:
+        """The chosen completions: one under a name, several into a folder or on a sheet."""
+        several = len(self._state.chosen.get()) > 1
+        if several and self._window.exporting.on_sheet.get() and self._state.name_of_sheet():
+            self._dialogs.save(self._state.name_of_sheet(), self._state.save_sheet)
+        elif several:
             self._dialogs.folder(self._state.save_all)
         elif self._state.name_of():
             self._dialogs.save(self._state.name_of(), self._state.save)
@@ -147,6 +150,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     acts = (
         Act("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
         Act("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.save),
+        Act("Copy the chosen one", ("Ctrl+C",), complete.copy),
         Act("Open in Explore", ("Ctrl+Shift+X",), complete.open_in_explore),
         *tools,
         Act("Invert the hole", ("I",), painting.invert, "stage"),

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from studio.app.states import completions
 from studio.app.states.complete import MOST, Complete
 from studio.app.states.dials import LEARNED, safe_temperatures
+from studio.app.states.exporting import Exporting
 from studio.app.states.painting import WILDEST
 from studio.app.states.said import bits
 from studio.app.states.seeds import grouped
@@ -15,6 +16,7 @@ from studio.app.views.bind import bind
 from studio.app.views.bringing import Bringing
 from studio.app.views.controls import Button, Choice, Label, row
 from studio.app.views.dial_rows import DialRows
+from studio.app.views.export_section import ExportSection
 from studio.app.views.latent_slider import LatentSlider
 from studio.app.views.overlay import Overlay
 from studio.app.views.pages import Column
@@ -25,7 +27,7 @@ from studio.app.views.theme import Look
 class Settings(Column):
     """The dials; the chosen completion; the ranking."""
 
-    def __init__(self, look: Look, state: Complete, surprise: Surprise) -> None:
+    def __init__(self, look: Look, state: Complete, surprise: Surprise, exporting: Exporting) -> None:
         super().__init__(look)
         self._state, self._surprise = state, surprise
         self.dials = DialRows(look, state.dials, state.history, MOST, "completions", self._heat())
@@ -33,6 +35,7 @@ class Settings(Column):
         self.add(self.dials)
         self._looked_at()
         self._ranking()
+        self.add(ExportSection(look, exporting, state.model, several=True))
         self.end()
         self._tie()
 
@@ -161,7 +164,7 @@ class CompleteInspector(QStackedWidget):
 
     def __init__(self, look: Look, state: Window) -> None:
         super().__init__()
-        self.settings = Settings(look, state.complete, state.surprise)
+        self.settings = Settings(look, state.complete, state.surprise, state.exporting)
         self.bringing = Bringing(look, state.complete.canvas)
         self.addWidget(self.settings)
         self.addWidget(self.bringing)

@@ -18,6 +18,7 @@ from studio.app.views.completions import GAP, CompletionsView, Typicality
 from studio.app.views.controls import Button, Elided, Label, Number, row
 from studio.app.views.guard import guarded
 from studio.app.views.mask_canvas import MaskCanvas
+from studio.app.views.menus import offer
 from studio.app.views.overlay import GridOverlay
 from studio.app.views.picture import multiple
 from studio.app.views.theme import Look
@@ -128,6 +129,7 @@ class Desk(QWidget):
         self.canvas.let_go.connect(painting.release)
         self.canvas.escaped.connect(painting.cancel)
         self.canvas.row_moved.connect(painting.move_row)
+        offer(self.canvas, lambda: (("Copy picture", state.copy_picture, True), ("Paste", state.paste, True)))
         self.grid.held.connect(results.hold)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._menu)
@@ -207,7 +209,8 @@ class Desk(QWidget):
         self.scale.show_nats(nats, results.nats(chosen[-1]) if chosen and chosen[-1] in ranked else None)
 
     def _menu(self, at: QPoint) -> None:
-        index = self.grid.indexAt(at - self.grid.viewport().pos())
+        """Open the menu of the completion at a place of the grid's viewport."""
+        index = self.grid.indexAt(at)
         if not index.isValid():
             return
         cell, state = self.grid.rows.places[index.row()].cell, self._state
@@ -217,12 +220,14 @@ class Desk(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         acts = (
             ("Open in Explore", state.open_in_explore),
+            ("Copy picture", state.copy),
             ("Keep as take", state.keep_takes),
             ("Paint on this one", partial(state.paint_on, cell)),
         )
         for words, do in acts:
             menu.addAction(words, do).setEnabled(state.results.cells.get()[cell].finished)
-        menu.popup(self.grid.mapToGlobal(at))
+        menu.addAction("Paste", state.paste)
+        menu.popup(self.grid.viewport().mapToGlobal(at))
 
     @guarded(QSize(200, 200))
     def minimumSizeHint(self) -> QSize:

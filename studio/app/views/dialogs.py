@@ -18,44 +18,57 @@ Then = Callable[[Path], object]
 
 
 class Dialogs(QObject):
-    """Asks for places and files, and remembers the folder."""
+    """Asks for places and files. Where files are opened and where they are saved is remembered apart."""
 
     def __init__(self, state: Window, over: QWidget) -> None:
         super().__init__(over)
-        self._state, self._over = state, over
+        self._folders, self._over = state.folders, over
         state.messages.where.connect(self.save)
         state.messages.where_folder.connect(self.folder)
         state.messages.which.connect(lambda ending, then: self.open(f"Models (*{ending})", then))
         state.messages.reveal.connect(self.reveal)
 
     def open(self, kinds: str, then: Then) -> QFileDialog:
-        return self._ask("Open", then, kinds, QFileDialog.FileMode.ExistingFile)
+        def opened(path: Path) -> None:
+            self._folders.remember_opening(path.parent)
+            then(path)
+
+        dialog = self._dialog("Open", self._folders.for_opening(), kinds, QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: opened(Path(name)))
+        dialog.open()
+        return dialog
 
     def save(self, name: str, then: Then) -> QFileDialog:
         ending = Path(name).suffix[1:]
-        dialog = self._ask("Save", then, _KINDS.get(ending, "All files (*)"), QFileDialog.FileMode.AnyFile)
+        kinds = _KINDS.get(ending, "All files (*)")
+        dialog = self._dialog("Save", self._folders.begin_saving(), kinds, QFileDialog.FileMode.AnyFile)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(ending)
         dialog.selectFile(name)
+        self._save_where_chosen(dialog, then)
         return dialog
 
     def folder(self, then: Then) -> QFileDialog:
-        return self._ask("Choose a folder", then, "", QFileDialog.FileMode.Directory)
+        """Ask for the folder that files are saved into."""
+        dialog = self._dialog("Save into a folder", self._folders.begin_saving(), "", QFileDialog.FileMode.Directory)
+        self._save_where_chosen(dialog, then)
+        return dialog
 
     def reveal(self, path: Path) -> None:
         """Show the folder of a file."""
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
 
-    def _ask(self, title: str, then: Then, kinds: str, mode: QFileDialog.FileMode) -> QFileDialog:
-        last = str(self._state.layout.get().get("folder", ""))
-        dialog = QFileDialog(self._over, title, last, kinds)
-        dialog.setFileMode(mode)
-        dialog.fileSelected.connect(lambda name: self._chosen(Path(name), then))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-        return dialog
+    def _save_where_chosen(self, dialog: QFileDialog, then: Then) -> None:
+        def chosen(path: Path) -> None:
+            self._folders.end_saving(path if path.is_dir() else path.parent)
+            then(path)
 
-    def _chosen(self, path: Path, then: Then) -> None:
-        folder = str(path if path.is_dir() else path.parent)
-        self._state.layout.set({**self._state.layout.get(), "folder": folder})
-        then(path)
+        dialog.fileSelected.connect(lambda name: chosen(Path(name)))
+        dialog.rejected.connect(lambda: self._folders.end_saving(None))
+        dialog.open()
+
+    def _dialog(self, title: str, begin: Path, kinds: str, mode: QFileDialog.FileMode) -> QFileDialog:
+        dialog = QFileDialog(self._over, title, str(begin), kinds)
+        dialog.setFileMode(mode)
+        dialog.finished.connect(dialog.deleteLater)
+        return dialog

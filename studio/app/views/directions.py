@@ -8,11 +8,13 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from studio.app.states.dials import safe_temperatures
 from studio.app.states.explore import Explore
+from studio.app.states.exporting import Exporting
 from studio.app.states.sliders import FARTHEST, HOTTEST
 from studio.app.views.bind import bind
 from studio.app.views.controls import Button, Label, row
 from studio.app.views.dial_rows import Kind, made_by
 from studio.app.views.dialogs import Dialogs
+from studio.app.views.export_section import ExportSection
 from studio.app.views.latent_slider import OUTSIDE, LatentSlider
 from studio.app.views.pages import Column, empty
 from studio.app.views.seed_field import SeedField
@@ -33,7 +35,14 @@ _HELP = {"coarse": "large shapes", "middle": "medium shapes", "fine": "details"}
 class Directions(Column):
     """A slider for each direction, a temperature for each scale, and the start."""
 
-    def __init__(self, look: Look, state: Explore, open_picture: Callable[[], object], dialogs: Dialogs) -> None:
+    def __init__(
+        self,
+        look: Look,
+        state: Explore,
+        exporting: Exporting,
+        open_picture: Callable[[], object],
+        dialogs: Dialogs,
+    ) -> None:
         super().__init__(look)
         self._dials = dials = state.dials
         self.sliders: list[LatentSlider] = []
@@ -60,7 +69,7 @@ class Directions(Column):
         self.rows.addLayout(self._heat_rows)
         self.add(self.heat_note)
         self.section("Start")
-        self.add(self.kind, self.seed, self.open, self.wavetable)
+        self.add(self.kind, self.seed, self.open, self.wavetable, ExportSection(look, exporting, state.model))
         self.end()
         self.fold.clicked.connect(self._unfold)
         self.open.clicked.connect(lambda: open_picture())

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.app.states.explore import Explore
+from studio.app.states.exporting import Exporting
 from studio.app.states.seeds import grouped
 from studio.app.states.window import Window
 from studio.app.views.acts import Act
@@ -16,6 +17,7 @@ from studio.app.views.bringing import Bringing, CropPage
 from studio.app.views.controls import Button, Label, middle, pair, row
 from studio.app.views.dialogs import WORKS, Dialogs
 from studio.app.views.directions import OPEN_HELP, Directions
+from studio.app.views.menus import offer
 from studio.app.views.overlay import Overlay
 from studio.app.views.panel import Panel
 from studio.app.views.picture_page import PicturePage
@@ -37,6 +39,11 @@ class ExploreStage(QStackedWidget):
         self.wave_badge = BadgeView(look)
         self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropPage(look, explore)
+        offer(self.page.view, lambda: (
+            ("Copy picture", explore.copy, True),
+            ("Keep as take", explore.keep_take, True),
+            ("Paste", state.messages.paste.emit, True),
+        ))  # fmt: skip
         self.addWidget(self._empty())
         self.addWidget(self.page)
         self.addWidget(self.crop)
@@ -164,9 +171,9 @@ class ExploreFoot(QStackedWidget):
 class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
-    def __init__(self, look: Look, state: Explore, stage: ExploreStage, dialogs: Dialogs) -> None:
+    def __init__(self, look: Look, state: Explore, exporting: Exporting, stage: ExploreStage, dialogs: Dialogs) -> None:
         super().__init__()
-        self.directions = Directions(look, state, stage.open, dialogs)
+        self.directions = Directions(look, state, exporting, stage.open, dialogs)
         self.bringing = Bringing(look, state)
         self.addWidget(self.directions)
         self.addWidget(self.bringing)
@@ -181,10 +188,11 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     explore = state.explore
     stage = ExploreStage(look, state, dialogs)
     foot = ExploreFoot(look, state, stage, dialogs)
-    inspector = ExploreInspector(look, explore, stage, dialogs)
+    inspector = ExploreInspector(look, explore, state.exporting, stage, dialogs)
     acts = (
         Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
         Act("Export…", ("Ctrl+E",), foot.ask),
+        Act("Copy the picture", ("Ctrl+C",), explore.copy),
         Act("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
         Act("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
         Act("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),

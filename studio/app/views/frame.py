@@ -15,6 +15,7 @@ from studio.app.views.acts import Act
 from studio.app.views.announcer import Announcer
 from studio.app.views.bar import Bar
 from studio.app.views.bind import bind
+from studio.app.views.clippings import Clippings
 from studio.app.views.controls import Line
 from studio.app.views.dialogs import SOUNDS, WORKS, Dialogs
 from studio.app.views.drop import DropOverlay, Drops
@@ -64,6 +65,7 @@ class Frame(QWidget):
         self._shown, self._drawer, self._painted = True, False, False
         self._said: Any = None
         self.dialogs = Dialogs(state, self)
+        self._clippings = Clippings(state, self)
         self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
         self._build()
         self.takes = Takes(self.strip, state, self.panels.values(), lambda: self.panel, self.dialogs)
@@ -268,6 +270,7 @@ class Frame(QWidget):
             Act("Undo", ("Ctrl+Z",), state.undo),
             Act("Redo", redo, state.redo),
             Act("Open…", ("Ctrl+O",), self.open),
+            Act("Paste", ("Ctrl+V",), state.messages.paste.emit),
             Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
             Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
             Act("Add a model…", (), self.add_model),

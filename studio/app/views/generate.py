@@ -14,6 +14,7 @@ from studio.app.views.caption import MainButton
 from studio.app.views.controls import Button, Label
 from studio.app.views.dial_rows import DialRows, made_by
 from studio.app.views.dialogs import Dialogs
+from studio.app.views.export_section import ExportSection
 from studio.app.views.generate_stage import GenerateStage
 from studio.app.views.model_card import ModelCard
 from studio.app.views.pages import Column
@@ -32,7 +33,8 @@ class GenerateInspector(Column):
         self.section("Model", first=True)
         self.add(self.card)
         self.section("What to make")
-        self.add(self.dials)
+        self.export = ExportSection(look, state.exporting, generate.model, several=True)
+        self.add(self.dials, self.export)
         self.end()
         bind(self, generate.model, self.card.show_model)
 
@@ -44,7 +46,7 @@ class GenerateFoot(QWidget):
         super().__init__()
         self._generate: Generate = state.generate
         generate = self._generate
-        self._dialogs = dialogs
+        self._dialogs, self._exporting = dialogs, state.exporting
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(look, "Save all…", help="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main = MainButton(look, "Generate", "Make the pictures")
@@ -57,7 +59,7 @@ class GenerateFoot(QWidget):
         column.addWidget(self.time)
         column.addLayout(line)
         self.main.clicked.connect(self.press)
-        self.save_all.clicked.connect(self.ask_folder)
+        self.save_all.clicked.connect(self.ask_where)
         bind(self, generate.grid.main, self._show_main)
         bind(self, generate.can_start, self._show_main)
         bind(self, generate.can_save, self.save_all.setVisible)
@@ -71,8 +73,12 @@ class GenerateFoot(QWidget):
         else:
             self._generate.generate()
 
-    def ask_folder(self) -> None:
-        if self._generate.can_save.get():
+    def ask_where(self) -> None:
+        """Ask for the folder of all pictures, or for the name of their sheet."""
+        on_sheet = self._exporting.on_sheet.get() and self._generate.name_of_sheet()
+        if on_sheet:
+            self._dialogs.save(self._generate.name_of_sheet(), self._generate.save_sheet)
+        elif self._generate.can_save.get():
             self._dialogs.folder(self._generate.save_all)
 
     def _show_main(self, _: object) -> None:
@@ -96,8 +102,9 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     foot = GenerateFoot(look, state, dialogs)
     acts = (
         Act("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate),
-        Act("Save all…", ("Ctrl+Shift+S",), foot.ask_folder, can=generate.can_save),
+        Act("Save all…", ("Ctrl+Shift+S",), foot.ask_where, can=generate.can_save),
         Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
+        Act("Copy this picture", ("Ctrl+C",), generate.copy),
         Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
         Act("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
         Act("New seed", ("R",), generate.dials.new_seed, "stage"),

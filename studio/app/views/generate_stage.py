@@ -20,6 +20,7 @@ from studio.app.views.dialogs import Dialogs
 from studio.app.views.first_launch import FirstLaunch
 from studio.app.views.grid import GridView
 from studio.app.views.large_caption import LargeCaption
+from studio.app.views.menus import Entry, offer
 from studio.app.views.overlay import GridOverlay, Overlay
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.row_marker import RowMarker
@@ -36,6 +37,7 @@ class GenerateStage(QStackedWidget):
     def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._state, self._dialogs = look, state.generate, dialogs
+        self._messages = state.messages
         generate = self._state
         self.first = FirstLaunch(look, state, dialogs)
         self.grid = GridView(look)
@@ -54,6 +56,7 @@ class GenerateStage(QStackedWidget):
         column.addWidget(self.caption)
         for page in (self.first, grid_page, self.page, self.wave_page):
             self.addWidget(page)
+        offer(self.page.view, self._entries)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._menu)
         bind(self, generate.cells, self._show_cells)
@@ -106,6 +109,8 @@ class GenerateStage(QStackedWidget):
             self._state.open_in_complete()
         elif what == "keep":
             self._state.keep_take()
+        elif what == "copy":
+            self._state.copy()
 
     def focus_marker(self) -> None:
         """To the row marker, of the large picture or of the chosen one."""
@@ -227,8 +232,17 @@ class GenerateStage(QStackedWidget):
         self.large_caption.show_rewind(True, can, mark.armed, running, said)
         self.page.arrange()
 
+    def _entries(self) -> tuple[Entry, ...]:
+        """What can be done with the large picture."""
+        large = self._state.closeup.large.get()
+        able = large is not None and large.piece is not None
+        acts = (("Copy picture", "copy"), ("Save…", "save"), ("Keep as take", "keep"))
+        here = tuple((words, partial(self.act, what), able) for words, what in acts)
+        return (*here, ("Paste", self._messages.paste.emit, True))
+
     def _menu(self, at: QPoint) -> None:
-        index = self.grid.indexAt(at - self.grid.viewport().pos())
+        """Open the menu of the cell at a place of the grid's viewport."""
+        index = self.grid.indexAt(at)
         if not index.isValid():
             return
         self._state.choose(index.row())
@@ -237,10 +251,12 @@ class GenerateStage(QStackedWidget):
         for words, what in (
             ("Open in Explore", "explore"),
             ("Open in Complete", "complete"),
+            ("Copy picture", "copy"),
             ("Save…", "save"),
             ("Keep as take", "keep"),
         ):
             action = menu.addAction(words, partial(self.act, what))
             action.setEnabled(cell.finished)
+        menu.addAction("Paste", self._messages.paste.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
-        menu.popup(self.grid.mapToGlobal(at))
+        menu.popup(self.grid.viewport().mapToGlobal(at))

@@ -1,12 +1,11 @@
 """A picture as large as its space allows: crisp in whole device pixels, or smooth."""
 
-import functools
-
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.app.states.exporting import blended
 from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
@@ -41,33 +40,6 @@ def draw_crisp(painter: QPainter, x: float, y: float, pixmap: QPixmap) -> None:
     """At the nearest whole device pixel, so that every pixel of the picture stays a square on any screen."""
     ratio = pixmap.devicePixelRatio()
     painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), pixmap)
-
-
-def blended(array: Array, height: int, width: int) -> Array:
-    """Bicubic (Catmull-Rom) enlargement."""
-    old, across, channels = array.shape
-    rows = _weights(old, height) @ array.reshape(old, -1).astype(np.float32)  # (height, across · channels)
-    rows = rows.reshape(height, across, channels).transpose(2, 0, 1).reshape(-1, across)
-    wide = rows @ _weights(across, width).T  # (channels · height, width)
-    wide += 0.5
-    np.clip(wide, 0, 255, out=wide)
-    planes: Array = wide.astype(np.uint8).reshape(channels, height, width)
-    return np.ascontiguousarray(planes.transpose(1, 2, 0))
-
-
-@functools.lru_cache(maxsize=16)
-def _weights(old: int, new: int) -> Array:
-    """(new, old): how much each old pixel gives to each new one; rows sum to 1."""
-    at = (np.arange(new) + 0.5) * old / new - 0.5
-    base = np.floor(at).astype(int)
-    matrix = np.zeros((new, old), np.float32)
-    for offset in (-1, 0, 1, 2):
-        far = np.abs(at - base - offset)
-        near = 1.5 * far**3 - 2.5 * far**2 + 1
-        beyond = -0.5 * far**3 + 2.5 * far**2 - 4 * far + 2
-        share = np.where(far <= 1, near, np.where(far < 2, beyond, 0.0))
-        np.add.at(matrix, (np.arange(new), np.clip(base + offset, 0, old - 1)), share)
-    return matrix
 
 
 def multiple(space: int, pixels: int) -> int:

@@ -152,7 +152,7 @@ class TakeList(QListView):
     def _ask(self, at: QPoint) -> None:
         index = self.indexAt(at)
         if index.isValid():
-            self.asked.emit(index.row(), self.viewport().mapToGlobal(self.visualRect(index).center()))
+            self.asked.emit(index.row(), self.viewport().mapToGlobal(at))
 
 
 class Strip(QWidget):
@@ -161,6 +161,7 @@ class Strip(QWidget):
 
     chose = Signal(int)
     dropped = Signal(int)
+    copied = Signal(int)
     cut = Signal(int)
     """A take is dropped with all that came from it."""
     led = Signal(int)
@@ -305,6 +306,8 @@ class Strip(QWidget):
         menu.addAction("Show", lambda: self.chose.emit(place))
         if self.branches:
             menu.addAction("Branch…", lambda: self.branched.emit(place))
+        if self.takes.takes[place].picture.ndim == 3:
+            menu.addAction("Copy picture", lambda: self.copied.emit(place))
         menu.addAction("Name…", lambda: self.rename(place))
         if self.takes.takes[place].picture.ndim == 1:
             menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(place))

@@ -30,6 +30,7 @@ class Takes(QObject):
         strip.chose.connect(self.show)
         strip.dropped.connect(lambda place: self._in_hand.prune(place))
         strip.cut.connect(lambda place: self._in_hand.prune(place, branch=True))
+        strip.copied.connect(lambda place: self._in_hand.copy(place))
         strip.renamed.connect(lambda place, name: self._in_hand.rename(place, name))
         strip.branched.connect(self._branch)
         strip.led.connect(self._lead)

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,6 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.states.window import Window
 from studio.library import storage, work
-from studio.library.storage import NotSaved
 from studio.media.image import open_picture
 from studio.wire.messages import (
     Array,
@@ -303,16 +303,16 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
 ) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4), Finished(job=job))
-    full, roomy, write = tmp_path / "full", tmp_path / "roomy", storage.write
+    full, roomy, prepare = tmp_path / "full", tmp_path / "roomy", storage._prepare
     full.mkdir()
     roomy.mkdir()
 
-    def small_disk(path: Path, data: bytes) -> None:
-        if path.parent == full and len(list(full.iterdir())) == 1:
-            raise NotSaved(path, "full", f'The disk is full: "{path.name}" was not saved. The picture is still here.')
-        write(path, data)
+    def small_disk(path: Path, temporary: Path, data: bytes) -> OSError | None:
+        if path.parent == full and path.name != "tiny-4112.png":
+            return OSError(errno.ENOSPC, "No space left on device")
+        return prepare(path, temporary, data)
 
-    monkeypatch.setattr(storage, "write", small_disk)
+    monkeypatch.setattr(storage, "_prepare", small_disk)
     window.generate.save_all(full)
     qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
     said = window.messages.current.get()

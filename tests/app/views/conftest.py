@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.settings import SettingsFile
@@ -140,3 +140,16 @@ def drag(widget: QWidget, xs: list[float], shift: bool = False, release: bool = 
 
 def picture(colour: int = 90, shape: tuple[int, int, int] = (8, 8, 3)) -> Array:
     return np.full(shape, colour, np.uint8)
+
+
+def right_click(view: QAbstractScrollArea, at: QPoint) -> QMenu | None:
+    """The menu that opens at a place of a list's viewport, None if none does. It opens at the pointer."""
+    viewport, window = view.viewport(), view.window()
+    # The screen of the tests is smaller than the window, and a menu would be moved to stay on it.
+    window.move(window.pos() + QPoint(200, 200) - viewport.mapToGlobal(at))
+    pointer = viewport.mapToGlobal(at)
+    QApplication.sendEvent(viewport, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, pointer))
+    settle()
+    menu = QApplication.activePopupWidget()
+    assert menu is None or (isinstance(menu, QMenu) and menu.pos() == pointer)
+    return menu

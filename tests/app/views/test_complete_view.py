@@ -17,7 +17,7 @@ from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, settle
+from tests.app.views.conftest import Opener, Studio, right_click, settle
 from tests.app.views.test_layout import SIZES, check
 
 SHIFT, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
@@ -329,6 +329,21 @@ def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) ->
     assert grid.rows.at(0)[1][0] == "new"
     QApplication.sendEvent(grid, QEvent(QEvent.Type.Leave))
     assert [place.cell for place in grid.rows.places] == [1, 0]
+
+
+def test_a_right_click_takes_the_completion_under_the_pointer(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    complete(studio)
+    draw(studio, [-5.0, -6.0, -7.0, -8.0])
+    grid = desk(studio).grid
+    grid.setViewportMargins(60, 20, 0, 0)  # whatever margins the grid is given
+    settle()
+    for row, place in enumerate(grid.rows.places):
+        at = grid.visualRect(grid.model().index(row, 0)).center()
+        menu = right_click(grid, at)
+        assert menu is not None
+        assert studio.state.complete.chosen.get() == (place.cell,)
+        menu.close()
 
 
 def test_what_does_not_fit_is_counted_and_can_be_shown(studio: Studio) -> None:

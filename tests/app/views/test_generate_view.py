@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
@@ -12,7 +12,7 @@ from studio.app.views.generate import GenerateFoot, GenerateInspector
 from studio.app.views.generate_stage import GenerateStage
 from studio.wire.messages import Drawn, Failed, Sample, Stopped
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, drag, settle
+from tests.app.views.conftest import Opener, Studio, drag, right_click, settle
 
 
 def parts(studio: Studio) -> tuple[GenerateStage, GenerateInspector, GenerateFoot]:
@@ -182,6 +182,40 @@ def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
     assert stage.currentIndex() == 1
 
 
+@pytest.mark.parametrize(("width", "number"), [(1440, 4), (1800, 6), (1024, 16)])
+def test_a_right_click_takes_the_cell_under_the_pointer(studio: Studio, width: int, number: int) -> None:
+    studio.frame.resize(width, 900)
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.dials.set_number(number)
+    studio.state.generate.generate()
+    studio.draw()
+    settle()
+    grid = stage.grid
+    if width > 1024:
+        assert grid.viewport().x() > 40, "the grid has a margin at its side"
+    for place in range(number):
+        at = grid.visualRect(grid.model().index(place, 0)).center()
+        menu = right_click(grid, at)
+        assert menu is not None
+        assert studio.state.generate.chosen.get() == place
+        menu.close()
+
+
+def test_a_right_click_on_a_take_opens_its_menu_at_the_pointer(studio: Studio) -> None:
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw()
+    for index in (0, 1):
+        studio.state.generate.keep_take(index)
+    settle()
+    takes = studio.frame.strip.list
+    at = takes.visualRect(takes.model().index(1, 0)).topLeft() + QPoint(9, 7)
+    menu = right_click(takes, at)
+    assert menu is not None
+    menu.close()
+
+
 def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) -> None:
     stage, _, foot = parts(studio)
     assert not foot.save_all.isVisible()
@@ -196,9 +230,9 @@ def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) ->
     (tmp_path / "rose").mkdir()
     dialog.fileSelected.emit(str(tmp_path / "rose"))
     dialog.reject()
-    studio.state.generate.close()
+    studio.state.saving.close()
     assert len(list((tmp_path / "rose").glob("tiny-*.png"))) == 3
-    assert studio.state.layout.get()["folder"] == str(tmp_path / "rose")
+    assert studio.state.folders.for_saving() == tmp_path / "rose"
 
 
 def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:

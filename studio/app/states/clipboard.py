@@ -1,0 +1,75 @@
+"""Pictures on their way to the system's clipboard and from it. The clipboard itself only a view can reach."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.states.exporting import Exporting
+from studio.app.states.later import Later
+from studio.app.states.messages import Messages
+from studio.app.states.value import State
+from studio.library import storage
+from studio.library.storage import NotSaved
+from studio.library.work import Work, to_png
+from studio.media import export
+from studio.wire.messages import Array
+
+
+class Clipboard(State):
+    """Pictures become PNGs, and PNGs files, beside the window: large ones take a while."""
+
+    copied = Signal(object)
+    """The bytes of a PNG, with its recipe if the picture has one."""
+    pasted = Signal(object)
+    """The Path of a file that holds what was pasted: it is opened as if it had been dropped."""
+
+    def __init__(self, messages: Messages, exporting: Exporting, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._messages, self._exporting = messages, exporting
+        self._copying, self._pasting = Later(self), Later(self)
+        messages.copy.connect(self.copy)
+
+    def copy(self, picture: Array, work: Work | None) -> None:
+        """Copy a picture as large as pictures are saved. Says the outcome."""
+        if picture.ndim != 3:
+            self._messages.say("Only pictures can be copied. Save the sound, then open it elsewhere.", "warn")
+            return
+        size = self._exporting.enlargement
+
+        def encoded() -> bytes:
+            return (
+                to_png(picture, work, size) if work is not None else export.png(size.of(picture), size.texts(picture))
+            )
+
+        self._copying.run(encoded, lambda data: self._copied(data, size.size(*picture.shape[:2]), work is not None))
+
+    def paste(self, encode: Callable[[], bytes]) -> None:
+        """Open the picture whose PNG `encode` gives, in another thread."""
+        path = storage.home("cache") / "pasted" / "Pasted picture.png"
+
+        def kept() -> Path:
+            storage.write(path, encode())
+            return path
+
+        self._pasting.run(kept, self._pasted)
+
+    def close(self) -> None:
+        """Wait for what is at work."""
+        self._copying.wait()
+        self._pasting.wait()
+
+    def _copied(self, data: bytes | Exception, size: tuple[int, int], has_recipe: bool) -> None:
+        if isinstance(data, Exception):
+            raise data
+        self.copied.emit(data)
+        recipe = ", with its recipe inside" if has_recipe else ""
+        self._messages.say(f"Copied the picture, {size[1]:,} × {size[0]:,} pixels{recipe}.")
+
+    def _pasted(self, path: Path | Exception) -> None:
+        if isinstance(path, NotSaved):
+            self._messages.say(path.sentence, "failed")
+        elif isinstance(path, Exception):
+            raise path
+        else:
+            self.pasted.emit(path)

@@ -1,0 +1,251 @@
+"""Pictures are copied and pasted by keys and menus, and what is pasted does what the same picture does when dropped."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.views.complete import CompleteStage
+from studio.app.views.explore import ExploreStage
+from studio.app.views.export_section import ExportSection
+from studio.app.views.generate_stage import GenerateStage
+from studio.app.views.picture import image
+from studio.library.work import Work, from_png
+from studio.media import export
+from tests.app.fake_model import card, write_model
+from tests.app.views.conftest import Opener, Studio, picture, right_click, settle
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(autouse=True)
+def empty_clipboard(qtbot: QtBot) -> None:
+    QGuiApplication.clipboard().clear()
+
+
+@pytest.fixture
+def drawn(studio: Studio) -> Studio:
+    """Four pictures in the grid, the third chosen."""
+    studio.ready()
+    studio.state.generate.dials.set_seed(40)
+    studio.state.generate.dials.set_number(4)
+    studio.state.generate.generate()
+    studio.draw(colour=70)
+    studio.state.generate.choose(2)
+    settle()
+    return studio
+
+
+def stage(studio: Studio, panel: str) -> QWidget:
+    return studio.frame.panels[panel].stage
+
+
+def on_clipboard(qtbot: QtBot) -> tuple[Work | None, tuple[int, int]]:
+    """The recipe of the picture on the clipboard, and its size as other programs see it."""
+    board = QGuiApplication.clipboard()
+    qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("image/png"), timeout=30_000)
+    seen = board.image()
+    return from_png(bytes(board.mimeData().data("image/png").data())), (seen.width(), seen.height())
+
+
+def press(menu: QMenu | None, words: str) -> None:
+    assert menu is not None
+    (action,) = (action for action in menu.actions() if action.text() == words)
+    assert action.isEnabled()
+    action.trigger()
+    menu.close()
+
+
+def menu_of(widget: QWidget) -> QMenu | None:
+    at = QPoint(20, 20)
+    QApplication.sendEvent(widget, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, widget.mapToGlobal(at)))
+    settle()
+    menu = QApplication.activePopupWidget()
+    assert menu is None or isinstance(menu, QMenu)
+    return menu
+
+
+def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: Studio, qtbot: QtBot) -> None:
+    drawn.frame.activateWindow()
+    drawn.state.exporting.choose_times(4)
+    generate = stage(drawn, "generate")
+    assert isinstance(generate, GenerateStage)
+    generate.grid.setFocus()
+    QTest.keyClick(generate.grid, Qt.Key.Key_C, CTRL)
+    work, size = on_clipboard(qtbot)
+    assert work is not None
+    assert (work.seed, size) == (42, (32, 32))
+    assert drawn.state.messages.current.get().text == "Copied the picture, 32 × 32 pixels, with its recipe inside."
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot, smooth: bool) -> None:
+    drawn.frame.activateWindow()
+    drawn.state.smooth.set(smooth)
+    drawn.state.generate.copy(3)
+    on_clipboard(qtbot)
+    QTest.keyClick(drawn.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None, timeout=30_000)
+    assert drawn.state.explore.dials.seed.get() == 43
+    assert np.array_equal(drawn.state.explore.picture.get(), picture(70))
+    assert drawn.state.panel.get() == "explore"
+
+
+def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
+    generate, board = stage(drawn, "generate"), QGuiApplication.clipboard()
+    assert isinstance(generate, GenerateStage)
+    at = generate.grid.visualRect(generate.grid.model().index(1, 0)).center()
+    press(right_click(generate.grid, at), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 41
+    generate.grid.enlarged.emit(0)
+    board.clear()
+    press(menu_of(generate.page.view), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 40
+    drawn.state.generate.keep_take(3)
+    settle()
+    takes = drawn.frame.strip.list
+    board.clear()
+    press(right_click(takes, takes.visualRect(takes.model().index(0, 0)).center()), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 43
+    press(menu_of(generate.page.view), "Paste")
+    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None, timeout=30_000)
+    explore = stage(drawn, "explore")
+    assert isinstance(explore, ExploreStage)
+    settle()
+    board.clear()
+    press(menu_of(explore.page.view), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 43
+
+
+def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
+    opener: Opener, two_models: Path, qtbot: QtBot
+) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    studio = opener()
+    studio.ready()
+    studio.state.show_panel("complete")
+    settle()
+    QGuiApplication.clipboard().setImage(image(picture(33)))
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    canvas = studio.state.complete.canvas
+    qtbot.waitUntil(lambda: canvas.picture.get() is not None, timeout=30_000)
+    assert np.array_equal(canvas.picture.get(), picture(33))
+    assert canvas.source.get() == "Pasted picture.png"
+    QGuiApplication.clipboard().clear()
+    complete = stage(studio, "complete")
+    assert isinstance(complete, CompleteStage)
+    press(menu_of(complete.desk.canvas), "Copy picture")
+    work, size = on_clipboard(qtbot)
+    assert work is None
+    assert size == (64, 64)
+
+
+def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "mine.png").write_bytes(export.png(picture(50, (20, 30, 3))))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "mine.png"))])
+    QGuiApplication.clipboard().setMimeData(data)
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None, timeout=30_000)
+    assert studio.state.explore.photo.get().picture.name == "mine.png"
+
+
+def test_an_empty_clipboard_and_nothing_to_copy_are_said(studio: Studio) -> None:
+    studio.frame.activateWindow()
+    for key, words in ((Qt.Key.Key_V, "There is no picture on the clipboard."), (Qt.Key.Key_C, "No picture is chosen")):
+        QTest.keyClick(studio.frame, key, CTRL)
+        assert studio.state.messages.current.get().text.startswith(words)
+
+
+def test_words_in_a_field_are_copied_and_pasted_as_words(drawn: Studio) -> None:
+    field = drawn.frame.panels["generate"].inspector.dials.seed.field
+    drawn.frame.activateWindow()
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClick(field, Qt.Key.Key_C, CTRL)
+    settle()
+    assert QGuiApplication.clipboard().text().replace("\u202f", "") == "40"
+    field.clear()
+    QTest.keyClick(field, Qt.Key.Key_V, CTRL)
+    assert field.text().replace("\u202f", "") == "40"
+
+
+def test_the_finder_knows_copy_and_paste(studio: Studio) -> None:
+    for panel, words in (
+        ("generate", "Copy this picture"), ("explore", "Copy the picture"), ("complete", "Copy the chosen one"),
+    ):  # fmt: skip
+        able = [act.words for act in studio.frame.acts if act.panel in ("", panel)]
+        assert {words, "Paste"} <= set(able)
+
+
+# ── size, and where files go ─────────────────────────────────────────────────────────────────────
+
+
+def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: Studio) -> None:
+    section = studio.frame.panels["generate"].inspector.findChild(ExportSection)
+    assert section is not None
+    assert section.note.text() == "64 × 64 pixels, crisp as seen, with the recipe inside"
+    section.times.activated.emit(section.times.findData(0))
+    assert section.pixels.isVisible()
+    section.pixels.setValue(100)
+    assert section.note.text().startswith("96 × 96 pixels, crisp")
+    studio.state.smooth.set(True)
+    assert section.note.text().startswith("100 × 100 pixels, smooth")
+    QTest.mouseClick(section.sheet.button("sheet"), Qt.MouseButton.LeftButton)
+    assert studio.state.exporting.on_sheet.get()
+    other = studio.frame.panels["explore"].inspector.findChild(ExportSection)
+    assert other is not None
+    assert (other.times.currentData(), other.pixels.value()) == (0, 100)
+
+
+def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: Studio, tmp_path: Path) -> None:
+    drawn.state.exporting.choose_sheet(True)
+    QTest.mouseClick(drawn.frame.panels["generate"].foot.save_all, Qt.MouseButton.LeftButton)
+    dialog = drawn.frame.findChild(QFileDialog)
+    assert dialog is not None
+    assert dialog.acceptMode() == QFileDialog.AcceptMode.AcceptSave
+    dialog.fileSelected.emit(str(tmp_path / "all.png"))
+    dialog.reject()
+    drawn.state.saving.close()
+    assert [path.name for path in tmp_path.glob("*.png")] == ["all.png"]
+
+
+def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
+    drawn: Studio, studio_home: Path, tmp_path: Path
+) -> None:
+    works = studio_home / "works"
+    foot = drawn.frame.panels["generate"].stage
+    foot.act("save")
+    dialog = drawn.frame.findChild(QFileDialog)
+    assert dialog is not None
+    assert Path(dialog.directory().absolutePath()) == works
+    assert works.is_dir()
+    dialog.reject()
+    settle()
+    assert not works.exists()
+    dialog = drawn.frame.dialogs.open("All files (*)", lambda path: None)
+    assert Path(dialog.directory().absolutePath()) != works
+    dialog.fileSelected.emit(str(tmp_path / "mine.png"))
+    dialog.reject()
+    assert drawn.state.folders.for_opening() == tmp_path
+    assert drawn.state.folders.for_saving() == works
+    dialog = drawn.frame.dialogs.save("rose.png", lambda path: drawn.state.generate.save(0, path))
+    dialog.fileSelected.emit(str(works / "rose.png"))
+    dialog.reject()
+    drawn.state.saving.close()
+    assert (works / "rose.png").is_file()

@@ -21,8 +21,9 @@ LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
 """Seconds that a person can choose."""
 KEPT = 0.03
 """Seconds that the card still has when a source gives up waiting for what is being made."""
-STILL = 0.8
-"""Seconds without a question from the card, after which it counts as gone."""
+STILL = 10.0
+"""Seconds without a question from the card, after which it counts as gone although PortAudio does not report an end. It
+reports one within 0.25 s if PulseAudio is killed. A null sink of PulseAudio asks for 2 s at once, then for nothing."""
 BLOCK = 4096
 """Samples that there is room for, until more are asked at once."""
 _PREFERRED = ("pipewire", "pulse", "default")

@@ -69,6 +69,7 @@ class Player(State):
         self.stop()
         self.card.let_go()
         self._dried = 0
+        self.speed.set(0.0)
         self.reel = self.performing.reel = Reel(rate, samples)
         self.reel.stream.level = self._gain()
         self.set_loop(None)

@@ -164,15 +164,17 @@ class Sound(State):
     def branch(self, seconds: float | None = None) -> None:
         """Go on from a moment of what there is, or from the ear, as another take with another seed."""
         player, seed = self.player, self.dials.seed.get()
-        playing, live = player.playing.get(), seconds is None and player.making.get() and player.ahead < LIVE
+        playing = player.playing.get()
+        live = seconds is None and playing and player.making.get() and player.ahead < LIVE
         at = player.position if seconds is None else min(max(seconds, 0.0), player.made)
         at = player.performing.next_to_change / player.rate if live else at
-        base = self.stage.keep()
+        left = self.stage.plain()
+        base = left.get("take")
         if base is None or not at:
             return
         seed = seed if self.dials.locked.get() else seeds.roll(seed)
         stage = {"take": base, "cut": at, "live": live}
-        self._step(f"branch at {clock(at)}", seed=seed, takes={base: True}, stage=stage)
+        self._step(f"branch at {clock(at)}", left=left, seed=seed, takes={base: True}, stage=stage)
         if not live:
             player.seek(at)
         if playing:
@@ -312,8 +314,9 @@ class Sound(State):
         loop = self.player.loop.get()
         return {"heat": [list(point) for point in self.heat.get()], "loop": list(loop) if loop is not None else None}
 
-    def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
-        """Another seed is another sound; it plays on if it played."""
+    def _step(self, name: str, gesture: str | None = None, left: Plain | None = None, **after: object) -> None:
+        """Another seed is another sound; it plays on if it played. `left`: the stage as it is now, if that is known:
+        samples may come at any time, and then it would be another take."""
         anew = "seed" in after and "stage" not in after
         if anew and after["seed"] == self.dials.seed.get():
             return
@@ -321,7 +324,7 @@ class Sound(State):
         if anew:
             after["stage"] = self.stage.beginning()
         if "stage" in after:
-            now["stage"] = self.stage.plain()
+            now["stage"] = left if left is not None else self.stage.plain()
         also = ({"heat"} if "temperature" in after else set()) | ({"loop"} if "stage" in after else set())
         before = {key: now[key] for key in after.keys() | also if key in now} | self._takes.before(after)
         if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone

@@ -142,11 +142,12 @@ class Player(QWidget):
                 time.fit()
         self.lanes.heat.show_settled(self._state.making.settled)
         time.mark_spare(self._state.making.fresh)
-        making = player.making.get()
-        time.mark(player.position, player.made, player.playing.get(), making)
+        making, playing = player.making.get(), player.playing.get()
+        moves = playing or (making and not player.performing.resting)
+        time.mark(player.position, player.made, playing, making and moves)
         self.transport.show_time(time.position, time.made, time.spare)
         self.transport.show_speed(player.speed.get(), player.ahead, player.gaps, player.waiting.get(), making)
-        if not (player.playing.get() or making) or not self.isVisible():
+        if not moves or not self.isVisible():
             self._frames.stop()
 
     def _grow(self) -> None:

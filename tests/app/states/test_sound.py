@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -336,6 +337,48 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     stage.window.undo()
     stage.window.undo()
     assert sound.dials.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
+
+
+def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    job, at = stage.asked().job, player.position
+    sound.pause()
+    sound.branch()
+    assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.entries.get()
+    assert player.ahead == 0 and player.made == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
+    assert len(stage.window.takes.list.get()[0].picture) == RATE
+
+
+def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
+    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples land in another thread, whatever the window does."""
+    sound, player, takes = stage.sound, stage.sound.player, stage.window.takes
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    keep = takes.keep
+
+    def keep_slowly(*args: Any) -> str:
+        name = keep(*args)
+        stage.make(0.1)
+        return name
+
+    monkeypatch.setattr(takes, "keep", keep_slowly)
+    sound.branch()
+    assert player.playing.get() and player.making.get() and not stage.engine.stopped
+    assert player.position == pytest.approx(0.5, abs=0.02) and len(takes.list.get()) == 1
+
+
+def test_another_sound_is_not_said_to_be_as_fast_as_the_last(stage: Stage, qtbot: QtBot) -> None:
+    made(stage, qtbot)
+    stage.sound.dials.new_seed()
+    assert stage.sound.player.speed.get() == 0
 
 
 @pytest.mark.parametrize("form", list(Form))

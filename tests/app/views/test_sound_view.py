@@ -171,6 +171,35 @@ def test_a_branch_says_what_it_comes_from(stage: Stage) -> None:
     assert stage.lanes.timeline.made == pytest.approx(1.5)
 
 
+def test_nothing_is_said_to_be_made_or_ahead_after_a_branch_in_a_pause(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    stage.page.seek(2.0)
+    stage.sound.pause()
+    stage.show()
+    assert "s ahead" in stage.transport.ahead.text()
+    stage.key(Qt.Key.Key_K)
+    stage.show()
+    assert not stage.lanes.timeline.making, "the wave says: being made"
+    assert stage.transport.ahead.text() == "No gaps so far"
+    assert "ahead" not in stage.transport.meter.accessibleName()
+    assert stage.studio.state.queue.entries.get() == ()
+
+
+def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(0.2)
+    stage.sound.pause()
+    stage.show()
+    assert stage.lanes.timeline.making and stage.page._frames.isActive()
+    stage.make(1.0)  # more than it may be ahead of the ear: the engine rests
+    assert stage.sound.player.making.get() and not stage.lanes.timeline.making
+    assert not stage.page._frames.isActive()
+    stage.sound.play()
+    stage.show()
+    assert stage.lanes.timeline.making
+
+
 def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
     stage.sound.play()
     stage.make(1.0)

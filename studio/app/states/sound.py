@@ -156,6 +156,12 @@ class Sound(State):
         self.busy.set(True)
         self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)
 
+    def put_away(self) -> None:
+        """Put the opened recording away, with what was made on it: the model begins by itself. Undo brings it back."""
+        source, trained = self.recording.get(), self.model.get()
+        if source is not None and trained is not None:
+            self._step(f"put {source.name} away", stage={}, heat=_warm(trained))
+
     def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
         """Where the model goes on from what was there. What was made after it is among the steps that undo knows."""
         if stage := self.stage.cut_at(seconds):
@@ -223,7 +229,7 @@ class Sound(State):
             )  # fmt: skip
             name = self._takes.keep(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
-            self._step(f"open {found.name}", takes={name: True}, stage=stage)
+            self._step(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
             self._messages.say(f'"{found.name}": {"; ".join((found.words, *found.notes))}.')
         self.came.emit()
 

@@ -305,6 +305,35 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     assert len(player.samples) == 20_000 and sound.cut.get() == 0.75
 
 
+def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
+    stage: Stage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(2 * RATE) / 10), RATE)
+    sound, player = made(stage, qtbot), stage.sound.player
+    curve = ((0.0, 1.0), (0.5, 0.25))
+    sound.set_heat(curve)
+    before = sound.heat.get()
+    stage.window.drop([tmp_path / "waltz.wav"])
+    qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
+    assert sound.heat.get() == ((0.0, 0.7),) and sound.dials.temperature.get() == 0.7, "the card's own"
+    stage.window.undo()
+    assert sound.heat.get() == before and len(player.samples) == RATE and sound.recording.get() is None
+    stage.window.redo()
+    assert sound.heat.get() == ((0.0, 0.7),) and sound.recording.get() is not None
+    sound.play()
+    stage.make(0.5)
+    sound.set_heat([[0.0, 0.7], [3.0, 0.2]])
+    sound.put_away()
+    assert sound.recording.get() is None and not len(player.samples) and not player.making.get()
+    assert sound.cut.get() == 0 and sound.heat.get() == ((0.0, 0.7),)
+    assert len(stage.window.takes.list.get()) == 1, "it stays among the takes"
+    sound.play()
+    assert stage.asked().begin is None, "the model begins by itself"
+    sound.stop()
+    stage.window.undo()
+    assert sound.recording.get() is not None and len(player.samples) == 2.5 * RATE and sound.cut.get() == 2.0
+
+
 def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.branch(0.25)

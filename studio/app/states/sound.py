@@ -23,6 +23,7 @@ from studio.app.states.recorded import Recorded, clock, open_recorded
 from studio.app.states.rewind import now
 from studio.app.states.saving import Form, Piece, Saving
 from studio.app.states.shelf import Take
+from studio.app.states.silence import Silence
 from studio.app.states.sound_stage import SoundStage, Source
 from studio.app.states.strip import Strip
 from studio.app.states.takes import Takes
@@ -64,6 +65,7 @@ class Sound(State):
         self.stage = SoundStage(takes, self.strip, self.player, self.dials, self.making, self.pricing, self)
         self.recording: Value[Source | None] = self.stage.recording
         self.taping = Taping(self.player, self.stage, takes, messages, self._step, self)
+        self.silence = Silence(self.player, self.making, messages, self.model.get, self._play_new_seed, self)
         self.busy: Value[bool] = Value(False, self)
         """Whether a file is being opened."""
         self.history = History(self._apply, self)
@@ -108,6 +110,10 @@ class Sound(State):
     def stop(self) -> None:
         """Stop making and playing; what is made stays."""
         self.player.stop()
+
+    def _play_new_seed(self) -> None:
+        self.dials.new_seed()
+        self.play()
 
     def record(self, on: bool) -> None:
         """Keep what is heard from now on; or end that, and keep it as a take that can be gone on from."""

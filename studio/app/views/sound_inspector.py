@@ -48,7 +48,13 @@ class SoundInspector(Column):
         self.change.clicked.connect(open_sound)
         self.name, self.words, self.where = Elided("", "strong"), Label("", "note", wrap=True), Label("", "note")
         self.put_away = Button(
-            look, "", "icon", "close", "Put the recording away", "Let the model begin by itself; undo brings it back", AWAY
+            look,
+            "",
+            "icon",
+            "close",
+            "Put the recording away",
+            "Let the model begin by itself; undo brings it back",
+            AWAY,
         )
         self.put_away.clicked.connect(self._state.put_away)
         heading = row(Label("My recording", "heading"), 0, self.change)

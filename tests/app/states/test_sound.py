@@ -13,6 +13,7 @@ from studio.app.states.performing import AHEAD, PART, SURE, SURER
 from studio.app.states.saving import Form
 from studio.app.states.sound import Sound
 from studio.app.states.window import Window
+from studio.media.silence import LONG
 from studio.wire.messages import Failed, Finished, Join, Joined, Perform, Score, Scored, Sounded, Steer, Stopped
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -99,7 +100,8 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     assert sound.player.waiting.get() == (
         f"0.6 × real time. Playing starts in about {round((PART * 0.4 - 1) / 0.6)} s, then without a gap for 20 s."
     )
-    stage.make(PART * 0.4 - 1, speed=0.6)
+    for value in (1000, 2000):  # one height all along would be silence
+        stage.make((PART * 0.4 - 1) / 2, value, speed=0.6)
     assert stage.hear(0.2).any() and not sound.player.waiting.get()
     stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on
     stage.make(0.2, speed=0.6)
@@ -408,6 +410,86 @@ def test_another_sound_is_not_said_to_be_as_fast_as_the_last(stage: Stage, qtbot
     made(stage, qtbot)
     stage.sound.dials.new_seed()
     assert stage.sound.player.speed.get() == 0
+
+
+def let_fall_silent(stage: Stage, seconds: float, value: int = 3) -> None:
+    """The engine makes silence and the ear follows, for so long or until making stops."""
+    for _ in range(round(seconds / 0.5)):
+        if stage.sound.player.making.get():
+            stage.make(0.5, value)
+            stage.hear(0.5)
+
+
+def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    let_fall_silent(stage, LONG - 0.5)
+    assert player.making.get(), "music may rest"
+    let_fall_silent(stage, 30.0)
+    assert not player.making.get() and player.made <= 1.0 + LONG + 0.5
+    said = stage.window.messages.current.get()
+    assert said is not None and said.text == (
+        '"Hum" has been silent for 8 s, so making stopped. What was made is kept. '
+        "Try another seed, or branch earlier at a higher temperature."
+    )
+    stage.hear(10.0)
+    assert not player.playing.get(), "and it is heard to its end"
+    seed, job = sound.dials.seed.get(), stage.asked().job
+    stage.window.messages.act(0)
+    assert sound.dials.seed.get() != seed and stage.asked().job != job and player.playing.get()
+
+
+def test_sound_that_is_heard_never_stops_by_itself(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    for _ in range(8):
+        let_fall_silent(stage, LONG - 1)
+        stage.make(0.1, 200)
+        assert sound.player.making.get()
+
+
+def test_a_hand_that_changes_it_gives_it_time_again(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    let_fall_silent(stage, LONG - 0.5)
+    sound.dials.set_temperature(2.0)
+    stage.engine.say(Finished(job=stage.turned().job))
+    let_fall_silent(stage, LONG - 0.5)
+    assert player.making.get()
+    let_fall_silent(stage, 2.0)
+    assert not player.making.get()
+
+
+def test_a_higher_temperature_that_is_drawn_ahead_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.set_heat([[0.0, 0.1], [15.0, 0.1], [15.0, 1.0]])
+    sound.play()
+    opened(stage, qtbot)
+    let_fall_silent(stage, 15.0 + LONG - 1)
+    assert player.making.get()
+    let_fall_silent(stage, 2.0)
+    assert not player.making.get()
+
+
+def test_after_a_silent_recording_the_model_may_yet_begin(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+    wave = 0.1 * np.sin(np.arange(4 * RATE) / 10)
+    wave[2 * RATE :] = 0
+    soundfile.write(tmp_path / "rest.wav", wave, RATE)
+    sound, player = stage.sound, stage.sound.player
+    sound.open(tmp_path / "rest.wav")
+    qtbot.waitUntil(lambda: len(player.samples) == 4 * RATE)
+    sound.play()
+    opened(stage, qtbot)
+    stage.hear(3.5)
+    let_fall_silent(stage, 2 * LONG)
+    assert player.making.get()
+    let_fall_silent(stage, 30.0)
+    said = stage.window.messages.current.get()
+    assert not player.making.get() and said is not None and "silent for 20 s" in said.text
 
 
 @pytest.mark.parametrize("form", list(Form))

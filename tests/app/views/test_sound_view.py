@@ -210,9 +210,7 @@ def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("seconds", [5, 60])
-def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(
-    stage: Stage, tmp_path: Path, seconds: int
-) -> None:
+def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(stage: Stage, tmp_path: Path, seconds: int) -> None:
     stage.sound.play()
     stage.make(40.0)
     stage.sound.stop()

@@ -133,7 +133,11 @@ class Window(State):
 
     def open(self, path: Path) -> None:
         """Bring a file into the panel that is open, where that takes it; else into Explore, and sounds into Sound."""
-        if self._is_sound(drops.kind([path])):
+        kind = drops.kind([path])
+        if kind == "unread sound":
+            self.messages.say(drops.words(kind, [path]), "warn")
+            return
+        if self._is_sound(kind):
             self.sound.open(path)
             return
         (self.complete.canvas if self.panel.get() == "complete" else self.explore).open(path)

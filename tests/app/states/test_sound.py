@@ -336,6 +336,29 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     assert sound.recording.get() is not None and len(player.samples) == 2.5 * RATE and sound.cut.get() == 2.0
 
 
+BROKEN = {  # files that are called sounds
+    "cut.mp3": (b"ID3\4\0\0\0\0\0\0" + bytes(500), "holds no MP3 sound that can be read"),
+    "noise.mp3": (bytes(range(256)) * 8, "holds no MP3 sound that can be read"),
+    "page.flac": (b"<html>Not found</html>", "holds no FLAC sound that can be read"),
+    "hollow.wav": (b"<html>Not found</html>", "holds no WAV sound that can be read"),
+    "none.mp3": (b"", "is empty"),
+}
+
+
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_a_broken_sound_is_told_as_a_sound_in_any_panel(stage: Stage, qtbot: QtBot, tmp_path: Path, name: str) -> None:
+    contents, reason = BROKEN[name]
+    (tmp_path / name).write_bytes(contents)
+    for panel in ("sound", "explore", "complete"):
+        stage.window.show_panel(panel)
+        for bring in (lambda: stage.window.drop([tmp_path / name]), lambda: stage.window.open(tmp_path / name)):
+            stage.window.messages.dismiss()
+            bring()
+            qtbot.waitUntil(lambda: stage.window.messages.current.get() is not None)
+            said = stage.window.messages.current.get()
+            assert said is not None and said.text.startswith(f'"{name}" {reason} and was not opened.')
+
+
 def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.branch(0.25)

@@ -83,6 +83,11 @@ class Speaker:
             return 0.0
         return self._delay if self._delay > 0 else float(stream.latency)
 
+    @property
+    def still(self) -> float:
+        """Seconds since the card asked last; 0 where nothing is open."""
+        return time.monotonic() - self._asked if self._stream is not None else 0.0
+
     def outputs(self) -> tuple[str, ...]:
         """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
         with self._at_library:
@@ -112,6 +117,7 @@ class Speaker:
         self.device, rate = str(found["name"]), float(found["default_samplerate"])
         self._source, self._ended, self._failed, self.gaps, self._delay = source, False, "", 0, 0.0
         source.begin(rate)
+        self._asked = time.monotonic()
         try:
             self._stream = sd.OutputStream(
                 samplerate=rate,
@@ -148,7 +154,7 @@ class Speaker:
             return ""
         if self._failed:
             return f"Playing stopped by a fault of ours ({self._failed}). Everything else goes on."
-        if self._ended or time.monotonic() - self._asked > STILL:
+        if self._ended or self.still > STILL:
             self._look_again = True
             return f'"{self.device}" went away. Nothing is lost; only the sound stopped.'
         return ""

@@ -263,6 +263,7 @@ def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: 
         for _ in range(20):
             now += 0.1
             assert player.fault() == ""
+        assert player.still == pytest.approx(2.0)
 
 
 def test_the_end_that_portaudio_reports_is_told_at_once(machine: Any) -> None:

@@ -1,5 +1,6 @@
 """Sound on an engine that says what a test tells it to, and a sound card that gives what it was given."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def stage(studio_home: Path, opener: Callable[[FakeEngine], Window], engine: Fak
 
 
 def opened(stage: Stage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: stage.speaker.source is not None)
+    card = stage.sound.player.card
+    qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting, timeout=20_000)
 
 
 def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot: QtBot) -> None:
@@ -198,11 +200,91 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, q
         sound.player.tick()
     assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
     said = stage.window.messages.current.get()
-    assert said is not None and said.text.startswith('"Headphones" went away at 0:00.2. Making goes on')
+    assert said is not None and said.text == (
+        '"Headphones" went away at 0:00.2. Playing is paused there. Making rests until you play again. Nothing is lost.'
+    )
+    assert [words for words, _ in said.actions] == ["Play again"], "it was the system's output already"
     speaker.faults = ""
     stage.window.messages.act(0)
     opened(stage, qtbot)
     assert stage.hear(0.1).any() and sound.player.position == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage: Stage, qtbot: QtBot) -> None:
+    sound, speaker = made(stage, qtbot), stage.speaker
+    sound.player.choose("Headphones")
+    sound.play()
+    opened(stage, qtbot)
+    assert speaker.device == "Headphones"
+    speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
+    for _ in range(5):
+        sound.player.tick()
+    said = stage.window.messages.current.get()
+    assert said is not None
+    assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"
+    assert [words for words, _ in said.actions] == ["Play on the system's output"]
+    speaker.faults = ""
+    stage.window.messages.act(0)
+    opened(stage, qtbot)
+    assert speaker.device == "Built-in speakers" and sound.player.playing.get()
+
+
+def test_while_it_waits_it_says_for_what(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    stage.engine.status.emit("Starting")
+    sound.play()
+    assert player.waiting.get() == "Playing starts when the engine is ready."
+    stage.engine.status.emit("Ready")
+    assert player.waiting.get() == "Playing starts in a moment."
+    opened(stage, qtbot)
+    stage.make(0.04, speed=0.0)
+    said = "The fast loop is being prepared, once for this computer. Then playing starts."
+    assert player.waiting.get() == said
+    stage.make(0.5)
+    assert not player.waiting.get()
+    stage.hear(1.0)
+    assert player.gaps == 1 and player.waiting.get() == "Playing continues in a moment.", "the fast loop is there"
+    stage.make(0.04, speed=0.5)
+    assert player.waiting.get().startswith("0.5 × real time. Playing continues in about ")
+    sound.pause()
+    assert not player.waiting.get(), "nobody waits"
+
+
+def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
+    player = made(stage, qtbot).player
+    answers, take = threading.Event(), stage.speaker.open
+
+    def take_slowly(*args: Any) -> None:
+        answers.wait(20)
+        take(*args)
+
+    stage.speaker.open = take_slowly  # type: ignore[method-assign]
+    player.card.let_go()
+    player.play()
+    assert player.waiting.get() == "The output is being opened."
+    answers.set()
+    qtbot.waitUntil(lambda: not player.waiting.get(), timeout=20_000)
+    stage.speaker.still = 4.0
+    player.tick()
+    assert player.waiting.get() == '"Built-in speakers" takes no sound at the moment. Playing waits for it.'
+    assert player.playing.get() and stage.window.messages.current.get() is None
+    stage.speaker.still = 0.0
+    player.tick()
+    assert not player.waiting.get()
+
+
+def test_a_speaker_that_asks_in_bursts_of_two_seconds_plays_on(stage: Stage, qtbot: QtBot) -> None:
+    player = made(stage, qtbot, 4.0).player
+    player.play()
+    opened(stage, qtbot)
+    for burst in (1, 2):
+        stage.hear(1.9)
+        for still in (0.5, 1.0, 1.5, 2.0):
+            stage.speaker.still = still
+            player.tick()
+            assert player.playing.get() and not player.waiting.get()
+        assert player.position == pytest.approx(1.9 * burst, abs=0.02)
+    assert stage.window.messages.current.get() is None
 
 
 def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtbot: QtBot) -> None:

@@ -46,8 +46,8 @@ class Silence(State):
             if not self._lasts(PATIENT):
                 return
         player.performing.halt()
-        said = f'"{trained.card.title}" has been silent for {stretch:.0f} s, so making stopped. What was made is kept.'
-        what = "Try another seed, or branch earlier at a higher temperature."
+        said = f'"{trained.card.title}" has been silent for {stretch:.0f} s, so making stopped.'
+        what = "Try another seed, or raise the temperature earlier."
         self._messages.say(f"{said} {what}", "warn", ("Try another seed", self._new_seed))
 
     def _lasts(self, seconds: float) -> bool:

@@ -53,7 +53,7 @@ class SoundInspector(Column):
             "icon",
             "close",
             "Put the recording away",
-            "Let the model begin by itself; undo brings it back",
+            "Put the recording away; undo brings it back",
             AWAY,
         )
         self.put_away.clicked.connect(self._state.put_away)

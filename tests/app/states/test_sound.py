@@ -536,8 +536,7 @@ def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: Stage
     assert not player.making.get() and player.made <= 1.0 + LONG + 0.5
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
-        '"Hum" has been silent for 8 s, so making stopped. What was made is kept. '
-        "Try another seed, or branch earlier at a higher temperature."
+        '"Hum" has been silent for 8 s, so making stopped. Try another seed, or raise the temperature earlier.'
     )
     stage.hear(10.0)
     assert not player.playing.get(), "and it is heard to its end"

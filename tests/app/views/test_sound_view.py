@@ -150,6 +150,20 @@ def test_home_end_and_clicks_seek(stage: Stage) -> None:
     assert stage.sound.player.position == pytest.approx(2.0, abs=0.05)
 
 
+@pytest.mark.parametrize("name", ["ruler", "spectrum", "wave", "bits"])
+def test_keys_of_the_sound_hold_after_a_click_on_a_lane(stage: Stage, name: str) -> None:
+    stage.sound.play()
+    stage.make(4.0)
+    stage.sound.stop()
+    stage.frame.rail.buttons["generate"].setFocus(Qt.FocusReason.OtherFocusReason)
+    lane = getattr(stage.lanes, name)
+    QTest.mouseClick(lane, Qt.MouseButton.LeftButton, pos=QPointF(stage.lanes.timeline.x(2.0), 8).toPoint())
+    assert stage.lanes.moment.hasFocus()
+    QTest.keyClick(stage.frame.focusWidget(), Qt.Key.Key_K)
+    assert stage.sound.cut.get() == pytest.approx(2.0, abs=0.05)
+    assert stage.studio.state.panel.get() == "sound"
+
+
 def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)

@@ -12,6 +12,7 @@ import numpy as np
 from studio.cli import ground
 from studio.library import storage
 from studio.library.work import Work, to_wav
+from studio.media.silence import LONG, silent_end
 from studio.media.speaker import NoSound, Speaker
 from studio.media.stream import CUSHION, FAST, Stream
 from studio.wire import messages as wire
@@ -202,12 +203,21 @@ class Hearing:
         return f"{count or 'no'} gap{'s' * (count != 1)}"
 
 
+def tell_silence(samples: wire.Array, work: Work) -> None:
+    """Says from when on a sound (n,) int16 is silent, if its model has fallen silent in it."""
+    silent = silent_end(samples[work.heard :])
+    if silent >= LONG * work.rate:
+        since = (len(samples) - silent) / work.rate
+        ground.say(f"It is silent from {since:.1f} s on. Try another seed or a higher temperature.")
+
+
 def keep(args: argparse.Namespace, path: Path | None, made: Made, work: Work) -> None:
     """Saves a recording where it is wanted, and tells of it. Raises KeyboardInterrupt where it was stopped."""
     if path is not None:
         storage.write(path, to_wav(made.samples, work))
     line = {"file": path and str(path), "seed": work.seed, "log_prob": made.log_prob}
     ground.tell(args, line, f"seed {work.seed}" if path is None else str(path))
+    tell_silence(made.samples, work)
     if not made.whole:
         seconds = (len(made.samples) - work.heard) / work.rate
         kept = f"Seed {work.seed} makes it again." if path is None else f"The {seconds:.1f} s that were made are kept."

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from studio.media.containers import BEGINNING, container
 from studio.media.image import Refused
 from studio.media.names import shown
+from studio.media.recording import refusal
 
 PEAK = 30_000
 """Of every wave, of 32,767."""
@@ -30,7 +32,9 @@ def open_cycle(path: Path, samples: int) -> np.ndarray:
                 raise Refused(name, f"is {file.frames:,} samples long: more than one cycle of a wave")
             wave = file.read(dtype="float64", always_2d=True).mean(1)
     except soundfile.SoundFileError:
-        raise Refused(name, "is not a sound that can be read") from None
+        with path.open("rb") as begun:
+            form = container(begun.read(BEGINNING), path.suffix)
+        raise refusal(name, form) from None
     if len(wave) < 16:
         raise Refused(name, f"has {len(wave)} samples, too few for a cycle")
     if not np.isfinite(wave).all():

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin, WebPImagePlugin
 
 from studio.media import enlarging
+from studio.media.containers import BEGINNING, container
 from studio.media.names import shown
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -80,7 +81,9 @@ def open_picture(path: Path | str) -> Picture:
     name = shown(os.path.basename(path))
     data = read_bytes(Path(path), name)
     if not data.startswith(_BEGINNINGS) and not (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
-        raise Refused(name, "is not a picture that can be read here", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
+        form = container(data[:BEGINNING], Path(path).suffix)
+        what = form.words if form is not None else "not a picture that can be read here"
+        raise Refused(name, f"is {what}", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which says nothing about the pixels

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from studio.media.containers import BEGINNING, Container, container
 from studio.media.image import Refused, opened
 from studio.media.names import shown
 
@@ -73,9 +74,11 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
     import soundfile
 
     path, name = Path(path), shown(os.path.basename(path))
-    if path.suffix.lower() in (".m4a", ".aac", ".wma"):
-        raise Refused(name, f"is {path.suffix[1:].upper()}, which cannot be read here", _ELSE)
     with opened(path, name, LARGEST) as file:
+        form = container(file.read(BEGINNING), path.suffix)
+        if form is not None and not form.read:
+            raise refusal(name, form)
+        file.seek(0)
         notes = _header(file, name)
         file.seek(0)
         try:
@@ -88,7 +91,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
                     heard, _, _ = _heard(sound, name, only=0)
                     notes.append("its channels cancel each other out, so the first one is used")
         except (soundfile.SoundFileError, MemoryError):
-            raise Refused(name, "is not a sound that can be read") from None
+            raise refusal(name, form) from None
     if not len(heard):
         raise Refused(name, "holds no sound")
     if broken:
@@ -100,6 +103,16 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
     notes += ["is silent"] if loudest < SILENT else ["is very quiet"] if loudest < QUIET else []
     notes += [f"clipped at {clipped:,} samples"] if clipped else []
     return Recording(wave, rate or found[0], name, *found, length / found[0], clipped, loudest < QUIET, tuple(notes))
+
+
+def refusal(name: str, form: Container | None) -> Refused:
+    """Why a file was not opened as a sound, and the way out; `form` is None if it is of no format of sounds."""
+    if form is None:
+        return Refused(name, "is not a sound that can be read", "WAV, FLAC, Ogg, Opus, MP3, AIFF and CAF can be.")
+    if form.read:
+        return Refused(name, f"holds no {form.name} sound that can be read", _AGAIN)
+    way_out = "Save its sound as WAV or FLAC." if form.film else _ELSE
+    return Refused(name, f"is {form.name}, which cannot be read here", way_out)
 
 
 def _header(file: BinaryIO, name: str) -> list[str]:

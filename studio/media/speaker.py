@@ -21,8 +21,9 @@ LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
 """Seconds that a person can choose."""
 KEPT = 0.03
 """Seconds that the card still has when a source gives up waiting for what is being made."""
-STILL = 0.8
-"""Seconds without a question from the card, after which it counts as gone."""
+STILL = 10.0
+"""Seconds without a question from the card, after which it counts as gone although PortAudio does not report an end. It
+reports one within 0.25 s if PulseAudio is killed. A null sink of PulseAudio asks for 2 s at once, then for nothing."""
 BLOCK = 4096
 """Samples that there is room for, until more are asked at once."""
 _PREFERRED = ("pipewire", "pulse", "default")
@@ -82,6 +83,11 @@ class Speaker:
             return 0.0
         return self._delay if self._delay > 0 else float(stream.latency)
 
+    @property
+    def still(self) -> float:
+        """Seconds since the card asked last; 0 where nothing is open."""
+        return time.monotonic() - self._asked if self._stream is not None else 0.0
+
     def outputs(self) -> tuple[str, ...]:
         """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
         with self._at_library:
@@ -111,6 +117,7 @@ class Speaker:
         self.device, rate = str(found["name"]), float(found["default_samplerate"])
         self._source, self._ended, self._failed, self.gaps, self._delay = source, False, "", 0, 0.0
         source.begin(rate)
+        self._asked = time.monotonic()
         try:
             self._stream = sd.OutputStream(
                 samplerate=rate,
@@ -147,7 +154,7 @@ class Speaker:
             return ""
         if self._failed:
             return f"Playing stopped by a fault of ours ({self._failed}). Everything else goes on."
-        if self._ended or time.monotonic() - self._asked > STILL:
+        if self._ended or self.still > STILL:
             self._look_again = True
             return f'"{self.device}" went away. Nothing is lost; only the sound stopped.'
         return ""

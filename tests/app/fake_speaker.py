@@ -16,7 +16,7 @@ class FakeSpeaker:
         self.source: Source | None = None
         self.names: tuple[str, ...] = ("Built-in speakers", "Headphones")
         self.device = ""
-        self.delay = self.latency = 0.0
+        self.delay = self.latency = self.still = 0.0
         self.opens = self.closes = 0
         self.refuses = ""
         self.faults = ""

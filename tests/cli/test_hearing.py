@@ -1,5 +1,6 @@
 """`--play`: what is heard in the terminal while it is made, what is said about it, and what is kept."""
 
+import argparse
 import json
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from studio.cli import ground, hearing
 from studio.engine.device import Device
 from studio.engine.events import Rest
 from studio.engine.jobs import Jobs
-from studio.library.work import from_wav
+from studio.library.work import Work, from_wav
 from studio.media.resampling import Resampler
 from studio.media.stream import RAMP, limited
 from studio.wire import messages as wire
@@ -345,10 +346,24 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
     heard = heard[sounding[0] : sounding[-1] + 1]
     assert 1 < len(heard) / CARD < 4
     made = samples(tmp_path / f"{tiny_recordings}-5.wav").astype(np.float32) / 32_768
-    given = limited(Resampler(RATE, CARD).bring(made[: 5 * RATE]))
+    given = limited(Resampler(RATE, CARD).bring(made[: 8 * RATE]))
     # A null sink whose first stream begins takes back what its monitor has given already, so the middle is compared.
     middle = heard[CARD // 2 : -round(0.1 * CARD)]
     size = 1 << (len(given) + len(middle)).bit_length()
     found = np.fft.irfft(np.fft.rfft(given, size) * np.conj(np.fft.rfft(middle, size)), size)
     at = int(found[: len(given) - len(middle)].argmax())
     assert np.abs(given[at : at + len(middle)] - middle).max() < 1e-3
+
+
+@pytest.mark.parametrize("heard", [0, RATE])
+def test_a_sound_that_falls_silent_keeps_its_length_and_is_told(
+    heard: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = np.concatenate((np.full(RATE // 2, 900), np.full(RATE // 2, -900), np.full(9 * RATE, 3))).astype(np.int16)
+    work = Work(kind="sound", rate=RATE, model="hum", model_hash="", seed=5, heard=heard)
+    hearing.keep(argparse.Namespace(json=False), tmp_path / "a.wav", hearing.Made(made, -1.0, True), work)
+    said = "It is silent from 1.0 s on. Try another seed or a higher temperature."
+    assert said in capsys.readouterr().err
+    assert len(samples(tmp_path / "a.wav")) == 10 * RATE
+    hearing.keep(argparse.Namespace(json=False), None, hearing.Made(made[: 8 * RATE], -1.0, True), work)
+    assert "silent" not in capsys.readouterr().err, "a rest is none"

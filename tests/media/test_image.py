@@ -265,12 +265,23 @@ def test_postscript_dressed_as_a_picture_starts_no_program(tmp_path: Path, monke
         b"P6 1 1 255 abc",
         b"\0\0\1\0\1\0",
         b"qoif\0\0\0\1",
-        b"RIFF\0\0\0\0WAVEfmt ",
     ],
     ids=lambda data: ascii(data[:4]),
 )
 def test_other_formats_are_not_tried(tmp_path: Path, data: bytes) -> None:
     assert refused(tmp_path, data * 30).reason == "is not a picture that can be read here"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"RIFF\0\0\0\0WAVEfmt ", "is a sound (WAV)"),
+        (b"\0\0\0 ftypM4A ", "is a sound (M4A)"),
+        (b"\0\0\0 ftypisom", "is a film (MP4)"),
+    ],
+)
+def test_a_sound_is_told_as_a_sound(tmp_path: Path, data: bytes, reason: str) -> None:
+    assert refused(tmp_path, data * 30).reason == reason
 
 
 def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:

@@ -233,6 +233,47 @@ def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
     assert here.looked == 1 and len(here.opened) == 2
 
 
+def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
+    """Nobody listens to the null sink here, so it asks as seldom as it may: longer than a second apart at first."""
+    player, source = Speaker(), Counter()
+    asked = list[float]()
+
+    def fill(out: np.ndarray, until: float = 0.0) -> None:
+        asked.append(time.monotonic())
+        Counter.fill(source, out, until)
+
+    source.fill = fill  # type: ignore[method-assign]
+    player.open(source)
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        assert player.fault() == ""
+        time.sleep(0.02)
+    player.close()
+    assert max(np.diff(asked)) > 0.8, "or this sink asks more often than the one that was taken for gone"
+
+
+def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = machine({"name": "pulse"})
+    player, now = Speaker(), time.monotonic()
+    monkeypatch.setattr(speaker.time, "monotonic", lambda: now)
+    player.open(Counter())
+    for _ in range(5):
+        for _ in range(20):
+            here.opened[0]["callback"](np.zeros((4410, 2), np.float32), 4410, NOW, None)
+        for _ in range(20):
+            now += 0.1
+            assert player.fault() == ""
+        assert player.still == pytest.approx(2.0)
+
+
+def test_the_end_that_portaudio_reports_is_told_at_once(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    player.open(Counter())
+    here.opened[0]["finished_callback"]()
+    assert '"pulse" went away' in player.fault()
+
+
 def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     machine({"name": "pulse"})
     player = Speaker()

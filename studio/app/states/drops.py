@@ -1,5 +1,6 @@
 """What files dropped on the window are, told from their first bytes, and what is said of them."""
 
+import contextlib
 import os
 import re
 import stat
@@ -11,13 +12,26 @@ from typing import Literal
 from studio.library.weights import ENDING, PICKLES
 from studio.library.work import KEY
 from studio.media import wavetable
+from studio.media.containers import container
 from studio.media.names import shown
+from studio.media.recording import refusal
 from studio.media.sound import LONGEST_CYCLE, MOST_FRAMES
 
-Kind = Literal["picture", "wave", "work", "recording", "recorded work", "model", "pickle", "folder", "other", "nothing"]
+Kind = Literal[
+    "picture",
+    "wave",
+    "work",
+    "recording",
+    "recorded work",
+    "unread sound",
+    "model",
+    "pickle",
+    "folder",
+    "other",
+    "nothing",
+]
 LOOKED_AT = 65_536
 """Bytes: texts of ours stand before the pixels of a PNG and the samples of a WAV."""
-_SOUNDS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _WORDS: dict[Kind, str] = {
     "picture": "Open in Explore",
@@ -37,22 +51,22 @@ def kind(paths: Sequence[Path]) -> Kind:
     if not paths:
         return "nothing"
     ending = paths[0].suffix.lower()
-    try:
-        mode = os.lstat(paths[0]).st_mode
-        if stat.S_ISDIR(mode):
+    with contextlib.suppress(OSError, ValueError):
+        if stat.S_ISDIR(os.lstat(paths[0]).st_mode):
             return "folder"
         if ending in (ENDING, *PICKLES):
             return "model" if ending == ENDING else "pickle"
-        begins = _beginning(paths[0]) if stat.S_ISREG(mode) else b""
-    except (OSError, ValueError):
-        return "other"
+    begins = _beginning(paths[0])
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
         return "work" if begins.startswith(b"\x89PNG") and KEY.encode() + b"\0" in begins else "picture"
     if begins.startswith(b"RIFF") and begins[8:12] == b"WAVE":
         if KEY.encode() + b" " in begins:
             return "recorded work" if _RATE.search(begins) else "work"
         return "recording" if _long(begins) else "wave"
-    if begins.startswith(_SOUNDS):
+    form = container(begins, ending)
+    if form is not None and not form.read:
+        return "unread sound"
+    if form is not None:
         return "recorded work" if KEY.encode() + b" " in begins else "recording"
     return "other"
 
@@ -80,11 +94,20 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
             return f'"{name}" is a folder. Drop one of its pictures, or train on it with "studio train" in a terminal.'
         case "pickle":
             return f'"{name}" is a pickle, which can run programs when opened. Ask for a {ENDING} file.'
+        case "unread sound":
+            return str(refusal(name, container(_beginning(paths[0]), paths[0].suffix)))
         case _:
-            return f'"{name}" is neither a picture nor a model, so nothing was opened. PNG, JPEG and WebP can be.'
+            said = f'"{name}" is neither a picture nor a sound nor a model, so nothing was opened.'
+            return f"{said} PNG, JPEG, WAV and MP3 can be."
 
 
 def _beginning(path: Path) -> bytes:
+    """The first bytes; none of what is no file, or cannot be read: what opens it says why."""
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
-    with open(os.open(path, flags), "rb") as file:
-        return file.read(LOOKED_AT)
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return b""
+        with open(os.open(path, flags), "rb") as file:
+            return file.read(LOOKED_AT)
+    except (OSError, ValueError):
+        return b""

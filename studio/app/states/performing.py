@@ -110,6 +110,16 @@ class Performing(State):
         return self._begin / self.reel.rate
 
     @property
+    def changed(self) -> float:
+        """Second from which all is made by what is set now."""
+        return max(self.begin, self._turned)
+
+    @property
+    def resting(self) -> bool:
+        """Whether the engine waits for the ear: it has made all that it may."""
+        return bool(self.job) and self.reel.seconds - self.begin > self._allowed - PIECE - 1e-6
+
+    @property
     def settled(self) -> float:
         """Second up to which nothing that a hand changes now is heard."""
         if not self.job:

@@ -69,6 +69,7 @@ class Player(State):
         self.stop()
         self.card.let_go()
         self._dried = 0
+        self.speed.set(0.0)
         self.reel = self.performing.reel = Reel(rate, samples)
         self.reel.stream.level = self._gain()
         self.set_loop(None)
@@ -240,11 +241,11 @@ class Player(State):
             making.sounds = ahead > 0 and not ran_dry if making.sounds else ahead >= need
             if not making.sounds and speed and need > CUSHION:
                 left = about((need - ahead) / speed)
-                said = f"{speed:.1f} × real time. Playing starts in {left}, then without a gap for {PART:.0f} s."
+                said = f"{speed:.1f} × real time. {self._begins} in {left}, then without a gap for {PART:.0f} s."
             elif not making.sounds:
                 said = self._soon()
         making.sounds = making.sounds and self.playing.get()
-        self.waiting.set(said if self.playing.get() else "")
+        self.waiting.set((said or self.card.waiting) if self.playing.get() else "")
         if making.sounds:
             self.reel.stream.play()
         else:
@@ -253,17 +254,22 @@ class Player(State):
     def _soon(self) -> str:
         """Why it is not known yet when it will be heard."""
         if self.performing.status == "Starting":
-            return "Playing starts when the engine is ready."
-        if self.made > self.performing.begin:
-            return "The fast loop is being prepared, once for this computer. Then playing starts."
-        return "Playing starts in a moment."
+            return f"{self._begins} when the engine is ready."
+        if self.made > self.performing.begin and not self.speed.get():
+            return f"The fast loop is being prepared, once for this computer. Then {self._begins.lower()}."
+        return f"{self._begins} in a moment."
+
+    @property
+    def _begins(self) -> str:
+        return "Playing continues" if self.position else "Playing starts"
 
     def _watch(self) -> None:
         if fault := self.card.watch(self.playing.get()):
             self.pause()
-            going = " Making goes on, playing waits." if self.performing.job else ""
-            said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}.{going} Nothing is lost."
-            self._messages.say(said, "failed", ("Play on the system's output", lambda: self._elsewhere()))
+            rests = " Making rests until you play again." if self.performing.job else ""
+            said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}. Playing is paused there.{rests}"
+            other = "Play on the system's output" if self.card.device.get() else "Play again"
+            self._messages.say(f"{said} Nothing is lost.", "failed", (other, lambda: self._elsewhere()))
         if not (self.performing.job or self.playing.get() or self.card.open):
             self._ticks.stop()
 

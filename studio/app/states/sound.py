@@ -23,6 +23,7 @@ from studio.app.states.recorded import Recorded, clock, open_recorded
 from studio.app.states.rewind import now
 from studio.app.states.saving import Form, Piece, Saving
 from studio.app.states.shelf import Take
+from studio.app.states.silence import Silence
 from studio.app.states.sound_stage import SoundStage, Source
 from studio.app.states.strip import Strip
 from studio.app.states.takes import Takes
@@ -71,6 +72,7 @@ class Sound(State):
         self.stage = SoundStage(takes, self.strip, self.player, self.dials, self.making, self.pricing, self)
         self.recording: Value[Source | None] = self.stage.recording
         self.taping = Taping(self.player, self.stage, takes, messages, self._step, self)
+        self.silence = Silence(self.player, self.making, messages, self.model.get, self._play_new_seed, self)
         self.busy: Value[bool] = Value(False, self)
         """Whether a file is being opened."""
         self.history = History(self._apply, self)
@@ -115,6 +117,10 @@ class Sound(State):
     def stop(self) -> None:
         """Stop making and playing; what is made stays."""
         self.player.stop()
+
+    def _play_new_seed(self) -> None:
+        self.dials.new_seed()
+        self.play()
 
     def record(self, on: bool) -> None:
         """Keep what is heard from now on; or end that, and keep it as a take that can be gone on from."""
@@ -163,6 +169,12 @@ class Sound(State):
         self.busy.set(True)
         self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)
 
+    def put_away(self) -> None:
+        """Put the opened recording away, with what was made on it: the model begins by itself. Undo brings it back."""
+        source, trained = self.recording.get(), self.model.get()
+        if source is not None and trained is not None:
+            self._step(f"put {source.name} away", stage={}, heat=_warm(trained))
+
     def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
         """Where the model goes on from what was there. What was made after it is among the steps that undo knows."""
         if stage := self.stage.cut_at(seconds):
@@ -171,15 +183,17 @@ class Sound(State):
     def branch(self, seconds: float | None = None) -> None:
         """Go on from a moment of what there is, or from the ear, as another take with another seed."""
         player, seed = self.player, self.dials.seed.get()
-        playing, live = player.playing.get(), seconds is None and player.making.get() and player.ahead < LIVE
+        playing = player.playing.get()
+        live = seconds is None and playing and player.making.get() and player.ahead < LIVE
         at = player.position if seconds is None else min(max(seconds, 0.0), player.made)
         at = player.performing.next_to_change / player.rate if live else at
-        base = self.stage.keep()
+        left = self.stage.plain()
+        base = left.get("take")
         if base is None or not at:
             return
         seed = seed if self.dials.locked.get() else seeds.roll(seed)
         stage = {"take": base, "cut": at, "live": live}
-        self._step(f"branch at {clock(at)}", seed=seed, takes={base: True}, stage=stage)
+        self._step(f"branch at {clock(at)}", left=left, seed=seed, takes={base: True}, stage=stage)
         if not live:
             player.seek(at)
         if playing:
@@ -228,7 +242,7 @@ class Sound(State):
             )  # fmt: skip
             name = self._takes.keep(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
-            self._step(f"open {found.name}", takes={name: True}, stage=stage)
+            self._step(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
             self._messages.say(f'"{found.name}": {"; ".join((found.words, *found.notes))}.')
         self.came.emit()
 
@@ -318,8 +332,9 @@ class Sound(State):
         loop = self.player.loop.get()
         return {"heat": [list(point) for point in self.heat.get()], "loop": list(loop) if loop is not None else None}
 
-    def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
-        """Another seed is another sound; it plays on if it played."""
+    def _step(self, name: str, gesture: str | None = None, left: Plain | None = None, **after: object) -> None:
+        """Another seed is another sound; it plays on if it played. `left`: the stage as it is now, if that is known:
+        samples may come at any time, and then it would be another take."""
         anew = "seed" in after and "stage" not in after
         if anew and after["seed"] == self.dials.seed.get():
             return
@@ -327,7 +342,7 @@ class Sound(State):
         if anew:
             after["stage"] = self.stage.beginning()
         if "stage" in after:
-            now["stage"] = self.stage.plain()
+            now["stage"] = left if left is not None else self.stage.plain()
         also = ({"heat"} if "temperature" in after else set()) | ({"loop"} if "stage" in after else set())
         before = {key: now[key] for key in after.keys() | also if key in now} | self._takes.before(after)
         if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone

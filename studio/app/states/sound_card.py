@@ -9,6 +9,8 @@ from studio.media.speaker import LATENCIES, NoSound, Source
 
 WATCH = 5
 """Looks at the ear between two looks at the sound card."""
+STILL = 3.0
+"""Seconds without a question from the card after which that is said. Sinks that ask in bursts do so every 2 s."""
 REST = 100
 """Looks at the ear without a sound, after which the sound card is let go."""
 
@@ -33,6 +35,8 @@ class SoundCard(State):
         self.devices: Value[tuple[str, ...]] = Value((), self)
         """Names of the outputs that there are."""
         self.open = False
+        self._taken = False
+        """Whether the card answered that it plays."""
         self._looks, self._still = 0, 0
         self._opening, self._looking = Later(self), Later(self)
 
@@ -41,10 +45,19 @@ class SoundCard(State):
         """Seconds from what the card is given to the ear."""
         return self._output.delay if self.open else 0.0
 
+    @property
+    def waiting(self) -> str:
+        """Why the card itself plays nothing yet, or any more; empty if it plays."""
+        if self.open and not self._taken:
+            return "The output is being opened."
+        if self.open and self._output.still > STILL:
+            return f'"{self._output.device}" takes no sound at the moment. Playing waits for it.'
+        return ""
+
     def give(self, source: Source) -> None:
         """Let the card read from a source, if it reads from none."""
         if not self.open:
-            self.open = True
+            self.open, self._taken = True, False
             self.opens.emit()
             device, latency = self.device.get(), self.latency.get()
             self._opening.run(lambda: self._output.open(source, device, latency), self._opened)
@@ -72,7 +85,7 @@ class SoundCard(State):
         self.let_go()
 
     def _opened(self, outcome: None | Exception) -> None:
-        self._still = 0
+        self._still, self._taken = 0, True
         if isinstance(outcome, NoSound):
             self.open = False
             self.refused.emit(str(outcome))

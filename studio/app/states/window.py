@@ -187,6 +187,9 @@ class Window(State):
     def open(self, path: Path) -> None:
         """Bring a file into the panel that is open, where that takes it; else into Explore, and sounds into Sound."""
         kind = drops.kind([path])
+        if kind == "unread sound":
+            self.messages.say(drops.words(kind, [path]), "warn")
+            return
         if self._is_sound(kind):
             self.sound.open(path)
         elif self.panel.get() == "complete":

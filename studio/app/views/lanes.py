@@ -82,6 +82,9 @@ class Lanes(QWidget):
         self._samples: Array = np.zeros(0, np.int16)
         self._build()
         self.moment = Moment(look, self.timeline, self)
+        for lane in (self.ruler, self.spectrum, self.wave, self.bits):  # keys act where a hand has clicked
+            lane.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+            lane.setFocusProxy(self.moment)
         self.timeline.moved.connect(self._show_bar)
         self.timeline.marked.connect(self._show_bar)
         self.timeline.marked.connect(self._tell)

@@ -27,9 +27,11 @@ class Player(QWidget):
         self._look, self._state, self._player = look, state.sound, state.sound.player
         self.lanes, self.transport = Lanes(look), Transport(look)
         self._compact = False
-        self._kept, self._priced, self._last = 0, 0, 0
-        """Samples and prices that are still as they were when they were shown; how many there were last."""
+        self._kept, self._priced, self._shown = 0, 0, 0
+        """Samples and prices that are still as they were when they were shown; how many samples were shown."""
         self._before: tuple[float, Any, Any] = (0.0, None, None)
+        self._fits = False
+        """Whether the next frame is to show all of the sound."""
         self._frames = QTimer(self)
         self._frames.setInterval(FRAME)
         self._frames.timeout.connect(self.show_frame)
@@ -57,6 +59,7 @@ class Player(QWidget):
         bind(self, state.heat, self.lanes.heat.show_heat)
         bind(self, state.cut, self._show_cut)
         bind(self, state.recording, self._show_cut)
+        state.came.connect(self._fit)
         transport.start.clicked.connect(self.to_start)
         transport.play.clicked.connect(state.toggle)
         transport.stop.clicked.connect(state.stop)
@@ -133,26 +136,32 @@ class Player(QWidget):
         """All as it is at this moment; while nothing moves, no more frames come."""
         player, time = self._player, self.lanes.timeline
         samples = player.samples
-        if self._kept < len(samples) or self._kept < self._last or self._priced < self._kept:
-            anew = not self._kept
+        if self._kept < len(samples) or self._shown != len(samples) or self._priced < self._kept:
+            self._fits = self._fits or not self._kept or time.begin >= player.made
             self.lanes.show_sound(samples, player.bits, player.rate, self._kept, self._priced)
-            self._kept = self._priced = len(samples)
-            if anew:
-                time.made = player.made
-                time.fit()
+            self._kept = self._priced = self._shown = len(samples)
+        if self._fits:
+            self._fits, time.made = False, player.made
+            time.fit()
         self.lanes.heat.show_settled(self._state.making.settled)
         time.mark_spare(self._state.making.fresh)
-        making = player.making.get()
-        time.mark(player.position, player.made, player.playing.get(), making)
+        making, playing = player.making.get(), player.playing.get()
+        moves = playing or (making and not player.performing.resting)
+        time.mark(player.position, player.made, playing, making and moves)
         self.transport.show_time(time.position, time.made, time.spare)
         self.transport.show_speed(player.speed.get(), player.ahead, player.gaps, player.waiting.get(), making)
-        if not (player.playing.get() or making) or not self.isVisible():
+        if not moves or not self.isVisible():
             self._frames.stop()
 
     def _grow(self) -> None:
         """Samples came or went, or what they cost is known."""
         count = len(self._player.samples)
-        self._kept, self._priced, self._last = min(self._kept, count), min(self._priced, count), count
+        self._kept, self._priced = min(self._kept, count), min(self._priced, count)
+        self._move_on()
+
+    def _fit(self) -> None:
+        """What was opened is seen whole, wherever the lanes were."""
+        self._fits = True
         self._move_on()
 
     def _reprice(self, first: int = 0) -> None:

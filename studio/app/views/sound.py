@@ -14,7 +14,7 @@ from studio.app.views.controls import Button, Label, row
 from studio.app.views.dialogs import SOUNDS, Dialogs
 from studio.app.views.panel import Panel
 from studio.app.views.player import Player
-from studio.app.views.sound_inspector import SoundInspector
+from studio.app.views.sound_inspector import AWAY, SoundInspector
 from studio.app.views.theme import Look
 
 EMPTY = "Press Play to hear this model, or drop a recording to go on from."
@@ -125,6 +125,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     player, time = stage.player, stage.player.lanes.timeline
     acts = (
         Act("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
+        Act("Put the recording away", (AWAY,), sound.put_away),
         Act("Export…", ("Ctrl+E",), foot.ask),
         Act("Play or pause", ("Space",), sound.toggle, "stage"),
         Act("To the start", ("Home",), player.to_start, "stage"),

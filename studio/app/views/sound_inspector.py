@@ -17,6 +17,8 @@ from studio.app.views.theme import Look
 
 OFTEN = 500
 """Milliseconds between two looks at the output."""
+AWAY = "Ctrl+W"
+"""Keys that put the recording away."""
 SYSTEM = "The system's own"
 NONE = "Temperature, kind and seed of a model stand here, and are heard as you turn them."
 
@@ -45,8 +47,19 @@ class SoundInspector(Column):
         self.change = Button(look, "Change…", "link", help="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
         self.name, self.words, self.where = Elided("", "strong"), Label("", "note", wrap=True), Label("", "note")
+        self.put_away = Button(
+            look,
+            "",
+            "icon",
+            "close",
+            "Put the recording away",
+            "Put the recording away; undo brings it back",
+            AWAY,
+        )
+        self.put_away.clicked.connect(self._state.put_away)
         heading = row(Label("My recording", "heading"), 0, self.change)
-        self._source = self._part(heading, self.name, self.words, self.where, title="")
+        named = row(self.name, self.put_away)
+        self._source = self._part(heading, named, self.words, self.where, title="")
         self.region, self.join = Label("", "strong"), Label("", "note", wrap=True)
         self.best = Button(
             look, "Find the best join", "", "loop", help="Move the loop's ends to where the join costs least", keys="J"
@@ -118,6 +131,7 @@ class SoundInspector(Column):
         self.words.setVisible(bool(self.words.text()))
         self.where.setText(f"Goes on from {clock(cut, 1)}")
         self.where.setVisible(recording is not None)
+        self.put_away.setVisible(recording is not None)
         self.from_.setText(self._line(cut))
         self.from_.setVisible(bool(self.from_.text()))
 

@@ -89,8 +89,8 @@ class Transport(QWidget):
         self.speed.setText(words)
         self.ahead.setText(below)
         mark(self.speed, role="warn" if 0 < speed < 1 else "strong")
-        said = f"Speed, {speed:.1f} times real time, {ahead:.1f} seconds ahead" if speed else "Speed"
-        self.meter.setAccessibleName(said)
+        said = f"Speed, {speed:.1f} times real time" if speed else "Speed"
+        self.meter.setAccessibleName(f"{said}, {ahead:.1f} seconds ahead" if making and speed else said)
         self.meter.setAccessibleDescription(waiting or gap)
 
     def show_level(self, level: float) -> None:

@@ -1,7 +1,9 @@
 """Sound on an engine that says what a test tells it to, and a sound card that gives what it was given."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from studio.app.states.performing import AHEAD, PART, SURE, SURER
 from studio.app.states.saving import Form
 from studio.app.states.sound import Sound
 from studio.app.states.window import Window
+from studio.media.silence import LONG
 from studio.wire.messages import Failed, Finished, Join, Joined, Perform, Score, Scored, Sounded, Steer, Stopped
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -65,7 +68,8 @@ def stage(studio_home: Path, opener: Callable[[FakeEngine], Window], engine: Fak
 
 
 def opened(stage: Stage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: stage.speaker.source is not None)
+    card = stage.sound.player.card
+    qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting, timeout=20_000)
 
 
 def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot: QtBot) -> None:
@@ -98,7 +102,8 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     assert sound.player.waiting.get() == (
         f"0.6 × real time. Playing starts in about {round((PART * 0.4 - 1) / 0.6)} s, then without a gap for 20 s."
     )
-    stage.make(PART * 0.4 - 1, speed=0.6)
+    for value in (1000, 2000):  # one height all along would be silence
+        stage.make((PART * 0.4 - 1) / 2, value, speed=0.6)
     assert stage.hear(0.2).any() and not sound.player.waiting.get()
     stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on
     stage.make(0.2, speed=0.6)
@@ -195,11 +200,91 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, q
         sound.player.tick()
     assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
     said = stage.window.messages.current.get()
-    assert said is not None and said.text.startswith('"Headphones" went away at 0:00.2. Making goes on')
+    assert said is not None and said.text == (
+        '"Headphones" went away at 0:00.2. Playing is paused there. Making rests until you play again. Nothing is lost.'
+    )
+    assert [words for words, _ in said.actions] == ["Play again"], "it was the system's output already"
     speaker.faults = ""
     stage.window.messages.act(0)
     opened(stage, qtbot)
     assert stage.hear(0.1).any() and sound.player.position == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage: Stage, qtbot: QtBot) -> None:
+    sound, speaker = made(stage, qtbot), stage.speaker
+    sound.player.choose("Headphones")
+    sound.play()
+    opened(stage, qtbot)
+    assert speaker.device == "Headphones"
+    speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
+    for _ in range(5):
+        sound.player.tick()
+    said = stage.window.messages.current.get()
+    assert said is not None
+    assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"
+    assert [words for words, _ in said.actions] == ["Play on the system's output"]
+    speaker.faults = ""
+    stage.window.messages.act(0)
+    opened(stage, qtbot)
+    assert speaker.device == "Built-in speakers" and sound.player.playing.get()
+
+
+def test_while_it_waits_it_says_for_what(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    stage.engine.status.emit("Starting")
+    sound.play()
+    assert player.waiting.get() == "Playing starts when the engine is ready."
+    stage.engine.status.emit("Ready")
+    assert player.waiting.get() == "Playing starts in a moment."
+    opened(stage, qtbot)
+    stage.make(0.04, speed=0.0)
+    said = "The fast loop is being prepared, once for this computer. Then playing starts."
+    assert player.waiting.get() == said
+    stage.make(0.5)
+    assert not player.waiting.get()
+    stage.hear(1.0)
+    assert player.gaps == 1 and player.waiting.get() == "Playing continues in a moment.", "the fast loop is there"
+    stage.make(0.04, speed=0.5)
+    assert player.waiting.get().startswith("0.5 × real time. Playing continues in about ")
+    sound.pause()
+    assert not player.waiting.get(), "nobody waits"
+
+
+def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
+    player = made(stage, qtbot).player
+    answers, take = threading.Event(), stage.speaker.open
+
+    def take_slowly(*args: Any) -> None:
+        answers.wait(20)
+        take(*args)
+
+    stage.speaker.open = take_slowly  # type: ignore[method-assign]
+    player.card.let_go()
+    player.play()
+    assert player.waiting.get() == "The output is being opened."
+    answers.set()
+    qtbot.waitUntil(lambda: not player.waiting.get(), timeout=20_000)
+    stage.speaker.still = 4.0
+    player.tick()
+    assert player.waiting.get() == '"Built-in speakers" takes no sound at the moment. Playing waits for it.'
+    assert player.playing.get() and stage.window.messages.current.get() is None
+    stage.speaker.still = 0.0
+    player.tick()
+    assert not player.waiting.get()
+
+
+def test_a_speaker_that_asks_in_bursts_of_two_seconds_plays_on(stage: Stage, qtbot: QtBot) -> None:
+    player = made(stage, qtbot, 4.0).player
+    player.play()
+    opened(stage, qtbot)
+    for burst in (1, 2):
+        stage.hear(1.9)
+        for still in (0.5, 1.0, 1.5, 2.0):
+            stage.speaker.still = still
+            player.tick()
+            assert player.playing.get() and not player.waiting.get()
+        assert player.position == pytest.approx(1.9 * burst, abs=0.02)
+    assert stage.window.messages.current.get() is None
 
 
 def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtbot: QtBot) -> None:
@@ -304,6 +389,58 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     assert len(player.samples) == 20_000 and sound.cut.get() == 0.75
 
 
+def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
+    stage: Stage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(2 * RATE) / 10), RATE)
+    sound, player = made(stage, qtbot), stage.sound.player
+    curve = ((0.0, 1.0), (0.5, 0.25))
+    sound.set_heat(curve)
+    before = sound.heat.get()
+    stage.window.drop([tmp_path / "waltz.wav"])
+    qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
+    assert sound.heat.get() == ((0.0, 0.7),) and sound.dials.temperature.get() == 0.7, "the card's own"
+    stage.window.undo()
+    assert sound.heat.get() == before and len(player.samples) == RATE and sound.recording.get() is None
+    stage.window.redo()
+    assert sound.heat.get() == ((0.0, 0.7),) and sound.recording.get() is not None
+    sound.play()
+    stage.make(0.5)
+    sound.set_heat([[0.0, 0.7], [3.0, 0.2]])
+    sound.put_away()
+    assert sound.recording.get() is None and not len(player.samples) and not player.making.get()
+    assert sound.cut.get() == 0 and sound.heat.get() == ((0.0, 0.7),)
+    assert len(stage.window.takes.list.get()) == 1, "it stays among the takes"
+    sound.play()
+    assert stage.asked().begin is None, "the model begins by itself"
+    sound.stop()
+    stage.window.undo()
+    assert sound.recording.get() is not None and len(player.samples) == 2.5 * RATE and sound.cut.get() == 2.0
+
+
+BROKEN = {  # files that are called sounds
+    "cut.mp3": (b"ID3\4\0\0\0\0\0\0" + bytes(500), "holds no MP3 sound that can be read"),
+    "noise.mp3": (bytes(range(256)) * 8, "holds no MP3 sound that can be read"),
+    "page.flac": (b"<html>Not found</html>", "holds no FLAC sound that can be read"),
+    "hollow.wav": (b"<html>Not found</html>", "holds no WAV sound that can be read"),
+    "none.mp3": (b"", "is empty"),
+}
+
+
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_a_broken_sound_is_told_as_a_sound_in_any_panel(stage: Stage, qtbot: QtBot, tmp_path: Path, name: str) -> None:
+    contents, reason = BROKEN[name]
+    (tmp_path / name).write_bytes(contents)
+    for panel in ("sound", "explore", "complete"):
+        stage.window.show_panel(panel)
+        for bring in (lambda: stage.window.drop([tmp_path / name]), lambda: stage.window.open(tmp_path / name)):
+            stage.window.messages.dismiss()
+            bring()
+            qtbot.waitUntil(lambda: stage.window.messages.current.get() is not None)
+            said = stage.window.messages.current.get()
+            assert said is not None and said.text.startswith(f'"{name}" {reason} and was not opened.')
+
+
 def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.branch(0.25)
@@ -336,6 +473,127 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     stage.window.undo()
     stage.window.undo()
     assert sound.dials.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
+
+
+def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    job, at = stage.asked().job, player.position
+    sound.pause()
+    sound.branch()
+    assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.entries.get()
+    assert player.ahead == 0 and player.made == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
+    assert len(stage.window.takes.list.get()[0].picture) == RATE
+
+
+def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
+    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples land in another thread, whatever the window does."""
+    sound, player, takes = stage.sound, stage.sound.player, stage.window.takes
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    keep = takes.keep
+
+    def keep_slowly(*args: Any) -> str:
+        name = keep(*args)
+        stage.make(0.1)
+        return name
+
+    monkeypatch.setattr(takes, "keep", keep_slowly)
+    sound.branch()
+    assert player.playing.get() and player.making.get() and not stage.engine.stopped
+    assert player.position == pytest.approx(0.5, abs=0.02) and len(takes.list.get()) == 1
+
+
+def test_another_sound_is_not_said_to_be_as_fast_as_the_last(stage: Stage, qtbot: QtBot) -> None:
+    made(stage, qtbot)
+    stage.sound.dials.new_seed()
+    assert stage.sound.player.speed.get() == 0
+
+
+def let_fall_silent(stage: Stage, seconds: float, value: int = 3) -> None:
+    """The engine makes silence and the ear follows, for so long or until making stops."""
+    for _ in range(round(seconds / 0.5)):
+        if stage.sound.player.making.get():
+            stage.make(0.5, value)
+            stage.hear(0.5)
+
+
+def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    let_fall_silent(stage, LONG - 0.5)
+    assert player.making.get(), "music may rest"
+    let_fall_silent(stage, 30.0)
+    assert not player.making.get() and player.made <= 1.0 + LONG + 0.5
+    said = stage.window.messages.current.get()
+    assert said is not None and said.text == (
+        '"Hum" has been silent for 8 s, so making stopped. Try another seed, or raise the temperature earlier.'
+    )
+    stage.hear(10.0)
+    assert not player.playing.get(), "and it is heard to its end"
+    seed, job = sound.dials.seed.get(), stage.asked().job
+    stage.window.messages.act(0)
+    assert sound.dials.seed.get() != seed and stage.asked().job != job and player.playing.get()
+
+
+def test_sound_that_is_heard_never_stops_by_itself(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    for _ in range(8):
+        let_fall_silent(stage, LONG - 1)
+        stage.make(0.1, 200)
+        assert sound.player.making.get()
+
+
+def test_a_hand_that_changes_it_gives_it_time_again(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    let_fall_silent(stage, LONG - 0.5)
+    sound.dials.set_temperature(2.0)
+    stage.engine.say(Finished(job=stage.turned().job))
+    let_fall_silent(stage, LONG - 0.5)
+    assert player.making.get()
+    let_fall_silent(stage, 2.0)
+    assert not player.making.get()
+
+
+def test_a_higher_temperature_that_is_drawn_ahead_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
+    sound, player = stage.sound, stage.sound.player
+    sound.set_heat([[0.0, 0.1], [15.0, 0.1], [15.0, 1.0]])
+    sound.play()
+    opened(stage, qtbot)
+    let_fall_silent(stage, 15.0 + LONG - 1)
+    assert player.making.get()
+    let_fall_silent(stage, 2.0)
+    assert not player.making.get()
+
+
+def test_after_a_silent_recording_the_model_may_yet_begin(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+    wave = 0.1 * np.sin(np.arange(4 * RATE) / 10)
+    wave[2 * RATE :] = 0
+    soundfile.write(tmp_path / "rest.wav", wave, RATE)
+    sound, player = stage.sound, stage.sound.player
+    sound.open(tmp_path / "rest.wav")
+    qtbot.waitUntil(lambda: len(player.samples) == 4 * RATE)
+    sound.play()
+    opened(stage, qtbot)
+    stage.hear(3.5)
+    let_fall_silent(stage, 2 * LONG)
+    assert player.making.get()
+    let_fall_silent(stage, 30.0)
+    said = stage.window.messages.current.get()
+    assert not player.making.get() and said is not None and "silent for 20 s" in said.text
 
 
 @pytest.mark.parametrize("form", list(Form))

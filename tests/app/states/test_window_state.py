@@ -160,7 +160,7 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     would = {name: window.would([tmp_path / name]) for name in os.listdir(tmp_path) if name != "home"}
     assert (would["rose.png"], would["photo.JPG"]) == ("Open in Explore", "Open in Explore")
     assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
-    assert would["notes.txt"].startswith('"notes.txt" is neither a picture nor a model')
+    assert would["notes.txt"].startswith('"notes.txt" is neither a picture nor a sound nor a model')
     (tmp_path / "song.flac").write_bytes(b"fLaC" + bytes(40))
     made = Work(kind="sound", model="waves", model_hash="", seed=1)
     (tmp_path / "made.wav").write_bytes(work.to_wav(np.zeros(256, np.int16), made))
@@ -171,13 +171,38 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     assert window.would([tmp_path / "gone.png"]).startswith('"gone.png"')
 
 
+ALIEN = {  # bytes as these programs write them, and what is said of them
+    "memo.m4a": (b"\0\0\0 ftypM4A \0\0\0\0", "is M4A, which cannot be read here"),
+    "phone.m4a": (b"\0\0\0 ftypmp42\0\0\0\0", "is M4A, which cannot be read here"),
+    "clip.mp4": (b"\0\0\0 ftypisom\0\0\2\0", "is a film (MP4), which cannot be read here"),
+    "clip.webm": (b"\x1a\x45\xdf\xa3" + bytes(20), "is a film (Matroska or WebM), which cannot be read here"),
+    "old.wma": (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "is WMA, which cannot be read here"),
+    "stream.aac": (b"\xff\xf1\x50\x80", "is AAC, which cannot be read here"),
+    "song.mid": (b"MThd\0\0\0\6", "is MIDI (notes without a sound), which cannot be read here"),
+}
+
+
+@pytest.mark.parametrize("name", list(ALIEN))
+def test_a_sound_that_cannot_be_read_is_told_as_a_sound(window: Window, tmp_path: Path, name: str) -> None:
+    begins, reason = ALIEN[name]
+    (tmp_path / name).write_bytes(begins + bytes(100))
+    words = window.would([tmp_path / name])
+    assert words.startswith(f'"{name}" {reason} and was not opened. Save i')
+    assert words.endswith("as WAV or FLAC.")
+    for bring in (lambda: window.drop([tmp_path / name]), lambda: window.open(tmp_path / name)):
+        window.messages.dismiss()
+        bring()
+        said = window.messages.current.get()
+        assert said is not None and said.text == words
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in the file system here")
 @pytest.mark.timeout(20)
 def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "zero.png"):
-        assert "neither a picture nor a model" in window.would([tmp_path / name])
+        assert "neither a picture nor a sound nor a model" in window.would([tmp_path / name])
         window.drop([tmp_path / name])
         assert window.explore.photo.get() is None and not window.explore.busy.get()
 

@@ -56,6 +56,13 @@ class Stage:
         QTest.keyClick(self.lanes.moment, key, keys)
 
 
+def drawn_at(stage: Stage, seconds: float) -> bool:
+    """Whether the lane of the wave shows anything at a moment, a little above its middle."""
+    wave = stage.lanes.wave
+    at = wave.mapTo(stage.lanes, QPointF(stage.lanes.timeline.x(seconds), wave.height() * 0.45).toPoint())
+    return stage.lanes.grab().toImage().pixelColor(at) != stage.studio.look.colour("window")
+
+
 @pytest.fixture
 def stage(two_models: Path, opener: Opener, qtbot: QtBot) -> Stage:
     kinds = ("Harp", "Bells")
@@ -143,6 +150,20 @@ def test_home_end_and_clicks_seek(stage: Stage) -> None:
     assert stage.sound.player.position == pytest.approx(2.0, abs=0.05)
 
 
+@pytest.mark.parametrize("name", ["ruler", "spectrum", "wave", "bits"])
+def test_keys_of_the_sound_hold_after_a_click_on_a_lane(stage: Stage, name: str) -> None:
+    stage.sound.play()
+    stage.make(4.0)
+    stage.sound.stop()
+    stage.frame.rail.buttons["generate"].setFocus(Qt.FocusReason.OtherFocusReason)
+    lane = getattr(stage.lanes, name)
+    QTest.mouseClick(lane, Qt.MouseButton.LeftButton, pos=QPointF(stage.lanes.timeline.x(2.0), 8).toPoint())
+    assert stage.lanes.moment.hasFocus()
+    QTest.keyClick(stage.frame.focusWidget(), Qt.Key.Key_K)
+    assert stage.sound.cut.get() == pytest.approx(2.0, abs=0.05)
+    assert stage.studio.state.panel.get() == "sound"
+
+
 def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)
@@ -169,6 +190,84 @@ def test_a_branch_says_what_it_comes_from(stage: Stage) -> None:
     assert stage.inspector.from_.text() == "Goes on from take 1 at 0:01.5"
     assert stage.lanes.timeline.cut == pytest.approx(1.5)
     assert stage.lanes.timeline.made == pytest.approx(1.5)
+
+
+def test_nothing_is_said_to_be_made_or_ahead_after_a_branch_in_a_pause(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    stage.page.seek(2.0)
+    stage.sound.pause()
+    stage.show()
+    assert "s ahead" in stage.transport.ahead.text()
+    assert drawn_at(stage, 2.5)
+    stage.key(Qt.Key.Key_K)
+    stage.show()
+    assert not drawn_at(stage, 2.5) and drawn_at(stage, 1.5), "what is after the branch is gone"
+    assert not stage.lanes.timeline.making, "the wave says: being made"
+    assert stage.transport.ahead.text() == "No gaps so far"
+    assert "ahead" not in stage.transport.meter.accessibleName()
+    assert stage.studio.state.queue.entries.get() == ()
+
+
+def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(0.2)
+    stage.sound.pause()
+    stage.show()
+    assert stage.lanes.timeline.making and stage.page._frames.isActive()
+    stage.make(1.0)  # more than it may be ahead of the ear: the engine rests
+    assert stage.sound.player.making.get() and not stage.lanes.timeline.making
+    assert not stage.page._frames.isActive()
+    stage.sound.play()
+    stage.show()
+    assert stage.lanes.timeline.making
+
+
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(stage: Stage, tmp_path: Path, seconds: int) -> None:
+    stage.sound.play()
+    stage.make(40.0)
+    stage.sound.stop()
+    time = stage.lanes.timeline
+    time.zoom(8.0, 0.0)
+    time.pan(30.0)
+    assert time.begin > 20
+    soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(seconds * RATE) / 10), RATE)
+    stage.studio.state.drop([tmp_path / "waltz.wav"])
+    stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
+    stage.show()
+    assert time.begin == 0 and time.cut == seconds < time.end, "all of it is seen, and where the model goes on"
+
+
+def test_lanes_that_show_nothing_any_more_go_back_to_the_sound(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(40.0)
+    stage.sound.stop()
+    time = stage.lanes.timeline
+    time.zoom(8.0, 0.0)
+    time.pan(30.0)
+    stage.sound.branch(2.0)
+    stage.show()
+    assert time.begin <= 2.0 <= time.end
+
+
+def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) -> None:
+    cross, inspector = stage.inspector.put_away, stage.inspector
+    assert not cross.isVisible()
+    soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(5 * RATE) / 10), RATE)
+    stage.studio.state.drop([tmp_path / "waltz.wav"])
+    stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
+    settle()
+    assert cross.isVisible() and cross.accessibleName() == "Put the recording away" and "Ctrl+W" in cross.toolTip()
+    QTest.mouseClick(cross, Qt.MouseButton.LeftButton)
+    settle()
+    assert inspector.name.text() == "None: the model begins by itself" and not cross.isVisible()
+    assert not stage.page.isVisible(), "how to begin is shown again"
+    stage.studio.state.undo()
+    settle()
+    assert inspector.name.text() == "waltz.wav" and cross.isVisible() and stage.page.isVisible()
+    stage.key(Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+    assert stage.sound.recording.get() is None
 
 
 def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:

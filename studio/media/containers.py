@@ -1,0 +1,99 @@
+"""What sort of sound a file holds: told from its first bytes, else from the ending of its name."""
+
+from typing import NamedTuple
+
+
+class Container(NamedTuple):
+    """A format of sound files."""
+
+    name: str
+    """For people: `M4A`."""
+    read: bool
+    """Whether it can be read here."""
+
+    @property
+    def words(self) -> str:
+        """For people: `a sound (M4A)`, `a film (MP4)`."""
+        return self.name if self.film else f"a sound ({self.name})"
+
+    @property
+    def film(self) -> bool:
+        return self.name.startswith("a film")
+
+
+BEGINNING = 16
+"""Bytes by which a format is told."""
+_BEGINNINGS = {
+    b"fLaC": Container("FLAC", True),
+    b"OggS": Container("Ogg", True),
+    b"ID3": Container("MP3", True),
+    b"caff": Container("CAF", True),
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": Container("WMA", False),
+    b"#!AMR": Container("AMR", False),
+    b"MThd": Container("MIDI (notes without a sound)", False),
+    b"MAC ": Container("Monkey's Audio", False),
+    b"wvpk": Container("WavPack", False),
+    b"DSD ": Container("DSD", False),
+    b".snd": Container("AU", False),
+    b"\x1a\x45\xdf\xa3": Container("a film (Matroska or WebM)", False),
+}
+_IN_FORM = {  # what stands after the length of RIFF, RF64 and FORM
+    b"WAVE": Container("WAV", True),
+    b"AIFF": Container("AIFF", True),
+    b"AIFC": Container("AIFF", True),
+    b"AVI ": Container("a film (AVI)", False),
+}
+_PICTURES = (b"heic", b"heix", b"heif", b"avif", b"avis", b"mif1", b"msf1")
+"""Brands of pictures that begin as MP4 does."""
+_ENDINGS = {
+    "wav": Container("WAV", True),
+    "wave": Container("WAV", True),
+    "flac": Container("FLAC", True),
+    "ogg": Container("Ogg", True),
+    "oga": Container("Ogg", True),
+    "opus": Container("Ogg", True),
+    "mp3": Container("MP3", True),
+    "aif": Container("AIFF", True),
+    "aiff": Container("AIFF", True),
+    "aifc": Container("AIFF", True),
+    "caf": Container("CAF", True),
+    "m4a": Container("M4A", False),
+    "m4b": Container("M4B", False),
+    "aac": Container("AAC", False),
+    "wma": Container("WMA", False),
+    "amr": Container("AMR", False),
+    "mka": Container("MKA", False),
+    "ape": Container("Monkey's Audio", False),
+    "wv": Container("WavPack", False),
+    "au": Container("AU", False),
+}
+
+
+def container(begins: bytes, ending: str = "") -> Container | None:
+    """The format of a file that begins so and whose name ends so (`.m4a`); None for what is no sound."""
+    if begins[:4] in (b"RIFF", b"RF64", b"FORM"):
+        found = _IN_FORM.get(begins[8:12])
+    elif begins[4:8] == b"ftyp":
+        found = _mp4(begins[8:12], ending)
+    elif len(begins) > 1 and begins[0] == 0xFF and begins[1] & 0xE0 == 0xE0:
+        found = _frames(begins[1])
+    else:
+        found = next((each for key, each in _BEGINNINGS.items() if begins.startswith(key)), None)
+    return found or _ENDINGS.get(ending.lower().removeprefix("."))
+
+
+def _mp4(brand: bytes, ending: str) -> Container | None:
+    """What a file of the MP4 family is. Phones write the brand of films into sounds, too."""
+    if brand in _PICTURES:
+        return None
+    known = _ENDINGS.get(ending.lower().removeprefix("."))
+    if brand.startswith(b"M4"):
+        return known or Container("M4A", False)
+    return known or Container("a film (MP4)", False)
+
+
+def _frames(second: int) -> Container | None:
+    """Bare frames of MPEG, of which this is the second byte: layer 0 is AAC."""
+    if second & 0xF6 == 0xF0:
+        return Container("AAC", False)
+    return Container("MP3", True) if second & 0x06 == 0x02 and second & 0x18 != 0x08 else None

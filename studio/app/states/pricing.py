@@ -40,7 +40,7 @@ class _Question:
 class Pricing(State):
     """Asks for the prices of what is seen, and of nothing else; what is known is not asked again.
 
-    One question is open at a time. It is stopped as soon as something else is seen.
+    One question is open at a time. It is stopped as soon as something else is seen, and the next one waits for its end.
     """
 
     def __init__(self, engine: Engine, player: Player, parent: QObject | None = None) -> None:
@@ -55,6 +55,8 @@ class Pricing(State):
         """What has no price yet, in order."""
         self._seen: tuple[float, float] | None = None
         self._open: _Question | None = None
+        self._ending = ""
+        """The job that was stopped and has no end yet: until then nothing else is asked."""
         self._given_up = False
         """Whether the user stopped it, or the engine could not do it."""
         self._ready = False
@@ -77,14 +79,22 @@ class Pricing(State):
             self._given_up = False
         self._ask()
 
+    def give_up(self, job: str) -> None:
+        """The user stopped a job; if it is one of these, no other follows it."""
+        if job and job in (self._ending, self._open.job if self._open is not None else ""):
+            self._given_up = True
+
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
         self._ready = status in ("Ready", "Working")
         self._ask()
 
     def take(self, event: AnyEvent) -> None:
-        question = self._open
-        if question is None or getattr(event, "job", None) != question.job:
+        question, job = self._open, getattr(event, "job", "")
+        if self._ending and job == self._ending and isinstance(event, Ending):
+            self._ending = ""
+            self._ask()
+        if question is None or job != question.job:
             return
         if isinstance(event, Priced):
             self._keep(event, question)
@@ -97,7 +107,10 @@ class Pricing(State):
 
     def lost(self, commands: Sequence[AnyCommand]) -> None:
         """The engine died; a sound can be heard without its prices, which may have been the cause."""
-        if self._open is not None and self._open.job in {command.job for command in commands}:
+        jobs = {command.job for command in commands}
+        if self._ending in jobs:
+            self._ending = ""
+        if self._open is not None and self._open.job in jobs:
             self._open, self._given_up = None, True
 
     def _keep(self, event: Priced, question: _Question) -> None:
@@ -138,7 +151,8 @@ class Pricing(State):
         if self._open is not None and not self._serves(self._open, reach):
             self._cancel()
         model, samples = self._model, self._player.samples
-        if self._open is not None or reach is None or model is None or not self._ready or self._given_up:
+        busy = self._open is not None or self._ending or self._given_up or not self._ready
+        if busy or reach is None or model is None:
             return
         first, end = next(part for part in self._missing if _overlap(part, reach))
         first = max(first, reach[0])
@@ -182,7 +196,7 @@ class Pricing(State):
     def _cancel(self) -> None:
         if self._open is not None:
             self._engine.stop(self._open.job)
-            self._open = None
+            self._ending, self._open = self._open.job, None
 
 
 def _overlap(one: Stretch, other: Stretch) -> bool:

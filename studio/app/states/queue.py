@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 
 from studio.app.states.value import Engine, State, Value
 from studio.wire.messages import (
@@ -80,6 +80,9 @@ class Queue(State):
     until it ends. One that follows on another of its kind counts as the same work.
     """
 
+    stopped = Signal(str)
+    """The user stops a job here."""
+
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._engine = engine
@@ -110,8 +113,9 @@ class Queue(State):
         self.entries.set(tuple(replace(e, said=said) if e.job == job else e for e in self.entries.get()))
 
     def stop(self, job: str) -> None:
-        """Stop a job; it goes when the engine says that it ended."""
+        """Stop a job for the user; it goes when the engine says that it ended."""
         if self.entry(job) is not None:
+            self.stopped.emit(job)
             self._engine.stop(job)
 
     def drop(self, job: str) -> None:

@@ -133,10 +133,12 @@ def test_what_is_seen_no_more_is_stopped_at_once(stage: Stage) -> None:
     job, count = stage.asked[-1].job, len(stage.asked)
     stage.look((90.0, 150.0))
     assert not stage.engine.stopped, "what it tells next is still seen"
-    stage.look((10.0, 20.0))
-    assert stage.engine.stopped == [job] and stage.stretch() == (10 * RATE, 20 * RATE)
+    for second in (60.0, 30.0, 10.0):  # a hand scrolls on while the engine has not heard of it
+        stage.look((second, second + 10.0))
+    assert stage.engine.stopped == [job] and len(stage.asked) == count
     late = Priced(job=job, first=LEAD + PIECE, bits=np.ones(PIECE, np.float32), label=1)
     stage.engine.say(late, Stopped(job=job))
+    assert stage.stretch() == (10 * RATE, 20 * RATE)
     assert stage.known() == (100 * RATE, 100 * RATE + PIECE), "what comes too late is not asked for by anybody"
     assert len(stage.asked) == count + 1
     other = stage.asked[-1].job
@@ -159,9 +161,9 @@ def test_whatever_takes_its_place_stops_it(stage: Stage, leaves: str, recording:
         stage.window.open(recording)
         qtbot.waitUntil(lambda: bool(stage.engine.stopped), timeout=30_000)
     assert stage.engine.stopped == [job]
+    stage.engine.say(Stopped(job=job))
     if leaves == "model":
         assert stage.asked[-1].model == "talk-too" and stage.asked[-1].label is None
-    stage.engine.say(Stopped(job=job))
     stage.look(None)
     count = len(stage.engine.sent)
     stage.engine.status.emit("Ready")
@@ -183,6 +185,19 @@ def test_stop_holds_until_the_panel_is_shown_again(stage: Stage) -> None:
     assert stage.stretch() == (2 * PIECE, 50 * RATE)
 
 
+def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, qtbot: QtBot) -> None:
+    stage.look((0.0, 50.0))
+    stage.tell()
+    job, queue = stage.asked[-1].job, stage.window.queue
+    qtbot.waitUntil(lambda: queue.entry(job) is not None, timeout=30_000)
+    stage.look((100.0, 150.0))
+    assert [entry.job for entry in queue.entries.get()] == [job], "one work is one entry"
+    queue.stop(job)
+    count = len(stage.engine.sent)
+    stage.engine.say(Stopped(job=job))
+    assert len(stage.engine.sent) == count and not queue.entries.get()
+
+
 def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:
     stage.look((0.0, 50.0))
     stage.engine.say(Failed(job=stage.asked[-1].job, why="No."))
@@ -190,6 +205,7 @@ def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:
     assert len(stage.engine.sent) == 1
     stage.look(None)
     stage.look((0.0, 50.0))
+    assert len(stage.engine.sent) == 2
     stage.engine.die()
     stage.engine.status.emit("Ready")
     stage.look((1.0, 51.0))

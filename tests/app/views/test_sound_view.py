@@ -387,6 +387,7 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     time.fit()
     time.zoom(time.length / 10.0, 0.0)
     time.go(30.0)
+    engine.say(Stopped(job=engine.stopped[-1]))
     asked = prices(stage)[-1]
     begin, end = round(time.begin * RATE), round(time.end * RATE)
     assert len(asked.sound) - asked.first == end - begin, "what is seen, and nothing else"

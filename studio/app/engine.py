@@ -71,10 +71,12 @@ class _Life:
 class Engine(QObject):
     """Starts the engine, speaks with it, notices when it dies or hangs, and starts another.
 
-    Signals: `happened` each event; `status` one of Starting, Ready, Working, Stopped; `lost` a tuple of
-    the commands that a dead engine leaves without an ending, never sent again by itself; `said` a sentence for people.
+    Signals: `asked` each command that is sent; `happened` each event; `status` one of Starting, Ready, Working,
+    Stopped; `lost` a tuple of the commands that a dead engine leaves without an ending, never sent again by itself;
+    `said` a sentence for people.
     """
 
+    asked = Signal(object)
     happened = Signal(object)
     status = Signal(str)
     lost = Signal(object)
@@ -142,6 +144,7 @@ class Engine(QObject):
         if command.job in self._open:
             raise ValueError(f'a command of the name "{command.job}" has no ending yet')
         self._open[command.job] = command
+        self.asked.emit(command)
         if self._life:
             self._write(command)
         elif not self._restart.isActive():

@@ -15,8 +15,6 @@ from studio.wire import messages as wire
 
 LEAD = 2.0
 """Seconds of what is there that are heard before what follows."""
-TELLING = 4.0
-"""Seconds at its end by which the kind of a sound is told: each kind has to price them."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -27,7 +25,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--seconds", type=ground.seconds, default=5.0, help="how long to go on (5)")
     sub.add_argument("--seed", type=ground.seed, help="of what follows (random)")
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
-    sub.add_argument("--label", help="the kind, by name or number (the one whose sound it is most like)")
+    sub.add_argument("--label", help="the kind, by name or number (the one that its last second is most like)")
     sub.add_argument(
         "--play",
         action="store_true",
@@ -72,10 +70,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _likeliest(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Array) -> int:
-    """The kind that a sound is taken for: the one under which its end is likeliest."""
+    """The kind that a sound is taken for: the one under which its last second is likeliest."""
     ground.progress(f"looking which of {len(card.kinds)} kinds it is")
-    ask = wire.Score(job="kind", model=args.model, picture=begin[-round(TELLING * card.rate) :])
-    (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Scored))
+    ask = wire.Price(job="kind", model=args.model, sound=begin, first=len(begin))
+    (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Priced))
     assert found.label is not None, "a model that knows kinds takes a sound for one"
     ground.say(f"It is taken for {card.kinds[found.label]}; --label takes it for another.")
     return found.label

@@ -19,7 +19,10 @@ def add(commands: ground.Commands) -> None:
     sub = ground.command(commands, "score", run, "what pictures or sounds cost under a model, in bits")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or folders of them")
-    sub.add_argument("--label", help="the kind, by name or number (the one under which each is likeliest)")
+    sub.add_argument(
+        "--label",
+        help="the kind, by name or number (the one under which each, or a recording's last second, is likeliest)",
+    )
     sub.add_argument("--map", type=Path, metavar="DIR", help="save each beside the map of its bits, all on one scale")
 
 

@@ -33,8 +33,9 @@ CHUNK = 320
 """Samples between two looks at who else waits: 20 ms at 16 kHz."""
 SEGMENT = 16_384
 """Samples that are priced or heard together."""
-SHORT = 2048
-"""Samples that are priced in a step of a job, so that others get their turn."""
+SHORT = 1024
+"""Samples that are priced in a step of a job, so that others get their turn: 25 ms of one core for the largest model
+that is shipped."""
 BLOCK = 1024
 """Samples of noise that are drawn together, so that the first are the same for any length."""
 

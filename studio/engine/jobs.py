@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import torch
 
-from studio.engine import completion, diagnosis, failure, joining, learning, sampling
+from studio.engine import completion, diagnosis, failure, joining, learning, pricing, sampling
 from studio.engine.artworks import Misfit
 from studio.engine.device import Device, batch_that_fits
 from studio.engine.drawing import GROUP, Drawing
@@ -46,6 +46,8 @@ class Jobs:
                 return self.perform(command)
             case wire.Steer():
                 return self.steer(command)
+            case wire.Price():
+                return self.price(command)
             case wire.Join():
                 return self.join(command)
             case wire.Score():
@@ -127,7 +129,8 @@ class Jobs:
         double = command.latent is not None and command.latent.dtype.itemsize == 8
         loaded = self.shelf.take(command.model, double=double)
         z, heat, c = _latent_of(loaded, command)
-        yield wire.Shown(job=command.job, picture=sampling.shown(loaded, z[None], c, heat)[0])
+        pictures = yield from _decoded(loaded, z[None], c, heat)
+        yield wire.Shown(job=command.job, picture=pictures[0])
 
     def path(self, command: wire.Path) -> Events:
         """Artworks along the arc between two latents; where the kinds differ, the second's from the middle on."""
@@ -146,7 +149,7 @@ class Jobs:
         group = batch_that_fits(self.device, GROUP, loaded.bytes_each)
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
-            made = sampling.shown(loaded, z[part], None if c is None else c[part], heats[part])
+            made = yield from _decoded(loaded, z[part], None if c is None else c[part], heats[part])
             yield wire.Drawn(job=command.job, first=at, pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> Events:
@@ -183,6 +186,16 @@ class Jobs:
                 label=found.label,
             )
 
+    def price(self, command: wire.Price) -> Events:
+        """What a stretch of a recording costs, piece by piece."""
+        yield None
+        loaded = self.shelf.take(command.model)
+        for piece in pricing.priced(loaded, command.sound, command.first, command.label):
+            if piece is None:
+                yield None
+                continue
+            yield wire.Priced(job=command.job, first=piece.first, bits=piece.bits, label=piece.label)
+
     def join(self, command: wire.Join) -> Events:
         """The best join of a loop."""
         yield None
@@ -216,6 +229,16 @@ def _latent_of(
         sampling.heat_left(loaded, asked.temperature),
         sampling.classes_for(loaded, [asked.seed], asked.label),
     )
+
+
+def _decoded(
+    loaded: sampling.Loaded, z: torch.Tensor, c: torch.Tensor | None, heat: torch.Tensor
+) -> Generator[None, None, wire.Array]:
+    for found in sampling.shown(loaded, z, c, heat):
+        if found is not None:
+            return found
+        yield None
+    raise RuntimeError("a decoding ended without its result")
 
 
 def _inverted(

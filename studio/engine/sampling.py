@@ -20,6 +20,9 @@ from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
 
+TELLING = 1.0
+"""Seconds at the end of a recording that tell its class."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -234,9 +237,14 @@ def heat_left(loaded: Loaded, temperature: Sequence[float]) -> Tensor:
 
 
 @torch.inference_mode()
-def shown(loaded: Loaded, z: Tensor, c: Tensor | None = None, heat: float | Tensor = 1.0) -> Array:
-    """The artworks `(n, *outward shape)` of latents `(n, *latent_shape)`, decoded at a temperature."""
-    return to_arrays(loaded.model.decode(z, c, heat), loaded.model.levels)
+def shown(loaded: Loaded, z: Tensor, c: Tensor | None = None, heat: float | Tensor = 1.0) -> Iterator[Array | None]:
+    """The artworks `(n, *outward shape)` of latents `(n, *latent_shape)`, decoded at a temperature: None after each
+    small step, then the result."""
+    x = torch.zeros(0)
+    for step in loaded.model.decode_steps(z, c, heat):
+        yield None
+        x = step.x
+    yield to_arrays(x, loaded.model.levels)
 
 
 @torch.inference_mode()
@@ -284,14 +292,22 @@ def temperature_of(model: Model, temperature: Sequence[float]) -> Tensor:
 
 
 def class_of(loaded: Loaded, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
-    """The class of one artwork x, `(1,)`: the one asked for, or that under which it is likeliest. A step each."""
+    """The class of one artwork x, `(1,)`: the one asked for, or that under which it is likeliest, in small steps.
+
+    A recording's is told by its last second alone: each class has to price it.
+    """
     c = classes_for(loaded, [0], label)
     if label is not None or c is None:
         return c
+    if isinstance(loaded.model, AutoregressiveSound) and loaded.card.rate:
+        x = x[:, -round(TELLING * loaded.card.rate) :]
     prices = []
     for kind in range(loaded.model.classes):
-        prices.append(float(loaded.model.log_prob(x, torch.full_like(c, kind))))
-        yield None
+        log_prob = torch.zeros(1)
+        for found in loaded.model.log_prob_steps(x, torch.full_like(c, kind)):
+            yield None
+            log_prob = log_prob if found is None else found
+        prices.append(float(log_prob))
     return torch.full_like(c, prices.index(max(prices)))
 
 

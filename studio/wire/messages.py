@@ -32,6 +32,9 @@ is shown beside a picture, what was asked for, the queue."""
 PIECE = 0.02
 """Seconds of sound of one Sounded."""
 
+LEAD = 8 * 2**14
+"""Samples before a stretch of sound that may decide what it costs: the WaveNet with the most layers reaches so far."""
+
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):
     """The ground of every message."""
@@ -184,6 +187,23 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
     picture: Array
     """As of Encode."""
     label: Count | None = None
+
+
+class Price(Command, frozen=True, kw_only=True, tag="price"):
+    """The bits of each sample of a stretch of a recording, piece by piece. Answers: Priced …, then one ending.
+
+    The time it takes depends on the length of the stretch, not on where in the recording that lies.
+    """
+
+    urgency: ClassVar[int] = QUEUED
+    model: Name
+    """One that makes recordings."""
+    sound: Array
+    """(samples,) int16 at the model's rate: the stretch, and LEAD samples before it, or all that there are."""
+    first: Count = 0
+    """The first sample of the stretch. Where it is the length of the sound, only the kind is told."""
+    label: Count | None = None
+    """None: the kind under which the last second of the sound is likeliest, in a model that knows kinds."""
 
 
 class Join(Command, frozen=True, kw_only=True, tag="join"):
@@ -381,6 +401,15 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
     """The kind it was taken for, of a model that knows kinds."""
 
 
+class Priced(Answer, frozen=True, kw_only=True, tag="priced"):
+    """The next piece of a Price: the bits (n,) float32 of the samples from number `first` of its sound on."""
+
+    first: Count
+    bits: Array
+    label: Count | None = None
+    """The kind it was taken for, of a model that knows kinds."""
+
+
 class Joined(Answer, frozen=True, kw_only=True, tag="joined"):
     """The loop whose join is likeliest of all that were tried, and by how many bits what follows it is dearer than
     where it stands; and the same of the loop that was asked about."""
@@ -445,7 +474,20 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
 
 
 AnyCommand = (
-    Sample | Explore | Path | Encode | Complete | Steer | Join | Perform | Score | Train | Evaluate | Stop | Doctor
+    Sample
+    | Explore
+    | Path
+    | Encode
+    | Complete
+    | Steer
+    | Price
+    | Join
+    | Perform
+    | Score
+    | Train
+    | Evaluate
+    | Stop
+    | Doctor
 )
 AnyEvent = (
     Starting
@@ -457,6 +499,7 @@ AnyEvent = (
     | Shown
     | Encoded
     | Scored
+    | Priced
     | Joined
     | Learned
     | Measured

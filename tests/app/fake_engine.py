@@ -13,6 +13,7 @@ DIED = "The engine stopped unexpectedly. Another one is starting. Your takes are
 class FakeEngine(QObject):
     """Has the signals and verbs of studio.app.engine.Engine."""
 
+    asked = Signal(object)
     happened = Signal(object)
     status = Signal(str)
     lost = Signal(object)
@@ -31,6 +32,7 @@ class FakeEngine(QObject):
     def send(self, command: AnyCommand) -> None:
         body = frames.encode(command)[4:]
         self.sent.append(frames.decode(body, AnyCommand))  # the real one would refuse what this refuses
+        self.asked.emit(command)
 
     def stop(self, job: str) -> None:
         self.stopped.append(job)

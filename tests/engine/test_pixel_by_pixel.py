@@ -105,6 +105,15 @@ def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str,
     assert scored.log_prob == pytest.approx((done[1].log_prob or ())[1], rel=1e-5)
 
 
+def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
+    steps = list(Jobs(CPU).start(wire.Explore(job="a", model=tiny_pixels, seed=3)))
+    assert sum(step is None for step in steps) >= 8, "a step a row"
+    assert isinstance(steps[-1], wire.Shown)
+    ends = {"begin": wire.Point(), "end": wire.Point(seed=3)}
+    steps = list(Jobs(CPU).start(wire.Path(job="a", model=tiny_pixels, frames=2, **ends)))
+    assert sum(step is None for step in steps) > 8
+
+
 def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
     picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1

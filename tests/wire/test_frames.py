@@ -42,6 +42,7 @@ COMMANDS = [
     messages.Steer(
         job="n", running="p", label=2, until=3.5, curve=np.array([[0.0, 1.0], [2.5, 0.5]]), again=640, seed=5
     ),
+    messages.Price(job="q", model="m", sound=np.arange(5, dtype=np.int16), first=2, label=1),
     messages.Join(job="o", model="m", sound=np.arange(5, dtype=np.int16), begin=1, end=4, seed=3, label=1),
     messages.Score(job="j", model="m", picture=PICTURES[0], label=1),
     messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
@@ -60,6 +61,7 @@ EVENTS = [
     messages.Shown(job="b", picture=PICTURES[1]),
     messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
     messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], bound=True, label=1),
+    messages.Priced(job="q", first=2, bits=LATENT[0, 0], label=1),
     messages.Joined(job="o", begin=2, end=4, bits=3.5, before=20.25, tried=400),
     messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
     messages.Measured(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),

@@ -14,7 +14,7 @@ from studio.app.states.saving import Piece
 from studio.app.states.value import Engine, State
 from studio.library import storage
 from studio.library.work import Latent, Work
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Ending, Failed
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Ending, Failed, Stopped
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +79,8 @@ class Pieces(State):
             self._job = ""
             if isinstance(event, Failed):
                 self._give_up(f"{event.why} {event.hint}")
+            elif isinstance(event, Stopped):
+                self._give_up("Stopped before it was ready. The completion is still here.")
             elif len(self._found) == len(made):
                 del self._wanted[0]
                 found, self._found = self._found, []

@@ -26,9 +26,9 @@ class Player(State):
     """One sound of any length, of which the model makes the end."""
 
     grew = Signal()
-    """Samples came, or were let go of, or what they cost is known."""
-    repriced = Signal(int)
-    """What samples from a number on cost is known now; it comes before `grew`."""
+    """Samples came, or were let go of."""
+    repriced = Signal(int, int)
+    """What samples from one number up to before another cost is known now."""
     leaves = Signal()
     """Another sound is about to take its place."""
     ticked = Signal()
@@ -117,9 +117,9 @@ class Player(State):
 
     def price(self, first: int, bits: Array) -> None:
         """What samples from number `first` on cost is known now."""
-        self.reel.price(first, bits[: max(len(self.samples) - first, 0)])
-        self.repriced.emit(first)
-        self.grew.emit()
+        known = bits[: max(len(self.samples) - first, 0)]
+        self.reel.price(first, known)
+        self.repriced.emit(first, first + len(known))
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 

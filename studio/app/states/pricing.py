@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PySide6.QtCore import QObject
@@ -9,35 +10,79 @@ from PySide6.QtCore import QObject
 from studio.app.states.player import Player
 from studio.app.states.value import Engine, State, Value
 from studio.library.models import Trained
-from studio.wire.messages import AnyCommand, AnyEvent, Ending, Score, Scored
+from studio.wire.messages import LEAD, AnyCommand, AnyEvent, Ending, Finished, Price, Priced
 
-MOST = 30.0
-"""Seconds that are priced, up to where the model goes on."""
-BLIND = 0.5
-"""Seconds at the beginning of these that are told nothing of, where the model would have to know what was before."""
+MARGIN = 0.1
+"""Of what is seen, that is priced on either side of it, so that scrolling a little shows no gap."""
+MOST = 600.0
+"""Seconds of one question: hours of samples would not fit into one message."""
+TELLING = 1.0
+"""Seconds at the end of a sound that the engine tells its kind by."""
+
+Stretch = tuple[int, int]
+"""Samples from one number up to before another."""
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A job of the engine that prices the samples from `first` up to before `end`, of which `next` is not told yet.
+
+    `offset` is the number of the first sample that it was given. Where `first` is `end`, it only tells the kind.
+    """
+
+    job: str
+    offset: int
+    first: int
+    end: int
+    next: int
 
 
 class Pricing(State):
-    """One question at a time; a newer one takes its place. It is asked once the engine is ready."""
+    """Asks for the prices of what is seen, and of nothing else; what is known is not asked again.
+
+    One question is open at a time. It is stopped as soon as something else is seen, and the next one waits for its end.
+    """
 
     def __init__(self, engine: Engine, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._engine, self._player = engine, player
         self.said: Value[str] = Value("", self)
-        """Whose prices these are, where it is not told by what makes the sound: `as Piano alone prices it`."""
-        self._wish: tuple[str, int | None, int, int] | None = None
-        self._open: tuple[str, int] | None = None
+        """Whose prices these are, where what makes the sound does not tell: `as Piano alone prices it`."""
+        self._model: Trained | None = None
+        self._label: int | None = None
+        self._mixed = False
+        self._missing: list[Stretch] = []
+        """What has no price yet, in order."""
+        self._seen: tuple[float, float] | None = None
+        self._open: _Question | None = None
+        self._ending = ""
+        """The job that was stopped and has no end yet: until then nothing else is asked."""
+        self._given_up = False
+        """Whether the user stopped it, or the engine could not do it."""
         self._ready = False
         self._jobs = itertools.count(1)
-        player.leaves.connect(lambda: self.said.set(""))
+        player.leaves.connect(self._leave)
+        player.grew.connect(self._follow)
 
-    def ask(self, trained: Trained, label: int | None, end: float, mixed: bool) -> None:
-        """Price what the player holds, up to a second. `mixed`: a second model decided, too, which is not asked."""
-        last = min(round(end * self._player.rate), len(self._player.samples))
-        first = max(last - round(MOST * self._player.rate), 0)
-        self._wish = (trained.card.name, label, first, last) if last > first else None
-        self.said.set(f"as {trained.card.title} alone prices it" if mixed and self._wish else "")
+    def begin(self, trained: Trained, label: int | None, mixed: bool) -> None:
+        """Price what the player holds now. `mixed`: a second model decided, too, which is not asked."""
+        self._leave()
+        self._model, self._label, self._mixed = trained, label, mixed
+        self._missing = _without([(0, len(self._player.samples))], 0, 0)
+        self._tell()
         self._ask()
+
+    def look(self, seen: tuple[float, float] | None) -> None:
+        """Tell which seconds are seen now; None where no prices are shown. What was stopped begins again after that."""
+        self._seen = seen
+        if seen is None:
+            self._given_up = False
+        self._ask()
+
+    def give_up(self, job: str) -> None:
+        """The user stopped a job; if it is one of these, no other follows it."""
+        if job and job in (self._ending, self._open.job if self._open is not None else ""):
+            self._given_up = True
 
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
@@ -45,27 +90,120 @@ class Pricing(State):
         self._ask()
 
     def take(self, event: AnyEvent) -> None:
-        if self._open is None or getattr(event, "job", None) != self._open[0]:
+        question, job = self._open, getattr(event, "job", "")
+        if self._ending and job == self._ending and isinstance(event, Ending):
+            self._ending = ""
+            self._ask()
+        if question is None or job != question.job:
             return
-        _, first = self._open
-        if isinstance(event, Scored):
-            known = event.bits.astype(np.float32)
-            if first:
-                known[: round(BLIND * self._player.rate)] = np.nan
-            self._player.price(first, known)
-        if isinstance(event, Scored | Ending):
+        if isinstance(event, Priced):
+            self._keep(event, question)
+            self._ask()
+        elif isinstance(event, Ending):
+            told = question.next == question.end if question.first < question.end else self._label is not None
+            self._given_up = not (told and isinstance(event, Finished))
             self._open = None
+            self._ask()
 
     def lost(self, commands: Sequence[AnyCommand]) -> None:
-        """The engine died; a sound can be heard without its price."""
-        if self._open is not None and self._open[0] in {command.job for command in commands}:
-            self._open = None
+        """The engine died; a sound can be heard without its prices, which may have been the cause."""
+        jobs = {command.job for command in commands}
+        if self._ending in jobs:
+            self._ending = ""
+        if self._open is not None and self._open.job in jobs:
+            self._open, self._given_up = None, True
+
+    def _keep(self, event: Priced, question: _Question) -> None:
+        """Some more prices, or the kind."""
+        if event.label != self._label:
+            self._label = event.label
+            self._tell()
+        first = question.offset + event.first
+        self._open = replace(question, next=first + len(event.bits))
+        # Where the sound was cut meanwhile, what was made since has its prices already.
+        end = next((min(b, first + len(event.bits)) for a, b in self._missing if a <= first < b), first)
+        if end > first:
+            self._missing = _without(self._missing, first, end)
+            self._player.price(first, event.bits[: end - first].astype(np.float32))
+
+    def _leave(self) -> None:
+        """Another sound is about to be there, or another model."""
+        self._cancel()
+        self._model, self._missing, self._given_up = None, [], False
+        self.said.set("")
+
+    def _follow(self) -> None:
+        """What the model makes after a cut has its prices from there."""
+        self._missing = _without(self._missing, len(self._player.samples), None)
+        self._ask()
+
+    def _tell(self) -> None:
+        if self._model is not None:
+            alone = f"as {self._model.card.title} alone prices it" if self._mixed else ""
+            kind = f"taken for {self._model.card.kinds[self._label]}" if self._label is not None else ""
+            self.said.set(", ".join(filter(None, [alone, kind])))
+
+    # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
     def _ask(self) -> None:
-        if self._wish is None or not self._ready:
+        """Ask for what is seen and not known yet, in place of anything else."""
+        reach = self._reach()
+        if self._open is not None and not self._serves(self._open, reach):
+            self._cancel()
+        model, samples = self._model, self._player.samples
+        busy = self._open is not None or self._ending or self._given_up or not self._ready
+        if busy or reach is None or model is None:
             return
-        (model, label, first, last), self._wish = self._wish, None
-        job = f"price-{next(self._jobs)}"
-        self._open = job, first
-        sound = self._player.samples[first:last].copy()
-        self._engine.send(Score(job=job, hand="price", model=model, picture=sound, label=label))
+        first, end = next(part for part in self._missing if _overlap(part, reach))
+        first = max(first, reach[0])
+        end = min(end, reach[1], first + round(MOST * self._player.rate))
+        offset = max(first - LEAD, 0)
+        if model.card.classes and self._label is None:
+            first = end = len(samples)
+            offset = max(end - round(TELLING * self._player.rate), 0)
+        self._open = _Question(f"price-{next(self._jobs)}", offset, first, end, first)
+        self._engine.send(
+            Price(
+                job=self._open.job,
+                model=model.card.name,
+                sound=samples[offset:end].copy(),
+                first=first - offset,
+                label=self._label,
+            )
+        )
+
+    def _reach(self) -> Stretch | None:
+        """The samples to be priced now: those that are seen, then a few more; None where all of them are known."""
+        if self._seen is None:
+            return None
+        begin, end = self._seen
+        more = MARGIN * (end - begin)
+        for first, last in ((begin, end), (begin - more, end + more)):
+            reach = max(round(first * self._player.rate), 0), round(last * self._player.rate)
+            if any(_overlap(part, reach) for part in self._missing):
+                return reach
+        return None
+
+    def _serves(self, question: _Question, reach: Stretch | None) -> bool:
+        """Whether what a question tells next is wanted. One that told all only waits for its end."""
+        if question.first == question.end:
+            return reach is not None
+        if question.next == question.end:
+            return True
+        at = question.next, question.next + 1
+        return reach is not None and _overlap(at, reach) and any(_overlap(at, part) for part in self._missing)
+
+    def _cancel(self) -> None:
+        if self._open is not None:
+            self._engine.stop(self._open.job)
+            self._ending, self._open = self._open.job, None
+
+
+def _overlap(one: Stretch, other: Stretch) -> bool:
+    return max(one[0], other[0]) < min(one[1], other[1])
+
+
+def _without(stretches: Sequence[Stretch], first: int, end: int | None) -> list[Stretch]:
+    """Stretches without the samples from one number up to before another, or to their end."""
+    parts = [part for a, b in stretches for part in ((a, min(b, first)), (b if end is None else max(a, end), b))]
+    return [(a, b) for a, b in parts if a < b]

@@ -1,11 +1,55 @@
 """Jobs at work and waiting, with their progress and the time they still take."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from PySide6.QtCore import QTimer, Signal
+
 from studio.app.states.value import Engine, State, Value
-from studio.wire.messages import AnyEvent, Drawn, Failed, Finished, Pulse, Stopped
+from studio.wire.messages import (
+    HAND,
+    AnyCommand,
+    AnyEvent,
+    Complete,
+    Doctor,
+    Drawn,
+    Encode,
+    Evaluate,
+    Explore,
+    Failed,
+    Finished,
+    Join,
+    Learned,
+    Measured,
+    Path,
+    Perform,
+    Price,
+    Priced,
+    Pulse,
+    Sample,
+    Score,
+    Stopped,
+    Train,
+)
+
+NOTICED = 0.5
+"""Seconds after which a job that nobody lined up stands in the queue."""
+TITLES: dict[type[AnyCommand], str] = {
+    Sample: "Pictures",
+    Complete: "Completions",
+    Explore: "Picture for the stage",
+    Path: "Wavetable",
+    Encode: "Start from a picture",
+    Score: "Map of surprise",
+    Price: "Bits of the recording",
+    Join: "Best join of the loop",
+    Perform: "Sound",
+    Train: "Training",
+    Evaluate: "Figures of a model",
+    Doctor: "A look at this computer",
+}
+"""What a job is called that nobody lined up. A Steer is a part of the job that it steers, and Stop is no job."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +69,19 @@ class Entry:
     """What was done when it was first heard of: speed is measured from there, not from the wait before."""
     said: str = ""
     """How far it is, of a job without an end."""
+    counted: bool = True
+    """Whether `done` and `total` count pictures; else only `share` tells how far it is, 0 where nobody knows."""
 
 
 class Queue(State):
-    """Jobs of this window: the running one first, then those that wait."""
+    """Jobs of this window: the running one first, then those that wait.
+
+    Whoever asks for long work lines it up by `add`. Any other job stands here as well once it has taken half a second,
+    until it ends. One that follows on another of its kind counts as the same work.
+    """
+
+    stopped = Signal(str)
+    """The user stops a job here."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -37,6 +90,17 @@ class Queue(State):
         self.entries: Value[tuple[Entry, ...]] = Value((), self)
         self._stops: dict[str, Callable[[], object]] = {}
         """How to stop the jobs that the window does itself."""
+        self._unlisted: dict[str, AnyCommand] = {}
+        """Commands without an ending by their jobs, of which there is no entry yet."""
+        self._listed: dict[str, AnyCommand] = {}
+        """Those of which there is one."""
+        self._since: dict[str, float] = {}
+        """Seconds of the clock at which the work of each name began."""
+        self._looks = QTimer(self)
+        self._looks.setInterval(100)
+        self._looks.timeout.connect(self._notice)
+        engine.asked.connect(self._hear)
+        engine.lost.connect(self._lose)
 
     def add_own(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
         """A job that the window does itself. `count` says how far it is, `drop` that it ended."""
@@ -60,15 +124,19 @@ class Queue(State):
         self.entries.set(tuple(replace(e, said=said) if e.job == job else e for e in self.entries.get()))
 
     def stop(self, job: str) -> None:
-        """Stop a job; it goes when the engine says that it ended, or whoever does it."""
+        """Stop a job for the user; it goes when the engine says that it ended, or whoever does it."""
         if job in self._stops:
             self._stops[job]()
         elif self.entry(job) is not None:
+            self.stopped.emit(job)
             self._engine.stop(job)
 
     def drop(self, job: str) -> None:
         """A job that ended, or that no engine knows any more."""
         self._stops.pop(job, None)
+        self._unlisted.pop(job, None)
+        self._listed.pop(job, None)
+        QTimer.singleShot(0, self, self._forget)  # the next job of the same work may be asked for first
         self.entries.set(tuple(entry for entry in self.entries.get() if entry.job != job))
 
     def entry(self, job: str) -> Entry | None:
@@ -81,15 +149,24 @@ class Queue(State):
             case Drawn(job=job, first=first, pictures=pictures, done=done, total=total):
                 finished = first + len(pictures) if done == total else first
                 self._advance(job, finished, first + len(pictures) * done / max(total, 1))
+            case Priced(job=job, first=first, bits=bits):
+                asked = self._listed.get(job)
+                if isinstance(asked, Price):
+                    self._advance(job, None, first + len(bits) - asked.first)
             case Finished(job=job) | Stopped(job=job) | Failed(job=job):
                 self.drop(job)
+            case Learned(job=job, step=done, steps=total) | Measured(job=job, done=done, total=total):
+                self._advance(job, done, done, total)
             case _:
                 pass
 
-    def _advance(self, job: str, finished: int | None = None, drawn: float | None = None) -> None:
+    def _advance(
+        self, job: str, finished: int | None = None, drawn: float | None = None, total: int | None = None
+    ) -> None:
         entry = self.entry(job)
         if entry is None:
             return
+        entry = entry if total is None else replace(entry, total=total)
         share = entry.share if drawn is None else min(1.0, drawn / max(entry.total, 1))
         if entry.started is None:
             entry = replace(entry, started=self._clock(), share_at_start=share)
@@ -101,6 +178,61 @@ class Queue(State):
         passed = self._clock() - (entry.started if entry.started is not None else self._clock())
         gained = entry.share - entry.share_at_start
         return passed * (1.0 - entry.share) / gained if gained > 0 and passed > 0 else entry.seconds_left
+
+    # ── jobs that nobody lined up ────────────────────────────────────────────────────────────────
+
+    def _hear(self, command: AnyCommand) -> None:
+        """A command was sent."""
+        if type(command) not in TITLES:
+            return
+        self._unlisted[command.job] = command
+        self._since.setdefault(_work(command), self._clock())
+        self._notice()
+
+    def _notice(self) -> None:
+        """Give an entry to each job whose work has taken long enough."""
+        now, entries = self._clock(), self.entries.get()
+        for job, command in list(self._unlisted.items()):
+            if self.entry(job) is None and now - self._since[_work(command)] < NOTICED:
+                continue
+            self._listed[job] = self._unlisted.pop(job)
+            if self.entry(job) is None:
+                entry = Entry(job, TITLES[type(command)], 0, _total(command), 0.0, None, None, counted=False)
+                entries = (*entries, entry)
+        self.entries.set(entries)
+        if not self._unlisted:
+            self._looks.stop()
+        elif not self._looks.isActive():
+            self._looks.start()
+
+    def _lose(self, commands: Sequence[AnyCommand]) -> None:
+        """The engine died with these commands unanswered."""
+        for command in commands:
+            self.drop(command.job)
+
+    def _forget(self) -> None:
+        """Work without a job is over."""
+        going = {_work(command) for command in (*self._unlisted.values(), *self._listed.values())}
+        self._since = {name: since for name, since in self._since.items() if name in going}
+
+
+def _work(command: AnyCommand) -> str:
+    """The name of the work that a job is a part of. What a hand asks for while it moves is no work of its own: each
+    picture of a slider counts for itself."""
+    return command.job if command.urgency == HAND else command.job.rpartition("-")[0] or command.job
+
+
+def _total(command: AnyCommand) -> int:
+    """How much there is to do; 0 where nobody knows."""
+    match command:
+        case Sample() | Complete():
+            return len(command.seeds)
+        case Path():
+            return command.frames
+        case Price():
+            return len(command.sound) - command.first
+        case _:
+            return 0
 
 
 def about(seconds: float) -> str:

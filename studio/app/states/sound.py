@@ -82,6 +82,7 @@ class Sound(State):
         self._saving = saving
         self.player.making.changed.connect(self._line_up)
         self.player.ticked.connect(self._line_up)
+        queue.stopped.connect(self.pricing.give_up)
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 

@@ -159,7 +159,7 @@ class SoundStage(State):
         self._player.load(trained.card.rate, _samples(take, trained.card.rate))
         self._ground, self._kept = take, (len(self._player.samples), take.name)
         self._making.show(take.work)
-        self._pricing.ask(trained, self._dials.label.get(), self._player.made, take.work.mix is not None)
+        self._pricing.begin(trained, self._dials.label.get(), take.work.mix is not None)
 
     def _put_cut(self, take: Take, trained: Trained, cut: float, here: bool) -> None:
         """A take that is to be gone on from; of a recording all is there still, to choose the cut on. `here`: the take
@@ -168,14 +168,11 @@ class SoundStage(State):
         same = own and self._making.fresh and self._loaded == (take.name, trained.card.name)
         if not same and (own or not here):
             self._player.load(rate, _samples(take, rate))
+            self._pricing.begin(trained, self._dials.label.get(), take.work.mix is not None)
         if not own:
             self._player.performing.cut(round(cut * rate))
         self._ground, self._kept, self._loaded = take, None, (take.name, trained.card.name)
         self._making.clear(min(cut, len(take.picture) / take.work.rate))
-        end = self._making.cut.get()
-        bits = self._player.bits[: round(end * rate)]
-        if not same or (len(bits) and np.isnan(bits[-1])):
-            self._pricing.ask(trained, self._dials.label.get(), end, take.work.mix is not None)
 
     def _come_back(self) -> None:
         """What was on the stage before a restart is so again."""

@@ -10,7 +10,7 @@ from studio.app.states.saving import Piece
 from studio.app.states.scene import Scene
 from studio.app.states.shelf import in_shape
 from studio.app.states.value import Engine, State, Value
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Shown
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Shown, Stopped
 
 
 class Stage(State):
@@ -81,6 +81,7 @@ class Stage(State):
             self.picture.set(event.picture)
             self.busy.set(self._open is not None)
         elif isinstance(event, Ending):
+            self._wish = self._wish and not isinstance(event, Stopped)
             self._next()
             self.busy.set(self._open is not None)
             if isinstance(event, Failed):

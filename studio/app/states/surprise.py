@@ -11,7 +11,7 @@ from studio.app.states.messages import Messages
 from studio.app.states.reach import Reach
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.media.surprise import Scale, figure, price
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored, Stopped
 
 __all__ = ["Map", "Scale", "Shown", "Surprise", "figure", "price"]
 
@@ -114,7 +114,8 @@ class Surprise(State):
             self._ask()
         elif isinstance(event, Ending):
             self._open = None
-            self._refused[id(asked.picture)] = asked.picture
+            stopped = self._shown if isinstance(event, Stopped) else ()  # by the user, who wants none of them
+            self._refused |= {id(each.picture): each.picture for each in (asked, *stopped)}
             if isinstance(event, Failed):
                 said = f"{event.why} The picture is shown without its map. {event.hint}".strip()
                 self._messages.say(said, "failed", until=(self.on.changed,))

@@ -48,12 +48,14 @@ def same(one: Any, other: Any) -> bool:
 class Engine(Protocol):
     """What a state asks of an engine.
 
-    Signals: `happened(event)`, `status(word)`, `lost(commands)`, and `said(sentence)` for the person.
+    Signals: `asked(command)`, `happened(event)`, `status(word)`, `lost(commands)`, and `said(sentence)` for the person.
     """
 
     at_once: Callable[[AnyEvent], object]
     """Called with each event before it has `happened`, in another thread than the window's."""
 
+    @property
+    def asked(self) -> SignalInstance: ...
     @property
     def happened(self) -> SignalInstance: ...
     @property

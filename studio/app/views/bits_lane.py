@@ -1,9 +1,10 @@
 """How surprising a sound is to the model from moment to moment: the bits of a sample, averaged over each pixel."""
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect, Qt
-from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QRect, Qt, Signal
+from PySide6.QtGui import QHideEvent, QPainter, QPen, QPolygonF, QShowEvent
 
+from studio.app.views.guard import guarded
 from studio.app.views.lane import Lane
 from studio.app.views.peaks import Means
 from studio.app.views.theme import Look
@@ -15,7 +16,12 @@ AROUND = 0.05
 
 
 class BitsLane(Lane):
-    """A line from no bit to as many as a sample has levels for."""
+    """A line from no bit to as many as a sample has levels for.
+
+    Signal: `appeared` tells whether the lane is on the screen now.
+    """
+
+    appeared = Signal(bool)
 
     def __init__(self, look: Look, timeline: Timeline) -> None:
         super().__init__(look, timeline, 64, 32)
@@ -33,11 +39,26 @@ class BitsLane(Lane):
         else:
             self.renew()
 
+    def show_priced(self, bits: Array, first: int, end: int) -> None:
+        """Draw again the samples from one number up to before another, whose price is known now."""
+        self._means.renew(bits, first, end)
+        self.renew(self.timeline.x(first / self.rate) - 2, self.timeline.x(end / self.rate))
+
     def at(self, seconds: float) -> float | None:
         """Bits a sample about a moment; None where nothing has a price."""
         end = min(seconds, len(self._means) / self.rate) * self.rate
         found = self._means.between(np.array([max(end - AROUND * self.rate, 0), end]))[0] if end > 1 else np.nan
         return float(found) if np.isfinite(found) else None
+
+    @guarded(None)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.appeared.emit(True)
+
+    @guarded(None)
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.appeared.emit(False)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
         look, time, high = self._look, self.timeline, self.height()

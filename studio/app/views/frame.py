@@ -333,7 +333,8 @@ class Frame(QWidget):
 
     def stop(self) -> None:
         """The job of the open panel, else the one at work."""
-        if self.panel.key == "sound":
+        player = self.state.sound.player
+        if self.panel.key == "sound" and (player.making.get() or player.playing.get()):
             self.state.sound.stop()
             return
         entries = self.state.queue.entries.get()

@@ -122,6 +122,12 @@ class Lanes(QWidget):
         self._samples = samples
         self.hertz.update()
 
+    def show_priced(self, bits: Array, first: int, end: int) -> None:
+        """What the samples from one number up to before another cost is known now."""
+        if first < end:
+            self.bits.show_priced(bits, first, end)
+            self._tell()
+
     def cancel(self) -> str:
         """Let go of what is dragged; what it was, empty for nothing."""
         lanes = (self.ruler, self.spectrum, self.wave, self.bits)

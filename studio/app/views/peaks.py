@@ -82,10 +82,23 @@ class Means:
         self._numbers = numbers
         self._sums.cut(kept // FINEST + 1)
         done = len(self._sums) - 1
-        new = numbers[done * FINEST : len(numbers) // FINEST * FINEST].reshape(-1, FINEST).astype(np.float64)
+        self._sums.add(self._sums.rows[-1] + np.cumsum(self._of(done, len(numbers) // FINEST), 0))
+
+    def renew(self, numbers: Array, first: int, end: int) -> None:
+        """Those from one up to before another are others now; of the numbers (n,) there may be more by now."""
+        self._numbers = numbers[: len(self)]
+        begin, last = first // FINEST, min(-(-end // FINEST), len(self._sums) - 1)
+        if begin < last:
+            rows = self._sums.rows
+            sums = rows[begin] + np.cumsum(self._of(begin, last), 0)
+            rows[last + 1 :] += sums[-1] - rows[last]
+            rows[begin + 1 : last + 1] = sums
+
+    def _of(self, begin: int, end: int) -> Array:
+        """Sum and count (end - begin, 2) of the numbers of each entry."""
+        new = self._numbers[begin * FINEST : end * FINEST].reshape(-1, FINEST).astype(np.float64)
         known = np.isfinite(new)
-        sums = np.stack((np.where(known, new, 0).sum(1), known.sum(1)), 1)
-        self._sums.add(self._sums.rows[-1] + np.cumsum(sums, 0))
+        return np.stack((np.where(known, new, 0).sum(1), known.sum(1)), 1)
 
     def between(self, places: Array) -> Array:
         """The mean (n - 1,) between each two of these places (n,), rising; not a number where there is none."""

@@ -48,8 +48,8 @@ class Player(QWidget):
     def _tie(self) -> None:
         state, player, transport = self._state, self._player, self.transport
         player.grew.connect(self._grow)
-        player.repriced.connect(self._reprice)
-        player.leaves.connect(self._reprice)
+        player.repriced.connect(self._show_priced)
+        player.leaves.connect(self._leave)
         bind(self, player.playing, self._show_playing)
         bind(self, player.making, self._move_on)
         bind(self, player.waiting, self._move_on)
@@ -74,6 +74,8 @@ class Player(QWidget):
         time.loop_moved.connect(self._choose_loop)
         time.grabbed.connect(self._grab)
         time.let_go.connect(state.history.seal)
+        time.moved.connect(self._look_on)
+        self.lanes.bits.appeared.connect(self._look_on)
         heat.drawn.connect(lambda knots: state.set_heat(knots))
         heat.grabbed.connect(lambda: self._grab("temperature over time"))
         heat.let_go.connect(state.history.seal)
@@ -154,7 +156,7 @@ class Player(QWidget):
             self._frames.stop()
 
     def _grow(self) -> None:
-        """Samples came or went, or what they cost is known."""
+        """Samples came or went."""
         count = len(self._player.samples)
         self._kept, self._priced = min(self._kept, count), min(self._priced, count)
         self._move_on()
@@ -164,8 +166,18 @@ class Player(QWidget):
         self._fits = True
         self._move_on()
 
-    def _reprice(self, first: int = 0) -> None:
-        self._priced = min(self._priced, first)
+    def _leave(self) -> None:
+        """Another sound is about to be here, of which no price is known."""
+        self._priced = 0
+
+    def _show_priced(self, first: int, end: int) -> None:
+        """What some samples cost is known now; of what is not shown yet, the next frame shows it."""
+        self.lanes.show_priced(self._player.bits, first, min(end, self._priced))
+
+    def _look_on(self, _: object = None) -> None:
+        """Which seconds are seen with their bits."""
+        time = self.lanes.timeline
+        self._state.pricing.look((time.begin, time.end) if self.lanes.bits.isVisible() else None)
 
     def _move_on(self, _: object = None) -> None:
         if self.isVisible() and not self._frames.isActive():

@@ -15,12 +15,14 @@ RIGHT = Qt.TextElideMode.ElideRight
 
 
 def progress(entry: Entry) -> str:
-    """`12 of 24 finished · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
+    """`12 of 24 finished · about 9 s left`, `38 % done · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
     if entry.said:
         return entry.said
     if entry.started is None:
         return "waits for the engine"
     left = f" · {about(entry.seconds_left)} left" if entry.seconds_left is not None else ""
+    if not entry.counted:
+        return f"{entry.share:.0%} done{left}".replace("%", " %") if entry.share else "at work"
     return f"{entry.done:,} of {entry.total:,} finished{left}"
 
 

@@ -484,6 +484,31 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     assert int(state.canvas.picture.get()[0, 0, 0]) == 3  # type: ignore[index]
 
 
+def test_stopped_in_the_queue_no_more_completions_are_made_ready(
+    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    mark(opened)
+    job = run(opened, engine).job
+    draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
+    engine.say(wire.Finished(job=job))
+    state = opened.complete
+    state.choose((2, 0))
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    state.save_all(folder)
+    answer(engine)
+    piece, count = engine.sent[-1].job, len(engine.sent)
+    qtbot.waitUntil(lambda: opened.queue.entry(piece) is not None, timeout=30_000)
+    opened.queue.stop(piece)
+    engine.say(wire.Stopped(job=piece))
+    assert engine.stopped == [piece] and len(engine.sent) == count and opened.queue.entries.get() == ()
+    assert "Stopped before it was ready. The completion is still here." in said(opened)
+    opened.messages.act(0)
+    answer(engine)
+    answer(engine)
+    qtbot.waitUntil(lambda: len(list(folder.glob("*.png"))) == 2, timeout=30_000)
+
+
 def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeEngine, opener: Opener) -> None:
     state = opened.complete
     painting = state.canvas.painting

@@ -263,6 +263,37 @@ def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtb
     assert asked(engine).latent is None and asked(engine).temperature == explore.dials.homes.get() == (0.7, 0.7, 0.7)
 
 
+def test_stopped_in_the_queue_a_photo_waits_to_be_used_again(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window.explore.open(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=30_000)
+    window.explore.use_photo()
+    job = engine.sent[-1].job
+    qtbot.waitUntil(lambda: window.queue.entry(job) is not None, timeout=30_000)
+    window.queue.stop(job)
+    engine.say(Stopped(job=job))
+    assert window.queue.entries.get() == () and window.explore.photo.get() is not None
+    assert not window.explore.busy.get()
+    window.explore.use_photo()
+    assert isinstance(engine.sent[-1], Encode) and engine.sent[-1].job != job
+
+
+def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
+    window: Window, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    begin(window, engine)
+    window.explore.dials.move(0, 1.0)
+    window.explore.dials.move(0, 2.0)  # waits for the one before
+    job, count = asked(engine).job, len(engine.sent)
+    qtbot.waitUntil(lambda: window.queue.entry(job) is not None, timeout=30_000)
+    window.queue.stop(job)
+    engine.say(Stopped(job=job))
+    assert len(engine.sent) == count and not window.explore.drawing.get()
+    window.explore.dials.move(0, 1.5)
+    assert len(engine.sent) == count + 1
+
+
 def test_a_photo_that_comes_back_unequal(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot, differing=12)
     badge = window.explore.badge.get()

@@ -15,7 +15,18 @@ from studio.app.states.saving import Form
 from studio.app.states.sound import Sound
 from studio.app.states.window import Window
 from studio.media.silence import LONG
-from studio.wire.messages import Failed, Finished, Join, Joined, Perform, Score, Scored, Sounded, Steer, Stopped
+from studio.wire.messages import (
+    Failed,
+    Finished,
+    Join,
+    Joined,
+    Perform,
+    Price,
+    Priced,
+    Sounded,
+    Steer,
+    Stopped,
+)
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.fake_speaker import FakeSpeaker
@@ -360,12 +371,10 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     recording, said = sound.recording.get(), stage.window.messages.current.get()
     assert recording is not None and recording.name == "waltz.flac" and sound.cut.get() == 2.0
     assert said is not None and "2.0 s, stereo; used as 16 kHz mono" in said.text
+    sound.pricing.look((0.0, 24.0))
     asked = stage.engine.sent[-1]
-    assert isinstance(asked, Score) and len(asked.picture) == 2 * RATE and np.isnan(player.bits).all()
-    stage.engine.say(
-        Scored(job=asked.job, log_prob=-1.0, bits=np.full(2 * RATE, 3.0, np.float32), bound=False),
-        Finished(job=asked.job),
-    )
+    assert isinstance(asked, Price) and len(asked.sound) == 2 * RATE and np.isnan(player.bits).all()
+    stage.engine.say(Priced(job=asked.job, first=0, bits=np.full(2 * RATE, 3.0, np.float32)), Finished(job=asked.job))
     assert (player.bits == 3.0).all()
     before, stream = len(stage.engine.sent), player.reel.stream
     for second in (1.5, 1.0, 0.75):

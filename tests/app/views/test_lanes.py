@@ -93,6 +93,19 @@ def tone(hertz: float, rate: int = RATE, seconds: float = 1.0) -> np.ndarray:
     return np.rint(16_000 * np.sin(2 * np.pi * hertz * np.arange(seconds * rate) / rate)).astype(np.int16)
 
 
+def test_means_of_what_became_known_later_are_those_of_the_whole() -> None:
+    numbers = np.full(50_000, np.nan, np.float32)
+    found, whole = Means(), Means()
+    found.show(numbers, 0)
+    generator = np.random.default_rng(2)
+    for first, end in ((20_000, 28_192), (100, 130), (0, 100), (49_000, 50_000), (28_192, 41_003), (64, 128)):
+        numbers[first:end] = generator.uniform(0, 8, end - first)
+        found.renew(numbers, first, end)
+        whole.show(numbers, 0)
+        for places in (np.linspace(0, 50_000, 300), np.linspace(41_000, 41_050, 51)):
+            np.testing.assert_allclose(found.between(places), whole.between(places), rtol=1e-6)
+
+
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050])
 @pytest.mark.parametrize("part", [0.02, 0.05, 0.1, 0.25, 0.5, 0.95])
 def test_a_pure_tone_is_one_bright_row_at_its_place_and_as_bright_at_any(rate: int, part: float) -> None:

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.views.player import Player
 from studio.app.views.sound import EMPTY, NOBODY
 from studio.app.views.sound_inspector import SoundInspector
-from studio.wire.messages import Join, Joined, Perform, Sounded
+from studio.wire.messages import Finished, Join, Joined, Perform, Price, Priced, Pulse, Sounded, Stopped
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Opener, Studio, settle
 from tests.app.views.test_layout import SIZES, check, resize
@@ -435,3 +435,99 @@ def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
     assert stage.inspector.region.text() == "0:00.520 to 0:02.520"
     assert stage.inspector.join.text() == "The join costs 3.4 bits, least of 400 tried"
     assert stage.inspector.best.isEnabled()
+
+
+# ── the prices of a recording ────────────────────────────────────────────────────────────────────
+
+
+def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
+    """Open a recording of noise, and tell its kind."""
+    noise = np.random.default_rng(0).integers(-9000, 9000, round(seconds * RATE)).astype(np.int16)
+    soundfile.write(tmp_path / "rain.wav", noise, RATE, subtype="PCM_16")
+    stage.studio.ready()
+    stage.studio.state.open(tmp_path / "rain.wav")
+    stage.qtbot.waitUntil(lambda: len(stage.sound.player.samples) == len(noise), timeout=30_000)
+    stage.show()
+    asked = prices(stage)[-1]
+    told = Priced(job=asked.job, first=asked.first, bits=np.zeros(0, np.float32), label=0)
+    stage.studio.engine.say(told, Finished(job=asked.job))
+
+
+def prices(stage: Stage) -> list[Price]:
+    return [command for command in stage.studio.engine.sent if isinstance(command, Price)]
+
+
+def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
+    """So many samples of the newest question are priced."""
+    asked = prices(stage)[-1]
+    bits = np.full(samples, height, np.float32)
+    stage.studio.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=asked.label))
+
+
+def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage, tmp_path: Path) -> None:
+    recorded(stage, tmp_path)
+    time, engine = stage.lanes.timeline, stage.studio.engine
+    time.fit()
+    time.zoom(time.length / 10.0, 0.0)
+    time.go(30.0)
+    engine.say(Stopped(job=engine.stopped[-1]))
+    asked = prices(stage)[-1]
+    begin, end = round(time.begin * RATE), round(time.end * RATE)
+    assert len(asked.sound) - asked.first == end - begin, "what is seen, and nothing else"
+    assert np.array_equal(asked.sound[asked.first :], stage.sound.player.samples[begin:end])
+    stage.studio.state.show_panel("generate")
+    settle()
+    assert engine.stopped[-1] == asked.job
+    engine.say(Stopped(job=asked.job))
+    count = len(prices(stage))
+    time.go(10.0)
+    assert len(prices(stage)) == count, "nobody sees them"
+    stage.studio.state.show_panel("sound")
+    settle()
+    assert len(prices(stage)) == count + 1
+    stage.lanes.bits.hide()
+    settle()
+    assert engine.stopped[-1] == prices(stage)[-1].job, "the lane is not there"
+
+
+def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: Path) -> None:
+    recorded(stage, tmp_path)
+    time, bits = stage.lanes.timeline, stage.lanes.bits
+    time.fit()
+    before = bits.grab().toImage()
+    answer(stage, 20 * RATE)
+    stage.show()
+    assert bits.at(10.0) == 4.0 and bits.at(30.0) is None
+    after = bits.grab().toImage()
+    left, right, high = int(time.x(5.0)), int(time.x(40.0)), bits.height()
+    below = high - 4  # within the ground of the line, four of eight bits high
+    assert after.pixel(left, below) != before.pixel(left, below)
+    assert after.pixel(right, below) == before.pixel(right, below)
+
+
+def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    recorded(stage, tmp_path)
+    box, job, engine = stage.frame.queue.job, prices(stage)[-1].job, stage.studio.engine
+    qtbot.waitUntil(box.isVisible, timeout=30_000)
+    engine.say(Pulse(steps=1, job=job))
+    answer(stage, len(prices(stage)[-1].sound) // 4)
+    assert box.title.text() == "Bits of the recording" and box.words.text().startswith("25 % done")
+    assert box.bar.isVisible() and box.bar.value() == 250
+    QTest.mouseClick(box.stop, Qt.MouseButton.LeftButton)
+    assert engine.stopped == [job]
+    count = len(prices(stage))
+    engine.say(Stopped(job=job))
+    settle()
+    assert not box.isVisible() and len(prices(stage)) == count
+    stage.sound.play()  # the panel lives on
+    stage.make(0.2)
+    assert len(stage.sound.player.samples) == 60 * RATE + 3200
+
+
+def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    recorded(stage, tmp_path)
+    qtbot.waitUntil(stage.frame.queue.job.isVisible, timeout=30_000)
+    stage.frame.stop()
+    job = prices(stage)[-1].job
+    assert stage.studio.engine.stopped == [job]
+    stage.studio.engine.say(Finished(job=job))

@@ -235,7 +235,8 @@ def to_sheet(
     if max(enlargement.size(*pictures[0].shape[:2])) > longest:
         enlargement = Enlargement(pixels=longest, smooth=enlargement.smooth)
     seen = [enlargement.of(picture) for picture in pictures]
-    said = Sheet(columns, *seen[0].shape[:2], [msgspec.Raw(to_json(each).encode()) for each in works])
+    height, width = seen[0].shape[:2]
+    said = Sheet(columns, height, width, [msgspec.Raw(to_json(each).encode()) for each in works])
     texts = {
         SHEET_KEY: msgspec.json.encode(said).decode(),
         "Software": works[0].software,

@@ -213,6 +213,15 @@ def to_png(picture: np.ndarray, work: Work, enlargement: Enlargement = AS_MADE) 
     return export.png(enlargement.of(picture), texts | enlargement.texts(picture))
 
 
+class Sheet(msgspec.Struct, frozen=True):
+    """What a sheet says of itself; its pictures, of one size in pixels of the sheet, stand row by row."""
+
+    columns: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+    width: Annotated[int, Meta(ge=1)]
+    works: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=4096)]
+
+
 def to_sheet(
     pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = AS_MADE
 ) -> bytes:
@@ -220,17 +229,46 @@ def to_sheet(
 
     They are enlarged as asked, as far as the whole sheet can still be opened here.
     """
+    columns = min(columns, len(pictures))
     places = -(-len(pictures) // columns) * columns
     longest = math.isqrt(MOST_PIXELS // places) - export.GAP
     if max(enlargement.size(*pictures[0].shape[:2])) > longest:
         enlargement = Enlargement(pixels=longest, smooth=enlargement.smooth)
-    made = [msgspec.Raw(to_json(each).encode()) for each in works]
+    seen = [enlargement.of(picture) for picture in pictures]
+    height, width = seen[0].shape[:2]
+    said = Sheet(columns, height, width, [msgspec.Raw(to_json(each).encode()) for each in works])
     texts = {
-        SHEET_KEY: msgspec.json.encode({"columns": columns, "works": made}).decode(),
+        SHEET_KEY: msgspec.json.encode(said).decode(),
         "Software": works[0].software,
         "parameters": "\n".join(work.sentence() for work in works),
     }
-    return export.png(export.sheet([enlargement.of(picture) for picture in pictures], columns), texts)
+    return export.png(export.sheet(seen, columns), texts)
+
+
+def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
+    """The pictures of a sheet as they stand on it, each with its making; none if it is no sheet of ours.
+
+    Raises BadWork if a making cannot be understood.
+
+    Arguments
+        array: the pixels of the sheet (height, width, channels) uint8
+    """
+    text = export.texts(data).get(SHEET_KEY)
+    if text is None:
+        return []
+    try:
+        said = msgspec.json.decode(text, type=Sheet)
+    except msgspec.MsgspecError as error:
+        raise _not_understood(error, "sheet") from None
+    rows, gap = -(-len(said.works) // said.columns), export.GAP
+    high, wide = said.height, said.width
+    if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
+        return []  # it was cut or scaled since
+    found = []
+    for index, recipe in enumerate(said.works):
+        y, x = gap + index // said.columns * (high + gap), gap + index % said.columns * (wide + gap)
+        found.append((array[y : y + high, x : x + wide], _understood(bytes(recipe).decode(), "picture")))
+    return found
 
 
 def from_png(data: bytes) -> Work | None:
@@ -297,8 +335,12 @@ def _understood(recipe: str, what: str) -> Work:
             if latent is not None and not np.isfinite(latent.array()).all():
                 raise ValueError("latent: not every number is finite")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BadWork(
-            f"How this {what} was made cannot be read ({error}). It is damaged, or comes from a newer version. "
-            f"The {what} itself can still be opened."
-        ) from None
+        raise _not_understood(error, what) from None
     return work
+
+
+def _not_understood(error: Exception, what: str) -> BadWork:
+    return BadWork(
+        f"How this {what} was made cannot be read ({error}). It is damaged, or comes from a newer version. "
+        f"The {what} itself can still be opened."
+    )

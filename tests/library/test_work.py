@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 from PIL import Image, PngImagePlugin
 
 from studio.library import work
-from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Turn, Work, from_png, to_png
+from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Turn, Work, from_png, from_sheet, to_png, to_sheet
 from studio.media import export, recording, sound, wavetable
 from studio.media.enlarging import Enlargement
 
@@ -97,6 +97,36 @@ works = some.builds(
 @settings(max_examples=60, deadline=None)
 def test_any_making_comes_back_as_it_was(made: Work) -> None:
     assert from_png(to_png(PICTURE, made)) == made
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 5])
+def test_a_sheet_gives_back_every_picture_and_its_making(columns: int) -> None:
+    pictures = [PICTURE, PICTURE[::-1], PICTURE[:, ::-1]]
+    works = [msgspec.structs.replace(WORK, seed=seed) for seed in range(3)]
+    data = to_sheet(pictures, works, columns, Enlargement(4))
+    found = from_sheet(data, pixels(data))
+    assert [made for _, made in found] == works
+    for (seen, _), picture in zip(found, pictures, strict=True):
+        np.testing.assert_array_equal(seen, picture.repeat(4, 0).repeat(4, 1))
+    assert from_png(data) is None
+    assert from_sheet(data, pixels(data)[:-1]) == [], "it was cut since"
+    assert from_sheet(to_png(PICTURE, WORK), PICTURE) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "{}",
+        '{"columns":0,"height":8,"width":6,"works":[{}]}',
+        '{"columns":1,"height":8,"width":6,"works":[]}',
+        '{"columns":1,"height":8,"width":6,"works":[{}]}',
+    ],
+)
+def test_a_sheet_that_cannot_be_understood_is_refused_in_a_sentence(said: str) -> None:
+    array = np.zeros((8 + 4, 6 + 4, 3), np.uint8)
+    with pytest.raises(BadWork, match="cannot be read"):
+        from_sheet(export.png(array, {work.SHEET_KEY: said}), array)
 
 
 def test_a_grey_picture_is_saved_grey() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from studio.library.weights import ENDING, PICKLES
-from studio.library.work import KEY
+from studio.library.work import KEY, SHEET_KEY
 from studio.media import wavetable
 from studio.media.containers import container
 from studio.media.names import shown
@@ -58,7 +58,8 @@ def kind(paths: Sequence[Path]) -> Kind:
             return "model" if ending == ENDING else "pickle"
     begins = _beginning(paths[0])
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
-        return "work" if begins.startswith(b"\x89PNG") and KEY.encode() + b"\0" in begins else "picture"
+        ours = any(key.encode() + b"\0" in begins for key in (KEY, SHEET_KEY))
+        return "work" if begins.startswith(b"\x89PNG") and ours else "picture"
     if begins.startswith(b"RIFF") and begins[8:12] == b"WAVE":
         if KEY.encode() + b" " in begins:
             return "recorded work" if _RATE.search(begins) else "work"

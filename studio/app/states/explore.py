@@ -128,6 +128,8 @@ class Explore(State):
             end = opened.work.other_end()
             if end is not None and isinstance(picture, Wave):
                 self._keep_ends(opened.work, picture.array, end, picture.last)
+            if len(opened.sheet) > 1:
+                self._say_sheet(opened)
             return
         trained = self.model.get()
         if trained is None or (trained.card.kind == "sound") != isinstance(picture, Wave):
@@ -138,6 +140,18 @@ class Explore(State):
         else:
             self._bringing.show(picture)
         self.came.emit()
+
+    def _say_sheet(self, opened: Opened) -> None:
+        """The first picture of a sheet is shown; all of them can become takes."""
+
+        def keep_all() -> None:
+            made = [(in_shape(picture, self._models.of(work)), work) for picture, work in opened.sheet]
+            names = [self._takes.keep(picture, work) for picture, work in made if self._takes.like(work) is None]
+            if names:
+                self._step("keep takes", takes=dict.fromkeys(names, True))
+
+        words = f'"{opened.picture.name}" is a sheet of {len(opened.sheet):,} pictures. The first one is shown.'
+        self._messages.say(words, "info", ("Keep all as takes", keep_all))
 
     def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
         """Both ends of a wavetable that was opened become takes, unless they are among them."""

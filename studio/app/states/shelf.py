@@ -4,7 +4,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,8 @@ class Opened:
     work: Work | None
     fault: str = ""
     """Why its making cannot be read, where it carries one."""
+    sheet: tuple[tuple[Array, Work], ...] = ()
+    """All pictures of a sheet, each with its making; the first of them is the picture."""
 
 
 def open_kept(path: Path) -> Take | None:
@@ -63,7 +65,12 @@ def open_file(path: Path, samples: int | None = None) -> Opened:
     picture = open_wave(path, samples) if ending in WAVES else open_picture(path)
     read = work.from_wav if ending in WAVES else work.from_png if ending == ".png" else None
     try:
-        return Opened(picture, read(path.read_bytes()) if read is not None else None)
+        data = path.read_bytes() if read is not None else b""
+        sheet = work.from_sheet(data, picture.array) if isinstance(picture, Picture) else []
+        if sheet and isinstance(picture, Picture):
+            first, making = sheet[0]
+            return Opened(replace(picture, array=first), making, sheet=tuple(sheet))
+        return Opened(picture, read(data) if read is not None else None)
     except BadWork as fault:
         return Opened(picture, None, str(fault))
     except OSError:  # it went away in between; the picture is here

@@ -26,7 +26,7 @@ def pieces(count: int, **fields: object) -> list[Piece]:
     return [
         Piece(
             RNG.integers(0, 256, (8, 8, 3), np.uint8),
-            Work(model="tiny", model_hash="", seed=seed, **fields),  # type: ignore[arg-type]
+            Work(**{"model": "tiny", "model_hash": "", "seed": seed, **fields}),  # type: ignore[arg-type]
             f"tiny-{seed}.png",
         )
         for seed in range(count)
@@ -98,6 +98,31 @@ def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
         assert np.array_equal(sheet[y : y + 32 : 4, x : x + 32 : 4], piece.picture)
     recipes = export.texts((tmp_path / "roses.png").read_bytes())[SHEET_KEY]
     assert all(f'"seed":{seed},' in recipes for seed in range(6))
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
+    window: Window, qtbot: QtBot, tmp_path: Path, smooth: bool
+) -> None:
+    window.exporting.choose_times(4)
+    window.smooth.set(smooth)
+    trained = window.models.find("tiny")
+    assert trained is not None
+    many = pieces(6, model_hash=trained.hash)
+    window.saving.sheet(many, tmp_path / "roses.png")
+    said(window, qtbot)
+    window.messages.dismiss()
+    assert window.would([tmp_path / "roses.png"]) == "Restore this work"
+    window.drop([tmp_path / "roses.png"])
+    assert said(window, qtbot) == '"roses.png" is a sheet of 6 pictures. The first one is shown.'
+    assert window.explore.dials.seed.get() == 0
+    window.messages.act(0)
+    takes = window.takes.list.get()
+    assert [take.work for take in takes] == [piece.work for piece in many]
+    if not smooth:
+        assert all(np.array_equal(take.picture, piece.picture) for take, piece in zip(takes, many, strict=True))
+    window.explore.history.undo()
+    assert window.takes.list.get() == ()
 
 
 def test_a_sheet_of_very_many_pictures_is_no_larger_than_can_be_opened(

@@ -255,7 +255,9 @@ class Player(State):
         """Why it is not known yet when it will be heard."""
         if self.performing.status == "Starting":
             return f"{self._begins} when the engine is ready."
-        if self.made > self.performing.begin and not self.speed.get():
+        if self.made <= self.performing.begin:
+            return f"{self._begins} once the model has begun."
+        if not self.speed.get():
             return f"The fast loop is being prepared, once for this computer. Then {self._begins.lower()}."
         return f"{self._begins} in a moment."
 
@@ -266,7 +268,7 @@ class Player(State):
     def _watch(self) -> None:
         if fault := self.card.watch(self.playing.get()):
             self.pause()
-            rests = " Making rests until you play again." if self.performing.job else ""
+            rests = " Making rests once it is well ahead." if self.performing.job else ""
             said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}. Playing is paused there.{rests}"
             other = "Play on the system's output" if self.card.device.get() else "Play again"
             self._messages.say(f"{said} Nothing is lost.", "failed", (other, lambda: self._elsewhere()))

@@ -212,7 +212,8 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, q
     assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
-        '"Headphones" went away at 0:00.2. Playing is paused there. Making rests until you play again. Nothing is lost.'
+        '"Headphones" went away at 0:00.2. Playing is paused there. '
+        "Making rests once it is well ahead. Nothing is lost."
     )
     assert [words for words, _ in said.actions] == ["Play again"], "it was the system's output already"
     speaker.faults = ""
@@ -246,7 +247,7 @@ def test_while_it_waits_it_says_for_what(stage: Stage, qtbot: QtBot) -> None:
     sound.play()
     assert player.waiting.get() == "Playing starts when the engine is ready."
     stage.engine.status.emit("Ready")
-    assert player.waiting.get() == "Playing starts in a moment."
+    assert player.waiting.get() == "Playing starts once the model has begun."
     opened(stage, qtbot)
     stage.make(0.04, speed=0.0)
     said = "The fast loop is being prepared, once for this computer. Then playing starts."

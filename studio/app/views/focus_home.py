@@ -3,14 +3,14 @@
 import contextlib
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QStackedWidget, QWidget
 
-from studio.app.views.shortcuts import first_focusable
+from studio.app.views.shortcuts import takes_focus
 
 
 class FocusHome(QObject):
-    """Keeps the focus near. Qt gives it to whatever comes next in the window, which is often the rail: there the next
-    key would open another panel."""
+    """Keeps the focus near, and off buttons. Qt gives it to whatever comes next in the window, which is often the
+    rail: there the next key would open another panel, as on the main button it would start a job."""
 
     def __init__(self, window: QWidget, stage: QStackedWidget) -> None:
         super().__init__(window)
@@ -26,7 +26,7 @@ class FocusHome(QObject):
     def _find(self, box: QWidget | None, new: QWidget) -> None:
         """The nearest place to a box, unless Qt has found one in it; else the stage."""
         while box is not None and box is not self._window:
-            if box.isAncestorOf(new):
+            if box.isAncestorOf(new) and not isinstance(new, QAbstractButton):
                 return
             if self._take(box):
                 return
@@ -34,9 +34,11 @@ class FocusHome(QObject):
         if not self._take(self._stage.currentWidget()):
             self._window.setFocus()
 
-    def _take(self, box: QWidget) -> bool:
-        """Give the focus to the first that can have it in a box; whether there is one."""
-        first = first_focusable(box) if box.isVisible() else None
+    def _take(self, box: QWidget | None) -> bool:
+        """Give the focus to the first that can have it in a box and is no button; whether there is one."""
+        parts = box.findChildren(QWidget) if box is not None and box.isVisible() else []
+        able = (part for part in parts if takes_focus(part) and not isinstance(part, QAbstractButton))
+        first = next(able, None)
         if first is not None:
             first.setFocus()
         return first is not None

@@ -111,10 +111,10 @@ class Frame(QWidget):
             part.setParent(self)
         self.edge = Edge(self)
         self.drop_overlay = DropOverlay(look, self)
-        self.drops = Drops(self, self.state, self.drop_overlay)
         self.finder = Finder(look, self)
         self._home = FocusHome(self, self.stage)
         self.ring = FocusRing(look, self)
+        self.drops = Drops(self, self.state, self.drop_overlay)  # last, for it looks at all that is there
 
     def _tie(self) -> None:
         state = self.state

@@ -81,7 +81,7 @@ def places(
         lines=(
             QRect(rail, bar - 1, across, 1),
             QRect(rail, bottom - grown, right - rail, 1),
-            QRect(right, bottom, side, 1),
+            QRect(right, bottom, 0 if drawer and shown else side, 1),
             QRect(right, inspector.y(), 1, foot - inspector.y()),
         ),
     )

@@ -47,9 +47,9 @@ def go_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
 
 def first_focusable(part: QWidget) -> QWidget | None:
     """The first in a part that Tab could reach now."""
-    return next((widget for widget in part.findChildren(QWidget) if _takes_focus(widget)), None)
+    return next((widget for widget in part.findChildren(QWidget) if takes_focus(widget)), None)
 
 
-def _takes_focus(widget: QWidget) -> bool:
+def takes_focus(widget: QWidget) -> bool:
     tabs = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
     return tabs and widget.isVisible() and widget.isEnabled()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.views.controls import Label
@@ -147,6 +147,7 @@ def test_what_is_put_away_leaves_the_focus_out_of_the_rail(
     settle()
     assert not exploring.frame.rail.isAncestorOf(focused()), focused()
     assert focused().isVisible()
+    assert not isinstance(focused(), QAbstractButton), "the next key would press it"
     if put_away in (by_finder, by_picker):
         assert focused() is stage
 

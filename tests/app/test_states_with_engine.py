@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import soxr
 from PIL import Image
 from pytestqt.qtbot import QtBot
@@ -370,3 +371,32 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     sound.play()
     qtbot.waitUntil(lambda: len(player.samples) > len(made), timeout=START)
     assert np.array_equal(player.samples[: len(made)], made)
+
+
+def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
+    tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(-9000, 9000, 600 * 8000).astype(np.int16)
+    soundfile.write(tmp_path / "talk.wav", noise, 8000, subtype="PCM_16")
+    window, _ = opener()
+    sound, player = window.sound, window.sound.player
+    window.open(tmp_path / "talk.wav")
+    qtbot.waitUntil(lambda: len(player.samples) == len(noise), timeout=START)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert np.isnan(player.bits).all(), "nobody looks at them"
+
+    sound.pricing.look((60.0, 62.0))
+    begin, end = 60 * 8000, 62 * 8000
+    qtbot.waitUntil(lambda: bool(np.isfinite(player.bits[begin:end]).all()), timeout=START)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    known = np.flatnonzero(np.isfinite(player.bits))
+    assert begin - 1700 < known[0] < known[-1] < end + 1700, "a margin on either side"
+    assert sound.pricing.said.get() in ("taken for High", "taken for Low")
+    assert 4 < player.bits[begin:end].mean() < 14, "noise costs more than the eight bits of a sample that nobody knows"
+
+    # Long work stands in the queue, and ends with the panel.
+    sound.pricing.look((0.0, 600.0))
+    qtbot.waitUntil(lambda: bool(window.queue.entries.get()), timeout=START)
+    sound.pricing.look(None)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert not window.queue.entries.get() and np.isnan(player.bits).any()

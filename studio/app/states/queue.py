@@ -38,10 +38,10 @@ NOTICED = 0.5
 TITLES: dict[type[AnyCommand], str] = {
     Sample: "Pictures",
     Complete: "Completions",
-    Explore: "Picture for the stage",
+    Explore: "Drawing for Explore",
     Path: "Wavetable",
-    Encode: "Start from a picture",
-    Score: "Map of surprise",
+    Encode: "Finding the latent",
+    Score: "Maps of surprise",
     Price: "Bits of the recording",
     Join: "Best join of the loop",
     Perform: "Sound",

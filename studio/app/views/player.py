@@ -29,6 +29,7 @@ class Player(QWidget):
         self._compact = False
         self._kept, self._priced, self._shown = 0, 0, 0
         """Samples and prices that are still as they were when they were shown; how many samples were shown."""
+        self._bits_seen = False
         self._before: tuple[float, Any, Any] = (0.0, None, None)
         self._fits = False
         """Whether the next frame is to show all of the sound."""
@@ -75,7 +76,7 @@ class Player(QWidget):
         time.grabbed.connect(self._grab)
         time.let_go.connect(state.history.seal)
         time.moved.connect(self._look_on)
-        self.lanes.bits.appeared.connect(self._look_on)
+        self.lanes.bits.appeared.connect(self._show_bits)
         heat.drawn.connect(lambda knots: state.set_heat(knots))
         heat.grabbed.connect(lambda: self._grab("temperature over time"))
         heat.let_go.connect(state.history.seal)
@@ -174,10 +175,15 @@ class Player(QWidget):
         """What some samples cost is known now; of what is not shown yet, the next frame shows it."""
         self.lanes.show_priced(self._player.bits, first, min(end, self._priced))
 
-    def _look_on(self, _: object = None) -> None:
+    def _show_bits(self, seen: bool) -> None:
+        """Whether the lane of bits is on the screen; a window that is minimised shows nothing."""
+        self._bits_seen = seen
+        self._look_on()
+
+    def _look_on(self) -> None:
         """Which seconds are seen with their bits."""
         time = self.lanes.timeline
-        self._state.pricing.look((time.begin, time.end) if self.lanes.bits.isVisible() else None)
+        self._state.pricing.look((time.begin, time.end) if self._bits_seen else None)
 
     def _move_on(self, _: object = None) -> None:
         if self.isVisible() and not self._frames.isActive():

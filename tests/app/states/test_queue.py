@@ -145,7 +145,7 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
         seen.append([entry.title for entry in entries(window)])
         bits = np.zeros((8, 8), np.float32)
         engine.say(wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, bound=False), Finished(job=asked.job))
-    assert seen == [[], ["Map of surprise"], ["Map of surprise"]]
+    assert seen == [[], ["Maps of surprise"], ["Maps of surprise"]]
     (entry,) = entries(window)
     window.queue.stop(entry.job)
     count = len(engine.sent)

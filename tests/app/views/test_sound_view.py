@@ -488,6 +488,12 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     stage.lanes.bits.hide()
     settle()
     assert engine.stopped[-1] == prices(stage)[-1].job, "the lane is not there"
+    engine.say(Stopped(job=engine.stopped[-1]))
+    stage.lanes.bits.show()
+    settle()
+    assert len(prices(stage)) == count + 2
+    stage.frame.showMinimized()
+    stage.qtbot.waitUntil(lambda: engine.stopped[-1] == prices(stage)[-1].job, timeout=30_000)
 
 
 def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: Path) -> None:

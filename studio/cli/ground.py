@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from studio.library import models, storage
@@ -16,6 +19,10 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 NOWHERE = "Say where it is to be saved: --out."
+STARTED_BY = "STUDIO_STARTED_BY"
+"""The environment variable in which `packaging/run.py` puts the command that it was started with."""
+LINE_EVERY = 30.0
+"""Seconds between two lines of progress where the output is no terminal, such as a log file."""
 
 
 class WrongUse(ValueError):
@@ -82,9 +89,46 @@ def say(words: str) -> None:
 
 
 def progress(words: str) -> None:
-    """One line that replaces itself, where somebody watches."""
+    """Show how far a command is: on a terminal in one line that replaces itself, elsewhere in a line now and then."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+    elif words and _lines.due():
+        print(words, file=sys.stderr, flush=True)
+
+
+class Interval:
+    """Says when `LINE_EVERY` seconds are over; the first time counts from the start of the program."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Return whether the time is over; if it is, the next interval begins."""
+        now = time.monotonic()
+        if now - self._last < LINE_EVERY:
+            return False
+        self._last = now
+        return True
+
+
+_lines = Interval()
+
+
+def about(seconds: float) -> str:
+    """Name a time left: `about 9 s`, `about 4 min`, `about 2 h 10 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {minutes} min" if minutes < 90 else f"about {minutes // 60} h {minutes % 60} min"
+
+
+def shell(*words: str) -> str:
+    """Write a command of ours so that it can be copied into the user's shell.
+
+    A clone has no program named `studio` on the path, so `packaging/run.py` says how it was started itself.
+    """
+    installed = "studio" if Path(sys.argv[0]).stem == "studio" else f"{shlex.quote(sys.executable)} -m studio"
+    return f"{os.environ.get(STARTED_BY, installed)} {shlex.join(words)}".rstrip()
 
 
 def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:

@@ -4,11 +4,12 @@ import argparse
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
 from studio.library.work import to_png, to_wav
-from studio.media import export
+from studio.media import export, waveform
 from studio.wire import messages as wire
 
 
@@ -26,7 +27,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
     )
-    sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
+    sub.add_argument("--sheet", action="store_true", help="also all pictures, or drawings of all waves, on one sheet")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     seeds, temperature = artworks.seeds(args), artworks.heat(args, trained.card)
     label = artworks.label(trained.card, args.label)
     sound = trained.card.kind == "sound"
-    if sound and args.sheet:
-        raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which fit on no sheet; leave --sheet out.')
+    if trained.card.rate and args.sheet:
+        raise ground.WrongUse(f'"{trained.card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
     if trained.card.rate:
         return _recordings(args, trained)
     if args.seconds is not None:
@@ -72,10 +73,17 @@ def run(args: argparse.Namespace) -> int:
             ground.tell(args, {"file": str(path), "seed": seed, "log_prob": log_prob}, str(path))
     if args.sheet:
         path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
-        columns = max(1, round(len(made) ** 0.5))
-        storage.write(path, export.png(export.sheet(made, columns=columns, scale=4)))
+        storage.write(path, export.png(_sheet(made, sound)))
         ground.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
     return 0
+
+
+def _sheet(made: list[np.ndarray], sound: bool) -> np.ndarray:
+    """Put pictures, or drawings of waves, together on about as many rows as columns."""
+    columns = max(1, round(len(made) ** 0.5))
+    if sound:
+        return export.sheet([waveform.picture(cycle) for cycle in made], columns=columns, over=waveform.MIDDLE)
+    return export.sheet(made, columns=columns, scale=4)
 
 
 def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:

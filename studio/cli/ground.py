@@ -39,19 +39,45 @@ def command(commands: Commands, name: str, run: Any, help: str, engine: bool = T
     return parser
 
 
-def jobs(args: argparse.Namespace) -> Any:
-    """The engine's jobs, in this process; torch is loaded here and not before."""
+def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
+    """The engine's jobs, in this process; torch is loaded here and not before.
+
+    Loops that are not compiled yet are compiled by a child, and torch serves meanwhile. With `compile_first` they are
+    compiled before anything else: for a command that measures speed, or that lasts for hours.
+    """
     from studio.engine import device, jobs
 
     device.steady_allocator()
     try:
-        return jobs.Jobs(device.choose(args.device))
+        found = jobs.Jobs(device.choose(args.device))
     except device.NoDevice as error:
         raise WrongUse(str(error)) from None
+    if not compile_first:
+        _compile_meanwhile(found.device.torch_device.type)
+    return found
 
 
-def events(args: argparse.Namespace, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
-    return answers(jobs(args), command)
+def _compile_meanwhile(device: str) -> None:
+    """Have a child compile whatever is needed and missing; say once why it takes longer."""
+    from studio import kernels
+    from studio.engine.ahead import Ahead, wanted
+
+    ahead, told = Ahead(wanted(device), lambda left: None, stays=True), list[str]()
+
+    def asked(loop: str) -> bool:
+        missing = ahead.asked(loop)
+        if missing and not told:
+            told.append(loop)
+            say("First run on this computer: preparing the fast version. Until it is ready, this takes longer.")
+        return missing
+
+    kernels.elsewhere.asked = asked
+
+
+def events(
+    args: argparse.Namespace, command: wire.AnyCommand, *, compile_first: bool = False
+) -> Iterator[wire.AnyEvent]:
+    return answers(jobs(args, compile_first=compile_first), command)
 
 
 def answers(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:

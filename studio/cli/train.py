@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train) -> None:
     """Run the training and say how it goes. Raises KeyboardInterrupt with what was kept, if the user stops it."""
     begun, objects = False, ground.Interval()
-    with contextlib.closing(ground.events(args, ask)) as events:
+    with contextlib.closing(ground.events(args, ask, compile_first=True)) as events:
         try:
             for event in events:
                 if not isinstance(event, wire.Learned):

@@ -19,6 +19,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 NOWHERE = "Say where it is to be saved: --out."
+FIRST_RUN = "First run on this computer: preparing the fast version. Until it is ready, this takes longer."
 STARTED_BY = "STUDIO_STARTED_BY"
 """The environment variable in which `packaging/run.py` puts the command that it was started with."""
 LINE_EVERY = 30.0
@@ -45,7 +46,7 @@ def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
     Loops that are not compiled yet are compiled by a child, and torch serves meanwhile. With `compile_first` they are
     compiled before anything else: for a command that measures speed, or that lasts for hours.
     """
-    from studio.engine import device, jobs
+    from studio.engine import ahead, device, jobs
 
     device.steady_allocator()
     try:
@@ -53,25 +54,8 @@ def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
     except device.NoDevice as error:
         raise WrongUse(str(error)) from None
     if not compile_first:
-        _compile_meanwhile(found.device.torch_device.type)
+        ahead.compile_meanwhile(found.device.torch_device.type, lambda: say(FIRST_RUN))
     return found
-
-
-def _compile_meanwhile(device: str) -> None:
-    """Have a child compile whatever is needed and missing; say once why it takes longer."""
-    from studio import kernels
-    from studio.engine.ahead import Ahead, wanted
-
-    ahead, told = Ahead(wanted(device), lambda left: None, stays=True), list[str]()
-
-    def asked(loop: str) -> bool:
-        missing = ahead.asked(loop)
-        if missing and not told:
-            told.append(loop)
-            say("First run on this computer: preparing the fast version. Until it is ready, this takes longer.")
-        return missing
-
-    kernels.elsewhere.asked = asked
 
 
 def events(

@@ -42,6 +42,24 @@ def wanted(device: str) -> tuple[str, ...]:
     return tuple(name for name in needed(device) if name in missing)
 
 
+def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
+    """For a command that ends soon: a child compiles each loop that is needed and missing, and torch serves meanwhile.
+
+    `explain` is called once, when the first is needed.
+    """
+    ahead, explained = Ahead(wanted(device), lambda left: None, stays=True), False
+
+    def asked(loop: str) -> bool:
+        nonlocal explained
+        missing = ahead.asked(loop)
+        if missing and not explained:
+            explained = True
+            explain()
+        return missing
+
+    kernels.elsewhere.asked = asked
+
+
 class Ahead:
     """The loops that are left, and the process that compiles them, one at a time.
 

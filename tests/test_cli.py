@@ -19,6 +19,7 @@ from PIL import Image
 from studio import cli
 from studio.library import models
 from studio.library.work import from_png, from_wav
+from tests.limits import LIMIT
 
 
 @pytest.fixture(autouse=True)
@@ -474,7 +475,7 @@ def test_ctrl_c_keeps_what_was_finished_and_ends_with_130(tiny: str, tmp_path: P
     assert process.stdout is not None
     first = process.stdout.readline().strip()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 130
     assert "What was finished is kept" in err
     assert from_png(Path(first).read_bytes()) is not None
@@ -487,7 +488,7 @@ def test_whoever_reads_may_leave(tiny: str, tmp_path: Path) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=LIMIT) == 1
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
 

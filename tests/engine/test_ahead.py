@@ -16,6 +16,7 @@ from studio.engine import __main__ as engine
 from studio.engine.ahead import Ahead, wanted
 from studio.engine.pipes import Inbox
 from studio.wire.messages import AnyCommand, AnyEvent, Event, Sample
+from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[2]
 CHILD = """
@@ -51,7 +52,7 @@ class Told(list[tuple[str, ...]]):
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + LIMIT
     while not holds():
         assert time.monotonic() < end, "waited for in vain"
         time.sleep(0.01)

@@ -8,6 +8,8 @@ from pathlib import Path
 import environment
 import pytest
 
+from tests.limits import LIMIT
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -221,20 +223,20 @@ def test_two_starts_at_once_set_up_one_after_the_other(clone: Path, monkeypatch:
     def first() -> None:
         with environment.alone():
             first_is_in.set()
-            first_may_go.wait(10)
+            first_may_go.wait(LIMIT)
             done(clone, "first")
 
     def second() -> None:
-        first_is_in.wait(10)
+        first_is_in.wait(LIMIT)
         with environment.alone():
             done(clone, "second")
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     for thread in threads:
         thread.start()
-    assert second_waits.wait(10)
+    assert second_waits.wait(LIMIT)
     assert done(clone) == []
     first_may_go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(LIMIT)
     assert done(clone) == ["first", "second"]

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -60,11 +60,11 @@ def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
 
 def events(
     args: argparse.Namespace, command: wire.AnyCommand, *, compile_first: bool = False
-) -> Iterator[wire.AnyEvent]:
+) -> Generator[wire.AnyEvent, None, None]:
     return answers(jobs(args, compile_first=compile_first), command)
 
 
-def answers(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
+def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, None, None]:
     """What jobs say to a command, but notices, which are for people."""
     from studio.engine.events import Rest
     from studio.engine.failure import explain

@@ -1,7 +1,7 @@
 """Whether the tests pass on a busy machine: they run again and again beside processes that keep its processors busy.
 
-    python tests/benchmarks/busy.py 3                          the whole suite three times, as `run.py test` runs it
-    python tests/benchmarks/busy.py 20 tests/app/test_engine.py -q
+python tests/benchmarks/busy.py 3                          the whole suite three times, as `run.py test` runs it
+python tests/benchmarks/busy.py 20 tests/app/test_engine.py -q
 """
 
 import argparse

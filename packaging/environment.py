@@ -162,13 +162,13 @@ def pip(*words: str) -> str | None:
     return done.stderr if done.returncode else None
 
 
-def torch_pin(constraints: str) -> str:
+def pin_of(package: str, constraints: str) -> str:
     """`torch==2.13.0`, as the constraints have it."""
-    return next(line.split(";")[0].strip() for line in constraints.splitlines() if line.startswith("torch=="))
+    return next(line.split(";")[0].strip() for line in constraints.splitlines() if line.startswith(f"{package}=="))
 
 
-def cpu_torch(pin: str, system: str, nvidia: bool) -> list[str]:
-    """pip's words for PyTorch's build without CUDA; empty where the ordinary build is the right one.
+def cpu_build(pin: str, system: str, nvidia: bool) -> list[str]:
+    """pip's words for a build of PyTorch's without CUDA; empty where the ordinary build is the right one.
 
     Only on Linux does the ordinary build bring CUDA along. `+cpu` matches nothing but the build without, be it
     from PyTorch's own index, from a mirror in pip.conf or from a folder of wheels. Without its dependencies, so that
@@ -180,12 +180,19 @@ def cpu_torch(pin: str, system: str, nvidia: bool) -> list[str]:
 
 
 def install_app() -> None:
-    """PyTorch first, so that the packages after it find the build that suits this machine."""
-    words = cpu_torch(torch_pin(CONSTRAINTS.read_text("utf-8")), sys.platform, has_nvidia())
+    """PyTorch first, so that the packages after it find the build that suits this machine.
+
+    torchaudio may fail: its ordinary build is small, and is imported without its part for CUDA
+    (studio/engine/audio.py).
+    """
+    pins = [pin_of(package, CONSTRAINTS.read_text("utf-8")) for package in ("torch", "torchaudio")]
+    torch, torchaudio = (cpu_build(pin, sys.platform, has_nvidia()) for pin in pins)
     say("1 of 2: PyTorch")
-    if words and pip(*words) is not None:
+    if torch and pip(*torch) is not None:
         say("PyTorch's build without CUDA was not found, so pip's own sources decide. "
             "They may bring several GB of CUDA that this machine does not use.")  # fmt: skip
+    elif torchaudio:
+        pip(*torchaudio)
     say("2 of 2: the window, pictures and sound")
     problem = pip("--editable", str(HERE))
     if problem is not None:

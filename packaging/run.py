@@ -34,9 +34,14 @@ DEFAULT_MODEL = next((name for name in SHELF if (HERE / "models" / f"{name}.safe
 """The first model of the shelf that lies here."""
 
 
+def started_by() -> str:
+    """The command that starts this file again from the current folder, for the user to copy."""
+    return f"{shlex.quote(Path(sys.executable).name)} {shlex.quote(os.path.relpath(__file__))}"
+
+
 def become(*words: str) -> int:
     """Runs our Python with these words in this process's place, so that signals and status are the command's own."""
-    command, env = [str(PYTHON), *words], clean_env(os.environ)
+    command, env = [str(PYTHON), *words], {**clean_env(os.environ), "STUDIO_STARTED_BY": started_by()}
     if os.name == "posix":
         sys.stdout.flush()
         os.execve(command[0], command, env)
@@ -62,7 +67,7 @@ def test(words: Sequence[str]) -> int:
 def first_pictures(why: str) -> int:
     """What a first run gives without a display: a sheet of pictures, and the commands to go on with."""
     folder = Path.cwd() / "first-pictures"
-    door = f"{shlex.quote(Path(sys.executable).name)} {shlex.quote(os.path.relpath(__file__))}"
+    door = started_by()
     sample = [DEFAULT_MODEL, "-n", "16", "--seed", "1", "--sheet", "--out", str(folder)]
     command = [str(PYTHON), "-m", "studio", "sample", *sample]
     status = subprocess.run(command, env=clean_env(os.environ), stdout=subprocess.DEVNULL, check=False).returncode

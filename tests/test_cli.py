@@ -20,6 +20,7 @@ from studio import cli
 from studio.library import models
 from studio.library.work import from_png, from_wav
 from studio.media.image import fit, open_picture
+from tests.limits import LIMIT
 
 
 @pytest.fixture(autouse=True)
@@ -240,6 +241,21 @@ def test_the_way_between_two_sounds_is_a_wavetable(
     assert np.array_equal(again, samples), "a sound of ours carries its latent's seed"
     assert cli.main(["blend", tiny, "1", "5", "--out", str(out)]) == 2
     assert "makes pictures" in capsys.readouterr().err
+
+
+def test_the_sheet_of_a_model_of_waves_shows_them_as_lines(
+    tiny_waves: str, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["sample", tiny_waves, "-n", "4", "--seed", "1", "--sheet", "--json", "--out", str(tmp_path)]
+    assert cli.main(argv) == 0
+    *waves, sheet = lines(capsys.readouterr().out)
+    assert [Path(str(wave["file"])).suffix for wave in waves] == [".wav"] * 4
+    shown = np.asarray(Image.open(str(sheet["file"])))
+    quarters = [part for half in np.array_split(shown, 2) for part in np.array_split(half, 2, axis=1)]
+    assert all((part < 128).any() for part in quarters), "each of the four is drawn"
+    argv[1] = tiny_recordings
+    assert cli.main(argv) == 2
+    assert "makes recordings, which fit on no sheet" in capsys.readouterr().err
 
 
 def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest(
@@ -485,11 +501,11 @@ def test_training_is_resumed_only_when_asked(
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
     argv = ["train", str(pack), "--name", "roses", "--size", "8", "--steps", "2", "--json"]
     assert cli.main(argv) == 0
-    assert lines(capsys.readouterr().out)[-1]["step"] == 2
+    assert lines(capsys.readouterr().out)[-1]["steps"] == 2
     assert cli.main(argv) == 2
     assert "Add --resume" in capsys.readouterr().err
     assert cli.main([*argv, "--steps", "3", "--resume"]) == 0
-    assert lines(capsys.readouterr().out)[-1]["step"] == 3
+    assert lines(capsys.readouterr().out)[-1]["steps"] == 3
 
 
 def studio(*argv: str) -> "subprocess.Popen[str]":
@@ -509,7 +525,7 @@ def test_ctrl_c_keeps_what_was_finished_and_ends_with_130(tiny: str, tmp_path: P
     assert process.stdout is not None
     first = process.stdout.readline().strip()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 130
     assert "What was finished is kept" in err
     assert from_png(Path(first).read_bytes()) is not None
@@ -522,7 +538,7 @@ def test_whoever_reads_may_leave(tiny: str, tmp_path: Path) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=LIMIT) == 1
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
 

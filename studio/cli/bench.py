@@ -20,7 +20,7 @@ def add(commands: ground.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """One line for each model and number of artworks, as soon as it is measured."""
     named = [models.find(name) for name in args.models] if args.models else models.listing()[0]
-    jobs = ground.jobs(args)
+    jobs = ground.jobs(args, compile_first=True)
     from studio.engine import speed
 
     ground.say(f"Measured now on: {jobs.device.name_for_people}. Whatever else runs here makes these figures worse.")

@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import os
+import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from studio.library import models, storage
@@ -19,6 +22,11 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 MOST_TIMES = 64
 """How many times as large a picture is saved at most."""
 NOWHERE = "Say where it is to be saved: --out."
+FIRST_RUN = "First run on this computer: preparing the fast version. Until it is ready, this takes longer."
+STARTED_BY = "STUDIO_STARTED_BY"
+"""The environment variable in which `packaging/run.py` puts the command that it was started with."""
+LINE_EVERY = 30.0
+"""Seconds between two lines of progress where the output is no terminal, such as a log file."""
 
 
 class WrongUse(ValueError):
@@ -35,22 +43,31 @@ def command(commands: Commands, name: str, run: Any, help: str, engine: bool = T
     return parser
 
 
-def jobs(args: argparse.Namespace) -> Any:
-    """The engine's jobs, in this process; torch is loaded here and not before."""
-    from studio.engine import device, jobs
+def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
+    """The engine's jobs, in this process; torch is loaded here and not before.
+
+    Loops that are not compiled yet are compiled by a child, and torch serves meanwhile. With `compile_first` they are
+    compiled before anything else: for a command that measures speed, or that lasts for hours.
+    """
+    from studio.engine import ahead, device, jobs
 
     device.steady_allocator()
     try:
-        return jobs.Jobs(device.choose(args.device))
+        found = jobs.Jobs(device.choose(args.device))
     except device.NoDevice as error:
         raise WrongUse(str(error)) from None
+    if not compile_first:
+        ahead.compile_meanwhile(found.device.torch_device.type, lambda: say(FIRST_RUN))
+    return found
 
 
-def events(args: argparse.Namespace, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
-    return answers(jobs(args), command)
+def events(
+    args: argparse.Namespace, command: wire.AnyCommand, *, compile_first: bool = False
+) -> Generator[wire.AnyEvent, None, None]:
+    return answers(jobs(args, compile_first=compile_first), command)
 
 
-def answers(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
+def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, None, None]:
     """What jobs say to a command, but notices, which are for people."""
     from studio.engine.events import Rest
     from studio.engine.failure import explain
@@ -85,9 +102,46 @@ def say(words: str) -> None:
 
 
 def progress(words: str) -> None:
-    """One line that replaces itself, where somebody watches."""
+    """Show how far a command is: on a terminal in one line that replaces itself, elsewhere in a line now and then."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+    elif words and _lines.due():
+        print(words, file=sys.stderr, flush=True)
+
+
+class Interval:
+    """Says when `LINE_EVERY` seconds are over; the first time counts from the start of the program."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Return whether the time is over; if it is, the next interval begins."""
+        now = time.monotonic()
+        if now - self._last < LINE_EVERY:
+            return False
+        self._last = now
+        return True
+
+
+_lines = Interval()
+
+
+def about(seconds: float) -> str:
+    """Name a time left: `about 9 s`, `about 4 min`, `about 2 h 10 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {minutes} min" if minutes < 90 else f"about {minutes // 60} h {minutes % 60} min"
+
+
+def shell(*words: str) -> str:
+    """Write a command of ours so that it can be copied into the user's shell.
+
+    A clone has no program named `studio` on the path, so `packaging/run.py` says how it was started itself.
+    """
+    installed = "studio" if Path(sys.argv[0]).stem == "studio" else f"{shlex.quote(sys.executable)} -m studio"
+    return f"{os.environ.get(STARTED_BY, installed)} {shlex.join(words)}".rstrip()
 
 
 def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:

@@ -9,6 +9,7 @@ import msgspec
 from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
 from studio.library.work import Work, to_png, to_sheet, to_wav
+from studio.media import export, waveform
 from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
@@ -30,7 +31,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
     )
-    sub.add_argument("--sheet", action="store_true", help="also all pictures on one sheet")
+    sub.add_argument("--sheet", action="store_true", help="also all pictures, or drawings of all waves, on one sheet")
     artworks.add_size(sub)
 
 
@@ -39,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     seeds, temperature = artworks.seeds(args), artworks.heat(args, trained.card)
     label, size = artworks.label(trained.card, args.label), artworks.enlargement(args, trained.card)
     sound = trained.card.kind == "sound"
-    if sound and args.sheet:
-        raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which fit on no sheet; leave --sheet out.')
+    if trained.card.rate and args.sheet:
+        raise ground.WrongUse(f'"{trained.card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
     if trained.card.rate:
         return _recordings(args, trained)
     if args.seconds is not None:
@@ -78,10 +79,7 @@ def run(args: argparse.Namespace) -> int:
         kept.save()
     if args.sheet:
         path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
-        columns = max(1, round(len(kept.made) ** 0.5))
-        storage.write(
-            path, to_sheet(kept.made, kept.works, columns, artworks.enlargement(args, trained.card, SHEET_TIMES))
-        )
+        storage.write(path, _sheet(args, trained, kept))
         ground.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
     return 0
 
@@ -126,6 +124,15 @@ class Kept:
 
     def _in_a_file(self, made: wire.Array, work: Work) -> bytes:
         return to_wav(made, work) if work.kind == "sound" else to_png(made, work, self._size)
+
+
+def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> bytes:
+    """Put pictures with their recipes, or drawings of waves, on a PNG of about as many rows as columns."""
+    columns = max(1, round(len(kept.made) ** 0.5))
+    if trained.card.kind == "sound":
+        drawn = [waveform.picture(cycle) for cycle in kept.made]
+        return export.png(export.sheet(drawn, columns, over=waveform.MIDDLE))
+    return to_sheet(kept.made, kept.works, columns, artworks.enlargement(args, trained.card, SHEET_TIMES))
 
 
 def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:

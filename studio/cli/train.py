@@ -1,11 +1,16 @@
 """A model from a folder."""
 
 import argparse
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.cli import ground
-from studio.library import storage
+from studio.library import models, storage
 from studio.wire import messages as wire
+
+if TYPE_CHECKING:
+    from studio.engine.study import Study
 
 CYCLE = 256
 """Samples of one cycle of sound that a model learns from."""
@@ -70,17 +75,70 @@ def run(args: argparse.Namespace) -> int:
         study=plain(study),
     )
     step_back()
-    for event in ground.events(args, ask):
-        if isinstance(event, wire.Learned):
-            line = {"step": event.step, "steps": event.steps, "loss": event.loss, "held_out": event.held_out}
-            if event.held_out is not None:
-                words = f"step {event.step} of {event.steps}: {event.held_out:.3f} bits per dimension held out"
-                ground.tell(args, line, f"{words}, about {event.seconds_left / 60:.0f} min left")
-            else:
-                ground.progress(
-                    f"step {event.step} of {event.steps}, {event.loss:.2f} bits per dimension, {event.rate:.0f}/s"
-                )
+    _run_training(args, study, ask)
+    _report_model(args, study)
     return 0
+
+
+def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train) -> None:
+    """Run the training and say how it goes. Raises KeyboardInterrupt with what was kept, if the user stops it."""
+    begun, objects = False, ground.Interval()
+    with contextlib.closing(ground.events(args, ask, compile_first=True)) as events:
+        try:
+            for event in events:
+                if not isinstance(event, wire.Learned):
+                    continue
+                if not begun:
+                    ground.say(f'"{study.title}" learns for {event.steps:,} steps. Ctrl+C keeps what it learned.')
+                begun = True
+                _report_step(args, study, event, objects)
+        except KeyboardInterrupt:
+            events.close()  # it is saved before that is said
+            kept = "What it learned is saved. The same command with --resume continues."
+            raise KeyboardInterrupt(f"Stopped. {kept}" if begun else "Stopped before it began to learn.") from None
+
+
+def _report_step(args: argparse.Namespace, study: "Study", event: wire.Learned, objects: ground.Interval) -> None:
+    """Say how far it is: as a result if it was just measured, otherwise as progress."""
+    measured = event.held_out is not None
+    line = {
+        "step": event.step,
+        "steps": event.steps,
+        "loss": event.loss,
+        "held_out": event.held_out,
+        "rate": event.rate,
+        "seconds_left": event.seconds_left,
+    }
+    words = _words(study, event)
+    if measured or (args.json and objects.due()):
+        ground.tell(args, line, words)
+    else:
+        ground.progress(words)
+    if event.step == event.steps:
+        ground.say("All steps are done. Now it is measured and saved.")
+
+
+def _words(study: "Study", event: wire.Learned) -> str:
+    """`step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`."""
+    things = "seconds of sound" if study.rate else "waves" if len(study.shape) == 1 else "pictures"
+    rate = f"{event.rate:,.0f}" if event.rate >= 10 else f"{event.rate:.1f}"
+    price, held_out = (event.loss, "") if event.held_out is None else (event.held_out, " held out")
+    how = f"step {event.step:,} of {event.steps:,}: {price:.3f} bits per dimension{held_out}"
+    left = f", {ground.about(event.seconds_left)} left" if event.step < event.steps else ""
+    return f"{how}, {rate} {things} a second{left}"
+
+
+def _report_model(args: argparse.Namespace, study: "Study") -> None:
+    """Say where the model lies and what to do with it."""
+    path = (args.out or storage.home("models")) / f"{study.name}.safetensors"
+    card = models.find(str(path)).card
+    known = args.out is None
+    line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
+    ground.tell(args, {**line, "exact": card.exact}, str(path))
+    sheet = () if card.rate else ("--sheet",)
+    sample = ("sample", card.name if known else str(path), "-n", "16", *sheet, "--out", f"{card.name}-samples")
+    choose = f'and choose "{card.title}"' if known else "and drop the file on the window"
+    ground.say(f"Sample it:\n\n  {ground.shell(*sample)}\n\nOpen the window {choose}:\n\n  {ground.shell()}\n")
 
 
 def _form(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:

@@ -38,6 +38,9 @@ class Solver(Protocol):
     def forward(self, x: Tensor, c: Tensor | None, bound: float | None) -> Tensor | None:
         """z from x, each row the same, bit for bit, in any batch."""
 
+    def prepare(self, z: Tensor) -> None:
+        """Do what the first call for numbers like `z` would wait for."""
+
 
 class MaskedAffine(Bijection):
     """f(x) = (x - m) · exp(-a) for vectors `(B, D)`.
@@ -93,9 +96,7 @@ class MaskedAffine(Bijection):
     def fold(self) -> None:
         """Has the solver ready before the first artwork waits for it."""
         if self.solver is not None:
-            z = self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype)
-            self.solver.inverse(z, None, self.bound)
-            self.solver.forward(z, None, self.bound)
+            self.solver.prepare(self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype))
 
 
 def bounded(r: Tensor, bound: float | None) -> Tensor:

@@ -42,6 +42,24 @@ def wanted(device: str) -> tuple[str, ...]:
     return tuple(name for name in needed(device) if name in missing)
 
 
+def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
+    """For a command that ends soon: a child compiles each loop that is needed and missing, and torch serves meanwhile.
+
+    `explain` is called once, when the first is needed.
+    """
+    ahead, explained = Ahead(wanted(device), lambda left: None, stays=True), False
+
+    def asked(loop: str) -> bool:
+        nonlocal explained
+        missing = ahead.asked(loop)
+        if missing and not explained:
+            explained = True
+            explain()
+        return missing
+
+    kernels.elsewhere.asked = asked
+
+
 class Ahead:
     """The loops that are left, and the process that compiles them, one at a time.
 
@@ -49,12 +67,19 @@ class Ahead:
         left: what is not compiled
         tell: told what is still left whenever that changes, from any thread
         program: says the name of each loop it was asked for, a line each, as soon as it is kept
+        stays: this process may end soon, as a command in the terminal does. A child that is at work then finishes
+            by itself, at the lowest priority, so that the next command finds its loop.
     """
 
     def __init__(
-        self, left: Sequence[str], tell: Callable[[tuple[str, ...]], object], program: Sequence[str] = ()
+        self,
+        left: Sequence[str],
+        tell: Callable[[tuple[str, ...]], object],
+        program: Sequence[str] = (),
+        *,
+        stays: bool = False,
     ) -> None:
-        self._left, self._tell, self._program = list(left), tell, program or here()
+        self._left, self._tell, self._program, self._stays = list(left), tell, program or here(), stays
         self._hurried: list[str] = []
         """What a job at work would have had by now."""
         self._child: subprocess.Popen[str] | None = None
@@ -83,6 +108,8 @@ class Ahead:
         """A child in place of the one there is. What that one has kept of a loop is not compiled again."""
         if self._child is not None:
             self._child.kill()
+        if self._stays:
+            words = ("--stay", *words)
         root = str(Path(kernels.__file__).parents[2])
         path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
@@ -90,9 +117,11 @@ class Ahead:
                 [*self._program, *words],
                 stdin=subprocess.PIPE,  # nothing is said: it ends when this process does
                 stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL if self._stays else None,  # nobody reads it any more
                 text=True,
                 env={**os.environ, "PYTHONPATH": path},
                 creationflags=_LOWEST if "--idle" in words else 0,
+                start_new_session=self._stays,  # Ctrl+C in the terminal is not meant for it
             )
         except OSError:
             self._give_up()

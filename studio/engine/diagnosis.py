@@ -6,8 +6,10 @@ import shutil
 import sys
 
 from studio import __version__, kernels
+from studio.engine import audio
 from studio.engine.ahead import needed
 from studio.engine.device import Device, memory_free
+from studio.engine.failure import plain
 from studio.library import models, storage
 from studio.media import speaker
 
@@ -37,6 +39,7 @@ def findings(device: Device) -> tuple[Finding, ...]:
         ("Memory", memory_free(device) > 10**9, f"{memory_free(device) / 1e9:.1f} GB free"),
         _sound(),
         *(_library(name) for name in LIBRARIES),
+        _torchaudio(),
         _models(),
         _loops(device),
         _space(),
@@ -56,6 +59,15 @@ def _library(name: str) -> Finding:
         return name, True, importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return name, False, f"not installed in {sys.prefix}; run the set-up again"
+
+
+def _torchaudio() -> Finding:
+    """Its version is not enough: a build for CUDA is installed and cannot be imported beside a torch without."""
+    try:
+        version = audio.torchaudio().__version__
+    except ImportError as error:
+        return "torchaudio", False, f"cannot be imported ({plain(str(error))}); run the set-up again"
+    return "torchaudio", True, version if audio.is_whole() else f"{version}, without its part for CUDA"
 
 
 def _models() -> Finding:

@@ -14,6 +14,7 @@ from studio.density.autoregressive import Autoregressive, Doubts
 from studio.density.mixed import mixed as mixed_models
 from studio.density.model import Model, Step
 from studio.density.sound import AutoregressiveSound
+from studio.density.threads import one_thread
 from studio.engine import checkpoint
 from studio.engine.artworks import Misfit, graded, to_arrays, to_levels
 from studio.library import models
@@ -60,7 +61,8 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
     _fill(model, weights, found.path.name)
     dtype = torch.float64 if double else torch.float32
     model.to(device, dtype).requires_grad_(False)
-    zoo.fold(model)
+    with one_thread():  # many small operations: with two threads on busy cores a Glow took four times as long
+        zoo.fold(model)
     zoo.channels_last(model)
     each = _bytes_each(model)
     if device.type == "cpu" and not double:

@@ -7,10 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from studio.density.masked_affine import MaskedAffine, Solution, bounded
+from studio import kernels
+from studio.density.masked_affine import ROWS, MaskedAffine, Solution, bounded
+from studio.density.threads import one_thread
 from studio.nets.masked import MADE, Activation, Degrees
 
 Array = NDArray[Any]
+LOOPS = {torch.float32: "masked maps", torch.float64: "masked maps in float64"}
+"""Of `kernels.LOOPS`, those that go through a masked affine map."""
 
 
 def network(
@@ -54,7 +58,7 @@ class _Compiled:
         self._plan: Any = None
 
     def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
-        """What every kernel is handed; None where nothing compiles."""
+        """What every kernel is handed; None if nothing compiles."""
         try:
             from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
         except ImportError:
@@ -67,7 +71,19 @@ class _Compiled:
 
 
 class OnePass(_Compiled):
-    """Both ways through a masked affine map, compiled; where nothing compiles, torch inverts it in one pass, too."""
+    """Both ways through a masked affine map, compiled. Torch inverts it in one pass, too, if nothing compiles or while
+    another process compiles; then a number may differ from the compiled one by its rounding."""
+
+    def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
+        # Gradients of a solution are compiled alone, so whoever learns waits.
+        if not torch.is_grad_enabled() and x.dtype in LOOPS and kernels.elsewhere(LOOPS[x.dtype]):
+            return None
+        return super()._asked(x, c, bound)
+
+    def prepare(self, z: Tensor) -> None:
+        if self._asked(z, None, None) is not None:
+            self.inverse(z, None, None)
+            self.forward(z, None, None)
 
     def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
         asked = self._asked(z, c, bound)
@@ -92,16 +108,25 @@ class OnePass(_Compiled):
         return _tensor(made.forward(*asked), x)
 
     def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution:
-        scales = torch.zeros_like(z)
+        """By one thread, since the products are small; in blocks of ROWS, as they round by their number of rows."""
+        missing = -len(z) % ROWS
+        filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
+        kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))
+        scales = torch.zeros_like(filled)
 
-        def entry(i: int, o: Tensor) -> Tensor:
-            scales[:, i] = bounded(o[:, 1], bound)
-            return z[:, i] * scales[:, i].exp() + o[:, 0]
+        def block(rows: slice) -> Tensor:
+            def entry(i: int, o: Tensor) -> Tensor:
+                scales[rows, i] = bounded(o[:, 1], bound)
+                return filled[rows, i] * scales[rows, i].exp() + o[:, 0]
+
+            return self.net.one_pass(ROWS, entry, None if kinds is None else kinds[rows])
 
         def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
             raise NotImplementedError("no gradient is taken through what torch found")
 
-        return Solution(self.net.one_pass(len(z), entry, c), scales, adjoint)
+        with one_thread():
+            x = torch.cat([block(slice(begin, begin + ROWS)) for begin in range(0, len(filled), ROWS)])
+        return Solution(x[: len(z)], scales[: len(z)], adjoint)
 
 
 class OnePassMixture(_Compiled):

@@ -11,6 +11,7 @@ import pytest
 
 from studio.library import storage
 from tests.app.fake_model import card, write_model
+from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -34,7 +35,7 @@ def test_it_is_on_the_screen_before_its_engine_and_without_torch(studio_home: Pa
     """What keeps the first second short; the seconds themselves are measured by tests/benchmarks/dragging.py."""
     write_model(studio_home / "models", card())
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True
     )
     assert done.stdout.split(maxsplit=1) == ["False", "[]\n"], done.stdout
 
@@ -101,15 +102,16 @@ def test_a_signal_closes_the_window_and_its_engine(studio_home: Path) -> None:
     window = subprocess.Popen([sys.executable, "-m", "studio"], cwd=ROOT, start_new_session=True)
     try:
         settings = studio_home / "config" / "settings.json"
-        end = time.monotonic() + 60
+        end = time.monotonic() + LIMIT
         while not settings.exists() and time.monotonic() < end:
             time.sleep(0.05)
         assert settings.exists()
         window.send_signal(signal.SIGTERM)
-        assert window.wait(20) == 0
+        assert window.wait(LIMIT) == 0
     finally:
         window.kill()
     with pytest.raises(ProcessLookupError):
-        for _ in range(100):  # the engine's process goes with its group
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:  # the engine's process goes with its group
             os.killpg(window.pid, 0)
             time.sleep(0.05)

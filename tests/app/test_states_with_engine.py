@@ -77,7 +77,7 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     wanted = explore.picture.get()
     assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
     explore.export(tmp_path / "work.png")
-    qtbot.waitUntil((tmp_path / "work.png").exists, timeout=5000)
+    qtbot.waitUntil((tmp_path / "work.png").exists)
     explore.keep_take()
 
     other, _ = opener()
@@ -87,7 +87,7 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     other.explore.dials.home_all()
     other.explore.dials.new_start(1)
     other.drop([tmp_path / "work.png"])
-    qtbot.waitUntil(lambda: other.explore.dials.seed.get() == 4114, timeout=5000)
+    qtbot.waitUntil(lambda: other.explore.dials.seed.get() == 4114)
     qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), wanted)
 
@@ -97,13 +97,13 @@ def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path
     Image.fromarray(noise).save(tmp_path / "noise.png")
     window, _ = opener()
     window.drop([tmp_path / "noise.png"])
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     window.explore.use_photo()
     qtbot.waitUntil(lambda: window.explore.badge.get().kind == "exact", timeout=START)
     qtbot.waitUntil(lambda: window.explore.picture.get() is not None, timeout=START)
     assert np.array_equal(window.explore.picture.get(), noise)
     window.explore.export(tmp_path / "work.png")
-    qtbot.waitUntil((tmp_path / "work.png").exists, timeout=5000)
+    qtbot.waitUntil((tmp_path / "work.png").exists)
     assert np.array_equal(open_picture(tmp_path / "work.png").array, noise.repeat(8, axis=0).repeat(8, axis=1))
 
 
@@ -117,7 +117,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert state.model.get() is not None and state.model.get().card.name == tiny_pixels
     window.show_panel("complete")
     window.drop([tmp_path / "ring.png"])
-    qtbot.waitUntil(lambda: state.canvas.picture.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: state.canvas.picture.get() is not None)
     painting = state.canvas.painting
     painting.choose("rectangle")
     painting.press((2.5, 2.5))
@@ -198,7 +198,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     # Dropped, the wavetable restores its beginning and both of its ends.
     explore.strip.prune(0)
     window.drop([tmp_path / "way.wav"])
-    qtbot.waitUntil(lambda: len(explore.takes.get()) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
     qtbot.wait(50)
     assert np.array_equal(settled(), second) and explore.dials.sliders.get()[0] == 2.0
 
@@ -253,12 +253,12 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
 
     # The file alone makes it again, in another window on another engine.
     state.save(None, tmp_path / "on.png")
-    qtbot.waitUntil((tmp_path / "on.png").exists, timeout=5000)
+    qtbot.waitUntil((tmp_path / "on.png").exists)
     other, _ = opener()
-    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3, timeout=5000)
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3)
     other.generate.strip.prune(2)
     other.drop([tmp_path / "on.png"])
-    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3, timeout=5000)
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3)
     work = other.takes.list.get()[2].work
     drawn: list[np.ndarray] = []
     other.generate.rewind.done.connect(lambda made, picture, base: drawn.append(picture))
@@ -281,7 +281,7 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     window.generate.generate()
     qtbot.waitUntil(lambda: any(cell.finished for cell in window.generate.cells.get()), timeout=START)
     os.kill(engine.process_id, signal.SIGKILL)
-    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.generate.grid.running.get())
     cells = window.generate.cells.get()
     done = sum(cell.finished for cell in cells)
     said = window.messages.current.get()
@@ -321,16 +321,16 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
 
     # The file carries the curve, and brings it and every sample back in another window.
     sound.export(tmp_path / "a.wav")
-    qtbot.waitUntil((tmp_path / "a.wav").exists, timeout=5000)
+    qtbot.waitUntil((tmp_path / "a.wav").exists)
     curve = sound.heat.get()
     sound.keep_take()
     other, _ = opener()
-    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after), timeout=5000)
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
     assert np.array_equal(other.sound.player.samples, after) and other.sound.heat.get() == curve
     other.sound.dials.new_seed()
     assert not len(other.sound.player.samples)
     other.drop([tmp_path / "a.wav"])
-    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after), timeout=5000)
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
     assert other.panel.get() == "sound" and other.sound.dials.seed.get() == 5 and other.sound.heat.get() == curve
     assert len(other.takes.list.get()) == 1
 

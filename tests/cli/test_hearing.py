@@ -24,6 +24,7 @@ from studio.media.resampling import Resampler
 from studio.media.stream import RAMP, limited
 from studio.wire import messages as wire
 from tests.app.fake_speaker import FakeSpeaker
+from tests.limits import LIMIT
 from tests.media.conftest import RATE as CARD
 from tests.media.conftest import Daemon
 
@@ -339,7 +340,7 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(2)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 130 and "Stopped." in err
     heard = recording()
     sounding = np.flatnonzero(np.abs(heard) > 1e-4)

@@ -1,5 +1,6 @@
 """Loops compiled ahead: at leisure, at once for who waits, by one child at a time, and no child outlives its engine."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from studio.engine import __main__ as engine
 from studio.engine.ahead import Ahead, wanted
 from studio.engine.pipes import Inbox
 from studio.wire.messages import AnyCommand, AnyEvent, Event, Sample
+from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[2]
 CHILD = """
@@ -38,8 +40,8 @@ class Told(list[tuple[str, ...]]):
     def __init__(self, folder: Path) -> None:
         self.log = folder / "log"
 
-    def begin(self, *left: str) -> Ahead:
-        return Ahead(left, self.append, [sys.executable, "-c", CHILD, str(self.log)])
+    def begin(self, *left: str, stays: bool = False) -> Ahead:
+        return Ahead(left, self.append, [sys.executable, "-c", CHILD, str(self.log)], stays=stays)
 
     def until(self, left: tuple[str, ...]) -> None:
         until(lambda: self[-1:] == [left])
@@ -50,7 +52,7 @@ class Told(list[tuple[str, ...]]):
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + LIMIT
     while not holds():
         assert time.monotonic() < end, "waited for in vain"
         time.sleep(0.01)
@@ -140,6 +142,44 @@ time.sleep(60)
     until(lambda: not alive(child))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc who lives")
+@pytest.mark.parametrize("first", [True, False])
+def test_the_child_of_a_command_that_has_ended_finishes_unless_it_only_waits(first: bool, tmp_path: Path) -> None:
+    compiler = f"""
+import pathlib, sys, time
+from studio.kernels import __main__ as ahead
+class Loop:
+    def prepare():
+        pathlib.Path({str(tmp_path / "begun")!r}).touch()
+        while not pathlib.Path({str(tmp_path / "go")!r}).exists():
+            time.sleep(0.01)
+        pathlib.Path({str(tmp_path / "done")!r}).touch()
+ahead.importlib.import_module = lambda _: Loop
+if not {first}:
+    ahead._wait_for_others = lambda: time.sleep(600)
+ahead.main(sys.argv[1:])
+"""
+    command = f"""
+import sys
+from studio.engine.ahead import Ahead
+ahead = Ahead(["pixels"], print, [sys.executable, "-c", {compiler!r}], stays=True)
+assert ahead.asked("pixels")
+print(ahead._child.pid, flush=True)
+sys.stdin.read()
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", command], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        until(lambda: (tmp_path / "begun").exists() if first else alive(child))
+    if first:
+        assert alive(child)
+        (tmp_path / "go").touch()
+        until((tmp_path / "done").exists)
+    until(lambda: not alive(child))
+    assert (tmp_path / "done").exists() == first
+
+
 def alive(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
@@ -189,3 +229,46 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
     assert torch.equal(model.sample([1, 2, 3]), compiled)
     assert set(asked) == {"pixels"}
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("name", ["tiny_kinds", "tiny_waves"])
+def test_while_masked_maps_are_compiled_torch_makes_the_same_artworks_in_any_batch(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.engine.sampling import Shelf
+
+    model = request.getfixturevalue(name)
+    seeds = list(range(20))
+    with torch.inference_mode():
+        compiled = Shelf(torch.device("cpu")).take(model).model.sample(seeds)
+    asked: list[str] = []
+    monkeypatch.setattr(kernels.elsewhere, "asked", lambda loop: asked.append(loop) or True)
+    for loop in ("inverse", "forward"):
+        monkeypatch.setattr(f"studio.kernels.made.{loop}", None)
+    twin = Shelf(torch.device("cpu")).take(model).model
+    assert set(asked) == {"masked maps"}, "it is asked for when the model is opened"
+    with torch.inference_mode():
+        by_torch, part = twin.sample(seeds), twin.sample(seeds[5:8])
+    apart = (by_torch.int() - compiled.int()).abs()
+    assert int(apart.max()) <= 1 and int((apart > 0).sum()) <= 1, "a number at a border may be rounded otherwise"
+    assert torch.equal(part, by_torch[5:8])
+
+
+def test_whoever_learns_waits_for_the_loops_whose_gradients_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio import zoo
+
+    asked: list[str] = []
+    monkeypatch.setattr(kernels.elsewhere, "asked", lambda loop: asked.append(loop) or True)
+    model = zoo.iaf.IAF(layers=2, hidden=(8,)).build((1, 2, 2), 256).float()
+    model.loss(torch.zeros(2, 1, 2, 2, dtype=torch.uint8)).mean().backward()
+    assert not asked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch brings GNU's OpenMP along on Linux alone")
+def test_threads_that_wait_for_each_other_do_not_spin_for_long() -> None:
+    env = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    program = [sys.executable, "-c", "import studio.engine.device"]
+    done = subprocess.run(
+        program, cwd=ROOT, env={**env, "OMP_DISPLAY_ENV": "VERBOSE"}, capture_output=True, text=True, check=True
+    )
+    assert "GOMP_SPINCOUNT = '3000'" in done.stderr, "what OpenMP itself says that it has understood"

@@ -42,6 +42,7 @@ from studio.wire.messages import (
     Stopped,
     Train,
 )
+from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[2]
 LIGHT = Path(__file__).with_name("light.py")
@@ -362,7 +363,7 @@ class Line:
         while data := os.read(self.back, 2**16):
             self.splitter.feed(data)
         for thread in self.threads:
-            thread.join(5)
+            thread.join(LIMIT)
             assert not thread.is_alive()
         os.close(self.back)
         said = list(iter(self.splitter.next, None))
@@ -474,7 +475,7 @@ def test_the_end_of_input_stops_what_is_at_work_and_it_saves() -> None:
 def test_an_engine_to_which_nobody_listens_ends() -> None:
     line = Line(one_drawing)
     os.close(line.back)
-    line.threads[0].join(5)
+    line.threads[0].join(LIMIT)
     assert line.status == [0]
     os.close(line.to)
 
@@ -555,7 +556,7 @@ def test_the_end_of_input_ends_the_process(process: Process, model: str) -> None
     process.ask(sample("a", model=model, seeds=1000))
     process.until(Notice if model == "long step" else Drawn)
     process.stdin.close()
-    process.wait(10)
+    process.wait(LIMIT)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -567,20 +568,20 @@ def test_asked_to_end_it_does_in_good_order_and_ctrl_c_is_the_windows_business(p
     process.until(Drawn)
     process.send_signal(signal.Signals[name])
     assert process.until(Stopped)[-1].job == "a"
-    assert process.wait(5) == 0
+    assert process.wait(LIMIT) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_an_idle_engine_that_is_asked_to_end_ends(process: Process) -> None:
     process.until(Ready)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(LIMIT) == 0
 
 
 def test_an_engine_that_can_not_load_says_why() -> None:
     with Process("--broken") as process:
         said = process.until(Failed)
-        assert process.wait(5) == 1
+        assert process.wait(LIMIT) == 1
         process.stdin.close()
     assert "a_library_that_is_not_there" in said[-1].why
     assert said[-1].job == ""

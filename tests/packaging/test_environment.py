@@ -8,6 +8,8 @@ from pathlib import Path
 import environment
 import pytest
 
+from tests.limits import LIMIT
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,40 +48,47 @@ def done(clone: Path, part: str = "") -> list[str]:
 # ── which packages ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_linux_without_nvidia_asks_for_the_build_without_cuda_and_nothing_else_will_do() -> None:
-    words = environment.cpu_torch("torch==2.13.0", "linux", nvidia=False)
-    assert words[-1] == "torch==2.13.0+cpu"
+@pytest.mark.parametrize("pin", ["torch==2.13.0", "torchaudio==2.11.0"])
+def test_linux_without_nvidia_asks_for_the_build_without_cuda_and_nothing_else_will_do(pin: str) -> None:
+    words = environment.cpu_build(pin, "linux", nvidia=False)
+    assert words[-1] == f"{pin}+cpu"
     assert "--no-deps" in words
     assert words[words.index("--extra-index-url") + 1] == environment.CPU_WHEELS
 
 
 def test_pips_own_sources_stay_in_use_beside_pytorchs_index() -> None:
     """Wheels in a folder named in pip.conf or PIP_FIND_LINKS are found: no word here switches them off."""
-    words = environment.cpu_torch("torch==2.13.0", "linux", nvidia=False)
+    words = environment.cpu_build("torch==2.13.0", "linux", nvidia=False)
     assert not {"--index-url", "-i", "--no-index", "--isolated"} & set(words)
 
 
 @pytest.mark.parametrize(("system", "nvidia"), [("linux", True), ("darwin", False), ("win32", False), ("win32", True)])
 def test_everywhere_else_the_ordinary_build_is_right(system: str, nvidia: bool) -> None:
-    assert environment.cpu_torch("torch==2.13.0", system, nvidia) == []
+    assert environment.cpu_build("torch==2.13.0", system, nvidia) == []
 
 
-@pytest.mark.parametrize("missing", [False, True])
+TORCH, TORCHAUDIO = "torch==2.13.0+cpu", "torchaudio==2.11.0+cpu"
+
+
+@pytest.mark.parametrize(
+    ("missing", "tried"),
+    [([], [TORCH, TORCHAUDIO]), ([TORCHAUDIO], [TORCH, TORCHAUDIO]), ([TORCH, TORCHAUDIO], [TORCH])],
+)
 def test_where_that_build_cannot_be_had_pips_sources_decide_and_the_person_is_told(
-    missing: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    missing: list[str], tried: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran: list[str] = []
 
     def pip(*words: str) -> str | None:
         ran.append(words[-1])
-        return "ERROR: No matching distribution found" if missing and words[-1].endswith("+cpu") else None
+        return "ERROR: No matching distribution found" if words[-1] in missing else None
 
     monkeypatch.setattr(environment, "pip", pip)
     monkeypatch.setattr(environment, "has_nvidia", lambda: False)
     monkeypatch.setattr(environment.sys, "platform", "linux")
     environment.install_app()
-    assert ran == ["torch==2.13.0+cpu", str(ROOT)]
-    assert ("CUDA" in capsys.readouterr().err) is missing
+    assert ran == [*tried, str(ROOT)]
+    assert ("CUDA" in capsys.readouterr().err) is (TORCH in missing)
 
 
 def test_nothing_leads_pip_or_python_out_of_the_environment() -> None:
@@ -105,7 +114,9 @@ def test_the_qt_that_kills_python_3_11_is_never_taken() -> None:
 
 
 def test_the_torch_of_the_constraints_is_found() -> None:
-    assert environment.torch_pin("a==1\ntorch==2.13.0 ; sys_platform == 'linux'\ntorchaudio==2.11.0") == "torch==2.13.0"
+    constraints = "a==1\ntorchaudio==2.11.0\ntorch==2.13.0 ; sys_platform == 'linux'"
+    assert environment.pin_of("torch", constraints) == "torch==2.13.0"
+    assert environment.pin_of("torchaudio", constraints) == "torchaudio==2.11.0"
 
 
 # ── when it is set up ────────────────────────────────────────────────────────────────────────────
@@ -212,20 +223,20 @@ def test_two_starts_at_once_set_up_one_after_the_other(clone: Path, monkeypatch:
     def first() -> None:
         with environment.alone():
             first_is_in.set()
-            first_may_go.wait(10)
+            first_may_go.wait(LIMIT)
             done(clone, "first")
 
     def second() -> None:
-        first_is_in.wait(10)
+        first_is_in.wait(LIMIT)
         with environment.alone():
             done(clone, "second")
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     for thread in threads:
         thread.start()
-    assert second_waits.wait(10)
+    assert second_waits.wait(LIMIT)
     assert done(clone) == []
     first_may_go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(LIMIT)
     assert done(clone) == ["first", "second"]

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -143,17 +144,33 @@ def start(clone: Path, *words: str, **env: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
-def test_a_later_start_installs_nothing_and_hands_on_words_and_status(stranger: Path) -> None:
-    python = stranger / ".venv" / environment.PYTHON.relative_to(environment.ENV)
+def stand_in(clone: Path, script: str) -> None:
+    """Puts a shell script in the place of a clone's Python, as if set-up were done."""
+    python = clone / ".venv" / environment.PYTHON.relative_to(environment.ENV)
     python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\nprintf "%s|" "$@"\nexit 7\n')
+    python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
     stamp = "import environment as e; e.stamp('app').write_text(e.key('app'))"
-    path = {**os.environ, "PYTHONPATH": str(stranger / "packaging")}
+    path = {**os.environ, "PYTHONPATH": str(clone / "packaging")}
     subprocess.run([sys.executable, "-c", stamp], env=path, check=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
+def test_a_later_start_installs_nothing_and_hands_on_words_and_status(stranger: Path) -> None:
+    stand_in(stranger, 'printf "%s|" "$@"\nexit 7')
     done = start(stranger, "sample", "a b", PYTHONSAFEPATH="1")
     assert (done.returncode, done.stdout, done.stderr) == (7, "-m|studio|sample|a b|", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
+def test_what_it_starts_knows_by_which_command_the_user_started_it(
+    stranger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(stranger, 'printf "%s" "$STUDIO_STARTED_BY"')
+    monkeypatch.chdir(tmp_path)
+    first, second = shlex.split(start(stranger, "models").stdout)
+    assert first == Path(sys.executable).name
+    assert (tmp_path / second).samefile(stranger / "packaging" / "run.py")
 
 
 def test_without_a_network_it_says_so_and_what_to_do(stranger: Path) -> None:

@@ -43,7 +43,7 @@ def opened(window: Window, own: Path, qtbot: QtBot) -> Window:
     """With a picture of one's own on the canvas."""
     window.show_panel("complete")
     window.drop([own])
-    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
     return window
 
 
@@ -107,7 +107,7 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
     Image.fromarray(picture.repeat(3, 0).repeat(5, 1)).save(tmp_path / "wide.png")
     assert opened.would([tmp_path / "wide.png"]) == "Open in Complete"
     opened.open(tmp_path / "wide.png")
-    qtbot.waitUntil(lambda: state.canvas.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: state.canvas.photo.get() is not None)
     assert np.array_equal(state.canvas.picture.get(), picture), "until it is used, the other one stays"
     state.canvas.use_photo()
     assert state.canvas.photo.get() is None
@@ -126,7 +126,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     window.complete.choose_model("greys")
     window.show_panel("complete")
     window.drop([own])
-    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
     assert window.complete.canvas.picture.get().shape == (8, 8, 1)  # type: ignore[union-attr]
     assert '"mine.png" is in colour and "Greys" draws in grey' in said(window)
     # Another model sees the same picture and the same hole in its own shape.
@@ -206,13 +206,13 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp
     (tmp_path / "broken.png").write_bytes(b"no picture at all")
     painting = opened.complete.canvas.painting
     opened.complete.canvas.open_mask(tmp_path / "mask.png")
-    qtbot.waitUntil(lambda: bool(painting.mask.get().any()), timeout=5000)
+    qtbot.waitUntil(lambda: bool(painting.mask.get().any()))
     assert np.array_equal(painting.mask.get(), white > 0)
     opened.complete.canvas.open_mask(tmp_path / "small.png")
-    qtbot.waitUntil(lambda: "small.png" in said(opened), timeout=5000)
+    qtbot.waitUntil(lambda: "small.png" in said(opened))
     assert 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8. The hole stays' in said(opened)
     opened.complete.canvas.open_mask(tmp_path / "broken.png")
-    qtbot.waitUntil(lambda: "broken.png" in said(opened), timeout=5000)
+    qtbot.waitUntil(lambda: "broken.png" in said(opened))
     assert np.array_equal(painting.mask.get(), white > 0)
     opened.undo()
     assert not painting.mask.get().any()
@@ -466,7 +466,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     state.save_all(tmp_path / "out")
     answer(engine)
     answer(engine)
-    qtbot.waitUntil(lambda: len(list((tmp_path / "out").glob("*.png"))) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(list((tmp_path / "out").glob("*.png"))) == 2)
     state.keep_takes()
     answer(engine)
     answer(engine)

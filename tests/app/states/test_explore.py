@@ -60,7 +60,7 @@ def photo(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
 def bring(window: Window, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
     """Open a picture, use it, and have the engine encode it."""
     window.explore.open(path)
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     window.explore.use_photo()
     command = engine.sent[-1]
     assert isinstance(command, Encode) and command.picture.shape == (8, 8, 3)
@@ -225,13 +225,13 @@ def test_a_photo_is_shown_for_cropping_before_anything_happens(
     explore = window.explore
     explore.open(photo(tmp_path / "rose.png"))
     assert explore.busy.get()
-    qtbot.waitUntil(lambda: explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: explore.photo.get() is not None)
     shown = explore.photo.get()
     assert shown is not None and shown.how == "crop"
     assert shown.seen.shape == (8, 8, 3) and (shown.seen[..., 0] == 200).all()
     assert window.panel.get() == "explore" and not explore.busy.get() and engine.sent == []
     explore.set_crop("pad")
-    qtbot.waitUntil(lambda: explore.photo.get() is not shown, timeout=5000)
+    qtbot.waitUntil(lambda: explore.photo.get() is not shown)
     padded = explore.photo.get()
     assert padded is not None and (padded.seen[0] == 255).all() and (padded.seen[4, :, 0] == 200).all()
     explore.cancel_photo()
@@ -305,7 +305,7 @@ def test_while_the_engine_looks_the_badge_says_so(
 ) -> None:
     explore = window.explore
     explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: explore.photo.get() is not None)
     explore.use_photo()
     assert explore.badge.get().kind == "working" and explore.busy.get()
     engine.say(Failed(job=engine.sent[-1].job, why="Memory ran out."))
@@ -316,7 +316,7 @@ def test_an_engine_that_dies_while_encoding_keeps_the_photo(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     window.explore.use_photo()
     engine.die()
     said = window.messages.current.get()
@@ -327,12 +327,12 @@ def test_an_engine_that_dies_while_encoding_keeps_the_photo(
 
 def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     first = window.explore.photo.get()
     window.explore.set_crop("pad")
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not first, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not first)
     window.explore.choose_model("tones")
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     shown = window.explore.photo.get()
     assert shown is not None and shown.seen.shape == (4, 4, 1) and shown.how == "pad"
 
@@ -340,7 +340,7 @@ def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, 
 def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "scan 3.jpg").write_bytes(b"\xff\xd8\xff\xe0 and nothing more")
     window.explore.open(tmp_path / "scan 3.jpg")
-    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.kind == "failed" and said.text.startswith('"scan 3.jpg"')
     assert not window.explore.busy.get() and window.explore.photo.get() is None
@@ -407,13 +407,13 @@ def test_an_exported_picture_restores_everything(
     wanted = (window.explore.dials.sliders.get(), window.explore.dials.temperatures.get())
     assert window.explore.name_of() == "tiny-photo.png"
     window.explore.export(tmp_path / "work.png")
-    qtbot.waitUntil(lambda: (tmp_path / "work.png").exists(), timeout=5000)
+    qtbot.waitUntil(lambda: (tmp_path / "work.png").exists())
     other_engine = FakeEngine()
     other = opener(other_engine)
     other.explore.choose_model("tones")
     answer(other_engine, tone(5, 4, 1))
     other.drop([tmp_path / "work.png"])
-    qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find("tiny"), timeout=5000)
+    qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find("tiny"))
     assert (other.explore.dials.sliders.get(), other.explore.dials.temperatures.get()) == wanted
     command = asked(other_engine)
     assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
@@ -427,7 +427,7 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
     lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
     (tmp_path / "lost.png").write_bytes(work.to_png(tone(3), lost))
     window.explore.open(tmp_path / "lost.png")
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == (
         'This work was made with "garden", which is not here. It was made from seed 7 at temperature 0.8. '
@@ -480,7 +480,7 @@ def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opene
     answer(engine, tone(5, 4, 1))
     window.explore.keep_take()
     second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: second.explore.picture.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: second.explore.picture.get() is not None)
     picture = second.explore.picture.get()
     assert picture is not None and picture.shape == (4, 4, 1) and (picture == 5).all()
 
@@ -520,7 +520,7 @@ def test_everything_is_there_again_after_a_restart(
     assert (
         explore.dials.locked.get() and explore.dials.source.get() == "rose.png" and explore.badge.get().kind == "exact"
     )
-    qtbot.waitUntil(lambda: len(explore.takes.get()) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(explore.takes.get()) == 1)
     take = explore.takes.get()[0]
     assert (take.picture == 99).all() and take.work.latent == Latent.of(LATENT)
     other.show_panel("explore")
@@ -536,7 +536,7 @@ def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
     window.explore.keep_take()
     monkeypatch.setattr(window, "close", lambda: None)  # it is killed, and nothing was written down yet
     second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: len(second.explore.takes.get()) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(second.explore.takes.get()) == 1)
     assert second.explore.takes.get()[0].work.seed == 7
 
 
@@ -588,7 +588,7 @@ def test_takes_that_the_first_version_left_are_laid_out(
     plain["explore"] |= {"takes": names[:1], "starts": takes["starts"], "history": {"done": [step], "undone": []}}
     settings.write(plain)
     second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 1)
     second.show_panel("explore")
     second.undo()
     assert [take.work.seed for take in second.takes.list.get()] == [7, 8]

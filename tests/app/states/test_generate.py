@@ -276,7 +276,7 @@ def test_a_picture_is_saved_with_its_making(window: Window, engine: FakeEngine, 
     window.generate.dials.set_temperature(0.1)  # of the next run
     assert window.generate.name_of(2) == "tiny-4114.png"
     window.generate.save(2, tmp_path / "rose")
-    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == 'Saved "rose.png" with its recipe inside.'
     found = work.from_png((tmp_path / "rose.png").read_bytes())
@@ -314,7 +314,7 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
 
     monkeypatch.setattr(storage, "_prepare", small_disk)
     window.generate.save_all(full)
-    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.kind == "failed" and [label for label, _ in said.actions] == ["Save elsewhere…"]
     assert said.text.startswith('The disk is full: "tiny-4113.png" was not saved.')
@@ -323,7 +323,7 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
         window.messages.act(0)
     assert wanted.args is not None
     wanted.args[0](roomy)
-    qtbot.waitUntil(lambda: len(list(roomy.glob("*.png"))) == 3, timeout=5000)
+    qtbot.waitUntil(lambda: len(list(roomy.glob("*.png"))) == 3)
     assert {path.name for path in roomy.iterdir()} == {"tiny-4113.png", "tiny-4114.png", "tiny-4115.png"}
 
 
@@ -332,7 +332,7 @@ def test_saving_all_twice_overwrites_nothing(window: Window, engine: FakeEngine,
     engine.say(drawn(job, 0, 2), Finished(job=job))
     for count in (2, 4):
         window.generate.save_all(tmp_path)
-        qtbot.waitUntil(lambda count=count: len(list(tmp_path.glob("*.png"))) == count, timeout=5000)  # type: ignore[misc]
+        qtbot.waitUntil(lambda count=count: len(list(tmp_path.glob("*.png"))) == count)  # type: ignore[misc]
 
 
 def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

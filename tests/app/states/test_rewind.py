@@ -397,7 +397,7 @@ def test_the_tree_is_there_again_after_a_restart(
     generate.strip.rename(1, "Crown")
     before = words(window)
     second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 2)
     assert words(second) == before and mark(second) == Mark(5, (Pixel(6, 2, BLUE),))
     assert second.takes.list.get()[1].work.name == "Crown"
     second.undo()
@@ -417,7 +417,7 @@ def test_a_file_of_it_brings_it_all_back(
     command = asked(engine)
     picture = answer(engine, 99)
     generate.save(None, tmp_path / "on.png")
-    qtbot.waitUntil((tmp_path / "on.png").exists, timeout=5000)
+    qtbot.waitUntil((tmp_path / "on.png").exists)
     window.close()
     for path in (tmp_path / "home" / "data" / "takes").iterdir():
         path.unlink()
@@ -427,7 +427,7 @@ def test_a_file_of_it_brings_it_all_back(
     other = opener(other_engine)
     other.show_panel("explore")
     other.drop([tmp_path / "on.png"])
-    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 1)
     assert other.panel.get() == "generate" and mark(other) == Mark(5, (Pixel(6, 2, BLUE),))
     assert (other.generate.dials.seed.get(), other.generate.dials.temperature.get()) == (4113, 1.25)
     assert np.array_equal(base(other).picture, picture)
@@ -439,7 +439,7 @@ def test_a_file_of_it_brings_it_all_back(
     kept = command.free == 0
     assert np.array_equal(again.picture[kept], command.picture[kept])
     other.drop([tmp_path / "on.png"])
-    qtbot.waitUntil(lambda: not other.explore.busy.get(), timeout=5000)
+    qtbot.waitUntil(lambda: not other.explore.busy.get())
     assert len(other.takes.list.get()) == 1  # it is among them already
 
 

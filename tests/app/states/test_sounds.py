@@ -58,7 +58,7 @@ def said(window: Window) -> str:
 
 
 def saved(window: Window, qtbot: QtBot, words: str) -> None:
-    qtbot.waitUntil(lambda: words in said(window), timeout=5000)
+    qtbot.waitUntil(lambda: words in said(window))
 
 
 # ── heard ────────────────────────────────────────────────────────────────────────────────────────

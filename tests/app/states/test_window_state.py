@@ -56,7 +56,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
 def test_is_written_down_a_moment_after_a_change(window: Window, settings: Path, qtbot: QtBot) -> None:
     window.keeping._soon.setInterval(10)
     window.generate.dials.set_seed(4112)
-    qtbot.waitUntil(settings.exists, timeout=5000)
+    qtbot.waitUntil(settings.exists)
     assert json.loads(settings.read_bytes())["generate"]["seed"] == 4112
 
 
@@ -112,7 +112,7 @@ def test_damaged_settings_do_not_lose_takes(
         (takes / f"{n:06d}.png").write_bytes(work.to_png(tone(n), Work(model="tiny", model_hash="", seed=n)))
     (takes / "000003.png").write_bytes(b"no picture")
     window = opener(engine)
-    qtbot.waitUntil(lambda: len(window.explore.takes.get()) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(window.explore.takes.get()) == 2)
     assert [take.work.seed for take in window.explore.takes.get()] == [1, 2]
 
 
@@ -130,7 +130,7 @@ def test_a_full_disk_is_said_once_not_every_second(
         for count in (1, 2, 3):
             window.generate.dials.set_number(count)
             window.keeping.save()
-            qtbot.waitUntil(lambda count=count: len(tried) == count and not writing._at_work, timeout=5000)  # type: ignore[misc]
+            qtbot.waitUntil(lambda count=count: len(tried) == count and not writing._at_work)  # type: ignore[misc]
             if count == 1:
                 window.messages.dismiss()
     assert [said.text for said in window.messages.history.get()] == ["The disk is full."]
@@ -142,7 +142,7 @@ def test_a_full_disk_is_said_once_not_every_second(
 
 def test_nothing_is_written_where_nothing_changed(window: Window, settings: Path, qtbot: QtBot) -> None:
     window.keeping.save()
-    qtbot.waitUntil(lambda: bool(window.keeping._written), timeout=5000)
+    qtbot.waitUntil(lambda: bool(window.keeping._written))
     before = settings.stat().st_ino
     window.keeping.save()
     window.keeping._writing.wait()
@@ -281,7 +281,7 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
 
 def test_a_model_dropped_is_added_and_chosen(window: Window, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
     window.drop([write_model(tmp_path / "stick", card("garden"))])
-    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said, chosen = window.messages.current.get(), window.generate.model.get()
     assert said is not None and said.text == '"Garden" was added to your models.'
     assert chosen is not None and chosen.card.name == "garden" and (two_models / "garden.safetensors").exists()
@@ -293,7 +293,7 @@ def test_a_model_dropped_is_added_and_chosen(window: Window, tmp_path: Path, qtb
 def test_a_model_that_could_run_programs_is_refused(window: Window, tmp_path: Path, qtbot: QtBot, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n")
     window.drop([tmp_path / name])
-    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.kind == "failed" and f'"{name}"' in said.text
     assert len(window.models.cards.get()) == 2
@@ -303,7 +303,7 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(window: Window
     for name in ("a.png", "b.png"):
         Image.new("RGB", (9, 9)).save(tmp_path / name)
     window.drop([tmp_path / "a.png", tmp_path / "b.png"])
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     said, shown = window.messages.current.get(), window.explore.photo.get()
     assert said is not None and said.text.startswith('Only "a.png" is opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"

@@ -1,0 +1,59 @@
+"""Whether the tests pass on a busy machine: they run again and again beside processes that keep its processors busy.
+
+python tests/benchmarks/busy.py 3                          the whole suite three times, as `run.py test` runs it
+python tests/benchmarks/busy.py 20 tests/app/test_engine.py -q
+"""
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROCESSES = 4
+
+
+def keep_busy() -> None:
+    """Count for ever, until the process that started this one has gone."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        sum(range(100_000))
+
+
+@contextlib.contextmanager
+def busy_machine() -> Iterator[None]:
+    processes = [multiprocessing.Process(target=keep_busy, daemon=True) for _ in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run tests while the machine is busy.")
+    parser.add_argument("times", type=int, help="how many times they run")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="of pytest; the whole suite if there are none")
+    given = parser.parse_args()
+    words = given.words or ["--numprocesses=2", "--dist=loadfile", "-q"]
+    env = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
+    passed = 0
+    with busy_machine():
+        for number in range(1, given.times + 1):
+            began = time.monotonic()
+            status = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=env, check=False).returncode
+            passed += status == 0
+            print(f"{number}: {'passed' if status == 0 else 'FAILED'}, {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{passed} of {given.times} passed beside {PROCESSES} busy processes")
+    return int(passed < given.times)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""What is to be seen of the window's widgets: each with its address, its name, its place on the screen and its value."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPoint, QRect, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QMenu,
+    QScrollArea,
+    QWidget,
+)
+
+Part = dict[str, Any]
+
+
+def address(widget: QWidget) -> str:
+    """Where a widget lies in the tree of widgets: the same as long as it lives."""
+    steps = []
+    while (parent := widget.parentWidget()) is not None:
+        same = [child for child in parent.children() if type(child) is type(widget)]
+        steps.append(f"{type(widget).__name__}{same.index(widget)}")
+        widget = parent
+    return "/".join([type(widget).__name__, *reversed(steps)])
+
+
+def parts() -> list[Part]:
+    """All that can be used by a pointer now, on the window or, while one is open, on the menu, list or dialog."""
+    top = QApplication.activePopupWidget() or QApplication.activeModalWidget()
+    windows = [top] if top is not None else [w for w in QApplication.topLevelWidgets() if w.isVisible()]
+    return [part for window in windows for widget in (window, *window.findChildren(QWidget)) for part in _of(widget)]
+
+
+def part_at(x: int, y: int) -> str:
+    """The address of the widget at a place of the screen; empty where none is."""
+    widget = QApplication.widgetAt(QPoint(x, y))
+    return address(widget) if widget is not None else ""
+
+
+def focused() -> str:
+    """The address of the widget that has the keys; empty where the window has not."""
+    widget = QApplication.focusWidget()
+    return address(widget) if widget is not None and widget.window().isActiveWindow() else ""
+
+
+def opened() -> str:
+    """What lies open over the window: a menu, a list, a dialog; empty for nothing."""
+    top = QApplication.activePopupWidget() or QApplication.activeModalWidget()
+    return address(top) if top is not None else ""
+
+
+def reveal(part: str) -> None:
+    """Scroll a widget into sight."""
+    for window in QApplication.topLevelWidgets():
+        for widget in window.findChildren(QWidget):
+            if address(widget) == part:
+                area: QWidget | None = widget
+                while area is not None:
+                    area = area.parentWidget()
+                    if isinstance(area, QScrollArea):
+                        area.ensureWidgetVisible(widget, 8, 8)
+
+
+def _of(widget: QWidget) -> Iterator[Part]:
+    if not widget.isVisible():
+        return
+    if isinstance(widget, QMenu):
+        for number, action in enumerate(widget.actions()):
+            if not action.isSeparator():
+                place = widget.actionGeometry(action)
+                yield _part(widget, "entry", action.text(), place, action.isEnabled(), None, number)
+    elif isinstance(widget, QAbstractItemView):
+        yield _part(widget, "list", widget.accessibleName(), widget.rect(), widget.isEnabled(), _row(widget))
+        yield from _rows(widget)
+    elif (kind := _kind(widget)) is not None:
+        name = widget.accessibleName() or getattr(widget, "text", str)()
+        yield _part(widget, kind, name, widget.rect(), widget.isEnabled(), _value(widget))
+
+
+def _part(
+    widget: QWidget, kind: str, name: str, place: QRect, enabled: bool, value: Any, row: int | None = None
+) -> Part:
+    seen = (place & widget.visibleRegion().boundingRect()).normalized()
+    corner = widget.mapToGlobal(seen.topLeft())
+    where = address(widget)
+    return {
+        "address": where if row is None else f"{where}#{row}",
+        "class": type(widget).__name__,
+        "kind": kind,
+        "name": name,
+        "place": [corner.x(), corner.y(), seen.width(), seen.height()] if not seen.isEmpty() else None,
+        "whole": seen == place,
+        "enabled": enabled,
+        "value": value,
+        "menu": widget.contextMenuPolicy() == Qt.ContextMenuPolicy.CustomContextMenu,
+    }
+
+
+def _kind(widget: QWidget) -> str | None:
+    """What a pointer can do with it; None for what it cannot be used on."""
+    parent = widget.parentWidget()
+    if isinstance(widget, QLineEdit):
+        return None if isinstance(parent, QAbstractSpinBox | QComboBox) else "field"
+    for kind, sort in (
+        ("button", QAbstractButton), ("slider", QAbstractSlider), ("choice", QComboBox), ("number", QAbstractSpinBox),
+    ):  # fmt: skip
+        if isinstance(widget, sort):
+            return kind
+    ours = any(
+        base.__module__.startswith("studio.") and {"mousePressEvent", "mouseReleaseEvent"} & set(vars(base))
+        for base in type(widget).__mro__
+    )
+    return "area" if ours else None
+
+
+def _value(widget: QWidget) -> Any:
+    if isinstance(widget, QAbstractButton):
+        return widget.isChecked() if widget.isCheckable() else None
+    if isinstance(widget, QLineEdit):
+        return widget.text()
+    if isinstance(widget, QComboBox):
+        return widget.currentIndex()
+    value = getattr(widget, "value", None)
+    return value() if callable(value) else None
+
+
+def _row(view: QAbstractItemView) -> int | None:
+    """The number of the row that is chosen, counted as `_rows` does."""
+    now = view.currentIndex()
+    return next((number for number, index in enumerate(_indexes(view)) if index == now), None)
+
+
+def _rows(view: QAbstractItemView) -> Iterator[Part]:
+    for number, index in enumerate(_indexes(view)):
+        place = view.visualRect(index) & view.viewport().rect()
+        if not place.isEmpty():
+            name = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or ""
+            part = _part(view.viewport(), "row", str(name), place, view.isEnabled(), index == view.currentIndex(), number)
+            yield {**part, "class": type(view).__name__, "menu": view.contextMenuPolicy() != Qt.ContextMenuPolicy.DefaultContextMenu}
+
+
+def _indexes(view: QAbstractItemView, parent: QModelIndex | None = None) -> Iterator[QModelIndex]:
+    """All rows, each before those below it."""
+    model = view.model()
+    for number in range(model.rowCount(parent or QModelIndex()) if model is not None else 0):
+        index = model.index(number, 0, parent or QModelIndex())
+        yield index
+        yield from _indexes(view, index)

@@ -1,20 +1,23 @@
 """A screen for each run of these tests, and a window on it; where there is none, a sentence that says so."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import libraries
 import pytest
 
-from tests.desktop.screen import Screen, missing_programs
+from tests.desktop.screen import Screen
 from tests.desktop.window import DesktopWindow
 
 
 @pytest.fixture(scope="session")
 def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
     """An X server of our own, with a window manager and a hand."""
-    if missing := missing_programs():
-        pytest.skip(f"The tests of the real mouse need {', '.join(missing)}: packaging/run.py test installs them")
+    missing = [library.soname for library in libraries.missing_libraries(["screen", "mouse"])]
+    if missing or not sys.platform.startswith("linux"):
+        pytest.skip(f"There is no X server for the tests of the real mouse: {', '.join(missing)} is missing")
     screen = Screen(tmp_path_factory.mktemp("screen"))
     yield screen
     screen.close()

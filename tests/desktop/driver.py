@@ -14,16 +14,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
 
-import numpy as np  # noqa: E402
-from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QUrl, Slot  # noqa: E402
-from PySide6.QtGui import QDesktopServices  # noqa: E402
-from PySide6.QtWidgets import QApplication  # noqa: E402
-from screenshots import Silence  # noqa: E402
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication
+from screenshots import Silence
 
-from studio.app import main as door  # noqa: E402
-from studio.app.states.value import Value  # noqa: E402
-from tests.desktop import inventory  # noqa: E402
-from tests.desktop.watching import Watch  # noqa: E402
+from studio.app import main as door
+from studio.app.states.value import Value
+from tests.desktop import inventory
+from tests.desktop.watching import Watch
 
 
 class Answers(QObject):
@@ -51,7 +51,14 @@ class Answers(QObject):
                 return
             *lines, self._unread = (self._unread + data).split(b"\n")
             for line in lines:
-                os.write(self._answers, json.dumps(self._answer(json.loads(line))).encode() + b"\n")
+                os.write(self._answers, json.dumps(self._try(json.loads(line))).encode() + b"\n")
+
+    def _try(self, question: dict[str, Any]) -> Any:
+        """The answer, or a record of what went wrong."""
+        try:
+            return self._answer(question)
+        except Exception as fault:
+            return {"refused": f"{type(fault).__name__}: {fault}"}
 
     def _answer(self, question: dict[str, Any]) -> Any:
         verbs: dict[str, Callable[..., Any]] = {
@@ -80,6 +87,8 @@ class Answers(QObject):
 
     def _place(self, width: int, height: int) -> list[int]:
         """Give the window a size in the corner of the screen."""
+        if self._studio.frame.isFullScreen():
+            self._studio.frame.showNormal()
         self._studio.frame.move(0, 0)
         self._studio.frame.resize(width, height)
         return [self._studio.frame.width(), self._studio.frame.height()]
@@ -94,7 +103,7 @@ def digest(array: "np.ndarray[Any, Any]") -> str:
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold of a value of the state; of an array its shape, its digest and the sum of each row, of a record its fields."""
+    """What JSON can hold of a value of the state: of an array its digest and the sum of each row, of a record its fields."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""What is to be seen of the window's widgets: each with its address, its name, its place on the screen and its value."""
+"""What is to be seen of the window: each widget with its address, its name, its place on the screen and its value."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 Part = dict[str, Any]
+CUSTOM = Qt.ContextMenuPolicy.CustomContextMenu
 
 
 def address(widget: QWidget) -> str:
@@ -80,7 +81,8 @@ def _of(widget: QWidget) -> Iterator[Part]:
         yield from _rows(widget)
     elif (kind := _kind(widget)) is not None:
         name = widget.accessibleName() or getattr(widget, "text", str)()
-        yield _part(widget, kind, name, widget.rect(), widget.isEnabled(), _value(widget))
+        place = getattr(widget, "rect_shown", widget.rect)()  # what draws its handle or its picture somewhere in it
+        yield _part(widget, kind, name, place, widget.isEnabled(), _value(widget))
 
 
 def _part(
@@ -98,7 +100,7 @@ def _part(
         "whole": seen == place,
         "enabled": enabled,
         "value": value,
-        "menu": widget.contextMenuPolicy() == Qt.ContextMenuPolicy.CustomContextMenu,
+        "menu": widget.contextMenuPolicy() == CUSTOM,
     }
 
 
@@ -141,8 +143,9 @@ def _rows(view: QAbstractItemView) -> Iterator[Part]:
         place = view.visualRect(index) & view.viewport().rect()
         if not place.isEmpty():
             name = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or ""
-            part = _part(view.viewport(), "row", str(name), place, view.isEnabled(), index == view.currentIndex(), number)
-            yield {**part, "class": type(view).__name__, "menu": view.contextMenuPolicy() != Qt.ContextMenuPolicy.DefaultContextMenu}
+            chosen, menu = index == view.currentIndex(), view.contextMenuPolicy() == CUSTOM
+            part = _part(view.viewport(), "row", str(name), place, view.isEnabled(), chosen, number)
+            yield {**part, "class": type(view).__name__, "menu": menu}
 
 
 def _indexes(view: QAbstractItemView, parent: QModelIndex | None = None) -> Iterator[QModelIndex]:

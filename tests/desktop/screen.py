@@ -9,15 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PROGRAMS = ("Xvfb", "openbox", "xdotool")
 SIZE = (1600, 1000)
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until what should happen counts as not happening; far above the usual, for a machine that has other work."""
-
-
-def missing_programs() -> list[str]:
-    """Those of PROGRAMS that this machine does not have."""
-    return [name for name in PROGRAMS if shutil.which(name) is None]
 
 
 def read_line(process: "subprocess.Popen[bytes]", what: str) -> str:

@@ -50,23 +50,11 @@ def generate(window: DesktopWindow, model: str = MODEL, number: int | None = Non
     window.open_panel("Generate")
     window.choose_model(model)
     if number is not None:
-        set_number(window, number)
-    window.click(window.find("Generate", "button", "MainButton"))
-    window.until(lambda: finished(window, "generate.cells") == (number or 16), "The pictures", 240)
+        window.set_number(number)
+    window.press_main()
+    window.until(lambda: window.finished("generate.cells") == (number or 16), "The pictures", 240)
     window.until(lambda: window.sees("Generate", "button", "MainButton"), "The end of making")
     return [row for row in window.parts("row") if row["class"] == "GridView"]
-
-
-def set_number(window: DesktopWindow, number: int) -> None:
-    """By writing it."""
-    window.click(window.find("Number", "number"))
-    window.key("ctrl+a")
-    window.type(str(number))
-    window.key("Tab")
-
-
-def finished(window: DesktopWindow, cells: str) -> int:
-    return sum(cell["picture"] is not None and cell["done"] == cell["total"] > 0 for cell in window.value(cells))
 
 
 def test_sixteen_pictures_form_and_a_double_click_enlarges_one(window: DesktopWindow) -> None:
@@ -178,14 +166,15 @@ def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: 
     window.click(row, times=2)
     base = window.value("generate.closeup.large.picture")
     takes = len(window.value("takes.list"))
-    marker = window.find("Rewind", "slider")
-    rows, (left, top, width, height) = base["shape"][0], marker["place"]
-    tab = next((left + width - across, top + height - up) for across, up in window.ask("tab"))
-    window.drag(tab, (tab[0], tab[1] - height // 4), (tab[0], tab[1] - height // 2))
+    left, top, width, height = window.find("Rewind", "slider")["place"]
+    tab, tall = (left + width // 2, top + height // 2), window.find("Picture", "area", "PictureView")["place"][3]
+    window.drag(tab, (tab[0], tab[1] - tall // 4), (tab[0], tab[1] - tall // 2))
+    rows = base["shape"][0]
     mark = window.value("generate.rewind.mark.row")
     assert 0 < mark < rows
     window.click("Go on")
-    window.until(lambda: window.value("status") == "Ready" and len(window.value("takes.list")) > takes, "Another take", 240)
+    window.until(lambda: len(window.value("takes.list")) > takes, "Another take", 240)
+    window.until(lambda: window.value("status") == "Ready", "The rest of the picture", 240)
     other = window.value("takes.list")[-1]["picture"]
     assert other["rows"][:mark] == base["rows"][:mark] and other["rows"][mark:] != base["rows"][mark:]
 
@@ -211,9 +200,9 @@ def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWi
     window.drag(way[0], *way[1:])
     hole = window.value("complete.canvas.painting.mask")["rows"]
     assert sum(hole) > 20 and not any(hole[: len(hole) // 2])
-    set_number(window, 2)
-    window.click(window.find("Complete", "button", "MainButton"))
-    window.until(lambda: finished(window, "complete.results.cells") == 2, "Two completions", 240)
+    window.set_number(2)
+    window.press_main()
+    window.until(lambda: window.finished("complete.results.cells") == 2, "Two completions", 240)
     kept = window.value("complete.canvas.picture")["rows"]
     first = min(row for row, marked in enumerate(hole) if marked)
     for cell in window.value("complete.results.cells"):

@@ -10,7 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from PySide6.QtCore import QAbstractEventDispatcher, QEvent, QMessageLogContext, QObject, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import (
+    QAbstractEventDispatcher,
+    QEvent,
+    QMessageLogContext,
+    QObject,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from PySide6.QtGui import QWindow
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
@@ -21,11 +28,10 @@ HAND = {
     Kind.MouseButtonPress: "press",
     Kind.MouseButtonDblClick: "press",
     Kind.MouseButtonRelease: "release",
-    Kind.KeyPress: "key down",
-    Kind.KeyRelease: "key up",
+    Kind.ShortcutOverride: "key",
     Kind.Wheel: "wheel",
 }
-"""Events that a hand makes."""
+"""Events that a hand makes. Before a key is pressed, or is a shortcut and never pressed, it asks whether it is one."""
 HARMLESS = ("This plugin does not support ",)
 """Beginnings of Qt's warnings that say nothing of the window."""
 
@@ -59,7 +65,7 @@ class Watch(QObject):
         self._busy.begin()
 
     def report(self) -> dict[str, Any]:
-        """All since the last report: faults, buttons clicked, seconds busy at once, and who received the last events."""
+        """All since the last report: faults, buttons clicked, seconds busy at once, who received the last events."""
         faults, self._faults = self._faults, []
         acts, self._acts = self._acts, []
         return {

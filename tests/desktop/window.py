@@ -70,7 +70,10 @@ class DesktopWindow:
         """Ask the window; its answer comes through its event loop."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"ask": what, **words}).encode() + b"\n")
-        return json.loads(read_line(self._process, "The window"))
+        answer = json.loads(read_line(self._process, "The window"))
+        if isinstance(answer, dict) and "refused" in answer:
+            raise LookupError(f"{what} {words}: {answer['refused']}")
+        return answer
 
     def value(self, of: str) -> Any:
         """What the window's state holds under a dotted name."""
@@ -178,12 +181,10 @@ class DesktopWindow:
         self.settle()
 
     def _strike(self, words: str, count: int) -> None:
-        """Wait for as many keys going down, which is not told of shortcuts, or up, which is not told where that closes
-        what had the focus."""
-        before = self.ask("counts")
+        """Wait until the window was told of so many keys."""
+        before = self._count("key")
         self.screen.do(words)
-        ways = ("key down", "key up")
-        until(lambda: any(self._count(way) >= before.get(way, 0) + count for way in ways), f"What comes of {words}")
+        until(lambda: self._count("key") >= before + count, f"What comes of {words}")
 
     def settle(self) -> None:
         """Wait until the window has received all that was done, and has answered twice since."""
@@ -214,6 +215,21 @@ class DesktopWindow:
         self.click(found[0])
         self.until(lambda: self.sees(f"Model, {title}"), f"The model {title}")
 
+    def set_number(self, number: int) -> None:
+        """By writing it."""
+        self.click(self.find("Number", "number"))
+        self.key("ctrl+a")
+        self.type(str(number))
+        self.key("Tab")
+
+    def press_main(self) -> None:
+        """Generate, or Complete."""
+        self.click(self.find("", "button", "MainButton"))
+
+    def finished(self, cells: str) -> int:
+        """How many pictures of a grid are finished."""
+        return sum(cell["picture"] is not None and cell["done"] == cell["total"] > 0 for cell in self.value(cells))
+
     def choose_entry(self, words: str) -> None:
         """Of the menu that is open."""
         self.until(lambda: self.sees(words, "entry"), f"The menu with {words}")
@@ -238,8 +254,9 @@ class DesktopWindow:
         self.until(lambda: self.value("status") == "Ready" or self._stop(), "The end of all work")
 
     def _stop(self) -> None:
-        if self.sees("Stop", "button", "MainButton"):
-            self.click(self.find("Stop", "button", "MainButton"))
+        """What stands in the queue, or is being played."""
+        if self.value("queue.entries") or self.value("sound.player.making"):
+            self.key("shift+Escape")
 
     # ── what became of it ────────────────────────────────────────────────────────────────────────
 
@@ -249,4 +266,3 @@ class DesktopWindow:
         assert not report["faults"], f"after {after}:\n" + "\n".join(report["faults"])
         assert report["busy"] <= MAY_TAKE, f"after {after} the window took {1000 * report['busy']:.0f} ms"
         return report
-

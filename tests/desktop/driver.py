@@ -8,14 +8,16 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
 
 import numpy as np
-from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QUrl, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from screenshots import Silence
@@ -73,7 +75,8 @@ class Answers(QObject):
             "place": self._place,
             "reveal": inventory.reveal,
             "revealed": lambda: self._shown,
-            "raise": self._raise,
+            "fail": self._fail,
+            "hold": self._hold,
         }
         return verbs[question.pop("ask")](**question)
 
@@ -93,8 +96,19 @@ class Answers(QObject):
         self._studio.frame.resize(width, height)
         return [self._studio.frame.width(), self._studio.frame.height()]
 
-    def _raise(self) -> None:
-        raise RuntimeError("a fault that a test asked for")
+    @staticmethod
+    def _fail() -> None:
+        """Raise an exception that nobody catches, as a fault of the window does."""
+
+        def fail() -> None:
+            raise RuntimeError("a fault that a test asked for")
+
+        QTimer.singleShot(0, fail)
+
+    @staticmethod
+    def _hold(seconds: float) -> None:
+        """Keep the window's thread from its events."""
+        QTimer.singleShot(0, partial(time.sleep, seconds))
 
 
 def digest(array: "np.ndarray[Any, Any]") -> str:
@@ -103,7 +117,7 @@ def digest(array: "np.ndarray[Any, Any]") -> str:
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold of a value of the state: of an array its digest and the sum of each row, of a record its fields."""
+    """What JSON can hold of a value: an array by its digest and the sums of its rows, a record by its fields."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.ndarray):

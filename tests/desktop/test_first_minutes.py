@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 
 from tests.desktop.screen import Screen
-from tests.desktop.window import DesktopWindow, Part
+from tests.desktop.window import MAY_TAKE, DesktopWindow, Part
 
 PHOTOS = Path(__file__).parents[2] / "../shared/data/user/images"
 MODEL = "Stickers"
 """Of pictures in colour, drawn at once and exact."""
 ROW_BY_ROW = "Sticker sheet"
+LEVEL = 256 / 32
+"""Between two levels of ROW_BY_ROW; a row has 32 pixels of 3 values."""
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -45,16 +47,39 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def generate(window: DesktopWindow, model: str = MODEL, number: int | None = None) -> list[Part]:
+def generate(window: DesktopWindow, model: str = MODEL, number: int = 16) -> list[Part]:
     """Choose a model, press Generate, wait for the pictures; returns the rows of the grid."""
     window.open_panel("Generate")
     window.choose_model(model)
-    if number is not None:
+    if window.value("generate.dials.number") != number:
         window.set_number(number)
     window.press_main()
-    window.until(lambda: window.finished("generate.cells") == (number or 16), "The pictures", 240)
+    window.until(lambda: window.finished("generate.cells") == number, "The pictures", 240)
     window.until(lambda: window.sees("Generate", "button", "MainButton"), "The end of making")
+    return grid(window)
+
+
+def grid(window: DesktopWindow) -> list[Part]:
     return [row for row in window.parts("row") if row["class"] == "GridView"]
+
+
+def some_grid(window: DesktopWindow) -> list[Part]:
+    """The sixteen pictures of before where they are there, else new ones."""
+    window.open_panel("Generate")
+    rows = grid(window)
+    return rows if len(rows) == 16 and window.sees(f"Model, {MODEL}") else generate(window)
+
+
+def test_a_fault_and_a_window_that_does_not_answer_are_noticed(window: DesktopWindow) -> None:
+    """Or none of these tests could fail for them."""
+    window.ask("fail")
+    window.settle()
+    with pytest.raises(AssertionError, match="a fault that a test asked for"):
+        window.check("a fault")
+    window.ask("hold", seconds=2 * MAY_TAKE)
+    window.settle()
+    with pytest.raises(AssertionError, match="the window took 5"):
+        window.check("a wait")
 
 
 def test_sixteen_pictures_form_and_a_double_click_enlarges_one(window: DesktopWindow) -> None:
@@ -68,7 +93,7 @@ def test_sixteen_pictures_form_and_a_double_click_enlarges_one(window: DesktopWi
 
 @pytest.mark.parametrize("place", [0, 4, 7, 15])
 def test_the_right_button_opens_the_picture_under_the_pointer_in_explore(window: DesktopWindow, place: int) -> None:
-    rows = generate(window)
+    rows = some_grid(window)
     window.click(rows[place], button=3)
     window.until(lambda: window.ask("open"), "The menu")
     left, top, _, _ = window.find("Open in Explore", "entry")["place"]
@@ -180,7 +205,7 @@ def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: 
 
 
 def test_surprise_shows_the_bits_of_each_pixel(window: DesktopWindow) -> None:
-    generate(window)
+    some_grid(window)
     window.click("Surprise")
     assert window.value("surprise.on")
     window.until(lambda: window.value("status") == "Ready", "The prices")
@@ -203,10 +228,11 @@ def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWi
     window.set_number(2)
     window.press_main()
     window.until(lambda: window.finished("complete.results.cells") == 2, "Two completions", 240)
-    kept = window.value("complete.canvas.picture")["rows"]
-    first = min(row for row, marked in enumerate(hole) if marked)
-    for cell in window.value("complete.results.cells"):
-        assert cell["picture"]["rows"][:first] == kept[:first] and cell["picture"]["rows"] != kept
+    first, second = (cell["picture"]["rows"] for cell in window.value("complete.results.cells"))
+    above = next(row for row, marked in enumerate(hole) if marked)
+    assert first[:above] == second[:above] and first[above:] != second[above:]
+    brought = np.array(window.value("complete.canvas.picture")["rows"][:above])
+    assert abs(brought - first[:above]).max() < 96 * LEVEL, "what is kept is the picture, in the levels of the model"
     assert len([row for row in window.parts("row") if row["class"] == "CompletionsView"]) == 2
 
 

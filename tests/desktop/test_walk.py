@@ -15,9 +15,9 @@ SEEDS = [int(seed) for seed in os.environ.get("STUDIO_WALK_SEEDS", "1").split(",
 """`STUDIO_WALK_SEEDS=1,2,3,4,5` walks five times."""
 KEYS = (
     "Tab", "Tab", "shift+Tab", "Return", "space", "Escape", "Left", "Right", "Up", "Down", "Home", "End", "Prior",
-    "Next", "ctrl+z", "ctrl+shift+z", "ctrl+s", "ctrl+1", "ctrl+2", "ctrl+3", "ctrl+4", "ctrl+Return", "shift+Escape", "ctrl+t",
-    "ctrl+i", "ctrl+j", "ctrl+k", "ctrl+l", "F1", "F6", "ctrl+plus", "ctrl+0", "ctrl+e", "ctrl+o", "ctrl+shift+x",
-    "ctrl+shift+c", "Delete", "F2", *"abcdefghijklmnopqrstuvwxyz0123456789", "comma", "period", "minus",
+    "Next", "ctrl+z", "ctrl+shift+z", "ctrl+s", "ctrl+1", "ctrl+2", "ctrl+3", "ctrl+4", "ctrl+Return", "shift+Escape",
+    "ctrl+t", "ctrl+i", "ctrl+j", "ctrl+k", "ctrl+l", "F1", "F6", "ctrl+plus", "ctrl+0", "ctrl+e", "ctrl+o",
+    "ctrl+shift+x", "ctrl+shift+c", "Delete", "F2", *"abcdefghijklmnopqrstuvwxyz0123456789", "comma", "period", "minus",
 )  # fmt: skip
 pytestmark = pytest.mark.timeout(900)
 

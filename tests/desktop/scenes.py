@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.desktop.window import DesktopWindow
+from tests.desktop.window import COMPILES, DesktopWindow
 
 AT_ONCE, ROW_BY_ROW, WAVES = "Stickers", "Sticker sheet", "Waves"
 
@@ -69,7 +69,7 @@ class Scenes:
 
     def make(self, cells: str, number: int) -> None:
         self.window.press_main()
-        self.window.until(lambda: self.window.finished(cells) == number, "What is made", 240)
+        self.window.until(lambda: self.window.finished(cells) == number, "What is made", COMPILES)
         self.window.rest()
 
     def explore(self) -> None:
@@ -124,7 +124,7 @@ class Scenes:
         self.panel("Sound")
         if not window.value("sound.player.samples")["shape"][0]:
             window.click("Play")
-            window.until(lambda: window.value("sound.player.made") > 1.0, "The sound", 240)
+            window.until(lambda: window.value("sound.player.made") > 1.0, "The sound", COMPILES)
         if window.value("sound.player.making"):
             window.key("shift+Escape")
             window.until(lambda: not window.value("sound.player.making"), "The end of making")

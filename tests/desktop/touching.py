@@ -6,6 +6,8 @@ from tests.desktop.window import DesktopWindow, Part, Spot
 
 NEAR = 24
 """Pixels: a menu opens where the pointer is."""
+OPENS = 20.0
+"""Seconds until a menu counts as not opening."""
 MOST = 250
 """Touched parts of one scene: more would mean that it never comes to an end."""
 
@@ -25,7 +27,7 @@ class Touching:
         """Touch all that `build` brings to sight; it is called again when there is nothing new, or nothing left."""
         self._build(build)
         for _ in range(MOST):
-            part = self._next()
+            part = self._next() if self.window.value("panel") == self._panel else None
             if part is None:
                 self._build(build)
                 part = self._next()
@@ -34,14 +36,14 @@ class Touching:
             self._done.add(part["address"])
             self.touched.append(f"{part['kind']} {part['name'] or part['class']}")
             for way in (self._drag, self._press_right, self._click):
-                if self._again(part) is None:
+                if self.window.value("panel") != self._panel or self._again(part) is None:
                     self._build(build)
                 self._try(way, part)
         self.problems.append(f"The scene does not come to an end: {self.touched[-20:]}")
 
     def _build(self, build: Callable[[], object]) -> None:
         build()
-        self._ground = self.window.ask("open")
+        self._ground, self._panel = self.window.ask("open"), self.window.value("panel")
 
     def _try(self, way: Callable[[Part], object], part: Part) -> None:
         """Note what goes wrong, with a picture of the screen, and go on with the next part."""
@@ -124,7 +126,7 @@ class Touching:
         report = self._check("the right button on", part)
         assert part["address"] not in report["acts"], f"the right button clicked {part['name']}"
         if part["kind"] == "row" and part["menu"]:
-            window.until(lambda: window.ask("open"), f"The menu of {part['name']}")
+            window.until(lambda: window.ask("open"), f"The menu of {part['name']}", OPENS)
         entries = window.parts("entry")
         if entries and part["kind"] == "row":
             self._choose_entries(part, entries)
@@ -150,7 +152,7 @@ class Touching:
                 if now is None:
                     return
                 window.click(now, button=3)
-                window.until(lambda: window.ask("open"), f"The menu of {part['name']}")
+                window.until(lambda: window.ask("open"), f"The menu of {part['name']}", OPENS)
             window.click(window.find(entry["name"], "entry"))
             self._check("the entry of", entry)
             self.close()
@@ -160,7 +162,6 @@ class Touching:
 
     def _click(self, part: Part) -> None:
         window = self.window
-        self._panel = window.value("panel")
         window.click(part)
         report = self._check("a click on", part)
         if part["kind"] == "button":
@@ -175,17 +176,18 @@ class Touching:
 
     def _choose_each(self, part: Part) -> None:
         """Every entry of the list that it opens becomes the one that is chosen."""
-        window = self.window
-        for number in range(12):
+        window, chosen = self.window, set[int]()
+        while True:
             window.until(lambda: window.ask("open"), f"The list of {part['name']}")
-            rows = [row for row in window.parts("row") if row["place"]]
-            if number < len(rows):
-                window.click(rows[number])
-                self._check("an entry of", part)
-                assert self._value(part) == number, f"{part['name']} took another entry"
-            if number + 1 >= len(rows):
-                break
+            rows = {int(row["address"].partition("#")[2]): row for row in window.parts("row") if row["whole"]}
+            number = next((number for number in rows if number not in chosen), None)
+            if number is None:
+                return
+            chosen.add(number)
+            window.click(rows[number])
+            self._check("an entry of", part)
             now = self._again(part)
+            assert now is None or now["value"] == number, f"{part['name']} has {now['value']} and not {number}"
             if now is None:
                 return
             window.click(now)

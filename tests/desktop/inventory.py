@@ -21,21 +21,26 @@ Part = dict[str, Any]
 CUSTOM = Qt.ContextMenuPolicy.CustomContextMenu
 
 
-def address(widget: QWidget) -> str:
-    """Where a widget lies in the tree of widgets: the same as long as it lives."""
-    steps = []
-    while (parent := widget.parentWidget()) is not None:
-        same = [child for child in parent.children() if type(child) is type(widget)]
-        steps.append(f"{type(widget).__name__}{same.index(widget)}")
-        widget = parent
-    return "/".join([type(widget).__name__, *reversed(steps)])
+def address(widget: QWidget, known: dict[QWidget, str] | None = None) -> str:
+    """Where a widget lies in the tree of widgets: the same as long as it lives. `known` spares looking twice."""
+    known = {} if known is None else known
+    if widget not in known:
+        parent = widget.parentWidget()
+        if parent is None:
+            known[widget] = type(widget).__name__
+        else:
+            same = [child for child in parent.children() if type(child) is type(widget)]
+            known[widget] = f"{address(parent, known)}/{type(widget).__name__}{same.index(widget)}"
+    return known[widget]
 
 
 def parts() -> list[Part]:
     """All that can be used by a pointer now, on the window or, while one is open, on the menu, list or dialog."""
     top = QApplication.activePopupWidget() or QApplication.activeModalWidget()
     windows = [top] if top is not None else [w for w in QApplication.topLevelWidgets() if w.isVisible()]
-    return [part for window in windows for widget in (window, *window.findChildren(QWidget)) for part in _of(widget)]
+    widgets = [widget for window in windows for widget in (window, *window.findChildren(QWidget))]
+    known: dict[QWidget, str] = {}
+    return [{**part, "address": address(widget, known) + part["address"]} for widget in widgets for part in _of(widget)]
 
 
 def part_at(x: int, y: int) -> str:
@@ -58,9 +63,10 @@ def opened() -> str:
 
 def reveal(part: str) -> None:
     """Scroll a widget into sight."""
+    known: dict[QWidget, str] = {}
     for window in QApplication.topLevelWidgets():
         for widget in window.findChildren(QWidget):
-            if address(widget) == part:
+            if address(widget, known) == part:
                 area: QWidget | None = widget
                 while area is not None:
                     area = area.parentWidget()
@@ -69,6 +75,7 @@ def reveal(part: str) -> None:
 
 
 def _of(widget: QWidget) -> Iterator[Part]:
+    """The parts of a widget; of their addresses the end alone."""
     if not widget.isVisible():
         return
     if isinstance(widget, QMenu):
@@ -76,7 +83,7 @@ def _of(widget: QWidget) -> Iterator[Part]:
             if not action.isSeparator():
                 place = widget.actionGeometry(action)
                 yield _part(widget, "entry", action.text(), place, action.isEnabled(), None, number)
-    elif isinstance(widget, QAbstractItemView):
+    elif isinstance(widget, QAbstractItemView) and "visualRect" not in vars(type(widget)):
         yield _part(widget, "list", widget.accessibleName(), widget.rect(), widget.isEnabled(), _row(widget))
         yield from _rows(widget)
     elif (kind := _kind(widget)) is not None:
@@ -90,9 +97,8 @@ def _part(
 ) -> Part:
     seen = (place & widget.visibleRegion().boundingRect()).normalized()
     corner = widget.mapToGlobal(seen.topLeft())
-    where = address(widget)
     return {
-        "address": where if row is None else f"{where}#{row}",
+        "address": "" if row is None else f"#{row}",
         "class": type(widget).__name__,
         "kind": kind,
         "name": name,

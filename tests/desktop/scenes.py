@@ -33,8 +33,21 @@ class Scenes:
             window.click("Close this page")
         if window.sees("Let the message go", "button"):
             window.click("Let the message go")
-        if not window.sees("", "button", "MainButton") and not window.sees("Keep take") and not window.sees("Number"):
-            window.key("ctrl+i")
+        self.inspector(True)
+
+    def inspector(self, shown: bool) -> None:
+        """Open or shut, by its key; its edge is there while it is open."""
+        if self.window.sees("", "area", "Edge") != shown:
+            self.window.key("ctrl+i")
+
+    def shut(self, scene: Callable[[], object]) -> Callable[[], None]:
+        """A scene with the inspector out of the way, which is a drawer over the stage where the text is large."""
+
+        def build() -> None:
+            scene()
+            self.inspector(False)
+
+        return build
 
     def model(self, title: str) -> None:
         if not self.window.sees(f"Model, {title}"):

@@ -16,7 +16,7 @@ MODEL = "Stickers"
 ROW_BY_ROW = "Sticker sheet"
 LEVEL = 256 / 32
 """Between two levels of ROW_BY_ROW; a row has 32 pixels of 3 values."""
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

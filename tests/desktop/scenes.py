@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from tests.desktop.touching import Touching
 from tests.desktop.window import COMPILES, DesktopWindow
 
 AT_ONCE, ROW_BY_ROW, WAVES = "Stickers", "Sticker sheet", "Waves"
@@ -172,3 +176,18 @@ class Scenes:
 
 MIDDLE = (500, 380)
 """A place of the stage, whatever the window's size."""
+LEAST = 150
+"""Parts that are there at any size: fewer would mean that they were not found."""
+
+
+def touch_everything(window: DesktopWindow, drawer: bool = False) -> None:
+    """Touch all controls of all scenes; where the inspector is a drawer over the stage, with and without it."""
+    photo = window.home / "photo.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)).save(photo)
+    scenes, touching = Scenes(window, photo), Touching(window)
+    for scene in scenes.all:
+        touching.scene(scene)
+        if drawer:
+            touching.scene(scenes.shut(scene))
+    assert not touching.problems, "\n".join(touching.problems)
+    assert len(touching.touched) > LEAST, touching.touched

@@ -1,4 +1,4 @@
-"""Every button, menu entry, slider, list row and lane is dragged, pressed with the right button and clicked."""
+"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -256,7 +256,8 @@ class DesktopWindow:
         self.until(lambda: self.sees("", "field", "QFileDialogLineEdit") or self._file_field(), "The dialog for files")
         self.key("ctrl+a")
         self.type(str(path))
-        self.key("Return")
+        # The first Return may go to the list of names that the field proposes.
+        self.until(lambda: not self.ask("open") or self.key("Return"), "The end of the dialog")
 
     def _file_field(self) -> bool:
         return "QFileDialog" in self.ask("focus")

@@ -24,6 +24,8 @@ SPOTS = (0.5, 0.3, 0.7, 0.1, 0.9)
 CROWDED = 2.0
 """Times as long where more programs want to run than there are processors, which share caches and clock: the same
 change of the looks was measured to take 0.19 s of a processor's time, and 0.28 s on a crowded machine."""
+SHIFTED = '_:?!"'
+"""Letters of paths that take the key Shift, too."""
 APART, BETWEEN = 0.45, 0.06
 """Seconds: from a click to one that is not its second half (Qt's limit is 0.4), and between the halves of a double."""
 Part = dict[str, Any]
@@ -183,7 +185,8 @@ class DesktopWindow:
     def type(self, text: str) -> None:
         """Write a text without spaces, letter after letter."""
         until(lambda: self.ask("focus"), "The focus")
-        self._strike(f"type --delay 4 {text}", len(text))
+        shifted = sum(letter.isupper() or letter in SHIFTED for letter in text)
+        self._strike(f"type --delay 4 {text}", len(text) + shifted)
         self.settle()
 
     def _strike(self, words: str, count: int) -> None:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from saying import say, stop
 
 # Every soname that the Qt libraries in the wheel of PySide6-Essentials name and do not bring along, and PortAudio;
-# and the two programs that give the tests a sound card. The use: Qt on any platform, Qt on an X11 screen, sound, or
-# that sound card. The packages: Debian, Fedora, Arch, openSUSE.
+# and the programs that give the tests a sound card, and a screen with a mouse. The use: Qt on any platform, Qt on an
+# X11 screen, sound, that sound card, or that mouse. The packages: Debian, Fedora, Arch, openSUSE.
 TABLE = """
 libGL.so.1             window libgl1              libglvnd-glx        libglvnd            libglvnd
 libEGL.so.1            window libegl1             libglvnd-egl        libglvnd            libglvnd
@@ -43,6 +43,9 @@ libxcb-xkb.so.1        screen libxcb-xkb1         libxcb              libxcb    
 libportaudio.so.2      sound  libportaudio2,libasound2-plugins portaudio portaudio        libportaudio2
 pulseaudio             card   pulseaudio          pulseaudio          pulseaudio          pulseaudio
 parec                  card   pulseaudio-utils    pulseaudio-utils    libpulse            pulseaudio-utils
+Xvfb                   mouse  xvfb                xorg-x11-server-Xvfb xorg-server-xvfb   xorg-x11-server-Xvfb
+openbox                mouse  openbox             openbox             openbox             openbox
+xdotool                mouse  xdotool             xdotool             xdotool             xdotool
 """
 
 
@@ -69,6 +72,7 @@ INSTALLERS = {  # the distribution's tool: its column above, and its command
 WITHOUT = {
     "sound": "Sound will be silent",
     "card": "The tests of the sound card will be skipped",
+    "mouse": "The tests of the real mouse will be skipped",
 }
 """What becomes of it where only these are missing: nothing is stopped for them."""
 
@@ -121,8 +125,10 @@ def apt_install(command: Sequence[str]) -> None:
 def provide_libraries(uses: Sequence[str]) -> None:
     """Sees to it that Qt finds its system libraries: installs them where it may, else names the one command and stops.
 
-    A missing sound library alone stops nothing: the window opens and stays silent, tests of sound are skipped.
+    A missing sound library alone stops nothing: the window opens and stays silent, tests of sound are skipped. Of the
+    tests, those of the mouse alone need a screen.
     """
+    spared = {**WITHOUT, "screen": WITHOUT["mouse"]} if "mouse" in uses else WITHOUT
     missing = missing_libraries(uses) if sys.platform.startswith("linux") else []
     command = install_command(missing) if missing else []
     if missing and may_install(command):
@@ -135,8 +141,10 @@ def provide_libraries(uses: Sequence[str]) -> None:
     names = ", ".join(library.soname for library in missing)
     sudo = [] if hasattr(os, "geteuid") and os.geteuid() == 0 else ["sudo"]
     how = "  " + " ".join(sudo + command) if command else "  (look for the packages that hold them)"
-    if all(library.use in WITHOUT for library in missing):
-        say(f"{WITHOUT[missing[0].use]}: {names} is missing. Install it with:\n{how}")
+    if all(library.use in spared for library in missing):
+        for loss in dict.fromkeys(spared[library.use] for library in missing):
+            say(f"{loss}: {', '.join(one.soname for one in missing if spared[one.use] == loss)} is missing.")
+        say(f"Install it with:\n{how}")
         return
     raise stop(f"The window needs system libraries that are missing: {names}.\nInstall them with:\n{how}")
 

@@ -99,7 +99,7 @@ def main(words: list[str]) -> int:
         on_x11 = os.environ.get("QT_QPA_PLATFORM", "xcb") == "xcb" and not os.environ.get("WAYLAND_DISPLAY")
         provide_libraries(["window", "sound", *(["screen"] if on_x11 else [])])
     elif door != "terminal" and not why:
-        provide_libraries(["window", "sound", "card"] if door == "test" else ["window"])
+        provide_libraries(["window", "screen", "sound", "card", "mouse"] if door == "test" else ["window"])
     set_up(*(["app", "test"] if door == "test" else ["app"]))
     if door == "test":
         return test(words[1:])

@@ -138,6 +138,20 @@ def test_without_a_sound_card_for_the_tests_they_go_on(
     assert "sudo apt-get install -y --no-install-recommends pulseaudio pulseaudio-utils" in said
 
 
+def test_without_a_screen_for_the_tests_those_of_the_mouse_are_skipped(
+    linux: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    linux.setattr(libraries, "missing_libraries", lambda uses: rows("libxcb-cursor.so.0", "Xvfb", "parec"))
+    linux.setattr(os, "geteuid", lambda: 1000, raising=False)
+    libraries.provide_libraries(["window", "screen", "sound", "card", "mouse"])
+    said = capsys.readouterr().err
+    assert "The tests of the real mouse will be skipped: libxcb-cursor.so.0, Xvfb is missing" in said
+    assert "The tests of the sound card will be skipped: parec is missing" in said
+    assert "sudo apt-get install -y --no-install-recommends libxcb-cursor0 pulseaudio-utils xvfb" in said
+    with pytest.raises(SystemExit):
+        libraries.provide_libraries(["window", "screen"])
+
+
 def test_debians_split_venv_is_named(linux: pytest.MonkeyPatch) -> None:
     linux.setattr(libraries.importlib.util, "find_spec", lambda name: None)
     linux.setattr(os, "geteuid", lambda: 1000, raising=False)

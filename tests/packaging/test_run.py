@@ -63,7 +63,7 @@ def test_without_a_display_the_first_run_makes_pictures_and_needs_no_library_of_
 
 
 def test_test_sets_up_its_own_tools_too(doors: Callable[..., list[Any]]) -> None:
-    wanted = ("libraries", "window", "sound", "card")
+    wanted = ("libraries", "window", "screen", "sound", "card", "mouse")
     assert doors(["test", "-k", "x"]) == [wanted, ("set up", "app", "test"), ("tests", "-k", "x")]
 
 

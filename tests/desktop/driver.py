@@ -1,0 +1,154 @@
+"""The real window as a program of its own that also answers questions of a test: `python -m tests.desktop.driver`.
+
+It is `studio.app.main.main`, whole, with three things put beside it: a sound card that nobody hears, Qt's own dialogs
+for files, and an ear on standard input. A question is one line of JSON, its answer another one on standard output.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication
+from screenshots import Silence
+
+from studio.app import main as door
+from studio.app.states.value import Value
+from tests.desktop import inventory
+from tests.desktop.watching import Watch
+
+
+class Answers(QObject):
+    """Answers what a test asks of the open window, in the window's own thread and event loop."""
+
+    def __init__(self, studio: door.Studio, watch: Watch, answers: int) -> None:
+        super().__init__()
+        self._studio, self._watch, self._answers = studio, watch, answers
+        self._unread = b""
+        self._shown: list[str] = []
+        QDesktopServices.setUrlHandler("file", self, "reveal")
+        self._ear = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read, self)
+        self._ear.activated.connect(self._read)
+
+    @Slot(QUrl)
+    def reveal(self, url: QUrl) -> None:
+        """Take note of a folder that the system would have shown."""
+        self._shown.append(url.toLocalFile())
+
+    def _read(self) -> None:
+        with self._watch.paused():
+            data = os.read(sys.stdin.fileno(), 1 << 16)
+            if not data:
+                self._ear.setEnabled(False)
+                return
+            *lines, self._unread = (self._unread + data).split(b"\n")
+            for line in lines:
+                os.write(self._answers, json.dumps(self._try(json.loads(line))).encode() + b"\n")
+
+    def _try(self, question: dict[str, Any]) -> Any:
+        """The answer, or a record of what went wrong."""
+        try:
+            return self._answer(question)
+        except Exception as fault:
+            return {"refused": f"{type(fault).__name__}: {fault}"}
+
+    def _answer(self, question: dict[str, Any]) -> Any:
+        verbs: dict[str, Callable[..., Any]] = {
+            "ping": lambda: True,
+            "report": self._watch.report,
+            "counts": self._watch.counts,
+            "parts": inventory.parts,
+            "at": inventory.part_at,
+            "focus": inventory.focused,
+            "open": inventory.opened,
+            "value": self._value,
+            "place": self._place,
+            "reveal": inventory.reveal,
+            "revealed": lambda: self._shown,
+            "fail": self._fail,
+            "hold": self._hold,
+        }
+        return verbs[question.pop("ask")](**question)
+
+    def _value(self, of: str) -> Any:
+        """What a dotted name below the window's state holds."""
+        found: Any = self._studio.state
+        for name in of.split("."):
+            found = getattr(found, name)
+            found = found.get() if isinstance(found, Value) else found
+        return plain(found)
+
+    def _place(self, width: int, height: int) -> list[int]:
+        """Give the window a size in the corner of the screen."""
+        if self._studio.frame.isFullScreen():
+            self._studio.frame.showNormal()
+        self._studio.frame.move(0, 0)
+        self._studio.frame.resize(width, height)
+        return [self._studio.frame.width(), self._studio.frame.height()]
+
+    @staticmethod
+    def _fail() -> None:
+        """Raise an exception that nobody catches, as a fault of the window does."""
+
+        def fail() -> None:
+            raise RuntimeError("a fault that a test asked for")
+
+        QTimer.singleShot(0, fail)
+
+    @staticmethod
+    def _hold(seconds: float) -> None:
+        """Keep the window's thread from its events."""
+        QTimer.singleShot(0, partial(time.sleep, seconds))
+
+
+def digest(array: "np.ndarray[Any, Any]") -> str:
+    """The same for the same numbers."""
+    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold of a value: an array by its digest and the sums of its rows, a record by its fields."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray):
+        rows = value.reshape(len(value), -1).astype(np.float64).sum(1) if value.ndim > 1 else value[:0]
+        return {"shape": list(value.shape), "digest": digest(value), "rows": rows.tolist()}
+    if isinstance(value, dict):
+        return {str(key): plain(held) for key, held in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
+        return [plain(held) for held in value]
+    fields = getattr(type(value), "__dataclass_fields__", None) or getattr(type(value), "__struct_fields__", ())
+    return {name: plain(getattr(value, name)) for name in fields} if fields else str(value)
+
+
+def main() -> int:
+    """Open the window and answer until it is closed; returns its exit status."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # whatever else is printed is part of the log
+    kept: list[object] = []
+    assemble = door.assemble
+
+    def assembled(application: QApplication, program: Sequence[str] | None = None, output: Any = None) -> door.Studio:
+        watch = Watch(application)
+        studio = assemble(application, program, output or Silence())
+        watch.begin()
+        kept.extend([watch, Answers(studio, watch, answers)])
+        return studio
+
+    door.assemble = assembled
+    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
+    return door.main([])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""What a window shows while every control is touched: each panel with something on its stage, and the pages."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.desktop.touching import Touching
+from tests.desktop.window import COMPILES, DesktopWindow
+
+AT_ONCE, ROW_BY_ROW, WAVES = "Stickers", "Sticker sheet", "Waves"
+
+
+class Scenes:
+    """Each brings its panel to a state in which its controls are to be seen, and is quick where it is that already."""
+
+    def __init__(self, window: DesktopWindow, photo: Path) -> None:
+        self.window, self._photo = window, photo
+
+    @property
+    def all(self) -> tuple[Callable[[], object], ...]:
+        return (
+            self.first_launch, self.grid, self.large, self.explore, self.wave, self.photo, self.complete, self.sound,
+            self.help, self.queue, self.engine, self.models, self.finder, self.settings,
+        )  # fmt: skip
+
+    def panel(self, title: str) -> None:
+        """With nothing over it."""
+        window = self.window
+        window.rest()
+        window.ask("place", width=window.size[0], height=window.size[1])
+        window.screen.move(*MIDDLE)
+        if window.value("panel") != title.lower():
+            window.open_panel(title)
+        while window.sees("Close this page", "button"):
+            window.click("Close this page")
+        if window.sees("Let the message go", "button"):
+            window.click("Let the message go")
+        self.inspector(True)
+
+    def inspector(self, shown: bool) -> None:
+        """Open or shut, by its key; its edge is there while it is open."""
+        if self.window.sees("", "area", "Edge") != shown:
+            self.window.key("ctrl+i")
+
+    def shut(self, scene: Callable[[], object]) -> Callable[[], None]:
+        """A scene with the inspector out of the way, which is a drawer over the stage where the text is large."""
+
+        def build() -> None:
+            scene()
+            self.inspector(False)
+
+        return build
+
+    def model(self, title: str) -> None:
+        if not self.window.sees(f"Model, {title}"):
+            self.window.choose_model(title)
+
+    def first_launch(self) -> None:
+        self.panel("Generate")
+
+    def grid(self) -> None:
+        """Four pictures."""
+        window = self.window
+        self.panel("Generate")
+        if window.value("generate.closeup.index") is not None:
+            window.key("Escape")
+        self.model(AT_ONCE)
+        if sum(row["class"] == "GridView" for row in window.parts("row")) != 4:
+            window.set_number(4)
+            self.make("generate.cells", 4)
+
+    def large(self) -> None:
+        """One picture that is drawn row by row, with its marker."""
+        window = self.window
+        self.panel("Generate")
+        if window.value("generate.closeup.index") is None or not window.sees("Rewind", "slider"):
+            if window.value("generate.closeup.index") is not None:
+                window.key("Escape")
+            self.model(ROW_BY_ROW)
+            if [cell["done"] for cell in window.value("generate.cells")][1:] or not window.sees("Doubt", "button"):
+                window.set_number(1)
+                self.make("generate.cells", 1)
+            window.click(next(row for row in window.parts("row") if row["class"] == "GridView"), times=2)
+
+    def make(self, cells: str, number: int) -> None:
+        self.window.press_main()
+        self.window.until(lambda: self.window.finished(cells) == number, "What is made", COMPILES)
+        self.window.rest()
+
+    def explore(self) -> None:
+        self.start(AT_ONCE)
+
+    def wave(self) -> None:
+        """With its keys."""
+        self.start(WAVES)
+
+    def start(self, model: str) -> None:
+        window = self.window
+        self.panel("Explore")
+        if window.value("explore.photo") is not None:
+            window.click("Cancel")
+        self.model(model)
+        if window.value("explore.picture") is None:
+            window.click("New start")
+        window.until(lambda: window.value("explore.picture") is not None, "A picture")
+
+    def photo(self) -> None:
+        """The preview of a picture that is brought in."""
+        window = self.window
+        self.panel("Explore")
+        self.model(AT_ONCE)
+        if window.value("explore.photo") is None:
+            window.screen.drop(self._photo, MIDDLE)
+        window.until(lambda: window.value("explore.photo") is not None, "The preview")
+        window.until(lambda: not window.value("explore.busy"), "The end of looking")
+
+    def complete(self) -> None:
+        """Two completions of the lower half."""
+        window = self.window
+        self.panel("Complete")
+        self.model(ROW_BY_ROW)
+        if window.value("complete.canvas.picture") is None:
+            if window.value("complete.canvas.photo") is None:
+                window.screen.drop(self._photo, MIDDLE)
+            window.until(lambda: window.sees("Use this") and window.find("Use this")["enabled"], "The preview")
+            window.click("Use this")
+            window.until(lambda: window.value("complete.canvas.picture") is not None, "The picture")
+        if not any(row["class"] == "CompletionsView" for row in window.parts("row")):
+            if not any(window.value("complete.canvas.painting.mask")["rows"]):
+                window.click("From a row downwards")
+                left, top, width, height = window.find("Your picture", "area")["place"]
+                window.drag((left + width / 2, top + height * 0.4), (left + width / 2, top + height * 0.5))
+            window.set_number(2)
+            self.make("complete.results.cells", 2)
+
+    def sound(self) -> None:
+        """A second of sound, at rest."""
+        window = self.window
+        self.panel("Sound")
+        if not window.value("sound.player.samples")["shape"][0]:
+            window.click("Play")
+            window.until(lambda: window.value("sound.player.made") > 1.0, "The sound", COMPILES)
+        if window.value("sound.player.making"):
+            window.key("shift+Escape")
+            window.until(lambda: not window.value("sound.player.making"), "The end of making")
+
+    def help(self) -> None:
+        self.page("Help")
+
+    def settings(self) -> None:
+        self.page("Settings")
+
+    def engine(self) -> None:
+        self.page("Engine")
+
+    def queue(self) -> None:
+        self.panel("Generate")
+        self.window.key("ctrl+j")
+
+    def page(self, title: str) -> None:
+        self.panel("Generate")
+        self.window.click(self.window.find(title, "button"))
+
+    def models(self) -> None:
+        """The list of the picker."""
+        self.panel("Generate")
+        self.window.click(self.window.find("Model", "button", "Picker"))
+        self.window.until(lambda: self.window.ask("open"), "The list of models")
+
+    def finder(self) -> None:
+        self.panel("Generate")
+        self.window.key("ctrl+k")
+
+
+MIDDLE = (500, 380)
+"""A place of the stage, whatever the window's size."""
+LEAST = 150
+"""Parts that are there at any size: fewer would mean that they were not found."""
+
+
+def touch_everything(window: DesktopWindow, drawer: bool = False) -> None:
+    """Touch all controls of all scenes; where the inspector is a drawer over the stage, with and without it."""
+    photo = window.home / "photo.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)).save(photo)
+    scenes, touching = Scenes(window, photo), Touching(window)
+    for scene in scenes.all:
+        touching.scene(scene)
+        if drawer:
+            touching.scene(scenes.shut(scene))
+    assert not touching.problems, "\n".join(touching.problems)
+    assert len(touching.touched) > LEAST, touching.touched

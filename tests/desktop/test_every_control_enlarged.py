@@ -1,0 +1,23 @@
+"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked, 200 %."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.desktop.scenes import touch_everything
+from tests.desktop.screen import Screen
+from tests.desktop.window import DesktopWindow
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.fixture
+def window(screen: Screen, tmp_path: Path) -> Iterator[DesktopWindow]:
+    window = DesktopWindow(screen, tmp_path / "home", (1440, 900), {"layout": {"text": 200}})
+    yield window
+    window.kill()
+
+
+def test_each_control_does_what_a_hand_asks_of_it(window: DesktopWindow) -> None:
+    touch_everything(window, drawer=True)

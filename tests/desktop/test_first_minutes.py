@@ -1,0 +1,245 @@
+"""The README's first ten minutes, step by step, by the pointer and by keys, on the real window and the real engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.desktop.screen import Screen
+from tests.desktop.window import COMPILES, CROWDED, MAY_TAKE, DesktopWindow, Part
+
+PHOTOS = Path(__file__).parents[2] / "../shared/data/user/images"
+MODEL = "Stickers"
+"""Of pictures in colour, drawn at once and exact."""
+ROW_BY_ROW = "Sticker sheet"
+LEVEL = 256 / 32
+"""Between two levels of ROW_BY_ROW; a row has 32 pixels of 3 values."""
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def window_of_module(screen: Screen, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DesktopWindow]:
+    window = DesktopWindow(screen, tmp_path_factory.mktemp("home"), (1440, 900))
+    yield window
+    assert window.close() == 0
+
+
+@pytest.fixture
+def window(window_of_module: DesktopWindow) -> Iterator[DesktopWindow]:
+    """At rest before a test, and without a fault after it."""
+    window_of_module.rest()
+    window_of_module.ask("report")
+    yield window_of_module
+    window_of_module.check("the test")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photograph of ours: 60 × 40, with a ground, a disc and noise."""
+    y, x = np.mgrid[:40, :60]
+    disc = np.hypot(y - 20, x - 30)[..., None] < 14
+    noise = np.random.default_rng(1).integers(0, 30, (40, 60, 3))
+    picture = np.where(disc, (230, 120, 40), (40, 90, 160)) + noise - 15
+    path = tmp_path / "photo.png"
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def generate(window: DesktopWindow, model: str = MODEL, number: int = 16) -> list[Part]:
+    """Choose a model, press Generate, wait for the pictures; returns the rows of the grid."""
+    window.open_panel("Generate")
+    window.choose_model(model)
+    if window.value("generate.dials.number") != number:
+        window.set_number(number)
+    window.press_main()
+    window.until(lambda: window.finished("generate.cells") == number, "The pictures", COMPILES)
+    window.until(lambda: window.sees("Generate", "button", "MainButton"), "The end of making")
+    return grid(window)
+
+
+def grid(window: DesktopWindow) -> list[Part]:
+    return [row for row in window.parts("row") if row["class"] == "GridView"]
+
+
+def some_grid(window: DesktopWindow) -> list[Part]:
+    """The sixteen pictures of before where they are there, else new ones."""
+    window.open_panel("Generate")
+    rows = grid(window)
+    return rows if len(rows) == 16 and window.sees(f"Model, {MODEL}") else generate(window)
+
+
+def test_a_fault_and_a_window_that_does_not_answer_are_noticed(window: DesktopWindow) -> None:
+    """Or none of these tests could fail for them."""
+    window.ask("fail")
+    window.settle()
+    with pytest.raises(AssertionError, match="a fault that a test asked for"):
+        window.check("a fault")
+    window.ask("hold", seconds=2 * CROWDED * MAY_TAKE)
+    window.settle()
+    with pytest.raises(AssertionError, match="the window took"):
+        window.check("a wait")
+
+
+def test_sixteen_pictures_form_and_a_double_click_enlarges_one(window: DesktopWindow) -> None:
+    rows = generate(window)
+    assert len(rows) == 16 and all("finished" in row["name"] for row in rows)
+    window.click(rows[6], times=2)
+    assert window.value("generate.closeup.index") == 6
+    window.click("All of them")
+    assert window.value("generate.closeup.index") is None and window.sees("Picture 7 of 16", "row")
+
+
+@pytest.mark.parametrize("place", [0, 4, 7, 15])
+def test_the_right_button_opens_the_picture_under_the_pointer_in_explore(window: DesktopWindow, place: int) -> None:
+    rows = some_grid(window)
+    window.click(rows[place], button=3)
+    window.until(lambda: window.ask("open"), "The menu")
+    left, top, _, _ = window.find("Open in Explore", "entry")["place"]
+    assert abs(left - window.screen.at[0]) < 16 and abs(top - window.screen.at[1]) < 16, "the menu lies elsewhere"
+    cell = window.value("generate.cells")[place]
+    window.choose_entry("Open in Explore")
+    assert window.value("panel") == "explore"
+    assert window.value("explore.dials.seed") == cell["seed"]
+    window.until(lambda: window.value("explore.picture") is not None, "The picture")
+    assert window.value("explore.picture")["digest"] == cell["picture"]["digest"]
+
+
+def at_home(window: DesktopWindow) -> None:
+    """Explore with a picture and every slider at home."""
+    window.open_panel("Explore")
+    window.choose_model(MODEL)
+    window.click("New start")
+    window.until(lambda: window.value("explore.picture") is not None and window.value("status") == "Ready", "A picture")
+
+
+def grooves(window: DesktopWindow) -> list[Part]:
+    return [slider for slider in window.parts("slider") if slider["class"] == "Groove" and slider["place"]]
+
+
+def test_a_slider_that_is_dragged_changes_the_picture_and_undo_takes_it_back(window: DesktopWindow) -> None:
+    at_home(window)
+    before = window.value("explore.picture")["digest"]
+    left, top, width, height = grooves(window)[0]["place"]
+    middle = top + height // 2
+    window.drag((left + width / 2, middle), *((left + width * (0.5 + step / 20), middle) for step in range(1, 7)))
+    moved = window.value("explore.dials.sliders")
+    assert moved[0] > 1 and not any(moved[1:])
+    window.until(lambda: window.value("explore.picture")["digest"] != before, "Another picture")
+    window.click("Undo")
+    assert not any(window.value("explore.dials.sliders")), "one drag is one step"
+    window.until(lambda: window.value("explore.picture")["digest"] == before, "The picture of before")
+    window.key("ctrl+shift+z")
+    assert window.value("explore.dials.sliders") == moved
+
+
+def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopWindow, tmp_path: Path) -> None:
+    at_home(window)
+    left, top, width, height = grooves(window)[1]["place"]
+    window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
+    window.until(lambda: window.value("status") == "Ready", "The picture")
+    takes = len(window.value("takes.list"))
+    window.click("Keep take")
+    assert len(window.value("takes.list")) == takes + 1
+    assert len([row for row in window.parts("row") if row["class"] == "TakeList"]) == takes + 1
+    seed, sliders = window.value("explore.dials.seed"), window.value("explore.dials.sliders")
+    picture = window.value("explore.picture")["digest"]
+    window.click("Export…")
+    saved = tmp_path / "kept.png"
+    window.answer_dialog(saved)
+    window.until(saved.exists, "The file")
+    with Image.open(saved) as image:
+        assert image.format == "PNG"
+    window.click("New start")
+    window.until(lambda: window.value("explore.picture")["digest"] != picture, "Another picture")
+    action = window.screen.drop(saved, (600, 400))
+    window.until(lambda: window.value("explore.picture")["digest"] == picture, "The work of before")
+    assert window.value("explore.dials.seed") == seed and window.value("explore.dials.sliders") == sliders
+    assert action == "CopyAction" and saved.exists(), "what is dropped stays where it is"
+
+
+def bring(window: DesktopWindow, photo: Path) -> None:
+    """Drop a photograph and use it; where its sides fit it is used at once."""
+    window.screen.drop(photo, (600, 400))
+    window.until(lambda: window.sees("Use this"), "The preview of the picture")
+    window.until(lambda: window.find("Use this")["enabled"], "The end of looking")
+    window.click("Use this")
+
+
+def test_a_photograph_that_is_dropped_comes_back_exactly(window: DesktopWindow, photo: Path) -> None:
+    at_home(window)
+    bring(window, photo)
+    window.until(lambda: window.value("explore.badge.kind") not in (None, "working"), "The badge")
+    assert window.value("explore.badge.kind") == "exact"
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="the pictures of ../shared/data/user are not here")
+def test_a_photograph_of_a_camera_is_opened_by_its_name(window: DesktopWindow) -> None:
+    at_home(window)
+    window.key("ctrl+o")
+    window.answer_dialog((PHOTOS / "IMG_1007.jpg").resolve())
+    window.until(lambda: window.sees("Use this"), "The preview of the picture")
+    window.until(lambda: window.find("Use this")["enabled"], "The end of looking")
+    window.click("Use this")
+    window.until(lambda: window.value("explore.badge.kind") not in (None, "working"), "The badge")
+    assert window.value("explore.badge.kind") == "exact"
+
+
+def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: DesktopWindow) -> None:
+    row = generate(window, ROW_BY_ROW, 1)[0]
+    window.click(row, times=2)
+    base = window.value("generate.closeup.large.picture")
+    takes = len(window.value("takes.list"))
+    left, top, width, height = window.find("Rewind", "slider")["place"]
+    tab, tall = (left + width // 2, top + height // 2), window.find("Picture", "area", "PictureView")["place"][3]
+    window.drag(tab, (tab[0], tab[1] - tall // 4), (tab[0], tab[1] - tall // 2))
+    rows = base["shape"][0]
+    mark = window.value("generate.rewind.mark.row")
+    assert 0 < mark < rows
+    window.click("Go on")
+    window.until(lambda: len(window.value("takes.list")) > takes, "Another take", COMPILES)
+    window.until(lambda: window.value("status") == "Ready", "The rest of the picture", COMPILES)
+    other = window.value("takes.list")[-1]["picture"]
+    assert other["rows"][:mark] == base["rows"][:mark] and other["rows"][mark:] != base["rows"][mark:]
+
+
+def test_surprise_shows_the_bits_of_each_pixel(window: DesktopWindow) -> None:
+    some_grid(window)
+    window.click("Surprise")
+    assert window.value("surprise.on")
+    window.until(lambda: window.value("status") == "Ready", "The prices")
+    assert window.sees("Surprise", "area", "SurpriseLegend")
+    window.click(window.find("Surprise", "button"))
+    assert not window.value("surprise.on")
+
+
+def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWindow, photo: Path) -> None:
+    window.open_panel("Complete")
+    window.choose_model(ROW_BY_ROW)
+    bring(window, photo)
+    window.until(lambda: window.value("complete.canvas.picture") is not None, "The picture")
+    window.click("Brush")
+    left, top, width, height = window.find("Your picture", "area")["place"]
+    way = [(left + width * share, top + height * 0.75) for share in (0.3, 0.4, 0.5, 0.6, 0.7)]
+    window.drag(way[0], *way[1:])
+    hole = window.value("complete.canvas.painting.mask")["rows"]
+    assert sum(hole) > 20 and not any(hole[: len(hole) // 2])
+    window.set_number(2)
+    window.press_main()
+    window.until(lambda: window.finished("complete.results.cells") == 2, "Two completions", COMPILES)
+    first, second = (cell["picture"]["rows"] for cell in window.value("complete.results.cells"))
+    above = next(row for row, marked in enumerate(hole) if marked)
+    assert first[:above] == second[:above] and first[above:] != second[above:]
+    brought = np.array(window.value("complete.canvas.picture")["rows"][:above])
+    assert abs(brought - first[:above]).max() < 96 * LEVEL, "what is kept is the picture, in the levels of the model"
+    assert len([row for row in window.parts("row") if row["class"] == "CompletionsView"]) == 2
+
+
+def test_play_makes_a_sound_that_is_heard_while_it_is_made(window: DesktopWindow) -> None:
+    window.open_panel("Sound")
+    window.click("Play")
+    window.until(lambda: window.value("sound.player.position") > 0.5, "The sound", COMPILES)
+    assert window.value("sound.player.playing") and window.value("sound.player.made") > 0.5
+    window.click(window.find("Stop", "button", "Button"))
+    window.until(lambda: not window.value("sound.player.making"), "The end of making")

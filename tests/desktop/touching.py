@@ -1,0 +1,201 @@
+"""Every control of what is seen, touched once in each way: dragged, pressed with the right button, clicked."""
+
+from collections.abc import Callable
+
+from tests.desktop.window import DesktopWindow, Part, Spot
+
+NEAR = 24
+"""Pixels: a menu opens where the pointer is."""
+OPENS = 20.0
+"""Seconds until a menu counts as not opening."""
+MOST = 250
+"""Touched parts of one scene: more would mean that it never comes to an end."""
+
+
+class Touching:
+    """Remembers what was touched, so that what several scenes share is touched once."""
+
+    def __init__(self, window: DesktopWindow) -> None:
+        self.window = window
+        self._done: set[str] = set()
+        self._entries: set[str] = set()
+        self._ground = self._panel = ""
+        self.touched: list[str] = []
+        self.problems: list[str] = []
+
+    def scene(self, build: Callable[[], object]) -> None:
+        """Touch all that `build` brings to sight; it is called again when there is nothing new, or nothing left."""
+        self._build(build)
+        for _ in range(MOST):
+            part = self._next() if self.window.value("panel") == self._panel else None
+            if part is None:
+                self._build(build)
+                part = self._next()
+            if part is None:
+                return
+            self._done.add(part["address"])
+            self.touched.append(f"{part['kind']} {part['name'] or part['class']}")
+            for way in (self._drag, self._press_right, self._click):
+                if self.window.value("panel") != self._panel or self._again(part) is None:
+                    self._build(build)
+                self._try(way, part)
+        self.problems.append(f"The scene does not come to an end: {self.touched[-20:]}")
+
+    def _build(self, build: Callable[[], object]) -> None:
+        build()
+        self._ground, self._panel = self.window.ask("open"), self.window.value("panel")
+
+    def _try(self, way: Callable[[Part], object], part: Part) -> None:
+        """Note what goes wrong, with a picture of the screen, and go on with the next part."""
+        try:
+            if (now := self._again(part)) is not None:
+                way(now)
+        except (AssertionError, LookupError, TimeoutError) as fault:
+            picture = self.window.screen.screenshot(f"problem-{len(self.problems) + 1}")
+            self.problems.append(f"{fault}\n  {picture}")
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close menus, lists and dialogs, but for what the scene itself is."""
+        for _ in range(4):
+            if self.window.ask("open") in ("", self._ground):
+                return
+            self.window.key("Escape")
+
+    # ── what there is ────────────────────────────────────────────────────────────────────────────
+
+    def _next(self) -> Part | None:
+        """Something that was not touched yet and can be."""
+        return next((part for part in self.window.parts() if self._new(part) and self._free(part)), None)
+
+    def _new(self, part: Part) -> bool:
+        return part["address"] not in self._done and part["enabled"] and part["kind"] != "list"
+
+    def _free(self, part: Part) -> bool:
+        """Whether the pointer reaches it, if need be after scrolling."""
+        if part["place"] is None or not part["whole"]:
+            self.window.ask("reveal", part=part["address"].partition("#")[0])
+        return self._again(part) is not None
+
+    def _again(self, part: Part) -> Part | None:
+        """The same part as it is now; None where it is gone, covered or out of reach."""
+        now = next((one for one in self.window.parts() if one["address"] == part["address"]), None)
+        if now is None or now["place"] is None or not now["enabled"]:
+            return None
+        try:
+            self.window.spot(now)
+        except LookupError:
+            return None
+        return now
+
+    def _value(self, part: Part) -> object:
+        return next((one["value"] for one in self.window.parts() if one["address"] == part["address"]), None)
+
+    # ── ways to touch ────────────────────────────────────────────────────────────────────────────
+
+    def _drag(self, part: Part) -> None:
+        """A slider follows; a button that the pointer leaves before it is let go does nothing."""
+        window, begin = self.window, self.window.spot(part)
+        if part["kind"] == "slider" and part["class"] not in ("RowMarker", "QScrollBar"):
+            self._drag_slider(part)
+            return
+        window.drag(begin, (begin[0] + 6, begin[1] - 4), (begin[0] + 50, begin[1] - 70))
+        report = self._check("a drag from", part)
+        if part["kind"] == "button":
+            assert part["address"] not in report["acts"], f"{part['name']} was dragged, not clicked"
+
+    def _drag_slider(self, part: Part) -> None:
+        left, top, width, height = part["place"]
+        upright = height > width
+
+        def at(share: float) -> Spot:
+            return (left + width / 2, top + share * height) if upright else (left + share * width, top + height / 2)
+
+        values = []
+        for begin, end in ((0.2, 0.45), (0.8, 0.6)):
+            self.window.drag(at(begin), at((begin + end) / 2), at(end))
+            values.append(self._value(part))
+            self._check("a drag of", part)
+        assert values[0] != values[1], f"{part['name']} did not follow the pointer"
+
+    def _press_right(self, part: Part) -> None:
+        """It changes nothing, but opens the menu of what is under the pointer, at the pointer."""
+        window, before = self.window, self._value(part)
+        window.click(part, button=3)
+        report = self._check("the right button on", part)
+        assert part["address"] not in report["acts"], f"the right button clicked {part['name']}"
+        if part["kind"] == "row" and part["menu"]:
+            window.until(lambda: window.ask("open"), f"The menu of {part['name']}", OPENS)
+        entries = window.parts("entry")
+        if entries and part["kind"] == "row":
+            self._choose_entries(part, entries)
+        elif part["kind"] not in ("row", "area"):
+            self.close()
+            assert self._value(part) == before, f"the right button changed {part['name']}"
+
+    def _choose_entries(self, part: Part, entries: list[Part]) -> None:
+        """Each entry once for each list."""
+        window, at = self.window, self.window.screen.at
+        left, top, _, height = entries[0]["place"]
+        bottom = entries[-1]["place"][1] + entries[-1]["place"][3]
+        close = abs(left - at[0]) <= NEAR and min(abs(top - at[1]), abs(bottom - at[1])) <= NEAR
+        assert close, f"the menu of {part['name']} opened at {left, top}, the pointer is at {at}"
+        for entry in entries:
+            name = f"{part['class']}: {entry['name']}"
+            if name in self._entries or not entry["enabled"]:
+                continue
+            self._entries.add(name)
+            self.touched.append(f"entry {name}")
+            if not window.ask("open"):
+                now = self._again(part)
+                if now is None:
+                    return
+                window.click(now, button=3)
+                window.until(lambda: window.ask("open"), f"The menu of {part['name']}", OPENS)
+            window.click(window.find(entry["name"], "entry"))
+            self._check("the entry of", entry)
+            self.close()
+            window.key("Escape")
+            if window.value("panel") != self._panel:
+                return
+
+    def _click(self, part: Part) -> None:
+        window = self.window
+        window.click(part)
+        report = self._check("a click on", part)
+        if part["kind"] == "button":
+            assert part["address"] in report["acts"], f"{part['name']} was not clicked: {report['receiver']}"
+        elif part["kind"] == "choice":
+            self._choose_each(part)
+        elif part["kind"] in ("field", "number"):
+            assert window.ask("focus").startswith(part["address"]), f"{part['name']} has not the focus"
+        elif part["kind"] == "row":
+            now = self._value(part)
+            assert now in (True, None), f"the row {part['name']} was clicked and another is chosen"
+
+    def _choose_each(self, part: Part) -> None:
+        """Every entry of the list that it opens becomes the one that is chosen."""
+        window, chosen = self.window, set[int]()
+        while True:
+            window.until(lambda: window.ask("open"), f"The list of {part['name']}")
+            rows = {int(row["address"].partition("#")[2]): row for row in window.parts("row") if row["whole"]}
+            number = next((number for number in rows if number not in chosen), None)
+            if number is None:
+                return
+            chosen.add(number)
+            window.click(rows[number])
+            self._check("an entry of", part)
+            now = self._again(part)
+            assert now is None or now["value"] == number, f"{part['name']} has {now['value']} and not {number}"
+            if now is None:
+                return
+            window.click(now)
+
+    def _check(self, how: str, part: Part) -> Part:
+        """Nothing went wrong, nothing took long, and the press was received where it was meant."""
+        report = self.window.check(f'{how} the {part["kind"]} "{part["name"]}" ({part["address"]})')
+        own = part["address"].partition("#")[0]
+        got = report["receiver"].get("press", "")
+        assert got == own or got.startswith(own + "/"), f"{how} {part['name']}: {got} got the press"
+        return report

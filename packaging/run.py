@@ -29,9 +29,8 @@ from libraries import provide_libraries
 from machine import display_problem, glibc, python_problem
 from saying import say, stop
 
-SHELF = ("pixelcnnpp-brush-32", "glow-flowers-32")
-DEFAULT_MODEL = next((name for name in SHELF if (HERE / "models" / f"{name}.safetensors").is_file()), SHELF[-1])
-"""The first model of the shelf that lies here."""
+DEFAULT_MODEL = "pixelcnnpp-brush-32"
+"""The first model of the shelf."""
 
 
 def started_by() -> str:

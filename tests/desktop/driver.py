@@ -96,7 +96,7 @@ class Answers(QObject):
         self._studio.frame.resize(width, height)
 
     def _placed(self, width: int, height: int) -> bool:
-        """Whether it lies there, and its title bar is known: before that, places on the screen are not what they say."""
+        """Whether it lies there and its title bar is known: before that, places on the screen are off."""
         frame = self._studio.frame
         there = frame.frameGeometry().topLeft() == QPoint(0, 0) and frame.geometry().y() > 0
         return there and (frame.width(), frame.height()) == (width, height)

@@ -10,14 +10,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
 
 import numpy as np
-from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer, QUrl, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QPoint, QSocketNotifier, Qt, QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from screenshots import Silence
@@ -73,6 +72,7 @@ class Answers(QObject):
             "open": inventory.opened,
             "value": self._value,
             "place": self._place,
+            "placed": self._placed,
             "reveal": inventory.reveal,
             "revealed": lambda: self._shown,
             "fail": self._fail,
@@ -88,13 +88,18 @@ class Answers(QObject):
             found = found.get() if isinstance(found, Value) else found
         return plain(found)
 
-    def _place(self, width: int, height: int) -> list[int]:
+    def _place(self, width: int, height: int) -> None:
         """Give the window a size in the corner of the screen."""
         if self._studio.frame.isFullScreen():
             self._studio.frame.showNormal()
         self._studio.frame.move(0, 0)
         self._studio.frame.resize(width, height)
-        return [self._studio.frame.width(), self._studio.frame.height()]
+
+    def _placed(self, width: int, height: int) -> bool:
+        """Whether it lies there and its title bar is known: before that, places on the screen are off."""
+        frame = self._studio.frame
+        there = frame.frameGeometry().topLeft() == QPoint(0, 0) and frame.geometry().y() > 0
+        return there and (frame.width(), frame.height()) == (width, height)
 
     @staticmethod
     def _fail() -> None:
@@ -107,8 +112,14 @@ class Answers(QObject):
 
     @staticmethod
     def _hold(seconds: float) -> None:
-        """Keep the window's thread from its events."""
-        QTimer.singleShot(0, partial(time.sleep, seconds))
+        """Keep the window's thread from its events, by so much work."""
+
+        def work() -> None:
+            end = time.thread_time() + seconds
+            while time.thread_time() < end:
+                pass
+
+        QTimer.singleShot(0, work)
 
 
 def digest(array: "np.ndarray[Any, Any]") -> str:

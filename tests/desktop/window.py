@@ -57,6 +57,7 @@ class DesktopWindow:
         try:
             until(lambda: self.value("status") == "Ready", "The start of the engine", STARTS)
             self.ask("place", width=self.size[0], height=self.size[1])
+            until(lambda: self.ask("placed", width=self.size[0], height=self.size[1]), "The window's place")
             until(lambda: self.ask("focus"), "The focus")
             self.settle()
         except BaseException:

@@ -498,7 +498,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     state.save_all(folder)
     answer(engine)
     piece, count = engine.sent[-1].job, len(engine.sent)
-    qtbot.waitUntil(lambda: opened.queue.entry(piece) is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: opened.queue.entry(piece) is not None)
     opened.queue.stop(piece)
     engine.say(wire.Stopped(job=piece))
     assert engine.stopped == [piece] and len(engine.sent) == count and opened.queue.entries.get() == ()
@@ -506,7 +506,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     opened.messages.act(0)
     answer(engine)
     answer(engine)
-    qtbot.waitUntil(lambda: len(list(folder.glob("*.png"))) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(list(folder.glob("*.png"))) == 2)
 
 
 def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeEngine, opener: Opener) -> None:

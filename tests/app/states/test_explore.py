@@ -267,10 +267,10 @@ def test_stopped_in_the_queue_a_photo_waits_to_be_used_again(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     window.explore.use_photo()
     job = engine.sent[-1].job
-    qtbot.waitUntil(lambda: window.queue.entry(job) is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.queue.entry(job) is not None)
     window.queue.stop(job)
     engine.say(Stopped(job=job))
     assert window.queue.entries.get() == () and window.explore.photo.get() is not None
@@ -286,7 +286,7 @@ def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
     window.explore.dials.move(0, 1.0)
     window.explore.dials.move(0, 2.0)  # waits for the one before
     job, count = asked(engine).job, len(engine.sent)
-    qtbot.waitUntil(lambda: window.queue.entry(job) is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.queue.entry(job) is not None)
     window.queue.stop(job)
     engine.say(Stopped(job=job))
     assert len(engine.sent) == count and not window.explore.drawing.get()

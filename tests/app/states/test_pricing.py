@@ -83,7 +83,7 @@ def stage(
     window.sound.choose_model("talk")
     engine.status.emit("Ready")
     window.open(recording)
-    qtbot.waitUntil(lambda: len(window.sound.player.samples) == SECONDS * RATE, timeout=30_000)
+    qtbot.waitUntil(lambda: len(window.sound.player.samples) == SECONDS * RATE)
     return Stage(window, engine)
 
 
@@ -159,7 +159,7 @@ def test_whatever_takes_its_place_stops_it(stage: Stage, leaves: str, recording:
         sound.choose_model("talk-too")
     else:
         stage.window.open(recording)
-        qtbot.waitUntil(lambda: bool(stage.engine.stopped), timeout=30_000)
+        qtbot.waitUntil(lambda: bool(stage.engine.stopped))
     assert stage.engine.stopped == [job]
     stage.engine.say(Stopped(job=job))
     if leaves == "model":
@@ -189,7 +189,7 @@ def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, q
     stage.look((0.0, 50.0))
     stage.tell()
     job, queue = stage.asked[-1].job, stage.window.queue
-    qtbot.waitUntil(lambda: queue.entry(job) is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: queue.entry(job) is not None)
     stage.look((100.0, 150.0))
     assert [entry.job for entry in queue.entries.get()] == [job], "one work is one entry"
     queue.stop(job)
@@ -235,6 +235,6 @@ def test_a_restart_with_another_panel_open_asks_nothing(
     engine = FakeEngine()
     window = opener(engine)
     engine.status.emit("Ready")
-    qtbot.waitUntil(lambda: len(window.sound.player.samples) == SECONDS * RATE, timeout=30_000)
+    qtbot.waitUntil(lambda: len(window.sound.player.samples) == SECONDS * RATE)
     engine.status.emit("Working")
     assert not [command for command in engine.sent if isinstance(command, Price | Score)]

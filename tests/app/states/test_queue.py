@@ -185,6 +185,6 @@ def test_progress_is_told_where_it_is_known(window: Window, engine: FakeEngine, 
 
 def test_the_queue_looks_by_itself(window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.send(JOBS[wire.Encode])
-    qtbot.waitUntil(lambda: bool(entries(window)), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(entries(window)))
     engine.say(Stopped(job="encode-1"))
     assert not window.queue._looks.isActive() or not window.queue._unlisted

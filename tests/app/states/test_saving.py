@@ -34,7 +34,7 @@ def pieces(count: int, **fields: object) -> list[Piece]:
 
 
 def said(window: Window, qtbot: QtBot) -> str:
-    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     message = window.messages.current.get()
     assert message is not None
     return message.text
@@ -64,7 +64,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     window.show_panel(panel)
     window.drop([tmp_path / "rose.png"])
     shown = window.explore.picture if panel == "explore" else window.complete.canvas.picture
-    qtbot.waitUntil(lambda: shown.get() is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: shown.get() is not None)
     assert np.array_equal(shown.get(), piece.picture)
     if panel == "explore":
         assert window.explore.dials.seed.get() == piece.work.seed
@@ -79,7 +79,7 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
     window.saving.one(piece, tmp_path / "rose.png")
     said(window, qtbot)
     window.explore.open(tmp_path / "rose.png")
-    qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent), timeout=10_000)
+    qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent))
     asked = next(sent for sent in engine.sent if isinstance(sent, Encode))
     assert np.array_equal(asked.picture, piece.picture)
 
@@ -212,7 +212,7 @@ def test_the_first_folder_is_that_of_the_user_s_pictures(window: Window, monkeyp
 def test_what_is_saved_while_something_is_saved_is_not_forgotten(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
     for piece in pieces(5):
         window.saving.one(piece, tmp_path / piece.name)
-    qtbot.waitUntil(lambda: len(window.messages.history.get()) == 5, timeout=30_000)
+    qtbot.waitUntil(lambda: len(window.messages.history.get()) == 5)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"tiny-{seed}.png" for seed in range(5)]
 
 
@@ -235,10 +235,10 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     monkeypatch.setattr(storage, "write_all", slow)
     many = pieces(3 * TOGETHER)
     window.saving.many(many, tmp_path)
-    qtbot.waitUntil(lambda: len(window.queue.entries.get()) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: len(window.queue.entries.get()) == 1)
     (entry,) = window.queue.entries.get()
     assert (entry.title, entry.total) == (f"Saving {3 * TOGETHER} pictures", 3 * TOGETHER)
-    qtbot.waitUntil(lambda: window.queue.entries.get()[0].done == TOGETHER, timeout=30_000)
+    qtbot.waitUntil(lambda: window.queue.entries.get()[0].done == TOGETHER)
     window.queue.stop(entry.job)
     go_on.release()
     assert said(window, qtbot) == f"Stopped. {2 * TOGETHER} of {3 * TOGETHER} pictures are saved."

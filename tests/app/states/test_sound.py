@@ -80,7 +80,7 @@ def stage(studio_home: Path, opener: Callable[[FakeEngine], Window], engine: Fak
 
 def opened(stage: Stage, qtbot: QtBot) -> None:
     card = stage.sound.player.card
-    qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting, timeout=20_000)
+    qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting)
 
 
 def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot: QtBot) -> None:
@@ -275,7 +275,7 @@ def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: 
     player.play()
     assert player.waiting.get() == "The output is being opened."
     answers.set()
-    qtbot.waitUntil(lambda: not player.waiting.get(), timeout=20_000)
+    qtbot.waitUntil(lambda: not player.waiting.get())
     stage.speaker.still = 4.0
     player.tick()
     assert player.waiting.get() == '"Built-in speakers" takes no sound at the moment. Playing waits for it.'

@@ -230,7 +230,7 @@ def test_a_photo_goes_to_a_model_of_pictures(
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     with_waves.show_panel(panel)
     with_waves.drop([tmp_path / "rose.png"])
-    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None)
     assert chosen(with_waves) == model
     assert with_waves.panel.get() == "explore"
     assert [said.text for said in with_waves.messages.history.get()] == [
@@ -247,14 +247,14 @@ def test_a_photo_goes_to_the_model_in_front_before_the_one_chosen_last(
     with_waves.explore.choose_model("tiny")
     with_waves.show_panel("generate")
     with_waves.open(tmp_path / "rose.png")
-    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None)
     assert chosen(with_waves) == "tones"
     with_waves.explore.cancel_photo()
     with_waves.explore.choose_model("tiny")
     with_waves.generate.choose_model("cycles")
     with_waves.show_panel("generate")
     with_waves.open(tmp_path / "rose.png")
-    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None)
     assert chosen(with_waves) == "tiny"
 
 
@@ -262,8 +262,8 @@ def test_a_wave_goes_to_a_model_of_waves(with_waves: Window, tmp_path: Path, qtb
     soundfile.write(tmp_path / "sine.wav", np.sin(np.arange(64) * np.pi / 32), 8000)
     with_waves.explore.choose_model("tiny")
     with_waves.drop([tmp_path / "sine.wav"])
-    qtbot.waitUntil(lambda: chosen(with_waves) == "cycles", timeout=30_000)
-    qtbot.waitUntil(lambda: with_waves.panel.get() == "explore", timeout=30_000)
+    qtbot.waitUntil(lambda: chosen(with_waves) == "cycles")
+    qtbot.waitUntil(lambda: with_waves.panel.get() == "explore")
 
 
 @pytest.mark.parametrize(("panel", "shown"), [("explore", "explore"), ("sound", "generate"), ("complete", "generate")])
@@ -272,7 +272,7 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
 ) -> None:
     window.show_panel(panel)
     window.drop([write_model(tmp_path / "stick", card("garden"))])
-    qtbot.waitUntil(lambda: window.messages.current.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     assert window.panel.get() == shown
     trained = {"explore": window.explore, "generate": window.generate}[shown].model.get()
     assert trained is not None

@@ -48,7 +48,7 @@ def stage(studio: Studio, panel: str) -> QWidget:
 def on_clipboard(qtbot: QtBot) -> tuple[Work | None, tuple[int, int]]:
     """The recipe of the picture on the clipboard, and its size as other programs see it."""
     board = QGuiApplication.clipboard()
-    qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("image/png"), timeout=30_000)
+    qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("image/png"))
     seen = board.image()
     return from_png(bytes(board.mimeData().data("image/png").data())), (seen.width(), seen.height())
 
@@ -90,7 +90,7 @@ def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot
     drawn.state.generate.copy(3)
     on_clipboard(qtbot)
     QTest.keyClick(drawn.frame, Qt.Key.Key_V, CTRL)
-    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
     assert drawn.state.explore.dials.seed.get() == 43
     assert np.array_equal(drawn.state.explore.picture.get(), picture(70))
     assert drawn.state.panel.get() == "explore"
@@ -119,7 +119,7 @@ def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
     assert work is not None
     assert work.seed == 43
     press(menu_of(generate.page.view), "Paste")
-    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
     explore = stage(drawn, "explore")
     assert isinstance(explore, ExploreStage)
     settle()
@@ -142,7 +142,7 @@ def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
     studio.frame.activateWindow()
     QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
     canvas = studio.state.complete.canvas
-    qtbot.waitUntil(lambda: canvas.picture.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: canvas.picture.get() is not None)
     assert np.array_equal(canvas.picture.get(), picture(33))
     assert canvas.source.get() == "Pasted picture.png"
     QGuiApplication.clipboard().clear()
@@ -161,7 +161,7 @@ def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_p
     QGuiApplication.clipboard().setMimeData(data)
     studio.frame.activateWindow()
     QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
-    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
     assert studio.state.explore.photo.get().picture.name == "mine.png"
 
 

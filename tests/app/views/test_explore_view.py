@@ -41,7 +41,7 @@ def bring(studio: Studio, qtbot: QtBot, tmp_path: Path, name: str = "rose.png") 
     path = tmp_path / name
     path.write_bytes(export.png(picture(50, (20, 30, 3))))
     studio.state.drop([path])
-    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
 
 
 def test_an_empty_stage_says_how_to_begin(studio: Studio) -> None:

@@ -156,7 +156,7 @@ def test_a_crop_that_is_left_gives_the_focus_to_the_stage(exploring: Studio, qtb
     path = tmp_path / "rose.png"
     path.write_bytes(export.png(picture(90, (20, 10, 3))))
     exploring.state.explore.open(path)
-    qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
     settle()
     stage = exploring.frame.panels["explore"].stage
     assert stage.isAncestorOf(focused())

@@ -168,7 +168,7 @@ def test_information_goes_by_itself_and_failures_stay(
     for kind in ("info", "warn"):
         studio.state.messages.say("Saved.", kind)
         assert line.isVisible()
-        qtbot.waitUntil(lambda: not line.isVisible(), timeout=30_000)
+        qtbot.waitUntil(lambda: not line.isVisible())
     done = []
     studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: done.append(1)))
     qtbot.wait(80)
@@ -264,7 +264,7 @@ def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio
         QDropEvent(QPointF(at), MOVE | COPY, data, left, NONE),
     ):
         assert drag(studio, event) == (True, COPY)
-    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
 
 
 def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_nothing_moves_under_a_hand_that_drags(full: Studio, qtbot: QtBot, monke
     qtbot.wait(200)
     assert on_stage(full) == before
     held[0] = Qt.MouseButton.NoButton
-    qtbot.waitUntil(full.frame.message.isVisible, timeout=30_000)
+    qtbot.waitUntil(full.frame.message.isVisible)
 
 
 # ── how long ─────────────────────────────────────────────────────────────────────────────────────
@@ -251,4 +251,4 @@ def test_an_engine_that_is_back_is_not_said_to_be_gone(
     full.engine.status.emit("Starting")
     full.engine.status.emit("Ready")
     assert "stopped unexpectedly" in text(full), "long enough to be read"
-    qtbot.waitUntil(lambda: text(full) == "", timeout=30_000)
+    qtbot.waitUntil(lambda: text(full) == "")

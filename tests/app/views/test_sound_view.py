@@ -446,7 +446,7 @@ def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
     soundfile.write(tmp_path / "rain.wav", noise, RATE, subtype="PCM_16")
     stage.studio.ready()
     stage.studio.state.open(tmp_path / "rain.wav")
-    stage.qtbot.waitUntil(lambda: len(stage.sound.player.samples) == len(noise), timeout=30_000)
+    stage.qtbot.waitUntil(lambda: len(stage.sound.player.samples) == len(noise))
     stage.show()
     asked = prices(stage)[-1]
     told = Priced(job=asked.job, first=asked.first, bits=np.zeros(0, np.float32), label=0)
@@ -493,7 +493,7 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     settle()
     assert len(prices(stage)) == count + 2
     stage.frame.showMinimized()
-    stage.qtbot.waitUntil(lambda: engine.stopped[-1] == prices(stage)[-1].job, timeout=30_000)
+    stage.qtbot.waitUntil(lambda: engine.stopped[-1] == prices(stage)[-1].job)
 
 
 def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: Path) -> None:
@@ -514,7 +514,7 @@ def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: 
 def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
     box, job, engine = stage.frame.queue.job, prices(stage)[-1].job, stage.studio.engine
-    qtbot.waitUntil(box.isVisible, timeout=30_000)
+    qtbot.waitUntil(box.isVisible)
     engine.say(Pulse(steps=1, job=job))
     answer(stage, len(prices(stage)[-1].sound) // 4)
     assert box.title.text() == "Bits of the recording" and box.words.text().startswith("25 % done")
@@ -532,7 +532,7 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
 
 def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
-    qtbot.waitUntil(stage.frame.queue.job.isVisible, timeout=30_000)
+    qtbot.waitUntil(stage.frame.queue.job.isVisible)
     stage.frame.stop()
     job = prices(stage)[-1].job
     assert stage.studio.engine.stopped == [job]

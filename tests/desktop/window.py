@@ -46,6 +46,7 @@ class DesktopWindow:
     def start(self) -> None:
         """Open the window and wait until its engine is ready and the keys are its own."""
         environment = {**self.screen.environment, "STUDIO_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+        environment["QT_NO_GLIB"] = "1"  # GLib's loop does not say each time that it has woken up
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 PROGRAM, cwd=self.home, env=environment, bufsize=0,

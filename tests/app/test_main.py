@@ -57,7 +57,7 @@ def test_the_second_window_says_that_there_is_another_and_writes_no_settings(stu
     assert first is not None
     for held in (True, False):
         done = subprocess.run(
-            [sys.executable, "-c", SECOND], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True
+            [sys.executable, "-c", SECOND], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True
         )
         assert done.stdout.strip() == ("Another window of Latent Studio is open" if held else "")
         assert (studio_home / "config" / "settings.json").exists() != held
@@ -89,7 +89,7 @@ sys.exit(main.main([]))
 def test_an_exception_of_the_window_is_logged_and_said_and_the_window_goes_on(studio_home: Path) -> None:
     write_model(studio_home / "models", card())
     done = subprocess.run(
-        [sys.executable, "-c", FAULTY], cwd=ROOT, capture_output=True, text=True, timeout=100, check=True
+        [sys.executable, "-c", FAULTY], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True
     )
     assert done.stdout.strip() == "Something went wrong inside the window"
     assert "ValueError: planted" in (studio_home / "log" / "window.log").read_text("utf-8")

@@ -119,7 +119,9 @@ def at_home(window: DesktopWindow) -> None:
 
 
 def grooves(window: DesktopWindow) -> list[Part]:
-    return [slider for slider in window.parts("slider") if slider["class"] == "Groove" and slider["place"]]
+    """The sliders of Explore's directions."""
+    sliders = (slider for slider in window.parts("slider") if slider["class"] == "Groove" and slider["place"])
+    return [slider for slider in sliders if ", direction " in slider["name"]]
 
 
 def test_a_slider_that_is_dragged_changes_the_picture_and_undo_takes_it_back(window: DesktopWindow) -> None:

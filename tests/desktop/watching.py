@@ -89,6 +89,7 @@ class Watch(QObject):
             self._busy.go_on()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self._busy.go_on()
         kind = event.type()
         if kind in HAND:
             what = HAND[kind]
@@ -124,8 +125,12 @@ class Busy:
         self._looked = 0.0
 
     def begin(self) -> None:
+        """Count a turn of the event loop from its first event, which `Watch` sees, to the next signal of the loop.
+
+        `awake` alone does not tell when a turn begins: timers and the screen's own events come before it.
+        """
         dispatcher = QAbstractEventDispatcher.instance()
-        dispatcher.awake.connect(self.go_on)
+        dispatcher.awake.connect(self.pause)
         dispatcher.aboutToBlock.connect(self.pause)
 
     def longest(self) -> float:

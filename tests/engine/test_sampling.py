@@ -35,7 +35,9 @@ def inverse(loaded: sampling.Loaded, picture: np.ndarray) -> sampling.Inverse:
 def shaped(
     loaded: sampling.Loaded, start: torch.Tensor, sliders: Sequence[float], temperature: Sequence[float]
 ) -> np.ndarray:
-    return sampling.shown(loaded, sampling.moved(loaded, start, sliders, temperature)[None])[0]
+    *_, pictures = sampling.shown(loaded, sampling.moved(loaded, start, sliders, temperature)[None])
+    assert pictures is not None
+    return pictures[0]
 
 
 def test_the_card_tells_what_the_file_holds(tiny: str, shelf: Shelf) -> None:

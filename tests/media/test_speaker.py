@@ -15,6 +15,9 @@ from studio.media.wavetable import CEILING, FULL
 from tests.limits import LIMIT
 from tests.media.conftest import RATE, Daemon, Stop, skip_if_gaps
 
+SEVERAL_BURSTS = 3.0
+"""Seconds: a null sink that nobody listens to asks about once a second."""
+
 
 def bent(bend: float) -> np.ndarray:
     at = np.arange(256) / 256
@@ -247,7 +250,7 @@ def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
 
     source.fill = fill  # type: ignore[method-assign]
     player.open(source)
-    end = time.monotonic() + 3
+    end = time.monotonic() + SEVERAL_BURSTS
     while time.monotonic() < end:
         assert player.fault() == ""
         time.sleep(0.02)

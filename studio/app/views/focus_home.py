@@ -17,6 +17,10 @@ class FocusHome(QObject):
         self._window, self._stage = window, stage
         QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # there is one by now
 
+    def leave(self, old: QWidget | None) -> None:
+        """Find a place for the focus if the widget that had it is hidden by now."""
+        self._moved(old, QApplication.focusWidget())
+
     def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
         if old is not None and new is not None and new.window() is self._window:
             with contextlib.suppress(RuntimeError):  # what had it is deleted, and nothing is known of it any more

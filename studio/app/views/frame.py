@@ -153,7 +153,7 @@ class Frame(QWidget):
     # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
     def _show_panel(self, key: str) -> None:
-        place = list(self.panels).index(self.panel.key)
+        place, before = list(self.panels).index(self.panel.key), QApplication.focusWidget()
         self.rail.show_panel(self.panel.key)
         self.bars.setCurrentIndex(place)
         self.stage.setCurrentIndex(place)
@@ -161,6 +161,7 @@ class Frame(QWidget):
         self.takes.show_panel(self.panel)
         self._enable()
         self._place()
+        self._home.leave(before)  # a stack gives the focus to the first widget of its new page, often a button
 
     def _show_smooth(self, smooth: bool) -> None:
         for panel in self.panels.values():

@@ -18,6 +18,7 @@ from studio.wire.messages import Encode, Explore, Finished, Shown
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.states.conftest import Opener
+from tests.limits import LIMIT
 
 RNG = np.random.default_rng(3)
 
@@ -229,7 +230,7 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     go_on, write_all = threading.Semaphore(1), storage.write_all
 
     def slow(files: list[tuple[Path, bytes]]) -> None:
-        go_on.acquire(timeout=20)  # a test that fails must end
+        go_on.acquire(timeout=LIMIT)  # a test that fails must end
         write_all(files)
 
     monkeypatch.setattr(storage, "write_all", slow)

@@ -150,7 +150,8 @@ def _rows(view: QAbstractItemView) -> Iterator[Part]:
         if not place.isEmpty():
             name = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or ""
             chosen, menu = index == view.currentIndex(), view.contextMenuPolicy() == CUSTOM
-            part = _part(view.viewport(), "row", str(name), place, view.isEnabled(), chosen, number)
+            enabled = view.isEnabled() and bool(index.flags() & Qt.ItemFlag.ItemIsEnabled)
+            part = _part(view.viewport(), "row", str(name), place, enabled, chosen, number)
             yield {**part, "class": type(view).__name__, "menu": menu}
 
 

@@ -132,7 +132,8 @@ class Touching:
             self._choose_entries(part, entries)
         elif part["kind"] not in ("row", "area"):
             self.close()
-            assert self._value(part) == before, f"the right button changed {part['name']}"
+            if not window.value("sound.player.making"):  # the temperature follows its curve while a sound is made
+                assert self._value(part) == before, f"the right button changed {part['name']}"
 
     def _choose_entries(self, part: Part, entries: list[Part]) -> None:
         """Each entry once for each list."""

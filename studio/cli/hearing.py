@@ -164,7 +164,7 @@ class Hearing:
             ground.say(f"{self._pace}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap.")
         elif not self._speed and not self._said and time.monotonic() > self._came + PATIENCE:
             self._said = "new"
-            ground.say("The fast loop is being prepared, once for this computer. Then playing starts.")
+            ground.say("First run on this computer: preparing the fast version. Then playing starts.")
 
     def _open(self) -> bool:
         """Whether the sound card plays now."""

@@ -247,7 +247,7 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
         listening.performed(None, wire.Perform(job="a", model="m", seed=1, seconds=4.0))
         listening.listen()
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "The fast loop is being prepared, once for this computer. Then playing starts."
+    assert said[0] == "First run on this computer: preparing the fast version. Then playing starts."
     assert said[1] == "Playing it." and said[-1] == "Heard 4.0 s, 2.0 × real time, no gaps."
 
 

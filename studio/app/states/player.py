@@ -258,7 +258,7 @@ class Player(State):
         if self.made <= self.performing.begin:
             return f"{self._begins} once the model has begun."
         if not self.speed.get():
-            return f"The fast loop is being prepared, once for this computer. Then {self._begins.lower()}."
+            return f"First run on this computer: preparing the fast version. Then {self._begins.lower()}."
         return f"{self._begins} in a moment."
 
     @property

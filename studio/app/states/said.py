@@ -38,7 +38,7 @@ class Words:
         step = f"{step_of(forming, self.rows)}. " if forming is not None else ""
         said = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
         if slow:
-            return f"{said} Slow this once: the fast loop is being prepared."
+            return f"{said} First run on this computer: preparing the fast version."
         return f"{said} {self.meanwhile}".strip() if done else said
 
     def ended(self, cells: Sequence[Cell]) -> str:

@@ -1,7 +1,7 @@
 """The window's place on the screen, kept while it lives and given back when it opens."""
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QTimer
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QStyle, QWidget
 
 from studio.app.states.value import Value
 from studio.app.views.guard import guarded
@@ -22,8 +22,9 @@ class Geometry(QObject):
         self._soon.setInterval(DEBOUNCE)
         self._soon.timeout.connect(self.keep)
         if not kept.get() or not window.restoreGeometry(QByteArray(kept.get())):
-            room = window.screen().availableGeometry()
-            window.resize(min(AT_FIRST[0], room.width()), min(AT_FIRST[1], room.height()))
+            room, title = window.screen().availableGeometry(), QStyle.PixelMetric.PM_TitleBarHeight
+            high = room.height() - window.style().pixelMetric(title)  # the frame comes later, and takes room as well
+            window.resize(min(AT_FIRST[0], room.width()), min(AT_FIRST[1], high))
         window.installEventFilter(self)
 
     def keep(self) -> None:

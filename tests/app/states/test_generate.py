@@ -87,7 +87,7 @@ def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
 ) -> None:
     write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
-    said, words = window.generate.grid.progress, "Slow this once: the fast loop is being prepared."
+    said, words = window.generate.grid.progress, "First run on this computer: preparing the fast version."
     engine.say(Ready(device="Paper", preparing=("pixels", "sound")))
     window.generate.choose_model("tiny")
     begin(window, engine, 2)

@@ -250,7 +250,7 @@ def test_while_it_waits_it_says_for_what(stage: Stage, qtbot: QtBot) -> None:
     assert player.waiting.get() == "Playing starts once the model has begun."
     opened(stage, qtbot)
     stage.make(0.04, speed=0.0)
-    said = "The fast loop is being prepared, once for this computer. Then playing starts."
+    said = "First run on this computer: preparing the fast version. Then playing starts."
     assert player.waiting.get() == said
     stage.make(0.5)
     assert not player.waiting.get()

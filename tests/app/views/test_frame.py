@@ -13,13 +13,16 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QLineEdit,
+    QStyle,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
+from studio.app.states.value import Value
 from studio.app.states.window import PANELS
 from studio.app.views import message_line
 from studio.app.views.acts import Act
+from studio.app.views.geometry import Geometry
 from studio.media import export
 from tests.app.views.conftest import Opener, Studio, picture, settle
 
@@ -287,6 +290,14 @@ def test_nothing_but_the_window_itself_takes_a_drop(studio: Studio) -> None:
     settle()
     assert studio.frame.acceptDrops()
     assert [part for part in studio.frame.findChildren(QWidget) if part.acceptDrops()] == []
+
+
+def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    Geometry(window, Value(b""))
+    title = window.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
+    assert 0 < title <= window.screen().availableGeometry().height() - window.height()
 
 
 # ── looks, names, focus ──────────────────────────────────────────────────────────────────────────

@@ -2,15 +2,15 @@
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
+    QListView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
@@ -22,8 +22,36 @@ from studio.app.views.guard import guarded
 from studio.app.views.targets import Target
 from studio.app.views.theme import Look
 
-PLACE = Qt.ItemDataRole.UserRole
-NOTE = Qt.ItemDataRole.UserRole + 1
+NOTE = Qt.ItemDataRole.UserRole
+Index = QModelIndex | QPersistentModelIndex
+
+
+class _Found(QAbstractListModel):
+    """The targets that were found. Clearing a QListWidget of its items instead ended in a segmentation fault once."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.targets: list[Target] = []
+
+    def show_targets(self, targets: list[Target]) -> None:
+        """Show these in place of the ones before."""
+        self.beginResetModel()
+        self.targets = targets
+        self.endResetModel()
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.targets)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        target = self.targets[index.row()]
+        said: dict[int, str] = {
+            Qt.ItemDataRole.DisplayRole: target.words,
+            Qt.ItemDataRole.AccessibleTextRole: f"{target.words}, {target.note}",
+            NOTE: target.note,
+        }
+        return said.get(role)
 
 
 class _Row(QStyledItemDelegate):
@@ -34,12 +62,12 @@ class _Row(QStyledItemDelegate):
         self._look = look
 
     @guarded(QSize(100, 32))
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(self._look.px(100), self._look.px(32))
 
     @guarded(None)
     def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index
     ) -> None:
         super().paint(painter, option, index)
         painter.save()
@@ -65,7 +93,9 @@ class Finder(QFrame):
         self.field.setPlaceholderText("Find an action, a control, a model or a setting")
         self.field.setAccessibleName("Find an action, a control, a model or a setting")
         self.none = Label("", "note", wrap=True)
-        self.list = QListWidget()
+        self.found = _Found(self)
+        self.list = QListView()
+        self.list.setModel(self.found)
         self.list.setProperty("role", "bare")
         self.list.setAccessibleName("Found")
         self.list.setItemDelegate(_Row(look, self.list))
@@ -76,7 +106,7 @@ class Finder(QFrame):
         self._column.addWidget(self.list, 1)
         self.field.textChanged.connect(self._filter)
         self.field.returnPressed.connect(self._do)
-        self.list.itemClicked.connect(self._do)
+        self.list.clicked.connect(self._do)
         self.field.installEventFilter(self)
         self.hide()
 
@@ -97,26 +127,23 @@ class Finder(QFrame):
     def _filter(self, typed: str) -> None:
         """Show what has every word; what begins with them first."""
         words, begin = typed.lower().split(), typed.strip().lower()
-        found = [place for place, target in enumerate(self._targets) if target.has(words)]
-        found.sort(key=lambda place: not self._targets[place].words.lower().startswith(begin))
-        self.list.clear()
-        for place in found:
-            target = self._targets[place]
-            item = QListWidgetItem(target.words)
-            item.setData(NOTE, target.note)
-            item.setData(PLACE, place)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{target.words}, {target.note}")
-            self.list.addItem(item)
-        self.list.setCurrentRow(0)
+        found = [target for target in self._targets if target.has(words)]
+        found.sort(key=lambda target: not target.words.lower().startswith(begin))
+        self.found.show_targets(found)
+        self._go_to(0)
         self.none.setText("" if found else f'Nothing here is called "{typed.strip()}".')
         self.none.setVisible(not found)
         announce(self.field, self.none.text())
 
+    def _go_to(self, row: int) -> None:
+        """Make a row the current one, or the nearest there is."""
+        self.list.setCurrentIndex(self.found.index(min(max(row, 0), len(self.found.targets) - 1)))
+
     def _do(self) -> None:
-        item = self.list.currentItem()
-        if item is not None:
+        row = self.list.currentIndex().row()
+        if row >= 0:
             self.close_finder()
-            self._targets[item.data(PLACE)].do()
+            self.found.targets[row].do()
 
     def close_finder(self) -> None:
         self.hide()
@@ -129,8 +156,7 @@ class Finder(QFrame):
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
             if step is not None:
-                row = self.list.currentRow() + step
-                self.list.setCurrentRow(min(max(row, 0), self.list.count() - 1))
+                self._go_to(self.list.currentIndex().row() + step)
                 return True
             if event.key() == Qt.Key.Key_Escape:
                 self.close_finder()

@@ -34,8 +34,8 @@ def search(studio: Studio, typed: str) -> list[tuple[str, str]]:
 
 
 def found(finder: Finder) -> list[tuple[str, str]]:
-    items = (finder.list.item(row) for row in range(finder.list.count()))
-    return [(item.text(), item.data(NOTE)) for item in items]
+    rows = (finder.found.index(row) for row in range(finder.found.rowCount()))
+    return [(row.data(), row.data(NOTE)) for row in rows]
 
 
 def choose(studio: Studio) -> None:

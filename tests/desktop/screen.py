@@ -9,9 +9,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 SIZE = (1600, 1000)
 PATIENCE = 60.0
 """Seconds until what should happen counts as not happening; far above the usual, for a machine that has other work."""
+
+LONG = [
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not os.environ.get("STUDIO_LONG_HAND"), reason="takes minutes: STUDIO_LONG_HAND=1 runs it"),
+]
+"""Marks of tests that touch everything: with them the suite would take more than its ten minutes."""
 
 
 def read_line(process: "subprocess.Popen[bytes]", what: str) -> str:

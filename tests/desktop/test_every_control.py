@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.desktop.scenes import touch_everything
-from tests.desktop.screen import Screen
+from tests.desktop.screen import LONG, Screen
 from tests.desktop.window import DesktopWindow
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = LONG
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.desktop.screen import Screen
+from tests.desktop.screen import LONG, Screen
 from tests.desktop.window import DesktopWindow, Part, Spot
 
 EVENTS = int(os.environ.get("STUDIO_WALK_EVENTS", "2000"))
@@ -19,7 +19,7 @@ KEYS = (
     "ctrl+t", "ctrl+i", "ctrl+j", "ctrl+k", "ctrl+l", "F1", "F6", "ctrl+plus", "ctrl+0", "ctrl+e", "ctrl+o",
     "ctrl+shift+x", "ctrl+shift+c", "Delete", "F2", *"abcdefghijklmnopqrstuvwxyz0123456789", "comma", "period", "minus",
 )  # fmt: skip
-pytestmark = pytest.mark.timeout(900)
+pytestmark = LONG
 
 
 @pytest.fixture

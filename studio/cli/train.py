@@ -93,7 +93,7 @@ def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train) -> 
                 begun = True
                 _report_step(args, study, event, objects)
         except KeyboardInterrupt:
-            events.close()  # it is saved before that is said
+            events.close()  # save first, then tell the user
             kept = "What it learned is saved. The same command with --resume continues."
             raise KeyboardInterrupt(f"Stopped. {kept}" if begun else "Stopped before it began to learn.") from None
 

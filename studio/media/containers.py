@@ -22,7 +22,7 @@ class Container(NamedTuple):
 
 
 BEGINNING = 16
-"""Bytes by which a format is told."""
+"""Bytes that identify a format."""
 _BEGINNINGS = {
     b"fLaC": Container("FLAC", True),
     b"OggS": Container("Ogg", True),

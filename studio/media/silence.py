@@ -14,7 +14,7 @@ the music box at its own temperature, which was 4.0 s."""
 
 def silent_end(samples: np.ndarray) -> int:
     """How many samples at the end of (n,) int16 stay so near to each other that nothing is heard."""
-    for count in (FEW, len(samples)):  # what is heard is told from a few samples
+    for count in (FEW, len(samples)):  # a few samples usually decide
         back = samples[max(len(samples) - count, 0) :][::-1].astype(np.int32)
         moved = np.maximum.accumulate(back) - np.minimum.accumulate(back) > STEPS
         if moved.any():

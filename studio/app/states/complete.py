@@ -207,7 +207,7 @@ class Complete(State):
         self._messages.paste.emit()
 
     def name_of_sheet(self) -> str:
-        """A file name to suggest for a sheet of the chosen completions; empty where there is none."""
+        """Suggest a file name for a sheet of the chosen completions; empty if none is chosen."""
         made = self._made()
         if not made:
             return ""

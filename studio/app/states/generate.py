@@ -178,7 +178,7 @@ class Generate(State):
             self._saving.many(pieces, folder)
 
     def name_of_sheet(self) -> str:
-        """A file name to suggest for a sheet of all finished pictures; empty where there is none, or they are waves."""
+        """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
         pieces = self._finished()
         return self._saving.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
 

@@ -72,7 +72,7 @@ class Messages(State):
             self.paste.connect(whole.paste)
 
     def of(self, panel: str) -> "Messages":
-        """The same line; what is said by it is about a panel, and goes when that is left."""
+        """Return the same message line for one panel. Its messages go when the user leaves the panel."""
         return Messages(self, panel)
 
     def say(self, text: str, kind: Kind = "info", *actions: Action, until: Sequence[SignalInstance] = ()) -> None:

@@ -57,7 +57,7 @@ class Performing(State):
     that comes too late, the change is asked for again, from a later moment on."""
 
     grew = Signal()
-    """Samples came, or were let go of."""
+    """Samples were added or removed."""
     moved = Signal()
     """The ear may have more to hear, or is to be told that there is no more."""
 

@@ -26,7 +26,7 @@ class Player(State):
     """One sound of any length, of which the model makes the end."""
 
     grew = Signal()
-    """Samples came, or were let go of."""
+    """Samples were added or removed."""
     repriced = Signal(int, int)
     """What samples from one number up to before another cost is known now."""
     leaves = Signal()

@@ -13,7 +13,7 @@ from studio.library.models import Trained
 from studio.wire.messages import LEAD, AnyCommand, AnyEvent, Ending, Finished, Price, Priced
 
 MARGIN = 0.1
-"""Of what is seen, that is priced on either side of it, so that scrolling a little shows no gap."""
+"""Share of the visible stretch that is also priced on each side, so that a short scroll shows no gap."""
 MOST = 600.0
 """Seconds of one question: hours of samples would not fit into one message."""
 TELLING = 1.0
@@ -38,7 +38,7 @@ class _Question:
 
 
 class Pricing(State):
-    """Asks for the prices of what is seen, and of nothing else; what is known is not asked again.
+    """Asks for the prices of the visible stretch only, and never twice for the same samples.
 
     One question is open at a time. It is stopped as soon as something else is seen, and the next one waits for its end.
     """
@@ -146,7 +146,7 @@ class Pricing(State):
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
     def _ask(self) -> None:
-        """Ask for what is seen and not known yet, in place of anything else."""
+        """Ask for the prices that are visible and still missing; stop any other question."""
         reach = self._reach()
         if self._open is not None and not self._serves(self._open, reach):
             self._cancel()

@@ -15,7 +15,7 @@ from studio.media.silence import LONG, silent_end
 PATIENT = 20.0
 """Seconds of silence that a model may make after a recording that is itself silent: it may yet begin."""
 BEFORE = 0.5
-"""Seconds at the end of a recording by which it is told whether that is silent."""
+"""Seconds at the end of a recording that decide whether it is silent."""
 
 
 class Silence(State):

@@ -323,7 +323,7 @@ class Sound(State):
         return [*records, *({"takes": {name: True}} for name in stages if name)]
 
     def close(self) -> None:
-        """Keep what was made and recorded, let go of the sound card."""
+        """Keep what was made and recorded, and release the sound card."""
         self.record(False)
         self.player.close()
         self.stage.keep()

@@ -82,7 +82,7 @@ class Lanes(QWidget):
         self._samples: Array = np.zeros(0, np.int16)
         self._build()
         self.moment = Moment(look, self.timeline, self)
-        for lane in (self.ruler, self.spectrum, self.wave, self.bits):  # keys act where a hand has clicked
+        for lane in (self.ruler, self.spectrum, self.wave, self.bits):  # keys act on the lane that was clicked
             lane.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             lane.setFocusProxy(self.moment)
         self.timeline.moved.connect(self._show_bar)

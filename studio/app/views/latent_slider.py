@@ -108,7 +108,7 @@ class LatentSlider(QWidget):
         return self._safe is not None and not self._safe[0] <= self._value <= self._safe[1]
 
     def set_narrow(self, narrow: bool) -> None:
-        """Less room for the figure and none for a note, where several stand beside each other."""
+        """Take less room for the figure and none for a note, if several sliders share a row."""
         usual = SIGNED if self._signed else PLAIN
         self._figure_width, self._narrow = 32 if narrow else usual, narrow
         mark(self.value, narrow=narrow)
@@ -207,7 +207,7 @@ class LatentSlider(QWidget):
             self._close(field)
 
     def _close(self, field: QLineEdit) -> None:
-        """Put the field for the name away; the slider has the focus again, unless a hand went elsewhere."""
+        """Close the field for the name. The slider gets the focus back, unless the user went elsewhere."""
         focused = field.hasFocus()
         field.hide()  # before it loses the focus, which would end the naming as Enter does
         field.deleteLater()

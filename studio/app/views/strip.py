@@ -29,7 +29,7 @@ from studio.app.views.theme import Look
 Index = QModelIndex | QPersistentModelIndex
 EMPTY = "What you keep stays here, each with the way back to how it was made."
 SPACE = 16
-"""Pixels between the place of the next take and what stands beside it."""
+"""Pixels between the place of the next take and its neighbour."""
 FORK = 52
 """Logical pixels that say from which take the next one came, where that is not the one before it."""
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio import kernels
@@ -16,7 +19,7 @@ from tests.limits import LIMIT
 for wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitSignals):
     wait.__kwdefaults__["timeout"] = round(1000 * LIMIT)
 
-# Before anything imports Qt. Whoever wants to watch sets QT_QPA_PLATFORM=xcb.
+# Before there is an application. Whoever wants to watch sets QT_QPA_PLATFORM=xcb.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.pop("STUDIO_HOME", None)
 
@@ -48,11 +51,19 @@ def studio_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def one_application(request: pytest.FixtureRequest) -> Iterator[None]:
     """A process has one application object for ever, and a QCoreApplication can't become a QApplication.
 
-    So every test of the window, whichever comes first in random order, gets pytest-qt's QApplication.
+    So every test of the window, whichever comes first in random order, gets pytest-qt's QApplication. It must
+    let go of the mouse: a message waits while a button is down.
     """
-    if WINDOW_TESTS in request.path.parents:
-        request.getfixturevalue("qapp")
+    if WINDOW_TESTS not in request.path.parents:
+        yield
+        return
+    request.getfixturevalue("qapp")
     yield
+    down = QApplication.mouseButtons()
+    for button in Qt.MouseButton:
+        if button & down:
+            QTest.mouseRelease(QWidget(), button)
+    assert down == Qt.MouseButton.NoButton, "the test leaves a mouse button down, for all tests after it"
 
 
 @pytest.fixture(scope="session")

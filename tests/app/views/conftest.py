@@ -123,6 +123,13 @@ def shown(widget: QWidget, look: Look, width: int, height: int) -> None:
     settle()
 
 
+def double_click(widget: QWidget, place: QPoint | None = None) -> None:
+    """As a hand does it: Qt's own leaves the button down."""
+    where = widget.rect().center() if place is None else place
+    QTest.mouseDClick(widget, Qt.MouseButton.LeftButton, pos=where)
+    QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=where)
+
+
 def drag(widget: QWidget, xs: list[float], shift: bool = False, release: bool = True) -> None:
     """Press at the first of these places (x, in the middle of the height), go through the others, let go."""
     modifiers = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.views.controls import Label
 from studio.app.views.latent_slider import LatentSlider
 from studio.media import export
-from tests.app.views.conftest import Studio, picture, settle
+from tests.app.views.conftest import Studio, double_click, picture, settle
 from tests.app.views.test_layout import resize
 
 LEFT = Qt.MouseButton.LeftButton
@@ -46,7 +46,7 @@ def slider(studio: Studio) -> LatentSlider:
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
 def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: Studio, key: Qt.Key) -> None:
     one = slider(exploring)
-    QTest.mouseDClick(one.name, LEFT)
+    double_click(one.name)
     field = focused()
     assert isinstance(field, QLineEdit)
     QTest.keyClicks(field, "Warmth")

@@ -19,7 +19,7 @@ from studio.app.views.peaks import Means, Peaks, same
 from studio.app.views.ruler import clock
 from studio.app.views.spectrum import Spectrum
 from studio.app.views.theme import Look
-from tests.app.views.conftest import settle, shown
+from tests.app.views.conftest import double_click, settle, shown
 
 RATE = 8000
 NOISE = np.random.default_rng(0).integers(-20_000, 20_000, 50_000).astype(np.int16)
@@ -312,10 +312,10 @@ def test_what_is_settled_cannot_be_drawn(noted: Noted) -> None:
 def test_a_double_click_takes_a_knot_away_but_not_the_last(noted: Noted) -> None:
     heat = noted.lanes.heat
     at = heat.place(8.0, 0.5).toPoint()
-    QTest.mouseDClick(heat.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    double_click(heat.viewport(), at)
     assert noted.knots == ((0.0, 1.0),)
     heat.show_settled(0.0)
-    QTest.mouseDClick(heat.viewport(), Qt.MouseButton.LeftButton, pos=heat.place(0.0, 1.0).toPoint())
+    double_click(heat.viewport(), heat.place(0.0, 1.0).toPoint())
     assert noted.knots == ((0.0, 1.0),)
 
 

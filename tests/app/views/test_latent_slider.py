@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.views.latent_slider import LatentSlider, figure
 from studio.app.views.theme import Look
-from tests.app.views.conftest import drag, shown
+from tests.app.views.conftest import double_click, drag, shown
 
 
 class Noted:
@@ -100,7 +100,7 @@ def test_delete_and_a_double_click_send_it_home(noted: Noted) -> None:
     QTest.keyClick(noted.slider.groove, Qt.Key.Key_Delete)
     assert (noted.value, noted.told) == (0.0, ["home"])
     noted.move(1.5)
-    QTest.mouseDClick(noted.slider.groove, Qt.MouseButton.LeftButton)
+    double_click(noted.slider.groove)
     assert noted.value == 0.0
 
 
@@ -141,7 +141,7 @@ def test_the_wheel_acts_only_with_the_focus(noted: Noted) -> None:
 
 
 def test_a_name_is_changed_over_the_name(noted: Noted) -> None:
-    QTest.mouseDClick(noted.slider.name, Qt.MouseButton.LeftButton)
+    double_click(noted.slider.name)
     field = next(f for f in noted.slider.findChildren(QLineEdit) if f.accessibleName() == "Name of Warmth")
     field.selectAll()
     QTest.keyClicks(field, "Petals open")

@@ -340,6 +340,7 @@ def test_escape_takes_a_drag_back(stage: Stage) -> None:
     QTest.mousePress(wave, Qt.MouseButton.LeftButton, pos=QPointF(x(3.0), 10).toPoint())
     stage.lanes.timeline.loop_moved.emit(1.0, 4.0)
     stage.frame.escape()
+    QTest.mouseRelease(wave, Qt.MouseButton.LeftButton)
     assert stage.sound.player.loop.get() == (1.0, 3.0)
 
 

@@ -16,7 +16,7 @@ from studio.app.views.surprise import SurpriseLegend
 from studio.app.views.theme import Look
 from studio.wire.messages import Drawn, Finished, Score, Scored
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, drag, settle, shown
+from tests.app.views.conftest import Opener, Studio, double_click, drag, settle, shown
 
 
 def price(studio: Studio, bound: bool = False) -> None:
@@ -164,7 +164,7 @@ def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
     QTest.keyClick(legend, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
     assert abs(said[-1][1] - 6.0 + scale.step) < 0.1
     with qtbot.waitSignal(legend.homed):
-        QTest.mouseDClick(legend, Qt.MouseButton.LeftButton)
+        double_click(legend)
     with qtbot.waitSignal(legend.homed):
         QTest.keyClick(legend, Qt.Key.Key_Delete)
     legend.show_scale(Scale.over(-3.0, 21.0, True))

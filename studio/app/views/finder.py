@@ -66,9 +66,7 @@ class _Row(QStyledItemDelegate):
         return QSize(self._look.px(100), self._look.px(32))
 
     @guarded(None)
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: Index
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         super().paint(painter, option, index)
         painter.save()
         painter.setFont(self._look.font(12))

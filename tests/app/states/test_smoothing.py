@@ -49,9 +49,7 @@ def test_each_panel_shows_its_own_model_as_it_should(window: Window) -> None:
     assert not window.smooth.get()
 
 
-def test_what_the_artist_chose_for_a_model_wins_and_is_kept(
-    window: Window, opener: Opener, engine: FakeEngine
-) -> None:
+def test_what_the_artist_chose_for_a_model_wins_and_is_kept(window: Window, opener: Opener, engine: FakeEngine) -> None:
     window.generate.choose_model("meadow")
     window.smoothing.choose(False)
     window.generate.choose_model("tiny")

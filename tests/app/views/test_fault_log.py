@@ -174,7 +174,7 @@ def test_a_fault_that_repeats_is_counted_and_does_not_fill_the_log(faulty: Fault
     timer = QTimer(faulty.studio.frame)
     timer.timeout.connect(burst)
     timer.start(0)
-    qtbot.waitUntil(lambda: "10 times by now" in faulty.log)
+    qtbot.waitUntil(lambda: "10 times so far" in faulty.log)
     timer.stop()
     assert faulty.log.count("Traceback") == 1
     assert faulty.said == [FAULT]

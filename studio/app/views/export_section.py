@@ -1,4 +1,4 @@
-"""In the inspector: how large pictures are saved and copied, and whether several go on one sheet."""
+"""Shows in the inspector how pictures are saved and copied: their size, and whether on one sheet."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ from studio.app.views.theme import Look
 
 
 class ExportSection(Column):
-    """The choice is the same in every panel. `several`: the panel can save more than one picture at once."""
+    """Lets the user choose the size of saved pictures, the same in every panel.
+
+    `several`: the panel can save more than one picture at once.
+    """
 
     def __init__(self, look: Look, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
         super().__init__(look)
@@ -71,7 +74,7 @@ class ExportSection(Column):
         self.sheet.show_choice("sheet" if on else "files")
 
     def _show_note(self, _: object) -> None:
-        """The size that comes of it; nothing if the model makes no pictures."""
+        """Show the resulting size; hide the section if the model makes no pictures."""
         trained = self._model.get()
         shape = trained.card.pixels if trained is not None else None
         self.setVisible(shape is not None)

@@ -85,7 +85,7 @@ def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: J
 
 
 def test_what_no_recording_is_made_by_prices_none(tiny: str, tiny_recordings: str, jobs: Jobs) -> None:
-    with pytest.raises(Misfit, match="makes no recordings, so it prices none; take a WaveNet"):
+    with pytest.raises(Misfit, match="makes no recordings, so it cannot price one; use a WaveNet"):
         steps(jobs, model=tiny, sound=sound(0.1), label=None)
     with pytest.raises(Misfit, match="the model works on 16-bit samples"):
         steps(jobs, model=tiny_recordings, sound=np.zeros(9))

@@ -234,7 +234,7 @@ def test_a_photo_goes_to_a_model_of_pictures(
     assert chosen(with_waves) == model
     assert with_waves.panel.get() == "explore"
     assert [said.text for said in with_waves.messages.history.get()] == [
-        'Explore takes it with "Tones". Undo brings "Cycles" back.'
+        'Explore opens it with "Tones". Undo brings "Cycles" back.'
     ]
     with_waves.explore.history.undo()
     assert chosen(with_waves) == "cycles"

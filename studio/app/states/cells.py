@@ -76,7 +76,7 @@ class Cells(State):
         self.progress: Value[str] = Value("", self)
         """The caption below them."""
         self.keeps = True
-        """Whether they are kept over a restart."""
+        """Whether the pictures are kept over a restart."""
         self.can_go_on: Value[bool] = Value(False, self)
         """Whether a stopped or lost run has pictures left to make."""
         self.main: Value[str] = Value(verb, self)

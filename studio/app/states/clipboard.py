@@ -26,8 +26,10 @@ class Clipboard(State):
 
     def __init__(self, messages: Messages, exporting: Exporting, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._messages, self._exporting = messages, exporting
-        self._copying, self._pasting = Later(self), Later(self)
+        self._messages = messages
+        self._exporting = exporting
+        self._copying = Later(self)
+        self._pasting = Later(self)
         messages.copy.connect(self.copy)
 
     def copy(self, picture: Array, work: Work | None) -> None:

@@ -28,7 +28,7 @@ class Player(State):
     grew = Signal()
     """Samples were added or removed."""
     repriced = Signal(int, int)
-    """What samples from one number up to before another cost is known now."""
+    """The prices of the samples from the first number up to before the second are known now."""
     leaves = Signal()
     """Another sound is about to take its place."""
     ticked = Signal()

@@ -136,7 +136,10 @@ class Saving(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._queue, self._exporting, self._folders = messages, queue, exporting, folders
+        self._messages = messages
+        self._queue = queue
+        self._exporting = exporting
+        self._folders = folders
         self._later = Later(self)
         self._wishes: deque[Wish] = deque()
         """The requests; the first is being saved."""

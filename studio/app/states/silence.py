@@ -34,8 +34,11 @@ class Silence(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._player, self._making, self._messages = player, making, messages
-        self._model, self._new_seed = model, new_seed
+        self._player = player
+        self._making = making
+        self._messages = messages
+        self._model = model
+        self._new_seed = new_seed
         player.ticked.connect(self._listen)
 
     def _listen(self) -> None:

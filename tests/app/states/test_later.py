@@ -68,7 +68,8 @@ def test_beside_threads_that_keep_python_busy_every_outcome_comes(qtbot: QtBot) 
     threads = [threading.Thread(target=keep_busy) for _ in range(2)]
     for thread in threads:
         thread.start()
-    later, heard = Later(), list[object]()
+    later = Later()
+    heard = list[object]()
     try:
         for number in range(10):
             later.run(lambda: -1, heard.append)

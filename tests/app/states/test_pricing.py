@@ -22,7 +22,9 @@ class Stage:
     """A recording of five minutes on the stage of Sound, of which a model of two kinds goes on."""
 
     def __init__(self, window: Window, engine: FakeEngine) -> None:
-        self.window, self.engine, self.player = window, engine, window.sound.player
+        self.window = window
+        self.engine = engine
+        self.player = window.sound.player
         self.look = window.sound.pricing.look
 
     @property
@@ -130,7 +132,8 @@ def test_what_is_seen_no_more_is_stopped_at_once(stage: Stage) -> None:
     stage.look((100.0, 200.0))
     stage.tell()
     stage.price(PIECE)
-    job, count = stage.asked[-1].job, len(stage.asked)
+    job = stage.asked[-1].job
+    count = len(stage.asked)
     stage.look((90.0, 150.0))
     assert not stage.engine.stopped, "what it tells next is still seen"
     for second in (60.0, 30.0, 10.0):  # a hand scrolls on while the engine has not heard of it
@@ -152,7 +155,8 @@ def test_whatever_takes_its_place_stops_it(stage: Stage, leaves: str, recording:
     stage.look((0.0, 50.0))
     if leaves != "kind":
         stage.tell()
-    job, sound = stage.asked[-1].job, stage.window.sound
+    job = stage.asked[-1].job
+    sound = stage.window.sound
     if leaves in ("panel", "kind"):
         stage.look(None)
     elif leaves == "model":
@@ -188,7 +192,8 @@ def test_stop_holds_until_the_panel_is_shown_again(stage: Stage) -> None:
 def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, qtbot: QtBot) -> None:
     stage.look((0.0, 50.0))
     stage.tell()
-    job, queue = stage.asked[-1].job, stage.window.queue
+    job = stage.asked[-1].job
+    queue = stage.window.queue
     qtbot.waitUntil(lambda: queue.entry(job) is not None)
     stage.look((100.0, 150.0))
     assert [entry.job for entry in queue.entries.get()] == [job], "one work is one entry"
@@ -215,11 +220,13 @@ def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:
 def test_what_is_made_after_a_cut_keeps_its_own_prices(stage: Stage) -> None:
     stage.look((0.0, 50.0))
     stage.tell()
-    asked, sound = stage.asked[-1], stage.window.sound
+    asked = stage.asked[-1]
+    sound = stage.window.sound
     sound.set_cut(10.0)
     sound.play()
     made = next(command for command in reversed(stage.engine.sent) if isinstance(command, Perform))
-    samples, bits = np.zeros(4000, np.int16), np.full(4000, 7.0, np.float32)
+    samples = np.zeros(4000, np.int16)
+    bits = np.full(4000, 7.0, np.float32)
     stage.engine.say(Sounded(job=made.job, first=0, samples=samples, bits=bits, speed=2.0))
     for first in range(0, 11 * RATE, PIECE):
         bits = np.full(PIECE, 3.0, np.float32)

@@ -47,7 +47,8 @@ class Clock:
     """Seconds that pass when a test says so; the queue looks at once."""
 
     def __init__(self, window: Window) -> None:
-        self.now, self._queue = 100.0, window.queue
+        self.now = 100.0
+        self._queue = window.queue
         window.queue._clock = lambda: self.now
 
     def pass_(self, seconds: float) -> None:

@@ -151,7 +151,8 @@ def test_the_choice_is_kept_over_a_restart(opener: Opener, engine: FakeEngine) -
 
 def test_the_same_seed_with_other_sliders_proposes_another_name(window: Window, tmp_path: Path) -> None:
     window.folders.end_saving(tmp_path)
-    home, moved = pieces(1)[0], pieces(1, sliders=(1.0,))[0]
+    home = pieces(1)[0]
+    moved = pieces(1, sliders=(1.0,))[0]
     assert window.saving.name_for(home) == "tiny-0.png"
     assert window.saving.name_for(moved) == "tiny-0-0001.png"
     assert window.saving.name_for(home) == "tiny-0.png", "the same work keeps its name"
@@ -227,7 +228,8 @@ def test_closing_waits_for_all_that_is_to_be_saved(window: Window, tmp_path: Pat
 def test_a_long_saving_stands_in_the_queue_and_stops(
     window: Window, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on, write_all = threading.Semaphore(1), storage.write_all
+    go_on = threading.Semaphore(1)
+    write_all = storage.write_all
 
     def slow(files: list[tuple[Path, bytes]]) -> None:
         go_on.acquire(timeout=LIMIT)  # a test that fails must end

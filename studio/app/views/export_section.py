@@ -20,7 +20,8 @@ class ExportSection(Column):
 
     def __init__(self, look: Look, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
         super().__init__(look)
-        self._exporting, self._model = exporting, model
+        self._exporting = exporting
+        self._model = model
         self.times = Choice(look, "Size", "How large pictures are saved and copied")
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)

@@ -17,7 +17,8 @@ class FocusHome(QObject):
 
     def __init__(self, window: QWidget, stage: QStackedWidget) -> None:
         super().__init__(window)
-        self._window, self._stage = window, stage
+        self._window = window
+        self._stage = stage
         QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # the application exists by now
 
     def leave(self, old: QWidget | None) -> None:

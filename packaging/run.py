@@ -40,7 +40,8 @@ def started_by() -> str:
 
 def become(*words: str) -> int:
     """Runs our Python with these words in this process's place, so that signals and status are the command's own."""
-    command, env = [str(PYTHON), *words], {**clean_env(os.environ), "STUDIO_STARTED_BY": started_by()}
+    command = [str(PYTHON), *words]
+    env = {**clean_env(os.environ), "STUDIO_STARTED_BY": started_by()}
     if os.name == "posix":
         sys.stdout.flush()
         os.execve(command[0], command, env)

@@ -47,7 +47,8 @@ def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
 
     `explain` is called once, when the first is needed.
     """
-    ahead, explained = Ahead(wanted(device), lambda left: None, stays=True), False
+    ahead = Ahead(wanted(device), lambda left: None, stays=True)
+    explained = False
 
     def asked(loop: str) -> bool:
         nonlocal explained
@@ -79,7 +80,10 @@ class Ahead:
         *,
         stays: bool = False,
     ) -> None:
-        self._left, self._tell, self._program, self._stays = list(left), tell, program or here(), stays
+        self._left = list(left)
+        self._tell = tell
+        self._program = program or here()
+        self._stays = stays
         self._hurried: list[str] = []
         """What a job at work would have had by now."""
         self._child: subprocess.Popen[str] | None = None

@@ -260,8 +260,10 @@ def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
         said = msgspec.json.decode(text, type=Sheet)
     except msgspec.MsgspecError as error:
         raise _not_understood(error, "sheet") from None
-    rows, gap = -(-len(said.works) // said.columns), export.GAP
-    high, wide = said.height, said.width
+    rows = -(-len(said.works) // said.columns)
+    gap = export.GAP
+    high = said.height
+    wide = said.width
     if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
         return []  # it was cut or scaled since
     found = []

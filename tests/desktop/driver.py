@@ -32,7 +32,9 @@ class Answers(QObject):
 
     def __init__(self, studio: door.Studio, watch: Watch, answers: int) -> None:
         super().__init__()
-        self._studio, self._watch, self._answers = studio, watch, answers
+        self._studio = studio
+        self._watch = watch
+        self._answers = answers
         self._unread = b""
         self._shown: list[str] = []
         QDesktopServices.setUrlHandler("file", self, "reveal")

@@ -149,7 +149,8 @@ def _rows(view: QAbstractItemView) -> Iterator[Part]:
         place = view.visualRect(index) & view.viewport().rect()
         if not place.isEmpty():
             name = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or ""
-            chosen, menu = index == view.currentIndex(), view.contextMenuPolicy() == CUSTOM
+            chosen = index == view.currentIndex()
+            menu = view.contextMenuPolicy() == CUSTOM
             enabled = view.isEnabled() and bool(index.flags() & Qt.ItemFlag.ItemIsEnabled)
             part = _part(view.viewport(), "row", str(name), place, enabled, chosen, number)
             yield {**part, "class": type(view).__name__, "menu": menu}

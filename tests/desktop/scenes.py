@@ -16,7 +16,8 @@ class Scenes:
     """Each brings its panel to a state in which its controls are to be seen, and is quick where it is that already."""
 
     def __init__(self, window: DesktopWindow, photo: Path) -> None:
-        self.window, self._photo = window, photo
+        self.window = window
+        self._photo = photo
 
     @property
     def all(self) -> tuple[Callable[[], object], ...]:
@@ -184,7 +185,8 @@ def touch_everything(window: DesktopWindow, drawer: bool = False) -> None:
     """Touch all controls of all scenes; where the inspector is a drawer over the stage, with and without it."""
     photo = window.home / "photo.png"
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)).save(photo)
-    scenes, touching = Scenes(window, photo), Touching(window)
+    scenes = Scenes(window, photo)
+    touching = Touching(window)
     window.ask("report")  # the first paint of the window is not what a touch took
     for scene in scenes.all:
         touching.scene(scene)

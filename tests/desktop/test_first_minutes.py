@@ -126,7 +126,8 @@ def grooves(window: DesktopWindow) -> list[Part]:
 
 def test_a_slider_that_is_dragged_changes_the_picture_and_undo_takes_it_back(window: DesktopWindow) -> None:
     at_home(window)
-    before, home = window.value("explore.picture")["digest"], window.value("explore.dials.sliders")
+    before = window.value("explore.picture")["digest"]
+    home = window.value("explore.dials.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     middle = top + height // 2
     window.drag((left + width / 2, middle), *((left + width * (0.5 + step / 20), middle) for step in range(1, 7)))
@@ -149,7 +150,8 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
     window.click("Keep take")
     assert len(window.value("takes.list")) == takes + 1
     assert len([row for row in window.parts("row") if row["class"] == "TakeList"]) == takes + 1
-    seed, sliders = window.value("explore.dials.seed"), window.value("explore.dials.sliders")
+    seed = window.value("explore.dials.seed")
+    sliders = window.value("explore.dials.sliders")
     picture = window.value("explore.picture")["digest"]
     window.click("Export…")
     saved = tmp_path / "kept.png"
@@ -198,7 +200,8 @@ def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: 
     base = window.value("generate.closeup.large.picture")
     takes = len(window.value("takes.list"))
     left, top, width, height = window.find("Rewind", "slider")["place"]
-    tab, tall = (left + width // 2, top + height // 2), window.find("Picture", "area", "PictureView")["place"][3]
+    tab = (left + width // 2, top + height // 2)
+    tall = window.find("Picture", "area", "PictureView")["place"][3]
     window.drag(tab, (tab[0], tab[1] - tall // 4), (tab[0], tab[1] - tall // 2))
     rows = base["shape"][0]
     mark = window.value("generate.rewind.mark.row")

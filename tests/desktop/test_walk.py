@@ -33,13 +33,16 @@ class Walk:
     """Does one thing after another, each drawn from the parts that are to be seen."""
 
     def __init__(self, window: DesktopWindow, seed: int) -> None:
-        self._window, self._draw = window, random.Random(seed)
+        self._window = window
+        self._draw = random.Random(seed)
         self._parts: list[Part] = []
-        self.events, self.done = 0, list[str]()
+        self.events = 0
+        self.done = list[str]()
 
     def step(self) -> None:
         """One to six events."""
-        window, draw = self._window, self._draw
+        window = self._window
+        draw = self._draw
         self._parts = [part for part in window.parts() if part["place"]]
         opened = window.ask("open")
         if "QFileDialog" in opened or (opened and draw.random() < 0.3):
@@ -49,7 +52,8 @@ class Walk:
         draw.choices((self._click, self._drag, self._turn, self._strike), (45, 20, 10, 25))[0]()
 
     def _click(self) -> None:
-        at, button = self._place(), self._draw.choices((1, 3, 2), (80, 17, 3))[0]
+        at = self._place()
+        button = self._draw.choices((1, 3, 2), (80, 17, 3))[0]
         times = 2 if button == 1 and self._draw.random() < 0.1 else 1
         self._note(f"button {button} {times} times at {at}", 1 + times)
         self._window.click(at, button, times)
@@ -60,7 +64,8 @@ class Walk:
         self._window.drag(way[0], *way[1:])
 
     def _turn(self) -> None:
-        at, turns = self._place(), self._draw.choice((-3, -1, 1, 3))
+        at = self._place()
+        turns = self._draw.choice((-3, -1, 1, 3))
         self._note(f"wheel {turns} at {at}", 1 + abs(turns))
         self._window.move(at)
         self._window.wheel(turns)

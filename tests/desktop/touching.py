@@ -43,7 +43,8 @@ class Touching:
 
     def _build(self, build: Callable[[], object]) -> None:
         build()
-        self._ground, self._panel = self.window.ask("open"), self.window.value("panel")
+        self._ground = self.window.ask("open")
+        self._panel = self.window.value("panel")
 
     def _try(self, way: Callable[[Part], object], part: Part) -> None:
         """Note what goes wrong, with a picture of the screen, and go on with the next part."""
@@ -96,7 +97,8 @@ class Touching:
 
     def _drag(self, part: Part) -> None:
         """A slider follows; a button that the pointer leaves before it is let go does nothing."""
-        window, begin = self.window, self.window.spot(part)
+        window = self.window
+        begin = self.window.spot(part)
         if part["kind"] == "slider" and part["class"] not in ("RowMarker", "QScrollBar"):
             self._drag_slider(part)
             return
@@ -121,7 +123,8 @@ class Touching:
 
     def _press_right(self, part: Part) -> None:
         """It changes nothing, but opens the menu of what is under the pointer, at the pointer."""
-        window, before = self.window, self._value(part)
+        window = self.window
+        before = self._value(part)
         window.click(part, button=3)
         report = self._check("the right button on", part)
         assert part["address"] not in report["acts"], f"the right button clicked {part['name']}"
@@ -137,7 +140,8 @@ class Touching:
 
     def _choose_entries(self, part: Part, entries: list[Part]) -> None:
         """Each entry once for each list."""
-        window, at = self.window, self.window.screen.at
+        window = self.window
+        at = self.window.screen.at
         left, top, _, height = entries[0]["place"]
         bottom = entries[-1]["place"][1] + entries[-1]["place"][3]
         close = abs(left - at[0]) <= NEAR and min(abs(top - at[1]), abs(bottom - at[1])) <= NEAR
@@ -177,7 +181,8 @@ class Touching:
 
     def _choose_each(self, part: Part) -> None:
         """Every entry of the list that it opens becomes the one that is chosen."""
-        window, chosen = self.window, set[int]()
+        window = self.window
+        chosen = set[int]()
         while True:
             window.until(lambda: window.ask("open"), f"The list of {part['name']}")
             rows = {int(row["address"].partition("#")[2]): row for row in window.parts("row") if row["whole"]}

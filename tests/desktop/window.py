@@ -36,7 +36,9 @@ class DesktopWindow:
     """One running studio. Every touch waits until the window has received it and has done what follows at once."""
 
     def __init__(self, screen: Screen, home: Path, size: tuple[int, int], settings: Part | None = None) -> None:
-        self.screen, self.home, self.size = screen, home, size
+        self.screen = screen
+        self.home = home
+        self.size = size
         self.log = home / "window.log"
         file = home / "config" / "settings.json"
         file.parent.mkdir(parents=True, exist_ok=True)

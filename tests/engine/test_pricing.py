@@ -23,7 +23,8 @@ def jobs() -> Jobs:
 
 
 def sound(seconds: float, seed: int = 0) -> np.ndarray:
-    generator, at = np.random.default_rng(seed), np.arange(round(seconds * RATE)) / RATE
+    generator = np.random.default_rng(seed)
+    at = np.arange(round(seconds * RATE)) / RATE
     wave = np.sin(2 * np.pi * (200 + 90 * np.sin(3 * at)) * at) + 0.3 * generator.standard_normal(len(at))
     return (9000 * wave).astype(np.int16)
 
@@ -50,14 +51,16 @@ def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: 
 def test_it_takes_as_many_steps_wherever_the_stretch_lies(
     tiny_recordings: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    priced, plain = list[int](), AutoregressiveSound.priced
+    priced = list[int]()
+    plain = AutoregressiveSound.priced
 
     def counted(self: AutoregressiveSound, x: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         priced.append(x.shape[1])
         return plain(self, x, numbers)
 
     monkeypatch.setattr(AutoregressiveSound, "priced", counted)
-    heard, taken = sound(60.0), []
+    heard = sound(60.0)
+    taken = []
     for first in (10_000, 400_000):
         priced.clear()
         said = steps(jobs, model=tiny_recordings, sound=heard[: first + 4000], first=first)

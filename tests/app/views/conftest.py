@@ -151,7 +151,8 @@ def picture(colour: int = 90, shape: tuple[int, int, int] = (8, 8, 3)) -> Array:
 
 def right_click(view: QAbstractScrollArea, at: QPoint) -> QMenu | None:
     """The menu that opens at a place of a list's viewport, None if none does. It opens at the pointer."""
-    viewport, window = view.viewport(), view.window()
+    viewport = view.viewport()
+    window = view.window()
     # The screen of the tests is smaller than the window, and a menu would be moved to stay on it.
     window.move(window.pos() + QPoint(200, 200) - viewport.mapToGlobal(at))
     pointer = viewport.mapToGlobal(at)

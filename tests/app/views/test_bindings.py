@@ -70,7 +70,8 @@ def line() -> str:
 @pytest.fixture
 def bindings(monkeypatch: pytest.MonkeyPatch) -> Bindings:
     """Watches every binding that is made from now on, by `connect` and by `bind`."""
-    found, connect = Bindings(), SignalInstance.connect
+    found = Bindings()
+    connect = SignalInstance.connect
 
     def watched(signal: SignalInstance, method: Any, *more: Any) -> Any:
         owner = getattr(method, "__self__", None)
@@ -98,7 +99,8 @@ def test_every_signal_brings_what_its_method_wants(bindings: Bindings, opener: O
 
 def everything(studio: Studio) -> None:
     """Have the window build all that it builds only when it is asked for."""
-    state, frame = studio.state, studio.frame
+    state = studio.state
+    frame = studio.frame
     state.generate.choose_model("rows")
     state.generate.generate()
     studio.draw()

@@ -97,7 +97,8 @@ def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot
 
 
 def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
-    generate, board = stage(drawn, "generate"), QGuiApplication.clipboard()
+    generate = stage(drawn, "generate")
+    board = QGuiApplication.clipboard()
     assert isinstance(generate, GenerateStage)
     at = generate.grid.visualRect(generate.grid.model().index(1, 0)).center()
     press(right_click(generate.grid, at), "Copy picture")

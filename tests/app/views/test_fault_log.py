@@ -29,7 +29,8 @@ class Faulty:
     """A window whose faults are logged, and what would have been printed."""
 
     def __init__(self, studio: Studio, uncaught: list[Any]) -> None:
-        self.studio, self.uncaught = studio, uncaught
+        self.studio = studio
+        self.uncaught = uncaught
         self.said: list[str] = []
         studio.state.messages.current.changed.connect(self._hear)
 
@@ -64,7 +65,8 @@ def burst(*_: object) -> None:
 
 def press_main(studio: Studio, panel: str) -> None:
     """What a user presses first in a panel."""
-    state, frame = studio.state, studio.frame
+    state = studio.state
+    frame = studio.frame
     if panel == "complete" and state.complete.canvas.picture.get() is None:
         state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
         state.complete.canvas.painting.press((1.5, 1.5))
@@ -210,7 +212,8 @@ def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypat
 
 
 def test_doctor_shows_where_the_log_is(faulty: Faulty) -> None:
-    frame, revealed = faulty.studio.frame, []
+    frame = faulty.studio.frame
+    revealed = []
     faulty.studio.state.messages.reveal.disconnect(frame.dialogs.reveal)
     faulty.studio.state.messages.reveal.connect(revealed.append)
     frame.toggle_page("engine")

@@ -171,7 +171,8 @@ def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: Studio, width: int, he
     for panel in studio.frame.panels:
         studio.state.show_panel(panel)
         settle()
-        button, inspector = studio.frame.bar.side, studio.frame.panels[panel].inspector
+        button = studio.frame.bar.side
+        inspector = studio.frame.panels[panel].inspector
         assert not inspector.isVisible()
         for shown in (True, False):
             place = button.mapTo(studio.frame, button.rect().center())

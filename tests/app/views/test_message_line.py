@@ -87,7 +87,8 @@ def played(studio: Studio) -> None:
     studio.state.show_panel("sound")
     studio.state.sound.play()
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Perform))
-    noise, bits = np.zeros(16_000, np.int16), np.full(16_000, 2.5, np.float32)
+    noise = np.zeros(16_000, np.int16)
+    bits = np.full(16_000, 2.5, np.float32)
     studio.engine.say(Sounded(job=asked.job, first=0, samples=noise, bits=bits, speed=3.0))
 
 
@@ -105,7 +106,8 @@ STAGES: dict[str, Callable[[Studio], object]] = {
 
 def under(studio: Studio) -> list[str]:
     """What lies where the message stands."""
-    frame, found = studio.frame, []
+    frame = studio.frame
+    found = []
     message = frame.message.geometry()
     for widget in frame.findChildren(QWidget):
         if not widget.isVisible() or frame.message.isAncestorOf(widget) or widget is frame.message:
@@ -158,7 +160,8 @@ def test_a_stage_yields_only_if_it_must_and_comes_back(
     before = on_stage(full)
     full.state.messages.say(TOLD, "failed")
     settle()
-    now, message = on_stage(full), full.frame.message.geometry()
+    now = on_stage(full)
+    message = full.frame.message.geometry()
     assert (now != before) == moves
     assert (now.topLeft(), now.width()) == (before.topLeft(), before.width())
     assert now.bottom() < message.top() < message.bottom() <= full.frame.stage.geometry().bottom()

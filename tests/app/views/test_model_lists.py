@@ -158,7 +158,8 @@ def test_the_list_stays_on_the_screen(studio: Studio, width: int, height: int, t
     studio.state.layout.set({"text": text})
     settle()
     popup = open_list(studio)
-    room, picker = popup.screen().availableGeometry(), studio.frame.bar.picker
+    room = popup.screen().availableGeometry()
+    picker = studio.frame.bar.picker
     assert picker.mapToGlobal(QPoint(0, picker.height() + 4)).y() + popup.height() <= room.bottom() + 1
     assert popup.width() <= room.width()
     for part in (popup.field, popup.cards, popup.add):

@@ -40,7 +40,8 @@ def states(state: Window) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
 def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) -> None:
-    slider, dials = dial(studio, panel), states(studio.state)[panel]
+    slider = dial(studio, panel)
+    dials = states(studio.state)[panel]
     for value in (0.3, most):
         dials.set_temperature(value)
         assert not slider.note.isVisible(), value
@@ -86,7 +87,8 @@ def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
 def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Studio) -> None:
     inspector = studio.frame.panels["complete"].inspector
     assert isinstance(inspector, CompleteInspector)
-    brush, painting = inspector.settings.warmth, studio.state.complete.canvas.painting
+    brush = inspector.settings.warmth
+    painting = studio.state.complete.canvas.painting
     studio.state.complete.dials.set_temperature(0.5)
     painting.set_warmth(1.9)
     assert not brush.outside

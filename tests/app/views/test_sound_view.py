@@ -252,7 +252,8 @@ def test_lanes_that_show_nothing_any_more_go_back_to_the_sound(stage: Stage) -> 
 
 
 def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) -> None:
-    cross, inspector = stage.inspector.put_away, stage.inspector
+    cross = stage.inspector.put_away
+    inspector = stage.inspector
     assert not cross.isVisible()
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(5 * RATE) / 10), RATE)
     stage.studio.state.drop([tmp_path / "waltz.wav"])
@@ -467,7 +468,8 @@ def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
 
 def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage, tmp_path: Path) -> None:
     recorded(stage, tmp_path)
-    time, engine = stage.lanes.timeline, stage.studio.engine
+    time = stage.lanes.timeline
+    engine = stage.studio.engine
     time.fit()
     time.zoom(time.length / 10.0, 0.0)
     time.go(30.0)
@@ -499,14 +501,17 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
 
 def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: Path) -> None:
     recorded(stage, tmp_path)
-    time, bits = stage.lanes.timeline, stage.lanes.bits
+    time = stage.lanes.timeline
+    bits = stage.lanes.bits
     time.fit()
     before = bits.grab().toImage()
     answer(stage, 20 * RATE)
     stage.show()
     assert bits.at(10.0) == 4.0 and bits.at(30.0) is None
     after = bits.grab().toImage()
-    left, right, high = int(time.x(5.0)), int(time.x(40.0)), bits.height()
+    left = int(time.x(5.0))
+    right = int(time.x(40.0))
+    high = bits.height()
     below = high - 4  # within the ground of the line, four of eight bits high
     assert after.pixel(left, below) != before.pixel(left, below)
     assert after.pixel(right, below) == before.pixel(right, below)
@@ -514,7 +519,9 @@ def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: 
 
 def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
-    box, job, engine = stage.frame.queue.job, prices(stage)[-1].job, stage.studio.engine
+    box = stage.frame.queue.job
+    job = prices(stage)[-1].job
+    engine = stage.studio.engine
     qtbot.waitUntil(box.isVisible)
     engine.say(Pulse(steps=1, job=job))
     answer(stage, len(prices(stage)[-1].sound) // 4)

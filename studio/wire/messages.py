@@ -1,4 +1,4 @@
-"""What may be asked of an engine, and what it answers: frozen records, checked on arrival.
+"""Defines the commands for an engine and its answers: frozen records, checked on arrival.
 
 A picture travels as `(n, height, width, channels)` uint8, a sound as `(n, samples)` int16, a latent as
 `(*latent_shape)` float32 or float64. Seeds are whole numbers from 0 to 2**53 - 1, so that JSON keeps
@@ -26,25 +26,26 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Slider = Annotated[float, Meta(ge=-16.0, le=16.0)]
 
 STEERING, PLAYING, HAND, BESIDE, ASKED, QUEUED = range(6)
-"""How urgent a command is: what a hand changes of something under way, sound that plays, what a hand is dragging, what
-is shown beside a picture, what was asked for, the queue."""
+"""Urgencies of commands, most urgent first: changes of a running job, sound that plays, a control being dragged,
+additions to a picture such as its surprise, single requests, the queue."""
 
 PIECE = 0.02
-"""Seconds of sound of one Sounded."""
+"""Seconds of sound in one Sounded."""
 
 LEAD = 8 * 2**14
-"""Samples before a stretch of sound that may decide what it costs: the WaveNet with the most layers reaches so far."""
+"""Samples before a stretch of sound that may influence its price: the receptive field of the WaveNet with the most
+layers."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):
-    """The ground of every message."""
+    """Is the base of every message."""
 
 
 class Command(Message, frozen=True, kw_only=True):
-    """Something asked of the engine; `job` names it in every answer.
+    """Asks something of the engine; `job` identifies it in every answer.
 
-    `hand` names the control that asks. A newer command of the same hand replaces the older one,
-    which then ends as `Stopped`. An empty `hand` replaces nothing.
+    `hand` names the control that asks. A newer command with the same `hand` replaces the older one, which then ends
+    as `Stopped`. A command with an empty `hand` replaces none.
     """
 
     urgency: ClassVar[int] = ASKED
@@ -53,11 +54,11 @@ class Command(Message, frozen=True, kw_only=True):
 
 
 class Event(Message, frozen=True, kw_only=True):
-    """Something the engine says."""
+    """Reports something from the engine."""
 
 
 class Answer(Event, frozen=True, kw_only=True):
-    """Something it says of a job."""
+    """Reports something about a job."""
 
     job: Job
 
@@ -73,17 +74,17 @@ class Draw(Command, frozen=True, kw_only=True):
     temperature: tuple[Temperature, ...] = (1.0,)
     """One number, or one for each scale of the model, from coarse to fine."""
     heat: Array | None = None
-    """(height, width) float32, 0 to 4: what the temperature is multiplied by at each pixel, in a model that draws pixel
-    by pixel. What would be above 4 is 4."""
+    """(height, width) float32, 0 to 4: the factor of the temperature at each pixel, for a model that draws pixel by
+    pixel. The product is at most 4."""
     label: Count | None = None
     mix: Annotated[str, Meta(max_length=200)] = ""
-    """A second model of the same shape and levels, both of them drawing pixel by pixel; empty for none."""
+    """A second model of the same shape and levels; both must draw pixel by pixel. Empty for none."""
     share: Share = 0.5
     """How much the second model decides."""
     shares: Array | None = None
-    """(height, width) float32, 0 to 1: what the share is multiplied by at each pixel."""
+    """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     doubt: bool = False
-    """Whether to say how open each pixel was before it was drawn, of a model that draws pixel by pixel."""
+    """Whether to report the entropy of each pixel before it was drawn, for a model that draws pixel by pixel."""
 
 
 class Sample(Draw, frozen=True, kw_only=True, tag="sample"):
@@ -91,20 +92,22 @@ class Sample(Draw, frozen=True, kw_only=True, tag="sample"):
 
 
 class Complete(Draw, frozen=True, kw_only=True, tag="complete"):
-    """Make a part of a picture anew for each seed and keep the rest as it is. Answers: as for Sample, with `following`
-    where something that is kept comes after the first pixel that is made."""
+    """Replace a part of a picture for each seed and keep the rest. Answers: as for Sample.
+
+    `following` is set if a pixel that is kept comes after the first one that is made.
+    """
 
     picture: Array
     """(height, width, channels) uint8, in the model's own shape."""
     free: Array
-    """(height, width) uint8, above 0 where it is to be made anew."""
+    """(height, width) uint8: above 0 in the part that is replaced."""
 
 
 class Explore(Command, frozen=True, kw_only=True, tag="explore"):
-    """One picture from a starting point and sliders. Answers: Shown, then one ending.
+    """Make one picture from a starting point and sliders. Answers: Shown, then one ending.
 
-    z = temperature · start + Σ slider · direction; the start is the noise of `seed`, or `latent`
-    where a picture was opened.
+    z = temperature · start + Σ slider · direction. The start is the noise of `seed`, or `latent` if a picture was
+    opened.
     """
 
     urgency: ClassVar[int] = HAND
@@ -117,7 +120,7 @@ class Explore(Command, frozen=True, kw_only=True, tag="explore"):
 
 
 class Point(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a path begins or ends: what an Explore says, without the model."""
+    """Describes an end of a path, with the fields of Explore but without the model."""
 
     seed: Seed = 0
     latent: Array | None = None
@@ -127,7 +130,7 @@ class Point(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Path(Command, frozen=True, kw_only=True, tag="path"):
-    """Artworks along the way between two latents, both ends among them. Answers: Drawn …, then one ending."""
+    """Make artworks along the way between two latents, including both ends. Answers: Drawn …, then one ending."""
 
     model: Name
     begin: Point
@@ -136,7 +139,7 @@ class Path(Command, frozen=True, kw_only=True, tag="path"):
 
 
 class Encode(Command, frozen=True, kw_only=True, tag="encode"):
-    """The latent of an artwork and whether all its levels come back. Answers: Encoded, then one ending."""
+    """Compute the latent of an artwork and whether decoding restores it. Answers: Encoded, then one ending."""
 
     model: Name
     picture: Array
@@ -145,111 +148,106 @@ class Encode(Command, frozen=True, kw_only=True, tag="encode"):
 
 
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):
-    """Change what a Sample or a Complete draws by, from the next row of pixels on, or what a Perform makes, from the
-    next sample on. Answers: one ending.
+    """Change the settings of a running Sample, Complete or Perform. Answers: one ending.
 
-    What is None stays as it is. A model that makes the whole picture at once obeys with its next group. A job that
-    waits obeys once it begins; one that is over is passed over. Where the model cannot obey, this fails and the job
-    goes on as it was.
+    A Sample or Complete changes from its next row of pixels on, a Perform from its next sample on, and a model that
+    makes whole pictures with its next group. Fields that are None stay unchanged. A waiting job changes when it
+    begins; a job that has ended is ignored. If the model cannot change, this command fails and the job continues.
     """
 
     urgency: ClassVar[int] = STEERING
     running: Job
-    """The job that is steered; `job` is the name of this command itself."""
+    """The job to change; `job` identifies this command itself."""
     temperature: tuple[Temperature, ...] | None = None
     heat: Array | None = None
-    """As of Draw; ones where no pixel is to differ any more."""
+    """As in Draw; all ones to give every pixel the same temperature again."""
     share: Share | None = None
     shares: Array | None = None
     doubt: bool | None = None
-    """As of Draw, of what is drawn from now on."""
+    """As in Draw, for the pixels drawn from now on."""
     label: Count | None = None
-    """The kind, of a Perform."""
+    """The class, for a Perform."""
     until: Annotated[float, Meta(ge=0.0)] | None = None
-    """As of Perform."""
+    """As in Perform."""
     curve: Array | None = None
-    """As of Perform, in place of its temperature or the curve it had."""
+    """As in Perform; it replaces the temperature or the earlier curve."""
     seed: Seed | None = None
-    """Of a Perform: another seed, whose noise goes on where the other's is left."""
+    """Another seed for a Perform; its noise continues at the same sample."""
     again: Count | None = None
-    """The sample of a Perform from which it is made anew by what is asked here. What it says once this command has
-    ended begins there."""
+    """The first sample of a Perform that is replaced. The samples sent after the end of this command begin there."""
     instead: bool = False
-    """Whether the change of a Perform before this one came too late: all is as though it had not been asked, also where
-    this command fails."""
+    """Whether the previous change of a Perform came too late. It is then undone, even if this command fails."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
-    """The price of an artwork under a model, whole and by its places. Answers: Scored, then one ending."""
+    """Price an artwork under a model, as a whole and at each place. Answers: Scored, then one ending."""
 
     urgency: ClassVar[int] = BESIDE
     model: Name
     picture: Array
-    """As of Encode."""
+    """As in Encode."""
     label: Count | None = None
 
 
 class Price(Command, frozen=True, kw_only=True, tag="price"):
-    """The bits of each sample of a stretch of a recording, piece by piece. Answers: Priced …, then one ending.
+    """Compute the bits of each sample of a stretch of a recording. Answers: Priced …, then one ending.
 
-    The time it takes depends on the length of the stretch, not on where in the recording that lies.
+    The time it takes depends on the length of the stretch, not on its position in the recording.
     """
 
     urgency: ClassVar[int] = QUEUED
     model: Name
-    """One that makes recordings."""
+    """A model of recordings."""
     sound: Array
-    """(samples,) int16 at the model's rate: the stretch, and LEAD samples before it, or all that there are."""
+    """(samples,) int16 at the model's rate: the stretch, and up to LEAD samples before it."""
     first: Count = 0
-    """The first sample of the stretch. Where it is the length of the sound, only the kind is told."""
+    """The first sample of the stretch. If it equals the length of the sound, only the class is reported."""
     label: Count | None = None
-    """None: the kind under which the last second of the sound is likeliest, in a model that knows kinds."""
+    """The class; None for the one under which the last second of the sound is likeliest."""
 
 
 class Join(Command, frozen=True, kw_only=True, tag="join"):
-    """Look near the ends of a loop for ends whose join costs least. Answers: Joined, then one ending."""
+    """Look near the ends of a loop for the ends whose join costs least. Answers: Joined, then one ending."""
 
     model: Name
-    """One that makes recordings."""
+    """A model of recordings."""
     sound: Array
     """(samples,) int16 at the model's rate."""
     begin: Count
     """The first sample that is repeated."""
     end: Count
-    """The one after the last."""
+    """The sample after the last one that is repeated."""
     seed: Seed = 0
-    """Of the sound: where no label is given, it draws the kind."""
+    """The seed of the sound, which draws the class if no label is given."""
     label: Count | None = None
 
 
 class Perform(Command, frozen=True, kw_only=True, tag="perform"):
-    """Make one sound, with or without an end, piece by piece, for somebody who hears it meanwhile and may change it.
-    Answers: Sounded …, then one ending.
+    """Make one sound piece by piece while the user hears it and may change it. Answers: Sounded …, then one ending.
 
-    A seed makes the same sound for whoever asks, but for what Steer changes on the way. Samples are counted from the
-    first one that is made.
+    A seed always makes the same sound, except for changes by Steer. Samples are counted from the first one that is
+    made.
     """
 
     urgency: ClassVar[int] = PLAYING
     model: Name
-    """One that makes recordings."""
+    """A model of recordings."""
     seed: Seed
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
-    """None: until it is stopped."""
+    """The length in seconds; None: until the job is stopped."""
     temperature: Temperature = 1.0
     curve: Array | None = None
-    """(points, 2) float64 in place of the temperature: seconds of what is made, never falling, and the temperature
-    there, 0 to 4. Between two points it goes straight from one to the other; two of one second are a step."""
+    """(points, 2) float64 in place of the temperature: seconds of the sound, never falling, and the temperature there,
+    0 to 4. It is linear between two points; two points at the same second are a step."""
     label: Count | None = None
     begin: Array | None = None
-    """(samples,) int16 at the model's rate, to go on from; they are not sent back."""
+    """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
     until: Annotated[float, Meta(ge=0.0)] | None = None
-    """How many seconds may be made until a Steer allows more. None: as fast as it goes."""
+    """How many seconds may be made until a Steer allows more; None: no limit."""
     mix: Annotated[str, Meta(max_length=200)] = ""
-    """A second model of the same rate and levels: which of the two draws a sample is thrown anew each time. Empty for
-    none."""
+    """A second model of the same rate and levels, empty for none. One of the two is drawn at random for each sample."""
     share: Share = 0.5
-    """How often the second one draws."""
+    """How often the second model is drawn."""
 
 
 class Train(Command, frozen=True, kw_only=True, tag="train"):
@@ -260,66 +258,69 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     run: Text
     """The folder of the run: recipe, curve, checkpoints; an existing one is resumed."""
     out: Text = ""
-    """The folder the trained model goes to; empty: the person's own models."""
+    """The folder for the trained model; empty: the user's own models."""
     study: dict[str, Any]
-    """What is to be learned and how, as `msgspec.to_builtins` gives a `studio.engine.study.Study`."""
+    """A `studio.engine.study.Study` as returned by `msgspec.to_builtins`: what is learned, and how."""
 
 
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
-    """Every held-out figure of a model on the test artworks of a folder or a pack. Answers: Measured …, then one
-    ending."""
+    """Measure a model on the test artworks of a folder or a pack. Answers: Measured …, then one ending."""
 
     urgency: ClassVar[int] = QUEUED
     model: Name
     source: Text
     draws: Annotated[int, Meta(ge=1, le=1024)] = 4
-    """Of a flow's dequantising noise."""
+    """The number of draws of a flow's dequantisation noise."""
     most: Annotated[int, Meta(ge=1)] | None = None
-    """Artworks to measure on; the first of the test set."""
+    """The most artworks to measure, the first of the test set; None: all."""
     spread: bool = False
-    """Instead of the figures, how the prices of the test artworks are spread."""
+    """Whether to report the distribution of the test artworks' prices instead of the figures."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
-    """End the job named `job`, waiting or running; heard between two steps."""
+    """End the job `job`, waiting or running. It takes effect between two steps."""
 
     urgency: ClassVar[int] = PLAYING
 
 
 class Doctor(Command, frozen=True, kw_only=True, tag="doctor"):
-    """What the engine's machine has. Answers: Diagnosis, then one ending."""
+    """Examine the engine's computer. Answers: Diagnosis, then one ending."""
 
 
 # ── what the engine answers ──────────────────────────────────────────────────────────────────────
 
 
 class Starting(Event, frozen=True, kw_only=True, tag="starting"):
-    """The process lives and is loading; commands may be sent already."""
+    """Reports that the process runs and is loading; commands may already be sent."""
 
     protocol: int = PROTOCOL
     version: str = __version__
 
 
 class Ready(Event, frozen=True, kw_only=True, tag="ready"):
-    """Loaded; `device` in words for people (`Processor, 2 threads`), `families` the zoo's forms, `preparing` as in
-    Preparing."""
+    """Reports that the engine is loaded."""
 
     device: str
+    """The device in words: `Processor, 2 threads`."""
     families: dict[str, Any] = {}
+    """The hyperparameters of the zoo's families."""
     preparing: tuple[str, ...] = ()
+    """As `loops` in Preparing."""
 
 
 class Preparing(Event, frozen=True, kw_only=True, tag="preparing"):
-    """Of the loops that this computer has to compile once, those which are still to come: `pixels` draws pictures pixel
-    by pixel, `sound` and `two sounds` play. Until they are there, torch does the same more slowly."""
+    """Reports which loops are not compiled yet; until they are, torch does the same work more slowly.
+
+    `pixels` draws pictures pixel by pixel; `sound` and `two sounds` play.
+    """
 
     loops: tuple[str, ...]
 
 
 class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
-    """Twice a second: how many steps were taken since the start and which job is at work.
+    """Reports twice a second how many steps were taken since the start, and the running job.
 
-    An engine whose `steps` stand still while a `job` is at work hangs.
+    If `steps` does not grow while a `job` runs, the engine hangs.
     """
 
     steps: Count
@@ -327,59 +328,60 @@ class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
 
 
 class Drawn(Answer, frozen=True, kw_only=True, tag="drawn"):
-    """Some pictures of a batch as far as they are: those from `first` on; finished when done == total."""
+    """Carries pictures of a batch, from number `first` on, as far as they are drawn; finished when done == total."""
 
     first: Count
     pictures: Array
     done: Count
     total: Count
     log_prob: tuple[float, ...] | None = None
-    """Nats of each picture, once finished."""
+    """Log-probability of each picture in nats, once finished."""
     labels: tuple[Count, ...] | None = None
-    """The kind of each picture, once finished, of a model that knows kinds."""
+    """The class of each picture, once finished, for a model with classes."""
     following: tuple[float, ...] | None = None
-    """Of a Complete once finished: nats of the kept pixels that come after the first one that was made, each given all
-    before it: how well a completion leads on to what follows."""
+    """For a finished Complete: the log-probability in nats of the kept pixels after the first new one, each given all
+    before it. It measures how well a completion fits what follows."""
     temperature: tuple[Temperature, ...] | None = None
-    """Once finished, and where the job was steered: what these pictures began with."""
+    """Once finished, if the job was steered: the temperature with which these pictures began."""
     heat: Array | None = None
-    """Once finished: the temperature (height, width) float32 that each pixel was drawn at, where not all had the same.
-    With a `temperature` of 1 and this `heat` a Sample makes the same pictures again."""
+    """Once finished, if it varied: (height, width) float32, the temperature at which each pixel was drawn. A Sample
+    with a `temperature` of 1 and this `heat` makes the same pictures again."""
     share: Share | None = None
     shares: Array | None = None
-    """The same of the share, of a job that mixes two models. `log_prob` is under the mixture as it was drawn."""
+    """The same for the share, if two models are mixed. `log_prob` is under the mixture as it was drawn."""
     doubt: Array | None = None
-    """Where it was asked for: (n, rows drawn, width) float32, exact bits of how open each pixel was just before it was
-    drawn, at the temperature it was drawn at: the entropies of its colours, each given those before it. NaN where a
-    pixel is kept, or was drawn before that was asked for."""
+    """If requested: (n, rows drawn, width) float32, the entropy of each pixel in bits just before it was drawn, at its
+    temperature: the sum over its colours, each given those before it. NaN for pixels that are kept or that were drawn
+    before the request."""
 
 
 class Sounded(Answer, frozen=True, kw_only=True, tag="sounded"):
-    """The next piece of a Perform: (n,) int16 from sample `first` on, and the bits of each (n,) float32: -log2 of its
-    probability at a temperature of 1, given all before it."""
+    """Carries the next piece of a Perform, from sample `first` on."""
 
     first: Count
     samples: Array
+    """(n,) int16."""
     bits: Array
+    """(n,) float32: -log2 of the probability of each sample at a temperature of 1, given all before it."""
     speed: float
-    """Seconds of sound that are made in a second of work, of late; 0 while the fast loop is still being compiled."""
+    """Seconds of sound made in one second of work, recently; 0 while the fast loop is being compiled."""
 
 
 class Shown(Answer, frozen=True, kw_only=True, tag="shown"):
-    """What an Explore asked for; (height, width, channels) uint8, or (samples,) int16."""
+    """Carries the result of an Explore: (height, width, channels) uint8, or (samples,) int16."""
 
     picture: Array
 
 
 class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
-    """Latent of a picture; `differing` of `total` levels came back different, by `largest` at most.
+    """Carries the latent of an artwork. Decoding changed `differing` of `total` levels, by at most `largest`.
 
-    `exact` says that none did. `bits` prices the picture; `bound` that the price is an upper bound.
+    `exact`: no level changed. `bits`: the price of the artwork. `bound`: this price is an upper bound.
     """
 
     latent: Array
     label: Count | None = None
-    """The kind it was taken for, of a model that knows kinds."""
+    """The class assumed for it, for a model with classes."""
     exact: bool
     differing: Count
     total: Count
@@ -389,84 +391,87 @@ class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
 
 
 class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
-    """The price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
+    """Carries the price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
 
-    `bound`: ln p may be higher, and each place bears a share of what only the whole has.
+    `bound`: ln p is a lower bound. Costs of the artwork as a whole are divided among its places.
     """
 
     log_prob: float
     bits: Array
     bound: bool
     label: Count | None = None
-    """The kind it was taken for, of a model that knows kinds."""
+    """The class assumed for it, for a model with classes."""
 
 
 class Priced(Answer, frozen=True, kw_only=True, tag="priced"):
-    """The next piece of a Price: the bits (n,) float32 of the samples from number `first` of its sound on."""
+    """Carries the next piece of a Price: the bits (n,) float32 of its samples from number `first` on."""
 
     first: Count
     bits: Array
     label: Count | None = None
-    """The kind it was taken for, of a model that knows kinds."""
+    """The class assumed for it, for a model with classes."""
 
 
 class Joined(Answer, frozen=True, kw_only=True, tag="joined"):
-    """The loop whose join is likeliest of all that were tried, and by how many bits what follows it is dearer than
-    where it stands; and the same of the loop that was asked about."""
+    """Carries the loop with the likeliest join of all that were tried."""
 
     begin: Count
     end: Count
     bits: float
+    """How many more bits the samples after the join cost there than at their own place."""
     before: float
+    """The same for the loop in the request."""
     tried: Count
 
 
 class Learned(Answer, frozen=True, kw_only=True, tag="learned"):
-    """Training goes on. Losses in bits per dimension; `held_out` only where it was just measured."""
+    """Reports the progress of a training. Losses are in bits per dimension; `held_out` is set if just measured."""
 
     step: Count
     steps: Count
     loss: float
     held_out: float | None = None
     rate: float = 0.0
-    """Pictures or seconds of sound learned from, each second."""
+    """Pictures, or seconds of sound, processed in a second."""
     seconds_left: float = 0.0
 
 
 class Measured(Answer, frozen=True, kw_only=True, tag="measured"):
-    """How many artworks are measured; at the end every figure: what is counted, its value, whether it is exact."""
+    """Reports how many artworks were measured, and at the end the figures."""
 
     done: Count
     total: Count
     figures: tuple[tuple[Text, float, bool], ...] = ()
+    """Each figure: its name, its value, and whether it is exact."""
     spread: tuple[float, ...] = ()
-    """As on the card, where that was asked for."""
+    """The distribution of prices as on the card, if requested."""
 
 
 class Diagnosis(Answer, frozen=True, kw_only=True, tag="diagnosis"):
-    """One line for each thing looked at: what, whether it is fine, the finding."""
+    """Carries the findings of Doctor."""
 
     findings: tuple[tuple[str, bool, str], ...]
+    """For each thing examined: its name, whether it is fine, the finding."""
 
 
 class Notice(Answer, frozen=True, kw_only=True, tag="notice"):
-    """Something a person should know while the job goes on."""
+    """Carries a message for the user while the job continues."""
 
     text: Text
 
 
 class Finished(Answer, frozen=True, kw_only=True, tag="finished"):
-    """The job is done."""
+    """Reports that the job is done."""
 
     seconds: float = 0.0
 
 
 class Stopped(Answer, frozen=True, kw_only=True, tag="stopped"):
-    """The job was stopped, or replaced by a newer one of the same hand."""
+    """Reports that the job was stopped, or replaced by a newer one with the same `hand`."""
 
 
 class Failed(Event, frozen=True, kw_only=True, tag="failed"):
-    """The job ended by a fault: what happened, and what to do. An empty `job`: no job could be told."""
+    """Reports that the job failed: what happened, and what to do. `job` is empty if it is unknown."""
 
     job: Annotated[str, Meta(max_length=64)]
     why: Text
@@ -513,7 +518,7 @@ Ending = Finished | Stopped | Failed
 
 
 def describe(error: msgspec.ValidationError) -> str:
-    """msgspec's finding as part of a sentence: `Expected int >= 0 - at $.seeds[0]` → field and fault."""
+    """Return msgspec's error as part of a sentence: `Expected int >= 0 - at $.seeds[0]` → field and fault."""
     fault, _, place = str(error).partition(" - at ")
     field = place.strip("`").removeprefix("$.").removeprefix("$")
     return f"{field}: {fault[0].lower()}{fault[1:]}" if field else fault[0].lower() + fault[1:]

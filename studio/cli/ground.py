@@ -20,7 +20,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 MOST_TIMES = 64
-"""How many times as large a picture is saved at most."""
+"""The largest factor for saving a picture."""
 NOWHERE = "Say where it is to be saved: --out."
 FIRST_RUN = "First run on this computer: preparing the fast version. Until it is ready, this takes longer."
 STARTED_BY = "STUDIO_STARTED_BY"

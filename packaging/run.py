@@ -30,11 +30,11 @@ from machine import display_problem, glibc, python_problem
 from saying import say, stop
 
 DEFAULT_MODEL = "pixelcnnpp-brush-32"
-"""The first model of the shelf."""
+"""The first model in the lists."""
 
 
 def started_by() -> str:
-    """The command that starts this file again from the current folder, for the user to copy."""
+    """Return the command that starts this file again from the current folder, for the user to copy."""
     return f"{shlex.quote(Path(sys.executable).name)} {shlex.quote(os.path.relpath(__file__))}"
 
 

@@ -1,4 +1,4 @@
-"""No test depends on an idle machine: limits of waiting are the shared one."""
+"""No test depends on an idle machine: all of them wait with the shared limit."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a stretch of a recording costs: as in the whole, in short steps, wherever it lies; and the kind of its end."""
+"""A stretch of a recording has the same prices as in the whole, is priced in short steps, and has a class."""
 
 from typing import Any
 

@@ -16,7 +16,7 @@ from tests.limits import LIMIT
 from tests.media.conftest import RATE, Daemon, Stop, skip_if_gaps
 
 SEVERAL_BURSTS = 3.0
-"""Seconds: a null sink that nobody listens to asks about once a second."""
+"""Longest interval in seconds; an unused null sink requests sound about once a second."""
 
 
 def bent(bend: float) -> np.ndarray:
@@ -240,7 +240,7 @@ def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
 
 
 def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
-    """Nobody listens to the null sink here, so it asks as seldom as it may: longer than a second apart at first."""
+    """The null sink is unused here, so its requests are as rare as possible: at first more than a second apart."""
     player = Speaker()
     source = Counter()
     asked = list[float]()

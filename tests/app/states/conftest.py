@@ -55,7 +55,7 @@ def window(opener: Opener, engine: FakeEngine) -> Window:
 
 @pytest.fixture
 def stage(studio_home: Path, opener: Opener, engine: FakeEngine) -> Stage:
-    """The panel Sound with `hum`, a model of recordings, and an engine that is ready."""
+    """Open the panel Sound with `hum`, a model of recordings, and an engine that is ready."""
     write_model(studio_home / "models", card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     window = opener(engine)
     window.show_panel("sound")

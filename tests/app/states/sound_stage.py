@@ -1,4 +1,4 @@
-"""The panel Sound on a fake engine and a fake speaker, for the tests of its parts."""
+"""Provides the panel Sound on a fake engine and a fake speaker for the tests of its parts."""
 
 import numpy as np
 from pytestqt.qtbot import QtBot

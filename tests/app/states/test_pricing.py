@@ -1,4 +1,4 @@
-"""The prices of a recording on an engine that says what a test tells it to: what is seen, once, and no more."""
+"""Pricing asks for each visible sample of a recording once, and for no others."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ PIECE = 8192
 
 
 class Stage:
-    """A recording of five minutes on the stage of Sound, of which a model of two kinds goes on."""
+    """Holds a recording of five minutes in Sound, with a model of two classes."""
 
     def __init__(self, window: Window, engine: FakeEngine) -> None:
         self.window = window
@@ -32,7 +32,7 @@ class Stage:
         return [command for command in self.engine.sent if isinstance(command, Price)]
 
     def stretch(self) -> tuple[int, int]:
-        """Samples of the sound that the newest question prices."""
+        """Return the first sample of the newest request, and the one after its last."""
         asked = self.asked[-1]
         samples = self.player.samples
         last = next(end for end in range(len(asked.sound), len(samples) + 1) if self._is_at(asked, end))
@@ -43,14 +43,14 @@ class Stage:
         return bool(part[0] == asked.sound[0] and part[-1] == asked.sound[-1] and np.array_equal(part, asked.sound))
 
     def tell(self, label: int = 1) -> None:
-        """Answer the question for the kind."""
+        """Answer the request for the class."""
         asked = self.asked[-1]
         assert asked.first == len(asked.sound) and asked.label is None
         bits = np.zeros(0, np.float32)
         self.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=label), Finished(job=asked.job))
 
     def price(self, samples: int | None = None, height: float = 3.0) -> None:
-        """Answer the newest question, up to so many samples."""
+        """Answer the newest request, for at most so many samples."""
         asked = self.asked[-1]
         end = len(asked.sound) if samples is None else min(asked.first + samples, len(asked.sound))
         for first in range(asked.first, end, PIECE):
@@ -60,7 +60,7 @@ class Stage:
             self.engine.say(Finished(job=asked.job))
 
     def known(self) -> tuple[int, int]:
-        """The first sample with a price, and the one after the last."""
+        """Return the first sample with a price, and the one after the last."""
         known = np.flatnonzero(np.isfinite(self.player.bits))
         return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
 

@@ -1,4 +1,4 @@
-"""What is saved: how large, under which name, in which folder, one wish after another, with progress and a Stop."""
+"""Artworks are saved in the chosen size, name and folder, one request after another, with progress and Stop."""
 
 import threading
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
 def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    """A smooth file cannot be scaled down to what it was."""
+    """The original of a smooth file cannot be computed from its pixels."""
     window.smooth.set(True)
     (piece,) = pieces(1, heat=Latent.of(np.ones((8, 8), np.float32)))
     window.saving.one(piece, tmp_path / "rose.png")

@@ -209,7 +209,7 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_p
 
 @pytest.fixture
 def with_waves(window: Window, two_models: Path) -> Window:
-    """Explore works with waves, and Generate with "tones"."""
+    """Explore uses a model of waves, and Generate uses "tones"."""
     write_model(two_models, card("cycles", (32,)))
     window.models.refresh()
     window.generate.choose_model("tones")

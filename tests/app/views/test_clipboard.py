@@ -1,4 +1,4 @@
-"""Pictures are copied and pasted by keys and menus, and what is pasted does what the same picture does when dropped."""
+"""Pictures are copied and pasted by keys and menus. A pasted picture is opened like a dropped one."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def empty_clipboard(qtbot: QtBot) -> None:
 
 @pytest.fixture
 def drawn(studio: Studio) -> Studio:
-    """Four pictures in the grid, the third chosen."""
+    """Show four pictures in the grid and choose the third."""
     studio.ready()
     studio.state.generate.dials.set_seed(40)
     studio.state.generate.dials.set_number(4)
@@ -46,7 +46,7 @@ def stage(studio: Studio, panel: str) -> QWidget:
 
 
 def on_clipboard(qtbot: QtBot) -> tuple[Work | None, tuple[int, int]]:
-    """The recipe of the picture on the clipboard, and its size as other programs see it."""
+    """Return the recipe of the picture on the clipboard, and its size in other programs."""
     board = QGuiApplication.clipboard()
     qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("image/png"))
     seen = board.image()

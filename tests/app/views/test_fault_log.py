@@ -1,4 +1,4 @@
-"""An exception that nobody caught: in the log, said once, and the window goes on."""
+"""An uncaught exception is logged and shown once, and the window continues."""
 
 import sys
 import threading
@@ -26,7 +26,7 @@ PANELS = ("generate", "explore", "complete", "sound")
 
 
 class Faulty:
-    """A window whose faults are logged, and what would have been printed."""
+    """Holds a window whose faults are logged, and what would have been printed."""
 
     def __init__(self, studio: Studio, uncaught: list[Any]) -> None:
         self.studio = studio
@@ -64,7 +64,7 @@ def burst(*_: object) -> None:
 
 
 def press_main(studio: Studio, panel: str) -> None:
-    """What a user presses first in a panel."""
+    """Return the button that a user presses first in a panel."""
     state = studio.state
     frame = studio.frame
     if panel == "complete" and state.complete.canvas.picture.get() is None:
@@ -104,7 +104,7 @@ def test_a_button_that_raises_is_logged_and_said_once(
 
 
 class Surface(QWidget):
-    """Fails whenever it is painted."""
+    """Raises an exception whenever it is painted."""
 
     @guard.guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -112,7 +112,7 @@ class Surface(QWidget):
 
 
 class Dying:
-    """Fails when it is collected."""
+    """Raises an exception when it is garbage-collected."""
 
     def __del__(self) -> None:
         burst()

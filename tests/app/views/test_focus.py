@@ -1,4 +1,4 @@
-"""Where the focus goes: to what was clicked, and near to what had it when that is put away; never into the rail."""
+"""The focus goes to the clicked widget, or near a widget that is hidden, and never to the rail."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ KEYS = Qt.FocusReason.ShortcutFocusReason
 
 @pytest.fixture
 def exploring(studio: Studio) -> Studio:
-    """Explore with a picture on the stage and a take."""
+    """Show Explore with a picture on the stage and a take."""
     studio.frame.activateWindow()
     studio.ready()
     studio.state.show_panel("explore")

@@ -250,7 +250,7 @@ MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
 
 
 def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
-    """What the source of a drag is told: whether it is taken, and how."""
+    """Return what the source of a drag learns: whether the drop is accepted, and with which action."""
     event.setDropAction(MOVE)
     event.ignore()
     studio.frame.drops.eventFilter(studio.frame, event)

@@ -1,4 +1,4 @@
-"""Where a message stands, and how long: in room of its own, until its time, its panel or its ground is over."""
+"""A message has a place of its own, and goes after its time, with its panel, or when it is no longer true."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ TOLD = "The disk is full: the picture was not saved. It is still here. Free abou
 
 @pytest.fixture
 def full(opener: Opener, two_models: Path) -> Studio:
-    """The window with models for all that a stage can show."""
+    """Open the window with models for everything that a stage can show."""
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
     write_model(two_models, card("cycles", (32,)))
     write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
@@ -105,7 +105,7 @@ STAGES: dict[str, Callable[[Studio], object]] = {
 
 
 def under(studio: Studio) -> list[str]:
-    """What lies where the message stands."""
+    """Return the widgets that overlap with the message."""
     frame = studio.frame
     found = []
     message = frame.message.geometry()
@@ -143,7 +143,7 @@ def test_a_message_has_room_of_its_own(full: Studio, stage: str, width: int, hei
 
 
 def on_stage(studio: Studio) -> QRect:
-    """Where what the open panel shows lies in the window."""
+    """Return the rectangle of the open panel's contents in the window."""
     inside = studio.frame.stage.currentWidget()
     return QRect(inside.mapTo(studio.frame, QPoint()), inside.size())
 

@@ -1,4 +1,4 @@
-"""A temperature beyond what the model learned is marked wherever it can be set, as sliders are."""
+"""A temperature outside the safe range is marked wherever it can be set, like a slider."""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from tests.app.views.conftest import Studio, settle
 
 @pytest.fixture(autouse=True)
 def more_models(two_models: Path) -> None:
-    """`rows`, drawn pixel by pixel; `whistle`, which makes recordings and looks best at 1.05."""
+    """Add `rows`, which draws pixel by pixel, and `whistle`, a model of recordings that sounds best at 1.05."""
     write_model(two_models, card("rows", family=("pixelcnn_pp", "PixelCNN++")))
     write_model(two_models, msgspec.structs.replace(card("whistle", (2,), rate=8000), temperature=1.05))
 
 
 def dial(studio: Studio, panel: str) -> LatentSlider:
-    """The temperature of a panel, which is open."""
+    """Return the temperature slider of the open panel."""
     studio.state.show_panel(panel)
     settle()
     inspector = studio.frame.panels[panel].inspector

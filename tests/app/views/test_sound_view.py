@@ -57,7 +57,7 @@ class Stage:
 
 
 def drawn_at(stage: Stage, seconds: float) -> bool:
-    """Whether the lane of the wave shows anything at a moment, a little above its middle."""
+    """Return whether the wave's lane shows anything at a moment, a little above its middle."""
     wave = stage.lanes.wave
     at = wave.mapTo(stage.lanes, QPointF(stage.lanes.timeline.x(seconds), wave.height() * 0.45).toPoint())
     return stage.lanes.grab().toImage().pixelColor(at) != stage.studio.look.colour("window")
@@ -443,7 +443,7 @@ def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
 
 
 def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
-    """Open a recording of noise, and tell its kind."""
+    """Open a recording of noise, and let the engine decide its class."""
     noise = np.random.default_rng(0).integers(-9000, 9000, round(seconds * RATE)).astype(np.int16)
     soundfile.write(tmp_path / "rain.wav", noise, RATE, subtype="PCM_16")
     stage.studio.ready()
@@ -460,7 +460,7 @@ def prices(stage: Stage) -> list[Price]:
 
 
 def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
-    """So many samples of the newest question are priced."""
+    """Let the engine price so many samples of the newest request."""
     asked = prices(stage)[-1]
     bits = np.full(samples, height, np.float32)
     stage.studio.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=asked.label))

@@ -98,7 +98,7 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
         case "unread sound":
             return str(refusal(name, container(_beginning(paths[0]), paths[0].suffix)))
         case _:
-            said = f'"{name}" is neither a picture nor a sound nor a model, so nothing was opened.'
+            said = f'"{name}" is no picture, sound or model, so it was not opened.'
             return f"{said} PNG, JPEG, WAV and MP3 can be."
 
 

@@ -46,8 +46,8 @@ TITLES: dict[type[AnyCommand], str] = {
     Join: "Best join of the loop",
     Perform: "Sound",
     Train: "Training",
-    Evaluate: "Figures of a model",
-    Doctor: "A look at this computer",
+    Evaluate: "Measuring a model",
+    Doctor: "Checking this computer",
 }
 """Titles of jobs that were not added with `add`. Steer belongs to the job that it steers, and Stop is no job."""
 

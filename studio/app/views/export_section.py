@@ -22,14 +22,17 @@ class ExportSection(Column):
         super().__init__(look)
         self._exporting = exporting
         self._model = model
-        self.times = Choice(look, "Size", "How large pictures are saved and copied")
+        self.times = Choice(look, "Size", "Choose how large pictures are saved and copied")
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)
         self.times.addItem("In pixels", 0)
-        self.pixels = Number("Longer side", 1, LARGEST, "How long the longer side is at most")
+        self.pixels = Number("Longer side", 1, LARGEST, "Limit the pixels of the longer side")
         self.pixels.setSuffix(" px")
         self.sheet = Segments(
-            look, "Several", (("files", "Files"), ("sheet", "One sheet")), help="Each in a file, or all on one picture"
+            look,
+            "Several",
+            (("files", "Files"), ("sheet", "One sheet")),
+            help="Save single files, or all on one sheet",
         )
         self.note = Label("", "note", wrap=True)
         self._longer = Label("Longer side")

@@ -159,7 +159,7 @@ class EnginePage(Column):
         self.rows.addLayout(self._findings)
         self.section("Log of this window")
         self.log = Elided(str(window_log()), "note")
-        self.show_log = Button(look, "Show the log", "link", help="Show the folder with what went wrong here")
+        self.show_log = Button(look, "Show the log", "link", help="Show the folder of the log")
         self.add(self.log, row(self.show_log, 0))
         self.section("Said lately")
         self.rows.addLayout(self._said)

@@ -147,7 +147,7 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, q
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
         '"Headphones" went away at 0:00.2. Playing is paused there. '
-        "Making rests once it is well ahead. Nothing is lost."
+        "The model pauses once it is well ahead. Nothing is lost."
     )
     assert [words for words, _ in said.actions] == ["Play again"], "it was the system's output already"
     speaker.faults = ""

@@ -160,7 +160,7 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     would = {name: window.would([tmp_path / name]) for name in os.listdir(tmp_path) if name != "home"}
     assert (would["rose.png"], would["photo.JPG"]) == ("Open in Explore", "Open in Explore")
     assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
-    assert would["notes.txt"].startswith('"notes.txt" is neither a picture nor a sound nor a model')
+    assert would["notes.txt"].startswith('"notes.txt" is no picture, sound or model')
     (tmp_path / "song.flac").write_bytes(b"fLaC" + bytes(40))
     made = Work(kind="sound", model="waves", model_hash="", seed=1)
     (tmp_path / "made.wav").write_bytes(work.to_wav(np.zeros(256, np.int16), made))
@@ -202,7 +202,7 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_p
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "zero.png"):
-        assert "neither a picture nor a sound nor a model" in window.would([tmp_path / name])
+        assert "is no picture, sound or model" in window.would([tmp_path / name])
         window.drop([tmp_path / name])
         assert window.explore.photo.get() is None and not window.explore.busy.get()
 

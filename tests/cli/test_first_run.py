@@ -49,7 +49,7 @@ def test_a_picture_does_not_wait_for_a_compiler(
     said = capsys.readouterr()
     assert all(from_png(Path(json.loads(line)["file"]).read_bytes()) for line in said.out.splitlines())
     assert said.err.count(SLOW) == 1
-    while not asked.exists():  # the limit of the test ends it
+    while not asked.exists():  # the test's own time limit ends this
         time.sleep(0.01)
     assert asked.read_text() == f"--stay {loop}"
 

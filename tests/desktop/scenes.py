@@ -187,7 +187,7 @@ def touch_everything(window: DesktopWindow, drawer: bool = False) -> None:
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)).save(photo)
     scenes = Scenes(window, photo)
     touching = Touching(window)
-    window.ask("report")  # the first paint of the window is not what a touch took
+    window.ask("report")  # leave the first paint of the window out of the measurement
     for scene in scenes.all:
         touching.scene(scene)
         if drawer:

@@ -28,7 +28,7 @@ def saved(path: Path, picture: np.ndarray, enlargement: Enlargement) -> np.ndarr
         (Enlargement(), (24, 32)),
         (Enlargement(4), (96, 128)),
         (Enlargement(16, smooth=True), (384, 512)),
-        (Enlargement(pixels=500), (360, 480)),  # squares of 15 × 15: none is uneven
+        (Enlargement(pixels=500), (360, 480)),  # squares of 15 × 15, all of one size
         (Enlargement(pixels=500, smooth=True), (375, 500)),
         (Enlargement(pixels=7), (24, 32)),
         (Enlargement(pixels=7, smooth=True), (24, 32)),

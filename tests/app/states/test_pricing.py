@@ -136,7 +136,7 @@ def test_what_is_seen_no_more_is_stopped_at_once(stage: Stage) -> None:
     count = len(stage.asked)
     stage.look((90.0, 150.0))
     assert not stage.engine.stopped, "what it tells next is still seen"
-    for second in (60.0, 30.0, 10.0):  # a hand scrolls on while the engine has not heard of it
+    for second in (60.0, 30.0, 10.0):  # the user scrolls before the engine answers
         stage.look((second, second + 10.0))
     assert stage.engine.stopped == [job] and len(stage.asked) == count
     late = Priced(job=job, first=LEAD + PIECE, bits=np.ones(PIECE, np.float32), label=1)
@@ -146,7 +146,7 @@ def test_what_is_seen_no_more_is_stopped_at_once(stage: Stage) -> None:
     assert len(stage.asked) == count + 1
     other = stage.asked[-1].job
     stage.look((10.0, 10.5))
-    stage.price(PIECE)  # more than half a second: the rest is beyond what is seen
+    stage.price(PIECE)  # more than half a second is left beyond the visible part
     assert stage.engine.stopped == [job, other]
 
 

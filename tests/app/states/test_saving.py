@@ -232,7 +232,7 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     write_all = storage.write_all
 
     def slow(files: list[tuple[Path, bytes]]) -> None:
-        go_on.acquire(timeout=LIMIT)  # a test that fails must end
+        go_on.acquire(timeout=LIMIT)  # so that a failing test ends
         write_all(files)
 
     monkeypatch.setattr(storage, "write_all", slow)

@@ -47,7 +47,7 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     assert sound.player.waiting.get() == (
         f"0.6 × real time. Playing starts in about {round((PART * 0.4 - 1) / 0.6)} s, then without a gap for 20 s."
     )
-    for value in (1000, 2000):  # one height all along would be silence
+    for value in (1000, 2000):  # a constant value would be silence
         stage.make((PART * 0.4 - 1) / 2, value, speed=0.6)
     assert stage.hear(0.2).any() and not sound.player.waiting.get()
     stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on

@@ -16,7 +16,7 @@ def test_a_loop_is_repeated_without_end_and_its_best_join_can_be_taken_back(stag
     sound.repeat(True)
     sound.play()
     opened(stage, qtbot)
-    assert len(stage.engine.sent) == before  # nothing more is made for it
+    assert len(stage.engine.sent) == before  # repeating makes no new samples
     assert stage.hear(2.0)[1000:].all() and 0.2 <= sound.player.position < 0.5
     sound.find_join()
     asked = stage.engine.sent[-1]
@@ -63,7 +63,7 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     seed = sound.dials.seed.get()
     job = stage.asked().job
     sound.branch()
-    assert sound.dials.seed.get() != seed and not stage.engine.stopped  # no gap: what plays takes another way
+    assert sound.dials.seed.get() != seed and not stage.engine.stopped  # there is no gap: the running job is steered
     turn = stage.turned()
     at = sound.cut.get()
     assert turn.seed == sound.dials.seed.get() and turn.again == round(at * RATE) and turn.running == job
@@ -75,7 +75,7 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     sound.keep_take()
     assert stage.window.takes.list.get()[1].work.came_from == (left.key,)
     heard = stage.hear(0.2)
-    assert heard[-4800:].max() < 0  # it plays on, on the other way
+    assert heard[-4800:].max() < 0  # it continues with the new samples
     stage.window.undo()
     stage.window.undo()
     assert sound.dials.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE

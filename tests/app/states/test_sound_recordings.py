@@ -37,8 +37,8 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     stream = player.reel.stream
     for second in (1.5, 1.0, 0.75):
         sound.set_cut(second)
-    assert len(stage.engine.sent) == before and player.reel.stream is stream  # a hand that drags it does not wait
-    assert sound.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it, to choose the cut on
+    assert len(stage.engine.sent) == before and player.reel.stream is stream  # the drag does not wait
+    assert sound.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it stays visible
     whole = player.samples.copy()
     sound.play()
     opened(stage, qtbot)
@@ -50,7 +50,7 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     takes = stage.window.takes.list.get()
     assert [take.work.heard for take in takes] == [2 * RATE, 12_000]
     assert takes[1].work.source == "waltz.flac" and takes[1].work.came_from == (takes[0].key,)
-    sound.set_cut(1.0)  # what was made stays among the steps
+    sound.set_cut(1.0)  # undo can bring the made samples back
     assert sound.cut.get() == 1.0 and len(player.samples) == 2 * RATE
     stage.window.undo()
     assert len(player.samples) == 20_000 and sound.cut.get() == 0.75
@@ -86,7 +86,7 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     assert sound.recording.get() is not None and len(player.samples) == 2.5 * RATE and sound.cut.get() == 2.0
 
 
-BROKEN = {  # files that are called sounds
+BROKEN = {  # files with the names of sounds
     "cut.mp3": (b"ID3\4\0\0\0\0\0\0" + bytes(500), "holds no MP3 sound that can be read"),
     "noise.mp3": (bytes(range(256)) * 8, "holds no MP3 sound that can be read"),
     "page.flac": (b"<html>Not found</html>", "holds no FLAC sound that can be read"),
@@ -146,7 +146,7 @@ def test_what_was_made_is_there_after_a_restart(
     assert not len(again.sound.player.samples) and again.sound.player.loop.get() is None
     again.undo()
     assert len(again.sound.player.samples) == RATE and again.sound.player.loop.get() == (0.25, 0.5)
-    assert not again.takes.list.get()  # nobody laid it on the strip
+    assert not again.takes.list.get()  # nobody kept it as a take
 
 
 def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
@@ -170,7 +170,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot
     (take,) = stage.window.takes.list.get()
     assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.heard == len(take.picture)
     loud = np.abs(take.picture[400:-400].astype(int) - 1000) < 30
-    assert loud.mean() > 0.9 and np.abs(np.diff(take.picture.astype(int))).max() < 100  # ramps where it went elsewhere
+    assert loud.mean() > 0.9 and np.abs(np.diff(take.picture.astype(int))).max() < 100  # no clicks where it seeks
     sound.record(True)
     sound.record(False)
     said = stage.window.messages.current.get()

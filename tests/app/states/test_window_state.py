@@ -171,7 +171,7 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     assert window.would([tmp_path / "gone.png"]).startswith('"gone.png"')
 
 
-ALIEN = {  # bytes as these programs write them, and what is said of them
+ALIEN = {  # the bytes of real programs, and the words shown for them
     "memo.m4a": (b"\0\0\0 ftypM4A \0\0\0\0", "is M4A, which cannot be read here"),
     "phone.m4a": (b"\0\0\0 ftypmp42\0\0\0\0", "is M4A, which cannot be read here"),
     "clip.mp4": (b"\0\0\0 ftypisom\0\0\2\0", "is a film (MP4), which cannot be read here"),

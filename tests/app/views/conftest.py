@@ -153,7 +153,7 @@ def right_click(view: QAbstractScrollArea, at: QPoint) -> QMenu | None:
     """Right-click in a list's viewport and return the menu that opens at the pointer; None if none opens."""
     viewport = view.viewport()
     window = view.window()
-    # The screen of the tests is smaller than the window, and a menu would be moved to stay on it.
+    # The tests' screen is smaller than the window, so Qt would move the menu to keep it visible.
     window.move(window.pos() + QPoint(200, 200) - viewport.mapToGlobal(at))
     pointer = viewport.mapToGlobal(at)
     QApplication.sendEvent(viewport, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, pointer))

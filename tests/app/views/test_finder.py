@@ -78,7 +78,7 @@ def test_a_control_of_the_open_panel_gets_the_focus(studio: Studio, typed: str, 
 def test_a_control_is_brought_into_view(studio: Studio) -> None:
     studio.state.show_panel("explore")
     studio.frame.resize(1024, 700)
-    studio.frame.toggle_page("help")  # lies over it
+    studio.frame.toggle_page("help")  # the page covers the panel
     settle()
     assert search(studio, "fine temperature") == [("Temperature, fine", "Control")]
     choose(studio)

@@ -113,7 +113,7 @@ def under(studio: Studio) -> list[str]:
         if not widget.isVisible() or frame.message.isAncestorOf(widget) or widget is frame.message:
             continue
         if any(child.isVisible() for child in widget.findChildren(QWidget)):
-            continue  # a box: what lies in it counts
+            continue  # a container: its children count
         place = QRect(widget.mapTo(frame, QPoint()), widget.size())
         parent = widget.parentWidget()
         while parent is not None and parent is not frame:

@@ -94,5 +94,5 @@ def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Stud
     assert not brush.outside
     studio.state.complete.dials.set_temperature(0.6)
     assert brush.outside
-    studio.state.complete.dials.set_temperature(0.0)  # times nothing is nothing
+    studio.state.complete.dials.set_temperature(0.0)  # any factor of 0 is 0
     assert not brush.outside

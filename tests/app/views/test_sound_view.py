@@ -215,7 +215,7 @@ def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
     stage.sound.pause()
     stage.show()
     assert stage.lanes.timeline.making and stage.page._frames.isActive()
-    stage.make(1.0)  # more than it may be ahead of the ear: the engine rests
+    stage.make(1.0)  # further ahead than allowed, so the engine waits
     assert stage.sound.player.making.get() and not stage.lanes.timeline.making
     assert not stage.page._frames.isActive()
     stage.sound.play()
@@ -512,7 +512,7 @@ def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: 
     left = int(time.x(5.0))
     right = int(time.x(40.0))
     high = bits.height()
-    below = high - 4  # within the ground of the line, four of eight bits high
+    below = high - 4  # below the line at four of eight bits
     assert after.pixel(left, below) != before.pixel(left, below)
     assert after.pixel(right, below) == before.pixel(right, below)
 
@@ -533,7 +533,7 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
     engine.say(Stopped(job=job))
     settle()
     assert not box.isVisible() and len(prices(stage)) == count
-    stage.sound.play()  # the panel lives on
+    stage.sound.play()  # the panel still exists
     stage.make(0.2)
     assert len(stage.sound.player.samples) == 60 * RATE + 3200
 

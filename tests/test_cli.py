@@ -105,7 +105,7 @@ def test_a_size_that_makes_no_sense_is_refused(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], size: str
 ) -> None:
     assert cli.main(["sample", tiny, f"--scale={size}", "--out", str(tmp_path)]) == 2
-    assert "say 1 to 64 times, or 1px to 4096px" in capsys.readouterr().err
+    assert "give 1 to 64 times, or 1px to 4096px" in capsys.readouterr().err
     assert list(tmp_path.glob("*.png")) == []
 
 

@@ -168,11 +168,11 @@ def pin_of(package: str, constraints: str) -> str:
 
 
 def cpu_build(pin: str, system: str, nvidia: bool) -> list[str]:
-    """pip's words for a build of PyTorch's without CUDA; empty where the ordinary build is the right one.
+    """Return pip's arguments for a build of PyTorch without CUDA; none if the ordinary build is right.
 
-    Only on Linux does the ordinary build bring CUDA along. `+cpu` matches nothing but the build without, be it
-    from PyTorch's own index, from a mirror in pip.conf or from a folder of wheels. Without its dependencies, so that
-    this index serves torch alone; one retry, so that a closed network is not waited for.
+    Only on Linux the ordinary build includes CUDA. `+cpu` matches only the build without CUDA, whether it comes from
+    PyTorch's index, from a mirror in pip.conf or from a folder of wheels. Dependencies are left out, so that this
+    index serves torch alone. One retry is enough, so that a closed network causes no long wait.
     """
     if system != "linux" or nvidia:
         return []
@@ -180,9 +180,9 @@ def cpu_build(pin: str, system: str, nvidia: bool) -> list[str]:
 
 
 def install_app() -> None:
-    """PyTorch first, so that the packages after it find the build that suits this machine.
+    """Install PyTorch first, so that later packages find the build that suits this computer.
 
-    torchaudio may fail: its ordinary build is small, and is imported without its part for CUDA
+    Installing torchaudio's build may fail: its ordinary build is small and is imported without its part for CUDA
     (studio/engine/audio.py).
     """
     pins = [pin_of(package, CONSTRAINTS.read_text("utf-8")) for package in ("torch", "torchaudio")]

@@ -123,10 +123,10 @@ def apt_install(command: Sequence[str]) -> None:
 
 
 def provide_libraries(uses: Sequence[str]) -> None:
-    """Sees to it that Qt finds its system libraries: installs them where it may, else names the one command and stops.
+    """Install Qt's missing system libraries if permitted; else print the command for it and stop.
 
-    A missing sound library alone stops nothing: the window opens and stays silent, tests of sound are skipped. Of the
-    tests, those of the mouse alone need a screen.
+    A missing sound library does not stop anything: the window stays silent, and tests of sound are skipped. Only the
+    tests of the real mouse need a screen.
     """
     spared = {**WITHOUT, "screen": WITHOUT["mouse"]} if "mouse" in uses else WITHOUT
     missing = missing_libraries(uses) if sys.platform.startswith("linux") else []

@@ -30,17 +30,18 @@ from machine import display_problem, glibc, python_problem
 from saying import say, stop
 
 DEFAULT_MODEL = "pixelcnnpp-brush-32"
-"""The first model of the shelf."""
+"""The first model in the lists."""
 
 
 def started_by() -> str:
-    """The command that starts this file again from the current folder, for the user to copy."""
+    """Return the command that starts this file again from the current folder, for the user to copy."""
     return f"{shlex.quote(Path(sys.executable).name)} {shlex.quote(os.path.relpath(__file__))}"
 
 
 def become(*words: str) -> int:
     """Runs our Python with these words in this process's place, so that signals and status are the command's own."""
-    command, env = [str(PYTHON), *words], {**clean_env(os.environ), "STUDIO_STARTED_BY": started_by()}
+    command = [str(PYTHON), *words]
+    env = {**clean_env(os.environ), "STUDIO_STARTED_BY": started_by()}
     if os.name == "posix":
         sys.stdout.flush()
         os.execve(command[0], command, env)

@@ -42,7 +42,9 @@ HEARD = 8.0
 class Silence(QObject):
     """A sound card that nobody hears: it takes what it is given, in as much time as a real one."""
 
-    device, delay, still = "Built-in speakers", 0.1, 0.0
+    device = "Built-in speakers"
+    delay = 0.1
+    still = 0.0
 
     def __init__(self) -> None:
         super().__init__()

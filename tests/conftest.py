@@ -49,10 +49,10 @@ def studio_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def one_application(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A process has one application object for ever, and a QCoreApplication can't become a QApplication.
+    """Give every test of the window pytest-qt's QApplication, and check that it releases all mouse buttons.
 
-    So every test of the window, whichever comes first in random order, gets pytest-qt's QApplication. It must
-    let go of the mouse: a message waits while a button is down.
+    A process can have only one application object, and a QCoreApplication cannot become a QApplication. A button that
+    stays down would change later tests, because a message is not shown while one is down.
     """
     if WINDOW_TESTS not in request.path.parents:
         yield

@@ -1,4 +1,4 @@
-"""How long a test waits for what takes milliseconds on an idle machine: far longer, so that a busy one passes, too."""
+"""Sets how long tests wait. Most waits take milliseconds; the limit is far above that for a busy machine."""
 
 LIMIT = 60.0
-"""Seconds."""
+"""Seconds after which a test fails because something did not happen."""

@@ -105,14 +105,14 @@ def test_a_size_that_makes_no_sense_is_refused(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], size: str
 ) -> None:
     assert cli.main(["sample", tiny, f"--scale={size}", "--out", str(tmp_path)]) == 2
-    assert "say 1 to 64 times, or 1px to 4096px" in capsys.readouterr().err
+    assert "give 1 to 64 times, or 1px to 4096px" in capsys.readouterr().err
     assert list(tmp_path.glob("*.png")) == []
 
 
 def test_of_pictures_saved_together_those_before_a_fault_are_named(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / f"{tiny}-7.png").mkdir()  # no file can take its place
+    (tmp_path / f"{tiny}-7.png").mkdir()  # a folder that no file can replace
     assert cli.main(["sample", tiny, "-n", "4", "--seed", "5", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert [Path(line).name for line in said.out.splitlines()] == [f"{tiny}-5.png", f"{tiny}-6.png"]

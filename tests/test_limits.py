@@ -1,4 +1,4 @@
-"""No test depends on an idle machine: limits of waiting are the shared one."""
+"""No test depends on an idle machine: all of them wait with the shared limit."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,8 @@ def test_a_wait_has_the_shared_limit(path: Path) -> None:
     """Of `tests/limits.py`; `qtbot.waitUntil` has it by itself."""
     if path.is_relative_to(TESTS / "benchmarks"):
         return
-    before, faults = "", []
+    before = ""
+    faults = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if OWN_LIMIT.search(line) and WAITED not in before and "OWN_LIMIT" not in line:
             faults.append(f"{number}: {line.strip()}")

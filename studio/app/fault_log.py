@@ -1,4 +1,4 @@
-"""The log of what goes wrong in the window: exceptions that nobody caught, and the warnings of Qt."""
+"""Logs faults of the window: uncaught exceptions and Qt's warnings."""
 
 import contextlib
 import datetime
@@ -17,7 +17,7 @@ from studio.app.states.window import window_log
 from studio.library import storage
 
 MOST = 256 * 1024
-"""Bytes of the log. One exception takes about 2 kB."""
+"""Maximum size of the log in bytes. One exception takes about 2 kB."""
 _LEVELS = {
     QtMsgType.QtWarningMsg: "warning",
     QtMsgType.QtCriticalMsg: "critical",
@@ -26,12 +26,13 @@ _LEVELS = {
 
 
 class FaultLog(QObject):
-    """Writes `window.log` in the folder of logs. `met` says that an exception was met which was not met before.
+    """Writes `window.log` in the folder of logs.
 
-    Exceptions may come from any thread. What handled them before still gets them.
+    Exceptions may come from any thread. The handlers that were installed before still receive them.
     """
 
     met = Signal()
+    """An exception occurred for the first time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,18 +41,19 @@ class FaultLog(QObject):
         self._times: Counter[str] = Counter()
 
     def install(self) -> None:
-        """Watch every door through which an exception leaves Python code, until `remove`."""
+        """Install the hooks for uncaught exceptions and for Qt's messages, until `remove`."""
         self._before: tuple[Any, ...] = (sys.excepthook, threading.excepthook, sys.unraisablehook)
-        sys.excepthook, threading.excepthook = self._uncaught, self._uncaught_in_thread
+        sys.excepthook = self._uncaught
+        threading.excepthook = self._uncaught_in_thread
         sys.unraisablehook = self._unraisable
         self._qt_before = qInstallMessageHandler(self._qt_message)
 
     def remove(self) -> None:
-        """Give the doors back."""
+        """Restore the hooks that were installed before."""
         sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
         qInstallMessageHandler(self._qt_before)
 
-    # ── doors ────────────────────────────────────────────────────────────────────────────────────
+    # ── hooks ────────────────────────────────────────────────────────────────────────────────────
 
     def _uncaught(
         self, kind: type[BaseException], fault: BaseException, trace: TracebackType | None, where: str = ""
@@ -71,7 +73,7 @@ class FaultLog(QObject):
         self._before[2](args)
 
     def _qt_message(self, level: QtMsgType, context: QMessageLogContext, text: str) -> None:
-        """Qt's warnings are for those who read the log; the window goes on as if nothing had been said."""
+        """Write Qt's warnings to the log only; the window shows no message for them."""
         if level in _LEVELS:
             self._write(f"Qt {_LEVELS[level]}: {text}", f"Qt {_LEVELS[level]}: {re.sub('[0-9]+', '#', text)}")
         if self._qt_before is not None:
@@ -90,14 +92,17 @@ class FaultLog(QObject):
                 self.met.emit()
 
     def _write(self, words: str, key: str) -> bool:
-        """Write down what is met for the first time, and how often it was met. Whether it is the first time."""
+        """Write a new fault, or how often a known one occurred; return whether it is new.
+
+        The count is written at 1, 10, 100 … times, so that a repeated fault does not push out the others.
+        """
         with self._lock:
             self._times[key] += 1
             times = self._times[key]
             if times > 1:
-                words = f"{key}: {times:,} times by now"
+                words = f"{key}: {times:,} times so far"
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-            if str(times).strip("0") == "1":  # 1, 10, 100 … so that what repeats does not push out the rest
-                with contextlib.suppress(storage.NotSaved):  # a log that cannot be saved is worth no message
+            if str(times).strip("0") == "1":
+                with contextlib.suppress(storage.NotSaved):  # the user needs no message about a log
                     storage.append(self.path, f"{now}  Latent Studio {__version__}\n{words}\n\n", MOST)
             return times == 1

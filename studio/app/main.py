@@ -61,10 +61,10 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
 
 
 def _lock() -> bool:
-    """Whether this window is the only one with these folders. The lock is held until the process ends."""
+    """Return whether this is the only window with these folders. The lock is held until the process ends."""
     try:
         return storage.lock(storage.home("data") / "window.lock") is not None
-    except storage.NotSaved:  # a folder in which nothing can be written holds no other window's state either
+    except storage.NotSaved:  # if nothing can be written there, no other window keeps its state there either
         return True
 
 
@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
     faults = FaultLog()
     faults.install()
     studio = assemble(application, here(device) if device else None)
-    # Queued: an exception may be met while the window is being painted.
+    # Queued, because an exception may occur while the window is being painted.
     faults.met.connect(studio.state.tell_fault, Qt.ConnectionType.QueuedConnection)
     studio.frame.closed.connect(application.quit)
     wakes = _quit_on_signals(application)

@@ -13,10 +13,10 @@ LARGEST = 32 * 2**20
 
 
 class SettingsFile:
-    """`settings.json` in the folder of settings.
+    """Reads and writes `settings.json` in the folder of settings.
 
     Arguments
-        written: whether anything is written; a second window only reads, for the first one writes
+        written: whether anything is written. A second window only reads, because the first one writes.
     """
 
     def __init__(self, path: Path | None = None, written: bool = True) -> None:

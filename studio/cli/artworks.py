@@ -73,7 +73,7 @@ def add_mix(sub: argparse.ArgumentParser) -> None:
 
 
 def add_size(sub: argparse.ArgumentParser) -> None:
-    """The options of how large pictures are saved."""
+    """Add the options for the size of saved pictures."""
     sub.add_argument(
         "--scale",
         type=ground.scale,
@@ -84,7 +84,7 @@ def add_size(sub: argparse.ArgumentParser) -> None:
 
 
 def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
-    """How large pictures are to be saved; `usual` times if nothing was asked for. Raises WrongUse for sounds."""
+    """Return the size for saving pictures; `usual` times if none was given. Raises WrongUse for sounds."""
     if card.kind == "sound" and (args.scale or args.smooth):
         raise ground.WrongUse(f'"{card.title}" makes sounds, which have no size; leave --scale and --smooth out.')
     times, pixels = args.scale or (usual, 0)

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _likeliest(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Array) -> int:
-    """The kind that a sound is taken for: the one under which its last second is likeliest."""
+    """Return the class assumed for a sound: the one under which its last second is likeliest."""
     ground.progress(f"looking which of {len(card.kinds)} kinds it is")
     ask = wire.Price(job="kind", model=args.model, sound=begin, first=len(begin))
     (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Priced))

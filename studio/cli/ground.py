@@ -20,13 +20,13 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 MOST_TIMES = 64
-"""How many times as large a picture is saved at most."""
+"""The largest factor for saving a picture."""
 NOWHERE = "Say where it is to be saved: --out."
 FIRST_RUN = "First run on this computer: preparing the fast version. Until it is ready, this takes longer."
 STARTED_BY = "STUDIO_STARTED_BY"
-"""The environment variable in which `packaging/run.py` puts the command that it was started with."""
+"""The environment variable in which `packaging/run.py` stores the command that started it."""
 LINE_EVERY = 30.0
-"""Seconds between two lines of progress where the output is no terminal, such as a log file."""
+"""Seconds between two lines of progress if the output is no terminal, for example a log file."""
 
 
 class WrongUse(ValueError):
@@ -44,10 +44,10 @@ def command(commands: Commands, name: str, run: Any, help: str, engine: bool = T
 
 
 def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
-    """The engine's jobs, in this process; torch is loaded here and not before.
+    """Create the engine's jobs in this process; torch is loaded here and not before.
 
-    Loops that are not compiled yet are compiled by a child, and torch serves meanwhile. With `compile_first` they are
-    compiled before anything else: for a command that measures speed, or that lasts for hours.
+    Missing loops are compiled by a child process, and torch is used until they are ready. With `compile_first` they
+    are compiled before anything else: for a command that measures speed or runs for hours.
     """
     from studio.engine import ahead, device, jobs
 
@@ -102,7 +102,7 @@ def say(words: str) -> None:
 
 
 def progress(words: str) -> None:
-    """Show how far a command is: on a terminal in one line that replaces itself, elsewhere in a line now and then."""
+    """Show the progress of a command: on a terminal in one line that is replaced, elsewhere in a line now and then."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
     elif words and _lines.due():
@@ -110,13 +110,13 @@ def progress(words: str) -> None:
 
 
 class Interval:
-    """Says when `LINE_EVERY` seconds are over; the first time counts from the start of the program."""
+    """Tells when `LINE_EVERY` seconds have passed; the first interval begins with the program."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
     def due(self) -> bool:
-        """Return whether the time is over; if it is, the next interval begins."""
+        """Return whether the interval is over; if it is, begin the next one."""
         now = time.monotonic()
         if now - self._last < LINE_EVERY:
             return False
@@ -128,7 +128,7 @@ _lines = Interval()
 
 
 def about(seconds: float) -> str:
-    """Name a time left: `about 9 s`, `about 4 min`, `about 2 h 10 min`."""
+    """Return a remaining time in words: `about 9 s`, `about 4 min`, `about 2 h 10 min`."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
@@ -136,9 +136,9 @@ def about(seconds: float) -> str:
 
 
 def shell(*words: str) -> str:
-    """Write a command of ours so that it can be copied into the user's shell.
+    """Return a command of the studio that the user can copy into a shell.
 
-    A clone has no program named `studio` on the path, so `packaging/run.py` says how it was started itself.
+    In a clone there is no program `studio` on the path, so the command begins as `packaging/run.py` was started.
     """
     installed = "studio" if Path(sys.argv[0]).stem == "studio" else f"{shlex.quote(sys.executable)} -m studio"
     return f"{os.environ.get(STARTED_BY, installed)} {shlex.join(words)}".rstrip()
@@ -166,11 +166,11 @@ share = within(float, 0, 1)
 
 
 def scale(text: str) -> tuple[int, int]:
-    """Reads `8`, `8x` or `512px`: how many times as large, and how many pixels instead, 0 if not said."""
+    """Read `8`, `8x` or `512px`; return the factor and the pixels of the longer side (0 if not given)."""
     pixels = text.endswith("px")
     number = text.removesuffix("px") if pixels else text.removesuffix("x").removesuffix("×")
     if not number.isdecimal() or not 1 <= int(number) <= (LARGEST if pixels else MOST_TIMES):
         raise argparse.ArgumentTypeError(
-            f"{text} is no size: say 1 to {MOST_TIMES} times, or 1px to {LARGEST}px for the longer side"
+            f"{text} is no size: give 1 to {MOST_TIMES} times, or 1px to {LARGEST}px for the longer side"
         )
     return (1, int(number)) if pixels else (int(number), 0)

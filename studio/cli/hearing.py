@@ -204,7 +204,7 @@ class Hearing:
 
 
 def tell_silence(samples: wire.Array, work: Work) -> None:
-    """Says from when on a sound (n,) int16 is silent, if its model has fallen silent in it."""
+    """Print from when on a sound (n,) int16 is silent, if its model has fallen silent."""
     silent = silent_end(samples[work.heard :])
     if silent >= LONG * work.rate:
         since = (len(samples) - silent) / work.rate

@@ -14,7 +14,7 @@ from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
 SHEET_TIMES = 4
-"""How many times as large pictures are on a sheet, unless another size is asked for."""
+"""The factor by which pictures on a sheet are enlarged, unless another size is given."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -38,7 +38,8 @@ def add(commands: ground.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
     seeds, temperature = artworks.seeds(args), artworks.heat(args, trained.card)
-    label, size = artworks.label(trained.card, args.label), artworks.enlargement(args, trained.card)
+    label = artworks.label(trained.card, args.label)
+    size = artworks.enlargement(args, trained.card)
     sound = trained.card.kind == "sound"
     if trained.card.rate and args.sheet:
         raise ground.WrongUse(f'"{trained.card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
@@ -85,10 +86,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Kept:
-    """What was made, and saved at least every second: what is brought to the disk together is there far sooner."""
+    """Holds the results and saves them in batches once a second, because batches are written much faster."""
 
     def __init__(self, args: argparse.Namespace, folder: Path, size: Enlargement) -> None:
-        self._args, self._folder, self._size = args, folder, size
+        self._args = args
+        self._folder = folder
+        self._size = size
         self.made: list[wire.Array] = []
         self.works: list[Work] = []
         self._prices: list[float] = []
@@ -101,17 +104,19 @@ class Kept:
         self._prices.append(price)
 
     def save_soon(self) -> None:
-        """Save what was added, unless that was done within the last second."""
+        """Save the new results, unless the last save was less than a second ago."""
         if time.monotonic() - self._last >= 1.0:
             self.save()
 
     def save(self) -> None:
-        """Save what was added, and say where each is; if one cannot be saved, where those before it are."""
+        """Save the new results and print their paths; if one fails, print the paths of those before it."""
         new = slice(self._saved, len(self.made))
-        works, prices = self.works[new], self._prices[new]
+        works = self.works[new]
+        prices = self._prices[new]
         paths = [self._folder / f"{work.model}-{work.seed}{work.ending}" for work in works]
         files = [self._in_a_file(made, work) for made, work in zip(self.made[new], works, strict=True)]
-        placed, self._saved = len(paths), len(self.made)
+        placed = len(paths)
+        self._saved = len(self.made)
         try:
             storage.write_all(list(zip(paths, files, strict=True)))
         except storage.NotSaved as fault:
@@ -127,7 +132,7 @@ class Kept:
 
 
 def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> bytes:
-    """Put pictures with their recipes, or drawings of waves, on a PNG of about as many rows as columns."""
+    """Return a PNG with pictures and their recipes, or with drawings of waves, in about as many rows as columns."""
     columns = max(1, round(len(kept.made) ** 0.5))
     if trained.card.kind == "sound":
         drawn = [waveform.picture(cycle) for cycle in kept.made]

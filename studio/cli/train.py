@@ -81,15 +81,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train) -> None:
-    """Run the training and say how it goes. Raises KeyboardInterrupt with what was kept, if the user stops it."""
-    begun, objects = False, ground.Interval()
+    """Run the training and print its progress. If the user stops it, raises KeyboardInterrupt with what was kept."""
+    begun = False
+    objects = ground.Interval()
     with contextlib.closing(ground.events(args, ask, compile_first=True)) as events:
         try:
             for event in events:
                 if not isinstance(event, wire.Learned):
                     continue
                 if not begun:
-                    ground.say(f'"{study.title}" learns for {event.steps:,} steps. Ctrl+C keeps what it learned.')
+                    ground.say(f'Training "{study.title}" for {event.steps:,} steps. Ctrl+C keeps what it learned.')
                 begun = True
                 _report_step(args, study, event, objects)
         except KeyboardInterrupt:
@@ -99,7 +100,7 @@ def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train) -> 
 
 
 def _report_step(args: argparse.Namespace, study: "Study", event: wire.Learned, objects: ground.Interval) -> None:
-    """Say how far it is: as a result if it was just measured, otherwise as progress."""
+    """Print the progress: as a result if the model was just measured, otherwise as progress."""
     measured = event.held_out is not None
     line = {
         "step": event.step,
@@ -115,7 +116,7 @@ def _report_step(args: argparse.Namespace, study: "Study", event: wire.Learned, 
     else:
         ground.progress(words)
     if event.step == event.steps:
-        ground.say("All steps are done. Now it is measured and saved.")
+        ground.say("All steps are done. Measuring and saving the model.")
 
 
 def _words(study: "Study", event: wire.Learned) -> str:
@@ -129,7 +130,7 @@ def _words(study: "Study", event: wire.Learned) -> str:
 
 
 def _report_model(args: argparse.Namespace, study: "Study") -> None:
-    """Say where the model lies and what to do with it."""
+    """Print where the model is and what to do with it."""
     path = (args.out or storage.home("models")) / f"{study.name}.safetensors"
     card = models.find(str(path)).card
     known = args.out is None

@@ -39,7 +39,7 @@ class Solver(Protocol):
         """z from x, each row the same, bit for bit, in any batch."""
 
     def prepare(self, z: Tensor) -> None:
-        """Do what the first call for numbers like `z` would wait for."""
+        """Prepare everything that the first call with numbers like `z` would have to wait for."""
 
 
 class MaskedAffine(Bijection):

@@ -34,8 +34,8 @@ CHUNK = 320
 SEGMENT = 16_384
 """Samples that are priced or heard together."""
 SHORT = 1024
-"""Samples that are priced in a step of a job, so that others get their turn: 25 ms of one core for the largest model
-that is shipped."""
+"""Samples that are priced in one step of a job. A step takes 25 ms of one core with the largest shipped model, so that
+other jobs get their turn."""
 BLOCK = 1024
 """Samples of noise that are drawn together, so that the first are the same for any length."""
 

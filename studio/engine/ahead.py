@@ -43,11 +43,12 @@ def wanted(device: str) -> tuple[str, ...]:
 
 
 def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
-    """For a command that ends soon: a child compiles each loop that is needed and missing, and torch serves meanwhile.
+    """Compile missing loops in a child process for a command that ends soon; torch is used until they are ready.
 
-    `explain` is called once, when the first is needed.
+    `explain` is called once, when the first loop is needed.
     """
-    ahead, explained = Ahead(wanted(device), lambda left: None, stays=True), False
+    ahead = Ahead(wanted(device), lambda left: None, stays=True)
+    explained = False
 
     def asked(loop: str) -> bool:
         nonlocal explained
@@ -61,14 +62,14 @@ def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
 
 
 class Ahead:
-    """The loops that are left, and the process that compiles them, one at a time.
+    """Compiles missing loops in a child process, one at a time.
 
     Arguments
-        left: what is not compiled
-        tell: told what is still left whenever that changes, from any thread
-        program: says the name of each loop it was asked for, a line each, as soon as it is kept
-        stays: this process may end soon, as a command in the terminal does. A child that is at work then finishes
-            by itself, at the lowest priority, so that the next command finds its loop.
+        left: the loops that are not compiled yet
+        tell: called with the loops still missing whenever they change, from any thread
+        program: the child's command; it prints the name of each loop on a line as soon as the loop is stored
+        stays: this process may end soon, as a command in the terminal does. A child that is compiling then finishes
+            by itself at the lowest priority, so that the next command finds the loop.
     """
 
     def __init__(
@@ -79,7 +80,10 @@ class Ahead:
         *,
         stays: bool = False,
     ) -> None:
-        self._left, self._tell, self._program, self._stays = list(left), tell, program or here(), stays
+        self._left = list(left)
+        self._tell = tell
+        self._program = program or here()
+        self._stays = stays
         self._hurried: list[str] = []
         """What a job at work would have had by now."""
         self._child: subprocess.Popen[str] | None = None
@@ -97,7 +101,7 @@ class Ahead:
                 self._start("--idle", *self._left)
 
     def asked(self, loop: str) -> bool:
-        """Whether a loop is left, so that torch is to serve. It is compiled next, and no more at leisure."""
+        """Return whether a loop is missing, so that torch must be used; if so, compile it next and soon."""
         with self._lock:
             if loop in self._left and loop not in self._hurried:
                 self._hurried.append(loop)
@@ -105,7 +109,7 @@ class Ahead:
             return loop in self._left
 
     def _start(self, *words: str) -> None:
-        """A child in place of the one there is. What that one has kept of a loop is not compiled again."""
+        """Start a child in place of the present one. Loops that are already stored are not compiled again."""
         if self._child is not None:
             self._child.kill()
         if self._stays:
@@ -115,13 +119,13 @@ class Ahead:
         try:
             self._child = subprocess.Popen(
                 [*self._program, *words],
-                stdin=subprocess.PIPE,  # nothing is said: it ends when this process does
+                stdin=subprocess.PIPE,  # nothing is written: the child ends when this process does
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL if self._stays else None,  # nobody reads it any more
+                stderr=subprocess.DEVNULL if self._stays else None,  # this process may have ended
                 text=True,
                 env={**os.environ, "PYTHONPATH": path},
                 creationflags=_LOWEST if "--idle" in words else 0,
-                start_new_session=self._stays,  # Ctrl+C in the terminal is not meant for it
+                start_new_session=self._stays,  # Ctrl+C in the terminal must not end it
             )
         except OSError:
             self._give_up()

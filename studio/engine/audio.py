@@ -1,4 +1,4 @@
-"""torchaudio, wherever it is installed: the only import of it."""
+"""Imports torchaudio, wherever it is installed. No other module imports it."""
 
 import sys
 from types import ModuleType
@@ -9,9 +9,9 @@ _EXTENSION = "torchaudio._extension"
 def torchaudio() -> ModuleType:
     """Import torchaudio, without its compiled part if that cannot be loaded. Raises ImportError if it is missing.
 
-    The wheel for Linux on PyPI is linked to CUDA. Beside a torch without CUDA its libraries cannot be loaded, and
-    torchaudio refuses to be imported, though all that we use of it is written in Python. It knows a build without
-    these libraries, and so it is told that it is one.
+    The wheel for Linux on PyPI is linked to CUDA. Beside a torch without CUDA its libraries cannot be loaded and the
+    import fails, although everything that the studio uses is written in Python. torchaudio also supports builds
+    without these libraries, so a stub of `torchaudio._extension` makes it behave like such a build.
     """
     try:
         import torchaudio
@@ -22,15 +22,15 @@ def torchaudio() -> ModuleType:
 
 
 def is_whole() -> bool:
-    """Whether torchaudio has its compiled part; False if it was imported without."""
+    """Return whether torchaudio was imported with its compiled part."""
     return bool(torchaudio()._extension._IS_TORCHAUDIO_EXT_AVAILABLE)
 
 
 def _no_extension() -> ModuleType:
-    """What `torchaudio._extension` is in a build without compiled parts."""
+    """Return `torchaudio._extension` as it is in a build without compiled parts."""
 
     def fail_if_no_align(function: object) -> object:
-        return function  # of forced alignment, which then says itself that its operator does not exist
+        return function  # this decorates forced alignment, which fails by itself without its operator
 
     module = ModuleType(_EXTENSION)
     module.__dict__.update(

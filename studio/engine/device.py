@@ -97,7 +97,7 @@ def _works(wish: str) -> bool:
 
 
 def _processor_has_bf16() -> bool:
-    """Whether autocast to bfloat16 speeds training up.
+    """Return whether autocast to bfloat16 makes training faster.
 
     AVX-512's bfloat16 instructions alone do not count: with them, and without AMX, a PixelCNN++ and a MAF trained at
     0.74 to 0.87 of float32's speed.

@@ -62,7 +62,7 @@ def _library(name: str) -> Finding:
 
 
 def _torchaudio() -> Finding:
-    """Its version is not enough: a build for CUDA is installed and cannot be imported beside a torch without."""
+    """Import torchaudio: its version alone does not tell whether it works beside this torch."""
     try:
         version = audio.torchaudio().__version__
     except ImportError as error:

@@ -187,7 +187,7 @@ class Jobs:
             )
 
     def price(self, command: wire.Price) -> Events:
-        """What a stretch of a recording costs, piece by piece."""
+        """Price a stretch of a recording, piece by piece."""
         yield None
         loaded = self.shelf.take(command.model)
         for piece in pricing.priced(loaded, command.sound, command.first, command.label):

@@ -22,7 +22,7 @@ from studio.library.card import Card
 from studio.wire.messages import Array
 
 TELLING = 1.0
-"""Seconds at the end of a recording that tell its class."""
+"""Length in seconds of the end of a recording that decides its class."""
 
 
 @dataclass(frozen=True)
@@ -240,8 +240,10 @@ def heat_left(loaded: Loaded, temperature: Sequence[float]) -> Tensor:
 
 @torch.inference_mode()
 def shown(loaded: Loaded, z: Tensor, c: Tensor | None = None, heat: float | Tensor = 1.0) -> Iterator[Array | None]:
-    """The artworks `(n, *outward shape)` of latents `(n, *latent_shape)`, decoded at a temperature: None after each
-    small step, then the result."""
+    """Decode latents (n, *latent_shape) at a temperature into artworks (n, *outward shape).
+
+    Yields None after each small step, then the result.
+    """
     x = torch.zeros(0)
     for step in loaded.model.decode_steps(z, c, heat):
         yield None
@@ -294,9 +296,9 @@ def temperature_of(model: Model, temperature: Sequence[float]) -> Tensor:
 
 
 def class_of(loaded: Loaded, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
-    """The class of one artwork x, `(1,)`: the one asked for, or that under which it is likeliest, in small steps.
+    """Return the class (1,) of one artwork x, in small steps: the given one, or the one under which it is likeliest.
 
-    A recording's is told by its last second alone: each class has to price it.
+    The last second of a recording decides, because the recording must be priced under each class.
     """
     c = classes_for(loaded, [0], label)
     if label is not None or c is None:

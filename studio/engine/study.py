@@ -41,7 +41,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
     group: Group = ""
     smooth: bool = False
-    """Whether its pictures open blended instead of as squares: photographs do."""
+    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
     data: str = ""
     """Where the data stood, for people."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]

@@ -10,9 +10,9 @@ Line = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
 """Families of the zoo that draw row by row, and so can keep what is drawn and go on from there."""
 SAMPLE_BY_SAMPLE = frozenset({"wavenet"})
-"""Families of the zoo that make a sound one sample after the other."""
+"""Families of the zoo that make a sound sample by sample."""
 Group = Literal["", "study"]
-"""Of models: a study learned from a data set on which papers compare models, such as MNIST."""
+"""The groups of models. A study is trained on a data set on which papers compare models, such as MNIST."""
 HEADINGS = ("Pictures", "Sound", "Studies")
 """Under which lists show models, in this order."""
 
@@ -33,7 +33,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["picture", "sound"] = "picture"
     group: Group = ""
     smooth: bool = False
-    """Whether its pictures open blended instead of as squares: photographs do."""
+    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
@@ -75,7 +75,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     version: Line
     """Of the application that trained it."""
     former: tuple[Line, ...] = ()
-    """Hashes that the file had under earlier cards, with the same numbers."""
+    """Hashes that the file had with earlier cards and the same parameters."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -115,14 +115,14 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def heading(self) -> str:
-        """Under which of HEADINGS a list shows the model."""
+        """Return the one of HEADINGS below which lists show the model."""
         if self.kind == "sound":
             return "Sound"
         return "Studies" if self.group == "study" else "Pictures"
 
     @property
     def way(self) -> str:
-        """How the model makes an artwork, for people: `draws pixel by pixel`."""
+        """Return in words how the model makes an artwork: `draws pixel by pixel`."""
         verb = "draws" if self.kind == "picture" else "makes sound"
         if self.family in SAMPLE_BY_SAMPLE:
             return f"{verb} sample by sample"

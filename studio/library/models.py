@@ -74,8 +74,8 @@ ORDER = (
     "gated-pixelcnn-fashion-28",
     "nice-fashion-28",
 )
-"""In which people meet those that we have recipes of: pictures, then waves, recordings, studies; of each, what pleases
-most. The first that is here is what a first launch has chosen."""
+"""Order of the shipped models in lists: pictures, waves, recordings, studies; in each group the best ones first. The
+first launch chooses the first model that is installed."""
 LONGEST_LABEL = 60
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -97,7 +97,7 @@ class Trained:
             raise unreadable(self.path, error) from None
 
     def knows(self, hash: str) -> bool:
-        """Whether a hash is the file's own, or was so under an earlier card. Raises BadModel."""
+        """Return whether the file has this hash, or had it with an earlier card. Raises BadModel."""
         return hash == self.hash or hash in self.card.former
 
 
@@ -160,8 +160,10 @@ def adopt(path: Path) -> Trained:
 
 
 def write_card(trained: Trained, card: Card) -> None:
-    """Gives a model's file another card; its numbers stay as they are, byte for byte, and what was made with them is
-    still known to be theirs. Raises BadModel or storage.NotSaved."""
+    """Write another card into a model's file. Raises BadModel or storage.NotSaved.
+
+    The parameters stay the same, byte for byte, and earlier works are still recognised as works of this model.
+    """
     data = read(trained.path)
     card = msgspec.structs.replace(card, former=(*trained.card.former, storage.digest(data)))
     length = int.from_bytes(data[:8], "little")
@@ -219,8 +221,10 @@ def direction_names(trained: Trained) -> tuple[str, ...]:
 
 
 def rename_direction(trained: Trained, index: int, label: str) -> None:
-    """Gives a direction a name of the person's own; an empty one brings back the card's. Raises storage.NotSaved, and
-    BadModel where the model's file is gone."""
+    """Store the user's name for a direction; an empty name restores the card's.
+
+    Raises storage.NotSaved, and BadModel if the model's file is missing.
+    """
     if not 0 <= index < len(trained.card.directions):
         raise IndexError(f"{trained.card.name} has {len(trained.card.directions)} directions, not one numbered {index}")
     own = _own_names(trained)
@@ -238,10 +242,10 @@ def _names_file(trained: Trained, hash: str) -> Path:
 
 
 def _own_names(trained: Trained) -> dict[str, str]:
-    """As they were given last, under whichever card."""
+    """Return the names that the user gave last, whichever card the file had."""
     try:
         hashes = (trained.hash, *reversed(trained.card.former))
-    except BadModel:  # the model was deleted, and its names are not needed any more
+    except BadModel:  # the model was deleted, so its names are no longer needed
         return {}
     for hash in hashes:
         try:
@@ -249,7 +253,7 @@ def _own_names(trained: Trained) -> dict[str, str]:
                 names = msgspec.json.decode(file.read(LARGEST_METADATA), type=dict[str, str])
         except FileNotFoundError:
             continue
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged file costs names, never the model
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged file loses the names, never the model
             return {}
         return {key: shown(name)[:LONGEST_LABEL] for key, name in names.items()}
     return {}

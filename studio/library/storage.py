@@ -56,13 +56,13 @@ _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 _TOGETHER = 16
-"""Threads that bring files to the disk: it serves their waits at once (tests/benchmarks/saving.py)."""
+"""Threads that write files at the same time, so that the disk serves them together (tests/benchmarks/saving.py)."""
 
 _writing: set[str] = set()
 
 
 class NotSaved(OSError):
-    """A file that could not be written; whatever was there before is unchanged."""
+    """Reports a file that could not be written; what was there before is unchanged."""
 
     def __init__(self, path: Path, why: Why, sentence: str) -> None:
         super().__init__(sentence)
@@ -72,7 +72,7 @@ class NotSaved(OSError):
 
 
 def home(kind: Kind) -> Path:
-    """The folder of a kind: where platformdirs says, or $STUDIO_HOME/<kind>. `write` creates it on demand."""
+    """Return a folder of the studio: $STUDIO_HOME/<kind>, else the one of platformdirs. `write` creates it."""
     if own := os.environ.get("STUDIO_HOME"):
         return Path(own).absolute() / kind
     match kind:
@@ -89,7 +89,7 @@ def home(kind: Kind) -> Path:
 
 
 def write(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Puts a file in place, whole or not at all. Its folder must exist, unless it is one of `home`. Raises NotSaved."""
+    """Write a file, whole or not at all. Its folder must exist, unless it is one of `home`. Raises NotSaved."""
     path = Path(path).absolute()
     try:
         _make_own(path.parent)
@@ -99,10 +99,10 @@ def write(path: Path, data: bytes | bytearray | memoryview) -> None:
 
 
 def write_all(files: Sequence[tuple[Path, bytes]]) -> None:
-    """Puts many files in place, each whole or not at all, far sooner than one `write` after another.
+    """Write many files, each whole or not at all, much faster than one `write` after another.
 
-    They are in place, and on the disk, when this returns. Folders are made as `write` makes them. Raises NotSaved at
-    the first file that cannot be written: those before it are in place, it and those after it are not.
+    When this returns, all of them are on the disk. Folders are created as by `write`. Raises NotSaved at the first
+    file that cannot be written: the files before it are written, this one and those after it are not.
     """
     paths = [Path(path).absolute() for path, _ in files]
     temporaries = [_temporary(path) for path in paths]
@@ -127,11 +127,12 @@ def write_all(files: Sequence[tuple[Path, bytes]]) -> None:
 
 
 def append(path: Path, text: str, most: int) -> None:
-    """Add text to the end of a log. Raises NotSaved.
+    """Append text to a log. Raises NotSaved.
 
-    A log that would grow beyond `most` bytes is begun again; the one before stays beside it as `NAME.old.log`.
+    If the log would grow beyond `most` bytes, it is renamed to `NAME.old.log` and a new one begins.
     """
-    path, data = Path(path).absolute(), text.encode("utf-8", "replace")[-most:]
+    path = Path(path).absolute()
+    data = text.encode("utf-8", "replace")[-most:]
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         _make(path.parent)
@@ -148,10 +149,10 @@ def append(path: Path, text: str, most: int) -> None:
 
 
 def lock(path: Path) -> int | None:
-    """Lock a file for this process; None if another process holds it. Raises NotSaved.
+    """Lock a file for this process; return None if another process holds the lock. Raises NotSaved.
 
-    The system lets go of it when the process ends, however it ends, so a lock is never stale. What is returned is an
-    open file: closing it lets go, too. On a file system without locks everybody gets one.
+    Returns the descriptor of the open file; closing it releases the lock. The system releases the lock when the
+    process ends, even by a crash, so a lock is never stale. On a file system without locks every process gets one.
     """
     path = Path(path).absolute()
     try:
@@ -172,7 +173,7 @@ def lock(path: Path) -> int | None:
 
 
 def folder(path: Path) -> Path:
-    """Makes a folder with all its parents, where it is not there yet. Raises NotSaved."""
+    """Create a folder with all its parents if it does not exist. Raises NotSaved."""
     path = Path(path).absolute()
     try:
         _make(path)
@@ -182,13 +183,13 @@ def folder(path: Path) -> Path:
 
 
 def leave_empty(folder: Path) -> None:
-    """Removes a folder that nothing was put into after all. Never raises."""
-    with contextlib.suppress(OSError):  # not empty, or gone already
+    """Remove a folder if it is empty. Never raises."""
+    with contextlib.suppress(OSError):  # not empty, or already removed
         os.rmdir(folder)
 
 
 def to_bin(path: Path) -> Path:
-    """Moves a file or folder into today's bin in the data folder; where it lies now. Raises NotSaved."""
+    """Move a file or folder into today's bin in the data folder; return its new path. Raises NotSaved."""
     path = Path(path).absolute()
     today = home("data") / "bin" / datetime.date.today().isoformat()
     try:
@@ -207,13 +208,13 @@ def to_bin(path: Path) -> Path:
 
 
 def drop(path: Path) -> None:
-    """Removes a file of our own that nothing lists any more. What the person made goes `to_bin` instead."""
+    """Remove a file of the studio that nothing refers to any more. The user's files go `to_bin` instead."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def sweep(folder: Path) -> int:
-    """Removes what killed processes left half-written in a folder; how many files that was. Never raises."""
+    """Remove files that killed processes left half-written in a folder; return their number. Never raises."""
     swept = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -225,7 +226,7 @@ def sweep(folder: Path) -> int:
 
 
 def thin(folder: Path, most: int) -> None:
-    """Of the folders in a folder of the cache, which anybody can make again, leaves the newest. Never raises."""
+    """Keep only the newest `most` subfolders of a cache folder. Never raises."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         found = [(entry.stat().st_mtime, entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
         for _, old in sorted(found, reverse=True)[most:]:
@@ -233,12 +234,12 @@ def thin(folder: Path, most: int) -> None:
 
 
 def digest(data: bytes | bytearray | memoryview) -> str:
-    """BLAKE2b of 16 bytes, in hexadecimal."""
+    """Return the BLAKE2b hash (16 bytes) in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def free_name(folder: Path, stem: str, ending: str) -> Path:
-    """A path in a folder that is not taken yet and that every system takes: `STEM-0001.png`, then `STEM-0002.png` …"""
+    """Return a free path in a folder, valid on every system: `STEM-0001.png`, then `STEM-0002.png` …"""
     ending = "." + ending.lstrip(".")
     stem = clean(stem, _LONGEST_NAME - len(f"-000000{ending}".encode()))
     taken = re.compile(re.escape(_alike(stem)) + r"-(\d{1,6})" + re.escape(_alike(ending)))
@@ -250,7 +251,7 @@ def free_name(folder: Path, stem: str, ending: str) -> Path:
 
 
 def clean(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A name that Linux, macOS and Windows all take, `longest` bytes at most."""
+    """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes."""
     name = shown(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
     name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
     if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
@@ -263,7 +264,7 @@ def clean(name: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def _temporary(path: Path) -> Path:
-    """The name under which a file is written before it gets its own."""
+    """Return the name under which a file is written before it is renamed."""
     return path.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
 
 
@@ -283,7 +284,7 @@ def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
 
 
 def _prepare(path: Path, temporary: Path, data: bytes) -> OSError | None:
-    """Bring the bytes of a file to the disk under its temporary name; what went wrong. Runs in any thread."""
+    """Write a file to the disk under its temporary name; return the error, if any. Runs in any thread."""
     try:
         _make_own(path.parent)
         _write_new(temporary, data)
@@ -293,14 +294,14 @@ def _prepare(path: Path, temporary: Path, data: bytes) -> OSError | None:
 
 
 def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Write a file that is not there yet, down to the disk."""
+    """Write a new file and wait until it is on the disk."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     file = os.open(path, flags, 0o644)
     try:
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[os.write(file, rest) :]
-        os.fsync(file)  # where this fails the file is given up: a second fsync would lie
+        os.fsync(file)  # if this fails, the file is given up: a second fsync would wrongly succeed
     finally:
         os.close(file)
 
@@ -317,13 +318,13 @@ def _rename(temporary: Path, path: Path) -> None:
 
 
 def _make_own(folder: Path) -> None:
-    """Makes a folder if it is one of `home` or lies in one."""
+    """Create a folder if it is one of `home` or inside one."""
     if any(folder.is_relative_to(home(kind)) for kind in KINDS):
         _make(folder)
 
 
 def _make(folder: Path) -> None:
-    """Makes a folder and its parents, and brings each new name to the disk."""
+    """Create a folder and its parents, and bring each new name to the disk."""
     if os.path.isdir(folder):
         return
     if folder.parent != folder:
@@ -349,7 +350,7 @@ def _bring_to_disk(folder: Path) -> None:
 
 
 def _bring_all_to_disk(paths: Sequence[Path]) -> None:
-    """The names of files that were renamed. Raises NotSaved."""
+    """Bring the new names of renamed files to the disk. Raises NotSaved."""
     for folder in dict.fromkeys(path.parent for path in paths):
         try:
             _bring_to_disk(folder)
@@ -368,10 +369,10 @@ def _left_over(entry: os.DirEntry[str]) -> bool:
 
 
 def _alive(process: int) -> bool:
-    """Whether another process of that number lives. In a container our own number may be that of a dead one."""
+    """Return whether another process has this number. In a container, our own may have been that of a dead one."""
     if process == os.getpid():
         return False
-    if os.name == "nt":  # there a file in use cannot be removed anyway, and signal 0 would end the process
+    if os.name == "nt":  # Windows keeps files in use from being removed, and signal 0 would end the process
         return False
     try:
         os.kill(process, 0)
@@ -383,7 +384,7 @@ def _alive(process: int) -> bool:
 
 
 def _alike(name: str) -> str:
-    """What file systems that ignore case and composition take for the same name."""
+    """Return a key that is equal for names that a file system without case and composition cannot distinguish."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

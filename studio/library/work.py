@@ -18,7 +18,7 @@ from studio.media.image import MOST_PIXELS
 KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
 SHEET_KEY = "studio_sheet"
-"""Name of the PNG text that holds the makings of all pictures on a sheet, row by row."""
+"""Name of the PNG text that holds the recipes of all pictures on a sheet, row by row."""
 
 
 class Latent(msgspec.Struct, frozen=True):
@@ -208,13 +208,13 @@ class BadWork(ValueError):
 
 
 def to_png(picture: np.ndarray, work: Work, enlargement: Enlargement = AS_MADE) -> bytes:
-    """A picture (height, width, 1 | 3) uint8 as a PNG that carries its making."""
+    """Encode a picture (height, width, 1 | 3) uint8 as a PNG that contains its recipe."""
     texts = {KEY: to_json(work), "Software": work.software, "parameters": work.sentence()}
     return export.png(enlargement.of(picture), texts | enlargement.texts(picture))
 
 
 class Sheet(msgspec.Struct, frozen=True):
-    """What a sheet says of itself; its pictures, of one size in pixels of the sheet, stand row by row."""
+    """Describes a sheet: its recipes, row by row, and the size of each picture in pixels of the sheet."""
 
     columns: Annotated[int, Meta(ge=1)]
     height: Annotated[int, Meta(ge=1)]
@@ -225,9 +225,9 @@ class Sheet(msgspec.Struct, frozen=True):
 def to_sheet(
     pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = AS_MADE
 ) -> bytes:
-    """Pictures of one size in rows on one PNG, which carries the making of each.
+    """Encode pictures of one size as one PNG, in rows, with the recipe of each.
 
-    They are enlarged as asked, as far as the whole sheet can still be opened here.
+    They are enlarged as given, but less if the studio could not open a sheet of that size.
     """
     columns = min(columns, len(pictures))
     places = -(-len(pictures) // columns) * columns
@@ -246,9 +246,9 @@ def to_sheet(
 
 
 def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
-    """The pictures of a sheet as they stand on it, each with its making; none if it is no sheet of ours.
+    """Return the pictures of a sheet with their recipes; none if the studio did not make the sheet.
 
-    Raises BadWork if a making cannot be understood.
+    Raises BadWork if a recipe cannot be read.
 
     Arguments
         array: the pixels of the sheet (height, width, channels) uint8
@@ -260,10 +260,12 @@ def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
         said = msgspec.json.decode(text, type=Sheet)
     except msgspec.MsgspecError as error:
         raise _not_understood(error, "sheet") from None
-    rows, gap = -(-len(said.works) // said.columns), export.GAP
-    high, wide = said.height, said.width
+    rows = -(-len(said.works) // said.columns)
+    gap = export.GAP
+    high = said.height
+    wide = said.width
     if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
-        return []  # it was cut or scaled since
+        return []  # it was cropped or scaled in another program
     found = []
     for index, recipe in enumerate(said.works):
         y, x = gap + index // said.columns * (high + gap), gap + index % said.columns * (wide + gap)

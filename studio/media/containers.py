@@ -1,28 +1,29 @@
-"""What sort of sound a file holds: told from its first bytes, else from the ending of its name."""
+"""Recognise the format of a sound file by its first bytes, else by the ending of its name."""
 
 from typing import NamedTuple
 
 
 class Container(NamedTuple):
-    """A format of sound files."""
+    """Names a file format and says whether the studio reads it."""
 
     name: str
-    """For people: `M4A`."""
+    """The name that the user sees: `M4A`."""
     read: bool
-    """Whether it can be read here."""
+    """Whether the studio can read it."""
 
     @property
     def words(self) -> str:
-        """For people: `a sound (M4A)`, `a film (MP4)`."""
+        """Return the format as part of a sentence: `a sound (M4A)`, `a film (MP4)`."""
         return self.name if self.film else f"a sound ({self.name})"
 
     @property
     def film(self) -> bool:
+        """Return whether it is a format of films."""
         return self.name.startswith("a film")
 
 
 BEGINNING = 16
-"""Bytes that identify a format."""
+"""Bytes at the beginning of a file that suffice to recognise its format."""
 _BEGINNINGS = {
     b"fLaC": Container("FLAC", True),
     b"OggS": Container("Ogg", True),
@@ -37,14 +38,14 @@ _BEGINNINGS = {
     b".snd": Container("AU", False),
     b"\x1a\x45\xdf\xa3": Container("a film (Matroska or WebM)", False),
 }
-_IN_FORM = {  # what stands after the length of RIFF, RF64 and FORM
+_IN_FORM = {  # the four bytes after the length in RIFF, RF64 and FORM files
     b"WAVE": Container("WAV", True),
     b"AIFF": Container("AIFF", True),
     b"AIFC": Container("AIFF", True),
     b"AVI ": Container("a film (AVI)", False),
 }
 _PICTURES = (b"heic", b"heix", b"heif", b"avif", b"avis", b"mif1", b"msf1")
-"""Brands of pictures that begin as MP4 does."""
+"""Brands of picture files that begin as MP4 files do."""
 _ENDINGS = {
     "wav": Container("WAV", True),
     "wave": Container("WAV", True),
@@ -70,7 +71,12 @@ _ENDINGS = {
 
 
 def container(begins: bytes, ending: str = "") -> Container | None:
-    """The format of a file that begins so and whose name ends so (`.m4a`); None for what is no sound."""
+    """Return the format of a sound or film; None for any other file.
+
+    Arguments
+        begins: the first BEGINNING bytes of the file
+        ending: the ending of its name, as `.m4a`
+    """
     if begins[:4] in (b"RIFF", b"RF64", b"FORM"):
         found = _IN_FORM.get(begins[8:12])
     elif begins[4:8] == b"ftyp":
@@ -83,7 +89,7 @@ def container(begins: bytes, ending: str = "") -> Container | None:
 
 
 def _mp4(brand: bytes, ending: str) -> Container | None:
-    """What a file of the MP4 family is. Phones write the brand of films into sounds, too."""
+    """Return the format of a file of the MP4 family. Phones write the brand of films into sounds, too."""
     if brand in _PICTURES:
         return None
     known = _ENDINGS.get(ending.lower().removeprefix("."))
@@ -93,7 +99,7 @@ def _mp4(brand: bytes, ending: str) -> Container | None:
 
 
 def _frames(second: int) -> Container | None:
-    """Bare frames of MPEG, of which this is the second byte: layer 0 is AAC."""
+    """Return the format of bare MPEG frames from their second byte: layer 0 is AAC."""
     if second & 0xF6 == 0xF0:
         return Container("AAC", False)
     return Container("MP3", True) if second & 0x06 == 0x02 and second & 0x18 != 0x08 else None

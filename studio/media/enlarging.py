@@ -1,4 +1,4 @@
-"""Pictures larger than their models make them: every pixel a square, or blended with its neighbours; and back again."""
+"""Enlarge pictures for saving, crisp (each pixel becomes a square) or smooth (blended), and recover the originals."""
 
 import base64
 import functools
@@ -11,36 +11,36 @@ from PIL import Image
 from studio.media import export
 
 KEY = "studio_pixels"
-"""Name of the PNG text that holds a blended picture as it was before, itself a PNG, in base64."""
+"""Name of the PNG text that holds the original of a smooth picture: a PNG in base64."""
 LARGEST = 4096
-"""Pixels of the longer side."""
+"""The most pixels that the longer side of an enlarged picture can have."""
 _ROUNDING = 2
-"""Levels by which two computers may round the same blending differently."""
+"""Levels of a pixel by which two computers may differ after the same blending."""
 
 
 @dataclass(frozen=True)
 class Enlargement:
-    """How much larger a picture is saved than its model made it."""
+    """States how much larger a picture is saved than its model made it."""
 
     times: int = 1
-    """How many pixels of the file each pixel gets along each side."""
+    """The factor by which each side grows."""
     pixels: int = 0
-    """Instead of `times`: how long the longer side is at most."""
+    """The most pixels of the longer side, in place of `times`; 0: `times` counts."""
     smooth: bool = False
-    """Whether pixels are blended. If not, each is a square, so the size is a whole multiple."""
+    """Whether pixels are blended. If not, each becomes a square, and the factor is a whole number."""
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the file of a picture; never smaller than the picture."""
+        """Return the height and width of the enlarged picture; never smaller than the picture."""
         longer = max(height, width)
         if self.smooth and self.pixels:
-            whole = min(max(self.pixels, longer), max(LARGEST, longer))
-            return round(height * whole / longer), round(width * whole / longer)
+            target = min(max(self.pixels, longer), max(LARGEST, longer))
+            return round(height * target / longer), round(width * target / longer)
         times = self.pixels // longer if self.pixels else self.times
         times = max(1, min(times, LARGEST // longer))
         return height * times, width * times
 
     def of(self, picture: np.ndarray) -> np.ndarray:
-        """A picture (height, width, channels) uint8 enlarged."""
+        """Enlarge a picture (height, width, channels) uint8."""
         height, width = self.size(*picture.shape[:2])
         if (height, width) == picture.shape[:2]:
             return picture
@@ -49,21 +49,22 @@ class Enlargement:
         return picture.repeat(height // picture.shape[0], axis=0).repeat(width // picture.shape[1], axis=1)
 
     def texts(self, picture: np.ndarray) -> dict[str, str]:
-        """What a PNG of the enlarged picture has to say so that `before` gives the picture back; nothing if its squares
-        say it already."""
-        blends = self.smooth and self.size(*picture.shape[:2]) != picture.shape[:2]
-        return {KEY: base64.b64encode(export.png(picture)).decode()} if blends else {}
+        """Return the PNG texts from which `before` recovers the picture; none if it is not blended."""
+        is_blended = self.smooth and self.size(*picture.shape[:2]) != picture.shape[:2]
+        return {KEY: base64.b64encode(export.png(picture)).decode()} if is_blended else {}
 
 
 AS_MADE = Enlargement()
 
 
 def before(data: bytes, array: np.ndarray) -> np.ndarray | None:
-    """The picture (height, width, 3) uint8 that a PNG was blended from, None if it was not blended here.
+    """Recover the picture (height, width, 3) uint8 from which a smooth PNG was made.
+
+    Returns None if the PNG was not enlarged by the studio, or if its pixels were edited since.
 
     Arguments
         data: the PNG
-        array: its pixels (height, width, 3) uint8. If somebody has painted on them since, they are what counts.
+        array: its pixels (height, width, 3) uint8
     """
     if KEY.encode() + b"\0" not in data:
         return None
@@ -72,16 +73,16 @@ def before(data: bytes, array: np.ndarray) -> np.ndarray | None:
         with Image.open(io.BytesIO(kept), formats=("PNG",)) as image:
             if image.mode not in ("L", "RGB") or image.width > array.shape[1] or image.height > array.shape[0]:
                 return None
-            small = np.array(image.convert("RGB"))
+            original = np.array(image.convert("RGB"))
     except (ValueError, OSError, SyntaxError):  # Pillow raises SyntaxError for a damaged file
         return None
-    again = blended(small, *array.shape[:2])
-    alike = np.abs(again.astype(np.int16) - array).max() <= _ROUNDING
-    return small if alike else None
+    enlarged = blended(original, *array.shape[:2])
+    is_unchanged = np.abs(enlarged.astype(np.int16) - array).max() <= _ROUNDING
+    return original if is_unchanged else None
 
 
 def blended(array: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bicubic (Catmull-Rom) enlargement of (height, width, channels) uint8."""
+    """Enlarge a picture (height, width, channels) uint8 by bicubic (Catmull-Rom) interpolation."""
     old, across, channels = array.shape
     rows = _weights(old, height) @ array.reshape(old, -1).astype(np.float32)  # (height, across · channels)
     rows = rows.reshape(height, across, channels).transpose(2, 0, 1).reshape(-1, across)
@@ -94,7 +95,7 @@ def blended(array: np.ndarray, height: int, width: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _weights(old: int, new: int) -> np.ndarray:
-    """(new, old): how much each old pixel gives to each new one; rows sum to 1."""
+    """Return how much each old pixel contributes to each new one: (new, old), rows sum to 1."""
     at = (np.arange(new) + 0.5) * old / new - 0.5
     base = np.floor(at).astype(int)
     matrix = np.zeros((new, old), np.float32)

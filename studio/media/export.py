@@ -17,9 +17,9 @@ _FLAC, _COMMENTS = b"fLaC", 4
 
 
 def png(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
-    """A picture (height, width, 1 | 3) uint8 as a PNG.
+    """Encode a picture (height, width, 1 | 3) uint8 as a PNG.
 
-    `texts` go into iTXt chunks, UTF-8, unpacked so that anyone can read them. A key is 1 to 79
+    `texts` are stored in uncompressed iTXt chunks (UTF-8), so that anyone can read them. A key has 1 to 79
     Latin-1 characters.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3):
@@ -200,9 +200,9 @@ def _chunk(key: bytes, body: bytes) -> bytes:
 
 
 def sheet(pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = GAP, over: int = 255) -> np.ndarray:
-    """Pictures (n, height, width, channels) uint8 in rows, `gap` pixels of the grey `over` around each.
+    """Arrange pictures (n, height, width, channels) uint8 in rows, with `gap` pixels of the grey `over` around each.
 
-    With n = 0 the sheet is empty but for its gap.
+    With n = 0 the sheet consists of its gap only.
     """
     pictures = np.asarray(pictures)
     count, high, wide, channels = pictures.shape

@@ -76,8 +76,7 @@ class Picture:
 
 
 def open_picture(path: Path | str) -> Picture:
-    """The picture in a file; one that was saved larger and blended comes back as it was before. Raises Refused with the
-    reason."""
+    """Open the picture in a file; one that was saved larger and blended is restored. Raises Refused with the reason."""
     name = shown(os.path.basename(path))
     data = read_bytes(Path(path), name)
     if not data.startswith(_BEGINNINGS) and not (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):

@@ -106,7 +106,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
 
 def refusal(name: str, form: Container | None) -> Refused:
-    """Why a file was not opened as a sound, and the way out; `form` is None if it is of no format of sounds."""
+    """Return why a file was not opened as a sound, and what to do; `form` is None for an unknown format."""
     if form is None:
         return Refused(name, "is not a sound that can be read", "WAV, FLAC, Ogg, Opus, MP3, AIFF and CAF can be.")
     if form.read:

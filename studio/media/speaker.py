@@ -22,8 +22,9 @@ LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
 KEPT = 0.03
 """Seconds that the card still has when a source gives up waiting for what is being made."""
 STILL = 10.0
-"""Seconds without a question from the card, after which it counts as gone although PortAudio does not report an end. It
-reports one within 0.25 s if PulseAudio is killed. A null sink of PulseAudio asks for 2 s at once, then for nothing."""
+"""Seconds without a request from the card after which it counts as gone, even if PortAudio does not report its end.
+PortAudio reports the end within 0.25 s if PulseAudio is killed. PulseAudio's null sink requests 2 s of sound at once,
+then nothing for that time."""
 BLOCK = 4096
 """Samples that there is room for, until more are asked at once."""
 _PREFERRED = ("pipewire", "pulse", "default")
@@ -85,7 +86,7 @@ class Speaker:
 
     @property
     def still(self) -> float:
-        """Seconds since the card asked last; 0 where nothing is open."""
+        """Return the seconds since the card's last request; 0 if it is not open."""
         return time.monotonic() - self._asked if self._stream is not None else 0.0
 
     def outputs(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Single cycles of a wave as small pictures, for sheets."""
+"""Draw single cycles of a wave as small pictures, for sheets."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -6,19 +6,19 @@ from PIL import Image, ImageDraw
 from studio.media import wavetable
 
 WIDTH, HEIGHT = 192, 128
-"""Pixels of a picture: the proportions of a wave in the window's grid."""
+"""Size of a picture in pixels, in the proportions of the window's grid."""
 GROUND, MIDDLE, LINE = 255, 214, 27
-"""Greys of the ground, of the line of silence, and of the wave."""
+"""Grey levels of the background, of the zero line and of the wave."""
 ROOM = 0.88
 """Share of the height that the loudest wave takes, as in the window."""
 _FINER = 4
-"""How many times finer it is drawn at first, so that the line has smooth edges."""
+"""Factor by which the wave is drawn larger first, so that its line has smooth edges."""
 _THICKNESS = 2
-"""Pixels of the wave's line."""
+"""Width of the wave's line in pixels."""
 
 
 def picture(cycle: np.ndarray) -> np.ndarray:
-    """Draw an int16 cycle (samples,) as a line, as it is heard between its samples: (HEIGHT, WIDTH, 1) uint8."""
+    """Draw a cycle (samples,) int16 as a smooth line: (HEIGHT, WIDTH, 1) uint8."""
     width, height = WIDTH * _FINER, HEIGHT * _FINER
     heights = wavetable.resampled(cycle, width) / wavetable.FULL
     y = height / 2 - heights * height * ROOM / 2

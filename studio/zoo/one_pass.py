@@ -14,7 +14,7 @@ from studio.nets.masked import MADE, Activation, Degrees
 
 Array = NDArray[Any]
 LOOPS = {torch.float32: "masked maps", torch.float64: "masked maps in float64"}
-"""Of `kernels.LOOPS`, those that go through a masked affine map."""
+"""Those of `kernels.LOOPS` that compute a masked affine map or its inverse."""
 
 
 def network(
@@ -58,7 +58,7 @@ class _Compiled:
         self._plan: Any = None
 
     def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
-        """What every kernel is handed; None if nothing compiles."""
+        """The arguments of every kernel; None if nothing compiles."""
         try:
             from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
         except ImportError:
@@ -71,11 +71,14 @@ class _Compiled:
 
 
 class OnePass(_Compiled):
-    """Both ways through a masked affine map, compiled. Torch inverts it in one pass, too, if nothing compiles or while
-    another process compiles; then a number may differ from the compiled one by its rounding."""
+    """Computes a masked affine map and its inverse with compiled loops.
+
+    torch inverts it in one pass, too, if nothing compiles or while another process compiles. Its results may then
+    differ from the compiled ones by rounding.
+    """
 
     def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
-        # Gradients of a solution are compiled alone, so whoever learns waits.
+        # Gradients of the inverse exist only as compiled loops, so training waits for them.
         if not torch.is_grad_enabled() and x.dtype in LOOPS and kernels.elsewhere(LOOPS[x.dtype]):
             return None
         return super()._asked(x, c, bound)
@@ -108,7 +111,7 @@ class OnePass(_Compiled):
         return _tensor(made.forward(*asked), x)
 
     def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution:
-        """By one thread, since the products are small; in blocks of ROWS, as they round by their number of rows."""
+        """Compute by one thread, because the products are small, and in blocks of ROWS, which fixes the rounding."""
         missing = -len(z) % ROWS
         filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
         kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))

@@ -120,7 +120,8 @@ def test_each_event_is_heard_at_once_while_the_window_stands_still(opened: Calla
 def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
     opened: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window, faults = opened(), ["planted"]
+    window = opened()
+    faults = ["planted"]
     told: list[str] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(str(fault)))
 

@@ -112,6 +112,6 @@ def test_a_signal_closes_the_window_and_its_engine(studio_home: Path) -> None:
         window.kill()
     with pytest.raises(ProcessLookupError):
         end = time.monotonic() + LIMIT
-        while time.monotonic() < end:  # the engine's process goes with its group
+        while time.monotonic() < end:  # the engine's process ends with its group
             os.killpg(window.pid, 0)
             time.sleep(0.05)

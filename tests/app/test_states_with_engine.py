@@ -379,7 +379,8 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
     noise = np.random.default_rng(0).integers(-9000, 9000, 600 * 8000).astype(np.int16)
     soundfile.write(tmp_path / "talk.wav", noise, 8000, subtype="PCM_16")
     window, _ = opener()
-    sound, player = window.sound, window.sound.player
+    sound = window.sound
+    player = window.sound.player
     window.open(tmp_path / "talk.wav")
     qtbot.waitUntil(lambda: len(player.samples) == len(noise), timeout=START)
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
@@ -394,7 +395,7 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
     assert sound.pricing.said.get() in ("taken for High", "taken for Low")
     assert 4 < player.bits[begin:end].mean() < 14, "noise costs more than the eight bits of a sample that nobody knows"
 
-    # Long work stands in the queue, and ends with the panel.
+    # Long work is listed in the queue, and ends if the user leaves the panel.
     sound.pricing.look((0.0, 600.0))
     qtbot.waitUntil(lambda: bool(window.queue.entries.get()), timeout=START)
     sound.pricing.look(None)

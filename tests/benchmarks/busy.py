@@ -1,4 +1,4 @@
-"""Whether the tests pass on a busy machine: they run again and again beside processes that keep its processors busy.
+"""Run the tests several times while other processes keep the processors busy, and count how often they pass.
 
 python tests/benchmarks/busy.py 3                          the whole suite three times, as `run.py test` runs it
 python tests/benchmarks/busy.py 20 tests/app/test_engine.py -q
@@ -19,7 +19,7 @@ PROCESSES = 4
 
 
 def keep_busy() -> None:
-    """Count for ever, until the process that started this one has gone."""
+    """Keep one processor busy until the parent process ends."""
     parent = os.getppid()
     while os.getppid() == parent:
         sum(range(100_000))
@@ -27,6 +27,7 @@ def keep_busy() -> None:
 
 @contextlib.contextmanager
 def busy_machine() -> Iterator[None]:
+    """Run PROCESSES processes that keep processors busy."""
     processes = [multiprocessing.Process(target=keep_busy, daemon=True) for _ in range(PROCESSES)]
     for process in processes:
         process.start()
@@ -39,8 +40,8 @@ def busy_machine() -> Iterator[None]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run tests while the machine is busy.")
-    parser.add_argument("times", type=int, help="how many times they run")
-    parser.add_argument("words", nargs=argparse.REMAINDER, help="of pytest; the whole suite if there are none")
+    parser.add_argument("times", type=int, help="how many times the tests run")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="arguments of pytest; the whole suite if none")
     given = parser.parse_args()
     words = given.words or ["--numprocesses=2", "--dist=loadfile", "-q"]
     env = {"QT_QPA_PLATFORM": "offscreen", **os.environ}

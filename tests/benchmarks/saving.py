@@ -1,9 +1,9 @@
-"""A thousand pictures brought to the disk, one after another and together, in one run.
+"""Measure how long 1,024 pictures take to be written to the disk, one after another and in batches.
 
 Run: python tests/benchmarks/saving.py [FOLDER] [NUMBER]
 
-FOLDER lies on the disk that is measured (the system's folder for temporary files); what is written there is removed
-again. Also printed: how long the pictures take to become PNGs, which both ways need.
+FOLDER is on the disk to be measured (at first the system's folder for temporary files). The files are removed again.
+The time for encoding the PNGs, which is the same in both cases, is printed separately.
 """
 
 import sys
@@ -19,11 +19,11 @@ from studio.library.work import Work, to_png
 
 SIDE = 28
 BATCH = 128
-"""Pictures that are brought to the disk together: as the window saves them."""
+"""Pictures in one batch, as in the window."""
 
 
 def timed(words: str, act: Callable[[], object]) -> float:
-    """Print how long something takes; the seconds."""
+    """Call a function, print how long it takes, and return the seconds."""
     began = time.perf_counter()
     act()
     seconds = time.perf_counter() - began

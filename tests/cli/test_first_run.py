@@ -1,4 +1,4 @@
-"""The first command on a computer, when no loop is compiled yet: torch draws, and the user is told why it is slow."""
+"""If no loop is compiled yet, the first command draws with torch and tells the user why it is slow."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ while not asked.with_suffix(".end").exists():
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Nothing is compiled, and the child that compiles ends with the test; the file says what it was asked for."""
+    """Begin without compiled loops; return a file in which the child process notes the loops it was asked for."""
     file = tmp_path / "asked"
     monkeypatch.setattr(kernels.elsewhere, "asked", None)
     monkeypatch.setattr("studio.engine.ahead.wanted", lambda device: tuple(kernels.LOOPS))
@@ -49,7 +49,7 @@ def test_a_picture_does_not_wait_for_a_compiler(
     said = capsys.readouterr()
     assert all(from_png(Path(json.loads(line)["file"]).read_bytes()) for line in said.out.splitlines())
     assert said.err.count(SLOW) == 1
-    while not asked.exists():  # the limit of the test ends it
+    while not asked.exists():  # the test's own time limit ends this
         time.sleep(0.01)
     assert asked.read_text() == f"--stay {loop}"
 

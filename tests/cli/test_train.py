@@ -1,4 +1,4 @@
-"""A training in the terminal: what is said while it goes on, and what the user can do with the model."""
+"""`studio train` prints its progress and then what the user can do with the model."""
 
 import json
 import re
@@ -15,21 +15,21 @@ from studio.cli import ground
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line whenever there is something to say; and a training here is no process of its own."""
+    """Print progress without waiting between lines, and train in this process."""
     monkeypatch.setattr(ground, "LINE_EVERY", 0.0)
     monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
 
 
 @pytest.fixture
 def argv(rings: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A training of four steps, whose first figure on held-out pictures comes after the last."""
+    """Return the arguments of a training of four steps; it is measured only after the last one."""
     monkeypatch.chdir(tmp_path)
     np.savez(tmp_path / "rings.npz", train_x=rings[:120], test_x=rings[120:])
     return ["train", str(tmp_path / "rings.npz"), "--name", "roses", "--size", "8", "--steps", "4"]
 
 
 def commands(said: str) -> list[list[str]]:
-    """The words of the commands that were offered to be copied, after the program's own."""
+    """Return the arguments of the printed commands, without the program's name."""
     prefix = ground.shell()
     return [shlex.split(line.strip().removeprefix(prefix)) for line in said.splitlines() if prefix in line]
 

@@ -1,4 +1,4 @@
-"""A screen for each run of these tests, and a window on it; where there is none, a sentence that says so."""
+"""Starts one screen for the tests of the real mouse, or skips them with the reason."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.desktop.window import DesktopWindow
 
 @pytest.fixture(scope="session")
 def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
-    """An X server of our own, with a window manager and a hand."""
+    """Start an X server of our own, with a window manager, a pointer and keys."""
     missing = [library.soname for library in libraries.missing_libraries(["screen", "mouse"])]
     if missing or not sys.platform.startswith("linux"):
         pytest.skip(f"There is no X server for the tests of the real mouse: {', '.join(missing)} is missing")
@@ -25,7 +25,7 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """Keep a picture of the screen where a test of the mouse fails, and the end of the window's log."""
+    """If a test of the mouse fails, report a screenshot and the end of the window's log."""
     report = yield
     screen = getattr(item, "funcargs", {}).get("screen")
     if report.failed and isinstance(screen, Screen):

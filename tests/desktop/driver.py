@@ -1,7 +1,7 @@
-"""The real window as a program of its own that also answers questions of a test: `python -m tests.desktop.driver`.
+"""Runs the real window and answers questions of a test about it: `python -m tests.desktop.driver`.
 
-It is `studio.app.main.main`, whole, with three things put beside it: a sound card that nobody hears, Qt's own dialogs
-for files, and an ear on standard input. A question is one line of JSON, its answer another one on standard output.
+It calls `studio.app.main.main` with three additions: a silent sound card, Qt's own file dialogs, and a reader of
+standard input. A question is one line of JSON, and its answer is one line on standard output.
 """
 
 import hashlib
@@ -32,7 +32,9 @@ class Answers(QObject):
 
     def __init__(self, studio: door.Studio, watch: Watch, answers: int) -> None:
         super().__init__()
-        self._studio, self._watch, self._answers = studio, watch, answers
+        self._studio = studio
+        self._watch = watch
+        self._answers = answers
         self._unread = b""
         self._shown: list[str] = []
         QDesktopServices.setUrlHandler("file", self, "reveal")
@@ -41,7 +43,7 @@ class Answers(QObject):
 
     @Slot(QUrl)
     def reveal(self, url: QUrl) -> None:
-        """Take note of a folder that the system would have shown."""
+        """Remember a folder that the system would have shown."""
         self._shown.append(url.toLocalFile())
 
     def _read(self) -> None:
@@ -55,7 +57,7 @@ class Answers(QObject):
                 os.write(self._answers, json.dumps(self._try(json.loads(line))).encode() + b"\n")
 
     def _try(self, question: dict[str, Any]) -> Any:
-        """The answer, or a record of what went wrong."""
+        """Return the answer, or a record of the error."""
         try:
             return self._answer(question)
         except Exception as fault:
@@ -81,7 +83,7 @@ class Answers(QObject):
         return verbs[question.pop("ask")](**question)
 
     def _value(self, of: str) -> Any:
-        """What a dotted name below the window's state holds."""
+        """Return what a dotted name below the window's state holds."""
         found: Any = self._studio.state
         for name in of.split("."):
             found = getattr(found, name)
@@ -89,21 +91,21 @@ class Answers(QObject):
         return plain(found)
 
     def _place(self, width: int, height: int) -> None:
-        """Give the window a size in the corner of the screen."""
+        """Move the window to the corner of the screen and resize it."""
         if self._studio.frame.isFullScreen():
             self._studio.frame.showNormal()
         self._studio.frame.move(0, 0)
         self._studio.frame.resize(width, height)
 
     def _placed(self, width: int, height: int) -> bool:
-        """Whether it lies there and its title bar is known: before that, places on the screen are off."""
+        """Return whether the window is there and its title bar is known; before that, positions are wrong."""
         frame = self._studio.frame
         there = frame.frameGeometry().topLeft() == QPoint(0, 0) and frame.geometry().y() > 0
         return there and (frame.width(), frame.height()) == (width, height)
 
     @staticmethod
     def _fail() -> None:
-        """Raise an exception that nobody catches, as a fault of the window does."""
+        """Raise an exception that is not caught, like a fault of the window."""
 
         def fail() -> None:
             raise RuntimeError("a fault that a test asked for")
@@ -112,7 +114,7 @@ class Answers(QObject):
 
     @staticmethod
     def _hold(seconds: float) -> None:
-        """Keep the window's thread from its events, by so much work."""
+        """Keep the window's thread busy for so many seconds."""
 
         def work() -> None:
             end = time.thread_time() + seconds
@@ -123,12 +125,12 @@ class Answers(QObject):
 
 
 def digest(array: "np.ndarray[Any, Any]") -> str:
-    """The same for the same numbers."""
+    """Return a hash of an array's numbers."""
     return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold of a value: an array by its digest and the sums of its rows, a record by its fields."""
+    """Convert a value to JSON: an array to its digest and the sums of its rows, a record to its fields."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.ndarray):
@@ -143,7 +145,7 @@ def plain(value: Any) -> Any:
 
 
 def main() -> int:
-    """Open the window and answer until it is closed; returns its exit status."""
+    """Open the window and answer questions until it is closed; return its exit status."""
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever else is printed is part of the log
     kept: list[object] = []

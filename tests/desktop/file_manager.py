@@ -1,6 +1,6 @@
-"""A small window to drag files out of, as out of a file manager: `python file_manager.py LEFT TOP FILE...`.
+"""Shows a small window from which files can be dragged, like a file manager: `python file_manager.py LEFT TOP FILE...`.
 
-It offers to copy, to move and to link, as file managers do, and writes which of them was taken.
+It offers to copy, to move and to link, as file managers do, and prints which action was taken.
 """
 
 import sys
@@ -14,7 +14,7 @@ OFFERED = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction | Qt.DropAction.Li
 
 
 class Files(QLabel):
-    """The files, ready to be dragged."""
+    """Shows the names of files and lets them be dragged."""
 
     def __init__(self, paths: list[Path]) -> None:
         super().__init__("\n".join(path.name for path in paths))
@@ -30,7 +30,7 @@ class Files(QLabel):
 
 
 def main(words: list[str]) -> int:
-    """Show the files at a place of the screen until the process is ended."""
+    """Show the files at a position on the screen until the process is ended."""
     application = QApplication(["files"])
     files = Files([Path(word) for word in words[2:]])
     files.setGeometry(int(words[0]), int(words[1]), 100, 60)

@@ -1,4 +1,4 @@
-"""What is to be seen of the window: each widget with its address, its name, its place on the screen and its value."""
+"""Lists the visible widgets of the window with their addresses, names, places on the screen and values."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ CUSTOM = Qt.ContextMenuPolicy.CustomContextMenu
 
 
 def address(widget: QWidget, known: dict[QWidget, str] | None = None) -> str:
-    """Where a widget lies in the tree of widgets: the same as long as it lives. `known` spares looking twice."""
+    """Return a widget's path in the tree of widgets, constant while it lives. `known` caches the results."""
     known = {} if known is None else known
     if widget not in known:
         parent = widget.parentWidget()
@@ -35,7 +35,7 @@ def address(widget: QWidget, known: dict[QWidget, str] | None = None) -> str:
 
 
 def parts() -> list[Part]:
-    """All that can be used by a pointer now, on the window or, while one is open, on the menu, list or dialog."""
+    """List everything that the pointer can use now, in the window or in the open menu, list or dialog."""
     top = QApplication.activePopupWidget() or QApplication.activeModalWidget()
     windows = [top] if top is not None else [w for w in QApplication.topLevelWidgets() if w.isVisible()]
     widgets = [widget for window in windows for widget in (window, *window.findChildren(QWidget))]
@@ -44,25 +44,25 @@ def parts() -> list[Part]:
 
 
 def part_at(x: int, y: int) -> str:
-    """The address of the widget at a place of the screen; empty where none is."""
+    """Return the address of the widget at a position on the screen; empty if there is none."""
     widget = QApplication.widgetAt(QPoint(x, y))
     return address(widget) if widget is not None else ""
 
 
 def focused() -> str:
-    """The address of the widget that has the keys; empty where the window has not."""
+    """Return the address of the focused widget; empty if the window is not active."""
     widget = QApplication.focusWidget()
     return address(widget) if widget is not None and widget.window().isActiveWindow() else ""
 
 
 def opened() -> str:
-    """What lies open over the window: a menu, a list, a dialog; empty for nothing."""
+    """Return the address of the open menu, list or dialog; empty if there is none."""
     top = QApplication.activePopupWidget() or QApplication.activeModalWidget()
     return address(top) if top is not None else ""
 
 
 def reveal(part: str) -> None:
-    """Scroll a widget into sight."""
+    """Scroll until a widget is visible."""
     known: dict[QWidget, str] = {}
     for window in QApplication.topLevelWidgets():
         for widget in window.findChildren(QWidget):
@@ -75,7 +75,7 @@ def reveal(part: str) -> None:
 
 
 def _of(widget: QWidget) -> Iterator[Part]:
-    """The parts of a widget; of their addresses the end alone."""
+    """Yield the parts of a widget; their addresses lack the widget's own."""
     if not widget.isVisible():
         return
     if isinstance(widget, QMenu):
@@ -88,7 +88,7 @@ def _of(widget: QWidget) -> Iterator[Part]:
         yield from _rows(widget)
     elif (kind := _kind(widget)) is not None:
         name = widget.accessibleName() or getattr(widget, "text", str)()
-        place = getattr(widget, "rect_shown", widget.rect)()  # what draws its handle or its picture somewhere in it
+        place = getattr(widget, "rect_shown", widget.rect)()  # some draw in a part only
         yield _part(widget, kind, name, place, widget.isEnabled(), _value(widget))
 
 
@@ -111,7 +111,7 @@ def _part(
 
 
 def _kind(widget: QWidget) -> str | None:
-    """What a pointer can do with it; None for what it cannot be used on."""
+    """Return the sort of control that a widget is for the pointer; None if it is none."""
     parent = widget.parentWidget()
     if isinstance(widget, QLineEdit):
         return None if isinstance(parent, QAbstractSpinBox | QComboBox) else "field"
@@ -139,7 +139,7 @@ def _value(widget: QWidget) -> Any:
 
 
 def _row(view: QAbstractItemView) -> int | None:
-    """The number of the row that is chosen, counted as `_rows` does."""
+    """Return the number of the chosen row, counted as in `_rows`."""
     now = view.currentIndex()
     return next((number for number, index in enumerate(_indexes(view)) if index == now), None)
 
@@ -149,14 +149,15 @@ def _rows(view: QAbstractItemView) -> Iterator[Part]:
         place = view.visualRect(index) & view.viewport().rect()
         if not place.isEmpty():
             name = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or ""
-            chosen, menu = index == view.currentIndex(), view.contextMenuPolicy() == CUSTOM
+            chosen = index == view.currentIndex()
+            menu = view.contextMenuPolicy() == CUSTOM
             enabled = view.isEnabled() and bool(index.flags() & Qt.ItemFlag.ItemIsEnabled)
             part = _part(view.viewport(), "row", str(name), place, enabled, chosen, number)
             yield {**part, "class": type(view).__name__, "menu": menu}
 
 
 def _indexes(view: QAbstractItemView, parent: QModelIndex | None = None) -> Iterator[QModelIndex]:
-    """All rows, each before those below it."""
+    """Yield the indexes of all rows, each before its children."""
     model = view.model()
     for number in range(model.rowCount(parent or QModelIndex()) if model is not None else 0):
         index = model.index(number, 0, parent or QModelIndex())

@@ -1,4 +1,4 @@
-"""What a window shows while every control is touched: each panel with something on its stage, and the pages."""
+"""Prepares the scenes in which every control is touched: each panel with something on its stage, and the pages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +13,11 @@ AT_ONCE, ROW_BY_ROW, WAVES = "Stickers", "Sticker sheet", "Waves"
 
 
 class Scenes:
-    """Each brings its panel to a state in which its controls are to be seen, and is quick where it is that already."""
+    """Prepares scenes. Each method brings the window to a state, and is quick if it is already in that state."""
 
     def __init__(self, window: DesktopWindow, photo: Path) -> None:
-        self.window, self._photo = window, photo
+        self.window = window
+        self._photo = photo
 
     @property
     def all(self) -> tuple[Callable[[], object], ...]:
@@ -26,7 +27,7 @@ class Scenes:
         )  # fmt: skip
 
     def panel(self, title: str) -> None:
-        """With nothing over it."""
+        """Open a panel, and close pages, messages and drawers over it."""
         window = self.window
         window.rest()
         window.ask("place", width=window.size[0], height=window.size[1])
@@ -40,12 +41,12 @@ class Scenes:
         self.inspector(True)
 
     def inspector(self, shown: bool) -> None:
-        """Open or shut, by its key; its edge is there while it is open."""
+        """Open or close the inspector by its key. Its edge is visible while it is open."""
         if self.window.sees("", "area", "Edge") != shown:
             self.window.key("ctrl+i")
 
     def shut(self, scene: Callable[[], object]) -> Callable[[], None]:
-        """A scene with the inspector out of the way, which is a drawer over the stage where the text is large."""
+        """Return a scene with the inspector closed, because it covers the stage if the text is large."""
 
         def build() -> None:
             scene()
@@ -61,7 +62,7 @@ class Scenes:
         self.panel("Generate")
 
     def grid(self) -> None:
-        """Four pictures."""
+        """Show four pictures in Generate."""
         window = self.window
         self.panel("Generate")
         if window.value("generate.closeup.index") is not None:
@@ -72,7 +73,7 @@ class Scenes:
             self.make("generate.cells", 4)
 
     def large(self) -> None:
-        """One picture that is drawn row by row, with its marker."""
+        """Show one large picture of a model that draws row by row, with its marker."""
         window = self.window
         self.panel("Generate")
         if window.value("generate.closeup.index") is None or not window.sees("Rewind", "slider"):
@@ -93,7 +94,7 @@ class Scenes:
         self.start(AT_ONCE)
 
     def wave(self) -> None:
-        """With its keys."""
+        """Show a wave with its piano keys in Explore."""
         self.start(WAVES)
 
     def start(self, model: str) -> None:
@@ -107,7 +108,7 @@ class Scenes:
         window.until(lambda: window.value("explore.picture") is not None, "A picture")
 
     def photo(self) -> None:
-        """The preview of a picture that is brought in."""
+        """Show the preview of a dropped picture in Explore."""
         window = self.window
         self.panel("Explore")
         self.model(AT_ONCE)
@@ -117,7 +118,7 @@ class Scenes:
         window.until(lambda: not window.value("explore.busy"), "The end of looking")
 
     def complete(self) -> None:
-        """Two completions of the lower half."""
+        """Show two completions of the lower half of a picture."""
         window = self.window
         self.panel("Complete")
         self.model(ROW_BY_ROW)
@@ -136,7 +137,7 @@ class Scenes:
             self.make("complete.results.cells", 2)
 
     def sound(self) -> None:
-        """A second of sound, at rest."""
+        """Show a second of sound that is not playing."""
         window = self.window
         self.panel("Sound")
         if not window.value("sound.player.samples")["shape"][0]:
@@ -164,7 +165,7 @@ class Scenes:
         self.window.click(self.window.find(title, "button"))
 
     def models(self) -> None:
-        """The list of the picker."""
+        """Open the list of the model picker."""
         self.panel("Generate")
         self.window.click(self.window.find("Model", "button", "Picker"))
         self.window.until(lambda: self.window.ask("open"), "The list of models")
@@ -175,17 +176,18 @@ class Scenes:
 
 
 MIDDLE = (500, 380)
-"""A place of the stage, whatever the window's size."""
+"""A position on the stage at every size of the window."""
 LEAST = 150
-"""Parts that are there at any size: fewer would mean that they were not found."""
+"""The fewest controls that must be touched; fewer would mean that some were not found."""
 
 
 def touch_everything(window: DesktopWindow, drawer: bool = False) -> None:
-    """Touch all controls of all scenes; where the inspector is a drawer over the stage, with and without it."""
+    """Touch all controls of all scenes. If the inspector is a `drawer`, touch them with and without it."""
     photo = window.home / "photo.png"
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)).save(photo)
-    scenes, touching = Scenes(window, photo), Touching(window)
-    window.ask("report")  # the first paint of the window is not what a touch took
+    scenes = Scenes(window, photo)
+    touching = Touching(window)
+    window.ask("report")  # leave the first paint of the window out of the measurement
     for scene in scenes.all:
         touching.scene(scene)
         if drawer:

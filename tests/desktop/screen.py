@@ -1,4 +1,4 @@
-"""A screen that nobody sees, with a window manager, a pointer and keys: Xvfb, openbox, xdotool."""
+"""Runs an invisible screen with a window manager, a pointer and keys: Xvfb, openbox, xdotool."""
 
 import os
 import select
@@ -13,17 +13,17 @@ import pytest
 
 SIZE = (1600, 1000)
 PATIENCE = 60.0
-"""Seconds until what should happen counts as not happening; far above the usual, for a machine that has other work."""
+"""Seconds to wait for anything, far above the usual time, because the machine may have other work."""
 
 LONG = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(not os.environ.get("STUDIO_LONG_HAND"), reason="takes minutes: STUDIO_LONG_HAND=1 runs it"),
 ]
-"""Marks of tests that touch everything: with them the suite would take more than its ten minutes."""
+"""Marks of tests that touch every control. With them the suite would take more than ten minutes."""
 
 
 def read_line(process: "subprocess.Popen[bytes]", what: str) -> str:
-    """The next line that a process writes. Raises TimeoutError where it writes none, EOFError where it ended."""
+    """Return the next line of a process. Raises TimeoutError if there is none, EOFError if the process has ended."""
     assert process.stdout is not None
     line = bytearray()
     while not line.endswith(b"\n"):
@@ -37,10 +37,10 @@ def read_line(process: "subprocess.Popen[bytes]", what: str) -> str:
 
 
 class Screen:
-    """An X server of its own on a free number, its window manager, and a hand: pointer and keys."""
+    """Runs an X server on a free number, a window manager, and xdotool for the pointer and the keys."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is where the logs and the screenshots go."""
+        """Start the programs. `folder` receives the logs and the screenshots."""
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         size = f"{SIZE[0]}x{SIZE[1]}x24"
@@ -54,12 +54,12 @@ class Screen:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of a program that shows itself here."""
+        """Return the environment for a program on this screen."""
         known = {key: value for key, value in os.environ.items() if key not in ("WAYLAND_DISPLAY", "XAUTHORITY")}
         return {**known, "DISPLAY": getattr(self, "name", ""), "QT_QPA_PLATFORM": "xcb"}
 
     def do(self, words: str) -> None:
-        """Words of xdotool; comes back when the server has done it: its answer to the question comes after."""
+        """Run a command of xdotool, and wait for the server: it answers the question that follows the command."""
         assert self._hand.stdin is not None
         self._hand.stdin.write(f"{words}\nget_num_desktops\n".encode())
         self._hand.stdin.flush()
@@ -70,7 +70,7 @@ class Screen:
         self.do(f"mousemove {self.at[0]} {self.at[1]}")
 
     def drop(self, file: Path, at: tuple[int, int]) -> str:
-        """Drag a file out of a file manager and let it go; which of CopyAction, MoveAction, LinkAction was taken."""
+        """Drag a file out of a file manager and drop it; return CopyAction, MoveAction or LinkAction."""
         self._end_file_manager()
         words = [sys.executable, str(Path(__file__).with_name("file_manager.py")), str(SIZE[0] - 110), "10", str(file)]
         self._file_manager = self._start(words, "files")
@@ -80,18 +80,18 @@ class Screen:
         for share in (0.05, 0.1, 0.5, 0.9, 1.0, 1.0):
             across, down = SIZE[0] - 60, 40
             self.move(across + share * (at[0] - across), down + share * (at[1] - down))
-            time.sleep(0.1)  # the two windows and the hand talk to each other by messages
+            time.sleep(0.1)  # the two windows exchange messages during a drag
         self.do("mouseup 1")
         return read_line(self._file_manager, "The file manager").strip()
 
     def _end_file_manager(self) -> None:
-        """Only before the next drop: it still has to hand over what was dropped when the hand has let go."""
+        """End the file manager. Call it only before the next drop, because it must still deliver the dropped file."""
         if self._file_manager is not None:
             end(self._file_manager)
             self._file_manager = None
 
     def screenshot(self, name: str) -> Path | None:
-        """Keep what is on the screen; None where no program for it is installed."""
+        """Save a screenshot; return None if no program for it is installed."""
         path = self._folder / f"{name}.png"
         if shutil.which("import") is None:
             return None
@@ -111,7 +111,7 @@ class Screen:
 
 
 def end(process: "subprocess.Popen[bytes]") -> int:
-    """Ask a process to end, and wait for it; returns its status."""
+    """Ask a process to end, wait for it and return its exit status."""
     process.terminate()
     status = process.wait(PATIENCE)
     for pipe in (process.stdin, process.stdout):
@@ -121,7 +121,7 @@ def end(process: "subprocess.Popen[bytes]") -> int:
 
 
 def until(true: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Wait until a question is answered with yes. Raises TimeoutError."""
+    """Wait until `true` returns something true. Raises TimeoutError."""
     end = time.monotonic() + patience
     while not true():
         if time.monotonic() > end:

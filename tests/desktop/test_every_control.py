@@ -1,4 +1,4 @@
-"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked."""
+"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked at 1440 × 900."""
 
 from collections.abc import Iterator
 from pathlib import Path

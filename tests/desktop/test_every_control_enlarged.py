@@ -1,4 +1,4 @@
-"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked, 200 %."""
+"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked with text at 200 %."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked, 1024 × 700."""
+"""Every button, menu entry, slider, list row and lane is dragged, right-clicked and clicked at 1024 × 700."""
 
 from collections.abc import Iterator
 from pathlib import Path

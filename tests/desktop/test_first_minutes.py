@@ -12,10 +12,10 @@ from tests.desktop.window import COMPILES, CROWDED, MAY_TAKE, DesktopWindow, Par
 
 PHOTOS = Path(__file__).parents[2] / "../shared/data/user/images"
 MODEL = "Stickers"
-"""Of pictures in colour, drawn at once and exact."""
+"""A model of pictures in colour that draws at once and is exact."""
 ROW_BY_ROW = "Sticker sheet"
 LEVEL = 256 / 32
-"""Between two levels of ROW_BY_ROW; a row has 32 pixels of 3 values."""
+"""Distance between two levels of ROW_BY_ROW; a row has 32 pixels of 3 values."""
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -28,7 +28,7 @@ def window_of_module(screen: Screen, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def window(window_of_module: DesktopWindow) -> Iterator[DesktopWindow]:
-    """At rest before a test, and without a fault after it."""
+    """Give a test the window at rest, and check afterwards that it logged no fault."""
     window_of_module.rest()
     window_of_module.ask("report")
     yield window_of_module
@@ -37,7 +37,7 @@ def window(window_of_module: DesktopWindow) -> Iterator[DesktopWindow]:
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A photograph of ours: 60 × 40, with a ground, a disc and noise."""
+    """Save a synthetic photograph of 60 × 40 pixels: a disc on a background, with noise."""
     y, x = np.mgrid[:40, :60]
     disc = np.hypot(y - 20, x - 30)[..., None] < 14
     noise = np.random.default_rng(1).integers(0, 30, (40, 60, 3))
@@ -48,7 +48,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def generate(window: DesktopWindow, model: str = MODEL, number: int = 16) -> list[Part]:
-    """Choose a model, press Generate, wait for the pictures; returns the rows of the grid."""
+    """Choose a model, press Generate and wait for the pictures; return the rows of the grid."""
     window.open_panel("Generate")
     window.choose_model(model)
     if window.value("generate.dials.number") != number:
@@ -64,14 +64,14 @@ def grid(window: DesktopWindow) -> list[Part]:
 
 
 def some_grid(window: DesktopWindow) -> list[Part]:
-    """The sixteen pictures of before where they are there, else new ones."""
+    """Return sixteen pictures: the present ones if there are sixteen, else new ones."""
     window.open_panel("Generate")
     rows = grid(window)
     return rows if len(rows) == 16 and window.sees(f"Model, {MODEL}") else generate(window)
 
 
 def test_a_fault_and_a_window_that_does_not_answer_are_noticed(window: DesktopWindow) -> None:
-    """Or none of these tests could fail for them."""
+    """Check that the other tests can fail: they rely on this."""
 
     def noticed(words: str) -> bool:
         try:
@@ -111,7 +111,7 @@ def test_the_right_button_opens_the_picture_under_the_pointer_in_explore(window:
 
 
 def at_home(window: DesktopWindow) -> None:
-    """Explore with a picture and every slider at home."""
+    """Show a picture in Explore with every slider at home."""
     window.open_panel("Explore")
     window.choose_model(MODEL)
     window.click("New start")
@@ -119,14 +119,15 @@ def at_home(window: DesktopWindow) -> None:
 
 
 def grooves(window: DesktopWindow) -> list[Part]:
-    """The sliders of Explore's directions."""
+    """Return the sliders of Explore's directions."""
     sliders = (slider for slider in window.parts("slider") if slider["class"] == "Groove" and slider["place"])
     return [slider for slider in sliders if ", direction " in slider["name"]]
 
 
 def test_a_slider_that_is_dragged_changes_the_picture_and_undo_takes_it_back(window: DesktopWindow) -> None:
     at_home(window)
-    before, home = window.value("explore.picture")["digest"], window.value("explore.dials.sliders")
+    before = window.value("explore.picture")["digest"]
+    home = window.value("explore.dials.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     middle = top + height // 2
     window.drag((left + width / 2, middle), *((left + width * (0.5 + step / 20), middle) for step in range(1, 7)))
@@ -149,7 +150,8 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
     window.click("Keep take")
     assert len(window.value("takes.list")) == takes + 1
     assert len([row for row in window.parts("row") if row["class"] == "TakeList"]) == takes + 1
-    seed, sliders = window.value("explore.dials.seed"), window.value("explore.dials.sliders")
+    seed = window.value("explore.dials.seed")
+    sliders = window.value("explore.dials.sliders")
     picture = window.value("explore.picture")["digest"]
     window.click("Export…")
     saved = tmp_path / "kept.png"
@@ -166,7 +168,7 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
 
 
 def bring(window: DesktopWindow, photo: Path) -> None:
-    """Drop a photograph and use it; where its sides fit it is used at once."""
+    """Drop a photograph and press Use this."""
     window.screen.drop(photo, (600, 400))
     window.until(lambda: window.sees("Use this"), "The preview of the picture")
     window.until(lambda: window.find("Use this")["enabled"], "The end of looking")
@@ -198,7 +200,8 @@ def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: 
     base = window.value("generate.closeup.large.picture")
     takes = len(window.value("takes.list"))
     left, top, width, height = window.find("Rewind", "slider")["place"]
-    tab, tall = (left + width // 2, top + height // 2), window.find("Picture", "area", "PictureView")["place"][3]
+    tab = (left + width // 2, top + height // 2)
+    tall = window.find("Picture", "area", "PictureView")["place"][3]
     window.drag(tab, (tab[0], tab[1] - tall // 4), (tab[0], tab[1] - tall // 2))
     rows = base["shape"][0]
     mark = window.value("generate.rewind.mark.row")

@@ -1,4 +1,4 @@
-"""A walk at random: the pointer and the keys of somebody who tries whatever is there, and loses nothing by it."""
+"""A random walk with pointer and keys over everything in the window loses nothing."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from tests.desktop.window import DesktopWindow, Part, Spot
 
 EVENTS = int(os.environ.get("STUDIO_WALK_EVENTS", "2000"))
 SEEDS = [int(seed) for seed in os.environ.get("STUDIO_WALK_SEEDS", "1").split(",")]
-"""`STUDIO_WALK_SEEDS=1,2,3,4,5` walks five times."""
+"""Seeds of the walks: `STUDIO_WALK_SEEDS=1,2,3,4,5` makes five."""
 KEYS = (
     "Tab", "Tab", "shift+Tab", "Return", "space", "Escape", "Left", "Right", "Up", "Down", "Home", "End", "Prior",
     "Next", "ctrl+z", "ctrl+shift+z", "ctrl+s", "ctrl+1", "ctrl+2", "ctrl+3", "ctrl+4", "ctrl+Return", "shift+Escape",
@@ -30,16 +30,19 @@ def window(screen: Screen, tmp_path: Path) -> Iterator[DesktopWindow]:
 
 
 class Walk:
-    """Does one thing after another, each drawn from the parts that are to be seen."""
+    """Makes random events, most of them on the visible parts of the window."""
 
     def __init__(self, window: DesktopWindow, seed: int) -> None:
-        self._window, self._draw = window, random.Random(seed)
+        self._window = window
+        self._draw = random.Random(seed)
         self._parts: list[Part] = []
-        self.events, self.done = 0, list[str]()
+        self.events = 0
+        self.done = list[str]()
 
     def step(self) -> None:
-        """One to six events."""
-        window, draw = self._window, self._draw
+        """Make one to six events."""
+        window = self._window
+        draw = self._draw
         self._parts = [part for part in window.parts() if part["place"]]
         opened = window.ask("open")
         if "QFileDialog" in opened or (opened and draw.random() < 0.3):
@@ -49,7 +52,8 @@ class Walk:
         draw.choices((self._click, self._drag, self._turn, self._strike), (45, 20, 10, 25))[0]()
 
     def _click(self) -> None:
-        at, button = self._place(), self._draw.choices((1, 3, 2), (80, 17, 3))[0]
+        at = self._place()
+        button = self._draw.choices((1, 3, 2), (80, 17, 3))[0]
         times = 2 if button == 1 and self._draw.random() < 0.1 else 1
         self._note(f"button {button} {times} times at {at}", 1 + times)
         self._window.click(at, button, times)
@@ -60,7 +64,8 @@ class Walk:
         self._window.drag(way[0], *way[1:])
 
     def _turn(self) -> None:
-        at, turns = self._place(), self._draw.choice((-3, -1, 1, 3))
+        at = self._place()
+        turns = self._draw.choice((-3, -1, 1, 3))
         self._note(f"wheel {turns} at {at}", 1 + abs(turns))
         self._window.move(at)
         self._window.wheel(turns)
@@ -71,7 +76,7 @@ class Walk:
         self._window.key(key)
 
     def _place(self) -> Spot:
-        """On some part, or anywhere in the window."""
+        """Return a random position on a visible part, or anywhere in the window."""
         if self._parts and self._draw.random() < 0.85:
             left, top, width, height = self._draw.choice(self._parts)["place"]
             return left + self._draw.randrange(max(1, width)), top + self._draw.randrange(max(1, height))
@@ -99,7 +104,7 @@ def test_a_walk_at_random_ends_without_a_fault_a_hang_or_a_lost_take(window: Des
     window.key("ctrl+s")
     kept = takes_of(window)
     assert kept
-    window.ask("report")  # the first paint of the window is not what a touch took
+    window.ask("report")  # leave the first paint of the window out of the measurement
     walk = Walk(window, seed)
     while walk.events < EVENTS:
         walk.step()

@@ -1,19 +1,19 @@
-"""Every control of what is seen, touched once in each way: dragged, pressed with the right button, clicked."""
+"""Touches every visible control once in each way: drags it, right-clicks it, clicks it."""
 
 from collections.abc import Callable
 
 from tests.desktop.window import DesktopWindow, Part, Spot
 
 NEAR = 24
-"""Pixels: a menu opens where the pointer is."""
+"""Largest distance in pixels between the pointer and the menu that it opens."""
 OPENS = 20.0
-"""Seconds until a menu counts as not opening."""
+"""Seconds to wait for a menu."""
 MOST = 250
-"""Touched parts of one scene: more would mean that it never comes to an end."""
+"""The most parts to touch in one scene; more would mean that it never ends."""
 
 
 class Touching:
-    """Remembers what was touched, so that what several scenes share is touched once."""
+    """Remembers which controls were touched, so that a control of several scenes is touched once."""
 
     def __init__(self, window: DesktopWindow) -> None:
         self.window = window
@@ -24,7 +24,7 @@ class Touching:
         self.problems: list[str] = []
 
     def scene(self, build: Callable[[], object]) -> None:
-        """Touch all that `build` brings to sight; it is called again when there is nothing new, or nothing left."""
+        """Touch everything in the scene that `build` prepares; `build` is called again if the scene was left."""
         self._build(build)
         for _ in range(MOST):
             part = self._next() if self.window.value("panel") == self._panel else None
@@ -43,10 +43,11 @@ class Touching:
 
     def _build(self, build: Callable[[], object]) -> None:
         build()
-        self._ground, self._panel = self.window.ask("open"), self.window.value("panel")
+        self._ground = self.window.ask("open")
+        self._panel = self.window.value("panel")
 
     def _try(self, way: Callable[[Part], object], part: Part) -> None:
-        """Note what goes wrong, with a picture of the screen, and go on with the next part."""
+        """Touch a part, and note any problem with a screenshot."""
         try:
             if (now := self._again(part)) is not None:
                 way(now)
@@ -57,7 +58,7 @@ class Touching:
             self.close()
 
     def close(self) -> None:
-        """Close menus, lists and dialogs, but for what the scene itself is."""
+        """Close menus, lists and dialogs that the scene itself did not open."""
         for _ in range(4):
             if self.window.ask("open") in ("", self._ground):
                 return
@@ -66,20 +67,20 @@ class Touching:
     # ── what there is ────────────────────────────────────────────────────────────────────────────
 
     def _next(self) -> Part | None:
-        """Something that was not touched yet and can be."""
+        """Return a part that can be touched and was not yet."""
         return next((part for part in self.window.parts() if self._new(part) and self._free(part)), None)
 
     def _new(self, part: Part) -> bool:
         return part["address"] not in self._done and part["enabled"] and part["kind"] != "list"
 
     def _free(self, part: Part) -> bool:
-        """Whether the pointer reaches it, if need be after scrolling."""
+        """Return whether the pointer can reach a part, after scrolling if necessary."""
         if part["place"] is None or not part["whole"]:
             self.window.ask("reveal", part=part["address"].partition("#")[0])
         return self._again(part) is not None
 
     def _again(self, part: Part) -> Part | None:
-        """The same part as it is now; None where it is gone, covered or out of reach."""
+        """Return the same part as it is now; None if it is gone, covered or out of reach."""
         now = next((one for one in self.window.parts() if one["address"] == part["address"]), None)
         if now is None or now["place"] is None or not now["enabled"]:
             return None
@@ -95,8 +96,9 @@ class Touching:
     # ── ways to touch ────────────────────────────────────────────────────────────────────────────
 
     def _drag(self, part: Part) -> None:
-        """A slider follows; a button that the pointer leaves before it is let go does nothing."""
-        window, begin = self.window, self.window.spot(part)
+        """Drag from a part: a slider follows, and a button that the pointer leaves before the release does nothing."""
+        window = self.window
+        begin = self.window.spot(part)
         if part["kind"] == "slider" and part["class"] not in ("RowMarker", "QScrollBar"):
             self._drag_slider(part)
             return
@@ -120,8 +122,9 @@ class Touching:
         assert values[0] != values[1], f"{part['name']} did not follow the pointer"
 
     def _press_right(self, part: Part) -> None:
-        """It changes nothing, but opens the menu of what is under the pointer, at the pointer."""
-        window, before = self.window, self._value(part)
+        """Right-click a part: this changes nothing, and opens its menu at the pointer."""
+        window = self.window
+        before = self._value(part)
         window.click(part, button=3)
         report = self._check("the right button on", part)
         assert part["address"] not in report["acts"], f"the right button clicked {part['name']}"
@@ -132,12 +135,13 @@ class Touching:
             self._choose_entries(part, entries)
         elif part["kind"] not in ("row", "area"):
             self.close()
-            if not window.value("sound.player.making"):  # the temperature follows its curve while a sound is made
+            if not window.value("sound.player.making"):  # then the temperature follows its curve
                 assert self._value(part) == before, f"the right button changed {part['name']}"
 
     def _choose_entries(self, part: Part, entries: list[Part]) -> None:
-        """Each entry once for each list."""
-        window, at = self.window, self.window.screen.at
+        """Choose each entry of a menu, once for each list."""
+        window = self.window
+        at = self.window.screen.at
         left, top, _, height = entries[0]["place"]
         bottom = entries[-1]["place"][1] + entries[-1]["place"][3]
         close = abs(left - at[0]) <= NEAR and min(abs(top - at[1]), abs(bottom - at[1])) <= NEAR
@@ -176,8 +180,9 @@ class Touching:
             assert now in (True, None), f"the row {part['name']} was clicked and another is chosen"
 
     def _choose_each(self, part: Part) -> None:
-        """Every entry of the list that it opens becomes the one that is chosen."""
-        window, chosen = self.window, set[int]()
+        """Choose every entry of the list that a part opens."""
+        window = self.window
+        chosen = set[int]()
         while True:
             window.until(lambda: window.ask("open"), f"The list of {part['name']}")
             rows = {int(row["address"].partition("#")[2]): row for row in window.parts("row") if row["whole"]}
@@ -194,7 +199,7 @@ class Touching:
             window.click(now)
 
     def _check(self, how: str, part: Part) -> Part:
-        """Nothing went wrong, nothing took long, and the press was received where it was meant."""
+        """Check that there was no fault and no long wait, and that the right widget received the press."""
         report = self.window.check(f'{how} the {part["kind"]} "{part["name"]}" ({part["address"]})')
         own = part["address"].partition("#")[0]
         got = report["receiver"].get("press", "")

@@ -1,4 +1,4 @@
-"""What the window does while a test drives it: what it received, what went wrong, how long it was busy at once."""
+"""Records what the window does during a test: received events, faults, and how long it was busy at a time."""
 
 import contextlib
 import os
@@ -31,13 +31,13 @@ HAND = {
     Kind.ShortcutOverride: "key",
     Kind.Wheel: "wheel",
 }
-"""Events that a hand makes. Before a key is pressed, or is a shortcut and never pressed, it asks whether it is one."""
+"""Events of pointer and keys. Qt sends ShortcutOverride before each key press, even if the key is a shortcut."""
 HARMLESS = ("This plugin does not support ",)
-"""Beginnings of Qt's warnings that say nothing of the window."""
+"""Beginnings of Qt's warnings that are no fault of the window."""
 
 
 class Watch(QObject):
-    """Keeps a log of faults, counts what a hand did, and measures the longest time without a look at the events."""
+    """Records faults, counts events of pointer and keys, and measures the longest time without handling events."""
 
     def __init__(self, application: QApplication) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Watch(QObject):
         qInstallMessageHandler(self._heed)
 
     def begin(self) -> None:
-        """Watch from here on; what shows exceptions itself has been put in place."""
+        """Begin to watch. Call it after the window has installed its own hooks for exceptions."""
         shown = sys.excepthook
 
         def hook(kind: type[BaseException], fault: BaseException, trace: Any) -> None:
@@ -65,7 +65,7 @@ class Watch(QObject):
         self._busy.begin()
 
     def report(self) -> dict[str, Any]:
-        """All since the last report: faults, buttons clicked, seconds busy at once, who received the last events."""
+        """Return what happened since the last report: faults, clicked buttons, longest busy time, receivers."""
         faults, self._faults = self._faults, []
         acts, self._acts = self._acts, []
         return {
@@ -76,12 +76,12 @@ class Watch(QObject):
         }
 
     def counts(self) -> dict[str, int]:
-        """How often a hand has pressed, released, turned the wheel, since the beginning."""
+        """Return how many events of each sort the window has received since the beginning."""
         return dict(self._counts)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Time that is not the window's own."""
+        """Leave out the time of the test's own questions."""
         self._busy.pause()
         try:
             yield
@@ -111,10 +111,10 @@ class Watch(QObject):
 
 
 class Busy:
-    """The longest time in which the window's thread took no look at its events, on a machine that has time for it.
+    """Measures the longest time for which the window's thread handled no other events.
 
-    Of the time between two looks, what the threads of the process waited for a processor is left out, because the
-    machine and not the window is to blame for it; the thread's own time on a processor never is.
+    Time in which the threads of the process waited for a processor is left out, because the machine causes it. The
+    thread's own processor time always counts.
     """
 
     def __init__(self) -> None:
@@ -125,16 +125,16 @@ class Busy:
         self._looked = 0.0
 
     def begin(self) -> None:
-        """Count a turn of the event loop from its first event, which `Watch` sees, to the next signal of the loop.
+        """Begin to measure. A turn of the event loop lasts from its first event, seen by `Watch`, to the next signal.
 
-        `awake` alone does not tell when a turn begins: timers and the screen's own events come before it.
+        The signal `awake` does not mark its beginning, because timers and events of the screen come before it.
         """
         dispatcher = QAbstractEventDispatcher.instance()
         dispatcher.awake.connect(self.pause)
         dispatcher.aboutToBlock.connect(self.pause)
 
     def longest(self) -> float:
-        """In seconds, since it was asked last."""
+        """Return the longest time in seconds since the last call."""
         longest, self._longest = self._longest, 0.0
         return longest
 
@@ -153,7 +153,7 @@ class Busy:
             self._longest = max(self._longest, time.thread_time() - worked, passed - others)
 
     def _all_waited(self) -> float:
-        """Seconds that all threads together have waited for a processor."""
+        """Return the seconds for which all threads together have waited for a processor."""
         for name, file in list(self._files.items()):
             try:
                 self._waited[name] = int(os.pread(file, 64, 0).split()[1])
@@ -162,7 +162,7 @@ class Busy:
         return sum(self._waited.values()) / 1e9
 
     def _look_for_threads(self) -> None:
-        """Once a second: to look at each event would take time of the window's own."""
+        """Find new threads once a second; doing it at each event would slow down the window."""
         now = time.monotonic()
         if now - self._looked > 1.0:
             self._looked = now

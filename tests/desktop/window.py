@@ -1,4 +1,4 @@
-"""The real window as a process, from outside: started, asked, touched by the pointer and by keys."""
+"""Starts the real window as a process, asks it questions and uses it by pointer and keys."""
 
 import json
 import os
@@ -14,29 +14,31 @@ from tests.desktop.screen import PATIENCE, Screen, end, read_line, until
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-P", "-m", "tests.desktop.driver"]
 MAY_TAKE = 0.25
-"""Seconds within which the window answers, whatever was touched."""
+"""Seconds within which the window must answer after any touch."""
 STARTS = 300.0
-"""Seconds until the window counts as not coming up: on a crowded machine, torch alone was seen to take 64."""
+"""Seconds to wait for the window: on a crowded machine, loading torch alone took 64."""
 COMPILES = 240.0
-"""Seconds until work counts as never ending, which may have to compile its loops first."""
+"""Seconds to wait for work that may have to compile its loops first."""
 SPOTS = (0.5, 0.3, 0.7, 0.1, 0.9)
-"""Of the width and height of a part: where it is touched, the first that nothing covers."""
+"""Shares of a part's width and height at which it is touched; the first position that nothing covers is used."""
 CROWDED = 2.0
-"""Times as long where more programs want to run than there are processors, which share caches and clock: the same
-change of the looks was measured to take 0.19 s of a processor's time, and 0.28 s on a crowded machine."""
+"""Factor of MAY_TAKE if more programs want to run than there are processors, because they share caches and clock: the
+same change of theme took 0.19 s of processor time alone, and 0.28 s on a crowded machine."""
 SHIFTED = '_:?!"'
-"""Letters of paths that take the key Shift, too."""
+"""Characters of paths that need the key Shift."""
 APART, BETWEEN = 0.45, 0.06
-"""Seconds: from a click to one that is not its second half (Qt's limit is 0.4), and between the halves of a double."""
+"""Seconds between two separate clicks (Qt's limit for a double click is 0.4), and inside a double click."""
 Part = dict[str, Any]
 Spot = tuple[float, float]
 
 
 class DesktopWindow:
-    """One running studio. Every touch waits until the window has received it and has done what follows at once."""
+    """Holds a running studio. Every touch waits until the window has received and handled it."""
 
     def __init__(self, screen: Screen, home: Path, size: tuple[int, int], settings: Part | None = None) -> None:
-        self.screen, self.home, self.size = screen, home, size
+        self.screen = screen
+        self.home = home
+        self.size = size
         self.log = home / "window.log"
         file = home / "config" / "settings.json"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -44,9 +46,9 @@ class DesktopWindow:
         self.start()
 
     def start(self) -> None:
-        """Open the window and wait until its engine is ready and the keys are its own."""
+        """Open the window and wait until its engine is ready and it has the keyboard focus."""
         environment = {**self.screen.environment, "STUDIO_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
-        environment["QT_NO_GLIB"] = "1"  # GLib's loop does not say each time that it has woken up
+        environment["QT_NO_GLIB"] = "1"  # GLib's event loop does not report every wake-up
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 PROGRAM, cwd=self.home, env=environment, bufsize=0,
@@ -54,7 +56,7 @@ class DesktopWindow:
             )  # fmt: skip
         self._released = 0
         self._clicked = ((0, 0), 0, 0.0)
-        """Where, with which button and when the last click was."""
+        """Position, button and time of the last click."""
         try:
             until(lambda: self.value("status") == "Ready", "The start of the engine", STARTS)
             self.ask("place", width=self.size[0], height=self.size[1])
@@ -66,18 +68,18 @@ class DesktopWindow:
             raise
 
     def close(self) -> int:
-        """End it in good order; returns its exit status."""
+        """Close the window normally; return its exit status."""
         return end(self._process)
 
     def kill(self) -> None:
-        """End it as a failure of power does."""
+        """Kill the process, like a power failure."""
         self._process.kill()
         end(self._process)
 
     # ── questions ────────────────────────────────────────────────────────────────────────────────
 
     def ask(self, what: str, **words: Any) -> Any:
-        """Ask the window; its answer comes through its event loop."""
+        """Ask the window a question, which it answers from its event loop."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"ask": what, **words}).encode() + b"\n")
         answer = json.loads(read_line(self._process, "The window"))
@@ -86,24 +88,24 @@ class DesktopWindow:
         return answer
 
     def value(self, of: str) -> Any:
-        """What the window's state holds under a dotted name."""
+        """Return what the window's state holds under a dotted name."""
         return self.ask("value", of=of)
 
     def until(self, true: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-        """Wait until a question is answered with yes. Raises TimeoutError, and says what the window said last."""
+        """Wait until `true` returns something true. Raises TimeoutError with the window's message."""
         try:
             until(true, what, patience)
         except TimeoutError as late:
             raise TimeoutError(f"{late}. The window says: {self.value('messages.current')}") from None
 
     def parts(self, kind: str = "") -> list[Part]:
-        """All that can be used by the pointer now."""
+        """List everything that the pointer can use now."""
         return [part for part in self.ask("parts") if not kind or part["kind"] == kind]
 
     def find(self, name: str, kind: str = "", among: str = "") -> Part:
-        """What is seen and carries this name, or begins with it; `among`: the class of the widget.
+        """Return a visible part with this name, or one whose name begins with it. Raises LookupError.
 
-        Raises LookupError.
+        `among` is the class of the widget.
         """
         seen = [part for part in self.parts(kind) if part["place"] and among in ("", part["class"])]
         found = [p for p in seen if p["name"] == name] or [p for p in seen if p["name"].startswith(name)]
@@ -112,14 +114,14 @@ class DesktopWindow:
         return found[0]
 
     def sees(self, name: str, kind: str = "", among: str = "") -> bool:
-        """Whether something of this name is to be seen."""
+        """Return whether a part with this name is visible."""
         try:
             return bool(self.find(name, kind, among))
         except LookupError:
             return False
 
     def spot(self, part: Part) -> Spot:
-        """A place of the screen where the pointer meets this part and nothing that covers it. Raises LookupError."""
+        """Return a position on the screen where nothing covers this part. Raises LookupError."""
         left, top, width, height = part["place"]
         own = part["address"].partition("#")[0]
         for down in SPOTS:
@@ -130,10 +132,10 @@ class DesktopWindow:
                     return at
         raise LookupError(f'"{part["name"]}" ({part["address"]}) is covered by {met}')
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── pointer and keys ─────────────────────────────────────────────────────────────────────────
 
     def click(self, what: Part | str | Spot, button: int = 1, times: int = 1) -> None:
-        """Press and release over a part, over what carries a name, or at a place of the screen."""
+        """Click a part, the part with a name, or a position on the screen."""
         self.move(what)
         self._keep_apart(button)
         for number in range(times):
@@ -144,13 +146,13 @@ class DesktopWindow:
         self.settle()
 
     def _keep_apart(self, button: int) -> None:
-        """Two clicks at one place are not meant as a double click."""
+        """Wait so that two clicks at one position do not count as a double click."""
         if self._clicked[:2] == (self.screen.at, button):
             time.sleep(max(0.0, self._clicked[2] + APART - time.monotonic()))
         self._clicked = (self.screen.at, button, time.monotonic())
 
     def drag(self, begin: Part | Spot, *way: Spot, button: int = 1) -> None:
-        """Press, move from place to place, release."""
+        """Press at `begin`, move along `way` and release."""
         self.move(begin)
         self.press(button)
         for at in way:
@@ -172,33 +174,33 @@ class DesktopWindow:
         self.screen.do(f"mouseup {button}")
 
     def wheel(self, turns: int) -> None:
-        """Turn the wheel towards the hand; away from it where it is negative."""
+        """Turn the wheel towards the user; away from the user if `turns` is negative."""
         for _ in range(abs(turns)):
             self.screen.do(f"click {5 if turns > 0 else 4}")
         self.settle()
 
     def key(self, *keys: str) -> None:
-        """Press and release keys, each as xdotool calls it: `ctrl+z`, `Return`."""
+        """Press and release keys, each with xdotool's name: `ctrl+z`, `Return`."""
         until(lambda: self.ask("focus"), "The focus")
         for key in keys:
             self._strike(f"key {key}", key.count("+") + 1)
         self.settle()
 
     def type(self, text: str) -> None:
-        """Write a text without spaces, letter after letter."""
+        """Type a text without spaces."""
         until(lambda: self.ask("focus"), "The focus")
         shifted = sum(letter.isupper() or letter in SHIFTED for letter in text)
         self._strike(f"type --delay 4 {text}", len(text) + shifted)
         self.settle()
 
     def _strike(self, words: str, count: int) -> None:
-        """Wait until the window was told of so many keys."""
+        """Press keys, and wait until the window has received so many."""
         before = self._count("key")
         self.screen.do(words)
         until(lambda: self._count("key") >= before + count, f"What comes of {words}")
 
     def settle(self) -> None:
-        """Wait until the window has received all that was done, and has answered twice since."""
+        """Wait until the window has received all events and has answered twice since."""
         began = time.monotonic()
         until(lambda: self._received() or self._under_a_dialog(began), "A release of the mouse")
         self._released = self._count("release")
@@ -209,21 +211,21 @@ class DesktopWindow:
         return self._count("release") >= self._released
 
     def _under_a_dialog(self, began: float) -> bool:
-        """A window over which a dialog has opened is not told that the mouse was let go."""
+        """Return whether a dialog is open: the window then does not receive the release of the mouse."""
         return "Dialog" in self.ask("open") and time.monotonic() - began > 1.0
 
     def _count(self, what: str) -> int:
         return int(self.ask("counts").get(what, 0))
 
-    # ── ways of a user ───────────────────────────────────────────────────────────────────────────
+    # ── steps of a user ──────────────────────────────────────────────────────────────────────────
 
     def open_panel(self, title: str) -> None:
-        """By its button in the rail."""
+        """Open a panel by its button in the rail."""
         self.click(self.find(title, "button", "RailButton"))
         self.until(lambda: self.value("panel") == title.lower(), f"The panel {title}")
 
     def choose_model(self, title: str) -> None:
-        """Out of the list of the picker, which is scrolled where that takes it."""
+        """Choose a model from the list of the picker, scrolling if necessary."""
         self.click(self.find("Model", "button", "Picker"))
         self.until(lambda: self.sees("", "row", "CardList"), "The list of models")
         self.move(self.parts("row")[0])
@@ -237,27 +239,27 @@ class DesktopWindow:
         self.until(lambda: self.sees(f"Model, {title}"), f"The model {title}")
 
     def set_number(self, number: int) -> None:
-        """By writing it."""
+        """Type the number of pictures."""
         self.click(self.find("Number", "number"))
         self.key("ctrl+a")
         self.type(str(number))
         self.key("Tab")
 
     def press_main(self) -> None:
-        """Generate, or Complete."""
+        """Press the main button: Generate or Complete."""
         self.click(self.find("", "button", "MainButton"))
 
     def finished(self, cells: str) -> int:
-        """How many pictures of a grid are finished."""
+        """Return how many pictures of a grid are finished."""
         return sum(cell["picture"] is not None and cell["done"] == cell["total"] > 0 for cell in self.value(cells))
 
     def choose_entry(self, words: str) -> None:
-        """Of the menu that is open."""
+        """Choose an entry of the open menu."""
         self.until(lambda: self.sees(words, "entry"), f"The menu with {words}")
         self.click(self.find(words, "entry"))
 
     def answer_dialog(self, path: Path) -> None:
-        """Write a path into the dialog for files that is open, and confirm."""
+        """Type a path into the open file dialog, and confirm."""
         self.until(lambda: "QFileDialog" in self.ask("focus"), "The dialog for files")
         self.key("ctrl+a")
         self.type(str(path))
@@ -266,7 +268,7 @@ class DesktopWindow:
                 self.key("Return")
 
     def rest(self) -> None:
-        """Close what is open and stop what is at work, so that a test begins as after a moment of rest."""
+        """Close what is open and stop running work, so that a test begins in a quiet window."""
         for _ in range(8):
             if not self.ask("open"):
                 break
@@ -274,14 +276,14 @@ class DesktopWindow:
         self.until(lambda: self.value("status") == "Ready" or self._stop(), "The end of all work", COMPILES)
 
     def _stop(self) -> None:
-        """What stands in the queue, or is being played."""
+        """Stop what is in the queue or being made."""
         if self.value("queue.entries") or self.value("sound.player.making"):
             self.key("shift+Escape")
 
-    # ── what became of it ────────────────────────────────────────────────────────────────────────
+    # ── results ──────────────────────────────────────────────────────────────────────────────────
 
     def check(self, after: str) -> Part:
-        """What happened since the last check: nothing that went wrong, and no wait. Returns the report."""
+        """Check that there was no fault and no long wait since the last check; return the report."""
         report: Part = self.ask("report")
         assert not report["faults"], f"after {after}:\n" + "\n".join(report["faults"])
         limit = MAY_TAKE if os.getloadavg()[0] <= (os.cpu_count() or 1) else CROWDED * MAY_TAKE

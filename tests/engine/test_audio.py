@@ -1,4 +1,4 @@
-"""torchaudio can be imported in every environment that the set-up makes, and does what we want of it."""
+"""torchaudio can be imported in every environment that the set-up creates, and the functions that we use work."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ torch.ops.load_library = load_library
 
 
 def used(program: str) -> str:
-    """What a new process prints."""
+    """Run code in a new process and return its output."""
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

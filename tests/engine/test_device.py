@@ -63,7 +63,7 @@ def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="elsewhere it is nicer by ten")
 def test_a_training_has_what_nobody_else_wants() -> None:
     words = "import sys; from studio.engine.device import step_back; step_back(); sys.stdin.read()"
-    # Nothing is asked of it afterwards: what nobody else wants may be nothing for minutes.
+    # Do not wait for its work: at this priority it may get no processor time for minutes.
     with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE) as training:
         end = time.monotonic() + LIMIT
         while os.sched_getscheduler(training.pid) != os.SCHED_IDLE:

@@ -1,4 +1,4 @@
-"""What a stretch of a recording costs: as in the whole, in short steps, wherever it lies; and the kind of its end."""
+"""A stretch of a recording has the same prices as in the whole, is priced in short steps, and has a class."""
 
 from typing import Any
 
@@ -23,7 +23,8 @@ def jobs() -> Jobs:
 
 
 def sound(seconds: float, seed: int = 0) -> np.ndarray:
-    generator, at = np.random.default_rng(seed), np.arange(round(seconds * RATE)) / RATE
+    generator = np.random.default_rng(seed)
+    at = np.arange(round(seconds * RATE)) / RATE
     wave = np.sin(2 * np.pi * (200 + 90 * np.sin(3 * at)) * at) + 0.3 * generator.standard_normal(len(at))
     return (9000 * wave).astype(np.int16)
 
@@ -50,14 +51,16 @@ def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: 
 def test_it_takes_as_many_steps_wherever_the_stretch_lies(
     tiny_recordings: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    priced, plain = list[int](), AutoregressiveSound.priced
+    priced = list[int]()
+    plain = AutoregressiveSound.priced
 
     def counted(self: AutoregressiveSound, x: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         priced.append(x.shape[1])
         return plain(self, x, numbers)
 
     monkeypatch.setattr(AutoregressiveSound, "priced", counted)
-    heard, taken = sound(60.0), []
+    heard = sound(60.0)
+    taken = []
     for first in (10_000, 400_000):
         priced.clear()
         said = steps(jobs, model=tiny_recordings, sound=heard[: first + 4000], first=first)
@@ -85,7 +88,7 @@ def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: J
 
 
 def test_what_no_recording_is_made_by_prices_none(tiny: str, tiny_recordings: str, jobs: Jobs) -> None:
-    with pytest.raises(Misfit, match="makes no recordings, so it prices none; take a WaveNet"):
+    with pytest.raises(Misfit, match="makes no recordings, so it cannot price one; use a WaveNet"):
         steps(jobs, model=tiny, sound=sound(0.1), label=None)
     with pytest.raises(Misfit, match="the model works on 16-bit samples"):
         steps(jobs, model=tiny_recordings, sound=np.zeros(9))

@@ -180,7 +180,7 @@ def test_whichever_operation_fails_the_files_before_the_refused_one_are_new_and_
         assert all(path.read_bytes() in (OLD, data) for path, data in many(tmp_path)), f"operation {nth}"
         refused = paths.index(fault.value.path)
         assert all(new[:refused]), f"operation {nth}"
-        unsure = lasting or nth > len(disk.done) - 3  # the folder itself was not brought to the disk: none counts
+        unsure = lasting or nth > len(disk.done) - 3  # the folder was not brought to the disk, so no file counts
         assert unsure or not any(new[refused:]), f"operation {nth}"
         storage.sweep(tmp_path)
         assert leftovers(tmp_path) == []

@@ -79,7 +79,7 @@ def sound_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 
 def skip_if_gaps(*counts: int) -> None:
-    """Skip a test of every sample if this machine was too busy to bring all of them in time, and counted that."""
+    """Skip a test that compares every sample if the machine was too busy to deliver all of them in time."""
     if any(counts):
         pytest.skip("this machine was too busy to play: it left gaps, and counted them")
 

@@ -1,4 +1,4 @@
-"""What sort of sound a file holds."""
+"""The format of a sound file is recognised."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Enlarged pictures have the size that was asked for, and come back as they were."""
+"""Enlarged pictures have the chosen size, and the originals are recovered from them."""
 
 import io
 from pathlib import Path
@@ -17,7 +17,7 @@ ALL = [Enlargement(times, pixels, smooth) for smooth in (False, True)
 
 
 def saved(path: Path, picture: np.ndarray, enlargement: Enlargement) -> np.ndarray:
-    """The pixels that another program sees in the file."""
+    """Return the pixels that other programs see in the file."""
     path.write_bytes(export.png(enlargement.of(picture), enlargement.texts(picture)))
     return np.array(Image.open(path))
 
@@ -28,7 +28,7 @@ def saved(path: Path, picture: np.ndarray, enlargement: Enlargement) -> np.ndarr
         (Enlargement(), (24, 32)),
         (Enlargement(4), (96, 128)),
         (Enlargement(16, smooth=True), (384, 512)),
-        (Enlargement(pixels=500), (360, 480)),  # squares of 15 × 15: none is uneven
+        (Enlargement(pixels=500), (360, 480)),  # squares of 15 × 15, all of one size
         (Enlargement(pixels=500, smooth=True), (375, 500)),
         (Enlargement(pixels=7), (24, 32)),
         (Enlargement(pixels=7, smooth=True), (24, 32)),

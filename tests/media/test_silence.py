@@ -1,4 +1,4 @@
-"""Silence at the end of a sound."""
+"""Silence at the end of a sound is measured."""
 
 import numpy as np
 import pytest

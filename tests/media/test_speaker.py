@@ -16,7 +16,7 @@ from tests.limits import LIMIT
 from tests.media.conftest import RATE, Daemon, Stop, skip_if_gaps
 
 SEVERAL_BURSTS = 3.0
-"""Seconds: a null sink that nobody listens to asks about once a second."""
+"""Longest interval in seconds; an unused null sink requests sound about once a second."""
 
 
 def bent(bend: float) -> np.ndarray:
@@ -240,8 +240,9 @@ def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
 
 
 def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
-    """Nobody listens to the null sink here, so it asks as seldom as it may: longer than a second apart at first."""
-    player, source = Speaker(), Counter()
+    """The null sink is unused here, so its requests are as rare as possible: at first more than a second apart."""
+    player = Speaker()
+    source = Counter()
     asked = list[float]()
 
     def fill(out: np.ndarray, until: float = 0.0) -> None:
@@ -260,7 +261,8 @@ def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
 
 def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     here = machine({"name": "pulse"})
-    player, now = Speaker(), time.monotonic()
+    player = Speaker()
+    now = time.monotonic()
     monkeypatch.setattr(speaker.time, "monotonic", lambda: now)
     player.open(Counter())
     for _ in range(5):

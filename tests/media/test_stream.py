@@ -302,7 +302,8 @@ def test_a_card_that_goes_away_pauses_it_and_another_goes_on(sound_card: Daemon)
     stream.play()
     for _ in range(3):
         player.open(stream)
-        before, end = stream.position, time.monotonic() + LIMIT
+        before = stream.position
+        end = time.monotonic() + LIMIT
         while stream.position <= before + 0.05 and time.monotonic() < end:
             time.sleep(0.01)
         assert player.fault() == "" and stream.position > before

@@ -1,4 +1,4 @@
-"""Drawings of single cycles: the line is where the wave is."""
+"""Drawings of single cycles follow the wave."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from studio.media.wavetable import FULL
 
 
 def line_of(picture: np.ndarray) -> np.ndarray:
-    """The middle row of the line in every column."""
+    """Return the middle row of the line in every column."""
     dark = picture[..., 0] < 128
     rows = np.arange(len(dark))[:, None]
     return np.asarray((rows * dark).sum(0) / dark.sum(0))

@@ -145,7 +145,7 @@ def start(clone: Path, *words: str, **env: str) -> subprocess.CompletedProcess[s
 
 
 def stand_in(clone: Path, script: str) -> None:
-    """Puts a shell script in the place of a clone's Python, as if set-up were done."""
+    """Put a shell script in place of a clone's Python, as if the set-up had run."""
     python = clone / ".venv" / environment.PYTHON.relative_to(environment.ENV)
     python.parent.mkdir(parents=True)
     python.write_text(f"#!/bin/sh\n{script}\n")

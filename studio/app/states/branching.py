@@ -143,7 +143,8 @@ class Branching(State):
                 del own["seed"]
             if before.armed or self._touched:
                 own = {key: now[key] for key in own}
-            touched, kind = self._touched, self._dials.label.get()
+            touched = self._touched
+            kind = self._dials.label.get()
             self._step(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
             self._touched = touched
             if self._dials.label.get() != kind and self._dials.kind_name:

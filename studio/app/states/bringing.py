@@ -170,7 +170,7 @@ class Bringing(State):
             raise outcome
 
     def _fail(self, said: str, *again: Action) -> None:
-        """Say it until another file is opened, or this one is used or left."""
+        """Show a message until another file is opened, or this one is used or closed."""
         self._messages.say(said.strip(), "failed", *again, until=(self.busy.changed, self.photo.changed))
 
     def _end(self) -> None:

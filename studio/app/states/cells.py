@@ -76,7 +76,7 @@ class Cells(State):
         self.progress: Value[str] = Value("", self)
         """The caption below them."""
         self.keeps = True
-        """Whether they are kept over a restart."""
+        """Whether the pictures are kept over a restart."""
         self.can_go_on: Value[bool] = Value(False, self)
         """Whether a stopped or lost run has pictures left to make."""
         self.main: Value[str] = Value(verb, self)
@@ -122,7 +122,7 @@ class Cells(State):
     def same_again(self) -> None:
         """Begin again when this run is done."""
         self._again += 1
-        self._messages.say("The same again starts when this run is done.", until=(self.running.changed,))
+        self._messages.say("The next run starts when this one is done.", until=(self.running.changed,))
 
     def stop(self) -> None:
         """Stop now and keep what is drawn."""

@@ -1,4 +1,4 @@
-"""Pictures on their way to the system's clipboard and from it. The clipboard itself only a view can reach."""
+"""Converts pictures for the system's clipboard. Only a view can reach the clipboard itself."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,45 +17,47 @@ from studio.wire.messages import Array
 
 
 class Clipboard(State):
-    """Pictures become PNGs, and PNGs files, beside the window: large ones take a while."""
+    """Encodes copied pictures and stores pasted ones in another thread, because large ones take a while."""
 
     copied = Signal(object)
     """The bytes of a PNG, with its recipe if the picture has one."""
     pasted = Signal(object)
-    """The Path of a file that holds what was pasted: it is opened as if it had been dropped."""
+    """The path of a file with the pasted picture, which is opened like a dropped file."""
 
     def __init__(self, messages: Messages, exporting: Exporting, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._messages, self._exporting = messages, exporting
-        self._copying, self._pasting = Later(self), Later(self)
+        self._messages = messages
+        self._exporting = exporting
+        self._copying = Later(self)
+        self._pasting = Later(self)
         messages.copy.connect(self.copy)
 
     def copy(self, picture: Array, work: Work | None) -> None:
-        """Copy a picture as large as pictures are saved. Says the outcome."""
+        """Copy a picture in the size chosen for saving, and show a message."""
         if picture.ndim != 3:
             self._messages.say("Only pictures can be copied. Save the sound, then open it elsewhere.", "warn")
             return
         size = self._exporting.enlargement
 
-        def encoded() -> bytes:
-            return (
-                to_png(picture, work, size) if work is not None else export.png(size.of(picture), size.texts(picture))
-            )
+        def encode() -> bytes:
+            if work is not None:
+                return to_png(picture, work, size)
+            return export.png(size.of(picture), size.texts(picture))
 
-        self._copying.run(encoded, lambda data: self._copied(data, size.size(*picture.shape[:2]), work is not None))
+        self._copying.run(encode, lambda data: self._copied(data, size.size(*picture.shape[:2]), work is not None))
 
     def paste(self, encode: Callable[[], bytes]) -> None:
-        """Open the picture whose PNG `encode` gives, in another thread."""
+        """Open a pasted picture. `encode` returns its PNG and runs in another thread."""
         path = storage.home("cache") / "pasted" / "Pasted picture.png"
 
-        def kept() -> Path:
+        def store() -> Path:
             storage.write(path, encode())
             return path
 
-        self._pasting.run(kept, self._pasted)
+        self._pasting.run(store, self._pasted)
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """Wait for running work."""
         self._copying.wait()
         self._pasting.wait()
 

@@ -187,7 +187,7 @@ class Complete(State):
         self._pieces.of(self._made(), lambda pieces: self._saving.many(pieces, folder))
 
     def copy(self) -> None:
-        """Copy the chosen completion to the clipboard; if none is chosen, the picture that is completed."""
+        """Copy the chosen completion to the clipboard; if none is chosen, the original picture."""
         made = self._made()
         if made:
             self._pieces.of(made[-1:], lambda pieces: self._messages.copy.emit(pieces[0].picture, pieces[0].work))
@@ -195,12 +195,12 @@ class Complete(State):
             self.copy_picture()
 
     def copy_picture(self) -> None:
-        """Copy the picture that is completed, which has no recipe."""
+        """Copy the original picture, which has no recipe."""
         picture = self.canvas.picture.get()
         if picture is not None:
             self._messages.copy.emit(picture, None)
         else:
-            self._messages.say("No picture is here to be copied yet. Open one, or paste it.")
+            self._messages.say("There is no picture to copy yet. Open one, or paste it.")
 
     def paste(self) -> None:
         """Open the picture on the clipboard."""
@@ -215,7 +215,7 @@ class Complete(State):
         return self._saving.name_for_picture(pictures, f"{Path(made[0].name()).stem}-sheet.png")
 
     def save_sheet(self, path: Path) -> None:
-        """Save every chosen completion on one sheet. Says the outcome."""
+        """Save all chosen completions on one sheet, and show the outcome."""
         self._pieces.of(self._made(), lambda pieces: self._saving.sheet(pieces, path))
 
     def name_of(self) -> str:
@@ -290,7 +290,7 @@ class Complete(State):
         return [*self.history.records(), self._plain()]
 
     def close(self) -> None:
-        """Wait for what is at work; what no step leads back to goes to the bin."""
+        """Wait for running work; move files that no undo step needs to the bin."""
         self.canvas.close()
         self.grid.close()
         used = [record.get("picture") for record in self.records()]

@@ -17,12 +17,15 @@ from studio.library.work import Work
 
 HOTTEST = 4.0
 LEARNED = 1.0
-"""The temperature at which every model learned."""
+"""The temperature at which every model is trained."""
 
 
 def safe_temperatures(home: float) -> tuple[float, float]:
-    """From the least to the most that stays within what a model learned: calmer than that is more typical, wilder is
-    unlike what it saw. A model that looks best at a little more was heard or seen there."""
+    """Return the lowest and highest temperature that a model handles well.
+
+    Lower temperatures are safe: results only become more typical. Above 1 they are unlike what the model learned from,
+    unless its card recommends a higher temperature, at which its results were checked.
+    """
     return 0.0, max(LEARNED, home)
 
 
@@ -87,8 +90,9 @@ class Dials(State):
 
     @property
     def kind_name(self) -> str:
-        """Name of the kind that is asked for, empty for any."""
-        trained, label = self.model.get(), known_label(self.label.get(), self.model.get())
+        """Return the name of the chosen class; empty for any."""
+        trained = self.model.get()
+        label = known_label(self.label.get(), self.model.get())
         return trained.card.classes[label] if trained is not None and label is not None else ""
 
     def set_kind(self, sort: int, kind: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What files dropped on the window are, told from their first bytes, and what is said of them."""
+"""Recognises dropped files by their first bytes, and says what the window does with them."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ _RATE = re.compile(rb'"rate":[1-9]')
 
 
 def kind(paths: Sequence[Path]) -> Kind:
-    """What the first of these files is. Looks, but never waits for a pipe or a device."""
+    """Return the sort of the first file. It never waits for a pipe or a device."""
     if not paths:
         return "nothing"
     ending = paths[0].suffix.lower()
@@ -98,12 +98,12 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
         case "unread sound":
             return str(refusal(name, container(_beginning(paths[0]), paths[0].suffix)))
         case _:
-            said = f'"{name}" is neither a picture nor a sound nor a model, so nothing was opened.'
+            said = f'"{name}" is no picture, sound or model, so it was not opened.'
             return f"{said} PNG, JPEG, WAV and MP3 can be."
 
 
 def _beginning(path: Path) -> bytes:
-    """The first bytes; none of what is no file, or cannot be read: what opens it says why."""
+    """Return the first bytes of a file; none if it cannot be read. Opening it will show the reason."""
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):

@@ -142,7 +142,7 @@ class Explore(State):
         self.came.emit()
 
     def _say_sheet(self, opened: Opened) -> None:
-        """The first picture of a sheet is shown; all of them can become takes."""
+        """Show the first picture of a sheet, and offer to keep all of them as takes."""
 
         def keep_all() -> None:
             made = [(in_shape(picture, self._models.of(work)), work) for picture, work in opened.sheet]
@@ -229,12 +229,12 @@ class Explore(State):
             self._saving.one(piece, path)
 
     def copy(self) -> None:
-        """Copy the picture on the stage to the clipboard. Says the outcome."""
+        """Copy the picture on the stage to the clipboard, and show the outcome."""
         piece = self._stage.piece
         if piece is not None:
             self._messages.copy.emit(piece.picture, piece.work)
         else:
-            self._messages.say("No picture is here to be copied yet. Begin from a seed.")
+            self._messages.say("There is no picture to copy yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
         """Paint a hole into the picture on the stage there."""

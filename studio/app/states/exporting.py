@@ -1,4 +1,4 @@
-"""How pictures leave the window: how large, crisp or smooth as they are seen, each in a file or all on a sheet."""
+"""Keeps how pictures are saved and copied: their size, crisp or smooth, in single files or on one sheet."""
 
 from PySide6.QtCore import QObject
 
@@ -7,31 +7,31 @@ from studio.media.enlarging import LARGEST, Enlargement, blended
 
 __all__ = ["LARGEST", "TIMES", "Exporting", "blended"]
 TIMES = (1, 4, 8, 16)
-"""How many times as large a picture can be saved."""
+"""Factors by which a saved picture can be larger."""
 
 
 class Exporting(State):
-    """What the artist chose for saving and copying pictures. It holds in every panel."""
+    """Holds the user's choices for saving and copying pictures, the same in every panel."""
 
     def __init__(self, smooth: Value[bool], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.smooth = smooth
-        """Whether pictures are seen blended."""
+        """Whether the window shows pictures blended."""
         self.times: Value[int] = Value(8, self)
         """One of TIMES; 0 if the size is given in pixels."""
         self.pixels: Value[int] = Value(512, self)
-        """How long the longer side is at most, if `times` is 0."""
+        """The most pixels of the longer side, if `times` is 0."""
         self.on_sheet: Value[bool] = Value(False, self)
-        """Whether several pictures go into one file."""
+        """Whether several pictures are saved in one file."""
 
     @property
     def enlargement(self) -> Enlargement:
-        """As chosen now; blended if pictures are seen so."""
+        """Return the size chosen now, blended if the window shows pictures blended."""
         times = self.times.get()
         return Enlargement(times or 1, 0 if times else self.pixels.get(), self.smooth.get())
 
     def choose_times(self, times: int) -> None:
-        """One of TIMES, or 0 for a size in pixels."""
+        """Choose one of TIMES, or 0 for a size in pixels."""
         if times in (*TIMES, 0):
             self.times.set(times)
 

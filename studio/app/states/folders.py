@@ -1,4 +1,4 @@
-"""Where files are opened from and saved to, remembered apart, and which names are proposed there."""
+"""Remembers the folders for opening and for saving, and proposes free file names."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from studio.library.storage import NotSaved
 
 
 class Folders(State):
-    """The folders that file dialogs begin in."""
+    """Knows the folders in which file dialogs begin."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._opening: Value[str] = Value("", self)
         self._saving: Value[str] = Value("", self)
         self._made: Path | None = None
-        """A folder that was made for a dialog."""
+        """A folder that was created for a dialog."""
         self._proposed: dict[str, str] = {}
-        """What each name was proposed for, by its key."""
+        """The key of the artwork for which each name was proposed."""
 
     def for_opening(self) -> Path:
-        """Where files were opened last; the user's pictures at first."""
+        """Return the folder from which a file was opened last; the user's pictures at first."""
         last = Path(self._opening.get())
         if self._opening.get() and last.is_dir():
             return last
@@ -30,7 +30,7 @@ class Folders(State):
         return pictures if pictures.is_dir() else Path.home()
 
     def for_saving(self) -> Path:
-        """Where files were saved last; `Pictures/Latent Studio` at first, which may not be there yet."""
+        """Return the folder used last for saving; at first `Pictures/Latent Studio`, which may not exist yet."""
         last = Path(self._saving.get())
         return last if self._saving.get() and last.is_dir() else storage.home("works")
 
@@ -38,7 +38,7 @@ class Folders(State):
         self._opening.set(str(folder))
 
     def begin_saving(self) -> Path:
-        """The folder that a dialog is about to show. A dialog can only show one that is there, so it is made."""
+        """Return the folder for a dialog, and create it: a dialog can only show one that exists."""
         folder = self.for_saving()
         if not folder.is_dir():
             try:
@@ -49,7 +49,7 @@ class Folders(State):
         return folder
 
     def end_saving(self, folder: Path | None) -> None:
-        """Remember the folder that was chosen; None if none was. One that was made for nothing goes again."""
+        """Remember the chosen folder; None if the dialog was cancelled. Remove a folder created for nothing."""
         if self._made is not None and self._made != folder:
             storage.leave_empty(self._made)
         self._made = None
@@ -57,13 +57,15 @@ class Folders(State):
             self._saving.set(str(folder))
 
     def propose(self, name: str, key: str) -> str:
-        """A name for a file: none in the folder has it, and it was proposed for nothing else.
+        """Propose a file name that is free in the folder and was not proposed for another artwork.
 
         Arguments
-            key: tells apart what is saved
+            key: identifies the artwork
         """
-        folder, wanted = self.for_saving(), Path(storage.clean(name))
-        number, proposed = 0, wanted.name
+        folder = self.for_saving()
+        wanted = Path(storage.clean(name))
+        number = 0
+        proposed = wanted.name
         while self._proposed.get(proposed.casefold(), key) != key or (folder / proposed).exists():
             number += 1
             proposed = f"{wanted.stem}-{number:04d}{wanted.suffix}"

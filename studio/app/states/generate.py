@@ -130,8 +130,9 @@ class Generate(State):
         return piece.picture if piece is not None else None
 
     def maker(self) -> Trained | None:
-        """The model that made what the stage shows; the chosen one where it shows nothing yet."""
-        large, base = self.closeup.large.get(), self.rewind.base.get()
+        """Return the model that made the visible pictures; the chosen one if there are none."""
+        large = self.closeup.large.get()
+        base = self.rewind.base.get()
         if large is not None and large.piece is not None:
             return self._models.of(large.piece.work)
         if large is not None and base is not None:
@@ -165,7 +166,7 @@ class Generate(State):
             self._saving.one(piece, path)
 
     def copy(self, index: int | None = None) -> None:
-        """Copy a finished picture to the clipboard. Says the outcome."""
+        """Copy a finished picture to the clipboard, and show the outcome."""
         piece = self._piece(index)
         if piece is not None:
             self._messages.copy.emit(piece.picture, piece.work)
@@ -183,12 +184,12 @@ class Generate(State):
         return self._saving.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
 
     def save_sheet(self, path: Path) -> None:
-        """Save every finished picture on one sheet. Says the outcome."""
+        """Save all finished pictures on one sheet, and show the outcome."""
         if pieces := self._finished():
             self._saving.sheet(pieces, path)
 
     def _finished(self) -> list[Piece]:
-        """Every finished picture of the grid."""
+        """Return the finished pictures of the grid."""
         pieces = (self._piece(index) for index in range(len(self.cells.get())))
         return [piece for piece in pieces if piece is not None]
 
@@ -250,7 +251,7 @@ class Generate(State):
         return self.history.records()
 
     def close(self) -> None:
-        """Keep what is finished of a run under way."""
+        """Keep the finished pictures of a run that is still going."""
         self.grid.close()
 
     def _step(self, name: str, gesture: str | None = None, **after: object) -> None:

@@ -1,4 +1,4 @@
-"""What the window says to the person: one message at a time, the last fifty kept."""
+"""Holds the messages to the user: one is shown at a time, and the last fifty are kept."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,22 @@ Action = tuple[str, Callable[[], object]]
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """One message: what happened, what is kept, what to do; at most two buttons named by what they do."""
+    """Holds one message: what happened, what was kept, what to do, and at most two buttons."""
 
     text: str
     kind: Kind = "info"
     actions: tuple[Action, ...] = ()
     panel: str = ""
-    """The panel that it is about: it goes when that panel is left. Empty: it is about the whole window."""
+    """The panel it belongs to; it goes when the user leaves this panel. Empty: it belongs to the whole window."""
 
 
 class _Ground(QObject):
-    """Lets a message go at the first of the signals that say that it does not hold any more."""
+    """Removes a message at the first of the signals which say that it is no longer true."""
 
     def __init__(self, messages: "Messages", said: Said, until: Sequence[SignalInstance]) -> None:
         super().__init__(messages)
-        self._messages, self._said = messages, said
+        self._messages = messages
+        self._said = said
         for signal in until:
             signal.connect(self._give_way)
 
@@ -38,23 +39,24 @@ class _Ground(QObject):
 
 
 class Messages(State):
-    """The message line, for the whole window or as one panel uses it.
+    """Shows messages of the whole window or of one panel.
 
-    Its signals ask the window for what only a window can: a place on the disk, a file, a look."""
+    Its signals ask the window for what needs a view: a file dialog, the clipboard, the system's file manager.
+    """
 
     where = Signal(str, object)
-    """A suggested file name, and a callable that takes the Path which the person chose."""
+    """Asks where to save a file: a suggested name, and a callable that receives the chosen Path."""
     where_folder = Signal(object)
-    """A callable that takes the Path of the folder which the person chose."""
+    """Asks for a folder: a callable that receives the chosen Path."""
     which = Signal(str, object)
-    """Asks for a file that is there: an ending such as `.safetensors`, and a callable that takes its Path."""
+    """Asks for an existing file: an ending such as `.safetensors`, and a callable that receives its Path."""
     reveal = Signal(object)
     """Asks the window to show the folder of a Path."""
 
     copy = Signal(object, object)
-    """Asks for a picture (height, width, channels) on the clipboard, with its work or None."""
+    """Asks the window to copy a picture (height, width, channels), with its work or None."""
     paste = Signal()
-    """Asks for the picture that is on the clipboard, to be opened as if it had been dropped."""
+    """Asks the window to open the picture on the clipboard like a dropped file."""
 
     def __init__(self, whole: "Messages | None" = None, panel: str = "") -> None:
         super().__init__(whole)
@@ -76,11 +78,12 @@ class Messages(State):
         return Messages(self, panel)
 
     def say(self, text: str, kind: Kind = "info", *actions: Action, until: Sequence[SignalInstance] = ()) -> None:
-        """Show a message in place of the present one; the same words again only change its buttons.
+        """Show a message in place of the present one; a message with the same text only changes its buttons.
 
-        The message goes at the first signal of `until`: then what it says does not hold any more.
+        The message goes at the first signal of `until`, because it is then no longer true.
         """
-        said, before = Said(text, kind, actions[:2], self._panel), self.history.get()
+        said = Said(text, kind, actions[:2], self._panel)
+        before = self.history.get()
         if before and before[-1].text == text:
             before = before[:-1]
         self.history.set((*before, said)[-KEPT:])
@@ -90,12 +93,12 @@ class Messages(State):
         self._ground = _Ground(self, said, until) if until else None
 
     def let_go(self, said: Said) -> None:
-        """Let a message go, if it is still the present one."""
+        """Remove a message if it is still shown."""
         if self.current.get() is said:
             self.current.set(None)
 
     def leave(self, panel: str) -> None:
-        """Another panel is in front now: what is about this one goes."""
+        """Remove the message of a panel that the user leaves."""
         said = self.current.get()
         if said is not None and said.panel == panel:
             self.current.set(None)
@@ -108,5 +111,5 @@ class Messages(State):
             said.actions[index][1]()
 
     def dismiss(self) -> None:
-        """Let the present message go; it stays among the last fifty."""
+        """Remove the present message; it stays among the last fifty."""
         self.current.set(None)

@@ -16,11 +16,11 @@ from studio.library.work import Work
 
 FAVOURITES = "Favourites"
 Section = tuple[str, tuple[Trained, ...]]
-"""A heading, and the models that stand under it."""
+"""A heading, and the models below it."""
 
 
 class Models(State):
-    """The cards of every trained model, the artist's favourites, and the sentences of those that were refused."""
+    """Holds the cards of all trained models, the user's favourites, and why files were refused."""
 
     def __init__(self, messages: Messages) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Models(State):
         self.cards: Value[tuple[Trained, ...]] = Value((), self)
         self.refused: Value[tuple[str, ...]] = Value((), self)
         self.favourites: Value[frozenset[str]] = Value(frozenset(), self)
-        """Names of models, also of those that are not here at present."""
+        """Names of the favourite models, including missing ones."""
         self._covers: dict[Path, np.ndarray | None] = {}
         self._adopting = Later(self)
 
@@ -45,7 +45,7 @@ class Models(State):
         self.favourites.set(others | {name} if on else others)
 
     def sections(self) -> tuple[Section, ...]:
-        """The models as lists show them: favourites first, then by the headings of their cards."""
+        """Return the models as lists show them: favourites first, then by heading."""
         found: dict[str, list[Trained]] = {heading: [] for heading in (FAVOURITES, *HEADINGS)}
         for trained in self.cards.get():
             favourite = trained.card.name in self.favourites.get()
@@ -57,7 +57,7 @@ class Models(State):
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
     def choose(self, name: str) -> Trained | None:
-        """The model that a user chose. If its file was deleted meanwhile, say so and look for models again."""
+        """Return the chosen model. If its file was deleted, show a message and look for models again."""
         trained = self.find(name)
         if trained is None or trained.path.exists():
             return trained
@@ -163,7 +163,7 @@ def hash_of(trained: Trained) -> str:
 
 
 def _knows(trained: Trained, hash: str) -> bool:
-    """Whether a model's file has this hash, or had it under an earlier card."""
+    """Return whether a model's file has this hash, or had it with an earlier card."""
     try:
         return trained.knows(hash)
     except BadModel:

@@ -111,12 +111,12 @@ class Performing(State):
 
     @property
     def changed(self) -> float:
-        """Second from which all is made by what is set now."""
+        """The second from which all samples are made with the present settings."""
         return max(self.begin, self._turned)
 
     @property
     def resting(self) -> bool:
-        """Whether the engine waits for the ear: it has made all that it may."""
+        """Whether the engine has made all that it may and waits for playing to catch up."""
         return bool(self.job) and self.reel.seconds - self.begin > self._allowed - PIECE - 1e-6
 
     @property

@@ -28,7 +28,7 @@ class Player(State):
     grew = Signal()
     """Samples were added or removed."""
     repriced = Signal(int, int)
-    """What samples from one number up to before another cost is known now."""
+    """The prices of the samples from the first number up to before the second are known now."""
     leaves = Signal()
     """Another sound is about to take its place."""
     ticked = Signal()
@@ -268,7 +268,7 @@ class Player(State):
     def _watch(self) -> None:
         if fault := self.card.watch(self.playing.get()):
             self.pause()
-            rests = " Making rests once it is well ahead." if self.performing.job else ""
+            rests = " The model pauses once it is well ahead." if self.performing.job else ""
             said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}. Playing is paused there.{rests}"
             other = "Play on the system's output" if self.card.device.get() else "Play again"
             self._messages.say(f"{said} Nothing is lost.", "failed", (other, lambda: self._elsewhere()))

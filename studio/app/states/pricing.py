@@ -1,4 +1,4 @@
-"""What a sound that was brought in costs, sample by sample, under the model that goes on from it."""
+"""Asks the engine for the price of each visible sample under the model that continues the sound."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,82 +15,87 @@ from studio.wire.messages import LEAD, AnyCommand, AnyEvent, Ending, Finished, P
 MARGIN = 0.1
 """Share of the visible stretch that is also priced on each side, so that a short scroll shows no gap."""
 MOST = 600.0
-"""Seconds of one question: hours of samples would not fit into one message."""
+"""Maximum length of one request in seconds: hours of samples would not fit into one message."""
 TELLING = 1.0
-"""Seconds at the end of a sound that the engine tells its kind by."""
+"""Length in seconds of the end of a sound by which the engine decides its class."""
 
 Stretch = tuple[int, int]
-"""Samples from one number up to before another."""
+"""The first sample of a stretch, and the one after its last."""
 
 
 @dataclass(frozen=True)
 class _Question:
-    """A job of the engine that prices the samples from `first` up to before `end`, of which `next` is not told yet.
+    """Holds a job of the engine that prices the samples from `first` up to before `end`.
 
-    `offset` is the number of the first sample that it was given. Where `first` is `end`, it only tells the kind.
+    If `first` equals `end`, the job only decides the class.
     """
 
     job: str
     offset: int
+    """The number of the first sample that was sent."""
     first: int
     end: int
     next: int
+    """The first sample whose price has not arrived yet."""
 
 
 class Pricing(State):
     """Asks for the prices of the visible stretch only, and never twice for the same samples.
 
-    One question is open at a time. It is stopped as soon as something else is seen, and the next one waits for its end.
+    One job runs at a time. It is stopped when its samples are no longer visible, and the next one waits for its end.
     """
 
     def __init__(self, engine: Engine, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._engine, self._player = engine, player
         self.said: Value[str] = Value("", self)
-        """Whose prices these are, where what makes the sound does not tell: `as Piano alone prices it`."""
+        """A note on which model and class the prices assume: `as Piano alone prices it`."""
         self._model: Trained | None = None
         self._label: int | None = None
         self._mixed = False
         self._missing: list[Stretch] = []
-        """What has no price yet, in order."""
+        """The stretches without a price, in order."""
         self._seen: tuple[float, float] | None = None
         self._open: _Question | None = None
         self._ending = ""
-        """The job that was stopped and has no end yet: until then nothing else is asked."""
+        """The job that was stopped but has not ended: no other is sent before its end."""
         self._given_up = False
-        """Whether the user stopped it, or the engine could not do it."""
+        """Whether the user stopped the last job, or it failed."""
         self._ready = False
         self._jobs = itertools.count(1)
         player.leaves.connect(self._leave)
         player.grew.connect(self._follow)
 
     def begin(self, trained: Trained, label: int | None, mixed: bool) -> None:
-        """Price what the player holds now. `mixed`: a second model decided, too, which is not asked."""
+        """Price the player's samples. `mixed`: a second model took part, which is not asked for its prices."""
         self._leave()
-        self._model, self._label, self._mixed = trained, label, mixed
+        self._model = trained
+        self._label = label
+        self._mixed = mixed
         self._missing = _without([(0, len(self._player.samples))], 0, 0)
         self._tell()
         self._ask()
 
     def look(self, seen: tuple[float, float] | None) -> None:
-        """Tell which seconds are seen now; None where no prices are shown. What was stopped begins again after that."""
+        """Set the visible seconds; None if no prices are shown. After None, a stopped job may start again."""
         self._seen = seen
         if seen is None:
             self._given_up = False
         self._ask()
 
     def give_up(self, job: str) -> None:
-        """The user stopped a job; if it is one of these, no other follows it."""
+        """Note that the user stopped a job; if it is one of these, no other follows it."""
         if job and job in (self._ending, self._open.job if self._open is not None else ""):
             self._given_up = True
 
     def heed(self, status: str) -> None:
-        """The engine's state in a word."""
+        """Follow the status of the engine, given as one word."""
         self._ready = status in ("Ready", "Working")
         self._ask()
 
     def take(self, event: AnyEvent) -> None:
-        question, job = self._open, getattr(event, "job", "")
+        question = self._open
+        job = getattr(event, "job", "")
         if self._ending and job == self._ending and isinstance(event, Ending):
             self._ending = ""
             self._ask()
@@ -100,40 +105,43 @@ class Pricing(State):
             self._keep(event, question)
             self._ask()
         elif isinstance(event, Ending):
-            told = question.next == question.end if question.first < question.end else self._label is not None
-            self._given_up = not (told and isinstance(event, Finished))
+            complete = question.next == question.end if question.first < question.end else self._label is not None
+            self._given_up = not (complete and isinstance(event, Finished))
             self._open = None
             self._ask()
 
     def lost(self, commands: Sequence[AnyCommand]) -> None:
-        """The engine died; a sound can be heard without its prices, which may have been the cause."""
+        """Give up after the engine died: the sound plays without prices, and they may be the cause."""
         jobs = {command.job for command in commands}
         if self._ending in jobs:
             self._ending = ""
         if self._open is not None and self._open.job in jobs:
-            self._open, self._given_up = None, True
+            self._open = None
+            self._given_up = True
 
     def _keep(self, event: Priced, question: _Question) -> None:
-        """Some more prices, or the kind."""
+        """Store more prices, and the class if the engine decided it."""
         if event.label != self._label:
             self._label = event.label
             self._tell()
         first = question.offset + event.first
         self._open = replace(question, next=first + len(event.bits))
-        # Where the sound was cut meanwhile, what was made since has its prices already.
+        # If the sound was cut in the meantime, the samples made since then already have prices.
         end = next((min(b, first + len(event.bits)) for a, b in self._missing if a <= first < b), first)
         if end > first:
             self._missing = _without(self._missing, first, end)
             self._player.price(first, event.bits[: end - first].astype(np.float32))
 
     def _leave(self) -> None:
-        """Another sound is about to be there, or another model."""
+        """Forget everything before another sound or model is used."""
         self._cancel()
-        self._model, self._missing, self._given_up = None, [], False
+        self._model = None
+        self._missing = []
+        self._given_up = False
         self.said.set("")
 
     def _follow(self) -> None:
-        """What the model makes after a cut has its prices from there."""
+        """Forget missing prices after the end: new samples arrive with their prices."""
         self._missing = _without(self._missing, len(self._player.samples), None)
         self._ask()
 
@@ -143,14 +151,15 @@ class Pricing(State):
             kind = f"taken for {self._model.card.kinds[self._label]}" if self._label is not None else ""
             self.said.set(", ".join(filter(None, [alone, kind])))
 
-    # ── what is asked ────────────────────────────────────────────────────────────────────────────
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────
 
     def _ask(self) -> None:
         """Ask for the prices that are visible and still missing; stop any other question."""
         reach = self._reach()
         if self._open is not None and not self._serves(self._open, reach):
             self._cancel()
-        model, samples = self._model, self._player.samples
+        model = self._model
+        samples = self._player.samples
         busy = self._open is not None or self._ending or self._given_up or not self._ready
         if busy or reach is None or model is None:
             return
@@ -173,7 +182,7 @@ class Pricing(State):
         )
 
     def _reach(self) -> Stretch | None:
-        """The samples to be priced now: those that are seen, then a few more; None where all of them are known."""
+        """Return the samples to be priced now: the visible ones, then a margin; None if all have prices."""
         if self._seen is None:
             return None
         begin, end = self._seen
@@ -185,7 +194,7 @@ class Pricing(State):
         return None
 
     def _serves(self, question: _Question, reach: Stretch | None) -> bool:
-        """Whether what a question tells next is wanted. One that told all only waits for its end."""
+        """Return whether the next prices of a job are still wanted. A job without any left only has to end."""
         if question.first == question.end:
             return reach is not None
         if question.next == question.end:
@@ -196,7 +205,8 @@ class Pricing(State):
     def _cancel(self) -> None:
         if self._open is not None:
             self._engine.stop(self._open.job)
-            self._ending, self._open = self._open.job, None
+            self._ending = self._open.job
+            self._open = None
 
 
 def _overlap(one: Stretch, other: Stretch) -> bool:
@@ -204,6 +214,6 @@ def _overlap(one: Stretch, other: Stretch) -> bool:
 
 
 def _without(stretches: Sequence[Stretch], first: int, end: int | None) -> list[Stretch]:
-    """Stretches without the samples from one number up to before another, or to their end."""
+    """Remove the samples from `first` up to before `end` (None: up to the last) from stretches."""
     parts = [part for a, b in stretches for part in ((a, min(b, first)), (b if end is None else max(a, end), b))]
     return [(a, b) for a, b in parts if a < b]

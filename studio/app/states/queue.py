@@ -34,7 +34,7 @@ from studio.wire.messages import (
 )
 
 NOTICED = 0.5
-"""Seconds after which a job that nobody lined up stands in the queue."""
+"""Seconds after which a job that was not added with `add` appears in the queue."""
 TITLES: dict[type[AnyCommand], str] = {
     Sample: "Pictures",
     Complete: "Completions",
@@ -46,10 +46,10 @@ TITLES: dict[type[AnyCommand], str] = {
     Join: "Best join of the loop",
     Perform: "Sound",
     Train: "Training",
-    Evaluate: "Figures of a model",
-    Doctor: "A look at this computer",
+    Evaluate: "Measuring a model",
+    Doctor: "Checking this computer",
 }
-"""What a job is called that nobody lined up. A Steer is a part of the job that it steers, and Stop is no job."""
+"""Titles of jobs that were not added with `add`. Steer belongs to the job that it steers, and Stop is no job."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,18 @@ class Entry:
     said: str = ""
     """How far it is, of a job without an end."""
     counted: bool = True
-    """Whether `done` and `total` count pictures; else only `share` tells how far it is, 0 where nobody knows."""
+    """Whether `done` and `total` count pictures. If not, only `share` holds the progress; 0 if it is unknown."""
 
 
 class Queue(State):
-    """Jobs of this window: the running one first, then those that wait.
+    """Lists the jobs of this window: the running one first, then those that wait.
 
-    Whoever asks for long work lines it up by `add`. Any other job stands here as well once it has taken half a second,
-    until it ends. One that follows on another of its kind counts as the same work.
+    Long work is added with `add`. Any other job appears once it has taken half a second, until it ends. A series of
+    jobs for the same purpose counts as one piece of work.
     """
 
     stopped = Signal(str)
-    """The user stops a job here."""
+    """The user stopped a job in the queue."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -89,13 +89,13 @@ class Queue(State):
         self._clock = clock
         self.entries: Value[tuple[Entry, ...]] = Value((), self)
         self._stops: dict[str, Callable[[], object]] = {}
-        """How to stop the jobs that the window does itself."""
+        """For each job of the window itself, the function that stops it."""
         self._unlisted: dict[str, AnyCommand] = {}
-        """Commands without an ending by their jobs, of which there is no entry yet."""
+        """By job: unfinished commands that have no entry yet."""
         self._listed: dict[str, AnyCommand] = {}
-        """Those of which there is one."""
+        """By job: unfinished commands that have an entry."""
         self._since: dict[str, float] = {}
-        """Seconds of the clock at which the work of each name began."""
+        """By name of the work: the clock's seconds when it began."""
         self._looks = QTimer(self)
         self._looks.setInterval(100)
         self._looks.timeout.connect(self._notice)
@@ -103,12 +103,12 @@ class Queue(State):
         engine.lost.connect(self._lose)
 
     def add_own(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
-        """A job that the window does itself. `count` says how far it is, `drop` that it ended."""
+        """Add a job that the window does itself. Call `count` with its progress and `drop` at its end."""
         self._stops[job] = stop
         self.add(job, title, total)
 
     def count(self, job: str, done: int) -> None:
-        """So much of a job of the window's own is done."""
+        """Set the progress of a job of the window itself."""
         self._advance(job, done, float(done))
 
     def add(self, job: str, title: str, total: int) -> None:
@@ -124,7 +124,7 @@ class Queue(State):
         self.entries.set(tuple(replace(e, said=said) if e.job == job else e for e in self.entries.get()))
 
     def stop(self, job: str) -> None:
-        """Stop a job for the user; it goes when the engine says that it ended, or whoever does it."""
+        """Stop a job for the user. Its entry goes when the job has ended."""
         if job in self._stops:
             self._stops[job]()
         elif self.entry(job) is not None:
@@ -132,11 +132,11 @@ class Queue(State):
             self._engine.stop(job)
 
     def drop(self, job: str) -> None:
-        """A job that ended, or that no engine knows any more."""
+        """Remove a job that ended or that was lost with its engine."""
         self._stops.pop(job, None)
         self._unlisted.pop(job, None)
         self._listed.pop(job, None)
-        QTimer.singleShot(0, self, self._forget)  # the next job of the same work may be asked for first
+        QTimer.singleShot(0, self, self._forget)  # first let the next job of the same work arrive
         self.entries.set(tuple(entry for entry in self.entries.get() if entry.job != job))
 
     def entry(self, job: str) -> Entry | None:
@@ -179,10 +179,10 @@ class Queue(State):
         gained = entry.share - entry.share_at_start
         return passed * (1.0 - entry.share) / gained if gained > 0 and passed > 0 else entry.seconds_left
 
-    # ── jobs that nobody lined up ────────────────────────────────────────────────────────────────
+    # ── jobs that were not added ─────────────────────────────────────────────────────────────────
 
     def _hear(self, command: AnyCommand) -> None:
-        """A command was sent."""
+        """Note a command that was sent to the engine."""
         if type(command) not in TITLES:
             return
         self._unlisted[command.job] = command
@@ -190,8 +190,9 @@ class Queue(State):
         self._notice()
 
     def _notice(self) -> None:
-        """Give an entry to each job whose work has taken long enough."""
-        now, entries = self._clock(), self.entries.get()
+        """Add an entry for each job whose work has taken at least NOTICED seconds."""
+        now = self._clock()
+        entries = self.entries.get()
         for job, command in list(self._unlisted.items()):
             if self.entry(job) is None and now - self._since[_work(command)] < NOTICED:
                 continue
@@ -206,24 +207,23 @@ class Queue(State):
             self._looks.start()
 
     def _lose(self, commands: Sequence[AnyCommand]) -> None:
-        """The engine died with these commands unanswered."""
+        """Drop the unanswered commands of an engine that died."""
         for command in commands:
             self.drop(command.job)
 
     def _forget(self) -> None:
-        """Work without a job is over."""
+        """Forget when work began that has no job left."""
         going = {_work(command) for command in (*self._unlisted.values(), *self._listed.values())}
         self._since = {name: since for name, since in self._since.items() if name in going}
 
 
 def _work(command: AnyCommand) -> str:
-    """The name of the work that a job is a part of. What a hand asks for while it moves is no work of its own: each
-    picture of a slider counts for itself."""
+    """Return the name of the work that a job is part of. Each picture of a moving slider counts separately."""
     return command.job if command.urgency == HAND else command.job.rpartition("-")[0] or command.job
 
 
 def _total(command: AnyCommand) -> int:
-    """How much there is to do; 0 where nobody knows."""
+    """Return the amount of work in a command; 0 if it is unknown."""
     match command:
         case Sample() | Complete():
             return len(command.seeds)

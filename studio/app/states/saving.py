@@ -1,4 +1,4 @@
-"""Saves artworks with their making inside, where the person wants them, and says how it went."""
+"""Saves artworks with their recipes where the user wants them, and shows the outcome."""
 
 import contextlib
 import itertools
@@ -27,14 +27,14 @@ from studio.media.names import shown
 from studio.wire.messages import Array
 
 TOGETHER = 128
-"""Artworks that are brought to the disk together: fewer take longer (tests/benchmarks/saving.py), and progress is said,
-and Stop obeyed, between them."""
+"""Artworks written in one batch. Smaller batches take longer (tests/benchmarks/saving.py). Progress is reported and
+Stop is obeyed between batches."""
 SOON = 500
-"""Milliseconds after which saving stands in the queue."""
+"""Milliseconds after which a save appears in the queue."""
 
 
 class Form(Enum):
-    """How a recording is saved: for people, the ending of its file, and its bits, 0 of floats."""
+    """Lists the file formats of recordings: title, ending, and bits a sample (0 for floats)."""
 
     WAV = "WAV, 16 bit", ".wav", 16
     WAV_24 = "WAV, 24 bit", ".wav", 24
@@ -57,15 +57,15 @@ class Form(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """An artwork to be saved."""
+    """Holds an artwork to be saved."""
 
     picture: Array
-    """(height, width, channels) uint8; of a wave (samples,) int16; of a wavetable (frames, samples) int16."""
+    """A picture (height, width, channels) uint8, a wave (samples,) int16 or a wavetable (frames, samples) int16."""
     work: Work
     name: str
-    """To suggest for its file, with the ending."""
+    """The suggested file name, with its ending."""
     form: Form = Form.WAV
-    """Of a recording."""
+    """The file format, if it is a recording."""
 
     @property
     def ending(self) -> str:
@@ -74,15 +74,18 @@ class Piece:
 
 @dataclass(frozen=True)
 class Saved:
-    """How saving went: `count` of `total` pieces, the last of them, what stopped it, and what they are called."""
+    """Records the outcome of a save: `count` of `total` pieces were written."""
 
     count: int
     total: int
     last: Path
+    """The last file that was written, or the one that failed."""
     fault: NotSaved | None = None
+    """What ended the save early."""
     called: str = "pictures"
+    """The word for the pieces in messages."""
     size: str = ""
-    """Of a wavetable, as synthesizers count it."""
+    """The size of a wavetable, as synthesizers count it."""
     on_sheet: bool = False
 
     def sentence(self) -> str:
@@ -99,28 +102,30 @@ class Saved:
 
 
 Place = Callable[[Piece], Path]
-"""Where a piece goes."""
+"""Returns the path for a piece."""
 
 
 @dataclass(frozen=True, eq=False)
 class Wish:
-    """Pieces to be saved. `again` saves those that are left."""
+    """Holds a request to save pieces."""
 
     job: str
     pieces: Sequence[Piece]
     place: Place
     again: Callable[[Sequence[Piece]], object]
+    """Saves the remaining pieces in the same place."""
     elsewhere: Callable[[Sequence[Piece]], object]
+    """Asks for another place and saves the remaining pieces there."""
     enlargement: Enlargement
     on_sheet: bool
     stopped: Event
 
 
 class Saving(State):
-    """Writes beside the window, one wish after another: files take a while, and there may be thousands."""
+    """Saves pieces in another thread, one request after another: there may be thousands of files."""
 
     _progressed = Signal(int)
-    """How many pieces of the wish at work are saved."""
+    """The number of pieces that the current request has saved."""
 
     def __init__(
         self,
@@ -131,34 +136,38 @@ class Saving(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._queue, self._exporting, self._folders = messages, queue, exporting, folders
+        self._messages = messages
+        self._queue = queue
+        self._exporting = exporting
+        self._folders = folders
         self._later = Later(self)
         self._wishes: deque[Wish] = deque()
-        """The first is at work."""
+        """The requests; the first is being saved."""
         self._done = 0
-        """How many pieces of it are saved."""
+        """The number of its pieces that are saved."""
         self._jobs = itertools.count(1)
         self._progressed.connect(self._count)
 
     def name_for(self, piece: Piece) -> str:
-        """A file name to propose for a piece."""
+        """Propose a file name for a piece."""
         return self._folders.propose(piece.name, replace(piece.work, made="", name="", came_from=()).key)
 
     def name_for_picture(self, picture: Array, name: str) -> str:
-        """A file name to propose for a picture whose making is not known yet."""
+        """Propose a file name for a picture without a recipe."""
         return self._folders.propose(name, storage.digest(picture.tobytes()))
 
     def name_for_sheet(self, pieces: Sequence[Piece]) -> str:
-        """A file name to propose for a sheet."""
-        stem, key = Path(pieces[0].name).stem, "\n".join(piece.work.key for piece in pieces)
+        """Propose a file name for a sheet."""
+        stem = Path(pieces[0].name).stem
+        key = "\n".join(piece.work.key for piece in pieces)
         return self._folders.propose(f"{stem}-sheet.png", storage.digest(key.encode()))
 
     def one(self, piece: Piece, path: Path) -> None:
-        """Save a piece under a name that the person chose."""
+        """Save a piece under a name that the user chose."""
         self._under(piece.ending, [piece], path, on_sheet=False)
 
     def many(self, pieces: Sequence[Piece], folder: Path) -> None:
-        """Save pieces into a folder, beside what is there already."""
+        """Save pieces in a folder without replacing any file there."""
 
         def elsewhere(left: Sequence[Piece]) -> None:
             self._messages.where_folder.emit(lambda other: self.many(left, other))
@@ -167,7 +176,7 @@ class Saving(State):
         self._wish(pieces, lambda piece: free.of(piece.name), lambda left: self.many(left, folder), elsewhere)
 
     def sheet(self, pieces: Sequence[Piece], path: Path) -> None:
-        """Save pictures on one sheet, under a name that the person chose."""
+        """Save pictures on one sheet, under a name that the user chose."""
         self._under(".png", pieces, path, on_sheet=True)
 
     def close(self) -> None:
@@ -196,21 +205,23 @@ class Saving(State):
         elsewhere: Callable[[Sequence[Piece]], object],
         on_sheet: bool = False,
     ) -> None:
-        job, size = f"save-{next(self._jobs)}", self._exporting.enlargement
+        job = f"save-{next(self._jobs)}"
+        size = self._exporting.enlargement
         self._wishes.append(Wish(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
         if len(self._wishes) == 1:
             self._begin()
 
     def _begin(self) -> None:
-        wish, self._done = self._wishes[0], 0
+        wish = self._wishes[0]
+        self._done = 0
         QTimer.singleShot(SOON, self, lambda: self._line_up(wish))
         self._later.run(lambda: write(wish, self._say_count), self._tell)
 
     def _line_up(self, wish: Wish) -> None:
-        """Show in the queue what takes a while."""
+        """Show a save in the queue if it is not finished yet."""
         if wish in self._wishes:
-            many = f"{len(wish.pieces):,} {called(wish.pieces)}"
-            title = f"Saving {many if len(wish.pieces) > 1 else wish.pieces[0].name}"
+            several = f"{len(wish.pieces):,} {called(wish.pieces)}"
+            title = f"Saving {several if len(wish.pieces) > 1 else wish.pieces[0].name}"
             self._queue.add_own(wish.job, title, len(wish.pieces), wish.stopped.set)
             self._queue.count(wish.job, self._done)
 
@@ -242,23 +253,25 @@ class Saving(State):
 
 
 def called(pieces: Sequence[Piece]) -> str:
-    """What people call the pieces."""
+    """Return the word for the pieces in messages."""
     if pieces[0].work.kind == "picture":
         return "pictures"
     return "sounds" if pieces[0].work.rate else "waves"
 
 
 def write(wish: Wish, say_count: Callable[[int], object]) -> Saved:
-    """Write pieces together, until one cannot be written or the wish is stopped.
+    """Write pieces in batches until one cannot be written or the user stops the save.
 
     Arguments
-        say_count: gets how many are there, from time to time, in the thread that writes
+        say_count: receives the number of saved pieces after each batch, in the thread that writes
     """
-    pieces, what = wish.pieces, called(wish.pieces)
+    pieces = wish.pieces
+    what = called(pieces)
     size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces[0].picture.ndim == 2 else ""
     if wish.on_sheet:
         return _write_sheet(wish)
-    count, last = 0, Path()
+    count = 0
+    last = Path()
     while count < len(pieces) and not wish.stopped.is_set():
         batch = pieces[count : count + TOGETHER]
         paths = [wish.place(piece) for piece in batch]
@@ -269,15 +282,18 @@ def write(wish: Wish, say_count: Callable[[int], object]) -> Saved:
         except NotSaved as fault:
             placed = [path.absolute() for path in paths].index(fault.path)
             return Saved(count + placed, len(pieces), fault.path, fault, what)
-        count, last = count + len(batch), paths[-1]
+        count += len(batch)
+        last = paths[-1]
         say_count(count)
     return Saved(count, len(pieces), last, None, what, size)
 
 
 def _write_sheet(wish: Wish) -> Saved:
-    pieces, path = wish.pieces, wish.place(wish.pieces[0])
+    pieces = wish.pieces
+    path = wish.place(pieces[0])
     columns = max(1, round(len(pieces) ** 0.5))
-    pictures, works = [piece.picture for piece in pieces], [piece.work for piece in pieces]
+    pictures = [piece.picture for piece in pieces]
+    works = [piece.work for piece in pieces]
     try:
         storage.write(path, work.to_sheet(pictures, works, columns, wish.enlargement))
     except NotSaved as fault:
@@ -286,7 +302,7 @@ def _write_sheet(wish: Wish) -> Saved:
 
 
 def in_a_file(piece: Piece, enlargement: Enlargement = AS_MADE) -> bytes:
-    """A picture as PNG; a wave, or the frames of a wavetable, as synthesizers load them."""
+    """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
     if piece.work.kind == "picture":
         return work.to_png(piece.picture, piece.work, enlargement)
     if piece.work.rate:
@@ -295,21 +311,22 @@ def in_a_file(piece: Piece, enlargement: Enlargement = AS_MADE) -> bytes:
 
 
 def _recording(piece: Piece) -> bytes:
-    samples, bits = piece.picture, piece.form.bits
+    samples = piece.picture
+    bits = piece.form.bits
     if piece.form.ending == ".flac":
         return work.to_flac(samples, piece.work, bits=bits)
     return work.to_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
 
 
 class FreeNames:
-    """Names in a folder that neither a file there has nor a piece that is on its way there."""
+    """Gives out names that are free in a folder and that it has not given out before."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._given: set[str] = set()
 
     def of(self, name: str) -> Path:
-        """A free path for a name, numbered if it has to be: `rose.png`, `rose-0001.png` …"""
+        """Return a free path for a name, numbered if necessary: `rose.png`, `rose-0001.png` …"""
         wanted = self._folder / storage.clean(name)
         paths = (wanted.with_name(f"{wanted.stem}-{number:04d}{wanted.suffix}") for number in itertools.count(1))
         path = next(path for path in itertools.chain([wanted], paths) if self._is_free(path))

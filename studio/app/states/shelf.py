@@ -47,7 +47,7 @@ class Opened:
     fault: str = ""
     """Why its making cannot be read, where it carries one."""
     sheet: tuple[tuple[Array, Work], ...] = ()
-    """All pictures of a sheet, each with its making; the first of them is the picture."""
+    """All pictures of a sheet with their recipes; the first one is `picture`."""
 
 
 def open_kept(path: Path) -> Take | None:

@@ -1,4 +1,4 @@
-"""A model that has fallen silent stops by itself, and the message line says so."""
+"""Stops a model that has fallen silent, and shows a message."""
 
 from collections.abc import Callable
 
@@ -13,13 +13,16 @@ from studio.library.models import Trained
 from studio.media.silence import LONG, silent_end
 
 PATIENT = 20.0
-"""Seconds of silence that a model may make after a recording that is itself silent: it may yet begin."""
+"""Seconds of silence allowed after a recording that is itself silent at its end: the model may still begin."""
 BEFORE = 0.5
-"""Seconds at the end of a recording that decide whether it is silent."""
+"""Length in seconds of the end of a recording that decides whether it is silent."""
 
 
 class Silence(State):
-    """Watches what the player makes. `model` says whose sound it is; `new_seed` plays another one."""
+    """Watches the samples that the player receives and stops a silent model.
+
+    `model` returns the model of the sound; `new_seed` plays the sound of another seed.
+    """
 
     def __init__(
         self,
@@ -31,13 +34,17 @@ class Silence(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._player, self._making, self._messages = player, making, messages
-        self._model, self._new_seed = model, new_seed
+        self._player = player
+        self._making = making
+        self._messages = messages
+        self._model = model
+        self._new_seed = new_seed
         player.ticked.connect(self._listen)
 
     def _listen(self) -> None:
-        """Stop making after a long silence that nothing is going to end."""
-        player, trained = self._player, self._model()
+        """Stop making after a long silence, unless something is expected to end it."""
+        player = self._player
+        trained = self._model()
         if not player.making.get() or trained is None or not self._lasts(LONG) or self._will_be_hotter():
             return
         stretch = LONG
@@ -46,12 +53,12 @@ class Silence(State):
             if not self._lasts(PATIENT):
                 return
         player.performing.halt()
-        said = f'"{trained.card.title}" has been silent for {stretch:.0f} s, so making stopped.'
-        what = "Try another seed, or raise the temperature earlier."
-        self._messages.say(f"{said} {what}", "warn", ("Try another seed", self._new_seed))
+        cause = f'"{trained.card.title}" has been silent for {stretch:.0f} s, so making stopped.'
+        advice = "Try another seed, or raise the temperature earlier."
+        self._messages.say(f"{cause} {advice}", "warn", ("Try another seed", self._new_seed))
 
     def _lasts(self, seconds: float) -> bool:
-        """Whether the end was silent for so long, made all the while by what is set now."""
+        """Return whether the last `seconds` are silent and were all made with the present settings."""
         player = self._player
         knots = [second for second, _ in self._making.heat.get() if second <= player.made]
         since = max(player.performing.changed, *knots, 0.0)
@@ -59,14 +66,16 @@ class Silence(State):
         return player.made - since >= seconds and silent_end(player.samples[-count:]) >= count
 
     def _will_be_hotter(self) -> bool:
-        """Whether a higher temperature is drawn ahead."""
-        curve, made = self._making.heat.get(), self._player.made
+        """Return whether the temperature curve rises later."""
+        curve = self._making.heat.get()
+        made = self._player.made
         now = heats.at(curve, made)
         return any(heat > now for second, heat in curve if second > made)
 
     def _may_yet_begin(self) -> bool:
-        """Whether it continues a recording that is silent at its end, and nothing was heard since."""
+        """Return whether the sound continues a recording with a silent end and has been silent since."""
         player = self._player
-        cut, before = round(self._making.cut.get() * player.rate), round(BEFORE * player.rate)
-        heard = player.samples[max(cut - before, 0) :]
-        return cut >= before and silent_end(heard) == len(heard)
+        cut = round(self._making.cut.get() * player.rate)
+        before = round(BEFORE * player.rate)
+        recent = player.samples[max(cut - before, 0) :]
+        return cut >= before and silent_end(recent) == len(recent)

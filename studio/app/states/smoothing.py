@@ -1,4 +1,4 @@
-"""Whether pictures are shown smooth or crisp: as the card of their model says, until the artist chooses otherwise."""
+"""Decides whether pictures are shown smooth or crisp: as the model's card says, or as the user chose."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,25 +8,25 @@ from studio.library.models import Trained
 
 
 class Smoothing(State):
-    """`maker` gives the model whose pictures are on show."""
+    """Holds whether pictures are shown smooth. `maker` returns the model whose pictures are visible."""
 
     def __init__(self, maker: Callable[[], Trained | None], parent: State) -> None:
         super().__init__(parent)
         self._maker = maker
         self.on: Value[bool] = Value(False, self)
-        """Whether the pictures on show are blended instead of shown as squares."""
+        """Whether the visible pictures are blended instead of shown as squares."""
         self.choices: Value[Mapping[str, bool]] = Value({}, self)
-        """By the name of a model, what the artist chose for it."""
+        """The user's choice for each model, by its name."""
 
     def choose(self, on: bool) -> None:
-        """Show the pictures of this model so from now on."""
+        """Show pictures of the visible model smooth or crisp from now on."""
         trained = self._maker()
         if trained is not None:
             self.choices.set({**self.choices.get(), trained.card.name: on})
         self.on.set(on)
 
     def follow(self) -> None:
-        """Other pictures are on show."""
+        """Use the choice of the model whose pictures are now visible."""
         trained = self._maker()
         usual = trained.card.smooth if trained is not None else False
         name = trained.card.name if trained is not None else ""

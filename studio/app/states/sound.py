@@ -171,8 +171,9 @@ class Sound(State):
         self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)
 
     def put_away(self) -> None:
-        """Put the opened recording away, with what was made on it: the model begins by itself. Undo brings it back."""
-        source, trained = self.recording.get(), self.model.get()
+        """Close the opened recording and the sound that continued it. Undo brings both back."""
+        source = self.recording.get()
+        trained = self.model.get()
         if source is not None and trained is not None:
             self._step(f"put {source.name} away", stage={}, heat=_warm(trained))
 
@@ -334,8 +335,11 @@ class Sound(State):
         return {"heat": [list(point) for point in self.heat.get()], "loop": list(loop) if loop is not None else None}
 
     def _step(self, name: str, gesture: str | None = None, left: Plain | None = None, **after: object) -> None:
-        """Another seed is another sound; it plays on if it played. `left`: the stage as it is now, if that is known:
-        samples may come at any time, and then it would be another take."""
+        """Begin another sound with another seed, and play it if the old one played.
+
+        Arguments
+            left: the stage before this call, if it is known. New samples may arrive at any time and would change it.
+        """
         anew = "seed" in after and "stage" not in after
         if anew and after["seed"] == self.dials.seed.get():
             return

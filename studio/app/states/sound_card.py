@@ -36,7 +36,7 @@ class SoundCard(State):
         """Names of the outputs that there are."""
         self.open = False
         self._taken = False
-        """Whether the card answered that it plays."""
+        """Whether the card has confirmed that it plays."""
         self._looks, self._still = 0, 0
         self._opening, self._looking = Later(self), Later(self)
 
@@ -47,7 +47,7 @@ class SoundCard(State):
 
     @property
     def waiting(self) -> str:
-        """Why the card itself plays nothing yet, or any more; empty if it plays."""
+        """Return why the card does not play; empty if it plays."""
         if self.open and not self._taken:
             return "The output is being opened."
         if self.open and self._output.still > STILL:
@@ -57,7 +57,8 @@ class SoundCard(State):
     def give(self, source: Source) -> None:
         """Let the card read from a source, if it reads from none."""
         if not self.open:
-            self.open, self._taken = True, False
+            self.open = True
+            self._taken = False
             self.opens.emit()
             device, latency = self.device.get(), self.latency.get()
             self._opening.run(lambda: self._output.open(source, device, latency), self._opened)
@@ -85,7 +86,8 @@ class SoundCard(State):
         self.let_go()
 
     def _opened(self, outcome: None | Exception) -> None:
-        self._still, self._taken = 0, True
+        self._still = 0
+        self._taken = True
         if isinstance(outcome, NoSound):
             self.open = False
             self.refused.emit(str(outcome))

@@ -95,7 +95,7 @@ class Stage(State):
             self._fail(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
 
     def _fail(self, said: str, button: str) -> None:
-        """Say it until another picture is asked for."""
+        """Show a message until another picture is requested."""
         self._messages.say(said.strip(), "failed", (button, self._again), until=(self.busy.changed,))
 
     def _next(self) -> None:

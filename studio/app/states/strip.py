@@ -54,7 +54,7 @@ class Strip(State):
         self._messages.say(f"Take {index + 1}{also} in the bin.", "info", undo, until=(self.takes.changed,))
 
     def copy(self, index: int) -> None:
-        """Copy the picture of a take to the clipboard. Says the outcome."""
+        """Copy the picture of a take to the clipboard, and show the outcome."""
         take = self.takes.get()[index]
         self._messages.copy.emit(take.picture, take.work)
 

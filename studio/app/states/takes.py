@@ -166,7 +166,7 @@ class Takes(State):
         self._loading.run(self._shelf.read, loaded)
 
     def close(self, records: Sequence[Plain] | None) -> None:
-        """What no record leads back to goes to the bin; nothing, if the records are not all there are."""
+        """Move files that no record needs to the bin; none if the records may be incomplete."""
         self._loading.wait()
         if records is None:
             return

@@ -46,9 +46,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 class Engine(Protocol):
-    """What a state asks of an engine.
+    """Describes what a state needs of an engine.
 
-    Signals: `asked(command)`, `happened(event)`, `status(word)`, `lost(commands)`, and `said(sentence)` for the person.
+    Signals: `asked(command)`, `happened(event)`, `status(word)`, `lost(commands)`, and `said(sentence)` for the user.
     """
 
     at_once: Callable[[AnyEvent], object]

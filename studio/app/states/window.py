@@ -1,4 +1,4 @@
-"""The window as a whole: its panels, the engine's state, drops, and how it comes back as it was left."""
+"""Holds the state of the whole window: panels, engine, dropped files, and what is kept over a restart."""
 
 import base64
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
 Panel = Generate | Explore | Complete | Sound
 TO_READ = 8000
-"""Milliseconds that a message is still read which does not hold any more."""
+"""Milliseconds that a message stays after its cause has gone, so that it can be read."""
 SECOND = (
     "Another window of Latent Studio is open. Takes that you keep here are safe. "
     "Settings and undo of this window are not kept."
@@ -47,48 +47,26 @@ FAULT = "Something went wrong inside the window. What you did last may not have 
 
 
 def window_log() -> Path:
-    """The file that keeps what goes wrong in the window."""
+    """Return the path of the log of the window's faults."""
     return storage.home("log") / "window.log"
 
 
 class Window(State):
-    """The root of all states; its parts are `models`, `messages`, `queue`, `takes`, `tone`, `surprise`, and one for
-    each panel."""
+    """Owns all other states: the shared ones, such as `models`, `messages` and `takes`, and one for each panel."""
 
     def __init__(self, engine: Engine, settings: Settings, output: Output, alone: bool = True) -> None:
-        """`alone`: no other window has these folders. One that is not alone adds takes, and leaves all else as it is:
-        the other window writes down how it was left, and knows what is no longer needed."""
+        """Create all states. Call `begin` before the window shows.
+
+        Arguments
+            alone: whether no other window uses the same folders. If another one does, this window adds takes and
+                changes nothing else there: the other one saves the settings and knows which files are still needed.
+        """
         super().__init__()
         self._alone = alone
         self.engine = engine
         self._settings = settings
-        self.messages = Messages()
-        self.models = Models(self.messages)
-        self.queue = Queue(engine)
-        self.takes = Takes(self.messages)
-        self.smoothing = Smoothing(self._maker, self)
-        self.smooth: Value[bool] = self.smoothing.on
-        """Whether pictures are blended instead of shown as squares."""
-        self.exporting = Exporting(self.smooth, self)
-        self.folders = Folders(self)
-        self.clipboard = Clipboard(self.messages, self.exporting, self)
-        self.clipboard.pasted.connect(lambda path: self.drop([path]))
-        self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
-        of = self.messages.of
-        self.generate = Generate(engine, self.models, of("generate"), self.queue, self.takes, self.saving)
-        self.explore = Explore(engine, self.models, of("explore"), self.takes, self.saving)
-        self.complete = Complete(engine, self.models, of("complete"), self.queue, self.takes, self.saving)
-        self.sound = Sound(engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
-        self.tone = Tone(output, self.messages)
-        self.surprise = Surprise(engine, self.messages)
-        self._panels: dict[str, Panel] = {
-            "generate": self.generate,
-            "explore": self.explore,
-            "complete": self.complete,
-            "sound": self.sound,
-        }
-        for grid in (self.generate.grid, self.complete.grid):
-            grid.keeps = alone
+        self._create_shared_states(output)
+        self._create_panels(output)
         self._kept: dict[str, State] = {
             "takes": self.takes,
             "models": self.models,
@@ -98,31 +76,68 @@ class Window(State):
             "exporting": self.exporting,
             "folders": self.folders,
         }
+        self._create_values()
+        self._front = self.panel.get()
+        self.panel.changed.connect(self._leave_panel)
+        self.keeping = Keeping(settings, self.messages, self.snapshot, self)
+
+    def _create_shared_states(self, output: Output) -> None:
+        """Create the states that no single panel owns."""
+        self.messages = Messages()
+        self.models = Models(self.messages)
+        self.queue = Queue(self.engine)
+        self.takes = Takes(self.messages)
+        self.smoothing = Smoothing(self._maker, self)
+        self.smooth: Value[bool] = self.smoothing.on
+        """Whether pictures are blended instead of shown as squares."""
+        self.exporting = Exporting(self.smooth, self)
+        self.folders = Folders(self)
+        self.clipboard = Clipboard(self.messages, self.exporting, self)
+        self.clipboard.pasted.connect(lambda path: self.drop([path]))
+        self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
+        self.tone = Tone(output, self.messages)
+        self.surprise = Surprise(self.engine, self.messages)
+
+    def _create_panels(self, output: Output) -> None:
+        """Create the state of each panel, which has its own messages."""
+        of = self.messages.of
+        self.generate = Generate(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
+        self.explore = Explore(self.engine, self.models, of("explore"), self.takes, self.saving)
+        self.complete = Complete(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
+        self.sound = Sound(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
+        self._panels: dict[str, Panel] = {
+            "generate": self.generate,
+            "explore": self.explore,
+            "complete": self.complete,
+            "sound": self.sound,
+        }
+        for grid in (self.generate.grid, self.complete.grid):
+            grid.keeps = self._alone
+
+    def _create_values(self) -> None:
+        """Create the values of the window itself: its panel, its appearance and what the engine reports."""
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
         self.status: Value[str] = Value("Starting", self)
         """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
         self.device: Value[str] = Value("", self)
-        """What the engine works on, for people: `Processor, 2 threads`."""
+        """The engine's device, as shown to the user: `Processor, 2 threads`."""
         self.findings: Value[tuple[tuple[str, bool, str], ...]] = Value((), self)
-        """What Doctor found: what was looked at, whether it is fine, the finding."""
+        """Doctor's findings: what was examined, whether it is fine, the finding."""
         self.theme: Value[Theme] = Value("system", self)
         self.contrast: Value[Contrast] = Value("system", self)
         self.geometry: Value[bytes] = Value(b"", self)
-        """QWidget.saveGeometry."""
+        """The bytes of QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
-        """Sizes that views keep: inspector width and the like; plain data."""
+        """Sizes that views keep, such as the inspector's width; plain data."""
         self._chosen: dict[str, Trained] = {}
-        """The model of pictures, and that of waves, that was chosen last."""
-        self._front = self.panel.get()
-        self.panel.changed.connect(self._leave_panel)
+        """The model of pictures and the model of waves that were chosen last."""
         self._why = ""
-        """What the engine last said of itself."""
+        """What the engine last reported about itself."""
         self._doctor = 0
-        self.keeping = Keeping(settings, self.messages, self.snapshot, self)
 
     def begin(self) -> None:
-        """Look for models, come back as left, and listen to the engine. Call once, before the window shows."""
+        """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
         self.models.refresh()
         plain, sentence = self._settings.read()
         # The first version had the takes in Explore.
@@ -150,16 +165,17 @@ class Window(State):
             self.panel.set(name)
 
     def _leave_panel(self, panel: str) -> None:
-        left, self._front = self._front, panel
+        left = self._front
+        self._front = panel
         self.messages.leave(left)
 
     def look(self) -> None:
-        """Ask Doctor what this machine has; the answer comes as `findings`."""
+        """Ask Doctor about this computer; the answer arrives in `findings`."""
         self._doctor += 1
         self.engine.send(Doctor(job=f"doctor-{self._doctor}"))
 
     def tell_fault(self) -> None:
-        """Say that the window met a fault of its own, and where its log is."""
+        """Show a message about a fault of the window, with a button for its log."""
         self.messages.say(FAULT, "failed", ("Show the log", self.show_log))
 
     def show_log(self) -> None:
@@ -169,8 +185,7 @@ class Window(State):
     # ── drops ────────────────────────────────────────────────────────────────────────────────────
 
     def would(self, paths: Sequence[Path]) -> str:
-        """What a drop of these files would do: `Open in Explore`, `Restore this work`, `Add this model`, or
-        a sentence that says why nothing would happen."""
+        """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
         kind = drops.kind(paths)
         if self._is_sound(kind) and self.sound.model.get() is None:
             return NO_MODEL
@@ -181,11 +196,11 @@ class Window(State):
         return drops.words(kind, paths)
 
     def _is_sound(self, kind: drops.Kind) -> bool:
-        """Whether the panel Sound takes it: recordings, and any wave while it is open."""
+        """Return whether the panel Sound opens it: a recording, or any wave while this panel is open."""
         return kind in ("recording", "recorded work") or (kind == "wave" and self.panel.get() == "sound")
 
     def open(self, path: Path) -> None:
-        """Bring a file into the panel that is open, where that takes it; else into Explore, and sounds into Sound."""
+        """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
         kind = drops.kind([path])
         if kind == "unread sound":
             self.messages.say(drops.words(kind, [path]), "warn")
@@ -199,23 +214,24 @@ class Window(State):
             self.explore.open(path)
 
     def _fit_explore(self, kind: drops.Kind) -> None:
-        """Give Explore a model for a picture or a wave: that of the panel in front, else the one chosen last."""
-        makes, now = {"picture": "picture", "wave": "sound"}.get(kind, ""), self.explore.model.get()
+        """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last."""
+        makes = {"picture": "picture", "wave": "sound"}.get(kind, "")
+        now = self.explore.model.get()
         in_use = {name: panel.model.get() for name, panel in self._panels.items()}
         known = (in_use.get(self.panel.get()), self._chosen.get(makes), *in_use.values(), *self.models.cards.get())
-        able = [each for each in known if each is not None and each.card.kind == makes and not each.card.rate]
-        if able and able[0] != now:
-            title = able[0].card.title
-            self.explore.choose_model(able[0].card.name)
+        suitable = [each for each in known if each is not None and each.card.kind == makes and not each.card.rate]
+        if suitable and suitable[0] != now:
+            title = suitable[0].card.title
+            self.explore.choose_model(suitable[0].card.name)
             if now is not None:
-                self.messages.say(f'Explore takes it with "{title}". Undo brings "{now.card.title}" back.')
+                self.messages.say(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
 
     def _note_model(self, trained: Trained | None) -> None:
         if trained is not None and not trained.card.rate:
             self._chosen[trained.card.kind] = trained
 
     def drop(self, paths: Sequence[Path]) -> None:
-        """Do it."""
+        """Open the dropped files as `would` says."""
         match kind := drops.kind(paths):
             case _ if self._is_sound(kind):
                 self.sound.open(paths[0])
@@ -236,7 +252,7 @@ class Window(State):
                 self.messages.say(drops.words(kind, paths), "warn")
 
     def _choose_added(self, trained: Trained) -> None:
-        """In the panel in front, if that can work with it; else in one that can, which comes to the front."""
+        """Choose an added model in the open panel, or open a panel that can use it."""
         panel = self.panel.get()
         if trained.card.rate:
             panel = "sound"
@@ -248,17 +264,17 @@ class Window(State):
     # ── undo ─────────────────────────────────────────────────────────────────────────────────────
 
     def history(self) -> History | None:
-        """The steps of the panel that is open, None where it has none."""
+        """Return the history of the open panel; None if it has none."""
         panel = self._panels.get(self.panel.get())
         return panel.history if panel is not None else None
 
     def undo(self) -> None:
-        """Take back the last step of the panel that is open."""
+        """Undo the last step of the open panel."""
         if (history := self.history()) is not None:
             history.undo()
 
     def redo(self) -> None:
-        """Do again what was taken back."""
+        """Redo the step that was undone last."""
         if (history := self.history()) is not None:
             history.redo()
 
@@ -320,14 +336,14 @@ class Window(State):
             overlay.on.changed.connect(self.keeping.soon)  # nothing else is kept of them
 
     def _show_wave(self) -> None:
-        """What the open panel shows is what can be heard."""
+        """Let the user hear the wave that the open panel shows."""
         panel = self.panel.get()
         hand = self.generate.in_hand() if panel != "complete" else None
         picture = self.explore.picture.get() if panel == "explore" else hand
         self.tone.show(picture if picture is not None and picture.ndim == 1 else None)
 
     def _show_surprise(self) -> None:
-        """What the open panel shows is what maps are asked for."""
+        """Ask for maps of surprise of the pictures that the open panel shows."""
         if self.surprise.on.get():
             shown = {
                 "generate": self.generate.shown,
@@ -337,7 +353,7 @@ class Window(State):
             self.surprise.look(shown() if shown is not None else ())
 
     def _maker(self) -> Trained | None:
-        """The model whose pictures the open panel shows."""
+        """Return the model whose pictures the open panel shows."""
         panel = self._panels.get(self.panel.get(), self.generate)
         return self.generate.maker() if panel is self.generate else panel.model.get()
 
@@ -362,7 +378,7 @@ class Window(State):
             state.lost(commands, self._why)
 
     def _asking(self) -> tuple[Panel | Surprise, ...]:
-        """What asks the engine for pictures and sounds."""
+        """Return the states that ask the engine for pictures and sounds."""
         return (*self._panels.values(), self.surprise)
 
     def _restore_work(self, work: Work, picture: Array) -> None:
@@ -396,7 +412,7 @@ class Window(State):
         self.geometry.set(base64.b64decode(plain.get("geometry", "")))
 
     def close(self) -> None:
-        """Write the state down for the last time, and wait for what is at work."""
+        """Save the state for the last time and wait for running work."""
         self.keeping.stop()
         for state in (
             self.tone,

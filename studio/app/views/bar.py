@@ -75,7 +75,7 @@ class Bar(QWidget):
         self._lay_out()
 
     def show_side(self, shown: bool) -> None:
-        """The button that opens the inspector, if that is shut or a drawer."""
+        """The button that opens the inspector; visible if the inspector is closed or a drawer."""
         self.side.setVisible(shown)
 
     def set_narrow(self, narrow: bool) -> None:

@@ -38,9 +38,10 @@ def bind(
     signal: SignalInstance | None = None,
     verb: Callable[..., object] | None = None,
 ) -> None:
-    """`show` gets the value now and at every change; if the user moves the control, `verb` gets what `signal` brings.
+    """Connect a value with a control in both directions.
 
-    A button's `clicked` brings nothing here, its `toggled` brings whether it is down.
+    `show` is called with the value now and after every change. If the user moves the control, `verb` is called with
+    the arguments of `signal`. A button's `clicked` passes no argument here; its `toggled` passes whether it is down.
     """
     tie = _Tie(view, show, verb)
     value.changed.connect(tie.show)

@@ -16,9 +16,9 @@ AROUND = 0.05
 
 
 class BitsLane(Lane):
-    """A line from no bit to as many as a sample has levels for.
+    """Draws the bits of the samples as a line, from 0 to the bits of one sample's level.
 
-    Signal: `appeared` tells whether the lane is on the screen now.
+    Signal: `appeared` carries whether the lane is on the screen now.
     """
 
     appeared = Signal(bool)
@@ -40,7 +40,7 @@ class BitsLane(Lane):
             self.renew()
 
     def show_priced(self, bits: Array, first: int, end: int) -> None:
-        """Draw again the samples from one number up to before another, whose price is known now."""
+        """Redraw the samples from the first number up to before the second, which have prices now."""
         self._means.renew(bits, first, end)
         self.renew(self.timeline.x(first / self.rate) - 2, self.timeline.x(end / self.rate))
 

@@ -31,7 +31,7 @@ ROW = 88
 HEADING = 32
 WIDE = 500
 STAR = 44
-"""Logical pixels at the right end of a row: its star."""
+"""Width in logical pixels of the star at the right end of a row."""
 
 
 def thumbnail(array: Array, side: int, ratio: float, look: Look) -> QPixmap:
@@ -69,19 +69,21 @@ def at_once(trained: Any) -> bool:
 
 
 class _Rows(QAbstractListModel):
-    """The models of a state, for a list: favourites first; where it is `headed`, below their headings."""
+    """Lists the models of a state: favourites first, and below headings if `headed`."""
 
     def __init__(self, models: Models, parent: QObject, offers: Offers, headed: bool) -> None:
         super().__init__(parent)
-        self._models, self._offers, self._headed = models, offers, headed
+        self._models = models
+        self._offers = offers
+        self._headed = headed
         self._words: list[str] = []
         self.entries: tuple[Any, ...] = ()
-        """Models, and headings as text."""
+        """The rows: models, and headings as text."""
         self.fill()
         models.cards.changed.connect(self.fill)
 
     def search(self, typed: str) -> None:
-        """Hold only the models whose cards have every word that was typed."""
+        """Keep only the models whose cards contain every typed word."""
         self._words = typed.lower().split()
         self.fill()
 
@@ -148,7 +150,8 @@ class _CardPainter(QStyledItemDelegate):
         painter.restore()
 
     def _paint_big(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
-        look, px = self._look, self._look.px
+        look = self._look
+        px = self._look.px
         box = QRect(rect.topLeft(), QSize(px(BIG[0]), px(BIG[1])))
         painter.setPen(QPen(look.colour("accent" if chosen else "line"), 2 if chosen else 1))
         painter.setBrush(look.colour("hover" if hovered and not chosen else "panel"))
@@ -171,7 +174,8 @@ class _CardPainter(QStyledItemDelegate):
             y += px(height)
 
     def _paint_row(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
-        look, px = self._look, self._look.px
+        look = self._look
+        px = self._look.px
         if chosen or hovered:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.colour("tint" if chosen else "hover"))
@@ -180,14 +184,16 @@ class _CardPainter(QStyledItemDelegate):
         covers = self._cover(card.name, side)
         if covers:
             draw_thumbnail(painter, covers[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
-        left, width = rect.x() + px(88), rect.width() - px(88 + STAR)
+        left = rect.x() + px(88)
+        width = rect.width() - px(88 + STAR)
         for text, size, weight, token, y in (
             (card.title, 13, 600, "text", 10),
             (f"{card.makes} · {card.family_title}", 12, 400, "soft", 32),
             (f"{card.way.capitalize()} · {card.figure}", 12, 400, "soft", 52),
         ):
             self._write(painter, QRect(left, rect.y() + px(y), width, px(22)), text, size, weight, token)
-        favourite, star = card.name in self._models.favourites.get(), px(18)
+        favourite = card.name in self._models.favourites.get()
+        star = px(18)
         token = "accent" if favourite else "soft" if hovered else "border"
         drawn = pixmap("starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF())
         place = self._view.star(rect)
@@ -210,14 +216,19 @@ class _CardPainter(QStyledItemDelegate):
 
 
 class CardList(QListView):
-    """`chose` and `opened` carry the name of a model. In a list of rows a click chooses and opens."""
+    """Shows models as cards or as rows. `chose` and `opened` carry the name of a model.
+
+    In a list of rows, a click chooses the model and opens it.
+    """
 
     chose = Signal(str)
     opened = Signal(str)
 
     def __init__(self, look: Look, models: Models, big: bool, offers: Offers = at_once) -> None:
         super().__init__()
-        self._look, self._models, self.big = look, models, big
+        self._look = look
+        self._models = models
+        self.big = big
         self._covers: dict[tuple[str, int], list[QPixmap]] = {}
         self._rows = _Rows(models, self, offers, headed=not big)
         self.setModel(self._rows)
@@ -232,7 +243,7 @@ class CardList(QListView):
         self.setStyleSheet("activate-on-singleclick: 0;")
         self._showing = False
         self._on_star = False
-        """Whether the mouse was pressed on a star, which chooses nothing."""
+        """Whether the mouse was pressed on a star, which chooses no model."""
         self.selectionModel().currentChanged.connect(self._tell)
         if big:
             self.setViewMode(QListView.ViewMode.IconMode)
@@ -245,7 +256,7 @@ class CardList(QListView):
         else:
             self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             self.clicked.connect(self.open)
-            models.favourites.changed.connect(self.viewport().update)  # nothing moves under the pointer
+            models.favourites.changed.connect(self.viewport().update)  # rows keep their places under the pointer
         self._rows.modelReset.connect(self._covers.clear)
         self._rows.modelReset.connect(self._lay_out)
         look.changed.connect(self._covers.clear)  # waves are drawn in its colours
@@ -253,26 +264,26 @@ class CardList(QListView):
 
     @property
     def cards(self) -> tuple[Any, ...]:
-        """The models in the list."""
+        """Return the models in the list."""
         return tuple(entry for entry in self._rows.entries if not isinstance(entry, str))
 
     def entry(self, index: Index) -> Any:
-        """The model of a row."""
+        """Return the model of a row."""
         return self._rows.entries[index.row()]
 
     def heading(self, row: int) -> str:
-        """The words of a row that is a heading, empty of a model's."""
+        """Return the text of a heading; empty for the row of a model."""
         entry = self._rows.entries[row]
         return entry if isinstance(entry, str) else ""
 
     def index_of(self, name: str) -> QModelIndex:
-        """Where a model stands; invalid where it does not."""
+        """Return the index of a model; an invalid one if the list does not contain it."""
         entries = enumerate(self._rows.entries)
         rows = (row for row, entry in entries if not isinstance(entry, str) and entry.card.name == name)
         return self._rows.index(next(rows, -1))
 
     def star(self, rect: QRect) -> QRect:
-        """Where a row has its star."""
+        """Return the rectangle of a row's star."""
         return QRect(rect.right() + 1 - self._look.px(STAR), rect.y(), self._look.px(STAR), rect.height())
 
     def step(self) -> QSize:
@@ -297,28 +308,30 @@ class CardList(QListView):
         self.viewport().update()
 
     def search(self, typed: str) -> None:
-        """Show only the models whose cards have every word; the first of them is current."""
+        """Show only the models whose cards contain every typed word, and select the first."""
         self._rows.search(typed)
         if typed.strip() and self.cards:
             self.setCurrentIndex(self.index_of(self.cards[0].card.name))
 
     def walk(self, by: int) -> None:
         """Go to the next or previous model."""
-        row, count = self.currentIndex().row() + by, len(self._rows.entries)
+        row = self.currentIndex().row() + by
+        count = len(self._rows.entries)
         while 0 <= row < count and self.heading(row):
             row += by
         if 0 <= row < count:
             self.setCurrentIndex(self._rows.index(row))
 
     def open(self, index: Index) -> None:
-        """Choose the model of a row, and be done."""
+        """Choose the model of a row, and close the list."""
         if index.isValid() and not self.heading(index.row()):
             self.chose.emit(self.entry(index).card.name)
             self.opened.emit(self.entry(index).card.name)
 
     @guarded(QSize(200, 200))
     def sizeHint(self) -> QSize:
-        step, px = self.step(), self._look.px
+        step = self.step()
+        px = self._look.px
         if self.big:
             return QSize(max(1, len(self.cards)) * step.width(), step.height() + px(12))
         return QSize(px(WIDE), min(self._long(), 5 * step.height() + px(HEADING)) + 4)
@@ -330,7 +343,7 @@ class CardList(QListView):
         return QSize(self._look.px(200), min(self._long(), self.step().height()) + 4)
 
     def _long(self) -> int:
-        """Pixels of all rows below each other."""
+        """Return the height of all rows in pixels."""
         headings = len(self._rows.entries) - len(self.cards)
         return len(self.cards) * self.step().height() + headings * self._look.px(HEADING)
 
@@ -357,7 +370,7 @@ class CardList(QListView):
             super().mouseDoubleClickEvent(event)
 
     def _press_star(self, event: QMouseEvent) -> bool:
-        """Whether a star was pressed, which a list of rows has."""
+        """Return whether the mouse is on a star; only lists of rows have stars."""
         index = self.indexAt(event.position().toPoint())
         if self.big or not index.isValid() or self.heading(index.row()):
             return False
@@ -374,7 +387,8 @@ class CardList(QListView):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        index, by = self.currentIndex(), {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+        index = self.currentIndex()
+        by = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
         if self.big:
             super().keyPressEvent(event)
         elif by is not None:
@@ -387,7 +401,7 @@ class CardList(QListView):
             super().keyPressEvent(event)
 
     def _arrange(self) -> None:
-        """Put favourites first."""
+        """Sort the rows again with favourites first."""
         name = self.entry(self.currentIndex()).card.name if self.currentIndex().isValid() else ""
         self._rows.fill()
         self._showing = True

@@ -1,4 +1,4 @@
-"""The system's clipboard: pictures are put on it, and taken from it as if they had been dropped."""
+"""Connects the window with the system's clipboard: copies pictures to it and pastes from it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PNG = "image/png"
 
 
 class Clippings(QObject):
-    """Ties the state to the clipboard."""
+    """Puts copied pictures on the clipboard, and opens pasted ones like dropped files."""
 
     def __init__(self, state: Window, parent: QObject) -> None:
         super().__init__(parent)
@@ -20,12 +20,12 @@ class Clippings(QObject):
         state.messages.paste.connect(self.paste)
 
     def paste(self) -> None:
-        """Bring in what is on the clipboard: files, or a picture."""
-        data = QGuiApplication.clipboard().mimeData() or QMimeData()  # Qt gives none for an empty clipboard
+        """Open the files or the picture on the clipboard."""
+        data = QGuiApplication.clipboard().mimeData() or QMimeData()  # Qt returns None for an empty clipboard
         files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         if files:
             self._state.drop(files)
-        elif data.hasFormat(PNG):  # it may carry a recipe, which an image of Qt would lose
+        elif data.hasFormat(PNG):  # a PNG may hold a recipe, which a QImage would lose
             png = bytes(data.data(PNG).data())
             self._state.clipboard.paste(lambda: png)
         elif data.hasImage():
@@ -37,7 +37,7 @@ class Clippings(QObject):
     def _put(self, png: bytes) -> None:
         data = QMimeData()
         data.setData(PNG, png)
-        data.setImageData(QImage.fromData(png))  # for programs that take no PNG
+        data.setImageData(QImage.fromData(png))  # for programs that do not accept PNG
         QGuiApplication.clipboard().setMimeData(data)
 
 

@@ -47,7 +47,7 @@ class CompleteStage(QStackedWidget):
         return self._state.canvas.painting.cancel() or self._state.canvas.cancel_photo()
 
     def save(self) -> None:
-        """The chosen completions: one under a name, several into a folder or on a sheet."""
+        """Save the chosen completions: one under a name, several in a folder or on a sheet."""
         several = len(self._state.chosen.get()) > 1
         if several and self._window.exporting.on_sheet.get() and self._state.name_of_sheet():
             self._dialogs.save(self._state.name_of_sheet(), self._state.save_sheet)

@@ -110,8 +110,9 @@ class Settings(Column):
         self._brush.setVisible(tool == "temperature")
 
     def _show_safe(self, _: object) -> None:
-        """The brush may go as far as its part of the temperature stays within what the model learned."""
-        trained, temperature = self._state.dials.model.get(), self._state.dials.temperature.get()
+        """Mark the brush from the value at which the temperature leaves the safe range."""
+        trained = self._state.dials.model.get()
+        temperature = self._state.dials.temperature.get()
         least, most = safe_temperatures(trained.card.temperature if trained is not None else LEARNED)
         self.warmth.show_safe((least, most / temperature) if temperature else None)
 

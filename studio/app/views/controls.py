@@ -61,7 +61,7 @@ def announce(widget: QWidget, words: str, assertive: bool = False) -> None:
 
 
 class Label(QLabel):
-    """Words in one of the roles of the style sheet, always as plain text. A click gives the focus to its buddy."""
+    """Shows plain text in one of the roles of the style sheet. A click focuses its buddy."""
 
     def __init__(self, text: str = "", role: str = "body", wrap: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -239,7 +239,7 @@ class Segments(QFrame):
         return self._buttons[key]
 
     def checked(self) -> Button | None:
-        """The choice that holds."""
+        """Return the button of the present choice."""
         return next((button for button in self._buttons.values() if button.isChecked()), None)
 
     def _teller(self, key: str) -> Callable[[], None]:

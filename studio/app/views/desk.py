@@ -209,7 +209,7 @@ class Desk(QWidget):
         self.scale.show_nats(nats, results.nats(chosen[-1]) if chosen and chosen[-1] in ranked else None)
 
     def _menu(self, at: QPoint) -> None:
-        """Open the menu of the completion at a place of the grid's viewport."""
+        """Open the menu of the completion at a position in the grid's viewport."""
         index = self.grid.indexAt(at)
         if not index.isValid():
             return

@@ -18,11 +18,12 @@ Then = Callable[[Path], object]
 
 
 class Dialogs(QObject):
-    """Asks for places and files. Where files are opened and where they are saved is remembered apart."""
+    """Asks for files and folders. The folders for opening and for saving are remembered separately."""
 
     def __init__(self, state: Window, over: QWidget) -> None:
         super().__init__(over)
-        self._folders, self._over = state.folders, over
+        self._folders = state.folders
+        self._over = over
         state.messages.where.connect(self.save)
         state.messages.where_folder.connect(self.folder)
         state.messages.which.connect(lambda ending, then: self.open(f"Models (*{ending})", then))
@@ -49,7 +50,7 @@ class Dialogs(QObject):
         return dialog
 
     def folder(self, then: Then) -> QFileDialog:
-        """Ask for the folder that files are saved into."""
+        """Ask for the folder in which files are saved."""
         dialog = self._dialog("Save into a folder", self._folders.begin_saving(), "", QFileDialog.FileMode.Directory)
         self._save_where_chosen(dialog, then)
         return dialog

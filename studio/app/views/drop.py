@@ -73,14 +73,16 @@ class DropOverlay(QWidget):
 
 
 class Drops(QObject):
-    """Files that are dragged over a window and let go there. They are copied, never moved: whoever offers a move might
-    delete the original after it."""
+    """Accepts files that are dropped on the window. They are copied, never moved.
+
+    After a move, the program that offered the files might delete the originals.
+    """
 
     def __init__(self, window: QWidget, state: Window, overlay: DropOverlay) -> None:
         super().__init__(window)
         self._state, self._overlay = state, overlay
         for part in window.findChildren(QWidget):
-            part.setAcceptDrops(False)  # or a field would take a file's name for text, and the file as moved
+            part.setAcceptDrops(False)  # otherwise a field would accept the move and insert the name as text
         window.setAcceptDrops(True)
         window.installEventFilter(self)
 
@@ -88,7 +90,7 @@ class Drops(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.DragLeave:
             self._overlay.hide()
-        if not isinstance(event, QDropEvent):  # entering, moving, or letting go
+        if not isinstance(event, QDropEvent):  # QDragEnterEvent and QDragMoveEvent are QDropEvents, too
             return False
         paths = _paths(event.mimeData())
         if not paths or not event.possibleActions() & Qt.DropAction.CopyAction:

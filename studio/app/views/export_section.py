@@ -1,4 +1,4 @@
-"""In the inspector: how large pictures are saved and copied, and whether several go on one sheet."""
+"""Shows in the inspector how pictures are saved and copied: their size, and whether on one sheet."""
 
 from typing import Any
 
@@ -13,19 +13,26 @@ from studio.app.views.theme import Look
 
 
 class ExportSection(Column):
-    """The choice is the same in every panel. `several`: the panel can save more than one picture at once."""
+    """Lets the user choose the size of saved pictures, the same in every panel.
+
+    `several`: the panel can save more than one picture at once.
+    """
 
     def __init__(self, look: Look, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
         super().__init__(look)
-        self._exporting, self._model = exporting, model
-        self.times = Choice(look, "Size", "How large pictures are saved and copied")
+        self._exporting = exporting
+        self._model = model
+        self.times = Choice(look, "Size", "Choose how large pictures are saved and copied")
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)
         self.times.addItem("In pixels", 0)
-        self.pixels = Number("Longer side", 1, LARGEST, "How long the longer side is at most")
+        self.pixels = Number("Longer side", 1, LARGEST, "Limit the pixels of the longer side")
         self.pixels.setSuffix(" px")
         self.sheet = Segments(
-            look, "Several", (("files", "Files"), ("sheet", "One sheet")), help="Each in a file, or all on one picture"
+            look,
+            "Several",
+            (("files", "Files"), ("sheet", "One sheet")),
+            help="Save single files, or all on one sheet",
         )
         self.note = Label("", "note", wrap=True)
         self._longer = Label("Longer side")
@@ -71,7 +78,7 @@ class ExportSection(Column):
         self.sheet.show_choice("sheet" if on else "files")
 
     def _show_note(self, _: object) -> None:
-        """The size that comes of it; nothing if the model makes no pictures."""
+        """Show the resulting size; hide the section if the model makes no pictures."""
         trained = self._model.get()
         shape = trained.card.pixels if trained is not None else None
         self.setVisible(shape is not None)

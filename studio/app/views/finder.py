@@ -1,4 +1,4 @@
-"""Find an action, a control, a model or a setting by its name."""
+"""Finds an action, a control, a model or a setting by its name (Ctrl+K)."""
 
 import contextlib
 from collections.abc import Sequence
@@ -27,14 +27,17 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class _Found(QAbstractListModel):
-    """The targets that were found. Clearing a QListWidget of its items instead ended in a segmentation fault once."""
+    """Holds the targets that were found.
+
+    A QListWidget is not used, because Qt crashed once while it cleared the widget's items. The cause is unknown.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.targets: list[Target] = []
 
     def show_targets(self, targets: list[Target]) -> None:
-        """Show these in place of the ones before."""
+        """Replace the targets that are shown."""
         self.beginResetModel()
         self.targets = targets
         self.endResetModel()
@@ -46,16 +49,16 @@ class _Found(QAbstractListModel):
     @guarded(None)
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         target = self.targets[index.row()]
-        said: dict[int, str] = {
+        texts: dict[int, str] = {
             Qt.ItemDataRole.DisplayRole: target.words,
             Qt.ItemDataRole.AccessibleTextRole: f"{target.words}, {target.note}",
             NOTE: target.note,
         }
-        return said.get(role)
+        return texts.get(role)
 
 
 class _Row(QStyledItemDelegate):
-    """The name at the left, its keys or what it is at the right."""
+    """Paints a target: its name at the left, its note at the right."""
 
     def __init__(self, look: Look, parent: QObject) -> None:
         super().__init__(parent)
@@ -77,14 +80,14 @@ class _Row(QStyledItemDelegate):
 
 
 class Finder(QFrame):
-    """A field and what has the words that were typed; Enter does the current one."""
+    """Shows a field and the targets that contain the typed words; Enter runs the current one."""
 
     def __init__(self, look: Look, parent: QWidget) -> None:
         super().__init__(parent)
         self._look = look
         self._targets: list[Target] = []
         self._before: QWidget | None = None
-        """What had the focus, and gets it back."""
+        """The widget that had the focus before and receives it again."""
         self.setProperty("role", "popup")
         self.setAccessibleName("Find")
         self.field = QLineEdit()
@@ -109,22 +112,25 @@ class Finder(QFrame):
         self.hide()
 
     def open(self, targets: Sequence[Target]) -> None:
-        """With all that can be found now."""
-        self._targets, self._before = list(targets), QApplication.focusWidget()
+        """Open the finder with everything that can be found now."""
+        self._targets = list(targets)
+        self._before = QApplication.focusWidget()
         self.field.clear()
         self._filter("")
         px = self._look.px
         self._column.setContentsMargins(px(12), px(12), px(12), px(12))
         room = self.window().size()
-        width, height = min(px(460), room.width() - px(32)), min(px(360), room.height() - px(80))
+        width = min(px(460), room.width() - px(32))
+        height = min(px(360), room.height() - px(80))
         self.setGeometry((room.width() - width) // 2, px(64), width, height)
         self.raise_()
         self.show()
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _filter(self, typed: str) -> None:
-        """Show what has every word; what begins with them first."""
-        words, begin = typed.lower().split(), typed.strip().lower()
+        """Show the targets that contain every word; first those that begin with the typed text."""
+        words = typed.lower().split()
+        begin = typed.strip().lower()
         found = [target for target in self._targets if target.has(words)]
         found.sort(key=lambda target: not target.words.lower().startswith(begin))
         self.found.show_targets(found)
@@ -134,7 +140,7 @@ class Finder(QFrame):
         announce(self.field, self.none.text())
 
     def _go_to(self, row: int) -> None:
-        """Make a row the current one, or the nearest there is."""
+        """Select a row, or the nearest one that exists."""
         self.list.setCurrentIndex(self.found.index(min(max(row, 0), len(self.found.targets) - 1)))
 
     def _do(self) -> None:
@@ -145,7 +151,7 @@ class Finder(QFrame):
 
     def close_finder(self) -> None:
         self.hide()
-        with contextlib.suppress(RuntimeError):  # it may be gone by now
+        with contextlib.suppress(RuntimeError):  # the widget may be deleted by now
             if self._before is not None and self._before.isVisible():
                 self._before.setFocus(Qt.FocusReason.OtherFocusReason)
 

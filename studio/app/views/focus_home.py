@@ -1,4 +1,4 @@
-"""Where the focus goes when what had it is hidden."""
+"""Moves the keyboard focus to a nearby widget when the focused one is hidden."""
 
 import contextlib
 
@@ -9,26 +9,30 @@ from studio.app.views.shortcuts import takes_focus
 
 
 class FocusHome(QObject):
-    """Keeps the focus near, and off buttons. Qt gives it to whatever comes next in the window, which is often the
-    rail: there the next key would open another panel, as on the main button it would start a job."""
+    """Keeps the focus near the widget that was hidden, and off buttons.
+
+    Qt gives it to the next widget of the window, often to the rail or to the main button. There the next key would
+    open another panel or start a job.
+    """
 
     def __init__(self, window: QWidget, stage: QStackedWidget) -> None:
         super().__init__(window)
-        self._window, self._stage = window, stage
-        QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # there is one by now
+        self._window = window
+        self._stage = stage
+        QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # the application exists by now
 
     def leave(self, old: QWidget | None) -> None:
-        """Find a place for the focus if the widget that had it is hidden by now."""
+        """Move the focus if the widget that had it is now hidden."""
         self._moved(old, QApplication.focusWidget())
 
     def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
         if old is not None and new is not None and new.window() is self._window:
-            with contextlib.suppress(RuntimeError):  # what had it is deleted, and nothing is known of it any more
+            with contextlib.suppress(RuntimeError):  # the old widget was deleted
                 if self._window.isVisible() and self._window.isAncestorOf(old) and not old.isVisible():
                     self._find(old.parentWidget(), new)
 
     def _find(self, box: QWidget | None, new: QWidget) -> None:
-        """The nearest place to a box, unless Qt has found one in it; else the stage."""
+        """Focus the nearest widget around `box`, else the stage; accept Qt's choice if it is in `box`."""
         while box is not None and box is not self._window:
             if box.isAncestorOf(new) and not isinstance(new, QAbstractButton):
                 return
@@ -39,10 +43,10 @@ class FocusHome(QObject):
             self._window.setFocus()
 
     def _take(self, box: QWidget | None) -> bool:
-        """Give the focus to the first that can have it in a box and is no button; whether there is one."""
-        parts = box.findChildren(QWidget) if box is not None and box.isVisible() else []
-        able = (part for part in parts if takes_focus(part) and not isinstance(part, QAbstractButton))
-        first = next(able, None)
+        """Focus the first widget in `box` that is no button; return whether there is one."""
+        widgets = box.findChildren(QWidget) if box is not None and box.isVisible() else []
+        focusable = (each for each in widgets if takes_focus(each) and not isinstance(each, QAbstractButton))
+        first = next(focusable, None)
         if first is not None:
             first.setFocus()
         return first is not None

@@ -48,7 +48,7 @@ PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
 """The panels that work, in the order of the rail."""
 SMALLEST = (1024, 700)
 HAND = 50
-"""Milliseconds between two looks whether the mouse is still pressed."""
+"""Milliseconds between two checks whether a mouse button is still pressed."""
 
 
 class Frame(QWidget):
@@ -114,7 +114,7 @@ class Frame(QWidget):
         self.finder = Finder(look, self)
         self._home = FocusHome(self, self.stage)
         self.ring = FocusRing(look, self)
-        self.drops = Drops(self, self.state, self.drop_overlay)  # last, for it looks at all that is there
+        self.drops = Drops(self, self.state, self.drop_overlay)  # last, because it examines all widgets
 
     def _tie(self) -> None:
         state = self.state
@@ -153,7 +153,8 @@ class Frame(QWidget):
     # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
     def _show_panel(self, key: str) -> None:
-        place, before = list(self.panels).index(self.panel.key), QApplication.focusWidget()
+        place = list(self.panels).index(self.panel.key)
+        before = QApplication.focusWidget()
         self.rail.show_panel(self.panel.key)
         self.bars.setCurrentIndex(place)
         self.stage.setCurrentIndex(place)
@@ -161,14 +162,14 @@ class Frame(QWidget):
         self.takes.show_panel(self.panel)
         self._enable()
         self._place()
-        self._home.leave(before)  # a stack gives the focus to the first widget of its new page, often a button
+        self._home.leave(before)  # QStackedWidget focuses the first widget of its new page, often a button
 
     def _show_smooth(self, smooth: bool) -> None:
         for panel in self.panels.values():
             panel.show_smooth(smooth)
 
     def _show_message(self, said: Any) -> None:
-        """Give it room; not while a button of the mouse is down, for then what is under the hand would move."""
+        """Make room for the message; not while a mouse button is down, because widgets would move under it."""
         if said is self._said:
             return
         if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
@@ -297,17 +298,18 @@ class Frame(QWidget):
             self._shortcuts.enable(self.panel.key, bool(self.state.layout.get().get("letters", True)))
 
     def open_finder(self) -> None:
-        """The finder, with what can be done, set and chosen now."""
+        """Open the finder with everything that can be done, set and chosen now."""
         able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
         targets = of_acts(act for act in able if act.keys != ("Ctrl+K",))
-        panel, names = self.panel, {target.words for target in targets}
+        panel = self.panel
+        names = {target.words for target in targets}
         controls = of_controls((self.bar, panel.stage, panel.inspector, panel.foot), self.go_to_control)
         targets += [control for control in controls if control.words not in names]
         targets += of_models(self.state.models.cards.get(), self.choose_model)
         self.finder.open(targets + of_settings(self.settings.dials, self.go_to_setting))
 
     def go_to_control(self, control: QWidget) -> None:
-        """Give a control of the open panel the focus, and bring it into view."""
+        """Focus a control of the open panel and bring it into view."""
         if self.panel.inspector.isAncestorOf(control):
             self.inspector.close_page()
             self._shown = True
@@ -315,7 +317,7 @@ class Frame(QWidget):
         focus(control)
 
     def go_to_setting(self, dial: QWidget) -> None:
-        """Open the settings at one of them."""
+        """Open the settings and focus one of them."""
         if self.inspector.page != "settings":
             self.toggle_page("settings")
         focus(dial)

@@ -46,7 +46,8 @@ class GenerateFoot(QWidget):
         super().__init__()
         self._generate: Generate = state.generate
         generate = self._generate
-        self._dialogs, self._exporting = dialogs, state.exporting
+        self._dialogs = dialogs
+        self._exporting = state.exporting
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(look, "Save all…", help="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main = MainButton(look, "Generate", "Make the pictures")

@@ -226,14 +226,15 @@ class GenerateStage(QStackedWidget):
         running = here and forming is not None and forming.running
         self.marker.show_drawing(running)
         can = mark.row < base.rows and not rewind.running
-        said, kind = rewind.said.get(), self._state.dials.kind_name
+        said = rewind.said.get()
+        kind = self._state.dials.kind_name
         if kind and can and mark.armed:
             said = f'{said}, kind "{kind}"'
         self.large_caption.show_rewind(True, can, mark.armed, running, said)
         self.page.arrange()
 
     def _entries(self) -> tuple[Entry, ...]:
-        """What can be done with the large picture."""
+        """Return the menu entries of the large picture."""
         large = self._state.closeup.large.get()
         able = large is not None and large.piece is not None
         acts = (("Copy picture", "copy"), ("Save…", "save"), ("Keep as take", "keep"))
@@ -241,7 +242,7 @@ class GenerateStage(QStackedWidget):
         return (*here, ("Paste", self._messages.paste.emit, True))
 
     def _menu(self, at: QPoint) -> None:
-        """Open the menu of the cell at a place of the grid's viewport."""
+        """Open the menu of the cell at a position in the grid's viewport."""
         index = self.grid.indexAt(at)
         if not index.isValid():
             return

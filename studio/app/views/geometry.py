@@ -22,8 +22,9 @@ class Geometry(QObject):
         self._soon.setInterval(DEBOUNCE)
         self._soon.timeout.connect(self.keep)
         if not kept.get() or not window.restoreGeometry(QByteArray(kept.get())):
-            room, title = window.screen().availableGeometry(), QStyle.PixelMetric.PM_TitleBarHeight
-            high = room.height() - window.style().pixelMetric(title)  # the frame comes later, and takes room as well
+            room = window.screen().availableGeometry()
+            title = QStyle.PixelMetric.PM_TitleBarHeight
+            high = room.height() - window.style().pixelMetric(title)  # the title bar is added later and needs room
             window.resize(min(AT_FIRST[0], room.width()), min(AT_FIRST[1], high))
         window.installEventFilter(self)
 

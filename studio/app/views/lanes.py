@@ -82,7 +82,7 @@ class Lanes(QWidget):
         self._samples: Array = np.zeros(0, np.int16)
         self._build()
         self.moment = Moment(look, self.timeline, self)
-        for lane in (self.ruler, self.spectrum, self.wave, self.bits):  # keys act on the lane that was clicked
+        for lane in (self.ruler, self.spectrum, self.wave, self.bits):  # so that keys act on the clicked lane
             lane.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             lane.setFocusProxy(self.moment)
         self.timeline.moved.connect(self._show_bar)
@@ -123,7 +123,7 @@ class Lanes(QWidget):
         self.hertz.update()
 
     def show_priced(self, bits: Array, first: int, end: int) -> None:
-        """What the samples from one number up to before another cost is known now."""
+        """Show the prices of the samples from the first number up to before the second."""
         if first < end:
             self.bits.show_priced(bits, first, end)
             self._tell()

@@ -11,9 +11,9 @@ from studio.app.views.theme import Look
 
 OUTSIDE = "outside the safe range"
 SIGNED, PLAIN = 54, 40
-"""Logical pixels of a figure with its sign, and of one without."""
+"""Widths in logical pixels of a figure with a sign and of one without."""
 NAME = 92
-"""Logical pixels of a name that no note takes from it."""
+"""Smallest width in logical pixels of a name beside a note."""
 
 
 def figure(value: float, signed: bool) -> str:
@@ -47,8 +47,10 @@ class LatentSlider(QWidget):
     ) -> None:
         super().__init__()
         self._look, self._home, self._safe = look, home, safe
-        self._signed, self._narrow = least < 0, False
-        self._value, self._figure_width = home, SIGNED if self._signed else PLAIN
+        self._signed = least < 0
+        self._narrow = False
+        self._value = home
+        self._figure_width = SIGNED if self._signed else PLAIN
         self._may_rename, self._says = may_rename, says
         self.name = Elided(name, mode=Qt.TextElideMode.ElideRight)
         self.note = Elided("", "caution", Qt.TextElideMode.ElideRight)
@@ -104,13 +106,14 @@ class LatentSlider(QWidget):
 
     @property
     def outside(self) -> bool:
-        """Whether the value lies outside the safe range."""
+        """Return whether the value is outside the safe range."""
         return self._safe is not None and not self._safe[0] <= self._value <= self._safe[1]
 
     def set_narrow(self, narrow: bool) -> None:
         """Take less room for the figure and none for a note, if several sliders share a row."""
         usual = SIGNED if self._signed else PLAIN
-        self._figure_width, self._narrow = 32 if narrow else usual, narrow
+        self._figure_width = 32 if narrow else usual
+        self._narrow = narrow
         mark(self.value, narrow=narrow)
         self._resize()
 
@@ -121,7 +124,7 @@ class LatentSlider(QWidget):
         self.show_value(self._value)
 
     def show_safe(self, safe: tuple[float, float] | None) -> None:
-        """Within which values the model makes what it learned to make; None where all are."""
+        """Set the range in which results resemble what the model learned; None if every value does."""
         self._safe = safe
         self.groove.set_safe(safe)
         self.show_value(self._value)
@@ -207,9 +210,9 @@ class LatentSlider(QWidget):
             self._close(field)
 
     def _close(self, field: QLineEdit) -> None:
-        """Close the field for the name. The slider gets the focus back, unless the user went elsewhere."""
+        """Close the field for the name, and focus the slider again unless the user has focused something else."""
         focused = field.hasFocus()
-        field.hide()  # before it loses the focus, which would end the naming as Enter does
+        field.hide()  # first, because losing the focus would confirm the name as Enter does
         field.deleteLater()
         if focused:
             self.groove.setFocus(Qt.FocusReason.ShortcutFocusReason)

@@ -1,4 +1,4 @@
-"""Menus of the right mouse button."""
+"""Opens context menus."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,11 +6,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu, QWidget
 
 Entry = tuple[str, Callable[[], object], bool]
-"""What it says, what it does, and whether it can be done now."""
+"""A menu entry: its text, its function, and whether it is enabled."""
 
 
 def offer(widget: QWidget, entries: Callable[[], Sequence[Entry]]) -> None:
-    """Open a menu with these entries where a widget is right-clicked; not a list, whose viewport has other places."""
+    """Open a menu with these entries when the user right-clicks a widget.
+
+    This is not for lists, which report positions in their viewport.
+    """
 
     def opened(at: QPoint) -> None:
         menu = QMenu(widget)

@@ -11,7 +11,7 @@ from studio.app.views.icons import pixmap
 from studio.app.views.theme import Look
 
 STAYS = {"info": 8000, "warn": 16000}
-"""Milliseconds that a message stays; one with a warning and a button, or of what failed, stays until it is answered."""
+"""Milliseconds that a message stays. A failure, or a warning with a button, stays until the user answers."""
 FADES = 160
 """Milliseconds."""
 _KINDS = {"info": ("check", "accent"), "warn": ("warn", "warn"), "failed": ("warn", "danger")}
@@ -26,7 +26,8 @@ class MessageLine(QFrame):
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self._kind, self._stays = "info", 0
+        self._kind = "info"
+        self._stays = 0
         self.setProperty("role", "message")
         self.setAccessibleName("Message")
         self._sign = Label()
@@ -82,7 +83,7 @@ class MessageLine(QFrame):
         self._wait()
 
     def _wait(self) -> None:
-        """Let it go after its time, if it has one."""
+        """Start the time after which the message goes, if it has one."""
         if self._stays:
             self._timer.start(self._stays)
 

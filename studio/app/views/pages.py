@@ -46,7 +46,7 @@ class Column(QWidget):
         self.rows.addStretch(1)
 
     def reveal(self, part: QWidget) -> None:
-        """Unfold what a part lies in."""
+        """Unfold the section that contains a widget."""
 
     def _lay_out(self) -> None:
         self.rows.setSpacing(self._look.px(self._space))
@@ -61,8 +61,10 @@ def empty(layout: QLayout) -> None:
 
 
 class SettingsPage(Column):
-    """Looks, text size, motion, device, single keys. What is set lies in the window's `layout`. Each of `dials` is a
-    setting with its title."""
+    """Shows the settings: appearance, text size, motion, device, single keys.
+
+    Their values are kept in the window's `layout`. `dials` lists each setting with its title.
+    """
 
     def __init__(self, look: Look, state: Window) -> None:
         super().__init__(look)
@@ -157,7 +159,7 @@ class EnginePage(Column):
         self.rows.addLayout(self._findings)
         self.section("Log of this window")
         self.log = Elided(str(window_log()), "note")
-        self.show_log = Button(look, "Show the log", "link", help="Show the folder with what went wrong here")
+        self.show_log = Button(look, "Show the log", "link", help="Show the folder of the log")
         self.add(self.log, row(self.show_log, 0))
         self.section("Said lately")
         self.rows.addLayout(self._said)

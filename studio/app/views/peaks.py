@@ -85,9 +85,10 @@ class Means:
         self._sums.add(self._sums.rows[-1] + np.cumsum(self._of(done, len(numbers) // FINEST), 0))
 
     def renew(self, numbers: Array, first: int, end: int) -> None:
-        """Those from one up to before another are others now; of the numbers (n,) there may be more by now."""
+        """Update the entries of the numbers from the first up to before the second; (n,) may have grown."""
         self._numbers = numbers[: len(self)]
-        begin, last = first // FINEST, min(-(-end // FINEST), len(self._sums) - 1)
+        begin = first // FINEST
+        last = min(-(-end // FINEST), len(self._sums) - 1)
         if begin < last:
             rows = self._sums.rows
             sums = rows[begin] + np.cumsum(self._of(begin, last), 0)
@@ -95,7 +96,7 @@ class Means:
             rows[begin + 1 : last + 1] = sums
 
     def _of(self, begin: int, end: int) -> Array:
-        """Sum and count (end - begin, 2) of the numbers of each entry."""
+        """Return the sum and the count of the numbers of each entry: (end - begin, 2)."""
         new = self._numbers[begin * FINEST : end * FINEST].reshape(-1, FINEST).astype(np.float64)
         known = np.isfinite(new)
         return np.stack((np.where(known, new, 0).sum(1), known.sum(1)), 1)

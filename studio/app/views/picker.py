@@ -77,11 +77,12 @@ class Picker(Button):
 
 
 class ModelPopup(QFrame):
-    """The models in their groups, with a field that finds one by a word of its card."""
+    """Shows the models in groups, with a field that finds them by the words of their cards."""
 
     def __init__(self, look: Look, models: Models, offers: Offers, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
-        self._look, self._none = look, "No model here can do this." if models.cards.get() else "No model is here yet."
+        self._look = look
+        self._none = "No model here can do this." if models.cards.get() else "No model is here yet."
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("role", "popup")
         self.setAccessibleName("Models")
@@ -106,7 +107,7 @@ class ModelPopup(QFrame):
         self._show_note("")
 
     def open_at(self, corner: QPoint) -> None:
-        """Below this corner, as far as the screen reaches."""
+        """Open the list below this corner, as high as the screen allows."""
         room = self.screen().availableGeometry()
         size = self.sizeHint()
         width = min(size.width(), room.width())

@@ -10,7 +10,7 @@ from studio.app.views.side import NARROW, USUAL, WIDE
 from studio.app.views.theme import Look
 
 BAR, STRIP, STRIP_LOW, MESSAGE, AROUND = 48, 116, 80, 36, 4
-"""Heights; `AROUND` is above and below the message line."""
+"""Heights in logical pixels; `AROUND` is the space above and below the message line."""
 NARROW_BELOW, LOW_BELOW = 1280, 800
 DRAWER_ABOVE = 1.5
 """Of the text's size: then the inspector is a drawer over the stage."""
@@ -27,7 +27,7 @@ class Places:
     bar: QRect
     stage: QRect
     floor: int
-    """Height at the foot of the stage that is kept free for the message line."""
+    """Height at the bottom of the stage that is reserved for the message line."""
     inspector: QRect
     strip: QRect
     queue: QRect
@@ -39,11 +39,15 @@ class Places:
 def places(
     look: Look, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False, said: bool = False
 ) -> Places:
-    """`shown`: the inspector is open; `wish`: its width at 100 % as the artist dragged it; `tree`: the strip takes half
-    the stage; `said`: there is a message, which stands on the floor of the stage, and below all
-    while a drawer is open.
+    """Return where each part of the window lies.
 
-    Shut, only its buttons are left, in place of the queue: they never go away.
+    If the inspector is closed, its buttons remain visible in place of the queue.
+
+    Arguments
+        shown: whether the inspector is open
+        wish: the inspector's width at 100 % text size, as the user dragged it
+        tree: whether the strip takes half of the stage
+        said: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
     """
     px = look.px
     narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, look.scale > DRAWER_ABOVE
@@ -52,11 +56,12 @@ def places(
     bar, strip = px(BAR), px(STRIP_LOW if low else STRIP)
     across = width - rail - (side if shown and not drawer else 0)
     line = px(MESSAGE) + 2 * px(AROUND)
-    below = line if said and shown and drawer else 0  # beside a drawer a message has no room
-    # Where there is room for it the floor is always free, so that no picture moves for a message.
+    below = line if said and shown and drawer else 0  # a message does not fit beside a drawer
+    # If there is room, the floor is always reserved, so that no picture moves for a message.
     floor = line if (said and not below) or not (low or drawer) else 0
     foot = height - below
-    right, bottom = width - side, foot - strip
+    right = width - side
+    bottom = foot - strip
     grown = (bottom - bar) // 2 if tree else 0
     told = foot if below else bottom - grown - line
     if not shown:

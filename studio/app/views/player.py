@@ -27,12 +27,14 @@ class Player(QWidget):
         self._look, self._state, self._player = look, state.sound, state.sound.player
         self.lanes, self.transport = Lanes(look), Transport(look)
         self._compact = False
-        self._kept, self._priced, self._shown = 0, 0, 0
-        """Samples and prices that are still as they were when they were shown; how many samples were shown."""
+        self._kept = 0
+        self._priced = 0
+        self._shown = 0
+        """How many samples and how many prices are unchanged since the last frame, and how many it showed."""
         self._bits_seen = False
         self._before: tuple[float, Any, Any] = (0.0, None, None)
         self._fits = False
-        """Whether the next frame is to show all of the sound."""
+        """Whether the next frame shows the whole sound."""
         self._frames = QTimer(self)
         self._frames.setInterval(FRAME)
         self._frames.timeout.connect(self.show_frame)
@@ -144,11 +146,13 @@ class Player(QWidget):
             self.lanes.show_sound(samples, player.bits, player.rate, self._kept, self._priced)
             self._kept = self._priced = self._shown = len(samples)
         if self._fits:
-            self._fits, time.made = False, player.made
+            self._fits = False
+            time.made = player.made
             time.fit()
         self.lanes.heat.show_settled(self._state.making.settled)
         time.mark_spare(self._state.making.fresh)
-        making, playing = player.making.get(), player.playing.get()
+        making = player.making.get()
+        playing = player.playing.get()
         moves = playing or (making and not player.performing.resting)
         time.mark(player.position, player.made, playing, making and moves)
         self.transport.show_time(time.position, time.made, time.spare)
@@ -157,31 +161,32 @@ class Player(QWidget):
             self._frames.stop()
 
     def _grow(self) -> None:
-        """Samples came or went."""
+        """Show samples that were added or removed."""
         count = len(self._player.samples)
-        self._kept, self._priced = min(self._kept, count), min(self._priced, count)
+        self._kept = min(self._kept, count)
+        self._priced = min(self._priced, count)
         self._move_on()
 
     def _fit(self) -> None:
-        """What was opened is seen whole, wherever the lanes were."""
+        """Show an opened recording whole, wherever the lanes were."""
         self._fits = True
         self._move_on()
 
     def _leave(self) -> None:
-        """Another sound is about to be here, of which no price is known."""
+        """Forget the prices before another sound is shown."""
         self._priced = 0
 
     def _show_priced(self, first: int, end: int) -> None:
-        """What some samples cost is known now; of what is not shown yet, the next frame shows it."""
+        """Show the prices of some samples now, or in the next frame if the samples are not shown yet."""
         self.lanes.show_priced(self._player.bits, first, min(end, self._priced))
 
     def _show_bits(self, seen: bool) -> None:
-        """Whether the lane of bits is on the screen; a window that is minimised shows nothing."""
+        """Note whether the lane of bits is on the screen; in a minimised window it is not."""
         self._bits_seen = seen
         self._look_on()
 
     def _look_on(self) -> None:
-        """Which seconds are seen with their bits."""
+        """Report which seconds are visible with their bits."""
         time = self.lanes.timeline
         self._state.pricing.look((time.begin, time.end) if self._bits_seen else None)
 

@@ -46,7 +46,7 @@ def go_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
 
 
 def first_focusable(part: QWidget) -> QWidget | None:
-    """The first in a part that Tab could reach now."""
+    """Return the first widget in a part that Tab can reach now."""
     return next((widget for widget in part.findChildren(QWidget) if takes_focus(widget)), None)
 
 

@@ -18,7 +18,7 @@ from studio.app.views.theme import Look
 OFTEN = 500
 """Milliseconds between two looks at the output."""
 AWAY = "Ctrl+W"
-"""Keys that put the recording away."""
+"""The keys that close the opened recording."""
 SYSTEM = "The system's own"
 NONE = "Temperature, kind and seed of a model stand here, and are heard as you turn them."
 

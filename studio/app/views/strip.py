@@ -29,7 +29,7 @@ from studio.app.views.theme import Look
 Index = QModelIndex | QPersistentModelIndex
 EMPTY = "What you keep stays here, each with the way back to how it was made."
 SPACE = 16
-"""Pixels between the place of the next take and its neighbour."""
+"""Pixels between the place for the next take and the take beside it."""
 FORK = 52
 """Logical pixels that say from which take the next one came, where that is not the one before it."""
 
@@ -190,7 +190,7 @@ class Strip(QWidget):
         self.field.hide()
         self._named: int | None = None
         self._in_view: int | None = None
-        """Place of the take that is kept in view: the newest one, or that which came onto the stage after it."""
+        """The place of the take that is kept visible: the newest one, or one that was shown on the stage later."""
         self.branches = False
         """Whether the open panel can go on from a take."""
         self._row = QHBoxLayout()
@@ -220,7 +220,7 @@ class Strip(QWidget):
         self.field.editingFinished.connect(self._name)
 
     def show_takes(self, takes: Sequence[Any]) -> None:
-        """Show these takes; one that is new comes into view."""
+        """Show these takes, and scroll to a new one."""
         more = len(takes) > len(self.takes.takes)
         self.takes.put(tuple(takes))
         self._lay_out()
@@ -329,7 +329,8 @@ class Strip(QWidget):
         self.grow.setVisible(count > 0)
         self.grow.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
         spare = link.width() + px(12) if self._compact else 0
-        room, before = self.width() - px(10 + 6 + 16) - self.list.side() - SPACE - spare, self.list.size()
+        room = self.width() - px(10 + 6 + 16) - self.list.side() - SPACE - spare
+        before = self.list.size()
         self.list.setFixedSize(max(0, min(self.list.long(), room)), step.height())
         self.tree.setVisible(tree)
         self.list.setVisible(count > 0 and not tree)

@@ -1,4 +1,4 @@
-"""What Ctrl+K finds: actions, the controls of the open panel, models and settings."""
+"""Lists what Ctrl+K finds: actions, the controls of the open panel, models and settings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,28 +25,30 @@ from studio.app.views.pages import Column
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is found by its words, and what choosing it does."""
+    """Describes something that the user can find and choose."""
 
     words: str
+    """Its name in the list."""
     do: Callable[[], object]
+    """Called when the user chooses it."""
     note: str = ""
-    """Stands at the right: the keys of an action, or what it is."""
+    """The text at the right: the keys of an action, or `Control`, `Model`, `Setting`."""
     also: str = ""
-    """Words that find it, too."""
+    """More words by which it is found."""
 
     def has(self, typed: Sequence[str]) -> bool:
-        """Whether every word that was typed, in small letters, is in its own."""
+        """Return whether it contains every typed word; `typed` is in lower case."""
         text = f"{self.words} {self.note} {self.also}".lower()
         return all(word in text for word in typed)
 
 
 def of_acts(acts: Iterable[Act]) -> list[Target]:
-    """Actions, which choosing does."""
+    """List the actions. Choosing one runs it."""
     return [Target(act.words, act.do, native(act.keys[0]) if act.keys else "") for act in acts]
 
 
 def of_controls(parts: Iterable[QWidget], go: Callable[[QWidget], object]) -> list[Target]:
-    """Sliders, fields and switches that can be set now; choosing one has `go` give it the focus."""
+    """List the sliders, fields and switches that are enabled. Choosing one calls `go` with it."""
     return [
         Target(widget.accessibleName(), partial(go, widget), "Control", widget.accessibleDescription())
         for part in parts
@@ -55,7 +57,7 @@ def of_controls(parts: Iterable[QWidget], go: Callable[[QWidget], object]) -> li
 
 
 def of_models(models: Iterable[Any], choose: Callable[[str], object]) -> list[Target]:
-    """Trained models, which choosing chooses."""
+    """List the trained models. Choosing one calls `choose` with its name."""
     return [
         Target(
             card.title, partial(choose, card.name), "Model",
@@ -66,12 +68,12 @@ def of_models(models: Iterable[Any], choose: Callable[[str], object]) -> list[Ta
 
 
 def of_settings(dials: Iterable[tuple[str, QWidget]], go: Callable[[QWidget], object]) -> list[Target]:
-    """Settings with their choices; choosing one has `go` show it."""
+    """List the settings, which are found by their choices, too. Choosing one calls `go` with it."""
     return [Target(title, partial(go, dial), "Setting", _choices(dial)) for title, dial in dials]
 
 
 def focus(widget: QWidget) -> None:
-    """Give a control the focus, unfold what it lies in and scroll to it."""
+    """Unfold and scroll to a control, and give it the focus."""
     if isinstance(widget, Segments):
         widget = widget.checked() or widget
     above = widget.parentWidget()
@@ -79,14 +81,14 @@ def focus(widget: QWidget) -> None:
         if isinstance(above, Column):
             above.reveal(widget)
         elif isinstance(above, QScrollArea):
-            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # what was unfolded has no place yet
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # lay out what was unfolded
             above.ensureWidgetVisible(widget)
         above = above.parentWidget()
     widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
 
 def _controls(part: QWidget) -> Iterator[QWidget]:
-    """Each one once: a slider without the field of its figure, a field without what it is made of."""
+    """Yield each control once: not the number field of a slider, nor the line edit inside a spin box."""
     for widget in part.findChildren(QWidget):
         if not widget.accessibleName() or not _can_be_seen(widget, part) or not widget.isEnabledTo(part):
             continue
@@ -99,7 +101,7 @@ def _controls(part: QWidget) -> Iterator[QWidget]:
 
 
 def _can_be_seen(widget: QWidget, part: QWidget) -> bool:
-    """Whether it is visible, or folded away in what is."""
+    """Return whether a widget is visible, or in a folded section of something visible."""
     box = widget.parentWidget()
     if box is not None and box.property("folded") and (around := box.parentWidget()) is not None:
         return around.isVisibleTo(part)

@@ -114,9 +114,11 @@ class WavePage(QWidget):
         self.hint.show_text("" if not self.computer.on else _PLAYING if on else _HINT)
 
     def _lay_out(self) -> None:
-        """Lower keys and no harmonics if the page is low; no words for the octave where it is narrow."""
+        """Show lower keys and no harmonics on a low page, and no label for the octave on a narrow one."""
         px = self._look.px
-        roomy, cramped, wide = self.height() >= px(600), self.height() < px(200), self.width() >= px(600)
+        roomy = self.height() >= px(600)
+        cramped = self.height() < px(200)
+        wide = self.width() >= px(600)
         side = px(24 if wide else 12)
         self._column.setContentsMargins(side, px(16 if roomy else 8), side, px(10))
         self._column.setSpacing(px(10 if roomy else 6))

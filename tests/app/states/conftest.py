@@ -11,6 +11,7 @@ from studio.library import models
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.fake_speaker import FakeSpeaker
+from tests.app.states.sound_stage import RATE, Stage
 
 Opener = Callable[[FakeEngine], Window]
 
@@ -50,3 +51,13 @@ def opener() -> Iterator[Opener]:
 @pytest.fixture
 def window(opener: Opener, engine: FakeEngine) -> Window:
     return opener(engine)
+
+
+@pytest.fixture
+def stage(studio_home: Path, opener: Opener, engine: FakeEngine) -> Stage:
+    """Open the panel Sound with `hum`, a model of recordings, and an engine that is ready."""
+    write_model(studio_home / "models", card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    window = opener(engine)
+    window.show_panel("sound")
+    engine.status.emit("Ready")
+    return Stage(window, engine)

@@ -497,7 +497,8 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     folder.mkdir()
     state.save_all(folder)
     answer(engine)
-    piece, count = engine.sent[-1].job, len(engine.sent)
+    piece = engine.sent[-1].job
+    count = len(engine.sent)
     qtbot.waitUntil(lambda: opened.queue.entry(piece) is not None)
     opened.queue.stop(piece)
     engine.say(wire.Stopped(job=piece))

@@ -1,4 +1,4 @@
-"""A model whose file is deleted while the window is open: said in words, and nothing of another model shown as its."""
+"""If a chosen model's file is deleted, the window says so and shows no other model's sliders in its place."""
 
 from pathlib import Path
 

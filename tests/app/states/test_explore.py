@@ -284,8 +284,9 @@ def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
 ) -> None:
     begin(window, engine)
     window.explore.dials.move(0, 1.0)
-    window.explore.dials.move(0, 2.0)  # waits for the one before
-    job, count = asked(engine).job, len(engine.sent)
+    window.explore.dials.move(0, 2.0)  # this job waits for the previous one
+    job = asked(engine).job
+    count = len(engine.sent)
     qtbot.waitUntil(lambda: window.queue.entry(job) is not None)
     window.queue.stop(job)
     engine.say(Stopped(job=job))

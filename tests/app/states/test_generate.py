@@ -87,7 +87,8 @@ def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
 ) -> None:
     write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
-    said, words = window.generate.grid.progress, "First run on this computer: preparing the fast version."
+    said = window.generate.grid.progress
+    words = "First run on this computer: preparing the fast version."
     engine.say(Ready(device="Paper", preparing=("pixels", "sound")))
     window.generate.choose_model("tiny")
     begin(window, engine, 2)
@@ -303,7 +304,9 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
 ) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4), Finished(job=job))
-    full, roomy, prepare = tmp_path / "full", tmp_path / "roomy", storage._prepare
+    full = tmp_path / "full"
+    roomy = tmp_path / "roomy"
+    prepare = storage._prepare
     full.mkdir()
     roomy.mkdir()
 

@@ -58,7 +58,7 @@ def test_what_is_forgotten_stays_silent_with_nothing_after_it(qtbot: QtBot) -> N
 
 
 def test_beside_threads_that_keep_python_busy_every_outcome_comes(qtbot: QtBot) -> None:
-    """Late, but it comes: each of two threads that never wait takes its turn of 5 ms before a signal goes on."""
+    """The outcome comes late, because two busy threads each take a turn of 5 ms before a signal is delivered."""
     over = threading.Event()
 
     def keep_busy() -> None:
@@ -68,7 +68,8 @@ def test_beside_threads_that_keep_python_busy_every_outcome_comes(qtbot: QtBot) 
     threads = [threading.Thread(target=keep_busy) for _ in range(2)]
     for thread in threads:
         thread.start()
-    later, heard = Later(), list[object]()
+    later = Later()
+    heard = list[object]()
     try:
         for number in range(10):
             later.run(lambda: -1, heard.append)

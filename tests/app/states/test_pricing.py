@@ -1,4 +1,4 @@
-"""The prices of a recording on an engine that says what a test tells it to: what is seen, once, and no more."""
+"""Pricing asks for each visible sample of a recording once, and for no others."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +19,12 @@ PIECE = 8192
 
 
 class Stage:
-    """A recording of five minutes on the stage of Sound, of which a model of two kinds goes on."""
+    """Holds a recording of five minutes in Sound, with a model of two classes."""
 
     def __init__(self, window: Window, engine: FakeEngine) -> None:
-        self.window, self.engine, self.player = window, engine, window.sound.player
+        self.window = window
+        self.engine = engine
+        self.player = window.sound.player
         self.look = window.sound.pricing.look
 
     @property
@@ -30,7 +32,7 @@ class Stage:
         return [command for command in self.engine.sent if isinstance(command, Price)]
 
     def stretch(self) -> tuple[int, int]:
-        """Samples of the sound that the newest question prices."""
+        """Return the first sample of the newest request, and the one after its last."""
         asked = self.asked[-1]
         samples = self.player.samples
         last = next(end for end in range(len(asked.sound), len(samples) + 1) if self._is_at(asked, end))
@@ -41,14 +43,14 @@ class Stage:
         return bool(part[0] == asked.sound[0] and part[-1] == asked.sound[-1] and np.array_equal(part, asked.sound))
 
     def tell(self, label: int = 1) -> None:
-        """Answer the question for the kind."""
+        """Answer the request for the class."""
         asked = self.asked[-1]
         assert asked.first == len(asked.sound) and asked.label is None
         bits = np.zeros(0, np.float32)
         self.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=label), Finished(job=asked.job))
 
     def price(self, samples: int | None = None, height: float = 3.0) -> None:
-        """Answer the newest question, up to so many samples."""
+        """Answer the newest request, for at most so many samples."""
         asked = self.asked[-1]
         end = len(asked.sound) if samples is None else min(asked.first + samples, len(asked.sound))
         for first in range(asked.first, end, PIECE):
@@ -58,7 +60,7 @@ class Stage:
             self.engine.say(Finished(job=asked.job))
 
     def known(self) -> tuple[int, int]:
-        """The first sample with a price, and the one after the last."""
+        """Return the first sample with a price, and the one after the last."""
         known = np.flatnonzero(np.isfinite(self.player.bits))
         return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
 
@@ -130,10 +132,11 @@ def test_what_is_seen_no_more_is_stopped_at_once(stage: Stage) -> None:
     stage.look((100.0, 200.0))
     stage.tell()
     stage.price(PIECE)
-    job, count = stage.asked[-1].job, len(stage.asked)
+    job = stage.asked[-1].job
+    count = len(stage.asked)
     stage.look((90.0, 150.0))
     assert not stage.engine.stopped, "what it tells next is still seen"
-    for second in (60.0, 30.0, 10.0):  # a hand scrolls on while the engine has not heard of it
+    for second in (60.0, 30.0, 10.0):  # the user scrolls before the engine answers
         stage.look((second, second + 10.0))
     assert stage.engine.stopped == [job] and len(stage.asked) == count
     late = Priced(job=job, first=LEAD + PIECE, bits=np.ones(PIECE, np.float32), label=1)
@@ -143,7 +146,7 @@ def test_what_is_seen_no_more_is_stopped_at_once(stage: Stage) -> None:
     assert len(stage.asked) == count + 1
     other = stage.asked[-1].job
     stage.look((10.0, 10.5))
-    stage.price(PIECE)  # more than half a second: the rest is beyond what is seen
+    stage.price(PIECE)  # more than half a second is left beyond the visible part
     assert stage.engine.stopped == [job, other]
 
 
@@ -152,7 +155,8 @@ def test_whatever_takes_its_place_stops_it(stage: Stage, leaves: str, recording:
     stage.look((0.0, 50.0))
     if leaves != "kind":
         stage.tell()
-    job, sound = stage.asked[-1].job, stage.window.sound
+    job = stage.asked[-1].job
+    sound = stage.window.sound
     if leaves in ("panel", "kind"):
         stage.look(None)
     elif leaves == "model":
@@ -188,7 +192,8 @@ def test_stop_holds_until_the_panel_is_shown_again(stage: Stage) -> None:
 def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, qtbot: QtBot) -> None:
     stage.look((0.0, 50.0))
     stage.tell()
-    job, queue = stage.asked[-1].job, stage.window.queue
+    job = stage.asked[-1].job
+    queue = stage.window.queue
     qtbot.waitUntil(lambda: queue.entry(job) is not None)
     stage.look((100.0, 150.0))
     assert [entry.job for entry in queue.entries.get()] == [job], "one work is one entry"
@@ -215,11 +220,13 @@ def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:
 def test_what_is_made_after_a_cut_keeps_its_own_prices(stage: Stage) -> None:
     stage.look((0.0, 50.0))
     stage.tell()
-    asked, sound = stage.asked[-1], stage.window.sound
+    asked = stage.asked[-1]
+    sound = stage.window.sound
     sound.set_cut(10.0)
     sound.play()
     made = next(command for command in reversed(stage.engine.sent) if isinstance(command, Perform))
-    samples, bits = np.zeros(4000, np.int16), np.full(4000, 7.0, np.float32)
+    samples = np.zeros(4000, np.int16)
+    bits = np.full(4000, 7.0, np.float32)
     stage.engine.say(Sounded(job=made.job, first=0, samples=samples, bits=bits, speed=2.0))
     for first in range(0, 11 * RATE, PIECE):
         bits = np.full(PIECE, 3.0, np.float32)

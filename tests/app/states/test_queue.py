@@ -1,4 +1,4 @@
-"""The queue on an engine that says what a test tells it to: no long work is invisible, and Stop ends it."""
+"""The queue shows every job that takes long, and Stop ends it."""
 
 import typing
 
@@ -44,10 +44,11 @@ JOBS: dict[type[AnyCommand], AnyCommand] = {
 
 
 class Clock:
-    """Seconds that pass when a test says so; the queue looks at once."""
+    """Replaces the queue's clock. A test moves the time on, and the queue notices at once."""
 
     def __init__(self, window: Window) -> None:
-        self.now, self._queue = 100.0, window.queue
+        self.now = 100.0
+        self._queue = window.queue
         window.queue._clock = lambda: self.now
 
     def pass_(self, seconds: float) -> None:
@@ -65,7 +66,7 @@ def entries(window: Window) -> list[Entry]:
 
 
 def test_every_command_is_tried_here() -> None:
-    """A Steer is a part of the job that it steers, and Stop is the end of one."""
+    """Steer belongs to the job that it steers, and Stop ends one."""
     assert set(JOBS) == set(typing.get_args(AnyCommand)) - {wire.Steer, wire.Stop} == set(queues.TITLES)
 
 
@@ -129,7 +130,7 @@ def test_who_lines_up_a_job_has_one_entry(window: Window, engine: FakeEngine, cl
 
 
 def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine: FakeEngine, clock: Clock) -> None:
-    """A map of surprise for each of many pictures, each of which takes no half a second."""
+    """Each of many maps of surprise takes less than half a second."""
     window.generate.dials.set_number(9)
     window.generate.generate()
     job = engine.sent[-1].job

@@ -1,4 +1,4 @@
-"""What is saved: how large, under which name, in which folder, one wish after another, with progress and a Stop."""
+"""Artworks are saved in the chosen size, name and folder, one request after another, with progress and Stop."""
 
 import threading
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
 def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    """A smooth file cannot be scaled down to what it was."""
+    """The original of a smooth file cannot be computed from its pixels."""
     window.smooth.set(True)
     (piece,) = pieces(1, heat=Latent.of(np.ones((8, 8), np.float32)))
     window.saving.one(piece, tmp_path / "rose.png")
@@ -151,7 +151,8 @@ def test_the_choice_is_kept_over_a_restart(opener: Opener, engine: FakeEngine) -
 
 def test_the_same_seed_with_other_sliders_proposes_another_name(window: Window, tmp_path: Path) -> None:
     window.folders.end_saving(tmp_path)
-    home, moved = pieces(1)[0], pieces(1, sliders=(1.0,))[0]
+    home = pieces(1)[0]
+    moved = pieces(1, sliders=(1.0,))[0]
     assert window.saving.name_for(home) == "tiny-0.png"
     assert window.saving.name_for(moved) == "tiny-0-0001.png"
     assert window.saving.name_for(home) == "tiny-0.png", "the same work keeps its name"
@@ -227,10 +228,11 @@ def test_closing_waits_for_all_that_is_to_be_saved(window: Window, tmp_path: Pat
 def test_a_long_saving_stands_in_the_queue_and_stops(
     window: Window, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on, write_all = threading.Semaphore(1), storage.write_all
+    go_on = threading.Semaphore(1)
+    write_all = storage.write_all
 
     def slow(files: list[tuple[Path, bytes]]) -> None:
-        go_on.acquire(timeout=LIMIT)  # a test that fails must end
+        go_on.acquire(timeout=LIMIT)  # so that a failing test ends
         write_all(files)
 
     monkeypatch.setattr(storage, "write_all", slow)

@@ -1,4 +1,4 @@
-"""Photographs open smooth, other pictures crisp, and what the artist chose for a model wins."""
+"""Photographs are shown smooth and other pictures crisp, until the user chooses otherwise for a model."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from tests.app.states.conftest import Opener
 
 @pytest.fixture(autouse=True)
 def a_photographer(two_models: Path) -> None:
-    """`meadow`, whose card says that its pictures open smooth."""
+    """Add `meadow`, whose card says that its pictures are shown smooth."""
     write_model(two_models, msgspec.structs.replace(card("meadow"), smooth=True))
 
 
 def make(window: Window, engine: FakeEngine, model: str) -> None:
-    """A grid of finished pictures by a model."""
+    """Show a grid of finished pictures by a model."""
     window.generate.choose_model(model)
     window.generate.generate()
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))

@@ -160,7 +160,7 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     would = {name: window.would([tmp_path / name]) for name in os.listdir(tmp_path) if name != "home"}
     assert (would["rose.png"], would["photo.JPG"]) == ("Open in Explore", "Open in Explore")
     assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
-    assert would["notes.txt"].startswith('"notes.txt" is neither a picture nor a sound nor a model')
+    assert would["notes.txt"].startswith('"notes.txt" is no picture, sound or model')
     (tmp_path / "song.flac").write_bytes(b"fLaC" + bytes(40))
     made = Work(kind="sound", model="waves", model_hash="", seed=1)
     (tmp_path / "made.wav").write_bytes(work.to_wav(np.zeros(256, np.int16), made))
@@ -171,7 +171,7 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     assert window.would([tmp_path / "gone.png"]).startswith('"gone.png"')
 
 
-ALIEN = {  # bytes as these programs write them, and what is said of them
+ALIEN = {  # the bytes of real programs, and the words shown for them
     "memo.m4a": (b"\0\0\0 ftypM4A \0\0\0\0", "is M4A, which cannot be read here"),
     "phone.m4a": (b"\0\0\0 ftypmp42\0\0\0\0", "is M4A, which cannot be read here"),
     "clip.mp4": (b"\0\0\0 ftypisom\0\0\2\0", "is a film (MP4), which cannot be read here"),
@@ -202,14 +202,14 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_p
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "zero.png"):
-        assert "neither a picture nor a sound nor a model" in window.would([tmp_path / name])
+        assert "is no picture, sound or model" in window.would([tmp_path / name])
         window.drop([tmp_path / name])
         assert window.explore.photo.get() is None and not window.explore.busy.get()
 
 
 @pytest.fixture
 def with_waves(window: Window, two_models: Path) -> Window:
-    """Explore works with waves, and Generate with "tones"."""
+    """Explore uses a model of waves, and Generate uses "tones"."""
     write_model(two_models, card("cycles", (32,)))
     window.models.refresh()
     window.generate.choose_model("tones")
@@ -234,7 +234,7 @@ def test_a_photo_goes_to_a_model_of_pictures(
     assert chosen(with_waves) == model
     assert with_waves.panel.get() == "explore"
     assert [said.text for said in with_waves.messages.history.get()] == [
-        'Explore takes it with "Tones". Undo brings "Cycles" back.'
+        'Explore opens it with "Tones". Undo brings "Cycles" back.'
     ]
     with_waves.explore.history.undo()
     assert chosen(with_waves) == "cycles"

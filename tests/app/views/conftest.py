@@ -124,7 +124,7 @@ def shown(widget: QWidget, look: Look, width: int, height: int) -> None:
 
 
 def double_click(widget: QWidget, place: QPoint | None = None) -> None:
-    """As a hand does it: Qt's own leaves the button down."""
+    """Double-click like a real mouse; QTest's function leaves the button down."""
     where = widget.rect().center() if place is None else place
     QTest.mouseDClick(widget, Qt.MouseButton.LeftButton, pos=where)
     QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=where)
@@ -150,9 +150,10 @@ def picture(colour: int = 90, shape: tuple[int, int, int] = (8, 8, 3)) -> Array:
 
 
 def right_click(view: QAbstractScrollArea, at: QPoint) -> QMenu | None:
-    """The menu that opens at a place of a list's viewport, None if none does. It opens at the pointer."""
-    viewport, window = view.viewport(), view.window()
-    # The screen of the tests is smaller than the window, and a menu would be moved to stay on it.
+    """Right-click in a list's viewport and return the menu that opens at the pointer; None if none opens."""
+    viewport = view.viewport()
+    window = view.window()
+    # The tests' screen is smaller than the window, so Qt would move the menu to keep it visible.
     window.move(window.pos() + QPoint(200, 200) - viewport.mapToGlobal(at))
     pointer = viewport.mapToGlobal(at)
     QApplication.sendEvent(viewport, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, pointer))

@@ -1,4 +1,4 @@
-"""Every signal of the window brings what the method wants that it is bound to."""
+"""Every signal of the window passes the arguments that the connected method needs."""
 
 import inspect
 import re
@@ -17,7 +17,7 @@ from tests.app.views.conftest import Opener, Studio, picture, settle
 
 
 class Bindings:
-    """Every binding that the window made, and those whose signal brings what the method cannot be called with."""
+    """Records the connections of the window, and those whose method cannot be called with the signal's arguments."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -30,7 +30,7 @@ class Bindings:
 
 
 def takes(method: Callable[..., object], number: int) -> bool:
-    """Whether a method can be called with exactly so many arguments."""
+    """Return whether a method can be called with exactly so many arguments."""
     try:
         inspect.signature(method).bind(*range(number))
     except TypeError:
@@ -41,19 +41,19 @@ def takes(method: Callable[..., object], number: int) -> bool:
 
 
 def takes_some_of(method: Callable[..., object], number: int) -> bool:
-    """Whether it can be called with so many arguments or fewer: Qt leaves out the last ones."""
+    """Return whether it can be called with at most so many arguments: Qt leaves out the last ones."""
     return any(takes(method, some) for some in range(number + 1))
 
 
 def brought(signal: SignalInstance) -> int:
-    """How many arguments a signal brings to a method that takes any number, as a tie of `bind` does."""
+    """Return how many arguments a signal passes to a function of any number, as `bind` connects one."""
     inside = re.search(r"\((.*)\) at ", repr(signal))
     assert inside is not None, repr(signal)
     return len(inside[1].split(",")) if inside[1] else 0
 
 
 def most_brought(signal: SignalInstance) -> int:
-    """How many a signal can bring to a method that asks for them: `clicked()` is `clicked(bool)`, too."""
+    """Return how many arguments a signal can pass at most: `clicked()` is also `clicked(bool)`."""
     try:
         return max(brought(signal), brought(signal[bool]))  # type: ignore[index]  # PySide's hints lack it
     except (IndexError, KeyError, TypeError):
@@ -61,7 +61,7 @@ def most_brought(signal: SignalInstance) -> int:
 
 
 def line() -> str:
-    """The line that makes the binding."""
+    """Return the line of code that makes the connection."""
     passed_through = (__file__, ties.__file__)
     frame = next(frame for frame in inspect.stack(0) if frame.filename not in passed_through)
     return f"{Path(frame.filename).name}:{frame.lineno}"
@@ -69,8 +69,9 @@ def line() -> str:
 
 @pytest.fixture
 def bindings(monkeypatch: pytest.MonkeyPatch) -> Bindings:
-    """Watches every binding that is made from now on, by `connect` and by `bind`."""
-    found, connect = Bindings(), SignalInstance.connect
+    """Record every connection that is made from now on, by `connect` and by `bind`."""
+    found = Bindings()
+    connect = SignalInstance.connect
 
     def watched(signal: SignalInstance, method: Any, *more: Any) -> Any:
         owner = getattr(method, "__self__", None)
@@ -97,8 +98,9 @@ def test_every_signal_brings_what_its_method_wants(bindings: Bindings, opener: O
 
 
 def everything(studio: Studio) -> None:
-    """Have the window build all that it builds only when it is asked for."""
-    state, frame = studio.state, studio.frame
+    """Let the window create the parts that it creates on demand."""
+    state = studio.state
+    frame = studio.frame
     state.generate.choose_model("rows")
     state.generate.generate()
     studio.draw()

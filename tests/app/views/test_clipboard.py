@@ -1,4 +1,4 @@
-"""Pictures are copied and pasted by keys and menus, and what is pasted does what the same picture does when dropped."""
+"""Pictures are copied and pasted by keys and menus. A pasted picture is opened like a dropped one."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def empty_clipboard(qtbot: QtBot) -> None:
 
 @pytest.fixture
 def drawn(studio: Studio) -> Studio:
-    """Four pictures in the grid, the third chosen."""
+    """Show four pictures in the grid and choose the third."""
     studio.ready()
     studio.state.generate.dials.set_seed(40)
     studio.state.generate.dials.set_number(4)
@@ -46,7 +46,7 @@ def stage(studio: Studio, panel: str) -> QWidget:
 
 
 def on_clipboard(qtbot: QtBot) -> tuple[Work | None, tuple[int, int]]:
-    """The recipe of the picture on the clipboard, and its size as other programs see it."""
+    """Return the recipe of the picture on the clipboard, and its size in other programs."""
     board = QGuiApplication.clipboard()
     qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("image/png"))
     seen = board.image()
@@ -97,7 +97,8 @@ def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot
 
 
 def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
-    generate, board = stage(drawn, "generate"), QGuiApplication.clipboard()
+    generate = stage(drawn, "generate")
+    board = QGuiApplication.clipboard()
     assert isinstance(generate, GenerateStage)
     at = generate.grid.visualRect(generate.grid.model().index(1, 0)).center()
     press(right_click(generate.grid, at), "Copy picture")

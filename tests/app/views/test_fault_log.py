@@ -1,4 +1,4 @@
-"""An exception that nobody caught: in the log, said once, and the window goes on."""
+"""An uncaught exception is logged and shown once, and the window continues."""
 
 import sys
 import threading
@@ -26,10 +26,11 @@ PANELS = ("generate", "explore", "complete", "sound")
 
 
 class Faulty:
-    """A window whose faults are logged, and what would have been printed."""
+    """Holds a window whose faults are logged, and what would have been printed."""
 
     def __init__(self, studio: Studio, uncaught: list[Any]) -> None:
-        self.studio, self.uncaught = studio, uncaught
+        self.studio = studio
+        self.uncaught = uncaught
         self.said: list[str] = []
         studio.state.messages.current.changed.connect(self._hear)
 
@@ -63,8 +64,9 @@ def burst(*_: object) -> None:
 
 
 def press_main(studio: Studio, panel: str) -> None:
-    """What a user presses first in a panel."""
-    state, frame = studio.state, studio.frame
+    """Return the button that a user presses first in a panel."""
+    state = studio.state
+    frame = studio.frame
     if panel == "complete" and state.complete.canvas.picture.get() is None:
         state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
         state.complete.canvas.painting.press((1.5, 1.5))
@@ -102,7 +104,7 @@ def test_a_button_that_raises_is_logged_and_said_once(
 
 
 class Surface(QWidget):
-    """Fails whenever it is painted."""
+    """Raises an exception whenever it is painted."""
 
     @guard.guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -110,7 +112,7 @@ class Surface(QWidget):
 
 
 class Dying:
-    """Fails when it is collected."""
+    """Raises an exception when it is garbage-collected."""
 
     def __del__(self) -> None:
         burst()
@@ -174,7 +176,7 @@ def test_a_fault_that_repeats_is_counted_and_does_not_fill_the_log(faulty: Fault
     timer = QTimer(faulty.studio.frame)
     timer.timeout.connect(burst)
     timer.start(0)
-    qtbot.waitUntil(lambda: "10 times by now" in faulty.log)
+    qtbot.waitUntil(lambda: "10 times so far" in faulty.log)
     timer.stop()
     assert faulty.log.count("Traceback") == 1
     assert faulty.said == [FAULT]
@@ -210,7 +212,8 @@ def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypat
 
 
 def test_doctor_shows_where_the_log_is(faulty: Faulty) -> None:
-    frame, revealed = faulty.studio.frame, []
+    frame = faulty.studio.frame
+    revealed = []
     faulty.studio.state.messages.reveal.disconnect(frame.dialogs.reveal)
     faulty.studio.state.messages.reveal.connect(revealed.append)
     frame.toggle_page("engine")

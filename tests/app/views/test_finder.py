@@ -1,4 +1,4 @@
-"""Ctrl+K finds what can be done, set and chosen, and says when there is nothing."""
+"""Ctrl+K finds actions, controls, models and settings, and says if there is none."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 
 @pytest.fixture(autouse=True)
 def a_recorder(two_models: Path) -> None:
-    """`whistle`, which makes recordings."""
+    """Add `whistle`, a model of recordings."""
     write_model(two_models, card("whistle", (2,), rate=8000))
 
 
 def search(studio: Studio, typed: str) -> list[tuple[str, str]]:
-    """What is found, with what stands at its right."""
+    """Return the names that are found, each with the note at its right."""
     finder = studio.frame.finder
     if not finder.isVisible():
         studio.frame.activateWindow()
@@ -78,7 +78,7 @@ def test_a_control_of_the_open_panel_gets_the_focus(studio: Studio, typed: str, 
 def test_a_control_is_brought_into_view(studio: Studio) -> None:
     studio.state.show_panel("explore")
     studio.frame.resize(1024, 700)
-    studio.frame.toggle_page("help")  # lies over it
+    studio.frame.toggle_page("help")  # the page covers the panel
     settle()
     assert search(studio, "fine temperature") == [("Temperature, fine", "Control")]
     choose(studio)

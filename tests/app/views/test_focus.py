@@ -1,4 +1,4 @@
-"""Where the focus goes: to what was clicked, and near to what had it when that is put away; never into the rail."""
+"""The focus goes to the clicked widget, or near a widget that is hidden, and never to the rail."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ KEYS = Qt.FocusReason.ShortcutFocusReason
 
 @pytest.fixture
 def exploring(studio: Studio) -> Studio:
-    """Explore with a picture on the stage and a take."""
+    """Show Explore with a picture on the stage and a take."""
     studio.frame.activateWindow()
     studio.ready()
     studio.state.show_panel("explore")
@@ -171,7 +171,8 @@ def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: Studio, width: int, he
     for panel in studio.frame.panels:
         studio.state.show_panel(panel)
         settle()
-        button, inspector = studio.frame.bar.side, studio.frame.panels[panel].inspector
+        button = studio.frame.bar.side
+        inspector = studio.frame.panels[panel].inspector
         assert not inspector.isVisible()
         for shown in (True, False):
             place = button.mapTo(studio.frame, button.rect().center())

@@ -250,7 +250,7 @@ MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
 
 
 def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
-    """What the source of a drag is told: whether it is taken, and how."""
+    """Return what the source of a drag learns: whether the drop is accepted, and with which action."""
     event.setDropAction(MOVE)
     event.ignore()
     studio.frame.drops.eventFilter(studio.frame, event)
@@ -260,7 +260,9 @@ def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
 def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.png(picture()))
-    data, at, left = data_of(path), studio.frame.rect().center(), Qt.MouseButton.LeftButton
+    data = data_of(path)
+    at = studio.frame.rect().center()
+    left = Qt.MouseButton.LeftButton
     for event in (
         QDragEnterEvent(at, MOVE | COPY, data, left, NONE),
         QDragMoveEvent(at, MOVE | COPY, data, left, NONE),
@@ -273,7 +275,9 @@ def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio
 def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.png(picture()))
-    data, at, left = data_of(path), studio.frame.rect().center(), Qt.MouseButton.LeftButton
+    data = data_of(path)
+    at = studio.frame.rect().center()
+    left = Qt.MouseButton.LeftButton
     for event in (
         QDragEnterEvent(at, MOVE, data, left, NONE),
         QDragMoveEvent(at, MOVE, data, left, NONE),

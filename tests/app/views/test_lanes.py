@@ -95,7 +95,8 @@ def tone(hertz: float, rate: int = RATE, seconds: float = 1.0) -> np.ndarray:
 
 def test_means_of_what_became_known_later_are_those_of_the_whole() -> None:
     numbers = np.full(50_000, np.nan, np.float32)
-    found, whole = Means(), Means()
+    found = Means()
+    whole = Means()
     found.show(numbers, 0)
     generator = np.random.default_rng(2)
     for first, end in ((20_000, 28_192), (100, 130), (0, 100), (49_000, 50_000), (28_192, 41_003), (64, 128)):

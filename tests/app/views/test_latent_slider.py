@@ -172,7 +172,7 @@ def test_beyond_what_is_safe_it_says_so_and_its_groove_is_thin(qtbot: QtBot) -> 
     shown(slider, Look(), 288, 46)
 
     def thick(value: float) -> int:
-        """Pixels of the groove at a value, across it."""
+        """Return the pixels of the groove at a value, from top to bottom."""
         x = round(7 + value / 2 * (slider.groove.width() - 14))
         picture = slider.groove.grab().toImage()
         ground = picture.pixelColor(x, 1)

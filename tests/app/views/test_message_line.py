@@ -1,4 +1,4 @@
-"""Where a message stands, and how long: in room of its own, until its time, its panel or its ground is over."""
+"""A message has a place of its own, and goes after its time, with its panel, or when it is no longer true."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ TOLD = "The disk is full: the picture was not saved. It is still here. Free abou
 
 @pytest.fixture
 def full(opener: Opener, two_models: Path) -> Studio:
-    """The window with models for all that a stage can show."""
+    """Open the window with models for everything that a stage can show."""
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
     write_model(two_models, card("cycles", (32,)))
     write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
@@ -87,7 +87,8 @@ def played(studio: Studio) -> None:
     studio.state.show_panel("sound")
     studio.state.sound.play()
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Perform))
-    noise, bits = np.zeros(16_000, np.int16), np.full(16_000, 2.5, np.float32)
+    noise = np.zeros(16_000, np.int16)
+    bits = np.full(16_000, 2.5, np.float32)
     studio.engine.say(Sounded(job=asked.job, first=0, samples=noise, bits=bits, speed=3.0))
 
 
@@ -104,14 +105,15 @@ STAGES: dict[str, Callable[[Studio], object]] = {
 
 
 def under(studio: Studio) -> list[str]:
-    """What lies where the message stands."""
-    frame, found = studio.frame, []
+    """Return the widgets that overlap with the message."""
+    frame = studio.frame
+    found = []
     message = frame.message.geometry()
     for widget in frame.findChildren(QWidget):
         if not widget.isVisible() or frame.message.isAncestorOf(widget) or widget is frame.message:
             continue
         if any(child.isVisible() for child in widget.findChildren(QWidget)):
-            continue  # a box: what lies in it counts
+            continue  # a container: its children count
         place = QRect(widget.mapTo(frame, QPoint()), widget.size())
         parent = widget.parentWidget()
         while parent is not None and parent is not frame:
@@ -141,7 +143,7 @@ def test_a_message_has_room_of_its_own(full: Studio, stage: str, width: int, hei
 
 
 def on_stage(studio: Studio) -> QRect:
-    """Where what the open panel shows lies in the window."""
+    """Return the rectangle of the open panel's contents in the window."""
     inside = studio.frame.stage.currentWidget()
     return QRect(inside.mapTo(studio.frame, QPoint()), inside.size())
 
@@ -158,7 +160,8 @@ def test_a_stage_yields_only_if_it_must_and_comes_back(
     before = on_stage(full)
     full.state.messages.say(TOLD, "failed")
     settle()
-    now, message = on_stage(full), full.frame.message.geometry()
+    now = on_stage(full)
+    message = full.frame.message.geometry()
     assert (now != before) == moves
     assert (now.topLeft(), now.width()) == (before.topLeft(), before.width())
     assert now.bottom() < message.top() < message.bottom() <= full.frame.stage.geometry().bottom()

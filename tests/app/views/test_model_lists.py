@@ -1,4 +1,4 @@
-"""The models in lists: their groups, the search, favourites, and what their cards say."""
+"""Lists of models have groups, a search, favourites and cards that describe the models."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ ACCESSIBLE = Qt.ItemDataRole.AccessibleTextRole
 
 @pytest.fixture(autouse=True)
 def more_models(two_models: Path) -> None:
-    """`waves`, single cycles; `brush`, drawn pixel by pixel; `digits`, a study that would stand before them by name."""
+    """Add `waves`, `brush` (pixel by pixel) and `digits`, a study that a sort by name would put first."""
     write_model(two_models, card("waves", (64,)))
     write_model(two_models, card("brush", family=("pixelcnn_pp", "PixelCNN++")))
     write_model(two_models, msgspec.structs.replace(card("digits"), group="study", makes="Handwritten digits"))
@@ -44,14 +44,14 @@ def open_list(studio: Studio) -> ModelPopup:
 
 
 def close(popup: ModelPopup) -> None:
-    """Unless it is closed already, which deletes it."""
+    """Close the list unless it was closed and thereby deleted."""
     if shiboken6.isValid(popup):
         popup.close()
     settle()
 
 
 def said(cards: CardList) -> list[str]:
-    """The rows as a screen reader hears them, up to the first comma."""
+    """Return the rows' accessible texts up to the first comma."""
     model = cards.model()
     return [model.index(row, 0).data(ACCESSIBLE).partition(",")[0] for row in range(model.rowCount())]
 
@@ -123,7 +123,7 @@ def test_favourites_stand_first_and_are_kept_over_a_restart(studio: Studio, popu
     order = said(popup.cards)
     click_star(popup.cards, "digits")
     assert studio.state.generate.model.get() == before  # a star chooses nothing
-    assert popup.isVisible() and said(popup.cards) == order  # and nothing moves under the pointer
+    assert popup.isVisible() and said(popup.cards) == order  # and the rows keep their places
     assert popup.cards.index_of("digits").data(ACCESSIBLE).endswith(", favourite")
     close(popup)
     again = opener()
@@ -158,7 +158,8 @@ def test_the_list_stays_on_the_screen(studio: Studio, width: int, height: int, t
     studio.state.layout.set({"text": text})
     settle()
     popup = open_list(studio)
-    room, picker = popup.screen().availableGeometry(), studio.frame.bar.picker
+    room = popup.screen().availableGeometry()
+    picker = studio.frame.bar.picker
     assert picker.mapToGlobal(QPoint(0, picker.height() + 4)).y() + popup.height() <= room.bottom() + 1
     assert popup.width() <= room.width()
     for part in (popup.field, popup.cards, popup.add):

@@ -1,4 +1,4 @@
-"""A temperature beyond what the model learned is marked wherever it can be set, as sliders are."""
+"""A temperature outside the safe range is marked wherever it can be set, like a slider."""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from tests.app.views.conftest import Studio, settle
 
 @pytest.fixture(autouse=True)
 def more_models(two_models: Path) -> None:
-    """`rows`, drawn pixel by pixel; `whistle`, which makes recordings and looks best at 1.05."""
+    """Add `rows`, which draws pixel by pixel, and `whistle`, a model of recordings that sounds best at 1.05."""
     write_model(two_models, card("rows", family=("pixelcnn_pp", "PixelCNN++")))
     write_model(two_models, msgspec.structs.replace(card("whistle", (2,), rate=8000), temperature=1.05))
 
 
 def dial(studio: Studio, panel: str) -> LatentSlider:
-    """The temperature of a panel, which is open."""
+    """Return the temperature slider of the open panel."""
     studio.state.show_panel(panel)
     settle()
     inspector = studio.frame.panels[panel].inspector
@@ -40,7 +40,8 @@ def states(state: Window) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
 def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) -> None:
-    slider, dials = dial(studio, panel), states(studio.state)[panel]
+    slider = dial(studio, panel)
+    dials = states(studio.state)[panel]
     for value in (0.3, most):
         dials.set_temperature(value)
         assert not slider.note.isVisible(), value
@@ -86,11 +87,12 @@ def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
 def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Studio) -> None:
     inspector = studio.frame.panels["complete"].inspector
     assert isinstance(inspector, CompleteInspector)
-    brush, painting = inspector.settings.warmth, studio.state.complete.canvas.painting
+    brush = inspector.settings.warmth
+    painting = studio.state.complete.canvas.painting
     studio.state.complete.dials.set_temperature(0.5)
     painting.set_warmth(1.9)
     assert not brush.outside
     studio.state.complete.dials.set_temperature(0.6)
     assert brush.outside
-    studio.state.complete.dials.set_temperature(0.0)  # times nothing is nothing
+    studio.state.complete.dials.set_temperature(0.0)  # any factor of 0 is 0
     assert not brush.outside

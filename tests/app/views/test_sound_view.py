@@ -57,7 +57,7 @@ class Stage:
 
 
 def drawn_at(stage: Stage, seconds: float) -> bool:
-    """Whether the lane of the wave shows anything at a moment, a little above its middle."""
+    """Return whether the wave's lane shows anything at a moment, a little above its middle."""
     wave = stage.lanes.wave
     at = wave.mapTo(stage.lanes, QPointF(stage.lanes.timeline.x(seconds), wave.height() * 0.45).toPoint())
     return stage.lanes.grab().toImage().pixelColor(at) != stage.studio.look.colour("window")
@@ -215,7 +215,7 @@ def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
     stage.sound.pause()
     stage.show()
     assert stage.lanes.timeline.making and stage.page._frames.isActive()
-    stage.make(1.0)  # more than it may be ahead of the ear: the engine rests
+    stage.make(1.0)  # further ahead than allowed, so the engine waits
     assert stage.sound.player.making.get() and not stage.lanes.timeline.making
     assert not stage.page._frames.isActive()
     stage.sound.play()
@@ -252,7 +252,8 @@ def test_lanes_that_show_nothing_any_more_go_back_to_the_sound(stage: Stage) -> 
 
 
 def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) -> None:
-    cross, inspector = stage.inspector.put_away, stage.inspector
+    cross = stage.inspector.put_away
+    inspector = stage.inspector
     assert not cross.isVisible()
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(5 * RATE) / 10), RATE)
     stage.studio.state.drop([tmp_path / "waltz.wav"])
@@ -442,7 +443,7 @@ def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
 
 
 def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
-    """Open a recording of noise, and tell its kind."""
+    """Open a recording of noise, and let the engine decide its class."""
     noise = np.random.default_rng(0).integers(-9000, 9000, round(seconds * RATE)).astype(np.int16)
     soundfile.write(tmp_path / "rain.wav", noise, RATE, subtype="PCM_16")
     stage.studio.ready()
@@ -459,7 +460,7 @@ def prices(stage: Stage) -> list[Price]:
 
 
 def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
-    """So many samples of the newest question are priced."""
+    """Let the engine price so many samples of the newest request."""
     asked = prices(stage)[-1]
     bits = np.full(samples, height, np.float32)
     stage.studio.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=asked.label))
@@ -467,7 +468,8 @@ def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
 
 def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage, tmp_path: Path) -> None:
     recorded(stage, tmp_path)
-    time, engine = stage.lanes.timeline, stage.studio.engine
+    time = stage.lanes.timeline
+    engine = stage.studio.engine
     time.fit()
     time.zoom(time.length / 10.0, 0.0)
     time.go(30.0)
@@ -499,22 +501,27 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
 
 def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: Path) -> None:
     recorded(stage, tmp_path)
-    time, bits = stage.lanes.timeline, stage.lanes.bits
+    time = stage.lanes.timeline
+    bits = stage.lanes.bits
     time.fit()
     before = bits.grab().toImage()
     answer(stage, 20 * RATE)
     stage.show()
     assert bits.at(10.0) == 4.0 and bits.at(30.0) is None
     after = bits.grab().toImage()
-    left, right, high = int(time.x(5.0)), int(time.x(40.0)), bits.height()
-    below = high - 4  # within the ground of the line, four of eight bits high
+    left = int(time.x(5.0))
+    right = int(time.x(40.0))
+    high = bits.height()
+    below = high - 4  # below the line at four of eight bits
     assert after.pixel(left, below) != before.pixel(left, below)
     assert after.pixel(right, below) == before.pixel(right, below)
 
 
 def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
-    box, job, engine = stage.frame.queue.job, prices(stage)[-1].job, stage.studio.engine
+    box = stage.frame.queue.job
+    job = prices(stage)[-1].job
+    engine = stage.studio.engine
     qtbot.waitUntil(box.isVisible)
     engine.say(Pulse(steps=1, job=job))
     answer(stage, len(prices(stage)[-1].sound) // 4)
@@ -526,7 +533,7 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
     engine.say(Stopped(job=job))
     settle()
     assert not box.isVisible() and len(prices(stage)) == count
-    stage.sound.play()  # the panel lives on
+    stage.sound.play()  # the panel still exists
     stage.make(0.2)
     assert len(stage.sound.player.samples) == 60 * RATE + 3200
 

@@ -1,0 +1,228 @@
+"""Defines the events with which an engine answers."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from studio import __version__
+from studio.wire.records import (
+    PROTOCOL,
+    Answer,
+    Array,
+    Count,
+    Event,
+    Share,
+    Temperature,
+    Text,
+)
+
+
+class Starting(Event, frozen=True, kw_only=True, tag="starting"):
+    """Reports that the process runs and is loading; commands may already be sent."""
+
+    protocol: int = PROTOCOL
+    version: str = __version__
+
+
+class Ready(Event, frozen=True, kw_only=True, tag="ready"):
+    """Reports that the engine is loaded."""
+
+    device: str
+    """The device in words: `Processor, 2 threads`."""
+    families: dict[str, Any] = {}
+    """The hyperparameters of the zoo's families."""
+    preparing: tuple[str, ...] = ()
+    """As `loops` in Preparing."""
+
+
+class Preparing(Event, frozen=True, kw_only=True, tag="preparing"):
+    """Reports which loops are not compiled yet; until they are, torch does the same work more slowly.
+
+    `pixels` draws pictures pixel by pixel; `sound` and `two sounds` play.
+    """
+
+    loops: tuple[str, ...]
+
+
+class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
+    """Reports twice a second how many steps were taken since the start, and the running job.
+
+    If `steps` does not grow while a `job` runs, the engine hangs.
+    """
+
+    steps: Count
+    job: str | None = None
+
+
+class Drawn(Answer, frozen=True, kw_only=True, tag="drawn"):
+    """Carries pictures of a batch, from number `first` on, as far as they are drawn; finished when done == total."""
+
+    first: Count
+    pictures: Array
+    done: Count
+    total: Count
+    log_prob: tuple[float, ...] | None = None
+    """Log-probability of each picture in nats, once finished."""
+    labels: tuple[Count, ...] | None = None
+    """The class of each picture, once finished, for a model with classes."""
+    following: tuple[float, ...] | None = None
+    """For a finished Complete: the log-probability in nats of the kept pixels after the first new one, each given all
+    before it. It measures how well a completion fits what follows."""
+    temperature: tuple[Temperature, ...] | None = None
+    """Once finished, if the job was steered: the temperature with which these pictures began."""
+    heat: Array | None = None
+    """Once finished, if it varied: (height, width) float32, the temperature at which each pixel was drawn. A Sample
+    with a `temperature` of 1 and this `heat` makes the same pictures again."""
+    share: Share | None = None
+    shares: Array | None = None
+    """The same for the share, if two models are mixed. `log_prob` is under the mixture as it was drawn."""
+    doubt: Array | None = None
+    """If requested: (n, rows drawn, width) float32, the entropy of each pixel in bits just before it was drawn, at its
+    temperature: the sum over its colours, each given those before it. NaN for pixels that are kept or that were drawn
+    before the request."""
+
+
+class Sounded(Answer, frozen=True, kw_only=True, tag="sounded"):
+    """Carries the next piece of a Perform, from sample `first` on."""
+
+    first: Count
+    samples: Array
+    """(n,) int16."""
+    bits: Array
+    """(n,) float32: -log2 of the probability of each sample at a temperature of 1, given all before it."""
+    speed: float
+    """Seconds of sound made in one second of work, recently; 0 while the fast loop is being compiled."""
+
+
+class Shown(Answer, frozen=True, kw_only=True, tag="shown"):
+    """Carries the result of an Explore: (height, width, channels) uint8, or (samples,) int16."""
+
+    picture: Array
+
+
+class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
+    """Carries the latent of an artwork. Decoding changed `differing` of `total` levels, by at most `largest`.
+
+    `exact`: no level changed. `bits`: the price of the artwork. `bound`: this price is an upper bound.
+    """
+
+    latent: Array
+    label: Count | None = None
+    """The class assumed for it, for a model with classes."""
+    exact: bool
+    differing: Count
+    total: Count
+    largest: Count
+    bits: float
+    bound: bool
+
+
+class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
+    """Carries the price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
+
+    `bound`: ln p is a lower bound. Costs of the artwork as a whole are divided among its places.
+    """
+
+    log_prob: float
+    bits: Array
+    bound: bool
+    label: Count | None = None
+    """The class assumed for it, for a model with classes."""
+
+
+class Priced(Answer, frozen=True, kw_only=True, tag="priced"):
+    """Carries the next piece of a Price: the bits (n,) float32 of its samples from number `first` on."""
+
+    first: Count
+    bits: Array
+    label: Count | None = None
+    """The class assumed for it, for a model with classes."""
+
+
+class Joined(Answer, frozen=True, kw_only=True, tag="joined"):
+    """Carries the loop with the likeliest join of all that were tried."""
+
+    begin: Count
+    end: Count
+    bits: float
+    """How many more bits the samples after the join cost there than at their own place."""
+    before: float
+    """The same for the loop in the request."""
+    tried: Count
+
+
+class Learned(Answer, frozen=True, kw_only=True, tag="learned"):
+    """Reports the progress of a training. Losses are in bits per dimension; `held_out` is set if just measured."""
+
+    step: Count
+    steps: Count
+    loss: float
+    held_out: float | None = None
+    rate: float = 0.0
+    """Pictures, or seconds of sound, processed in a second."""
+    seconds_left: float = 0.0
+
+
+class Measured(Answer, frozen=True, kw_only=True, tag="measured"):
+    """Reports how many artworks were measured, and at the end the figures."""
+
+    done: Count
+    total: Count
+    figures: tuple[tuple[Text, float, bool], ...] = ()
+    """Each figure: its name, its value, and whether it is exact."""
+    spread: tuple[float, ...] = ()
+    """The distribution of prices as on the card, if requested."""
+
+
+class Diagnosis(Answer, frozen=True, kw_only=True, tag="diagnosis"):
+    """Carries the findings of Doctor."""
+
+    findings: tuple[tuple[str, bool, str], ...]
+    """For each thing examined: its name, whether it is fine, the finding."""
+
+
+class Notice(Answer, frozen=True, kw_only=True, tag="notice"):
+    """Carries a message for the user while the job continues."""
+
+    text: Text
+
+
+class Finished(Answer, frozen=True, kw_only=True, tag="finished"):
+    """Reports that the job is done."""
+
+    seconds: float = 0.0
+
+
+class Stopped(Answer, frozen=True, kw_only=True, tag="stopped"):
+    """Reports that the job was stopped, or replaced by a newer one with the same `hand`."""
+
+
+class Failed(Event, frozen=True, kw_only=True, tag="failed"):
+    """Reports that the job failed: what happened, and what to do. `job` is empty if it is unknown."""
+
+    job: Annotated[str, Meta(max_length=64)]
+    why: Text
+    hint: Text = ""
+
+
+AnyEvent = (
+    Starting
+    | Ready
+    | Preparing
+    | Pulse
+    | Drawn
+    | Sounded
+    | Shown
+    | Encoded
+    | Scored
+    | Priced
+    | Joined
+    | Learned
+    | Measured
+    | Diagnosis
+    | Notice
+    | Finished
+    | Stopped
+    | Failed
+)
+Ending = Finished | Stopped | Failed

@@ -80,6 +80,33 @@ def test_it_is_explored_with_the_model_that_is_offered(window: Window, engine: F
     assert name_in(window, "generate") == "brush", "the model of another panel stays"
 
 
+def test_a_completion_is_refused_and_offered_at_once(
+    window: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "mine.png"
+    path.write_bytes(export.png(np.full((8, 8, 3), 90, np.uint8)))
+    window.show_panel("complete")
+    window.drop([path])
+    complete = window.complete
+    qtbot.waitUntil(lambda: complete.canvas.picture.get() is not None)
+    complete.canvas.painting.choose("rows")
+    complete.canvas.painting.press((1.0, 4.0))
+    complete.canvas.painting.release()
+    complete.dials.set_number(1)
+    complete.complete()
+    job, picture = engine.sent[-1].job, np.full((1, 8, 8, 3), 40, np.uint8)
+    engine.say(Drawn(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job))
+    complete.choose((0,))
+    count = len(engine.sent)
+    complete.open_in_explore()
+    said = window.messages.current.get()
+    assert said is not None and said.text == REFUSED and len(engine.sent) == count, "nothing has to be computed"
+    window.messages.act(0)
+    asked = engine.sent[-1]
+    assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
+    assert window.panel.get() == "explore" and name_in(window, "complete") == "brush"
+
+
 def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(window: Window, engine: FakeEngine) -> None:
     made(window, engine)
     window.generate.keep_take(0)

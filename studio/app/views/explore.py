@@ -41,6 +41,7 @@ class ExploreStage(QStackedWidget):
         self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropPage(look, explore)
         offer(self.page.view, lambda: (
+            ("Open in Complete", explore.open_in_complete, True),
             ("Copy picture", explore.copy, True),
             ("Keep as take", explore.keep_take, True),
             ("Paste", state.messages.paste.emit, True),

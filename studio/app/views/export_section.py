@@ -17,7 +17,7 @@ class ExportSection(Column):
 
     def __init__(self, look: Look, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
         super().__init__(look)
-        self._exporting, self._model = exporting, model
+        self._exporting, self._model, self._several = exporting, model, several
         self.times = Choice(look, "Size", "How large pictures are saved and copied")
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)
@@ -69,6 +69,7 @@ class ExportSection(Column):
 
     def _show_sheet(self, on: bool) -> None:
         self.sheet.show_choice("sheet" if on else "files")
+        self._show_note(on)
 
     def _show_note(self, _: object) -> None:
         """The size that comes of it; nothing if the model makes no pictures."""
@@ -78,4 +79,6 @@ class ExportSection(Column):
         if shape is not None:
             height, width = self._exporting.enlargement.size(*shape)
             how = "smooth" if self._exporting.smooth.get() else "crisp"
-            self.note.setText(f"{width:,} × {height:,} pixels, {how} as seen, with the recipe inside")
+            each = "each " if self._several and self._exporting.on_sheet.get() else ""
+            said = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"
+            self.note.setText(said[0].upper() + said[1:])

@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     end = begin[-round(LEAD * card.rate) :]
     with hearing.Hearing(card.rate, len(end) / card.rate + args.seconds, on=args.play) as ear:
         if ear.failed and args.out is None:
+            hearing.tell_nothing_made("FILE.wav")
             return 1
         jobs = ground.jobs(args)
         if label is None and card.classes:

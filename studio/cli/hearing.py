@@ -203,6 +203,11 @@ class Hearing:
         return f"{count or 'no'} gap{'s' * (count != 1)}"
 
 
+def tell_nothing_made(out: str) -> None:
+    """Say that nothing was made, because nobody can hear it, and how to save it instead."""
+    ground.say(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
+
+
 def tell_silence(samples: wire.Array, work: Work) -> None:
     """Print from when on a sound (n,) int16 is silent, if its model has fallen silent."""
     silent = silent_end(samples[work.heard :])

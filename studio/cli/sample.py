@@ -149,6 +149,7 @@ def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:
     seconds = args.seconds if args.seconds is not None else card.shape[0] / card.rate
     with hearing.Hearing(card.rate, seconds, len(seeds), args.play) as ear:
         if ear.failed and folder is None:
+            hearing.tell_nothing_made("DIR")
             return 1
         jobs = ground.jobs(args)
         for seed in seeds:

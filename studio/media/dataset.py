@@ -42,12 +42,13 @@ class Report:
 
     @property
     def sentence(self) -> str:
-        """For people: `171 pictures are used. 8 files were skipped. 3 were duplicates.`"""
+        """For people: `171 pictures are used. 1 file was skipped: "a.png" is empty. 3 were duplicates.`"""
         thing = "sound" if self.sounds else "picture"
         parts = [f"{self.used:,} {thing}s are used." if self.used != 1 else f"1 {thing} is used."]
         if self.skipped:
             count = len(self.skipped)
-            parts.append(f"{count:,} files were skipped." if count != 1 else "1 file was skipped.")
+            skipped = f"{count:,} files were skipped" if count != 1 else "1 file was skipped"
+            parts.append(f"{skipped}: {_reasons(self)}.")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were duplicates." if self.duplicates != 1 else "1 was a duplicate.")
         return " ".join(parts)
@@ -142,9 +143,16 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
     return Dataset(train, test, None, None, (), report, shown(source.resolve().name), "")
 
 
+def _reasons(report: Report) -> str:
+    """The first files that were skipped, each with its reason, and how many more there are."""
+    first = [f'"{name}" {reason}' for name, reason in report.skipped[:3]]
+    more = len(report.skipped) - len(first)
+    return ", ".join([*first, f"and {more:,} more"] if more else first)
+
+
 def _counts(report: Report) -> str:
     """For people, with the first reasons: `1 usable, 2 skipped: "a.png" is empty, "b.txt" is cut off`."""
-    reasons = ", ".join(f'"{name}" {reason}' for name, reason in report.skipped[:3])
+    reasons = _reasons(report)
     duplicates = f", {report.duplicates} duplicates" if report.duplicates else ""
     return f"{report.used} usable{duplicates}, {len(report.skipped)} skipped" + (f": {reasons}" if reasons else "")
 

@@ -148,8 +148,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert best is not None
     state.save(tmp_path / "best.png")
     qtbot.waitUntil((tmp_path / "best.png").exists, timeout=START)
-    state.open_in_explore()
-    qtbot.waitUntil(lambda: window.panel.get() == "explore", timeout=START)
+    window.show_panel("explore")
     window.drop([tmp_path / "best.png"])
     qtbot.waitUntil(
         lambda: window.status.get() == "Ready" and window.explore.dials.source.get() == "ring.png", timeout=START
@@ -267,7 +266,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     assert np.array_equal(drawn[0], second)
 
     # In Explore it begins from its latent, and comes back.
-    other.generate.open_in_explore()
+    assert other.explore.restore_work(work, second)
     qtbot.waitUntil(lambda: other.explore.badge.get().kind == "exact", timeout=START)
     qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), second)

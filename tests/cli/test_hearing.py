@@ -176,10 +176,12 @@ def test_without_a_sound_card_the_files_are_made_all_the_same(
     ear.refuses = "No device for sound was found."
     argv = ["sample", tiny_recordings, "--seconds", "0.2", "--play"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 1
-    assert "No device for sound was found." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No device for sound was found." in said and "Add --out" not in said
     assert len([*tmp_path.glob("*.wav")]) == 1
     assert cli.main(argv) == 1, "there is nobody to make it for"
-    assert not capsys.readouterr().out
+    made, said = capsys.readouterr()
+    assert "Nothing was made, because nobody can hear it. Add --out DIR to save it instead." in said and not made
 
 
 def test_a_card_that_goes_away_takes_the_sound_with_it_and_nothing_else(

@@ -79,7 +79,7 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     found = dataset.load(tmp_path, (32,))
     assert found.report.used == 12
-    assert found.report.sentence == "12 sounds are used. 3 files were skipped."
+    assert found.report.sentence.startswith('12 sounds are used. 3 files were skipped: "long.wav" is 44,100 samples')
     reasons = dict(found.report.skipped)
     assert "more than one cycle" in reasons["long.wav"]
     assert reasons["silent.wav"] == "is silent"

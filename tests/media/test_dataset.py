@@ -209,7 +209,11 @@ def test_a_messy_folder_is_used_as_far_as_it_goes() -> None:
         os.path.join("broken", "truncated.jpg"): "is cut off",
         "notes.txt": "is not a picture that can be read here",
     }
-    assert found.report.sentence == "198 pictures are used. 7 files were skipped. 3 were duplicates."
+    empty = os.path.join("broken", "empty.png")
+    assert found.report.sentence == (
+        '198 pictures are used. 7 files were skipped: ".DS_Store" is a hidden file, "Thumbs.db" is not a picture that '
+        f'can be read here, "{empty}" is empty, and 4 more. 3 were duplicates.'
+    )
     assert found.train.shape[1:] == (32, 32, 3)
     assert found.name == "images"
     assert found.train_labels is None

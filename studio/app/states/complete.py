@@ -14,6 +14,7 @@ from studio.app.states.canvas import Canvas, cannot
 from studio.app.states.cells import Cells
 from studio.app.states.completions import Completions, Ranking
 from studio.app.states.dials import Dials, at_home
+from studio.app.states.explorable import replacement
 from studio.app.states.grid import Cell
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
@@ -237,8 +238,12 @@ class Complete(State):
         self._pieces.of(made, keep)
 
     def open_in_explore(self) -> None:
-        """Go on there with the chosen completion."""
-        self._pieces.of(self._made()[-1:], lambda pieces: self.to_explore.emit(pieces[0].work, pieces[0].picture))
+        """Continue there with the chosen completion. Its latent is needed only if its own model opens it there."""
+        made, models = self._made()[-1:], self._models
+        if made and replacement(models.cards.get(), models.find(made[0].model), None) is not None:
+            self.to_explore.emit(made[0].work(), made[0].picture)
+            return
+        self._pieces.of(made, lambda pieces: self.to_explore.emit(pieces[0].work, pieces[0].picture))
 
     def paint_on(self, index: int) -> None:
         """Go on painting on a completion: it becomes the picture."""

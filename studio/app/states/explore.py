@@ -8,6 +8,7 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
 from studio.app.states.bringing import Bringing
+from studio.app.states.explorable import first_with_sliders, no_sliders, replacement
 from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
@@ -45,6 +46,10 @@ class Explore(State):
         self._engine, self._models, self._messages = engine, models, messages
         self.dials = Sliders(models, takes, self._step, self)
         self.model: Value[Trained | None] = self.dials.model
+        self.replacement: Value[Trained | None] = Value(None, self)
+        """The model that is offered instead of one without sliders; None if the model has sliders, or none has."""
+        for value in (self.model, models.cards):
+            value.changed.connect(self._find_replacement)
         self.dials.grabbed.connect(self._grab)
         self.dials.let_go.connect(self._let_go)
         self._stage = Stage(engine, messages, self.dials.scene, self)
@@ -85,6 +90,18 @@ class Explore(State):
         if trained is not None and trained != self.model.get():
             self._step("model", draws=False, origin="", **at_home(trained))
             self._bringing.refit()
+
+    def choose_replacement(self) -> None:
+        """Continue with the model that is offered instead, and with the picture on the stage."""
+        piece, other = self._stage.piece, self.replacement.get()
+        if other is not None and piece is not None:
+            self._bring_to(other, piece.work, piece.picture)
+        elif other is not None:
+            self.choose_model(other.card.name)
+
+    def _find_replacement(self) -> None:
+        trained = self.model.get()
+        self.replacement.set(replacement(self._models.cards.get(), trained, trained))
 
     def _grab(self, gesture: str) -> None:
         self.history.hold(gesture)
@@ -180,7 +197,15 @@ class Explore(State):
         if work.label != self.dials.label.get():
             self.dials.set_label(work.label)
         self._brought = take.key if take is not None else ""
-        self._bringing.use_picture(in_shape(picture, trained), work.name or f"{trained.card.title}, seed {work.seed}")
+        self._bringing.use_picture(in_shape(picture, trained), _title_of(work, trained))
+
+    def _bring_to(self, other: Trained, work: Work, picture: Array) -> None:
+        """Begin from a picture that a model without sliders made, with another model."""
+        self._brought = ""
+        self.cancel_photo()
+        self.choose_model(other.card.name)
+        self._bringing.use_picture(in_shape(picture, other), _title_of(work, self._models.of(work)))
+        self.came.emit()
 
     def _show_badge(self) -> None:
         trained = self.model.get()
@@ -242,6 +267,17 @@ class Explore(State):
         if piece is not None and piece.picture.ndim == 3:
             self.to_complete.emit(piece.work, piece.picture)
 
+    def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
+        """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
+        trained = self._models.of(work)
+        other = replacement(self._models.cards.get(), trained, self.model.get())
+        if trained is None or other is None:
+            self.restore_work(work, picture)
+            return
+        said = f"{no_sliders(trained.card)}. Your picture stays here."
+        explore = (f'Explore it with "{other.card.title}"', lambda: self._bring_to(other, work, picture))
+        messages.say(said, "warn", explore)
+
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
         trained = self._models.of_work(work)
@@ -300,8 +336,8 @@ class Explore(State):
         self.strip.show(plain.get("current"))
 
     def settle(self) -> None:
-        """Choose the first model, where none is chosen yet."""
-        first = self._models.first()
+        """Choose the first model that has sliders, or else the first, if none is chosen yet."""
+        first = first_with_sliders(self._models.cards.get()) or self._models.first()
         if self.model.get() is None and first is not None:
             self._put(at_home(first))
 
@@ -350,6 +386,11 @@ class Explore(State):
             self.strip.show(record["current"])
         if "origin" in record:
             self._origin = str(record["origin"])
+
+
+def _title_of(work: Work, trained: Trained | None) -> str:
+    """What a picture is called that a model of ours made."""
+    return work.name or f"{trained.card.title if trained is not None else work.model}, seed {work.seed}"
 
 
 def _other_kind(picture: Picture | Wave, trained: Trained | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 from PySide6.QtCore import QObject
 
 from studio.app.states.messages import Messages
@@ -32,17 +33,21 @@ class Made:
     """Keys of the take that it was, and of those before."""
 
     def piece(self, found: Encoded) -> Piece:
-        work = Work(
+        """The picture with all it takes to make it again."""
+        latent = Latent.of(np.asarray(found.latent))
+        return Piece(self.picture, replace(self.work(), label=found.label, latent=latent), self.name())
+
+    def work(self) -> Work:
+        """What made the picture, without the latent that makes it again."""
+        return Work(
             model=self.model,
             model_hash=self.model_hash,
             seed=self.seed,
-            label=found.label,
-            latent=Latent.of(np.asarray(found.latent)),
+            label=self.label,
             source=self.source,
             came_from=self.came_from,
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
-        return Piece(self.picture, work, self.name())
 
     def name(self) -> str:
         """A file name to suggest."""

@@ -12,6 +12,7 @@ from studio.app.states import drops
 from studio.app.states.clipboard import Clipboard
 from studio.app.states.complete import Complete
 from studio.app.states.doubt import Doubt
+from studio.app.states.explorable import has_sliders
 from studio.app.states.explore import Explore
 from studio.app.states.exporting import Exporting
 from studio.app.states.folders import Folders
@@ -214,12 +215,17 @@ class Window(State):
             self.explore.open(path)
 
     def _fit_explore(self, kind: drops.Kind) -> None:
-        """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last."""
+        """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last.
+
+        A model without sliders is used only if no other can be, or if Explore is open and shows it.
+        """
         makes = {"picture": "picture", "wave": "sound"}.get(kind, "")
         now = self.explore.model.get()
         in_use = {name: panel.model.get() for name, panel in self._panels.items()}
         known = (in_use.get(self.panel.get()), self._chosen.get(makes), *in_use.values(), *self.models.cards.get())
         suitable = [each for each in known if each is not None and each.card.kind == makes and not each.card.rate]
+        shown = now if self.panel.get() == "explore" else None
+        suitable.sort(key=lambda each: each != shown and not has_sliders(each))
         if suitable and suitable[0] != now:
             title = suitable[0].card.title
             self.explore.choose_model(suitable[0].card.name)
@@ -298,8 +304,8 @@ class Window(State):
         self.engine.status.connect(self._heed)
         self.engine.said.connect(self._hear)
         self.engine.lost.connect(self._lost)
-        for maker in (self.generate, self.complete):
-            maker.to_explore.connect(self._open_work)
+        for name, maker in (("generate", self.generate), ("complete", self.complete)):
+            maker.to_explore.connect(partial(self.explore.open_work, self.messages.of(name)))
         for asked in (self.generate.to_complete, self.explore.to_complete):
             asked.connect(self.complete.canvas.open_work)
         self.explore.to_generate.connect(self._restore_work)
@@ -384,9 +390,6 @@ class Window(State):
     def _restore_work(self, work: Work, picture: Array) -> None:
         self.generate.branching.restore_work(work, picture)
         self.show_panel("generate")
-
-    def _open_work(self, work: Work, picture: Array) -> None:
-        self.explore.restore_work(work, picture)
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 

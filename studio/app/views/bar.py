@@ -30,7 +30,7 @@ class Bar(QWidget):
         """Whether the model draws pixel by pixel, in a panel that shows it."""
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.picker = Picker(look, state.models, add_model, panel.offers)
+        self.picker = Picker(look, state.models, add_model, panel.offers, panel.remark)
         self.facts = Elided("", "note", Qt.TextElideMode.ElideRight)
         self.pixels = Segments(
             look,

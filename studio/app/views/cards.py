@@ -61,6 +61,8 @@ def draw_thumbnail(painter: QPainter, drawn: QPixmap, place: QRect) -> None:
 
 Offers = Callable[[Any], bool]
 """Which models a list offers."""
+Remark = Callable[[Any], str]
+"""What a list says of a model besides its card, empty for most."""
 
 
 def at_once(trained: Any) -> bool:
@@ -68,14 +70,20 @@ def at_once(trained: Any) -> bool:
     return not trained.card.rate
 
 
+def nothing(trained: Any) -> str:
+    """No remark."""
+    return ""
+
+
 class _Rows(QAbstractListModel):
     """Lists the models of a state: favourites first, and below headings if `headed`."""
 
-    def __init__(self, models: Models, parent: QObject, offers: Offers, headed: bool) -> None:
+    def __init__(self, models: Models, parent: QObject, offers: Offers, remark: Remark, headed: bool) -> None:
         super().__init__(parent)
         self._models = models
         self._offers = offers
         self._headed = headed
+        self.remark = remark
         self._words: list[str] = []
         self.entries: tuple[Any, ...] = ()
         """The rows: models, and headings as text."""
@@ -120,7 +128,8 @@ class _Rows(QAbstractListModel):
         card = entry.card
         if role == Qt.ItemDataRole.AccessibleTextRole:
             favourite = ", favourite" if card.name in self._models.favourites.get() else ""
-            return f"{card.title}, {card.family_title}, {card.makes}, {card.way}, {card.figure}{favourite}"
+            said = (card.title, card.family_title, card.makes, self.remark(entry), card.way, card.figure)
+            return f"{', '.join(filter(None, said))}{favourite}"
         return f"{card.name}: {card.makes}, {card.way}, {card.figure}" if role == Qt.ItemDataRole.ToolTipRole else None
 
 
@@ -146,7 +155,7 @@ class _CardPainter(QStyledItemDelegate):
         elif self._view.big:
             self._paint_big(painter, rect, self._view.entry(index).card, chosen, hovered)
         else:
-            self._paint_row(painter, rect, self._view.entry(index).card, chosen, hovered)
+            self._paint_row(painter, rect, self._view.entry(index), chosen, hovered)
         painter.restore()
 
     def _paint_big(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
@@ -173,9 +182,10 @@ class _CardPainter(QStyledItemDelegate):
             self._write(painter, QRect(left, y, box.width() - px(60), px(height)), text, size, weight, token)
             y += px(height)
 
-    def _paint_row(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
+    def _paint_row(self, painter: QPainter, rect: QRect, trained: Any, chosen: bool, hovered: bool) -> None:
         look = self._look
         px = self._look.px
+        card = trained.card
         if chosen or hovered:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.colour("tint" if chosen else "hover"))
@@ -186,10 +196,11 @@ class _CardPainter(QStyledItemDelegate):
             draw_thumbnail(painter, covers[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
         left = rect.x() + px(88)
         width = rect.width() - px(88 + STAR)
+        said = (self._view.remark(trained), card.way.capitalize(), card.figure)
         for text, size, weight, token, y in (
             (card.title, 13, 600, "text", 10),
             (f"{card.makes} · {card.family_title}", 12, 400, "soft", 32),
-            (f"{card.way.capitalize()} · {card.figure}", 12, 400, "soft", 52),
+            (" · ".join(filter(None, said)), 12, 400, "soft", 52),
         ):
             self._write(painter, QRect(left, rect.y() + px(y), width, px(22)), text, size, weight, token)
         favourite = card.name in self._models.favourites.get()
@@ -224,13 +235,16 @@ class CardList(QListView):
     chose = Signal(str)
     opened = Signal(str)
 
-    def __init__(self, look: Look, models: Models, big: bool, offers: Offers = at_once) -> None:
+    def __init__(
+        self, look: Look, models: Models, big: bool, offers: Offers = at_once, remark: Remark = nothing
+    ) -> None:
         super().__init__()
         self._look = look
         self._models = models
         self.big = big
         self._covers: dict[tuple[str, int], list[QPixmap]] = {}
-        self._rows = _Rows(models, self, offers, headed=not big)
+        self.remark = remark
+        self._rows = _Rows(models, self, offers, remark, headed=not big)
         self.setModel(self._rows)
         self.setItemDelegate(_CardPainter(self, look, models))
         self.setProperty("role", "bare")

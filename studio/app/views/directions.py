@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from studio.app.states.dials import safe_temperatures
+from studio.app.states.explorable import no_sliders
 from studio.app.states.explore import Explore
 from studio.app.states.exporting import Exporting
 from studio.app.states.sliders import FARTHEST, HOTTEST
@@ -55,13 +56,14 @@ class Directions(Column):
         self.open = Button(look, "", "", "folder", keys="Ctrl+O")
         self.kind = Kind(look, "Any kind")
         self.wavetable = WavetableSection(look, state, dialogs)
-        self._none = Label("This model has no directions. Its start and temperature can be changed.", "note", wrap=True)
+        self._none = Label("", "note", wrap=True)
+        self.replacement = Button(look, "", help="Continue with a model that has sliders")
         self.heat_note = Label("", "caution", wrap=True)
         self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
         self._slider_rows.setSpacing(4)
         self._heat_rows.setHorizontalSpacing(9)
         self.rows.addWidget(_headed("Directions", self.all_home))
-        self.add(self._none)
+        self.add(self._none, self.replacement)
         self.rows.addLayout(self._slider_rows)
         self.add(self.fold)
         self.section()
@@ -73,6 +75,8 @@ class Directions(Column):
         self.end()
         self.fold.clicked.connect(self._unfold)
         self.open.clicked.connect(lambda: open_picture())
+        self.replacement.clicked.connect(state.choose_replacement)
+        bind(self, state.replacement, self._show_replacement)
         self.all_home.clicked.connect(dials.home_all)
         self.heat_home.clicked.connect(dials.home_temperatures)
         self.seed.rolled.connect(lambda: dials.new_start())
@@ -92,6 +96,13 @@ class Directions(Column):
         self.open.say(f"Open a {what} of mine…")
         self.open.explain(OPEN_HELP[what], "Ctrl+O")
         self.kind.show_model(trained, self._dials.label.get())
+        if trained is not None:
+            self._none.setText(f"{no_sliders(trained.card)}. Its start and temperature can be changed.")
+
+    def _show_replacement(self, other: Any) -> None:
+        self.replacement.setVisible(other is not None)
+        if other is not None:
+            self.replacement.say(f'Explore with "{other.card.title}"')
 
     def _show_names(self, names: tuple[str, ...]) -> None:
         if len(names) != len(self.sliders):

@@ -6,6 +6,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from studio.app.states.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders
 from studio.app.states.explore import Explore
 from studio.app.states.exporting import Exporting
 from studio.app.states.seeds import grouped
@@ -40,6 +41,7 @@ class ExploreStage(QStackedWidget):
         self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropPage(look, explore)
         offer(self.page.view, lambda: (
+            ("Open in Complete", explore.open_in_complete, True),
             ("Copy picture", explore.copy, True),
             ("Keep as take", explore.keep_take, True),
             ("Paste", state.messages.paste.emit, True),
@@ -57,7 +59,10 @@ class ExploreStage(QStackedWidget):
         bind(self, explore.dials.label, self._show_badge)
         bind(self, explore.before, self.wave.view.show_before)
         bind(self, explore.model, self._show_model)
-        bind(self, state.status, self._show_status)
+        bind(self, state.models.cards, self._show_first)
+        bind(self, explore.model, self._show_first)
+        bind(self, state.status, self._show_waiting)
+        bind(self, explore.drawing, self._show_waiting)
 
     def open(self) -> None:
         self._dialogs.open(WORKS, self._window.open)
@@ -76,14 +81,16 @@ class ExploreStage(QStackedWidget):
 
     def _empty(self) -> QWidget:
         self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
+        self._first = Label("", "note", wrap=True)
         begin = Button(self._look, "New start", "primary", help="Begin from another seed", keys="R")
         self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
         begin.clicked.connect(lambda: self._state.dials.new_start())
         self._own.clicked.connect(self.open)
-        return middle(self._title, self._waits, row(0, begin, self._own, 0, spacing=12))
+        return middle(self._title, self._first, self._waits, row(0, begin, self._own, 0, spacing=12))
 
-    def _show_status(self, status: str) -> None:
-        late = status == "Starting"
+    def _show_waiting(self, _: object) -> None:
+        """Say why a picture that was asked for is not here yet."""
+        late = self._window.status.get() == "Starting" and self._state.drawing.get()
         self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
         self._waits.setVisible(late)
 
@@ -92,6 +99,15 @@ class ExploreStage(QStackedWidget):
         self._title.setText(f"Drop a {what} here, or begin from a seed.")
         self._own.say(f"Open a {what}…")
         self._own.explain(OPEN_HELP[what], "Ctrl+O")
+
+    def _show_first(self, _: object) -> None:
+        """Say why Explore does not begin with the first model of all, which Generate begins with."""
+        models, trained = self._window.models, self._state.model.get()
+        first = models.first()
+        passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())
+        self._first.setVisible(passed)
+        if first is not None and trained is not None:
+            self._first.setText(f'Explore begins with "{trained.card.title}": {no_sliders(first.card)}.')
 
     def _show_picture(self, picture: Array | None) -> None:
         if picture is not None and picture.ndim == 1:
@@ -217,6 +233,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,
         set_compact=stage.set_compact,
+        remark=lambda trained: "" if has_sliders(trained) else NO_SLIDERS,
         strip=explore.strip,
         show_take=explore.choose_take,
     )

@@ -22,6 +22,7 @@ class ExportSection(Column):
         super().__init__(look)
         self._exporting = exporting
         self._model = model
+        self._several = several
         self.times = Choice(look, "Size", "Choose how large pictures are saved and copied")
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)
@@ -76,6 +77,7 @@ class ExportSection(Column):
 
     def _show_sheet(self, on: bool) -> None:
         self.sheet.show_choice("sheet" if on else "files")
+        self._show_note(on)
 
     def _show_note(self, _: object) -> None:
         """Show the resulting size; hide the section if the model makes no pictures."""
@@ -85,4 +87,6 @@ class ExportSection(Column):
         if shape is not None:
             height, width = self._exporting.enlargement.size(*shape)
             how = "smooth" if self._exporting.smooth.get() else "crisp"
-            self.note.setText(f"{width:,} × {height:,} pixels, {how} as seen, with the recipe inside")
+            each = "each " if self._several and self._exporting.on_sheet.get() else ""
+            said = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"
+            self.note.setText(said[0].upper() + said[1:])

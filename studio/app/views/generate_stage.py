@@ -29,6 +29,14 @@ from studio.app.views.wave_page import WavePage
 
 CAPTION = 600
 """Logical pixels of the caption below a large picture, at least."""
+ACTS = (
+    ("Open in Explore", "explore"),
+    ("Open in Complete", "complete"),
+    ("Copy picture", "copy"),
+    ("Save…", "save"),
+    ("Keep as take", "keep"),
+)
+"""What the menu of a finished picture offers, in the grid and large."""
 
 
 class GenerateStage(QStackedWidget):
@@ -237,8 +245,7 @@ class GenerateStage(QStackedWidget):
         """Return the menu entries of the large picture."""
         large = self._state.closeup.large.get()
         able = large is not None and large.piece is not None
-        acts = (("Copy picture", "copy"), ("Save…", "save"), ("Keep as take", "keep"))
-        here = tuple((words, partial(self.act, what), able) for words, what in acts)
+        here = tuple((words, partial(self.act, what), able) for words, what in ACTS)
         return (*here, ("Paste", self._messages.paste.emit, True))
 
     def _menu(self, at: QPoint) -> None:
@@ -249,13 +256,7 @@ class GenerateStage(QStackedWidget):
         self._state.choose(index.row())
         cell, menu = self.grid.cells[index.row()], QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for words, what in (
-            ("Open in Explore", "explore"),
-            ("Open in Complete", "complete"),
-            ("Copy picture", "copy"),
-            ("Save…", "save"),
-            ("Keep as take", "keep"),
-        ):
+        for words, what in ACTS:
             action = menu.addAction(words, partial(self.act, what))
             action.setEnabled(cell.finished)
         menu.addAction("Paste", self._messages.paste.emit)

@@ -11,7 +11,7 @@ from studio.app.states.history import History
 from studio.app.states.strip import Strip
 from studio.app.states.value import Value
 from studio.app.views.acts import Act
-from studio.app.views.cards import Offers, at_once
+from studio.app.views.cards import Offers, Remark, at_once, nothing
 
 
 @dataclass(frozen=True)
@@ -51,3 +51,5 @@ class Panel:
     """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
     offers: Offers = at_once
     """Which models can be chosen here."""
+    remark: Remark = nothing
+    """What its list of models says of one, besides the card."""

@@ -8,7 +8,7 @@ from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
 from studio.app.states.models import Models
-from studio.app.views.cards import CardList, Offers, at_once, thumbnail
+from studio.app.views.cards import CardList, Offers, Remark, at_once, nothing, thumbnail
 from studio.app.views.controls import Button, Label, announce
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
@@ -20,9 +20,17 @@ class Picker(Button):
 
     chose = Signal(str)
 
-    def __init__(self, look: Look, models: Models, add: Callable[[], object], offers: Offers = at_once) -> None:
+    def __init__(
+        self,
+        look: Look,
+        models: Models,
+        add: Callable[[], object],
+        offers: Offers = at_once,
+        remark: Remark = nothing,
+    ) -> None:
         super().__init__(look, "", "picker", says="Model", help="Choose the trained model to work with", keys="Ctrl+L")
-        self._models, self._theme, self._add, self._offers = models, look, add, offers
+        self._models, self._theme, self._add = models, look, add
+        self._offers, self._remark = offers, remark
         self._trained: Any = None
         self._narrow = False
         self._popup: ModelPopup | None = None
@@ -40,7 +48,7 @@ class Picker(Button):
 
     def open_list(self) -> None:
         """The list of models, below the picker."""
-        popup = self._popup = ModelPopup(self._theme, self._models, self._offers, self.window())
+        popup = self._popup = ModelPopup(self._theme, self._models, self._offers, self._remark, self.window())
         popup.cards.show_model(self._trained)
         popup.cards.chose.connect(self.chose)
         popup.add.clicked.connect(self._add)
@@ -79,7 +87,7 @@ class Picker(Button):
 class ModelPopup(QFrame):
     """Shows the models in groups, with a field that finds them by the words of their cards."""
 
-    def __init__(self, look: Look, models: Models, offers: Offers, parent: QWidget) -> None:
+    def __init__(self, look: Look, models: Models, offers: Offers, remark: Remark, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self._look = look
         self._none = "No model here can do this." if models.cards.get() else "No model is here yet."
@@ -90,7 +98,7 @@ class ModelPopup(QFrame):
         self.field.setAcceptDrops(False)
         self.field.setPlaceholderText("Find a model")
         self.field.setAccessibleName("Find a model by a word of its card")
-        self.cards = CardList(look, models, big=False, offers=offers)
+        self.cards = CardList(look, models, big=False, offers=offers, remark=remark)
         self.note = Label("", "note", wrap=True)
         self.add = Button(look, "Add a model…", "fold", "plus", help="Copy a .safetensors file to your models")
         column = QVBoxLayout(self)

@@ -1,6 +1,6 @@
 """The takes: a strip of them, which grows into their tree."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
@@ -191,6 +191,8 @@ class Strip(QWidget):
         self._named: int | None = None
         self._in_view: int | None = None
         """The place of the take that is kept visible: the newest one, or one that was shown on the stage later."""
+        self.leads: Callable[[int], bool] = lambda place: False
+        """Whether a wavetable can lead from the stage of Explore to a take."""
         self.branches = False
         """Whether the open panel can go on from a take."""
         self._row = QHBoxLayout()
@@ -309,7 +311,7 @@ class Strip(QWidget):
         if self.takes.takes[place].picture.ndim == 3:
             menu.addAction("Copy picture", lambda: self.copied.emit(place))
         menu.addAction("Name…", lambda: self.rename(place))
-        if self.takes.takes[place].picture.ndim == 1:
+        if self.leads(place):
             menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(place))
         menu.addAction("Prune", lambda: self.dropped.emit(place))
         if place in self.takes.up:

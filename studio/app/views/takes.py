@@ -34,6 +34,7 @@ class Takes(QObject):
         strip.renamed.connect(lambda place, name: self._in_hand.rename(place, name))
         strip.branched.connect(self._branch)
         strip.led.connect(self._lead)
+        strip.leads = lambda place: place in state.explore.wavetable.partners()
         strip.grown.connect(self.toggle_tree)
         strip.keep.clicked.connect(lambda: self._panel().keep())
 

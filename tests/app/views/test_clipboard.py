@@ -131,6 +131,19 @@ def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
     assert work.seed == 43
 
 
+def test_a_large_picture_offers_what_it_offers_in_the_grid(drawn: Studio) -> None:
+    generate = stage(drawn, "generate")
+    assert isinstance(generate, GenerateStage)
+    in_grid = right_click(generate.grid, generate.grid.visualRect(generate.grid.model().index(1, 0)).center())
+    offered = {action.text() for action in in_grid.actions()}
+    in_grid.close()
+    generate.grid.enlarged.emit(1)
+    large = menu_of(generate.page.view)
+    assert offered - {"Copy seed"} == {action.text() for action in large.actions()}
+    press(large, "Open in Explore")
+    assert drawn.state.panel.get() == "explore"
+
+
 def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
     opener: Opener, two_models: Path, qtbot: QtBot
 ) -> None:
@@ -205,6 +218,9 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: S
     assert section.pixels.isVisible()
     section.pixels.setValue(100)
     assert section.note.text().startswith("96 × 96 pixels, crisp")
+    section.sheet.chosen.emit("sheet")
+    assert section.note.text().startswith("Each 96 × 96 pixels, crisp"), "a sheet is larger"
+    section.sheet.chosen.emit("files")
     studio.state.smooth.set(True)
     assert section.note.text().startswith("100 × 100 pixels, smooth")
     QTest.mouseClick(section.sheet.button("sheet"), Qt.MouseButton.LeftButton)

@@ -58,23 +58,60 @@ def test_an_empty_stage_says_how_to_begin(studio: Studio) -> None:
     assert stage.badge.detail.text() == "Seed 7, every slider at home"
 
 
-def test_a_model_without_directions_says_so_and_nothing_stands_empty(opener: Opener, two_models: Path) -> None:
-    still = replace(card("alone", classes=("a", "b")), directions=())
-    write_model(two_models, still)
+def test_a_picture_follows_only_if_one_was_asked_for(studio: Studio) -> None:
+    stage, _, _ = parts(studio)
+    studio.state.show_panel("explore")
+    waits = "The engine is starting; the picture follows by itself."
+    for said in (False, True):
+        assert (waits in [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]) is said
+        studio.state.explore.dials.new_start(7)
+
+
+@pytest.fixture
+def alone(two_models: Path) -> None:
+    """`alone`, which has no directions, stands first."""
+    write_model(two_models, replace(card("alone", classes=("a", "b")), directions=()))
+
+
+def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(alone: None, opener: Opener) -> None:
+    studio = opener()
+    stage, _, _ = parts(studio)
+    studio.state.show_panel("explore")
+    said = [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]
+    assert 'Explore begins with "Tiny": "Alone" draws at once and has no sliders.' in said
+    studio.state.explore.choose_model("tones")
+    assert not any("begins with" in label.text() for label in stage.findChildren(QLabel) if label.isVisible())
+
+
+def test_the_list_of_models_says_which_have_no_sliders(alone: None, opener: Opener) -> None:
+    studio = opener()
+    for panel, said in (("explore", ["No sliders", ""]), ("generate", ["", ""])):
+        studio.state.show_panel(panel)
+        studio.frame.bar.picker.open_list()
+        popup = studio.frame.bar.picker.popup
+        assert popup is not None
+        names = [popup.cards.index_of(name).data(Qt.ItemDataRole.AccessibleTextRole) for name in ("alone", "tiny")]
+        assert ["No sliders" if "No sliders" in name else "" for name in names] == said
+        popup.close()
+
+
+def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None, opener: Opener) -> None:
     studio = opener()
     stage, inspector, _ = parts(studio)
     studio.state.show_panel("explore")
+    studio.state.explore.choose_model("alone")
     studio.state.explore.dials.new_start(7)
     studio.ready()
     studio.answer()
-    assert studio.state.explore.model.get().card == still
     words = [label.text() for label in inspector.directions.findChildren(QLabel) if label.isVisible()]
-    assert any("no directions" in said for said in words)
+    assert '"Alone" draws at once and has no sliders. Its start and temperature can be changed.' in words
     assert not inspector.directions.fold.isVisible()
     assert not inspector.directions.all_home.isVisible()
     assert stage.badge.detail.text() == "Seed 7"
-    studio.state.explore.choose_model("tiny")
-    assert inspector.directions.all_home.isVisible()
+    assert inspector.directions.replacement.text() == 'Explore with "Tiny"'
+    inspector.directions.replacement.click()
+    assert studio.state.explore.model.get().card.name == "tiny"
+    assert inspector.directions.all_home.isVisible() and not inspector.directions.replacement.isVisible()
 
 
 def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio) -> None:

@@ -431,6 +431,21 @@ def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: 
     assert not section.isVisible()
 
 
+def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: Studio) -> None:
+    state, strip = sounds.state.explore, sounds.frame.strip.list
+    state.dials.new_start(1)
+    answer(sounds, wave(1))
+    state.keep_take()
+    state.choose_model("tiny")
+    answer(sounds, np.zeros((8, 8, 3), np.uint8))
+    settle()
+    strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
+    menu = sounds.frame.strip.findChild(QMenu)
+    assert menu is not None
+    assert [action.text() for action in menu.actions()] == ["Show", "Name…", "Prune"]
+    menu.close()
+
+
 def test_the_strips_menu_leads_there_too(sounds: Studio) -> None:
     state, strip = sounds.state.explore, sounds.frame.strip.list
     for seed in (1, 2):

@@ -1,0 +1,12 @@
+"""What the README tells a new user to choose is there."""
+
+from studio.app.states.explorable import first_with_sliders
+from studio.library import models
+from tests import readme
+
+
+def test_the_models_of_the_first_steps_are_on_the_shelf() -> None:
+    shelf = models.listing()[0]
+    first = first_with_sliders(shelf)
+    assert shelf[0].card.title == readme.FIRST, "the window begins with the first model"
+    assert first is not None and first.card.title == readme.WITH_SLIDERS, "Explore begins with the first of these"

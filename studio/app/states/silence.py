@@ -48,7 +48,8 @@ class Silence(State):
         player.performing.halt()
         said = f'"{trained.card.title}" has been silent for {stretch:.0f} s, so making stopped.'
         what = "Try another seed, or raise the temperature earlier."
-        self._messages.say(f"{said} {what}", "warn", ("Try another seed", self._new_seed))
+        another, until = ("Try another seed", self._new_seed), (player.making.changed, player.leaves)
+        self._messages.say(f"{said} {what}", "warn", another, until=until)
 
     def _lasts(self, seconds: float) -> bool:
         """Whether the end was silent for so long, made all the while by what is set now."""

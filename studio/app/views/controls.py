@@ -170,6 +170,7 @@ class Button(QPushButton):
         if drawing != self._drawing:
             self._drawing = drawing
             self.say(self._words)
+            self.setIcon(QIcon())
             self._tint()
 
     def play(self, role: str) -> None:
@@ -179,9 +180,7 @@ class Button(QPushButton):
             self._tint()
 
     def _tint(self) -> None:
-        if not self._drawing:
-            self.setIcon(QIcon())
-        else:
+        if self._drawing:
             colour = {
                 "primary": "on_accent",
                 "play": "on_accent",

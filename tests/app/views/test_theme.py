@@ -1,5 +1,6 @@
 """The tokens keep the contrast that people need, and the whole window follows them."""
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QWidget
@@ -112,3 +113,14 @@ def test_the_list_of_models_has_the_theme(studio: Studio) -> None:
     picture = popup.grab().toImage()
     assert picture.pixelColor(picture.width() // 2, 4).name() == THEMES["light", "normal"].panel.lower()
     popup.close()
+
+
+def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: Studio) -> None:
+    cover = np.full((1, 8, 8, 3), 90, np.uint8)
+    studio.state.models.cover = lambda name: cover  # type: ignore[method-assign]
+    studio.state.theme.set("light")
+    settle()
+    for panel in ("generate", "explore"):
+        studio.state.show_panel(panel)
+        settle()
+        assert not studio.frame.bar.picker.icon().isNull(), panel

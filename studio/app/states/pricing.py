@@ -57,7 +57,7 @@ class Pricing(State):
         self._open: _Question | None = None
         self._ending = ""
         """The job that was stopped and has no end yet: until then nothing else is asked."""
-        self._given_up = False
+        self.stopped: Value[bool] = Value(False, self)
         """Whether the user stopped it, or the engine could not do it."""
         self._ready = False
         self._jobs = itertools.count(1)
@@ -76,13 +76,18 @@ class Pricing(State):
         """Tell which seconds are seen now; None where no prices are shown. What was stopped begins again after that."""
         self._seen = seen
         if seen is None:
-            self._given_up = False
+            self.stopped.set(False)
         self._ask()
 
     def give_up(self, job: str) -> None:
         """The user stopped a job; if it is one of these, no other follows it."""
         if job and job in (self._ending, self._open.job if self._open is not None else ""):
-            self._given_up = True
+            self.stopped.set(True)
+
+    def go_on(self) -> None:
+        """Ask again for what was stopped."""
+        self.stopped.set(False)
+        self._ask()
 
     def heed(self, status: str) -> None:
         """The engine's state in a word."""
@@ -101,7 +106,7 @@ class Pricing(State):
             self._ask()
         elif isinstance(event, Ending):
             told = question.next == question.end if question.first < question.end else self._label is not None
-            self._given_up = not (told and isinstance(event, Finished))
+            self.stopped.set(not (told and isinstance(event, Finished)))
             self._open = None
             self._ask()
 
@@ -111,7 +116,8 @@ class Pricing(State):
         if self._ending in jobs:
             self._ending = ""
         if self._open is not None and self._open.job in jobs:
-            self._open, self._given_up = None, True
+            self._open = None
+            self.stopped.set(True)
 
     def _keep(self, event: Priced, question: _Question) -> None:
         """Some more prices, or the kind."""
@@ -129,7 +135,8 @@ class Pricing(State):
     def _leave(self) -> None:
         """Another sound is about to be there, or another model."""
         self._cancel()
-        self._model, self._missing, self._given_up = None, [], False
+        self._model, self._missing = None, []
+        self.stopped.set(False)
         self.said.set("")
 
     def _follow(self) -> None:
@@ -151,7 +158,7 @@ class Pricing(State):
         if self._open is not None and not self._serves(self._open, reach):
             self._cancel()
         model, samples = self._model, self._player.samples
-        busy = self._open is not None or self._ending or self._given_up or not self._ready
+        busy = self._open is not None or self._ending or self.stopped.get() or not self._ready
         if busy or reach is None or model is None:
             return
         first, end = next(part for part in self._missing if _overlap(part, reach))

@@ -222,6 +222,28 @@ class Sheet(msgspec.Struct, frozen=True):
     works: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=4096)]
 
 
+def fitting(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> Enlargement:
+    """The enlargement of a sheet's pictures, as far as a sheet of so many places can still be opened here.
+
+    Arguments
+        shape: height and width of each picture
+    """
+    longest = math.isqrt(MOST_PIXELS // places) - export.GAP
+    high, wide = enlargement.size(shape[0], shape[1])
+    return enlargement if max(high, wide) <= longest else Enlargement(pixels=longest, smooth=enlargement.smooth)
+
+
+def smaller_than_asked(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
+    """Say how large pictures are on a sheet, if they are smaller than was asked for; empty if they are not."""
+    columns = min(columns, len(pictures))
+    shape = pictures[0].shape[:2]
+    asked = enlargement.size(shape[0], shape[1])
+    high, wide = fitting(enlargement, -(-len(pictures) // columns) * columns, shape).size(shape[0], shape[1])
+    if (high, wide) == asked:
+        return ""
+    return f"Each is {wide:,} × {high:,} pixels. At {asked[1]:,} × {asked[0]:,} the sheet would be too large."
+
+
 def to_sheet(
     pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = AS_MADE
 ) -> bytes:
@@ -231,9 +253,7 @@ def to_sheet(
     """
     columns = min(columns, len(pictures))
     places = -(-len(pictures) // columns) * columns
-    longest = math.isqrt(MOST_PIXELS // places) - export.GAP
-    if max(enlargement.size(*pictures[0].shape[:2])) > longest:
-        enlargement = Enlargement(pixels=longest, smooth=enlargement.smooth)
+    enlargement = fitting(enlargement, places, pictures[0].shape[:2])
     seen = [enlargement.of(picture) for picture in pictures]
     height, width = seen[0].shape[:2]
     said = Sheet(columns, height, width, [msgspec.Raw(to_json(each).encode()) for each in works])

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from studio import __version__
 from studio.library import storage
-from studio.media import export, sound, wavetable
+from studio.media import enlarging, export, sound, wavetable
 from studio.media.enlarging import AS_MADE, Enlargement
 from studio.media.image import MOST_PIXELS
 
@@ -19,6 +19,8 @@ KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
 SHEET_KEY = "studio_sheet"
 """Name of the PNG text that holds the makings of all pictures on a sheet, row by row."""
+SMALL_KEY = "studio_sheet_pixels"
+"""Name of the PNG text that holds a smooth sheet as it was before its pictures were enlarged."""
 
 
 class Latent(msgspec.Struct, frozen=True):
@@ -262,18 +264,23 @@ def to_sheet(
         "Software": works[0].software,
         "parameters": "\n".join(work.sentence() for work in works),
     }
+    if enlargement.texts(pictures[0]):
+        texts[SMALL_KEY] = enlarging.packed(export.sheet(pictures, columns))
     return export.png(export.sheet(seen, columns), texts)
 
 
 def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
-    """The pictures of a sheet as they stand on it, each with its making; none if it is no sheet of ours.
+    """The pictures of a sheet, each with its making; none if it is no sheet of ours.
+
+    They are as they stand on it, but those that were enlarged smoothly are as their model made them.
 
     Raises BadWork if a making cannot be understood.
 
     Arguments
         array: the pixels of the sheet (height, width, channels) uint8
     """
-    text = export.texts(data).get(SHEET_KEY)
+    texts = export.texts(data)
+    text = texts.get(SHEET_KEY)
     if text is None:
         return []
     try:
@@ -284,11 +291,23 @@ def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
     high, wide = said.height, said.width
     if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
         return []  # it was cut or scaled since
-    found = []
-    for index, recipe in enumerate(said.works):
-        y, x = gap + index // said.columns * (high + gap), gap + index % said.columns * (wide + gap)
-        found.append((array[y : y + high, x : x + wide], _understood(bytes(recipe).decode(), "picture")))
-    return found
+    works = [_understood(bytes(recipe).decode(), "picture") for recipe in said.works]
+    seen = _cells(array, said.columns, rows)[: len(works)]
+    small = enlarging.unpacked(texts[SMALL_KEY], array.shape[:2]) if SMALL_KEY in texts else None
+    if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > said.columns * (gap + 1):
+        before = _cells(small, said.columns, rows)
+        seen = [old if enlarging.is_blended(new, old) else new for new, old in zip(seen, before, strict=False)]
+    return list(zip(seen, works, strict=True))
+
+
+def _cells(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]:
+    """The places of a sheet, row by row."""
+    gap = export.GAP
+    high, wide = (sheet.shape[0] - gap) // rows - gap, (sheet.shape[1] - gap) // columns - gap
+    places = [
+        (gap + row * (high + gap), gap + column * (wide + gap)) for row in range(rows) for column in range(columns)
+    ]
+    return [sheet[y : y + high, x : x + wide] for y, x in places]
 
 
 def from_png(data: bytes) -> Work | None:

@@ -89,6 +89,7 @@ class Window(State):
         }
         for grid in (self.generate.grid, self.complete.grid):
             grid.keeps = alone
+        self.takes.renames = alone
         self._kept: dict[str, State] = {
             "takes": self.takes,
             "models": self.models,

@@ -1,6 +1,7 @@
 """The style sheet and the drawings of the window follow its look; what is hidden follows when it is shown."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from PySide6.QtCore import QChildEvent, QEvent, QObject
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -51,7 +52,7 @@ class Styles(QObject):
         self._look = look
         window.installEventFilter(self)
         for part in parts:
-            when_seen(look, part, lambda part=part: self._style(part))()
+            when_seen(look, part, partial(self._style, part))()
 
     def _style(self, part: QWidget) -> None:
         part.setStyleSheet(sheet(self._look))
@@ -63,7 +64,7 @@ class Styles(QObject):
             child = event.child()
             if isinstance(child, QWidget) and child.isWindow():
                 self._style(child)
-                when_seen(self._look, child, lambda: self._style(child))
+                when_seen(self._look, child, partial(self._style, child))
         return False
 
 

@@ -52,7 +52,7 @@ class Messages(State):
     """Asks the window to show the folder of a Path."""
 
     copy = Signal(object, object)
-    """Asks for a picture (height, width, channels) on the clipboard, with its work or None."""
+    """Asks for a picture (height, width, channels), or a sound (samples,), on the clipboard, with its work or None."""
     paste = Signal()
     """Asks for the picture that is on the clipboard, to be opened as if it had been dropped."""
 

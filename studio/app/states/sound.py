@@ -255,6 +255,14 @@ class Sound(State):
         piece = self._piece(form)
         return self._saving.name_for(piece) if piece is not None else ""
 
+    def copy(self) -> None:
+        """Copy the sound, as far as it is made, to the clipboard. Says the outcome."""
+        piece = self._piece(Form.WAV)
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("No sound is here to be copied yet. Play first.", until=(self.player.grew,))
+
     def export(self, path: Path, form: Form = Form.WAV) -> None:
         """Save the sound as far as it is made, with its making inside. Says the outcome."""
         piece = self._piece(form)

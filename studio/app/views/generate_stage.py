@@ -236,7 +236,8 @@ class GenerateStage(QStackedWidget):
         """What can be done with the large picture."""
         large = self._state.closeup.large.get()
         able = large is not None and large.piece is not None
-        acts = (("Copy picture", "copy"), ("Save…", "save"), ("Keep as take", "keep"))
+        waves = large is not None and large.piece is not None and large.piece.picture.ndim != 3
+        acts = (("Copy sound" if waves else "Copy picture", "copy"), ("Save…", "save"), ("Keep as take", "keep"))
         here = tuple((words, partial(self.act, what), able) for words, what in acts)
         return (*here, ("Paste", self._messages.paste.emit, True))
 
@@ -251,7 +252,7 @@ class GenerateStage(QStackedWidget):
         for words, what in (
             ("Open in Explore", "explore"),
             ("Open in Complete", "complete"),
-            ("Copy picture", "copy"),
+            ("Copy sound" if cell.picture is not None and cell.picture.ndim != 3 else "Copy picture", "copy"),
             ("Save…", "save"),
             ("Keep as take", "keep"),
         ):

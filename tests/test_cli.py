@@ -73,6 +73,19 @@ def test_sample_makes_files_that_carry_their_making(
     assert np.array_equal(np.asarray(Image.open(alone)), first)
 
 
+def test_a_sheet_that_cannot_be_as_large_as_asked_says_how_large_it_is(
+    tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.library.work.MOST_PIXELS", 10_000)
+    argv = ["sample", tiny, "-n", "4", "--seed", "5", "--sheet", "--out", str(tmp_path)]
+    assert cli.main([*argv, "--scale", "4"]) == 0
+    assert "too large" not in capsys.readouterr().err
+    assert cli.main([*argv, "--scale", "8"]) == 0
+    assert "Each is 48 × 48 pixels. At 64 × 64 the sheet would be too large." in capsys.readouterr().err
+    sheet = next(tmp_path.glob("*-sheet.png"))
+    assert open_picture(sheet).array.shape[:2] == (2 * 50 + 2, 2 * 50 + 2)
+
+
 @pytest.mark.parametrize(
     ("options", "side"), [(["--scale", "4"], 32), (["--scale", "16x", "--smooth"], 128), (["--scale", "100px"], 96)]
 )

@@ -40,9 +40,12 @@ class SettingsFile:
             if not isinstance(plain, dict):
                 raise ValueError("not a record")
         except (ValueError, RecursionError):
+            damaged = f"The settings were damaged, so the window starts fresh. {_SAFE}"
+            if not self._written:
+                return {}, damaged
             with contextlib.suppress(NotSaved):  # then the next save replaces it, which is as good as can be had
                 storage.to_bin(self._path)
-            return {}, f"The settings were damaged, so the window starts fresh. {_SAFE} The damaged file is in the bin."
+            return {}, f"{damaged} The damaged file is in the bin."
         return plain, ""
 
     def write(self, plain: dict[str, Any]) -> None:

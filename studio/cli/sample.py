@@ -8,7 +8,7 @@ import msgspec
 
 from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
-from studio.library.work import Work, to_png, to_sheet, to_wav
+from studio.library.work import Work, smaller_than_asked, to_png, to_sheet, to_wav
 from studio.media import export, waveform
 from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
@@ -137,7 +137,10 @@ def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> byt
     if trained.card.kind == "sound":
         drawn = [waveform.picture(cycle) for cycle in kept.made]
         return export.png(export.sheet(drawn, columns, over=waveform.MIDDLE))
-    return to_sheet(kept.made, kept.works, columns, artworks.enlargement(args, trained.card, SHEET_TIMES))
+    size = artworks.enlargement(args, trained.card, SHEET_TIMES)
+    if smaller := smaller_than_asked(size, columns, kept.made):
+        ground.say(smaller)
+    return to_sheet(kept.made, kept.works, columns, size)
 
 
 def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:

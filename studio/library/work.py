@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from studio import __version__
 from studio.library import storage
-from studio.media import export, sound, wavetable
+from studio.media import enlarging, export, sound, wavetable
 from studio.media.enlarging import AS_MADE, Enlargement
 from studio.media.image import MOST_PIXELS
 
@@ -19,6 +19,8 @@ KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
 SHEET_KEY = "studio_sheet"
 """Name of the PNG text that holds the recipes of all pictures on a sheet, row by row."""
+SMALL_KEY = "studio_sheet_pixels"
+"""Name of the PNG text that holds a smooth sheet as it was before its pictures were enlarged."""
 
 
 class Latent(msgspec.Struct, frozen=True):
@@ -222,6 +224,28 @@ class Sheet(msgspec.Struct, frozen=True):
     works: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=4096)]
 
 
+def fitting(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> Enlargement:
+    """The enlargement of a sheet's pictures, as far as a sheet of so many places can still be opened here.
+
+    Arguments
+        shape: height and width of each picture
+    """
+    longest = math.isqrt(MOST_PIXELS // places) - export.GAP
+    high, wide = enlargement.size(shape[0], shape[1])
+    return enlargement if max(high, wide) <= longest else Enlargement(pixels=longest, smooth=enlargement.smooth)
+
+
+def smaller_than_asked(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
+    """Say how large pictures are on a sheet, if they are smaller than was asked for; empty if they are not."""
+    columns = min(columns, len(pictures))
+    shape = pictures[0].shape[:2]
+    asked = enlargement.size(shape[0], shape[1])
+    high, wide = fitting(enlargement, -(-len(pictures) // columns) * columns, shape).size(shape[0], shape[1])
+    if (high, wide) == asked:
+        return ""
+    return f"Each is {wide:,} × {high:,} pixels. At {asked[1]:,} × {asked[0]:,} the sheet would be too large."
+
+
 def to_sheet(
     pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = AS_MADE
 ) -> bytes:
@@ -231,9 +255,7 @@ def to_sheet(
     """
     columns = min(columns, len(pictures))
     places = -(-len(pictures) // columns) * columns
-    longest = math.isqrt(MOST_PIXELS // places) - export.GAP
-    if max(enlargement.size(*pictures[0].shape[:2])) > longest:
-        enlargement = Enlargement(pixels=longest, smooth=enlargement.smooth)
+    enlargement = fitting(enlargement, places, pictures[0].shape[:2])
     seen = [enlargement.of(picture) for picture in pictures]
     height, width = seen[0].shape[:2]
     said = Sheet(columns, height, width, [msgspec.Raw(to_json(each).encode()) for each in works])
@@ -242,18 +264,23 @@ def to_sheet(
         "Software": works[0].software,
         "parameters": "\n".join(work.sentence() for work in works),
     }
+    if enlargement.texts(pictures[0]):
+        texts[SMALL_KEY] = enlarging.packed(export.sheet(pictures, columns))
     return export.png(export.sheet(seen, columns), texts)
 
 
 def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
     """Return the pictures of a sheet with their recipes; none if the studio did not make the sheet.
 
+    Pictures that were enlarged smoothly are returned as their model made them, others as they are on the sheet.
+
     Raises BadWork if a recipe cannot be read.
 
     Arguments
         array: the pixels of the sheet (height, width, channels) uint8
     """
-    text = export.texts(data).get(SHEET_KEY)
+    texts = export.texts(data)
+    text = texts.get(SHEET_KEY)
     if text is None:
         return []
     try:
@@ -266,10 +293,26 @@ def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
     wide = said.width
     if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
         return []  # it was cropped or scaled in another program
+    works = [_understood(bytes(recipe).decode(), "picture") for recipe in said.works]
+    seen = _cells(array, said.columns, rows)[: len(works)]
+    small = enlarging.unpacked(texts[SMALL_KEY], array.shape[:2]) if SMALL_KEY in texts else None
+    if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > said.columns * (gap + 1):
+        originals = _cells(small, said.columns, rows)
+        seen = [old if enlarging.is_blended(new, old) else new for new, old in zip(seen, originals, strict=False)]
+    return list(zip(seen, works, strict=True))
+
+
+def _cells(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]:
+    """Return the pictures on a sheet, row by row."""
+    gap = export.GAP
+    high = (sheet.shape[0] - gap) // rows - gap
+    wide = (sheet.shape[1] - gap) // columns - gap
     found = []
-    for index, recipe in enumerate(said.works):
-        y, x = gap + index // said.columns * (high + gap), gap + index % said.columns * (wide + gap)
-        found.append((array[y : y + high, x : x + wide], _understood(bytes(recipe).decode(), "picture")))
+    for row in range(rows):
+        for column in range(columns):
+            y = gap + row * (high + gap)
+            x = gap + column * (wide + gap)
+            found.append(sheet[y : y + high, x : x + wide])
     return found
 
 

@@ -51,7 +51,7 @@ class Enlargement:
     def texts(self, picture: np.ndarray) -> dict[str, str]:
         """Return the PNG texts from which `before` recovers the picture; none if it is not blended."""
         is_blended = self.smooth and self.size(*picture.shape[:2]) != picture.shape[:2]
-        return {KEY: base64.b64encode(export.png(picture)).decode()} if is_blended else {}
+        return {KEY: packed(picture)} if is_blended else {}
 
 
 AS_MADE = Enlargement()
@@ -68,17 +68,31 @@ def before(data: bytes, array: np.ndarray) -> np.ndarray | None:
     """
     if KEY.encode() + b"\0" not in data:
         return None
+    small = unpacked(export.texts(data).get(KEY, ""), array.shape[:2])
+    return small if small is not None and is_blended(array, small) else None
+
+
+def packed(picture: np.ndarray) -> str:
+    """A picture (height, width, 1 | 3) uint8 as the text of a PNG."""
+    return base64.b64encode(export.png(picture)).decode()
+
+
+def unpacked(text: str, most: tuple[int, ...]) -> np.ndarray | None:
+    """The picture (height, width, 3) uint8 in a text; None if it is damaged, or larger than `most`."""
     try:
-        kept = base64.b64decode(export.texts(data).get(KEY, ""), validate=True)
+        kept = base64.b64decode(text, validate=True)
         with Image.open(io.BytesIO(kept), formats=("PNG",)) as image:
-            if image.mode not in ("L", "RGB") or image.width > array.shape[1] or image.height > array.shape[0]:
+            if image.mode not in ("L", "RGB") or image.width > most[1] or image.height > most[0]:
                 return None
-            original = np.array(image.convert("RGB"))
+            return np.array(image.convert("RGB"))
     except (ValueError, OSError, SyntaxError):  # Pillow raises SyntaxError for a damaged file
         return None
-    enlarged = blended(original, *array.shape[:2])
-    is_unchanged = np.abs(enlarged.astype(np.int16) - array).max() <= _ROUNDING
-    return original if is_unchanged else None
+
+
+def is_blended(array: np.ndarray, small: np.ndarray) -> bool:
+    """Tell whether `array` is `small` enlarged smoothly, and nobody painted on it. Both (height, width, channels)."""
+    enlarged = blended(small, *array.shape[:2])
+    return bool(np.abs(enlarged.astype(np.int16) - array).max() <= _ROUNDING)
 
 
 def blended(array: np.ndarray, height: int, width: int) -> np.ndarray:

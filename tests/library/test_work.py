@@ -113,6 +113,23 @@ def test_a_sheet_gives_back_every_picture_and_its_making(columns: int) -> None:
     assert from_sheet(to_png(PICTURE, WORK), PICTURE) == []
 
 
+def test_a_smooth_sheet_gives_back_every_picture_as_it_was_made_unless_it_was_painted_on() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (8, 6, 3), np.uint8) for _ in range(5)]
+    works = [msgspec.structs.replace(WORK, seed=seed) for seed in range(5)]
+    data = to_sheet(pictures, works, 2, Enlargement(4, smooth=True))
+    sheet = pixels(data).copy()
+    found = from_sheet(data, sheet)
+    assert [made for _, made in found] == works
+    for (seen, _), picture in zip(found, pictures, strict=True):
+        np.testing.assert_array_equal(seen, picture)
+    sheet[4:12, 4:12] = 0
+    (first, _), (second, _) = from_sheet(data, sheet)[:2]
+    assert first.shape == (32, 24, 3)
+    assert not first[2:10, 2:10].any()
+    np.testing.assert_array_equal(second, pictures[1])
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -1,4 +1,4 @@
-"""Converts pictures for the system's clipboard. Only a view can reach the clipboard itself."""
+"""Converts pictures and sounds for the system's clipboard. Only a view can reach the clipboard itself."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,19 +8,23 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.states.exporting import Exporting
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
+from studio.app.states.saving import Piece, in_a_file
 from studio.app.states.value import State
 from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import Work, to_png
 from studio.media import export
+from studio.media.names import shown
 from studio.wire.messages import Array
 
 
 class Clipboard(State):
-    """Encodes copied pictures and stores pasted ones in another thread, because large ones take a while."""
+    """Encodes what is copied and stores what is pasted in another thread, because large pictures take a while."""
 
     copied = Signal(object)
     """The bytes of a PNG, with its recipe if the picture has one."""
+    copied_sound = Signal(object, object)
+    """The Path of a WAV file with its recipe, and its bytes."""
     pasted = Signal(object)
     """The path of a file with the pasted picture, which is opened like a dropped file."""
 
@@ -33,9 +37,9 @@ class Clipboard(State):
         messages.copy.connect(self.copy)
 
     def copy(self, picture: Array, work: Work | None) -> None:
-        """Copy a picture in the size chosen for saving, and show a message."""
-        if picture.ndim != 3:
-            self._messages.say("Only pictures can be copied. Save the sound, then open it elsewhere.", "warn")
+        """Copy a picture in the size chosen for saving, or a sound as it is saved, and show a message."""
+        if picture.ndim != 3 and work is not None:
+            self._copy_sound(picture, work)
             return
         size = self._exporting.enlargement
 
@@ -46,9 +50,23 @@ class Clipboard(State):
 
         self._copying.run(encode, lambda data: self._copied(data, size.size(*picture.shape[:2]), work is not None))
 
-    def paste(self, encode: Callable[[], bytes]) -> None:
-        """Open a pasted picture. `encode` returns its PNG and runs in another thread."""
-        path = storage.home("cache") / "pasted" / "Pasted picture.png"
+    def _copy_sound(self, sound: Array, work: Work) -> None:
+        """Copy a sound as a file too, for programs that take no sounds from the clipboard."""
+        folder = storage.home("cache") / "copied"
+        path = folder / storage.clean(f"{work.model}-{work.seed}{work.ending}")
+
+        def store() -> bytes:
+            data = in_a_file(Piece(sound, work, path.name))
+            for old in folder.glob("*.wav"):  # only the newest is on the clipboard
+                storage.drop(old)
+            storage.write(path, data)
+            return data
+
+        self._copying.run(store, lambda data: self._copied_sound(path, data))
+
+    def paste(self, encode: Callable[[], bytes], name: str = "Pasted picture.png") -> None:
+        """Open something pasted. `encode` returns its PNG or WAV and runs in another thread."""
+        path = storage.home("cache") / "pasted" / name
 
         def store() -> Path:
             storage.write(path, encode())
@@ -67,6 +85,15 @@ class Clipboard(State):
         self.copied.emit(data)
         recipe = ", with its recipe inside" if has_recipe else ""
         self._messages.say(f"Copied the picture, {size[1]:,} × {size[0]:,} pixels{recipe}.")
+
+    def _copied_sound(self, path: Path, data: bytes | Exception) -> None:
+        if isinstance(data, NotSaved):
+            self._messages.say(data.sentence, "failed")
+        elif isinstance(data, Exception):
+            raise data
+        else:
+            self.copied_sound.emit(path, data)
+            self._messages.say(f'Copied the sound as "{shown(path.name)}", with its recipe inside.')
 
     def _pasted(self, path: Path | Exception) -> None:
         if isinstance(path, NotSaved):

@@ -52,7 +52,8 @@ class Joining(State):
         elif isinstance(event, Ending):
             self._end()
             if isinstance(event, Failed):
-                self._messages.say(f"{event.why} The loop stays as it is. {event.hint}".strip(), "failed")
+                said = f"{event.why} The loop stays as it is. {event.hint}".strip()
+                self._messages.say(said, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def lost(self, commands: Sequence[AnyCommand]) -> None:
         """The engine died while it looked; the loop stays as it is."""

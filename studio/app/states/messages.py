@@ -54,7 +54,7 @@ class Messages(State):
     """Asks the window to show the folder of a Path."""
 
     copy = Signal(object, object)
-    """Asks the window to copy a picture (height, width, channels), with its work or None."""
+    """Asks the window to copy a picture (height, width, channels) or a sound (samples,), with its work or None."""
     paste = Signal()
     """Asks the window to open the picture on the clipboard like a dropped file."""
 

@@ -56,6 +56,8 @@ class Performing(State):
     """The end of a reel, which a model makes. What a change does away with plays on until what is new is there; where
     that comes too late, the change is asked for again, from a later moment on."""
 
+    left = Signal()
+    """Another sound takes its place: what was said of this one goes."""
     grew = Signal()
     """Samples were added or removed."""
     moved = Signal()
@@ -249,7 +251,7 @@ class Performing(State):
                 self._ended()
                 if isinstance(event, Failed):
                     said = f"{event.why} What is made is kept. {event.hint}".strip()
-                    self._messages.say(said, "failed")
+                    self._messages.say(said, "failed", until=(self.making.changed, self.left))
 
     def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
         """The engine died: what is made plays on to its end."""
@@ -257,7 +259,7 @@ class Performing(State):
             self._ended()
             end = clock(self.reel.seconds)
             said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
-            self._messages.say(said.strip(), "failed")
+            self._messages.say(said.strip(), "failed", until=(self.making.changed, self.left))
 
     def _look(self) -> None:
         """Whether what is new has taken over, or came too late for that and is asked for again."""
@@ -278,7 +280,8 @@ class Performing(State):
     def _fail(self, event: Failed) -> None:
         change = self._over()
         change.fail()
-        self._messages.say(f"{event.why} It plays on as it was. {event.hint}".strip(), "failed")
+        said = f"{event.why} It plays on as it was. {event.hint}".strip()
+        self._messages.say(said, "failed", until=(self.making.changed, self.left))
         self.grew.emit()
         self._go_on()
 

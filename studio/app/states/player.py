@@ -59,6 +59,7 @@ class Player(State):
         """How often it had run dry at the last look."""
         self.card.refused.connect(self._refused)
         self.performing.grew.connect(self.grew)
+        self.leaves.connect(self.performing.left)
         self.performing.moved.connect(self.tick)
 
     # ── what there is ────────────────────────────────────────────────────────────────────────────
@@ -271,7 +272,8 @@ class Player(State):
             rests = " The model pauses once it is well ahead." if self.performing.job else ""
             said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}. Playing is paused there.{rests}"
             other = "Play on the system's output" if self.card.device.get() else "Play again"
-            self._messages.say(f"{said} Nothing is lost.", "failed", (other, lambda: self._elsewhere()))
+            again, until = (other, lambda: self._elsewhere()), (self.playing.changed, self.leaves)
+            self._messages.say(f"{said} Nothing is lost.", "failed", again, until=until)
         if not (self.performing.job or self.playing.get() or self.card.open):
             self._ticks.stop()
 
@@ -281,7 +283,7 @@ class Player(State):
 
     def _refused(self, why: str) -> None:
         self.pause()
-        self._messages.say(why, "warn", ("Try again", self.play))
+        self._messages.say(why, "warn", ("Try again", self.play), until=(self.playing.changed, self.leaves))
 
     def let_go(self) -> None:
         """Let another have the sound card."""

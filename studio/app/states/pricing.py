@@ -59,7 +59,7 @@ class Pricing(State):
         self._open: _Question | None = None
         self._ending = ""
         """The job that was stopped but has not ended: no other is sent before its end."""
-        self._given_up = False
+        self.stopped: Value[bool] = Value(False, self)
         """Whether the user stopped the last job, or it failed."""
         self._ready = False
         self._jobs = itertools.count(1)
@@ -80,13 +80,18 @@ class Pricing(State):
         """Set the visible seconds; None if no prices are shown. After None, a stopped job may start again."""
         self._seen = seen
         if seen is None:
-            self._given_up = False
+            self.stopped.set(False)
         self._ask()
 
     def give_up(self, job: str) -> None:
         """Note that the user stopped a job; if it is one of these, no other follows it."""
         if job and job in (self._ending, self._open.job if self._open is not None else ""):
-            self._given_up = True
+            self.stopped.set(True)
+
+    def go_on(self) -> None:
+        """Ask again for what was stopped."""
+        self.stopped.set(False)
+        self._ask()
 
     def heed(self, status: str) -> None:
         """Follow the status of the engine, given as one word."""
@@ -106,7 +111,7 @@ class Pricing(State):
             self._ask()
         elif isinstance(event, Ending):
             complete = question.next == question.end if question.first < question.end else self._label is not None
-            self._given_up = not (complete and isinstance(event, Finished))
+            self.stopped.set(not (complete and isinstance(event, Finished)))
             self._open = None
             self._ask()
 
@@ -117,7 +122,7 @@ class Pricing(State):
             self._ending = ""
         if self._open is not None and self._open.job in jobs:
             self._open = None
-            self._given_up = True
+            self.stopped.set(True)
 
     def _keep(self, event: Priced, question: _Question) -> None:
         """Store more prices, and the class if the engine decided it."""
@@ -137,7 +142,7 @@ class Pricing(State):
         self._cancel()
         self._model = None
         self._missing = []
-        self._given_up = False
+        self.stopped.set(False)
         self.said.set("")
 
     def _follow(self) -> None:
@@ -160,7 +165,7 @@ class Pricing(State):
             self._cancel()
         model = self._model
         samples = self._player.samples
-        busy = self._open is not None or self._ending or self._given_up or not self._ready
+        busy = self._open is not None or self._ending or self.stopped.get() or not self._ready
         if busy or reach is None or model is None:
             return
         first, end = next(part for part in self._missing if _overlap(part, reach))

@@ -87,6 +87,8 @@ class Saved:
     size: str = ""
     """The size of a wavetable, as synthesizers count it."""
     on_sheet: bool = False
+    smaller: str = ""
+    """How large pictures are on a sheet, if they are smaller than was asked for."""
 
     def sentence(self) -> str:
         if self.fault is not None:
@@ -95,7 +97,8 @@ class Saved:
         if self.count < self.total:
             return f"Stopped. {self.count:,} of {self.total:,} {self.called} are saved."
         if self.on_sheet:
-            return f'Saved {self.total:,} {self.called} on "{shown(self.last.name)}", each with its recipe inside.'
+            where = f'on "{shown(self.last.name)}", each with its recipe inside.'
+            return f"Saved {self.total:,} {self.called} {where} {self.smaller}".strip()
         if self.total == 1:
             return f'Saved "{shown(self.last.name)}"{self.size} with its recipe inside.'
         return f'Saved {self.total:,} {self.called} in "{shown(self.last.parent.name)}", each with its recipe inside.'
@@ -298,7 +301,8 @@ def _write_sheet(wish: Wish) -> Saved:
         storage.write(path, work.to_sheet(pictures, works, columns, wish.enlargement))
     except NotSaved as fault:
         return Saved(0, len(pieces), path, fault)
-    return Saved(len(pieces), len(pieces), path, on_sheet=True)
+    smaller = work.smaller_than_asked(wish.enlargement, columns, pictures)
+    return Saved(len(pieces), len(pieces), path, on_sheet=True, smaller=smaller)
 
 
 def in_a_file(piece: Piece, enlargement: Enlargement = AS_MADE) -> bytes:

@@ -95,9 +95,10 @@ class Sliders(State):
 
     def rename(self, index: int, label: str) -> None:
         """Name a direction; an empty name brings back the model's own."""
-        names = list(self.names.get())
-        names[index] = label.strip()
-        self._step("name", names=names)
+        if self._takes.may_rename():
+            names = list(self.names.get())
+            names[index] = label.strip()
+            self._step("name", names=names)
 
     def lock(self, on: bool) -> None:
         """Keep this seed for the next start, or not."""
@@ -167,7 +168,7 @@ class Sliders(State):
         temperatures = record.get("temperatures", self.temperatures.get())
         self.temperatures.set(_filled(temperatures, count, home, 0.0, 4.0))
         for index, (old, new) in enumerate(zip(self.names.get(), record.get("names", []), strict=False)):
-            if old != new:
+            if old != new and self._takes.renames:
                 models.rename_direction(trained, index, new)
                 self.names.set(models.direction_names(trained))
 

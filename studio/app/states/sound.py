@@ -165,7 +165,7 @@ class Sound(State):
         """Bring in a file: a recording is gone on from, a work of ours is restored."""
         trained = self.model.get()
         if trained is None:
-            self._messages.say(NO_MODEL, "warn")
+            self._messages.say(NO_MODEL, "warn", until=(self.model.changed,))
             return
         self.busy.set(True)
         self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)
@@ -221,13 +221,13 @@ class Sound(State):
         self.busy.set(False)
         trained = self.model.get()
         if isinstance(outcome, ValueError):  # Refused: a sentence for people
-            self._messages.say(str(outcome), "failed")
+            self._messages.say(str(outcome), "failed", until=(self.busy.changed, self.player.leaves))
         elif isinstance(outcome, Exception):
             raise outcome
         elif trained is not None:
-            if outcome.fault:
-                self._messages.say(outcome.fault, "warn")
             self._bring(outcome, trained)
+            if outcome.fault:
+                self._messages.say(outcome.fault, "warn", until=(self.busy.changed, self.player.leaves))
 
     def _bring(self, found: Recorded, trained: Trained) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
@@ -245,7 +245,8 @@ class Sound(State):
             name = self._takes.keep(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
             self._step(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
-            self._messages.say(f'"{found.name}": {"; ".join((found.words, *found.notes))}.')
+            said = f'"{found.name}": {"; ".join((found.words, *found.notes))}.'
+            self._messages.say(said, until=(self.busy.changed, self.player.leaves))
         self.came.emit()
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
@@ -254,6 +255,14 @@ class Sound(State):
         """A file name to suggest; empty while there is nothing to save."""
         piece = self._piece(form)
         return self._saving.name_for(piece) if piece is not None else ""
+
+    def copy(self) -> None:
+        """Copy the sound, as far as it is made, to the clipboard. Says the outcome."""
+        piece = self._piece(Form.WAV)
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("No sound is here to be copied yet. Play first.", until=(self.player.grew,))
 
     def export(self, path: Path, form: Form = Form.WAV) -> None:
         """Save the sound as far as it is made, with its making inside. Says the outcome."""

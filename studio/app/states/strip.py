@@ -18,7 +18,7 @@ class Strip(State):
         self, takes: Takes, messages: Messages, step: Callable[..., None], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._messages, self._step = messages, step
+        self._all, self._messages, self._step = takes, messages, step
         self.takes: Value[tuple[Take, ...]] = takes.list
         self.current: Value[int | None] = Value(None, self)
         """Index of the take that the stage shows, None where it shows something else."""
@@ -60,7 +60,8 @@ class Strip(State):
 
     def rename(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""
-        self._step("name", named={self.takes.get()[index].name: label.strip()[:80]})
+        if self._all.may_rename():
+            self._step("name", named={self.takes.get()[index].name: label.strip()[:80]})
 
     def _find(self) -> None:
         names = [take.name for take in self.takes.get()]

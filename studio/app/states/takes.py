@@ -16,6 +16,7 @@ from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.wire.messages import Array
 
+NAMES_ELSEWHERE = "Another window of Latent Studio is open. Names can be changed only there."
 LONGEST_LINE = 64
 """Works that a work remembers to have come from."""
 
@@ -33,6 +34,8 @@ class Takes(State):
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
+        self.renames = True
+        """Whether names may be changed. A second window on the same folders would write over those of the first."""
         self.list: Value[tuple[Take, ...]] = Value((), self)
         """In the order in which they were kept."""
         self._shelf = Shelf(storage.home("data") / "takes")
@@ -61,6 +64,12 @@ class Takes(State):
         held = (self._shelf.get(name) for name in self._shelf.names())
         above = next((take.work.came_from for take in held if take is not None and take.key == key), ())
         return (key, *above)[:LONGEST_LINE] if key else ()
+
+    def may_rename(self) -> bool:
+        """Whether a name may be changed here; if not, the message line says so."""
+        if not self.renames:
+            self._messages.say(NAMES_ELSEWHERE, "warn")
+        return self.renames
 
     # ── what a step does ─────────────────────────────────────────────────────────────────────────
 
@@ -103,7 +112,7 @@ class Takes(State):
 
     def _name(self, name: str, label: str) -> None:
         take = self._shelf.get(name)
-        if take is not None and take.work.name != label:
+        if take is not None and take.work.name != label and self.renames:
             self._write(self._shelf, Take(take.picture, replace(take.work, name=label), name))
 
     # ── where takes begin ────────────────────────────────────────────────────────────────────────

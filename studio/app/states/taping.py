@@ -52,7 +52,8 @@ class Taping(State):
         (trained, seed), player = self._by, self._player
         heard = player.recorded()
         if not len(heard):
-            self._messages.say("Nothing was heard while it recorded, so there is nothing to keep.")
+            nothing = "Nothing was heard while it recorded, so there is nothing to keep."
+            self._messages.say(nothing, until=(player.recording.changed,))
             return
         work = Work(
             kind="sound", rate=player.rate, model=trained.card.name, model_hash=hash_of(trained), seed=seed,
@@ -60,7 +61,7 @@ class Taping(State):
         )  # fmt: skip
         self._step("recording", takes={self._takes.keep(heard, work): True})
         said = f"Recorded {lasting(len(heard) / player.rate)} of what was heard. It is among your takes."
-        self._messages.say(f"{why} {said}".strip())
+        self._messages.say(f"{why} {said}".strip(), until=(player.recording.changed, self._takes.list.changed))
 
     def _watch(self) -> None:
         """A recording that was forgotten fills neither memory nor disk."""

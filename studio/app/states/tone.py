@@ -153,7 +153,7 @@ class Tone(State):
         if fault:
             self._let_go()
             self.stop()
-            self._messages.say(fault, "failed", ("Play again", lambda: self.hold(True)))
+            self._messages.say(fault, "failed", ("Play again", lambda: self.hold(True)), until=(self.sounding.changed,))
             return
         self._still = 0 if self.sounding.get() else self._still + 1
         if self._still >= REST:
@@ -185,7 +185,8 @@ class Tone(State):
         elif isinstance(outcome, NoSound):
             self._open = False
             self.stop()
-            self._messages.say(str(outcome), "warn", ("Try again", lambda: self.hold(True)))
+            again = ("Try again", lambda: self.hold(True))
+            self._messages.say(str(outcome), "warn", again, until=(self.sounding.changed,))
         else:
             raise outcome
 

@@ -98,7 +98,7 @@ class Wavetable(State):
         self._saving.one(Piece(frames, begin.leading_to(end), path.name), path)
 
     def _fail(self, why: str) -> None:
-        self._messages.say(why.strip(), "failed", ("Try again", self._ask))
+        self._messages.say(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))
 
     def _end(self) -> None:
         self._job = ""

@@ -114,6 +114,7 @@ class Window(State):
         }
         for grid in (self.generate.grid, self.complete.grid):
             grid.keeps = self._alone
+        self.takes.renames = self._alone
 
     def _create_values(self) -> None:
         """Create the values of the window itself: its panel, its appearance and what the engine reports."""

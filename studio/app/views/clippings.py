@@ -1,13 +1,13 @@
-"""Connects the window with the system's clipboard: copies pictures to it and pastes from it."""
+"""Connects the window with the system's clipboard: copies pictures and sounds to it and pastes from it."""
 
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QObject
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QObject, QUrl
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from studio.app.states.window import Window
 
-PNG = "image/png"
+PNG, WAV = "image/png", "audio/wav"
 
 
 class Clippings(QObject):
@@ -17,10 +17,11 @@ class Clippings(QObject):
         super().__init__(parent)
         self._state = state
         state.clipboard.copied.connect(self._put)
+        state.clipboard.copied_sound.connect(self._put_sound)
         state.messages.paste.connect(self.paste)
 
     def paste(self) -> None:
-        """Open the files or the picture on the clipboard."""
+        """Open the files, the picture or the sound on the clipboard."""
         data = QGuiApplication.clipboard().mimeData() or QMimeData()  # Qt returns None for an empty clipboard
         files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         if files:
@@ -31,8 +32,18 @@ class Clippings(QObject):
         elif data.hasImage():
             image = QGuiApplication.clipboard().image()
             self._state.clipboard.paste(lambda: _png(image))
+        elif data.hasFormat(WAV):
+            wav = bytes(data.data(WAV).data())
+            self._state.clipboard.paste(lambda: wav, "Pasted sound.wav")
         else:
-            self._state.messages.say("There is no picture on the clipboard. Copy one, then paste it.", "warn")
+            said = "There is no picture or sound on the clipboard. Copy one, then paste it."
+            self._state.messages.say(said, "warn")
+
+    def _put_sound(self, path: Path, wav: bytes) -> None:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        data.setData(WAV, wav)
+        QGuiApplication.clipboard().setMimeData(data)
 
     def _put(self, png: bytes) -> None:
         data = QMimeData()

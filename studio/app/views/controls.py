@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from studio.app.views.guard import guarded
 from studio.app.views.icons import icon, pixmap
+from studio.app.views.styling import when_seen
 from studio.app.views.theme import Look
 
 
@@ -151,7 +152,7 @@ class Button(QPushButton):
         self.setAccessibleName(says or words)
         self.explain(help, keys)
         self.setAutoDefault(False)
-        look.changed.connect(self._tint)
+        when_seen(look, self, self._tint)
         self._tint()
 
     def say(self, words: str) -> None:
@@ -169,6 +170,7 @@ class Button(QPushButton):
         if drawing != self._drawing:
             self._drawing = drawing
             self.say(self._words)
+            self.setIcon(QIcon())
             self._tint()
 
     def play(self, role: str) -> None:
@@ -178,9 +180,7 @@ class Button(QPushButton):
             self._tint()
 
     def _tint(self) -> None:
-        if not self._drawing:
-            self.setIcon(QIcon())
-        else:
+        if self._drawing:
             colour = {
                 "primary": "on_accent",
                 "play": "on_accent",

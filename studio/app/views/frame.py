@@ -31,10 +31,10 @@ from studio.app.views.panel import Panel
 from studio.app.views.places import places
 from studio.app.views.queue_box import QueueBox, QueueList
 from studio.app.views.rail import Rail
-from studio.app.views.sheet import sheet
 from studio.app.views.shortcuts import Shortcuts, go_region
 from studio.app.views.side import NARROW, USUAL, WIDE, Edge, Inspector
 from studio.app.views.strip import Strip
+from studio.app.views.styling import Ground, Styles
 from studio.app.views.takes import Takes
 from studio.app.views.targets import focus, of_acts, of_controls, of_models, of_settings
 from studio.app.views.theme import Look
@@ -85,8 +85,7 @@ class Frame(QWidget):
         look, state = self._look, self.state
         panels = self.panels.values()
         self.rail = Rail(look, [(p.key, p.title, p.drawing, p.help) for p in panels])
-        self.bars, self.stage = QStackedWidget(), QStackedWidget()
-        self.stage.setProperty("ground", "canvas")
+        self.bars, self.stage = QStackedWidget(), Ground(look, "canvas")
         self.inspector = Inspector(look)
         for panel in panels:
             head = Bar(look, state, panel, self.add_model)
@@ -114,6 +113,10 @@ class Frame(QWidget):
         self.finder = Finder(look, self)
         self._home = FocusHome(self, self.stage)
         self.ring = FocusRing(look, self)
+        bars = self.bars.findChildren(Bar)
+        stages = [panel.stage for panel in panels]
+        parts = (self.rail, self.strip, self.queue, self.message, self.drop_overlay, self.finder, *self._lines)
+        Styles(look, self, (*parts, *bars, *stages, *self.inspector.parts))
         self.drops = Drops(self, self.state, self.drop_overlay)  # last, because it examines all widgets
 
     def _tie(self) -> None:
@@ -203,13 +206,13 @@ class Frame(QWidget):
             self._shown = float(scale) <= 150
             self._look.choose(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
             self._enable()
-        self._place()
+        else:
+            self._place()
 
     def _restyle(self) -> None:
         look = self._look
         QApplication.setPalette(look.palette())
         self.setFont(look.font())
-        self.setStyleSheet(sheet(look))
         self.setWindowIcon(QIcon(pixmap("generate", look.colour("accent"), 64)))
         self._place()
 

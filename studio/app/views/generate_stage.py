@@ -29,14 +29,17 @@ from studio.app.views.wave_page import WavePage
 
 CAPTION = 600
 """Logical pixels of the caption below a large picture, at least."""
-ACTS = (
-    ("Open in Explore", "explore"),
-    ("Open in Complete", "complete"),
-    ("Copy picture", "copy"),
-    ("Save…", "save"),
-    ("Keep as take", "keep"),
-)
-"""What the menu of a finished picture offers, in the grid and large."""
+
+
+def acts(is_sound: bool) -> tuple[tuple[str, str], ...]:
+    """Return the menu entries of a finished picture or wave, in the grid and large, each with the name of its act."""
+    return (
+        ("Open in Explore", "explore"),
+        ("Open in Complete", "complete"),
+        ("Copy sound" if is_sound else "Copy picture", "copy"),
+        ("Save…", "save"),
+        ("Keep as take", "keep"),
+    )
 
 
 class GenerateStage(QStackedWidget):
@@ -245,7 +248,8 @@ class GenerateStage(QStackedWidget):
         """Return the menu entries of the large picture."""
         large = self._state.closeup.large.get()
         able = large is not None and large.piece is not None
-        here = tuple((words, partial(self.act, what), able) for words, what in ACTS)
+        is_sound = large is not None and large.piece is not None and large.piece.picture.ndim != 3
+        here = tuple((words, partial(self.act, what), able) for words, what in acts(is_sound))
         return (*here, ("Paste", self._messages.paste.emit, True))
 
     def _menu(self, at: QPoint) -> None:
@@ -256,7 +260,7 @@ class GenerateStage(QStackedWidget):
         self._state.choose(index.row())
         cell, menu = self.grid.cells[index.row()], QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for words, what in ACTS:
+        for words, what in acts(cell.picture is not None and cell.picture.ndim != 3):
             action = menu.addAction(words, partial(self.act, what))
             action.setEnabled(cell.finished)
         menu.addAction("Paste", self._messages.paste.emit)

@@ -1,6 +1,7 @@
 """Temperature over time, drawn by hand: knots that a line joins. What is settled cannot be changed any more."""
 
 import bisect
+import itertools
 import math
 from typing import Any
 
@@ -16,7 +17,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QSizePolicy
 
 from studio.app.states import heat as heats
@@ -24,6 +25,7 @@ from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
 from studio.app.views.knots import HOTTEST, Knots, moved, put, without
 from studio.app.views.lane import CAUGHT, turn
+from studio.app.views.latent_slider import OUTSIDE
 from studio.app.views.ruler import clock
 from studio.app.views.theme import Look
 from studio.app.views.timeline import Timeline
@@ -41,6 +43,8 @@ class _Rows(QAbstractListModel):
     def __init__(self, parent: "HeatLane") -> None:
         super().__init__(parent)
         self.knots: Knots = ((0.0, 1.0),)
+        self.most = HOTTEST
+        """The highest temperature that stays within what the model learned."""
 
     def put(self, knots: Knots) -> None:
         if len(knots) == len(self.knots):
@@ -60,7 +64,8 @@ class _Rows(QAbstractListModel):
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return None
         seconds, heat = self.knots[index.row()]
-        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, knot {index.row() + 1} of {len(self.knots)}"
+        knot = f"knot {index.row() + 1} of {len(self.knots)}"
+        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, {knot}{', ' + OUTSIDE if heat > self.most else ''}"
 
 
 class HeatLane(QListView):
@@ -104,7 +109,22 @@ class HeatLane(QListView):
                 self._choose(self._held)
             elif self.currentIndex().row() != was:
                 self.setCurrentIndex(self.rows.index(min(was, len(knots) - 1)))
-            self.viewport().update()
+            self._describe()
+
+    def show_most(self, most: float) -> None:
+        """The highest temperature that stays within what the model learned."""
+        self.rows.most = most
+        self.rows.dataChanged.emit(self.rows.index(0), self.rows.index(len(self.knots) - 1))
+        self._describe()
+
+    def outside(self, seconds: float) -> bool:
+        """Whether the temperature of a moment lies beyond what the model learned."""
+        return self.heat(seconds) > self.rows.most
+
+    def _describe(self) -> None:
+        beyond = any(heat > self.rows.most for _, heat in self.knots)
+        self.setAccessibleDescription(f"safe 0 to {self.rows.most:g}{', ' + OUTSIDE if beyond else ''}")
+        self.viewport().update()
 
     def show_settled(self, seconds: float) -> None:
         """What lies before is made, and was heard or soon will be."""
@@ -307,8 +327,28 @@ class HeatLane(QListView):
                 painter.setPen(QPen(look.colour(token), 2))
                 painter.drawPolyline(QPolygonF(line))
             painter.setClipping(False)
+            self._paint_outside(painter, line)
             for row in self._free():
                 self._paint_knot(painter, row, self.knots[row])
+
+    def _paint_outside(self, painter: QPainter, line: list[QPointF]) -> None:
+        """If a part of the line is beyond what the model learned: where that begins, in words and as a hairline."""
+        edge = round(self.place(0.0, self.rows.most).y())
+        beyond = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
+        if not beyond:
+            return
+        look = self._look
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # else a hairline is two pale lines
+        painter.setPen(QPen(look.colour("warn"), 1, Qt.PenStyle.DashLine))
+        painter.drawLine(QPointF(line[0].x(), edge), QPointF(line[-1].x(), edge))
+        font = look.font(12, 500)
+        width = QFontMetrics(font).horizontalAdvance(OUTSIDE) + look.px(8)
+        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + look.px(4))
+        words = QRectF(left, self.height() - look.px(20), width, look.px(18))
+        painter.setFont(font)
+        painter.setPen(look.colour("warn"))
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), OUTSIDE)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
         look, place = self._look, self.place(*knot)

@@ -138,7 +138,7 @@ class Lanes(QWidget):
         heat, bits = self.heat.heat(self.timeline.position), self.bits.at(self.timeline.position)
         self.names["Temperature"].show_figure(f"{heat:.2f}")
         self.names["Bits a sample"].show_figure(f"{bits:.1f}" if bits is not None else "–")
-        self.moment.describe(heat, bits)
+        self.moment.describe(heat, bits, self.heat.outside(self.timeline.position))
 
     @property
     def left(self) -> int:

@@ -78,7 +78,6 @@ class ModelCard(QWidget):
         column.addLayout(head)
         for line in self._lines:
             column.addWidget(line)
-        look.changed.connect(lambda: self._cover.show_cover(self._cover._cover))
         bind(
             self, models.favourites, self._show_star, self.star.toggled,
             lambda on: models.set_favourite(self._name, on),

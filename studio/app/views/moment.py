@@ -5,6 +5,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
 from studio.app.views.guard import guarded
+from studio.app.views.latent_slider import OUTSIDE
 from studio.app.views.ruler import clock
 from studio.app.views.theme import THEMES, Look
 from studio.app.views.timeline import Timeline
@@ -43,11 +44,12 @@ class Moment(QSlider):
         self._lanes, self._picture = lanes, picture
         self.update()
 
-    def describe(self, heat: float, bits: float | None) -> None:
-        """What is so at this moment, for those who hear the window."""
+    def describe(self, heat: float, bits: float | None, outside: bool) -> None:
+        """What is so at this moment, for those who hear the window; `outside`: the heat is beyond what was learned."""
         time = self.timeline
         price = f", {bits:.1f} bits a sample" if bits is not None else ""
-        self.setAccessibleDescription(f"{time.position:.1f} of {time.made:.1f} seconds, temperature {heat:.2f}{price}")
+        warm = f"temperature {heat:.2f}{', ' + OUTSIDE if outside else ''}"
+        self.setAccessibleDescription(f"{time.position:.1f} of {time.made:.1f} seconds, {warm}{price}")
 
     def rect_shown(self) -> QRect:
         """What a ring goes round."""

@@ -12,6 +12,7 @@ from studio.app.views.cards import CardList, Offers, Remark, at_once, nothing, t
 from studio.app.views.controls import Button, Label, announce
 from studio.app.views.guard import guarded
 from studio.app.views.icons import pixmap
+from studio.app.views.styling import when_seen
 from studio.app.views.theme import Look
 
 
@@ -35,12 +36,13 @@ class Picker(Button):
         self._narrow = False
         self._popup: ModelPopup | None = None
         self.clicked.connect(self.open_list)
-        look.changed.connect(self._draw)
+        when_seen(look, self, self._draw)
 
     def set_narrow(self, narrow: bool) -> None:
         """Without the cover, where there is no room for it."""
-        self._narrow = narrow
-        self._draw()
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self._draw()
 
     def show_model(self, trained: Any) -> None:
         self._trained = trained

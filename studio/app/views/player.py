@@ -6,6 +6,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.app.states.dials import safe_temperatures
 from studio.app.states.window import Window
 from studio.app.views.bind import bind
 from studio.app.views.guard import guarded
@@ -60,6 +61,7 @@ class Player(QWidget):
         bind(self, player.loop, self._show_loop)
         bind(self, player.looping, self._show_loop)
         bind(self, state.heat, self.lanes.heat.show_heat)
+        bind(self, state.model, self._show_model)
         bind(self, state.cut, self._show_cut)
         bind(self, state.recording, self._show_cut)
         state.came.connect(self._fit)
@@ -136,6 +138,10 @@ class Player(QWidget):
             self._state.set_loop((begin, end))
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────
+
+    def _show_model(self, trained: Any) -> None:
+        if trained is not None:
+            self.lanes.heat.show_most(safe_temperatures(trained.card.temperature)[1])
 
     def show_frame(self) -> None:
         """All as it is at this moment; while nothing moves, no more frames come."""

@@ -1,7 +1,7 @@
 """The inspector: a panel's page or one of the pages that open in its place."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.views.controls import Button, Label, row
@@ -47,8 +47,6 @@ class Inspector(QWidget):
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self.setProperty("ground", "panel")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Inspector")
         self._title = Label("", "name")
         self._close = Button(look, "", "icon", "close", "Close this page", "Back to the panel", "Esc")
@@ -80,6 +78,16 @@ class Inspector(QWidget):
     def add_page(self, key: str, title: str, inside: QWidget) -> None:
         self._shown[key], self._titles[key] = Scroll(self._look, inside), title
         self._pages.addWidget(self._shown[key])
+
+    @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """What has a style sheet of its own: the head, each page and each foot."""
+        return self._head, *self._shown.values(), *self._foot.values()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), self._look.colour("panel"))
 
     def show_panel(self, key: str) -> None:
         self._panel = key

@@ -126,6 +126,7 @@ def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
     acts = (
         Act("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
         Act("Put the recording away", (AWAY,), sound.put_away),
+        Act("Copy the sound", ("Ctrl+C",), sound.copy),
         Act("Export…", ("Ctrl+E",), foot.ask),
         Act("Play or pause", ("Space",), sound.toggle, "stage"),
         Act("To the start", ("Home",), player.to_start, "stage"),

@@ -43,7 +43,9 @@ class SoundInspector(Column):
         self.priced = Label("", "note", wrap=True)
         self._none = Label(NONE, "note", wrap=True)
         self.section("While it plays", first=True)
-        self.add(self.dials, self.priced, self._none)
+        self.show_bits = Button(look, "Show bits", "link", help="Compute the bits a sample of what is seen")
+        self.show_bits.clicked.connect(self._state.pricing.go_on)
+        self.add(self.dials, row(self.priced, self.show_bits), self._none)
         self.change = Button(look, "Change…", "link", help="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
         self.name, self.words, self.where = Elided("", "strong"), Label("", "note", wrap=True), Label("", "note")
@@ -93,6 +95,7 @@ class SoundInspector(Column):
         bind(self, state.model, self._show_parts)
         bind(self, state.dials.mixing.name, self._show_mix)
         bind(self, state.pricing.said, self._show_priced)
+        bind(self, state.pricing.stopped, self._show_priced)
         bind(self, state.recording, self._show_recording)
         bind(self, state.cut, self._show_recording)
         bind(self, state.strip.current, self._show_recording)
@@ -117,9 +120,13 @@ class SoundInspector(Column):
         mix = self.dials.mix
         self.dials.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
 
-    def _show_priced(self, said: str) -> None:
-        self.priced.setText(f"Bits a sample: {said}.")
-        self.priced.setVisible(bool(said))
+    def _show_priced(self, _: object) -> None:
+        """Whose prices they are, and whether some are missing because that was stopped."""
+        said, stopped = self._state.pricing.said.get(), self._state.pricing.stopped.get()
+        words = ", ".join(filter(None, [said, "stopped" if stopped else ""]))
+        self.priced.setText(f"Bits a sample: {words}.")
+        self.priced.setVisible(bool(words))
+        self.show_bits.setVisible(stopped)
 
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 

@@ -308,8 +308,8 @@ class Strip(QWidget):
         menu.addAction("Show", lambda: self.chose.emit(place))
         if self.branches:
             menu.addAction("Branch…", lambda: self.branched.emit(place))
-        if self.takes.takes[place].picture.ndim == 3:
-            menu.addAction("Copy picture", lambda: self.copied.emit(place))
+        copy = "Copy picture" if self.takes.takes[place].picture.ndim == 3 else "Copy sound"
+        menu.addAction(copy, lambda: self.copied.emit(place))
         menu.addAction("Name…", lambda: self.rename(place))
         if self.leads(place):
             menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(place))

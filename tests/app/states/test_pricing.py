@@ -189,6 +189,19 @@ def test_stop_holds_until_the_panel_is_shown_again(stage: Stage) -> None:
     assert stage.stretch() == (2 * PIECE, 50 * RATE)
 
 
+def test_what_was_stopped_goes_on_when_it_is_asked_for(stage: Stage) -> None:
+    pricing = stage.window.sound.pricing
+    stage.look((0.0, 50.0))
+    stage.tell()
+    stage.price(2 * PIECE)
+    assert not pricing.stopped.get()
+    stage.engine.say(Stopped(job=stage.asked[-1].job))
+    assert pricing.stopped.get()
+    pricing.go_on()
+    assert not pricing.stopped.get()
+    assert stage.stretch() == (2 * PIECE, 50 * RATE)
+
+
 def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, qtbot: QtBot) -> None:
     stage.look((0.0, 50.0))
     stage.tell()

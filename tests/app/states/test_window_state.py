@@ -411,3 +411,44 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     assert {name: after.get(name) for name in before} == before
     assert [Path(name).parent.name for name in after.keys() - before.keys()] == ["takes"]
     assert window.complete.canvas.originals.get(original) is not None
+
+
+def test_a_second_window_renames_nothing_and_says_so(
+    window: Window, engine: FakeEngine, studio_home: Path, qtbot: QtBot
+) -> None:
+    engine.status.emit("Ready")
+    window.explore.dials.new_start(3)
+    draw(engine, 9)
+    window.explore.keep_take()
+    window.explore.strip.rename(0, "Rose")
+    window.explore.dials.rename(0, "Warmth")
+    window.keeping.save()
+    window.keeping._writing.wait()
+    window.explore.history.undo()  # the settings on the disk know another name now
+    before = everything(studio_home)
+
+    second = Window(FakeEngine(), SettingsFile(written=False), FakeSpeaker(), alone=False)
+    second.begin()
+    qtbot.waitUntil(lambda: bool(second.takes.list.get()))
+    for rename in (second.explore.strip.rename, second.generate.strip.rename, second.explore.dials.rename):
+        second.messages.dismiss()
+        steps = second.explore.history.undo_name.get()
+        rename(0, "Thorn")
+        said = second.messages.current.get()
+        assert said is not None
+        assert said.text == "Another window of Latent Studio is open. Names can be changed only there."
+        assert second.explore.history.undo_name.get() == steps, "nothing was done that could be undone"
+    for _ in range(4):
+        second.explore.history.undo()
+    second.close()
+    assert {name: data for name, data in everything(studio_home).items() if name in before} == before
+
+
+def test_a_second_window_leaves_damaged_settings_where_they_are(studio_home: Path) -> None:
+    path = studio_home / "config" / "settings.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{")
+    plain, said = SettingsFile(written=False).read()
+    assert plain == {}
+    assert said == "The settings were damaged, so the window starts fresh. Your takes are safe."
+    assert path.read_text() == "{"

@@ -15,7 +15,7 @@ from studio.app.views.explore import ExploreStage
 from studio.app.views.export_section import ExportSection
 from studio.app.views.generate_stage import GenerateStage
 from studio.app.views.picture import image
-from studio.library.work import Work, from_png
+from studio.library.work import Work, from_png, from_wav
 from studio.media import export
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Opener, Studio, picture, right_click, settle
@@ -179,9 +179,54 @@ def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_p
     assert studio.state.explore.photo.get().picture.name == "mine.png"
 
 
+def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
+    studio: Studio, two_models: Path, qtbot: QtBot
+) -> None:
+    write_model(two_models, card("whistle", (2,), rate=8000))
+    studio.state.models.refresh()
+    studio.ready()
+    studio.state.show_panel("sound")
+    sound = studio.state.sound
+    sound.choose_model("whistle")
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
+    assert studio.state.messages.current.get().text.startswith("No sound is here")
+    model = studio.state.models.find("whistle")
+    work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.hash, seed=7)
+    wave = (3000 * np.sin(np.arange(8000) / 9)).astype(np.int16)
+    sound.strip._step("keep take", takes={studio.state.takes.keep(wave, work): True})
+    sound.show_take(0)
+    settle()
+    QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
+    board = QGuiApplication.clipboard()
+    qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("audio/wav"))
+    (url,) = board.mimeData().urls()
+    wav = bytes(board.mimeData().data("audio/wav").data())
+    path = Path(url.toLocalFile())
+    assert path.name == "whistle-7.wav"
+    assert path.read_bytes() == wav
+    copied = from_wav(wav)
+    assert copied is not None
+    assert copied.seed == 7
+    assert "Copied the sound" in studio.state.messages.current.get().text
+    sound.dials.set_seed(9)
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: sound.dials.seed.get() == 7)
+    sound.dials.set_seed(9)
+    alone = QMimeData()
+    alone.setData("audio/wav", wav)  # as programs that share no files put it there
+    board.setMimeData(alone)
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: sound.dials.seed.get() == 7)
+    assert np.array_equal(sound.player.samples, wave)
+
+
 def test_an_empty_clipboard_and_nothing_to_copy_are_said(studio: Studio) -> None:
     studio.frame.activateWindow()
-    for key, words in ((Qt.Key.Key_V, "There is no picture on the clipboard."), (Qt.Key.Key_C, "No picture is chosen")):
+    for key, words in (
+        (Qt.Key.Key_V, "There is no picture or sound on the clipboard."),
+        (Qt.Key.Key_C, "No picture is chosen"),
+    ):
         QTest.keyClick(studio.frame, key, CTRL)
         assert studio.state.messages.current.get().text.startswith(words)
 

@@ -5,12 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 
 from studio.app.states.window import Window
 from studio.app.views.complete_inspector import CompleteInspector
 from studio.app.views.directions import Directions
 from studio.app.views.generate import GenerateInspector
 from studio.app.views.latent_slider import OUTSIDE, LatentSlider
+from studio.app.views.player import Player
 from studio.app.views.sound_inspector import SoundInspector
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Studio, settle
@@ -96,3 +99,31 @@ def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Stud
     assert brush.outside
     studio.state.complete.dials.set_temperature(0.0)  # any factor of 0 is 0
     assert not brush.outside
+
+
+def warned(picture: QImage, warn: str) -> int:
+    """How many pixels have the colour of a warning."""
+    places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
+    return sum(picture.pixelColor(x, y).name() == warn.lower() for x, y in places)
+
+
+def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
+    studio.state.show_panel("sound")
+    settle()
+    player = studio.frame.panels["sound"].stage.findChild(Player)
+    assert player is not None
+    heat, moment, warn = player.lanes.heat, player.lanes.moment, studio.look.tokens.warn
+    player.lanes.timeline.made = 10.0
+    player.lanes.timeline.fit()
+    studio.state.sound.set_heat([(0.0, 0.5), (4.0, 1.05)])
+    settle()
+    assert heat.accessibleDescription() == "safe 0 to 1.05"
+    assert OUTSIDE not in heat.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert not warned(heat.viewport().grab().toImage(), warn)
+    studio.state.sound.set_heat([(0.0, 1.2), (4.0, 1.06), (5.0, 0.5)])
+    settle()
+    assert heat.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE}"
+    texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
+    assert [OUTSIDE in text for text in texts] == [True, True, False]
+    assert f"temperature 1.20, {OUTSIDE}" in moment.accessibleDescription()
+    assert warned(heat.viewport().grab().toImage(), warn) > 50

@@ -545,3 +545,22 @@ def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_pat
     job = prices(stage)[-1].job
     assert stage.studio.engine.stopped == [job]
     stage.studio.engine.say(Finished(job=job))
+
+
+def test_bits_that_were_stopped_come_back_by_a_button_beside_the_words(stage: Stage, tmp_path: Path) -> None:
+    recorded(stage, tmp_path)
+    inspector, engine = stage.inspector, stage.studio.engine
+    stage.lanes.timeline.fit()
+    settle()
+    assert not inspector.show_bits.isVisible()
+    answer(stage, RATE)
+    engine.say(Stopped(job=prices(stage)[-1].job))
+    settle()
+    assert "stopped" in inspector.priced.text()
+    assert inspector.show_bits.isVisible()
+    count = len(prices(stage))
+    QTest.mouseClick(inspector.show_bits, Qt.MouseButton.LeftButton)
+    settle()
+    assert len(prices(stage)) == count + 1
+    assert not inspector.show_bits.isVisible()
+    assert "stopped" not in inspector.priced.text()

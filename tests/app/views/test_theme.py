@@ -1,7 +1,11 @@
 """The tokens keep the contrast that people need, and the whole window follows them."""
 
+import numpy as np
 import pytest
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QApplication, QWidget
 
+from studio.app.views.controls import Button, Label
 from studio.app.views.theme import GROUNDS, TEXTS, THEMES, Look, contrast
 from tests.app.views.conftest import Studio, settle
 
@@ -53,3 +57,70 @@ def test_text_grows_and_lengths_with_it() -> None:
     look.choose("dark", "normal", 7.0, still=True)
     assert look.scale == 2.0
     assert look.still
+
+
+class _Restyled(QObject):
+    """Counts the widgets that are given a new style."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widgets: set[QObject] = set()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.StyleChange:
+            self.widgets.add(watched)
+        return False
+
+
+def test_a_change_of_theme_costs_no_more_than_what_is_seen(studio: Studio) -> None:
+    every = studio.frame.findChildren(QWidget)
+    seen = [widget for widget in every if widget.isVisible()]
+    restyled, application = _Restyled(), QApplication.instance()
+    assert application is not None
+    application.installEventFilter(restyled)
+    studio.state.theme.set("light")
+    settle()
+    application.removeEventFilter(restyled)
+    assert len(seen) <= len(restyled.widgets) < len(every) / 3
+
+
+def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(studio: Studio) -> None:
+    studio.state.theme.set("light")
+    studio.state.layout.set({**studio.state.layout.get(), "text": 150})
+    settle()
+    studio.state.show_panel("explore")
+    settle()
+    panel, tokens = studio.frame.panel, THEMES["light", "normal"]
+    names = [label for part in (panel.inspector, panel.stage) for label in part.findChildren(Label)]
+    names = [label for label in names if label.property("role") == "body" and label.isVisible()]
+    drawn = [button for button in panel.foot.findChildren(Button) if button.isVisible()]
+    assert names
+    assert drawn
+    for label in names:
+        assert label.palette().color(label.foregroundRole()).name() == tokens.text.lower()
+        assert label.font().pixelSize() == round(13 * 1.5)
+    for button in drawn:
+        assert button.font().pixelSize() == round(13 * 1.5)
+        assert button.iconSize().width() == round(18 * 1.5) or button.icon().isNull()
+
+
+def test_the_list_of_models_has_the_theme(studio: Studio) -> None:
+    studio.state.theme.set("light")
+    studio.frame.bar.picker.open_list()
+    settle()
+    popup = studio.frame.bar.picker.popup
+    assert popup is not None
+    picture = popup.grab().toImage()
+    assert picture.pixelColor(picture.width() // 2, 4).name() == THEMES["light", "normal"].panel.lower()
+    popup.close()
+
+
+def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: Studio) -> None:
+    cover = np.full((1, 8, 8, 3), 90, np.uint8)
+    studio.state.models.cover = lambda name: cover  # type: ignore[method-assign]
+    studio.state.theme.set("light")
+    settle()
+    for panel in ("generate", "explore"):
+        studio.state.show_panel(panel)
+        settle()
+        assert not studio.frame.bar.picker.icon().isNull(), panel

@@ -457,8 +457,8 @@ def test_the_strips_menu_leads_there_too(sounds: Studio) -> None:
     menu = sounds.frame.strip.findChild(QMenu)
     assert menu is not None
     words = [action.text() for action in menu.actions()]
-    assert words == ["Show", "Name…", "Wavetable from the stage to this…", "Prune"]
-    menu.actions()[2].trigger()
+    assert words == ["Show", "Copy sound", "Name…", "Wavetable from the stage to this…", "Prune"]
+    menu.actions()[3].trigger()
     dialog = sounds.frame.findChild(QFileDialog)
     assert dialog is not None
     dialog.reject()

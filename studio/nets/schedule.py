@@ -226,8 +226,7 @@ class Player:
 class _Placed:
     """An operation on the memory of so many pictures, with its windows there, which are the same every `period` rows.
 
-    To make three windows took longer than the operation itself: with all of them kept, a PixelCNN++ draws a picture in
-    half the time.
+    With all windows kept, a PixelCNN++ draws a picture in 0.93 s of a processor instead of 1.06 s.
     """
 
     def __init__(self, operation: Operation, pictures: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from studio import zoo
 from studio.engine import sampling
 from studio.engine.sampling import Misfit, Shelf
 from studio.library import models
@@ -155,13 +156,13 @@ def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: Shelf, monkeypatch: p
     steps = ("recipe", "plain", "fold", "channels_last")
     seen: dict[str, int] = {}
     for step in steps:
-        usual = getattr(sampling.zoo, step)
+        usual = getattr(zoo, step)
 
         def watched(given: object, step: str = step, usual: Callable[[object], object] = usual) -> object:
             seen[step] = torch.get_num_threads()
             return usual(given)
 
-        monkeypatch.setattr(sampling.zoo, step, watched)
+        monkeypatch.setattr(zoo, step, watched)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -1,7 +1,9 @@
 """Pictures and sounds from seeds."""
 
 import argparse
+import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -68,16 +70,18 @@ def run(args: argparse.Namespace) -> int:
         for event in ground.events(args, ask):
             if not isinstance(event, wire.Drawn):
                 continue
-            if event.done < event.total:
+            if event.done == event.total - 1:  # drawn, and the price is still to come
+                had = len(kept.made)  # where memory ran out at its price, a group is drawn again in parts
+                for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
+                    work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
+                    kept.add(picture, work)
+                kept.save_soon()
+            elif event.done == event.total:
+                kept.take_prices(event.log_prob or ())
+            else:
                 ground.progress(f"{event.first} of {args.n} finished")
-                continue
-            own = seeds[event.first : event.first + len(event.pictures)]
-            for seed, picture, price in zip(own, event.pictures, event.log_prob or (), strict=True):
-                work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
-                kept.add(picture, work, price)
-            kept.save_soon()
     finally:
-        kept.save()
+        kept.finish()
     if args.sheet:
         path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
         storage.write(path, _sheet(args, trained, kept))
@@ -86,7 +90,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Kept:
-    """Holds the results and saves them in batches once a second, because batches are written much faster."""
+    """Holds the results and saves the first at once, then batches every second: batches are written much faster.
+
+    The line of a picture is printed when it is on the disk and its price is known.
+    """
 
     def __init__(self, args: argparse.Namespace, folder: Path, size: Enlargement) -> None:
         self._args = args
@@ -96,12 +103,19 @@ class Kept:
         self.works: list[Work] = []
         self._prices: list[float] = []
         self._saved = 0
-        self._last = time.monotonic()
+        """How many were brought to the disk, or tried."""
+        self._placed: list[tuple[Path, Work]] = []
+        self._told = 0
+        self._last = -math.inf
 
-    def add(self, made: wire.Array, work: Work, price: float) -> None:
+    def add(self, made: wire.Array, work: Work) -> None:
         self.made.append(made)
         self.works.append(work)
-        self._prices.append(price)
+
+    def take_prices(self, prices: Sequence[float]) -> None:
+        """Add the prices of the next results, and print the lines that are complete."""
+        self._prices += prices
+        self._tell(min(len(self._placed), len(self._prices)))
 
     def save_soon(self) -> None:
         """Save the new results, unless the last save was less than a second ago."""
@@ -109,10 +123,9 @@ class Kept:
             self.save()
 
     def save(self) -> None:
-        """Save the new results and print their paths; if one fails, print the paths of those before it."""
+        """Save the new results. Raises storage.NotSaved; those before the failed one are saved."""
         new = slice(self._saved, len(self.made))
         works = self.works[new]
-        prices = self._prices[new]
         paths = [self._folder / f"{work.model}-{work.seed}{work.ending}" for work in works]
         files = [self._in_a_file(made, work) for made, work in zip(self.made[new], works, strict=True)]
         placed = len(paths)
@@ -123,9 +136,23 @@ class Kept:
             placed = [path.absolute() for path in paths].index(fault.path)
             raise
         finally:
-            for path, work, price in list(zip(paths, works, prices, strict=True))[:placed]:
-                ground.tell(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
+            self._placed += list(zip(paths, works, strict=True))[:placed]
+            self._tell(min(len(self._placed), len(self._prices)))
             self._last = time.monotonic()
+
+    def finish(self) -> None:
+        """Save the rest, and print where each result is, also of those that have no price yet."""
+        try:
+            self.save()
+        finally:
+            self._tell(len(self._placed))
+
+    def _tell(self, end: int) -> None:
+        for number in range(self._told, end):
+            path, work = self._placed[number]
+            price = self._prices[number] if number < len(self._prices) else None
+            ground.tell(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
+        self._told = max(self._told, end)
 
     def _in_a_file(self, made: wire.Array, work: Work) -> bytes:
         return to_wav(made, work) if work.kind == "sound" else to_png(made, work, self._size)

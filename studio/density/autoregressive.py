@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from studio.density.conditional import Conditional
 from studio.density.model import Model, Step
+from studio.density.threads import one_thread
 
 Stepper = Callable[[int, int], Tensor]
 PIXELS = 4
@@ -156,11 +157,12 @@ class Autoregressive(Model):
         for k, i, j, numbers in self._walk(seen, c):
             if drawn[k][i][j]:
                 asked = numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j]
-                if doubts is not None and doubts.watched:
-                    new, bits = self.conditional.level_and_doubt(*asked)
-                    doubts.note(i, j, bits, free[:, k, i, j])
-                else:
-                    new = self.conditional.level(*asked)
+                with one_thread():
+                    if doubts is not None and doubts.watched:
+                        new, bits = self.conditional.level_and_doubt(*asked)
+                        doubts.note(i, j, bits, free[:, k, i, j])
+                    else:
+                        new = self.conditional.level(*asked)
                 x[:, k, i, j] = torch.where(free[:, k, i, j], new.to(x.dtype), x[:, k, i, j])
             seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
             if self._pauses(k, j):

@@ -46,6 +46,19 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
     """Builds and fills a model from its file, in float64 if `double`. Raises models.BadModel where weights and card
     disagree."""
     weights, directions = checkpoint.open_model(models.read(found.path))
+    with one_thread():  # many small operations: with two threads on busy cores a Glow took four times as long
+        model = _filled(found, weights)
+        model.to(device, torch.float64 if double else torch.float32).requires_grad_(False)
+        zoo.fold(model)
+        zoo.channels_last(model)
+    each = _bytes_each(model)
+    if device.type == "cpu" and not double:
+        zoo.pack(model)
+    return Loaded(found.card, found.hash, model, directions.to(device, model.dtype), each)
+
+
+def _filled(found: models.Trained, weights: dict[str, Tensor]) -> Model:
+    """The model of a card with its weights in place. Raises models.BadModel where they disagree."""
     try:
         model = zoo.recipe(found.card.recipe).build(found.card.shape, found.card.levels)
     except (msgspec.ValidationError, ValueError) as error:
@@ -59,15 +72,7 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
         )
     zoo.plain(model)
     _fill(model, weights, found.path.name)
-    dtype = torch.float64 if double else torch.float32
-    model.to(device, dtype).requires_grad_(False)
-    with one_thread():  # many small operations: with two threads on busy cores a Glow took four times as long
-        zoo.fold(model)
-    zoo.channels_last(model)
-    each = _bytes_each(model)
-    if device.type == "cpu" and not double:
-        zoo.pack(model)
-    return Loaded(found.card, found.hash, model, directions.to(device, dtype), each)
+    return model
 
 
 def _fill(model: Model, weights: dict[str, Tensor], name: str) -> None:

@@ -5,6 +5,7 @@ metadata. Nothing else is ever loaded. The file is read into memory, never mappe
 change it under our hands.
 """
 
+import contextlib
 import difflib
 import functools
 import hashlib
@@ -127,6 +128,11 @@ def find(name: str) -> Trained:
     """A model by its name, or by the path of its file. Raises BadModel with the nearest names."""
     if Path(name).suffix in (ENDING, *PICKLES) or Path(name).name != name:
         return _trained(Path(name))
+    for folder in (storage.home("models"), shipped()):
+        with contextlib.suppress(BadModel):  # it is not there, or another folder's is taken in place of a broken one
+            named = _trained(folder / f"{name}{ENDING}")  # the headers of all others took longer than to draw
+            if named.card.name == name:
+                return named
     known = {trained.card.name: trained for trained in listing()[0]}
     if name in known:
         return known[name]

@@ -1,14 +1,17 @@
 """If no loop is compiled yet, the first command draws with torch and tells the user why it is slow."""
 
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from studio import cli, kernels
+from studio.engine import sampling
 from studio.library.work import from_png
 
 SLOW = "First run on this computer: preparing the fast version."
@@ -49,7 +52,7 @@ def test_a_picture_does_not_wait_for_a_compiler(
     said = capsys.readouterr()
     assert all(from_png(Path(json.loads(line)["file"]).read_bytes()) for line in said.out.splitlines())
     assert said.err.count(SLOW) == 1
-    while not asked.exists():  # the test's own time limit ends this
+    while not asked.exists() or not asked.read_text():  # it may be made and not yet written
         time.sleep(0.01)
     assert asked.read_text() == f"--stay {loop}"
 
@@ -61,3 +64,85 @@ def test_what_measures_speed_compiles_first_and_what_needs_no_loop_says_nothing(
     assert cli.main(["sample", tiny, "--out", str(tmp_path)]) == 0
     assert SLOW not in capsys.readouterr().err
     assert not asked.exists()
+
+
+@pytest.fixture
+def pricing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Has something happen whenever pictures are about to be priced."""
+
+    def happens(act: Callable[[], object]) -> None:
+        price = sampling.price
+
+        def acted(*asked: Any) -> Iterator[tuple[list[float], None] | None]:
+            act()
+            yield from price(*asked)
+
+        monkeypatch.setattr(sampling, "price", acted)
+
+    return happens
+
+
+@pytest.mark.parametrize("model", ["tiny", "tiny_pixels", "tiny_kinds", "tiny_waves"])
+def test_the_first_artwork_lies_on_the_disk_before_it_is_priced(
+    model: str, pricing: Callable[[Callable[[], object]], None], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    name = request.getfixturevalue(model)
+    out, there = tmp_path / "out", []
+    pricing(lambda: there.append(sorted(path.stem for path in out.iterdir())))
+    assert cli.main(["sample", name, "--seed", "1", "--out", str(out)]) == 0
+    assert there == [[f"{name}-1"]]
+
+
+def test_pictures_that_nobody_priced_are_named_when_a_command_is_stopped(
+    tiny: str,
+    pricing: Callable[[Callable[[], object]], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    pricing(stop)
+    assert cli.main(["sample", tiny, "-n", "3", "--seed", "1", "--json", "--out", str(tmp_path)]) == 130
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["seed"], line["log_prob"]) for line in told] == [(1, None), (2, None), (3, None)]
+    assert all(from_png(Path(line["file"]).read_bytes()) for line in told)
+
+
+def test_pictures_whose_price_took_too_much_memory_are_saved_and_named_once(
+    tiny: str,
+    pricing: Callable[[Callable[[], object]], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tries: list[None] = []
+
+    def run_out_once() -> None:
+        tries.append(None)
+        if len(tries) == 1:
+            raise MemoryError
+
+    pricing(run_out_once)
+    assert cli.main(["sample", tiny, "-n", "5", "--seed", "1", "--json", "--out", str(tmp_path)]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["seed"] for line in told] == [1, 2, 3, 4, 5]
+    assert all(isinstance(line["log_prob"], float) for line in told)
+    assert len(tries) > 2, "the groups became smaller"
+
+
+FIRST = """
+import sys
+from studio import cli
+from studio.engine import ahead
+
+ahead.wanted = lambda device: ("pixels",)
+ahead.here = lambda: [sys.executable, "-c", "import sys; sys.stdin.read()"]
+status = cli.main(sys.argv[1:])
+print(status, *(name for name in ("numba", "llvmlite", "PySide6", "torchaudio", "sounddevice") if name in sys.modules))
+"""
+
+
+def test_a_first_picture_loads_neither_a_compiler_nor_what_plays_or_shows(tiny_pixels: str, tmp_path: Path) -> None:
+    argv = ["sample", tiny_pixels, "--seed", "1", "--out", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", FIRST, *argv], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0"

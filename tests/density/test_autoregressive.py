@@ -235,3 +235,21 @@ def test_what_cannot_be_kept_is_said() -> None:
         list(model.decode_steps(z, keep=torch.full((1, 1, 3, 2), -1)))
     with pytest.raises(ValueError, match="level of 2 is to be kept, but there are 2"):
         list(model.decode_steps(z, keep=torch.full((1, 1, 2, 2), 2)))
+
+
+def test_levels_are_drawn_by_one_thread_and_others_have_theirs_between_two_steps() -> None:
+    class Watched(Categorical):
+        def level(self, *asked: Tensor) -> Tensor:
+            within.add(torch.get_num_threads())
+            return super().level(*asked)
+
+    within: set[int] = set()
+    between: set[int] = set()
+    model, threads = made(Watched(1, 4), (1, 3, 4)), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in model.decode_steps(model.noise([1])):
+            between.add(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(threads)
+    assert (within, between) == ({1}, {2})

@@ -1,7 +1,7 @@
 """Trained models at work, from their file: pictures from seeds, sliders and a person's own picture."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from studio import zoo
 from studio.engine import sampling
 from studio.engine.sampling import Misfit, Shelf
 from studio.library import models
@@ -149,3 +150,25 @@ def test_the_way_between_two_latents_turns_evenly_and_ends_where_it_should() -> 
     still = sampling.way(begin, begin, 5)
     assert torch.allclose(still, begin.expand_as(still))
     assert torch.isfinite(sampling.way(torch.zeros_like(begin), begin, 5)).all()
+
+
+def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = ("recipe", "plain", "fold", "channels_last")
+    seen: dict[str, int] = {}
+    for step in steps:
+        usual = getattr(zoo, step)
+
+        def watched(given: object, step: str = step, usual: Callable[[object], object] = usual) -> object:
+            seen[step] = torch.get_num_threads()
+            return usual(given)
+
+        monkeypatch.setattr(zoo, step, watched)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        shelf.take(tiny)
+        after = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == dict.fromkeys(steps, 1)
+    assert after == 2

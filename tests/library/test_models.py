@@ -113,6 +113,20 @@ def test_of_two_models_of_one_name_the_persons_own_is_meant(shelf: Path) -> None
     assert models.find("flowers").path == own
 
 
+def test_a_model_is_found_by_its_name_without_a_look_into_others(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("flowers", "others", "waves"):
+        write_model(shelf / f"{name}.safetensors")
+    monkeypatch.setattr(models, "listing", None)
+    assert models.find("flowers").path == shelf / "flowers.safetensors"
+
+
+def test_a_broken_model_of_the_persons_own_hides_no_shipped_one(shelf: Path) -> None:
+    write_model(shelf / "flowers.safetensors")
+    own = write_model(storage.home("models") / "flowers.safetensors")
+    own.write_bytes(b"rubbish")
+    assert models.find("flowers").path == shelf / "flowers.safetensors"
+
+
 def test_a_file_that_was_renamed_goes_by_its_new_name(shelf: Path) -> None:
     write_model(shelf / "renamed.safetensors")
     write_model(shelf / "Name with CAPITALS.safetensors")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from studio.nets import causal_schedule, shifted_schedule
 from studio.nets.pixelcnn import GatedPixelCNN, PixelCNN
 from studio.nets.recurrent import PixelRNN
-from studio.nets.schedule import Player, Schedule, Scheduled
+from studio.nets.schedule import Player, Schedule, Scheduled, Window
 from studio.nets.shifted import ShiftedNet
 
 Write = Callable[[nn.Module, int], Schedule]
@@ -94,3 +94,21 @@ def test_a_network_with_steps_of_its_own_takes_them_where_nothing_is_quicker() -
     assert not isinstance(Scheduled(net, write).stepper(x, None), Player)
     assert not isinstance(Scheduled(net, write, lambda *_: None).stepper(x, None), Player)
     assert Scheduled(net, write, lambda *_: quick).stepper(x, None) is quick
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_that_repeat_make_no_windows_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, write, _ = made(name, 1)
+    player, made_in = Player(write(net, 4), pictures(1, 1, 16, 4), torch.tensor([0])), [0] * 16
+    view = Player._view
+
+    def counted(self: Player, window: Window, i: int, j: int, places: int) -> Tensor:
+        made_in[self.row] += 1
+        return view(self, window, i, j, places)
+
+    monkeypatch.setattr(Player, "_view", counted)
+    for i, j in itertools.product(range(16), range(4)):
+        player(i, j)
+    assert made_in[1] > 50, "each operation has some"
+    assert made_in[12:] == [4, 4, 4, 4], "of the numbers of each pixel alone"

@@ -1,8 +1,10 @@
 """Where the focus goes when what had it is hidden."""
 
 import contextlib
+from collections.abc import Iterator
 
-from PySide6.QtCore import QObject
+import shiboken6
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QStackedWidget, QWidget
 
 from studio.app.views.shortcuts import takes_focus
@@ -15,6 +17,11 @@ class FocusHome(QObject):
     def __init__(self, window: QWidget, stage: QStackedWidget) -> None:
         super().__init__(window)
         self._window, self._stage = window, stage
+        self._around: tuple[QWidget, ...] = ()
+        """The boxes around what had the focus last, the nearest first."""
+        # Queued: while a list closes or a dialog opens, no widget has the focus for a moment.
+        self._lost = QTimer(self, interval=0, singleShot=True)
+        self._lost.timeout.connect(self._bring_back)
         QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # there is one by now
 
     def leave(self, old: QWidget | None) -> None:
@@ -22,15 +29,29 @@ class FocusHome(QObject):
         self._moved(old, QApplication.focusWidget())
 
     def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
+        if new is None or not new.isVisible():
+            self._lost.start()
+        if new is not None and new.window() is self._window:
+            self._around = tuple(_boxes(new))
         if old is not None and new is not None and new.window() is self._window:
             with contextlib.suppress(RuntimeError):  # what had it is deleted, and nothing is known of it any more
                 if self._window.isVisible() and self._window.isAncestorOf(old) and not old.isVisible():
                     self._find(old.parentWidget(), new)
 
-    def _find(self, box: QWidget | None, new: QWidget) -> None:
+    def _bring_back(self) -> None:
+        """Find a place for the focus if nothing visible in the active window has it.
+
+        Qt gives it to no widget if the one that had it is deleted, or disabled with the box around it. After a list
+        closes, Qt gives it back to the one that had it before, even if that was hidden in the meantime.
+        """
+        now = QApplication.focusWidget()
+        if self._window.isActiveWindow() and (now is None or not now.isVisible()):
+            self._find(next((box for box in self._around if shiboken6.isValid(box)), None), None)
+
+    def _find(self, box: QWidget | None, new: QWidget | None) -> None:
         """The nearest place to a box, unless Qt has found one in it; else the stage."""
         while box is not None and box is not self._window:
-            if box.isAncestorOf(new) and not isinstance(new, QAbstractButton):
+            if new is not None and box.isAncestorOf(new) and not isinstance(new, QAbstractButton):
                 return
             if self._take(box):
                 return
@@ -46,3 +67,10 @@ class FocusHome(QObject):
         if first is not None:
             first.setFocus()
         return first is not None
+
+
+def _boxes(widget: QWidget) -> Iterator[QWidget]:
+    """All that a widget lies in, the nearest first."""
+    while (box := widget.parentWidget()) is not None:
+        yield box
+        widget = box

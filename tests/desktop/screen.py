@@ -98,6 +98,12 @@ class Screen:
         subprocess.run(["import", "-window", "root", str(path)], env=self.environment, timeout=PATIENCE, check=False)
         return path if path.exists() else None
 
+    def focused(self) -> str:
+        """The title of the window to which the X server sends keys, with its number."""
+        words = ["xdotool", "getwindowfocus", "getwindowname", "getwindowfocus"]
+        done = subprocess.run(words, env=self.environment, timeout=PATIENCE, check=False, stdout=subprocess.PIPE)
+        return " ".join(done.stdout.decode().split())
+
     def close(self) -> None:
         self._end_file_manager()
         for process in (self._hand, self._manager, self._server):

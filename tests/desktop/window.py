@@ -37,6 +37,8 @@ class DesktopWindow:
 
     def __init__(self, screen: Screen, home: Path, size: tuple[int, int], settings: Part | None = None) -> None:
         self.screen, self.home, self.size = screen, home, size
+        self.text: int = (settings or {}).get("layout", {}).get("text", 100)
+        """The size of the text, in percent."""
         self.log = home / "window.log"
         file = home / "config" / "settings.json"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,7 @@ class DesktopWindow:
             until(lambda: self.value("status") == "Ready", "The start of the engine", STARTS)
             self.ask("place", width=self.size[0], height=self.size[1])
             until(lambda: self.ask("placed", width=self.size[0], height=self.size[1]), "The window's place")
-            until(lambda: self.ask("focus"), "The focus")
+            self._wait_for_focus()
             self.settle()
         except BaseException:
             self.kill()
@@ -179,17 +181,25 @@ class DesktopWindow:
 
     def key(self, *keys: str) -> None:
         """Press and release keys, each as xdotool calls it: `ctrl+z`, `Return`."""
-        until(lambda: self.ask("focus"), "The focus")
+        self._wait_for_focus()
         for key in keys:
             self._strike(f"key {key}", key.count("+") + 1)
         self.settle()
 
     def type(self, text: str) -> None:
         """Write a text without spaces, letter after letter."""
-        until(lambda: self.ask("focus"), "The focus")
+        self._wait_for_focus()
         shifted = sum(letter.isupper() or letter in SHIFTED for letter in text)
         self._strike(f"type --delay 4 {text}", len(text) + shifted)
         self.settle()
+
+    def _wait_for_focus(self) -> None:
+        """Wait until a key goes to some widget. Raises TimeoutError that says where it would go instead."""
+        try:
+            until(lambda: self.ask("focus"), "The focus")
+        except TimeoutError as late:
+            words = f"{self.ask('focus_in_words')}, of the screen: {self.screen.focused()}"
+            raise TimeoutError(f"{late}: {words}") from None
 
     def _strike(self, words: str, count: int) -> None:
         """Wait until the window was told of so many keys."""
@@ -226,7 +236,7 @@ class DesktopWindow:
         """Out of the list of the picker, which is scrolled where that takes it."""
         self.click(self.find("Model", "button", "Picker"))
         self.until(lambda: self.sees("", "row", "CardList"), "The list of models")
-        self.move(self.parts("row")[0])
+        self.move(self.find("", "row"))
         self.wheel(-30)
         for _ in range(40):
             found = [row for row in self.parts("row") if row["name"].startswith(f"{title},") and row["whole"]]

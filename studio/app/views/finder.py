@@ -27,7 +27,11 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class _Found(QAbstractListModel):
-    """The targets that were found. Clearing a QListWidget of its items instead ended in a segmentation fault once."""
+    """The targets that were found.
+
+    A QListWidget instead ended in a segmentation fault once: PySide 6.11 has Python destroy every other item of a list
+    that is cleared, while Qt still removes its row.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

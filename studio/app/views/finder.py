@@ -27,11 +27,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class _Found(QAbstractListModel):
-    """The targets that were found.
-
-    A QListWidget instead ended in a segmentation fault once: PySide 6.11 has Python destroy every other item of a list
-    that is cleared, while Qt still removes its row.
-    """
+    """The targets that were found. Items of a QListWidget instead ended in a segmentation fault when it was cleared."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-import shiboken6
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QStackedWidget, QWidget
 
@@ -46,7 +45,7 @@ class FocusHome(QObject):
         """
         now = QApplication.focusWidget()
         if self._window.isActiveWindow() and (now is None or not now.isVisible()):
-            self._find(next((box for box in self._around if shiboken6.isValid(box)), None), None)
+            self._find(next(filter(_lives, self._around), None), None)
 
     def _find(self, box: QWidget | None, new: QWidget | None) -> None:
         """The nearest place to a box, unless Qt has found one in it; else the stage."""
@@ -74,3 +73,12 @@ def _boxes(widget: QWidget) -> Iterator[QWidget]:
     while (box := widget.parentWidget()) is not None:
         yield box
         widget = box
+
+
+def _lives(widget: QWidget) -> bool:
+    """Whether Qt has not deleted a widget that Python still knows."""
+    try:
+        widget.isVisible()
+    except RuntimeError:
+        return False
+    return True

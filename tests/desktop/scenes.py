@@ -179,7 +179,7 @@ class Scenes:
 
 MIDDLE = (500, 380)
 """A place of the stage, whatever the window's size."""
-LEAST = 150
+LEAST = 400
 """Parts that are there at any size: fewer would mean that they were not found."""
 
 

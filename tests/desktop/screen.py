@@ -22,13 +22,13 @@ LONG = [
 """Marks of tests that touch everything: with them the suite would take more than its ten minutes."""
 
 
-def read_line(process: "subprocess.Popen[bytes]", what: str) -> str:
+def read_line(process: "subprocess.Popen[bytes]", what: str, patience: float = PATIENCE) -> str:
     """The next line that a process writes. Raises TimeoutError where it writes none, EOFError where it ended."""
     assert process.stdout is not None
     line = bytearray()
     while not line.endswith(b"\n"):
-        if not select.select([process.stdout], [], [], PATIENCE)[0]:
-            raise TimeoutError(f"{what} did not answer within {PATIENCE:.0f} s")
+        if not select.select([process.stdout], [], [], patience)[0]:
+            raise TimeoutError(f"{what} did not answer within {patience:.0f} s")
         data = os.read(process.stdout.fileno(), 1 << 20)
         if not data:
             raise EOFError(f"{what} has ended")
@@ -81,6 +81,7 @@ class Screen:
             across, down = SIZE[0] - 60, 40
             self.move(across + share * (at[0] - across), down + share * (at[1] - down))
             time.sleep(0.1)  # the two windows and the hand talk to each other by messages
+        read_line(self._file_manager, "A window that takes the file")
         self.do("mouseup 1")
         return read_line(self._file_manager, "The file manager").strip()
 

@@ -28,6 +28,9 @@ SHIFTED = '_:?!"'
 """Letters of paths that take the key Shift, too."""
 APART, BETWEEN = 0.45, 0.06
 """Seconds: from a click to one that is not its second half (Qt's limit is 0.4), and between the halves of a double."""
+GONE = 2.0
+"""Seconds after which a release counts as lost, if what lies open has changed since the pointer came; five times as
+long if something may have opened and closed. The window answers all the while, so it has long seen what there was."""
 Part = dict[str, Any]
 Spot = tuple[float, float]
 
@@ -46,7 +49,7 @@ class DesktopWindow:
         self.start()
 
     def start(self) -> None:
-        """Open the window and wait until its engine is ready and the keys are its own."""
+        """Open the window and wait until its engine is there, at work or not, and the keys are its own."""
         environment = {**self.screen.environment, "STUDIO_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
         environment["QT_NO_GLIB"] = "1"  # GLib's loop does not say each time that it has woken up
         with open(self.log, "ab") as log:
@@ -54,15 +57,20 @@ class DesktopWindow:
                 PROGRAM, cwd=self.home, env=environment, bufsize=0,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
+        self._patience = STARTS
+        """Seconds within which it answers: all of Qt is loaded before it does so for the first time."""
         self._released = 0
         self._clicked = ((0, 0), 0, 0.0)
         """Where, with which button and when the last click was."""
+        self._opened = ""
+        """What lay open when the pointer came to where it is."""
         try:
-            until(lambda: self.value("status") == "Ready", "The start of the engine", STARTS)
+            until(lambda: self.value("status") in ("Ready", "Working"), "The start of the engine", STARTS)
             self.ask("place", width=self.size[0], height=self.size[1])
             until(lambda: self.ask("placed", width=self.size[0], height=self.size[1]), "The window's place")
             self._wait_for_focus()
             self.settle()
+            self._patience = PATIENCE
         except BaseException:
             self.kill()
             raise
@@ -82,7 +90,7 @@ class DesktopWindow:
         """Ask the window; its answer comes through its event loop."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"ask": what, **words}).encode() + b"\n")
-        answer = json.loads(read_line(self._process, "The window"))
+        answer = json.loads(read_line(self._process, "The window", self._patience))
         if isinstance(answer, dict) and "refused" in answer:
             raise LookupError(f"{what} {words}: {answer['refused']}")
         return answer
@@ -164,6 +172,7 @@ class DesktopWindow:
     def move(self, to: Part | str | Spot) -> None:
         if isinstance(to, str):
             to = self.find(to)
+        self._opened = self.ask("open")
         self.screen.move(*(self.spot(to) if isinstance(to, dict) else to))
 
     def press(self, button: int = 1) -> None:
@@ -210,7 +219,7 @@ class DesktopWindow:
     def settle(self) -> None:
         """Wait until the window has received all that was done, and has answered twice since."""
         began = time.monotonic()
-        until(lambda: self._received() or self._under_a_dialog(began), "A release of the mouse")
+        until(lambda: self._received() or self._went_elsewhere(began), "A release of the mouse")
         self._released = self._count("release")
         self.ask("ping")
         self.ask("ping")
@@ -218,9 +227,10 @@ class DesktopWindow:
     def _received(self) -> bool:
         return self._count("release") >= self._released
 
-    def _under_a_dialog(self, began: float) -> bool:
-        """A window over which a dialog has opened is not told that the mouse was let go."""
-        return "Dialog" in self.ask("open") and time.monotonic() - began > 1.0
+    def _went_elsewhere(self, began: float) -> bool:
+        """A window over which a dialog has opened, or a list that has closed, is not told that the mouse was let go."""
+        changed = self.ask("open") != self._opened
+        return time.monotonic() - began > (GONE if changed else 5 * GONE)
 
     def _count(self, what: str) -> int:
         return int(self.ask("counts").get(what, 0))

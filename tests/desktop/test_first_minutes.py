@@ -243,9 +243,16 @@ def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWi
 
 
 def test_play_makes_a_sound_that_is_heard_while_it_is_made(window: DesktopWindow) -> None:
+    """On a machine that is too busy to make it in time, the window says when it will be heard without a gap."""
     window.open_panel("Sound")
     window.click("Play")
-    window.until(lambda: window.value("sound.player.position") > 0.5, "The sound", COMPILES)
-    assert window.value("sound.player.playing") and window.value("sound.player.made") > 0.5
+    window.until(lambda: window.value("sound.player.made") > 0.5, "The sound", COMPILES)
+    window.until(
+        lambda: (
+            window.value("sound.player.position") > 0.5 or "Playing starts in" in window.value("sound.player.waiting")
+        ),
+        "Playing, or a word on when it starts",
+    )
+    assert window.value("sound.player.playing")
     window.click(window.find("Stop", "button", "Button"))
     window.until(lambda: not window.value("sound.player.making"), "The end of making")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.desktop.screen import Screen
-from tests.desktop.window import COMPILES, CROWDED, MAY_TAKE, DesktopWindow, Part
+from tests.desktop.window import COMPILES, MAY_TAKE, DesktopWindow, Part
 
 PHOTOS = Path(__file__).parents[2] / "../shared/data/user/images"
 MODEL = "Stickers"
@@ -70,7 +70,9 @@ def some_grid(window: DesktopWindow) -> list[Part]:
     return rows if len(rows) == 16 and window.sees(f"Model, {MODEL}") else generate(window)
 
 
-def test_a_fault_and_a_window_that_does_not_answer_are_noticed(window: DesktopWindow) -> None:
+def test_a_fault_and_a_window_that_does_not_answer_are_noticed(
+    window: DesktopWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Or none of these tests could fail for them."""
 
     def noticed(words: str) -> bool:
@@ -80,9 +82,10 @@ def test_a_fault_and_a_window_that_does_not_answer_are_noticed(window: DesktopWi
             return words in str(fault)
         return False
 
+    monkeypatch.setattr("tests.desktop.window.may_take", lambda: MAY_TAKE)
     window.ask("fail")
     window.until(lambda: noticed("a fault that a test asked for"), "The fault")
-    window.ask("hold", seconds=2 * CROWDED * MAY_TAKE)
+    window.ask("hold", seconds=2 * MAY_TAKE)
     window.until(lambda: noticed("the window took"), "The wait")
 
 

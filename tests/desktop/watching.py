@@ -140,7 +140,8 @@ class Busy:
 
     def go_on(self) -> None:
         if self._since is None:
-            self._look_for_threads()
+            if time.monotonic() - self._looked > 1.0:  # to look at each event would take time of the window's own
+                self._look_for_threads()
             self._since = time.perf_counter(), time.thread_time(), self._all_waited()
 
     def pause(self) -> None:
@@ -149,6 +150,7 @@ class Busy:
         (began, worked, waited), self._since = self._since, None
         passed = time.perf_counter() - began
         if passed > self._longest:
+            self._look_for_threads()  # one that has begun in the meantime may have held Python's lock
             others = self._all_waited() - waited
             self._longest = max(self._longest, time.thread_time() - worked, passed - others)
 
@@ -162,10 +164,8 @@ class Busy:
         return sum(self._waited.values()) / 1e9
 
     def _look_for_threads(self) -> None:
-        """Once a second: to look at each event would take time of the window's own."""
-        now = time.monotonic()
-        if now - self._looked > 1.0:
-            self._looked = now
-            for name in set(os.listdir("/proc/self/task")) - set(self._files):
-                with contextlib.suppress(OSError):
-                    self._files[name] = os.open(f"/proc/self/task/{name}/schedstat", os.O_RDONLY)
+        """Those that have begun since it was done last."""
+        self._looked = time.monotonic()
+        for name in set(os.listdir("/proc/self/task")) - set(self._files):
+            with contextlib.suppress(OSError):
+                self._files[name] = os.open(f"/proc/self/task/{name}/schedstat", os.O_RDONLY)

@@ -72,6 +72,7 @@ class Watch(QObject):
             "faults": faults,
             "acts": acts,
             "busy": self._busy.longest(),
+            "worked": self._busy.most_work(),
             "receiver": dict(self._receiver),
         }
 
@@ -119,7 +120,7 @@ class Busy:
 
     def __init__(self) -> None:
         self._since: tuple[float, float, float] | None = None
-        self._longest = 0.0
+        self._longest = self._most_work = 0.0
         self._files: dict[str, int] = {}
         self._waited: dict[str, int] = {}
         self._looked = 0.0
@@ -138,6 +139,14 @@ class Busy:
         longest, self._longest = self._longest, 0.0
         return longest
 
+    def most_work(self) -> float:
+        """Of the thread alone, in seconds on a processor, since it was asked last.
+
+        If a thread for which the window waits has ended, nobody knows any more what it waited for a processor.
+        """
+        most, self._most_work = self._most_work, 0.0
+        return most
+
     def go_on(self) -> None:
         if self._since is None:
             if time.monotonic() - self._looked > 1.0:  # to look at each event would take time of the window's own
@@ -149,6 +158,7 @@ class Busy:
             return
         (began, worked, waited), self._since = self._since, None
         passed = time.perf_counter() - began
+        self._most_work = max(self._most_work, time.thread_time() - worked)
         if passed > self._longest:
             self._look_for_threads()  # one that has begun in the meantime may have held Python's lock
             others = self._all_waited() - waited

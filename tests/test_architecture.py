@@ -82,6 +82,7 @@ def test_the_towers_stay_apart_when_they_are_really_imported(first: str, never: 
         ("studio.app.views.grid", "class Grid(QWidget):\n    def paintEvent(self, event): ..."),
         ("studio.app.views.grid", "class Rows(QAbstractListModel):\n    def data(self, index, role): ..."),
         ("studio.app.views.grid", "p = QPainter(self)"),
+        ("studio.app.views.grid", "cells.addItem(QListWidgetItem('1'))"),
     ],
 )
 def test_a_planted_fault_is_found(name: str, line: str) -> None:

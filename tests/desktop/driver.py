@@ -71,10 +71,12 @@ class Answers(QObject):
             "parts": inventory.parts,
             "at": inventory.part_at,
             "focus": inventory.focused,
+            "focus_in_words": inventory.focus_in_words,
             "open": inventory.opened,
             "value": self._value,
             "place": self._place,
             "placed": self._placed,
+            "enlarge": self._enlarge,
             "reveal": inventory.reveal,
             "revealed": lambda: self._shown,
             "fail": self._fail,
@@ -96,6 +98,12 @@ class Answers(QObject):
             self._studio.frame.showNormal()
         self._studio.frame.move(0, 0)
         self._studio.frame.resize(width, height)
+
+    def _enlarge(self, percent: int) -> None:
+        """Give the text a size, if it has another one."""
+        layout = self._studio.state.layout
+        if layout.get().get("text", 100) != percent:
+            layout.set({**layout.get(), "text": percent})
 
     def _placed(self, width: int, height: int) -> bool:
         """Return whether the window is there and its title bar is known; before that, positions are wrong."""

@@ -1,6 +1,7 @@
 """Shows a small window from which files can be dragged, like a file manager: `python file_manager.py LEFT TOP FILE...`.
 
-It offers to copy, to move and to link, as file managers do, and prints which action was taken.
+It offers to copy, to move and to link, as file managers do. It prints `accepted` when a window first accepts what is
+dragged over it, and in the end which action was taken.
 """
 
 import sys
@@ -19,6 +20,7 @@ class Files(QLabel):
     def __init__(self, paths: list[Path]) -> None:
         super().__init__("\n".join(path.name for path in paths))
         self._paths = paths
+        self._accepted = False
         self.setWindowFlags(Qt.WindowType.X11BypassWindowManagerHint | Qt.WindowType.FramelessWindowHint)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -26,7 +28,13 @@ class Files(QLabel):
         data.setUrls([QUrl.fromLocalFile(str(path)) for path in self._paths])
         drag = QDrag(self)
         drag.setMimeData(data)
+        drag.actionChanged.connect(self._tell)
         print(drag.exec(OFFERED, Qt.DropAction.MoveAction).name, flush=True)
+
+    def _tell(self, action: Qt.DropAction) -> None:
+        if action != Qt.DropAction.IgnoreAction and not self._accepted:
+            self._accepted = True
+            print("accepted", flush=True)
 
 
 def main(words: list[str]) -> int:

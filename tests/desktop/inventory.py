@@ -1,5 +1,6 @@
 """Lists the visible widgets of the window with their addresses, names, places on the screen and values."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,9 +51,25 @@ def part_at(x: int, y: int) -> str:
 
 
 def focused() -> str:
-    """Return the address of the focused widget; empty if the window is not active."""
+    """Return the address of the widget that receives keys; empty if none does."""
     widget = QApplication.focusWidget()
-    return address(widget) if widget is not None and widget.window().isActiveWindow() else ""
+    dialog = QApplication.activeModalWidget()
+    if widget is None or not widget.window().isActiveWindow():
+        return ""
+    # Qt drops the keys of a window below a dialog, from when the dialog is opened until the screen has turned to it.
+    below = dialog is not None and dialog is not widget.window() and QApplication.activePopupWidget() is None
+    return "" if below else address(widget)
+
+
+def focus_in_words() -> str:
+    """Say which window is active, which widget has the focus, and what is open: why no key can be pressed."""
+    held = {
+        "active window": QApplication.activeWindow(),
+        "widget with the focus": QApplication.focusWidget(),
+        "menu or list": QApplication.activePopupWidget(),
+        "dialog": QApplication.activeModalWidget(),
+    }
+    return ", ".join(f"{what}: {address(widget) if widget is not None else 'none'}" for what, widget in held.items())
 
 
 def opened() -> str:
@@ -62,16 +79,25 @@ def opened() -> str:
 
 
 def reveal(part: str) -> None:
-    """Scroll until a widget is visible."""
+    """Scroll until a widget or a row of a list is visible."""
+    whole, _, row = part.partition("#")
     known: dict[QWidget, str] = {}
     for window in QApplication.topLevelWidgets():
         for widget in window.findChildren(QWidget):
-            if address(widget, known) == part:
-                area: QWidget | None = widget
-                while area is not None:
-                    area = area.parentWidget()
-                    if isinstance(area, QScrollArea):
-                        area.ensureWidgetVisible(widget, 8, 8)
+            if address(widget, known) == whole:
+                _scroll_to(widget)
+                view = widget.parentWidget()
+                if row and isinstance(view, QAbstractItemView):
+                    index = next(itertools.islice(_indexes(view), int(row), None), QModelIndex())
+                    view.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+
+
+def _scroll_to(widget: QWidget) -> None:
+    area: QWidget | None = widget
+    while area is not None:
+        area = area.parentWidget()
+        if isinstance(area, QScrollArea):
+            area.ensureWidgetVisible(widget, 8, 8)
 
 
 def _of(widget: QWidget) -> Iterator[Part]:
@@ -103,7 +129,7 @@ def _part(
         "kind": kind,
         "name": name,
         "place": [corner.x(), corner.y(), seen.width(), seen.height()] if not seen.isEmpty() else None,
-        "whole": seen == place,
+        "whole": seen == place and not seen.isEmpty(),
         "enabled": enabled,
         "value": value,
         "menu": widget.contextMenuPolicy() == CUSTOM,
@@ -145,15 +171,14 @@ def _row(view: QAbstractItemView) -> int | None:
 
 
 def _rows(view: QAbstractItemView) -> Iterator[Part]:
+    """Yield all rows; a row that is scrolled out of sight has no place, as other parts."""
     for number, index in enumerate(_indexes(view)):
-        place = view.visualRect(index) & view.viewport().rect()
-        if not place.isEmpty():
-            name = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or ""
-            chosen = index == view.currentIndex()
-            menu = view.contextMenuPolicy() == CUSTOM
-            enabled = view.isEnabled() and bool(index.flags() & Qt.ItemFlag.ItemIsEnabled)
-            part = _part(view.viewport(), "row", str(name), place, enabled, chosen, number)
-            yield {**part, "class": type(view).__name__, "menu": menu}
+        name = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or ""
+        chosen = index == view.currentIndex()
+        menu = view.contextMenuPolicy() == CUSTOM
+        enabled = view.isEnabled() and bool(index.flags() & Qt.ItemFlag.ItemIsEnabled)
+        part = _part(view.viewport(), "row", str(name), view.visualRect(index), enabled, chosen, number)
+        yield {**part, "class": type(view).__name__, "menu": menu}
 
 
 def _indexes(view: QAbstractItemView, parent: QModelIndex | None = None) -> Iterator[QModelIndex]:

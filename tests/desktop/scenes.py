@@ -31,6 +31,7 @@ class Scenes:
         window = self.window
         window.rest()
         window.ask("place", width=window.size[0], height=window.size[1])
+        window.ask("enlarge", percent=window.text)
         window.screen.move(*MIDDLE)
         if window.value("panel") != title.lower():
             window.open_panel(title)
@@ -83,7 +84,7 @@ class Scenes:
             if [cell["done"] for cell in window.value("generate.cells")][1:] or not window.sees("Doubt", "button"):
                 window.set_number(1)
                 self.make("generate.cells", 1)
-            window.click(next(row for row in window.parts("row") if row["class"] == "GridView"), times=2)
+            window.click(window.find("", "row", "GridView"), times=2)
 
     def make(self, cells: str, number: int) -> None:
         self.window.press_main()
@@ -171,14 +172,16 @@ class Scenes:
         self.window.until(lambda: self.window.ask("open"), "The list of models")
 
     def finder(self) -> None:
+        """Its list is the same each time: it has the controls of what the model in front can do."""
         self.panel("Generate")
+        self.model(AT_ONCE)
         self.window.key("ctrl+k")
 
 
 MIDDLE = (500, 380)
 """A position on the stage at every size of the window."""
-LEAST = 150
-"""The fewest controls that must be touched; fewer would mean that some were not found."""
+LEAST = 400
+"""The fewest parts that must be touched; fewer would mean that some were not found."""
 
 
 def touch_everything(window: DesktopWindow, drawer: bool = False) -> None:
@@ -193,4 +196,5 @@ def touch_everything(window: DesktopWindow, drawer: bool = False) -> None:
         if drawer:
             touching.scene(scenes.shut(scene))
     assert not touching.problems, "\n".join(touching.problems)
+    print(f"{touching.touches} touches of {len(touching.touched)} parts")
     assert len(touching.touched) > LEAST, touching.touched

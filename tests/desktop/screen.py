@@ -22,13 +22,13 @@ LONG = [
 """Marks of tests that touch every control. With them the suite would take more than ten minutes."""
 
 
-def read_line(process: "subprocess.Popen[bytes]", what: str) -> str:
+def read_line(process: "subprocess.Popen[bytes]", what: str, patience: float = PATIENCE) -> str:
     """Return the next line of a process. Raises TimeoutError if there is none, EOFError if the process has ended."""
     assert process.stdout is not None
     line = bytearray()
     while not line.endswith(b"\n"):
-        if not select.select([process.stdout], [], [], PATIENCE)[0]:
-            raise TimeoutError(f"{what} did not answer within {PATIENCE:.0f} s")
+        if not select.select([process.stdout], [], [], patience)[0]:
+            raise TimeoutError(f"{what} did not answer within {patience:.0f} s")
         data = os.read(process.stdout.fileno(), 1 << 20)
         if not data:
             raise EOFError(f"{what} has ended")
@@ -81,6 +81,7 @@ class Screen:
             across, down = SIZE[0] - 60, 40
             self.move(across + share * (at[0] - across), down + share * (at[1] - down))
             time.sleep(0.1)  # the two windows exchange messages during a drag
+        read_line(self._file_manager, "A window that takes the file")
         self.do("mouseup 1")
         return read_line(self._file_manager, "The file manager").strip()
 
@@ -97,6 +98,12 @@ class Screen:
             return None
         subprocess.run(["import", "-window", "root", str(path)], env=self.environment, timeout=PATIENCE, check=False)
         return path if path.exists() else None
+
+    def focused(self) -> str:
+        """The title of the window to which the X server sends keys, with its number."""
+        words = ["xdotool", "getwindowfocus", "getwindowname", "getwindowfocus"]
+        done = subprocess.run(words, env=self.environment, timeout=PATIENCE, check=False, stdout=subprocess.PIPE)
+        return " ".join(done.stdout.decode().split())
 
     def close(self) -> None:
         self._end_file_manager()

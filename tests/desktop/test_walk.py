@@ -106,10 +106,14 @@ def test_a_walk_at_random_ends_without_a_fault_a_hang_or_a_lost_take(window: Des
     assert kept
     window.ask("report")  # leave the first paint of the window out of the measurement
     walk = Walk(window, seed)
-    while walk.events < EVENTS:
-        walk.step()
-        window.check(f"{walk.events} events, the last of them {walk.done[-8:]}")
-        kept |= takes_of(window)
+    try:
+        while walk.events < EVENTS:
+            walk.step()
+            window.check("the last event")
+            kept |= takes_of(window)
+    except BaseException as fault:
+        fault.add_note(f"{walk.events} events, the last of them {walk.done[-12:]}")
+        raise
     window.rest()
     there = takes_of(window)
     assert window.close() == 0

@@ -21,13 +21,14 @@ class Touching:
         self._entries: set[str] = set()
         self._ground = self._panel = ""
         self.touched: list[str] = []
+        self.touches = 0
         self.problems: list[str] = []
 
     def scene(self, build: Callable[[], object]) -> None:
         """Touch everything in the scene that `build` prepares; `build` is called again if the scene was left."""
         self._build(build)
         for _ in range(MOST):
-            part = self._next() if self.window.value("panel") == self._panel else None
+            part = self._next() if self._as_built() else None
             if part is None:
                 self._build(build)
                 part = self._next()
@@ -36,7 +37,7 @@ class Touching:
             self._done.add(part["address"])
             self.touched.append(f"{part['kind']} {part['name'] or part['class']}")
             for way in (self._drag, self._press_right, self._click):
-                if self.window.value("panel") != self._panel or self._again(part) is None:
+                if not self._as_built() or self._again(part) is None:
                     self._build(build)
                 self._try(way, part)
         self.problems.append(f"The scene does not come to an end: {self.touched[-20:]}")
@@ -46,10 +47,16 @@ class Touching:
         self._ground = self.window.ask("open")
         self._panel = self.window.value("panel")
 
+    def _as_built(self) -> bool:
+        """Return whether the panel and the size of the text are those of the scene."""
+        window = self.window
+        return window.value("panel") == self._panel and window.value("layout").get("text", 100) == window.text
+
     def _try(self, way: Callable[[Part], object], part: Part) -> None:
         """Touch a part, and note any problem with a screenshot."""
         try:
             if (now := self._again(part)) is not None:
+                self.touches += 1
                 way(now)
         except (AssertionError, LookupError, TimeoutError) as fault:
             picture = self.window.screen.screenshot(f"problem-{len(self.problems) + 1}")
@@ -68,20 +75,17 @@ class Touching:
 
     def _next(self) -> Part | None:
         """Return a part that can be touched and was not yet."""
-        return next((part for part in self.window.parts() if self._new(part) and self._free(part)), None)
+        return next((part for part in self.window.parts() if self._new(part) and self._again(part)), None)
 
     def _new(self, part: Part) -> bool:
         return part["address"] not in self._done and part["enabled"] and part["kind"] != "list"
 
-    def _free(self, part: Part) -> bool:
-        """Return whether the pointer can reach a part, after scrolling if necessary."""
-        if part["place"] is None or not part["whole"]:
-            self.window.ask("reveal", part=part["address"].partition("#")[0])
-        return self._again(part) is not None
-
     def _again(self, part: Part) -> Part | None:
-        """Return the same part as it is now; None if it is gone, covered or out of reach."""
-        now = next((one for one in self.window.parts() if one["address"] == part["address"]), None)
+        """Return the same part as it is now, scrolled into sight; None if it is gone, covered or out of reach."""
+        now = self._now(part)
+        if now is not None and not now["whole"]:
+            self.window.ask("reveal", part=part["address"])
+            now = self._now(part)
         if now is None or now["place"] is None or not now["enabled"]:
             return None
         try:
@@ -90,8 +94,12 @@ class Touching:
             return None
         return now
 
+    def _now(self, part: Part) -> Part | None:
+        return next((one for one in self.window.parts() if one["address"] == part["address"]), None)
+
     def _value(self, part: Part) -> object:
-        return next((one["value"] for one in self.window.parts() if one["address"] == part["address"]), None)
+        now = self._now(part)
+        return now["value"] if now is not None else None
 
     # ── ways to touch ────────────────────────────────────────────────────────────────────────────
 
@@ -185,12 +193,13 @@ class Touching:
         chosen = set[int]()
         while True:
             window.until(lambda: window.ask("open"), f"The list of {part['name']}")
-            rows = {int(row["address"].partition("#")[2]): row for row in window.parts("row") if row["whole"]}
+            rows = {int(row["address"].partition("#")[2]): row for row in window.parts("row") if row["enabled"]}
             number = next((number for number in rows if number not in chosen), None)
-            if number is None:
+            row = self._again(rows[number]) if number is not None else None
+            if number is None or row is None:
                 return
             chosen.add(number)
-            window.click(rows[number])
+            window.click(row)
             self._check("an entry of", part)
             now = self._again(part)
             assert now is None or now["value"] == number, f"{part['name']} has {now['value']} and not {number}"

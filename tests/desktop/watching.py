@@ -72,6 +72,7 @@ class Watch(QObject):
             "faults": faults,
             "acts": acts,
             "busy": self._busy.longest(),
+            "worked": self._busy.most_work(),
             "receiver": dict(self._receiver),
         }
 
@@ -119,7 +120,7 @@ class Busy:
 
     def __init__(self) -> None:
         self._since: tuple[float, float, float] | None = None
-        self._longest = 0.0
+        self._longest = self._most_work = 0.0
         self._files: dict[str, int] = {}
         self._waited: dict[str, int] = {}
         self._looked = 0.0
@@ -138,9 +139,18 @@ class Busy:
         longest, self._longest = self._longest, 0.0
         return longest
 
+    def most_work(self) -> float:
+        """Of the thread alone, in seconds on a processor, since it was asked last.
+
+        If a thread for which the window waits has ended, nobody knows any more what it waited for a processor.
+        """
+        most, self._most_work = self._most_work, 0.0
+        return most
+
     def go_on(self) -> None:
         if self._since is None:
-            self._look_for_threads()
+            if time.monotonic() - self._looked > 1.0:  # to look at each event would take time of the window's own
+                self._look_for_threads()
             self._since = time.perf_counter(), time.thread_time(), self._all_waited()
 
     def pause(self) -> None:
@@ -148,7 +158,9 @@ class Busy:
             return
         (began, worked, waited), self._since = self._since, None
         passed = time.perf_counter() - began
+        self._most_work = max(self._most_work, time.thread_time() - worked)
         if passed > self._longest:
+            self._look_for_threads()  # one that has begun in the meantime may have held Python's lock
             others = self._all_waited() - waited
             self._longest = max(self._longest, time.thread_time() - worked, passed - others)
 
@@ -162,10 +174,8 @@ class Busy:
         return sum(self._waited.values()) / 1e9
 
     def _look_for_threads(self) -> None:
-        """Find new threads once a second; doing it at each event would slow down the window."""
-        now = time.monotonic()
-        if now - self._looked > 1.0:
-            self._looked = now
-            for name in set(os.listdir("/proc/self/task")) - set(self._files):
-                with contextlib.suppress(OSError):
-                    self._files[name] = os.open(f"/proc/self/task/{name}/schedstat", os.O_RDONLY)
+        """Find the threads that began since the last look."""
+        self._looked = time.monotonic()
+        for name in set(os.listdir("/proc/self/task")) - set(self._files):
+            with contextlib.suppress(OSError):
+                self._files[name] = os.open(f"/proc/self/task/{name}/schedstat", os.O_RDONLY)

@@ -1,10 +1,11 @@
 """The popup that chooses the colour of one pixel: the picture's own colours, the plain ones, or one that is typed."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPixmap
-from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from studio.app.states import colours
 from studio.app.states.colours import Colour
@@ -13,12 +14,41 @@ from studio.app.views.guard import guarded
 from studio.app.views.theme import Look
 from studio.wire.messages import Array
 
+Index = QModelIndex | QPersistentModelIndex
 SWATCH, ACROSS, OWN = 24, 8, 16
 PLAIN: tuple[Colour, ...] = (
     (0, 0, 0), (96, 96, 96), (176, 176, 176), (255, 255, 255), (214, 40, 40), (240, 140, 30), (245, 210, 60),
     (120, 74, 40), (60, 160, 70), (40, 170, 170), (40, 90, 200), (120, 60, 180), (230, 90, 160), (255, 190, 150),
     (150, 210, 120), (150, 200, 240),
 )  # fmt: skip
+
+
+class _Swatches(QAbstractListModel):
+    """Colours, each with a square of it as its icon."""
+
+    def __init__(self, found: Sequence[Colour], side: int, parent: QObject) -> None:
+        super().__init__(parent)
+        self.colours = tuple(found)
+        self._icons = [_icon(colour, side) for colour in found]
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.colours)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        colour = self.colours[index.row()]
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._icons[index.row()]
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return f"{colours.colour_word(colour)}, {colours.hex_of(colour)}"
+        return None
+
+
+def _icon(colour: Colour, side: int) -> QIcon:
+    ground = QPixmap(side, side)
+    ground.fill(QColor(colours.hex_of(colour)))
+    return QIcon(ground)
 
 
 class ColourPopup(QFrame):
@@ -51,8 +81,8 @@ class ColourPopup(QFrame):
         column.addWidget(row(Label("Row", "soft"), self.row, Label("Column", "soft"), self.column))
         column.addWidget(self.swatches)
         column.addWidget(row(self.typed, self.free))
-        self.swatches.itemActivated.connect(self._take)
-        self.swatches.itemClicked.connect(self._take)
+        self.swatches.activated.connect(self._take)
+        self.swatches.clicked.connect(self._take)
         self.typed.returnPressed.connect(self._type)
         self.free.clicked.connect(lambda: self._end(None))
         self.row.valueChanged.connect(self._point)
@@ -81,8 +111,8 @@ class ColourPopup(QFrame):
         else:
             super().keyPressEvent(event)
 
-    def _list(self, own: Sequence[Colour]) -> QListWidget:
-        found = QListWidget()
+    def _list(self, own: Sequence[Colour]) -> QListView:
+        found = QListView()
         found.setProperty("role", "bare")
         found.setAccessibleName("Colours")
         found.setViewMode(QListView.ViewMode.IconMode)
@@ -91,27 +121,21 @@ class ColourPopup(QFrame):
         found.setIconSize(QSize(side, side))
         found.setGridSize(QSize(side + self._look.px(6), side + self._look.px(6)))
         plain = PLAIN if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
-        for colour in dict.fromkeys([*own, *plain]):
-            ground = QPixmap(side, side)
-            ground.fill(QColor(colours.hex_of(colour)))
-            item = QListWidgetItem(QIcon(ground), "")
-            item.setData(Qt.ItemDataRole.UserRole, colour)
-            for role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-                item.setData(role, f"{colours.colour_word(colour)}, {colours.hex_of(colour)}")
-            found.addItem(item)
+        self._swatches = _Swatches(tuple(dict.fromkeys([*own, *plain])), side, found)
+        found.setModel(self._swatches)
         found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        step, lines = side + self._look.px(6), -(-found.count() // ACROSS)
+        step, lines = side + self._look.px(6), -(-len(self._swatches.colours) // ACROSS)
         found.setFixedSize(step * ACROSS + step // 3, step * lines + step // 3)
-        found.setCurrentRow(0)
+        found.setCurrentIndex(self._swatches.index(0))
         return found
 
     def _point(self) -> None:
         self.free.setVisible(self.pixel in self._imposed)
         self.pointed.emit(self.pixel)
 
-    def _take(self, item: QListWidgetItem) -> None:
-        self._end(item.data(Qt.ItemDataRole.UserRole))
+    def _take(self, index: QModelIndex) -> None:
+        self._end(self._swatches.colours[index.row()])
 
     def _type(self) -> None:
         colour = colours.read(self.typed.text(), self._channels)

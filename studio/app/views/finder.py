@@ -27,10 +27,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class _Found(QAbstractListModel):
-    """Holds the targets that were found.
-
-    A QListWidget is not used, because Qt crashed once while it cleared the widget's items. The cause is unknown.
-    """
+    """Holds the targets that were found. With the items of a QListWidget, clearing it ended in a segmentation fault."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

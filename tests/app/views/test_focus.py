@@ -4,14 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.views.controls import Label
 from studio.app.views.latent_slider import LatentSlider
+from studio.app.views.shortcuts import takes_focus
 from studio.media import export
+from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Studio, double_click, picture, settle
 from tests.app.views.test_layout import resize
 
@@ -192,3 +194,78 @@ def test_an_inspector_that_is_shut_has_a_button_and_one_that_is_open_has_none(st
     settle()
     assert studio.frame.panels["generate"].inspector.isVisible()
     assert not side.isVisible()
+
+
+# ── what no widget would have ────────────────────────────────────────────────────────────────────
+
+
+def inspector_of(studio: Studio, panel: str) -> QWidget:
+    return studio.frame.panels[panel].inspector  # type: ignore[attr-defined, no-any-return]
+
+
+def choose_in_list(studio: Studio, row: int) -> None:
+    studio.frame.bar.picker.open_list()
+    settle()
+    assert studio.frame.bar.picker.popup is not None
+    cards = studio.frame.bar.picker.popup.cards
+    cards.open(cards.model().index(row, 0))
+    settle()
+
+
+@pytest.fixture
+def first_model(two_models: Path) -> None:
+    """It has classes, and stands first."""
+    write_model(two_models, card("kinds", scales=("Coarse", "Fine"), classes=("Discs", "Squares")))
+
+
+@pytest.mark.parametrize("panel", ["generate", "explore"])
+def test_what_another_model_hides_below_its_list_leaves_the_focus_in_the_window(
+    first_model: None, exploring: Studio, panel: str
+) -> None:
+    """In the list, the keys are not the window's, so Qt does not move them when what had them is hidden."""
+    exploring.state.show_panel(panel)
+    settle()
+    choose_in_list(exploring, 1)
+    hidden = []
+    for part in [part for part in inspector_of(exploring, panel).findChildren(QWidget) if takes_focus(part)]:
+        part.setFocus(KEYS)
+        choose_in_list(exploring, 3)
+        hidden += [part] if not part.isVisible() else []
+        assert focused().isVisible()
+        assert not exploring.frame.rail.isAncestorOf(focused())
+        choose_in_list(exploring, 1)
+    assert hidden, "the other model has fewer controls"
+
+
+def disable(box: QWidget, part: QWidget) -> None:
+    box.setEnabled(False)
+
+
+def delete(box: QWidget, part: QWidget) -> None:
+    part.deleteLater()
+    QCoreApplication.sendPostedEvents(part, QEvent.Type.DeferredDelete)
+
+
+@pytest.mark.parametrize("lose", [disable, delete])
+def test_a_control_that_is_lost_leaves_the_focus_near(
+    exploring: Studio, lose: Callable[[QWidget, QWidget], None]
+) -> None:
+    box = slider(exploring)
+    part = QLineEdit(box)
+    part.show()
+    part.setFocus(KEYS)
+    assert focused() is part
+    lose(box, part)
+    settle()
+    assert inspector_of(exploring, "explore").isAncestorOf(focused())
+    assert focused().isEnabled()
+
+
+def test_a_window_that_is_not_the_active_one_takes_no_focus(exploring: Studio) -> None:
+    slider(exploring).groove.setFocus(KEYS)
+    other = QWidget()
+    other.show()
+    other.activateWindow()
+    settle()
+    assert QApplication.focusWidget() is None
+    other.close()

@@ -196,10 +196,10 @@ def test_a_colour_is_chosen_with_keys_alone(rewinding: Studio) -> None:
     QTest.keyClick(page.page.view, Qt.Key.Key_O)
     popup = next(w for w in QApplication.topLevelWidgets() if isinstance(w, ColourPopup) and w.isVisible())
     assert mark(rewinding).row == 4 and popup.pixel == (4, 4)
-    first = popup.swatches.item(0)
+    first = popup.swatches.model().index(0, 0)
     assert first.data(Qt.ItemDataRole.AccessibleTextRole) == "grey, #5A5A5A"
     popup.row.setValue(8)
-    popup.swatches.itemActivated.emit(first)
+    popup.swatches.activated.emit(first)
     assert mark(rewinding).held == (Pixel(7, 4, (90, 90, 90)),)
 
 

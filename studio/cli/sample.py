@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         for event in ground.events(args, ask):
             if not isinstance(event, wire.Drawn):
                 continue
+            if event.done < event.total:
+                ground.progress(f"{event.first} of {args.n} finished")
             if event.done == event.total - 1:  # drawn, and the price is still to come
                 had = len(kept.made)  # where memory ran out at its price, a group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
@@ -78,8 +80,6 @@ def run(args: argparse.Namespace) -> int:
                 kept.save_soon()
             elif event.done == event.total:
                 kept.take_prices(event.log_prob or ())
-            else:
-                ground.progress(f"{event.first} of {args.n} finished")
     finally:
         kept.finish()
     if args.sheet:

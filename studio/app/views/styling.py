@@ -1,4 +1,4 @@
-"""The style sheet and the drawings of the window follow its look; what is hidden follows when it is shown."""
+"""Updates style sheets and drawings when the look changes; hidden widgets are updated when they are shown."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,11 +13,13 @@ from studio.app.views.theme import Look
 
 
 class _Follower(QObject):
-    """Lives in the widget, so that it ends with it."""
+    """Is a child of its widget, so that it is deleted with the widget."""
 
     def __init__(self, look: Look, widget: QWidget, do: Callable[[], object]) -> None:
         super().__init__(widget)
-        self._widget, self._do, self._waiting = widget, do, False
+        self._widget = widget
+        self._do = do
+        self._waiting = False
         look.changed.connect(self.follow)
 
     def follow(self) -> None:
@@ -37,43 +39,55 @@ class _Follower(QObject):
 
 
 def when_seen(look: Look, widget: QWidget, do: Callable[[], object]) -> Callable[[], None]:
-    """Call `do` after each change of the look: now if the widget is seen, else when it is shown.
+    """Call `do` after each change of the look: at once if the widget is visible, else when it is shown.
 
-    Most of the window's 800 widgets are in panels that are not open. Returns what does so once without a change.
+    Most of the window's 800 widgets are in panels that are not open. The returned function does the same without a
+    change of the look.
     """
     return _Follower(look, widget, do).follow
 
 
 class Styles(QObject):
-    """The style sheet of a window, on each of its parts: on the whole it costs all that is hidden, too."""
+    """Gives each part of a window its style sheet: one sheet on the whole window would restyle hidden parts as well."""
 
     def __init__(self, look: Look, window: QWidget, parts: Iterable[QWidget]) -> None:
         super().__init__(window)
         self._look = look
+        self._window = window
         window.installEventFilter(self)
         for part in parts:
             when_seen(look, part, partial(self._style, part))()
+        look.changed.connect(self._style_windows)
 
     def _style(self, part: QWidget) -> None:
         part.setStyleSheet(sheet(self._look))
 
+    def _style_windows(self) -> None:
+        """Restyle the lists and dialogs over the window.
+
+        `when_seen` cannot do it: its child refers to the dialog, and PySide crashes when such a file dialog is deleted.
+        """
+        for child in self._window.children():
+            if isinstance(child, QWidget) and child.isWindow():
+                self._style(child)
+
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Lists and dialogs that open over the window have its style sheet before they are measured."""
+        """Style lists and dialogs that open over the window before they are measured."""
         if event.type() == QEvent.Type.ChildPolished and isinstance(event, QChildEvent):
             child = event.child()
             if isinstance(child, QWidget) and child.isWindow():
                 self._style(child)
-                when_seen(self._look, child, partial(self._style, child))
         return False
 
 
 class Ground(QStackedWidget):
-    """Pages on a colour of the look. It needs no style sheet, which would be one for all its pages."""
+    """Shows pages on a colour of the look, without a style sheet, which would apply to all its pages."""
 
     def __init__(self, look: Look, token: str) -> None:
         super().__init__()
-        self._look, self._token = look, token
+        self._look = look
+        self._token = token
         look.changed.connect(self.update)
 
     @guarded(None)

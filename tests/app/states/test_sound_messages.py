@@ -1,6 +1,5 @@
-"""What Sound says goes when it does not hold any more."""
+"""Checks that each message of Sound goes when it no longer holds."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,24 +7,13 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from studio.app.states.window import Window
 from studio.wire.messages import Failed, Join
-from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
-from tests.app.states.test_sound import RATE, Stage, let_fall_silent, made, opened
-
-
-@pytest.fixture
-def stage(studio_home: Path, opener: Callable[[FakeEngine], Window], engine: FakeEngine) -> Stage:
-    write_model(studio_home / "models", card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
-    window = opener(engine)
-    window.show_panel("sound")
-    engine.status.emit("Ready")
-    return Stage(window, engine)
+from tests.app.states.sound_stage import RATE, Stage, made, opened
+from tests.app.states.test_sound_silence import let_fall_silent
 
 
 def said(stage: Stage) -> str:
-    """The message of the window; empty while there is none."""
+    """Return the message of the window; empty if there is none."""
     message = stage.window.messages.current.get()
     return message.text if message is not None else ""
 

@@ -242,7 +242,7 @@ def test_a_drop_that_cannot_be_says_why(studio: Studio, tmp_path: Path) -> None:
         studio.frame.rect().center(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, NONE
     )
     QApplication.sendEvent(studio.frame, event)
-    assert studio.frame.drop_overlay.words.startswith('"notes.txt" is neither')
+    assert studio.frame.drop_overlay.words.startswith('"notes.txt" is no picture, sound or model')
     studio.frame.grab()
 
 

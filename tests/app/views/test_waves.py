@@ -442,7 +442,7 @@ def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: Studio)
     strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
     menu = sounds.frame.strip.findChild(QMenu)
     assert menu is not None
-    assert [action.text() for action in menu.actions()] == ["Show", "Name…", "Prune"]
+    assert [action.text() for action in menu.actions()] == ["Show", "Copy sound", "Name…", "Prune"]
     menu.close()
 
 

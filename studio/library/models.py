@@ -56,6 +56,7 @@ ORDER = (
     "glow-flowers-32",
     "realnvp-emoji-32",
     "pixelcnnpp-emoji-32",
+    "pixelcnnpp-emoji-long-32",
     "pixelcnnpp-tiles-32",
     "glow-emoji-32",
     "realnvp-wavetables",

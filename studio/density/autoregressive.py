@@ -155,6 +155,7 @@ class Autoregressive(Model):
         drawn = free.any(0).tolist()
         seen = torch.zeros_like(z)
         for k, i, j, numbers in self._walk(seen, c):
+            place = x[:, k, i, j]
             if drawn[k][i][j]:
                 asked = numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j]
                 with one_thread():
@@ -163,8 +164,8 @@ class Autoregressive(Model):
                         doubts.note(i, j, bits, free[:, k, i, j])
                     else:
                         new = self.conditional.level(*asked)
-                x[:, k, i, j] = torch.where(free[:, k, i, j], new.to(x.dtype), x[:, k, i, j])
-            seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
+                place.copy_(torch.where(free[:, k, i, j], new.to(x.dtype), place))
+            seen[:, k, i, j] = self.conditional.seen(place.to(z.dtype))
             if self._pauses(k, j):
                 yield Step(x.clone(), i + (j == width - 1), height)
 

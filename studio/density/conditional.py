@@ -20,6 +20,11 @@ rounding moves Φ(z) by 2⁻²⁶ at most; the floor costs 0.0002 bits of an ent
 Elementwise = Callable[[Tensor], Tensor]
 COLD = 1e-3
 """A temperature below which all is as at it, so that nothing is divided by zero."""
+LARGEST = 64.0
+"""The largest number of a network for which a level is found without tensors."""
+MARGIN = 1e-5
+"""How far such a level's edges must be from the noise: with no number above LARGEST and s of e⁻⁷ · COLD at least, no
+argument of σ is above 8e7, so that a few roundings by 1e-16 of it move F by less than 1e-6."""
 
 
 class Conditional:
@@ -209,6 +214,70 @@ class LogisticMixture(Conditional):
         cdf = (_exp(log_w)[..., None] * up_to).sum(1)
         return torch.cat((cdf, torch.ones_like(cdf[:, :1])), 1)
 
+    def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+        if len(numbers) == 1 and numbers.device.type == "cpu":
+            found = self._level_of_one(numbers[0].tolist(), before[0].tolist(), float(z), float(temperature))
+            if found is not None:
+                return torch.tensor([found])
+        return super().level(numbers, before, z, temperature)
+
+    def _level_of_one(self, numbers: list[float], before: list[int], z: float, temperature: float) -> int | None:
+        """Find the level of one picture as `level` does, but without tensors.
+
+        For so few numbers tensors take seven times as long. None if rounding might decide between two levels, because
+        torch rounds exp, tanh and log another way.
+        """
+        if not -LARGEST < min(numbers) <= max(numbers) < LARGEST:
+            return None
+        heat = max(temperature, COLD)
+        parts = [numbers[at : at + self.mixture] for at in range(0, len(numbers), self.mixture)]
+        values = [2 * x / (self.levels - 1) - 1 for x in before]
+        log_w = [number / heat for number in parts[0]]
+        for i, x in enumerate(before):
+            joint = zip(log_w, *self._logistics(parts, values[:i], heat), strict=True)
+            log_w = [w + self._log_q(x, values[i], mean, per_s) for w, mean, per_s in joint]
+        most = max(log_w)
+        w = [math.exp(each - most) for each in log_w]
+        logistics = list(zip(w, *self._logistics(parts, values, heat), strict=True))
+        floor, whole = self.least * min(temperature, 1), sum(w)
+
+        def up_to(x: int) -> float:
+            """F, by σ(a) = ½ + ½ tanh(½ a)."""
+            edge = (2 * x + 1) / (self.levels - 1) - 1
+            cdf = 0.5 + 0.5 * sum([w * math.tanh(0.5 * (edge - mean) * per_s) for w, mean, per_s in logistics]) / whole
+            return (1 - self.levels * floor) * cdf + floor * (x + 1)
+
+        u = 0.5 * math.erfc(-z * math.sqrt(0.5)) if temperature > 0 else 0.5
+        low, level = -1, self.levels - 1
+        below, above = -1.0, 2.0
+        while level - low > 1:
+            middle = (low + level) // 2
+            found = up_to(middle)
+            if found > u:
+                level, above = middle, found
+            else:
+                low, below = middle, found
+        return level if below + MARGIN < u < above - MARGIN else None
+
+    def _logistics(self, parts: list[list[float]], before: list[float], heat: float) -> tuple[list[float], list[float]]:
+        """Return μ and 1 / s of each logistic of a sub-pixel, given the values before it; `parts` of K numbers each."""
+        k = len(before)
+        means, log_s = parts[1 + k * self.each], parts[2 + k * self.each]
+        for i, value in enumerate(before):
+            coefficients = parts[3 + (k * (k - 1) // 2 + i) * self.each]
+            means = [mean + math.tanh(c) * value for mean, c in zip(means, coefficients, strict=True)]
+        return means, [math.exp(-min(max(s, self.NARROW), self.WIDE)) / heat for s in log_s]
+
+    def _log_q(self, x: int, v: float, mean: float, per_s: float) -> float:
+        """Return ln q_k of level x, whose value is v, as `_of_components` does."""
+        off, half = (v - mean) * per_s, self.half * per_s
+        up_to, over = -_softplus(-off - half), -_softplus(off - half)
+        if x == 0:
+            return up_to
+        if x == self.levels - 1:
+            return over
+        return up_to + over + math.log(-math.expm1(-2 * half))
+
     def _components(self, numbers: Tensor, tanh: Elementwise = torch.tanh) -> tuple[Tensor, Tensor, Tensor]:
         """Means, ln s and coefficients, each `(B, C, K, …)`; no coefficients where there is one channel."""
         sizes = (len(numbers), self.channels, self.each, self.mixture, *numbers.shape[2:])
@@ -248,6 +317,10 @@ def _tanh(x: Tensor) -> Tensor:
 
 def _log_sigmoid(x: Tensor) -> Tensor:
     return -softplus(-x, threshold=40)
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 def _shares(log_w: Tensor) -> Tensor:

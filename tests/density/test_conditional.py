@@ -1,11 +1,13 @@
 """Conditionals: prices that sum to 1, the papers' formulas written out again, and levels that noise draws and gives."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from studio.density.conditional import FLOOR, Bernoulli, Categorical, Conditional, LogisticMixture
 
@@ -235,3 +237,57 @@ def test_what_there_is_no_conditional_for_is_said() -> None:
         Bernoulli(1, 16)
     with pytest.raises(ValueError, match="grey or RGB, and 4 channels"):
         LogisticMixture(4, 256)
+
+
+MIXTURES = [conditional for conditional in EVERY if isinstance(conditional, LogisticMixture)]
+
+
+def alone(head: LogisticMixture, count: int, size: float, seed: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """What `level` is asked for single pictures, at every colour and at temperatures from 0 to 2."""
+    numbers, noise = size * normal(count, head.numbers, seed=seed), normal(count, seed=seed + 1).float()
+    before, heat = levels(head, count, head.channels, seed=seed), torch.tensor([0, 1e-3, 0.1, 0.5, 1, 1.3, 2])
+    each = range(count)
+    return [
+        (numbers[i : i + 1].float(), before[i : i + 1, : i % head.channels], noise[i : i + 1], heat[i % 7 : i % 7 + 1])
+        for i in each
+    ]
+
+
+@pytest.mark.parametrize("head", MIXTURES, ids=name)
+@pytest.mark.parametrize("size", [0.3, 3.0, 30.0])
+def test_a_single_pictures_level_is_that_of_the_plain_formula(head: LogisticMixture, size: float) -> None:
+    for asked in alone(head, 420, size, seed=5):
+        assert torch.equal(head.level(*asked), Conditional.level(head, *asked))
+
+
+@pytest.mark.parametrize("head", MIXTURES, ids=name)
+def test_rounding_never_decides_a_single_pictures_level(head: LogisticMixture) -> None:
+    """Noise that lies on an edge between two levels, or as near to it as numbers can."""
+    for numbers, before, _, heat in alone(head, 210, 2.0, seed=7):
+        edges = head.probabilities(numbers, before, heat).cumsum(1)[0]
+        inside = edges[(edges > 1e-6) & (edges < 1 - 1e-6)]
+        for u in inside[:: max(1, len(inside) // 4)]:
+            z = torch.special.ndtri(u)
+            for near in (z, torch.nextafter(z, z + 1), torch.nextafter(z, z - 1)):
+                asked = numbers, before, near[None], heat
+                assert torch.equal(head.level(*asked), Conditional.level(head, *asked))
+
+
+class Calls(TorchFunctionMode):
+    """Counts calls of torch."""
+
+    count = 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_single_pictures_level_takes_few_calls_of_torch() -> None:
+    """A call costs far more than what is done with the numbers of one pixel, and a picture takes 3,072 levels."""
+    head = LogisticMixture(3, 256, 5)
+    asked = alone(head, 210, 0.3, seed=9)
+    with Calls() as calls:
+        for each in asked:
+            head.level(*each)
+    assert calls.count / len(asked) < 30

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal, Slot
 
 from studio.app.pipe import Pipe
 from studio.library import storage
@@ -36,7 +36,7 @@ BACKOFF = (0.0, 1.0)
 """Seconds before each new start; one crash more within `forgive_after` and the engine stays stopped."""
 LINES = 200
 """Of the engine's log that are kept."""
-WATCHED, SLOW = 3, 30
+WATCHED, SLOW = 10, 30
 """How many times longer than a pulse a step may take: of what is watched, whose first may have to compile loops on a
 busy machine; of a queued job, since training does far more in one."""
 SAFE = "Your takes are safe."
@@ -168,6 +168,7 @@ class Engine(QObject):
         self._open.clear()
         if life:
             life.pipe.close()
+            QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)  # the last lines of its log
             self._save_log()
         self._tell()
 

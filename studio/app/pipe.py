@@ -19,7 +19,7 @@ HIDDEN = 0
 """Windows opens a console for a process unless it is told not to."""
 if sys.platform == "win32":
     HIDDEN = subprocess.CREATE_NO_WINDOW
-LAST_WORDS = 0.2
+LAST_WORDS = 0.5
 """Seconds that the log of a process that ended is waited for: another process may hold its end of the pipe."""
 
 
@@ -43,6 +43,7 @@ class Pipe(QObject):
         self._at_once = at_once
         self._frames: SimpleQueue[bytes | None] = SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
+        self._logging: threading.Thread
 
     @property
     def process_id(self) -> int:
@@ -58,7 +59,7 @@ class Pipe(QObject):
         except (OSError, ValueError) as error:
             self.ended.emit(self, getattr(error, "strerror", None) or str(error))
             return
-        log = threading.Thread(target=self._log, args=(process,), daemon=True)
+        self._logging = log = threading.Thread(target=self._log, args=(process,), daemon=True)
         for thread in (
             log,
             threading.Thread(target=self._write, args=(process,), daemon=True),
@@ -83,6 +84,7 @@ class Pipe(QObject):
                     process.wait(wait)
                 except subprocess.TimeoutExpired:
                     then()
+            self._logging.join(LAST_WORDS)
 
     # ── threads of its own ───────────────────────────────────────────────────────────────────────
 

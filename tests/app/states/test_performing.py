@@ -80,8 +80,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """0.6 seconds of 100 are made, and 0.2 of them are heard."""
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """0.6 seconds of 100 are made, and 0.2 of them are heard. Time stands still between two questions of the card."""
+    monkeypatch.setattr("studio.media.stream.time.monotonic", lambda: 100.0)
     desk = Desk()
     desk.say(0, 0.6, 100)
     desk.reel.stream.play()

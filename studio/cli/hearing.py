@@ -209,7 +209,7 @@ def tell_nothing_made(out: str) -> None:
 
 
 def tell_silence(samples: wire.Array, work: Work) -> None:
-    """Print from when on a sound (n,) int16 is silent, if its model has fallen silent."""
+    """If a sound (n,) int16 ends in a long silence, print the second at which that begins."""
     silent = silent_end(samples[work.heard :])
     if silent >= LONG * work.rate:
         since = (len(samples) - silent) / work.rate

@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
                 continue
             if event.done < event.total:
                 ground.progress(f"{event.first} of {args.n} finished")
-            if event.done == event.total - 1:  # drawn, and the price is still to come
-                had = len(kept.made)  # where memory ran out at its price, a group is drawn again in parts
+            if event.done == event.total - 1:  # the group is drawn, but not priced yet
+                had = len(kept.made)  # if pricing ran out of memory, the group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
                     work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
                     kept.add(picture, work)
@@ -103,7 +103,7 @@ class Kept:
         self.works: list[Work] = []
         self._prices: list[float] = []
         self._saved = 0
-        """How many were brought to the disk, or tried."""
+        """The number of results that were saved, or that could not be saved."""
         self._placed: list[tuple[Path, Work]] = []
         self._told = 0
         self._last = -math.inf

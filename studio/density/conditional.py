@@ -21,7 +21,7 @@ Elementwise = Callable[[Tensor], Tensor]
 COLD = 1e-3
 """A temperature below which all is as at it, so that nothing is divided by zero."""
 LARGEST = 64.0
-"""The largest number of a network for which a level is found without tensors."""
+"""If an output of the network is larger than this, the level is found with tensors."""
 MARGIN = 1e-5
 """How far such a level's edges must be from the noise: with no number above LARGEST and s of e⁻⁷ · COLD at least, no
 argument of σ is above 8e7, so that a few roundings by 1e-16 of it move F by less than 1e-6."""

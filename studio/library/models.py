@@ -130,8 +130,8 @@ def find(name: str) -> Trained:
     if Path(name).suffix in (ENDING, *PICKLES) or Path(name).name != name:
         return _trained(Path(name))
     for folder in (storage.home("models"), shipped()):
-        with contextlib.suppress(BadModel):  # it is not there, or another folder's is taken in place of a broken one
-            named = _trained(folder / f"{name}{ENDING}")  # the headers of all others took longer than to draw
+        with contextlib.suppress(BadModel):  # missing or damaged: try the next folder
+            named = _trained(folder / f"{name}{ENDING}")  # reading all headers took longer than drawing
             if named.card.name == name:
                 return named
     known = {trained.card.name: trained for trained in listing()[0]}

@@ -225,7 +225,7 @@ class Sheet(msgspec.Struct, frozen=True):
 
 
 def fitting(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> Enlargement:
-    """The enlargement of a sheet's pictures, as far as a sheet of so many places can still be opened here.
+    """Return the enlargement, reduced if a sheet of `places` pictures would be too large to open here.
 
     Arguments
         shape: height and width of each picture

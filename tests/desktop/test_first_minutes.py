@@ -313,7 +313,9 @@ def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWi
     above = next(row for row, marked in enumerate(hole) if marked)
     assert first[:above] == second[:above] and first[above:] != second[above:]
     brought = np.array(window.value("complete.canvas.picture")["rows"][:above])
-    assert abs(brought - first[:above]).max() < 32 * LEVEL, "what is kept is the picture, in the levels of the model"
+    assert abs(brought - first[:above]).max() < 32 * LEVEL, (
+        "the kept rows differ from the picture by more than one level of the model"
+    )
     assert len([row for row in window.parts("row") if row["class"] == "CompletionsView"]) == 2
 
 

@@ -26,7 +26,7 @@ class Clipboard(State):
     copied_sound = Signal(object, object)
     """The Path of a WAV file with its recipe, and its bytes."""
     pasted = Signal(object)
-    """The path of a file with the pasted picture, which is opened like a dropped file."""
+    """The path of a file with the pasted picture or sound, which is opened like a dropped file."""
 
     def __init__(self, messages: Messages, exporting: Exporting, parent: QObject | None = None) -> None:
         super().__init__(parent)

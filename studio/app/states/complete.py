@@ -240,7 +240,7 @@ class Complete(State):
     def open_in_explore(self) -> None:
         """Continue there with the chosen completion. Its latent is needed only if its own model opens it there."""
         made, models = self._made()[-1:], self._models
-        if made and replacement(models.cards.get(), models.find(made[0].model), None) is not None:
+        if made and replacement(models.cards.get(), models.find(made[0].model)) is not None:
             self.to_explore.emit(made[0].work(), made[0].picture)
             return
         self._pieces.of(made, lambda pieces: self.to_explore.emit(pieces[0].work, pieces[0].picture))

@@ -101,7 +101,7 @@ class Explore(State):
 
     def _find_replacement(self) -> None:
         trained = self.model.get()
-        self.replacement.set(replacement(self._models.cards.get(), trained, trained))
+        self.replacement.set(replacement(self._models.cards.get(), trained))
 
     def _grab(self, gesture: str) -> None:
         self.history.hold(gesture)
@@ -200,7 +200,7 @@ class Explore(State):
         self._bringing.use_picture(in_shape(picture, trained), _title_of(work, trained))
 
     def _bring_to(self, other: Trained, work: Work, picture: Array) -> None:
-        """Begin from a picture that a model without sliders made, with another model."""
+        """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
         self._brought = ""
         self.cancel_photo()
         self.choose_model(other.card.name)
@@ -336,7 +336,7 @@ class Explore(State):
         self.strip.show(plain.get("current"))
 
     def settle(self) -> None:
-        """Choose the first model that has sliders, or else the first, if none is chosen yet."""
+        """If no model is chosen yet, choose the first one with sliders, else the first of all."""
         first = first_with_sliders(self._models.cards.get()) or self._models.first()
         if self.model.get() is None and first is not None:
             self._put(at_home(first))
@@ -389,7 +389,7 @@ class Explore(State):
 
 
 def _title_of(work: Work, trained: Trained | None) -> str:
-    """What a picture is called that a model of ours made."""
+    """Return the title of a picture that one of the studio's models made."""
     return work.name or f"{trained.card.title if trained is not None else work.model}, seed {work.seed}"
 
 

@@ -57,7 +57,7 @@ class Performing(State):
     that comes too late, the change is asked for again, from a later moment on."""
 
     left = Signal()
-    """Another sound takes its place: what was said of this one goes."""
+    """Another sound replaces this one, so messages about this one are dismissed."""
     grew = Signal()
     """Samples were added or removed."""
     moved = Signal()

@@ -38,7 +38,7 @@ class Made:
         return Piece(self.picture, replace(self.work(), label=found.label, latent=latent), self.name())
 
     def work(self) -> Work:
-        """What made the picture, without the latent that makes it again."""
+        """The picture's recipe without its latent, so the picture cannot be made again from it."""
         return Work(
             model=self.model,
             model_hash=self.model_hash,

@@ -28,7 +28,7 @@ class Player(State):
     grew = Signal()
     """Samples were added or removed."""
     repriced = Signal(int, int)
-    """The prices of the samples from the first number up to before the second are known now."""
+    """Prices arrived: the number of the first sample, and of the one after the last."""
     leaves = Signal()
     """Another sound is about to take its place."""
     ticked = Signal()

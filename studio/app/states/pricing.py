@@ -67,7 +67,7 @@ class Pricing(State):
         player.grew.connect(self._follow)
 
     def begin(self, trained: Trained, label: int | None, mixed: bool) -> None:
-        """Price the player's samples. `mixed`: a second model took part, which is not asked for its prices."""
+        """Price the player's samples. `mixed`: a second model helped to make them; its prices are not computed."""
         self._leave()
         self._model = trained
         self._label = label
@@ -116,7 +116,7 @@ class Pricing(State):
             self._ask()
 
     def lost(self, commands: Sequence[AnyCommand]) -> None:
-        """Give up after the engine died: the sound plays without prices, and they may be the cause."""
+        """Stop pricing after the engine died, because pricing may be the cause. The sound plays without prices."""
         jobs = {command.job for command in commands}
         if self._ending in jobs:
             self._ending = ""

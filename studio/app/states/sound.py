@@ -257,12 +257,12 @@ class Sound(State):
         return self._saving.name_for(piece) if piece is not None else ""
 
     def copy(self) -> None:
-        """Copy the sound, as far as it is made, to the clipboard. Says the outcome."""
+        """Copy the sound made so far to the clipboard, and show the outcome."""
         piece = self._piece(Form.WAV)
         if piece is not None:
             self._messages.copy.emit(piece.picture, piece.work)
         else:
-            self._messages.say("No sound is here to be copied yet. Play first.", until=(self.player.grew,))
+            self._messages.say("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
     def export(self, path: Path, form: Form = Form.WAV) -> None:
         """Save the sound as far as it is made, with its making inside. Says the outcome."""

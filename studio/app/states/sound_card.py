@@ -10,7 +10,7 @@ from studio.media.speaker import LATENCIES, NoSound, Source
 WATCH = 5
 """Looks at the ear between two looks at the sound card."""
 STILL = 3.0
-"""Seconds without a request from the card until the user is told. Some sinks ask only every 2 s."""
+"""Seconds. If the sound card requests nothing for so long, the user is told. Some outputs request every 2 s."""
 REST = 100
 """Looks at the ear without a sound, after which the sound card is let go."""
 

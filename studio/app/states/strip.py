@@ -18,7 +18,9 @@ class Strip(State):
         self, takes: Takes, messages: Messages, step: Callable[..., None], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._all, self._messages, self._step = takes, messages, step
+        self._all = takes
+        self._messages = messages
+        self._step = step
         self.takes: Value[tuple[Take, ...]] = takes.list
         self.current: Value[int | None] = Value(None, self)
         """Index of the take that the stage shows, None where it shows something else."""

@@ -114,7 +114,7 @@ class Surprise(State):
             self._ask()
         elif isinstance(event, Ending):
             self._open = None
-            stopped = self._shown if isinstance(event, Stopped) else ()  # the user stopped it and wants no map of these
+            stopped = self._shown if isinstance(event, Stopped) else ()  # the user stopped the maps of these pictures
             self._refused |= {id(each.picture): each.picture for each in (asked, *stopped)}
             if isinstance(event, Failed):
                 said = f"{event.why} The picture is shown without its map. {event.hint}".strip()

@@ -1,4 +1,4 @@
-"""Holds the state of the whole window: panels, engine, dropped files, and what is kept over a restart."""
+"""Holds the state of the whole window: its panels, its engine, dropped files and the saved settings."""
 
 import base64
 from collections.abc import Sequence

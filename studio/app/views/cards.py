@@ -62,7 +62,7 @@ def draw_thumbnail(painter: QPainter, drawn: QPixmap, place: QRect) -> None:
 Offers = Callable[[Any], bool]
 """Which models a list offers."""
 Remark = Callable[[Any], str]
-"""What a list says of a model besides its card, empty for most."""
+"""Returns the text that a list adds to a model's card; empty for most models."""
 
 
 def at_once(trained: Any) -> bool:

@@ -101,7 +101,7 @@ class ExploreStage(QStackedWidget):
         self._own.explain(OPEN_HELP[what], "Ctrl+O")
 
     def _show_first(self, _: object) -> None:
-        """Say why Explore does not begin with the first model of all, which Generate begins with."""
+        """Say why Explore begins with another model than Generate: the first model in the lists has no sliders."""
         models, trained = self._window.models, self._state.model.get()
         first = models.first()
         passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())

@@ -73,14 +73,14 @@ class FocusHome(QObject):
 
 
 def _boxes(widget: QWidget) -> Iterator[QWidget]:
-    """All that a widget lies in, the nearest first."""
+    """Return the ancestors of a widget, the nearest first."""
     while (box := widget.parentWidget()) is not None:
         yield box
         widget = box
 
 
 def _lives(widget: QWidget) -> bool:
-    """Whether Qt has not deleted a widget that Python still knows."""
+    """Return whether the C++ widget still exists; Python may hold a widget that Qt has deleted."""
     try:
         widget.isVisible()
     except RuntimeError:

@@ -85,7 +85,8 @@ class Frame(QWidget):
         look, state = self._look, self.state
         panels = self.panels.values()
         self.rail = Rail(look, [(p.key, p.title, p.drawing, p.help) for p in panels])
-        self.bars, self.stage = QStackedWidget(), Ground(look, "canvas")
+        self.bars = QStackedWidget()
+        self.stage = Ground(look, "canvas")
         self.inspector = Inspector(look)
         for panel in panels:
             head = Bar(look, state, panel, self.add_model)

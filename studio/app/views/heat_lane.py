@@ -112,13 +112,13 @@ class HeatLane(QListView):
             self._describe()
 
     def show_most(self, most: float) -> None:
-        """The highest temperature that stays within what the model learned."""
+        """Set the highest safe temperature and redraw."""
         self.rows.most = most
         self.rows.dataChanged.emit(self.rows.index(0), self.rows.index(len(self.knots) - 1))
         self._describe()
 
     def outside(self, seconds: float) -> bool:
-        """Whether the temperature of a moment lies beyond what the model learned."""
+        """Return whether the temperature at a moment is outside the safe range."""
         return self.heat(seconds) > self.rows.most
 
     def _describe(self) -> None:
@@ -332,7 +332,7 @@ class HeatLane(QListView):
                 self._paint_knot(painter, row, self.knots[row])
 
     def _paint_outside(self, painter: QPainter, line: list[QPointF]) -> None:
-        """If a part of the line is beyond what the model learned: where that begins, in words and as a hairline."""
+        """If a part of the line is outside the safe range, draw the limit as a hairline with a label."""
         edge = round(self.place(0.0, self.rows.most).y())
         beyond = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
         if not beyond:

@@ -45,7 +45,7 @@ class Moment(QSlider):
         self.update()
 
     def describe(self, heat: float, bits: float | None, outside: bool) -> None:
-        """What is so at this moment, for those who hear the window; `outside`: the heat is beyond what was learned."""
+        """Describe this moment for screen readers. `outside`: the temperature is outside the safe range."""
         time = self.timeline
         price = f", {bits:.1f} bits a sample" if bits is not None else ""
         warm = f"temperature {heat:.2f}{', ' + OUTSIDE if outside else ''}"

@@ -52,4 +52,4 @@ class Panel:
     offers: Offers = at_once
     """Which models can be chosen here."""
     remark: Remark = nothing
-    """What its list of models says of one, besides the card."""
+    """Returns the text that this panel's list adds to a model's card."""

@@ -30,8 +30,11 @@ class Picker(Button):
         remark: Remark = nothing,
     ) -> None:
         super().__init__(look, "", "picker", says="Model", help="Choose the trained model to work with", keys="Ctrl+L")
-        self._models, self._theme, self._add = models, look, add
-        self._offers, self._remark = offers, remark
+        self._models = models
+        self._theme = look
+        self._add = add
+        self._offers = offers
+        self._remark = remark
         self._trained: Any = None
         self._narrow = False
         self._popup: ModelPopup | None = None

@@ -81,7 +81,7 @@ class Inspector(QWidget):
 
     @property
     def parts(self) -> tuple[QWidget, ...]:
-        """What has a style sheet of its own: the head, each page and each foot."""
+        """The widgets that have their own style sheets: the head, each page and each foot."""
         return self._head, *self._shown.values(), *self._foot.values()
 
     @guarded(None)

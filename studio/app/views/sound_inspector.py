@@ -43,7 +43,7 @@ class SoundInspector(Column):
         self.priced = Label("", "note", wrap=True)
         self._none = Label(NONE, "note", wrap=True)
         self.section("While it plays", first=True)
-        self.show_bits = Button(look, "Show bits", "link", help="Compute the bits a sample of what is seen")
+        self.show_bits = Button(look, "Show bits", "link", help="Compute the bits of the visible samples")
         self.show_bits.clicked.connect(self._state.pricing.go_on)
         self.add(self.dials, row(self.priced, self.show_bits), self._none)
         self.change = Button(look, "Change…", "link", help="Choose a sound to continue", keys="Ctrl+O")
@@ -121,7 +121,7 @@ class SoundInspector(Column):
         self.dials.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
 
     def _show_priced(self, _: object) -> None:
-        """Whose prices they are, and whether some are missing because that was stopped."""
+        """Say which model the prices belong to, and whether some are missing because pricing was stopped."""
         said, stopped = self._state.pricing.said.get(), self._state.pricing.stopped.get()
         words = ", ".join(filter(None, [said, "stopped" if stopped else ""]))
         self.priced.setText(f"Bits a sample: {words}.")

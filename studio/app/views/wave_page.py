@@ -114,7 +114,7 @@ class WavePage(QWidget):
         self.hint.show_text("" if not self.computer.on else _PLAYING if on else _HINT)
 
     def _lay_out(self) -> None:
-        """Show lower keys and no harmonics on a low page, and no label for the octave on a narrow one."""
+        """If the page is low, shorten the keys and hide the harmonics; if it is narrow, hide the octave."""
         px = self._look.px
         roomy = self.height() >= px(600)
         cramped = self.height() < px(200)

@@ -190,7 +190,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     sound.choose_model("whistle")
     studio.frame.activateWindow()
     QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
-    assert studio.state.messages.current.get().text.startswith("No sound is here")
+    assert studio.state.messages.current.get().text.startswith("There is no sound")
     model = studio.state.models.find("whistle")
     work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.hash, seed=7)
     wave = (3000 * np.sin(np.arange(8000) / 9)).astype(np.int16)

@@ -63,7 +63,8 @@ def test_a_picture_follows_only_if_one_was_asked_for(studio: Studio) -> None:
     studio.state.show_panel("explore")
     waits = "The engine is starting; the picture follows by itself."
     for said in (False, True):
-        assert (waits in [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]) is said
+        visible = [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]
+        assert (waits in visible) is said
         studio.state.explore.dials.new_start(7)
 
 

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ os.environ.pop("STUDIO_HOME", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
+CASES = ROOT / "../shared/cases/inputs.py"
 
 # Compiled loops are shared by all tests of this clone, whatever home a test has, and no engine compiles ahead.
 LOOPS = ROOT / ".pytest_cache" / "loops" / kernels.digest()
@@ -75,6 +78,16 @@ def rings() -> np.ndarray:
     inside = (np.hypot(y, x) < radius)[..., None]
     ground, ink = generator.integers(0, 256, (2, 160, 1, 1, 3))
     return np.where(inside, ink, ground).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the input files that `../shared/cases/inputs.py` makes, in `pictures` and `sounds`."""
+    if not CASES.is_file():
+        pytest.skip("the inputs of ../shared/cases are not here")
+    folder = tmp_path_factory.mktemp("cases")
+    subprocess.run([sys.executable, str(CASES), str(folder)], check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ class Cells(State):
         """Cells of the job under way, in the order of its seeds."""
         self._told = Wish(1.0, None)
         self._again = 0
-        self._slow = False
+        self.compiling: Value[bool] = Value(False, self)
         """Whether the loop that draws pixel by pixel is still being compiled."""
         self._keeping = Later(self)
         self.doubt.on.changed.connect(self._tell_doubt)
@@ -184,7 +184,7 @@ class Cells(State):
     def take(self, event: AnyEvent) -> None:
         match event:
             case Ready(preparing=loops) | Preparing(loops=loops):
-                self._slow = "pixels" in loops
+                self.compiling.set("pixels" in loops)
                 self._tell()
         if not self._errand.hears(event):
             return
@@ -246,7 +246,8 @@ class Cells(State):
         ready = self._errand.ready
         self.main.set(self._verb if not running else "Stop" if ready else "Starts when ready")
         if running:
-            self.progress.set(self._words().caption(cells, self._errand.left, ready, self._slow and self.rows > 0))
+            slow = self.compiling.get() and self.rows > 0
+            self.progress.set(self._words().caption(cells, self._errand.left, ready, slow))
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 

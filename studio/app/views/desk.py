@@ -18,7 +18,7 @@ from studio.app.views.completions import GAP, CompletionsView, Typicality
 from studio.app.views.controls import Button, Elided, Label, Number, row
 from studio.app.views.guard import guarded
 from studio.app.views.mask_canvas import MaskCanvas
-from studio.app.views.menus import offer
+from studio.app.views.menus import enable_when_finished, offer
 from studio.app.views.overlay import GridOverlay
 from studio.app.views.picture import multiple
 from studio.app.views.theme import Look
@@ -225,7 +225,7 @@ class Desk(QWidget):
             ("Paint on this one", partial(state.paint_on, cell)),
         )
         for words, do in acts:
-            menu.addAction(words, do).setEnabled(state.results.cells.get()[cell].finished)
+            enable_when_finished(menu.addAction(words, do), state.results.cells, cell)
         menu.addAction("Paste", state.paste)
         menu.popup(self.grid.viewport().mapToGlobal(at))
 

@@ -67,6 +67,7 @@ class GenerateFoot(QWidget):
         bind(self, generate.dials.number, self._show_time)
         bind(self, generate.model, self._show_time)
         bind(self, generate.cells, self._show_time)
+        bind(self, generate.grid.compiling, self._show_time)
 
     def press(self) -> None:
         if self._generate.grid.running.get():
@@ -92,7 +93,9 @@ class GenerateFoot(QWidget):
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
         told = seconds > 0 and not self._generate.cells.get()
         many = Words(made_by(trained)).count(number)
-        self.time.setText(f"{many} in {about(seconds)}" if told else "")
+        first = trained is not None and trained.card.keeps and self._generate.grid.compiling.get()
+        longer = ". The first run on this computer takes longer." if first else ""
+        self.time.setText(f"{many} in {about(seconds)}{longer}" if told else "")
         self.time.setVisible(told)
 
 

@@ -20,7 +20,7 @@ from studio.app.views.dialogs import Dialogs
 from studio.app.views.first_launch import FirstLaunch
 from studio.app.views.grid import GridView
 from studio.app.views.large_caption import LargeCaption
-from studio.app.views.menus import Entry, offer
+from studio.app.views.menus import Entry, enable_when_finished, offer
 from studio.app.views.overlay import GridOverlay, Overlay
 from studio.app.views.picture_page import PicturePage
 from studio.app.views.row_marker import RowMarker
@@ -262,7 +262,7 @@ class GenerateStage(QStackedWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, what in acts(cell.picture is not None and cell.picture.ndim != 3):
             action = menu.addAction(words, partial(self.act, what))
-            action.setEnabled(cell.finished)
+            enable_when_finished(action, self._state.cells, index.row())
         menu.addAction("Paste", self._messages.paste.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
         menu.popup(self.grid.viewport().mapToGlobal(at))

@@ -3,7 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
+
+from studio.app.states.grid import Cell
+from studio.app.states.value import Value
+from studio.app.views.bind import bind
 
 Entry = tuple[str, Callable[[], object], bool]
 """A menu entry: its text, its function, and whether it is enabled."""
@@ -24,3 +29,12 @@ def offer(widget: QWidget, entries: Callable[[], Sequence[Entry]]) -> None:
 
     widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
     widget.customContextMenuRequested.connect(opened)
+
+
+def enable_when_finished(action: QAction, cells: Value[tuple[Cell, ...]], place: int) -> None:
+    """Enable a menu entry as soon as the picture at this place is finished, even while the menu is open."""
+
+    def show(now: tuple[Cell, ...]) -> None:
+        action.setEnabled(place < len(now) and now[place].finished)
+
+    bind(action, cells, show)

@@ -39,7 +39,7 @@ class SoundInspector(Column):
         look = self._look
         self.heard = Label("", "note", wrap=True)
         self.dials = DialRows(look, self._state.dials, self._state.history, 1, below=(self.heard,))
-        tip(self.dials.temperature.groove, "Heard soon after you move it, where this machine is fast enough")
+        tip(self.dials.temperature.groove, "Change the sound while it plays; a fast computer plays the change at once")
         self.priced = Label("", "note", wrap=True)
         self._none = Label(NONE, "note", wrap=True)
         self.section("While it plays", first=True)

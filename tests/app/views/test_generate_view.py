@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from studio.app.views.generate import GenerateFoot, GenerateInspector
 from studio.app.views.generate_stage import GenerateStage
-from studio.wire.messages import Drawn, Failed, Sample, Stopped
+from studio.wire.messages import Drawn, Failed, Ready, Sample, Stopped
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Opener, Studio, drag, right_click, settle
 
@@ -200,6 +201,35 @@ def test_a_right_click_takes_the_cell_under_the_pointer(studio: Studio, width: i
         assert menu is not None
         assert studio.state.generate.chosen.get() == place
         menu.close()
+
+
+def test_an_open_menu_is_enabled_when_its_picture_is_finished(studio: Studio) -> None:
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.dials.set_number(1)
+    studio.state.generate.generate()
+    studio.draw(done=1, total=2)
+    settle()
+    menu = right_click(stage.grid, stage.grid.visualRect(stage.grid.model().index(0, 0)).center())
+    assert menu is not None
+    keep = next(action for action in menu.actions() if action.text() == "Keep as take")
+    assert not keep.isEnabled()
+    studio.draw()
+    assert keep.isEnabled()
+    menu.close()
+
+
+def test_the_time_below_generate_says_that_the_first_run_takes_longer(two_models: Path, opener: Opener) -> None:
+    rows = card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN"))
+    write_model(two_models, msgspec.structs.replace(rows, seconds_each=0.5))
+    studio = opener()
+    _, _, foot = parts(studio)
+    studio.engine.say(Ready(device="Paper", preparing=("pixels",)))
+    studio.state.generate.choose_model("rows")
+    assert foot.time.text().endswith("takes longer.")
+    studio.engine.say(Ready(device="Paper"))
+    assert foot.time.text()
+    assert "longer" not in foot.time.text()
 
 
 def test_a_right_click_on_a_take_opens_its_menu_at_the_pointer(studio: Studio) -> None:

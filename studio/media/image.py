@@ -10,7 +10,7 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -20,12 +20,14 @@ from PIL import Image
 from studio.media import enlarging, formats
 from studio.media.containers import BEGINNING, container
 from studio.media.names import shown
-from studio.media.raster import Developed, Unreadable, develop
+from studio.media.raster import NARROW_NOTE, Developed, Unreadable, develop
 from studio.media.raster import compose as compose
 
 MOST_PIXELS = formats.MOST_PIXELS
 LARGEST_FILE = 256 * 2**20
 """Bytes of one file: 64 megapixels in four uncompressed bytes."""
+
+_STRETCHED = "it is stretched from"
 
 Box = tuple[float, float, float, float]
 
@@ -51,6 +53,19 @@ class Picture:
     """What had to be converted, for people."""
     stretched: np.ndarray | None = None
     """The same with the values that it uses spread from black to white; None if it uses enough of its range."""
+
+    @property
+    def narrow(self) -> str:
+        """Return what part of its range a picture uses, as a note; empty if it was stretched, or needs not be."""
+        return next((note for note in self.notes if note.startswith(NARROW_NOTE)), "")
+
+    def exchanged(self) -> "Picture":
+        """Return the stretched picture, with this one as its `stretched`; and back."""
+        if self.stretched is None:
+            return self
+        words = (NARROW_NOTE, _STRETCHED) if self.narrow else (_STRETCHED, NARROW_NOTE)
+        notes = tuple(note.replace(*words) for note in self.notes)
+        return replace(self, array=self.stretched, stretched=self.array, notes=notes)
 
 
 def open_picture(path: Path | str) -> Picture:

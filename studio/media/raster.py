@@ -11,6 +11,7 @@ BAND = 2**21
 """Pixels of a band, so that what a conversion needs stays small beside the picture."""
 NARROW = 0.25
 """The share of its range below which a deep picture is called narrow: 14 bits kept in 16 are a quarter."""
+NARROW_NOTE = "it uses only"
 NO_RANGE = (0.0, 0.0)
 
 
@@ -113,7 +114,7 @@ def develop(raster: Raster) -> Developed:
     if raster.white != 255 and used.low < used.high <= high and used.high - used.low <= NARROW * (high - low):
         stretched = _converted(raster, convert, used.low, used.high, work)
         first, last = ((value - low) / (high - low) * 100 for value in (used.low, used.high))
-        notes.append(f"it uses only {first:.0f} % to {last:.0f} % of its range")
+        notes.append(f"{NARROW_NOTE} {first:.0f} % to {last:.0f} % of its range")
     notes += colour_notes
     if work.transparent:
         notes.append("transparency was put over white")

@@ -6,7 +6,6 @@ ends as `Refused`, with a reason for people.
 """
 
 import contextlib
-import io
 import os
 import stat
 import warnings
@@ -16,40 +15,19 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-from PIL import Image, ImageCms, TiffImagePlugin, WebPImagePlugin
+from PIL import Image
 
-from studio.media import enlarging
+from studio.media import enlarging, formats
 from studio.media.containers import BEGINNING, container
 from studio.media.names import shown
+from studio.media.raster import NARROW_NOTE, Developed, Unreadable, develop
+from studio.media.raster import compose as compose
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-"""What may be decoded. EPS, PDF and their kin start other programs and stay closed whatever they call themselves."""
-MOST_PIXELS = 64_000_000
+MOST_PIXELS = formats.MOST_PIXELS
 LARGEST_FILE = 256 * 2**20
 """Bytes of one file: 64 megapixels in four uncompressed bytes."""
 
-_PLUGINS = (TiffImagePlugin, WebPImagePlugin)  # Pillow does not load these two before it looks among all of its plugins
-_BEGINNINGS = (
-    b"\x89PNG\r\n\x1a\n",
-    b"\xff\xd8\xff",
-    b"II*\0",
-    b"MM\0*",
-    b"II+\0",
-    b"MM\0+",
-    b"BM",
-    b"GIF87a",
-    b"GIF89a",
-)
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_ORIENTATION = 0x0112
+_STRETCHED = "it is stretched from"
 
 Box = tuple[float, float, float, float]
 
@@ -73,31 +51,43 @@ class Picture:
     """The file's name, as it may be shown."""
     notes: tuple[str, ...]
     """What had to be converted, for people."""
+    stretched: np.ndarray | None = None
+    """The same with the values that it uses spread from black to white; None if it uses enough of its range."""
+
+    @property
+    def narrow(self) -> str:
+        """Return what part of its range a picture uses, as a note; empty if it was stretched, or needs not be."""
+        return next((note for note in self.notes if note.startswith(NARROW_NOTE)), "")
+
+    def exchanged(self) -> "Picture":
+        """Return the stretched picture, with this one as its `stretched`; and back."""
+        if self.stretched is None:
+            return self
+        words = (NARROW_NOTE, _STRETCHED) if self.narrow else (_STRETCHED, NARROW_NOTE)
+        notes = tuple(note.replace(*words) for note in self.notes)
+        return replace(self, array=self.stretched, stretched=self.array, notes=notes)
 
 
 def open_picture(path: Path | str) -> Picture:
     """Open the picture in a file; one that was saved larger and blended is restored. Raises Refused with the reason."""
     name = shown(os.path.basename(path))
     data = read_bytes(Path(path), name)
-    if not data.startswith(_BEGINNINGS) and not (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
+    if not formats.format_of(data):
         form = container(data[:BEGINNING], Path(path).suffix)
         what = form.words if form is not None else "not a picture that can be read here"
         raise Refused(name, f"is {what}", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which says nothing about the pixels
-            picture = _decode(data, name)
-            before = enlarging.before(data, picture.array)
-            return picture if before is None else replace(picture, array=before)
-    except Refused:
-        raise
-    except Image.DecompressionBombError:
-        raise Refused(name, f"has more than {MOST_PIXELS // 1_000_000} megapixels") from None
+            found = _decode(data)
+            before = enlarging.before(data, found.array) if max(found.array.shape) <= enlarging.LARGEST else None
+    except Unreadable as fault:
+        raise Refused(name, str(fault), fault.hint) from None
     except MemoryError:
         raise Refused(name, "does not fit into memory") from None
-    except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError and more on damaged files
-        cut = isinstance(error, EOFError) or any(word in str(error).lower() for word in ("truncated", "incomplete"))
-        raise Refused(name, "is cut off" if cut else "is damaged", "Try saving it again from where it came.") from None
+    if before is not None:
+        return Picture(before, name, found.notes)
+    return Picture(found.array, name, found.notes, found.stretched)
 
 
 def read_bytes(path: Path, name: str) -> bytes:
@@ -139,93 +129,14 @@ def _check(found: os.stat_result, name: str, most: int) -> None:
         raise Refused(name, f"is larger than {most >> 20} MB")
 
 
-def _decode(data: bytes, name: str) -> Picture:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > MOST_PIXELS:
-            most = MOST_PIXELS // 1_000_000
-            raise Refused(name, f"has {width * height / 1e6:,.0f} megapixels, and {most} are the most that is opened")
-        notes = []
-        if image.format in ("GIF", "WEBP", "PNG", "TIFF") and getattr(image, "is_animated", False):
-            notes.append("only the first of its pictures is used")
-        if _orientation(image) in _TURNS:
-            notes.append("turned upright as its camera noted")
-        image.load()  # which turns a TIFF by itself
-        turn = _TURNS.get(_orientation(image))
-        upright = image if turn is None else image.transpose(turn)
-        if image.format == "PNG" and data[24] == 16 and not upright.mode.startswith("I"):
-            notes.append("16 bits a colour were rounded to 8")
-        rgb = _in_srgb(_in_eight_bits(upright, notes), image.info.get("icc_profile"), notes)
-        return Picture(np.array(rgb), name, tuple(notes))
-
-
-def _orientation(image: Image.Image) -> int:
+def _decode(data: bytes) -> Developed:
+    """Decode a file that begins like a picture. Raises Unreadable and MemoryError."""
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block is no reason to refuse good pixels
-        return 1
-
-
-def _in_eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Deeper greys scaled to a byte, never cut: 65,535 becomes 255, and so does the top of any other range."""
-    if image.mode not in ("F", "I") and not image.mode.startswith("I;"):
-        return image
-    values = np.nan_to_num(np.array(image, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if image.mode != "F" and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    notes.append("more than 8 bits a grey were rounded to 8")
-    return Image.fromarray(np.rint((values - low) * (255 / ((high - low) or 1.0))).astype(np.uint8))
-
-
-def _in_srgb(image: Image.Image, profile: object, notes: list[str]) -> Image.Image:
-    """RGB in sRGB, transparency put over white."""
-    alpha = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image = image.convert("RGB")
-    elif image.mode in ("P", "1", "PA"):
-        image = image.convert("RGB")
-    coloured = _managed(image, profile, notes)
-    if image.mode not in ("RGB", "L") and coloured.mode == "RGB":
-        notes.append(f"{image.mode} colours were converted to RGB")
-    if alpha is None:
-        return coloured
-    notes.append("transparency was put over white")
-    coloured.putalpha(alpha)
-    return Image.fromarray(compose(np.asarray(coloured)))
-
-
-def _managed(image: Image.Image, profile: object, notes: list[str]) -> Image.Image:
-    if image.mode == "LAB":
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return _rgb(ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB"))
-    if isinstance(profile, bytes) and 0 < len(profile) <= 4 * 2**20 and image.mode in ("RGB", "CMYK", "L"):
-        try:
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if "srgb" not in ImageCms.getProfileDescription(own).lower():
-                managed = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
-                notes.append("its colour profile was converted to sRGB")
-                return _rgb(managed)
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            notes.append("its colour profile could not be read and was left out")
-    return image.convert("RGB")
-
-
-def _rgb(image: Image.Image | None) -> Image.Image:
-    if image is None:  # only when asked to convert in place, which we never do
-        raise ValueError("no picture came out of the colour conversion")
-    return image
-
-
-def compose(rgba: np.ndarray, over: int = 255) -> np.ndarray:
-    """(…, 4) uint8 with straight alpha, put over a grey of `over`: (…, 3) uint8, rounded to nearest."""
-    alpha = rgba[..., 3:].astype(np.uint16)
-    mixed = rgba[..., :3] * alpha + np.uint16(over) * (255 - alpha)  # at most 255², which fits
-    return ((mixed + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+        return develop(formats.read(data))
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError and more on damaged files
+        raise Unreadable(formats.fault(data, error)) from None
 
 
 def fit(

@@ -28,6 +28,8 @@ class Bringing(State):
     """An `Opened`: the picture or wave of a file, and its making where it is a work of ours."""
     encoded = Signal(object, object, object)
     """The engine's `Encoded`, the `Photo` it is of, and the model it is for."""
+    _left = Signal()
+    """The preview closed, or another file is opened."""
 
     def __init__(
         self,
@@ -51,8 +53,32 @@ class Bringing(State):
     def open(self, path: Path) -> None:
         trained = self._model.get()
         samples = trained.card.shape[0] if trained is not None and trained.card.kind == "sound" else None
+        self._left.emit()
         self.busy.set(True)
         self._opening.run(lambda: shelf.open_file(path, samples), self._opened)
+
+    def preview(self, picture: Picture) -> None:
+        """Show the preview of a picture that was opened, and offer to stretch one that uses little of its range."""
+        self.show(picture)
+        self._offer(picture)
+
+    def _offer(self, picture: Picture) -> None:
+        if picture.narrow:
+            self._messages.say(little_range(picture), "info", ("Stretch", self._stretch), until=(self._left,))
+
+    def _stretch(self) -> None:
+        """Spread the values of the picture in the preview from black to white."""
+        photo = self.photo.get()
+        if photo is not None and isinstance(photo.picture, Picture) and photo.picture.narrow:
+            self.show(photo.picture.exchanged(), photo.how, photo.box)
+            said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
+            self._messages.say(said, "info", ("Undo", self._undo_stretch), until=(self._left,))
+
+    def _undo_stretch(self) -> None:
+        photo = self.photo.get()
+        if photo is not None and isinstance(photo.picture, Picture) and not photo.picture.narrow:
+            self.show(photo.picture.exchanged(), photo.how, photo.box)
+            self._offer(photo.picture.exchanged())
 
     def show(self, picture: Picture, how: How = "crop", box: Box | None = None) -> None:
         """The preview of a picture, cut as said."""
@@ -125,6 +151,7 @@ class Bringing(State):
             self._engine.stop(self._encoding[0])
         self._end()
         self.photo.set(None)
+        self._left.emit()
 
     def refit(self) -> None:
         """Begin the preview anew, for another model."""
@@ -132,6 +159,7 @@ class Bringing(State):
         if photo is not None and isinstance(photo.picture, Picture):
             self.cancel()
             self.show(photo.picture, photo.how, photo.box)
+            self._offer(photo.picture)
 
     def take(self, event: AnyEvent) -> None:
         if self._encoding is None or getattr(event, "job", None) != self._encoding[0]:
@@ -140,6 +168,7 @@ class Bringing(State):
         if isinstance(event, Encoded):
             self._end()
             self.photo.set(None)
+            self._left.emit()
             self.encoded.emit(event, photo, trained)
         elif isinstance(event, Ending):
             self._end()
@@ -177,3 +206,8 @@ class Bringing(State):
         self._encoding = None
         self.busy.set(False)
         self.looking.set("")
+
+
+def little_range(picture: Picture) -> str:
+    """Return the message for a picture that uses little of its range."""
+    return f'"{picture.name}" {picture.narrow.removeprefix("it ")}. Stretch it to see more.'

@@ -1,13 +1,14 @@
 """The picture that is completed: how it comes in, and the hole and the temperature that are painted onto it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.states import mask as masks
-from studio.app.states.bringing import Bringing
+from studio.app.states.bringing import Bringing, little_range
 from studio.app.states.dials import Dials
 from studio.app.states.history import History
 from studio.app.states.later import Later
@@ -151,16 +152,26 @@ class Canvas(State):
                 f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
             )
             return
-        if _fits(picture, trained):
-            self._bring(in_shape(picture.array, trained), picture.name)
-        else:
-            self._bringing.show(picture)
-            self.came.emit()
         if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
             self._messages.say(
                 f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
                 "Your file is untouched."
             )
+        if not _fits(picture, trained):
+            self._bringing.preview(picture)
+            self.came.emit()
+            return
+        self._bring(in_shape(picture.array, trained), picture.name)
+        if picture.narrow:
+            stretch = partial(self._use_stretched, picture)
+            self._messages.say(little_range(picture), "info", ("Stretch", stretch), until=(self.picture.changed,))
+
+    def _use_stretched(self, picture: Picture) -> None:
+        """Put the stretched picture in place of the one on the canvas; what is painted stays."""
+        trained = self._model.get()
+        if trained is not None:
+            key = self.originals.keep(_shaped(picture.exchanged().array, trained))
+            self._step(f"stretch {picture.name}", picture=key)
 
     def _bring(self, picture: Array, name: str, take: str | None = None) -> None:
         trained = self._model.get()

@@ -155,7 +155,7 @@ class Explore(State):
         if isinstance(picture, Wave):
             self._bringing.use_wave(picture)
         else:
-            self._bringing.show(picture)
+            self._bringing.preview(picture)
         self.came.emit()
 
     def _say_sheet(self, opened: Opened) -> None:

@@ -544,3 +544,26 @@ def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeE
     again.history.undo()
     again.history.undo()
     assert (again.canvas.painting.heat.get() == masks.EVEN).all()
+
+
+def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
+    window: Window, qtbot: QtBot, tmp_path: Path
+) -> None:
+    dark = np.linspace(640, 3680, 64).astype(np.uint16).reshape(8, 8)  # 12 bits, kept in 16
+    Image.fromarray(dark).save(tmp_path / "cell.tif")
+    canvas = window.complete.canvas
+    window.show_panel("complete")
+    window.drop([tmp_path / "cell.tif"])
+    qtbot.waitUntil(lambda: canvas.picture.get() is not None)
+    said = window.messages.current.get()
+    assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
+    mark(window)
+    window.messages.act(0)
+    stretched = canvas.picture.get()
+    assert stretched is not None
+    assert (stretched.min(), stretched.max()) == (0, 255)
+    assert canvas.painting.mask.get().any()  # what is painted stays
+    window.undo()
+    before = canvas.picture.get()
+    assert before is not None and before.max() < 16
+    assert canvas.painting.mask.get().any()

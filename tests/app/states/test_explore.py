@@ -238,6 +238,46 @@ def test_a_photo_is_shown_for_cropping_before_anything_happens(
     assert explore.photo.get() is None and explore.dials.source.get() == ""
 
 
+def test_a_dark_photo_is_stretched_by_one_click_and_back(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    dark = np.linspace(640, 3680, 200).astype(np.uint16).reshape(10, 20)  # 12 bits, kept in 16
+    Image.fromarray(dark).save(tmp_path / "cell.tif")
+    explore = window.explore
+    explore.open(tmp_path / "cell.tif")
+    qtbot.waitUntil(lambda: explore.photo.get() is not None)
+    first = explore.photo.get()
+    said = window.messages.current.get()
+    assert first is not None and first.seen.max() < 16
+    assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
+    assert [label for label, _ in said.actions] == ["Stretch"]
+    explore.set_crop("pad")  # the offer stays while the preview is there
+    qtbot.waitUntil(lambda: explore.photo.get() is not first)
+    window.messages.act(0)
+    qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
+    stretched = explore.photo.get()
+    assert stretched is not None and stretched.how == "pad"
+    assert "it is stretched from 1 % to 6 % of its range" in stretched.picture.notes
+    said = window.messages.current.get()
+    assert said is not None and [label for label, _ in said.actions] == ["Undo"]
+    window.messages.act(0)
+    qtbot.waitUntil(lambda: seen(explore)[2:6].max() < 16)
+    window.messages.act(0)
+    qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
+    explore.use_photo()
+    command = engine.sent[-1]
+    assert isinstance(command, Encode) and np.ptp(command.picture[2:6]) > 200
+    explore.cancel_photo()
+    assert window.messages.current.get() is None
+
+
+def seen(explore: ExploreState) -> Array:
+    """Return what the model will see of the picture in the preview."""
+    photo = explore.photo.get()
+    assert photo is not None
+    return photo.seen
+
+
 def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     explore = window.explore
     begin(window, engine)

@@ -30,6 +30,8 @@ _TAGS = {_PCM: (8, 32), _FLOAT: (32, 64), 6: (8, 8), 7: (8, 8)}
 """Formats in WAV that are read (whole numbers, floats, A-law, μ-law), with their fewest and most bits. What else there
 is unpacks by code that has been attacked (CVE-2026-37555)."""
 _AIFC_BYTES = {b"alaw": 1, b"ALAW": 1, b"ulaw": 1, b"ULAW": 1}
+_AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
+"""Bytes of a sample of one channel by its encoding: μ-law, four sizes of whole numbers, two of floats, A-law."""
 _AIFC_PLAIN = (b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
 _SEARCHED = 2**20
 """Bytes in which the header is searched if a length before it leads nowhere."""
@@ -57,7 +59,8 @@ def riff(file: BinaryIO, begin: int, name: str) -> Stream:
     magic = b"RIFX" if order == ">" else b"RIFF"
     header = magic + struct.pack(order + "I", 4 + len(header) + length) + b"WAVE" + header
     pieces: list[Piece] = [header, *data]
-    return Stream(Pieces(file, pieces), extent.stop, extent.notes)
+    (block,) = struct.unpack_from(order + "H", form, 12)
+    return Stream(Pieces(file, pieces), extent.stop, extent.notes, samples=length // block)
 
 
 def _wave(layout: Layout, at: int) -> tuple[bytes, list[tuple[int, int]], Extent]:
@@ -129,7 +132,8 @@ def wave64(file: BinaryIO, begin: int, name: str) -> Stream:
             extent = layout.extent(start, length, LIMIT_64)
             form, length = _form(form, "<", name), extent.stop - start
             header = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", length)
-            return stream(file, b"RIFF" + struct.pack("<I", len(header) + length) + header, start, extent)
+            (block,) = struct.unpack_from("<H", form, 12)
+            return stream(file, b"RIFF" + struct.pack("<I", len(header) + length) + header, start, extent, block)
         at = layout.after(start + length, start)
     raise Refused(name, "is damaged", AGAIN)
 
@@ -191,30 +195,33 @@ def _aiff(file: BinaryIO, sort: bytes, form: bytes, start: int, stop: int, exten
     body = b"COMM" + struct.pack(">I", len(form)) + form + b"SSND" + struct.pack(">III", length + 8, 0, 0)
     header = b"FORM" + struct.pack(">I", 4 + len(body) + length) + sort + body
     pieces: list[Piece] = [header, (start, start + length)]
-    return Stream(Pieces(file, pieces), extent.stop, extent.notes)
+    return Stream(Pieces(file, pieces), extent.stop, extent.notes, samples=samples)
 
 
 def caf(file: BinaryIO, begin: int, name: str) -> Stream:
     """Return the sound in a CAF. Raises Refused."""
     size = os.fstat(file.fileno()).st_size
     layout = Layout(file, begin, size, 0, ">", 12, padded=False)
-    kept, at, sound = b"", begin + 8, None
+    kept, at, sound = dict[bytes, bytes](), begin + 8, None
     for _ in range(MOST_CHUNKS):
         found = layout.chunk(at)
         if found is None or found[0] in STARTS:
             break
         (key, length), start = found, at + layout.head
         if key in (b"desc", b"kuki", b"pakt", b"chan") and length < _SEARCHED:
-            kept += key + struct.pack(">Q", length) + bytes_at(file, start, length)
+            kept.setdefault(key, bytes_at(file, start, length))
         elif key == b"data" and sound is None:
             extent = layout.extent(start, length, LIMIT_64)
             sound, length = (start, extent), extent.stop - start
         at = start + length
-    if sound is None or b"desc" not in kept:
+    if sound is None or len(kept.get(b"desc", b"")) < 32:
         raise Refused(name, "is damaged", AGAIN)
     start, extent = sound
-    header = b"caff\0\1\0\0" + kept + b"data" + struct.pack(">Q", extent.stop - start)
-    made = stream(file, header, start, extent)
+    header = b"caff\0\1\0\0" + b"".join(key + struct.pack(">Q", len(body)) + body for key, body in kept.items())
+    header += b"data" + struct.pack(">Q", extent.stop - start) + bytes(4)  # edits are not counted
+    channels, bits = struct.unpack_from(">II", kept[b"desc"], 24)
+    block = channels * -(-bits // 8) if kept[b"desc"][8:12] in (b"lpcm", b"alaw", b"ulaw") else 0
+    made = stream(file, header, min(start + 4, extent.stop), extent, block)
     return replace(made, stop=min(at, size)) if extent.true else made
 
 
@@ -224,9 +231,10 @@ def au(file: BinaryIO, begin: int, name: str) -> Stream:
     head = bytes_at(file, begin, 24)
     if len(head) < 24:
         raise Refused(name, "is damaged", AGAIN)
-    offset, length, _, rate, channels = struct.unpack_from(">IIIII", head, 4)
+    offset, length, encoding, rate, channels = struct.unpack_from(">IIIII", head, 4)
     check(rate, channels, name)
     start = begin + (offset if 24 <= offset < size - begin else 24)
     extent = Layout(file, begin, size, 0, ">").extent(start, length)
     told = min(extent.stop - start, LIMIT_32 - 1)
-    return stream(file, b".snd" + struct.pack(">II", 24, told) + head[12:24], start, extent)
+    header = b".snd" + struct.pack(">II", 24, told) + head[12:24]
+    return stream(file, header, start, extent, channels * _AU_BYTES.get(encoding, 0))

@@ -1,15 +1,19 @@
 """The sounds that a file contains: usually one, after tags at most; others may be joined to it or stand before it."""
 
+import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from studio.media import chunked, flac, mpeg, ogg
 from studio.media.containers import BEGINNING, Container, container
-from studio.media.image import Refused
+from studio.media.image import Refused, opened
 from studio.media.pieces import bytes_at, find
 from studio.media.streams import AGAIN, BROKEN, ELSE, Stream
 
+LARGEST = 2 * 2**30
+"""Bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and what is cut from it."""
 MOST = 1000
 """Sounds that are joined in one file."""
 BEFORE = "what stands before its sound was left out"
@@ -66,6 +70,14 @@ def sounds_in(file: BinaryIO, name: str, ending: str) -> tuple[list[Stream], Con
             raise
         notes.append(BROKEN)
     return found, form, notes
+
+
+def form_of(path: Path) -> Container | None:
+    """Return the format of a sound or film by its first bytes, else by its name; None for any other file."""
+    begins = b""
+    with contextlib.suppress(Refused), opened(path, path.name, LARGEST) as file:
+        begins = file.read(BEGINNING)
+    return container(begins, path.suffix)
 
 
 def refusal(name: str, form: Container | None) -> Refused:

@@ -12,15 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from studio.media import decoding
-from studio.media.contents import refusal, sounds_in
+from studio.media.contents import LARGEST, refusal, sounds_in
 from studio.media.image import Refused, opened
 from studio.media.names import shown
 from studio.media.streams import AGAIN, BROKEN, CUT, Stream
 
 LONGEST = 2 * 3600
 """Seconds of a recording."""
-LARGEST = 2 * 2**30
-"""Bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and what is cut from it."""
 SQUEEZED = 400
 """Times that a sound may be larger than its file, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in the
 narrowest Opus 250."""
@@ -35,6 +33,7 @@ SILENT, QUIET = 1 / 32_768, 8 / 32_768
 DAMAGED = 0.001
 """Share of samples that may be no numbers."""
 _EMPTY = "is cut off before its sound begins"
+CANCELLED = "its channels cancel each other out, so the first one is used"
 APART = "its parts have different rates: all are brought to that of the first"
 __all__ = ["Recording", "at_rate", "brought", "open_recording", "refusal"]
 
@@ -74,7 +73,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
             found = _mixed(streams, size, name, notes)
             if found.loudest > SILENT and np.abs(found.wave).max(initial=0) < SILENT:
                 found = _mixed(streams, size, name, notes, only=0)
-                notes.append("its channels cancel each other out, so the first one is used")
+                notes.append(CANCELLED)
         except (decoding.Unreadable, MemoryError):
             raise Refused(name, _EMPTY, AGAIN) if CUT in notes else refusal(name, form) from None
     heard, broken, of_file = found.wave, found.broken, (found.rate, found.channels)

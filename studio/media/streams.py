@@ -51,7 +51,7 @@ class Stream:
     seconds: float = 0.0
     """How long it is as its frames or pages tell, before they are decoded; 0 if they do not."""
     samples: int | None = None
-    """How many its frames promise, if decoding is to be compared with it."""
+    """How many it holds, unless only decoding tells."""
     resume: "Callable[[int], Stream | None] | None" = None
     """Give the stream after a damaged place, from the number of samples before it on."""
 
@@ -157,10 +157,11 @@ class Layout:
         return found is not None and at + self.head + found[1] <= self.size and self._chain(at)
 
 
-def stream(file: BinaryIO, header: bytes, start: int, extent: Extent, notes: tuple[str, ...] = ()) -> Stream:
-    """Return the stream of a header and the samples of an extent."""
+def stream(file: BinaryIO, header: bytes, start: int, extent: Extent, block: int) -> Stream:
+    """Return the stream of a header and the samples of an extent, in blocks of so many bytes; 0 if that is open."""
     pieces: list[Piece] = [header, (start, extent.stop)]
-    return Stream(Pieces(file, pieces), extent.stop, (*notes, *extent.notes))
+    samples = (extent.stop - start) // block if block else None
+    return Stream(Pieces(file, pieces), extent.stop, extent.notes, samples=samples)
 
 
 def check(rate: int, channels: int, name: str) -> None:

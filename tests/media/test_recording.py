@@ -13,6 +13,7 @@ import soundfile
 from studio.media import export
 from studio.media.image import Refused
 from studio.media.recording import open_recording
+from studio.media.sound import open_wave
 
 USER = Path(__file__).parents[2] / "../shared/data/user"
 RATE = 16_000
@@ -147,7 +148,7 @@ def test_what_cannot_be_read_is_told_in_words_about_sounds(
     begins: bytes, name: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(begins + bytes(5000))
-    for read in (open_recording,):
+    for read in (open_recording, open_wave):
         with pytest.raises(Refused) as told:
             read(tmp_path / name)
         assert told.value.reason == reason

@@ -10,7 +10,7 @@ from studio.cli import ground
 from studio.library import models
 from studio.library.card import Card
 from studio.library.work import Mix, Work
-from studio.media import cycles, dataset, image, recordings
+from studio.media import cycles, dataset, image, recording, recordings, sound
 from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
@@ -21,13 +21,26 @@ def named(given: Sequence[Path]) -> list[Path]:
 
 
 def opened(path: Path, card: Card) -> wire.Array:
-    """A file of a person's own as an artwork in a model's size. Raises image.Refused."""
+    """A file of a person's own as an artwork in a model's size; what had to be done is said. Raises image.Refused."""
     if card.rate:
-        return recordings.open_recording(path, card.rate, silent=True, centred=False)
+        found = recording.open_recording(path, card.rate, centred=False)
+        array = recordings.as_samples(found, silent=True)
+        _say_notes(found.name, found.notes)
+        return array
     if card.kind == "sound":
-        return cycles.open_cycle(path, card.shape[0])
+        wave = sound.open_wave(path, card.shape[0])
+        array = cycles.from_wave(wave.array, card.shape[0], wave.name)
+        _say_notes(wave.name, wave.notes)
+        return array
     channels, height, width = card.shape
-    return image.fit(image.open_picture(path).array, (channels, height, width))
+    picture = image.open_picture(path)
+    _say_notes(picture.name, picture.notes)
+    return image.fit(picture.array, (channels, height, width))
+
+
+def _say_notes(name: str, notes: Sequence[str]) -> None:
+    if notes:
+        ground.say(f'"{name}": {"; ".join(notes)}.')
 
 
 def things(card: Card) -> str:

@@ -35,10 +35,11 @@ _BEGINNINGS = {
     b"MAC ": Container("Monkey's Audio", False),
     b"wvpk": Container("WavPack", False),
     b"DSD ": Container("DSD", False),
-    b".snd": Container("AU", False),
+    b".snd": Container("AU", True),
+    b"riff\x2e\x91\xcf\x11": Container("Wave64", True),
     b"\x1a\x45\xdf\xa3": Container("a film (Matroska or WebM)", False),
 }
-_IN_FORM = {  # the four bytes after the length in RIFF, RF64 and FORM files
+_IN_FORM = {  # the four bytes after the length in RIFF and FORM files and their kin
     b"WAVE": Container("WAV", True),
     b"AIFF": Container("AIFF", True),
     b"AIFC": Container("AIFF", True),
@@ -66,7 +67,8 @@ _ENDINGS = {
     "mka": Container("MKA", False),
     "ape": Container("Monkey's Audio", False),
     "wv": Container("WavPack", False),
-    "au": Container("AU", False),
+    "au": Container("AU", True),
+    "w64": Container("Wave64", True),
 }
 
 
@@ -77,7 +79,7 @@ def container(begins: bytes, ending: str = "") -> Container | None:
         begins: the first BEGINNING bytes of the file
         ending: the ending of its name, as `.m4a`
     """
-    if begins[:4] in (b"RIFF", b"RF64", b"FORM"):
+    if begins[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM"):
         found = _IN_FORM.get(begins[8:12])
     elif begins[4:8] == b"ftyp":
         found = _mp4(begins[8:12], ending)
@@ -92,10 +94,11 @@ def _mp4(brand: bytes, ending: str) -> Container | None:
     """Return the format of a file of the MP4 family. Phones write the brand of films into sounds, too."""
     if brand in _PICTURES:
         return None
-    known = _ENDINGS.get(ending.lower().removeprefix("."))
-    if brand.startswith(b"M4"):
-        return known or Container("M4A", False)
-    return known or Container("a film (MP4)", False)
+    named = _ENDINGS.get(ending.lower().removeprefix("."))
+    if named is not None and not named.read:
+        return named
+    sound = brand.startswith(b"M4") or named is not None
+    return Container("M4A", False) if sound else Container("a film (MP4)", False)
 
 
 def _frames(second: int) -> Container | None:

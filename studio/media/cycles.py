@@ -4,15 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.media.containers import BEGINNING, container
 from studio.media.image import Refused
-from studio.media.names import shown
-from studio.media.recording import refusal
+from studio.media.sound import open_wave
 
 PEAK = 30_000
 """Of every wave, of 32,767."""
-LONGEST = 8192
-"""Samples above which a file is a recording and not one cycle."""
 
 
 def open_cycle(path: Path, samples: int) -> np.ndarray:
@@ -21,25 +17,8 @@ def open_cycle(path: Path, samples: int) -> np.ndarray:
     It is mixed to mono, loses its mean, is resampled by its Fourier series, turned to begin where it
     rises through zero, and scaled to one peak: as the waves of a pack are.
     """
-    import soundfile
-
-    name = shown(path.name)
-    if path.is_symlink() or not path.is_file():
-        raise Refused(name, "is not a file")
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames > LONGEST:
-                raise Refused(name, f"is {file.frames:,} samples long: more than one cycle of a wave")
-            wave = file.read(dtype="float64", always_2d=True).mean(1)
-    except soundfile.SoundFileError:
-        with path.open("rb") as begun:
-            form = container(begun.read(BEGINNING), path.suffix)
-        raise refusal(name, form) from None
-    if len(wave) < 16:
-        raise Refused(name, f"has {len(wave)} samples, too few for a cycle")
-    if not np.isfinite(wave).all():
-        raise Refused(name, "holds numbers that are not finite")
-    return from_wave(wave, samples, name)
+    wave = open_wave(path, samples)
+    return from_wave(wave.array, samples, wave.name)
 
 
 def from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:

@@ -1,28 +1,24 @@
 """A recording in a file to one channel at a model's rate, and what had to be done to it.
 
 What a header says is checked before anything is unpacked, and samples are unpacked in blocks up to a limit: a file of
-200 kB can hold hours of silence in eight channels. WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and CAF are read.
+200 kB can hold hours of silence in eight channels. WAV, Wave64, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and AU are read.
 """
 
 import os
-import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
-from studio.media.containers import BEGINNING, Container, container
+from studio.media import decoding
+from studio.media.contents import LARGEST, refusal, sounds_in
 from studio.media.image import Refused, opened
 from studio.media.names import shown
+from studio.media.streams import AGAIN, BROKEN, CUT, Stream
 
 LONGEST = 2 * 3600
 """Seconds of a recording."""
-LARGEST = 2 * 2**30
-"""Bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and what is cut from it."""
-RATES = 8_000, 384_000
-"""Hz."""
-CHANNELS = 8
 SQUEEZED = 400
 """Times that a sound may be larger than its file, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in the
 narrowest Opus 250."""
@@ -34,14 +30,12 @@ FEW = 400
 """Samples, of which a mean says nothing."""
 SILENT, QUIET = 1 / 32_768, 8 / 32_768
 """Of the whole height."""
-BROKEN = 0.001
+DAMAGED = 0.001
 """Share of samples that may be no numbers."""
-_BLOCK = 65_536
-_FORMATS = frozenset({"WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "MPEG", "AIFF", "CAF"})
-_WAV = {1: "whole numbers", 3: "floats", 6: "A-law", 7: "μ-law"}
-"""Tags of WAV that are read; what else there is unpacks by code that has been attacked (CVE-2026-37555)."""
-_ELSE = "Save it as WAV or FLAC."
-_AGAIN = "Try saving it again from where it came."
+_EMPTY = "is cut off before its sound begins"
+CANCELLED = "its channels cancel each other out, so the first one is used"
+APART = "its parts have different rates: all are brought to that of the first"
+__all__ = ["Recording", "at_rate", "brought", "open_recording", "refusal"]
 
 
 @dataclass(frozen=True)
@@ -71,124 +65,98 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
     centred: whether a middle that is off is put right
     """
-    import soundfile
-
     path, name = Path(path), shown(os.path.basename(path))
     with opened(path, name, LARGEST) as file:
-        form = container(file.read(BEGINNING), path.suffix)
-        if form is not None and not form.read:
-            raise refusal(name, form)
-        file.seek(0)
-        notes = _header(file, name)
-        file.seek(0)
+        streams, form, notes = sounds_in(file, name, path.suffix)
+        size = os.fstat(file.fileno()).st_size
         try:
-            with soundfile.SoundFile(file) as sound:
-                _sane(sound, os.fstat(file.fileno()).st_size, name)
-                heard, loud, broken = _heard(sound, name)
-                found = sound.samplerate, sound.channels
-                if loud > SILENT and np.abs(heard).max(initial=0) < SILENT:
-                    sound.seek(0)
-                    heard, _, _ = _heard(sound, name, only=0)
-                    notes.append("its channels cancel each other out, so the first one is used")
-        except (soundfile.SoundFileError, MemoryError):
-            raise refusal(name, form) from None
+            found = _mixed(streams, size, name, notes)
+            if found.loudest > SILENT and np.abs(found.wave).max(initial=0) < SILENT:
+                found = _mixed(streams, size, name, notes, only=0)
+                notes.append(CANCELLED)
+        except (decoding.Unreadable, MemoryError):
+            raise Refused(name, _EMPTY, AGAIN) if CUT in notes else refusal(name, form) from None
+    heard, broken, of_file = found.wave, found.broken, (found.rate, found.channels)
     if not len(heard):
-        raise Refused(name, "holds no sound")
+        raise Refused(name, _EMPTY if CUT in notes else "holds no sound")
     if broken:
         notes.append(f"{broken:,} samples that were no numbers became silence")
-    clipped = _clipped(heard, found[0])
+    clipped = _clipped(heard, found.rate)
     length = len(heard)
-    wave = _at(_clean(heard, notes, centred), found[0], rate)
+    wave = _at(_clean(heard, notes, centred), found.rate, rate)
     loudest = float(np.abs(wave).max(initial=0))
     notes += ["is silent"] if loudest < SILENT else ["is very quiet"] if loudest < QUIET else []
     notes += [f"clipped at {clipped:,} samples"] if clipped else []
-    return Recording(wave, rate or found[0], name, *found, length / found[0], clipped, loudest < QUIET, tuple(notes))
+    seconds = length / found.rate
+    return Recording(wave, rate or found.rate, name, *of_file, seconds, clipped, loudest < QUIET, tuple(notes))
 
 
-def refusal(name: str, form: Container | None) -> Refused:
-    """Return why a file was not opened as a sound, and what to do; `form` is None for an unknown format."""
-    if form is None:
-        return Refused(name, "is not a sound that can be read", "WAV, FLAC, Ogg, Opus, MP3, AIFF and CAF can be.")
-    if form.read:
-        return Refused(name, f"holds no {form.name} sound that can be read", _AGAIN)
-    way_out = "Save its sound as WAV or FLAC." if form.film else _ELSE
-    return Refused(name, f"is {form.name}, which cannot be read here", way_out)
+@dataclass
+class _Mixed:
+    """The sounds of a file one after the other, of one channel, at the rate of the first."""
+
+    wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) float32."""
+    rate: int = 0
+    channels: int = 0
+    loudest: float = 0.0
+    """Of any channel."""
+    broken: int = 0
+    """Samples that were no numbers."""
 
 
-def _header(file: BinaryIO, name: str) -> list[str]:
-    """What a WAV's header says, checked; notes. Raises Refused."""
-    head = file.read(12)
-    if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
-        return []
-    size = os.fstat(file.fileno()).st_size
-    at, bytes_a_second, notes = 12, 0, list[str]()
-    for _ in range(100):
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        key, (length,) = head[:4], struct.unpack("<I", head[4:])
-        if key == b"fmt ":
-            bytes_a_second = _form(file.read(min(length, 40)), name)
-        if key == b"data":
-            there = size - at - 8
-            if not bytes_a_second or (length > LONGEST * bytes_a_second and length != 0xFFFFFFFF):
-                break
-            return [*notes, "cut off: what is there is used"] if length > there else notes
-        at += 8 + length + length % 2
-    raise Refused(name, "is damaged", _AGAIN)
+def _mixed(streams: list[Stream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
+    """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises Refused."""
+    mixed, parts, entries, seconds = _Mixed(), list[np.ndarray](), 0, 0.0
+    _bearable(sum(stream.seconds for stream in streams), 0, size, name)
+    for stream in streams:
+        mine, rate = list[np.ndarray](), 0
+        for block in _blocks(stream, name, notes, last=stream is streams[-1] and not parts):
+            samples, rate = block.samples, block.rate
+            mixed.channels = mixed.channels or samples.shape[1]
+            mixed.rate = mixed.rate or rate
+            seconds += len(samples) / rate
+            entries += samples.size
+            _bearable(seconds, entries, size, name)
+            mine.append(_mono(samples, mixed, only))
+        if rate == mixed.rate:
+            parts += mine
+        elif mine:
+            parts.append(_at(np.concatenate(mine), rate, mixed.rate))
+            notes += [APART] if APART not in notes else []
+    mixed.wave = np.concatenate(parts) if parts else mixed.wave
+    if mixed.broken > DAMAGED * entries:
+        raise Refused(name, f"holds {mixed.broken:,} samples that are no numbers", AGAIN)
+    return mixed
 
 
-def _form(body: bytes, name: str) -> int:
-    """Bytes a second of a WAV, 0 where there are none. Raises Refused."""
-    if len(body) < 16:
-        raise Refused(name, "is damaged", _AGAIN)
-    tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
-    if tag == 0xFFFE and len(body) >= 26:
-        (tag,) = struct.unpack_from("<H", body, 24)
-    if tag not in _WAV:
-        raise Refused(name, "is compressed in a way that is not read here", _ELSE)
-    _within(rate, channels, name)
-    return int(rate * channels * bits // 8)
+def _blocks(stream: Stream, name: str, notes: list[str], last: bool) -> Iterator[decoding.Block]:
+    """Return the samples of a stream; none if it is unreadable, unless it is the last hope."""
+    try:
+        yield from decoding.blocks(stream, name, notes)
+    except decoding.Unreadable:
+        if last:
+            raise
+        notes += [BROKEN] if BROKEN not in notes else []
 
 
-def _within(rate: int, channels: int, name: str) -> None:
-    if not RATES[0] <= rate <= RATES[1]:
-        raise Refused(name, f"says it has {rate:,} samples a second, and {RATES[0]:,} to {RATES[1]:,} are read")
-    if not 1 <= channels <= CHANNELS:
-        raise Refused(name, f"says it has {channels:,} channels, and 1 to {CHANNELS} are read")
+def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
+    """Return one channel (n,) of samples (n, channels), and count what is in them."""
+    finite = np.isfinite(samples) & (np.abs(samples) < 1e9)
+    if not finite.all():
+        mixed.broken += int(finite.size - finite.sum())
+        samples = np.where(finite, samples, np.float32(0))
+    mixed.loudest = max(mixed.loudest, float(np.abs(samples).max(initial=0)))
+    found: np.ndarray = samples.mean(1) if only is None else samples[:, only]
+    return found
 
 
-def _sane(sound: Any, size: int, name: str) -> None:
-    """Raises Refused where a file is of another format, or holds more than a recording does."""
-    if sound.format not in _FORMATS or "ADPCM" in sound.subtype:
-        raise Refused(name, f"is {sound.format} of {sound.subtype}, which is not read here", _ELSE)
-    _within(sound.samplerate, sound.channels, name)
-    if sound.frames > LONGEST * sound.samplerate:
+def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
+    """Raise Refused if a file of so many bytes holds more than a recording does."""
+    if seconds > LONGEST:
         raise Refused(name, f"is longer than {LONGEST // 3600} hours")
-    unpacked = 2 * sound.frames * sound.channels
-    if unpacked > ROOM and unpacked > SQUEEZED * size:
-        raise Refused(name, f"unpacks to {unpacked / size:,.0f} times its size, as no recording does")
-
-
-def _heard(sound: Any, name: str, only: int | None = None) -> tuple[np.ndarray, float, int]:
-    """Mean of all channels or only one, (n,) float32; the loudest of any; how many were no numbers. Raises Refused."""
-    parts, loudest, broken, left = [], 0.0, 0, sound.frames
-    while left > 0:
-        block = sound.read(min(_BLOCK, left), dtype="float32", always_2d=True)
-        if not len(block):
-            break
-        left -= len(block)
-        finite = np.isfinite(block) & (np.abs(block) < 1e9)
-        if not finite.all():
-            broken += int(finite.size - finite.sum())
-            block = np.where(finite, block, np.float32(0))
-        loudest = max(loudest, float(np.abs(block).max()))
-        parts.append(block.mean(1) if only is None else block[:, only])
-    heard = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    if broken > BROKEN * heard.size * sound.channels:
-        raise Refused(name, f"holds {broken:,} samples that are no numbers", _AGAIN)
-    return heard, loudest, broken
+    if 2 * entries > ROOM and 2 * entries > SQUEEZED * size:
+        raise Refused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")
 
 
 def _clipped(heard: np.ndarray, rate: int) -> int:

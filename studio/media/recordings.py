@@ -68,8 +68,12 @@ def open_recording(path: Path, rate: int, *, silent: bool = False, centred: bool
     silent: whether silence is welcome, too
     centred: whether a middle that is off is put right; a pack is taken as it is
     """
-    found = recording.open_recording(path, rate, centred=centred)
-    if len(found.wave) < SHORTEST * rate:
+    return as_samples(recording.open_recording(path, rate, centred=centred), silent=silent)
+
+
+def as_samples(found: recording.Recording, *, silent: bool = False) -> np.ndarray:
+    """A recording as (samples,) int16, if it is long and loud enough. Raises Refused with the reason."""
+    if len(found.wave) < SHORTEST * found.rate:
         raise Refused(found.name, f"is shorter than {SHORTEST:g} seconds")
     if not silent and found.quiet:
         raise Refused(found.name, "is silent")

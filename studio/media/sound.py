@@ -1,7 +1,6 @@
 """Sound files to arrays: a single cycle of a wave, or the first frame of a wavetable.
 
-WAV is read here and by nothing else: only plain samples are accepted, and every length is checked against the
-file's own. Whatever is wrong with a file ends as `Refused`, with a reason for people.
+Whatever is wrong with a file ends as `Refused`, with a reason for people.
 """
 
 import os
@@ -12,15 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.media import wavetable
-from studio.media.image import Refused, read_bytes
+from studio.media import decoding, wavetable
+from studio.media.contents import refusal, sounds_in
+from studio.media.image import LARGEST_FILE, Refused, opened
 from studio.media.names import shown
+from studio.media.pieces import bytes_at
+from studio.media.recording import CANCELLED, SILENT
+from studio.media.streams import AGAIN, CUT
 
 LONGEST_CYCLE = 8192
 """Samples: the longest single cycles that are passed around have 4,096."""
 SHORTEST_CYCLE = 8
 MOST_FRAMES = 256
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_MOST_SAMPLES = MOST_FRAMES * LONGEST_CYCLE
+_SMALL = 2**23
+"""Bytes: no wavetable is larger, in 256 frames of 2,048 samples of 64 bits in two channels."""
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
 
@@ -39,18 +44,10 @@ class Wave:
 
 
 def open_wave(path: Path | str, samples: int | None = None) -> Wave:
-    """The cycle in a WAV file, of `samples` samples where that is asked for. Raises Refused with the reason."""
+    """The cycle in a sound file, of `samples` samples where that is asked for. Raises Refused with the reason."""
     name = shown(os.path.basename(path))
-    data = read_bytes(Path(path), name)
-    found = chunks(data)
-    if not found:
-        raise Refused(name, "is not a sound that can be read here", "WAV files can be.")
-    heard, rate = _samples(found, name)
-    notes = []
-    if not np.isfinite(heard).all():
-        heard = np.nan_to_num(heard, nan=0.0, posinf=0.0, neginf=0.0)
-        notes.append("samples that were no numbers became silence")
-    frames = _frames(heard, rate, found, name)
+    heard, rate, table, notes = _heard(Path(path), name)
+    frames = _frames(heard, rate, table, name)
     if len(frames) > 1:
         notes.append(f"the first of its {len(frames):,} frames is used")
     before = frames.shape[1]
@@ -63,6 +60,64 @@ def open_wave(path: Path | str, samples: int | None = None) -> Wave:
         notes.append("made quieter, because it was too loud for its file")
     first, last = (wavetable.cycle(end, len(end)) for end in ends)
     return Wave(first, last, name, tuple(notes))
+
+
+def may_be_cycles(path: Path) -> bool:
+    """Return whether a file is short enough for a cycle or a wavetable, without decoding it.
+
+    A WAV that cannot be read may be one, too: whatever opens it tells the reason.
+    """
+    name = shown(path.name)
+    try:
+        with opened(path, name, LARGEST_FILE) as file:
+            if os.fstat(file.fileno()).st_size > _SMALL:
+                return False
+            sounds, _, _ = sounds_in(file, name, path.suffix)
+            table = b"clm " in bytes_at(file, 0, 65_536)
+    except Refused:
+        return path.suffix.lower() in (".wav", ".wave")
+    count = sounds[0].samples
+    if count is None:
+        return False
+    frames, rest = divmod(count, wavetable.SAMPLES)
+    return table or count <= LONGEST_CYCLE or (not rest and frames <= MOST_FRAMES)
+
+
+def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
+    """Return the samples (n,) float64 of a file, its rate, its chunk about frames, and notes. Raises Refused."""
+    with opened(path, name, LARGEST_FILE) as file:
+        sounds, form, notes = sounds_in(file, name, path.suffix)
+        if len(sounds) > 1:
+            notes.append("the first of its sounds is used")
+        parts, rate, count = list[np.ndarray](), 1, 0
+        try:
+            for block in decoding.blocks(sounds[0], name, notes, "float64"):
+                parts.append(block.samples)
+                rate, count = block.rate, count + len(block.samples)
+                if count > _MOST_SAMPLES:
+                    break
+        except (decoding.Unreadable, MemoryError):
+            if CUT not in notes:
+                raise refusal(name, form) from None
+        data = bytes_at(file, 0, LARGEST_FILE) if form is not None and form.name == "WAV" else b""
+    if CUT in notes:
+        raise Refused(name, "is cut off", AGAIN)
+    if not parts:
+        raise Refused(name, "holds no sound")
+    return _mono(np.concatenate(parts), notes), rate, chunks(data).get(b"clm ", b""), notes
+
+
+def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Return the mean (n,) of channels (n, channels), or the first one if they cancel each other out."""
+    if not np.isfinite(samples).all():
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        notes.append("samples that were no numbers became silence")
+    mean: np.ndarray = samples.mean(1)
+    first: np.ndarray = samples[:, 0]
+    if np.abs(mean).max() < SILENT < np.abs(samples).max():
+        notes.append(CANCELLED)
+        return first
+    return mean
 
 
 def chunks(data: bytes) -> dict[bytes, bytes]:
@@ -90,40 +145,12 @@ def words(data: bytes) -> dict[str, str]:
     return said
 
 
-def _samples(found: dict[bytes, bytes], name: str) -> tuple[np.ndarray, int]:
-    """Every sample (n,) float64 from -1 to 1, its channels made one, and the rate."""
-    form, data = found.get(b"fmt ", b""), found.get(b"data")
-    if len(form) < 16 or data is None:
-        raise Refused(name, "is damaged", "Try saving it again from where it came.")
-    tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", form)
-    if tag == _EXTENSIBLE and len(form) >= 26:
-        (tag,) = struct.unpack_from("<H", form, 24)
-    if tag not in (_PCM, _FLOAT) or bits not in ((8, 16, 24, 32) if tag == _PCM else (32, 64)):
-        raise Refused(name, "is compressed", "Save it as a WAV of 16 or 24 bits.")
-    if not 1 <= channels <= 64 or not rate:
-        raise Refused(name, "is damaged", "Try saving it again from where it came.")
-    if found.get(b"cut off") == b"data":
-        raise Refused(name, "is cut off", "Try saving it again from where it came.")
-    size = bits // 8
-    data = data[: len(data) // (size * channels) * size * channels]
-    values = np.frombuffer(data, f"<f{size}").astype(np.float64) if tag == _FLOAT else _whole_numbers(data, size)
-    return values.reshape(-1, channels).mean(axis=1), rate
-
-
-def _whole_numbers(data: bytes, size: int) -> np.ndarray:
-    if size == 1:  # the only one that counts from 0
-        return (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
-    wide = np.zeros((len(data) // size, 4), np.uint8)
-    wide[:, 4 - size :] = np.frombuffer(data, np.uint8).reshape(-1, size)
-    return wide.view("<i4")[:, 0] / 2.0**31
-
-
-def _frames(heard: np.ndarray, rate: int, found: dict[bytes, bytes], name: str) -> np.ndarray:
+def _frames(heard: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
     """The cycles (n, samples): as many as the file says, or as there are frames of 2,048, else one."""
-    told = _FRAME.match(found.get(b"clm ", b""))
+    told = _FRAME.match(table)
     frame = int(told[1]) if told else 0
     if not frame and len(heard) > wavetable.SAMPLES and len(heard) % wavetable.SAMPLES == 0:
-        frame = wavetable.SAMPLES if len(heard) <= MOST_FRAMES * wavetable.SAMPLES else 0
+        frame = wavetable.SAMPLES if len(heard) <= MOST_FRAMES * wavetable.SAMPLES and not _one(heard) else 0
     if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(heard)):
         return heard[: len(heard) // frame * frame].reshape(-1, frame)
     if len(heard) < SHORTEST_CYCLE:
@@ -132,3 +159,9 @@ def _frames(heard: np.ndarray, rate: int, found: dict[bytes, bytes], name: str) 
         length = f"is {len(heard) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
         raise Refused(name, length, "Cut one cycle out of it in a sound editor.")
     return heard[None]
+
+
+def _one(heard: np.ndarray) -> bool:
+    """Return whether 4,096 or 8,192 samples are one cycle, whose halves are unlike; frames of a table are alike."""
+    first, second = np.split(heard, 2) if len(heard) in (4096, 8192) else (heard, heard)
+    return float(first @ second) < 0

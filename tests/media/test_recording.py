@@ -13,6 +13,7 @@ import soundfile
 from studio.media import export
 from studio.media.image import Refused
 from studio.media.recording import open_recording
+from studio.media.sound import open_wave
 
 USER = Path(__file__).parents[2] / "../shared/data/user"
 RATE = 16_000
@@ -96,6 +97,63 @@ def test_plain_samples_come_through_untouched(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_recording(tmp_path / "a.wav", RATE).wave * 32_768, wave)
 
 
+@pytest.mark.parametrize(
+    ("file", "seconds", "notes"),
+    [
+        *((name, 1.0, ()) for name in (
+            "plain.wav", "data_ffffffff.wav", "data_ffffffff_riff23.wav", "data_44_more.wav", "riff_zero.wav",
+            "rf64.wav", "junk_200.wav", "junk_big.wav", "odd_chunk_no_pad.wav", "odd_chunk_pad.wav", "bext.wav",
+            "id3_after.wav", "fmt_after_data.wav", "rifx.wav", "no_extension", "upper.WAV", "ext24_51.wav",
+            "ext_20in24.wav", "ext_float.wav", "float64.wav", "pcm32.wav", "pcm24.wav", "pcm8.wav", "pcm12in16.wav",
+        )),
+        ("rate_192k.wav", 0.5, ()),
+        ("antiphase.wav", 1.0, ("its channels cancel each other out, so the first one is used",)),
+        ("silence.wav", 1.0, ("is silent",)),
+    ],
+)  # fmt: skip
+def test_sounds_of_the_cases_are_whole(cases: Path, file: str, seconds: float, notes: tuple[str, ...]) -> None:
+    found = open_recording(cases / "sounds" / file)
+    assert (found.seconds, found.notes) == (seconds, notes)
+
+
+@pytest.mark.parametrize(
+    ("file", "seconds", "note"),
+    [
+        ("piped.wav", 1.0, ""), ("chained.ogg", 2.0, ""), ("art.mp3", 1.0, ""), ("mp3_named.wav", 1.0, ""),
+        ("id3_before.flac", 1.0, ""), ("sony.w64", 1.0, ""), ("sun.au", 1.0, ""), ("core.caf", 1.0, ""),
+        ("cut.mp3", 0.4, "cut off: what is there is used"),
+    ],
+)  # fmt: skip
+def test_sounds_of_the_cases_that_others_made_are_whole(cases: Path, file: str, seconds: float, note: str) -> None:
+    path = cases / "sounds" / file
+    if not path.is_file():
+        pytest.skip("ffmpeg, which makes this file, is not here")
+    found = open_recording(path)
+    assert found.seconds == pytest.approx(seconds, abs=0.02)
+    assert found.notes == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(
+    ("begins", "name", "reason"),
+    [
+        (b"\0\0\0 ftypM4A \0\0\0\0", "a.m4a", "is M4A, which cannot be read here"),
+        (b"\0\0\0 ftypM4A \0\0\0\0", "a.mp3", "is M4A, which cannot be read here"),
+        (b"\0\0\0 ftypisom\0\0\0\0", "a.wav", "is M4A, which cannot be read here"),
+        (b"\0\0\0 ftypisom\0\0\0\0", "a.mp4", "is a film (MP4), which cannot be read here"),
+        (b"this is text", "a.mp3", "holds no MP3 sound that can be read"),
+        (b"this is text", "a.txt", "is not a sound that can be read"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_words_about_sounds(
+    begins: bytes, name: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(begins + bytes(5000))
+    for read in (open_recording, open_wave):
+        with pytest.raises(Refused) as told:
+            read(tmp_path / name)
+        assert told.value.reason == reason
+
+
 # ── what lies, and what is a trap ────────────────────────────────────────────────────────────────
 
 
@@ -122,14 +180,13 @@ def header(tag: int = 1, channels: int = 1, rate: int = RATE, length: int = 4000
         (lambda: header(rate=0), "says it has 0 samples a second"),
         (lambda: header(channels=1024), "says it has 1,024 channels"),
         (lambda: header(channels=0), "says it has 0 channels"),
-        (lambda: header(length=2**32 - 10), "is damaged"),
         (lambda: header(tag=0x11, bits=4), "is compressed"),
         (lambda: header(tag=2, bits=4), "is compressed"),
         (lambda: header()[:36], "is damaged"),
-        (lambda: b"fLaC" + bytes(200), "holds no FLAC sound that can be read"),
+        (lambda: b"fLaC" + bytes(200), "is damaged"),
         (lambda: b"", "is empty"),
     ],
-    ids=["bomb", "rate", "no rate", "channels", "no channels", "length", "ima", "ms", "cut", "flac", "empty"],
+    ids=["bomb", "rate", "no rate", "channels", "no channels", "ima", "ms", "cut", "flac", "empty"],
 )
 def test_what_lies_is_refused(tmp_path: Path, data: object, reason: str) -> None:
     path = tmp_path / "a.wav"

@@ -74,9 +74,9 @@ def test_what_is_no_cycle_is_refused_with_a_reason(tmp_path: Path) -> None:
         ),
         "is too short to be a cycle of a wave": export.wav(CYCLE[:5], 44_100, {}),
         "is cut off": whole[:-100],
-        "is compressed": compressed.getvalue(),
+        "is compressed in a way that is not read here": compressed.getvalue(),
         "is damaged": whole[:20],
-        "is not a sound that can be read here": b"\x89PNG" + bytes(100),
+        "holds no WAV sound that can be read": b"\x89PNG" + bytes(100),
         "is empty": b"",
     }
     for reason, data in cases.items():

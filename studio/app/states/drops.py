@@ -4,18 +4,16 @@ import contextlib
 import os
 import re
 import stat
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from studio.library.weights import ENDING, PICKLES
 from studio.library.work import KEY, SHEET_KEY
-from studio.media import wavetable
 from studio.media.containers import container
 from studio.media.names import shown
 from studio.media.recording import refusal
-from studio.media.sound import LONGEST_CYCLE, MOST_FRAMES
+from studio.media.sound import may_be_cycles
 
 Kind = Literal[
     "picture",
@@ -60,27 +58,15 @@ def kind(paths: Sequence[Path]) -> Kind:
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
         ours = any(key.encode() + b"\0" in begins for key in (KEY, SHEET_KEY))
         return "work" if begins.startswith(b"\x89PNG") and ours else "picture"
-    if begins.startswith(b"RIFF") and begins[8:12] == b"WAVE":
-        if KEY.encode() + b" " in begins:
-            return "recorded work" if _RATE.search(begins) else "work"
-        return "recording" if _long(begins) else "wave"
     form = container(begins, ending)
-    if form is not None and not form.read:
+    if form is None:
+        return "other"
+    if not form.read:
         return "unread sound"
-    if form is not None:
-        return "recorded work" if KEY.encode() + b" " in begins else "recording"
-    return "other"
-
-
-def _long(begins: bytes) -> bool:
-    """Whether a WAV holds more than a cycle, and no frames of a wavetable."""
-    form, data = begins.find(b"fmt "), begins.find(b"data")
-    if b"clm " in begins or form < 0 or data < 0 or len(begins) < max(form + 24, data + 8):
-        return False
-    (each,), (size,) = struct.unpack_from("<H", begins, form + 20), struct.unpack_from("<I", begins, data + 4)
-    samples = size // max(each, 1)
-    table = samples % wavetable.SAMPLES == 0 and samples <= MOST_FRAMES * wavetable.SAMPLES
-    return samples > LONGEST_CYCLE and not table
+    if KEY.encode() + b" " in begins:
+        cycle = form.name == "WAV" and _RATE.search(begins) is None
+        return "work" if cycle else "recorded work"
+    return "wave" if may_be_cycles(paths[0]) else "recording"
 
 
 def words(kind: Kind, paths: Sequence[Path]) -> str:

@@ -15,6 +15,7 @@ from studio.library.models import Trained
 from studio.library.storage import NotSaved
 from studio.library.work import BadWork, Work
 from studio.media import wavetable
+from studio.media.contents import form_of
 from studio.media.image import Picture, Refused, fit, open_picture
 from studio.media.sound import Wave, open_wave
 from studio.wire.messages import Array
@@ -62,7 +63,7 @@ def open_kept(path: Path) -> Take | None:
 def open_file(path: Path, samples: int | None = None) -> Opened:
     """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
     ending = path.suffix.lower()
-    picture = open_wave(path, samples) if ending in WAVES else open_picture(path)
+    picture = open_wave(path, samples) if form_of(path) is not None else open_picture(path)
     read = work.from_wav if ending in WAVES else work.from_png if ending == ".png" else None
     try:
         data = path.read_bytes() if read is not None else b""

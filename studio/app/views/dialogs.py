@@ -11,7 +11,8 @@ from studio.app.states.window import Window
 
 _PICTURES = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif"
 PICTURES = f"Pictures ({_PICTURES});;All files (*)"
-WORKS = f"Pictures and waves ({_PICTURES} *.wav);;Pictures ({_PICTURES});;Waves (*.wav);;All files (*)"
+_WAVES = "*.wav *.flac *.aif *.aiff *.caf"
+WORKS = f"Pictures and waves ({_PICTURES} {_WAVES});;Pictures ({_PICTURES});;Waves ({_WAVES});;All files (*)"
 SOUNDS = "Sounds (*.wav *.flac *.mp3 *.ogg *.opus *.aif *.aiff *.caf);;All files (*)"
 _KINDS = {"png": "PNG (*.png)", "wav": "WAV (*.wav)", "flac": "FLAC (*.flac)"}
 Then = Callable[[Path], object]

@@ -1,0 +1,149 @@
+"""The sounds that a file contains: usually one, after tags at most; others may be joined to it or stand before it."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from studio.media import chunked, flac, mpeg, ogg
+from studio.media.containers import BEGINNING, Container, container
+from studio.media.image import Refused, opened
+from studio.media.pieces import bytes_at, find
+from studio.media.streams import AGAIN, BROKEN, ELSE, Stream
+
+LARGEST = 2 * 2**30
+"""Bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and what is cut from it."""
+MOST = 1000
+"""Sounds that are joined in one file."""
+BEFORE = "what stands before its sound was left out"
+BEGINNING_CUT = "its beginning is cut off: what is there is used"
+PARTS = f"only the first {MOST:,} of its parts are used"
+_SEARCHED = 2**20
+"""Bytes in which a sound is looked for that does not stand where it should."""
+_MARKS = (
+    b"RIFF",
+    b"RIFX",
+    b"RF64",
+    b"BW64",
+    b"FORM",
+    b"caff\0\1\0\0desc",
+    b"fLaC\0\0\0\x22",
+    b"OggS\0\2",
+    chunked.WAVE64,
+)
+_ARCHIVES = (b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"%PDF")
+_READERS = {
+    b"RIFF": chunked.riff,
+    b"RIFX": chunked.riff,
+    b"RF64": chunked.riff,
+    b"BW64": chunked.riff,
+    b"FORM": chunked.aiff,
+    b"riff": chunked.wave64,
+    b"caff": chunked.caf,
+    b".snd": chunked.au,
+    b"fLaC": flac.flac,
+}
+
+
+def sounds_in(file: BinaryIO, name: str, ending: str) -> tuple[list[Stream], Container | None, list[str]]:
+    """Return the sounds in a file in their order, the format of the first one, and what had to be done.
+
+    Raises Refused with the reason if there is none.
+    """
+    form = container(bytes_at(file, 0, BEGINNING), ending)
+    if form is not None and not form.read:
+        raise refusal(name, form)
+    begin, notes = _beginning(file)
+    if begin < 0:
+        raise refusal(name, form)
+    form = container(bytes_at(file, begin, BEGINNING), ending)
+    found: list[Stream] = []
+    try:
+        for stream in _from(file, begin, name):
+            if len(found) == MOST:
+                notes.append(PARTS)
+                break
+            found.append(stream)
+    except Refused:
+        if not found:
+            raise
+        notes.append(BROKEN)
+    return found, form, notes
+
+
+def form_of(path: Path) -> Container | None:
+    """Return the format of a sound or film by its first bytes, else by its name; None for any other file."""
+    begins = b""
+    with contextlib.suppress(Refused), opened(path, path.name, LARGEST) as file:
+        begins = file.read(BEGINNING)
+    return container(begins, path.suffix)
+
+
+def refusal(name: str, form: Container | None) -> Refused:
+    """Return why a file was not opened as a sound, and what to do; `form` is None for an unknown format."""
+    if form is None:
+        return Refused(name, "is not a sound that can be read", "WAV, FLAC, Ogg, Opus, MP3, AIFF and CAF can be.")
+    if form.read:
+        return Refused(name, f"holds no {form.name} sound that can be read", AGAIN)
+    way_out = "Save its sound as WAV or FLAC." if form.film else ELSE
+    return Refused(name, f"is {form.name}, which cannot be read here", way_out)
+
+
+def _from(file: BinaryIO, at: int, name: str) -> Iterator[Stream]:
+    """Return the sounds from a place on. Raises Refused."""
+    while _is_sound(file, at):
+        head = bytes_at(file, at, BEGINNING)
+        if head.startswith(b"OggS"):
+            yield from ogg.streams(file, at)
+            return
+        if head[:4] not in _READERS:
+            yield from mpeg.streams(file, at)
+            return
+        stream = _READERS[head[:4]](file, at, name)
+        yield stream
+        at = _after_tags(file, stream.stop)
+
+
+def _is_sound(file: BinaryIO, at: int) -> bool:
+    """Return whether a sound begins at a place."""
+    head = bytes_at(file, at, BEGINNING)
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
+        return head[8:12] == b"WAVE"
+    if head.startswith(b"FORM"):
+        return head[8:12] in (b"AIFF", b"AIFC")
+    if head.startswith(b"riff"):
+        return head == chunked.WAVE64
+    return head.startswith((b"caff", b".snd", b"fLaC", b"OggS")) or mpeg.first(file, at, at + 1) == at
+
+
+def _beginning(file: BinaryIO) -> tuple[int, list[str]]:
+    """Return where the first sound begins, -1 if there is none; and what is to be said of what stands before it."""
+    size = os.fstat(file.fileno()).st_size
+    at = _after_tags(file, 0)
+    if _is_sound(file, at):
+        return at, []
+    if bytes_at(file, 0, 8).startswith(_ARCHIVES):
+        return -1, []
+    start = at if at < size else 0
+    stop = min(start + _SEARCHED, size)
+    places = [place for mark in _MARKS if (place := _find(file, mark, start, stop)) >= 0]
+    if places:
+        return min(places), [BEFORE]
+    place = mpeg.first(file, start, stop)
+    return place, [BEGINNING_CUT if place > start else BEFORE]
+
+
+def _find(file: BinaryIO, mark: bytes, start: int, stop: int) -> int:
+    """Return the first place of a mark at which a sound can be read, -1 if there is none."""
+    place = find(file, mark, start, stop)
+    while place >= 0 and not _is_sound(file, place):
+        place = find(file, mark, place + 1, stop)
+    return place
+
+
+def _after_tags(file: BinaryIO, at: int) -> int:
+    """Return where tags end that stand at a place."""
+    while length := mpeg.tag(bytes_at(file, at, 32)):
+        at += length
+    return at

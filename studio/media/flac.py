@@ -1,0 +1,154 @@
+"""FLAC: a header that may not know how many samples follow, and frames that do (RFC 9639)."""
+
+import collections
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from studio.media.image import Refused
+from studio.media.pieces import Pieces, bytes_at, find
+from studio.media.streams import AGAIN, Stream, check
+
+_BLOCK = 2**20
+_LONGEST_HEAD = 16
+_MARK = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"
+"""How a file begins, with more blocks before the frames or without."""
+_LAST = 2**22
+"""Bytes at the end in which the last frame is looked for: 8 channels of 24 bits in the longest frame are 1.6 MB."""
+
+
+@dataclass(frozen=True)
+class _Info:
+    """What STREAMINFO says that frames repeat."""
+
+    rate: int
+    block: int
+    """Samples of a frame."""
+    channels: int
+    bits: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class _Frame:
+    at: int
+    first: int
+    """Its first sample."""
+    count: int
+
+
+def flac(file: BinaryIO, begin: int, name: str) -> Stream:
+    """Return the sound in a FLAC; it ends where another one is joined to it. Raises Refused."""
+    size = os.fstat(file.fileno()).st_size
+    head = bytes_at(file, begin, 42)
+    if len(head) < 42 or head[4] & 127 or head[5:8] != b"\0\0\x22":
+        raise Refused(name, "is damaged", AGAIN)
+    packed = int.from_bytes(head[18:26], "big")
+    rate, channels = packed >> 44, (packed >> 41 & 7) + 1
+    check(rate, channels, name)
+    info = _Info(rate, struct.unpack_from(">H", head, 10)[0], channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1))
+    start = _after_blocks(file, begin, size)
+    ends = (place for mark in _MARK if (place := find(file, mark, start, size)) >= 0)
+    stop = min(ends, default=size)
+    found = next(_frames(file, info, start, stop), None)
+    last = collections.deque(_frames(file, info, max(start, stop - _LAST), stop), maxlen=1)
+    if found is None or not last:
+        raise Refused(name, "is cut off before its sound begins" if info.samples else "holds no sound", AGAIN)
+    return _stream(file, head, info, found, stop, last[0].first + last[0].count)
+
+
+def _after_blocks(file: BinaryIO, begin: int, size: int) -> int:
+    """Return where the blocks of words end; if they do not, where the first one does."""
+    at = begin + 4
+    while at + 4 <= size:
+        head = bytes_at(file, at, 4)
+        if head[0] == 0xFF:
+            break
+        at += 4 + int.from_bytes(head[1:4], "big")
+        if head[0] & 128:
+            return at if at < size else begin + 42
+    return begin + 42
+
+
+def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, end: int) -> Stream:
+    """Return the stream from a frame on. Its header counts the samples up to the end of the last frame."""
+
+    def resume(samples: int) -> Stream | None:
+        """Give the stream after the frame in which decoding failed, None if there is no more."""
+        found = _frames(file, info, begin.at, stop)
+        frame = next((frame for frame in found if frame.first > begin.first + samples), None)
+        return _stream(file, head, info, frame, stop, end) if frame is not None else None
+
+    count = max(end - begin.first, 0)
+    fields = int.from_bytes(head[18:26], "big") >> 36 << 36 | count
+    true = _MARK[1] + head[8:12] + bytes(6) + fields.to_bytes(8, "big") + bytes(16)
+    return Stream(Pieces(file, [true, (begin.at, stop)]), stop, (), count / info.rate, count, resume)
+
+
+def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Frame]:
+    """Return the frames that begin between two places, as far as their heads are whole."""
+    at = start
+    while at < stop:
+        block = bytes_at(file, at, min(_BLOCK, stop - at) + _LONGEST_HEAD)
+        place = block.find(b"\xff")
+        while 0 <= place < min(_BLOCK, stop - at):
+            if place + 1 < len(block) and block[place + 1] & 0xFE == 0xF8:
+                found = _frame(block[place : place + _LONGEST_HEAD], at + place, info)
+                if found is not None:
+                    yield found
+            place = block.find(b"\xff", place + 1)
+        at += _BLOCK
+
+
+def _frame(head: bytes, at: int, info: _Info) -> _Frame | None:
+    """Return the frame whose head these bytes begin with, None if it is none of this sound."""
+    if len(head) < 6 or head[3] & 1:
+        return None
+    size, rate = head[2] >> 4, head[2] & 15
+    sort, bits = head[3] >> 4, (0, 8, 12, -1, 16, 20, 24, 32)[head[3] >> 1 & 7]
+    channels = sort + 1 if sort < 8 else 2
+    if not size or rate == 15 or sort > 10 or channels != info.channels or bits not in (0, info.bits):
+        return None
+    number, used = _number(head[4:])
+    end = 4 + used + {6: 1, 7: 2}.get(size, 0) + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    if not used or end >= len(head) or _checksum(head[:end]) != head[end]:
+        return None
+    extra = head[4 + used : 4 + used + 2]
+    count = _count(size, extra)
+    return _Frame(at, number if head[1] & 1 else number * info.block, count)
+
+
+def _count(size: int, extra: bytes) -> int:
+    """Return the samples of a frame from the four bits that code them."""
+    if size == 1:
+        return 192
+    if size < 6:
+        return 144 << size
+    if size == 6:
+        return extra[0] + 1
+    return int.from_bytes(extra, "big") + 1 if size == 7 else 1 << size
+
+
+def _number(head: bytes) -> tuple[int, int]:
+    """Return a number that is written as UTF-8 writes letters, and its bytes; 0 bytes if it is none."""
+    ones = 8 - (head[0] ^ 0xFF).bit_length()
+    if ones == 0:
+        return head[0], 1
+    if ones in (1, 8) or len(head) < ones or any(byte & 0xC0 != 0x80 for byte in head[1:ones]):
+        return 0, 0
+    number = head[0] & (0x7F >> ones)
+    for byte in head[1:ones]:
+        number = number << 6 | byte & 0x3F
+    return number, ones
+
+
+def _checksum(head: bytes) -> int:
+    """Return the checksum of a frame's head: 8 bits, x⁸ + x² + x + 1."""
+    found = 0
+    for byte in head:
+        found ^= byte
+        for _ in range(8):
+            found = (found << 1 ^ 0x07) & 0xFF if found & 0x80 else found << 1
+    return found

@@ -1,0 +1,155 @@
+"""Ogg: pages, each with a checksum and the number of samples up to its end; links of a chain follow each other.
+
+RFC 3533. Decoders believe the last page of a link, which is missing, or wrong, in a file whose writing was interrupted.
+"""
+
+import itertools
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+from studio.media.pieces import Piece, Pieces, bytes_at, find
+from studio.media.streams import BROKEN, CUT, RATES, Stream
+
+_HEAD = 27
+_FIRST, _LAST = 2, 4
+_SOUNDS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_PAGE = 255 * 8192
+"""Samples: no page holds more, as its packets are 255 and a packet 8,192 in Vorbis, 5,760 in Opus."""
+
+
+class _Page(NamedTuple):
+    """One page: where it lies, and what its head says."""
+
+    begin: int
+    stop: int
+    flags: int
+    position: int
+    """Samples up to its end, -1 if no packet ends in it."""
+    serial: int
+    number: int
+    sound: bool
+    """Whether it begins a stream of sound."""
+
+
+@dataclass
+class _Link:
+    """One link of a chain: the pages of its first stream of sound, among those that begin together."""
+
+    pages: list[_Page] = field(default_factory=list)
+    broken: bool = False
+    cut: bool = False
+
+
+def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
+    """Return the links of a chain, each with the pages of its sound alone."""
+    link, begun = _Link(), False
+    for page in _pages(file, begin):
+        if page is None:
+            link.broken = True
+            continue
+        starts = bool(page.flags & _FIRST)
+        if starts and begun and link.pages:
+            yield _stream(file, link)
+            link = _Link()
+        begun = not starts
+        if not link.pages and starts and page.sound:
+            link.pages.append(page)
+        elif link.pages and page.serial == link.pages[0].serial:
+            link.broken |= page.number != link.pages[-1].number + 1
+            link.pages.append(page)
+    if link.pages:
+        yield _stream(file, link)
+
+
+def _pages(file: BinaryIO, at: int) -> Iterator[_Page | None]:
+    """Return the pages from a place on, the last one maybe cut; None for a place that is damaged."""
+    size = os.fstat(file.fileno()).st_size
+    damaged = False
+    while at < size:
+        head = bytes_at(file, at, _HEAD + 255)
+        page = _page(head, at)
+        if page is not None and page.stop > size:
+            yield page
+            return
+        whole = bytes_at(file, at, page.stop - at) if page is not None else b""
+        if page is not None and checksum(whole) == struct.unpack_from("<I", whole, 22)[0]:
+            if damaged:
+                yield None
+            yield page
+            damaged, at = False, page.stop
+        else:
+            place = find(file, b"OggS", at + 1, size)
+            damaged, at = True, place if place >= 0 else size
+
+
+def _page(head: bytes, at: int) -> _Page | None:
+    """Return the page that begins with these bytes, None if none does."""
+    if len(head) < _HEAD or not head.startswith(b"OggS"):
+        return None
+    flags, position, serial, number = struct.unpack_from("<xBqII", head, 4)
+    body = _HEAD + head[26]
+    length = body + sum(head[_HEAD:body])
+    return _Page(at, at + length, flags, position, serial, number, head[body:].startswith(_SOUNDS))
+
+
+def _stream(file: BinaryIO, link: _Link) -> Stream:
+    """Return the stream of a link, its last page the end of it, at a position that its packets can reach."""
+    size = os.fstat(file.fileno()).st_size
+    *pages, last = link.pages
+    cut = last.stop > size
+    before = next((page.position for page in reversed(pages) if page.position >= 0), 0)
+    whole = bytearray(bytes_at(file, last.begin, last.stop - last.begin))
+    if cut:
+        _keep_whole_packets(whole)
+    if cut or not before <= last.position <= before + _PAGE:
+        whole[6:14] = struct.pack("<q", before + _PAGE)  # decoding ends where there is no more
+    whole[5] |= _LAST
+    whole[22:26] = struct.pack("<I", checksum(bytes(whole)))
+    pieces: list[Piece] = []
+    for page in pages:
+        joined = pieces and pieces[-1][1] == page.begin
+        pieces[-1:] = [(pieces[-1][0], page.stop)] if joined else [*pieces[-1:], (page.begin, page.stop)]
+    notes = [BROKEN] * link.broken + [CUT] * cut
+    pieces.append(bytes(whole))
+    return Stream(Pieces(file, pieces), min(last.stop, size), tuple(notes), _samples(link.pages) / _rate(file, link))
+
+
+def _samples(pages: list[_Page]) -> int:
+    """Return how many samples pages hold by their positions, without those that none can have."""
+    known = [page.position for page in pages if page.position >= 0]
+    steps = (after - before for before, after in itertools.pairwise(known))
+    return sum(step for step in steps if 0 < step <= _PAGE)
+
+
+def _rate(file: BinaryIO, link: _Link) -> int:
+    """Return how many positions make a second: 48,000 in Opus whatever its rate."""
+    head = bytes_at(file, link.pages[0].begin, 256)
+    at = head.find(b"\x01vorbis")
+    return (int.from_bytes(head[at + 12 : at + 16], "little") or RATES[0]) if at >= 0 else 48_000
+
+
+def _keep_whole_packets(page: bytearray) -> None:
+    """Shorten a page that is cut to the packets that are whole."""
+    if len(page) < _HEAD + page[26]:
+        page[26:] = b"\0"
+        return
+    body, kept, end, at = _HEAD + page[26], 0, 0, 0
+    for number, length in enumerate(page[_HEAD:body], 1):
+        at += length
+        if body + at > len(page):
+            break
+        if length < 255:
+            kept, end = number, at
+    page[:] = page[:26] + bytes((kept,)) + page[_HEAD : _HEAD + kept] + page[body : body + end]
+
+
+def checksum(page: bytes) -> int:
+    """Return the checksum of a page, its own taken as zero: that of zip, over each byte from its other end."""
+    whole = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
+    found = zlib.crc32(whole, 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{found:032b}"[::-1], 2)

@@ -1,0 +1,202 @@
+"""A stream of sound within a file: where it begins and ends, under a header that is true.
+
+Recorders and pipes write a header before they know how much will follow, and some never come back to correct it. So a
+length in a header is only a claim: it is compared with the file, and the stream gets a header of our own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+from studio.media.image import Refused
+from studio.media.pieces import Piece, Pieces, bytes_at
+
+CUT = "cut off: what is there is used"
+BROKEN = "damaged in places: what is whole is used"
+LONGER = "longer than its header says: all of it is used"
+LIMIT_32, LIMIT_64 = 2**32, 2**60
+ELSE = "Save it as WAV or FLAC."
+AGAIN = "Try saving it again from where it came."
+_KNOWN = frozenset(
+    (
+        b"data", b"fmt ", b"fact", b"LIST", b"bext", b"iXML", b"axml", b"cue ", b"smpl", b"inst", b"PEAK", b"id3 ",
+        b"ID3 ", b"JUNK", b"junk", b"PAD ", b"_PMX", b"acid", b"clm ", b"cart", b"afsp", b"plst", b"chna", b"DISP",
+        b"COMM", b"SSND", b"NAME", b"AUTH", b"ANNO", b"(c) ", b"COMT", b"INST", b"MARK", b"APPL", b"MIDI", b"AESD",
+        b"CHAN", b"BASC", b"TRNS", b"FVER", b"info", b"peak", b"strg", b"free", b"pakt", b"kuki", b"mark", b"regn",
+        b"uuid", b"ovvw", b"umid", b"midi",
+    )
+)  # fmt: skip
+STARTS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"fLaC", b"OggS", b"caff", b"riff", b".snd")
+"""How a file of sound begins, unless it is one of frames."""
+_TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
+RATES = 8_000, 384_000
+"""Hz that are read."""
+CHANNELS = 8
+"""The most that are read."""
+MOST_CHUNKS = 100_000
+"""The most there are in a file: more take longer than a second to step over."""
+_LOOKED_AT = 65_536
+"""Bytes in which the chunks that follow a sound are looked for."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of sound: a file that a decoder reads from its beginning to its end."""
+
+    pieces: Pieces
+    stop: int
+    """Where it ends in the file that it lies in."""
+    notes: tuple[str, ...] = ()
+    """What is not as its header says, for people."""
+    seconds: float = 0.0
+    """How long it is as its frames or pages tell, before they are decoded; 0 if they do not."""
+    samples: int | None = None
+    """How many it holds, unless only decoding tells."""
+    resume: "Callable[[int], Stream | None] | None" = None
+    """Give the stream after a damaged place, from the number of samples before it on."""
+
+
+class Extent(NamedTuple):
+    """Where samples end in a file, and what is not as the header says."""
+
+    stop: int
+    notes: tuple[str, ...] = ()
+    true: bool = True
+    """Whether the header told it, so that something may follow."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the chunks of a file lie one after the other."""
+
+    file: BinaryIO
+    begin: int
+    size: int
+    """Of the whole file, in bytes."""
+    end: int
+    """Where the file ends as its first length says."""
+    order: str = "<"
+    head: int = 8
+    """Bytes of a key and a length."""
+    padded: bool = True
+
+    def chunk(self, at: int) -> tuple[bytes, int] | None:
+        """Return key and length of the chunk at a place; None if there is none."""
+        head = bytes_at(self.file, at, self.head)
+        if len(head) < self.head or not head[:4].isascii() or not head[:4].decode().isprintable():
+            return None
+        order = "little" if self.order == "<" else "big"
+        return head[:4], int.from_bytes(head[4:], order)  # type: ignore[arg-type]
+
+    def after(self, stop: int, start: int) -> int:
+        """Return where the next chunk begins. Many programs forget the byte that makes a length even."""
+        if not self.padded or (stop - start) % 2 == 0:
+            return stop
+        unpadded = self.chunk(stop)
+        return stop if unpadded is not None and unpadded[0] in _KNOWN else stop + 1
+
+    def extent(self, start: int, length: int, limit: int = LIMIT_32) -> Extent:
+        """Return where samples end that begin at a place and have this length, as their header says.
+
+        limit: the first number that the length cannot be
+        """
+        there = self.size - start
+        if length <= there and self._true(start, length):
+            return Extent(start + length)
+        unknown = length == 0 or _unknown(length, limit)
+        if length > there and not unknown and not self._whole(start, length):
+            return Extent(self.size, (CUT,), False)
+        stop = self._rest(start + (0 if unknown else min(length, there)))
+        return Extent(stop, (LONGER,) if 0 < length < there else (), False)
+
+    def _true(self, start: int, length: int) -> bool:
+        """Return whether something that may follow samples follows those of this length."""
+        stop = start + length
+        if any(at >= self.size or self._chain(at) for at in (stop, stop + 1)):
+            return True
+        begins = bytes_at(self.file, stop, _LOOKED_AT)
+        if not length:
+            return False
+        return begins.startswith((*STARTS, *_TAGS)) or _is_text(begins) or _is_zero(self.file, stop)
+
+    def _chain(self, at: int) -> bool:
+        """Return whether chunks follow each other from a place to the end of the file, or to another sound."""
+        for _ in range(MOST_CHUNKS):
+            if at >= self.size:
+                return True
+            found = self.chunk(at)
+            if found is None:
+                return False
+            key, length = found
+            if key in STARTS:
+                return True
+            stop = at + self.head + length
+            if stop > self.size:
+                return key in _KNOWN
+            at = self.after(stop, at + self.head)
+        return False
+
+    def _whole(self, start: int, length: int) -> bool:
+        """Return whether a length that passes the end of the file is a mistake in the header alone.
+
+        It is one if the file ends where its first length says, or if the length counts the header, too.
+        """
+        over = start + length - self.size
+        return self.size - 1 <= self.end <= self.size or (over == start - self.begin and self.end - self.size != over)
+
+    def _rest(self, start: int) -> int:
+        """Return the end of the samples if nothing tells their length: chunks that end with the file are none."""
+        begin = max(start, self.size - _LOOKED_AT)
+        last = bytes_at(self.file, begin, self.size - begin)
+        keys = _KNOWN - {b"fmt ", b"data", b"COMM", b"SSND"}
+        places = [place for key in keys for place in _places(last, key) if self._ends_file(begin + place)]
+        return begin + min(places) if places else self.size
+
+    def _ends_file(self, at: int) -> bool:
+        found = self.chunk(at)
+        return found is not None and at + self.head + found[1] <= self.size and self._chain(at)
+
+
+def stream(file: BinaryIO, header: bytes, start: int, extent: Extent, block: int) -> Stream:
+    """Return the stream of a header and the samples of an extent, in blocks of so many bytes; 0 if that is open."""
+    pieces: list[Piece] = [header, (start, extent.stop)]
+    samples = (extent.stop - start) // block if block else None
+    return Stream(Pieces(file, pieces), extent.stop, extent.notes, samples=samples)
+
+
+def check(rate: int, channels: int, name: str) -> None:
+    """Raise Refused if a rate or a number of channels is not read."""
+    if not RATES[0] <= rate <= RATES[1]:
+        raise Refused(name, f"says it has {rate:,} samples a second, and {RATES[0]:,} to {RATES[1]:,} are read")
+    if not 1 <= channels <= CHANNELS:
+        raise Refused(name, f"says it has {channels:,} channels, and 1 to {CHANNELS} are read")
+
+
+def _unknown(length: int, limit: int) -> bool:
+    """Return whether this is what stands for an unknown length: about the largest number, signed or not.
+
+    Seen: 0xFFFFFFFF and 36 less (ffmpeg, mpg123), 0x7FFFF000 (sox, espeak), 0x7FFFFFFF, 0x80000000 (arecord).
+    """
+    near = 2**16
+    return any(abs(length - most) <= near for most in (2**31, 2**32)) or length >= limit
+
+
+def _is_text(begins: bytes) -> bool:
+    return sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in begins) > 0.95 * len(begins)
+
+
+def _is_zero(file: BinaryIO, at: int) -> bool:
+    """Return whether nothing but zeros follows, as in a file whose space was taken in advance."""
+    file.seek(at)
+    while block := file.read(_LOOKED_AT):
+        if block.strip(b"\0"):
+            return False
+    return True
+
+
+def _places(data: bytes, key: bytes) -> list[int]:
+    found, at = [], data.find(key)
+    while at >= 0:
+        found.append(at)
+        at = data.find(key, at + 1)
+    return found

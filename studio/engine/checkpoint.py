@@ -63,13 +63,9 @@ def _found(folder: Path) -> list[Entry]:
         name = _FILE.fullmatch(path.name)
         if name is None:
             continue
-        try:
-            data = path.read_bytes()
-            tensors = load(data)
-            json.loads(_metadata(data)[_META])
-        except (OSError, SafetensorError, KeyError, ValueError):  # cut off, or never a checkpoint
-            continue
-        if _broken(tensors):
+        data = _bytes(path)
+        read = _read(data)
+        if read is None or _broken(read[0]):
             continue
         found.append(Entry(path.name, len(data), storage.digest(data), int(name[2]), name[1] == "best"))
     return found
@@ -90,7 +86,7 @@ def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: 
     new = Entry(file, len(data), storage.digest(data), step, best)
     old = entries(run)
     tops = [e for e in old if e.best and not best]
-    rolling = sorted((e for e in old if not e.best and e.step != step), key=lambda e: e.step)
+    rolling = sorted((e for e in old if not e.best and (best or e.step != step)), key=lambda e: e.step)
     listed = [*tops, *(rolling if best else rolling[-(KEPT - 1) :]), new]
     storage.write(folder / "manifest.json", msgspec.json.encode(listed))
     names = {e.file for e in listed}
@@ -112,10 +108,9 @@ def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[st
     """
     listed = [e for e in entries(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
-        path = run / "checkpoints" / entry.file
-        data = path.read_bytes() if path.is_file() else b""
-        if len(data) == entry.size and storage.digest(data) == entry.hash:
-            return load(data), json.loads(_metadata(data)[_META])
+        data = _bytes(run / "checkpoints" / entry.file)
+        if len(data) == entry.size and storage.digest(data) == entry.hash and (read := _read(data)) is not None:
+            return read
     if listed:
         raise Damaged(
             f'None of the {len(listed)} checkpoints in "{run.name}" is intact. Begin the run again under another name.'
@@ -123,10 +118,23 @@ def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[st
     return None
 
 
-def _metadata(data: bytes) -> dict[str, str]:
-    length = int.from_bytes(data[:8], "little")
-    head: dict[str, dict[str, str]] = json.loads(data[8 : 8 + length])
-    return head["__metadata__"]
+def _bytes(path: Path) -> bytes:
+    """Return the contents of a file; nothing if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Return tensors and state of a checkpoint; None for what is cut off or never was one."""
+    try:
+        tensors = load(data)
+        length = int.from_bytes(data[:8], "little")
+        state = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_META])
+    except (SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    return (tensors, state) if isinstance(state, dict) else None
 
 
 def publish(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:

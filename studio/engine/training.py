@@ -178,7 +178,8 @@ def train(
     """Learns from `learn` until the plan's last step; measured on `held_out`, which must not be the test artworks.
 
     Yields after each step on a batch, so that sound and hands have their turn: a Moment every few seconds, None
-    otherwise. Closing the generator saves first; a run that has not learned anything leaves nothing on the disk.
+    otherwise. The last is a Moment after the plan's last step. Closing the generator saves first; a run that has not
+    learned anything leaves nothing on the disk.
     Raises Diverged, or storage.NotSaved at the start where the run's folder cannot be written.
     """
     plan = run.study.plan
@@ -187,6 +188,8 @@ def train(
     before, taken, kept = run.progress.seconds, 0, run.progress.step
     try:
         _begin(run, learn)
+        if run.progress.step == plan.steps:  # it was stopped after its last step
+            yield Moment(plan.steps, run.progress.loss, None, 0.0, 0.0)
         while run.progress.step < plan.steps:
             # One step on one batch.
             notice = _step(run, batch_for(run, learn), bf16=bf16)

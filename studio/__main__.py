@@ -1,7 +1,10 @@
 """One name, three doors: the window, the engine, the terminal. Only the door that is opened is imported."""
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,8 +21,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         from studio.engine.__main__ import main as engine
 
         return engine(words[1:])
+    return _terminal(words)
+
+
+def _terminal(words: Sequence[str]) -> int:
+    """Run a command. The first Ctrl+C stops it in order; a second one, or one before it is loaded, ends it at once.
+
+    SIGTERM always ends it at once. Files are written whole or not at all, so nothing is left half-done.
+    """
+    orderly = False
+
+    def come(number: int, frame: FrameType | None) -> None:
+        nonlocal orderly
+        if not orderly or number != signal.SIGINT:
+            os._exit(128 + number)
+        orderly = False
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell may ignore them for good
+            signal.signal(number, come)
     from studio.cli import main as terminal
 
+    orderly = True
     return terminal(words)
 
 

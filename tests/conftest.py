@@ -185,7 +185,7 @@ def _trained(
     for _ in training.train(run, learn, watch, bf16=False):
         continue
     path = folder / f"{name}.safetensors"
-    publishing.publish(run, path, learn, test, classes)
+    publishing.publish(run, path, learn, watch, test, classes)
     return path
 
 
@@ -218,7 +218,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in training.train(run, sounds, sounds.part(slice(2)), bf16=False):
         continue
     path = folder / "tiny-recordings.safetensors"
-    publishing.publish(run, path, sounds, sounds.part(slice(2)), ("High", "Low"))
+    publishing.publish(run, path, sounds, sounds.part(slice(2)), sounds.part(slice(2)), ("High", "Low"))
     return path
 
 

@@ -2,11 +2,16 @@
 
 import argparse
 import contextlib
+import csv
+import io
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio.cli import ground
-from studio.library import models, storage
+from studio.cli.interruption import Interruption
+from studio.library import model_names, models, storage
+from studio.media import names
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -16,6 +21,9 @@ CYCLE = 256
 """Samples of one cycle of sound that a model learns from."""
 RECORDED = 16_000
 """Hz of recordings where nobody says another rate."""
+SAVED = "Stopped. What it learned is saved. The same command with --resume continues."
+FORMULA = tuple("=+-@＝＋－＠")
+"""Characters with which a formula begins in a spreadsheet."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -44,59 +52,160 @@ def add(commands: ground.Commands) -> None:
     )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
+    sub.add_argument("--force", action="store_true", help="with --resume: go on with other artworks than it began with")
+    sub.add_argument("--list-skipped", action="store_true", help="print every file that is not learned from, and why")
+    sub.add_argument("--report", type=_csv, metavar="FILE.csv", help="save the same list as a table")
     sub.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
 
 
 def run(args: argparse.Namespace) -> int:
-    from studio.engine.device import step_back
-    from studio.engine.study import BadStudy, plain, study_in, study_of, with_steps
+    with Interruption("Stopped before it began to learn.") as stop:
+        try:
+            return _run(args, stop)
+        except KeyboardInterrupt as error:
+            if not stop.number:
+                raise
+            ground.say(str(error) or stop.sentence)
+            return stop.status
 
-    if not args.recipe and not args.name:
-        raise ground.WrongUse("A model needs a name: add --name NAME.")
-    try:
-        if args.recipe:
-            study = study_in(args.recipe.read_bytes())
-        else:
-            study = study_of(args.name, args.source, args.family, args.preset, *_form(args))
-    except BadStudy as error:
-        raise ground.WrongUse(str(error)) from None
-    if args.steps:
-        study = with_steps(study, args.steps)
+
+def _run(args: argparse.Namespace, stop: Interruption) -> int:
+    from studio.engine import run_lock
+    from studio.engine.device import step_back
+    from studio.engine.study import plain
+
+    study = _study(args)
     folder = storage.home("runs") / study.name
-    if (folder / "study.json").exists() and not args.resume:
-        raise ground.WrongUse(
-            f'A run named "{study.name}" is there already. Add --resume to go on, or take another name.'
-        )
+    try:
+        run_lock.check(folder)
+    except run_lock.Held as error:
+        ground.say(str(error))
+        return 1
+    study = _checked(args, study, folder)
     ask = wire.Train(
         job="train",
         source=str(args.source),
         run=str(folder),
         out=str(storage.folder(args.out)) if args.out else "",
         study=plain(study),
+        force=args.force,
     )
     step_back()
-    _run_training(args, study, ask)
+    _run_training(args, study, ask, stop)
+    stop.sentence = "Stopped. The model is saved."
     _report_model(args, study)
     return 0
 
 
-def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train) -> None:
+def _study(args: argparse.Namespace) -> "Study":
+    """What is to be learned. Raises WrongUse."""
+    from studio.engine.study import BadStudy, named, study_in, study_of
+
+    if not args.recipe and args.name is None:
+        raise ground.WrongUse("A model needs a name: add --name NAME.")
+    try:
+        if args.recipe:
+            study = study_in(args.recipe.read_bytes())
+        else:
+            study = study_of("model", args.source, args.family, args.preset, *_form(args))
+    except BadStudy as error:
+        raise ground.WrongUse(str(error)) from None
+    name = study.name if args.name is None else args.name
+    if storage.clean(name) != name or not (storage.home("runs") / name / "study.json").exists():
+        _check_name(args, name)
+    return named(study, name, retitle=not args.recipe) if name != study.name else study
+
+
+def _check_name(args: argparse.Namespace, name: str) -> None:
+    """Check the name of a new model. Raises WrongUse, with a free one."""
+    if fault := model_names.fault(name, args.out):
+        free = model_names.free(name, args.out)
+        raise ground.WrongUse(f'"{names.shown(name)}" {fault}. This one is free: --name {free}')
+
+
+def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":
+    """The study, compared with the run that is there or is not there. Raises WrongUse."""
+    from studio.engine.study import BadStudy, study_in, with_steps
+
+    begun = (folder / "study.json").exists()
+    if begun and not args.resume:
+        raise ground.WrongUse(
+            f'A run named "{study.name}" is there already. Add --resume to go on, or take another name: '
+            f"--name {model_names.free(study.name, args.out)}"
+        )
+    if args.resume and not begun:
+        raise ground.WrongUse(f'There is no run named "{study.name}" to resume. Leave --resume out to begin it.')
+    if args.steps:
+        return with_steps(study, args.steps)
+    with contextlib.suppress(BadStudy, OSError):  # damaged: the recipe's own steps
+        return with_steps(study, study_in((folder / "study.json").read_bytes()).plan.steps)
+    return study
+
+
+def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train, stop: Interruption) -> None:
     """Run the training and print its progress. If the user stops it, raises KeyboardInterrupt with what was kept."""
     begun = False
     objects = ground.Interval()
-    with contextlib.closing(ground.events(args, ask, compile_first=True)) as events:
+    skipped: list[tuple[str, str]] = []
+    jobs = _Stoppable(ground.jobs(args, compile_first=True), stop)
+    with contextlib.closing(ground.answers(jobs, ask)) as events:
         try:
             for event in events:
+                if isinstance(event, wire.Skipped):
+                    skipped += event.files
+                elif isinstance(event, wire.Gathered):
+                    _report_files(args, event, skipped)
+                    stop.waits = True
                 if not isinstance(event, wire.Learned):
                     continue
+                stop.sentence = SAVED
                 if not begun:
                     ground.say(f'Training "{study.title}" for {event.steps:,} steps. Ctrl+C keeps what it learned.')
                 begun = True
                 _report_step(args, study, event, objects)
+                stop.waits = event.step < event.steps  # all is saved before the last look
         except KeyboardInterrupt:
             events.close()  # save first, then tell the user
-            kept = "What it learned is saved. The same command with --resume continues."
-            raise KeyboardInterrupt(f"Stopped. {kept}" if begun else "Stopped before it began to learn.") from None
+            raise KeyboardInterrupt(SAVED if begun or stop.waits else stop.sentence) from None
+
+
+class _Stoppable:
+    """The engine's jobs, which end between two steps if the user stops the command."""
+
+    def __init__(self, jobs: Any, stop: Interruption) -> None:
+        self._jobs, self._stop = jobs, stop
+
+    def start(self, command: wire.AnyCommand) -> Generator[Any, None, None]:
+        with contextlib.closing(self._jobs.start(command)) as steps:
+            for event in steps:
+                if self._stop.waits:
+                    self._stop.check()
+                yield event
+
+
+def _report_files(args: argparse.Namespace, gathered: wire.Gathered, skipped: Sequence[tuple[str, str]]) -> None:
+    """List the files that are not learned from, where the user asked for it."""
+    if args.report:
+        storage.write(args.report, table(skipped))
+    if args.json and skipped:
+        files = [{"file": name, "reason": reason} for name, reason in skipped]
+        ground.tell(args, {"used": gathered.used, "duplicates": gathered.duplicates, "skipped": files}, "")
+    if args.list_skipped:
+        for name, reason in skipped:
+            ground.say(f'"{name}" {reason}.')
+
+
+def table(skipped: Sequence[tuple[str, str]]) -> bytes:
+    """Files and reasons as CSV that spreadsheets read as text.
+
+    A name that begins like a formula gets an apostrophe, by which they know text.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+    writer.writerow(("file", "reason"))
+    for row in skipped:
+        writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA else text for text in row])
+    return file.getvalue().encode("utf-8-sig", "replace")
 
 
 def _report_step(args: argparse.Namespace, study: "Study", event: wire.Learned, objects: ground.Interval) -> None:
@@ -140,6 +249,13 @@ def _report_model(args: argparse.Namespace, study: "Study") -> None:
     sample = ("sample", card.name if known else str(path), "-n", "16", *sheet, "--out", f"{card.name}-samples")
     choose = f'and choose "{card.title}"' if known else "and drop the file on the window"
     ground.say(f"Sample it:\n\n  {ground.shell(*sample)}\n\nOpen the window {choose}:\n\n  {ground.shell()}\n")
+
+
+def _csv(text: str) -> Path:
+    """Read the name of a table. Another ending may be one of the user's own files, which must not be replaced."""
+    if Path(text).suffix.lower() != ".csv":
+        raise argparse.ArgumentTypeError(f"{text} does not end in .csv")
+    return Path(text)
 
 
 def _form(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:

@@ -6,11 +6,13 @@ nor safetensors notices a flipped bit, so the hash is checked before anything is
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -21,6 +23,7 @@ KEPT = 3
 """How many rolling checkpoints stay, besides the best."""
 
 _META = "state"
+_FILE = re.compile(r"(best|step)-(\d{8})\.safetensors")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -42,11 +45,30 @@ class NotFinite(ValueError):
 
 
 def entries(run: Path) -> list[Entry]:
-    """The checkpoints of a run, oldest first; none where no manifest was written yet."""
-    manifest = run / "checkpoints" / "manifest.json"
-    if not manifest.is_file():
-        return []
-    return msgspec.json.decode(manifest.read_bytes(), type=list[Entry])
+    """Return the checkpoints of a run, oldest first; if the manifest is missing or damaged, those in the folder."""
+    folder = run / "checkpoints"
+    try:
+        listed = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=list[Entry])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return _found(folder)
+    if all(_FILE.fullmatch(entry.file) for entry in listed):
+        return listed
+    return _found(folder)
+
+
+def _found(folder: Path) -> list[Entry]:
+    """Return an entry for each whole checkpoint in a folder, read from the files themselves."""
+    found = []
+    for path in sorted(folder.glob("*.safetensors"), key=lambda path: path.name[-20:]):
+        name = _FILE.fullmatch(path.name)
+        if name is None:
+            continue
+        data = _bytes(path)
+        read = _read(data)
+        if read is None or _broken(read[0]):
+            continue
+        found.append(Entry(path.name, len(data), storage.digest(data), int(name[2]), name[1] == "best"))
+    return found
 
 
 def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: bool = False) -> None:
@@ -55,9 +77,8 @@ def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: 
     Raises NotFinite for broken numbers and storage.NotSaved where the disk refuses.
     """
     step = int(state["step"])
-    broken = [name for name, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all())]
-    if broken:
-        raise NotFinite(f"{broken[0]} holds numbers that are not finite, so step {step} was not saved")
+    if broken := _broken(tensors):
+        raise NotFinite(f"{broken} holds numbers that are not finite, so step {step} was not saved")
     folder = run / "checkpoints"
     data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
     file = f"{'best' if best else 'step'}-{step:08d}.safetensors"
@@ -65,7 +86,7 @@ def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: 
     new = Entry(file, len(data), storage.digest(data), step, best)
     old = entries(run)
     tops = [e for e in old if e.best and not best]
-    rolling = sorted((e for e in old if not e.best and e.step != step), key=lambda e: e.step)
+    rolling = sorted((e for e in old if not e.best and (best or e.step != step)), key=lambda e: e.step)
     listed = [*tops, *(rolling if best else rolling[-(KEPT - 1) :]), new]
     storage.write(folder / "manifest.json", msgspec.json.encode(listed))
     names = {e.file for e in listed}
@@ -74,17 +95,22 @@ def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: 
             storage.drop(folder / entry.file)
 
 
+def _broken(tensors: dict[str, Tensor]) -> str:
+    """Return the name of a tensor that holds numbers that are not finite; empty if there is none."""
+    broken = (name for name, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all()))
+    return next(broken, "")
+
+
 def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Tensors and state of the newest checkpoint whose hash is right; None where there is none yet.
 
-    Raises Damaged where checkpoints are listed but none can be read.
+    Raises Damaged if there are checkpoints and none can be read.
     """
     listed = [e for e in entries(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
-        path = run / "checkpoints" / entry.file
-        data = path.read_bytes() if path.is_file() else b""
-        if len(data) == entry.size and storage.digest(data) == entry.hash:
-            return load(data), json.loads(_metadata(data)[_META])
+        data = _bytes(run / "checkpoints" / entry.file)
+        if len(data) == entry.size and storage.digest(data) == entry.hash and (read := _read(data)) is not None:
+            return read
     if listed:
         raise Damaged(
             f'None of the {len(listed)} checkpoints in "{run.name}" is intact. Begin the run again under another name.'
@@ -92,10 +118,23 @@ def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[st
     return None
 
 
-def _metadata(data: bytes) -> dict[str, str]:
-    length = int.from_bytes(data[:8], "little")
-    head: dict[str, dict[str, str]] = json.loads(data[8 : 8 + length])
-    return head["__metadata__"]
+def _bytes(path: Path) -> bytes:
+    """Return the contents of a file; nothing if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Return tensors and state of a checkpoint; None for what is cut off or never was one."""
+    try:
+        tensors = load(data)
+        length = int.from_bytes(data[:8], "little")
+        state = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_META])
+    except (SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    return (tensors, state) if isinstance(state, dict) else None
 
 
 def publish(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:
@@ -108,8 +147,8 @@ def publish(path: Path, card: Card, weights: dict[str, Tensor], directions: Tens
     storage.write(path, data)
 
 
-def open_model(data: bytes) -> tuple[dict[str, Tensor], Tensor]:
-    """Weights and directions in the bytes of a model's file, as float32."""
-    tensors = load(data)
+def open_model(data: bytes) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Weights, and directions if there are any, in the bytes of a model's file, as float32."""
+    tensors = {k: t.float() if t.is_floating_point() else t for k, t in load(data).items()}
     weights = {k.removeprefix("weights."): t for k, t in tensors.items() if k.startswith("weights.")}
-    return {k: t.float() if t.is_floating_point() else t for k, t in weights.items()}, tensors["directions"].float()
+    return weights, tensors.get("directions")

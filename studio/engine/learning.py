@@ -1,54 +1,112 @@
 """What there is to learn from, and two jobs with it: a model learns, and a trained one is measured."""
 
+import hashlib
+import math
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 
 from studio.density.model import Model
 from studio.density.sound import AutoregressiveSound
-from studio.engine import evaluation, publishing, training
+from studio.engine import evaluation, publishing, run_lock, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device
 from studio.engine.events import Events
 from studio.engine.recordings import Recordings, recordings_of
 from studio.engine.sampling import Shelf
-from studio.engine.study import Study
+from studio.engine.study import BadStudy, Study
 from studio.library import storage
 from studio.media import dataset, recordings
+from studio.media.image import Refused
 from studio.wire import messages as wire
 
 Data = dataset.Dataset | recordings.Recordings
+LEAST = 3
+"""Pictures or waves besides those held out: one to watch by, and two, because one has no deviation to start from."""
+SKIPPED = 500
+"""Files that were skipped, in one message."""
 
 
 def train(command: wire.Train, device: Device) -> Events:
-    """Learns, saves as it goes, and ends with a trained model among the person's own."""
+    """Learns, saves as it goes, and ends with a trained model among the person's own.
+
+    Raises run_lock.Held if another process trains the same run.
+    """
     study = msgspec.convert(command.study, Study)
-    data = yield from _loaded(command.source, study.shape, study.rate, study.labels)
-    yield wire.Notice(job=command.job, text=data.report.sentence)
-    run = training.Run(study, Path(command.run), device.torch_device)
-    known, test = _sides(data, run.model)
-    learn, watch = split(known)
-    for moment in training.train(run, learn, watch, bf16=device.bf16):
-        if moment is None:
-            yield None
-            continue
-        if moment.notice:
-            yield wire.Notice(job=command.job, text=moment.notice)
-        yield wire.Learned(
-            job=command.job,
-            step=moment.step,
-            steps=study.plan.steps,
-            loss=moment.loss,
-            held_out=moment.held_out,
-            rate=moment.rate,
-            seconds_left=moment.seconds_left,
-        )
-    path = Path(command.out) if command.out else storage.home("models")
-    card = publishing.publish(run, path / f"{study.name}.safetensors", learn, test, _kinds(data, run.model))
+    folder = Path(command.run)
+    run_lock.check(folder)
+    data = yield from _to_learn(command.source, study)
+    yield from _reported(command.job, data.report)
+    with run_lock.held(folder):
+        run = training.Run(study, folder, device.torch_device)
+        known, test = _sides(data, run.model)
+        learn, watch = split(known, data.name)
+        _check_resumed(run, fingerprint(data), force=command.force)
+        for moment in training.train(run, learn, watch, bf16=device.bf16):
+            yield from _told(command.job, study, moment)
+        path = Path(command.out) if command.out else storage.home("models")
+        kinds = _kinds(data, run.model)
+        card = publishing.publish(run, path / f"{study.name}.safetensors", learn, watch, test, kinds)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on what it never saw.')
+
+
+def _to_learn(source: str, study: Study) -> Generator[None, None, Data]:
+    """The artworks of a study. Raises Refused, with the number that is needed, if there are too few."""
+    try:
+        return (yield from _loaded(source, study.shape, study.rate, study.labels))
+    except Refused as refusal:
+        if "to learn from" not in refusal.reason:
+            raise
+        needed = "At least 1 is needed." if study.rate else f"At least {LEAST + 1} are needed."
+        raise Refused(refusal.name, refusal.reason, needed) from None
+
+
+def _reported(job: str, report: dataset.Report) -> Events:
+    """What became of the files."""
+    yield wire.Notice(job=job, text=report.sentence)
+    for first in range(0, len(report.skipped), SKIPPED):
+        yield wire.Skipped(job=job, files=report.skipped[first : first + SKIPPED])
+    yield wire.Gathered(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
+
+
+def _told(job: str, study: Study, moment: training.Moment | None) -> Events:
+    """A look at a run, as messages."""
+    if moment is None:
+        yield None
+        return
+    if moment.notice:
+        yield wire.Notice(job=job, text=moment.notice)
+    yield wire.Learned(
+        job=job,
+        step=moment.step,
+        steps=study.plan.steps,
+        loss=moment.loss,
+        held_out=moment.held_out,
+        rate=moment.rate,
+        seconds_left=moment.seconds_left,
+    )
+
+
+def _check_resumed(run: training.Run, data: str, *, force: bool) -> None:
+    """Compare a run with what it is to learn now, and note what that is. Raises BadStudy if they do not fit."""
+    progress, name = run.progress, run.folder.name
+    if progress.step > run.study.plan.steps:
+        raise BadStudy(
+            f'"{name}" has learned for {progress.step:,} steps already, more than {run.study.plan.steps:,}. '
+            "Nothing was changed. Ask for more steps."
+        )
+    if progress.data not in ("", data):
+        if not force:
+            raise BadStudy(
+                f'"{name}" has learned from other artworks than these. Nothing was changed. '
+                "Add --force to learn from these, or take another name."
+            )
+        progress.best = math.inf  # the best figure so far is one of other artworks
+    progress.data = data
 
 
 def evaluate(command: wire.Evaluate, shelf: Shelf, device: Device) -> Events:
@@ -129,9 +187,30 @@ def _kinds(data: Data, model: Model) -> tuple[str, ...]:
 
 
 def split(
-    examples: Examples | Recordings, share: float = 0.05, most: int = 256
+    known: Examples | Recordings, name: str, share: float = 0.05, most: int = 256
 ) -> tuple[Examples | Recordings, Examples | Recordings]:
-    """What is learned from and what the run is watched by, so that the test artworks choose nothing."""
-    order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(0))
-    watched = max(1, min(int(len(examples) * share), most))
-    return examples.part(order[watched:]), examples.part(order[:watched])
+    """What is learned from and what the run is watched by, so that the test artworks choose nothing.
+
+    A single recording is watched by its end. Raises Misfit if there is too little, naming what is needed.
+    """
+    if isinstance(known, Recordings) and len(known) == 1:
+        (sound,) = known.x
+        watched = max(1, int(len(sound) * share))
+        return Recordings((sound[:-watched],), known.c), Recordings((sound[-watched:],), known.c)
+    if isinstance(known, Examples) and len(known) < LEAST:
+        raise Misfit(
+            f'"{name}" has {len(known)} to learn from, beside those held out. At least {LEAST} are needed there'
+        )
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
+    watched = max(1, min(int(len(known) * share), most))
+    return known.part(order[watched:]), known.part(order[:watched])
+
+
+def fingerprint(data: Data) -> str:
+    """A hash of what may be learned from, by which other artworks are told apart."""
+    digest = hashlib.blake2b(digest_size=16)
+    labels = () if data.train_labels is None else (data.train_labels,)
+    for array in (*data.train, *labels):
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()

@@ -1,6 +1,7 @@
 """From a run to a trained model: the best average, settled, measured, with its card and cover."""
 
 import copy
+import math
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -28,13 +29,25 @@ _SAME = 0.002
 """Bits per dimension by which smaller numbers may change the held-out figure."""
 
 
+class Unpriced(ValueError):
+    """Reports that a run was not published, because its figures are no numbers; a sentence."""
+
+
 def publish(
-    run: Run, path: Path, learn: Examples | Recordings, test: Examples | Recordings, classes: Sequence[str] = ()
+    run: Run,
+    path: Path,
+    learn: Examples | Recordings,
+    watch: Examples | Recordings,
+    test: Examples | Recordings,
+    classes: Sequence[str] = (),
 ) -> Card:
     """Writes the best average of a run as a trained model and returns its card.
 
+    Raises Unpriced if the artworks that it never saw have no finite price.
+
     Arguments
         learn: everything it learned from
+        watch: artworks by which the run was watched; they choose between halves and floats
         test: artworks it never saw, for the figures on the card
         classes: the names of the kinds it can be asked for
     """
@@ -42,11 +55,13 @@ def publish(
     if isinstance(learn, Examples):
         evaluation.settle(model, learn.part(slice(SETTLING)).to(run.device))
     zoo.plain(model)
-    weights = _smaller(model, test.part(slice(1000)).to(run.device))
+    weights = _smaller(model, watch.to(run.device))
     model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()}, strict=False)
     found = directions.principal(model, learn.to(run.device))
     zoo.fold(model)
     figures = evaluation.measured(model, test.to(run.device))
+    if not all(math.isfinite(value) for _, value, _ in figures):
+        raise Unpriced("what was held out has no finite price yet; learn for more steps, or from more artworks")
     spread = evaluation.end_of(evaluation.spread(model, test.to(run.device))) if isinstance(test, Examples) else ()
     cover, seconds = _cover(model, run.study)
     card = msgspec.structs.replace(_card(run, model, figures, len(found), tuple(classes), seconds), spread=spread)
@@ -64,8 +79,8 @@ def _best(run: Run) -> Model:
     return model.eval()
 
 
-def _smaller(model: Model, test: Examples | Recordings) -> dict[str, Tensor]:
-    """Weights in half the bytes where the held-out figure stays.
+def _smaller(model: Model, watch: Examples | Recordings) -> dict[str, Tensor]:
+    """Weights in half the bytes if the figure of what the run was watched by stays, so that the test chooses nothing.
 
     Statistics stay whole, and counters of training steps, which are no floating-point numbers, stay behind.
     """
@@ -73,7 +88,9 @@ def _smaller(model: Model, test: Examples | Recordings) -> dict[str, Tensor]:
     half = {k: t if k.endswith(("mean", "var")) else t.half() for k, t in full.items()}
     rounded = copy.deepcopy(model)
     rounded.load_state_dict({k: t.to(full[k].dtype) for k, t in half.items()}, strict=False)
-    before, after = (evaluation.bits_per_dimension(m, test) for m in (model, rounded))
+    if not all(bool(t.isfinite().all()) for t in half.values()):  # half floats end at 65,504
+        return full
+    before, after = (evaluation.bits_per_dimension(m, watch) for m in (model, rounded))
     return half if after <= before + _SAME else full
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from studio.density.mixed import mixed as mixed_models
 from studio.density.model import Model, Step
 from studio.density.sound import AutoregressiveSound
 from studio.density.threads import one_thread
-from studio.engine import checkpoint
+from studio.engine import checkpoint, fitting
 from studio.engine.artworks import Misfit, graded, to_arrays, to_levels
 from studio.library import models
 from studio.library.card import Card
@@ -45,13 +44,18 @@ class Loaded:
 def load(found: models.Trained, device: torch.device, *, double: bool = False) -> Loaded:
     """Builds and fills a model from its file, in float64 if `double`. Raises models.BadModel where weights and card
     disagree."""
+    if found.path.parent != models.shipped():  # those came with this program, and a first check takes half a second
+        fitting.check(found)
     weights, directions = checkpoint.open_model(models.read(found.path))
     with one_thread():  # many small operations: with two threads on busy cores a Glow took four times as long
         model = _filled(found, weights)
+        sizes = None if directions is None else tuple(directions.shape)
+        fitting.compare_directions(model, found.card, sizes, found.path.name)
         model.to(device, torch.float64 if double else torch.float32).requires_grad_(False)
         zoo.fold(model)
         zoo.channels_last(model)
     each = _bytes_each(model)
+    assert directions is not None, "it was compared with the card"
     if device.type == "cpu" and not double:
         zoo.pack(model)
     return Loaded(found.card, found.hash, model, directions.to(device, model.dtype), each)
@@ -59,34 +63,11 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
 
 def _filled(found: models.Trained, weights: dict[str, Tensor]) -> Model:
     """The model of a card with its weights in place. Raises models.BadModel where they disagree."""
-    try:
-        model = zoo.recipe(found.card.recipe).build(found.card.shape, found.card.levels)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise models.BadModel(
-            f'The card in "{found.path.name}" describes no model ({error}). It was not opened. Fetch it again.'
-        ) from None
-    if model.classes != len(found.card.classes):
-        raise models.BadModel(
-            f'The card in "{found.path.name}" names {len(found.card.classes)} kinds of {model.classes}. '
-            "It was not opened. Fetch it again."
-        )
+    model = fitting.described(found.card, found.path.name)
     zoo.plain(model)
-    _fill(model, weights, found.path.name)
+    fitting.compare(model, {key: tuple(tensor.shape) for key, tensor in weights.items()}, found.path.name)
+    model.load_state_dict(model.state_dict() | weights)
     return model
-
-
-def _fill(model: Model, weights: dict[str, Tensor], name: str) -> None:
-    """Puts weights in place. Raises models.BadModel, with counts, where they are not those of this model."""
-    wanted = model.state_dict()
-    needed = {k for k, t in wanted.items() if t.is_floating_point()}
-    odd = {k for k in needed & weights.keys() if weights[k].shape != wanted[k].shape}
-    counts = {"missing": needed - weights.keys(), "unknown": weights.keys() - wanted.keys(), "of another size": odd}
-    faults = ", ".join(f"{len(keys):,} {what}" for what, keys in counts.items() if keys)
-    if faults:
-        raise models.BadModel(
-            f'The weights in "{name}" do not fit its card ({faults}). It was not opened. Fetch it again.'
-        )
-    model.load_state_dict(wanted | weights)
 
 
 class Shelf:

@@ -91,7 +91,7 @@ def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int
         raise BadStudy(f'There is no preset "{preset}". There are: {", ".join(known.presets)}.')
     fields = {
         "name": name,
-        "title": name.replace("-", " ").capitalize(),
+        "title": _title(name),
         "makes": f"Like {source.stem}",
         "learned_from": source.name,
         "licence": "your own",
@@ -108,10 +108,20 @@ def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int
         raise BadStudy(f'The name "{name}" is not usable ({error}): take small letters, digits and hyphens.') from None
 
 
+def _title(name: str) -> str:
+    return name.replace("-", " ").capitalize()
+
+
 def plain(study: Study) -> dict[str, Any]:
     """A study as it travels in a message."""
     fields: dict[str, Any] = msgspec.to_builtins(study)
     return fields
+
+
+def named(study: Study, name: str, *, retitle: bool) -> Study:
+    """The same study under another name, with the title that follows from it if `retitle`. Raises BadStudy."""
+    title = _title(name) if retitle else study.title
+    return study_in(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
 
 
 def with_steps(study: Study, steps: int) -> Study:

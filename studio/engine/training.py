@@ -35,6 +35,8 @@ class Progress:
     bad_in_a_row: int = 0
     rollbacks: int = 0
     seconds: float = 0.0
+    data: str = ""
+    """The fingerprint of the artworks that it learns from."""
     curve: list[tuple[int, float, float | None]] = field(default_factory=list)
     """(step, training bits per dimension, held-out bits per dimension where measured)"""
 
@@ -77,8 +79,9 @@ class Run:
             return False
         tensors, state = found
         saved = msgspec.convert(state["study"]["recipe"], zoo.Recipe)
-        begun = (saved, tuple(state["study"]["shape"]), state["study"].get("levels", 256))
-        if begun != (self.study.recipe, self.study.shape, self.study.levels):
+        old, new = state["study"], self.study
+        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("rate", 0))
+        if begun != (new.recipe, new.shape, new.levels, new.rate):
             raise BadStudy(
                 f'"{self.folder.name}" was begun with other settings and was left as it is; '
                 "give the same settings, or another name for a new run"
@@ -109,6 +112,15 @@ class Run:
                 tensors |= {f"optimiser.{index}.{name}": t for name, t in moments.items()}
             tensors["random"] = torch.get_rng_state()
         checkpoint.keep(self.folder, tensors, state, best=best)
+
+    def discard(self) -> None:
+        """Remove a run that has learned nothing from the disk, so that its name is free."""
+        for entry in checkpoint.entries(self.folder):
+            storage.drop(self.folder / "checkpoints" / entry.file)
+        storage.drop(self.folder / "checkpoints" / "manifest.json")
+        storage.leave_empty(self.folder / "checkpoints")
+        storage.drop(self.folder / "study.json")
+        storage.leave_empty(self.folder)
 
     def roll_back(self) -> None:
         """Back to the newest good checkpoint with half the rate. Raises Diverged after the third time."""
@@ -163,19 +175,21 @@ def batch_for(run: Run, learn: Examples | Recordings) -> Examples:
 def train(
     run: Run, learn: Examples | Recordings, held_out: Examples | Recordings, *, bf16: bool
 ) -> Iterator[Moment | None]:
-    """Learns from `learn` until the plan's last step; measured on `held_out`.
+    """Learns from `learn` until the plan's last step; measured on `held_out`, which must not be the test artworks.
 
     Yields after each step on a batch, so that sound and hands have their turn: a Moment every few seconds, None
-    otherwise. Closing the generator saves first. Raises Diverged, or
-    storage.NotSaved at the start where the run's folder cannot be written.
+    otherwise. The last is a Moment after the plan's last step. Closing the generator saves first; a run that has not
+    learned anything leaves nothing on the disk.
+    Raises Diverged, or storage.NotSaved at the start where the run's folder cannot be written.
     """
     plan = run.study.plan
     seconds_each = plan.cut / run.study.rate if isinstance(learn, Recordings) else 1
-    if not run.resumed:
-        _begin(run, learn)
     saved = told = began = time.monotonic()
-    before, taken = run.progress.seconds, 0
+    before, taken, kept = run.progress.seconds, 0, run.progress.step
     try:
+        _begin(run, learn)
+        if run.progress.step == plan.steps:  # it was stopped after its last step
+            yield Moment(plan.steps, run.progress.loss, None, 0.0, 0.0)
         while run.progress.step < plan.steps:
             # One step on one batch.
             notice = _step(run, batch_for(run, learn), bf16=bf16)
@@ -193,7 +207,7 @@ def train(
             now = time.monotonic()
             if now - saved > plan.save_seconds or progress.step == plan.steps:
                 run.save()
-                saved = time.monotonic()
+                saved, kept = time.monotonic(), progress.step
             if measured is not None or notice or now - told > 2 or taken == 1:
                 told, rate = now, taken / max(now - began, 1e-9)
                 progress.curve.append((progress.step, progress.loss, measured))
@@ -202,15 +216,19 @@ def train(
             else:
                 yield None
     finally:
-        if run.progress.step < plan.steps and time.monotonic() - saved > 1:
+        if run.progress.step == 0:
+            run.discard()
+        elif run.progress.step != kept:
             run.save()
 
 
 def _begin(run: Run, learn: Examples | Recordings) -> None:
-    """A new run on disk. What starts from data starts: one pass in float32, so that the first step finds everything in
-    its place."""
+    """Put a run on the disk. What starts from data starts: one pass in float32, so that the first step finds everything
+    in its place."""
     storage.folder(run.folder / "checkpoints")
     storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
+    if run.resumed:
+        return
     if isinstance(learn, Examples):
         first = learn.part(slice(run.model.starting)).to(run.device)
         with torch.no_grad():

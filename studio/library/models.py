@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import functools
 import hashlib
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from studio.library.weights import (
     LARGEST_METADATA,
     PICKLES,
     BadModel,
+    Tensor,
     finite,
     header,
     opened,
@@ -39,6 +41,7 @@ __all__ = [
     "BadModel",
     "Trained",
     "adopt",
+    "contents",
     "cover",
     "direction_names",
     "find",
@@ -200,6 +203,12 @@ def read(path: Path) -> bytes:
     return data
 
 
+def contents(path: Path) -> dict[str, Tensor]:
+    """What a model's file says that it holds, read from its header alone. Raises BadModel."""
+    with opened(path) as file:
+        return header(file, path).tensors
+
+
 def cover(path: Path) -> np.ndarray:
     """A model's cover: pictures (n, height, width, channels) uint8, or waves (n, samples) int16; n may be 0.
 
@@ -296,9 +305,26 @@ def _trained(path: Path) -> Trained:
         raise refusal(
             path, f"has a card that cannot be read ({error})", "Ask for it again, or update this program."
         ) from None
+    if fault := _misshapen(card, max(tensor.end for tensor in contents.tensors.values())):
+        raise refusal(path, f"has a card that gives {fault}")
     if _NAME.fullmatch(path.stem):
         card = msgspec.structs.replace(card, name=path.stem)
     return Trained(card, path)
+
+
+def _misshapen(card: Card, size: int) -> str:
+    """Return what is wrong with the shape on the card of a file of `size` bytes; empty if nothing is.
+
+    A picture of more numbers than the file of its model has bytes would only take memory.
+    """
+    if card.kind == "sound":
+        return "" if len(card.shape) == 1 else f"a sound {len(card.shape)} dimensions"
+    sizes = " × ".join(f"{number:,}" for number in card.shape)
+    if len(card.shape) != 3 or card.shape[0] not in (1, 3):
+        return f"its pictures the size {sizes}, not colours × height × width"
+    if card.levels > 256:
+        return f"its pictures {card.levels:,} levels instead of at most 256"
+    return f"its pictures a size ({sizes}) that is larger than the file" if math.prod(card.shape) > size else ""
 
 
 @functools.lru_cache(256)

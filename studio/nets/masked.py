@@ -55,15 +55,23 @@ class MADE(nn.Module):
         self.register_buffer("order", torch.arange(entries) if order is None else order, persistent=False)
 
         generator = torch.Generator().manual_seed(seed)
-        self.degrees = [torch.arange(entries) + 1]
-        for units in hidden:
-            self.degrees.append(_degrees(self.degrees[-1], entries, units, degrees, generator))
-        seen = [*self.degrees[1:], self.order.argsort().repeat(outputs)]
-        self.reach = [torch.searchsorted(a, b, right=True) for a, b in zip(self.degrees, seen, strict=True)]
+        hidden_degrees = list[Tensor]()
+        with torch.device("cpu"):  # numbers are needed even if only the sizes of weights are asked for
+            for units in hidden:
+                least = int(hidden_degrees[-1][0]) if hidden_degrees else 1
+                hidden_degrees.append(_degrees(least, entries, units, degrees, generator))
+        self.degrees = [torch.arange(entries) + 1, *hidden_degrees]
+        last = hidden_degrees[-1]
+        inner = [torch.searchsorted(a, b, right=True) for a, b in itertools.pairwise(hidden_degrees)]
+        outer = torch.searchsorted(last.to(self.order.device), self.order.argsort().repeat(outputs), right=True)
+        self.reach = [hidden_degrees[0], *inner, outer]
+        """How many ones each row of each layer's mask has. A unit of the first layer sees entries up to its degree."""
+        self.counts = [*(int(reach.sum()) for reach in self.reach[:-1]), outputs * int((entries - last).sum())]
+        """How many weights each layer has."""
 
-        self.shapes = [(len(b), len(a)) for a, b in zip(self.degrees, seen, strict=True)]
-        started = [_start(reach) for reach in self.reach[:-1]]
-        self.weights = nn.Parameter(torch.cat([*started, torch.zeros(int(self.reach[-1].sum()))]))
+        self.shapes = [(len(b), len(a)) for a, b in itertools.pairwise([*self.degrees, self.order.repeat(outputs)])]
+        started = [_start(reach, count) for reach, count in zip(self.reach, self.counts[:-1], strict=False)]
+        self.weights = nn.Parameter(torch.cat([*started, torch.zeros(self.counts[-1])]))
         self.biases = nn.Parameter(torch.zeros(sum(rows for rows, _ in self.shapes)))
         self.kinds = nn.Parameter(torch.randn(classes, hidden[0]) / (entries + 1) ** 0.5) if classes else None
         self._dense: list[Tensor] | None = None
@@ -76,7 +84,7 @@ class MADE(nn.Module):
         w: Tensor = self.weights
         if torch.is_autocast_enabled(w.device.type):
             w = w.to(torch.get_autocast_dtype(w.device.type))
-        parts = torch.split(w, [int(reach.sum()) for reach in self.reach])
+        parts = torch.split(w, self.counts)
         places = self._places_on(w.device)
         return [_Spread.apply(*each) for each in zip(parts, places, self.shapes, strict=True)]  # type: ignore[no-untyped-call]
 
@@ -152,14 +160,20 @@ class _Spread(torch.autograd.Function):
         return grad.reshape(-1).index_select(0, ctx.places), None, None
 
 
-def _degrees(below: Tensor, entries: int, units: int, how: Degrees, generator: torch.Generator) -> Tensor:
-    """Degrees `(units,)` of a hidden layer, ascending. None is less than the least below, or it would see nothing."""
+def _degrees(least: int, entries: int, units: int, how: Degrees, generator: torch.Generator) -> Tensor:
+    """Degrees `(units,)` of a hidden layer, ascending.
+
+    least: the least degree of the layer below; a unit of a lower degree would see nothing
+    """
     top = max(entries - 1, 1)
     if how == "sequential":
         return 1 + torch.arange(units) * top // units
-    return torch.randint(min(int(below[0]), top), top + 1, (units,), generator=generator).sort().values
+    return torch.randint(min(least, top), top + 1, (units,), generator=generator).sort().values
 
 
-def _start(reach: Tensor) -> Tensor:
+def _start(reach: Tensor, count: int) -> Tensor:
     """First weights of a layer, normal with variance 1 / (inputs + 1), of the inputs that each unit truly has."""
-    return torch.randn(int(reach.sum())) * (reach + 1).rsqrt().repeat_interleave(reach)
+    weights = torch.randn(count)
+    if weights.is_meta:  # only their number is asked for
+        return weights
+    return weights * (reach + 1).rsqrt().repeat_interleave(reach)

@@ -208,7 +208,7 @@ class Perform(Command, frozen=True, kw_only=True, tag="perform"):
 
 
 class Train(Command, frozen=True, kw_only=True, tag="train"):
-    """Learn a model from a folder or a pack. Answers: Learned …, then one ending."""
+    """Learn a model from a folder or a pack. Answers: Skipped …, Gathered, Learned …, then one ending."""
 
     urgency: ClassVar[int] = QUEUED
     source: Text
@@ -218,6 +218,8 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """The folder for the trained model; empty: the user's own models."""
     study: dict[str, Any]
     """A `studio.engine.study.Study` as returned by `msgspec.to_builtins`: what is learned, and how."""
+    force: bool = False
+    """Whether an existing run may learn from other artworks than it began with."""
 
 
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):

@@ -151,6 +151,21 @@ class Joined(Answer, frozen=True, kw_only=True, tag="joined"):
     tried: Count
 
 
+class Skipped(Answer, frozen=True, kw_only=True, tag="skipped"):
+    """Carries some of the files that are not learned from."""
+
+    files: tuple[tuple[Text, Text], ...]
+    """Each file: its name within the folder, and the reason, which continues from the name: `is cut off`."""
+
+
+class Gathered(Answer, frozen=True, kw_only=True, tag="gathered"):
+    """Reports how many files are learned from, how many were skipped, and how many were duplicates."""
+
+    used: Count
+    skipped: Count
+    duplicates: Count
+
+
 class Learned(Answer, frozen=True, kw_only=True, tag="learned"):
     """Reports the progress of a training. Losses are in bits per dimension; `held_out` is set if just measured."""
 
@@ -217,6 +232,8 @@ AnyEvent = (
     | Scored
     | Priced
     | Joined
+    | Skipped
+    | Gathered
     | Learned
     | Measured
     | Diagnosis

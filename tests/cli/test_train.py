@@ -1,8 +1,12 @@
 """`studio train` prints its progress and then what the user can do with the model."""
 
+import csv
+import io
 import json
+import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,8 @@ from PIL import Image
 
 from studio import cli
 from studio.cli import ground
+from studio.engine import run_lock
+from studio.library import models
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +130,147 @@ def test_a_command_to_copy_begins_as_the_user_began(
         monkeypatch.setenv(ground.STARTED_BY, started)
     monkeypatch.setattr("sys.argv", [program])
     assert ground.shell("sample", "a b") == f"{words} sample 'a b'"
+
+
+# ── what is checked before anything is learned ───────────────────────────────────────────────────
+
+
+def said(argv: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what a command that ends with this status says."""
+    capsys.readouterr()
+    assert cli.main(argv) == status
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "free"),
+    [
+        ("glow-emoji-32", "comes with the program", "glow-emoji-32-2"),
+        ("Glow-Emoji-32", "small letters", "glow-emoji-32-2"),
+        ("con", "Windows", "my-con"),
+        ("lpt1.roses", "Windows", "my-lpt1.roses"),
+        ("roses.", "Windows", "roses"),
+        ("", "small letters", "model"),
+        ("../../roses", "small letters", "roses"),
+        ("r" * 300, "longer", "r" * 90),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_and_a_free_one_works(
+    name: str, words: str, free: str, argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv[argv.index("roses")] = name
+    message = said(argv, 2, capsys)
+    assert words in message and message.endswith(f"This one is free: --name {free}\n")
+    assert not (studio_home / "runs").exists()
+    argv[argv.index("--name") + 1] = free
+    assert cli.main(argv) == 0
+    assert models.find(free).card.name == free
+
+
+def test_a_name_of_ones_own_model_is_refused_but_for_its_run(
+    argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(argv) == 0
+    assert "take another name: --name roses-2" in said(argv, 2, capsys)
+    assert cli.main([*argv, "--resume", "--steps", "5"]) == 0
+    shutil.rmtree(studio_home / "runs")
+    before = models.find("roses").hash
+    assert "there already. This one is free: --name roses-2" in said(argv, 2, capsys)
+    assert models.find("roses").hash == before
+
+
+def test_a_recipe_takes_another_name(argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(argv) == 0
+    recipe = tmp_path / "roses.json"
+    shutil.copy(tmp_path / "home" / "runs" / "roses" / "study.json", recipe)
+    again = ["train", argv[1], "--recipe", str(recipe), "--steps", "2"]
+    assert "--name roses-2" in said(again, 2, capsys)
+    assert cli.main([*again, "--name", "roses-2"]) == 0
+    assert models.find("roses-2").card.title == "Roses", "a recipe has a title of its own"
+
+
+def test_resuming_nothing_is_told(argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = said([*argv, "--resume"], 2, capsys)
+    assert message == 'There is no run named "roses" to resume. Leave --resume out to begin it.\n'
+    assert not (studio_home / "runs").exists()
+
+
+def test_resuming_with_fewer_steps_or_other_pictures_is_told(
+    argv: list[str], rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(argv) == 0
+    resume = [*argv, "--resume"]
+    assert "has learned for 4 steps already, more than 3" in said([*resume, "--steps", "3"], 1, capsys)
+    np.savez(tmp_path / "rings.npz", train_x=255 - rings[:120], test_x=rings[120:])
+    message = said([*resume, "--steps", "5"], 1, capsys)
+    assert "other artworks" in message and "Add --force" in message
+    assert models.find("roses").card.steps == 4
+    assert cli.main([*resume, "--steps", "5", "--force"]) == 0
+    assert models.find("roses").card.steps == 5
+
+
+def test_resuming_without_a_number_of_steps_goes_on_to_that_of_the_run(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(argv) == 0
+    assert cli.main([*argv[:-2], "--resume"]) == 0
+    assert models.find("roses").card.steps == 4
+
+
+def test_a_run_that_is_being_trained_is_refused_with_the_process(
+    argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with run_lock.held(studio_home / "runs" / "roses"):
+        for more in ([], ["--resume"]):
+            assert f'Process {os.getpid()} has been training "roses" since' in said([*argv, *more], 1, capsys)
+    assert not (studio_home / "runs" / "roses").exists()
+
+
+# ── files that are not learned from ──────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def folder(rings: np.ndarray, tmp_path: Path) -> list[str]:
+    """Return the arguments of a training on a folder with files that cannot be read, one named like a formula."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(12):
+        Image.fromarray(rings[number]).save(pictures / f"{number:02}.png")
+    for name in ("=1+1.png", "-2.png", "@SUM(A1).png", "+3.png", " =4.png", 'quo"te, comma.png'):
+        (pictures / name).write_bytes(b"")
+    (pictures / "cut.png").write_bytes((pictures / "00.png").read_bytes()[:40])
+    return ["train", str(pictures), "--name", "roses", "--size", "8", "--steps", "2"]
+
+
+def test_skipped_files_are_listed_where_the_user_asks(folder: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert '"cut.png"' not in said(folder, 0, capsys), "three are named, and how many more"
+    message = said([*folder[:-4], "--size", "8", "--steps", "2", "--name", "tulips", "--list-skipped"], 0, capsys)
+    assert '"=1+1.png" is empty.\n' in message and '"cut.png" is' in message
+
+
+def test_skipped_files_are_listed_in_json(folder: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*folder, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (first["used"], first["duplicates"], len(first["skipped"])) == (12, 0, 7)
+    assert {"file": "=1+1.png", "reason": "is empty"} in first["skipped"]
+
+
+def test_skipped_files_are_a_table_that_runs_no_formula(folder: list[str], tmp_path: Path) -> None:
+    report = tmp_path / "skipped.csv"
+    assert cli.main([*folder, "--report", str(report)]) == 0
+    head, *rows = list(csv.reader(io.StringIO(report.read_bytes().decode("utf-8-sig"))))
+    assert head == ["file", "reason"]
+    found = dict(rows)
+    assert found.keys() == {
+        "'=1+1.png", "'-2.png", "'@SUM(A1).png", "'+3.png", "' =4.png", 'quo"te, comma.png', "cut.png",
+    }  # fmt: skip
+    assert found["'=1+1.png"] == "is empty"
+
+
+def test_a_report_replaces_no_file_of_another_kind(
+    folder: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    precious = tmp_path / "pictures" / "00.png"
+    before = precious.read_bytes()
+    assert "does not end in .csv" in said([*folder, "--report", str(precious)], 2, capsys)
+    assert precious.read_bytes() == before

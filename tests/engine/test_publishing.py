@@ -9,10 +9,13 @@ import torch
 from safetensors.torch import load
 
 from studio import zoo
-from studio.engine import checkpoint, directions, evaluation, sampling
+from studio.density.model import Model
+from studio.engine import checkpoint, directions, evaluation, publishing, sampling, training
 from studio.engine.artworks import Examples
 from studio.engine.sampling import Shelf
+from studio.engine.study import Plan, Study
 from studio.library import models
+from studio.nets.masked import MADE
 
 
 @pytest.fixture
@@ -92,3 +95,64 @@ def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: Examples) -> N
     assert torch.equal(once, evaluation.bits_of_each(model, x.part(slice(8)), draws=4))
     assert once.shape == (8,)
     assert not torch.equal(once, evaluation.bits_of_each(model, x.part(slice(8)), draws=1))
+
+
+def large(model: Model, kind: int) -> None:
+    """Give the outputs of one class numbers that half floats cannot tell apart, and those of others none."""
+    with torch.no_grad():
+        for part in model.modules():
+            if isinstance(part, MADE):
+                assert part.kinds is not None
+                part.kinds[kind] = 20_010.0  # halves have steps of 16 there
+                part.weights[-part.counts[-1] :] = 0.01
+
+
+@pytest.mark.parametrize("spoiled", [0, 1])
+def test_halves_are_chosen_by_what_the_run_was_watched_by(spoiled: int, tmp_path: Path) -> None:
+    """Halves change the prices of one class alone. All that is watched are of class 0, all of the test of class 1."""
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4)).astype(np.uint8))
+    study = Study(
+        name="halves", title="Halves", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(1, 4, 4),
+        recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05), plan=Plan(steps=1),
+    )  # fmt: skip
+    run = training.Run(study, tmp_path / "run", torch.device("cpu"))
+    large(run.average, spoiled)
+    learn = Examples(x, torch.arange(40) % 2)
+    watch, test = Examples(x[:8], torch.zeros(8, dtype=torch.long)), Examples(x[8:16], torch.ones(8, dtype=torch.long))
+    path = tmp_path / "halves.safetensors"
+    publishing.publish(run, path, learn, watch, test, ("0", "1"))
+    kinds = {tensor.dtype for name, tensor in load(path.read_bytes()).items() if name.endswith(".kinds")}
+    assert kinds == {torch.float32 if spoiled == 0 else torch.float16}
+
+
+def test_weights_beyond_half_floats_stay_whole(tmp_path: Path) -> None:
+    """Half floats end at 65,504; infinite weights would never be opened again."""
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4)).astype(np.uint8))
+    study = Study(
+        name="halves", title="Halves", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(1, 4, 4),
+        recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05), plan=Plan(steps=1),
+    )  # fmt: skip
+    run = training.Run(study, tmp_path / "run", torch.device("cpu"))
+    with torch.no_grad():
+        for part in run.average.modules():
+            if isinstance(part, MADE) and part.kinds is not None:
+                part.kinds[1] = -1e6  # a class of which nothing was watched; its units are off
+    learn, seen = Examples(x, torch.arange(40) % 2), Examples(x[:8], torch.zeros(8, dtype=torch.long))
+    path = tmp_path / "halves.safetensors"
+    publishing.publish(run, path, learn, seen, seen, ("0", "1"))
+    assert models.read(path)
+    assert sampling.load(models.find(str(path)), torch.device("cpu")).card.name == "halves"
+
+
+def test_a_model_whose_figures_are_no_numbers_is_not_published(tmp_path: Path, x: Examples) -> None:
+    study = Study(
+        name="wild", title="Wild", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(3, 8, 8),
+        recipe=zoo.nice.NICE(depth=1, width=8), plan=Plan(steps=1),
+    )  # fmt: skip
+    run = training.Run(study, tmp_path / "run", torch.device("cpu"))
+    with torch.no_grad():
+        for parameter in run.average.parameters():
+            parameter.fill_(1e30)
+    with pytest.raises(publishing.Unpriced, match="no finite price"):
+        publishing.publish(run, tmp_path / "wild.safetensors", x, x, x)
+    assert not (tmp_path / "wild.safetensors").exists()

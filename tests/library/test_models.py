@@ -167,6 +167,25 @@ def test_pipes_devices_and_folders_are_named_and_never_waited_for(shelf: Path) -
     assert len(refused) == 4
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"shape": (3, 65536, 65536)}, "larger than the file"),
+        ({"shape": (1, 700, 700)}, "larger than the file"),
+        ({"shape": (1, 2)}, "not colours × height × width"),
+        ({"shape": ()}, "not colours × height × width"),
+        ({"shape": (2, 2, 2)}, "not colours × height × width"),
+        ({"kind": "sound"}, "a sound 3 dimensions"),
+        ({"levels": 257}, "257 levels"),
+    ],
+)
+def test_a_card_whose_shape_cannot_be_is_refused_in_words(fields: dict[str, Any], words: str, shelf: Path) -> None:
+    write_model(shelf / "claims.safetensors", msgspec.structs.replace(CARD, **fields))
+    found, (refused,) = models.listing()
+    assert found == []
+    assert '"claims.safetensors"' in refused and words in refused
+
+
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,0 +1,67 @@
+"""What Ctrl+C and the system's signals to end do to a command that runs for hours: it saves, and shows no traceback."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
+
+
+class Interruption:
+    """Ends a command at once as long as there is nothing to save, and otherwise between two steps.
+
+    Only the first signal counts: a second Ctrl+C would interrupt the saving that the first one asked for. No exception
+    is raised from a signal, because it could come anywhere, for example while a library is imported.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        """What is said at the end."""
+        self.waits = False
+        """Whether there is something to save, so that the command ends where it calls `check`."""
+        self.number = 0
+        """The signal that came; 0 if none did."""
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "Interruption":
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` and shells ignore some for good
+                    self._before[number] = signal.signal(number, self._come)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, before in self._before.items():
+            # After a signal nothing is left to do but to end, and no second one may disturb that.
+            signal.signal(number, signal.SIG_IGN if self.number else before)  # type: ignore[arg-type]
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal came. Call it where everything can be saved."""
+        if self.number:
+            raise KeyboardInterrupt
+
+    @property
+    def status(self) -> int:
+        """The exit status of a command that a signal ended, as shells count."""
+        return 128 + (self.number or signal.SIGINT)
+
+    def _come(self, number: int, frame: FrameType | None) -> None:
+        if self.number:
+            return
+        self.number = number
+        if self.waits:
+            _write("Stopping after this step and saving.")
+            return
+        _write(self.sentence)
+        os._exit(self.status)
+
+
+def _write(sentence: str) -> None:
+    """Write to standard error. `print` may be at work in the very line that the signal came in."""
+    with contextlib.suppress(OSError):
+        start = "\r\x1b[K" if os.isatty(2) else ""
+        os.write(2, f"{start}{sentence}\n".encode())
+    sys.stdout.flush()

@@ -1,0 +1,65 @@
+"""The lock of a run's folder: one training at a time writes to it."""
+
+import contextlib
+import datetime
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from studio.library import storage
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """The training that holds a run."""
+
+    process: int
+    since: str
+    """The time of day when it began, for example `14:02`."""
+
+
+class Held(ValueError):
+    """Reports that another training holds the run, in a sentence that names it."""
+
+
+@contextlib.contextmanager
+def held(run: Path) -> Iterator[None]:
+    """Hold a run. If nothing was begun in its folder, the folder is removed at the end, so that its name is free.
+
+    Raises Held if another training holds the run, and storage.NotSaved if the folder cannot be made.
+    """
+    lock = storage.lock(run / "lock")
+    if lock is None:
+        raise _refusal(run)
+    try:
+        mine = Holder(os.getpid(), datetime.datetime.now().strftime("%H:%M"))
+        storage.write(run / "holder.json", msgspec.json.encode(mine))
+        yield
+    finally:
+        os.close(lock)
+        if not (run / "study.json").exists():
+            for name in ("holder.json", "lock"):
+                storage.drop(run / name)
+            storage.leave_empty(run)
+
+
+def check(run: Path) -> None:
+    """Raise Held if another training holds a run, without taking it."""
+    if not (run / "lock").exists():
+        return
+    lock = storage.lock(run / "lock")
+    if lock is None:
+        raise _refusal(run)
+    os.close(lock)
+
+
+def _refusal(run: Path) -> Held:
+    try:
+        first = msgspec.json.decode((run / "holder.json").read_bytes(), type=Holder)
+    except (OSError, msgspec.MsgspecError):  # it has only just begun
+        return Held(f'Another process is training "{run.name}". Wait until it ends, or take another name.')
+    return Held(
+        f'Process {first.process} has been training "{run.name}" since {first.since}. '
+        "Wait until it ends, or take another name."
+    )

@@ -1,0 +1,58 @@
+"""Names of models: valid on every system, and not yet taken."""
+
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+from studio.library import models, storage
+from studio.library.weights import ENDING, PICKLES
+
+LONGEST = 100
+"""Characters of a name, as a card allows them."""
+_ALLOWED = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+def fault(name: str, folder: Path | None = None) -> str:
+    """Return why a model cannot have a name, continued from the name; empty if it can.
+
+    folder: where its file goes; None: among the user's own models, where it may not hide a shipped one
+    """
+    if not _ALLOWED.fullmatch(name):
+        return "is not a name for a model: take small letters, digits, dots, hyphens and underscores"
+    if len(name) > LONGEST:
+        return f"is longer than {LONGEST} characters"
+    if name.endswith((ENDING, *PICKLES)):
+        return "ends like a file"
+    if storage.clean(name) != name:  # a device of Windows, or a dot at the end, which Windows removes
+        return "is not a name that Windows allows"
+    if name in _stems(models.shipped()) and folder is None:
+        return "is the name of a model that comes with the program"
+    if name in _stems(storage.home("models") if folder is None else folder):
+        return "is the name of a model that is there already"
+    return ""
+
+
+def free(wish: str, folder: Path | None = None) -> str:
+    """Return a name like `wish` that a new model and its run can have."""
+    plain = unicodedata.normalize("NFKD", wish).encode("ascii", "ignore").decode().lower()
+    for ending in (ENDING, *PICKLES):
+        plain = plain.removesuffix(ending)
+    stem = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("._-")[: LONGEST - 10].strip("._-") or "model"
+    if storage.clean(stem) != stem:
+        stem = f"my-{stem}"
+    runs = _stems(storage.home("runs"), "")
+    number, name = 1, stem
+    while name in runs or fault(name, folder):
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def _stems(folder: Path, ending: str = ENDING) -> set[str]:
+    """Return the names of files with an ending in a folder, without it, in small letters as some systems see them."""
+    try:
+        names = [name.casefold() for name in os.listdir(folder)]
+    except OSError:
+        return set()
+    return {name.removesuffix(ending) for name in names if name.endswith(ending)}

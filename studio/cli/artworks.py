@@ -10,7 +10,7 @@ from studio.cli import ground
 from studio.library import models
 from studio.library.card import Card
 from studio.library.work import Mix, Work
-from studio.media import cycles, dataset, image, recordings
+from studio.media import dataset, decoder, image, recordings
 from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
@@ -25,9 +25,9 @@ def opened(path: Path, card: Card) -> wire.Array:
     if card.rate:
         return recordings.open_recording(path, card.rate, silent=True, centred=False)
     if card.kind == "sound":
-        return cycles.open_cycle(path, card.shape[0])
+        return decoder.open_cycle(path, card.shape[0])
     channels, height, width = card.shape
-    return image.fit(image.open_picture(path).array, (channels, height, width))
+    return image.fit(decoder.open_picture(path).array, (channels, height, width))
 
 
 def things(card: Card) -> str:

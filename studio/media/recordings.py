@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.media import recording
+from studio.media import decoder
 from studio.media.dataset import Report, files
 from studio.media.image import Refused, read_bytes
 from studio.media.names import shown
@@ -68,7 +68,7 @@ def open_recording(path: Path, rate: int, *, silent: bool = False, centred: bool
     silent: whether silence is welcome, too
     centred: whether a middle that is off is put right; a pack is taken as it is
     """
-    found = recording.open_recording(path, rate, centred=centred)
+    found = decoder.open_recording(path, rate, centred=centred)
     if len(found.wave) < SHORTEST * rate:
         raise Refused(found.name, f"is shorter than {SHORTEST:g} seconds")
     if not silent and found.quiet:

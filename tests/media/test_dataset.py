@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from studio.media import dataset
+from studio.media import pack as packs
 from studio.media.dataset import files, load, loading
 from studio.media.image import Refused, fit, open_picture
 
@@ -157,9 +158,9 @@ def test_a_pack_that_claims_endless_pictures_is_refused(tmp_path: Path, monkeypa
         archive.writestr("train_x.npy", member.getvalue() + b"\0" * 1000)
     with pytest.raises(Refused):
         load(tmp_path / "p.npz", (3, 32, 32))
-    monkeypatch.setattr(dataset, "LARGEST_PACK", 100)
+    monkeypatch.setattr(packs, "LARGEST", 100)
     with pytest.raises(Refused, match="unpacked"):
-        load(pack(tmp_path / "q.npz", train_x=picture(0)[None]), (3, 32, 32))
+        packs.members(pack(tmp_path / "q.npz", train_x=picture(0)[None]))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return engine(words[1:])
     if words[0] == "decode":
-        from studio.media.decoding import main as decode
+        from studio.media.decoder_process import main as decode
 
         return decode()
     from studio.cli import main as terminal

@@ -26,7 +26,7 @@ def _floor(ours: str = "", world: str = "") -> Floor:
 
 
 TABLE = {  # the longest name that fits a file is its part; a part may always import itself
-    "studio": _floor("studio.app.main studio.cli studio.engine studio.media.decoding"),
+    "studio": _floor("studio.app.main studio.cli studio.engine studio.media.decoder_process"),
     "studio.nets": _floor(world="torch"),
     "studio.density": _floor(world="torch"),
     "studio.kernels": _floor(world="numpy numba llvmlite platformdirs"),
@@ -56,25 +56,17 @@ READERS = {  # of files; a file of the user is read by the child of studio.media
     "members": "studio.media.pack",
     "unpacked": "studio.media.enlarging",
 }
-CHILD = "studio.media.decoding"
+CHILD = "studio.media.decoder_process"
 PIPES = {"studio.media.decoder", CHILD}
 """They write to each other, and into no file."""
 KNOWN_FILES = {"studio.app.states.grid", "studio.app.states.originals"}
 """They read pictures that the studio wrote for itself, after a digest has proved that every byte is as it was."""
-DECODERS = {  # calls of libraries that read files, by the end of their dotted name, and where they may stand
-    "Image.open": {"studio.media.image", "studio.media.enlarging"},
-    "SoundFile": {"studio.media.recording", "studio.media.cycles", "studio.media.containers", "studio.media.sound"},
-    "soundfile.read": set(),
-    "soundfile.info": set(),
-    "soundfile.blocks": set(),
-    "np.load": set(),
-    "read_array": {"studio.media.pack"},
-    "ZipFile": {"studio.media.pack"},
-    "wave.open": set(),
-    "tarfile.open": set(),
-    "QImageReader": set(),
-    "QMovie": set(),
-}
+DECODERS = {  # calls of libraries that read files, by the end of their dotted name
+    "Image.open", "SoundFile", "soundfile.read", "soundfile.info", "soundfile.blocks", "np.load", "read_array",
+    "ZipFile", "tarfile.open", "gzip.open", "wave.open", "QImageReader", "QMovie",
+}  # fmt: skip
+IN_PROCESS = {"studio.media.dataset", "studio.media.recordings", "studio.media.decoder"}
+"""What of media runs in the engine and the window; the rest of it is what the child calls."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
 NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}
 RUNNERS = {"eval", "exec", "compile", "__import__"}  # the builtins alone: model.eval() and app.exec() are fine
@@ -179,9 +171,10 @@ def _call_faults(name: str, call: ast.Call, memory: set[str], managed: bool) -> 
         yield "shell= runs a shell"
     if called == "QPainter" and not managed:
         yield "a QPainter outside `with` is a crash when something raises"
-    for banned, places in DECODERS.items():
-        if _ends(called, banned) and name not in places:
-            yield f"{called}() decodes a file, which {CHILD} alone may do"
+    if not within(name, "studio.media") or name in IN_PROCESS:
+        for banned in DECODERS:
+            if _ends(called, banned):
+                yield f"{called}() decodes a file, which {CHILD} alone may do"
     if name != WRITER and _writes(name, call, called, memory):
         yield f"{called}() writes, which {WRITER} alone may do"
 

@@ -4,7 +4,7 @@
     answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 breaks off: a fault
              follows, as after a request
 
-All numbers are little-endian. The child is `studio decode` (studio.media.decoding); it limits its own memory,
+All numbers are little-endian. The child is `studio decode` (studio.media.decoder_process); it limits its own memory,
 processor time and descriptors, and ends with its parent. It starts with the first file and waits for the next one.
 Lengths, types and shapes of what arrives are checked before there is room for it. Nothing is pickled.
 """
@@ -32,11 +32,15 @@ from studio.media.recording import Recording
 from studio.media.sound import Wave
 
 SECONDS = 10
-"""Of processor time for a file. The slowest of 64 megapixels takes 4 s (tests/benchmarks/decoder.py)."""
-SECONDS_A_MEGABYTE = 1
-"""On top: two hours of speech in 29 MB of MP3 take 27 s."""
-PATIENCE = 60.0
-"""Seconds by the clock for a file, on top of what its processor time may be: the computer may be busy."""
+"""Of processor time for a file: 64 megapixels of PNG take 2 s."""
+A_MEGABYTE, A_SQUEEZED_MEGABYTE = 1, 10
+"""Seconds on top for each megabyte of a file, and of a recording: two hours in 29 MB of MP3 take 27 s."""
+MEMORY = 2**30
+"""Bytes that may be resident in the child."""
+PATIENCE = 120.0
+"""Seconds by the clock for a file, whatever it is doing."""
+BUSY = 10
+"""How many times longer than its processor time a file may take by the clock: on a busy computer it was 8 times."""
 MEGABYTES_A_SECOND = 1.0
 """Of a slow network drive: so much longer is waited for a large file."""
 LOADING = 120.0
@@ -45,6 +49,10 @@ CHILDREN = 2
 """At once: a long recording does not keep a picture waiting."""
 BLOCK = 2**20
 """Bytes of an array that are sent at once."""
+LONG = 5 * 2**30
+"""Bytes more for a long recording, which is brought to a rate as a whole: two hours at 48 kHz need 2.7 GB in all."""
+SQUEEZED = 1000
+"""Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
 LARGEST_HEAD = 4 * 2**20
 LARGEST = 4 * 2**30
 """Bytes of all arrays of one file: two hours of a recording at 384 kHz do not fit, at 96 kHz they do."""
@@ -69,6 +77,8 @@ class Request(msgspec.Struct, frozen=True):
     path: bytes
     seconds: int
     """Of processor time."""
+    memory: int
+    """Bytes that may be resident."""
     words: dict[str, Any]
     """Further arguments of the reader."""
 
@@ -104,7 +114,7 @@ class Decoder:
     Arguments
         program: what is started; this program's own child if left out
         seconds: of processor time for a small file
-        patience: seconds by the clock, on top of the processor time
+        patience: seconds by the clock for a small file that takes no processor time
     """
 
     def __init__(
@@ -116,20 +126,32 @@ class Decoder:
         self._lock = threading.Lock()
         self._free = threading.BoundedSemaphore(CHILDREN)
 
-    def read(self, reader: str, path: Path | str, kind: type[T], *, most: int = LARGEST, **words: Any) -> T:
+    def read(
+        self,
+        reader: str,
+        path: Path | str,
+        kind: type[T],
+        *,
+        most: int = LARGEST,
+        memory: int = MEMORY,
+        a_megabyte: int = A_MEGABYTE,
+        **words: Any,
+    ) -> T:
         """Return what a reader of the child finds in a file. Raises Refused with the reason.
 
         Arguments
             kind: type of the result
             most: bytes of all arrays in it
+            memory: bytes that may be resident in the child
+            a_megabyte: seconds of processor time for each megabyte of the file
             words: further arguments of the reader
         """
         name = shown(os.path.basename(path))
         megabytes = _size(path) / 1e6
-        seconds = self._seconds + math.ceil(SECONDS_A_MEGABYTE * megabytes)
-        request = Request(reader, os.fsencode(_absolute(path)), seconds, words)
+        seconds = self._seconds + int(a_megabyte * megabytes)
+        request = Request(reader, os.fsencode(_absolute(path)), seconds, memory, words)
         with self._free:
-            patience = self._patience + seconds + megabytes / MEGABYTES_A_SECOND
+            patience = self._patience + BUSY * seconds + megabytes / MEGABYTES_A_SECOND
             found = self._answer(request, patience, kind, most, name)
         if isinstance(found, Fault):
             raise Refused(found.name, found.reason, found.hint)
@@ -389,7 +411,10 @@ def open_picture(path: Path | str) -> Picture:
 
 def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
     """Open a recording as `recording.open_recording` does, in the child. Raises Refused."""
-    return shared.read("recording", path, Recording, rate=rate, centred=centred)
+    memory = MEMORY + min(LONG, SQUEEZED * _size(path))
+    return shared.read(
+        "recording", path, Recording, memory=memory, a_megabyte=A_SQUEEZED_MEGABYTE, rate=rate, centred=centred
+    )
 
 
 def open_wave(path: Path | str, samples: int | None = None) -> Wave:

@@ -1,7 +1,7 @@
 """The child process that reads files of the user: `studio decode`. Its parent is studio.media.decoder.
 
-It may use 1 GB of memory, 64 descriptors, the processor time that each request allows, and write no file. It ends
-with its parent: a thread waits for the end of its input, whatever a reader is doing. (Linux can send a signal when a
+It may use 64 descriptors, the memory and processor time that each request allows, and write no file. It ends with its
+parent: a thread waits for the end of its input, whatever a reader is doing. (Linux can send a signal when a
 parent dies, but sends it already when the *thread* that started the child ends, and the window's threads do.)
 """
 
@@ -29,8 +29,6 @@ from studio.media.names import shown
 if sys.platform != "win32":
     import resource
 
-MEMORY = 2**30
-"""Bytes that may be resident."""
 DESCRIPTORS = 64
 _NO_NEW_PRIVILEGES = 38
 """PR_SET_NO_NEW_PRIVS of Linux: no program that a reader might start gets more rights."""
@@ -64,7 +62,7 @@ def main() -> int:
     _send(sink, Ready())
     while True:
         request = requests.get()
-        _allow(request.seconds)
+        _allow(request)
         _answer(sink, request)
 
 
@@ -105,23 +103,26 @@ def _limit() -> None:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(what, (most, most))
     if sys.platform == "linux":
-        with open("/proc/self/statm", encoding="ascii") as file:
-            size, resident = (int(pages) * resource.getpagesize() for pages in file.read().split()[:2])
-        most = MEMORY + size - resident  # what libraries keep reserved and never touch does not count
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_AS, (most, most))
         ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
-def _allow(seconds: int) -> None:
-    """Let the process run for so many seconds of processor time more; then the system ends it."""
+def _allow(request: Request) -> None:
+    """Grant the processor time and the memory of a request. Beyond that time the system ends the process."""
     if sys.platform == "win32":
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    most = math.ceil(used.ru_utime + used.ru_stime) + seconds
-    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+    _soften(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + request.seconds)
+    if sys.platform == "linux":
+        with open("/proc/self/statm", encoding="ascii") as file:
+            size, resident = (int(pages) * resource.getpagesize() for pages in file.read().split()[:2])
+        # What libraries keep reserved and never touch does not count.
+        _soften(resource.RLIMIT_AS, request.memory + size - resident)
+
+
+def _soften(what: int, most: int) -> None:
+    """Set a limit that the next request may raise again."""
+    hard = resource.getrlimit(what)[1]
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────

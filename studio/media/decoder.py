@@ -34,7 +34,7 @@ from studio.media.sound import Wave
 SECONDS = 10
 """Of processor time for a file: 64 megapixels of PNG take 2 s."""
 A_MEGABYTE, A_SQUEEZED_MEGABYTE = 1, 10
-"""Seconds on top for each megabyte of a file, and of a recording: two hours in 29 MB of MP3 take 27 s."""
+"""Seconds on top for each megabyte of a file, and of a recording: two hours in 5 MB of Opus take 28 s."""
 MEMORY = 2**30
 """Bytes that may be resident in the child."""
 PATIENCE = 120.0

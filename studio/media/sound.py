@@ -20,6 +20,8 @@ LONGEST_CYCLE = 8192
 """Samples: the longest single cycles that are passed around have 4,096."""
 SHORTEST_CYCLE = 8
 MOST_FRAMES = 256
+MOST_CHUNKS = 10_000
+"""Of a WAV that are looked through; files have fewer than twenty."""
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
@@ -69,7 +71,9 @@ def chunks(data: bytes) -> dict[bytes, bytes]:
     """The chunks of a WAV by their keys, the first of each, as far as the file goes; none where it is no WAV."""
     found: dict[bytes, bytes] = {}
     at = 12 if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else len(data)
-    while at + 8 <= len(data):
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > len(data):
+            break
         key, (length,) = data[at : at + 4], struct.unpack_from("<I", data, at + 4)
         found.setdefault(key + data[at + 8 : at + 12] if key == b"LIST" else key, data[at + 8 : at + 8 + length])
         if at + 8 + length > len(data):

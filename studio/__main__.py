@@ -1,4 +1,4 @@
-"""One name, three doors: the window, the engine, the terminal. Only the door that is opened is imported."""
+"""One name, four doors: the window, the engine, the reader of files, the terminal. Only an opened door is imported."""
 
 import os
 import signal
@@ -8,7 +8,9 @@ from types import FrameType
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Opens the window without words or with `--device` alone, the engine at `engine`, the terminal otherwise.
+    """Opens the window without words or with `--device` alone, the terminal with any others.
+
+    `engine` and `decode` are the window's child processes.
 
     Returns the exit status.
     """
@@ -21,6 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from studio.engine.__main__ import main as engine
 
         return engine(words[1:])
+    if words[0] == "decode":
+        from studio.media.decoder_process import main as decode
+
+        return decode()
     return _terminal(words)
 
 

@@ -26,7 +26,7 @@ def _floor(ours: str = "", world: str = "") -> Floor:
 
 
 TABLE = {  # the longest name that fits a file is its part; a part may always import itself
-    "studio": _floor("studio.app.main studio.cli studio.engine"),
+    "studio": _floor("studio.app.main studio.cli studio.engine studio.media.decoder_process"),
     "studio.nets": _floor(world="torch"),
     "studio.density": _floor(world="torch"),
     "studio.kernels": _floor(world="numpy numba llvmlite platformdirs"),
@@ -48,6 +48,25 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
     "studio.app.views": _floor("studio.app.states studio.wire", "PySide6 pyqtgraph numpy"),
 }
 WRITER = "studio.library.storage"
+READERS = {  # of files; a file of the user is read by the child of studio.media.decoder alone
+    "open_picture": "studio.media.image",
+    "open_recording": "studio.media.recording",
+    "open_wave": "studio.media.sound",
+    "open_cycle": "studio.media.cycles",
+    "members": "studio.media.pack",
+    "unpacked": "studio.media.enlarging",
+}
+CHILD = "studio.media.decoder_process"
+PIPES = {"studio.media.decoder", CHILD}
+"""They write to each other, and into no file."""
+KNOWN_FILES = {"studio.app.states.grid", "studio.app.states.originals"}
+"""They read pictures that the studio wrote for itself, after a digest has proved that every byte is as it was."""
+DECODERS = {  # calls of libraries that read files, by the end of their dotted name
+    "Image.open", "SoundFile", "soundfile.read", "soundfile.info", "soundfile.blocks", "np.load", "read_array",
+    "ZipFile", "tarfile.open", "gzip.open", "wave.open", "QImageReader", "QMovie",
+}  # fmt: skip
+IN_PROCESS = {"studio.media.dataset", "studio.media.recordings", "studio.media.decoder"}
+"""What of media runs in the engine and the window; the rest of it is what the child calls."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
 NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}
 RUNNERS = {"eval", "exec", "compile", "__import__"}  # the builtins alone: model.eval() and app.exec() are fine
@@ -126,6 +145,7 @@ def faults(name: str, source: str) -> list[str]:
     tree = ast.parse(source)
     found = [f"imports {wanted}" for wanted in imports(name, tree) if not may_import(name, wanted)]
     memory = _in_memory(tree)
+    found += (f"reads files of the user in this process: {wanted}" for wanted in _readers(name, tree))
     managed = {id(item.context_expr) for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -151,8 +171,28 @@ def _call_faults(name: str, call: ast.Call, memory: set[str], managed: bool) -> 
         yield "shell= runs a shell"
     if called == "QPainter" and not managed:
         yield "a QPainter outside `with` is a crash when something raises"
+    if not within(name, "studio.media") or name in IN_PROCESS:
+        for banned in DECODERS:
+            if _ends(called, banned):
+                yield f"{called}() decodes a file, which {CHILD} alone may do"
     if name != WRITER and _writes(name, call, called, memory):
         yield f"{called}() writes, which {WRITER} alone may do"
+
+
+def _readers(name: str, tree: ast.AST) -> Iterator[str]:
+    """Readers that this file calls or imports, though only the child process may."""
+    if name in {CHILD, *KNOWN_FILES} or within(name, "studio.media") and name in READERS.values():
+        return
+    for wanted in imports(name, tree):
+        module, _, reader = wanted.rpartition(".")
+        if READERS.get(reader) == module:
+            yield wanted
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            owner, _, called = _dotted(node.func).rpartition(".")
+            module = READERS.get(called, "")
+            if owner and module.rpartition(".")[2] == owner.rpartition(".")[2]:
+                yield f"{owner}.{called}"
 
 
 def _writes(name: str, call: ast.Call, called: str, memory: set[str]) -> bool:
@@ -160,7 +200,9 @@ def _writes(name: str, call: ast.Call, called: str, memory: set[str]) -> bool:
         return True
     if called in {"open", "io.open"} or called.endswith((".open", ".fdopen")):
         return _opens_to_write(call, called)
-    into_file = called.rpartition(".")[2] in ENCODERS and within(name, "studio.media") and "." in called
+    into_file = (
+        called.rpartition(".")[2] in ENCODERS and within(name, "studio.media") and "." in called and name not in PIPES
+    )
     return into_file and not (call.args and _dotted(call.args[0]) in memory)
 
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio import kernels
+from studio.media import decoder
 from tests.limits import LIMIT
 
 for wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitSignals):
@@ -38,6 +39,9 @@ os.environ[kernels.ASKED] = str(LOOPS)
 for old in LOOPS.parent.glob("*"):
     if old != LOOPS:
         shutil.rmtree(old, ignore_errors=True)
+
+PLANTED = [sys.executable, "-m", "tests.planted_readers"]
+"""The program of a child whose readers misbehave at files of certain names."""
 
 WINDOW_TESTS = ROOT / "tests" / "app"
 
@@ -67,6 +71,15 @@ def one_application(request: pytest.FixtureRequest) -> Iterator[None]:
         if button & down:
             QTest.mouseRelease(QWidget(), button)
     assert down == Qt.MouseButton.NoButton, "the test leaves a mouse button down, for all tests after it"
+
+
+@pytest.fixture
+def planted_readers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have files of the user read by a child whose readers misbehave at files of certain names."""
+    own = decoder.Decoder(PLANTED, seconds=1)
+    monkeypatch.setattr(decoder, "shared", own)
+    yield
+    own.close()
 
 
 @pytest.fixture(scope="session")

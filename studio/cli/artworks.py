@@ -10,7 +10,7 @@ from studio.cli import ground
 from studio.library import models
 from studio.library.card import Card
 from studio.library.work import Mix, Work
-from studio.media import cycles, dataset, image, recording, recordings, sound
+from studio.media import cycles, dataset, decoder, image, recordings
 from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
@@ -23,17 +23,17 @@ def named(given: Sequence[Path]) -> list[Path]:
 def opened(path: Path, card: Card) -> wire.Array:
     """A file of a person's own as an artwork in a model's size; what had to be done is said. Raises image.Refused."""
     if card.rate:
-        found = recording.open_recording(path, card.rate, centred=False)
+        found = decoder.open_recording(path, card.rate, centred=False)
         array = recordings.as_samples(found, silent=True)
         _say_notes(found.name, found.notes)
         return array
     if card.kind == "sound":
-        wave = sound.open_wave(path, card.shape[0])
+        wave = decoder.open_wave(path, card.shape[0])
         array = cycles.from_wave(wave.array, card.shape[0], wave.name)
         _say_notes(wave.name, wave.notes)
         return array
     channels, height, width = card.shape
-    picture = image.open_picture(path)
+    picture = decoder.open_picture(path)
     _say_notes(picture.name, picture.notes)
     return image.fit(picture.array, (channels, height, width))
 

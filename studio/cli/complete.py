@@ -12,7 +12,7 @@ from studio.cli import artworks, ground
 from studio.library import models, storage
 from studio.library.card import Card
 from studio.library.work import Latent, to_png
-from studio.media import image, names
+from studio.media import decoder, image, names
 from studio.wire import messages as wire
 
 BEST = 9
@@ -119,7 +119,7 @@ def _save(
 
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     """The picture in a model's size and channels; said where its colours are not kept."""
-    array = image.open_picture(args.file).array
+    array = decoder.open_picture(args.file).array
     if array.shape[2] >= 3 and card.shape[0] == 1:
         name = names.shown(args.file.name)
         ground.say(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
@@ -139,7 +139,7 @@ def _follows(args: argparse.Namespace, free: wire.Array) -> None:
 
 def _mask(args: argparse.Namespace, card: Card) -> wire.Array:
     """Where a mask is white, `(height, width)` in a model's size. Raises WrongUse where it is of another size."""
-    mask, picture = image.open_picture(args.mask).array, image.open_picture(args.file).array
+    mask, picture = decoder.open_picture(args.mask).array, decoder.open_picture(args.file).array
     _, height, width = card.shape
     if mask.shape[:2] not in (picture.shape[:2], (height, width)):
         raise ground.WrongUse(

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from studio import __version__
 from studio.library import storage
-from studio.media import enlarging, export, sound, wavetable
+from studio.media import decoder, enlarging, export, sound, wavetable
 from studio.media.enlarging import AS_MADE, Enlargement
 from studio.media.image import MOST_PIXELS
 
@@ -295,7 +295,7 @@ def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
         return []  # it was cropped or scaled in another program
     works = [_understood(bytes(recipe).decode(), "picture") for recipe in said.works]
     seen = _cells(array, said.columns, rows)[: len(works)]
-    small = enlarging.unpacked(texts[SMALL_KEY], array.shape[:2]) if SMALL_KEY in texts else None
+    small = decoder.unpack_picture(texts[SMALL_KEY], array.shape[:2]) if SMALL_KEY in texts else None
     if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > said.columns * (gap + 1):
         originals = _cells(small, said.columns, rows)
         seen = [old if enlarging.is_blended(new, old) else new for new, old in zip(seen, originals, strict=False)]

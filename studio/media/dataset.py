@@ -3,12 +3,12 @@
 An artwork is a picture, or one cycle of a sound where the shape has a single dimension. Both forms are
 split into artworks to learn from and artworks held out. A pack brings its own split; of a folder, and
 of a pack without one, every tenth is held out by the hash of its content, so that the split stays the
-same when files are added, renamed or moved.
+same when files are added, renamed or moved. Artworks that are equal in the model's shape are one, so
+that none of them is both learned from and held out.
 """
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from studio.media.cycles import from_wave, open_cycle
-from studio.media.image import Refused, compose, fit, open_picture
+from studio.media import decoder
+from studio.media.cycles import from_wave
+from studio.media.image import Refused, compose, fit
 from studio.media.names import shown
 
-LARGEST_PACK = 16 * 2**30
-"""Bytes of a pack once unpacked."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
-_MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
 
 Shape = tuple[int, ...]
 """(channels, height, width) of pictures, (samples,) of sounds."""
@@ -39,6 +37,8 @@ class Report:
     duplicates: int = 0
     """Files whose content another file already brought."""
     sounds: bool = False
+    alike: int = 0
+    """Files of other content that are the same as another one in the model's shape."""
 
     @property
     def sentence(self) -> str:
@@ -51,6 +51,9 @@ class Report:
             parts.append(f"{skipped}: {_reasons(self)}.")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were duplicates." if self.duplicates != 1 else "1 was a duplicate.")
+        if self.alike:
+            were = "were" if self.alike != 1 else "was"
+            parts.append(f"{self.alike:,} {were} the same as another at this {'length' if self.sounds else 'size'}.")
         return " ".join(parts)
 
 
@@ -90,12 +93,12 @@ def loading(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
 
 
 def files(source: Path) -> list[Path]:
-    """Everything within a folder that is not a folder, sorted; or the file itself.
+    """Everything within a folder that is not a folder, sorted; or the file itself. The folder may be a link.
 
-    Links, pipes and devices are listed, so that each can be named as refused, but never followed or
+    Links within it, pipes and devices are listed, so that each can be named as refused, but never followed or
     opened. So are hidden folders and folders that may not be read.
     """
-    if source.is_symlink() or not source.is_dir():
+    if not source.is_dir():
         return [source]
     found: list[Path] = []
     waiting = [source]
@@ -118,28 +121,35 @@ def files(source: Path) -> list[Path]:
 def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
     paths = files(source)
     sounds = len(shape) == 1
-    artworks: dict[bytes, np.ndarray] = {}
+    artworks: dict[bytes, np.ndarray] = {}  # by the digest in the model's shape
+    lowest: dict[bytes, bytes] = {}  # of contents that are one artwork in that shape, the digest by which it is split
     skipped: list[tuple[str, str]] = []
-    duplicates = 0
+    contents: set[bytes] = set()
+    duplicates = alike = 0
     for done, path in enumerate(paths, 1):
         name = shown(os.path.relpath(path, source))
         try:
             if path.name.startswith(".") and not path.is_dir():
                 raise Refused(name, "is a hidden file")
-            array = open_cycle(path, shape[0]) if sounds else open_picture(path).array
-            key = _digest(array)
-            if key in artworks:
+            array = decoder.open_cycle(path, shape[0]) if sounds else decoder.open_picture(path).array
+            content = _digest(array)
+            if content in contents:
                 duplicates += 1
             else:
-                artworks[key] = array if sounds else _fitted(array, shape)
+                contents.add(content)
+                artwork = array if sounds else _fitted(array, shape)
+                key = _digest(artwork)
+                alike += key in artworks
+                artworks[key] = artwork
+                lowest[key] = min(content, lowest.get(key, content))
         except Refused as refusal:
             skipped.append((name, refusal.reason))
         yield done, len(paths)
-    report = Report(len(artworks), tuple(skipped), duplicates, sounds)
+    report = Report(len(artworks), tuple(skipped), duplicates, sounds, alike)
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
         raise Refused(shown(source.name), f"has too few {thing} to learn from ({_counts(report)})")
-    train, test = _split(artworks)
+    train, test = _split({lowest[key]: artwork for key, artwork in artworks.items()})
     return Dataset(train, test, None, None, (), report, shown(source.resolve().name), "")
 
 
@@ -154,7 +164,10 @@ def _counts(report: Report) -> str:
     """For people, with the first reasons: `1 usable, 2 skipped: "a.png" is empty, "b.txt" is cut off`."""
     reasons = _reasons(report)
     duplicates = f", {report.duplicates} duplicates" if report.duplicates else ""
-    return f"{report.used} usable{duplicates}, {len(report.skipped)} skipped" + (f": {reasons}" if reasons else "")
+    size = "length" if report.sounds else "size"
+    alike = f", {report.alike} the same as another at this {size}" if report.alike else ""
+    counts = f"{report.used} usable{duplicates}{alike}, {len(report.skipped)} skipped"
+    return f"{counts}: {reasons}" if reasons else counts
 
 
 def _digest(array: np.ndarray) -> bytes:
@@ -175,7 +188,7 @@ def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 def _pack(source: Path, shape: Shape) -> Dataset:
     name = shown(source.name)
-    parts = _unpack(source, name)
+    parts = decoder.read_pack(os.path.realpath(source))  # of a link that the person names, what it leads to
     sounds = len(shape) == 1
     train, train_labels = _checked(parts, "train", name, sounds)
     if "test_x" in parts:
@@ -183,43 +196,32 @@ def _pack(source: Path, shape: Shape) -> Dataset:
     else:
         held = np.array([int.from_bytes(_digest(x), "big") % 10 == 0 for x in train], bool)
         held[:1] |= not held.any()
-        test, test_labels = train[held], train_labels[held] if train_labels is not None else None
-        train, train_labels = train[~held], train_labels[~held] if train_labels is not None else None
-    used = len(train) + len(test)
+        test, test_labels = _chosen(train, train_labels, held)
+        train, train_labels = _chosen(train, train_labels, ~held)
+    train, test = _scaled(train, shape), _scaled(test, shape)
+    learned = ~_among(train, test)
+    alike = int(len(learned) - learned.sum())
+    train, train_labels = _chosen(train, train_labels, learned)
+    report = Report(len(train) + len(test), sounds=sounds, alike=alike)
     if len(train) < 1 or len(test) < 1:
-        raise Refused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({used} usable)")
+        raise Refused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts(report)})")
     names = parts.get("label_names", np.array([], str)).reshape(-1)
-    return Dataset(
-        _scaled(train, shape),
-        _scaled(test, shape),
-        train_labels,
-        test_labels,
-        tuple(shown(str(label)) for label in names),
-        Report(used, sounds=sounds),
-        shown(source.stem),
-        _licence(source),
-    )
+    labels = tuple(shown(str(label)) for label in names)
+    return Dataset(train, test, train_labels, test_labels, labels, report, shown(source.stem), _licence(source))
 
 
-def _unpack(source: Path, name: str) -> dict[str, np.ndarray]:
-    try:
-        if not source.is_file():
-            raise Refused(name, "is neither a folder nor a pack (.npz)" if source.exists() else "is not there")
-        with zipfile.ZipFile(source) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST_PACK:
-            raise Refused(name, f"would need {size / 2**30:,.0f} GB once unpacked")
-        with np.load(source, allow_pickle=False) as pack:
-            return {member: pack[member] for member in _MEMBERS if member in pack.files}
-    except Refused:
-        raise
-    except zipfile.BadZipFile:
-        raise Refused(name, "is not a pack of pictures (.npz), or is damaged") from None
-    except MemoryError:
-        raise Refused(name, "does not fit into memory") from None
-    except Exception as error:  # numpy and zipfile raise ValueError, OSError, EOFError, LZMAError and more
-        pickled = "pickle" in str(error)
-        raise Refused(name, "holds Python objects, which can run programs" if pickled else "is damaged") from None
+def _among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Tell for each artwork whether it is equal to one of the others: (n,) bool."""
+    known = {_digest(other) for other in others}
+    return np.array([_digest(artwork) in known for artwork in artworks], bool)
+
+
+def _chosen(
+    artworks: np.ndarray, labels: np.ndarray | None, chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    if chosen.all():
+        return artworks, labels
+    return artworks[chosen], labels[chosen] if labels is not None else None
 
 
 def _checked(parts: dict[str, np.ndarray], side: str, name: str, sounds: bool) -> tuple[np.ndarray, np.ndarray | None]:

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -12,7 +12,13 @@ GAP = 2
 """Pixels between the pictures of a sheet."""
 MOST_TEXT = 16 * 2**20
 """Bytes of all texts of a PNG that are read, unpacked."""
+_MOST_PARTS = 1_000_000
+"""Chunks of a file that are looked through: 200 MB of pixels in the usual chunks of 8 kB are 25,000."""
+_LEFT_OUT = 16
+"""Texts that are malformed or too long, after which no more are read: each may unpack to MOST_TEXT."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MOST_BLOCKS = 10_000
+"""Blocks before a FLAC's samples; files have fewer than ten."""
 _FLAC, _COMMENTS = b"fLaC", 4
 
 
@@ -42,11 +48,13 @@ def texts(data: bytes) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     left = MOST_TEXT
-    for kind, body in _chunks(data):
-        if kind not in (b"iTXt", b"tEXt", b"zTXt"):
-            continue
+    left_out = 0
+    for kind, body in _text_chunks(data):
         text = _text(kind, body, left)
         if text is None:
+            left_out += 1
+            if left_out == _LEFT_OUT:
+                break
             continue
         key, value = text
         left -= len(value)
@@ -54,21 +62,20 @@ def texts(data: bytes) -> dict[str, str]:
     return found
 
 
-def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Kind and body of each chunk whose check sum holds, as far as the file is whole."""
-    chunks: list[tuple[bytes, bytes]] = []
+def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and body of each chunk of text whose check sum holds, as far as the file is whole."""
     at = len(_SIGNATURE) if data.startswith(_SIGNATURE) else len(data)
-    while at + 12 <= len(data):
+    for _ in range(_MOST_PARTS):
+        if at + 12 > len(data):
+            return
         (length,) = struct.unpack_from(">I", data, at)
         kind, end = data[at + 4 : at + 8], at + 8 + length
-        if end + 4 > len(data):
-            break
-        if kind != b"IDAT" and zlib.crc32(data[at + 4 : end]) == struct.unpack_from(">I", data, end)[0]:
-            chunks.append((kind, data[at + 8 : end]))
-        if kind == b"IEND":
-            break
+        if end + 4 > len(data) or kind == b"IEND":
+            return
+        is_text = kind in (b"iTXt", b"tEXt", b"zTXt")
+        if is_text and zlib.crc32(data[at + 4 : end]) == struct.unpack_from(">I", data, end)[0]:
+            yield kind, data[at + 8 : end]
         at = end + 4
-    return chunks
 
 
 def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
@@ -178,7 +185,7 @@ def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     """Kind and body of each block before a FLAC's samples, and the rest, as far as the file is whole."""
     blocks: list[tuple[int, bytes]] = []
     at = len(_FLAC) if data.startswith(_FLAC) else len(data)
-    while at + 4 <= len(data):
+    while at + 4 <= len(data) and len(blocks) < _MOST_BLOCKS:
         (head,) = struct.unpack_from(">I", data, at)
         end = at + 4 + (head & 0xFFFFFF)
         blocks.append((head >> 24 & 0x7F, data[at + 4 : end]))

@@ -39,6 +39,7 @@ class Refused(ValueError):
         super().__init__(f'"{name}" {reason} and was not opened.{" " + hint if hint else ""}')
         self.name = name
         self.reason = reason
+        self.hint = hint
 
 
 @dataclass(frozen=True)

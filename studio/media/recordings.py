@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.media import recording
+from studio.media import decoder, recording
 from studio.media.dataset import Report, files
 from studio.media.image import Refused, read_bytes
 from studio.media.names import shown
@@ -68,7 +68,7 @@ def open_recording(path: Path, rate: int, *, silent: bool = False, centred: bool
     silent: whether silence is welcome, too
     centred: whether a middle that is off is put right; a pack is taken as it is
     """
-    return as_samples(recording.open_recording(path, rate, centred=centred), silent=silent)
+    return as_samples(decoder.open_recording(path, rate, centred=centred), silent=silent)
 
 
 def as_samples(found: recording.Recording, *, silent: bool = False) -> np.ndarray:

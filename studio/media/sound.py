@@ -26,6 +26,8 @@ MOST_FRAMES = 256
 _MOST_SAMPLES = MOST_FRAMES * LONGEST_CYCLE
 _SMALL = 2**23
 """Bytes: no wavetable is larger, in 256 frames of 2,048 samples of 64 bits in two channels."""
+MOST_CHUNKS = 10_000
+"""Of a WAV that are looked through; files have fewer than twenty."""
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
 
@@ -124,7 +126,9 @@ def chunks(data: bytes) -> dict[bytes, bytes]:
     """The chunks of a WAV by their keys, the first of each, as far as the file goes; none where it is no WAV."""
     found: dict[bytes, bytes] = {}
     at = 12 if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else len(data)
-    while at + 8 <= len(data):
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > len(data):
+            break
         key, (length,) = data[at : at + 4], struct.unpack_from("<I", data, at + 4)
         found.setdefault(key + data[at + 8 : at + 12] if key == b"LIST" else key, data[at + 8 : at + 8 + length])
         if at + 8 + length > len(data):

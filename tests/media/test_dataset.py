@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from studio.media import dataset
+from studio.media import pack as packs
 from studio.media.dataset import files, load, loading
 from studio.media.image import Refused, fit, open_picture
 
@@ -157,9 +159,9 @@ def test_a_pack_that_claims_endless_pictures_is_refused(tmp_path: Path, monkeypa
         archive.writestr("train_x.npy", member.getvalue() + b"\0" * 1000)
     with pytest.raises(Refused):
         load(tmp_path / "p.npz", (3, 32, 32))
-    monkeypatch.setattr(dataset, "LARGEST_PACK", 100)
+    monkeypatch.setattr(packs, "LARGEST", 100)
     with pytest.raises(Refused, match="unpacked"):
-        load(pack(tmp_path / "q.npz", train_x=picture(0)[None]), (3, 32, 32))
+        packs.members(pack(tmp_path / "q.npz", train_x=picture(0)[None]))
 
 
 @pytest.mark.parametrize(
@@ -190,6 +192,69 @@ def test_what_is_neither_folder_nor_pack_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rose.png").write_bytes(b"no zip")
     with pytest.raises(Refused, match="not a pack"):
         load(tmp_path / "rose.png", (3, 8, 8))
+
+
+def test_a_picture_on_both_sides_of_a_pack_is_held_out_and_not_learned(tmp_path: Path) -> None:
+    pictures = np.stack([picture(seed) for seed in range(6)])
+    labels = np.arange(5)
+    path = pack(tmp_path / "p.npz", train_x=pictures[:5], train_y=labels, test_x=pictures[[5, 2, 3]])
+    found = load(path, (3, 12, 12))
+    assert rows(found.train) == rows(pictures[[0, 1, 4]]) and rows(found.test) == rows(pictures[[5, 2, 3]])
+    assert found.train_labels is not None and found.train_labels.tolist() == [0, 1, 4]
+    assert found.report.sentence == "6 pictures are used. 2 were the same as another at this size."
+
+
+def test_pictures_of_a_pack_that_become_equal_are_not_on_both_sides(tmp_path: Path) -> None:
+    grey = np.stack([np.repeat(picture(seed)[..., :1], 3, axis=2) for seed in range(3)])
+    red = grey.copy()
+    red[:, 0, 0] = (76, 76, 76)
+    grey[:, 0, 0] = (255, 0, 0)  # as grey: 76
+    path = pack(tmp_path / "p.npz", train_x=np.concatenate((grey[:2], red[2:])), test_x=red[:2])
+    found = load(path, (1, 12, 12))
+    assert len(found.train) == 1 and len(found.test) == 2 and not rows(found.train) & rows(found.test)
+    twice = np.repeat(np.repeat(red, 2, axis=1), 2, axis=2)
+    whole = load(pack(tmp_path / "q.npz", train_x=twice, test_x=twice[:1]), (3, 6, 6))
+    assert len(whole.train) == 2
+
+
+def test_a_pack_of_one_picture_many_times_is_refused(tmp_path: Path) -> None:
+    same = np.repeat(picture(0)[None], 20, axis=0)
+    for members in ({"train_x": same}, {"train_x": same[:10], "test_x": same[10:]}):
+        with pytest.raises(Refused, match="too few pictures .* the same as another at this size"):
+            load(pack(tmp_path / "p.npz", **members), (3, 12, 12))
+
+
+def test_waves_of_a_pack_that_become_equal_are_not_on_both_sides(tmp_path: Path) -> None:
+    long = np.stack([np.sin(np.arange(512) / 512 * 2 * np.pi * (k + 1)) for k in range(4)])
+    waves = (long * 20_000).astype(np.int16)
+    found = load(pack(tmp_path / "p.npz", train_x=waves, test_x=(waves[:1] // 2 * 2)), (256,))
+    assert not rows(found.train) & rows(found.test)
+
+
+def test_a_pack_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    pack(tmp_path / "p.npz", train_x=picture(0)[None], test_x=picture(1)[None])
+    (tmp_path / "link.npz").symlink_to(tmp_path / "p.npz")
+    assert load(tmp_path / "link.npz", (3, 12, 12)).report.used == 2
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"PK\3\4", b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\7", b"BZh9", b"\xfd7zXZ\0"]
+)
+def test_an_archive_of_any_sort_is_to_be_unpacked_first(tmp_path: Path, beginning: bytes) -> None:
+    (tmp_path / "photos.npz").write_bytes(beginning + bytes(100))
+    with pytest.raises(Refused) as fault:
+        load(tmp_path / "photos.npz", (3, 8, 8))
+    assert str(fault.value) == '"photos.npz" is an archive and was not opened. Unpack it first, then name the folder.'
+
+
+def test_a_pack_with_a_password_says_so(tmp_path: Path) -> None:
+    path = pack(tmp_path / "p.npz", train_x=picture(0)[None])
+    data = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(mark) + at] |= 1  # the member is said to be encrypted
+    path.write_bytes(data)
+    with pytest.raises(Refused, match="locked with a password"):
+        load(path, (3, 8, 8))
 
 
 # ── folders ──────────────────────────────────────────────────────────────────────────────────────
@@ -250,6 +315,41 @@ def test_a_duplicate_counts_once_whatever_its_format(tmp_path: Path) -> None:
     assert found.report.used == 3
     assert found.report.duplicates == 2
     assert "2 were duplicates" in found.report.sentence
+
+
+def test_pictures_that_are_one_at_the_size_of_the_model_are_one(tmp_path: Path) -> None:
+    for size in range(8, 16):
+        Image.new("RGB", (size, size)).save(tmp_path / f"black {size}.png")
+    with pytest.raises(Refused) as fault:
+        load(tmp_path, (3, 8, 8))
+    assert str(fault.value).startswith(f'"{tmp_path.name}" has too few pictures to learn from (1 usable, ')
+    assert "7 the same as another at this size" in str(fault.value)
+    fill(tmp_path, 3)
+    found = load(tmp_path, (3, 8, 8))
+    assert len(found.train) + len(found.test) == found.report.used == 4
+    assert not rows(found.train) & rows(found.test)
+    assert found.report.sentence == "4 pictures are used. 7 were the same as another at this size."
+
+
+def test_pictures_that_are_one_in_grey_are_one(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    for seed in range(3):
+        grey = Image.fromarray(picture(seed)).convert("L")
+        grey.save(tmp_path / f"grey {seed}.png")
+    assert load(tmp_path, (3, 12, 12)).report.used == 6
+    found = load(tmp_path, (1, 12, 12))
+    assert found.report.used == 3 and found.report.alike == 3
+
+
+def test_cycles_that_are_one_at_the_length_of_the_model_are_one(tmp_path: Path) -> None:
+    for harmonics in (1, 2):
+        for samples in (256, 300, 512, 600, 1024, 2048):
+            phase = np.arange(samples) / samples * 2 * np.pi
+            wave = (np.sin(phase) + np.sin(harmonics * phase) / 3) / 2
+            soundfile.write(tmp_path / f"{harmonics} {samples}.wav", wave, 44_100, subtype="PCM_24")
+    found = load(tmp_path, (256,))
+    assert found.report.used == 2 and found.report.duplicates + found.report.alike == 10
+    assert not rows(found.train) & rows(found.test)
 
 
 def test_two_pictures_are_enough_to_begin_and_one_is_not(tmp_path: Path) -> None:

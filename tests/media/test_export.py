@@ -1,6 +1,9 @@
 """Pictures leave as they are, with their words, and sheets show them all."""
 
 import io
+import struct
+import tracemalloc
+import zlib
 from typing import Any
 
 import numpy as np
@@ -56,6 +59,32 @@ def test_a_key_must_fit(key: str) -> None:
 def test_a_file_that_is_no_png_has_no_words() -> None:
     for data in (b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" * 20, export.png(PICTURE)[:40]):
         assert export.texts(data) == {}
+
+
+def test_a_file_of_endless_small_parts_takes_neither_memory_nor_time() -> None:
+    empty = struct.pack(">I", 0) + b"teXt" + struct.pack(">I", zlib.crc32(b"teXt"))
+    png = export.png(PICTURE)
+    whole = png[:33] + empty * 60_000 + png[33:]
+    wav = b"RIFF\0\0\0\0WAVE" + b"".join(struct.pack("<II", number, 0) for number in range(60_000))
+    flac = b"fLaC" + struct.pack(">I", 2 << 24) * 500_000
+    tracemalloc.start()
+    assert export.texts(whole) == sound_words(wav) == export.comments(flac) == {}
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * 2**20
+
+
+def test_texts_that_unpack_to_too_much_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = b"zTXtComment\0\0" + zlib.compress(bytes(export.MOST_TEXT + 1), 9)
+    chunk = struct.pack(">I", len(bomb) - 4) + bomb + struct.pack(">I", zlib.crc32(bomb))
+    data = export.png(PICTURE, {"Title": "Rose"})
+    unpacked = []
+    real = zlib.decompressobj
+    monkeypatch.setattr(export.zlib, "decompressobj", lambda: unpacked.append(1) or real())
+    assert export.texts(data[:33] + chunk * 3 + data[33:]) == {"Title": "Rose"}
+    assert len(unpacked) == 3
+    export.texts(data[:33] + chunk * 100 + data[33:])
+    assert len(unpacked) < 30
 
 
 def test_a_sheet_shows_every_picture_in_its_place() -> None:

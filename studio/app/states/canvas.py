@@ -22,7 +22,8 @@ from studio.app.states.strip import Strip
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
 from studio.library.work import Work
-from studio.media.image import Box, Picture, fit, open_picture
+from studio.media import decoder
+from studio.media.image import Box, Picture, fit
 from studio.media.sound import Wave
 from studio.wire.messages import Array
 
@@ -86,7 +87,7 @@ class Canvas(State):
             else:
                 self._use_mask(found)
 
-        self._reading.run(lambda: open_picture(path), read)
+        self._reading.run(lambda: decoder.open_picture(path), read)
 
     def _use_mask(self, found: Picture) -> None:
         (height, width), (tall, wide) = found.array.shape[:2], self.painting.shape

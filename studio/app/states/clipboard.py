@@ -65,7 +65,7 @@ class Clipboard(State):
         self._copying.run(store, lambda data: self._copied_sound(path, data))
 
     def paste(self, encode: Callable[[], bytes], name: str = "Pasted picture.png") -> None:
-        """Open something pasted. `encode` returns its PNG or WAV and runs in another thread."""
+        """Open something pasted. `encode` returns the bytes of its file and runs in another thread."""
         path = storage.home("cache") / "pasted" / name
 
         def store() -> Path:

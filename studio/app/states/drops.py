@@ -50,7 +50,7 @@ def kind(paths: Sequence[Path]) -> Kind:
         return "nothing"
     ending = paths[0].suffix.lower()
     with contextlib.suppress(OSError, ValueError):
-        if stat.S_ISDIR(os.lstat(paths[0]).st_mode):
+        if stat.S_ISDIR(os.stat(paths[0]).st_mode):
             return "folder"
         if ending in (ENDING, *PICKLES):
             return "model" if ending == ENDING else "pickle"

@@ -16,12 +16,14 @@ from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import Latent, Mix, Work
 from studio.media import export
-from studio.media.image import Refused, open_picture
+from studio.media.image import Refused, open_picture, read_bytes
 from studio.wire.messages import Array, Drawn
 
 Kind = Literal["picture", "sound"]
 KEY = "studio_grid"
 """Name of the PNG text that says what the pictures of a kept grid are."""
+_DIGEST = 32
+"""Letters of a digest."""
 LARGEST_KEPT = 16 * 2**20
 """Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
 
@@ -130,7 +132,7 @@ class Run:
 def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
     """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it.
 
-    A wave is a row of it, two grey pixels a sample.
+    A wave is a row of it, two grey pixels a sample. After its end stands its digest, by which `read` knows it again.
     """
     done = [cell for cell in cells if cell.picture is not None and cell.finished]
     stack = [_row(cell.picture) for cell in done if cell.picture is not None]
@@ -147,14 +149,18 @@ def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
         "by": _bys(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
-        storage.write(_path(name), export.png(np.concatenate(stack), {KEY: json.dumps(said)}))
+        data = export.png(np.concatenate(stack), {KEY: json.dumps(said)})
+        storage.write(_path(name), data + storage.digest(data).encode())
 
 
 def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
     """The grid that was kept, None where there is none or it cannot be read."""
     try:
-        array = open_picture(_path(name)).array
-        said = json.loads(export.texts(_path(name).read_bytes())[KEY])
+        data = read_bytes(_path(name), name)
+        if storage.digest(data[:-_DIGEST]).encode() != data[-_DIGEST:]:
+            return None
+        array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
+        said = json.loads(export.texts(data)[KEY])
         model, digest, temperature, label, *kind = said["run"]
         drawn, sound = said["drawn"], kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))

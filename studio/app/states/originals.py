@@ -11,7 +11,7 @@ from studio.app.states.value import State
 from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.media import export
-from studio.media.image import Refused, open_picture
+from studio.media.image import Refused, open_picture, read_bytes
 from studio.wire.messages import Array
 
 
@@ -40,8 +40,11 @@ class Originals(State):
             channels = key.rpartition("-")[2]
             if channels not in ("1", "3") or not key.replace("-", "").isalnum():
                 return None
+            path = self._folder / f"{key}.png"
             try:
-                array = open_picture(self._folder / f"{key}.png").array
+                if storage.digest(read_bytes(path, path.name)) != key.rpartition("-")[0]:
+                    return None
+                array = open_picture(path).array  # in this process, because every byte is as it was written
             except Refused:
                 return None
             self._held[key] = np.ascontiguousarray(array[..., : int(channels)])

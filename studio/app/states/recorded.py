@@ -7,8 +7,9 @@ import numpy as np
 
 from studio.library import work
 from studio.library.work import BadWork, Work
-from studio.media.image import Refused
-from studio.media.recording import open_recording
+from studio.media import decoder
+from studio.media.image import Refused, read_bytes
+from studio.media.names import shown
 from studio.wire.messages import Array
 
 LONGEST = 600
@@ -38,7 +39,7 @@ class Recorded:
 def open_recorded(path: Path, rate: int) -> Recorded:
     """A sound file at `rate` in Hz; a work of ours at its own. Raises Refused."""
     making, fault = work_of(path)
-    found = open_recording(path, making.rate if making is not None else rate, centred=making is None)
+    found = decoder.open_recording(path, making.rate if making is not None else rate, centred=making is None)
     if found.quiet and making is None:
         raise Refused(found.name, "is silent")
     samples = whole(found.wave[: LONGEST * found.rate])
@@ -54,17 +55,17 @@ def work_of(path: Path) -> tuple[Work | None, str]:
     """How a recording of ours was made, None for any other file; and why that cannot be read, where it cannot."""
     reader = _READERS.get(path.suffix.lower())
     try:
-        making = reader(path.read_bytes()) if reader is not None else None
+        making = reader(read_bytes(path, shown(path.name))) if reader is not None else None
     except BadWork as broken:
         return None, str(broken)
-    except OSError:  # said better by what opens it
+    except Refused:  # said better by what opens it
         return None, ""
     return (making if making is not None and making.rate else None), ""
 
 
 def kept(path: Path, making: Work) -> Array:
     """The samples (n,) int16 of a work of ours. Raises Refused."""
-    return whole(open_recording(path, making.rate, centred=False).wave)
+    return whole(decoder.open_recording(path, making.rate, centred=False).wave)
 
 
 def whole(wave: Array) -> Array:

@@ -14,10 +14,10 @@ from studio.library import storage, work
 from studio.library.models import Trained
 from studio.library.storage import NotSaved
 from studio.library.work import BadWork, Work
-from studio.media import wavetable
+from studio.media import decoder, wavetable
 from studio.media.contents import form_of
-from studio.media.image import Picture, Refused, fit, open_picture
-from studio.media.sound import Wave, open_wave
+from studio.media.image import Picture, Refused, fit, read_bytes
+from studio.media.sound import Wave
 from studio.wire.messages import Array
 
 WAVES = (".wav", ".wave")
@@ -63,10 +63,10 @@ def open_kept(path: Path) -> Take | None:
 def open_file(path: Path, samples: int | None = None) -> Opened:
     """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
     ending = path.suffix.lower()
-    picture = open_wave(path, samples) if form_of(path) is not None else open_picture(path)
+    picture = decoder.open_wave(path, samples) if form_of(path) is not None else decoder.open_picture(path)
     read = work.from_wav if ending in WAVES else work.from_png if ending == ".png" else None
     try:
-        data = path.read_bytes() if read is not None else b""
+        data = read_bytes(path, picture.name) if read is not None else b""
         sheet = work.from_sheet(data, picture.array) if isinstance(picture, Picture) else []
         if sheet and isinstance(picture, Picture):
             first, making = sheet[0]
@@ -74,7 +74,7 @@ def open_file(path: Path, samples: int | None = None) -> Opened:
         return Opened(picture, read(data) if read is not None else None)
     except BadWork as fault:
         return Opened(picture, None, str(fault))
-    except OSError:  # it went away in between; the picture is here
+    except Refused:  # it went away in between; the picture is here
         return Opened(picture, None)
 
 
@@ -112,6 +112,15 @@ class Shelf:
         try:
             return open_kept(self._folder / name)
         except Refused:
+            return None
+
+    def making(self, name: str) -> Work | None:
+        """How a file of the folder was made, without a look at its pixels or samples; None if it is no work."""
+        path = self._folder / name
+        try:
+            data = read_bytes(path, name)
+            return work.from_wav(data) if path.suffix in WAVES else work.from_png(data)
+        except (Refused, BadWork):
             return None
 
     def hold(self, takes: Iterable[Take]) -> None:

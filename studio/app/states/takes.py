@@ -152,10 +152,9 @@ class Takes(State):
 
     def restore(self, plain: Plain) -> None:
         for key, said in plain.get("starts", {}).items():
-            kept = self._start_shelf.read_one(f"{key}.png") or self._start_shelf.read_one(f"{key}.wav")
-            start = Start.of_plain(kept.work, said) if kept is not None else None
-            if kept is not None and start is not None:
-                self._start_shelf.hold([kept])
+            making = self._start_shelf.making(f"{key}.png") or self._start_shelf.making(f"{key}.wav")
+            start = Start.of_plain(making, said) if making is not None else None
+            if start is not None:
                 self._starts[start.key] = start
         self._names = [str(name) for name in plain.get("takes", [])]
 

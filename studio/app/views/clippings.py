@@ -8,6 +8,15 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 from studio.app.states.window import Window
 
 PNG, WAV = "image/png", "audio/wav"
+_ENCODED = {
+    PNG: "Pasted picture.png",  # first, because it may hold a recipe
+    "image/jpeg": "Pasted picture.jpg",
+    "image/webp": "Pasted picture.webp",
+    "image/tiff": "Pasted picture.tif",
+    "image/gif": "Pasted picture.gif",
+    "image/bmp": "Pasted picture.bmp",
+}
+"""Forms in which other programs offer pictures. They are stored as they are, so that Qt decodes none of them here."""
 
 
 class Clippings(QObject):
@@ -26,9 +35,9 @@ class Clippings(QObject):
         files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         if files:
             self._state.drop(files)
-        elif data.hasFormat(PNG):  # a PNG may hold a recipe, which a QImage would lose
-            png = bytes(data.data(PNG).data())
-            self._state.clipboard.paste(lambda: png)
+        elif form := next((form for form in _ENCODED if data.hasFormat(form)), ""):
+            picture = bytes(data.data(form).data())
+            self._state.clipboard.paste(lambda: picture, _ENCODED[form])
         elif data.hasImage():
             image = QGuiApplication.clipboard().image()
             self._state.clipboard.paste(lambda: _png(image))

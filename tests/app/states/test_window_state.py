@@ -167,7 +167,9 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     assert "pickle" in would["old.pt"] and would["x.wav"] == "Open in Explore"
     assert window.would([tmp_path / "song.flac"]).startswith("There is no model of recordings")
     assert window.would([tmp_path / "made.wav"]) == "Restore this work"
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
     assert "is a folder" in window.would([tmp_path]) and "no file" in window.would([])
+    assert "is a folder" in window.would([tmp_path / "link"])
     assert window.would([tmp_path / "gone.png"]).startswith('"gone.png"')
 
 

@@ -1,5 +1,6 @@
 """Pictures are copied and pasted by keys and menus. A pasted picture is opened like a dropped one."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,14 @@ from studio.app.views.export_section import ExportSection
 from studio.app.views.generate_stage import GenerateStage
 from studio.app.views.picture import image
 from studio.library.work import Work, from_png, from_wav
-from studio.media import export
+from studio.media import decoder, export
 from tests.app.fake_model import card, write_model
 from tests.app.views.conftest import Opener, Studio, picture, right_click, settle
 
+DEADLY = (
+    "import os\nfrom studio.media import decoder_process as child\n"
+    "child.READERS = dict.fromkeys(child.READERS, lambda *_, **__: os.abort())\nchild.main()"
+)
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 
@@ -166,6 +171,24 @@ def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
     work, size = on_clipboard(qtbot)
     assert work is None
     assert size == (64, 64)
+
+
+@pytest.mark.parametrize("form", ["image/jpeg", "image/webp", "image/bmp"])
+def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
+    form: str, studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are not decoded in this process: a child reads them, and this one does not survive them."""
+    deadly = decoder.Decoder([sys.executable, "-c", DEADLY])
+    monkeypatch.setattr(decoder, "shared", deadly)
+    data = QMimeData()
+    data.setData(form, b"\xff\xd8\xff\xe0 a picture that only the child looks at")
+    QGuiApplication.clipboard().setMimeData(data)
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: studio.state.messages.current.get() is not None)
+    assert studio.state.messages.current.get().text.startswith('"Pasted picture.')
+    assert "makes its reader crash and was not opened." in studio.state.messages.current.get().text
+    deadly.close()
 
 
 def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_path: Path, qtbot: QtBot) -> None:

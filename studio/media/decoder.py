@@ -1,0 +1,440 @@
+"""Opens files of the user in a child process, so that a file that crashes its reader costs that file alone.
+
+    request  u32 length | JSON
+    answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 breaks off: a fault
+             follows, as after a request
+
+All numbers are little-endian. The child is `studio decode` (studio.media.decoder_process); it limits its own memory,
+processor time and descriptors, and ends with its parent. It starts with the first file and waits for the next one.
+Lengths, types and shapes of what arrives are checked before there is room for it. Nothing is pickled.
+"""
+
+import atexit
+import contextlib
+import math
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Literal, TypeVar
+
+import msgspec
+import numpy as np
+
+from studio.media import pack
+from studio.media.image import Picture, Refused
+from studio.media.names import shown
+from studio.media.recording import Recording
+from studio.media.sound import Wave
+
+SECONDS = 10
+"""Of processor time for a file: 64 megapixels of PNG take 2 s."""
+A_MEGABYTE, A_SQUEEZED_MEGABYTE = 1, 10
+"""Seconds on top for each megabyte of a file, and of a recording: two hours in 5 MB of Opus take 28 s."""
+MEMORY = 2**30
+"""Bytes that may be resident in the child."""
+PATIENCE = 120.0
+"""Seconds by the clock for a file, whatever it is doing."""
+BUSY = 10
+"""How many times longer than its processor time a file may take by the clock: on a busy computer it was 8 times."""
+MEGABYTES_A_SECOND = 1.0
+"""Of a slow network drive: so much longer is waited for a large file."""
+LOADING = 120.0
+"""Seconds that the child may take to start: it may come from a cold disk."""
+CHILDREN = 2
+"""At once: a long recording does not keep a picture waiting."""
+BLOCK = 2**20
+"""Bytes of an array that are sent at once."""
+LONG = 5 * 2**30
+"""Bytes more for a long recording, which is brought to a rate as a whole: two hours at 48 kHz need 2.7 GB in all."""
+SQUEEZED = 1000
+"""Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
+LARGEST_HEAD = 4 * 2**20
+LARGEST = 4 * 2**30
+"""Bytes of all arrays of one file: two hours of a recording at 384 kHz do not fit, at 96 kHz they do."""
+AGAIN = "Try saving it again from where it came."
+
+_HIDDEN = 0
+if sys.platform == "win32":  # it opens a console for a process unless it is told not to
+    _HIDDEN = subprocess.CREATE_NO_WINDOW
+_LENGTH = struct.Struct("<I")
+_DIMENSIONS = 8
+_KINDS = "biufcSU"
+"""Kinds of numpy's types that hold no Python objects."""
+_OUT_OF_TIME = -signal.SIGXCPU if hasattr(signal, "SIGXCPU") else 0
+
+T = TypeVar("T")
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Asks for one file."""
+
+    reader: str
+    path: bytes
+    seconds: int
+    """Of processor time."""
+    memory: int
+    """Bytes that may be resident."""
+    words: dict[str, Any]
+    """Further arguments of the reader."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """Says that the child has started."""
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """What was read; in `value` an array stands as its number."""
+
+    arrays: tuple[tuple[str, tuple[int, ...]], ...]
+    value: msgspec.Raw
+
+
+class Fault(msgspec.Struct, frozen=True, tag=True):
+    """Why a file was not read."""
+
+    name: str
+    reason: str
+    hint: str
+    cause: Literal["file", "memory", "reader"] = "file"
+    """`memory`: there was too little. `reader`: it raised what no reader should."""
+
+
+class Died(Exception):
+    """The child ended, or said what could not be understood, before the answer was complete."""
+
+
+class Decoder:
+    """Reads files in child processes, at most CHILDREN at once. Any thread may call it.
+
+    Arguments
+        program: what is started; this program's own child if left out
+        seconds: of processor time for a small file
+        patience: seconds by the clock for a small file that takes no processor time
+    """
+
+    def __init__(
+        self, program: Sequence[str] | None = None, *, seconds: int = SECONDS, patience: float = PATIENCE
+    ) -> None:
+        self._program = list(program) if program is not None else _own_program()
+        self._seconds, self._patience = seconds, patience
+        self._idle: list[_Child] = []
+        self._lock = threading.Lock()
+        self._free = threading.BoundedSemaphore(CHILDREN)
+
+    def read(
+        self,
+        reader: str,
+        path: Path | str,
+        kind: type[T],
+        *,
+        most: int = LARGEST,
+        memory: int = MEMORY,
+        a_megabyte: int = A_MEGABYTE,
+        **words: Any,
+    ) -> T:
+        """Return what a reader of the child finds in a file. Raises Refused with the reason.
+
+        Arguments
+            kind: type of the result
+            most: bytes of all arrays in it
+            memory: bytes that may be resident in the child
+            a_megabyte: seconds of processor time for each megabyte of the file
+            words: further arguments of the reader
+        """
+        name = shown(os.path.basename(path))
+        megabytes = _size(path) / 1e6
+        seconds = self._seconds + int(a_megabyte * megabytes)
+        request = Request(reader, os.fsencode(_absolute(path)), seconds, memory, words)
+        with self._free:
+            patience = self._patience + BUSY * seconds + megabytes / MEGABYTES_A_SECOND
+            found = self._answer(request, patience, kind, most, name)
+        if isinstance(found, Fault):
+            raise Refused(found.name, found.reason, found.hint)
+        return found
+
+    def close(self) -> None:
+        """End the children that wait for a file."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.end()
+
+    @property
+    def process_ids(self) -> tuple[int, ...]:
+        """Of the children that wait for a file."""
+        return tuple(child.process_id for child in self._idle)
+
+    def _answer(self, request: Request, patience: float, kind: type[T], most: int, name: str) -> T | Fault:
+        child, fresh = self._child(name)
+        try:
+            found = child.ask(request, patience, kind, most)
+        except Died:
+            verdict = child.end()
+            if verdict == "crash" and not fresh:  # what an earlier file broke is not this one's fault
+                return self._answer(request, patience, kind, most, name)
+            return _verdict(name, verdict)
+        except MemoryError:
+            child.end()
+            return Fault(name, "needs too much memory", "", "memory")
+        except BaseException:  # also Ctrl-C: half an answer is still on its way
+            child.end()
+            raise
+        if isinstance(found, Fault) and found.cause != "file":
+            child.end()
+            return found if fresh else self._answer(request, patience, kind, most, name)
+        with self._lock:
+            self._idle.append(child)
+        return found
+
+    def _child(self, name: str) -> tuple["_Child", bool]:
+        """Return a child, and whether it is a new one."""
+        with self._lock:
+            while self._idle:
+                child = self._idle.pop()
+                if child.alive:
+                    return child, False
+                child.end()
+        try:
+            return _Child(self._program), True
+        except (OSError, Died):
+            why = "could not be read, because the reader of files does not start"
+            raise Refused(name, why, "Install the studio again.") from None
+
+
+class _Child:
+    """One process; it reads one file at a time."""
+
+    def __init__(self, program: Sequence[str]) -> None:
+        self._too_slow = False
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            program,
+            bufsize=0,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL,  # libraries complain there, in words for programmers
+            env=_environment(),
+            creationflags=_HIDDEN,
+            start_new_session=True,  # so that Ctrl-C in a terminal reaches the parent alone
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._sink, self._source = self._process.stdin, self._process.stdout
+        try:
+            with self._limit(LOADING):
+                if not isinstance(_message(self._source), Ready):
+                    raise Died
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: Request, patience: float, kind: type[T], most: int) -> T | Fault:
+        """Have a file read. Raises Died; then `end` says why."""
+        with self._limit(patience):
+            self._send(msgspec.json.encode(request))
+            answer = _message(self._source)
+            if not isinstance(answer, Answer):
+                return answer if isinstance(answer, Fault) else _unexpected()
+            arrays = _arrays(self._source, answer.arrays, most)
+        if isinstance(arrays, Fault):
+            return arrays
+        try:
+            return msgspec.json.decode(answer.value, type=kind, dec_hook=lambda _, number: arrays[number])
+        except (msgspec.MsgspecError, IndexError, TypeError):
+            raise Died from None
+
+    def end(self) -> Literal["crash", "time"]:
+        """End the process; why it had ended already, if it had."""
+        for pipe in (self._sink, self._source):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        try:
+            status = self._process.wait(1.0)  # it ends by the end of its input
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        return "time" if self._too_slow or status == _OUT_OF_TIME != 0 else "crash"
+
+    def _send(self, body: bytes) -> None:
+        try:
+            left = memoryview(_LENGTH.pack(len(body)) + body)
+            while left:
+                left = left[self._sink.write(left) :]
+        except OSError:
+            raise Died from None
+
+    @contextlib.contextmanager
+    def _limit(self, seconds: float) -> Iterator[None]:
+        """Kill the process if this takes longer; whoever reads from it then raises Died."""
+
+        def kill() -> None:
+            self._too_slow = True
+            self._process.kill()
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+# ── what arrives ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _message(source: IO[bytes]) -> Ready | Answer | Fault:
+    (length,) = _LENGTH.unpack(_exactly(source, _LENGTH.size))
+    if length > LARGEST_HEAD:
+        raise Died
+    try:
+        found: Ready | Answer | Fault = msgspec.json.decode(_exactly(source, length), type=Ready | Answer | Fault)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Died from None
+    return found
+
+
+def _unexpected() -> Any:
+    raise Died
+
+
+def _arrays(
+    source: IO[bytes], described: tuple[tuple[str, tuple[int, ...]], ...], most: int
+) -> list[np.ndarray] | Fault:
+    """Receive the arrays of an answer, or the fault with which it breaks off. Raises MemoryError or Died."""
+    arrays: list[np.ndarray] = []
+    for text, shape in described:
+        dtype, size = _form(text, shape)
+        most -= size
+        if most < 0:
+            raise Died
+        array = np.empty(shape, dtype)
+        left = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        while left:
+            (length,) = _LENGTH.unpack(_exactly(source, _LENGTH.size))
+            if length == 0:
+                fault = _message(source)
+                return fault if isinstance(fault, Fault) else _unexpected()
+            if length > min(BLOCK, len(left)):
+                raise Died
+            _fill(source, left[:length])
+            left = left[length:]
+        arrays.append(array)
+    return arrays
+
+
+def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
+    """Return the type of an array and its bytes. Raises Died if no reader gives such a thing."""
+    try:
+        dtype = np.dtype(text)
+    except (TypeError, ValueError):
+        raise Died from None
+    if dtype.kind not in _KINDS or dtype.itemsize == 0 or len(shape) > _DIMENSIONS or any(n < 0 for n in shape):
+        raise Died
+    return dtype, math.prod(shape) * dtype.itemsize
+
+
+def _exactly(source: IO[bytes], length: int) -> bytearray:
+    body = bytearray(length)
+    _fill(source, memoryview(body))
+    return body
+
+
+def _fill(source: IO[bytes], room: memoryview) -> None:
+    while room:
+        try:
+            count = source.readinto(room)  # type: ignore[attr-defined]
+        except (OSError, ValueError):  # ValueError: it was closed
+            count = 0
+        if not count:
+            raise Died
+        room = room[count:]
+
+
+def _verdict(name: str, verdict: Literal["crash", "time"]) -> Fault:
+    if verdict == "time":
+        return Fault(name, "takes too long to read", AGAIN)
+    return Fault(name, "makes its reader crash", AGAIN)
+
+
+# ── the child's process ──────────────────────────────────────────────────────────────────────────
+
+
+def _own_program() -> list[str]:
+    """Return the program of the child. `-P` keeps the current folder out of its imports."""
+    door = ["decode"] if getattr(sys, "frozen", False) else ["-P", "-m", "studio", "decode"]
+    return [sys.executable, *door]
+
+
+def _environment() -> dict[str, str]:
+    root, known = str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([root, known] if known else [root])
+    # OpenBLAS keeps room for every thread that it may start, and none of them has anything to do.
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _absolute(path: Path | str) -> str:
+    """Return a path that means the same in a process with another folder; links in it stay as they are."""
+    return str(path) if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
+def _size(path: Path | str) -> int:
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):  # the reader will say it better
+        return 0
+
+
+# ── readers ──────────────────────────────────────────────────────────────────────────────────────
+
+shared = Decoder()
+"""The one that all of this process use."""
+atexit.register(lambda: shared.close())
+
+
+def open_picture(path: Path | str) -> Picture:
+    """Open a picture as `image.open_picture` does, in the child. Raises Refused."""
+    return shared.read("picture", path, Picture)
+
+
+def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
+    """Open a recording as `recording.open_recording` does, in the child. Raises Refused."""
+    memory = MEMORY + min(LONG, SQUEEZED * _size(path))
+    return shared.read(
+        "recording", path, Recording, memory=memory, a_megabyte=A_SQUEEZED_MEGABYTE, rate=rate, centred=centred
+    )
+
+
+def open_wave(path: Path | str, samples: int | None = None) -> Wave:
+    """Open a wave as `sound.open_wave` does, in the child. Raises Refused."""
+    return shared.read("wave", path, Wave, samples=samples)
+
+
+def open_cycle(path: Path | str, samples: int) -> np.ndarray:
+    """Open a cycle (samples,) int16 as `cycles.open_cycle` does, in the child. Raises Refused."""
+    return shared.read("cycle", path, np.ndarray, samples=samples)
+
+
+def read_pack(path: Path | str) -> dict[str, np.ndarray]:
+    """Read the arrays of a pack as `pack.members` does, in the child. Raises Refused."""
+    return shared.read("pack", path, dict[str, np.ndarray], most=pack.LARGEST)
+
+
+def unpack_picture(text: str, most: tuple[int, ...]) -> np.ndarray | None:
+    """Unpack a picture in a text as `enlarging.unpacked` does, in the child; None if it cannot be read."""
+    try:
+        return shared.read("text", "", np.ndarray | None, text=text, within=list(most))  # type: ignore[arg-type]
+    except Refused:
+        return None

@@ -1,0 +1,203 @@
+"""The child process that reads files of the user: `studio decode`. Its parent is studio.media.decoder.
+
+It may use 64 descriptors, the memory and processor time that each request allows, and write no file. It ends with its
+parent: a thread waits for the end of its input, whatever a reader is doing. (Linux can send a signal when a
+parent dies, but sends it already when the *thread* that started the child ends, and the window's threads do.)
+"""
+
+import contextlib
+import ctypes
+import math
+import os
+import stat
+import struct
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from studio.media import cycles, enlarging, image, pack, recording, sound
+from studio.media.decoder import AGAIN, BLOCK, LARGEST_HEAD, Answer, Fault, Ready, Request
+from studio.media.names import shown
+
+if sys.platform != "win32":
+    import resource
+
+DESCRIPTORS = 64
+_NO_NEW_PRIVILEGES = 38
+"""PR_SET_NO_NEW_PRIVS of Linux: no program that a reader might start gets more rights."""
+_LENGTH = struct.Struct("<I")
+
+
+def _text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
+    """A picture within another file's text; `path` is empty."""
+    return enlarging.unpacked(text, tuple(within))
+
+
+READERS: dict[str, Callable[..., Any]] = {
+    "picture": image.open_picture,
+    "recording": recording.open_recording,
+    "wave": sound.open_wave,
+    "cycle": cycles.open_cycle,
+    "pack": pack.members,
+    "text": _text,
+}
+
+
+def main() -> int:
+    """Read files until the input ends; return the exit status."""
+    if sys.stdout is None or sys.stdout.isatty():
+        print("The reader of files speaks to the studio and not to people. Try: studio --help", file=sys.stderr)
+        return 2
+    source, sink = _claim()
+    requests: SimpleQueue[Request] = SimpleQueue()
+    threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
+    _limit()
+    _send(sink, Ready())
+    while True:
+        request = requests.get()
+        _allow(request)
+        _answer(sink, request)
+
+
+def _claim() -> tuple[int, int]:
+    """Take standard input and output for the frames; what a library reads or prints goes nowhere."""
+    source, sink = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return source, sink
+
+
+def _listen(source: int, requests: "SimpleQueue[Request]") -> None:
+    """Pass requests on; end the process with the input, whatever it is doing."""
+    with contextlib.suppress(OSError, EOFError, msgspec.MsgspecError), open(source, "rb") as file:
+        while True:
+            (length,) = _LENGTH.unpack(_exactly(file.read(_LENGTH.size), _LENGTH.size))
+            requests.put(msgspec.json.decode(_exactly(file.read(length), length), type=Request))
+    os._exit(0)
+
+
+def _exactly(body: bytes, length: int) -> bytes:
+    if len(body) < length:
+        raise EOFError
+    return body
+
+
+# ── limits ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _limit() -> None:
+    """Bound what a reader can do to the computer, as far as the system can; a limit that it lacks is left out."""
+    sys.dont_write_bytecode = True
+    if sys.platform == "win32":
+        return
+    for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, DESCRIPTORS)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(what, (most, most))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+
+
+def _allow(request: Request) -> None:
+    """Grant the processor time and the memory of a request. Beyond that time the system ends the process."""
+    if sys.platform == "win32":
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _soften(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + request.seconds)
+    if sys.platform == "linux":
+        with open("/proc/self/statm", encoding="ascii") as file:
+            size, resident = (int(pages) * resource.getpagesize() for pages in file.read().split()[:2])
+        # What libraries keep reserved and never touch does not count.
+        _soften(resource.RLIMIT_AS, request.memory + size - resident)
+
+
+def _soften(what: int, most: int) -> None:
+    """Set a limit that the next request may raise again."""
+    hard = resource.getrlimit(what)[1]
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _answer(sink: int, request: Request) -> None:
+    arrays: list[np.ndarray | pack.Member] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = READERS[request.reader](Path(os.fsdecode(request.path)), **request.words)
+        value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _taken(each, arrays)))
+        _send(sink, Answer(tuple((array.dtype.str, array.shape) for array in arrays), value))
+    except Exception as error:
+        _send(sink, _fault(request, error))
+        return
+    try:
+        for array in arrays:
+            for block in _blocks(array):
+                _write(sink, _LENGTH.pack(len(block)))
+                _write(sink, block)
+    except Exception as error:
+        _write(sink, _LENGTH.pack(0))
+        _send(sink, _fault(request, error))
+
+
+def _taken(value: object, arrays: list[np.ndarray | pack.Member]) -> object:
+    """The number of an array, which is sent after the head."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray | pack.Member):
+        arrays.append(value)
+        return len(arrays) - 1
+    raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
+def _blocks(array: np.ndarray | pack.Member) -> Iterable[bytes | memoryview]:
+    if isinstance(array, pack.Member):
+        return array.blocks
+    whole = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    return (whole[at : at + BLOCK] for at in range(0, len(whole), BLOCK))
+
+
+def _fault(request: Request, error: Exception) -> Fault:
+    path = os.fsdecode(request.path)
+    name = shown(os.path.basename(path))
+    match error:
+        case image.Refused() if request.reader != "pack" and _is_archive(path):
+            return Fault(error.name, "is an archive", pack.UNPACK)
+        case image.Refused():
+            return Fault(error.name, error.reason, error.hint)
+        case MemoryError():
+            return Fault(name, "needs too much memory to read", "", "memory")
+        case _:
+            return Fault(name, "could not be read", AGAIN, "reader")
+
+
+def _is_archive(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode) and pack.is_archive(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _send(sink: int, message: Ready | Answer | Fault) -> None:
+    body = msgspec.json.encode(message)
+    if len(body) > LARGEST_HEAD:
+        raise ValueError("what was read has too many words")
+    _write(sink, _LENGTH.pack(len(body)) + body)
+
+
+def _write(sink: int, data: bytes | memoryview) -> None:
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[os.write(sink, left) :]
+    except OSError:  # nobody reads any more
+        os._exit(0)

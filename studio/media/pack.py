@@ -1,0 +1,130 @@
+"""Packs of artworks (.npz): a zip of arrays, read piece by piece, so that no more than a piece is in memory."""
+
+import math
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from studio.media.image import Refused
+from studio.media.names import shown
+
+LARGEST = 16 * 2**30
+"""Bytes of a pack once unpacked."""
+MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
+UNPACK = "Unpack it first, then name the folder."
+_ARCHIVES = (
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\0",
+    b"\x28\xb5\x2f\xfd",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!",
+)
+"""First bytes of zip, gzip, bzip2, xz, Zstandard, 7-Zip and RAR."""
+_TAR = slice(257, 262)
+"""Where a tar archive names itself."""
+_BLOCK = 2**20
+_NUMBERS, _TEXTS = "biufc", "SU"
+"""Kinds of numpy's types."""
+_DIMENSIONS = 8
+_ARCHIVE = ("is an archive", UNPACK)
+
+
+class Member:
+    """An array of a pack that is still to be read.
+
+    Arguments
+        blocks: its bytes, row by row; raises Refused
+    """
+
+    def __init__(self, dtype: np.dtype, shape: tuple[int, ...], blocks: Iterator[bytes]) -> None:
+        self.dtype, self.shape, self.blocks = dtype, shape, blocks
+
+
+def members(path: Path | str) -> dict[str, Member | np.ndarray]:
+    """Return the arrays of a pack that have one of the names in MEMBERS. Raises Refused."""
+    name = shown(os.path.basename(path))
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise Refused(name, "is neither a folder nor a pack (.npz)")
+        if not zipfile.is_zipfile(path):
+            is_other = is_archive(path)
+            raise Refused(name, *_ARCHIVE if is_other else ("is not a pack of pictures (.npz), or is damaged",))
+        archive = zipfile.ZipFile(path)  # open until the last block is read
+        names = archive.namelist()
+        if not any(each.endswith(".npy") for each in names):
+            raise Refused(name, *_ARCHIVE)
+        if sum(each.file_size for each in archive.infolist()) > LARGEST:
+            size = sum(each.file_size for each in archive.infolist()) / 2**30
+            raise Refused(name, f"would need {size:,.0f} GB once unpacked")
+        return {each: _member(archive, f"{each}.npy", name) for each in MEMBERS if f"{each}.npy" in names}
+    except Exception as error:
+        raise _refusal(name, error) from None
+
+
+def is_archive(path: Path | str) -> bool:
+    """Return whether a file begins as an archive does."""
+    with open(path, "rb") as file:
+        begins = file.read(512)
+    return begins.startswith(_ARCHIVES) or begins[_TAR] == b"ustar"
+
+
+def _member(archive: zipfile.ZipFile, entry: str, name: str) -> Member | np.ndarray:
+    file = archive.open(entry)
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"an array of version {version}")
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, by_columns, dtype = header(file)
+    if dtype.hasobject:
+        raise Refused(name, "holds Python objects, which can run programs")
+    if dtype.kind not in _NUMBERS + _TEXTS or not dtype.itemsize or len(shape) > _DIMENSIONS:
+        raise Refused(name, f"holds neither pictures nor sounds ({entry} is {dtype} of shape {shape})")
+    if by_columns and len(shape) > 1:
+        with archive.open(entry) as again:
+            return np.ascontiguousarray(np.lib.format.read_array(again, allow_pickle=False))
+    size = math.prod(shape) * dtype.itemsize
+    if size > archive.getinfo(entry).file_size:
+        raise Refused(name, "is damaged")
+    return Member(dtype, shape, _blocks(file, size, name))
+
+
+def _blocks(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
+    """The bytes of an array; the check sum is compared at the end of the file."""
+    try:
+        with file:
+            left = size
+            while left:
+                block = file.read(min(left, _BLOCK))
+                if not block:
+                    raise EOFError
+                left -= len(block)
+                if not left:
+                    file.read(1)
+                yield block
+    except Exception as error:
+        raise _refusal(name, error) from None
+
+
+def _refusal(name: str, error: Exception) -> Refused:
+    """Return why a pack is not read: zipfile and numpy raise ValueError, EOFError, LZMAError and more."""
+    match error:
+        case Refused():
+            return error
+        case FileNotFoundError():
+            return Refused(name, "is not there")
+        case PermissionError():
+            return Refused(name, "may not be read by you")
+        case MemoryError():
+            return Refused(name, "does not fit into memory")
+        case RuntimeError() if "password" in str(error):
+            return Refused(name, "is locked with a password", UNPACK)
+        case _:
+            return Refused(name, "is damaged")

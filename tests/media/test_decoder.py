@@ -1,0 +1,302 @@
+"""A file that crashes, hangs or blows up its reader costs that file alone, and is refused with a true sentence."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from studio.media import cycles, decoder, image, pack, recording, sound
+from studio.media.decoder import Answer, Decoder, Fault, Ready
+from studio.media.image import Picture, Refused
+from tests.conftest import PLANTED
+from tests.limits import LIMIT
+
+POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process")
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "rose.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def hum(tmp_path: Path) -> Path:
+    path = tmp_path / "hum.wav"
+    soundfile.write(path, np.sin(np.arange(4000) / 7) * 0.5, 8000)
+    return path
+
+
+@pytest.fixture
+def misbehaving() -> Iterator[Decoder]:
+    own = Decoder(PLANTED, seconds=1)
+    yield own
+    own.close()
+
+
+def ended(process_id: int) -> bool:
+    """Whether a process ends within the limit; one that is not waited for counts as ended."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+# ── what comes back ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_reader_gives_what_it_gives_without_the_child(photo: Path, hum: Path, tmp_path: Path) -> None:
+    found, expected = decoder.open_picture(photo), image.open_picture(photo)
+    np.testing.assert_array_equal(found.array, expected.array)
+    assert (found.name, found.notes) == (expected.name, expected.notes)
+    heard, told = (
+        decoder.open_recording(hum, 16_000, centred=False),
+        recording.open_recording(hum, 16_000, centred=False),
+    )
+    np.testing.assert_array_equal(heard.wave, told.wave)
+    assert (heard.seconds, heard.notes) == (told.seconds, told.notes)
+    soundfile.write(tmp_path / "cycle.wav", np.sin(np.arange(600) / 600 * 2 * np.pi) * 0.5, 44_100)
+    np.testing.assert_array_equal(
+        decoder.open_wave(tmp_path / "cycle.wav", 128).array, sound.open_wave(tmp_path / "cycle.wav", 128).array
+    )
+    np.testing.assert_array_equal(
+        decoder.open_cycle(tmp_path / "cycle.wav", 256), cycles.open_cycle(tmp_path / "cycle.wav", 256)
+    )
+
+
+def test_arrays_of_a_pack_come_back_in_their_types_and_order(tmp_path: Path) -> None:
+    parts = {
+        "train_x": np.random.default_rng(0).integers(0, 256, (500, 30, 40, 3), np.uint8),  # several blocks
+        "train_y": np.arange(500, dtype=">u2"),
+        "test_x": np.asfortranarray(np.random.default_rng(1).integers(0, 256, (5, 3, 4, 1), np.uint8)),
+        "test_y": np.zeros(0, np.int64),
+        "label_names": np.array(["Rose", "Übung"]),
+    }
+    np.savez_compressed(tmp_path / "p.npz", more=np.zeros(3), **parts)  # type: ignore[arg-type]
+    found = decoder.read_pack(tmp_path / "p.npz")
+    assert found.keys() == parts.keys()
+    for name, expected in parts.items():
+        np.testing.assert_array_equal(found[name], expected)
+        assert found[name].dtype == expected.dtype
+
+
+def test_a_path_within_the_current_folder_is_found_after_the_folder_changes(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder.open_picture(photo)  # the child runs, in another folder
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert decoder.open_picture("../rose.png").array.shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("reader", ["open_picture", "open_recording", "open_wave", "read_pack"])
+def test_a_refusal_reads_as_it_does_without_the_child(reader: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no artwork")
+    there = {"open_picture": image, "open_recording": recording, "open_wave": sound}.get(reader)
+    with pytest.raises(Refused) as fault:
+        getattr(decoder, reader)(tmp_path / "notes.txt")
+    with pytest.raises(Refused) as expected:
+        getattr(there, reader)(tmp_path / "notes.txt") if there else pack.members(tmp_path / "notes.txt")
+    assert (str(fault.value), fault.value.reason) == (str(expected.value), expected.value.reason)
+    with pytest.raises(Refused, match="not there"):
+        getattr(decoder, reader)(tmp_path / "nothing.wav")
+
+
+def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
+    own, faults = Decoder(), list[BaseException]()
+
+    def read() -> None:
+        try:
+            for _ in range(20):
+                assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+                assert own.read("recording", hum, recording.Recording, rate=None, centred=True).rate == 8000
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=read) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT)
+    assert not faults and len(own.process_ids) <= decoder.CHILDREN
+    own.close()
+
+
+# ── what a reader can do ─────────────────────────────────────────────────────────────────────────
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize(
+    ("stem", "said"),
+    [
+        ("kills", "makes its reader crash and was not opened. Try saving it again from where it came."),
+        ("aborts", "makes its reader crash and was not opened. Try saving it again from where it came."),
+        ("exits", "makes its reader crash and was not opened. Try saving it again from where it came."),
+        ("hangs", "takes too long to read and was not opened. Try saving it again from where it came."),
+        pytest.param("grows", "needs too much memory to read and was not opened.", marks=LINUX_ONLY),
+        ("opens", "could not be read and was not opened. Try saving it again from where it came."),
+        ("raises", "could not be read and was not opened. Try saving it again from where it came."),
+    ],
+)
+def test_a_file_that_its_reader_does_not_survive_is_refused_and_the_next_is_read(
+    stem: str, said: str, photo: Path, misbehaving: Decoder
+) -> None:
+    bad = photo.rename(photo.with_name(f"{stem}.png"))
+    good = photo.with_name("good.png")
+    good.write_bytes(bad.read_bytes())
+    assert misbehaving.read("picture", good, Picture).array.shape == (40, 60, 3)
+    with pytest.raises(Refused) as fault:
+        misbehaving.read("picture", bad, Picture)
+    assert str(fault.value) == f'"{stem}.png" {said}'
+    assert misbehaving.read("picture", good, Picture).array.shape == (40, 60, 3)
+
+
+def test_a_file_whose_reader_waits_for_ever_is_given_up(photo: Path) -> None:
+    own = Decoder(PLANTED, seconds=0, patience=2.0)
+    slow = photo.rename(photo.with_name("sleeps.png"))
+    with pytest.raises(Refused, match="takes too long to read"):
+        own.read("picture", slow, Picture)
+    own.close()
+
+
+@POSIX_ONLY
+def test_what_a_library_prints_is_not_taken_for_an_answer(photo: Path, misbehaving: Decoder) -> None:
+    noisy = photo.rename(photo.with_name("prints.png"))
+    assert misbehaving.read("picture", noisy, Picture).array.shape == (40, 60, 3)
+
+
+@POSIX_ONLY
+def test_a_reader_writes_no_file(
+    photo: Path, misbehaving: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANTED_FILE", str(tmp_path / "written"))
+    with pytest.raises(Refused, match="could not be read"):
+        misbehaving.read("picture", photo.rename(photo.with_name("writes.png")), Picture)
+    assert not (tmp_path / "written").exists() or not (tmp_path / "written").read_bytes()
+
+
+def test_no_file_is_blamed_for_what_an_earlier_one_broke(photo: Path, misbehaving: Decoder) -> None:
+    first = photo.with_name("breaks.png")
+    first.write_bytes(photo.read_bytes())
+    for path in (first, photo, photo):
+        assert misbehaving.read("picture", path, Picture).array.shape == (40, 60, 3)
+
+
+@POSIX_ONLY
+def test_a_child_that_was_killed_while_it_waited_is_replaced(photo: Path) -> None:
+    own = Decoder()
+    own.read("picture", photo, Picture)
+    os.kill(own.process_ids[0], signal.SIGKILL)
+    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    own.close()
+
+
+@LINUX_ONLY
+@pytest.mark.parametrize("stem", ["rose", "hangs"])
+def test_the_child_ends_with_its_parent_also_in_the_middle_of_a_file(stem: str, photo: Path) -> None:
+    path = photo.rename(photo.with_name(f"{stem}.png"))
+    program = (
+        "import sys, threading, time\n"
+        "from studio.media import decoder\n"
+        "from studio.media.image import Picture\n"
+        f"own = decoder.Decoder({PLANTED!r}, seconds=60)\n"
+        f"threading.Thread(target=own.read, args=('picture', {str(path)!r}, Picture), daemon=True).start()\n"
+        "time.sleep(3600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        threads = Path(f"/proc/{parent.pid}/task")
+        end = time.monotonic() + LIMIT
+        found: list[str] = []
+        while not found and time.monotonic() < end:
+            found = [pid for each in threads.glob("*/children") for pid in each.read_text().split()]
+            time.sleep(0.02)
+        assert found, "no child was started"
+        time.sleep(0.5)  # it may be reading by now
+    finally:
+        parent.kill()
+        parent.wait(LIMIT)
+    assert ended(int(found[0]))
+
+
+@LINUX_ONLY
+def test_the_child_runs_within_its_limits(photo: Path) -> None:
+    own = Decoder()
+    own.read("picture", photo, Picture)
+    folder = Path(f"/proc/{own.process_ids[0]}")
+    limits = {line[:26].strip(): line[26:].split()[0] for line in (folder / "limits").read_text().splitlines()}
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+    assert limits["Max open files"] == "64"
+    assert limits["Max file size"] == limits["Max core file size"] == "0"
+    assert int(limits["Max cpu time"]) <= 20
+    reserved = 1024 * (int(status["VmSize"].split()[0]) - int(status["VmRSS"].split()[0]))
+    assert int(limits["Max address space"]) - reserved <= 1.05 * 2**30
+    assert status["NoNewPrivs"].strip() == "1"
+    own.close()
+
+
+def test_a_child_that_cannot_be_started_is_said(photo: Path) -> None:
+    for program in (["/nowhere/python"], [sys.executable, "-c", "raise SystemExit(1)"]):
+        with pytest.raises(Refused) as fault:
+            Decoder(program).read("picture", photo, Picture)
+        assert "the reader of files does not start" in str(fault.value)
+
+
+# ── what a child could say ───────────────────────────────────────────────────────────────────────
+
+
+def frame(message: Ready | Answer | Fault) -> bytes:
+    body = msgspec.json.encode(message)
+    return struct.pack("<I", len(body)) + body
+
+
+def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name":"a","notes":[]}') -> bytes:
+    return frame(Answer(((dtype, shape),), msgspec.Raw(value)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"\xff\xff\xff\xff",
+        struct.pack("<I", 4) + b"{}{}",
+        frame(Ready()),
+        answer("|O", (1,)),
+        answer("|V8", (1,)),
+        answer("|u1", (2**50, 3, 3)),
+        answer("|u1", (-1, 3, 3)),
+        answer("|u1", (1,) * 40),
+        answer("nonsense", (1,)),
+        answer("|u1", (4,)) + struct.pack("<I", 5) + b"12345",
+        answer("|u1", (4,)) + struct.pack("<I", 0) + frame(Ready()),
+        answer("|u1", (4,)) + struct.pack("<I", 2) + b"12",
+        answer("|u1", (1,), b'{"array":7,"name":"a","notes":[]}') + struct.pack("<I", 1) + b"1",
+        answer("|u1", (1,), b'{"array":0}') + struct.pack("<I", 1) + b"1",
+        answer("|u1", (1,), b"[") + struct.pack("<I", 1) + b"1",
+    ],
+    ids=str,
+)
+def test_an_answer_that_no_reader_gives_is_not_believed(said: bytes, photo: Path) -> None:
+    program = f"import sys; sys.stdout.buffer.write({frame(Ready()) + said!r}); sys.stdout.flush(); sys.stdin.read()"
+    own = Decoder([sys.executable, "-c", program], seconds=0, patience=1.0)
+    with pytest.raises(Refused, match="makes its reader crash|takes too long"):
+        own.read("picture", photo, Picture)
+    own.close()

@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Sequence
 
+from studio import streams
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Opens the window without words or with `--device` alone, the engine at `engine`, the terminal otherwise.
 
     Returns the exit status.
     """
+    streams.prepare()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0].startswith("--device"):
         from studio.app.main import main as window

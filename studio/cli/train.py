@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.cli import ground
@@ -26,8 +25,10 @@ def add(commands: ground.Commands) -> None:
         run,
         "learn a model from a folder of pictures, of recordings or of single cycles of sound, or a pack",
     )
-    sub.add_argument("source", type=Path, metavar="FOLDER|PACK.npz")
-    sub.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest")
+    sub.add_argument("source", type=ground.path, metavar="FOLDER|PACK.npz")
+    sub.add_argument(
+        "--recipe", type=ground.path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest"
+    )
     sub.add_argument(
         "--family",
         default="realnvp",
@@ -44,7 +45,7 @@ def add(commands: ground.Commands) -> None:
     )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
+    sub.add_argument("--out", type=ground.path, metavar="DIR", help="where the model goes (your own models)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from typing import Literal
 
 import platformdirs
 
+from studio.library.obstacles import LONGEST_NAME, obstacle
 from studio.media.names import shown
 
 if sys.platform == "win32":
@@ -53,7 +54,6 @@ _WHY: dict[int, Why] = {
 }
 _KEPT = {".png": "The picture is still here.", ".wav": "The sound is still here.", ".flac": "The sound is still here."}
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
-_LONGEST_NAME = 255  # bytes, on nearly every file system
 
 _TOGETHER = 16
 """Threads that write files at the same time, so that the disk serves them together (tests/benchmarks/saving.py)."""
@@ -145,7 +145,8 @@ def append(path: Path, text: str, most: int) -> None:
         finally:
             os.close(file)
     except OSError as error:
-        raise _refusal(path, error, "saved", "What was saved before is unchanged.", len(data)) from error
+        kept = "What was saved before is unchanged."
+        raise _refusal(path, error, "saved", kept, len(data), obstacle(path, error)) from error
 
 
 def lock(path: Path) -> int | None:
@@ -159,7 +160,7 @@ def lock(path: Path) -> int | None:
         _make(path.parent)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
     except OSError as error:
-        raise _refusal(path, error, "made", "Nothing was changed.", 0) from error
+        raise _refusal(path, error, "made", "Nothing was changed.", 0, obstacle(path, error)) from error
     try:
         if sys.platform == "win32":
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
@@ -173,12 +174,16 @@ def lock(path: Path) -> int | None:
 
 
 def folder(path: Path) -> Path:
-    """Create a folder with all its parents if it does not exist. Raises NotSaved."""
+    """Create a folder with all its parents if it does not exist. Raises NotSaved, also if it may not be written in."""
     path = Path(path).absolute()
     try:
         _make(path)
     except OSError as error:
-        raise _refusal(path, error, "made", "Nothing was changed.", 0) from error
+        reason = obstacle(path, error, folder=True)
+        raise _refusal(path, error, "made", "Nothing was changed.", 0, reason) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        sentence = f'Nothing may be written in the folder "{shown(str(path))}". Nothing was changed.'
+        raise NotSaved(path, "read-only", f"{sentence} Choose another place.")
     return path
 
 
@@ -194,6 +199,10 @@ def to_bin(path: Path) -> Path:
     today = home("data") / "bin" / datetime.date.today().isoformat()
     try:
         _make(today)
+    except OSError as error:
+        reason = obstacle(today, error, folder=True)
+        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
+    try:
         target = today / path.name
         for number in range(2, 10_000):
             if not os.path.lexists(target):
@@ -203,7 +212,8 @@ def to_bin(path: Path) -> Path:
         _bring_to_disk(path.parent)
         _bring_to_disk(today)
     except OSError as error:
-        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0) from error
+        reason = obstacle(path, error) if os.path.lexists(path) else "it is not there"
+        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
     return target
 
 
@@ -241,7 +251,7 @@ def digest(data: bytes | bytearray | memoryview) -> str:
 def free_name(folder: Path, stem: str, ending: str) -> Path:
     """Return a free path in a folder, valid on every system: `STEM-0001.png`, then `STEM-0002.png` …"""
     ending = "." + ending.lstrip(".")
-    stem = clean(stem, _LONGEST_NAME - len(f"-000000{ending}".encode()))
+    stem = clean(stem, LONGEST_NAME - len(f"-000000{ending}".encode()))
     taken = re.compile(re.escape(_alike(stem)) + r"-(\d{1,6})" + re.escape(_alike(ending)))
     highest = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -250,7 +260,7 @@ def free_name(folder: Path, stem: str, ending: str) -> Path:
     return Path(folder) / f"{stem}-{highest + 1:04d}{ending}"
 
 
-def clean(name: str, longest: int = _LONGEST_NAME) -> str:
+def clean(name: str, longest: int = LONGEST_NAME) -> str:
     """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes."""
     name = shown(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
     name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
@@ -389,24 +399,16 @@ def _alike(name: str) -> str:
 
 
 def _not_written(path: Path, error: OSError, size: int) -> NotSaved:
-    return _refusal(path, error, "saved", _KEPT.get(path.suffix.lower(), "What was saved before is unchanged."), size)
+    kept = _KEPT.get(path.suffix.lower(), "What was saved before is unchanged.")
+    return _refusal(path, error, "saved", kept, size, obstacle(path, error))
 
 
-def _refusal(path: Path, error: OSError, done: str, kept: str, size: int) -> NotSaved:
+def _refusal(path: Path, error: OSError, done: str, kept: str, size: int, reason: str) -> NotSaved:
     why = _WHY.get(error.errno or 0, "other")
-    name, place = shown(path.name), shown(str(path.parent))
-    match why:
-        case "full":
-            needed = max(1, -(-size // 1_000_000))
-            what, hint = (
-                f'The disk is full: "{name}" was not {done}.',
-                f"Free about {needed} MB or choose another place.",
-            )
-        case "read-only":
-            what, hint = f'"{name}" was not {done}: nothing may be written in "{place}".', "Choose another place."
-        case "missing":
-            what, hint = f'"{name}" was not {done}: the folder "{place}" is not there.', "Choose another place."
-        case _:
-            reason = error.strerror or "no reason given"
-            what, hint = f'"{name}" was not {done}: the disk reported "{reason}".', "Choose another place."
+    name = shown(path.name)
+    if why == "full":
+        needed = max(1, -(-size // 1_000_000))
+        what, hint = f'The disk is full: "{name}" was not {done}.', f"Free about {needed} MB or choose another place."
+    else:
+        what, hint = f'"{name}" was not {done}: {reason}.', "Choose another place."
     return NotSaved(path, why, f"{what} {kept} {hint}")

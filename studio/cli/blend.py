@@ -1,7 +1,6 @@
 """The way between two sounds as a wavetable."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -45,7 +44,7 @@ def _point(jobs: Any, model: str, trained: models.Trained, given: str, label: in
     """Where a way begins or ends: a seed, a WAV of ours with its making, or any other single cycle."""
     if given.isdecimal():
         return artworks.work(trained, ground.seed(given), (trained.card.temperature,), label)
-    path = Path(given)
+    path = ground.path(given)
     work = from_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
     if work is not None and work.model == trained.card.name:
         return work

@@ -226,15 +226,12 @@ def path(text: str) -> Path:
 
 
 def new_file(wished: Path, ending: str) -> Path:
-    """Return a free path for a result, and create its folder. Raises NotSaved or WrongUse before any work is done."""
-    if wished.name in ("", ".."):
-        raise WrongUse(f'"{wished}" is a folder. Give the name of a file.')
-    there = wished.absolute()
-    if there.is_dir():
+    """Return a free path for a result, and create its folder. Raises NotSaved or WrongUse, before any work is done."""
+    if wished.name in ("", "..") or os.path.isdir(wished):
         raise WrongUse(f'"{names.shown(str(wished))}" is a folder. Give the name of a file.')
-    if there.exists() and not there.is_file():
-        raise WrongUse(f'"{names.shown(str(wished))}" is no file that can be replaced. Choose another place.')
-    folder, target = storage.folder(wished.parent), wished.with_suffix(ending)
+    target = wished.with_suffix(ending)
+    storage.folder_of(wished)
+    folder = storage.folder_of(target)
     return storage.free_name(folder, target.stem, ending) if os.path.lexists(target) else target
 
 

@@ -25,18 +25,34 @@ def obstacle(path: Path, error: OSError, *, folder: bool = False) -> str:
         error: what the system said
         folder: whether the path itself was to be a folder; otherwise only its parents are
     """
+    if not folder and (reason := no_file(path)):
+        return reason
     match error.errno:
         case errno.ENAMETOOLONG:
             return _too_long(path)
         case errno.ELOOP:
             return _circle(path)
-        case errno.EISDIR | errno.ENOTEMPTY | errno.EEXIST if os.path.isdir(path):
-            return "a folder has this name"
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return _forbidden(path)
         case errno.ENOENT | errno.ENOTDIR | errno.EEXIST:
             return _on_the_way(path, folder)
     return f'the disk reported "{error.strerror or "no reason given"}"'
+
+
+def no_file(path: Path) -> str:
+    """Return why an absolute path can be no file, as a clause; empty if it can be one, or is one already."""
+    try:
+        found = os.stat(path).st_mode
+    except OSError as error:
+        reasons = {errno.ENAMETOOLONG: _too_long, errno.ELOOP: _circle}
+        return reasons[error.errno](path) if error.errno in reasons else ""
+    if stat.S_ISDIR(found):
+        return "a folder has this name"
+    return "" if stat.S_ISREG(found) else f'"{shown(str(path))}" is {_sort(found)}'
+
+
+def _sort(mode: int) -> str:
+    return next((sort for fits, sort in _SORTS if fits(mode)), "of an unknown sort")
 
 
 def _too_long(path: Path) -> str:
@@ -73,6 +89,6 @@ def _on_the_way(path: Path, folder: bool) -> str:
             if not folder:
                 return f'the folder "{shown(str(path.parent))}" is not there'
             break
-        return f'"{name}" is {next((sort for fits, sort in _SORTS if fits(found)), "no folder")}, not a folder'
+        return f'"{name}" is {_sort(found)}, not a folder'
     parent = next(part for part in path.parents if os.path.isdir(part))
     return f'the system keeps no files in "{shown(str(parent))}"'

@@ -24,7 +24,7 @@ from typing import Literal
 
 import platformdirs
 
-from studio.library.obstacles import LONGEST_NAME, obstacle
+from studio.library.obstacles import LONGEST_NAME, no_file, obstacle
 from studio.media.names import shown
 
 if sys.platform == "win32":
@@ -54,6 +54,8 @@ _WHY: dict[int, Why] = {
 }
 _KEPT = {".png": "The picture is still here.", ".wav": "The sound is still here.", ".flac": "The sound is still here."}
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
+
+_LONGEST_ENDING = 12  # bytes of what is kept as an ending, as `.safetensors`, when a name is cut
 
 _TOGETHER = 16
 """Threads that write files at the same time, so that the disk serves them together (tests/benchmarks/saving.py)."""
@@ -174,17 +176,31 @@ def lock(path: Path) -> int | None:
 
 
 def folder(path: Path) -> Path:
-    """Create a folder with all its parents if it does not exist. Raises NotSaved, also if it may not be written in."""
+    """Create a folder with all its parents if it does not exist. Raises NotSaved.
+
+    A file is written there and removed, so that a long job does not end in a folder that takes no files.
+    """
     path = Path(path).absolute()
     try:
         _make(path)
     except OSError as error:
         reason = obstacle(path, error, folder=True)
         raise _refusal(path, error, "made", "Nothing was changed.", 0, reason) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        sentence = f'Nothing may be written in the folder "{shown(str(path))}". Nothing was changed.'
-        raise NotSaved(path, "read-only", f"{sentence} Choose another place.")
+    temporary = _temporary(path / "file")
+    try:
+        _write_new(temporary, b"")
+        os.unlink(temporary)
+    except OSError as error:
+        raise _refusal(path, error, "used", "Nothing was changed.", 0, obstacle(temporary, error)) from error
     return path
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder of a file that is to be written, as `folder`. Raises NotSaved, also if it can be no file."""
+    path = Path(path).absolute()
+    if reason := no_file(path):
+        raise NotSaved(path, "other", f'"{shown(path.name)}" was not saved: {reason}. Choose another place.')
+    return folder(path.parent)
 
 
 def leave_empty(folder: Path) -> None:
@@ -261,12 +277,15 @@ def free_name(folder: Path, stem: str, ending: str) -> Path:
 
 
 def clean(name: str, longest: int = LONGEST_NAME) -> str:
-    """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes."""
+    """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes. Its ending is kept."""
     name = shown(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
     name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
     if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
         name = "_" + name
-    name = name.encode()[:longest].decode(errors="ignore").rstrip(" .")
+    if len(name.encode()) > longest:
+        ending = Path(name).suffix if len(Path(name).suffix.encode()) <= _LONGEST_ENDING else ""
+        stem = name[: len(name) - len(ending)].encode()[: longest - len(ending.encode())]
+        name = stem.decode(errors="ignore").rstrip(" .") + ending
     return name or "untitled"
 
 
@@ -279,6 +298,7 @@ def _temporary(path: Path) -> Path:
 
 
 def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
+    _check_file(path)
     temporary = _temporary(path)
     _writing.add(temporary.name)
     try:
@@ -297,10 +317,17 @@ def _prepare(path: Path, temporary: Path, data: bytes) -> OSError | None:
     """Write a file to the disk under its temporary name; return the error, if any. Runs in any thread."""
     try:
         _make_own(path.parent)
+        _check_file(path)
         _write_new(temporary, data)
     except OSError as error:
         return error
     return None
+
+
+def _check_file(path: Path) -> None:
+    """Raise OSError if a folder, a device or a pipe has this name: a file must not take the place of a device."""
+    if no_file(path):
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
 def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:

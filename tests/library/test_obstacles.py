@@ -60,6 +60,7 @@ FOLDERS: list[tuple[Callable[[Path], Path], str]] = [
     (lambda folder: Path("/dev/null/a"), '"/dev/null" is a device, not a folder'),
     (lambda folder: Path("/proc/studio"), 'the system keeps no files in "/proc"'),
     (lambda folder: Path("/proc/studio/a/b"), 'the system keeps no files in "/proc"'),
+    (lambda folder: Path("/proc"), '"proc" was not used: the system keeps no files in "/proc"'),
     (lambda folder: folder / ("n" * 300), f'the name "{"n" * 120}…{"n" * 79}" is 45 bytes too long'),
     (lambda folder: folder / ("é" * 200) / "a", "is 145 bytes too long"),
     (lambda folder: folder.joinpath(*["n" * 200] * 25), "its path is too long"),
@@ -136,10 +137,25 @@ def protected(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_folder_in_which_nothing_may_be_written_is_refused_before_the_work(protected: Path) -> None:
-    with pytest.raises(NotSaved, match="Nothing may be written in the folder") as fault:
+    with pytest.raises(NotSaved, match=f'"protected" was not used: nothing may be written in "{protected}"') as fault:
         storage.folder(protected)
     assert fault.value.why == "read-only"
     with pytest.raises(NotSaved, match=f'nothing may be written in "{protected}"'):
         storage.folder(protected / "a" / "b")
     with pytest.raises(NotSaved, match=f'nothing may be written in "{protected}"'):
         storage.write(protected / "rose.png", b"1")
+
+
+@pytest.mark.parametrize(("make", "words"), [(a_pipe, 'pipe" is a pipe'), (a_socket, 'plug" is a socket')])
+def test_a_file_never_takes_the_place_of_what_is_none(
+    make: Callable[[Path], Path], words: str, tmp_path: Path
+) -> None:
+    path = make(tmp_path)
+    before = os.stat(path)
+    with pytest.raises(NotSaved, match=words):
+        storage.write(path, b"1")
+    with pytest.raises(NotSaved, match=words):
+        storage.write_all([(path, b"1")])
+    with pytest.raises(NotSaved, match=words):
+        storage.folder_of(path)
+    assert os.stat(path) == before

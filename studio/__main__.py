@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from studio import streams
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Opens the window without words or with `--device` alone, the terminal with any others.
@@ -14,6 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns the exit status.
     """
+    streams.prepare()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0].startswith("--device"):
         from studio.app.main import main as window

@@ -26,7 +26,8 @@ def _floor(ours: str = "", world: str = "") -> Floor:
 
 
 TABLE = {  # the longest name that fits a file is its part; a part may always import itself
-    "studio": _floor("studio.app.main studio.cli studio.engine studio.media.decoder_process"),
+    "studio": _floor("studio.app.main studio.cli studio.engine studio.media.decoder_process studio.streams"),
+    "studio.streams": _floor(),
     "studio.nets": _floor(world="torch"),
     "studio.density": _floor(world="torch"),
     "studio.kernels": _floor(world="numpy numba llvmlite platformdirs"),
@@ -35,10 +36,12 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
     "studio.media": _floor(world="numpy msgspec PIL soundfile soxr sounddevice"),
     "studio.library": _floor("studio.media", "numpy msgspec platformdirs safetensors"),
     "studio.engine": _floor(
-        "studio.zoo studio.density studio.kernels studio.wire studio.media studio.library",
+        "studio.streams studio.zoo studio.density studio.kernels studio.wire studio.media studio.library",
         "torch torchaudio numpy msgspec safetensors",
     ),
-    "studio.cli": _floor("studio.engine studio.zoo studio.wire studio.media studio.library", "numpy msgspec"),
+    "studio.cli": _floor(
+        "studio.streams studio.engine studio.zoo studio.wire studio.media studio.library", "numpy msgspec"
+    ),
     "studio.app": _floor(
         "studio.app.states studio.app.views studio.wire studio.media studio.library", "PySide6 numpy msgspec"
     ),

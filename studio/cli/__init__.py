@@ -5,11 +5,11 @@ error. Exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 """
 
 import argparse
+import errno
 import os
-import sys
 from collections.abc import Sequence
 
-from studio import __version__
+from studio import __version__, streams
 from studio.cli import bench, blend, complete, doctor, evaluate, go_on, ground, invert, models, sample, score, train
 from studio.library import storage
 from studio.library.models import BadModel
@@ -21,11 +21,20 @@ COMMANDS = (models, sample, invert, complete, go_on, score, blend, train, evalua
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one command and returns the exit status."""
+    """Run one command and return the exit status."""
+    status = _run(argv)
+    fault = streams.fault()
+    if fault is None:
+        return status
+    if fault.errno != errno.EPIPE:  # whoever reads may leave, as `| head` does
+        ground.say(f"The results could not be printed: {_reason(fault)}.")
+    return status or 1
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         args = _parser().parse_args(argv)
         status: int = args.run(args)
-        sys.stdout.flush()
         return status
     except SystemExit as end:  # argparse: 0 after --help, 2 after wrong use
         return int(end.code or 0)
@@ -35,19 +44,27 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt as stop:
         ground.say(str(stop) or "Stopped. What was finished is kept.")
         return 130
-    except BrokenPipeError:  # whoever read the output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ground.NobodyReads:
         return 1
-    except (BadModel, BadWork, image.Refused, storage.NotSaved, OSError) as error:
+    except Exception as error:
         ground.say(_sentence(error))
         return 1
 
 
 def _sentence(error: Exception) -> str:
-    """Our own faults are sentences already; the system's name the file and the fault."""
-    if isinstance(error, OSError) and error.filename and not isinstance(error, storage.NotSaved):
-        return f'"{names.shown(str(error.filename))}" could not be read: {(error.strerror or "a fault").lower()}.'
-    return getattr(error, "sentence", None) or str(error)
+    """Return a fault in words. Ours are sentences already; one of the system names the file and the reason."""
+    if isinstance(error, (ground.Failure, BadModel, BadWork, image.Refused, storage.NotSaved)):
+        return getattr(error, "sentence", None) or str(error)
+    if isinstance(error, OSError) and error.strerror:
+        name = error.filename
+        what = "The system refused" if name is None else f'"{names.shown(os.fsdecode(name))}" could not be used'
+        return f"{what}: {_reason(error)}."
+    return ground.explained(error, "command")
+
+
+def _reason(error: OSError) -> str:
+    reason = error.strerror or "no reason given"
+    return reason[:1].lower() + reason[1:]
 
 
 def _parser() -> argparse.ArgumentParser:

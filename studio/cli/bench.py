@@ -13,7 +13,13 @@ TOGETHER = 16
 
 def add(commands: ground.Commands) -> None:
     """Adds `studio bench`."""
-    sub = ground.command(commands, "bench", run, "this machine: speed of every model, beside its naive decoding")
+    sub = ground.command(
+        commands,
+        "bench",
+        run,
+        "this machine: speed of every model, beside its naive decoding",
+        only_prints=lambda args: True,
+    )
     sub.add_argument("models", nargs="*", metavar="MODEL", help="only these (all there are)")
 
 

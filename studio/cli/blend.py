@@ -1,7 +1,6 @@
 """The way between two sounds as a wavetable."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,7 +21,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("end", metavar="B", help="a seed, or a WAV")
     sub.add_argument("--frames", type=ground.frames, default=wavetable.FRAMES, help="cycles on the way (64)")
     sub.add_argument("--label", help="the kind, by name or number (each seed's own)")
-    sub.add_argument("--out", type=Path, required=True, metavar="FILE.wav")
+    sub.add_argument("--out", type=ground.path, required=True, metavar="FILE.wav")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,31 +29,29 @@ def run(args: argparse.Namespace) -> int:
     if trained.card.kind != "sound":
         raise ground.WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
     label = artworks.label(trained.card, args.label)
+    target = ground.new_file(args.out, ".wav")
     jobs = ground.jobs(args)
-    begin, end = (_point(jobs, trained, given, label) for given in (args.begin, args.end))
+    begin, end = (_point(jobs, args.model, trained, given, label) for given in (args.begin, args.end))
     ask = wire.Path(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
-    made = [cycle for event in jobs.start(ask) if isinstance(event, wire.Drawn) for cycle in event.pictures]
-    folder = storage.folder(args.out.parent)
-    target = args.out.with_suffix(".wav")
-    if target.exists():
-        target = storage.free_name(folder, target.stem, ".wav")
+    drawn = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Drawn))
+    made = [cycle for event in drawn for cycle in event.pictures]
     storage.write(target, to_wavetable(np.stack(made), begin.leading_to(end)))
     ground.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
     return 0
 
 
-def _point(jobs: Any, trained: models.Trained, given: str, label: int | None) -> Work:
+def _point(jobs: Any, model: str, trained: models.Trained, given: str, label: int | None) -> Work:
     """Where a way begins or ends: a seed, a WAV of ours with its making, or any other single cycle."""
     if given.isdecimal():
         return artworks.work(trained, ground.seed(given), (trained.card.temperature,), label)
-    path = Path(given)
+    path = ground.path(given)
     work = from_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
     if work is not None and work.model == trained.card.name:
         return work
-    ask = wire.Encode(job="open", model=trained.card.name, picture=artworks.opened(path, trained.card), label=label)
-    found = next(event for event in jobs.start(ask) if isinstance(event, wire.Encoded))
+    ask = wire.Encode(job="open", model=model, picture=artworks.opened(path, trained.card), label=label)
+    found = ground.answer(jobs, ask, wire.Encoded)
     opened = artworks.work(trained, 0, (1.0,), found.label)
-    return msgspec.structs.replace(opened, latent=Latent.of(found.latent), source=path.name)
+    return msgspec.structs.replace(opened, latent=Latent.of(found.latent), source=names.shown(path.name))
 
 
 def _asked(work: Work) -> wire.Point:

@@ -24,8 +24,8 @@ def add(commands: ground.Commands) -> None:
     """Adds `studio complete`."""
     sub = ground.command(commands, "complete", run, "make the white part of a mask anew; the rest of the picture stays")
     sub.add_argument("model", metavar="MODEL", help="one that draws pixel by pixel")
-    sub.add_argument("file", type=Path, metavar="FILE", help="a picture")
-    sub.add_argument("--mask", type=Path, required=True, metavar="MASK", help="a picture of the same size")
+    sub.add_argument("file", type=ground.path, metavar="FILE", help="a picture")
+    sub.add_argument("--mask", type=ground.path, required=True, metavar="MASK", help="a picture of the same size")
     sub.add_argument("-n", type=ground.positive, default=8, help="how many (8)")
     sub.add_argument("--seed", type=ground.seed, help="of the first; the next count up (random)")
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
@@ -40,7 +40,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument(
         "--best", type=ground.positive, default=BEST, help=f"how many to save of those ranked by what follows ({BEST})"
     )
-    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for PNGs")
+    sub.add_argument("--out", type=ground.path, required=True, metavar="DIR", help="the folder for PNGs")
     artworks.add_size(sub)
 
 
@@ -106,9 +106,9 @@ def _save(
     path = folder / f"{args.file.stem}-{one.seed}.png"
     # Its latent makes the whole of it again, what was kept as well as what was made.
     encode = wire.Encode(job="encode", model=args.model, picture=one.picture, label=label)
-    (found,) = (event for event in ground.answers(jobs, encode) if isinstance(event, wire.Encoded))
+    found = ground.answer(jobs, encode, wire.Encoded)
     work = artworks.work(trained, one.seed, (1.0,), found.label)
-    work = msgspec.structs.replace(work, latent=Latent.of(found.latent), source=args.file.name)
+    work = msgspec.structs.replace(work, latent=Latent.of(found.latent), source=names.shown(args.file.name))
     storage.write(path, to_png(one.picture, work, artworks.enlargement(args, trained.card)))
     line = {"file": str(path), "seed": one.seed, "log_prob": one.log_prob, "following": one.following}
     words = f"{path}  {one.log_prob:,.1f} nats"

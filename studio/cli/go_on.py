@@ -1,14 +1,13 @@
 """What follows a sound that is there."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from studio.cli import artworks, ground, hearing
-from studio.library import models, storage
+from studio.library import models
 from studio.library.card import Card
 from studio.media import names
 from studio.wire import messages as wire
@@ -21,7 +20,7 @@ def add(commands: ground.Commands) -> None:
     """Adds `studio continue`."""
     sub = ground.command(commands, "continue", run, "go on from a sound; the file holds it and what follows")
     sub.add_argument("model", metavar="MODEL", help="one that makes recordings")
-    sub.add_argument("file", type=Path, metavar="FILE", help="a sound; brought to the model's rate")
+    sub.add_argument("file", type=ground.path, metavar="FILE", help="a sound; brought to the model's rate")
     sub.add_argument("--seconds", type=ground.seconds, default=5.0, help="how long to go on (5)")
     sub.add_argument("--seed", type=ground.seed, help="of what follows (random)")
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
@@ -31,7 +30,7 @@ def add(commands: ground.Commands) -> None:
         action="store_true",
         help=f"hear the last {LEAD:.0f} s of the sound, and what follows while it is made",
     )
-    sub.add_argument("--out", type=Path, metavar="FILE.wav", help="with --play it may be left out")
+    sub.add_argument("--out", type=ground.path, metavar="FILE.wav", help="with --play it may be left out")
     sub.set_defaults(n=1)
 
 
@@ -43,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.play:
         raise ground.WrongUse(ground.NOWHERE)
     (seed,), label, begin = artworks.seeds(args), artworks.label(card, args.label), artworks.opened(args.file, card)
+    target = args.out and ground.new_file(args.out, ".wav")
     end = begin[-round(LEAD * card.rate) :]
     with hearing.Hearing(card.rate, len(end) / card.rate + args.seconds, on=args.play) as ear:
         if ear.failed and args.out is None:
@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
         ear.begin(f'the end of "{names.shown(args.file.name)}" and what follows, seed {seed}', end)
         made = ear.performed(jobs, ask)
         work = artworks.work(trained, seed, heat, label)
-        work = msgspec.structs.replace(work, heard=len(begin), source=args.file.name)
+        work = msgspec.structs.replace(work, heard=len(begin), source=names.shown(args.file.name))
         whole = made._replace(samples=np.concatenate((begin, made.samples)))
-        hearing.keep(args, args.out and _target(args.out), whole, work)
+        hearing.keep(args, target, whole, work)
         ear.listen()
         return 1 if ear.failed else 0
 
@@ -74,13 +74,7 @@ def _likeliest(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Arra
     """Return the class assumed for a sound: the one under which its last second is likeliest."""
     ground.progress(f"looking which of {len(card.kinds)} kinds it is")
     ask = wire.Price(job="kind", model=args.model, sound=begin, first=len(begin))
-    (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Priced))
+    found = ground.answer(jobs, ask, wire.Priced)
     assert found.label is not None, "a model that knows kinds takes a sound for one"
     ground.say(f"It is taken for {card.kinds[found.label]}; --label takes it for another.")
     return found.label
-
-
-def _target(out: Path) -> Path:
-    """A WAV that is not there yet."""
-    folder, target = storage.folder(out.parent), out.with_suffix(".wav")
-    return storage.free_name(folder, target.stem, ".wav") if target.exists() else target

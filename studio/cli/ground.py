@@ -1,17 +1,20 @@
 """The ground that commands stand on: the engine's jobs, what is said, and numbers that make sense."""
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
 import sys
 import time
+import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+from studio import __version__, streams
 from studio.library import models, storage
-from studio.media import image
+from studio.media import image, names
 from studio.media.enlarging import LARGEST
 from studio.wire import messages as wire
 
@@ -29,14 +32,39 @@ LINE_EVERY = 30.0
 """Seconds between two lines of progress if the output is no terminal, for example a log file."""
 
 
+LOG_SIZE = 256 * 1024
+"""Maximum size of the log in bytes. One exception takes about 2 kB."""
+Answer = TypeVar("Answer", bound=wire.Event)
+
+
 class WrongUse(ValueError):
     """Arguments that make no sense together; a sentence."""
 
 
-def command(commands: Commands, name: str, run: Any, help: str, engine: bool = True) -> argparse.ArgumentParser:
-    """A parser for one command, with the options that all have; `engine` where a device can be chosen."""
+class Failure(Exception):
+    """Reports in sentences why a job ended without its result."""
+
+
+class NobodyReads(Exception):
+    """Ends a command that makes no files once its results cannot be printed."""
+
+
+def command(
+    commands: Commands,
+    name: str,
+    run: Any,
+    help: str,
+    engine: bool = True,
+    only_prints: Callable[[argparse.Namespace], bool] = lambda args: False,
+) -> argparse.ArgumentParser:
+    """Add a parser for one command, with the options that all have.
+
+    Arguments
+        engine: whether a device can be chosen
+        only_prints: returns whether the command makes no files, so that it ends if its results cannot be printed
+    """
     parser = commands.add_parser(name, help=help, description=help)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, only_prints=only_prints)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     if engine:
         parser.add_argument("--device", help="cpu, cuda or mps (the best there is)")
@@ -49,7 +77,10 @@ def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
     Missing loops are compiled by a child process, and torch is used until they are ready. With `compile_first` they
     are compiled before anything else: for a command that measures speed or runs for hours.
     """
-    from studio.engine import ahead, device, jobs
+    try:
+        from studio.engine import ahead, device, jobs
+    except (ImportError, OSError) as error:  # a library is missing, or one that it needs
+        raise Failure(f"The engine could not load: {type(error).__name__}: {error}. Run the set-up again.") from error
 
     device.steady_allocator()
     try:
@@ -68,37 +99,80 @@ def events(
 
 
 def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, None, None]:
-    """What jobs say to a command, but notices, which are for people."""
+    """Yield what jobs say to a command; print notices, which are for people.
+
+    Raises Failure if the job fails, or ends without having said anything.
+    """
     from studio.engine.events import Rest
-    from studio.engine.failure import explain
 
     events = jobs.start(command)
+    silent = True
     try:
         for event in events:
+            silent = silent and event is None
             if isinstance(event, wire.Notice):
                 say(event.text)
             elif isinstance(event, Rest):
                 time.sleep(event.seconds)
             elif event is not None:
                 yield event
-    except (KeyboardInterrupt, GeneratorExit, BrokenPipeError, storage.NotSaved, models.BadModel, image.Refused):
+    except (KeyboardInterrupt, GeneratorExit, storage.NotSaved, models.BadModel, image.Refused):
         raise
-    except Exception as error:
-        why, hint = explain(error)
-        raise OSError(f"{why} {hint}".strip()) from error
+    except BaseException as error:  # also SystemExit, as in the engine of the window
+        raise Failure(explained(error)) from error
     finally:
-        events.close()
+        if isinstance(events, Generator):
+            events.close()
+    if silent:
+        raise Failure("The engine ended the job without a result. What was finished is kept.")
+
+
+def answer(jobs: Any, command: wire.AnyCommand, kind: type[Answer]) -> Answer:
+    """Return the one event of a kind that a job says. Raises Failure as `answers`."""
+    (found,) = (event for event in answers(jobs, command) if isinstance(event, kind))
+    return found
+
+
+def explained(error: BaseException, part: str = "engine") -> str:
+    """Return what happened and what to do. The details of a fault of the program itself are logged.
+
+    Arguments
+        part: the part of the program in which it happened
+    """
+    from studio.engine import failure
+
+    why, hint = failure.explain(error)
+    if hint == failure.AGAIN:
+        hint = "Run the command again."
+    elif hint == failure.LOGGED:
+        why = f"The {part} met a fault of its own: {failure.finding(error)}."
+        hint = f"What was finished is kept. {_logged(error)}".strip()
+    return f"{why} {hint}".strip()
+
+
+def _logged(error: BaseException) -> str:
+    """Write a fault to the log of the terminal; return where that is, or nothing if it cannot be written."""
+    path = storage.home("log") / "terminal.log"
+    now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    details = "".join(traceback.format_exception(error))
+    with contextlib.suppress(storage.NotSaved):
+        storage.append(path, f"{now}  Latent Studio {__version__}\n{details}\n", LOG_SIZE)
+        return f'The details are in "{names.shown(str(path))}".'
+    return ""
 
 
 def tell(args: argparse.Namespace, fields: dict[str, Any], words: str) -> None:
+    """Print a result. Raises NobodyReads if that is impossible, and the command makes nothing but such lines."""
     progress("")
-    line = json.dumps(fields) if args.json else words
-    print(line.encode("utf-8", "replace").decode(), flush=True)
+    print(json.dumps(fields) if args.json else words, flush=True)
+    if streams.fault() and args.only_prints(args):
+        raise NobodyReads
 
 
 def say(words: str) -> None:
+    """Print a message."""
     progress("")
-    print(words.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+    print(words, file=sys.stderr, flush=True)
 
 
 def progress(words: str) -> None:
@@ -142,6 +216,23 @@ def shell(*words: str) -> str:
     """
     installed = "studio" if Path(sys.argv[0]).stem == "studio" else f"{shlex.quote(sys.executable)} -m studio"
     return f"{os.environ.get(STARTED_BY, installed)} {shlex.join(words)}".rstrip()
+
+
+def path(text: str) -> Path:
+    """Read the path of a file or a folder. An empty one would be the current folder, which nobody meant."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: give a file or a folder")
+    return Path(text)
+
+
+def new_file(wished: Path, ending: str) -> Path:
+    """Return a free path for a result, and create its folder. Raises NotSaved or WrongUse, before any work is done."""
+    if wished.name in ("", "..") or os.path.isdir(wished):
+        raise WrongUse(f'"{names.shown(str(wished))}" is a folder. Give the name of a file.')
+    target = wished.with_suffix(ending)
+    storage.folder_of(wished)
+    folder = storage.folder_of(target)
+    return storage.free_name(folder, target.stem, ending) if os.path.lexists(target) else target
 
 
 def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:

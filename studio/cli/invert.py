@@ -8,19 +8,25 @@ from typing import Any
 from studio.cli import artworks, ground
 from studio.library import models, storage
 from studio.library.work import Latent, Work, to_png, to_wav
-from studio.media import image
+from studio.media import image, names
 from studio.media.enlarging import Enlargement
 from studio.wire import messages as wire
 
 
 def add(commands: ground.Commands) -> None:
     """Adds `studio invert`."""
-    sub = ground.command(commands, "invert", run, "encode and decode; says for each file whether it comes back exactly")
+    sub = ground.command(
+        commands,
+        "invert",
+        run,
+        "encode and decode; says for each file whether it comes back exactly",
+        only_prints=lambda args: args.out is None,
+    )
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="pictures or single cycles, or folders of them"
+        "files", nargs="+", type=ground.path, metavar="FILE", help="pictures or single cycles, or folders of them"
     )
-    sub.add_argument("--out", type=Path, metavar="DIR", help="save what came back")
+    sub.add_argument("--out", type=ground.path, metavar="DIR", help="save what came back")
     artworks.add_size(sub)
 
 
@@ -41,12 +47,12 @@ def run(args: argparse.Namespace) -> int:
             ground.tell(args, line, str(refused))
             continue
         ask = wire.Encode(job="invert", model=args.model, picture=picture)
-        found = next(event for event in jobs.start(ask) if isinstance(event, wire.Encoded))
+        found = ground.answer(jobs, ask, wire.Encoded)
         exact += found.exact
         apart = f"{found.differing:,} of {found.total:,} values differ by {found.largest} at most"
         words, reason = ("exact", "") if found.exact else (apart, apart)
         if folder is not None:
-            words = f"{words}, {_came_back(jobs, trained, found, path, folder, size)}"
+            words = f"{words}, {_came_back(jobs, args.model, trained, found, path, folder, size)}"
         ground.tell(
             args,
             {"file": str(path), "exact": found.exact, "differing": found.differing, "reason": reason},
@@ -60,11 +66,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _came_back(
-    jobs: Any, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path, size: Enlargement
+    jobs: Any, model: str, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path, size: Enlargement
 ) -> str:
     """Saves the decoded picture with the latent inside; the name of its file."""
-    ask = wire.Explore(job="back", model=trained.card.name, latent=found.latent, label=found.label)
-    shown = next(event for event in jobs.start(ask) if isinstance(event, wire.Shown))
+    ask = wire.Explore(job="back", model=model, latent=found.latent, label=found.label)
+    shown = ground.answer(jobs, ask, wire.Shown)
     work = Work(
         kind=trained.card.kind,
         rate=trained.card.rate,
@@ -73,7 +79,7 @@ def _came_back(
         seed=0,
         label=found.label,
         latent=Latent.of(found.latent),
-        source=path.name,
+        source=names.shown(path.name),
         made=artworks.now(),
     )
     sound = trained.card.kind == "sound"

@@ -31,7 +31,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--seconds", type=ground.seconds, help="how long, of recordings (the model's own)")
     sub.add_argument("--play", action="store_true", help="hear recordings while they are made, one after the other")
     sub.add_argument(
-        "--out", type=Path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
+        "--out", type=ground.path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
     )
     sub.add_argument("--sheet", action="store_true", help="also all pictures, or drawings of all waves, on one sheet")
     artworks.add_size(sub)

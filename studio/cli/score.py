@@ -16,14 +16,22 @@ from studio.wire import messages as wire
 
 def add(commands: ground.Commands) -> None:
     """Adds `studio score`."""
-    sub = ground.command(commands, "score", run, "what pictures or sounds cost under a model, in bits")
+    sub = ground.command(
+        commands,
+        "score",
+        run,
+        "what pictures or sounds cost under a model, in bits",
+        only_prints=lambda args: args.map is None,
+    )
     sub.add_argument("model", metavar="MODEL")
-    sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or folders of them")
+    sub.add_argument("files", nargs="+", type=ground.path, metavar="FILE", help="or folders of them")
     sub.add_argument(
         "--label",
         help="the kind, by name or number (the one under which each, or a recording's last second, is likeliest)",
     )
-    sub.add_argument("--map", type=Path, metavar="DIR", help="save each beside the map of its bits, all on one scale")
+    sub.add_argument(
+        "--map", type=ground.path, metavar="DIR", help="save each beside the map of its bits, all on one scale"
+    )
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
                 unusable += 1
                 ground.say(str(refused))
                 continue
-            (found,) = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Scored))
+            found = ground.answer(jobs, ask, wire.Scored)
             priced = Priced(path, picture, found)
             if folder is None:
                 _tell(args, card, priced, {})

@@ -34,8 +34,10 @@ def add(commands: ground.Commands) -> None:
         run,
         "learn a model from a folder of pictures, of recordings or of single cycles of sound, or a pack",
     )
-    sub.add_argument("source", type=Path, metavar="FOLDER|PACK.npz")
-    sub.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest")
+    sub.add_argument("source", type=ground.path, metavar="FOLDER|PACK.npz")
+    sub.add_argument(
+        "--recipe", type=ground.path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest"
+    )
     sub.add_argument(
         "--family",
         default="realnvp",
@@ -55,7 +57,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--force", action="store_true", help="with --resume: go on with other artworks than it began with")
     sub.add_argument("--list-skipped", action="store_true", help="print every file that is not learned from, and why")
     sub.add_argument("--report", type=_csv, metavar="FILE.csv", help="save the same list as a table")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (your own models)")
+    sub.add_argument("--out", type=ground.path, metavar="DIR", help="where the model goes (your own models)")
 
 
 def run(args: argparse.Namespace) -> int:

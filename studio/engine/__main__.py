@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
+from studio import streams
 from studio.engine.events import Events, Rest
 from studio.engine.failure import AGAIN, device_lost, explain, out_of_memory, plain
 from studio.engine.pipes import Inbox, Outbox, claim, read
@@ -267,4 +268,5 @@ def _load(wish: str | None, outbox: Outbox) -> tuple[Start, Ready, Spare]:
 
 
 if __name__ == "__main__":
+    streams.prepare()
     sys.exit(main())

@@ -4,6 +4,7 @@ import msgspec
 
 SHORTAGES = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "cannot allocate memory")
 AGAIN = "The engine starts again by itself; then try again."
+LOGGED = "The engine goes on. The log has the details."
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -29,8 +30,13 @@ def explain(error: BaseException) -> tuple[str, str]:
         return f"A setting is not usable: {first_line(text)}.", ""
     if type(error).__module__.startswith("studio."):
         return sentence(text), ""
-    finding = f"{type(error).__name__}: {first_line(text)}" if text else type(error).__name__
-    return f"The engine met a fault of its own: {finding}.", "The engine goes on. The log has the details."
+    return f"The engine met a fault of its own: {finding(error)}.", LOGGED
+
+
+def finding(error: BaseException) -> str:
+    """The kind of a fault with the first line of its message."""
+    text = plain(str(error))
+    return f"{type(error).__name__}: {first_line(text)}" if text else type(error).__name__
 
 
 def sentence(text: str) -> str:

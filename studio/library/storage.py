@@ -24,6 +24,7 @@ from typing import Literal
 
 import platformdirs
 
+from studio.library.obstacles import LONGEST_NAME, no_file, obstacle
 from studio.media.names import shown
 
 if sys.platform == "win32":
@@ -53,7 +54,8 @@ _WHY: dict[int, Why] = {
 }
 _KEPT = {".png": "The picture is still here.", ".wav": "The sound is still here.", ".flac": "The sound is still here."}
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
-_LONGEST_NAME = 255  # bytes, on nearly every file system
+
+_LONGEST_ENDING = 12  # bytes of what is kept as an ending, as `.safetensors`, when a name is cut
 
 _TOGETHER = 16
 """Threads that write files at the same time, so that the disk serves them together (tests/benchmarks/saving.py)."""
@@ -145,7 +147,8 @@ def append(path: Path, text: str, most: int) -> None:
         finally:
             os.close(file)
     except OSError as error:
-        raise _refusal(path, error, "saved", "What was saved before is unchanged.", len(data)) from error
+        kept = "What was saved before is unchanged."
+        raise _refusal(path, error, "saved", kept, len(data), obstacle(path, error)) from error
 
 
 def lock(path: Path) -> int | None:
@@ -159,7 +162,7 @@ def lock(path: Path) -> int | None:
         _make(path.parent)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
     except OSError as error:
-        raise _refusal(path, error, "made", "Nothing was changed.", 0) from error
+        raise _refusal(path, error, "made", "Nothing was changed.", 0, obstacle(path, error)) from error
     try:
         if sys.platform == "win32":
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
@@ -173,13 +176,31 @@ def lock(path: Path) -> int | None:
 
 
 def folder(path: Path) -> Path:
-    """Create a folder with all its parents if it does not exist. Raises NotSaved."""
+    """Create a folder with all its parents if it does not exist. Raises NotSaved.
+
+    A file is written there and removed, so that a long job does not end in a folder that takes no files.
+    """
     path = Path(path).absolute()
     try:
         _make(path)
     except OSError as error:
-        raise _refusal(path, error, "made", "Nothing was changed.", 0) from error
+        reason = obstacle(path, error, folder=True)
+        raise _refusal(path, error, "made", "Nothing was changed.", 0, reason) from error
+    temporary = _temporary(path / "file")
+    try:
+        _write_new(temporary, b"")
+        os.unlink(temporary)
+    except OSError as error:
+        raise _refusal(path, error, "used", "Nothing was changed.", 0, obstacle(temporary, error)) from error
     return path
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder of a file that is to be written, as `folder`. Raises NotSaved, also if it can be no file."""
+    path = Path(path).absolute()
+    if reason := no_file(path):
+        raise NotSaved(path, "other", f'"{shown(path.name)}" was not saved: {reason}. Choose another place.')
+    return folder(path.parent)
 
 
 def leave_empty(folder: Path) -> None:
@@ -194,6 +215,10 @@ def to_bin(path: Path) -> Path:
     today = home("data") / "bin" / datetime.date.today().isoformat()
     try:
         _make(today)
+    except OSError as error:
+        reason = obstacle(today, error, folder=True)
+        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
+    try:
         target = today / path.name
         for number in range(2, 10_000):
             if not os.path.lexists(target):
@@ -203,7 +228,8 @@ def to_bin(path: Path) -> Path:
         _bring_to_disk(path.parent)
         _bring_to_disk(today)
     except OSError as error:
-        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0) from error
+        reason = obstacle(path, error) if os.path.lexists(path) else "it is not there"
+        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
     return target
 
 
@@ -241,7 +267,7 @@ def digest(data: bytes | bytearray | memoryview) -> str:
 def free_name(folder: Path, stem: str, ending: str) -> Path:
     """Return a free path in a folder, valid on every system: `STEM-0001.png`, then `STEM-0002.png` …"""
     ending = "." + ending.lstrip(".")
-    stem = clean(stem, _LONGEST_NAME - len(f"-000000{ending}".encode()))
+    stem = clean(stem, LONGEST_NAME - len(f"-000000{ending}".encode()))
     taken = re.compile(re.escape(_alike(stem)) + r"-(\d{1,6})" + re.escape(_alike(ending)))
     highest = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -250,13 +276,16 @@ def free_name(folder: Path, stem: str, ending: str) -> Path:
     return Path(folder) / f"{stem}-{highest + 1:04d}{ending}"
 
 
-def clean(name: str, longest: int = _LONGEST_NAME) -> str:
-    """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes."""
+def clean(name: str, longest: int = LONGEST_NAME) -> str:
+    """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes. Its ending is kept."""
     name = shown(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
     name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
     if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
         name = "_" + name
-    name = name.encode()[:longest].decode(errors="ignore").rstrip(" .")
+    if len(name.encode()) > longest:
+        ending = Path(name).suffix if len(Path(name).suffix.encode()) <= _LONGEST_ENDING else ""
+        stem = name[: len(name) - len(ending)].encode()[: longest - len(ending.encode())]
+        name = stem.decode(errors="ignore").rstrip(" .") + ending
     return name or "untitled"
 
 
@@ -269,6 +298,7 @@ def _temporary(path: Path) -> Path:
 
 
 def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
+    _check_file(path)
     temporary = _temporary(path)
     _writing.add(temporary.name)
     try:
@@ -287,10 +317,17 @@ def _prepare(path: Path, temporary: Path, data: bytes) -> OSError | None:
     """Write a file to the disk under its temporary name; return the error, if any. Runs in any thread."""
     try:
         _make_own(path.parent)
+        _check_file(path)
         _write_new(temporary, data)
     except OSError as error:
         return error
     return None
+
+
+def _check_file(path: Path) -> None:
+    """Raise OSError if a folder, a device or a pipe has this name: a file must not take the place of a device."""
+    if no_file(path):
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
 def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
@@ -389,24 +426,16 @@ def _alike(name: str) -> str:
 
 
 def _not_written(path: Path, error: OSError, size: int) -> NotSaved:
-    return _refusal(path, error, "saved", _KEPT.get(path.suffix.lower(), "What was saved before is unchanged."), size)
+    kept = _KEPT.get(path.suffix.lower(), "What was saved before is unchanged.")
+    return _refusal(path, error, "saved", kept, size, obstacle(path, error))
 
 
-def _refusal(path: Path, error: OSError, done: str, kept: str, size: int) -> NotSaved:
+def _refusal(path: Path, error: OSError, done: str, kept: str, size: int, reason: str) -> NotSaved:
     why = _WHY.get(error.errno or 0, "other")
-    name, place = shown(path.name), shown(str(path.parent))
-    match why:
-        case "full":
-            needed = max(1, -(-size // 1_000_000))
-            what, hint = (
-                f'The disk is full: "{name}" was not {done}.',
-                f"Free about {needed} MB or choose another place.",
-            )
-        case "read-only":
-            what, hint = f'"{name}" was not {done}: nothing may be written in "{place}".', "Choose another place."
-        case "missing":
-            what, hint = f'"{name}" was not {done}: the folder "{place}" is not there.', "Choose another place."
-        case _:
-            reason = error.strerror or "no reason given"
-            what, hint = f'"{name}" was not {done}: the disk reported "{reason}".', "Choose another place."
+    name = shown(path.name)
+    if why == "full":
+        needed = max(1, -(-size // 1_000_000))
+        what, hint = f'The disk is full: "{name}" was not {done}.', f"Free about {needed} MB or choose another place."
+    else:
+        what, hint = f'"{name}" was not {done}: {reason}.', "Choose another place."
     return NotSaved(path, why, f"{what} {kept} {hint}")

@@ -515,3 +515,9 @@ def test_a_lock_where_nothing_may_be_written_says_why(studio_home: Path) -> None
     (studio_home / "data").write_text("a file where the folder should be")
     with pytest.raises(NotSaved, match="was not made"):
         storage.lock(storage.home("data") / "window.lock")
+
+
+def test_a_name_that_is_cut_keeps_its_ending() -> None:
+    name = storage.clean("é" * 150 + ".png")
+    assert (len(name.encode()), name[-5:]) == (254, "é.png")
+    assert storage.clean("é" * 150).encode() == ("é" * 127).encode()

@@ -1,11 +1,13 @@
 """Remembers the folders for opening and for saving, and proposes free file names."""
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths
 
 from studio.app.states.value import Plain, State, Value
 from studio.library import storage
+from studio.library.obstacles import LONGEST_NAME
 from studio.library.storage import NotSaved
 
 
@@ -64,11 +66,12 @@ class Folders(State):
         """
         folder = self.for_saving()
         wanted = Path(storage.clean(name))
+        stem = storage.clean(wanted.stem, LONGEST_NAME - len(f"-000000{wanted.suffix}".encode()))
         number = 0
         proposed = wanted.name
-        while self._proposed.get(proposed.casefold(), key) != key or (folder / proposed).exists():
+        while self._proposed.get(proposed.casefold(), key) != key or os.path.lexists(folder / proposed):
             number += 1
-            proposed = f"{wanted.stem}-{number:04d}{wanted.suffix}"
+            proposed = f"{stem}-{number:04d}{wanted.suffix}"
         self._proposed[proposed.casefold()] = key
         return proposed
 

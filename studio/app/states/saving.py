@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from studio.app.states.messages import Messages
 from studio.app.states.queue import Queue
 from studio.app.states.value import State
 from studio.library import storage, work
+from studio.library.obstacles import LONGEST_NAME
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media.enlarging import AS_MADE, Enlargement
@@ -332,10 +334,11 @@ class FreeNames:
     def of(self, name: str) -> Path:
         """Return a free path for a name, numbered if necessary: `rose.png`, `rose-0001.png` …"""
         wanted = self._folder / storage.clean(name)
-        paths = (wanted.with_name(f"{wanted.stem}-{number:04d}{wanted.suffix}") for number in itertools.count(1))
+        stem = storage.clean(wanted.stem, LONGEST_NAME - len(f"-000000{wanted.suffix}".encode()))
+        paths = (wanted.with_name(f"{stem}-{number:04d}{wanted.suffix}") for number in itertools.count(1))
         path = next(path for path in itertools.chain([wanted], paths) if self._is_free(path))
         self._given.add(path.name.casefold())
         return path
 
     def _is_free(self, path: Path) -> bool:
-        return path.name.casefold() not in self._given and not path.exists()
+        return path.name.casefold() not in self._given and not os.path.lexists(path)

@@ -1,6 +1,7 @@
 """Artworks are saved in the chosen size, name and folder, one request after another, with progress and Stop."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -253,3 +254,50 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     window.messages.act(1)
     assert said(window, qtbot) == f'Saved {TOGETHER} pictures in "{tmp_path.name}", each with its recipe inside.'
     assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(piece.name for piece in many)
+
+
+# ── where nothing can be saved ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("notes", 'notes" is a file, not a folder.'),
+        ("link", 'gone", which is not there.'),
+        ("gone", 'gone" is not there.'),
+        ("/dev/full", '"/dev/full" is a device, not a folder.'),
+        ("/proc", 'the system keeps no files in "/proc".'),
+        ("n" * 300, "is 45 bytes too long."),
+    ],
+)
+def test_where_nothing_can_be_saved_the_message_says_what_is_there(
+    place: str, words: str, window: Window, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").write_bytes(b"mine")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for save in (
+        lambda folder: window.saving.many(pieces(2), folder),
+        lambda folder: window.saving.one(pieces(1)[0], folder / "rose.png"),
+        lambda folder: window.saving.sheet(pieces(2), folder / "sheet.png"),
+    ):
+        window.messages.current.set(None)
+        save(tmp_path / place)
+        message = said(window, qtbot)
+        assert words in message
+        assert "The picture is still here. Choose another place." in message
+
+
+def test_a_long_name_is_numbered_within_the_length_that_a_name_can_have(
+    window: Window, qtbot: QtBot, tmp_path: Path
+) -> None:
+    long = replace(pieces(1)[0], name="é" * 150 + ".png")
+    window.saving.many([long, long], tmp_path)
+    assert said(window, qtbot).startswith("Saved 2 pictures")
+    assert [len(path.name.encode()) <= 255 for path in tmp_path.glob("*.png")] == [True, True]
+
+
+def test_all_are_saved_beside_a_link_that_leads_nowhere(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "tiny-0.png").symlink_to(tmp_path / "gone")
+    window.saving.many(pieces(1), tmp_path)
+    assert said(window, qtbot) == 'Saved "tiny-0-0001.png" with its recipe inside.'
+    assert (tmp_path / "tiny-0.png").is_symlink()

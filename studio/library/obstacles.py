@@ -1,0 +1,94 @@
+"""What keeps a file or a folder from being written, in words that name the obstacle."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from studio.media.names import shown
+
+LONGEST_NAME = 255
+"""Bytes in a name, on nearly every file system."""
+_SORTS = (
+    (stat.S_ISREG, "a file"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def obstacle(path: Path, error: OSError, *, folder: bool = False) -> str:
+    """Return why an absolute path could not be written, as a clause that follows a colon.
+
+    Arguments
+        error: what the system said
+        folder: whether the path itself was to be a folder; otherwise only its parents are
+    """
+    if not folder and (reason := no_file(path)):
+        return reason
+    match error.errno:
+        case errno.ENAMETOOLONG:
+            return _too_long(path)
+        case errno.ELOOP:
+            return _circle(path)
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return _forbidden(path)
+        case errno.ENOENT | errno.ENOTDIR | errno.EEXIST:
+            return _on_the_way(path, folder)
+    return f'the disk reported "{error.strerror or "no reason given"}"'
+
+
+def no_file(path: Path) -> str:
+    """Return why an absolute path can be no file, as a clause; empty if it can be one, or is one already."""
+    try:
+        found = os.stat(path).st_mode
+    except OSError as error:
+        reasons = {errno.ENAMETOOLONG: _too_long, errno.ELOOP: _circle}
+        return reasons[error.errno](path) if error.errno in reasons else ""
+    if stat.S_ISDIR(found):
+        return "a folder has this name"
+    return "" if stat.S_ISREG(found) else f'"{shown(str(path))}" is {_sort(found)}'
+
+
+def _sort(mode: int) -> str:
+    return next((sort for fits, sort in _SORTS if fits(mode)), "of an unknown sort")
+
+
+def _too_long(path: Path) -> str:
+    for part in path.parts:
+        if (length := len(os.fsencode(part))) > LONGEST_NAME:
+            return f'the name "{shown(part)}" is {length - LONGEST_NAME} bytes too long'
+    return "its path is too long"
+
+
+def _circle(path: Path) -> str:
+    return f'links on the way to "{shown(str(path))}" lead in a circle'
+
+
+def _forbidden(path: Path) -> str:
+    parent = next(folder for folder in path.parents if os.path.isdir(folder))
+    if os.path.isfile(path) and os.access(parent, os.W_OK):
+        return f'the file "{shown(str(path))}" may not be replaced'
+    return f'nothing may be written in "{shown(str(parent))}"'
+
+
+def _on_the_way(path: Path, folder: bool) -> str:
+    """Return what stands in place of the first folder that is missing."""
+    for part in (*reversed(path.parents), *((path,) if folder else ())):
+        if os.path.isdir(part):
+            continue
+        name = shown(str(part))
+        try:
+            found = os.stat(part).st_mode
+        except OSError as fault:
+            if fault.errno == errno.ELOOP:
+                return _circle(path)
+            if os.path.islink(part):
+                return f'"{name}" is a link to "{shown(os.readlink(part))}", which is not there'
+            if not folder:
+                return f'the folder "{shown(str(path.parent))}" is not there'
+            break
+        return f'"{name}" is {_sort(found)}, not a folder'
+    parent = next(part for part in path.parents if os.path.isdir(part))
+    return f'the system keeps no files in "{shown(str(parent))}"'

@@ -47,7 +47,7 @@ def publish(
     found = directions.principal(model, learn.to(run.device))
     zoo.fold(model)
     figures = evaluation.measured(model, test.to(run.device))
-    spread = evaluation.end_of(evaluation.spread(model, test.to(run.device))) if isinstance(test, Examples) else ()
+    spread = evaluation.end_of(evaluation.spread(model, test.to(run.device)))
     cover, seconds = _cover(model, run.study)
     card = msgspec.structs.replace(_card(run, model, figures, len(found), tuple(classes), seconds), spread=spread)
     checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(cover))
@@ -120,7 +120,7 @@ def _card(
         value=value,
         exact=exact,
         figures=rounded,
-        paper=family.paper,
+        paper=zoo.paper(study.recipe),
         temperature=study.temperature,
         opening=study.opening,
         scales=_scales(model.scales),

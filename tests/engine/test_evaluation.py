@@ -17,6 +17,8 @@ from studio.density.posterior import Posterior
 from studio.density.variational import Variational
 from studio.engine import evaluation
 from studio.engine.artworks import Examples
+from studio.engine.recordings import Recordings, bits_per_sample
+from studio.zoo.wavenet import WaveNet
 
 FINE = 65_536
 """So many levels that the dequantising noise moves no figure by 0.001."""
@@ -155,6 +157,52 @@ def test_a_model_that_draws_levels_of_two_classes_has_its_mixture(most: int, mon
         "bits per dimension": (pytest.approx(price, abs=TOLERANCE), exact),
         "bits per dimension given its kind": (pytest.approx(3.0, abs=TOLERANCE), True),
     }
+
+
+def test_the_figure_of_those_unlike_what_it_learned_from_stands_last() -> None:
+    x = torch.cat((quarter(2), quarter(1) * 2))
+    unlike = torch.tensor([False, True, True])
+    *_, (name, value, exact) = evaluation.end_of(evaluation.figures(flow(0.05), Examples(x), batch=2, unlike=unlike))
+    assert (name, exact) == ("bits per dimension, 2 of 3 unlike what it learned from", False)
+    # At the middle dh/dx = 0.9 / (0.5 · 0.5) / 65536, its logarithm 1.280934 - 11.090355.
+    whole = (1.388808 + 9.583146 + 0.918939 + 9.809421) / 2 / math.log(2)
+    assert value == pytest.approx(whole, abs=TOLERANCE)
+    same = evaluation.end_of(evaluation.figures(flow(0.05), Examples(x), unlike=torch.zeros(3, dtype=torch.bool)))
+    assert [name for name, _, _ in same] == ["bits per dimension", "nats in logit space"]
+
+
+def test_the_same_of_recordings_is_of_all_their_samples() -> None:
+    model = WaveNet(cycles=1, layers=2, channels=8, skip=8).build((40,)).eval()
+    sounds = Recordings(tuple(torch.full((size,), 100 + size, dtype=torch.uint8) for size in (30, 50, 80)))
+    unlike = torch.tensor([True, False, True])
+    *_, (name, value, exact) = evaluation.end_of(evaluation.figures(model, sounds, unlike=unlike))
+    assert (name, exact) == ("bits per sample, 2 of 3 unlike what it learned from", True)
+    bits = [bits_per_sample(model, sounds.part(slice(i, i + 1))) for i in (0, 2)]
+    assert value == pytest.approx((30 * bits[0] + 80 * bits[1]) / 110)
+    pieces = sounds.pieces(40)
+    assert [len(x) for x in pieces.x] == [30, 40, 40, 40]
+    spread = evaluation.end_of(evaluation.spread(model, sounds))
+    assert spread[-1] == pytest.approx(
+        max(bits_per_sample(model, pieces.part(slice(i, i + 1))) for i in range(4)), abs=1e-4
+    )
+
+
+def test_a_spread_prices_artworks_as_they_are_opened() -> None:
+    model = Autoregressive((1, 1, 2), 2, Constant(torch.full((1, 1, 2), 1.2)), Bits(1)).double().eval()
+    drawn = torch.zeros(5, 1, 1, 2, dtype=torch.uint8)
+    white = Examples(drawn, None, torch.ones_like(drawn)).part(slice(1, None)).to(torch.device("cpu"))
+    steps = evaluation.spread(model, white)
+    assert next(steps) == (4, 4)
+    found = evaluation.end_of(steps)
+    assert len(found) == evaluation.QUANTILES
+    assert found == pytest.approx([0.263282 / math.log(2)] * evaluation.QUANTILES, abs=TOLERANCE)
+
+
+def test_a_spread_is_of_so_many_at_equal_distances() -> None:
+    model = Autoregressive((1, 1, 1), 4, Constant(torch.tensor([8, 4, 2, 2]).log().view(4, 1, 1)), Categorical(1, 4))
+    x = torch.tensor([0, 3, 1, 3, 2], dtype=torch.uint8).view(5, 1, 1, 1)
+    found = evaluation.end_of(evaluation.spread(model.double().eval(), Examples(x), most=3))
+    assert [found[0], found[50], found[100]] == [1, 2, 3]  # of 0, 1 and 2
 
 
 class Normed(nn.Module):

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _write(args: argparse.Namespace, trained: models.Trained, event: wire.Measured) -> None:
     models.write_card(trained, msgspec.structs.replace(trained.card, spread=event.spread))
     least, middle, most = event.spread[0], event.spread[len(event.spread) // 2], event.spread[-1]
+    unit = "sample" if trained.card.rate else "dimension"
     line = {"file": str(trained.path), "n": event.total, "least": least, "median": middle, "most": most}
-    words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per dimension"
+    words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per {unit}"
     ground.tell(args, line, f"{words}, half of them less than {middle:.3f}")

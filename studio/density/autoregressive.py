@@ -5,7 +5,8 @@
 
 row by row from the top, pixel by pixel from the left, red before green before blue (van den Oord, Kalchbrenner and
 Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, section 2). So a latent has an entry for every
-sub-pixel and is standard noise, its picture is a function of it, and the price of a picture is exact.
+sub-pixel, its picture is a function of it, and the price of a picture is exact. A latent is standard noise, even that
+of an encoded picture, as far as the model knows such pictures.
 
 What a network has to give
     net(seen, c) → numbers `(B, conditional.numbers, H, W)` of pictures seen `(B, C, H, W)` in [-1, 1], where numbers
@@ -131,13 +132,19 @@ class Autoregressive(Model):
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Step by step as it is decoded, so that both find the same numbers to the last bit, and the same picture."""
         z = torch.zeros(x.shape, device=x.device, dtype=self.dtype)
-        seen = torch.zeros_like(z)
+        seen, places = torch.zeros_like(z), self._places()
         for k, i, j, numbers in self._walk(seen, c):
-            z[:, k, i, j] = self.conditional.score(numbers, x[:, :k, i, j], x[:, k, i, j])
+            u = places[k, i, j].expand(len(x))
+            z[:, k, i, j] = self.conditional.score(numbers, x[:, :k, i, j], x[:, k, i, j], u)
             seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
             if self._pauses(k, j):
                 yield None
         yield z
+
+    def _places(self) -> Tensor:
+        """Where in its level the noise of each sub-pixel lies, `shape`. One draw serves all pictures, so that alike
+        pictures have alike latents."""
+        return torch.rand(self.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
     @torch.no_grad()
     def decode_steps(

@@ -43,8 +43,10 @@ class BatchNorm(Bijection):
 
     x is `(B, channels, …)`: for a picture the channels of its pixels, for a vector its entries. γ and β
     are learned where `affine`, else 0. In training m and v are the batch's own, over exactly the moved
-    entries; otherwise running averages, so that the likelihood of one artwork does not depend on the
-    others (Dinh, Sohl-Dickstein and Bengio, 2016, arXiv:1605.08803, section 3.7 and appendix E).
+    entries (Dinh, Sohl-Dickstein and Bengio, 2016, arXiv:1605.08803, section 3.7). Appendix E of that paper
+    normalises by running averages even in training; its released code does not (its `DEFAULT_BN_LAG` is 0), nor
+    does this. Outside training m and v are running averages, so that the likelihood of one artwork does not
+    depend on the others.
     ladj = Σ γ - ½ log(v + ε) over the moved entries.
     """
 

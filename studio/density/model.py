@@ -1,8 +1,9 @@
 """Model: prices an artwork x in bits and maps it to a latent z and back.
 
 An artwork is a tensor of whole levels 0 … levels - 1 of shape `(B, *shape)`, for a picture
-`(B, channels, height, width)`. A latent z has shape `(B, *latent_shape)` and is standard noise for
-artworks like those the model learned from. A condition c is the number of a class, `(B,)` whole numbers.
+`(B, channels, height, width)`. A latent z has shape `(B, *latent_shape)`. That of a seed is standard noise; that of an
+artwork is what the family's `encode` says, which may be nearer to 0. A condition c is the number of a class, `(B,)`
+whole numbers.
 """
 
 import math

@@ -25,8 +25,8 @@ class Player(Protocol):
         """The next n levels `(B, n)`, drawn by noise at temperatures, both `(B, n)`, but for what is given and not
         negative."""
 
-    def read(self, x: Tensor) -> Tensor:
-        """The noise `(B, n)` that draws the next levels `(B, n)`."""
+    def read(self, x: Tensor, u: Tensor) -> Tensor:
+        """The noise `(B, n)` that draws the next levels `(B, n)`, at the shares u `(n,)` of their intervals."""
 
     def turn(self, c: Tensor | None) -> None:
         """From the next sample on they follow another condition."""
@@ -61,11 +61,11 @@ class PlainPlayer:
 
         return self._all(drawn, z.shape[1])
 
-    def read(self, x: Tensor) -> Tensor:
+    def read(self, x: Tensor, u: Tensor) -> Tensor:
         found = []
 
         def known(numbers: Tensor, i: int) -> Tensor:
-            found.append(self.conditional.score(numbers, numbers[:, :0], x[:, i]))
+            found.append(self.conditional.score(numbers, numbers[:, :0], x[:, i], u[i].expand(len(x))))
             return x[:, i]
 
         self._all(known, x.shape[1])

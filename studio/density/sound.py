@@ -192,8 +192,11 @@ class AutoregressiveSound(Model):
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Sample by sample as it is decoded, so that both find the same numbers to the last bit, and the same sound."""
         player, found = self.player(c, len(x)), []
+        # One draw of the places in the levels serves all sounds, so that alike sounds have alike latents.
+        stream = torch.Generator().manual_seed(0)
         for part in torch.split(x, CHUNK, 1):
-            found.append(player.read(part))
+            u = torch.rand(part.shape[1], generator=stream, dtype=torch.float64)
+            found.append(player.read(part, u))
             yield None
         yield torch.cat(found, 1)
 

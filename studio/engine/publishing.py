@@ -62,7 +62,7 @@ def publish(
     figures = evaluation.measured(model, test.to(run.device))
     if not all(math.isfinite(value) for _, value, _ in figures):
         raise Unpriced("what was held out has no finite price yet; learn for more steps, or from more artworks")
-    spread = evaluation.end_of(evaluation.spread(model, test.to(run.device))) if isinstance(test, Examples) else ()
+    spread = evaluation.end_of(evaluation.spread(model, test.to(run.device)))
     cover, seconds = _cover(model, run.study)
     card = msgspec.structs.replace(_card(run, model, figures, len(found), tuple(classes), seconds), spread=spread)
     checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(cover))
@@ -137,7 +137,7 @@ def _card(
         value=value,
         exact=exact,
         figures=rounded,
-        paper=family.paper,
+        paper=zoo.paper(study.recipe),
         temperature=study.temperature,
         opening=study.opening,
         scales=_scales(model.scales),

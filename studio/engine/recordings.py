@@ -56,6 +56,12 @@ class Recordings:
         for i, x in enumerate(self.x):
             yield Examples(x[None], None if self.c is None else self.c[i : i + 1])
 
+    def pieces(self, samples: int) -> "Recordings":
+        """Cut every sound into pieces of so many samples; a shorter sound stays whole, a shorter rest is left out."""
+        starts = [(i, at) for i, x in enumerate(self.x) for at in range(0, max(len(x) - samples, 0) + 1, samples)]
+        classes = None if self.c is None else self.c[torch.tensor([i for i, _ in starts], device=self.c.device)]
+        return Recordings(tuple(self.x[i][at : at + samples] for i, at in starts), classes)
+
     def cuts(self, step: int, batch: int, samples: int, field: int, silence: int, seed: int) -> Cuts:
         """The cuts of a step of training: every epoch goes through all sounds in an order of its own.
 

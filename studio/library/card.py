@@ -54,8 +54,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     figures: tuple[tuple[Line, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
     spread: tuple[float, ...] = ()
-    """Bits per dimension of held-out artworks, each as the kind under which it is likeliest: the least, the most, and
-    the quantiles at equal distances between them. Empty in a file that does not say."""
+    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the kinds: the least, the
+    most, and the quantiles at equal distances between them. Of recordings: bits per sample of pieces as long as `shape`
+    says, given their kind. Empty in a file that does not say."""
     paper: Line = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0

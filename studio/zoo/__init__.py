@@ -20,7 +20,7 @@ from studio.zoo import (
     wavenet,
 )
 
-__all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "plain", "recipe"]
+__all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "paper", "plain", "recipe"]
 
 Flows = nice.NICE | realnvp.RealNVP | maf.MAF | iaf.IAF | glow.Glow | vae_flow.VAEFlow
 Pixels = pixelrnn.PixelRNN | pixelcnn.PixelCNN | gated_pixelcnn.GatedPixelCNN | pixelcnn_pp.PixelCNNPP
@@ -28,7 +28,8 @@ Recipe = Flows | Pixels | wavenet.WaveNet
 
 
 class Family(NamedTuple):
-    """A family of models: its name in the papers, its recipe, its presets, the paper's figure."""
+    """A family of models: its name in the papers, its recipe, its presets, the paper's figure where `paper` has no
+    closer one."""
 
     title: str
     recipe: type[Recipe]
@@ -62,6 +63,26 @@ def recipe(fields: dict[str, Any]) -> Recipe:
     """A recipe from plain fields with `family`. Raises msgspec.ValidationError naming the field."""
     found: Recipe = msgspec.convert(fields, Recipe)
     return found
+
+
+def paper(recipe: Recipe) -> str:
+    """The figure that the paper gives for the model most like a recipe, on the paper's own data.
+
+    With classes, MAF's is that of p(x) = Σ p(x | c) / classes (arXiv:1705.07057) and PixelCNN++'s that given the class
+    (arXiv:1701.05517); a Row LSTM has a row of its own (arXiv:1601.06759), and an inverse autoregressive posterior a
+    paper of its own (arXiv:1606.04934).
+    """
+    match recipe:
+        case maf.MAF(classes=classes) if classes:
+            return "-1302.9 nats in logit space on MNIST, with classes"
+        case pixelcnn_pp.PixelCNNPP(classes=classes) if classes:
+            return "2.94 bits per dimension on CIFAR-10, given its kind"
+        case pixelrnn.PixelRNN(cells="row"):
+            return "80.54 nats on binarised MNIST"
+        case vae_flow.VAEFlow(posterior="iaf"):
+            return "79.10 nats of 128 weighted draws on binarised MNIST"
+    family: str = msgspec.to_builtins(recipe)["family"]
+    return FAMILIES[family].paper
 
 
 def forms() -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from studio.density.conditional import Conditional
+from studio.density.conditional import Conditional, within
 from studio.density.player import Player
 from studio.density.sound_conditional import Logistics
 from studio.density.threads import one_thread
@@ -113,11 +113,12 @@ class _Swift:
         self._run(*_thrown(z, heat), levels)
         return levels.to(self.device)
 
-    def read(self, x: Tensor) -> Tensor:
+    def read(self, x: Tensor, u: Tensor) -> Tensor:
         levels = x.cpu().long().clone()
         middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
+        half = self.log_prob.cpu().double().exp() / 2
         with one_thread():
-            z: Tensor = torch.special.ndtri(middles)
+            z: Tensor = torch.special.ndtri(within(middles - half, middles + half, u))
         return z.to(self.device, self.net.bias.dtype)
 
     def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:

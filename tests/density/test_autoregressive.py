@@ -107,10 +107,24 @@ def test_a_picture_and_its_latent_are_one_another(model: Autoregressive) -> None
 def test_what_it_makes_has_noise_in_the_levels_it_was_drawn_from(model: Autoregressive) -> None:
     z = model.noise(range(8))
     x = model.decode(z)
-    # The noise of a level's middle is never on the other side of the next level's.
+    # Both lie in the interval of the level.
     u, v = torch.special.ndtr(z.double()), torch.special.ndtr(model.encode(x).double())
     bits = model.surprisal(x).double()
-    assert bool(((u - v).abs() <= 0.5 * 2**-bits + 1e-6).all())
+    assert bool(((u - v).abs() <= 2**-bits + 1e-6).all())
+
+
+@torch.no_grad()
+def test_the_latent_of_what_it_makes_is_standard_noise() -> None:
+    model = made(Bernoulli(1), (1, 12, 12))
+    model.net.weight *= 4  # so that it is sure of many pixels
+    x = model.sample(range(100))
+    surprise = model.surprisal(x)
+    assert float((surprise < 0.25).double().mean()) > 0.3
+    z = model.encode(x)
+    assert float(z.mean()) == pytest.approx(0, abs=0.12)
+    assert float(z.std()) == pytest.approx(1, abs=0.08)
+    assert float(z[surprise < 0.25].std()) > 0.7, "even where it is sure"
+    assert torch.allclose(model.encode(x[3:4]), z[3:4]), "a latent depends on its own picture alone"
 
 
 @torch.no_grad()

@@ -1,5 +1,7 @@
 """Bijections one by one: there and back, the log-determinant against autograd, and what only each has."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -129,6 +131,20 @@ def test_batch_norm_takes_moments_over_the_moved_entries_alone() -> None:
     assert float(values.mean()) == pytest.approx(0, abs=1e-5)
     assert float(values.var(correction=0)) == pytest.approx(1, abs=1e-3)
     assert torch.equal(z * checkerboard(4, 4), x * checkerboard(4, 4))
+
+
+@torch.no_grad()
+def test_batch_norm_learns_by_the_batch_alone_and_prices_by_what_it_has_followed() -> None:
+    norm, x = BatchNorm(1, momentum=0.1, eps=0.0), torch.tensor([[3.0], [7.0]])
+    for _ in range(200):
+        norm(torch.tensor([[90.0], [110.0]]))
+    z, ladj = norm(x)
+    assert z[:, 0].tolist() == pytest.approx([-1, 1], abs=1e-4)
+    assert ladj.tolist() == pytest.approx([-math.log(2)] * 2, abs=1e-4)
+    # Once more it followed: 0.9 · 100 + 0.1 · 5, and a variance of 0.9 · 100 + 0.1 · 4.
+    z, ladj = norm.eval()(x)
+    assert z[:, 0].tolist() == pytest.approx([(3 - 90.5) / 90.4**0.5, (7 - 90.5) / 90.4**0.5], abs=1e-4)
+    assert ladj.tolist() == pytest.approx([-0.5 * math.log(90.4)] * 2, abs=1e-4)
 
 
 def test_actnorm_starts_once_from_the_first_training_batch() -> None:

@@ -1,5 +1,6 @@
 """Conditionals: prices that sum to 1, the papers' formulas written out again, and levels that noise draws and gives."""
 
+import itertools
 import math
 from typing import Any
 
@@ -72,8 +73,8 @@ def test_noise_of_a_level_draws_it_again_however_unlikely(
     numbers = size * normal(count, conditional.numbers, dtype=dtype)
     x = levels(conditional, count, conditional.channels)
     x[: conditional.levels] = torch.arange(conditional.levels)[:, None]
-    for k in range(conditional.channels):
-        z = conditional.score(numbers, x[:, :k], x[:, k])
+    for k, share in itertools.product(range(conditional.channels), (0.0, 0.5, 1.0)):
+        z = conditional.score(numbers, x[:, :k], x[:, k], torch.full((count,), share))
         assert z.dtype == dtype
         assert float(z.abs().max()) < 5.1
         assert torch.equal(conditional.level(numbers, x[:, :k], z, ones(count)), x[:, k].long())

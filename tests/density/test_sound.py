@@ -98,7 +98,7 @@ def test_what_is_heard_before_playing_is_all_that_counts() -> None:
             player.hear(part)
         ways.append(player.play(z, torch.ones_like(z)))
     player = model.player(None, 2)
-    player.read(x)
+    player.read(x, torch.rand(50))
     ways.append(player.play(z, torch.ones_like(z)))
     assert torch.equal(ways[0], ways[1])
     assert torch.equal(ways[0], ways[2])

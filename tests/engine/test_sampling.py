@@ -152,6 +152,20 @@ def test_the_way_between_two_latents_turns_evenly_and_ends_where_it_should() -> 
     assert torch.isfinite(sampling.way(torch.zeros_like(begin), begin, 5)).all()
 
 
+def test_a_blend_keeps_how_far_encoded_latents_are_spread(tiny: str, tiny_pixels: str, shelf: Shelf) -> None:
+    for name in (tiny, tiny_pixels):
+        loaded = shelf.take(name)
+        made = loaded.model.sample(range(24))
+        z = loaded.model.encode(made)
+        ends = z.flatten(1).std(1)
+        for i in range(0, 24, 2):
+            line = sampling.way(z[i], z[i + 1], 9).flatten(1).std(1)
+            low, high = sorted(ends[i : i + 2].tolist())
+            assert 0.97 * low < float(line.min()) <= float(line.max()) < 1.03 * high
+        if loaded.model.keeps:
+            assert float(z.std()) == pytest.approx(1, abs=0.05), "what draws pixel by pixel has standard noise"
+
+
 def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = ("recipe", "plain", "fold", "channels_last")
     seen: dict[str, int] = {}

@@ -59,7 +59,7 @@ def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, wor
         for player in players(model, condition(words, 3), 3):
             if primed:
                 player.hear(x[:, :primed])
-            latents.append(player.read(x[:, primed:]))
+            latents.append(player.read(x[:, primed:], torch.linspace(0, 1, 90 - primed, dtype=torch.float64)))
             prices = -model.surprisal(x, condition(words, 3))[:, primed:] * math.log(2)
             assert torch.allclose(player.log_prob.float(), prices, rtol=1e-3, atol=1e-3)
         assert torch.allclose(*latents, atol=2e-5)
@@ -129,11 +129,12 @@ def test_a_voice_is_the_same_among_any_number_of_voices(levels: int, words: dict
     z, c = model.noise(range(count), 40), condition(words, count)
     heat = torch.ones_like(z)
     together, _ = players(model, c, count)
-    all_of_them, latents = together.play(z, heat), together.read(torch.full((count, 9), 2))
+    places = torch.linspace(0, 1, 9, dtype=torch.float64)
+    all_of_them, latents = together.play(z, heat), together.read(torch.full((count, 9), 2), places)
     for some in (slice(0, 1), slice(3, 5), slice(2, 10)):
         few, _ = players(model, None if c is None else c[some], len(z[some]))
         assert torch.equal(few.play(z[some], heat[some]), all_of_them[some])
-        assert torch.equal(few.read(torch.full((len(z[some]), 9), 2)), latents[some])
+        assert torch.equal(few.read(torch.full((len(z[some]), 9), 2), places), latents[some])
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,12 +84,28 @@ def skip_if_gaps(*counts: int) -> None:
         pytest.skip("this machine was too busy to play: it left gaps, and counted them")
 
 
-Stop = Callable[[], np.ndarray]
+class Recorder:
+    """Records what the sound card plays. Calling it stops it and returns the left channel, float64 from -1 to 1."""
+
+    def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
+        self._process = process
+        self._path = path
+
+    def so_far(self) -> np.ndarray:
+        """Return what was recorded until now, without stopping."""
+        data = self._path.read_bytes()
+        return np.frombuffer(data[: len(data) // 8 * 8], "<f4").reshape(-1, 2)[:, 0].astype(float)
+
+    def __call__(self) -> np.ndarray:
+        time.sleep(0.4)
+        self._process.terminate()
+        self._process.wait(LIMIT)
+        return self.so_far()
 
 
 @pytest.fixture
-def recording(sound_card: Daemon, tmp_path: Path) -> Iterator[Stop]:
-    """What is played, from now until it is called: the left channel, float64 from -1 to 1."""
+def recording(sound_card: Daemon, tmp_path: Path) -> Iterator[Recorder]:
+    """What the sound card plays from now until this is called."""
     path = tmp_path / "heard.raw"
     words = ["parec", "-s", sound_card.socket, "-d", "ci.monitor", "--raw", "--format=float32le", f"--rate={RATE}"]
     with open(path, "wb") as file:
@@ -98,15 +114,7 @@ def recording(sound_card: Daemon, tmp_path: Path) -> Iterator[Stop]:
             end = time.monotonic() + LIMIT
             while not path.stat().st_size and time.monotonic() < end:  # it sends silence as soon as it listens
                 time.sleep(0.02)
-
-            def stop() -> np.ndarray:
-                time.sleep(0.4)
-                process.terminate()
-                process.wait(LIMIT)
-                data = path.read_bytes()
-                return np.frombuffer(data[: len(data) // 8 * 8], "<f4").reshape(-1, 2)[:, 0].astype(float)
-
-            yield stop
+            yield Recorder(process, path)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -13,7 +13,7 @@ from studio.media.speaker import LATENCY, LATEST, LESS, MORE, NoSound, Speaker
 from studio.media.tone import CROSSFADE, RAMP, HeldTone
 from studio.media.wavetable import CEILING, FULL
 from tests.limits import LIMIT
-from tests.media.conftest import RATE, Daemon, Stop, skip_if_gaps
+from tests.media.conftest import RATE, Daemon, Recorder, skip_if_gaps
 
 SEVERAL_BURSTS = 3.0
 """Longest interval in seconds; an unused null sink requests sound about once a second."""
@@ -53,7 +53,7 @@ SETTLED = 0.3
 """Seconds: a null sink whose first stream begins takes back what its monitor has given already."""
 
 
-def test_no_sample_is_lost(recording: Stop) -> None:
+def test_no_sample_is_lost(recording: Recorder) -> None:
     player, source = Speaker(), Counter()
     player.open(source, latency=SAFE)
     time.sleep(1.2)
@@ -67,7 +67,7 @@ def test_no_sample_is_lost(recording: Stop) -> None:
     assert (np.diff(heard) % 16_384 == 1).all()
 
 
-def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Stop) -> None:
+def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Recorder) -> None:
     """The wave moves every 20 ms, as under a slider, and the pitch every 200 ms."""
     player, tone = Speaker(), HeldTone()
     tone.level(0.8)

@@ -11,7 +11,7 @@ from studio.media.speaker import NoSound, Speaker
 from studio.media.stream import CUSHION, KNEE, RAMP, Stream, limited
 from studio.media.wavetable import CEILING
 from tests.limits import LIMIT
-from tests.media.conftest import RATE, Daemon, Stop, skip_if_gaps
+from tests.media.conftest import RATE, Daemon, Recorder, skip_if_gaps
 
 CARD = 48_000
 EDGE = round(RAMP * RATE)
@@ -231,7 +231,7 @@ def test_on_another_card_it_goes_on_where_it_was() -> None:
 # ── on a sound card of our own ───────────────────────────────────────────────────────────────────
 
 
-def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Stop) -> None:
+def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recorder) -> None:
     """A thread makes it at twice the speed of hearing, in pieces of 20 ms."""
     stream, player = Stream(RATE), Speaker()
     wave = (np.arange(round(1.5 * RATE)) % 15_000 + 5_000).astype(np.int16)
@@ -262,7 +262,7 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Stop)
 
 
 @pytest.mark.timeout(300)
-def test_a_minute_at_another_rate_is_heard_as_it_was_made(recording: Stop) -> None:
+def test_a_minute_at_another_rate_is_heard_as_it_was_made(recording: Recorder) -> None:
     """Made in pieces of 20 ms, a little ahead of the ear, as an engine does. What is the same as what was made has no
     gap and no click."""
     seconds, rate, ahead = 60, 16_000, 0.5

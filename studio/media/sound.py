@@ -18,10 +18,10 @@ from studio.media.names import shown
 
 LONGEST_CYCLE = 8192
 """Samples: the longest single cycles that are passed around have 4,096."""
-SHORTEST_CYCLE = 8
-MOST_FRAMES = 256
 MOST_CHUNKS = 10_000
 """Of a WAV that are looked through; files have fewer than twenty."""
+SHORTEST_CYCLE = 8
+MOST_FRAMES = 256
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 

@@ -21,6 +21,8 @@ from studio.media.cycles import from_wave
 from studio.media.image import Refused, compose, fit
 from studio.media.names import shown
 
+_ROUNDING = 8
+"""Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
 
 Shape = tuple[int, ...]
@@ -121,11 +123,10 @@ def files(source: Path) -> list[Path]:
 def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
     paths = files(source)
     sounds = len(shape) == 1
-    artworks: dict[bytes, np.ndarray] = {}  # by the digest in the model's shape
-    lowest: dict[bytes, bytes] = {}  # of contents that are one artwork in that shape, the digest by which it is split
+    artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the digest of their content
     skipped: list[tuple[str, str]] = []
     contents: set[bytes] = set()
-    duplicates = alike = 0
+    duplicates = 0
     for done, path in enumerate(paths, 1):
         name = shown(os.path.relpath(path, source))
         try:
@@ -137,20 +138,51 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
                 duplicates += 1
             else:
                 contents.add(content)
-                artwork = array if sounds else _fitted(array, shape)
-                key = _digest(artwork)
-                alike += key in artworks
-                artworks[key] = artwork
-                lowest[key] = min(content, lowest.get(key, content))
+                artworks[content] = array if sounds else _fitted(array, shape)
         except Refused as refusal:
             skipped.append((name, refusal.reason))
         yield done, len(paths)
-    report = Report(len(artworks), tuple(skipped), duplicates, sounds, alike)
+    different = _different(artworks)
+    report = Report(len(different), tuple(skipped), duplicates, sounds, len(artworks) - len(different))
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
         raise Refused(shown(source.name), f"has too few {thing} to learn from ({_counts(report)})")
-    train, test = _split({lowest[key]: artwork for key, artwork in artworks.items()})
+    train, test = _split(different)
     return Dataset(train, test, None, None, (), report, shown(source.resolve().name), "")
+
+
+def _different(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
+    """Leave one of all artworks that are the same: that with the lowest digest."""
+    places = {key: _place(array) for key, array in artworks.items()}
+    groups: list[list[bytes]] = []  # by the places of their first
+    for key in sorted(artworks, key=lambda key: (places[key], key)):
+        array = artworks[key]
+        furthest = places[key] - (_ROUNDING * len(array) if array.ndim == 1 else 0)
+        for group in reversed(groups):
+            if places[group[0]] < furthest:
+                groups.append([key])
+                break
+            if _same(array, artworks[group[0]]):
+                group.append(key)
+                break
+        else:
+            groups.append([key])
+    return {min(group): artworks[min(group)] for group in groups}
+
+
+def _place(artwork: np.ndarray) -> int:
+    """A number that is the same for equal pictures, and nearly the same for waves that differ by rounding."""
+    if artwork.ndim > 1:
+        return int.from_bytes(_digest(artwork), "big")
+    return int(np.abs(artwork.astype(np.int64)).sum())
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether pictures are equal; whether waves differ by rounding alone, which may also shift one by a sample."""
+    if one.ndim > 1:
+        return np.array_equal(one, other)
+    wave = one.astype(np.int32)
+    return any(int(np.abs(np.roll(wave, shift) - other).max()) <= _ROUNDING for shift in (0, -1, 1))
 
 
 def _reasons(report: Report) -> str:

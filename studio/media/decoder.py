@@ -202,8 +202,8 @@ class Decoder:
         try:
             return _Child(self._program), True
         except (OSError, Died):
-            why = "could not be read, because the reader of files does not start"
-            raise Refused(name, why, "Install the studio again.") from None
+            hint = "The program that reads files does not start. Install the studio again."
+            raise Refused(name, "could not be read", hint) from None
 
 
 class _Child:
@@ -366,7 +366,7 @@ def _fill(source: IO[bytes], room: memoryview) -> None:
 def _verdict(name: str, verdict: Literal["crash", "time"]) -> Fault:
     if verdict == "time":
         return Fault(name, "takes too long to read", AGAIN)
-    return Fault(name, "makes its reader crash", AGAIN)
+    return Fault(name, "crashed the program that reads files", AGAIN)
 
 
 # ── the child's process ──────────────────────────────────────────────────────────────────────────

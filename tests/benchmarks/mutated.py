@@ -1,6 +1,6 @@
 """Open mutated pictures, sounds, works, models and manifests, and count what goes wrong.
 
-Run: python tests/benchmarks/mutated.py [NUMBER] [SEED]
+Run: python -m tests.benchmarks.mutated [NUMBER] [SEED]
 
 Each file is a good one with a few changes: bytes, lengths, parts cut out, doubled or moved. It is opened as the window,
 the terminal and training open it. It may be opened, or refused in a sentence; everything else is counted as a fault.
@@ -77,7 +77,8 @@ class Found:
     hangs: list[str] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
     """Exceptions that no reader should raise, and sentences that are none."""
-    slowest: float = 0.0
+    slowest: tuple[float, str] = (0.0, "")
+    """Seconds of processor time, and the file that took it."""
     peak: int = 0
     """Bytes that a child had at most."""
 
@@ -338,7 +339,7 @@ def open_file(way: Open, path: Path, sort: str, found: Found) -> None:
     except Exception as error:
         found.raw.append(f"{path.name}: {type(error).__name__}: {error}")
     passed = _processor_time() - before
-    found.slowest = max(found.slowest, passed)
+    found.slowest = max(found.slowest, (passed, path.name))
     if passed > SLOW:
         found.hangs.append(f"{path.name}: {passed:.1f} s")
     for process in decoder.shared.process_ids:
@@ -346,7 +347,7 @@ def open_file(way: Open, path: Path, sort: str, found: Found) -> None:
 
 
 def _judge(sentence: str, path: Path, found: Found) -> None:
-    if "makes its reader crash" in sentence:
+    if "crashed the program that reads files" in sentence:
         found.crashes.append(f"{path.name}: {sentence}")
     elif "takes too long" in sentence:
         found.hangs.append(f"{path.name}: {sentence}")
@@ -387,7 +388,8 @@ def main(number: int = 2000, seed: int = 0) -> int:
     seconds = time.perf_counter() - began
     for sort in sorted(found.opened | found.refused):
         print(f"{sort}: {found.opened[sort]:,} opened, {found.refused[sort]:,} refused")
-    print(f"{found.files:,} files in {seconds:.0f} s, the slowest {found.slowest:.1f} s of processor time")
+    slowest, name = found.slowest
+    print(f"{found.files:,} files in {seconds:.0f} s; the slowest took {slowest:.1f} s of processor time: {name}")
     counts = f"{len(found.crashes)} crashes, {len(found.hangs)} hangs, {len(found.raw)} raw"
     print(f"{counts}, at most {found.peak / 2**20:,.0f} MB in a child")
     print("\n".join(found.faults))

@@ -1,6 +1,7 @@
 """A folder or a pack becomes pictures to learn from, and it is said what was used, what was not, and why."""
 
 import io
+import itertools
 import os
 import pickle
 import shutil
@@ -342,14 +343,17 @@ def test_pictures_that_are_one_in_grey_are_one(tmp_path: Path) -> None:
 
 
 def test_cycles_that_are_one_at_the_length_of_the_model_are_one(tmp_path: Path) -> None:
-    for harmonics in (1, 2):
-        for samples in (256, 300, 512, 600, 1024, 2048):
+    forms = [("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("flac", "PCM_16"), ("aiff", "PCM_24")]
+    for harmonics in (1, 2, 3):
+        for index, samples in enumerate((256, 300, 512, 600, 1024, 2048)):
             phase = np.arange(samples) / samples * 2 * np.pi
             wave = (np.sin(phase) + np.sin(harmonics * phase) / 3) / 2
-            soundfile.write(tmp_path / f"{harmonics} {samples}.wav", wave, 44_100, subtype="PCM_24")
+            ending, form = forms[index % len(forms)]
+            soundfile.write(tmp_path / f"{harmonics} {samples}.{ending}", wave, 44_100, subtype=form)
     found = load(tmp_path, (256,))
-    assert found.report.used == 2 and found.report.duplicates + found.report.alike == 10
-    assert not rows(found.train) & rows(found.test)
+    assert found.report.used == 3 and found.report.duplicates + found.report.alike == 15
+    waves = np.concatenate((found.train, found.test)).astype(int)
+    assert all(np.abs(one - other).max() > 100 for one, other in itertools.combinations(waves, 2))
 
 
 def test_two_pictures_are_enough_to_begin_and_one_is_not(tmp_path: Path) -> None:

@@ -147,9 +147,9 @@ def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
 @pytest.mark.parametrize(
     ("stem", "said"),
     [
-        ("kills", "makes its reader crash and was not opened. Try saving it again from where it came."),
-        ("aborts", "makes its reader crash and was not opened. Try saving it again from where it came."),
-        ("exits", "makes its reader crash and was not opened. Try saving it again from where it came."),
+        ("kills", "crashed the program that reads files and was not opened. Try saving it again from where it came."),
+        ("aborts", "crashed the program that reads files and was not opened. Try saving it again from where it came."),
+        ("exits", "crashed the program that reads files and was not opened. Try saving it again from where it came."),
         ("hangs", "takes too long to read and was not opened. Try saving it again from where it came."),
         pytest.param("grows", "needs too much memory to read and was not opened.", marks=LINUX_ONLY),
         ("opens", "could not be read and was not opened. Try saving it again from where it came."),
@@ -257,7 +257,7 @@ def test_a_child_that_cannot_be_started_is_said(photo: Path) -> None:
     for program in (["/nowhere/python"], [sys.executable, "-c", "raise SystemExit(1)"]):
         with pytest.raises(Refused) as fault:
             Decoder(program).read("picture", photo, Picture)
-        assert "the reader of files does not start" in str(fault.value)
+        assert "The program that reads files does not start." in str(fault.value)
 
 
 # ── what a child could say ───────────────────────────────────────────────────────────────────────
@@ -297,6 +297,6 @@ def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name
 def test_an_answer_that_no_reader_gives_is_not_believed(said: bytes, photo: Path) -> None:
     program = f"import sys; sys.stdout.buffer.write({frame(Ready()) + said!r}); sys.stdout.flush(); sys.stdin.read()"
     own = Decoder([sys.executable, "-c", program], seconds=0, patience=1.0)
-    with pytest.raises(Refused, match="makes its reader crash|takes too long"):
+    with pytest.raises(Refused, match="crashed the program that reads files|takes too long"):
         own.read("picture", photo, Picture)
     own.close()

@@ -10,7 +10,10 @@ import soundfile
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from studio.app.states import grid
+from studio.app.states.originals import Originals
 from studio.app.states.window import Window
+from studio.library import storage
 from studio.media import decoder
 from tests.app.fake_engine import FakeEngine
 from tests.app.states.sound_stage import RATE, Stage
@@ -75,6 +78,31 @@ def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: Stage, qtbot:
         stage.window.messages.dismiss()
         stage.sound.open(tmp_path / name)
         assert "is not a file but a device or a pipe" in told(stage.window, qtbot)
+
+
+def never(path: Path) -> None:
+    raise AssertionError(f"{path.name} is decoded in this process")
+
+
+def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    cells = (grid.Cell(7, picture, 1, 1, -9.0),)
+    grid.keep(grid.Run("tones", "0" * 32, 0.7, None), cells, "painted")
+    kept = grid.read("painted")
+    assert kept is not None and np.array_equal(kept[1][0].picture, picture)
+    key = window.complete.canvas.originals.keep(picture)
+    originals = Originals(window.messages)
+    assert np.array_equal(originals.get(key), picture)
+    for path in (storage.home("data") / "painted.png", storage.home("data") / "originals" / f"{key}.png"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    monkeypatch.setattr("studio.app.states.grid.open_picture", never)
+    monkeypatch.setattr("studio.app.states.originals.open_picture", never)
+    assert grid.read("painted") is None
+    assert Originals(window.messages).get(key) is None
 
 
 def test_no_reader_of_files_starts_before_the_first_file(

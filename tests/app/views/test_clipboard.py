@@ -187,7 +187,7 @@ def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
     QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: studio.state.messages.current.get() is not None)
     assert studio.state.messages.current.get().text.startswith('"Pasted picture.')
-    assert "makes its reader crash and was not opened." in studio.state.messages.current.get().text
+    assert "crashed the program that reads files and was not opened." in studio.state.messages.current.get().text
     deadly.close()
 
 

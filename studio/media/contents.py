@@ -69,6 +69,8 @@ def sounds_in(file: BinaryIO, name: str, ending: str) -> tuple[list[Stream], Con
         if not found:
             raise
         notes.append(BROKEN)
+    if not found:
+        raise refusal(name, form)
     return found, form, notes
 
 

@@ -145,7 +145,7 @@ def test_a_flac_whose_first_frame_is_damaged_is_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sort", PACKED)
 def test_what_is_cut_before_its_sound_is_refused_as_that(sort: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="cut off before its sound begins|no MP3 sound"):
-        opened(tmp_path, packed(sort, tune(1))[:100])
+        opened(tmp_path, packed(sort, tune(1))[: 60 if sort == "flac" else 100])
 
 
 # ── numbers that lie ─────────────────────────────────────────────────────────────────────────────

@@ -22,8 +22,6 @@ from studio.media.streams import (
     stream,
 )
 
-WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
-"""How a Wave64 file begins."""
 _WAVE64_END = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _TAGS = {_PCM: (8, 32), _FLOAT: (32, 64), 6: (8, 8), 7: (8, 8)}
@@ -32,7 +30,20 @@ is unpacks by code that has been attacked (CVE-2026-37555)."""
 _AIFC_BYTES = {b"alaw": 1, b"ALAW": 1, b"ulaw": 1, b"ULAW": 1}
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 """Bytes of a sample of one channel by its encoding: μ-law, four sizes of whole numbers, two of floats, A-law."""
-_AIFC_PLAIN = (b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
+_AIFC_PLAIN = (
+    b"NONE",
+    b"twos",
+    b"sowt",
+    b"raw ",
+    b"in24",
+    b"in32",
+    b"fl32",
+    b"FL32",
+    b"fl64",
+    b"FL64",
+    b"42n1",
+    b"23ni",
+)
 _SEARCHED = 2**20
 """Bytes in which the header is searched if a length before it leads nowhere."""
 
@@ -78,7 +89,6 @@ def _wave(layout: Layout, at: int) -> tuple[bytes, list[tuple[int, int]], Extent
         elif key == b"data":
             length = told if length == LIMIT_32 - 1 else length
             extent = layout.extent(start, length, LIMIT_64)
-            extent = _until_another(layout, start, extent)
             data.append((start, extent.stop))
             if not extent.true:
                 break
@@ -86,14 +96,6 @@ def _wave(layout: Layout, at: int) -> tuple[bytes, list[tuple[int, int]], Extent
         at = layout.after(start + length, start)
         extent = extent._replace(stop=min(at, layout.size)) if data else extent
     return form, data, extent
-
-
-def _until_another(layout: Layout, start: int, extent: Extent) -> Extent:
-    """Return the extent up to the next sound, if it is joined to one of unknown length."""
-    if extent.true:
-        return extent
-    place = find(layout.file, b"WAVEfmt ", start, extent.stop)
-    return Extent(place - 8, extent.notes) if place >= start + 8 else extent
 
 
 def _form(form: bytes, order: str, name: str) -> bytes:
@@ -231,10 +233,11 @@ def au(file: BinaryIO, begin: int, name: str) -> Stream:
     head = bytes_at(file, begin, 24)
     if len(head) < 24:
         raise Refused(name, "is damaged", AGAIN)
-    offset, length, encoding, rate, channels = struct.unpack_from(">IIIII", head, 4)
+    order = "<" if head.startswith(b"dns.") else ">"
+    offset, length, encoding, rate, channels = struct.unpack_from(order + "IIIII", head, 4)
     check(rate, channels, name)
     start = begin + (offset if 24 <= offset < size - begin else 24)
     extent = Layout(file, begin, size, 0, ">").extent(start, length)
     told = min(extent.stop - start, LIMIT_32 - 1)
-    header = b".snd" + struct.pack(">II", 24, told) + head[12:24]
+    header = head[:4] + struct.pack(order + "II", 24, told) + head[12:24]
     return stream(file, header, start, extent, channels * _AU_BYTES.get(encoding, 0))

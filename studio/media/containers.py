@@ -36,6 +36,7 @@ _BEGINNINGS = {
     b"wvpk": Container("WavPack", False),
     b"DSD ": Container("DSD", False),
     b".snd": Container("AU", True),
+    b"dns.": Container("AU", True),
     b"riff\x2e\x91\xcf\x11": Container("Wave64", True),
     b"\x1a\x45\xdf\xa3": Container("a film (Matroska or WebM)", False),
 }

@@ -10,7 +10,7 @@ from studio.media import chunked, flac, mpeg, ogg
 from studio.media.containers import BEGINNING, Container, container
 from studio.media.image import Refused, opened
 from studio.media.pieces import bytes_at, find
-from studio.media.streams import AGAIN, BROKEN, ELSE, Stream
+from studio.media.streams import AGAIN, BROKEN, ELSE, STARTS, Stream, begins_sound
 
 LARGEST = 2 * 2**30
 """Bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and what is cut from it."""
@@ -21,17 +21,6 @@ BEGINNING_CUT = "its beginning is cut off: what is there is used"
 PARTS = f"only the first {MOST:,} of its parts are used"
 _SEARCHED = 2**20
 """Bytes in which a sound is looked for that does not stand where it should."""
-_MARKS = (
-    b"RIFF",
-    b"RIFX",
-    b"RF64",
-    b"BW64",
-    b"FORM",
-    b"caff\0\1\0\0desc",
-    b"fLaC\0\0\0\x22",
-    b"OggS\0\2",
-    chunked.WAVE64,
-)
 _ARCHIVES = (b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"%PDF")
 _READERS = {
     b"RIFF": chunked.riff,
@@ -42,6 +31,7 @@ _READERS = {
     b"riff": chunked.wave64,
     b"caff": chunked.caf,
     b".snd": chunked.au,
+    b"dns.": chunked.au,
     b"fLaC": flac.flac,
 }
 
@@ -69,6 +59,8 @@ def sounds_in(file: BinaryIO, name: str, ending: str) -> tuple[list[Stream], Con
         if not found:
             raise
         notes.append(BROKEN)
+    if not found:
+        raise refusal(name, form)
     return found, form, notes
 
 
@@ -107,14 +99,7 @@ def _from(file: BinaryIO, at: int, name: str) -> Iterator[Stream]:
 
 def _is_sound(file: BinaryIO, at: int) -> bool:
     """Return whether a sound begins at a place."""
-    head = bytes_at(file, at, BEGINNING)
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
-        return head[8:12] == b"WAVE"
-    if head.startswith(b"FORM"):
-        return head[8:12] in (b"AIFF", b"AIFC")
-    if head.startswith(b"riff"):
-        return head == chunked.WAVE64
-    return head.startswith((b"caff", b".snd", b"fLaC", b"OggS")) or mpeg.first(file, at, at + 1) == at
+    return begins_sound(bytes_at(file, at, BEGINNING)) or mpeg.first(file, at, at + 1) == at
 
 
 def _beginning(file: BinaryIO) -> tuple[int, list[str]]:
@@ -127,7 +112,7 @@ def _beginning(file: BinaryIO) -> tuple[int, list[str]]:
         return -1, []
     start = at if at < size else 0
     stop = min(start + _SEARCHED, size)
-    places = [place for mark in _MARKS if (place := _find(file, mark, start, stop)) >= 0]
+    places = [place for mark in STARTS if (place := _find(file, mark, start, stop)) >= 0]
     if places:
         return min(places), [BEFORE]
     place = mpeg.first(file, start, stop)

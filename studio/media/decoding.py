@@ -52,11 +52,12 @@ def blocks(
             return
         faults += 1
         following = stream.resume(done) if stream.resume is not None and faults < _FAULTS else None
-        notes += [note for note in (CUT if following is None else BROKEN,) if note not in notes]
-        if following is None and any_samples:
-            return
-        if following is None:
+        if following is None and not any_samples:
             raise Unreadable
+        note = CUT if following is None and stream.resume is not None else BROKEN
+        notes += [note] if note not in notes else []
+        if following is None:
+            return
         stream = following
 
 

@@ -49,27 +49,29 @@ def flac(file: BinaryIO, begin: int, name: str) -> Stream:
     rate, channels = packed >> 44, (packed >> 41 & 7) + 1
     check(rate, channels, name)
     info = _Info(rate, struct.unpack_from(">H", head, 10)[0], channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1))
-    start = _after_blocks(file, begin, size)
+    start, ends_in_file = _after_blocks(file, begin, size)
     ends = (place for mark in _MARK if (place := find(file, mark, start, size)) >= 0)
     stop = min(ends, default=size)
     found = next(_frames(file, info, start, stop), None)
     last = collections.deque(_frames(file, info, max(start, stop - _LAST), stop), maxlen=1)
     if found is None or not last:
-        raise Refused(name, "is cut off before its sound begins" if info.samples else "holds no sound", AGAIN)
+        if info.samples and (not ends_in_file or stop - start < _LONGEST_HEAD):
+            raise Refused(name, "is cut off before its sound begins", AGAIN)
+        raise Refused(name, "holds no FLAC sound that can be read", AGAIN)
     return _stream(file, head, info, found, stop, last[0].first + last[0].count)
 
 
-def _after_blocks(file: BinaryIO, begin: int, size: int) -> int:
-    """Return where the blocks of words end; if they do not, where the first one does."""
+def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
+    """Return where the blocks of words end, or the first one if they do not; and whether they end in the file."""
     at = begin + 4
     while at + 4 <= size:
         head = bytes_at(file, at, 4)
         if head[0] == 0xFF:
-            break
+            return begin + 42, True
         at += 4 + int.from_bytes(head[1:4], "big")
-        if head[0] & 128:
-            return at if at < size else begin + 42
-    return begin + 42
+        if head[0] & 128 and at < size:
+            return at, True
+    return begin + 42, False
 
 
 def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, end: int) -> Stream:

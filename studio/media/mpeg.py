@@ -75,7 +75,8 @@ def _row(file: BinaryIO, at: int) -> bool:
         head = bytes_at(file, at, 4)
         found = frame(head)
         if found is None or found.sort != (sort or found.sort):
-            return number > 0 and (not head or tag(bytes_at(file, at, 32)) > 0)
+            ends = not head and (number > 1 or bytes_at(file, at - 1, 1) != b"")
+            return number > 0 and (ends or tag(bytes_at(file, at, 32)) > 0)
         sort = found.sort
         at += found.length
     return True

@@ -73,7 +73,7 @@ def _pages(file: BinaryIO, at: int) -> Iterator[_Page | None]:
     while at < size:
         head = bytes_at(file, at, _HEAD + 255)
         page = _page(head, at)
-        if page is not None and page.stop > size:
+        if page is not None and page.stop > size and find(file, b"OggS", at + 1, size) < 0:
             yield page
             return
         whole = bytes_at(file, at, page.stop - at) if page is not None else b""

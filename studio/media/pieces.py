@@ -58,7 +58,9 @@ class Pieces(io.RawIOBase):
 
 
 def bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
-    """Return up to so many bytes of a file from a place on."""
+    """Return up to so many bytes of a file from a place on; none if no file is that long."""
+    if not 0 <= at < 2**40:
+        return b""
     file.seek(at)
     return file.read(max(count, 0))
 

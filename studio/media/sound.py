@@ -67,17 +67,18 @@ def open_wave(path: Path | str, samples: int | None = None) -> Wave:
 def may_be_cycles(path: Path) -> bool:
     """Return whether a file is short enough for a cycle or a wavetable, without decoding it.
 
-    A WAV that cannot be read may be one, too: whatever opens it tells the reason.
+    A WAV that is damaged after its first bytes may be one, too: whatever opens it tells the reason.
     """
-    name = shown(path.name)
+    name, wav = shown(path.name), False
     try:
         with opened(path, name, LARGEST_FILE) as file:
             if os.fstat(file.fileno()).st_size > _SMALL:
                 return False
+            wav = bytes_at(file, 0, 12)[8:] == b"WAVE"
             sounds, _, _ = sounds_in(file, name, path.suffix)
             table = b"clm " in bytes_at(file, 0, 65_536)
     except Refused:
-        return path.suffix.lower() in (".wav", ".wave")
+        return wav
     count = sounds[0].samples
     if count is None:
         return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from studio.media.image import Refused
-from studio.media.pieces import Piece, Pieces, bytes_at
+from studio.media.pieces import Piece, Pieces, bytes_at, find
 
 CUT = "cut off: what is there is used"
 BROKEN = "damaged in places: what is whole is used"
@@ -26,7 +26,9 @@ _KNOWN = frozenset(
         b"uuid", b"ovvw", b"umid", b"midi",
     )
 )  # fmt: skip
-STARTS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"fLaC", b"OggS", b"caff", b"riff", b".snd")
+WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
+"""How a Wave64 file begins."""
+STARTS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"fLaC", b"OggS", b"caff", b"riff", b".snd", b"dns.")
 """How a file of sound begins, unless it is one of frames."""
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
 RATES = 8_000, 384_000
@@ -106,8 +108,17 @@ class Layout:
         unknown = length == 0 or _unknown(length, limit)
         if length > there and not unknown and not self._whole(start, length):
             return Extent(self.size, (CUT,), False)
-        stop = self._rest(start + (0 if unknown else min(length, there)))
+        begin = start + (0 if unknown else min(length, there))
+        places = (self._next(mark, begin) for mark in STARTS)
+        stop = min((place for place in places if place >= 0), default=0) or self._rest(begin)
         return Extent(stop, (LONGER,) if 0 < length < there else (), False)
+
+    def _next(self, mark: bytes, start: int) -> int:
+        """Return where the first sound that begins like this is joined to this one, -1 if none is."""
+        place = find(self.file, mark, start, self.size)
+        while place >= 0 and not begins_sound(bytes_at(self.file, place, 16)):
+            place = find(self.file, mark, place + 1, self.size)
+        return place
 
     def _true(self, start: int, length: int) -> bool:
         """Return whether something that may follow samples follows those of this length."""
@@ -155,6 +166,17 @@ class Layout:
     def _ends_file(self, at: int) -> bool:
         found = self.chunk(at)
         return found is not None and at + self.head + found[1] <= self.size and self._chain(at)
+
+
+def begins_sound(head: bytes) -> bool:
+    """Return whether a sound in chunks or pages begins with these 16 bytes."""
+    if head.startswith((b"RIFF", b"RIFX", b"RF64", b"BW64")):
+        return head[8:12] == b"WAVE"
+    if head.startswith(b"FORM"):
+        return head[8:12] in (b"AIFF", b"AIFC")
+    if head.startswith((b".snd", b"dns.")):
+        return b"\0\0" in head[4:8] and b"\0\0\0" in head[12:16]
+    return head == WAVE64 or head.startswith((b"caff\0\1\0\0desc", b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"OggS\0"))
 
 
 def stream(file: BinaryIO, header: bytes, start: int, extent: Extent, block: int) -> Stream:

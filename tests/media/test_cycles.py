@@ -103,7 +103,7 @@ def test_what_is_no_cycle_is_refused_in_the_same_words(tmp_path: Path) -> None:
         write(tmp_path / "silent.flac", np.zeros(600), "FLAC"): "is silent",
         write(tmp_path / "constant.wav", np.full(600, 0.5), "WAV"): "is silent",
         write(tmp_path / "short.aiff", CYCLE[:7], "AIFF"): "is too short to be a cycle of a wave",
-        tmp_path / "cut.flac": "is cut off",
+        tmp_path / "cut.flac": "holds no FLAC sound that can be read",
         tmp_path / "cut.wav": "is cut off",
         tmp_path / "text.wav": "holds no WAV sound that can be read",
     }

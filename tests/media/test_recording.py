@@ -183,7 +183,7 @@ def header(tag: int = 1, channels: int = 1, rate: int = RATE, length: int = 4000
         (lambda: header(tag=0x11, bits=4), "is compressed"),
         (lambda: header(tag=2, bits=4), "is compressed"),
         (lambda: header()[:36], "is damaged"),
-        (lambda: b"fLaC" + bytes(200), "is damaged"),
+        (lambda: b"fLaC" + bytes(200), "holds no FLAC sound that can be read"),
         (lambda: b"", "is empty"),
     ],
     ids=["bomb", "rate", "no rate", "channels", "no channels", "ima", "ms", "cut", "flac", "empty"],

@@ -185,6 +185,7 @@ class Jobs:
                 bits=found.bits,
                 bound=not loaded.model.exact,
                 label=found.label,
+                given=found.given,
             )
 
     def price(self, command: wire.Price) -> Events:

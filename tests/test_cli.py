@@ -332,6 +332,28 @@ def test_a_picture_in_colour_is_brought_to_the_greys_of_the_model_and_that_is_sa
     assert np.asarray(Image.open(made)).shape == (8, 8)
 
 
+def test_a_grey_picture_in_three_channels_is_not_called_one_in_colour(
+    tiny_pixels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[4:] = 255
+    Image.fromarray(mask).convert("RGB").save(tmp_path / "grey.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    argv = ["complete", tiny_pixels, str(tmp_path / "grey.png"), "--mask", str(tmp_path / "mask.png"), "-n", "1"]
+    assert cli.main([*argv, "--out", str(tmp_path / "out")]) == 0
+    assert "colour" not in capsys.readouterr().err
+
+
+def test_a_model_that_is_damaged_is_not_called_missing(
+    tiny: str, studio_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = studio_home / "models" / f"{tiny}.safetensors"
+    file.write_bytes(file.read_bytes()[:5000])
+    assert cli.main(["sample", tiny, "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert f'"{tiny}.safetensors"' in said and "no model named" not in said
+
+
 def test_two_models_complete_a_picture_together(
     tiny_pixels: str, tiny_others: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

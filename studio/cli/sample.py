@@ -4,6 +4,7 @@ import argparse
 import math
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -90,8 +91,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Kept:
-    """Holds the results and saves the first at once, then batches every second: batches are written much faster.
+    """Holds the results, and saves them in batches while the next ones are made.
 
+    The first batch is saved at once, the others in another thread, one every second: batches are written much faster.
     The line of a picture is printed when it is on the disk and its price is known.
     """
 
@@ -103,10 +105,12 @@ class Kept:
         self.works: list[Work] = []
         self._prices: list[float] = []
         self._saved = 0
-        """The number of results that were saved, or that could not be saved."""
+        """The number of results that were saved, that are being saved, or that could not be saved."""
         self._placed: list[tuple[Path, Work]] = []
         self._told = 0
         self._last = -math.inf
+        self._thread = ThreadPoolExecutor(1)
+        self._saving: Future[None] | None = None
 
     def add(self, made: wire.Array, work: Work) -> None:
         self.made.append(made)
@@ -118,18 +122,52 @@ class Kept:
         self._tell(min(len(self._placed), len(self._prices)))
 
     def save_soon(self) -> None:
-        """Save the new results, unless the last save was less than a second ago."""
-        if time.monotonic() - self._last >= 1.0:
-            self.save()
+        """Begin to save the new results, unless a save runs or began less than a second ago. Wait for the first one.
 
-    def save(self) -> None:
-        """Save the new results. Raises storage.NotSaved; those before the failed one are saved."""
+        Raises storage.NotSaved if an earlier save failed.
+        """
+        if self._saving is not None and not self._saving.done():
+            return
+        self._wait()
+        if time.monotonic() - self._last >= 1.0:
+            first = not self._saved
+            self._begin()
+            if first:
+                self._wait()
+
+    def finish(self) -> None:
+        """Save the rest, and print where each result is, also of those that have no price yet.
+
+        Raises storage.NotSaved; the results before the failed one are saved.
+        """
+        try:
+            self._wait()
+            self._begin()
+            self._wait()
+        finally:
+            self._thread.shutdown()
+            self._tell(len(self._placed))
+
+    def _begin(self) -> None:
         new = slice(self._saved, len(self.made))
-        works = self.works[new]
-        paths = [self._folder / f"{work.model}-{work.seed}{work.ending}" for work in works]
-        files = [self._in_a_file(made, work) for made, work in zip(self.made[new], works, strict=True)]
-        placed = len(paths)
         self._saved = len(self.made)
+        self._last = time.monotonic()
+        self._saving = self._thread.submit(self._save, self.made[new], self.works[new])
+
+    def _wait(self) -> None:
+        """Wait until no save runs, and print the lines that are complete. Raises storage.NotSaved."""
+        saving, self._saving = self._saving, None
+        try:
+            if saving is not None:
+                saving.result()
+        finally:
+            self._tell(min(len(self._placed), len(self._prices)))
+
+    def _save(self, made: Sequence[wire.Array], works: Sequence[Work]) -> None:
+        """Save a batch, in the thread that saves. Raises storage.NotSaved; those before the failed one are saved."""
+        paths = [self._folder / f"{work.model}-{work.seed}{work.ending}" for work in works]
+        files = [self._in_a_file(each, work) for each, work in zip(made, works, strict=True)]
+        placed = len(paths)
         try:
             storage.write_all(list(zip(paths, files, strict=True)))
         except storage.NotSaved as fault:
@@ -137,15 +175,6 @@ class Kept:
             raise
         finally:
             self._placed += list(zip(paths, works, strict=True))[:placed]
-            self._tell(min(len(self._placed), len(self._prices)))
-            self._last = time.monotonic()
-
-    def finish(self) -> None:
-        """Save the rest, and print where each result is, also of those that have no price yet."""
-        try:
-            self.save()
-        finally:
-            self._tell(len(self._placed))
 
     def _tell(self, end: int) -> None:
         for number in range(self._told, end):

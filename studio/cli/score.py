@@ -27,7 +27,7 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("files", nargs="+", type=ground.path, metavar="FILE", help="or folders of them")
     sub.add_argument(
         "--label",
-        help="the kind, by name or number (the one under which each, or a recording's last second, is likeliest)",
+        help="given this kind, by name or number (any kind, each as likely as the others)",
     )
     sub.add_argument(
         "--map", type=ground.path, metavar="DIR", help="save each beside the map of its bits, all on one scale"
@@ -77,8 +77,13 @@ def run(args: argparse.Namespace) -> int:
 def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, Any]) -> None:
     found = priced.found
     entries, unit = (len(priced.picture), "sample") if card.rate else (math.prod(card.shape), "dimension")
-    bits = -found.log_prob / math.log(2) / entries
-    percentile = card.percentile(bits)
+
+    def per_entry(nats: float) -> float:
+        return -nats / math.log(2) / entries
+
+    bits = per_entry(found.log_prob)
+    given = bits if found.given is None else per_entry(found.given)
+    percentile = card.percentile(given)  # the card's prices are each given the likeliest kind
     line = {
         "file": str(priced.path),
         "model": card.name,
@@ -86,11 +91,18 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
         "exact": not found.bound,
         "percentile": percentile,
     }
-    words = f"{priced.path}: {bits:.4f} bits per {unit}, {'bound' if found.bound else 'exact'}"
+    sort = "bound" if found.bound else "exact"
+    kind = "" if found.label is None else card.kinds[found.label]
+    if kind and args.label is not None:
+        words = f"{priced.path}: {bits:.4f} bits per {unit} given {kind}, {sort}"
+    else:
+        words = f"{priced.path}: {bits:.4f} bits per {unit}, {sort}"
+    if kind and args.label is None:
+        words = f"{words}; {given:.4f} given {kind}, its likeliest kind"
     if percentile is not None:
-        words = f"{words}, more typical than {percentile:.0f} of 100 held-out {artworks.things(card)}"
+        words = f"{words}; more typical than {percentile:.0f} of 100 held-out {artworks.things(card)}"
     if found.label is not None:
-        line["label"], words = card.classes[found.label], f"{words}, as {card.kinds[found.label]}"
+        line |= {"label": card.classes[found.label], f"bits_per_{unit}_given_label": given}
     if more:
         words = f"{words}; {more['map']}"
     ground.tell(args, line | more, words)

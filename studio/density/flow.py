@@ -19,6 +19,10 @@ from torch import Tensor
 from studio.density.bijection import Bijection, sum_entries
 from studio.density.model import Model, Step
 
+OUTER = 0.2
+"""The share of a level from which `points` draws. Of 64 latents of white pictures with a square, a MAF in float64
+brought back 5 to 59; with half of the level it was 2 to 35."""
+
 
 class Flow(Model):
     """log p(x) by the change of variables; one latent entry for every entry of the artwork.
@@ -118,13 +122,24 @@ class Flow(Model):
             bits = -(_log_normal(z) + share) / math.log(2)
         yield bits
 
-    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """The latent of the middle of each level, so that decoding has half a level of room.
+    def encode(self, x: Tensor, c: Tensor | None = None, u: Tensor | None = None) -> Tensor:
+        """The latent of the middle of each level, so that decoding has half a level of room; or of its points u.
 
         It is nearer to 0 than standard noise where the model is sure to within a level, as on blank paper: with the
         shipped models its standard deviation is 0.47 (letters) to 1.05 (photographs) on test pictures.
         """
-        return self._price(x, c, torch.full_like(self.pattern, 0.5, dtype=self.dtype))[0]
+        return self._price(x, c, torch.full_like(self.pattern, 0.5, dtype=self.dtype) if u is None else u)[0]
+
+    def points(self, x: Tensor, seed: int) -> Tensor:
+        """Other points u of the levels of x, of its shape, drawn from a seed; their latents decode to x, too.
+
+        Only the least and the greatest level have no neighbour on one side, so their outer ends have the most room;
+        of all others it is the middle.
+        """
+        drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        outer = OUTER * drawn.to(x.device, self.dtype)
+        middle = torch.full_like(outer, 0.5)
+        return torch.where(x == 0, outer, torch.where(x == self.levels - 1, 1 - outer, middle))
 
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None

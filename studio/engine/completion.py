@@ -1,7 +1,7 @@
 """What a model says of an artwork that is there: what could stand where it is to be new, and what each part costs."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,22 +84,78 @@ def following(keep: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Score:
-    """ln p of an artwork in nats, the bits of each place `(H, W)` or `(samples,)`, and the class it was taken for."""
+    """ln p of an artwork in nats, the bits of each place `(H, W)` or `(samples,)`, its class, and ln p given that."""
 
     log_prob: float
     bits: Array
     label: int | None
+    given: float | None
 
 
 @torch.inference_mode()
 def scored(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[Score | None]:
-    """What an artwork costs: None after each small step, then the result."""
+    """What an artwork costs: None after each small step, then the result.
+
+    Of a model with classes it is the price given a class; without one, that of the even mixture of all classes.
+    """
     x = sampling.levels_of(loaded, array[None])
-    c = yield from sampling.class_of(loaded, x, label)
+    asked = sampling.classes_for(loaded, [0], label)
+    if asked is None or label is not None:
+        bits = yield from _bits(loaded, x, asked)
+        price = _nats(bits)
+        yield Score(price, _places(bits), label, None if asked is None else price)
+        return
+    mixture = Mixture()
+    for kind in range(loaded.model.classes):
+        mixture.add((yield from _bits(loaded, x, torch.full_like(asked, kind))))
+    bits = mixture.bits()
+    given = max(mixture.prices)
+    yield Score(_nats(bits), _places(bits), mixture.prices.index(given), given)
+
+
+class Mixture:
+    """What an artwork costs under the even mixture of classes, from what it costs given each of them.
+
+        p(x_t | x_<t) = Σ_c p(x_≤t | c) / Σ_c p(x_<t | c),  x_t in the order of drawing
+
+    So the bits of its entries sum to -log2 Σ_c p(x | c) / classes.
+    """
+
+    def __init__(self) -> None:
+        self.prices: list[float] = []
+        """ln p given each class, in nats."""
+        self._known = torch.zeros(0)
+        """ln Σ_c p(x_≤t | c) of each entry."""
+        self._shape: tuple[int, ...] = ()
+
+    def add(self, bits: Tensor) -> None:
+        """Add the bits of each entry given the next class, (C, H, W) or (samples,)."""
+        drawn = bits.movedim(0, -1) if bits.dim() == 3 else bits  # (H, W, C): row by row, pixel by pixel
+        until = (-math.log(2) * drawn.double()).flatten().cumsum(0)
+        self._known = torch.logaddexp(self._known, until) if self.prices else until
+        self._shape = tuple(drawn.shape)
+        self.prices.append(_nats(bits))
+
+    def bits(self) -> Tensor:
+        """Return the bits of each entry, of the shape of those that were added."""
+        before = self._known.new_full((1,), math.log(len(self.prices)))
+        found = -torch.diff(self._known, prepend=before).view(self._shape) / math.log(2)
+        return found.movedim(-1, 0) if found.dim() == 3 else found
+
+
+def _bits(loaded: Loaded, x: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
+    """Bits of each entry of one artwork, `(*shape)`, in small steps."""
     bits = torch.zeros(0)
     for found in loaded.model.surprisal_steps(x, c):
         yield None
         bits = bits if found is None else found[0].double()
+    return bits
+
+
+def _nats(bits: Tensor) -> float:
+    return -float(bits.sum()) * math.log(2)
+
+
+def _places(bits: Tensor) -> Array:
     places = bits.sum(0) if bits.dim() == 3 else bits
-    log_prob = -float(bits.sum()) * math.log(2)
-    yield Score(log_prob, places.float().cpu().numpy(), None if c is None else int(c[0]))
+    return places.float().cpu().numpy()

@@ -153,11 +153,12 @@ class Jobs:
             yield wire.Drawn(job=command.job, first=at, pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> Events:
-        """In float32, and where that does not bring the picture back, in float64."""
+        """In float32; if that does not bring the picture back, in float64, and then with other latents of it."""
         loaded = self.shelf.take(command.model)
         found = yield from _inverted(loaded, command.picture, command.label)
         if found.differing and self.device.torch_device.type != "mps":  # Apple's GPU has no float64
-            found = yield from _inverted(self.shelf.take(command.model, double=True), command.picture, command.label)
+            double = self.shelf.take(command.model, double=True)
+            found = yield from _inverted(double, command.picture, command.label, search=True)
         yield wire.Encoded(
             job=command.job,
             latent=found.latent,
@@ -184,6 +185,7 @@ class Jobs:
                 bits=found.bits,
                 bound=not loaded.model.exact,
                 label=found.label,
+                given=found.given,
             )
 
     def price(self, command: wire.Price) -> Events:
@@ -242,9 +244,9 @@ def _decoded(
 
 
 def _inverted(
-    loaded: sampling.Loaded, picture: wire.Array, label: int | None
+    loaded: sampling.Loaded, picture: wire.Array, label: int | None, *, search: bool = False
 ) -> Generator[None, None, sampling.Inverse]:
-    for found in sampling.invert(loaded, picture, label):
+    for found in sampling.invert(loaded, picture, label, search=search):
         if found is not None:
             return found
         yield None

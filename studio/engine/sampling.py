@@ -10,6 +10,7 @@ from torch import Tensor
 
 from studio import zoo
 from studio.density.autoregressive import Autoregressive, Doubts
+from studio.density.flow import Flow
 from studio.density.mixed import mixed as mixed_models
 from studio.density.model import Model, Step
 from studio.density.sound import AutoregressiveSound
@@ -20,6 +21,10 @@ from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
 
+SEARCHES = 16
+"""How often other latents of an artwork are tried before it counts as one that does not come back."""
+AT_ONCE = 16
+"""How many latents are tried at a time: a MAF decodes 16 in little more time than one."""
 TELLING = 1.0
 """Length in seconds of the end of a recording that decides its class."""
 
@@ -305,6 +310,26 @@ def class_of(loaded: Loaded, x: Tensor, label: int | None) -> Generator[None, No
     return torch.full_like(c, prices.index(max(prices)))
 
 
+def _apart(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
+    """By how many levels each entry of the artworks x differs after decoding z, in small steps; of the shape of x."""
+    apart = torch.zeros_like(x, dtype=torch.int32)
+    for step in model.decode_steps(z, c):
+        yield None
+        apart = (step.x.int() - x.int()).abs()
+    return apart
+
+
+def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generator[None, None, Tensor]:
+    """Of several latents of an artwork x `(1, *shape)` the one that decodes to it best, in small steps."""
+    many = x.expand(AT_ONCE, *x.shape[1:])
+    kinds = None if c is None else c.expand(AT_ONCE)
+    z = model.encode(many, kinds, model.points(many, seed))
+    yield None
+    apart = yield from _apart(model, many, z, kinds)
+    best = int((apart > 0).flatten(1).sum(1).argmin())
+    return z[best : best + 1]
+
+
 @dataclass(frozen=True)
 class Inverse:
     """An artwork's latent `latent_shape`, its class, and how truly it comes back."""
@@ -317,8 +342,14 @@ class Inverse:
 
 
 @torch.inference_mode()
-def invert(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[Inverse | None]:
-    """Encodes an artwork, decodes it again and compares: None after each small step, then the result."""
+def invert(
+    loaded: Loaded, array: Array, label: int | None = None, *, search: bool = False
+) -> Iterator[Inverse | None]:
+    """Encode an artwork, decode it again and compare: yield None after each small step, then the result.
+
+    If the latent does not decode to the artwork, `search` tries other ones: a flow has a latent for every point of
+    the artwork's levels.
+    """
     model = loaded.model
     x = levels_of(loaded, array[None])
     c = yield from class_of(loaded, x, label)
@@ -326,10 +357,15 @@ def invert(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[I
     for latent in model.encode_steps(x, c):
         yield None
         z = z if latent is None else latent
-    apart = torch.zeros_like(x, dtype=torch.int32)
-    for step in model.decode_steps(z, c):
-        yield None
-        apart = (step.x.int() - x.int()).abs()
+    apart = yield from _apart(model, x, z, c)
+    if search and isinstance(model, Flow):
+        for seed in range(SEARCHES):
+            if not apart.any():
+                break
+            other = yield from _best_latent(model, x, c, seed)
+            differs = yield from _apart(model, x, other, c)
+            if not differs.any():
+                z, apart = other, differs
     finite = bool(torch.isfinite(z).all())
     log_prob = torch.tensor([math.nan])
     for found in model.log_prob_steps(x, c):

@@ -5,7 +5,6 @@ metadata. Nothing else is ever loaded. The file is read into memory, never mappe
 change it under our hands.
 """
 
-import contextlib
 import difflib
 import functools
 import hashlib
@@ -132,14 +131,23 @@ def find(name: str) -> Trained:
     """A model by its name, or by the path of its file. Raises BadModel with the nearest names."""
     if Path(name).suffix in (ENDING, *PICKLES) or Path(name).name != name:
         return _trained(Path(name))
+    damaged: BadModel | None = None
     for folder in (storage.home("models"), shipped()):
-        with contextlib.suppress(BadModel):  # missing or damaged: try the next folder
-            named = _trained(folder / f"{name}{ENDING}")  # reading all headers took longer than drawing
+        path = folder / f"{name}{ENDING}"
+        if not os.path.isfile(path):
+            continue
+        try:
+            named = _trained(path)  # reading all headers took longer than drawing
+        except BadModel as fault:
+            damaged = damaged or fault
+        else:
             if named.card.name == name:
                 return named
     known = {trained.card.name: trained for trained in listing()[0]}
     if name in known:
         return known[name]
+    if damaged is not None:
+        raise damaged
     if not known:
         raise BadModel(
             f'There is no model named "{shown(name)}", and no trained model at all. Train one, or copy one in.'

@@ -435,7 +435,8 @@ def _refusal(path: Path, error: OSError, done: str, kept: str, size: int, reason
     name = shown(path.name)
     if why == "full":
         needed = max(1, -(-size // 1_000_000))
-        what, hint = f'The disk is full: "{name}" was not {done}.', f"Free about {needed} MB or choose another place."
+        cause = "Your share of the disk is used up" if error.errno == errno.EDQUOT else "The disk is full"
+        what, hint = f'{cause}: "{name}" was not {done}.', f"Free about {needed} MB or choose another place."
     else:
         what, hint = f'"{name}" was not {done}: {reason}.', "Choose another place."
     return NotSaved(path, why, f"{what} {kept} {hint}")

@@ -103,7 +103,8 @@ class Shown(Answer, frozen=True, kw_only=True, tag="shown"):
 class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
     """Carries the latent of an artwork. Decoding changed `differing` of `total` levels, by at most `largest`.
 
-    `exact`: no level changed. `bits`: the price of the artwork. `bound`: this price is an upper bound.
+    `exact`: no level changed. `bits`: the price of the artwork, given its class if there are classes. `bound`: this
+    price is an upper bound.
     """
 
     latent: Array
@@ -121,13 +122,16 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
     """Carries the price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
 
     `bound`: ln p is a lower bound. Costs of the artwork as a whole are divided among its places.
+    For a model with classes, ln p is given the class that was asked for; if none was, of the even mixture of all.
     """
 
     log_prob: float
     bits: Array
     bound: bool
     label: Count | None = None
-    """The class assumed for it, for a model with classes."""
+    """The class that was asked for, or the one under which it is likeliest."""
+    given: float | None = None
+    """ln p given that class, for a model with classes."""
 
 
 class Priced(Answer, frozen=True, kw_only=True, tag="priced"):

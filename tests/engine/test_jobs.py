@@ -74,8 +74,10 @@ def test_where_float32_fails_float64_brings_it_back(
 ) -> None:
     true = sampling.invert
 
-    def worse(loaded: sampling.Loaded, picture: np.ndarray, label: int | None) -> Iterator[sampling.Inverse | None]:
-        for found in true(loaded, picture, label):
+    def worse(
+        loaded: sampling.Loaded, picture: np.ndarray, label: int | None, *, search: bool
+    ) -> Iterator[sampling.Inverse | None]:
+        for found in true(loaded, picture, label, search=search):
             if found is not None and loaded.model.dtype == torch.float32:
                 yield replace(found, differing=3, largest=1)
             else:

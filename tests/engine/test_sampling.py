@@ -186,3 +186,29 @@ def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: Shelf, monkeypatch: p
         torch.set_num_threads(threads)
     assert seen == dict.fromkeys(steps, 1)
     assert after == 2
+
+
+def test_an_artwork_has_a_latent_for_every_point_of_its_levels(
+    tiny: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = shelf.take(tiny, double=True)
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[2:5] = 255
+    picture[6] = 100
+    x = sampling.levels_of(loaded, picture[None]).expand(9, -1, -1, -1)
+    u = loaded.model.points(x, 0)
+    assert u[x == 0].max() < 0.2 and u[x == 255].min() > 0.8 and bool((u[x == 100] == 0.5).all())
+    z = loaded.model.encode(x, None, u)
+    assert len(z.flatten(1).unique(dim=0)) == 9
+    assert torch.equal(loaded.model.decode(z), x)
+
+    true = loaded.model.encode
+
+    def poor(x: torch.Tensor, c: torch.Tensor | None = None, u: torch.Tensor | None = None) -> torch.Tensor:
+        return torch.full(x.shape, 1e9, dtype=torch.float64) if u is None else true(x, c, u)
+
+    monkeypatch.setattr(loaded.model, "encode", poor)
+    *_, missed = sampling.invert(loaded, picture)
+    *_, found = sampling.invert(loaded, picture, search=True)
+    assert missed is not None and missed.differing > 0
+    assert found is not None and found.differing == 0

@@ -1,5 +1,6 @@
 """A path that cannot be written: the message names what is in the way, whatever it is."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -159,3 +160,14 @@ def test_a_file_never_takes_the_place_of_what_is_none(
     with pytest.raises(NotSaved, match=words):
         storage.folder_of(path)
     assert os.stat(path) == before
+
+
+def test_a_quota_is_not_called_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, words in ((errno.EDQUOT, "Your share of the disk is used up"), (errno.ENOSPC, "The disk is full")):
+
+        def refuse(*asked: object, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(storage, "_write_new", refuse)
+        with pytest.raises(NotSaved, match=f'{words}: "rose.png" was not saved'):
+            storage.write(tmp_path / "rose.png", b"1")

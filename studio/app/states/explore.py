@@ -245,7 +245,8 @@ class Explore(State):
         picture, scene = self.picture.get(), self._stage.shown
         if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
             return ()
-        return (Shown(picture, scene.trained.card.name, scene.label),)
+        label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
+        return (Shown(picture, scene.trained.card.name, label),)
 
     def export(self, path: Path) -> None:
         """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""

@@ -635,3 +635,25 @@ def test_takes_that_the_first_version_left_are_laid_out(
     assert [take.work.seed for take in second.takes.list.get()] == [7, 8]
     second.redo()
     assert [take.work.seed for take in second.takes.list.get()] == [7]
+
+
+def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed(
+    window: Window, engine: FakeEngine, two_models: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    write_model(two_models, card("kinds", classes=("Dark", "Light")))
+    window.models.refresh()
+    window.show_panel("explore")
+    engine.status.emit("Ready")
+    window.explore.choose_model("kinds")
+    window.explore.dials.new_start(7)
+    window.explore.dials.set_label(1)
+    answer(engine, tone(7))
+    if window.explore.drawing.get():
+        answer(engine, tone(8))
+    assert [shown.label for shown in window.explore.shown()] == [1], "it was made as this class"
+
+    bring(window, engine, photo(tmp_path / "mine.png"), qtbot)
+    window.explore.dials.set_label(1)
+    if window.explore.drawing.get():
+        answer(engine, tone(9))
+    assert [(shown.model, shown.label) for shown in window.explore.shown()] == [("kinds", None)]

@@ -154,8 +154,8 @@ def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train, sto
                 if isinstance(event, wire.Skipped):
                     skipped += event.files
                 elif isinstance(event, wire.Gathered):
-                    _report_files(args, event, skipped)
                     stop.waits = True
+                    _report_files(args, event, skipped)
                 if not isinstance(event, wire.Learned):
                     continue
                 stop.sentence = SAVED

@@ -39,7 +39,8 @@ def train(command: wire.Train, device: Device) -> Events:
     study = msgspec.convert(command.study, Study)
     folder = Path(command.run)
     run_lock.check(folder)
-    data = yield from _to_learn(command.source, study)
+    data = yield from _to_learn(command, study)
+    yield wire.Notice(job=command.job, text=data.report.sentence)
     yield from _reported(command.job, data.report)
     with run_lock.held(folder):
         run = training.Run(study, folder, device.torch_device)
@@ -54,11 +55,13 @@ def train(command: wire.Train, device: Device) -> Events:
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on what it never saw.')
 
 
-def _to_learn(source: str, study: Study) -> Generator[None, None, Data]:
+def _to_learn(command: wire.Train, study: Study) -> Generator[wire.AnyEvent | None, None, Data]:
     """The artworks of a study. Raises Refused, with the number that is needed, if there are too few."""
     try:
-        return (yield from _loaded(source, study.shape, study.rate, study.labels))
+        return (yield from _loaded(command.source, study.shape, study.rate, study.labels))
     except Refused as refusal:
+        if isinstance(refusal, dataset.TooFew):
+            yield from _reported(command.job, refusal.report)
         if "to learn from" not in refusal.reason:
             raise
         needed = "At least 1 is needed." if study.rate else f"At least {LEAST + 1} are needed."
@@ -66,8 +69,7 @@ def _to_learn(source: str, study: Study) -> Generator[None, None, Data]:
 
 
 def _reported(job: str, report: dataset.Report) -> Events:
-    """What became of the files."""
-    yield wire.Notice(job=job, text=report.sentence)
+    """What became of the files, one by one."""
     for first in range(0, len(report.skipped), SKIPPED):
         yield wire.Skipped(job=job, files=report.skipped[first : first + SKIPPED])
     yield wire.Gathered(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
@@ -212,5 +214,5 @@ def fingerprint(data: Data) -> str:
     labels = () if data.train_labels is None else (data.train_labels,)
     for array in (*data.train, *labels):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(memoryview(np.ascontiguousarray(array)))
     return digest.hexdigest()

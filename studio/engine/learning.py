@@ -14,7 +14,7 @@ from studio.density.model import Model
 from studio.density.sound import AutoregressiveSound
 from studio.engine import evaluation, publishing, run_lock, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
-from studio.engine.device import Device
+from studio.engine.device import Device, memory_free
 from studio.engine.events import Events
 from studio.engine.recordings import Recordings, recordings_of
 from studio.engine.sampling import Shelf
@@ -27,6 +27,8 @@ from studio.wire import messages as wire
 Data = dataset.Dataset | recordings.Recordings
 LEAST = 3
 """Pictures or waves besides those held out: one to watch by, and two, because one has no deviation to start from."""
+COPIES = 5
+"""Of the weights, while they are learned: themselves, their average, their gradients, and two of the optimiser."""
 SKIPPED = 500
 """Files that were skipped, in one message."""
 
@@ -39,6 +41,7 @@ def train(command: wire.Train, device: Device) -> Events:
     study = msgspec.convert(command.study, Study)
     folder = Path(command.run)
     run_lock.check(folder)
+    _check_memory(study, device)
     data = yield from _to_learn(command, study)
     yield wire.Notice(job=command.job, text=data.report.sentence)
     yield from _reported(command.job, data.report)
@@ -53,6 +56,22 @@ def train(command: wire.Train, device: Device) -> Events:
         kinds = _kinds(data, run.model)
         card = publishing.publish(run, path / f"{study.name}.safetensors", learn, watch, test, kinds)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on what it never saw.')
+
+
+def _check_memory(study: Study, device: Device) -> None:
+    """Raise BadStudy if a model cannot fit into memory while it learns; it is built without memory to find out."""
+    try:
+        with torch.device("meta"):
+            model = study.recipe.build(study.shape, study.levels)
+    except ValueError:  # the run says why
+        return
+    needed = COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+    free = memory_free(device)
+    if needed > free:
+        raise BadStudy(
+            f"This model needs {needed / 1e9:,.0f} GB of memory to learn, and {free / 1e9:,.1f} GB are free. "
+            "Take a smaller size or a smaller preset."
+        )
 
 
 def _to_learn(command: wire.Train, study: Study) -> Generator[wire.AnyEvent | None, None, Data]:

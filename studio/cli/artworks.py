@@ -59,7 +59,11 @@ def seeds(args: argparse.Namespace) -> tuple[int, ...]:
 
 
 def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
-    return (args.temperature if args.temperature is not None else card.temperature,)
+    """The temperature that was asked for, or the model's own. One at which the model does not work is told."""
+    temperature = args.temperature if args.temperature is not None else card.temperature
+    if beyond := card.beyond(temperature):
+        ground.say(beyond)
+    return (temperature,)
 
 
 def label(card: Card, given: str | None) -> int | None:

@@ -156,8 +156,8 @@ def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train, sto
                 if isinstance(event, wire.Skipped):
                     skipped += event.files
                 elif isinstance(event, wire.Gathered):
-                    _report_files(args, event, skipped)
                     stop.waits = True
+                    _report_files(args, event, skipped)
                 if not isinstance(event, wire.Learned):
                     continue
                 stop.sentence = SAVED
@@ -250,6 +250,9 @@ def _report_model(args: argparse.Namespace, study: "Study") -> None:
     sheet = () if card.rate else ("--sheet",)
     sample = ("sample", card.name if known else str(path), "-n", "16", *sheet, "--out", f"{card.name}-samples")
     choose = f'and choose "{card.title}"' if known else "and drop the file on the window"
+    if card.temperature_range is not None:
+        low, high = card.temperature_range
+        ground.say(f"It works at temperatures from {low:g} to {high:g}, with {card.temperature:g} as its own.")
     ground.say(f"Sample it:\n\n  {ground.shell(*sample)}\n\nOpen the window {choose}:\n\n  {ground.shell()}\n")
 
 

@@ -14,7 +14,7 @@ from studio.density.model import Model
 from studio.density.sound import AutoregressiveSound
 from studio.engine import evaluation, publishing, run_lock, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
-from studio.engine.device import Device
+from studio.engine.device import Device, memory_free
 from studio.engine.events import Events
 from studio.engine.recordings import Recordings, recordings_of
 from studio.engine.sampling import Shelf
@@ -27,6 +27,8 @@ from studio.wire import messages as wire
 Data = dataset.Dataset | recordings.Recordings
 LEAST = 3
 """Pictures or waves besides those held out: one to watch by, and two, because one has no deviation to start from."""
+COPIES = 5
+"""Of the weights, while they are learned: themselves, their average, their gradients, and two of the optimiser."""
 SKIPPED = 500
 """Files that were skipped, in one message."""
 
@@ -39,7 +41,9 @@ def train(command: wire.Train, device: Device) -> Events:
     study = msgspec.convert(command.study, Study)
     folder = Path(command.run)
     run_lock.check(folder)
-    data = yield from _to_learn(command.source, study)
+    _check_memory(study, device)
+    data = yield from _to_learn(command, study)
+    yield wire.Notice(job=command.job, text=data.report.sentence)
     yield from _reported(command.job, data.report)
     with run_lock.held(folder):
         run = training.Run(study, folder, device.torch_device)
@@ -54,11 +58,29 @@ def train(command: wire.Train, device: Device) -> Events:
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on what it never saw.')
 
 
-def _to_learn(source: str, study: Study) -> Generator[None, None, Data]:
+def _check_memory(study: Study, device: Device) -> None:
+    """Raise BadStudy if a model cannot fit into memory while it learns; it is built without memory to find out."""
+    try:
+        with torch.device("meta"):
+            model = study.recipe.build(study.shape, study.levels)
+    except ValueError:  # the run says why
+        return
+    needed = COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+    free = memory_free(device)
+    if needed > free:
+        raise BadStudy(
+            f"This model needs {needed / 1e9:,.0f} GB of memory to learn, and {free / 1e9:,.1f} GB are free. "
+            "Take a smaller size or a smaller preset."
+        )
+
+
+def _to_learn(command: wire.Train, study: Study) -> Generator[wire.AnyEvent | None, None, Data]:
     """The artworks of a study. Raises Refused, with the number that is needed, if there are too few."""
     try:
-        return (yield from _loaded(source, study.shape, study.rate, study.labels))
+        return (yield from _loaded(command.source, study.shape, study.rate, study.labels))
     except Refused as refusal:
+        if isinstance(refusal, dataset.TooFew):
+            yield from _reported(command.job, refusal.report)
         if "to learn from" not in refusal.reason:
             raise
         needed = "At least 1 is needed." if study.rate else f"At least {LEAST + 1} are needed."
@@ -66,8 +88,7 @@ def _to_learn(source: str, study: Study) -> Generator[None, None, Data]:
 
 
 def _reported(job: str, report: dataset.Report) -> Events:
-    """What became of the files."""
-    yield wire.Notice(job=job, text=report.sentence)
+    """What became of the files, one by one."""
     for first in range(0, len(report.skipped), SKIPPED):
         yield wire.Skipped(job=job, files=report.skipped[first : first + SKIPPED])
     yield wire.Gathered(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
@@ -220,5 +241,5 @@ def fingerprint(data: Data) -> str:
     labels = () if data.train_labels is None else (data.train_labels,)
     for array in (*data.train, *labels):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(memoryview(np.ascontiguousarray(array)))
     return digest.hexdigest()

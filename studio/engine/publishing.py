@@ -14,8 +14,8 @@ from torch import Tensor
 
 from studio import __version__, zoo
 from studio.density.model import Model
-from studio.engine import checkpoint, directions, evaluation
-from studio.engine.artworks import Examples, to_arrays
+from studio.engine import checkpoint, directions, evaluation, temperature_range
+from studio.engine.artworks import Examples, heard, to_arrays
 from studio.engine.recordings import Recordings
 from studio.engine.study import Study
 from studio.engine.training import Run
@@ -25,6 +25,8 @@ COVER = 9
 """Artworks on a model's cover."""
 SETTLING = 4096
 """Training artworks from which averaged weights take their statistics."""
+LEARNED = 64
+"""Training artworks beside which what the model draws at a temperature is called blank or saturated."""
 _SAME = 0.002
 """Bits per dimension by which smaller numbers may change the held-out figure."""
 
@@ -64,7 +66,11 @@ def publish(
         raise Unpriced("what was held out has no finite price yet; learn for more steps, or from more artworks")
     spread = evaluation.end_of(evaluation.spread(model, test.to(run.device)))
     cover, seconds = _cover(model, run.study)
-    card = msgspec.structs.replace(_card(run, model, figures, len(found), tuple(classes), seconds), spread=spread)
+    card = msgspec.structs.replace(
+        _card(run, model, figures, len(found), tuple(classes), seconds),
+        spread=spread,
+        temperature_range=_temperature_range(model, run.study, learn),
+    )
     checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(cover))
     return card
 
@@ -101,6 +107,20 @@ def _cover(model: Model, study: Study) -> tuple[np.ndarray, float]:
     artworks = to_arrays(model.sample(range(1, 17), temperature=study.temperature), model.levels)
     seconds = (time.perf_counter() - began) / 16
     return artworks[:COVER], seconds
+
+
+def _temperature_range(model: Model, study: Study, learn: Examples | Recordings) -> temperature_range.Range | None:
+    """Between which temperatures the model works, next to what it learned from."""
+    some = learn.part(slice(LEARNED))
+    if isinstance(some, Examples):
+        learned = list(to_arrays(some.x, model.levels))
+    else:
+        learned = [heard(x, model.levels) for x in some.x]
+    return temperature_range.measured(
+        lambda temperature: temperature_range.drawn(model, temperature, study.rate, study.opening),
+        study.temperature,
+        learned,
+    )
 
 
 def _card(

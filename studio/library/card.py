@@ -61,6 +61,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
     """Where its pictures look best: the dial's home."""
+    temperature_range: tuple[float, float] | None = None
+    """The lowest and the highest temperature at which most of its works are neither blank nor saturated, measured after
+    training. None in a file that does not say."""
     opening: float = 0.0
     """The least temperature of the first 2 ms of a recording that nothing precedes; 0 where the dial's own is best."""
     scales: tuple[str, ...] = ()
@@ -146,6 +149,15 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         low, high = self.spread[below : below + 2]
         place = (below + (bits - low) / (high - low)) / (len(self.spread) - 1)
         return round(100 * (1 - place), 1)
+
+    def beyond(self, temperature: float) -> str:
+        """Return for people what is to be expected at a temperature outside the range; empty within it."""
+        if self.temperature_range is None:
+            return ""
+        low, high = self.temperature_range
+        if low <= temperature <= high:
+            return ""
+        return f"At {temperature:g} most works are blank or saturated. This model works from {low:g} to {high:g}."
 
     @property
     def figure(self) -> str:

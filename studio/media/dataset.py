@@ -59,6 +59,14 @@ class Report:
         return " ".join(parts)
 
 
+class TooFew(Refused):
+    """Reports that a folder holds too little to learn from; `report` says what became of its files."""
+
+    def __init__(self, name: str, reason: str, report: Report) -> None:
+        super().__init__(name, reason)
+        self.report = report
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Artworks in a model's size: `train`, `test` (N, H, W, C) uint8 or (N, samples) int16, labels (N,) int64."""
@@ -146,7 +154,7 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
     report = Report(len(different), tuple(skipped), duplicates, sounds, len(artworks) - len(different))
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
-        raise Refused(shown(source.name), f"has too few {thing} to learn from ({_counts(report)})")
+        raise TooFew(shown(source.name), f"has too few {thing} to learn from ({_counts(report)})", report)
     train, test = _split(different)
     return Dataset(train, test, None, None, (), report, shown(source.resolve().name), "")
 

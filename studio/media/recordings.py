@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.media import decoder, recording
-from studio.media.dataset import Report, files
+from studio.media.dataset import Report, TooFew, files
 from studio.media.image import Refused, read_bytes
 from studio.media.names import shown
 
@@ -102,7 +102,7 @@ def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], No
         yield done, len(paths)
     report = Report(len(found), tuple(skipped), duplicates, sounds=True)
     if not found:
-        raise Refused(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)")
+        raise TooFew(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)", report)
     train, test = _split(found)
     return Recordings(train, test, None, None, (), report, name)
 

@@ -274,3 +274,19 @@ def test_a_report_replaces_no_file_of_another_kind(
     before = precious.read_bytes()
     assert "does not end in .csv" in said([*folder, "--report", str(precious)], 2, capsys)
     assert precious.read_bytes() == before
+
+
+@pytest.mark.parametrize("family", ["realnvp", "wavenet"])
+def test_skipped_files_are_listed_if_too_few_are_left_to_learn_from(
+    family: str, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, report = tmp_path / "pictures", tmp_path / "skipped.csv"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.png").write_bytes(b"")
+    argv = ["train", str(folder), "--name", "roses", "--family", family, "--report", str(report), "--list-skipped"]
+    message = said(argv, 1, capsys)
+    assert message.count("is empty") >= 5 or message.count(".png") >= 5
+    assert len(report.read_bytes().splitlines()) == 6
+    assert f"At least {1 if family == 'wavenet' else 4}" in message
+    assert not (studio_home / "runs").exists()

@@ -292,3 +292,21 @@ def test_skipped_files_are_told_one_by_one(tmp_path: Path, studio_home: Path) ->
     assert {reason for _, reason in skipped} == {"is empty"}
     (gathered,) = [event for event in events if isinstance(event, wire.Gathered)]
     assert (gathered.used, gathered.skipped, gathered.duplicates) == (6, 700, 0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "shape"),
+    [
+        (zoo.maf.PRESETS["paper"], (3, 2048, 2048)),
+        (zoo.nice.NICE(depth=4, width=1000), (3, 2048, 2048)),
+        (zoo.iaf.PRESETS["small"], (1, 4096, 4096)),
+    ],
+    ids=["maf", "nice", "iaf"],
+)
+def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_takes_any(
+    recipe: zoo.Recipe, shape: tuple[int, ...], tmp_path: Path, studio_home: Path
+) -> None:
+    source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
+    with pytest.raises(BadStudy, match=r"needs [\d,]+ GB of memory to learn, and [\d.,]+ GB are free"):
+        learn(tmp_path, source, study(recipe, shape))
+    assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ from studio.app.states.mixing import Mixing
 from studio.app.states.models import Models, hash_of
 from studio.app.states.seeds import SeedField
 from studio.app.states.value import Plain, State, Value
+from studio.library.card import Card
 from studio.library.models import Trained
 from studio.library.work import Work
 
@@ -20,13 +21,18 @@ LEARNED = 1.0
 """The temperature at which every model is trained."""
 
 
-def safe_temperatures(home: float) -> tuple[float, float]:
+def safe_temperatures(card: Card | None, home: float = LEARNED) -> tuple[float, float]:
     """Return the lowest and highest temperature that a model handles well.
 
     Lower temperatures are safe: results only become more typical. Above 1 they are unlike what the model learned from,
-    unless its card recommends a higher temperature, at which its results were checked.
+    unless its card recommends a higher temperature, at which its results were checked. Where most of the works that
+    were drawn to measure it were blank or saturated, neither is.
+
+    home: the temperature to which the dial returns, which is always safe
     """
-    return 0.0, max(LEARNED, home)
+    own = card.temperature if card is not None else home
+    low, high = (card.temperature_range if card is not None else None) or (0.0, HOTTEST)
+    return min(low, own, home), max(min(max(LEARNED, own), high), own)
 
 
 class Dials(State):

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.states import completions
 from studio.app.states.complete import MOST, Complete
-from studio.app.states.dials import LEARNED, safe_temperatures
+from studio.app.states.dials import safe_temperatures
 from studio.app.states.exporting import Exporting
 from studio.app.states.painting import WILDEST
 from studio.app.states.said import bits
@@ -113,8 +113,8 @@ class Settings(Column):
         """Mark the brush from the value at which the temperature leaves the safe range."""
         trained = self._state.dials.model.get()
         temperature = self._state.dials.temperature.get()
-        least, most = safe_temperatures(trained.card.temperature if trained is not None else LEARNED)
-        self.warmth.show_safe((least, most / temperature) if temperature else None)
+        least, most = safe_temperatures(trained.card if trained is not None else None)
+        self.warmth.show_safe((least / temperature, most / temperature) if temperature else None)
 
     def _rank(self, place: int) -> None:
         self._state.rank_by(self.ranked.itemData(place))

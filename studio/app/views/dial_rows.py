@@ -125,7 +125,7 @@ class DialRows(Column):
         self._show_label(self._dials.label.get())
         if trained is not None:
             self.temperature.show_home(trained.card.temperature)
-            self.temperature.show_safe(safe_temperatures(trained.card.temperature))
+            self.temperature.show_safe(safe_temperatures(trained.card))
 
     def _show_label(self, _: object) -> None:
         for (_label, kind), chosen in zip(self._sorts, self._dials.kinds, strict=False):

@@ -89,6 +89,7 @@ class Directions(Column):
         bind(self, dials.locked, self.seed.show_locked, self.seed.locked, dials.lock)
         bind(self, dials.error, self.seed.show_error)
         bind(self, dials.model, self._show_model)
+        bind(self, dials.model, self._show_safe)
         bind(self, dials.label, self.kind.show_label, self.kind.chose, dials.set_label)
 
     def _show_model(self, trained: Any) -> None:
@@ -183,9 +184,16 @@ class Directions(Column):
     def _show_homes(self, homes: tuple[float, ...]) -> None:
         for slider, home in zip(self.temperatures, homes, strict=False):
             slider.show_home(home)
-            slider.show_safe(safe_temperatures(home))
+        self._show_safe(self._dials.model.get())
         if homes:
             self.heat_home.say(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
+        self._show_temperatures(self._dials.temperatures.get())
+
+    def _show_safe(self, trained: Any) -> None:
+        """Mark what is beyond the model's range; two models with the same home may differ in it."""
+        card = trained.card if trained is not None else None
+        for slider, home in zip(self.temperatures, self._dials.homes.get(), strict=False):
+            slider.show_safe(safe_temperatures(card, home))
         self._show_temperatures(self._dials.temperatures.get())
 
     def _show_temperatures(self, values: tuple[float, ...]) -> None:

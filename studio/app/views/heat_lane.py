@@ -43,8 +43,8 @@ class _Rows(QAbstractListModel):
     def __init__(self, parent: "HeatLane") -> None:
         super().__init__(parent)
         self.knots: Knots = ((0.0, 1.0),)
-        self.most = HOTTEST
-        """The highest temperature that stays within what the model learned."""
+        self.safe = (0.0, HOTTEST)
+        """The lowest and the highest temperature that the model handles well."""
 
     def put(self, knots: Knots) -> None:
         if len(knots) == len(self.knots):
@@ -54,6 +54,10 @@ class _Rows(QAbstractListModel):
             self.beginResetModel()
             self.knots = knots
             self.endResetModel()
+
+    def outside(self, heat: float) -> bool:
+        """Return whether a temperature is outside the safe range."""
+        return not self.safe[0] <= heat <= self.safe[1]
 
     @guarded(0)
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -65,7 +69,7 @@ class _Rows(QAbstractListModel):
             return None
         seconds, heat = self.knots[index.row()]
         knot = f"knot {index.row() + 1} of {len(self.knots)}"
-        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, {knot}{', ' + OUTSIDE if heat > self.most else ''}"
+        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, {knot}{', ' + OUTSIDE if self.outside(heat) else ''}"
 
 
 class HeatLane(QListView):
@@ -111,19 +115,20 @@ class HeatLane(QListView):
                 self.setCurrentIndex(self.rows.index(min(was, len(knots) - 1)))
             self._describe()
 
-    def show_most(self, most: float) -> None:
-        """Set the highest safe temperature and redraw."""
-        self.rows.most = most
+    def show_safe(self, safe: tuple[float, float]) -> None:
+        """Set the lowest and the highest safe temperature and redraw."""
+        self.rows.safe = safe
         self.rows.dataChanged.emit(self.rows.index(0), self.rows.index(len(self.knots) - 1))
         self._describe()
 
     def outside(self, seconds: float) -> bool:
         """Return whether the temperature at a moment is outside the safe range."""
-        return self.heat(seconds) > self.rows.most
+        return self.rows.outside(self.heat(seconds))
 
     def _describe(self) -> None:
-        beyond = any(heat > self.rows.most for _, heat in self.knots)
-        self.setAccessibleDescription(f"safe 0 to {self.rows.most:g}{', ' + OUTSIDE if beyond else ''}")
+        beyond = any(self.rows.outside(heat) for _, heat in self.knots)
+        least, most = self.rows.safe
+        self.setAccessibleDescription(f"safe {least:g} to {most:g}{', ' + OUTSIDE if beyond else ''}")
         self.viewport().update()
 
     def show_settled(self, seconds: float) -> None:
@@ -332,15 +337,19 @@ class HeatLane(QListView):
                 self._paint_knot(painter, row, self.knots[row])
 
     def _paint_outside(self, painter: QPainter, line: list[QPointF]) -> None:
-        """If a part of the line is outside the safe range, draw the limit as a hairline with a label."""
-        edge = round(self.place(0.0, self.rows.most).y())
-        beyond = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
+        """If a part of the line is outside the safe range, draw each limit there as a hairline with a label."""
+        floor, edge = (round(self.place(0.0, heat).y()) for heat in self.rows.safe)
+        above = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
+        below = [right for left, right in itertools.pairwise(line) if max(left.y(), right.y()) > floor + 1]
+        beyond = above or below
         if not beyond:
             return
         look = self._look
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # else a hairline is two pale lines
         painter.setPen(QPen(look.colour("warn"), 1, Qt.PenStyle.DashLine))
-        painter.drawLine(QPointF(line[0].x(), edge), QPointF(line[-1].x(), edge))
+        for crossed, y in ((above, edge), (below, floor)):
+            if crossed:
+                painter.drawLine(QPointF(line[0].x(), y), QPointF(line[-1].x(), y))
         font = look.font(12, 500)
         width = QFontMetrics(font).horizontalAdvance(OUTSIDE) + look.px(8)
         left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + look.px(4))

@@ -141,7 +141,7 @@ class Player(QWidget):
 
     def _show_model(self, trained: Any) -> None:
         if trained is not None:
-            self.lanes.heat.show_most(safe_temperatures(trained.card.temperature)[1])
+            self.lanes.heat.show_safe(safe_temperatures(trained.card))
 
     def show_frame(self) -> None:
         """All as it is at this moment; while nothing moves, no more frames come."""

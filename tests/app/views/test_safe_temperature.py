@@ -127,3 +127,64 @@ def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
     assert [OUTSIDE in text for text in texts] == [True, True, False]
     assert f"temperature 1.20, {OUTSIDE}" in moment.accessibleDescription()
     assert warned(heat.viewport().grab().toImage(), warn) > 50
+
+
+def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
+    """Between 0.25 and 0.9 the model worked when that was measured; home is 0.7."""
+    write_model(two_models, msgspec.structs.replace(card("moody"), temperature_range=(0.25, 0.9)))
+    studio.state.models.refresh()
+    slider = dial(studio, "generate")
+    studio.state.generate.choose_model("moody")
+    for value, marked in ((0.2, True), (0.25, False), (0.7, False), (0.9, False), (0.95, True)):
+        studio.state.generate.dials.set_temperature(value)
+        assert slider.note.isVisible() == marked, value
+    assert "safe 0.25 to 0.9, " in slider.groove.accessibleDescription()
+    studio.state.generate.choose_model("tones")  # its card does not say
+    studio.state.generate.dials.set_temperature(0.2)
+    assert not slider.note.isVisible()
+
+
+def test_a_range_never_makes_what_was_not_learned_safe(studio: Studio, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(card("calm"), temperature_range=(0.0, 4.0)))
+    studio.state.models.refresh()
+    slider = dial(studio, "generate")
+    studio.state.generate.choose_model("calm")
+    studio.state.generate.dials.set_temperature(1.01)
+    assert slider.note.isVisible()
+
+
+def test_explore_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(card("moody", (1, 4, 4)), temperature_range=(0.25, 0.9)))
+    studio.state.models.refresh()
+    studio.state.show_panel("explore")
+    studio.state.explore.choose_model("moody")
+    settle()
+    directions = studio.frame.panels["explore"].inspector.findChild(Directions)
+    assert directions is not None
+    for value, marked in ((0.2, True), (0.5, False), (0.95, True)):
+        studio.state.explore.dials.set_temperature(0, value)
+        assert directions.temperatures[0].note.isVisible() == marked, value
+
+
+def test_the_lane_of_sound_marks_what_is_too_cold(studio: Studio, two_models: Path) -> None:
+    hushed = msgspec.structs.replace(card("hushed", (2,), rate=8000), temperature=0.9, temperature_range=(0.5, 1.5))
+    write_model(two_models, hushed)
+    studio.state.models.refresh()
+    studio.state.show_panel("sound")
+    studio.state.sound.choose_model("hushed")
+    settle()
+    player = studio.frame.panels["sound"].stage.findChild(Player)
+    assert player is not None
+    heat, warn = player.lanes.heat, studio.look.tokens.warn
+    player.lanes.timeline.made = 10.0
+    player.lanes.timeline.fit()
+    studio.state.sound.set_heat([(0.0, 0.5), (4.0, 1.0)])
+    settle()
+    assert heat.accessibleDescription() == "safe 0.5 to 1"
+    assert not warned(heat.viewport().grab().toImage(), warn)
+    studio.state.sound.set_heat([(0.0, 0.2), (4.0, 1.0)])
+    settle()
+    assert heat.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE}"
+    texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]
+    assert [OUTSIDE in text for text in texts] == [True, False]
+    assert warned(heat.viewport().grab().toImage(), warn) > 50

@@ -27,7 +27,15 @@ def opened(path: Path, card: Card) -> wire.Array:
     if card.kind == "sound":
         return cycles.open_cycle(path, card.shape[0])
     channels, height, width = card.shape
-    return image.fit(image.open_picture(path).array, (channels, height, width))
+    return image.fit(picture(path), (channels, height, width))
+
+
+def picture(path: Path) -> wire.Array:
+    """Open a picture (height, width, 3) uint8, and tell what had to be converted. Raises image.Refused."""
+    found = image.open_picture(path)
+    if found.notes:
+        ground.say(f'"{found.name}": {"; ".join(found.notes)}.')
+    return found.array
 
 
 def things(card: Card) -> str:

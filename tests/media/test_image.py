@@ -18,6 +18,7 @@ from PIL import Image, ImageCms
 
 from studio.media import formats, image
 from studio.media.image import Picture, Refused, compose, fit, open_picture
+from tests.media.writers import chunk, png, tiff
 
 CORPUS = Path(__file__).parents[2] / "../shared/data/user"
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither pipes in folders nor devices")
@@ -427,7 +428,12 @@ def test_mutated_files_open_or_are_refused(tmp_path: Path) -> None:
     chance = random.Random(3)
     small = PHOTO[:20, :20]
     seeds = [saved(small, ending) for ending in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")]
-    for turn in range(300):
+    deep = small.astype(np.uint16) * 257
+    notes = [chunk(b"gAMA", (99_999).to_bytes(4)), chunk(b"cICP", bytes([12, 8, 0, 1])), chunk(b"tRNS", bytes(6))]
+    seeds.append(png(deep, 16, 2, b"".join(notes), interlaced=True))
+    seeds.append(tiff(deep, 16, compression=8, predictor=2, tile=(16, 16), order=">"))
+    seeds.append(tiff(deep / 65535, 64, 3, compression=8, predictor=3, rows=7, apart=True, big=True))
+    for turn in range(450):
         changed = bytearray(seeds[turn % len(seeds)])
         for _ in range(chance.randint(1, 6)):
             changed[chance.randrange(len(changed))] = chance.choice((0, 255, chance.randrange(256)))

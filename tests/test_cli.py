@@ -458,6 +458,15 @@ def test_invert_says_for_each_file_whether_it_came_back(
 
 
 @pytest.mark.skipif(not PICTURES.is_dir(), reason="the pictures of ../shared/data/user are not here")
+def test_what_had_to_be_converted_is_told(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dark = np.linspace(640, 3680, 64).astype(np.uint16).reshape(8, 8)  # 12 bits, kept in 16
+    Image.fromarray(dark).save(tmp_path / "cell.tif")
+    for command in ("invert", "score"):
+        cli.main([command, tiny, str(tmp_path / "cell.tif")])
+        told = capsys.readouterr().err
+        assert '"cell.tif": 16 bits a colour were rounded to 8; it uses only 1 % to 6 % of its range.' in told
+
+
 def test_every_file_of_a_messy_folder_gets_one_line(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["invert", tiny, str(PICTURES), "--json"]) == 1
     said = capsys.readouterr()

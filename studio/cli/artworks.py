@@ -33,9 +33,14 @@ def opened(path: Path, card: Card) -> wire.Array:
         _say_notes(wave.name, wave.notes)
         return array
     channels, height, width = card.shape
-    picture = decoder.open_picture(path)
-    _say_notes(picture.name, picture.notes)
-    return image.fit(picture.array, (channels, height, width))
+    return image.fit(picture(path), (channels, height, width))
+
+
+def picture(path: Path) -> wire.Array:
+    """Open a picture (height, width, 3) uint8, and tell what had to be converted. Raises image.Refused."""
+    found = decoder.open_picture(path)
+    _say_notes(found.name, found.notes)
+    return found.array
 
 
 def _say_notes(name: str, notes: Sequence[str]) -> None:

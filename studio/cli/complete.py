@@ -119,7 +119,7 @@ def _save(
 
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     """The picture in a model's size and channels; said where its colours are not kept."""
-    array = decoder.open_picture(args.file).array
+    array = artworks.picture(args.file)
     if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.shown(args.file.name)
         ground.say(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')

@@ -141,8 +141,8 @@ def _chunks(data: bytes) -> _Chunks:
             chunks.texts.append(bytes(whole))
         elif not kind[0] & 32 and kind not in _IGNORED:  # a capital: the picture cannot be shown without it
             raise Unreadable(CUT if chunks.cut else DAMAGED if kind in chunks.faulty else FOREIGN)
-    if not chunks.head:
-        raise Unreadable(CUT)
+    if not chunks.head:  # nothing follows the first eight bytes
+        raise Unreadable(DAMAGED)
     return chunks
 
 

@@ -186,6 +186,17 @@ def test_a_profile_is_applied_with_and_without_opacity_at_every_depth(tmp_path: 
     assert "its colour profile was converted to sRGB" in picture.notes
 
 
+def test_a_profile_that_says_hdr_is_told(tmp_path: Path) -> None:
+    made = profile("else")
+    at = made.index(b"chrm", 300)  # behind the table of tags: made the code points of PQ
+    hdr = made[:at] + b"cicp" + bytes(4) + bytes([9, 16, 0, 1]) + made[at + 12 :]
+    hdr = hdr.replace(b"chrm", b"cicp", 1)
+    told = "its HDR colours were converted for an ordinary screen"
+    for body, is_told in ((hdr, True), (made, False)):
+        picture = opened(tmp_path, png(samples(8, 3), 8, 2, iccp(body)))
+        assert (told in picture.notes) == is_told
+
+
 def test_deep_light_is_converted_before_it_is_rounded(tmp_path: Path) -> None:
     values = np.arange(0, 1200, 4, dtype=np.uint16).reshape(1, -1, 1)  # of 65,535: linear light near black
     linear = profile("line")

@@ -64,7 +64,7 @@ class Bringing(State):
 
     def _offer(self, picture: Picture) -> None:
         if picture.narrow:
-            self._messages.say(little_range(picture), "info", ("Stretch", self._stretch), until=(self._left,))
+            self._messages.say(little_range(picture), "warn", ("Stretch", self._stretch), until=(self._left,))
 
     def _stretch(self) -> None:
         """Spread the values of the picture in the preview from black to white."""
@@ -72,7 +72,7 @@ class Bringing(State):
         if photo is not None and isinstance(photo.picture, Picture) and photo.picture.narrow:
             self.show(photo.picture.exchanged(), photo.how, photo.box)
             said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
-            self._messages.say(said, "info", ("Undo", self._undo_stretch), until=(self._left,))
+            self._messages.say(said, "warn", ("Undo", self._undo_stretch), until=(self._left,))
 
     def _undo_stretch(self) -> None:
         photo = self.photo.get()

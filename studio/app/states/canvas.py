@@ -165,7 +165,7 @@ class Canvas(State):
         self._bring(in_shape(picture.array, trained), picture.name)
         if picture.narrow:
             stretch = partial(self._use_stretched, picture)
-            self._messages.say(little_range(picture), "info", ("Stretch", stretch), until=(self.picture.changed,))
+            self._messages.say(little_range(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,))
 
     def _use_stretched(self, picture: Picture) -> None:
         """Put the stretched picture in place of the one on the canvas; what is painted stays."""

@@ -251,6 +251,7 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     assert first is not None and first.seen.max() < 16
     assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
     assert [label for label, _ in said.actions] == ["Stretch"]
+    assert said.kind == "warn"  # such a message with a button stays until it is answered
     explore.set_crop("pad")  # the offer stays while the preview is there
     qtbot.waitUntil(lambda: explore.photo.get() is not first)
     window.messages.act(0)

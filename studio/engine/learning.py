@@ -161,7 +161,7 @@ def _unlike(data: Data, count: int) -> torch.Tensor | None:
     if data.test[0].ndim > 1:
         return None
     cycles = isinstance(data, dataset.Dataset)
-    return torch.from_numpy(likeness.unlike(data.test[:count], data.train, cycles=cycles))
+    return torch.from_numpy(likeness.unlike(list(data.test[:count]), list(data.train), cycles=cycles))
 
 
 def _loaded(source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, ...]) -> Generator[None, None, Data]:

@@ -43,4 +43,5 @@ def _of_length_1(waves: Sequence[Array], samples: int) -> Array:
     for row, wave in zip(found, waves, strict=True):
         part = wave[:samples].astype(np.float32)
         row[: len(part)] = part - part.mean()
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+    scaled: Array = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+    return scaled

@@ -15,7 +15,7 @@ from studio.density.sound import AutoregressiveSound
 from studio.engine import evaluation, publishing, run_lock, training
 from studio.engine.artworks import Examples, Misfit, to_bits, to_levels
 from studio.engine.device import Device, memory_free
-from studio.engine.events import Events
+from studio.engine.events import Events, Rest
 from studio.engine.recordings import Recordings, recordings_of
 from studio.engine.sampling import Shelf
 from studio.engine.study import BadStudy, Study
@@ -74,7 +74,7 @@ def _check_memory(study: Study, device: Device) -> None:
         )
 
 
-def _to_learn(command: wire.Train, study: Study) -> Generator[wire.AnyEvent | None, None, Data]:
+def _to_learn(command: wire.Train, study: Study) -> Generator[wire.AnyEvent | Rest | None, None, Data]:
     """The artworks of a study. Raises Refused, with the number that is needed, if there are too few."""
     try:
         return (yield from _loaded(command.source, study.shape, study.rate, study.labels))
@@ -241,5 +241,5 @@ def fingerprint(data: Data) -> str:
     labels = () if data.train_labels is None else (data.train_labels,)
     for array in (*data.train, *labels):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(memoryview(np.ascontiguousarray(array)))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

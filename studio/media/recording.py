@@ -19,6 +19,8 @@ from studio.media.streams import AGAIN, BROKEN, CUT, Stream
 
 LONGEST = 2 * 3600
 """Seconds of a recording."""
+PADDING = 1.0
+"""Seconds that an encoder may add to a sound, so that two hours stay two hours as MP3."""
 SQUEEZED = 400
 """Times that a sound may be larger than its file, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in the
 narrowest Opus 250."""
@@ -153,7 +155,7 @@ def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
 
 def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
     """Raise Refused if a file of so many bytes holds more than a recording does."""
-    if seconds > LONGEST:
+    if seconds > LONGEST + PADDING:
         raise Refused(name, f"is longer than {LONGEST // 3600} hours")
     if 2 * entries > ROOM and 2 * entries > SQUEEZED * size:
         raise Refused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")

@@ -27,7 +27,7 @@ def open_cycle(path: Path, samples: int) -> np.ndarray:
     if path.is_symlink() or not path.is_file():
         raise Refused(name, "is not a file")
     try:
-        with soundfile.SoundFile(path) as file:
+        with open(path, "rb") as raw, soundfile.SoundFile(raw) as file:  # soundfile takes no path that is not text
             if file.frames > LONGEST:
                 raise Refused(name, f"is {file.frames:,} samples long: more than one cycle of a wave")
             wave = file.read(dtype="float64", always_2d=True).mean(1)

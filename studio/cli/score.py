@@ -83,7 +83,7 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
 
     bits = per_entry(found.log_prob)
     given = bits if found.given is None else per_entry(found.given)
-    percentile = card.percentile(given)  # the card's prices are each given the likeliest kind
+    percentile = card.percentile(given if card.rate else bits)  # as the spread of the card was priced
     line = {
         "file": str(priced.path),
         "model": card.name,

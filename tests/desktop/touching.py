@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tests.desktop.screen import SIZE
 from tests.desktop.window import DesktopWindow, Part, Spot
 
 NEAR = 24
@@ -150,9 +151,10 @@ class Touching:
         """Choose each entry of a menu, once for each list."""
         window = self.window
         at = self.window.screen.at
-        left, top, _, height = entries[0]["place"]
+        left, top, width, height = entries[0]["place"]
+        beside = abs(left - at[0]) <= NEAR or left < at[0] <= left + width <= SIZE[0] <= left + width + NEAR
         bottom = entries[-1]["place"][1] + entries[-1]["place"][3]
-        close = abs(left - at[0]) <= NEAR and min(abs(top - at[1]), abs(bottom - at[1])) <= NEAR
+        close = beside and min(abs(top - at[1]), abs(bottom - at[1])) <= NEAR
         assert close, f"the menu of {part['name']} opened at {left, top}, the pointer is at {at}"
         for entry in entries:
             name = f"{part['class']}: {entry['name']}"

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.app.states.window import Window
 from studio.app.views.bind import bind
 from studio.app.views.controls import Button, Elided, Segments, mark
+from studio.app.views.guard import guarded
 from studio.app.views.panel import Panel
 from studio.app.views.picker import Picker
 from studio.app.views.surprise import SurpriseLegend
@@ -55,8 +57,10 @@ class Bar(QWidget):
         self._line.addWidget(self.facts, 1)
         self._line.addStretch(0)
         overlays = (self.legend, self.doubt_legend, self.surprise, self.doubt)
-        for widget in (*overlays, self.pixels, self.undo, self.redo, self.side):
+        others = (*overlays, self.pixels, self.undo, self.redo, self.side)
+        for widget in others:
             self._line.addWidget(widget)
+        self._in_line: tuple[QWidget, ...] = (self.picker, *others)
         history = panel.history
         self.undo.clicked.connect(history.undo)
         self.redo.clicked.connect(history.redo)
@@ -115,6 +119,19 @@ class Bar(QWidget):
         self.doubt.setVisible(self._row_by_row)
         self.legend.setVisible(self.surprise.isChecked() and self._pictures and not crowded)
         self.doubt_legend.setVisible(self.doubt.isChecked() and self._row_by_row and not crowded)
+        for widget in (self.doubt_legend, self.legend, self.pixels):
+            widget.setVisible(not widget.isHidden() and self._needed() <= self.width())
+
+    def _needed(self) -> int:
+        """Return the width in pixels of everything that is shown except the facts, which may be cut."""
+        shown = [each for each in self._in_line if not each.isHidden()]
+        margins = self._line.contentsMargins()
+        gaps = self._line.spacing() * (len(shown) + 1)
+        return margins.left() + margins.right() + gaps + sum(each.sizeHint().width() for each in shown)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fit()
 
     def _show_smooth(self, smooth: bool) -> None:
         self.pixels.show_choice("smooth" if smooth else "crisp")

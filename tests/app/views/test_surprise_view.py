@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -77,6 +78,24 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     assert not studio.state.surprise.on.get()
     assert not bar.surprise.isChecked()
     assert view.grab().toImage().pixelColor(centre).red() == 90, "the picture lies below, untouched"
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+@pytest.mark.parametrize("percent", [100, 150, 200])
+def test_nothing_in_the_bar_is_squeezed(opener: Opener, two_models: Path, width: int, percent: int) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    studio = opener()
+    studio.ready()
+    studio.state.generate.choose_model("rows")
+    studio.look.choose("dark", "normal", percent / 100, False)
+    bar = studio.frame.bar
+    studio.frame.resize(width, 900)
+    for button in (bar.surprise, bar.doubt):
+        button.setChecked(True)
+    settle()
+    shown = (bar.surprise, bar.doubt, bar.pixels, bar.legend, bar.doubt_legend, bar.undo, bar.redo, bar.side)
+    squeezed = [each for each in shown if each.isVisible() and each.width() < each.sizeHint().width()]
+    assert not squeezed
 
 
 def test_doubt_lies_over_the_rows_that_are_drawn(opener: Opener, two_models: Path) -> None:

@@ -342,9 +342,7 @@ class Inverse:
 
 
 @torch.inference_mode()
-def invert(
-    loaded: Loaded, array: Array, label: int | None = None, *, search: bool = False
-) -> Iterator[Inverse | None]:
+def invert(loaded: Loaded, array: Array, label: int | None = None, *, search: bool = False) -> Iterator[Inverse | None]:
     """Encode an artwork, decode it again and compare: yield None after each small step, then the result.
 
     If the latent does not decode to the artwork, `search` tries other ones: a flow has a latent for every point of

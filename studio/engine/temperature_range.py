@@ -14,15 +14,23 @@ TRIED = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 """The temperatures among which the ends of the range are looked for: all of the dial, finest near 1."""
 WORKS = 8
 """How many works are drawn at each."""
-SECONDS = 1.0
-"""How much of a recording is drawn."""
+SECONDS = 2.0
+"""How much of a recording is drawn, if a model makes as much at once. Models of music that fall silent when cold do so
+within the first second."""
 Range = tuple[float, float]
 
 
 def blank(work: Array) -> bool:
-    """Whether 98 % of a work lies within 2 % of what there is between black and white, or of a sound's height."""
+    """Whether 98 % of a picture lies within 2 % of what there is between black and white; whether a sound is silent.
+
+    A sound is silent if 98 % of its second half lies within 0.2 % of the whole height: it began, and went out.
+    """
+    if work.ndim == 1:
+        work, share = work[len(work) // 2 :], 0.002
+    else:
+        share = 0.02
     low, high = np.quantile(work, (0.01, 0.99))
-    return bool(high - low <= 0.02 * _size(work))
+    return bool(high - low <= share * _size(work))
 
 
 def saturated(work: Array) -> bool:
@@ -64,12 +72,11 @@ def drawn(model: Model, temperature: float, rate: int = 0, opening: float = 0.0)
     seeds = range(1, WORKS + 1)
     if not isinstance(model, AutoregressiveSound):
         return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
-    heat = torch.full(model.shape, temperature, device=model.scale_of.device, dtype=model.dtype)
+    samples = min(round(SECONDS * rate), model.shape[0])
+    heat = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
     heat[: round(0.002 * rate)] = max(temperature, opening)
-    for step in model.sample_steps(seeds, temperature=heat):
-        if step.done >= min(SECONDS * rate, step.total):
-            return list(to_arrays(step.x[:, : step.done], model.levels))
-    raise RuntimeError("a drawing ended without its result")
+    *_, step = model.sample_steps(seeds, temperature=heat, samples=samples)
+    return list(to_arrays(step.x, model.levels))
 
 
 def _shares(works: Sequence[Array]) -> tuple[float, float]:

@@ -33,6 +33,8 @@ TONE = (8000 * np.sin(np.arange(500) / 9)).astype(np.int16)
         (np.zeros(500, np.int16), True, False),
         (np.full(500, -12_000, np.int16), True, False),
         ((TONE // 400).astype(np.int16), True, False),
+        (np.concatenate((TONE, np.full(500, 3, np.int16))), True, False),
+        (np.concatenate((np.zeros(500, np.int16), TONE)), False, False),
         (np.where(TONE > 0, 32_767, -32_768).astype(np.int16), False, True),
     ],
 )
@@ -84,6 +86,14 @@ def test_the_card_of_a_trained_model_has_its_range(
         low, high = card.temperature_range
         assert 0 <= low <= card.temperature <= high <= 4
         assert card.beyond(card.temperature) == ""
+
+
+def test_a_recording_is_drawn_for_as_long_as_is_looked_at(trained_recordings_file: Path) -> None:
+    found = models.find(str(trained_recordings_file))
+    loaded = sampling.load(found, torch.device("cpu"))
+    works = temperature_range.drawn(loaded.model, 0.8, found.card.rate, found.card.opening)
+    wanted = min(round(temperature_range.SECONDS * found.card.rate), found.card.shape[0])
+    assert {work.shape for work in works} == {(wanted,)}
 
 
 def test_a_flow_turned_up_saturates_and_its_range_ends_before(trained_file: Path, tmp_path: Path) -> None:

@@ -148,9 +148,7 @@ def test_a_folder_in_which_nothing_may_be_written_is_refused_before_the_work(pro
 
 
 @pytest.mark.parametrize(("make", "words"), [(a_pipe, 'pipe" is a pipe'), (a_socket, 'plug" is a socket')])
-def test_a_file_never_takes_the_place_of_what_is_none(
-    make: Callable[[Path], Path], words: str, tmp_path: Path
-) -> None:
+def test_a_file_never_takes_the_place_of_what_is_none(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
     path = make(tmp_path)
     before = os.stat(path)
     with pytest.raises(NotSaved, match=words):

@@ -130,7 +130,7 @@ def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
 def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     greys = generator.integers(60, 200, (9, 28, 28, 1)).astype(np.uint8)
-    np.savez(tmp_path / "greys.npz", train_x=greys, test_x=greys)
+    np.savez(tmp_path / "greys.npz", train_x=255 - greys, test_x=greys)
     jobs, name = Jobs(choose("cpu")), "pixelcnn-mnist-28"
     told = []
     for grey in greys:

@@ -64,4 +64,5 @@ def _write(sentence: str) -> None:
     with contextlib.suppress(OSError):
         start = "\r\x1b[K" if os.isatty(2) else ""
         os.write(2, f"{start}{sentence}\n".encode())
-    sys.stdout.flush()
+    with contextlib.suppress(RuntimeError):  # the signal came while standard output was being written
+        sys.stdout.flush()

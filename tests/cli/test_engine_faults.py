@@ -87,7 +87,7 @@ def test_a_job_that_ends_without_a_result_is_told(
 ) -> None:
     if command[0] in ("models", "bench"):
         pytest.skip("it runs no job")
-    do_instead(monkeypatch, lambda: iter(()))
+    do_instead(monkeypatch, lambda: (event for event in ()))
     assert cli.main(command) == 1
     said = capsys.readouterr().err
     assert "The engine ended the job without a result. What was finished is kept." in said

@@ -80,12 +80,12 @@ def test_a_training_of_sounds_loses_only_what_its_reader_does_not_survive(
 def test_a_folder_that_is_named_by_a_link_is_used(
     spelling: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = photos(tmp_path / "photos", ["a", "b", "c"])
+    folder = photos(tmp_path / "photos", ["a", "b", "c", "d"])
     (tmp_path / "link").symlink_to(folder)
     assert cli.main(["score", tiny, f"{tmp_path / 'link'}{spelling}", "--json"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 4
     assert cli.main(["train", f"{tmp_path / 'link'}{spelling}", "--name", "r", "--size", "8", "--steps", "1"]) == 0
-    assert "3 pictures are used." in capsys.readouterr().err
+    assert "4 pictures are used." in capsys.readouterr().err
 
 
 def test_an_archive_is_to_be_unpacked_first(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,7 @@ def test_a_kind_is_measured_given_it_and_without_it(
     pack = tmp_path_factory.mktemp("packs") / "kinds.npz"
     x = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), np.uint8)
     y = np.arange(8) % 2
-    np.savez(pack, train_x=x, train_y=y, test_x=x, test_y=y)
+    np.savez(pack, train_x=255 - x, train_y=y, test_x=x, test_y=y)
     events = [e for e in jobs.start(wire.Evaluate(job="e", model=tiny_kinds, source=str(pack))) if e]
     assert isinstance(events[-1], wire.Measured)
     figures = {metric: value for metric, value, _ in events[-1].figures}

@@ -119,8 +119,8 @@ class Bar(QWidget):
         self.doubt.setVisible(self._row_by_row)
         self.legend.setVisible(self.surprise.isChecked() and self._pictures and not crowded)
         self.doubt_legend.setVisible(self.doubt.isChecked() and self._row_by_row and not crowded)
-        for widget in (self.doubt_legend, self.legend, self.pixels):
-            widget.setVisible(not widget.isHidden() and self._needed() <= self.width())
+        for part in (self.doubt_legend, self.legend, self.pixels):
+            part.setVisible(not part.isHidden() and self._needed() <= self.width())
 
     def _needed(self) -> int:
         """Return the width in pixels of everything that is shown except the facts, which may be cut."""

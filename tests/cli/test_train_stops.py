@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ sys.meta_path.insert(0, Watch())
 from studio.__main__ import main
 sys.exit(main())
 '''
-Begin = Callable[[str], "subprocess.Popen[str]"]
+Begin = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -92,11 +92,12 @@ def argv(rings: np.ndarray, tmp_path: Path) -> list[str]:
 
 
 @pytest.fixture
-def begin(argv: list[str]) -> Begin:
-    """Start a training, which stays at a moment for a while."""
+def begin(argv: list[str]) -> Iterator[Begin]:
+    """Start a training, which stays at a moment for a while. One that a failed test leaves is ended."""
+    processes = []
 
     def started(moment: str, *more: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", CHILD, moment, *argv, *more],
             cwd=ROOT,
             text=True,
@@ -104,8 +105,14 @@ def begin(argv: list[str]) -> Begin:
             stderr=subprocess.PIPE,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # who starts the tests may ignore it
         )
+        processes.append(process)
+        return process
 
-    return started
+    yield started
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def wait_for(process: "subprocess.Popen[str]", text: str) -> None:

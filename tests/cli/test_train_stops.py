@@ -91,6 +91,12 @@ def argv(rings: np.ndarray, tmp_path: Path) -> list[str]:
     return ["train", str(tmp_path / "rings.npz"), "--recipe", str(tmp_path / "roses.json")]
 
 
+def listen() -> None:
+    """Let signals end this process again: whoever started the tests may ignore some, as `nohup` does."""
+    for number in STATUS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def begin(argv: list[str]) -> Iterator[Begin]:
     """Start a training, which stays at a moment for a while. One that a failed test leaves is ended."""
@@ -103,7 +109,7 @@ def begin(argv: list[str]) -> Iterator[Begin]:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # who starts the tests may ignore it
+            preexec_fn=listen,
         )
         processes.append(process)
         return process

@@ -21,7 +21,7 @@ def named(given: Sequence[Path]) -> list[Path]:
 
 
 def opened(path: Path, card: Card) -> wire.Array:
-    """A file of a person's own as an artwork in a model's size; what had to be done is said. Raises image.Refused."""
+    """Open a file of the user as an artwork in a model's size, and say what was converted. Raises image.Refused."""
     if card.rate:
         found = decoder.open_recording(path, card.rate, centred=False)
         array = recordings.as_samples(found, silent=True)
@@ -64,7 +64,7 @@ def seeds(args: argparse.Namespace) -> tuple[int, ...]:
 
 
 def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
-    """The temperature that was asked for, or the model's own. One at which the model does not work is told."""
+    """Return the requested temperature, or the model's own. Warn if the model does not work at it."""
     temperature = args.temperature if args.temperature is not None else card.temperature
     if beyond := card.beyond(temperature):
         ground.say(beyond)

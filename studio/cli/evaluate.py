@@ -13,7 +13,9 @@ def add(commands: ground.Commands) -> None:
     """Adds `studio evaluate`."""
     sub = ground.command(commands, "evaluate", run, "held-out figures, as the papers count them")
     sub.add_argument("model", metavar="MODEL")
-    sub.add_argument("source", type=ground.path, metavar="FOLDER|PACK.npz", help="of which the test part is measured")
+    sub.add_argument(
+        "source", type=ground.path, metavar="FOLDER|PACK.npz", help="artworks; those held out are measured"
+    )
     sub.add_argument("-n", type=ground.positive, help="only the first so many (all)")
     sub.add_argument("--draws", type=ground.positive, default=4, help="of a flow's dequantising noise (4)")
     sub.add_argument(

@@ -19,7 +19,7 @@ class Interruption:
 
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence
-        """What is said at the end."""
+        """The last message to the user."""
         self.waits = False
         """Whether there is something to save, so that the command ends where it calls `check`."""
         self.number = 0

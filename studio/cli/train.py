@@ -175,7 +175,8 @@ class _Stoppable:
     """The engine's jobs, which end between two steps if the user stops the command."""
 
     def __init__(self, jobs: Any, stop: Interruption) -> None:
-        self._jobs, self._stop = jobs, stop
+        self._jobs = jobs
+        self._stop = stop
 
     def start(self, command: wire.AnyCommand) -> Generator[Any, None, None]:
         with contextlib.closing(self._jobs.start(command)) as steps:

@@ -55,7 +55,7 @@ _WHY: dict[int, Why] = {
 _KEPT = {".png": "The picture is still here.", ".wav": "The sound is still here.", ".flac": "The sound is still here."}
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
 
-_LONGEST_ENDING = 12  # bytes of what is kept as an ending, as `.safetensors`, when a name is cut
+_LONGEST_ENDING = 12  # bytes; a longer ending is not kept when a file name is shortened
 
 _TOGETHER = 16
 """Threads that write files at the same time, so that the disk serves them together (tests/benchmarks/saving.py)."""

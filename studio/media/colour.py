@@ -132,7 +132,7 @@ def _to_d50(points: Points) -> np.ndarray:
 
 
 def conversion(mode: str, profile: bytes | None, deep: bool) -> tuple[Convert, list[str]]:
-    """Return how colours of a mode become sRGB, and what is told of the profile.
+    """Return how colours of a mode become sRGB, and a note about the profile.
 
     Arguments
         mode: L, RGB, CMYK or LAB

@@ -59,7 +59,7 @@ LARGEST = 4 * 2**30
 AGAIN = "Try saving it again from where it came."
 
 _HIDDEN = 0
-if sys.platform == "win32":  # it opens a console for a process unless it is told not to
+if sys.platform == "win32":  # otherwise Windows opens a console window
     _HIDDEN = subprocess.CREATE_NO_WINDOW
 _LENGTH = struct.Struct("<I")
 _DIMENSIONS = 8
@@ -121,7 +121,8 @@ class Decoder:
         self, program: Sequence[str] | None = None, *, seconds: int = SECONDS, patience: float = PATIENCE
     ) -> None:
         self._program = list(program) if program is not None else _own_program()
-        self._seconds, self._patience = seconds, patience
+        self._seconds = seconds
+        self._patience = patience
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
         self._free = threading.BoundedSemaphore(CHILDREN)
@@ -223,7 +224,8 @@ class _Child:
             start_new_session=True,  # so that Ctrl-C in a terminal reaches the parent alone
         )
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._sink, self._source = self._process.stdin, self._process.stdout
+        self._sink = self._process.stdin
+        self._source = self._process.stdout
         try:
             with self._limit(LOADING):
                 if not isinstance(_message(self._source), Ready):

@@ -1,5 +1,6 @@
 """Decoding a stream of sound in blocks, as far as it goes."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -40,14 +41,12 @@ def blocks(
     faults, any_samples = 0, False
     while True:
         done, whole = 0, False
-        try:
+        with contextlib.suppress(Unreadable):  # decoding continues after the damage, below
             for block in _plain(stream, name, dtype):
                 done += len(block.samples)
                 any_samples |= len(block.samples) > 0
                 yield block
             whole = True
-        except Unreadable:
-            pass
         if whole if stream.samples is None else done >= stream.samples:
             return
         faults += 1

@@ -45,7 +45,9 @@ class Member:
     """
 
     def __init__(self, dtype: np.dtype, shape: tuple[int, ...], blocks: Iterator[bytes]) -> None:
-        self.dtype, self.shape, self.blocks = dtype, shape, blocks
+        self.dtype = dtype
+        self.shape = shape
+        self.blocks = blocks
 
 
 def members(path: Path | str) -> dict[str, Member | np.ndarray]:

@@ -241,7 +241,7 @@ def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
 
 
 def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.Curve | None, list[str]]:
-    """Return the profile or the curve by which colours become sRGB, and what is told (PNG 3, 4.3: the first counts)."""
+    """Return the profile or the curve by which colours become sRGB, and a note for the user (PNG 3, 4.3)."""
     said = chunks.other
     if len(said.get(b"cICP", b"")) == 4:
         return None, *_code_points(*said[b"cICP"])

@@ -72,7 +72,8 @@ class Finder(ast.NodeVisitor):
     """Collects the faults that a file can have."""
 
     def __init__(self, file: Path) -> None:
-        self.file, self.source = file, (ROOT / file).read_text()
+        self.file = file
+        self.source = (ROOT / file).read_text()
         lines = self.source.encode().splitlines(keepends=True)
         self.starts = [sum(map(len, lines[:i])) for i in range(len(lines))]
         self.faults: list[Fault] = []

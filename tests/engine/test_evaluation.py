@@ -210,7 +210,8 @@ class Normed(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ours, self.torchs = BatchNorm(1), nn.BatchNorm2d(1)
+        self.ours = BatchNorm(1)
+        self.torchs = nn.BatchNorm2d(1)
 
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         self.ours(x.float())

@@ -1,4 +1,4 @@
-"""Standard streams that never fail: what cannot be written is dropped, and the work goes on.
+"""Make standard streams that never fail. What cannot be written is dropped, and the work continues.
 
 A command may be started with closed streams (`>&-`), with an encoding without most characters (`LANG=C`), into a full
 disk, or into a pipe whose reader leaves (`| head -1`). It still makes all that was asked for.
@@ -25,7 +25,7 @@ MARKS = {
     "”": '"',
     "’": "'",
 }
-"""What stands for a character of ours in an encoding that lacks it; for all others it is `?`."""
+"""Replacements for characters that an encoding lacks. All others become `?`."""
 _HANDLER = "studio.marks"
 
 
@@ -41,7 +41,7 @@ class Output(io.RawIOBase):
             self._raw = getattr(stream.buffer, "raw", stream.buffer)  # unbuffered, the stream is its own raw one
 
     def write(self, data: Any, /) -> int:
-        """Write, or drop what cannot be written; return how many bytes need not be written again."""
+        """Write data, or drop what cannot be written. Return how many bytes are done."""
         size = memoryview(data).nbytes
         if self._raw is None:
             self.fault = OSError(errno.EBADF, "standard output is closed")
@@ -49,7 +49,7 @@ class Output(io.RawIOBase):
             return size
         try:
             written = self._raw.write(data)
-            if written is None:  # another program left the stream in a mode in which it may refuse
+            if written is None:  # another program made the stream non-blocking
                 os.set_blocking(self._number, True)
                 written = self._raw.write(data)
         except OSError as fault:
@@ -96,7 +96,7 @@ def _occupy() -> None:
 
 
 def _lasting(number: int, stream: TextIO | None) -> TextIO:
-    """Return a stream in place of a standard one, in the same encoding; UTF-8 if that is closed."""
+    """Return a stream to replace a standard one, in its encoding; in UTF-8 if it is closed."""
     text = cast("io.TextIOWrapper | None", stream)
     return io.TextIOWrapper(
         io.BufferedWriter(Output(number, stream)),

@@ -1,4 +1,4 @@
-"""Sounds in files of chunks: WAV, RIFX, RF64, BW64, Wave64, AIFF, AIFC, CAF and AU."""
+"""Read sounds from files of chunks: WAV, RIFX, RF64, BW64, Wave64, AIFF, AIFC, CAF and AU."""
 
 import os
 import struct
@@ -23,10 +23,12 @@ from studio.media.streams import (
 )
 
 _WAVE64_END = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_PCM = 1
+_FLOAT = 3
+_EXTENSIBLE = 0xFFFE
 _TAGS = {_PCM: (8, 32), _FLOAT: (32, 64), 6: (8, 8), 7: (8, 8)}
-"""Formats in WAV that are read (whole numbers, floats, A-law, μ-law), with their fewest and most bits. What else there
-is unpacks by code that has been attacked (CVE-2026-37555)."""
+"""Formats in WAV that are read (whole numbers, floats, A-law, μ-law), with their fewest and most bits. The code for
+others has been attacked (CVE-2026-37555)."""
 _AIFC_BYTES = {b"alaw": 1, b"ALAW": 1, b"ulaw": 1, b"ULAW": 1}
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 """Bytes of a sample of one channel by its encoding: μ-law, four sizes of whole numbers, two of floats, A-law."""
@@ -45,7 +47,7 @@ _AIFC_PLAIN = (
     b"23ni",
 )
 _SEARCHED = 2**20
-"""Bytes in which the header is searched if a length before it leads nowhere."""
+"""Bytes that are searched for the header if a wrong length hides it."""
 
 
 def riff(file: BinaryIO, begin: int, name: str) -> Stream:
@@ -59,7 +61,8 @@ def riff(file: BinaryIO, begin: int, name: str) -> Stream:
     if not (form and data):
         searched = min(begin + _SEARCHED, size)
         place = find(file, b"fmt ", begin, searched)
-        form, data, extent = _wave(layout, place) if place >= 0 else (form, data, extent)
+        if place >= 0:
+            form, data, extent = _wave(layout, place)
         if form and not data and (place := find(file, b"data", begin, searched)) >= 0:
             _, data, extent = _wave(layout, place)
     if not (form and data):
@@ -75,19 +78,26 @@ def riff(file: BinaryIO, begin: int, name: str) -> Stream:
 
 
 def _wave(layout: Layout, at: int) -> tuple[bytes, list[tuple[int, int]], Extent]:
-    """Return the format, where samples lie, and how they end, of the chunks from a place on."""
-    form, told, data, extent = b"", 0, list[tuple[int, int]](), Extent(at)
+    """Return the format, the places of the samples, and their extent, from chunks.
+
+    at: where the first chunk begins
+    """
+    form = b""
+    long_length = 0
+    data: list[tuple[int, int]] = []
+    extent = Extent(at)
     for _ in range(MOST_CHUNKS):
         found = layout.chunk(at)
         if found is None or found[0] in STARTS:  # another sound
             break
-        (key, length), start = found, at + layout.head
+        key, length = found
+        start = at + layout.head
         if key == b"ds64":
-            told = struct.unpack("<QQ", bytes_at(layout.file, start, 16).ljust(16, b"\0"))[1]
+            long_length = struct.unpack("<QQ", bytes_at(layout.file, start, 16).ljust(16, b"\0"))[1]
         elif key == b"fmt " and not form:
             form = bytes_at(layout.file, start, min(length, 64))
         elif key == b"data":
-            length = told if length == LIMIT_32 - 1 else length
+            length = long_length if length == LIMIT_32 - 1 else length
             extent = layout.extent(start, length, LIMIT_64)
             data.append((start, extent.stop))
             if not extent.true:
@@ -99,7 +109,7 @@ def _wave(layout: Layout, at: int) -> tuple[bytes, list[tuple[int, int]], Extent
 
 
 def _form(form: bytes, order: str, name: str) -> bytes:
-    """Return the format of a WAV if it can be read, its fields made to agree. Raises Refused."""
+    """Return the format of a WAV with fields that agree. Raises Refused if it is not read."""
     if len(form) < 16:
         raise Refused(name, "is damaged", AGAIN)
     tag, channels, rate, speed, block, bits = struct.unpack_from(order + "HHIIHH", form)
@@ -122,17 +132,20 @@ def wave64(file: BinaryIO, begin: int, name: str) -> Stream:
     """Return the sound in a Wave64 file. Raises Refused."""
     size = os.fstat(file.fileno()).st_size
     layout = _Wave64(file, begin, size, begin + int.from_bytes(bytes_at(file, begin + 16, 8), "little"), head=24)
-    form, at = b"", begin + 40
+    form = b""
+    at = begin + 40
     for _ in range(MOST_CHUNKS):
         found = layout.chunk(at)
         if found is None:
             break
-        (key, length), start = found, at + layout.head
+        key, length = found
+        start = at + layout.head
         if key == b"fmt ":
             form = bytes_at(file, start, min(length, 64))
         elif key == b"data" and form:
             extent = layout.extent(start, length, LIMIT_64)
-            form, length = _form(form, "<", name), extent.stop - start
+            form = _form(form, "<", name)
+            length = extent.stop - start
             header = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", length)
             (block,) = struct.unpack_from("<H", form, 12)
             return stream(file, b"RIFF" + struct.pack("<I", len(header) + length) + header, start, extent, block)
@@ -141,7 +154,10 @@ def wave64(file: BinaryIO, begin: int, name: str) -> Stream:
 
 
 class _Wave64(Layout):
-    """Chunks whose keys are numbers of 16 bytes, whose lengths count their heads, and that begin at every eighth."""
+    """Describes the chunks of a Wave64 file.
+
+    A key has 16 bytes, a length counts the head of its chunk, and chunks begin at multiples of 8 bytes.
+    """
 
     def chunk(self, at: int) -> tuple[bytes, int] | None:
         head = bytes_at(self.file, at, self.head)
@@ -159,18 +175,22 @@ def aiff(file: BinaryIO, begin: int, name: str) -> Stream:
     size = os.fstat(file.fileno()).st_size
     head = bytes_at(file, begin, 12)
     layout = Layout(file, begin, size, begin + 8 + int.from_bytes(head[4:8], "big"), ">")
-    form, at, sound = b"", begin + 12, None
+    form = b""
+    at = begin + 12
+    sound: tuple[int, Extent] | None = None
     for _ in range(MOST_CHUNKS):
         found = layout.chunk(at)
         if found is None or found[0] in STARTS:
             break
-        (key, length), start = found, at + layout.head
+        key, length = found
+        start = at + layout.head
         if key == b"COMM" and not form:
             form = bytes_at(file, start, min(length, 64))
         elif key == b"SSND" and sound is None:
             skip = int.from_bytes(bytes_at(file, start, 4), "big")
             extent = layout.extent(start, length)
-            sound = min(start + 8 + (skip if skip < length - 8 else 0), extent.stop), extent
+            first = start + 8 + (skip if skip < length - 8 else 0)
+            sound = (min(first, extent.stop), extent)
             length = extent.stop - start
         at = layout.after(start + length, start)
     if sound is None or len(form) < 18:
@@ -182,7 +202,8 @@ def aiff(file: BinaryIO, begin: int, name: str) -> Stream:
 
 def _aiff(file: BinaryIO, sort: bytes, form: bytes, start: int, stop: int, extent: Extent, name: str) -> Stream:
     """Return the stream of samples of an AIFF with a header that counts them."""
-    (channels,), (bits,) = struct.unpack_from(">H", form), struct.unpack_from(">H", form, 6)
+    (channels,) = struct.unpack_from(">H", form)
+    (bits,) = struct.unpack_from(">H", form, 6)
     packing = form[18:22] if sort == b"AIFC" else b"NONE"
     if packing not in (*_AIFC_BYTES, *_AIFC_PLAIN):
         raise Refused(name, "is compressed in a way that is not read here", ELSE)
@@ -204,17 +225,21 @@ def caf(file: BinaryIO, begin: int, name: str) -> Stream:
     """Return the sound in a CAF. Raises Refused."""
     size = os.fstat(file.fileno()).st_size
     layout = Layout(file, begin, size, 0, ">", 12, padded=False)
-    kept, at, sound = dict[bytes, bytes](), begin + 8, None
+    kept: dict[bytes, bytes] = {}
+    at = begin + 8
+    sound: tuple[int, Extent] | None = None
     for _ in range(MOST_CHUNKS):
         found = layout.chunk(at)
         if found is None or found[0] in STARTS:
             break
-        (key, length), start = found, at + layout.head
+        key, length = found
+        start = at + layout.head
         if key in (b"desc", b"kuki", b"pakt", b"chan") and length < _SEARCHED:
             kept.setdefault(key, bytes_at(file, start, length))
         elif key == b"data" and sound is None:
             extent = layout.extent(start, length, LIMIT_64)
-            sound, length = (start, extent), extent.stop - start
+            sound = (start, extent)
+            length = extent.stop - start
         at = start + length
     if sound is None or len(kept.get(b"desc", b"")) < 32:
         raise Refused(name, "is damaged", AGAIN)

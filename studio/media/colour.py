@@ -1,4 +1,4 @@
-"""Convert the colours of a file to sRGB: by its ICC profile, or by a transfer curve and primaries."""
+"""Convert the colours of a file to sRGB, by its ICC profile or by curves and primaries."""
 
 import functools
 import io
@@ -42,7 +42,7 @@ Convert = Callable[[np.ndarray, Scale], np.ndarray]
 
 
 def fractions(values: np.ndarray, scale: Scale) -> np.ndarray:
-    """Return values as fractions from black, 0, to white, 1; what lies outside or is no number is cut to these."""
+    """Return values as fractions from 0, black, to 1, white. Others are clipped; NaN counts as `low`."""
     exact = np.float32 if values.dtype.itemsize <= 2 else np.float64
     part: np.ndarray = np.subtract(values, scale.low, dtype=exact)
     np.divide(part, (scale.high - scale.low) or 1.0, out=part)
@@ -69,7 +69,7 @@ def _every(dtype: np.dtype) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Curve:
-    """Converts values at their full depth: by their transfer curves to light, by a matrix, and to sRGB."""
+    """Converts values at full depth: to linear light, by a matrix, and to sRGB."""
 
     light: tuple[Function, ...]
     """From fractions to linear light: one function for all channels, or one for each."""
@@ -114,7 +114,7 @@ def power(exponent: float) -> Function:
 
 
 def to_srgb(points: Points) -> np.ndarray | None:
-    """Return the (3, 3) matrix from linear RGB of these chromaticities to linear sRGB; None if they are the same."""
+    """Return the (3, 3) matrix from linear RGB of these chromaticities to linear sRGB. None: they are equal."""
     if np.allclose(points, SRGB, atol=0.002):  # files round them
         return None
     matrix: np.ndarray = np.linalg.inv(_to_d50(SRGB)) @ _to_d50(points)
@@ -132,7 +132,7 @@ def _to_d50(points: Points) -> np.ndarray:
 
 
 def conversion(mode: str, profile: bytes | None, deep: bool) -> tuple[Convert, list[str]]:
-    """Return how colours of a mode become sRGB, and a note about the profile.
+    """Return the conversion of colours of a mode to sRGB, and notes about the profile.
 
     Arguments
         mode: L, RGB, CMYK or LAB
@@ -174,7 +174,7 @@ def _plain(mode: str, values: np.ndarray, scale: Scale) -> np.ndarray:
 
 
 def _image(values: np.ndarray, mode: str) -> Image.Image:
-    """Return bytes (rows, width, channels) as a picture of Pillow's; greys are repeated where RGB is asked for."""
+    """Return bytes (rows, width, channels) as a Pillow image. Greys are repeated if RGB is asked for."""
     if values.shape[2] == 1:
         grey = Image.fromarray(np.ascontiguousarray(values[..., 0]))
         return grey.convert("RGB") if mode == "RGB" else grey
@@ -210,13 +210,16 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _hdr(profile: bytes) -> list[str]:
-    """Return the note for a profile that says that its picture is HDR (tag cicp of ICC 4.4)."""
+    """Return the note for a profile of an HDR picture (tag cicp of ICC 4.4)."""
     said = _tags(profile).get(b"cicp", b"")
     return ["its HDR colours were converted for an ordinary screen"] if said[9:10] in (b"\x10", b"\x12") else []
 
 
 def _curve(own: ImageCms.ImageCmsProfile, profile: bytes) -> Curve | None:
-    """Return the conversion of a profile of curves and a matrix, which Pillow would do in 8 bits; None for others."""
+    """Return the conversion of a profile of curves and a matrix; None for others.
+
+    Pillow would convert in 8 bits.
+    """
     tags = _tags(profile)
     if b"A2B0" in tags or own.profile.connection_space.strip() != "XYZ":
         return None
@@ -247,7 +250,10 @@ def _tone(tag: bytes) -> Function:
 
 
 def _parameters(form: int, given: list[float]) -> tuple[float, ...]:
-    """Return g, a, b, c, d, e, f of (a x + b)^g + e from d on, and c x + f below it."""
+    """Return g, a, b, c, d, e, f of a curve.
+
+    It is (a x + b)^g + e from d on, and c x + f below that.
+    """
     match form:
         case 0:
             return given[0], 1, 0, 0, 0, 0, 0

@@ -1,4 +1,4 @@
-"""Recognise the format of a sound file by its first bytes, else by the ending of its name."""
+"""Recognise the format of a sound file by its first bytes, or by its name."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class Container(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Return the format as part of a sentence: `a sound (M4A)`, `a film (MP4)`."""
+        """Return the format for use in a sentence: `a sound (M4A)`, `a film (MP4)`."""
         return self.name if self.film else f"a sound ({self.name})"
 
     @property
@@ -106,4 +106,6 @@ def _frames(second: int) -> Container | None:
     """Return the format of bare MPEG frames from their second byte: layer 0 is AAC."""
     if second & 0xF6 == 0xF0:
         return Container("AAC", False)
-    return Container("MP3", True) if second & 0x06 == 0x02 and second & 0x18 != 0x08 else None
+    is_layer_3 = second & 0x06 == 0x02
+    has_version = second & 0x18 != 0x08
+    return Container("MP3", True) if is_layer_3 and has_version else None

@@ -1,4 +1,7 @@
-"""The sounds that a file contains: usually one, after tags at most; others may be joined to it or stand before it."""
+"""Find the sounds in a file.
+
+Usually there is one, which may follow tags. Other sounds may be joined to it, and other bytes may precede it.
+"""
 
 import contextlib
 import os
@@ -13,14 +16,14 @@ from studio.media.pieces import bytes_at, find
 from studio.media.streams import AGAIN, BROKEN, ELSE, STARTS, Stream, begins_sound
 
 LARGEST = 2 * 2**30
-"""Bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and what is cut from it."""
+"""The most bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and more that is cut off."""
 MOST = 1000
-"""Sounds that are joined in one file."""
+"""The most sounds of one file that are used."""
 BEFORE = "what stands before its sound was left out"
 BEGINNING_CUT = "its beginning is cut off: what is there is used"
 PARTS = f"only the first {MOST:,} of its parts are used"
 _SEARCHED = 2**20
-"""Bytes in which a sound is looked for that does not stand where it should."""
+"""Bytes that are searched if no sound begins where it should."""
 _ARCHIVES = (b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"%PDF")
 _READERS = {
     b"RIFF": chunked.riff,
@@ -37,7 +40,7 @@ _READERS = {
 
 
 def sounds_in(file: BinaryIO, name: str, ending: str) -> tuple[list[Stream], Container | None, list[str]]:
-    """Return the sounds in a file in their order, the format of the first one, and what had to be done.
+    """Return the sounds in a file, the format of the first one, and notes for the user.
 
     Raises Refused with the reason if there is none.
     """
@@ -65,7 +68,7 @@ def sounds_in(file: BinaryIO, name: str, ending: str) -> tuple[list[Stream], Con
 
 
 def form_of(path: Path) -> Container | None:
-    """Return the format of a sound or film by its first bytes, else by its name; None for any other file."""
+    """Return the format of a sound or film; None for any other file. Its first bytes or its name tell."""
     begins = b""
     with contextlib.suppress(Refused), opened(path, path.name, LARGEST) as file:
         begins = file.read(BEGINNING)
@@ -73,7 +76,7 @@ def form_of(path: Path) -> Container | None:
 
 
 def refusal(name: str, form: Container | None) -> Refused:
-    """Return why a file was not opened as a sound, and what to do; `form` is None for an unknown format."""
+    """Return why a file was not opened as a sound, and what to do. `form` is None for an unknown format."""
     if form is None:
         return Refused(name, "is not a sound that can be read", "WAV, FLAC, Ogg, Opus, MP3, AIFF and CAF can be.")
     if form.read:
@@ -83,7 +86,7 @@ def refusal(name: str, form: Container | None) -> Refused:
 
 
 def _from(file: BinaryIO, at: int, name: str) -> Iterator[Stream]:
-    """Return the sounds from a place on. Raises Refused."""
+    """Yield the sounds from a place on. Raises Refused."""
     while _is_sound(file, at):
         head = bytes_at(file, at, BEGINNING)
         if head.startswith(b"OggS"):
@@ -103,7 +106,7 @@ def _is_sound(file: BinaryIO, at: int) -> bool:
 
 
 def _beginning(file: BinaryIO) -> tuple[int, list[str]]:
-    """Return where the first sound begins, -1 if there is none; and what is to be said of what stands before it."""
+    """Return where the first sound begins, or -1, and notes about the bytes before it."""
     size = os.fstat(file.fileno()).st_size
     at = _after_tags(file, 0)
     if _is_sound(file, at):
@@ -120,7 +123,7 @@ def _beginning(file: BinaryIO) -> tuple[int, list[str]]:
 
 
 def _find(file: BinaryIO, mark: bytes, start: int, stop: int) -> int:
-    """Return the first place of a mark at which a sound can be read, -1 if there is none."""
+    """Return the first place of a mark where a sound can be read, or -1."""
     place = find(file, mark, start, stop)
     while place >= 0 and not _is_sound(file, place):
         place = find(file, mark, place + 1, stop)
@@ -128,7 +131,7 @@ def _find(file: BinaryIO, mark: bytes, start: int, stop: int) -> int:
 
 
 def _after_tags(file: BinaryIO, at: int) -> int:
-    """Return where tags end that stand at a place."""
+    """Skip the tags at a place, and return where they end."""
     while length := mpeg.tag(bytes_at(file, at, 32)):
         at += length
     return at

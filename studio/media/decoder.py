@@ -1,12 +1,12 @@
-"""Opens files of the user in a child process, so that a file that crashes its reader costs that file alone.
+"""Open files of the user in a child process. If a file crashes its reader, only that file is lost.
 
     request  u32 length | JSON
-    answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 breaks off: a fault
-             follows, as after a request
+    answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 ends the answer, and
+             a Fault follows
 
 All numbers are little-endian. The child is `studio decode` (studio.media.decoder_process); it limits its own memory,
 processor time and descriptors, and ends with its parent. It starts with the first file and waits for the next one.
-Lengths, types and shapes of what arrives are checked before there is room for it. Nothing is pickled.
+Lengths, types and shapes are checked before memory is taken for them. Nothing is pickled.
 """
 
 import atexit
@@ -32,30 +32,32 @@ from studio.media.recording import Recording
 from studio.media.sound import Wave
 
 SECONDS = 10
-"""Of processor time for a file: 64 megapixels of PNG take 2 s."""
-A_MEGABYTE, A_SQUEEZED_MEGABYTE = 1, 10
-"""Seconds on top for each megabyte of a file, and of a recording: two hours in 5 MB of Opus take 28 s."""
+"""Seconds of processor time for a file: 64 megapixels of PNG take 2 s."""
+A_MEGABYTE = 1
+"""More seconds for each megabyte of a file."""
+A_COMPRESSED_MEGABYTE = 10
+"""More seconds for each megabyte of a recording: two hours in 5 MB of Opus take 28 s."""
 MEMORY = 2**30
 """Bytes that may be resident in the child."""
 PATIENCE = 120.0
 """Seconds by the clock for a file, whatever it is doing."""
 BUSY = 10
-"""How many times longer than its processor time a file may take by the clock: on a busy computer it was 8 times."""
+"""How many times its processor time a file may take by the clock: on a busy computer it took 8 times."""
 MEGABYTES_A_SECOND = 1.0
-"""Of a slow network drive: so much longer is waited for a large file."""
+"""The speed of a slow network drive, by which a large file gets more time."""
 LOADING = 120.0
 """Seconds that the child may take to start: it may come from a cold disk."""
 CHILDREN = 2
-"""At once: a long recording does not keep a picture waiting."""
+"""Child processes at once, so that a picture does not wait for a long recording."""
 BLOCK = 2**20
 """Bytes of an array that are sent at once."""
 LONG = 5 * 2**30
-"""Bytes more for a long recording, which is brought to a rate as a whole: two hours at 48 kHz need 2.7 GB in all."""
-SQUEEZED = 1000
-"""Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
+"""More bytes for a long recording, which is resampled as a whole: two hours at 48 kHz need 2.7 GB in all."""
+COMPRESSED = 1000
+"""More bytes for each byte of a recording, up to LONG, so that a small file never gets much."""
 LARGEST_HEAD = 4 * 2**20
 LARGEST = 4 * 2**30
-"""Bytes of all arrays of one file: two hours of a recording at 384 kHz do not fit, at 96 kHz they do."""
+"""Bytes of all arrays of one file: two hours of a recording fit at 96 kHz, but not at 384 kHz."""
 AGAIN = "Try saving it again from where it came."
 
 _HIDDEN = 0
@@ -88,24 +90,24 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
-    """What was read; in `value` an array stands as its number."""
+    """Holds what was read. In `value`, a number stands for each array."""
 
     arrays: tuple[tuple[str, tuple[int, ...]], ...]
     value: msgspec.Raw
 
 
 class Fault(msgspec.Struct, frozen=True, tag=True):
-    """Why a file was not read."""
+    """Says why a file was not read."""
 
     name: str
     reason: str
     hint: str
     cause: Literal["file", "memory", "reader"] = "file"
-    """`memory`: there was too little. `reader`: it raised what no reader should."""
+    """`memory`: there was too little. `reader`: it raised an unexpected exception."""
 
 
 class Died(Exception):
-    """The child ended, or said what could not be understood, before the answer was complete."""
+    """The child ended, or sent something invalid, before its answer was complete."""
 
 
 class Decoder:
@@ -161,13 +163,14 @@ class Decoder:
     def close(self) -> None:
         """End the children that wait for a file."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = self._idle
+            self._idle = []
         for child in idle:
             child.end()
 
     @property
     def process_ids(self) -> tuple[int, ...]:
-        """Of the children that wait for a file."""
+        """Return the process ids of the children that wait for a file."""
         return tuple(child.process_id for child in self._idle)
 
     def _answer(self, request: Request, patience: float, kind: type[T], most: int, name: str) -> T | Fault:
@@ -176,7 +179,7 @@ class Decoder:
             found = child.ask(request, patience, kind, most)
         except Died:
             verdict = child.end()
-            if verdict == "crash" and not fresh:  # what an earlier file broke is not this one's fault
+            if verdict == "crash" and not fresh:  # an earlier file may have broken it
                 return self._answer(request, patience, kind, most, name)
             return _verdict(name, verdict)
         except MemoryError:
@@ -208,7 +211,7 @@ class Decoder:
 
 
 class _Child:
-    """One process; it reads one file at a time."""
+    """Runs one process, which reads one file at a time."""
 
     def __init__(self, program: Sequence[str]) -> None:
         self._too_slow = False
@@ -258,7 +261,7 @@ class _Child:
             raise Died from None
 
     def end(self) -> Literal["crash", "time"]:
-        """End the process; why it had ended already, if it had."""
+        """End the process. Return "time" if it took too long, otherwise "crash"."""
         for pipe in (self._sink, self._source):
             with contextlib.suppress(OSError):
                 pipe.close()
@@ -267,7 +270,8 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()
-        return "time" if self._too_slow or status == _OUT_OF_TIME != 0 else "crash"
+        was_stopped = _OUT_OF_TIME != 0 and status == _OUT_OF_TIME
+        return "time" if self._too_slow or was_stopped else "crash"
 
     def _send(self, body: bytes) -> None:
         try:
@@ -338,7 +342,7 @@ def _arrays(
 
 
 def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
-    """Return the type of an array and its bytes. Raises Died if no reader gives such a thing."""
+    """Return the type of an array and its size in bytes. Raises Died if no reader returns such an array."""
     try:
         dtype = np.dtype(text)
     except (TypeError, ValueError):
@@ -381,14 +385,15 @@ def _own_program() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    root, known = str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")
+    root = str(Path(__file__).parents[2])
+    known = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([root, known] if known else [root])
-    # OpenBLAS keeps room for every thread that it may start, and none of them has anything to do.
+    # OpenBLAS reserves memory for each of its threads, and here they have nothing to do.
     return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _absolute(path: Path | str) -> str:
-    """Return a path that means the same in a process with another folder; links in it stay as they are."""
+    """Return an absolute path, because the child has another folder. Links in it are not resolved."""
     return str(path) if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
@@ -402,7 +407,7 @@ def _size(path: Path | str) -> int:
 # ── readers ──────────────────────────────────────────────────────────────────────────────────────
 
 shared = Decoder()
-"""The one that all of this process use."""
+"""The decoder that everything in this process uses."""
 atexit.register(lambda: shared.close())
 
 
@@ -413,9 +418,9 @@ def open_picture(path: Path | str) -> Picture:
 
 def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
     """Open a recording as `recording.open_recording` does, in the child. Raises Refused."""
-    memory = MEMORY + min(LONG, SQUEEZED * _size(path))
+    memory = MEMORY + min(LONG, COMPRESSED * _size(path))
     return shared.read(
-        "recording", path, Recording, memory=memory, a_megabyte=A_SQUEEZED_MEGABYTE, rate=rate, centred=centred
+        "recording", path, Recording, memory=memory, a_megabyte=A_COMPRESSED_MEGABYTE, rate=rate, centred=centred
     )
 
 
@@ -435,7 +440,7 @@ def read_pack(path: Path | str) -> dict[str, np.ndarray]:
 
 
 def unpack_picture(text: str, most: tuple[int, ...]) -> np.ndarray | None:
-    """Unpack a picture in a text as `enlarging.unpacked` does, in the child; None if it cannot be read."""
+    """Unpack a picture in a text as `enlarging.unpacked` does, in the child. Return None if that fails."""
     try:
         return shared.read("text", "", np.ndarray | None, text=text, within=list(most))  # type: ignore[arg-type]
     except Refused:

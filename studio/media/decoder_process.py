@@ -1,8 +1,8 @@
 """The child process that reads files of the user: `studio decode`. Its parent is studio.media.decoder.
 
-It may use 64 descriptors, the memory and processor time that each request allows, and write no file. It ends with its
-parent: a thread waits for the end of its input, whatever a reader is doing. (Linux can send a signal when a
-parent dies, but sends it already when the *thread* that started the child ends, and the window's threads do.)
+It may use 64 descriptors and write no file. Each request says how much memory and processor time it may take. It ends
+with its parent: a thread waits for the end of its input, whatever a reader is doing. (Linux can send a signal when a
+parent dies. But it sends it as soon as the *thread* that started the child ends, as threads of the window do.)
 """
 
 import contextlib
@@ -36,7 +36,7 @@ _LENGTH = struct.Struct("<I")
 
 
 def _text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
-    """A picture within another file's text; `path` is empty."""
+    """Unpack a picture from the text of another file; `path` is empty."""
     return enlarging.unpacked(text, tuple(within))
 
 
@@ -67,8 +67,9 @@ def main() -> int:
 
 
 def _claim() -> tuple[int, int]:
-    """Take standard input and output for the frames; what a library reads or prints goes nowhere."""
-    source, sink = os.dup(0), os.dup(1)
+    """Take standard input and output for the frames. What a library reads or prints goes nowhere."""
+    source = os.dup(0)
+    sink = os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
@@ -77,7 +78,7 @@ def _claim() -> tuple[int, int]:
 
 
 def _listen(source: int, requests: "SimpleQueue[Request]") -> None:
-    """Pass requests on; end the process with the input, whatever it is doing."""
+    """Pass requests on. When the input ends, end the process, whatever it is doing."""
     with contextlib.suppress(OSError, EOFError, msgspec.MsgspecError), open(source, "rb") as file:
         while True:
             (length,) = _LENGTH.unpack(_exactly(file.read(_LENGTH.size), _LENGTH.size))
@@ -95,7 +96,7 @@ def _exactly(body: bytes, length: int) -> bytes:
 
 
 def _limit() -> None:
-    """Bound what a reader can do to the computer, as far as the system can; a limit that it lacks is left out."""
+    """Limit what a reader can do to the computer. Limits that the system lacks are left out."""
     sys.dont_write_bytecode = True
     if sys.platform == "win32":
         return
@@ -115,7 +116,7 @@ def _allow(request: Request) -> None:
     if sys.platform == "linux":
         with open("/proc/self/statm", encoding="ascii") as file:
             size, resident = (int(pages) * resource.getpagesize() for pages in file.read().split()[:2])
-        # What libraries keep reserved and never touch does not count.
+        # Memory that libraries reserve and never use does not count.
         _soften(resource.RLIMIT_AS, request.memory + size - resident)
 
 
@@ -134,7 +135,7 @@ def _answer(sink: int, request: Request) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = READERS[request.reader](Path(os.fsdecode(request.path)), **request.words)
-        value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _taken(each, arrays)))
+        value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _collect(each, arrays)))
         _send(sink, Answer(tuple((array.dtype.str, array.shape) for array in arrays), value))
     except Exception as error:
         _send(sink, _fault(request, error))
@@ -149,8 +150,8 @@ def _answer(sink: int, request: Request) -> None:
         _send(sink, _fault(request, error))
 
 
-def _taken(value: object, arrays: list[np.ndarray | pack.Member]) -> object:
-    """The number of an array, which is sent after the head."""
+def _collect(value: object, arrays: list[np.ndarray | pack.Member]) -> object:
+    """Collect an array, which is sent after the head, and return its number."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray | pack.Member):
@@ -190,7 +191,7 @@ def _is_archive(path: str) -> bool:
 def _send(sink: int, message: Ready | Answer | Fault) -> None:
     body = msgspec.json.encode(message)
     if len(body) > LARGEST_HEAD:
-        raise ValueError("what was read has too many words")
+        raise ValueError("the answer is too long")
     _write(sink, _LENGTH.pack(len(body)) + body)
 
 

@@ -1,4 +1,4 @@
-"""Decoding a stream of sound in blocks, as far as it goes."""
+"""Decode a stream of sound in blocks, as far as possible."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from studio.media.streams import BROKEN, CUT, ELSE, Stream, check
 _BLOCK = 65_536
 _FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "OGG", "MP3", "MPEG", "AIFF", "CAF", "AU"})
 _CODECS = ("PCM_", "FLOAT", "DOUBLE", "ALAW", "ULAW", "ALAC_", "VORBIS", "OPUS", "MPEG_")
-"""How the names of codecs begin that are read. Others unpack by code that has been attacked (CVE-2026-37555)."""
+"""Beginnings of the names of codecs that are read. The code for others has been attacked (CVE-2026-37555)."""
 _FAULTS = 1000
-"""Damaged places of one stream after which decoding is not taken up again."""
+"""After this many damaged places in one stream, decoding is not resumed."""
 
 
 class Block(NamedTuple):
-    """Some samples that follow each other."""
+    """Holds some samples that follow each other."""
 
     samples: np.ndarray
     """(n, channels) from -1 to 1, or beyond."""
     rate: int
-    """Hz."""
+    """In Hz."""
 
 
 class Unreadable(Exception):
@@ -33,46 +33,53 @@ class Unreadable(Exception):
 def blocks(
     stream: Stream, name: str, notes: list[str], dtype: Literal["float32", "float64"] = "float32"
 ) -> Iterator[Block]:
-    """Return the samples of a stream. Where it is damaged, they go on after that, and a note says so.
+    """Yield the samples of a stream. After damage they continue, and a note says so.
 
-    Raises Refused if it is of a format that is not read here, and Unreadable.
+    Raises Refused for a format that is not read here, and Unreadable if no sample can be decoded.
     """
     notes += [note for note in stream.notes if note not in notes]
-    faults, any_samples = 0, False
+    faults = 0
+    any_samples = False
     while True:
-        done, whole = 0, False
+        done = 0
+        reached_end = False
         with contextlib.suppress(Unreadable):  # decoding continues after the damage, below
             for block in _plain(stream, name, dtype):
                 done += len(block.samples)
                 any_samples |= len(block.samples) > 0
                 yield block
-            whole = True
-        if whole if stream.samples is None else done >= stream.samples:
+            reached_end = True
+        is_complete = reached_end if stream.samples is None else done >= stream.samples
+        if is_complete:
             return
         faults += 1
-        following = stream.resume(done) if stream.resume is not None and faults < _FAULTS else None
+        following = None
+        if stream.resume is not None and faults < _FAULTS:
+            following = stream.resume(done)
         if following is None and not any_samples:
             raise Unreadable
         note = CUT if following is None and stream.resume is not None else BROKEN
-        notes += [note] if note not in notes else []
+        if note not in notes:
+            notes.append(note)
         if following is None:
             return
         stream = following
 
 
 def _plain(stream: Stream, name: str, dtype: str) -> Iterator[Block]:
-    """Return the samples of a stream. Raises Unreadable after those up to the first damaged place."""
+    """Yield the samples up to the first damaged place, then raise Unreadable."""
     import soundfile
 
     with _opened(stream, name) as sound:
         while True:
-            # A block that fails is filled up to the damaged place, and nobody says how far.
+            # A block that fails is filled up to the damaged place. No number says where that is, so NaN marks the rest.
             out = np.full((_BLOCK, sound.channels), np.nan, dtype)
             try:
                 got = sound.read(out=out, always_2d=True)
             except soundfile.SoundFileError:
                 empty = np.isnan(out).all(1)
-                yield Block(out[: int(empty.argmax()) if empty.any() else len(out)], sound.samplerate)
+                got = out[: empty.argmax()] if empty.any() else out
+                yield Block(got, sound.samplerate)
                 raise Unreadable from None
             if not len(got):
                 return
@@ -84,7 +91,7 @@ def _opened(stream: Stream, name: str) -> Any:
     import soundfile
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]
-        """A file that is read from its beginning to its end: seeking after each block fails at the end of some."""
+        """Reads without seeking. soundfile seeks after each block, which fails at the end of some files."""
 
         def seekable(self) -> bool:
             return False

@@ -1,4 +1,7 @@
-"""Enlarge pictures for saving, crisp (each pixel becomes a square) or smooth (blended), and recover the originals."""
+"""Enlarge pictures for saving, and recover the originals.
+
+Crisp: each pixel becomes a square. Smooth: pixels are blended.
+"""
 
 import base64
 import functools
@@ -49,7 +52,7 @@ class Enlargement:
         return picture.repeat(height // picture.shape[0], axis=0).repeat(width // picture.shape[1], axis=1)
 
     def texts(self, picture: np.ndarray) -> dict[str, str]:
-        """Return the PNG texts from which `before` recovers the picture; none if it is not blended."""
+        """Return the PNG texts from which `before` recovers a blended picture; none for others."""
         is_blended = self.smooth and self.size(*picture.shape[:2]) != picture.shape[:2]
         return {KEY: packed(picture)} if is_blended else {}
 
@@ -73,12 +76,12 @@ def before(data: bytes, array: np.ndarray) -> np.ndarray | None:
 
 
 def packed(picture: np.ndarray) -> str:
-    """A picture (height, width, 1 | 3) uint8 as the text of a PNG."""
+    """Return a picture (height, width, 1 | 3) uint8 as the text of a PNG."""
     return base64.b64encode(export.png(picture)).decode()
 
 
 def unpacked(text: str, most: tuple[int, ...]) -> np.ndarray | None:
-    """The picture (height, width, 3) uint8 in a text; None if it is damaged, or larger than `most`."""
+    """Return the picture (height, width, 3) uint8 in a text. None: it is damaged, or larger than `most`."""
     try:
         kept = base64.b64decode(text, validate=True)
         with Image.open(io.BytesIO(kept), formats=("PNG",)) as image:
@@ -109,7 +112,7 @@ def blended(array: np.ndarray, height: int, width: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _weights(old: int, new: int) -> np.ndarray:
-    """Return how much each old pixel contributes to each new one: (new, old), rows sum to 1."""
+    """Return the share of each old pixel in each new one: (new, old). Rows sum to 1."""
     at = (np.arange(new) + 0.5) * old / new - 0.5
     base = np.floor(at).astype(int)
     matrix = np.zeros((new, old), np.float32)

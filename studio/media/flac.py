@@ -1,4 +1,4 @@
-"""FLAC: a header that may not know how many samples follow, and frames that do (RFC 9639)."""
+"""Read FLAC files (RFC 9639). A header may not know how many samples follow, but frames do."""
 
 import collections
 import os
@@ -13,15 +13,15 @@ from studio.media.streams import AGAIN, Stream, check
 
 _BLOCK = 2**20
 _LONGEST_HEAD = 16
-_MARK = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"
-"""How a file begins, with more blocks before the frames or without."""
+_MARK = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
+"""First bytes of a file, with more metadata before its frames and without."""
 _LAST = 2**22
-"""Bytes at the end in which the last frame is looked for: 8 channels of 24 bits in the longest frame are 1.6 MB."""
+"""Bytes at the end that are searched for the last frame: 8 channels of 24 bits in the longest one are 1.6 MB."""
 
 
 @dataclass(frozen=True)
 class _Info:
-    """What STREAMINFO says that frames repeat."""
+    """Holds what STREAMINFO says and frames repeat."""
 
     rate: int
     block: int
@@ -33,6 +33,8 @@ class _Info:
 
 @dataclass(frozen=True)
 class _Frame:
+    """Tells where a frame lies, and which samples it holds."""
+
     at: int
     first: int
     """Its first sample."""
@@ -40,15 +42,17 @@ class _Frame:
 
 
 def flac(file: BinaryIO, begin: int, name: str) -> Stream:
-    """Return the sound in a FLAC; it ends where another one is joined to it. Raises Refused."""
+    """Return the sound in a FLAC, up to the next one that is joined. Raises Refused."""
     size = os.fstat(file.fileno()).st_size
     head = bytes_at(file, begin, 42)
     if len(head) < 42 or head[4] & 127 or head[5:8] != b"\0\0\x22":
         raise Refused(name, "is damaged", AGAIN)
     packed = int.from_bytes(head[18:26], "big")
-    rate, channels = packed >> 44, (packed >> 41 & 7) + 1
+    rate = packed >> 44
+    channels = (packed >> 41 & 7) + 1
     check(rate, channels, name)
-    info = _Info(rate, struct.unpack_from(">H", head, 10)[0], channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1))
+    (block,) = struct.unpack_from(">H", head, 10)
+    info = _Info(rate, block, channels, bits=(packed >> 36 & 31) + 1, samples=packed & (2**36 - 1))
     start, ends_in_file = _after_blocks(file, begin, size)
     ends = (place for mark in _MARK if (place := find(file, mark, start, size)) >= 0)
     stop = min(ends, default=size)
@@ -62,7 +66,10 @@ def flac(file: BinaryIO, begin: int, name: str) -> Stream:
 
 
 def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
-    """Return where the blocks of words end, or the first one if they do not; and whether they end in the file."""
+    """Return where the metadata ends, and whether that is in the file.
+
+    If it is not, return where its first block ends.
+    """
     at = begin + 4
     while at + 4 <= size:
         head = bytes_at(file, at, 4)
@@ -78,7 +85,7 @@ def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, 
     """Return the stream from a frame on. Its header counts the samples up to the end of the last frame."""
 
     def resume(samples: int) -> Stream | None:
-        """Give the stream after the frame in which decoding failed, None if there is no more."""
+        """Return the stream after the frame that could not be decoded, or None."""
         found = _frames(file, info, begin.at, stop)
         frame = next((frame for frame in found if frame.first > begin.first + samples), None)
         return _stream(file, head, info, frame, stop, end) if frame is not None else None
@@ -90,7 +97,7 @@ def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, 
 
 
 def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Frame]:
-    """Return the frames that begin between two places, as far as their heads are whole."""
+    """Yield the frames with whole heads that begin between two places."""
     at = start
     while at < stop:
         block = bytes_at(file, at, min(_BLOCK, stop - at) + _LONGEST_HEAD)
@@ -105,11 +112,13 @@ def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Fra
 
 
 def _frame(head: bytes, at: int, info: _Info) -> _Frame | None:
-    """Return the frame whose head these bytes begin with, None if it is none of this sound."""
+    """Return the frame that begins with these bytes, or None if this sound has no such frame."""
     if len(head) < 6 or head[3] & 1:
         return None
-    size, rate = head[2] >> 4, head[2] & 15
-    sort, bits = head[3] >> 4, (0, 8, 12, -1, 16, 20, 24, 32)[head[3] >> 1 & 7]
+    size = head[2] >> 4
+    rate = head[2] & 15
+    sort = head[3] >> 4
+    bits = (0, 8, 12, -1, 16, 20, 24, 32)[head[3] >> 1 & 7]
     channels = sort + 1 if sort < 8 else 2
     if not size or rate == 15 or sort > 10 or channels != info.channels or bits not in (0, info.bits):
         return None
@@ -134,7 +143,7 @@ def _count(size: int, extra: bytes) -> int:
 
 
 def _number(head: bytes) -> tuple[int, int]:
-    """Return a number that is written as UTF-8 writes letters, and its bytes; 0 bytes if it is none."""
+    """Return a number coded like a letter in UTF-8, and its bytes. None: 0 bytes."""
     ones = 8 - (head[0] ^ 0xFF).bit_length()
     if ones == 0:
         return head[0], 1

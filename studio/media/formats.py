@@ -16,9 +16,9 @@ MOST_PIXELS = 64_000_000
 MOST_REDUCED = 256_000_000
 """Pixels of the largest JPEG; one of more than MOST_PIXELS is decoded at a half or less of its size."""
 _MOST_OF_WEBP = 56_000_000
-"""Pixels of the largest WebP: its decoder and Pillow keep four copies of four bytes, and all is to fit into 1 GB."""
+"""Pixels of the largest WebP: its decoder and Pillow keep four copies of four bytes, which must fit into 1 GB."""
 _MOST_BYTES = 900_000_000
-"""What a progressive JPEG may need: all of it waits in memory, two bytes a sample, until its last scan is read."""
+"""Bytes that a progressive JPEG may need: two for each sample, until its last scan is read."""
 
 _BEGINNINGS = {
     png.BEGINNING: "PNG",
@@ -28,7 +28,7 @@ _BEGINNINGS = {
     b"BM": "BMP",
     **dict.fromkeys(tiff.BEGINNINGS, "TIFF"),
 }
-"""What may be decoded. EPS, PDF and their kin start other programs and stay closed whatever they call themselves."""
+"""First bytes of what is decoded. EPS, PDF and the like start other programs, so they are never opened."""
 _PLAIN = ("L", "RGB", "CMYK", "LAB")
 _PROGRESSIVE = 0xC2
 _ORIENTATION = 0x0112
@@ -64,7 +64,7 @@ def read(data: bytes) -> Raster:
 
 
 def fault(data: bytes, error: Exception) -> str:
-    """Return why a file could not be decoded, as its own structure tells, after a decoder failed."""
+    """Return why a file could not be decoded, as its own structure tells."""
     try:
         return _fault(data, str(error))
     except Exception:  # its structure cannot be followed, either
@@ -167,7 +167,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return the width and height that a WebP file claims, which its decoder takes memory for when it is opened."""
+    """Return the width and height that a WebP file claims. Its decoder takes memory for them when it opens."""
     kind = data[12:16]
     if kind == b"VP8X" and len(data) >= 30:
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
@@ -203,7 +203,10 @@ def _jpeg(data: bytes) -> Raster:
 
 
 def _frame(data: bytes) -> tuple[int, int, int, int, float]:
-    """Return the kind of a JPEG (the second byte of its marker), its bits, width, height, and samples of a pixel."""
+    """Return the kind of a JPEG, its bits, width, height, and samples of a pixel.
+
+    The kind is the second byte of the marker of its frame.
+    """
     at = 2
     while at + 10 <= len(data):
         if data[at] != 0xFF:
@@ -214,7 +217,8 @@ def _frame(data: bytes) -> tuple[int, int, int, int, float]:
         elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             bits, height, width, count = struct.unpack_from(">BHHB", data, at + 4)
             shares = [(byte >> 4) * (byte & 15) for byte in data[at + 11 : at + 10 + 3 * count : 3]]
-            return kind, bits, width, height, sum(shares) / max(*shares, 1) if shares else 1.0
+            samples = sum(shares) / max(*shares, 1) if shares else 1.0
+            return kind, bits, width, height, samples
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4])
     return 0, 0, 0, 0, 1.0

@@ -1,4 +1,4 @@
-"""Which held-out sounds resemble one that was learned from, so that a figure can leave them out.
+"""Find held-out sounds that resemble a learned one, so that figures can omit them.
 
 Two sounds are alike if their correlation is above a limit: for single cycles 0.998, where one differs from the other by
 6 % of its loudness at most; for recordings 0.75 over their first `WINDOW` samples at the best shift, as two strokes on
@@ -12,23 +12,27 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-CYCLES, RECORDINGS = 0.998, 0.75
+CYCLES = 0.998
+RECORDINGS = 0.75
 WINDOW = 4096
 """Samples at the beginning of recordings that are compared: a quarter of a second at 16 kHz."""
 SHIFTS = tuple(sorted({sign * shift for shift in (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32) for sign in (-1, 1)}))
-"""By how many samples a recording is moved to find the other: 2 ms at 16 kHz, by which onsets differ."""
+"""Samples by which recordings are shifted to compare them: at most 2 ms at 16 kHz, as onsets differ."""
 
 
 def unlike(test: Sequence[Array], learned: Sequence[Array], *, cycles: bool) -> Array:
-    """Which of the waves `test` resemble none of those learned from, `(len(test),)` of booleans."""
-    found: Array = likeness(test, learned, (0,) if cycles else SHIFTS) <= (CYCLES if cycles else RECORDINGS)
+    """Return which waves of `test` resemble no learned one, `(len(test),)` of booleans."""
+    shifts = (0,) if cycles else SHIFTS
+    limit = CYCLES if cycles else RECORDINGS
+    found: Array = likeness(test, learned, shifts) <= limit
     return found
 
 
 def likeness(test: Sequence[Array], learned: Sequence[Array], shifts: Sequence[int] = SHIFTS) -> Array:
-    """The largest correlation of each wave with any of those learned from, `(len(test),)`, at any of the shifts."""
+    """Return the largest correlation of each wave with any learned one, `(len(test),)`, at any shift."""
     samples = min(max(len(wave) for wave in (*test, *learned)), WINDOW)
-    some, others = _of_length_1(test, samples), _of_length_1(learned, samples).T
+    some = _unit_vectors(test, samples)
+    others = _unit_vectors(learned, samples).T
     best = np.full(len(test), -1.0)
     for shift in shifts:
         moved = np.zeros_like(some)
@@ -37,8 +41,8 @@ def likeness(test: Sequence[Array], learned: Sequence[Array], shifts: Sequence[i
     return best
 
 
-def _of_length_1(waves: Sequence[Array], samples: int) -> Array:
-    """The beginnings of waves as vectors `(n, samples)` of length 1 around 0; silence stays 0."""
+def _unit_vectors(waves: Sequence[Array], samples: int) -> Array:
+    """Return the beginnings of waves, without their mean, as unit vectors `(n, samples)`. Silence stays 0."""
     found = np.zeros((len(waves), samples), np.float32)
     for row, wave in zip(found, waves, strict=True):
         part = wave[:samples].astype(np.float32)

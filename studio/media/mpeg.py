@@ -1,13 +1,13 @@
-"""MP3 and its kin: a file without a length, a row of frames that each say their own.
+"""Read MP3 and older layers: rows of frames, in files that do not say their length.
 
-Between and after frames lie tags, a second file that was joined to the first, or what a bad disk left there.
+Between and after frames there may be tags, another file that was joined, or damage.
 """
 
 import os
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from studio.media.pieces import Piece, Pieces, bytes_at
+from studio.media.pieces import Piece, Pieces, add_range, bytes_at
 from studio.media.streams import BROKEN, CUT, Stream
 
 _KBIT = {  # of MPEG 1 by layer, and of MPEG 2 by layer
@@ -23,11 +23,11 @@ _HEAD = 200
 """Bytes of a frame that are looked at: a table of contents begins after 40 and has 120."""
 _BLOCK = 65_536
 _IN_A_ROW = 3
-"""Frames that must follow each other, so that bytes at random are not taken for one."""
+"""Frames that must follow each other, so that random bytes are not taken for a frame."""
 
 
 class Frame(NamedTuple):
-    """One frame: what must stay the same through a sound, and its length in bytes."""
+    """Describes a frame: what all frames of a sound share, and its length in bytes."""
 
     sort: tuple[int, int, int, bool]
     """Version, layer, rate in Hz, and whether it has one channel."""
@@ -35,19 +35,36 @@ class Frame(NamedTuple):
     samples: int
 
 
+class _Row(NamedTuple):
+    """Tells where the frames of a sound lie."""
+
+    ranges: list[tuple[int, int]]
+    stop: int
+    """Where the sound ends."""
+    frames: int
+    broken: bool
+    """Whether other bytes lie between its frames."""
+    cut: bool
+    """Whether its last frame is not whole."""
+
+
 def frame(head: bytes) -> Frame | None:
-    """Return the frame that begins with these four bytes, None if none does."""
+    """Return the frame that begins with these four bytes, or None."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
-    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
-    number, which, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
+    version = head[1] >> 3 & 3
+    layer = 4 - (head[1] >> 1 & 3)
+    number = head[2] >> 4
+    which = head[2] >> 2 & 3
+    padding = head[2] >> 1 & 1
     if version == 1 or layer == 4 or which == 3 or not 1 <= number <= 14:
         return None
     rate = _RATES[version][which]
     old = 1 if version == 3 else 2
     bits = 1000 * _KBIT[old, layer][number - 1]
     if layer == 1:
-        length, samples = 4 * (12 * bits // rate + padding), 384
+        samples = 384
+        length = 4 * (12 * bits // rate + padding)
     else:
         samples = 576 if old == 2 and layer == 3 else 1152
         length = samples // 8 * bits // rate + padding
@@ -55,7 +72,7 @@ def frame(head: bytes) -> Frame | None:
 
 
 def first(file: BinaryIO, start: int, stop: int) -> int:
-    """Return where the first of several frames in a row begins between two places, -1 if there is none."""
+    """Return where several frames in a row begin between two places, or -1."""
     at = start
     while at < stop:
         block = bytes_at(file, at, min(_BLOCK, stop - at) + 3)
@@ -83,7 +100,7 @@ def _row(file: BinaryIO, at: int) -> bool:
 
 
 def tag(head: bytes) -> int:
-    """Return the length of a tag that is no sound, 0 if these ten and more bytes begin none."""
+    """Return the length of the tag that begins with these bytes, or 0."""
     if head.startswith(b"ID3") and len(head) >= 10 and max(head[6:10]) < 128:
         length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         return 10 + length + (10 if head[5] & 16 else 0)
@@ -96,7 +113,7 @@ def tag(head: bytes) -> int:
 
 
 def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
-    """Return the sounds that follow each other from a frame on: a new one begins where a table of contents does."""
+    """Yield the sounds from a frame on. Each table of contents begins a new one."""
     size = os.fstat(file.fileno()).st_size
     at = begin
     while 0 <= at < size:
@@ -110,9 +127,24 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
     head = bytes_at(file, begin, _HEAD)
     known = frame(head)
     assert known is not None
-    ranges: list[tuple[int, int]] = []
     table = _table(head, known)
-    at, count, broken, cut = begin, 0, False, False
+    row = _frames_of(file, begin, size, known)
+    length = sum(last - start for start, last in row.ranges)
+    notes = [BROKEN] if row.broken else []
+    if row.cut or (not row.broken and _short(file, begin, table, row.frames, length)):
+        notes.append(CUT)
+    seconds = row.frames * known.samples / known.sort[2]
+    pieces = Pieces(file, _with_table(file, row.ranges, known, table, row.frames))
+    return Stream(pieces, row.stop, tuple(notes), seconds)
+
+
+def _frames_of(file: BinaryIO, begin: int, size: int, known: Frame) -> _Row:
+    """Return the frames of the sound that begins at a place, which are like its first one."""
+    ranges: list[tuple[int, int]] = []
+    at = begin
+    count = 0
+    broken = False
+    cut = False
     while at < size:
         head = bytes_at(file, at, _HEAD)
         found = frame(head)
@@ -120,12 +152,10 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
             if count and _table(head, found):  # another sound
                 break
             if at + found.length > size:
-                cut, at = True, size
+                cut = True
+                at = size
                 break
-            if ranges and ranges[-1][1] == at:
-                ranges[-1] = ranges[-1][0], at + found.length
-            else:
-                ranges.append((at, at + found.length))
+            add_range(ranges, at, at + found.length)
             count += 1
             at += found.length
         elif length := tag(head):
@@ -139,17 +169,14 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
             again = frame(bytes_at(file, place, 4))
             broken |= again is not None and again.sort == known.sort
             at = place
-    notes = [BROKEN] if broken else []
-    length = sum(last - start for start, last in ranges)
-    if cut or (not broken and _short(file, begin, table, count, length)):
-        notes.append(CUT)
-    seconds = count * known.samples / known.sort[2]
-    pieces = Pieces(file, _true(file, ranges, known, table, count))
-    return Stream(pieces, min(at, size), tuple(notes), seconds)
+    return _Row(ranges, min(at, size), count, broken, cut)
 
 
 def _table(head: bytes, found: Frame) -> int:
-    """Return where the table of contents begins in a frame that has one and no sound, 0 in any other."""
+    """Return where the table of contents begins in a frame, or 0.
+
+    A frame with a table holds no sound.
+    """
     if found.sort[1] != 3:
         return 0
     side = _side(found)
@@ -160,7 +187,7 @@ def _table(head: bytes, found: Frame) -> int:
 
 
 def _side(found: Frame) -> int:
-    """Return the bytes between the head of a frame of layer 3 and what it holds."""
+    """Return the number of bytes between the head and the contents of a layer 3 frame."""
     version, _, _, mono = found.sort
     if version == 3:
         return 17 if mono else 32
@@ -175,7 +202,8 @@ def _short(file: BinaryIO, begin: int, table: int, frames: int, length: int) -> 
     if head[:4] == b"VBRI":
         claims = [(int.from_bytes(head[10:14], "big"), length), (int.from_bytes(head[14:18], "big"), frames)]
     else:
-        claims, at = [], 8
+        claims = []
+        at = 8
         for flag, there in ((1, frames), (2, length)):
             if head[7] & flag:
                 claims.append((int.from_bytes(head[at : at + 4], "big"), there))
@@ -183,29 +211,34 @@ def _short(file: BinaryIO, begin: int, table: int, frames: int, length: int) -> 
     return bool(claims) and all(there < claim < 2**31 - 1 for claim, there in claims)
 
 
-def _true(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, table: int, count: int) -> list[Piece]:
-    """Return the pieces of a sound under a table of contents that counts its frames and bytes.
+def _with_table(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, table: int, count: int) -> list[Piece]:
+    """Return the pieces of a sound after a table of contents that is right.
 
-    Without one, decoders guess the length from the first frames, and end there.
+    Without a table, decoders guess the length from the first frames, and stop there.
     """
     if known.sort[1] != 3 or not ranges:
         return list(ranges)
     begin, stop = ranges[0]
     head = bytearray(bytes_at(file, begin, table + 16))
     if table and head[table : table + 4] != b"VBRI":
-        count, begin = count - 1, begin + len(head)
+        count -= 1
+        begin += len(head)
     else:
         begin += known.length if table else 0
         count -= 1 if table else 0
         # A frame of 9 in the list of bit rates, silent, without a checksum, has room for a table.
         head = bytearray(4 + _side(known)) + b"Xing\0\0\0\3" + bytes(8)
-        head[:4] = 0xFF, bytes_at(file, ranges[0][0], 2)[1] | 1, 0x90 | _which(known) << 2, 0xC0 if known.sort[3] else 0
+        second = bytes_at(file, ranges[0][0], 2)[1]
+        mono = known.sort[3]
+        head[:4] = (0xFF, second | 1, 0x90 | _which(known) << 2, 0xC0 if mono else 0)
         own = frame(bytes(head))
         assert own is not None
-        table, head = 4 + _side(known), head.ljust(own.length, b"\0")
-    ranges[0] = begin, stop
+        table = 4 + _side(known)
+        head = head.ljust(own.length, b"\0")
+    ranges[0] = (begin, stop)
     at = table + 8
-    for flag, number in ((1, count), (2, len(head) + sum(last - start for start, last in ranges))):
+    length = len(head) + sum(last - start for start, last in ranges)
+    for flag, number in ((1, count), (2, length)):
         if head[table + 7] & flag:
             head[at : at + 4] = number.to_bytes(4, "big")
             at += 4

@@ -1,6 +1,7 @@
-"""Ogg: pages, each with a checksum and the number of samples up to its end; links of a chain follow each other.
+"""Read the sounds of an Ogg file (RFC 3533).
 
-RFC 3533. Decoders believe the last page of a link, which is missing, or wrong, in a file whose writing was interrupted.
+Each page has a checksum and the number of samples up to its end. Links of a chain follow each other. Decoders believe
+the last page of a link. If the writing of a file was interrupted, that page is missing or wrong.
 """
 
 import itertools
@@ -11,19 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from studio.media.pieces import Piece, Pieces, bytes_at, find
+from studio.media.pieces import Pieces, add_range, bytes_at, find
 from studio.media.streams import BROKEN, CUT, RATES, Stream
 
 _HEAD = 27
-_FIRST, _LAST = 2, 4
+_FIRST = 2
+_LAST = 4
+"""Flags of pages."""
 _SOUNDS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _PAGE = 255 * 8192
-"""Samples: no page holds more, as its packets are 255 and a packet 8,192 in Vorbis, 5,760 in Opus."""
+"""The most samples of a page: 255 packets of 8,192 in Vorbis. In Opus a packet has 5,760."""
 
 
 class _Page(NamedTuple):
-    """One page: where it lies, and what its head says."""
+    """Tells where a page lies, and what its head says."""
 
     begin: int
     stop: int
@@ -38,7 +41,7 @@ class _Page(NamedTuple):
 
 @dataclass
 class _Link:
-    """One link of a chain: the pages of its first stream of sound, among those that begin together."""
+    """Holds the pages of one link of a chain, of its first stream of sound alone."""
 
     pages: list[_Page] = field(default_factory=list)
     broken: bool = False
@@ -46,8 +49,9 @@ class _Link:
 
 
 def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
-    """Return the links of a chain, each with the pages of its sound alone."""
-    link, begun = _Link(), False
+    """Yield the links of a chain, each with the pages of its sound alone."""
+    link = _Link()
+    begun = False
     for page in _pages(file, begin):
         if page is None:
             link.broken = True
@@ -67,7 +71,7 @@ def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
 
 
 def _pages(file: BinaryIO, at: int) -> Iterator[_Page | None]:
-    """Return the pages from a place on, the last one maybe cut; None for a place that is damaged."""
+    """Yield the pages from a place on, and None for damage. The last page may be cut."""
     size = os.fstat(file.fileno()).st_size
     damaged = False
     while at < size:
@@ -81,14 +85,16 @@ def _pages(file: BinaryIO, at: int) -> Iterator[_Page | None]:
             if damaged:
                 yield None
             yield page
-            damaged, at = False, page.stop
+            damaged = False
+            at = page.stop
         else:
             place = find(file, b"OggS", at + 1, size)
-            damaged, at = True, place if place >= 0 else size
+            damaged = True
+            at = place if place >= 0 else size
 
 
 def _page(head: bytes, at: int) -> _Page | None:
-    """Return the page that begins with these bytes, None if none does."""
+    """Return the page that begins with these bytes, or None."""
     if len(head) < _HEAD or not head.startswith(b"OggS"):
         return None
     flags, position, serial, number = struct.unpack_from("<xBqII", head, 4)
@@ -98,7 +104,10 @@ def _page(head: bytes, at: int) -> _Page | None:
 
 
 def _stream(file: BinaryIO, link: _Link) -> Stream:
-    """Return the stream of a link, its last page the end of it, at a position that its packets can reach."""
+    """Return the stream of a link.
+
+    Its last page is marked as the end, with a position that its packets can reach.
+    """
     size = os.fstat(file.fileno()).st_size
     *pages, last = link.pages
     cut = last.stop > size
@@ -107,49 +116,55 @@ def _stream(file: BinaryIO, link: _Link) -> Stream:
     if cut:
         _keep_whole_packets(whole)
     if cut or not before <= last.position <= before + _PAGE:
-        whole[6:14] = struct.pack("<q", before + _PAGE)  # decoding ends where there is no more
+        whole[6:14] = struct.pack("<q", before + _PAGE)  # decoding ends with the packets
     whole[5] |= _LAST
     whole[22:26] = struct.pack("<I", checksum(bytes(whole)))
-    pieces: list[Piece] = []
+    ranges: list[tuple[int, int]] = []
     for page in pages:
-        joined = pieces and pieces[-1][1] == page.begin
-        pieces[-1:] = [(pieces[-1][0], page.stop)] if joined else [*pieces[-1:], (page.begin, page.stop)]
+        add_range(ranges, page.begin, page.stop)
     notes = [BROKEN] * link.broken + [CUT] * cut
-    pieces.append(bytes(whole))
-    return Stream(Pieces(file, pieces), min(last.stop, size), tuple(notes), _samples(link.pages) / _rate(file, link))
+    seconds = _samples(link.pages) / _rate(file, link)
+    return Stream(Pieces(file, [*ranges, bytes(whole)]), min(last.stop, size), tuple(notes), seconds)
 
 
 def _samples(pages: list[_Page]) -> int:
-    """Return how many samples pages hold by their positions, without those that none can have."""
+    """Count the samples of pages by their positions. Impossible steps are left out."""
     known = [page.position for page in pages if page.position >= 0]
     steps = (after - before for before, after in itertools.pairwise(known))
     return sum(step for step in steps if 0 < step <= _PAGE)
 
 
 def _rate(file: BinaryIO, link: _Link) -> int:
-    """Return how many positions make a second: 48,000 in Opus whatever its rate."""
+    """Return how many positions make a second. In Opus that is always 48,000."""
     head = bytes_at(file, link.pages[0].begin, 256)
     at = head.find(b"\x01vorbis")
     return (int.from_bytes(head[at + 12 : at + 16], "little") or RATES[0]) if at >= 0 else 48_000
 
 
 def _keep_whole_packets(page: bytearray) -> None:
-    """Shorten a page that is cut to the packets that are whole."""
+    """Remove the packet in which a page is cut off."""
     if len(page) < _HEAD + page[26]:
         page[26:] = b"\0"
         return
-    body, kept, end, at = _HEAD + page[26], 0, 0, 0
+    body = _HEAD + page[26]
+    kept = 0
+    end = 0
+    at = 0
     for number, length in enumerate(page[_HEAD:body], 1):
         at += length
         if body + at > len(page):
             break
         if length < 255:
-            kept, end = number, at
+            kept = number
+            end = at
     page[:] = page[:26] + bytes((kept,)) + page[_HEAD : _HEAD + kept] + page[body : body + end]
 
 
 def checksum(page: bytes) -> int:
-    """Return the checksum of a page, its own taken as zero: that of zip, over each byte from its other end."""
+    """Return the checksum of a page, with its own field as zero.
+
+    It is the checksum of zip with the bits of each byte in reverse order.
+    """
     whole = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
     found = zlib.crc32(whole, 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{found:032b}"[::-1], 2)

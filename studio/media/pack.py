@@ -1,4 +1,4 @@
-"""Packs of artworks (.npz): a zip of arrays, read piece by piece, so that no more than a piece is in memory."""
+"""Read packs of artworks (.npz), which are zips of arrays, piece by piece to save memory."""
 
 import math
 import os
@@ -14,7 +14,7 @@ from studio.media.image import Refused
 from studio.media.names import shown
 
 LARGEST = 16 * 2**30
-"""Bytes of a pack once unpacked."""
+"""The most bytes of a pack, unpacked."""
 MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
 UNPACK = "Unpack it first, then name the folder."
 _ARCHIVES = (
@@ -31,14 +31,16 @@ _ARCHIVES = (
 _TAR = slice(257, 262)
 """Where a tar archive names itself."""
 _BLOCK = 2**20
-_NUMBERS, _TEXTS = "biufc", "SU"
-"""Kinds of numpy's types."""
+_NUMBERS = "biufc"
+"""Kinds of numpy's types of numbers."""
+_TEXTS = "SU"
+"""Kinds of numpy's types of text."""
 _DIMENSIONS = 8
 _ARCHIVE = ("is an archive", UNPACK)
 
 
 class Member:
-    """An array of a pack that is still to be read.
+    """Describes an array of a pack that is not read yet.
 
     Arguments
         blocks: its bytes, row by row; raises Refused
@@ -57,15 +59,16 @@ def members(path: Path | str) -> dict[str, Member | np.ndarray]:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise Refused(name, "is neither a folder nor a pack (.npz)")
         if not zipfile.is_zipfile(path):
-            is_other = is_archive(path)
-            raise Refused(name, *_ARCHIVE if is_other else ("is not a pack of pictures (.npz), or is damaged",))
+            if is_archive(path):
+                raise Refused(name, *_ARCHIVE)
+            raise Refused(name, "is not a pack of pictures (.npz), or is damaged")
         archive = zipfile.ZipFile(path)  # open until the last block is read
         names = archive.namelist()
         if not any(each.endswith(".npy") for each in names):
             raise Refused(name, *_ARCHIVE)
-        if sum(each.file_size for each in archive.infolist()) > LARGEST:
-            size = sum(each.file_size for each in archive.infolist()) / 2**30
-            raise Refused(name, f"would need {size:,.0f} GB once unpacked")
+        size = sum(each.file_size for each in archive.infolist())
+        if size > LARGEST:
+            raise Refused(name, f"would need {size / 2**30:,.0f} GB once unpacked")
         return {each: _member(archive, f"{each}.npy", name) for each in MEMBERS if f"{each}.npy" in names}
     except Exception as error:
         raise _refusal(name, error) from None
@@ -99,7 +102,7 @@ def _member(archive: zipfile.ZipFile, entry: str, name: str) -> Member | np.ndar
 
 
 def _blocks(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
-    """The bytes of an array; the check sum is compared at the end of the file."""
+    """Yield the bytes of an array. zipfile compares the checksum at the end."""
     try:
         with file:
             left = size
@@ -109,14 +112,14 @@ def _blocks(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
                     raise EOFError
                 left -= len(block)
                 if not left:
-                    file.read(1)
+                    file.read(1)  # so that the checksum is compared
                 yield block
     except Exception as error:
         raise _refusal(name, error) from None
 
 
 def _refusal(name: str, error: Exception) -> Refused:
-    """Return why a pack is not read: zipfile and numpy raise ValueError, EOFError, LZMAError and more."""
+    """Return why a pack is not read. zipfile and numpy raise many types: ValueError, EOFError, LZMAError and more."""
     match error:
         case Refused():
             return error

@@ -1,4 +1,4 @@
-"""Files put together from bytes and from pieces of another file, so that nothing is copied."""
+"""Join bytes and pieces of another file into one file, without copying them."""
 
 import bisect
 import io
@@ -58,7 +58,7 @@ class Pieces(io.RawIOBase):
 
 
 def bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
-    """Return up to so many bytes of a file from a place on; none if no file is that long."""
+    """Return at most `count` bytes of a file from a place on; none if no file is that long."""
     if not 0 <= at < 2**40:
         return b""
     file.seek(at)
@@ -66,7 +66,7 @@ def bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
 
 
 def find(file: BinaryIO, words: bytes, start: int, stop: int) -> int:
-    """Return the first place of these bytes between two places of a file, -1 if there is none."""
+    """Return the first place of these bytes between two places of a file, or -1."""
     while start < stop:
         block = bytes_at(file, start, min(_BLOCK, stop - start))
         place = block.find(words)
@@ -76,6 +76,14 @@ def find(file: BinaryIO, words: bytes, start: int, stop: int) -> int:
             return -1
         start += len(block) - len(words) + 1
     return -1
+
+
+def add_range(ranges: list[tuple[int, int]], start: int, stop: int) -> None:
+    """Add a piece of a file; lengthen the last piece if the new one follows it."""
+    if ranges and ranges[-1][1] == start:
+        ranges[-1] = (ranges[-1][0], stop)
+    else:
+        ranges.append((start, stop))
 
 
 def _length(piece: Piece) -> int:

@@ -1,6 +1,6 @@
-"""Read PNG files (PNG 3, https://www.w3.org/TR/png-3/): every colour type and depth, and what belongs to the colours.
+"""Read PNG files (PNG 3, https://www.w3.org/TR/png-3/) of every colour type and depth.
 
-Chunks are read here, and only pixels are decoded by Pillow, so that a fault in a text costs the text alone.
+Chunks are read here, and Pillow decodes only pixels. So a fault in a text does not cost the picture.
 """
 
 import io
@@ -31,7 +31,7 @@ _KINDS = {  # (colour type, depth): Pillow's mode, and its words for the layout 
     (6, 8): ("RGBA", "RGBA"),
     (6, 16): ("RGBA", "RGBA;16"),
 }
-_ONCE = {  # chunks that change how pixels look, by what they are to people
+_ONCE = {  # chunks that change how pixels look, with their names for the user
     b"tRNS": "transparency",
     b"iCCP": "colour profile",
     b"cICP": "colour space",
@@ -60,7 +60,7 @@ _GAMMA_ROUNDING = 0.05
 
 @dataclass
 class _Chunks:
-    """Holds what a PNG file is made of."""
+    """Holds the chunks of a PNG file."""
 
     head: bytes = b""
     palette: bytes = b""
@@ -73,8 +73,13 @@ class _Chunks:
     frames: int = 0
     """Pictures of an animation."""
     hidden: bool = True
-    """Whether the first picture is none of the animation's."""
+    """Whether the first picture is not part of the animation."""
     cut: bool = False
+
+    @property
+    def fault(self) -> str:
+        """Return why a chunk is missing or wrong."""
+        return CUT if self.cut else DAMAGED
 
 
 def read(data: bytes) -> Raster:
@@ -84,7 +89,7 @@ def read(data: bytes) -> Raster:
     if (kind, depth) not in _KINDS or packing or filtering or interlaced > 1 or not 0 < width < 2**31 > height > 0:
         raise Unreadable(DAMAGED)
     if kind == 3 and not chunks.palette:
-        raise Unreadable(CUT if chunks.cut else DAMAGED)
+        raise Unreadable(chunks.fault)
     notes = []
     if chunks.frames + chunks.hidden > 1:
         notes.append("only the first of its pictures is used")
@@ -110,7 +115,7 @@ def read(data: bytes) -> Raster:
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """Return the width and height that a PNG file claims; 0 × 0 if it is too short to say."""
+    """Return the width and height that a PNG file claims; 0 × 0 if it is short."""
     return struct.unpack(">II", data[16:24]) if len(data) >= 24 else (0, 0)
 
 
@@ -118,16 +123,16 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def _chunks(data: bytes) -> _Chunks:
-    """Take a file apart. Raises Unreadable if it has no valid header, or needs what is not known here."""
+    """Return the chunks of a file. Raises Unreadable without a valid header, and for unknown necessary chunks."""
     chunks = _Chunks()
     for kind, body, whole in _walk(data, chunks):
         if not chunks.head and (kind != b"IHDR" or len(body) != 13 or kind in chunks.faulty):
-            raise Unreadable(FOREIGN if kind == b"CgBI" else CUT if chunks.cut else DAMAGED)
+            raise Unreadable(FOREIGN if kind == b"CgBI" else chunks.fault)
         if kind == b"IHDR":
             chunks.head = bytes(body)
         elif kind == b"PLTE":
             if not 0 < len(body) <= 768 or len(body) % 3:
-                raise Unreadable(CUT if chunks.cut else DAMAGED)
+                raise Unreadable(chunks.fault)
             chunks.palette = bytes(body)
         elif kind == b"IDAT":
             chunks.pixels.append(body)
@@ -140,14 +145,15 @@ def _chunks(data: bytes) -> _Chunks:
         elif kind in _TEXTS and kind not in chunks.faulty and bytes(body[:24]).startswith(_CAMERA_TEXTS):
             chunks.texts.append(bytes(whole))
         elif not kind[0] & 32 and kind not in _IGNORED:  # a capital: the picture cannot be shown without it
-            raise Unreadable(CUT if chunks.cut else DAMAGED if kind in chunks.faulty else FOREIGN)
+            is_known = chunks.cut or kind in chunks.faulty
+            raise Unreadable(chunks.fault if is_known else FOREIGN)
     if not chunks.head:  # nothing follows the first eight bytes
         raise Unreadable(DAMAGED)
     return chunks
 
 
 def _walk(data: bytes, chunks: _Chunks) -> Iterator[tuple[bytes, memoryview, memoryview]]:
-    """Yield the kind, the body and all bytes of each chunk, and note which are faulty or cut."""
+    """Yield the kind, the body and all bytes of each chunk; note faulty and cut ones."""
     view = memoryview(data)
     at = len(BEGINNING)
     while at + 8 <= len(data):
@@ -171,7 +177,7 @@ def _walk(data: bytes, chunks: _Chunks) -> Iterator[tuple[bytes, memoryview, mem
 def _bands(
     chunks: _Chunks, shape: tuple[int, int], kind: int, depth: int, interlaced: int
 ) -> Callable[[], Iterator[np.ndarray]]:
-    """Decode the pixels; return what yields (rows, width, channels) of them."""
+    """Decode the pixels. Return a function that yields bands (rows, width, channels)."""
     mode, layout = _KINDS[kind, depth]
     packed = chunks.pixels[0] if len(chunks.pixels) == 1 else b"".join(chunks.pixels)
 
@@ -179,10 +185,11 @@ def _bands(
         try:
             return Image.frombytes(mode, shape, packed, "zip", rows, interlaced)
         except ValueError:
-            raise Unreadable(CUT if chunks.cut else DAMAGED) from None
+            raise Unreadable(chunks.fault) from None
 
     # Of 16 bits Pillow keeps one byte, the high or the low one.
-    images = [decode(layout + end) for end in ("B", "L")] if layout.endswith(";16") else [decode(layout)]
+    layouts = [f"{layout}B", f"{layout}L"] if layout.endswith(";16") else [layout]
+    images = [decode(each) for each in layouts]
     clear = chunks.other.get(b"tRNS", b"")
     colours = _palette(chunks.palette, clear) if kind == 3 else None
     key = _key(clear, kind, depth)
@@ -206,7 +213,10 @@ def _bands(
 
 
 def _band(parts: list[np.ndarray], kind: int, depth: int) -> np.ndarray:
-    """Return (rows, width, channels) of what Pillow decoded: the high and low bytes, or all there is."""
+    """Return (rows, width, channels) from what Pillow decoded.
+
+    parts: the high and the low bytes, or one array
+    """
     first = parts[0]
     if len(parts) == 2:
         deep: np.ndarray = first.astype(np.uint16) * np.uint16(256) + parts[1]
@@ -219,7 +229,7 @@ def _band(parts: list[np.ndarray], kind: int, depth: int) -> np.ndarray:
 
 
 def _palette(palette: bytes, clear: bytes) -> np.ndarray:
-    """Return the colours (256, 3 | 4) uint8 of a palette; what it lacks is black."""
+    """Return the colours (256, 3 | 4) uint8 of a palette. Missing ones are black."""
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 3] = 255
     colours[: len(palette) // 3, :3] = np.frombuffer(palette, np.uint8).reshape(-1, 3)
@@ -228,11 +238,11 @@ def _palette(palette: bytes, clear: bytes) -> np.ndarray:
 
 
 def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
-    """Return the one grey (1,) or colour (3,) that is transparent, on the scale of the decoded pixels."""
+    """Return the transparent grey (1,) or colour (3,), scaled like the decoded pixels."""
     channels = {0: 1, 2: 3}.get(kind, 0)
     if not channels or len(clear) != 2 * channels:
         return None
-    key = np.frombuffer(clear, ">u2") & (2**depth - 1)  # PNG 3, 11.3.1.1: higher bits are to be left out
+    key = np.frombuffer(clear, ">u2") & (2**depth - 1)  # PNG 3, 11.3.1.1: ignore higher bits
     scaled: np.ndarray = key * (255 // (2**depth - 1)) if depth < 8 else key
     return scaled
 
@@ -241,7 +251,7 @@ def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
 
 
 def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.Curve | None, list[str]]:
-    """Return the profile or the curve by which colours become sRGB, and a note for the user (PNG 3, 4.3)."""
+    """Return the profile or curve that converts colours to sRGB, and notes (PNG 3, 4.3)."""
     said = chunks.other
     if len(said.get(b"cICP", b"")) == 4:
         return None, *_code_points(*said[b"cICP"])
@@ -257,7 +267,7 @@ def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.Curve | None, list[s
 
 
 def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple[colour.Curve | None, list[str]]:
-    """Return the conversion that a cICP chunk asks for, and what is told."""
+    """Return the conversion that a cICP chunk asks for, and notes for the user."""
     if transfer in colour.HDR_TRANSFERS:
         return None, [colour.HDR]
     if primaries not in _PRIMARIES or transfer not in _TRANSFERS or matrix or full != 1:
@@ -269,10 +279,11 @@ def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple
 
 
 def _by_gamma(said: dict[bytes, bytes]) -> colour.Curve | None:
-    """Return the conversion that gAMA and cHRM ask for, unless sRGB says that there is none."""
+    """Return the conversion that gAMA and cHRM ask for; None if sRGB overrides them."""
     if len(said.get(b"sRGB", b"")) == 1:
         return None
-    gamma, change = 0.0, None
+    gamma = 0.0
+    change: np.ndarray | None = None
     if len(said.get(b"gAMA", b"")) == 4:
         gamma = int.from_bytes(said[b"gAMA"]) / 100_000
     if len(said.get(b"cHRM", b"")) == 32:
@@ -288,7 +299,7 @@ def _by_gamma(said: dict[bytes, bytes]) -> colour.Curve | None:
 
 
 def _change(points: colour.Points) -> np.ndarray | None:
-    """Return the matrix of chromaticities; None if it changes nothing, or no such colours can be."""
+    """Return the matrix of chromaticities; None if it changes nothing or is impossible."""
     try:
         return colour.to_srgb(points)
     except np.linalg.LinAlgError:
@@ -305,7 +316,7 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 def _orientation(chunks: _Chunks) -> int:
-    """Return how the picture is to be turned, by its EXIF block or by what Pillow finds in its texts."""
+    """Return how to turn the picture, by its EXIF block or its texts."""
     try:
         exif = Image.Exif()
         if b"eXIf" in chunks.other:
@@ -318,7 +329,7 @@ def _orientation(chunks: _Chunks) -> int:
 
 
 def _described(texts: list[bytes]) -> Image.Exif:
-    """Return the EXIF block that Pillow makes of the texts: in hexadecimal digits, or as XMP."""
+    """Return the EXIF block that Pillow reads from texts: hexadecimal digits, or XMP."""
     head = _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
     whole = b"".join([BEGINNING, head, *texts, _chunk(b"IDAT", zlib.compress(b"\0\0")), _END])
     with Image.open(io.BytesIO(whole), formats=("PNG",)) as image:

@@ -1,4 +1,7 @@
-"""Bring decoded samples of any depth to 8 bits, sRGB and an opaque ground, a band of rows at a time."""
+"""Convert decoded samples of any depth to 8 bits, sRGB and an opaque ground.
+
+That happens in bands of rows, to save memory.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -8,7 +11,7 @@ import numpy as np
 from studio.media import colour
 
 BAND = 2**21
-"""Pixels of a band, so that what a conversion needs stays small beside the picture."""
+"""Pixels of a band, so that a conversion needs little memory beside the picture."""
 NARROW = 0.25
 """The share of its range below which a deep picture is called narrow: 14 bits kept in 16 are a quarter."""
 NARROW_NOTE = "it uses only"
@@ -29,7 +32,7 @@ _HINTS = {
 
 
 class Unreadable(ValueError):
-    """States why a file cannot be used; goes on from its name: `is cut off`."""
+    """Says why a file cannot be used. It continues from the name: `is cut off`."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
@@ -43,7 +46,7 @@ class Raster:
     height: int
     width: int
     mode: str
-    """What the channels are, by Pillow's word: L, RGB, CMYK, LAB."""
+    """What the channels are, in Pillow's words: L, RGB, CMYK, LAB."""
     bands: Callable[[], Iterator[np.ndarray]]
     """Yields (rows, width, channels) from the top; a last channel beyond those of `mode` is the opacity."""
     white: float | None
@@ -68,7 +71,7 @@ class _Range:
     low: float = np.inf
     high: float = -np.inf
     holes: bool = False
-    """Whether some values are no numbers."""
+    """Whether some values are not numbers."""
 
     def add(self, values: np.ndarray) -> None:
         if values.dtype.kind == "f":
@@ -88,7 +91,7 @@ class Developed:
     array: np.ndarray
     """(height, width, 3) uint8."""
     stretched: np.ndarray | None
-    """The same with the values that it uses spread from black to white; None if it uses its range."""
+    """The same with its values spread from black to white. None if they are spread already."""
     notes: tuple[str, ...]
 
 
@@ -123,7 +126,7 @@ def develop(raster: Raster) -> Developed:
 
 
 def _conversion(raster: Raster) -> tuple[colour.Convert, list[str]]:
-    """Return how the colours become sRGB, and what is told of it."""
+    """Return the conversion to sRGB, and notes for the user."""
     if raster.curve is not None:
         return raster.curve, [raster.curve.note]
     convert, notes = colour.conversion(raster.mode, raster.profile, raster.bits > 8)
@@ -133,7 +136,10 @@ def _conversion(raster: Raster) -> tuple[colour.Convert, list[str]]:
 
 
 def _limits(raster: Raster, notes: list[str]) -> tuple[float, float]:
-    """Return the values of black and white: what the kind of samples says, else the smallest and largest there are."""
+    """Return the values of black and white.
+
+    The type of samples says them, otherwise they are the smallest and the largest value.
+    """
     if raster.white is not None:
         return 0.0, raster.white
     used = _Range()
@@ -166,7 +172,8 @@ def _converted(raster: Raster, convert: colour.Convert, low: float, high: float,
         opaque = colour.Scale(0.0, raster.white or 1.0)
         if raster.associated and opacity is not None:
             part = colour.fractions(opacity, opaque)[..., None]
-            values, scale = colour.fractions(values, scale) / np.maximum(part, 1e-6), colour.Scale(0.0, 1.0)
+            values = colour.fractions(values, scale) / np.maximum(part, 1e-6)
+            scale = colour.Scale(0.0, 1.0)
         rgb = convert(values, scale)
         if opacity is not None and opacity.min() < opaque.high:
             rgb = compose(np.concatenate([rgb, colour.levels(opacity, opaque)[..., None]], axis=2))
@@ -177,14 +184,14 @@ def _converted(raster: Raster, convert: colour.Convert, low: float, high: float,
 
 
 def compose(rgba: np.ndarray, over: int = 255) -> np.ndarray:
-    """(…, 4) uint8 with straight alpha, put over a grey of `over`: (…, 3) uint8, rounded to nearest."""
+    """Put (…, 4) uint8 with straight alpha over a grey: (…, 3) uint8, rounded to nearest."""
     alpha = rgba[..., 3:].astype(np.uint16)
     mixed = rgba[..., :3] * alpha + np.uint16(over) * (255 - alpha)  # at most 255², which fits
     return ((mixed + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Return a picture (height, width, channels) turned as EXIF says: 1 to 8, of which 1 is upright."""
+    """Turn a picture (height, width, channels) as EXIF says: 1 to 8; 1 is upright."""
     if orientation in (5, 6, 7, 8):
         array = array.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):

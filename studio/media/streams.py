@@ -1,7 +1,7 @@
-"""A stream of sound within a file: where it begins and ends, under a header that is true.
+"""Find a stream of sound within a file, and give it a correct header.
 
-Recorders and pipes write a header before they know how much will follow, and some never come back to correct it. So a
-length in a header is only a claim: it is compared with the file, and the stream gets a header of our own.
+Recorders and pipes write a header before they know how much will follow, and some never correct it. So a length in a
+header is only a claim: it is compared with the file, and the stream gets a header of our own.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,8 @@ from studio.media.pieces import Piece, Pieces, bytes_at, find
 CUT = "cut off: what is there is used"
 BROKEN = "damaged in places: what is whole is used"
 LONGER = "longer than its header says: all of it is used"
-LIMIT_32, LIMIT_64 = 2**32, 2**60
+LIMIT_32 = 2**32
+LIMIT_64 = 2**60
 ELSE = "Save it as WAV or FLAC."
 AGAIN = "Try saving it again from where it came."
 _KNOWN = frozenset(
@@ -27,63 +28,63 @@ _KNOWN = frozenset(
     )
 )  # fmt: skip
 WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
-"""How a Wave64 file begins."""
+"""The first bytes of a Wave64 file."""
 STARTS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"fLaC", b"OggS", b"caff", b"riff", b".snd", b"dns.")
-"""How a file of sound begins, unless it is one of frames."""
+"""First bytes of files of sound, except those that consist of frames, as MP3."""
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
-RATES = 8_000, 384_000
-"""Hz that are read."""
+RATES = (8_000, 384_000)
+"""The lowest and the highest rate that is read, in Hz."""
 CHANNELS = 8
-"""The most that are read."""
+"""The most channels that are read."""
 MOST_CHUNKS = 100_000
-"""The most there are in a file: more take longer than a second to step over."""
+"""The most chunks of a file: more take longer than a second to skip."""
 _LOOKED_AT = 65_536
-"""Bytes in which the chunks that follow a sound are looked for."""
+"""Bytes that are searched for the chunks after a sound."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of sound: a file that a decoder reads from its beginning to its end."""
+    """Describes one stream of sound as a file that a decoder reads to its end."""
 
     pieces: Pieces
     stop: int
-    """Where it ends in the file that it lies in."""
+    """Where it ends in the user's file."""
     notes: tuple[str, ...] = ()
-    """What is not as its header says, for people."""
+    """Notes for the user on what differs from its header."""
     seconds: float = 0.0
-    """How long it is as its frames or pages tell, before they are decoded; 0 if they do not."""
+    """Its length as frames or pages tell it before decoding; 0 if they do not."""
     samples: int | None = None
-    """How many it holds, unless only decoding tells."""
+    """How many samples it holds; None if only decoding tells."""
     resume: "Callable[[int], Stream | None] | None" = None
-    """Give the stream after a damaged place, from the number of samples before it on."""
+    """Returns the stream after a damaged place, from the number of samples before that."""
 
 
 class Extent(NamedTuple):
-    """Where samples end in a file, and what is not as the header says."""
+    """Tells where samples end in a file, and what differs from the header."""
 
     stop: int
     notes: tuple[str, ...] = ()
     true: bool = True
-    """Whether the header told it, so that something may follow."""
+    """Whether the header told it. Only then may something follow."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the chunks of a file lie one after the other."""
+    """Describes how the chunks of a file follow each other."""
 
     file: BinaryIO
     begin: int
     size: int
     """Of the whole file, in bytes."""
     end: int
-    """Where the file ends as its first length says."""
+    """Where the file ends by its first length."""
     order: str = "<"
     head: int = 8
     """Bytes of a key and a length."""
     padded: bool = True
 
     def chunk(self, at: int) -> tuple[bytes, int] | None:
-        """Return key and length of the chunk at a place; None if there is none."""
+        """Return the key and the length of the chunk at a place, or None."""
         head = bytes_at(self.file, at, self.head)
         if len(head) < self.head or not head[:4].isascii() or not head[:4].decode().isprintable():
             return None
@@ -98,15 +99,15 @@ class Layout:
         return stop if unpadded is not None and unpadded[0] in _KNOWN else stop + 1
 
     def extent(self, start: int, length: int, limit: int = LIMIT_32) -> Extent:
-        """Return where samples end that begin at a place and have this length, as their header says.
+        """Return where samples end, from their beginning and the length in their header.
 
-        limit: the first number that the length cannot be
+        limit: the smallest number that no length can be
         """
         there = self.size - start
-        if length <= there and self._true(start, length):
+        if length <= there and self._is_right(start, length):
             return Extent(start + length)
         unknown = length == 0 or _unknown(length, limit)
-        if length > there and not unknown and not self._whole(start, length):
+        if length > there and not unknown and not self._is_complete(start, length):
             return Extent(self.size, (CUT,), False)
         begin = start + (0 if unknown else min(length, there))
         places = (self._next(mark, begin) for mark in STARTS)
@@ -114,24 +115,24 @@ class Layout:
         return Extent(stop, (LONGER,) if 0 < length < there else (), False)
 
     def _next(self, mark: bytes, start: int) -> int:
-        """Return where the first sound that begins like this is joined to this one, -1 if none is."""
+        """Return where the first sound with this beginning is joined to this one, or -1."""
         place = find(self.file, mark, start, self.size)
         while place >= 0 and not begins_sound(bytes_at(self.file, place, 16)):
             place = find(self.file, mark, place + 1, self.size)
         return place
 
-    def _true(self, start: int, length: int) -> bool:
-        """Return whether something that may follow samples follows those of this length."""
+    def _is_right(self, start: int, length: int) -> bool:
+        """Return whether a length is right: chunks, another sound, tags, text or zeros follow."""
         stop = start + length
-        if any(at >= self.size or self._chain(at) for at in (stop, stop + 1)):
+        if any(at >= self.size or self._are_chunks(at) for at in (stop, stop + 1)):
             return True
         begins = bytes_at(self.file, stop, _LOOKED_AT)
         if not length:
             return False
         return begins.startswith((*STARTS, *_TAGS)) or _is_text(begins) or _is_zero(self.file, stop)
 
-    def _chain(self, at: int) -> bool:
-        """Return whether chunks follow each other from a place to the end of the file, or to another sound."""
+    def _are_chunks(self, at: int) -> bool:
+        """Return whether chunks reach from a place to the end, or to another sound."""
         for _ in range(MOST_CHUNKS):
             if at >= self.size:
                 return True
@@ -147,16 +148,17 @@ class Layout:
             at = self.after(stop, at + self.head)
         return False
 
-    def _whole(self, start: int, length: int) -> bool:
-        """Return whether a length that passes the end of the file is a mistake in the header alone.
+    def _is_complete(self, start: int, length: int) -> bool:
+        """Return whether a file is complete although this length passes its end.
 
-        It is one if the file ends where its first length says, or if the length counts the header, too.
+        It is if it ends where its first length says, or if the length counts the header, too.
         """
         over = start + length - self.size
-        return self.size - 1 <= self.end <= self.size or (over == start - self.begin and self.end - self.size != over)
+        counts_header = over == start - self.begin and self.end - self.size != over
+        return self.size - 1 <= self.end <= self.size or counts_header
 
     def _rest(self, start: int) -> int:
-        """Return the end of the samples if nothing tells their length: chunks that end with the file are none."""
+        """Return where samples of unknown length end: before the last chunks of the file."""
         begin = max(start, self.size - _LOOKED_AT)
         last = bytes_at(self.file, begin, self.size - begin)
         keys = _KNOWN - {b"fmt ", b"data", b"COMM", b"SSND"}
@@ -165,7 +167,7 @@ class Layout:
 
     def _ends_file(self, at: int) -> bool:
         found = self.chunk(at)
-        return found is not None and at + self.head + found[1] <= self.size and self._chain(at)
+        return found is not None and at + self.head + found[1] <= self.size and self._are_chunks(at)
 
 
 def begins_sound(head: bytes) -> bool:
@@ -180,7 +182,10 @@ def begins_sound(head: bytes) -> bool:
 
 
 def stream(file: BinaryIO, header: bytes, start: int, extent: Extent, block: int) -> Stream:
-    """Return the stream of a header and the samples of an extent, in blocks of so many bytes; 0 if that is open."""
+    """Return the stream of a header and of samples.
+
+    block: bytes of one sample of all channels; 0 if that is unknown
+    """
     pieces: list[Piece] = [header, (start, extent.stop)]
     samples = (extent.stop - start) // block if block else None
     return Stream(Pieces(file, pieces), extent.stop, extent.notes, samples=samples)
@@ -195,7 +200,7 @@ def check(rate: int, channels: int, name: str) -> None:
 
 
 def _unknown(length: int, limit: int) -> bool:
-    """Return whether this is what stands for an unknown length: about the largest number, signed or not.
+    """Return whether a number stands for an unknown length: it is about the largest.
 
     Seen: 0xFFFFFFFF and 36 less (ffmpeg, mpg123), 0x7FFFF000 (sox, espeak), 0x7FFFFFFF, 0x80000000 (arecord).
     """
@@ -208,7 +213,7 @@ def _is_text(begins: bytes) -> bool:
 
 
 def _is_zero(file: BinaryIO, at: int) -> bool:
-    """Return whether nothing but zeros follows, as in a file whose space was taken in advance."""
+    """Return whether only zeros follow, as in a file whose space was reserved."""
     file.seek(at)
     while block := file.read(_LOOKED_AT):
         if block.strip(b"\0"):
@@ -217,7 +222,8 @@ def _is_zero(file: BinaryIO, at: int) -> bool:
 
 
 def _places(data: bytes, key: bytes) -> list[int]:
-    found, at = [], data.find(key)
+    found = []
+    at = data.find(key)
     while at >= 0:
         found.append(at)
         at = data.find(key, at + 1)

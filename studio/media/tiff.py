@@ -1,20 +1,21 @@
-"""Read TIFF files (TIFF 6.0, BigTIFF, TIFF Technical Notes 1 to 3) of any depth, sample format and layout.
+"""Read TIFF files (TIFF 6.0, BigTIFF, TIFF Technical Notes 1 to 3) of any layout.
 
-Strips and tiles are unpacked by libtiff, through Pillow, as if they were bytes; what the bytes mean is decided here.
+libtiff unpacks strips and tiles, through Pillow, as if they were bytes. What the bytes mean is decided here.
 """
 
 import functools
 import io
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from studio.media.raster import BAND, CUT, DAMAGED, FOREIGN, TORN, Raster, Unreadable
+from studio.media import tiff_tags
+from studio.media.raster import BAND, CUT, DAMAGED, FOREIGN, Raster, Unreadable
+from studio.media.tiff_tags import Directory, directory_at, pages
 
 BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BYTES = 2**24
@@ -26,22 +27,6 @@ _PACKED = (1, 5, 8, 32773, 32946, 34925, 50000)
 _AS_PICTURES = (2, 3, 4, 6, 7)
 """Compressions that give back pixels, which are left to Pillow: three of fax, the old JPEG, JPEG."""
 _MODES = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK"}  # by photometric interpretation
-_TYPES = {1: "s", 2: "s", 3: "H", 4: "I", 7: "s", 13: "I", 16: "Q", 18: "Q"}
-"""Types of values that are whole numbers or bytes, by their letters in `struct`."""
-_MOST_PAGES = 100
-
-(_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL, _OFFSETS, _ORIENTATION, _SAMPLES, _ROWS,
- _COUNTS) = (254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279)  # fmt: skip
-(_PLANAR, _PREDICTOR, _COLOURS, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _INKS, _EXTRA, _FORMAT,
- _PROFILE) = (284, 317, 320, 322, 323, 324, 325, 332, 338, 339, 34675)  # fmt: skip
-
-
-class _Directory(NamedTuple):
-    """Holds what is said of one picture."""
-
-    tags: dict[int, tuple[int, ...] | bytes]
-    next: int
-    """Where the directory of the next picture lies; 0: there is none."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +67,15 @@ class _Layout:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Return how many strips or tiles there are from top to bottom, and from left to right."""
+        """Return the number of strips or tiles downwards and across."""
         return -(-self.height // self.block[0]), -(-self.width // self.block[1])
 
 
 def read(data: bytes) -> Raster | None:
-    """Decode the first picture of a TIFF file; None if it is of a kind to be left to Pillow. Raises Unreadable."""
-    directory = _directory(data)
-    packing = _one(directory, _COMPRESSION, 1)
-    if packing in _AS_PICTURES or (packing in _PACKED and _one(directory, _PHOTOMETRIC) in (6, 8)):
+    """Decode the first picture of a TIFF file. Return None for a kind that is left to Pillow. Raises Unreadable."""
+    directory = directory_at(data)
+    packing = directory.number(tiff_tags.COMPRESSION, 1)
+    if packing in _AS_PICTURES or (packing in _PACKED and directory.number(tiff_tags.PHOTOMETRIC) in (6, 8)):
         return None
     if packing not in _PACKED:
         raise Unreadable(FOREIGN)
@@ -100,7 +85,10 @@ def read(data: bytes) -> Raster | None:
     white = None if layout.form != "u" else float(2**layout.bits - 1)
     bands = functools.partial(_bands, data, layout, channels)
     if mode == "P":
-        mode, white, bands = "RGB", 65535.0, functools.partial(_coloured, bands, _palette(directory, layout), white)
+        palette = _palette(directory, layout)
+        bands = functools.partial(_coloured, bands, palette, 2.0**layout.bits - 1)
+        mode = "RGB"
+        white = 65535.0
     notes = ["extra channels were left out"] if is_left_out else []
     return Raster(
         layout.height,
@@ -112,138 +100,92 @@ def read(data: bytes) -> Raster | None:
         inverted=layout.photometric == 0,
         associated=associated,
         profile=_profile(directory),
-        orientation=_one(directory, _ORIENTATION, 1),
-        notes=(*_pages(data, directory), *notes),
+        orientation=directory.number(tiff_tags.ORIENTATION, 1),
+        notes=(*pages(data, directory), *notes),
     )
 
 
 def size(data: bytes) -> tuple[int, int]:
     """Return the width and height that a TIFF file claims. Raises Unreadable."""
-    directory = _directory(data)
-    return _one(directory, _WIDTH), _one(directory, _HEIGHT)
+    directory = directory_at(data)
+    return directory.number(tiff_tags.WIDTH), directory.number(tiff_tags.HEIGHT)
 
 
 def notes(data: bytes) -> tuple[str, ...]:
-    """Return what is told of the pictures in a file, of which the first is used. Raises Unreadable."""
-    return _pages(data, _directory(data))
+    """Return notes for the user on the pictures in a file. Raises Unreadable."""
+    return pages(data, directory_at(data))
 
 
 def fault(data: bytes) -> str:
     """Return why Pillow could not decode a file that was left to it."""
-    directory = _directory(data)
-    if _is_cut(data, _numbers(directory, _OFFSETS, _TILE_OFFSETS), _numbers(directory, _COUNTS, _TILE_COUNTS)):
+    directory = directory_at(data)
+    offsets = directory.numbers(tiff_tags.OFFSETS, tiff_tags.TILE_OFFSETS)
+    counts = directory.numbers(tiff_tags.COUNTS, tiff_tags.TILE_COUNTS)
+    if _is_cut(data, offsets, counts):
         return CUT
-    return FOREIGN if _one(directory, _COMPRESSION, 1) == 6 else DAMAGED
+    return FOREIGN if directory.number(tiff_tags.COMPRESSION, 1) == 6 else DAMAGED
 
 
-# ── the directory ────────────────────────────────────────────────────────────────────────────────
+# ── the layout ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _directory(data: bytes, at: int | None = None) -> _Directory:
-    """Return the tags of a picture, of the first one if no place is given. Raises Unreadable."""
-    order = ">" if data[:1] == b"M" else "<"
-    is_big = b"+" in data[2:4]
-    counting, entry, offset = ("Q", "HHQ", "Q") if is_big else ("H", "HHI", "I")
-    try:
-        place = struct.unpack_from(order + offset, data, 8 if is_big else 4)[0] if at is None else at
-        (count,) = struct.unpack_from(order + counting, data, place)
-        place += struct.calcsize(order + counting)
-        tags: dict[int, tuple[int, ...] | bytes] = {}
-        for _ in range(min(count, 65535)):
-            tag, kind, number = struct.unpack_from(order + entry, data, place)
-            place += struct.calcsize(order + entry)
-            value = _value(data, order, offset, kind, number, place)
-            if value is not None:
-                tags.setdefault(tag, value)
-            place += struct.calcsize(order + offset)
-        return _Directory(tags, struct.unpack_from(order + offset, data, place)[0])
-    except struct.error:  # it may lie in what is missing, or be named wrongly
-        raise Unreadable(TORN) from None
-
-
-def _value(data: bytes, order: str, offset: str, kind: int, number: int, place: int) -> tuple[int, ...] | bytes | None:
-    """Return the numbers or bytes of a tag; None for fractions and the like. Raises struct.error for missing ones."""
-    letter = _TYPES.get(kind)
-    if letter is None:
-        return None
-    size = number * struct.calcsize(order + letter)
-    if size > struct.calcsize(order + offset):
-        (place,) = struct.unpack_from(order + offset, data, place)
-    if place + size > len(data):
-        raise struct.error
-    return data[place : place + size] if letter == "s" else struct.unpack_from(f"{order}{number}{letter}", data, place)
-
-
-def _pages(data: bytes, directory: _Directory) -> tuple[str, ...]:
-    """Return what is told of the pictures of a file, of which the first is used."""
-    if _one(directory, _SUBFILE) & 1:
-        return ("only the small preview in it is used",)
-    page = directory
-    try:
-        for _ in range(_MOST_PAGES):
-            if not page.next:
-                break
-            page = _directory(data, page.next)
-            if not _one(page, _SUBFILE) & 5:  # neither a smaller version nor a mask
-                return ("only the first of its pictures is used",)
-    except Exception:  # a fault in what is not used
-        return ()
-    return ()
-
-
-def _numbers(directory: _Directory, *tags: int) -> tuple[int, ...]:
-    """Return the whole numbers of the first of these tags that is there."""
-    return tuple(next((directory.tags[tag] for tag in tags if tag in directory.tags), ()))
-
-
-def _one(directory: _Directory, tag: int, usual: int = 0) -> int:
-    return (_numbers(directory, tag) or (usual,))[0]
-
-
-def _layout(directory: _Directory, order: str) -> _Layout:
-    """Return the layout that tags tell. Raises Unreadable if it is not known, or cannot be."""
-    samples = _one(directory, _SAMPLES, 1)
-    width, height = _one(directory, _WIDTH), _one(directory, _HEIGHT)
-    bits, forms = set(_numbers(directory, _BITS) or (1,)), set(_numbers(directory, _FORMAT) or (1,))
+def _layout(directory: Directory, order: str) -> _Layout:
+    """Return the layout that tags describe. Raises Unreadable if it is unknown or impossible."""
+    samples = directory.number(tiff_tags.SAMPLES, 1)
+    width = directory.number(tiff_tags.WIDTH)
+    height = directory.number(tiff_tags.HEIGHT)
+    bits = set(directory.numbers(tiff_tags.BITS) or (1,))
+    forms = set(directory.numbers(tiff_tags.FORMAT) or (1,))
     if not 0 < samples <= 1000 or width < 1 or height < 1:
         raise Unreadable(DAMAGED)
     if len(bits) > 1 or len(forms) > 1 or not forms <= {1, 2, 3, 4}:
         raise Unreadable(FOREIGN)
-    deep, form = bits.pop(), {1: "u", 2: "i", 3: "f", 4: "u"}[forms.pop()]
-    predictor = _one(directory, _PREDICTOR, 1)
-    allowed = (8, 16, 32, 64) if form == "i" or predictor == 2 else (16, 32, 64) if form == "f" else (*range(1, 33), 64)
-    if deep not in allowed or predictor not in (1, 2, 3) or (predictor == 3 and form != "f"):
+    depth = bits.pop()
+    form = {1: "u", 2: "i", 3: "f", 4: "u"}[forms.pop()]
+    predictor = directory.number(tiff_tags.PREDICTOR, 1)
+    if depth not in _depths(form, predictor) or predictor not in (1, 2, 3) or (predictor == 3 and form != "f"):
         raise Unreadable(FOREIGN)
-    tiled = _TILE_WIDTH in directory.tags
-    rows = min(_one(directory, _ROWS, height), height)
-    block = (_one(directory, _TILE_HEIGHT), _one(directory, _TILE_WIDTH)) if tiled else (rows, width)
+    tiled = tiff_tags.TILE_WIDTH in directory.tags
+    block = (min(directory.number(tiff_tags.ROWS, height), height), width)
+    if tiled:
+        block = (directory.number(tiff_tags.TILE_HEIGHT), directory.number(tiff_tags.TILE_WIDTH))
     if not 0 < block[0] * block[1] <= 2**28:
         raise Unreadable(DAMAGED)
     layout = _Layout(
-        width,
-        height,
-        samples,
-        deep,
-        form,
-        order,
-        _one(directory, _PHOTOMETRIC),
-        _one(directory, _COMPRESSION, 1),
-        predictor,
-        _one(directory, _FILL, 1),
-        samples > 1 and _one(directory, _PLANAR, 1) == 2,
-        tiled,
-        block,
-        _numbers(directory, _TILE_OFFSETS, _OFFSETS),
-        _numbers(directory, _TILE_COUNTS, _COUNTS),
+        width=width,
+        height=height,
+        samples=samples,
+        bits=depth,
+        form=form,
+        order=order,
+        photometric=directory.number(tiff_tags.PHOTOMETRIC),
+        compression=directory.number(tiff_tags.COMPRESSION, 1),
+        predictor=predictor,
+        fill=directory.number(tiff_tags.FILL, 1),
+        apart=samples > 1 and directory.number(tiff_tags.PLANAR, 1) == 2,
+        tiled=tiled,
+        block=block,
+        offsets=directory.numbers(tiff_tags.TILE_OFFSETS, tiff_tags.OFFSETS),
+        counts=directory.numbers(tiff_tags.TILE_COUNTS, tiff_tags.COUNTS),
     )
     return _checked(layout)
 
 
+def _depths(form: str, predictor: int) -> Sequence[int]:
+    """Return how many bits a sample may have."""
+    if form == "i" or predictor == 2:
+        return (8, 16, 32, 64)
+    if form == "f":
+        return (16, 32, 64)
+    return (*range(1, 33), 64)
+
+
 def _checked(layout: _Layout) -> _Layout:
-    """Return a layout whose strips or tiles are all named; a large one that is not packed is divided."""
+    """Return a layout that names all strips or tiles. A large one without compression is divided."""
     down, across = layout.grid
     wanted = down * across * (layout.samples if layout.apart else 1)
-    offsets, counts = layout.offsets[:wanted], layout.counts[:wanted]
+    offsets = layout.offsets[:wanted]
+    counts = layout.counts[:wanted]
     if layout.compression == 1:  # how many bytes there are follows from the rest
         counts = (layout.row * layout.block[0],) * len(offsets)
     if len(offsets) < wanted or len(counts) < wanted:
@@ -252,23 +194,24 @@ def _checked(layout: _Layout) -> _Layout:
     if layout.compression == 1 and down == 1 and not layout.tiled and rows < layout.height:
         tops = range(0, layout.height, rows)
         offsets = tuple(offset + top * layout.row for offset in offsets for top in tops)
-        return _Layout(**{**vars(layout), "block": (rows, layout.width), "offsets": offsets,
-                          "counts": (rows * layout.row,) * len(offsets)})  # fmt: skip
-    return _Layout(**{**vars(layout), "offsets": offsets, "counts": counts})
+        counts = (rows * layout.row,) * len(offsets)
+        return replace(layout, block=(rows, layout.width), offsets=offsets, counts=counts)
+    return replace(layout, offsets=offsets, counts=counts)
 
 
-def _channels(directory: _Directory, layout: _Layout) -> tuple[str, int | None, bool, bool]:
-    """Return the mode, the channel of opacity, whether colours were multiplied by it, and whether others are left out.
+def _channels(directory: Directory, layout: _Layout) -> tuple[str, int | None, bool, bool]:
+    """Return the mode, the channel of opacity, and two facts about channels.
 
-    Raises Unreadable if the colours are of another kind.
+    These are whether colours were multiplied by the opacity, and whether other channels are left out. Raises
+    Unreadable for other colours.
     """
     mode = _MODES.get(layout.photometric)
-    if mode is None or (mode == "CMYK" and _one(directory, _INKS, 1) != 1):
+    if mode is None or (mode == "CMYK" and directory.number(tiff_tags.INKS, 1) != 1):
         raise Unreadable(FOREIGN)
     colours = 1 if mode == "P" else len(mode)
     if layout.samples < colours:
         raise Unreadable(DAMAGED)
-    extra = _numbers(directory, _EXTRA)
+    extra = directory.numbers(tiff_tags.EXTRA)
     if not extra and mode == "RGB" and layout.samples == 4:
         extra = (2,)  # as other programs take it
     opacity = next((colours + i for i, what in enumerate(extra) if what in (1, 2, 999)), None)  # 999: Corel Draw
@@ -278,15 +221,15 @@ def _channels(directory: _Directory, layout: _Layout) -> tuple[str, int | None, 
     return mode, opacity, opacity is not None and extra[opacity - colours] == 1, left > 0
 
 
-def _profile(directory: _Directory) -> bytes | None:
-    profile = directory.tags.get(_PROFILE)
+def _profile(directory: Directory) -> bytes | None:
+    profile = directory.tags.get(tiff_tags.PROFILE)
     return profile if isinstance(profile, bytes) or profile is None else b""
 
 
-def _palette(directory: _Directory, layout: _Layout) -> np.ndarray:
+def _palette(directory: Directory, layout: _Layout) -> np.ndarray:
     """Return the colours (2 ** bits, 3) uint16 of a palette. Raises Unreadable."""
     entries = 2**layout.bits
-    numbers = _numbers(directory, _COLOURS)
+    numbers = directory.numbers(tiff_tags.COLOURS)
     if layout.form != "u" or layout.bits > 16:
         raise Unreadable(FOREIGN)
     if len(numbers) < 3 * entries:
@@ -303,7 +246,7 @@ def _palette(directory: _Directory, layout: _Layout) -> np.ndarray:
 
 
 def _coloured(bands: Callable[[], Iterator[np.ndarray]], palette: np.ndarray, white: float) -> Iterator[np.ndarray]:
-    """Yield bands of colours (rows, width, 3 | 4) uint16 in place of numbers of colours, with or without opacity."""
+    """Yield bands of colours (rows, width, 3 | 4) uint16 for bands of palette indices."""
     for band in bands():
         colours = palette[band[..., 0]]
         if band.shape[2] > 1:
@@ -357,7 +300,7 @@ def _from_tiles(unpacked: Image.Image | np.ndarray, layout: _Layout, down: int) 
 
 
 def _unpacked(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.Image | np.ndarray:
-    """Return the bytes (rows, bytes of a row) of strips or tiles, one below the other. Raises Unreadable."""
+    """Return the bytes (rows, bytes of a row) of strips or tiles below each other. Raises Unreadable."""
     ends = [layout.offsets[block] + layout.counts[block] for block in blocks]
     whole = memoryview(data)
     pieces = [whole[layout.offsets[block] : end] for block, end in zip(blocks, ends, strict=True)]
@@ -376,49 +319,54 @@ def _unpacked(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.I
 
 
 def _is_cut(data: bytes, offsets: tuple[int, ...], counts: tuple[int, ...]) -> bool:
-    """Tell whether strips and tiles are more than there is; else what is missing is named wrongly."""
+    """Tell whether strips and tiles need more bytes than there are. Otherwise their places are wrong."""
     first = min(offsets, default=0)
     return first < len(data) < first + sum(counts)
 
 
 def _as_bytes(pieces: list[memoryview], layout: _Layout, rows: int) -> bytes:
     """Return a TIFF of grey bytes whose strips are these pieces."""
-    starts, place = [], 0
+    starts = []
+    place = 0
     for piece in pieces:
         starts.append(place)
         place += len(piece)
-    tags: dict[int, list[int]] = {
-        _WIDTH: [layout.row],
-        _HEIGHT: [rows],
-        _BITS: [8],
-        _COMPRESSION: [layout.compression],
-        _PHOTOMETRIC: [1],
-        _FILL: [layout.fill],
-        _OFFSETS: starts,
-        _SAMPLES: [1],
-        _ROWS: [min(layout.block[0], rows)],
-        _COUNTS: [len(piece) for piece in pieces],
-        _PLANAR: [1],
+    entries: dict[int, list[int]] = {
+        tiff_tags.WIDTH: [layout.row],
+        tiff_tags.HEIGHT: [rows],
+        tiff_tags.BITS: [8],
+        tiff_tags.COMPRESSION: [layout.compression],
+        tiff_tags.PHOTOMETRIC: [1],
+        tiff_tags.FILL: [layout.fill],
+        tiff_tags.OFFSETS: starts,
+        tiff_tags.SAMPLES: [1],
+        tiff_tags.ROWS: [min(layout.block[0], rows)],
+        tiff_tags.COUNTS: [len(piece) for piece in pieces],
+        tiff_tags.PLANAR: [1],
     }
-    head = 8 + 2 + 12 * len(tags) + 4
+    head = 8 + 2 + 12 * len(entries) + 4
     lists = head + (8 * len(pieces) if len(pieces) > 1 else 0)
-    tags[_OFFSETS] = [lists + start for start in starts]
-    fields, tail = b"", b""
-    for tag, values in tags.items():
+    entries[tiff_tags.OFFSETS] = [lists + start for start in starts]
+    fields = b""
+    tail = b""
+    for tag, values in entries.items():
         packed = struct.pack(f"<{len(values)}I", *values)
         fields += struct.pack("<HHI", tag, 4, len(values))
         fields += packed if len(values) == 1 else struct.pack("<I", head + len(tail))
         tail += packed if len(values) > 1 else b""
-    return b"".join([b"II*\0\x08\0\0\0", struct.pack("<H", len(tags)), fields, bytes(4), tail, *pieces])
+    return b"".join([b"II*\0\x08\0\0\0", struct.pack("<H", len(entries)), fields, bytes(4), tail, *pieces])
 
 
 def _samples(raw: np.ndarray, layout: _Layout) -> np.ndarray:
     """Return the samples (rows, width of a block, samples that lie together) of unpacked bytes."""
-    rows, wide, together = len(raw), layout.block[1], layout.together
+    rows = len(raw)
+    wide = layout.block[1]
+    together = layout.together
     if layout.bits not in (8, 16, 32, 64):
         return _odd(raw, layout).reshape(rows, wide, together)
-    size, order = layout.bits // 8, layout.order
-    if layout.predictor == 3:  # TIFF Technical Note 3: bytes of one worth lie together, as differences
+    size = layout.bits // 8
+    order = layout.order
+    if layout.predictor == 3:  # TIFF Technical Note 3: bytes of equal weight lie together, as differences
         planes = np.add.accumulate(raw.reshape(rows, -1, together), axis=1, dtype=np.uint8)
         raw = np.ascontiguousarray(planes.reshape(rows, size, -1).swapaxes(1, 2))
         order = ">"
@@ -430,9 +378,9 @@ def _samples(raw: np.ndarray, layout: _Layout) -> np.ndarray:
 
 
 def _odd(raw: np.ndarray, layout: _Layout) -> np.ndarray:
-    """Return samples (rows, samples of a row) whose bits are no power of two, or less than a byte."""
+    """Return samples (rows, samples of a row) of bits that numpy has no type for."""
     count = layout.block[1] * layout.together
-    kind = np.uint8 if layout.bits <= 8 else np.uint16 if layout.bits <= 16 else np.uint32
+    kind = np.min_scalar_type(2**layout.bits - 1)
     if layout.bits == 24:
         octets = raw.reshape(len(raw), count, 3)[..., :: 1 if layout.order == ">" else -1]
         return np.pad(octets, ((0, 0), (0, 0), (1, 0))).view(">u4")[..., 0].astype(kind)

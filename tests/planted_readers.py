@@ -1,4 +1,4 @@
-"""A reader of files whose readers misbehave at files with certain names: run in place of `studio decode` by tests."""
+"""Run instead of `studio decode`, with readers that misbehave at certain names of files."""
 
 import ctypes
 import os

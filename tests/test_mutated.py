@@ -1,4 +1,4 @@
-"""Mutated pictures, sounds, works, models and manifests are opened or refused in words, and nothing else happens."""
+"""Mutated files of every sort are opened or refused in words, and nothing else happens."""
 
 import sys
 
@@ -8,7 +8,7 @@ from tests.benchmarks import mutated
 
 NUMBER = 200
 UNREAD = {"adpcm.wav", "manifest.json"}
-"""Good files that may be refused: ADPCM is not read, and the checkpoints that are listed are not there."""
+"""Good files that may be refused: ADPCM is not read, and the listed checkpoints are missing."""
 
 
 @pytest.mark.parametrize("good", mutated.good_files(), ids=lambda good: good.name)

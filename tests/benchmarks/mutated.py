@@ -1,10 +1,10 @@
-"""Open mutated pictures, sounds, works, models and manifests, and count what goes wrong.
+"""Open mutated pictures, sounds, works, models and manifests, and count faults.
 
 Run: python -m tests.benchmarks.mutated [NUMBER] [SEED]
 
 Each file is a good one with a few changes: bytes, lengths, parts cut out, doubled or moved. It is opened as the window,
-the terminal and training open it. It may be opened, or refused in a sentence; everything else is counted as a fault.
-A hang is more than 5 s of processor time, since the machine may be busy.
+the terminal and training open it. It may be opened, or refused in a sentence. All else counts as a fault. A hang is
+more than 5 s of processor time, since the computer may be busy.
 """
 
 import io
@@ -48,29 +48,29 @@ RAW = re.compile(
     r"Traceback|Errno|\w+Error\b|\w+Exception\b|0x[0-9a-f]{4}|<class|object at|NoneType|numpy|msgspec|struct\."
     r"|libsnd|\bPIL\b"
 )
-"""What only a programmer understands."""
+"""Words that only a programmer understands."""
 
 Open = Callable[[Path], object]
 
 
 @dataclass
 class Good:
-    """A file that is opened without a fault before it is mutated."""
+    """Describes a file that opens without a fault before it is mutated."""
 
     sort: str
     name: str
     data: bytes
     ways: tuple[Open, ...]
-    """In which it is opened; each gets the file's path."""
+    """The functions by which it is opened; each gets its path."""
 
 
 @dataclass
 class Found:
-    """What became of all files."""
+    """Counts what became of all files."""
 
     files: int = 0
     opened: Counter[str] = field(default_factory=Counter)
-    """By sort."""
+    """By sort of file."""
     refused: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
     """Files that ended their reader's process. The window and training go on."""
@@ -80,7 +80,7 @@ class Found:
     slowest: tuple[float, str] = (0.0, "")
     """Seconds of processor time, and the file that took it."""
     peak: int = 0
-    """Bytes that a child had at most."""
+    """The most bytes of a child."""
 
     @property
     def faults(self) -> list[str]:
@@ -212,7 +212,7 @@ def _models() -> list[Good]:
 
 
 def _recipes() -> list[tuple[str, tuple[int, ...], Any]]:
-    """Names, shapes and recipes of small models."""
+    """Return names, shapes and recipes of small models."""
     return [
         ("realnvp", (3, 8, 8), zoo.realnvp.RealNVP(scales=2, width=8, blocks=1)),
         ("maf", (1, 4, 4), zoo.maf.MAF(layers=2, hidden=(16,))),
@@ -221,12 +221,13 @@ def _recipes() -> list[tuple[str, tuple[int, ...], Any]]:
 
 
 def _whole_model(folder: Path, of: tuple[str, tuple[int, ...], Any]) -> Path:
-    """A model that the engine can load, with weights that learned nothing."""
+    """Write a model that the engine can load, with random weights."""
     name, shape, recipe = of
     described = msgspec.structs.replace(card(name, shape), recipe=msgspec.to_builtins(recipe), levels=256)
     weights = {key: t for key, t in recipe.build(shape, 256).state_dict().items() if t.is_floating_point()}
     path = folder / f"whole-{name}.safetensors"
-    directions, cover = torch.zeros(3, *shape), torch.zeros(1, *shape[1:], shape[0], dtype=torch.uint8)
+    directions = torch.zeros(3, *shape)
+    cover = torch.zeros(1, *shape[1:], shape[0], dtype=torch.uint8)
     checkpoint.publish(path, described, weights, directions, cover)
     return path
 
@@ -281,7 +282,7 @@ EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:
-    """Change a file in one to four places; most changes are near its beginning, where headers are."""
+    """Change a file in one to four places, mostly near its beginning, where headers are."""
     body = bytearray(data)
     for _ in range(chance.randint(1, 4)):
         at = int(len(body) * chance.random() ** chance.choice((1, 3)))
@@ -312,8 +313,11 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 
 def run(number: int, seed: int = 0, progress: Callable[[int, Found], object] = lambda done, found: None) -> Found:
-    """Open so many mutated files, each in one of the ways in which it can be opened."""
-    goods, chance, found = good_files(), random.Random(seed), Found()
+    """Open so many mutated files, each in a random one of its ways."""
+    goods = good_files()
+    chance = random.Random(seed)
+    found = Found()
+    before = _peak_of_ended()
     with tempfile.TemporaryDirectory() as folder:
         for count in range(number):
             good = goods[count % len(goods)]
@@ -323,7 +327,8 @@ def run(number: int, seed: int = 0, progress: Callable[[int, Found], object] = l
             path.unlink(missing_ok=True)
             progress(count + 1, found)
     found.files = number
-    found.peak = max(found.peak, 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    if (ended := _peak_of_ended()) > before:  # otherwise it is that of a child of somebody else
+        found.peak = max(found.peak, ended)
     return found
 
 
@@ -356,7 +361,7 @@ def _judge(sentence: str, path: Path, found: Found) -> None:
 
 
 def _processor_time() -> float:
-    """Seconds of this process and of the children that wait for files."""
+    """Return seconds of this process and of the children that wait for files."""
     ticks = 0
     for process in decoder.shared.process_ids:
         try:
@@ -368,11 +373,17 @@ def _processor_time() -> float:
 
 
 def _peak(process: int) -> int:
+    """Return the most bytes that a process has had."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return 0
     return 1024 * next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+
+
+def _peak_of_ended() -> int:
+    """Return the most bytes of a child of this process that has ended."""
+    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
 def main(number: int = 2000, seed: int = 0) -> int:

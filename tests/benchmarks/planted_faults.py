@@ -1,9 +1,9 @@
-"""How many planted faults do the tests find? Run: python tests/benchmarks/planted_faults.py [--count 40] [--seed 0]
+"""Count how many planted faults the tests find. Run: python tests/benchmarks/planted_faults.py [--count 40] [--seed 0]
 
 Faults are planted one at a time in a temporary copy: another sign or operator, another comparison, a constant that is
 one larger, a dropped line, a loop the other way round. The tests that belong to the file run until one fails, or until
 they take longer than `LIMIT_SECONDS`, which counts as found. Prints a line for each fault, then the survivors and the
-share that was found; the exit status is 0 from `WANTED` on.
+share that was found. The exit status is 0 if that is at least `WANTED`.
 
 Not planted, because no result of the program could differ: docstrings, annotations and messages (all text, and all
 inside of `raise`), numbers outside functions (sizes of steps and blocks, limits of time), and loops that only count.
@@ -26,7 +26,7 @@ PARTS = ("density", "zoo", "kernels", "engine", "media", "library")
 LIMIT_SECONDS = 900
 WANTED = 0.95
 MOST_TESTS = 8
-"""Files of tests that are run for a fault."""
+"""The most files of tests that run for a fault."""
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -43,12 +43,12 @@ OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Or: ast.And,
 }
 SILENT = (ast.Raise, ast.Assert, ast.JoinedStr)
-"""What is not looked into: messages, and what only mypy or the author reads."""
+"""Nodes without faults: messages, and what only mypy or the author reads."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A piece of a file, and what stands there instead."""
+    """Describes a piece of a file, and what replaces it."""
 
     file: Path
     line: int
@@ -125,7 +125,7 @@ class Finder(ast.NodeVisitor):
                 self.add(over, "reversed order", f"reversed(list({ast.unparse(over)}))")
 
     def changed(self, node: ast.expr, kind: str, **fields: object) -> None:
-        """The node with other fields."""
+        """Add the node with other fields as a fault."""
         copy = type(node)(**{name: getattr(node, name) for name in node._fields})
         for name, value in fields.items():
             setattr(copy, name, value)
@@ -133,7 +133,7 @@ class Finder(ast.NodeVisitor):
 
 
 def chosen(count: int, seed: int) -> list[Fault]:
-    """Faults, as many in one part as in another, and as many of one kind as of another where a part has them."""
+    """Choose faults evenly among the parts, and among the kinds that a part has."""
     stream = random.Random(seed)
     found: dict[tuple[str, str], list[Fault]] = {}
     for part in PARTS:
@@ -151,8 +151,10 @@ def chosen(count: int, seed: int) -> list[Fault]:
 
 
 def tests_of(file: Path) -> list[str]:
-    """The files of tests that belong to a file: those that bear its name, then those that import it, then the contract
-    of its part."""
+    """Return the files of tests that belong to a file.
+
+    First are those with its name, then those that import it, then the contract of its part.
+    """
     module = ".".join(file.with_suffix("").parts).removesuffix(".__init__")
     package, _, stem = module.rpartition(".")
     part = file.parts[1]
@@ -169,7 +171,7 @@ def tests_of(file: Path) -> list[str]:
 
 
 def copied() -> Iterator[Path]:
-    """A copy of the repository without its models, which it links to, and with the loops that are compiled."""
+    """Copy the repository, with its compiled loops and with links to its models."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "copy"
         left_out = shutil.ignore_patterns(".git", ".venv", "models", "__pycache__", ".mypy_cache", ".ruff_cache")
@@ -180,7 +182,7 @@ def copied() -> Iterator[Path]:
 
 
 def found(fault: Fault, root: Path) -> bool:
-    """Whether a test fails, or never ends."""
+    """Return whether a test fails, or never ends."""
     whole = (root / fault.file).read_bytes()
     fault.plant(root)
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", *tests_of(fault.file)]

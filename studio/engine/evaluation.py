@@ -1,4 +1,4 @@
-"""Held-out figures, as the papers count them."""
+"""Compute held-out figures as the papers count them."""
 
 import math
 from collections.abc import Generator, Iterator
@@ -18,11 +18,11 @@ from studio.engine.recordings import Recordings, bits_of_sounds, bits_per_sample
 from studio.media import lossless
 
 MOST = 20_000
-"""Prices of one artwork under one class that a figure may take."""
+"""The most prices, of one artwork under one class, that a figure takes."""
 SPREAD = 1000
-"""Held-out artworks from which the spread of a model's prices is known."""
+"""Held-out artworks that are priced for the spread of a model's prices."""
 PIECES = 200
-"""The same of pieces of recordings, which take a second each."""
+"""Pieces of recordings that are priced for it. Each takes a second."""
 QUANTILES = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
@@ -33,7 +33,7 @@ Found = TypeVar("Found")
 
 @torch.no_grad()
 def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: int = 1, seed: int = 0) -> Tensor:
-    """Bits of each artwork given its class, `(n,)`. A flow's price is the mean of `draws` of its noise."""
+    """Return the bits of each artwork given its class, `(n,)`. A flow's are the mean over `draws` of its noise."""
     generator = torch.Generator().manual_seed(seed)
     prices = []
     for part in examples.batches(batch):
@@ -49,7 +49,7 @@ def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: in
 
 
 def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: int = 32, draws: int = 1) -> float:
-    """Mean bits of each entry over artworks, each given its class; of recordings over all their samples."""
+    """Return the mean bits per entry of artworks, each given its class; of recordings, per sample."""
     if isinstance(examples, Recordings):
         return bits_per_sample(model, examples)
     return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
@@ -59,20 +59,24 @@ def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: 
 def spread(
     model: Model, examples: Examples | Recordings, *, most: int | None = None
 ) -> Generator[tuple[int, int], None, Spread]:
-    """Find how prices are spread: `QUANTILES` of bits per dimension, of recordings per sample, least and most included.
+    """Return how prices are spread: `QUANTILES` of bits per dimension, from least to most.
 
     Artworks are priced as a user's own are: as they are opened (see `Examples.opened`), with a flow's usual noise, and
-    with classes under their even mixture. Recordings are cut into pieces as long as the model makes, and priced given
-    their kind, which the mixture exceeds by log2(classes) bits of a piece at most. Of more than `most`, so many at
-    equal distances are priced. Yields (artworks done, in all).
+    with classes under their even mixture. Of recordings it is bits per sample. They are cut into pieces as long as the
+    model makes, and priced given their class, which the mixture exceeds by log2(classes) bits of a piece at most. If
+    there are more than `most`, that many at equal distances are priced. Yields (artworks done, in all).
     """
     if isinstance(examples, Recordings):
-        examples, usual, batch = examples.pieces(model.shape[0]), PIECES, 1
+        examples = examples.pieces(model.shape[0])
+        usual = PIECES
+        batch = 1
     else:
-        usual, batch = SPREAD, 16
+        usual = SPREAD
+        batch = 16
     count = min(len(examples), most or usual)
-    prices = list[Tensor]()
-    for x, c in _as_opened(examples.part(torch.linspace(0, len(examples) - 1, count).long()), batch):
+    chosen = examples.part(torch.linspace(0, len(examples) - 1, count).long())
+    prices: list[Tensor] = []
+    for x, c in _as_opened(chosen, batch):
         prices.append(-model.log_prob(x, c).double().cpu() / (x[0].numel() * math.log(2)))
         yield sum(map(len, prices)), count
     found = torch.cat(prices).quantile(torch.linspace(0, 1, QUANTILES, dtype=torch.float64))
@@ -94,7 +98,7 @@ def figures(
     importance: int = 128,
     unlike: Tensor | None = None,
 ) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
-    """Every figure that the papers give for such a model; the first is the one on its card.
+    """Return every figure that papers give for such a model. The first is on its card.
 
     Yields (artworks done, in all). A flow gives
 
@@ -111,7 +115,7 @@ def figures(
     from the first of each to its last, given the kind where there are kinds; beside it what the same levels cost as
     FLAC and by a linear prediction.
 
-    unlike: which artworks resemble none that was learned from, `(n,)`; with it the first figure of these alone is last
+    unlike: which artworks resemble no learned one, `(n,)`. If given, the first figure of these alone is the last.
     """
     if isinstance(examples, Recordings):
         return (yield from _of_recordings(model, examples, unlike))
@@ -141,7 +145,7 @@ def figures(
 
 
 def _of_unlike(whole: Figure, values: Tensor, sizes: Tensor, unlike: Tensor | None) -> tuple[Figure, ...]:
-    """A figure of those alone that resemble nothing that was learned from; none if all do, or nobody looked."""
+    """Return a figure of the artworks that resemble no learned one; empty without any."""
     if unlike is None or not bool(unlike.any()):
         return ()
     name = f"{whole[0]}, {int(unlike.sum()):,} of {len(unlike):,} unlike what it learned from"
@@ -167,12 +171,12 @@ def _of_recordings(
 
 
 def measured(model: Model, examples: Examples | Recordings) -> tuple[Figure, ...]:
-    """As `figures`, without a look in between."""
+    """Return `figures` at once."""
     return end_of(figures(model, examples))
 
 
 def end_of(steps: Generator[object, None, Found]) -> Found:
-    """What steps find, without a look in between."""
+    """Run all steps and return their result."""
     while True:
         try:
             next(steps)
@@ -206,22 +210,25 @@ def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator
 def _of_vae(model: Variational, part: Examples, draws: int) -> list[tuple[str, bool, Tensor]]:
     binary = isinstance(model.observation, Bernoulli)
     unit, scale = ("nats", 1.0) if binary else ("bits per dimension", math.prod(model.shape) * math.log(2))
-    elbo, weighted = model.log_prob(part.x), model.importance(part.x, draws)
+    elbo = model.log_prob(part.x)
+    weighted = model.importance(part.x, draws)
     return [(f"{unit}, ELBO", False, -elbo / scale), (f"{unit} of {draws} weighted draws", False, -weighted / scale)]
 
 
 def _of_autoregressive(model: Autoregressive, part: Examples, total: int) -> list[tuple[str, bool, Tensor]]:
-    """`total`: of how many artworks the figure is, which decides what every class is asked for."""
+    """Return the figures of some of `total` artworks. That number decides whether every class is priced."""
     unit, scale = ("nats", 1.0) if model.levels == 2 else ("bits per dimension", math.prod(model.shape) * math.log(2))
     if not model.classes or part.c is None:
         return [(unit, True, -model.log_prob(part.x) / scale)]
     if total * model.classes > MOST:
         given = model.log_prob(part.x, part.c)
-        price, exact = given - math.log(model.classes), False
+        price = given - math.log(model.classes)
+        exact = False
     else:
         every = model.price_of_classes(part.x)
         given = every.gather(1, part.c[:, None])[:, 0]
-        price, exact = torch.logsumexp(every, 1) - math.log(model.classes), True
+        price = torch.logsumexp(every, 1) - math.log(model.classes)
+        exact = True
     return [(unit, exact, -price / scale), (f"{unit} given its kind", True, -given / scale)]
 
 
@@ -232,7 +239,7 @@ def _of_any(model: Model, part: Examples) -> list[tuple[str, bool, Tensor]]:
 
 @torch.no_grad()
 def settle(model: Model, examples: Examples, *, batch: int = 64) -> None:
-    """Gives averaged weights the batch-norm statistics that belong to them, from training data.
+    """Give averaged weights their own batch-norm statistics, from training data.
 
     Averages of statistics are not the statistics of averaged weights (Izmailov et al., 2018,
     arXiv:1803.05407, section 3.2), and a flow's likelihood depends on them directly.

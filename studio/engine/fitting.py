@@ -1,4 +1,4 @@
-"""Whether a model's file holds what its card describes, found out before memory is taken for either.
+"""Check that a model's file holds what its card describes, before memory is taken.
 
 A card is a stranger's: it may describe a model of any size. So the model is built without memory first, on torch's
 `meta` device, and compared with the file's list of contents.
@@ -27,7 +27,8 @@ Sizes = Mapping[str, tuple[int, ...]]
 
 def check(found: models.Trained) -> None:
     """Compare a card with what its file holds. Raises models.BadModel in less time and memory than loading takes."""
-    card, name = found.card, found.path.name
+    card = found.card
+    name = found.path.name
     contents = models.contents(found.path)
     size = max(tensor.end for tensor in contents.values())
     with torch.device("meta"):
@@ -77,5 +78,5 @@ def compare_directions(model: Model, card: Card, size: tuple[int, ...] | None, n
 
 
 def unfit(name: str, fault: str) -> models.BadModel:
-    """What to raise if a card is not that of its file; `fault` continues from it."""
+    """Return the error for a card that does not fit its file. `fault` ends its sentence."""
     return models.BadModel(f'The card in "{shown(name)}" {fault}. {_AGAIN}')

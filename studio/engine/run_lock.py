@@ -1,4 +1,4 @@
-"""The lock of a run's folder: one training at a time writes to it."""
+"""Lock the folder of a run, so that one training at a time writes to it."""
 
 import contextlib
 import datetime
@@ -12,7 +12,7 @@ from studio.library import storage
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """The training that holds a run."""
+    """Names the training that holds a run."""
 
     process: int
     since: str
@@ -25,7 +25,7 @@ class Held(ValueError):
 
 @contextlib.contextmanager
 def held(run: Path) -> Iterator[None]:
-    """Hold a run. If nothing was begun in its folder, the folder is removed at the end, so that its name is free.
+    """Hold a run. At the end, remove its folder if it is unused, so that its name is free.
 
     Raises Held if another training holds the run, and storage.NotSaved if the folder cannot be made.
     """

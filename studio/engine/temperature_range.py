@@ -1,4 +1,4 @@
-"""At which temperatures a model draws works that are neither blank nor saturated, found by drawing some."""
+"""Find the temperatures at which a model's works are neither blank nor saturated."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from studio.engine.artworks import to_arrays
 from studio.wire.messages import Array
 
 TRIED = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
-"""The temperatures among which the ends of the range are looked for: all of the dial, finest near 1."""
+"""The temperatures that are tried: the whole dial, finest near 1."""
 WORKS = 8
 """How many works are drawn at each."""
 SECONDS = 2.0
@@ -21,30 +21,35 @@ Range = tuple[float, float]
 
 
 def blank(work: Array) -> bool:
-    """Whether 98 % of a picture lies within 2 % of what there is between black and white; whether a sound is silent.
+    """Return whether a picture has one colour, or a sound is silent.
 
-    A sound is silent if 98 % of its second half lies within 0.2 % of the whole height: it began, and went out.
+    For a picture, 98 % of it lie within 2 % of the range from black to white. For a sound, 98 % of its second half lie
+    within 0.2 % of the whole height: it began, and went out.
     """
+    share = 0.02
     if work.ndim == 1:
-        work, share = work[len(work) // 2 :], 0.002
-    else:
-        share = 0.02
+        share = 0.002
+        work = work[len(work) // 2 :]
     low, high = np.quantile(work, (0.01, 0.99))
     return bool(high - low <= share * _size(work))
 
 
 def saturated(work: Array) -> bool:
-    """Whether 90 % of a work lies within 1 % of an end, but it is not blank: black with white, a clipped sound."""
-    info, near = np.iinfo(work.dtype), 0.01 * _size(work)
+    """Return whether a work is black and white, or a clipped sound.
+
+    90 % of it lie within 1 % of the ends of the range, and it is not blank.
+    """
+    info = np.iinfo(work.dtype)
+    near = 0.01 * _size(work)
     extreme = (work <= info.min + near) | (work >= info.max - near)
     return bool(extreme.mean() >= 0.9) and not blank(work)
 
 
 def measured(draw: Callable[[float], Sequence[Array]], home: float, learned: Sequence[Array]) -> Range | None:
-    """The lowest and the highest temperature that works; None if not even the model's own does.
+    """Return the lowest and the highest temperature that works, or None if the model's own does not.
 
-    A temperature works if fewer than half of its works are blank, and fewer than half saturated. What learned works
-    are themselves does not count: letters are black and white.
+    A temperature works if fewer than half of its works are blank, and fewer than half saturated. Learned works may
+    have such a share themselves, which is subtracted: letters are black and white.
 
     Arguments
         draw: draws works at a temperature, always with the same seeds
@@ -68,7 +73,10 @@ def measured(draw: Callable[[float], Sequence[Array]], home: float, learned: Seq
 
 @torch.inference_mode()
 def drawn(model: Model, temperature: float, rate: int = 0, opening: float = 0.0) -> Sequence[Array]:
-    """Works of the first seeds; of a recording its beginning, whose first 2 ms are at `opening` or hotter."""
+    """Draw works of the first seeds; of recordings only the beginning.
+
+    The first 2 ms of a recording are drawn at `opening` or hotter.
+    """
     seeds = range(1, WORKS + 1)
     if not isinstance(model, AutoregressiveSound):
         return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
@@ -80,18 +88,23 @@ def drawn(model: Model, temperature: float, rate: int = 0, opening: float = 0.0)
 
 
 def _shares(works: Sequence[Array]) -> tuple[float, float]:
-    """The shares of works that are blank, and that are saturated."""
-    return tuple(sum(map(fault, works)) / max(1, len(works)) for fault in (blank, saturated))  # type: ignore[return-value]
+    """Return the share of works that are blank, and the share that are saturated."""
+    count = max(1, len(works))
+    return sum(map(blank, works)) / count, sum(map(saturated, works)) / count
 
 
 def _last(outward: Sequence[float], works: Callable[[float], bool]) -> float | None:
-    """The last of these temperatures that works, if all before it do; None if none does."""
+    """Return the last of these temperatures that works, or None. All before it must work."""
     if not outward or works(outward[-1]):
         return outward[-1] if outward else None
-    good, bad = -1, len(outward) - 1
+    good = -1
+    bad = len(outward) - 1
     while bad - good > 1:
         middle = (good + bad) // 2
-        good, bad = (middle, bad) if works(outward[middle]) else (good, middle)
+        if works(outward[middle]):
+            good = middle
+        else:
+            bad = middle
     return outward[good] if good >= 0 else None
 
 

@@ -1,4 +1,4 @@
-"""Names of models: valid on every system, and not yet taken."""
+"""Check and choose names of models that are free and valid on every system."""
 
 import os
 import re
@@ -14,9 +14,9 @@ _ALLOWED = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 def fault(name: str, folder: Path | None = None) -> str:
-    """Return why a model cannot have a name, continued from the name; empty if it can.
+    """Return why a model cannot have a name, as the end of a sentence; empty if it can.
 
-    folder: where its file goes; None: among the user's own models, where it may not hide a shipped one
+    folder: where its file goes. None: to the user's own models, where it may not hide a shipped one.
     """
     if not _ALLOWED.fullmatch(name):
         return "is not a name for a model: take small letters, digits, dots, hyphens and underscores"
@@ -42,7 +42,8 @@ def free(wish: str, folder: Path | None = None) -> str:
     if storage.clean(stem) != stem:
         stem = f"my-{stem}"
     runs = _stems(storage.home("runs"), "")
-    number, name = 1, stem
+    number = 1
+    name = stem
     while name in runs or fault(name, folder):
         number += 1
         name = f"{stem}-{number}"
@@ -50,7 +51,7 @@ def free(wish: str, folder: Path | None = None) -> str:
 
 
 def _stems(folder: Path, ending: str = ENDING) -> set[str]:
-    """Return the names of files with an ending in a folder, without it, in small letters as some systems see them."""
+    """Return the names of files with an ending, without it. Some systems ignore case, so they are in small letters."""
     try:
         names = [name.casefold() for name in os.listdir(folder)]
     except OSError:

@@ -1,4 +1,4 @@
-"""What keeps a file or a folder from being written, in words that name the obstacle."""
+"""Name what keeps a file or a folder from being written."""
 
 import errno
 import os
@@ -19,11 +19,11 @@ _SORTS = (
 
 
 def obstacle(path: Path, error: OSError, *, folder: bool = False) -> str:
-    """Return why an absolute path could not be written, as a clause that follows a colon.
+    """Return why an absolute path could not be written. The clause follows a colon.
 
     Arguments
         error: what the system said
-        folder: whether the path itself was to be a folder; otherwise only its parents are
+        folder: whether the path itself should be a folder, and not only its parents
     """
     if not folder and (reason := no_file(path)):
         return reason
@@ -40,7 +40,7 @@ def obstacle(path: Path, error: OSError, *, folder: bool = False) -> str:
 
 
 def no_file(path: Path) -> str:
-    """Return why an absolute path can be no file, as a clause; empty if it can be one, or is one already."""
+    """Return why an absolute path cannot be a file; empty if it can be or is one."""
     try:
         found = os.stat(path).st_mode
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What commands say and ask about artworks: files, seeds, kinds, works."""
+"""Share what commands need for artworks: files, seeds, classes, recipes and options."""
 
 import argparse
 import datetime
@@ -16,12 +16,12 @@ from studio.wire import messages as wire
 
 
 def named(given: Sequence[Path]) -> list[Path]:
-    """Files, and those in folders."""
+    """Return files, and those in folders."""
     return [path for each in given for path in (dataset.files(each) if each.is_dir() else [each])]
 
 
 def opened(path: Path, card: Card) -> wire.Array:
-    """Open a file of the user as an artwork in a model's size, and say what was converted. Raises image.Refused."""
+    """Open a user's file as an artwork in a model's size. Say what was converted. Raises image.Refused."""
     if card.rate:
         found = decoder.open_recording(path, card.rate, centred=False)
         array = recordings.as_samples(found, silent=True)
@@ -37,7 +37,7 @@ def opened(path: Path, card: Card) -> wire.Array:
 
 
 def picture(path: Path) -> wire.Array:
-    """Open a picture (height, width, 3) uint8, and tell what had to be converted. Raises image.Refused."""
+    """Open a picture (height, width, 3) uint8. Say what was converted. Raises image.Refused."""
     found = decoder.open_picture(path)
     _say_notes(found.name, found.notes)
     return found.array
@@ -49,7 +49,7 @@ def _say_notes(name: str, notes: Sequence[str]) -> None:
 
 
 def things(card: Card) -> str:
-    """What a model makes, by the name that people call it."""
+    """Return the word for what a model makes."""
     return "sounds" if card.kind == "sound" else "pictures"
 
 
@@ -72,10 +72,11 @@ def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
 
 
 def label(card: Card, given: str | None) -> int | None:
-    """The number of a kind, from its name or number. Raises WrongUse, with the kinds there are."""
+    """Return the number of a class, from its name or number. Raises WrongUse, which lists them."""
     if given is None:
         return None
-    names, wanted = [name.casefold() for name in card.kinds], given.replace("_", " ").casefold()
+    names = [name.casefold() for name in card.kinds]
+    wanted = given.replace("_", " ").casefold()
     if wanted in names:
         return names.index(wanted)
     if given.isdecimal() and int(given) < len(names):
@@ -84,8 +85,21 @@ def label(card: Card, given: str | None) -> int | None:
     raise ground.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
 
 
+def add_files(sub: argparse.ArgumentParser, files: str) -> None:
+    """Add a model, and files or folders with a help text."""
+    sub.add_argument("model", metavar="MODEL")
+    sub.add_argument("files", nargs="+", type=ground.path, metavar="FILE", help=files)
+
+
+def add_drawing(sub: argparse.ArgumentParser, *, seed: str, label: str) -> None:
+    """Add the options for drawing from a model, with help texts for the seed and the class."""
+    sub.add_argument("--seed", type=ground.seed, help=seed)
+    sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
+    sub.add_argument("--label", help=f"the kind, by name or number ({label})")
+
+
 def add_mix(sub: argparse.ArgumentParser) -> None:
-    """The options of a second model."""
+    """Add the options for a second model."""
     sub.add_argument(
         "--mix",
         metavar="OTHER",
@@ -106,7 +120,7 @@ def add_size(sub: argparse.ArgumentParser) -> None:
 
 
 def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
-    """Return the size for saving pictures; `usual` times if none was given. Raises WrongUse for sounds."""
+    """Return the size for saving pictures: by default `usual` times. Raises WrongUse for sounds."""
     if card.kind == "sound" and (args.scale or args.smooth):
         raise ground.WrongUse(f'"{card.title}" makes sounds, which have no size; leave --scale and --smooth out.')
     times, pixels = args.scale or (usual, 0)
@@ -114,7 +128,7 @@ def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlarge
 
 
 def mix(args: argparse.Namespace) -> Mix | None:
-    """The second model that was asked for. Raises models.BadModel."""
+    """Return the second model that was asked for. Raises models.BadModel."""
     if not args.mix:
         return None
     other = models.find(args.mix)

@@ -1,4 +1,4 @@
-"""Pictures and sounds from seeds."""
+"""Make pictures and sounds from seeds."""
 
 import argparse
 import math
@@ -11,6 +11,7 @@ import msgspec
 
 from studio.cli import artworks, ground, hearing
 from studio.library import models, storage
+from studio.library.card import Card
 from studio.library.work import Work, smaller_than_asked, to_png, to_sheet, to_wav
 from studio.media import export, waveform
 from studio.media.enlarging import Enlargement
@@ -21,13 +22,11 @@ SHEET_TIMES = 4
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio sample`."""
+    """Add `studio sample`."""
     sub = ground.command(commands, "sample", run, "make pictures or sounds, one for each seed")
     sub.add_argument("model", metavar="MODEL", help="a name from `studio models`, or a .safetensors file")
     sub.add_argument("-n", type=ground.positive, default=1, help="how many (1)")
-    sub.add_argument("--seed", type=ground.seed, help="of the first picture; the next count up (random)")
-    sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
-    sub.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
+    artworks.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
     artworks.add_mix(sub)
     sub.add_argument("--seconds", type=ground.seconds, help="how long, of recordings (the model's own)")
     sub.add_argument("--play", action="store_true", help="hear recordings while they are made, one after the other")
@@ -40,21 +39,13 @@ def add(commands: ground.Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    seeds, temperature = artworks.seeds(args), artworks.heat(args, trained.card)
+    seeds = artworks.seeds(args)
+    temperature = artworks.heat(args, trained.card)
     label = artworks.label(trained.card, args.label)
     size = artworks.enlargement(args, trained.card)
-    sound = trained.card.kind == "sound"
-    if trained.card.rate and args.sheet:
-        raise ground.WrongUse(f'"{trained.card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
+    _check(args, trained.card)
     if trained.card.rate:
-        return _recordings(args, trained)
-    if args.seconds is not None:
-        raise ground.WrongUse(f'"{trained.card.title}" makes no recordings; leave --seconds out.')
-    if args.play:
-        unheard = "single cycles, which the window plays as tones" if sound else "pictures, which nobody can hear"
-        raise ground.WrongUse(f'"{trained.card.title}" makes {unheard}; leave --play out.')
-    if args.out is None:
-        raise ground.WrongUse(ground.NOWHERE)
+        return _recordings(args, trained, seeds, temperature, label)
     folder = storage.folder(args.out)
     mix = artworks.mix(args)
     ask = wire.Sample(
@@ -90,6 +81,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check(args: argparse.Namespace, card: Card) -> None:
+    """Raise WrongUse if options do not suit what a model makes, or a folder is missing."""
+    sound = card.kind == "sound"
+    if card.rate and args.sheet:
+        raise ground.WrongUse(f'"{card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
+    if not card.rate and args.seconds is not None:
+        raise ground.WrongUse(f'"{card.title}" makes no recordings; leave --seconds out.')
+    if not card.rate and args.play:
+        unheard = "single cycles, which the window plays as tones" if sound else "pictures, which nobody can hear"
+        raise ground.WrongUse(f'"{card.title}" makes {unheard}; leave --play out.')
+    if args.out is None and not args.play:
+        raise ground.WrongUse(ground.NOWHERE)
+
+
 class Kept:
     """Holds the results, and saves them in batches while the next ones are made.
 
@@ -122,9 +127,9 @@ class Kept:
         self._tell(min(len(self._placed), len(self._prices)))
 
     def save_soon(self) -> None:
-        """Begin to save the new results, unless a save runs or began less than a second ago. Wait for the first one.
+        """Begin to save the new results, one save at a time, at most once a second.
 
-        Raises storage.NotSaved if an earlier save failed.
+        Wait only for the first save. Raises storage.NotSaved if an earlier save failed.
         """
         if self._saving is not None and not self._saving.done():
             return
@@ -136,7 +141,7 @@ class Kept:
                 self._wait()
 
     def finish(self) -> None:
-        """Save the rest, and print where each result is, also of those that have no price yet.
+        """Save the rest, and print where each result is. Some may have no price yet.
 
         Raises storage.NotSaved; the results before the failed one are saved.
         """
@@ -156,7 +161,8 @@ class Kept:
 
     def _wait(self) -> None:
         """Wait until no save runs, and print the lines that are complete. Raises storage.NotSaved."""
-        saving, self._saving = self._saving, None
+        saving = self._saving
+        self._saving = None
         try:
             if saving is not None:
                 saving.result()
@@ -188,7 +194,10 @@ class Kept:
 
 
 def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> bytes:
-    """Return a PNG with pictures and their recipes, or with drawings of waves, in about as many rows as columns."""
+    """Return a PNG with pictures and their recipes, or with drawings of waves.
+
+    It has about as many rows as columns.
+    """
     columns = max(1, round(len(kept.made) ** 0.5))
     if trained.card.kind == "sound":
         drawn = [waveform.picture(cycle) for cycle in kept.made]
@@ -199,12 +208,17 @@ def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> byt
     return to_sheet(kept.made, kept.works, columns, size)
 
 
-def _recordings(args: argparse.Namespace, trained: models.Trained) -> int:
-    """One after the other: together they would be made no faster, and be heard later."""
-    if args.out is None and not args.play:
-        raise ground.WrongUse(ground.NOWHERE)
-    card, seeds, folder = trained.card, artworks.seeds(args), storage.folder(args.out) if args.out else None
-    temperature, label, mix = artworks.heat(args, card), artworks.label(card, args.label), artworks.mix(args)
+def _recordings(
+    args: argparse.Namespace,
+    trained: models.Trained,
+    seeds: Sequence[int],
+    temperature: tuple[float],
+    label: int | None,
+) -> int:
+    """Make recordings one by one. Together they would not be faster, and be heard later."""
+    card = trained.card
+    folder = storage.folder(args.out) if args.out else None
+    mix = artworks.mix(args)
     seconds = args.seconds if args.seconds is not None else card.shape[0] / card.rate
     with hearing.Hearing(card.rate, seconds, len(seeds), args.play) as ear:
         if ear.failed and folder is None:

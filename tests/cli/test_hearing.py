@@ -1,4 +1,4 @@
-"""`--play`: what is heard in the terminal while it is made, what is said about it, and what is kept."""
+"""Recordings in the terminal: what is heard with `--play`, what is said, and what is kept."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -20,6 +21,7 @@ from studio.cli import ground, hearing
 from studio.engine.device import Device
 from studio.engine.events import Rest
 from studio.engine.jobs import Jobs
+from studio.library import models
 from studio.library.work import Work, from_wav
 from studio.media.resampling import Resampler
 from studio.media.stream import RAMP, limited
@@ -315,6 +317,16 @@ def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings:
         if len(parts) == 25:
             break
     np.testing.assert_array_equal(np.concatenate(parts), samples(tmp_path / f"{tiny_recordings}-5.wav"))
+
+
+def test_a_recording_at_an_unsafe_temperature_is_warned_of_once(
+    tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = models.find(tiny_recordings)
+    models.write_card(trained, msgspec.structs.replace(trained.card, temperature_range=(0.5, 1.5)))
+    argv = ["sample", tiny_recordings, "--temperature", "3", "--seconds", "0.1", "--out", str(tmp_path)]
+    assert cli.main(argv) == 0
+    assert capsys.readouterr().err.count("At 3 most works are blank or saturated.") == 1
 
 
 def test_two_models_of_sound_are_mixed_and_the_file_says_which(tiny_recordings: str, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""The same jobs from a terminal: one command, one file.
+"""Run the studio's jobs from a terminal. Each command has one file.
 
-Results go to standard output, with --json as one object a line; progress and messages go to standard
-error. Exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+Results go to standard output, with --json as one object a line. Progress and messages go to standard error. Exit
+status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    """Return a fault in words. Ours are sentences already; one of the system names the file and the reason."""
+    """Return an error in words. Ours are sentences already. For the system's, name the file and the reason."""
     if isinstance(error, (ground.Failure, BadModel, BadWork, image.Refused, storage.NotSaved)):
         return getattr(error, "sentence", None) or str(error)
     if isinstance(error, OSError) and error.strerror:

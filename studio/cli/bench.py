@@ -1,4 +1,4 @@
-"""How fast this machine is: every trained model, beside its naive decoding."""
+"""Measure how fast every trained model is, beside its naive decoding."""
 
 import argparse
 from typing import Any
@@ -8,23 +8,23 @@ from studio.library import models
 from studio.library.card import Card
 
 TOGETHER = 16
-"""Artworks that are made together; of recordings one is made, as it is when somebody listens."""
+"""Artworks that are made together. Recordings are made one by one, as when somebody listens."""
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio bench`."""
+    """Add `studio bench`."""
     sub = ground.command(
         commands,
         "bench",
         run,
-        "this machine: speed of every model, beside its naive decoding",
+        "this computer: speed of every model, beside its naive decoding",
         only_prints=lambda args: True,
     )
     sub.add_argument("models", nargs="*", metavar="MODEL", help="only these (all there are)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """One line for each model and number of artworks, as soon as it is measured."""
+    """Print a line for each model and number of artworks, once it is measured."""
     named = [models.find(name) for name in args.models] if args.models else models.listing()[0]
     jobs = ground.jobs(args, compile_first=True)
     from studio.engine import speed
@@ -48,7 +48,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def words(card: Card, found: Any) -> str:
-    """`pixelcnn-tiles-32, 16 at once: 19 s, the first row after 0.6 s; the naive way about 500 s, 26 × as long`."""
+    """Return a measurement in words.
+
+    `pixelcnn-tiles-32, 16 at once: 19 s, the first row after 0.6 s; the naive way about 500 s, 26 × as long`.
+    """
     said = f"{card.name}, {found.count} at once: {_seconds(found.whole)}"
     if card.rate:
         said = f"{said} for a second of sound, {1 / found.whole:.3g} × real time"
@@ -60,4 +63,6 @@ def words(card: Card, found: Any) -> str:
 
 
 def _seconds(number: float) -> str:
-    return f"{1000 * number:.3g} ms" if number < 0.1 else f"{number:,.0f} s" if number >= 10 else f"{number:.2g} s"
+    if number < 0.1:
+        return f"{1000 * number:.3g} ms"
+    return f"{number:,.0f} s" if number >= 10 else f"{number:.2g} s"

@@ -1,4 +1,4 @@
-"""The way between two sounds as a wavetable."""
+"""Save the way between two sounds as a wavetable."""
 
 import argparse
 from typing import Any
@@ -14,7 +14,7 @@ from studio.wire import messages as wire
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio blend`."""
+    """Add `studio blend`."""
     sub = ground.command(commands, "blend", run, "the way between two sounds as a wavetable for synthesizers")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument("begin", metavar="A", help="a seed, or a WAV")
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _point(jobs: Any, model: str, trained: models.Trained, given: str, label: int | None) -> Work:
-    """Where a way begins or ends: a seed, a WAV of ours with its making, or any other single cycle."""
+    """Return where the way begins or ends: a seed, our own WAV, or a cycle."""
     if given.isdecimal():
         return artworks.work(trained, ground.seed(given), (trained.card.temperature,), label)
     path = ground.path(given)

@@ -1,4 +1,4 @@
-"""A part of a picture made anew, in a model that draws pixel by pixel."""
+"""Make a part of a picture again, with a model that draws pixel by pixel."""
 
 import argparse
 from dataclasses import dataclass
@@ -16,20 +16,18 @@ from studio.media import decoder, image, names
 from studio.wire import messages as wire
 
 BEST = 9
-"""As many as the window shows of those that are ranked by what follows the hole."""
+"""Completions that are saved if they are ranked by what follows the hole: as many as the window shows."""
 CANNOT = '"{}" makes the whole picture at once and cannot keep part of it. Take a model that draws pixel by pixel.'
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio complete`."""
+    """Add `studio complete`."""
     sub = ground.command(commands, "complete", run, "make the white part of a mask anew; the rest of the picture stays")
     sub.add_argument("model", metavar="MODEL", help="one that draws pixel by pixel")
     sub.add_argument("file", type=ground.path, metavar="FILE", help="a picture")
     sub.add_argument("--mask", type=ground.path, required=True, metavar="MASK", help="a picture of the same size")
     sub.add_argument("-n", type=ground.positive, default=8, help="how many (8)")
-    sub.add_argument("--seed", type=ground.seed, help="of the first; the next count up (random)")
-    sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
-    sub.add_argument("--label", help="the kind, by name or number (each seed draws its own)")
+    artworks.add_drawing(sub, seed="of the first; the next count up (random)", label="each seed draws its own")
     artworks.add_mix(sub)
     sub.add_argument(
         "--rank",
@@ -46,7 +44,7 @@ def add(commands: ground.Commands) -> None:
 
 @dataclass(frozen=True)
 class Made:
-    """A completion: nats of the whole picture, and of what follows the hole."""
+    """Holds a completion, with nats of the whole picture and of what follows the hole."""
 
     seed: int
     picture: wire.Array
@@ -55,17 +53,24 @@ class Made:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Each completion from the most typical whole picture to the strangest, or the best by what follows the hole."""
+    """Save each completion, from the most typical to the strangest.
+
+    If they are ranked by what follows the hole, save only the best.
+    """
     trained = models.find(args.model)
     if trained.card.kind == "sound":
         raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
     if not trained.card.keeps:
         raise ground.WrongUse(CANNOT.format(trained.card.title))
-    seeds, heat = artworks.seeds(args), artworks.heat(args, trained.card)
+    seeds = artworks.seeds(args)
+    heat = artworks.heat(args, trained.card)
     label = artworks.label(trained.card, args.label)
-    picture, free = _picture(args, trained.card), _mask(args, trained.card)
-    _follows(args, free)
-    folder, jobs, made = storage.folder(args.out), ground.jobs(args), list[Made]()
+    picture = _picture(args, trained.card)
+    free = _mask(args, trained.card)
+    _check_rank(args, free)
+    folder = storage.folder(args.out)
+    jobs = ground.jobs(args)
+    made: list[Made] = []
     ask = wire.Complete(
         job="complete",
         model=args.model,
@@ -91,20 +96,24 @@ def run(args: argparse.Namespace) -> int:
     for one in best:
         _save(args, trained, jobs, folder, one, label)
     if args.rank == "following":
-        left = len(made) - len(best)
-        words = f"Made {len(made)}, saved the {len(best)} that fit what follows best; {left} left out."
-        if args.json:
-            ground.tell(args, {"made": len(made), "saved": len(best), "left_out": left}, "")
-        else:
-            ground.say(words)
+        _report_left_out(args, len(made), len(best))
     return 0
+
+
+def _report_left_out(args: argparse.Namespace, made: int, saved: int) -> None:
+    """Print how many completions were not saved, because others fit better."""
+    left = made - saved
+    if args.json:
+        ground.tell(args, {"made": made, "saved": saved, "left_out": left}, "")
+    else:
+        ground.say(f"Made {made}, saved the {saved} that fit what follows best; {left} left out.")
 
 
 def _save(
     args: argparse.Namespace, trained: models.Trained, jobs: Any, folder: Path, one: Made, label: int | None
 ) -> None:
     path = folder / f"{args.file.stem}-{one.seed}.png"
-    # Its latent makes the whole of it again, what was kept as well as what was made.
+    # Its latent makes the whole picture again: what was kept, and what was made.
     encode = wire.Encode(job="encode", model=args.model, picture=one.picture, label=label)
     found = ground.answer(jobs, encode, wire.Encoded)
     work = artworks.work(trained, one.seed, (1.0,), found.label)
@@ -118,7 +127,7 @@ def _save(
 
 
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
-    """The picture in a model's size and channels; said where its colours are not kept."""
+    """Return the picture in a model's size and channels. Say if its colours are lost."""
     array = artworks.picture(args.file)
     if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.shown(args.file.name)
@@ -127,8 +136,8 @@ def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     return image.fit(array, (channels, height, width))
 
 
-def _follows(args: argparse.Namespace, free: wire.Array) -> None:
-    """Raises WrongUse where completions are to be ranked by what follows the hole, and nothing does."""
+def _check_rank(args: argparse.Namespace, free: wire.Array) -> None:
+    """Raise WrongUse if nothing follows the hole, but completions are ranked by it."""
     made = np.flatnonzero(free)
     if args.rank == "following" and len(made) and free.reshape(-1)[made[0] :].all():
         raise ground.WrongUse(
@@ -138,8 +147,9 @@ def _follows(args: argparse.Namespace, free: wire.Array) -> None:
 
 
 def _mask(args: argparse.Namespace, card: Card) -> wire.Array:
-    """Where a mask is white, `(height, width)` in a model's size. Raises WrongUse where it is of another size."""
-    mask, picture = decoder.open_picture(args.mask).array, decoder.open_picture(args.file).array
+    """Return where a mask is white, `(height, width)` in a model's size. Raises WrongUse for another size."""
+    mask = decoder.open_picture(args.mask).array
+    picture = decoder.open_picture(args.file).array
     _, height, width = card.shape
     if mask.shape[:2] not in (picture.shape[:2], (height, width)):
         raise ground.WrongUse(

@@ -1,4 +1,4 @@
-"""What this machine has."""
+"""Report what this computer has."""
 
 import argparse
 
@@ -7,8 +7,8 @@ from studio.wire import messages as wire
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio doctor`."""
-    ground.command(commands, "doctor", run, "what this machine has: devices, sound, libraries, models, space")
+    """Add `studio doctor`."""
+    ground.command(commands, "doctor", run, "what this computer has: devices, sound, libraries, models, space")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Held-out figures."""
+"""Measure a model on held-out artworks."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from studio.wire import messages as wire
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio evaluate`."""
+    """Add `studio evaluate`."""
     sub = ground.command(commands, "evaluate", run, "held-out figures, as the papers count them")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument(
@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, trained: models.Trained, event: wire.Measured) -> None:
     models.write_card(trained, msgspec.structs.replace(trained.card, spread=event.spread))
-    least, middle, most = event.spread[0], event.spread[len(event.spread) // 2], event.spread[-1]
+    least = event.spread[0]
+    middle = event.spread[len(event.spread) // 2]
+    most = event.spread[-1]
     unit = "sample" if trained.card.rate else "dimension"
     line = {"file": str(trained.path), "n": event.total, "least": least, "median": middle, "most": most}
     words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per {unit}"

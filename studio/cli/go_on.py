@@ -1,4 +1,4 @@
-"""What follows a sound that is there."""
+"""Continue a sound."""
 
 import argparse
 from typing import Any
@@ -13,18 +13,16 @@ from studio.media import names
 from studio.wire import messages as wire
 
 LEAD = 2.0
-"""Seconds of what is there that are heard before what follows."""
+"""Seconds of the sound that are heard before its continuation."""
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio continue`."""
+    """Add `studio continue`."""
     sub = ground.command(commands, "continue", run, "go on from a sound; the file holds it and what follows")
     sub.add_argument("model", metavar="MODEL", help="one that makes recordings")
     sub.add_argument("file", type=ground.path, metavar="FILE", help="a sound; brought to the model's rate")
     sub.add_argument("--seconds", type=ground.seconds, default=5.0, help="how long to go on (5)")
-    sub.add_argument("--seed", type=ground.seed, help="of what follows (random)")
-    sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
-    sub.add_argument("--label", help="the kind, by name or number (the one that its last second is most like)")
+    artworks.add_drawing(sub, seed="of what follows (random)", label="the one that its last second is most like")
     sub.add_argument(
         "--play",
         action="store_true",
@@ -36,12 +34,15 @@ def add(commands: ground.Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    card, heat = trained.card, artworks.heat(args, trained.card)
+    card = trained.card
+    heat = artworks.heat(args, card)
     if not card.rate:
         raise ground.WrongUse(f'"{card.title}" makes no recordings, so it cannot go on from one; take a WaveNet.')
     if args.out is None and not args.play:
         raise ground.WrongUse(ground.NOWHERE)
-    (seed,), label, begin = artworks.seeds(args), artworks.label(card, args.label), artworks.opened(args.file, card)
+    (seed,) = artworks.seeds(args)
+    label = artworks.label(card, args.label)
+    begin = artworks.opened(args.file, card)
     target = args.out and ground.new_file(args.out, ".wav")
     end = begin[-round(LEAD * card.rate) :]
     with hearing.Hearing(card.rate, len(end) / card.rate + args.seconds, on=args.play) as ear:
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _likeliest(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Array) -> int:
-    """Return the class assumed for a sound: the one under which its last second is likeliest."""
+    """Return the class under which the last second of a sound is likeliest."""
     ground.progress(f"looking which of {len(card.kinds)} kinds it is")
     ask = wire.Price(job="kind", model=args.model, sound=begin, first=len(begin))
     found = ground.answer(jobs, ask, wire.Priced)

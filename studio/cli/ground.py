@@ -1,4 +1,4 @@
-"""The ground that commands stand on: the engine's jobs, what is said, and numbers that make sense."""
+"""Share what all commands need: the engine's jobs, messages, and types of arguments."""
 
 import argparse
 import contextlib
@@ -21,7 +21,6 @@ from studio.wire import messages as wire
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a command puts its parser."""
 
-
 MOST_TIMES = 64
 """The largest factor for saving a picture."""
 NOWHERE = "Say where it is to be saved: --out."
@@ -30,15 +29,13 @@ STARTED_BY = "STUDIO_STARTED_BY"
 """The environment variable in which `packaging/run.py` stores the command that started it."""
 LINE_EVERY = 30.0
 """Seconds between two lines of progress if the output is no terminal, for example a log file."""
-
-
 LOG_SIZE = 256 * 1024
 """Maximum size of the log in bytes. One exception takes about 2 kB."""
 Answer = TypeVar("Answer", bound=wire.Event)
 
 
 class WrongUse(ValueError):
-    """Arguments that make no sense together; a sentence."""
+    """Says in a sentence why arguments make no sense together."""
 
 
 class Failure(Exception):
@@ -99,9 +96,9 @@ def events(
 
 
 def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, None, None]:
-    """Yield what jobs say to a command; print notices, which are for people.
+    """Yield the events of a command; print notices, which are for the user.
 
-    Raises Failure if the job fails, or ends without having said anything.
+    Raises Failure if the job fails, or ends without an event.
     """
     from studio.engine.events import Rest
 
@@ -128,13 +125,13 @@ def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
 
 
 def answer(jobs: Any, command: wire.AnyCommand, kind: type[Answer]) -> Answer:
-    """Return the one event of a kind that a job says. Raises Failure as `answers`."""
+    """Return the one event of a type that a command answers. Raises Failure as `answers`."""
     (found,) = (event for event in answers(jobs, command) if isinstance(event, kind))
     return found
 
 
 def explained(error: BaseException, part: str = "engine") -> str:
-    """Return what happened and what to do. The details of a fault of the program itself are logged.
+    """Return what happened and what to do. Log the details of the program's own errors.
 
     Arguments
         part: the part of the program in which it happened
@@ -151,7 +148,7 @@ def explained(error: BaseException, part: str = "engine") -> str:
 
 
 def _logged(error: BaseException) -> str:
-    """Write a fault to the log of the terminal; return where that is, or nothing if it cannot be written."""
+    """Write an error to the log of the terminal. Return where that is, or nothing if that fails."""
     path = storage.home("log") / "terminal.log"
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     details = "".join(traceback.format_exception(error))
@@ -162,7 +159,7 @@ def _logged(error: BaseException) -> str:
 
 
 def tell(args: argparse.Namespace, fields: dict[str, Any], words: str) -> None:
-    """Print a result. Raises NobodyReads if that is impossible, and the command makes nothing but such lines."""
+    """Print a result. Raises NobodyReads if that fails and the command makes no files."""
     progress("")
     print(json.dumps(fields) if args.json else words, flush=True)
     if streams.fault() and args.only_prints(args):
@@ -176,7 +173,10 @@ def say(words: str) -> None:
 
 
 def progress(words: str) -> None:
-    """Show the progress of a command: on a terminal in one line that is replaced, elsewhere in a line now and then."""
+    """Show the progress of a command.
+
+    On a terminal one line is replaced. Elsewhere a line is printed now and then.
+    """
     if sys.stderr.isatty():
         print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
     elif words and _lines.due():
@@ -202,7 +202,7 @@ _lines = Interval()
 
 
 def about(seconds: float) -> str:
-    """Return a remaining time in words: `about 9 s`, `about 4 min`, `about 2 h 10 min`."""
+    """Return a time in words: `about 9 s`, `about 4 min`, `about 2 h 10 min`."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
@@ -219,14 +219,14 @@ def shell(*words: str) -> str:
 
 
 def path(text: str) -> Path:
-    """Read the path of a file or a folder. An empty one would be the current folder, which nobody meant."""
+    """Read the path of a file or a folder. An empty one would be the current folder, so it is refused."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty: give a file or a folder")
     return Path(text)
 
 
 def new_file(wished: Path, ending: str) -> Path:
-    """Return a free path for a result, and create its folder. Raises NotSaved or WrongUse, before any work is done."""
+    """Return a free path for a result, and create its folder, before the work. Raises NotSaved or WrongUse."""
     if wished.name in ("", "..") or os.path.isdir(wished):
         raise WrongUse(f'"{names.shown(str(wished))}" is a folder. Give the name of a file.')
     target = wished.with_suffix(ending)
@@ -236,7 +236,7 @@ def new_file(wished: Path, ending: str) -> Path:
 
 
 def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
-    """Reads a number between two others, both of them allowed."""
+    """Return a parser of numbers from `least` to `most`."""
 
     def number(text: str) -> Any:
         found = kind(text)
@@ -257,7 +257,7 @@ share = within(float, 0, 1)
 
 
 def scale(text: str) -> tuple[int, int]:
-    """Read `8`, `8x` or `512px`; return the factor and the pixels of the longer side (0 if not given)."""
+    """Read `8`, `8x` or `512px`. Return the factor, and the pixels of the longer side (0 if not given)."""
     pixels = text.endswith("px")
     number = text.removesuffix("px") if pixels else text.removesuffix("x").removesuffix("×")
     if not number.isdecimal() or not 1 <= int(number) <= (LARGEST if pixels else MOST_TIMES):

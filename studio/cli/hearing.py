@@ -1,4 +1,4 @@
-"""Recordings in the terminal: made piece by piece and, where somebody wants to listen, heard meanwhile."""
+"""Make recordings in the terminal piece by piece, and play them meanwhile."""
 
 import argparse
 import math
@@ -20,17 +20,17 @@ from studio.wire import messages as wire
 BETWEEN = 0.5
 """Seconds of silence between two recordings."""
 SURE = 0.5
-"""Seconds of sound after which it is known how fast they are made."""
+"""Seconds of sound after which their speed is known."""
 PATIENCE = 1.0
-"""Seconds that the fast loop may be missing before that is said."""
+"""Seconds without the fast loop after which the user is told."""
 LOOK = 0.05
-"""Seconds between two looks at the ear."""
+"""Seconds between two looks at what is heard."""
 FADE = 0.2
-"""Seconds that a fade may take, at most, of a card that may have gone."""
+"""The most seconds that a fade may take: the sound card may be gone."""
 
 
 class Made(NamedTuple):
-    """A recording (n,) int16, its nats at a temperature of 1, and whether it came to its end before it was stopped."""
+    """Holds a recording (n,) int16, its nats at a temperature of 1, and whether it is whole."""
 
     samples: wire.Array
     log_prob: float
@@ -38,10 +38,10 @@ class Made(NamedTuple):
 
 
 class Hearing:
-    """What is heard of `count` recordings of so many seconds each, made one after the other at `rate` in Hz.
+    """Plays `count` recordings of `seconds` each while they are made, at `rate` in Hz.
 
-    Where s seconds are made in a second, none of the t that are left to be heard has to be waited for once t (1 - s)
-    of them are made; it begins then.
+    If s seconds are made in a second and t are left to be heard, playing begins once t (1 - s) of them are made. Then
+    there is no gap.
     """
 
     def __init__(self, rate: int, seconds: float, count: int = 1, on: bool = True) -> None:
@@ -49,20 +49,30 @@ class Hearing:
         """Whether somebody listens."""
         self.failed = False
         """Whether it could not be heard, or not to its end."""
-        self._stream, self._speaker = Stream(rate), Speaker()
-        self._seconds, self._whole = count * seconds + (count - 1) * BETWEEN, False
+        self._stream = Stream(rate)
+        self._speaker = Speaker()
+        self._seconds = count * seconds + (count - 1) * BETWEEN
+        self._whole = False
+        """Whether all is made."""
         self._quick: float | None = None
-        """Since when it is looked at how fast the fast loop makes it."""
-        self._sure, self._speed = 0.0, 0.0
-        """Seconds of sound that were made since, and how many in a second."""
+        """The time since which the speed of the fast loop is measured."""
+        self._sure = 0.0
+        """Seconds of sound that were made since then."""
+        self._speed = 0.0
+        """Seconds of sound that are made in a second."""
         self._begins: list[tuple[float, str]] = []
-        """Seconds at which recordings begin, with what they are: those that were not heard yet."""
-        self._sounds, self._said, self._dried = False, "", 0
+        """The seconds at which recordings begin, with their names, until they are heard."""
+        self._sounds = False
+        """Whether it plays."""
+        self._said = ""
+        """Why nothing is heard yet, as the user was told."""
+        self._dried = 0
+        """Gaps so far."""
         self._came = math.inf
         """When the first piece came."""
 
     def __enter__(self) -> "Hearing":
-        if self.on and self._open():  # a look whether it can be; while all is loaded, the card would run dry
+        if self.on and self._open():  # only a trial: the card would run dry during loading
             self._speaker.close()
         return self
 
@@ -74,7 +84,7 @@ class Hearing:
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
     def begin(self, words: str, before: wire.Array | None = None) -> None:
-        """Another recording comes now, called so; `before` (n,) int16 was there."""
+        """Begin the next recording, with its name; `before` (n,) int16 exists already."""
         if not self.on:
             return
         if len(self._stream.made):
@@ -84,8 +94,9 @@ class Hearing:
             self._stream.write(before)
 
     def performed(self, jobs: Any, ask: wire.Perform) -> Made:
-        """What is asked for, written to the ear piece by piece. Ctrl+C ends it with what was made until then."""
-        parts, bits = list[wire.Array](), 0.0
+        """Make a recording, and play its pieces. Ctrl+C ends it with what was made until then."""
+        parts: list[wire.Array] = []
+        bits = 0.0
         try:
             for event in ground.answers(jobs, ask):
                 if isinstance(event, wire.Sounded):
@@ -114,7 +125,7 @@ class Hearing:
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────
 
     def listen(self) -> None:
-        """Waits until all that was made is heard."""
+        """Wait until all that was made is heard."""
         self._whole = True
         self._stream.finish()
         try:
@@ -129,7 +140,7 @@ class Hearing:
             ground.say(f"Heard {self._stream.position:.1f} s, {self._pace}, {self._gaps}.")
 
     def fade(self) -> None:
-        """Silence, after a ramp; nothing more is heard."""
+        """Fade to silence, and play no more."""
         if self.on:
             self._stream.pause()
             end = time.monotonic() + FADE
@@ -140,13 +151,17 @@ class Hearing:
         self._speaker.close()
 
     def _look(self) -> None:
-        """Whether it can be heard by now without a gap, and what is to be said."""
+        """Begin to play once it has no gap, and tell the user what happens."""
         if fault := self._speaker.fault():
             self._give_up(fault)
             return
-        dried, self._dried = self._stream.gaps > self._dried, self._stream.gaps
-        if dried:  # it is not as fast as it was
-            self._sounds, self._said, self._quick, self._sure = False, "", None, 0.0
+        gaps = self._stream.gaps
+        if gaps > self._dried:  # it is not as fast as it was
+            self._dried = gaps
+            self._sounds = False
+            self._said = ""
+            self._quick = None
+            self._sure = 0.0
             self._stream.pause()
         if not self._sounds and (self._whole or (self._sure >= SURE and self._stream.ahead >= self._needed)):
             self._sounds = self._stream.position > 0 or self._open()
@@ -157,17 +172,18 @@ class Hearing:
             self._explain()
 
     def _explain(self) -> None:
-        """Says why nothing is heard yet, once that is known and will last."""
+        """Tell the user why nothing is heard yet, once that is known and will last."""
         missing = self._needed - self._stream.ahead
         if self._sure >= SURE and missing > self._speed and self._said != "slow":
-            self._said, wait = "slow", f"in about {missing / self._speed:.0f} s"
+            self._said = "slow"
+            wait = f"in about {missing / self._speed:.0f} s"
             ground.say(f"{self._pace}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap.")
         elif not self._speed and not self._said and time.monotonic() > self._came + PATIENCE:
             self._said = "new"
             ground.say("First run on this computer: preparing the fast version. Then playing starts.")
 
     def _open(self) -> bool:
-        """Whether the sound card plays now."""
+        """Open the sound card; return whether it plays."""
         try:
             self._speaker.open(self._stream)
         except NoSound as fault:
@@ -175,18 +191,19 @@ class Hearing:
         return self.on
 
     def _give_up(self, why: str) -> None:
-        self.on, self.failed = False, True
+        self.on = False
+        self.failed = True
         self._speaker.close()
         ground.say(why)
 
     @property
     def _needed(self) -> float:
-        """Seconds that must be made and not heard yet before it begins."""
+        """Return the seconds that must be made, but not heard, before it begins."""
         return max((self._seconds - self._stream.position) * (1 - self._speed / FAST), CUSHION)
 
     @property
     def _words(self) -> str:
-        """How far it is; empty where nobody listens."""
+        """Return how far it is; empty if nobody listens."""
         if not self.on:
             return ""
         stream = self._stream
@@ -195,7 +212,10 @@ class Hearing:
 
     @property
     def _pace(self) -> str:
-        return f"{self._speed:.{1 if self._speed >= 0.1 else 3}f} × real time" if self._speed else "getting ready"
+        if not self._speed:
+            return "getting ready"
+        digits = 1 if self._speed >= 0.1 else 3
+        return f"{self._speed:.{digits}f} × real time"
 
     @property
     def _gaps(self) -> str:
@@ -204,12 +224,12 @@ class Hearing:
 
 
 def tell_nothing_made(out: str) -> None:
-    """Say that nothing was made, because nobody can hear it, and how to save it instead."""
+    """Tell the user that nothing was made, and how to save it instead."""
     ground.say(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
 
 
 def tell_silence(samples: wire.Array, work: Work) -> None:
-    """If a sound (n,) int16 ends in a long silence, print the second at which that begins."""
+    """Print where the long silence at the end of a sound (n,) int16 begins, if any."""
     silent = silent_end(samples[work.heard :])
     if silent >= LONG * work.rate:
         since = (len(samples) - silent) / work.rate
@@ -217,7 +237,7 @@ def tell_silence(samples: wire.Array, work: Work) -> None:
 
 
 def keep(args: argparse.Namespace, path: Path | None, made: Made, work: Work) -> None:
-    """Saves a recording where it is wanted, and tells of it. Raises KeyboardInterrupt where it was stopped."""
+    """Save a recording if the user wants that, and print it. Raises KeyboardInterrupt if it was stopped."""
     if path is not None:
         storage.write(path, to_wav(made.samples, work))
     line = {"file": path and str(path), "seed": work.seed, "log_prob": made.log_prob}

@@ -1,4 +1,4 @@
-"""What Ctrl+C and the system's signals to end do to a command that runs for hours: it saves, and shows no traceback."""
+"""End a long command on Ctrl+C and on signals: it saves, and shows no traceback."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interruption:
-    """Ends a command at once as long as there is nothing to save, and otherwise between two steps.
+    """Ends a command on a signal: at once if there is nothing to save, otherwise after a step.
 
     Only the first signal counts: a second Ctrl+C would interrupt the saving that the first one asked for. No exception
     is raised from a signal, because it could come anywhere, for example while a library is imported.
@@ -45,7 +45,7 @@ class Interruption:
 
     @property
     def status(self) -> int:
-        """The exit status of a command that a signal ended, as shells count."""
+        """Return the exit status of a command that a signal ended, as shells count."""
         return 128 + (self.number or signal.SIGINT)
 
     def _come(self, number: int, frame: FrameType | None) -> None:
@@ -60,7 +60,7 @@ class Interruption:
 
 
 def _write(sentence: str) -> None:
-    """Write to standard error. `print` may be at work in the very line that the signal came in."""
+    """Write to standard error. The signal may have interrupted `print`, which is therefore not used."""
     with contextlib.suppress(OSError):
         start = "\r\x1b[K" if os.isatty(2) else ""
         os.write(2, f"{start}{sentence}\n".encode())

@@ -1,4 +1,4 @@
-"""There and back: whether files come back as they are in a model's levels."""
+"""Encode and decode files, and report whether they come back exactly."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from studio.wire import messages as wire
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio invert`."""
+    """Add `studio invert`."""
     sub = ground.command(
         commands,
         "invert",
@@ -22,10 +22,7 @@ def add(commands: ground.Commands) -> None:
         "encode and decode; says for each file whether it comes back exactly",
         only_prints=lambda args: args.out is None,
     )
-    sub.add_argument("model", metavar="MODEL")
-    sub.add_argument(
-        "files", nargs="+", type=ground.path, metavar="FILE", help="pictures or single cycles, or folders of them"
-    )
+    artworks.add_files(sub, "pictures or single cycles, or folders of them")
     sub.add_argument("--out", type=ground.path, metavar="DIR", help="save what came back")
     artworks.add_size(sub)
 
@@ -35,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     size = artworks.enlargement(args, trained.card)
     folder = storage.folder(args.out) if args.out else None
     named = artworks.named(args.files)
-    exact = unusable = 0
+    exact = 0
+    unusable = 0
     jobs = ground.jobs(args)
     for path in named:
         ground.progress(f"{path.name}")
@@ -50,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
         found = ground.answer(jobs, ask, wire.Encoded)
         exact += found.exact
         apart = f"{found.differing:,} of {found.total:,} values differ by {found.largest} at most"
-        words, reason = ("exact", "") if found.exact else (apart, apart)
+        reason = "" if found.exact else apart
+        words = reason or "exact"
         if folder is not None:
             words = f"{words}, {_came_back(jobs, args.model, trained, found, path, folder, size)}"
         ground.tell(
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 def _came_back(
     jobs: Any, model: str, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path, size: Enlargement
 ) -> str:
-    """Saves the decoded picture with the latent inside; the name of its file."""
+    """Save the decoded picture with its latent inside; return the name of its file."""
     ask = wire.Explore(job="back", model=model, latent=found.latent, label=found.label)
     shown = ground.answer(jobs, ask, wire.Shown)
     work = Work(

@@ -1,4 +1,4 @@
-"""The trained models there are."""
+"""List the trained models."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from studio.library.card import Card
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio models`."""
+    """Add `studio models`."""
     sub = ground.command(
         commands, "models", run, "the trained models: name, family, what it makes, bits per dimension", engine=False
     )
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table(cards: Sequence[Card]) -> str:
-    """Cards as a Markdown table, the paper's own figure beside ours."""
+    """Return cards as a Markdown table, with the paper's own figure beside ours."""
     rows = [
         "| model | family | makes | learned from | licence of the data | parameters | steps | held out | the paper |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -54,6 +54,6 @@ def table(cards: Sequence[Card]) -> str:
 
 
 def _figures(card: Card) -> str:
-    """Every held-out figure of a card, the one it is known by first."""
+    """Return every held-out figure of a card, its main one first."""
     more = [f"{value:,.2f} {metric}, {'exact' if exact else 'bound'}" for metric, value, exact in card.figures[1:]]
     return "; ".join([card.figure, *more])

@@ -1,4 +1,4 @@
-"""What artworks cost under a model, and where."""
+"""Price artworks under a model, and show where the bits are."""
 
 import argparse
 import math
@@ -15,7 +15,7 @@ from studio.wire import messages as wire
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio score`."""
+    """Add `studio score`."""
     sub = ground.command(
         commands,
         "score",
@@ -23,8 +23,7 @@ def add(commands: ground.Commands) -> None:
         "what pictures or sounds cost under a model, in bits",
         only_prints=lambda args: args.map is None,
     )
-    sub.add_argument("model", metavar="MODEL")
-    sub.add_argument("files", nargs="+", type=ground.path, metavar="FILE", help="or folders of them")
+    artworks.add_files(sub, "or folders of them")
     sub.add_argument(
         "--label",
         help="given this kind, by name or number (any kind, each as likely as the others)",
@@ -36,7 +35,7 @@ def add(commands: ground.Commands) -> None:
 
 @dataclass(frozen=True)
 class Priced:
-    """A file with what it costs."""
+    """Holds a file and its price."""
 
     path: Path
     picture: wire.Array
@@ -45,11 +44,14 @@ class Priced:
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    card, label = trained.card, artworks.label(trained.card, args.label)
+    card = trained.card
+    label = artworks.label(card, args.label)
     if args.map is not None and card.kind == "sound":
         raise ground.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
-    folder, jobs = storage.folder(args.map) if args.map else None, ground.jobs(args)
-    unusable, mapped = 0, list[Priced]()
+    folder = storage.folder(args.map) if args.map else None
+    jobs = ground.jobs(args)
+    unusable = 0
+    mapped: list[Priced] = []
     try:
         for path in artworks.named(args.files):
             ground.progress(path.name)
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
                 _tell(args, card, priced, {})
             else:
                 mapped.append(priced)
-    finally:  # maps that are compared share their scale, so all are saved at the end, also when it was stopped
+    finally:  # all maps share one scale, so they are saved at the end, also after Ctrl+C
         if folder is not None and mapped:
             scale = Scale.of([priced.found.bits for priced in mapped], mapped[0].found.bound)
             for priced in mapped:
@@ -109,7 +111,7 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
 
 
 def _map(priced: Priced, folder: Path, scale: Scale) -> dict[str, Any]:
-    """Saves a picture beside its map, with the legend; the file, and what the first and last colour stand for."""
+    """Save a picture beside its map, with a legend. Return the file and the ends of the scale."""
     target = storage.free_name(folder, f"{priced.path.stem}-bits", ".png")
     storage.write(target, export.png(plate(priced.picture, priced.found.bits, scale)))
     return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.words[0].split(" ", 1)[1]}

@@ -1,4 +1,4 @@
-"""A model from a folder."""
+"""Train a model from a folder."""
 
 import argparse
 import contextlib
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 CYCLE = 256
 """Samples of one cycle of sound that a model learns from."""
 RECORDED = 16_000
-"""Hz of recordings where nobody says another rate."""
+"""The rate of recordings in Hz, unless the user gives another."""
 SAVED = "Stopped. What it learned is saved. The same command with --resume continues."
 FORMULA = tuple("=+-@＝＋－＠")
 """Characters with which a formula begins in a spreadsheet."""
 
 
 def add(commands: ground.Commands) -> None:
-    """Adds `studio train`."""
+    """Add `studio train`."""
     sub = ground.command(
         commands,
         "train",
@@ -100,7 +100,7 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
 
 
 def _study(args: argparse.Namespace) -> "Study":
-    """What is to be learned. Raises WrongUse."""
+    """Return the study that the arguments describe. Raises WrongUse."""
     from studio.engine.study import BadStudy, named, study_in, study_of
 
     if not args.recipe and args.name is None:
@@ -119,14 +119,14 @@ def _study(args: argparse.Namespace) -> "Study":
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:
-    """Check the name of a new model. Raises WrongUse, with a free one."""
+    """Check the name of a new model. Raises WrongUse, which names a free one."""
     if fault := model_names.fault(name, args.out):
         free = model_names.free(name, args.out)
         raise ground.WrongUse(f'"{names.shown(name)}" {fault}. This one is free: --name {free}')
 
 
 def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":
-    """The study, compared with the run that is there or is not there. Raises WrongUse."""
+    """Return the study, with the steps of its run if that exists. Raises WrongUse."""
     from studio.engine.study import BadStudy, study_in, with_steps
 
     begun = (folder / "study.json").exists()
@@ -145,7 +145,7 @@ def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":
 
 
 def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train, stop: Interruption) -> None:
-    """Run the training and print its progress. If the user stops it, raises KeyboardInterrupt with what was kept."""
+    """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
     begun = False
     objects = ground.Interval()
     skipped: list[tuple[str, str]] = []
@@ -187,7 +187,7 @@ class _Stoppable:
 
 
 def _report_files(args: argparse.Namespace, gathered: wire.Gathered, skipped: Sequence[tuple[str, str]]) -> None:
-    """List the files that are not learned from, where the user asked for it."""
+    """List the files that are not learned from, if the user asked for it."""
     if args.report:
         storage.write(args.report, table(skipped))
     if args.json and skipped:
@@ -199,9 +199,9 @@ def _report_files(args: argparse.Namespace, gathered: wire.Gathered, skipped: Se
 
 
 def table(skipped: Sequence[tuple[str, str]]) -> bytes:
-    """Files and reasons as CSV that spreadsheets read as text.
+    """Return files and reasons as CSV that spreadsheets read as text.
 
-    A name that begins like a formula gets an apostrophe, by which they know text.
+    A name that begins like a formula gets an apostrophe, which marks text.
     """
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
@@ -232,10 +232,16 @@ def _report_step(args: argparse.Namespace, study: "Study", event: wire.Learned, 
 
 
 def _words(study: "Study", event: wire.Learned) -> str:
-    """`step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`."""
-    things = "seconds of sound" if study.rate else "waves" if len(study.shape) == 1 else "pictures"
+    """Return a step in words.
+
+    `step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`.
+    """
+    things = "waves" if len(study.shape) == 1 else "pictures"
+    if study.rate:
+        things = "seconds of sound"
     rate = f"{event.rate:,.0f}" if event.rate >= 10 else f"{event.rate:.1f}"
-    price, held_out = (event.loss, "") if event.held_out is None else (event.held_out, " held out")
+    price = event.loss if event.held_out is None else event.held_out
+    held_out = "" if event.held_out is None else " held out"
     how = f"step {event.step:,} of {event.steps:,}: {price:.3f} bits per dimension{held_out}"
     left = f", {ground.about(event.seconds_left)} left" if event.step < event.steps else ""
     return f"{how}, {rate} {things} a second{left}"
@@ -265,8 +271,11 @@ def _csv(text: str) -> Path:
 
 
 def _form(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
-    """The shape of what is to be learned, and the rate of recordings, else 0."""
+    """Return the shape of what is learned, and the rate of recordings or 0."""
     rate = args.rate or (RECORDED if args.family == "wavenet" else 0)
     if rate:
         return (2 * rate,), rate
-    return ((CYCLE,) if args.sound else (1 if args.grey else 3, args.size, args.size)), 0
+    if args.sound:
+        return (CYCLE,), 0
+    channels = 1 if args.grey else 3
+    return (channels, args.size, args.size), 0

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import re
-import resource
 import sys
 import tempfile
 import time
@@ -80,7 +79,7 @@ class Found:
     slowest: tuple[float, str] = (0.0, "")
     """Seconds of processor time, and the file that took it."""
     peak: int = 0
-    """The most bytes of a child."""
+    """The most bytes of a child that waits for a file. Of ended ones, getrusage may say what their parent had."""
 
     @property
     def faults(self) -> list[str]:
@@ -317,7 +316,6 @@ def run(number: int, seed: int = 0, progress: Callable[[int, Found], object] = l
     goods = good_files()
     chance = random.Random(seed)
     found = Found()
-    before = _peak_of_ended()
     with tempfile.TemporaryDirectory() as folder:
         for count in range(number):
             good = goods[count % len(goods)]
@@ -327,8 +325,6 @@ def run(number: int, seed: int = 0, progress: Callable[[int, Found], object] = l
             path.unlink(missing_ok=True)
             progress(count + 1, found)
     found.files = number
-    if (ended := _peak_of_ended()) > before:  # otherwise it is that of a child of somebody else
-        found.peak = max(found.peak, ended)
     return found
 
 
@@ -379,11 +375,6 @@ def _peak(process: int) -> int:
     except OSError:
         return 0
     return 1024 * next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
-
-
-def _peak_of_ended() -> int:
-    """Return the most bytes of a child of this process that has ended."""
-    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
 def main(number: int = 2000, seed: int = 0) -> int:

@@ -1,4 +1,4 @@
-"""A sound card for the tests: a PulseAudio daemon of our own with a null sink, and a recorder of what it hears."""
+"""Provide a sound card for tests: a PulseAudio daemon with a null sink and a recorder."""
 
 import os
 import shutil
@@ -79,7 +79,7 @@ def sound_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 
 def skip_if_gaps(*counts: int) -> None:
-    """Skip a test that compares every sample if the machine was too busy to deliver all of them in time."""
+    """Skip a test that compares every sample if the computer was too busy to deliver them."""
     if any(counts):
         pytest.skip("this machine was too busy to play: it left gaps, and counted them")
 

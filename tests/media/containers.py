@@ -1,4 +1,4 @@
-"""Sound files of every container, made byte by byte, so that any number in a header can be wrong."""
+"""Write sound files byte by byte, so that any number in a header can be wrong."""
 
 import struct
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def wav(
     after: bytes = b"",
     magic: bytes = b"RIFF",
 ) -> bytes:
-    """A WAV: the length of its samples, that of the whole, and chunks before and after the samples."""
+    """Return a WAV with these lengths, and chunks before and after its samples."""
     inside = b"WAVE" + chunk(b"fmt ", form) + before + chunk(b"data", body, length) + after
     return chunk(magic, inside, whole)
 

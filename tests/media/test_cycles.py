@@ -1,4 +1,4 @@
-"""One cycle in files of every sort: the window and the terminal take it, and refuse it, alike."""
+"""The window and the terminal take the same cycles, and refuse the same."""
 
 import io
 from pathlib import Path
@@ -25,7 +25,7 @@ def write(path: Path, wave: np.ndarray, form: str, subtype: str = "PCM_16") -> P
 
 
 def both(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A file as the window opens it, which must be what the terminal and training open; and what is said of it."""
+    """Return what the window opens, and its notes. The terminal and training must open the same."""
     wave = open_wave(path, SAMPLES)
     seen = from_wave(wave.array, SAMPLES, wave.name)
     np.testing.assert_array_equal(open_cycle(path, SAMPLES), seen)

@@ -1,4 +1,4 @@
-"""A folder or a pack becomes pictures to learn from, and it is said what was used, what was not, and why."""
+"""A folder or a pack becomes pictures to learn from, with a report on every file."""
 
 import io
 import itertools

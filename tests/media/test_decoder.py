@@ -1,4 +1,4 @@
-"""A file that crashes, hangs or blows up its reader costs that file alone, and is refused with a true sentence."""
+"""If a file crashes its reader, that file alone is refused, with the true reason."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ def misbehaving() -> Iterator[Decoder]:
 
 
 def ended(process_id: int) -> bool:
-    """Whether a process ends within the limit; one that is not waited for counts as ended."""
+    """Return whether a process ends within the limit. One that nobody waits for counts as ended."""
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
         try:

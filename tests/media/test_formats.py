@@ -1,4 +1,4 @@
-"""Large pictures open within a gigabyte, at a part of their size if need be, and every reason is true of the file."""
+"""Large pictures open within a gigabyte, and every refusal has the true reason."""
 
 import io
 import subprocess
@@ -13,6 +13,7 @@ from PIL import Image
 
 from studio.media import formats
 from studio.media.image import Refused, open_picture
+from tests.media.opening import reason
 from tests.media.writers import END, chunk, png, tiff
 
 MOST_MEMORY = 10**9
@@ -34,7 +35,7 @@ else:  # what getrusage says begins at the peak of the process that started this
 
 
 def peak(path: Path) -> tuple[str, int]:
-    """Return what came of a picture that another process opened, and the most bytes of memory that it had."""
+    """Open a picture in another process. Return the outcome and the most bytes that it had."""
     run = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     outcome, memory = run.stdout.splitlines()
@@ -45,13 +46,6 @@ def saved(image: Image.Image, ending: str, **how: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, ending, **how)
     return buffer.getvalue()
-
-
-def reason(folder: Path, data: bytes) -> str:
-    (folder / "rose.jpg").write_bytes(data)
-    with pytest.raises(Refused) as fault:
-        open_picture(folder / "rose.jpg")
-    return fault.value.reason
 
 
 # ── size ─────────────────────────────────────────────────────────────────────────────────────────

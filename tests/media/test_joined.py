@@ -1,4 +1,4 @@
-"""Sounds in frames and pages: joined ones are all opened, cut and damaged ones as far as they go."""
+"""Joined sounds are all opened, cut and damaged ones as far as they go."""
 
 import io
 import struct
@@ -159,7 +159,7 @@ def test_what_is_cut_before_its_sound_is_refused_as_that(sort: str, tmp_path: Pa
 
 @pytest.mark.parametrize("sort", PACKED)
 def test_blocks_follow_each_other_without_a_seam(sort: str, tmp_path: Path) -> None:
-    """Seeking to where a decoder is already makes an MP3 forget what the last frame left for the next one."""
+    """In an MP3, even seeking to the same place loses what the last frame left for the next."""
     data = packed(sort, np.concatenate((tune(5), 0.3 * DICE.standard_normal((5 * RATE, 1)))).clip(-0.9, 0.9))
     whole, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     found = opened(tmp_path, data)

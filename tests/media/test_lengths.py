@@ -1,4 +1,4 @@
-"""Sounds whose headers do not know their length, or have it wrong, are opened in their whole length."""
+"""Sounds with a missing or wrong length in their header are opened as a whole."""
 
 import struct
 from pathlib import Path

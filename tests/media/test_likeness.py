@@ -1,4 +1,4 @@
-"""Likeness: a copy is found however loud or shifted it is, and another sound is none."""
+"""A copy is found however loud or shifted it is, and another sound is not."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The pictures of ../shared/cases open with their colours, and with notes that are true of them."""
+"""The pictures of ../shared/cases open with their colours and with true notes."""
 
 import io
 from pathlib import Path

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
-from studio.media.image import Picture, Refused, open_picture
+from tests.media.opening import opened, reason
 from tests.media.writers import END, chunk, png
 
 dice = np.random.default_rng(5)
@@ -28,17 +28,6 @@ REC_709 = chunk(b"cHRM", struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 30_0
 DISPLAY_P3 = chunk(b"cHRM", struct.pack(">8I", 31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000))
 
 
-def opened(folder: Path, data: bytes) -> Picture:
-    (folder / "rose.png").write_bytes(data)
-    return open_picture(folder / "rose.png")
-
-
-def reason(folder: Path, data: bytes) -> str:
-    with pytest.raises(Refused) as fault:
-        opened(folder, data)
-    return fault.value.reason
-
-
 def samples(depth: int, channels: int) -> np.ndarray:
     values = dice.integers(0, 2**depth, (*SHAPE, channels), np.uint16 if depth == 16 else np.uint8)
     values[0, 0], values[0, 1] = 0, 2**depth - 1
@@ -46,7 +35,7 @@ def samples(depth: int, channels: int) -> np.ndarray:
 
 
 def profile(name: str, swapped: bool = False) -> bytes:
-    """Return sRGB as an ICC profile of another name of four letters, with red and green exchanged or not."""
+    """Return sRGB as an ICC profile with another name; `swapped` exchanges red and green."""
     made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     if swapped:
         made = made.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")

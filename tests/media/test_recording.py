@@ -1,4 +1,4 @@
-"""Recordings as people have them: each is opened as it is, or refused with its reason; what lies is found at once."""
+"""Recordings of users are opened, or refused with their reason. Wrong claims are found at once."""
 
 import csv
 import io
@@ -26,8 +26,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def padding(path: Path) -> int:
-    """Samples that an encoder put before and after the sound to fill its frames, as the file itself says; the table
-    counts them in."""
+    """Return how many samples an encoder added to fill its frames. The table counts them, too."""
     data = path.read_bytes()
     if path.suffix == ".opus":  # RFC 7845, section 5.1
         at = data.index(b"OpusHead") + 10

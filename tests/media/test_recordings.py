@@ -1,4 +1,4 @@
-"""Folders and packs of recordings: what is used, what is refused and why, and which kinds clips are of."""
+"""Folders and packs of recordings are read, with reasons for refusals and with classes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def write(path: Path, wave: np.ndarray, rate: int) -> None:
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    """A pack of clips of two sorts of kinds, whose clip number i is all i."""
+    """Write a pack of clips with two sorts of classes. Clip i holds only the number i."""
     folder = tmp_path / "clips"
     rows = ["split,start,length,label,speaker"]
     for split, count in (("train", 6), ("test", 2)):

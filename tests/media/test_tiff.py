@@ -1,4 +1,4 @@
-"""Every layout of a TIFF opens as it looks, or is refused as a kind that is not read here."""
+"""Every layout of a TIFF opens as it looks, or is refused as unknown."""
 
 import io
 import itertools
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.media.image import Picture, Refused, open_picture
+from tests.media.opening import opened, reason
 from tests.media.writers import tiff
 
 dice = np.random.default_rng(4)
@@ -18,19 +18,8 @@ FOREIGN = "is of a kind that is not read here"
 BLOCKS: tuple[dict[str, Any], ...] = ({}, {"rows": 7}, {"tile": (16, 16)})
 
 
-def opened(folder: Path, data: bytes) -> Picture:
-    (folder / "slide.tif").write_bytes(data)
-    return open_picture(folder / "slide.tif")
-
-
-def reason(folder: Path, data: bytes) -> str:
-    with pytest.raises(Refused) as fault:
-        opened(folder, data)
-    return fault.value.reason
-
-
 def samples(bits: int, form: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return random samples with the darkest and the lightest there are, and what they are as fractions."""
+    """Return random samples, the darkest and the lightest among them, and their fractions."""
     if form == 3:
         values = dice.random((*SHAPE, channels)).astype(f"f{bits // 8}")
         values[0, 0], values[0, 1] = 0, 1
@@ -44,7 +33,7 @@ def samples(bits: int, form: int, channels: int) -> tuple[np.ndarray, np.ndarray
 
 
 def in_rgb(part: np.ndarray, photometric: int) -> np.ndarray:
-    """Return the colours (height, width, 3) from 0 to 255 that fractions stand for, by TIFF 6.0."""
+    """Return the colours (height, width, 3), 0 to 255, of fractions by TIFF 6.0."""
     if photometric == 5:
         return 255 * (1 - part[..., :3]) * (1 - part[..., 3:4])
     grey_or_rgb = part[..., : 3 if photometric == 2 else 1]

@@ -10,7 +10,7 @@ END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def chunk(kind: bytes, body: bytes, checksum: int | None = None) -> bytes:
-    """Return a chunk of a PNG; a checksum that is given stands in place of the right one."""
+    """Return a chunk of a PNG, with the right checksum unless another is given."""
     right = zlib.crc32(kind + body) if checksum is None else checksum
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", right)
 
@@ -18,7 +18,7 @@ def chunk(kind: bytes, body: bytes, checksum: int | None = None) -> bytes:
 def png(
     samples: np.ndarray, depth: int, colour: int, before: bytes = b"", after: bytes = b"", interlaced: bool = False
 ) -> bytes:
-    """Return a PNG of samples (height, width, channels), with chunks before and after those of the pixels."""
+    """Return a PNG of samples (height, width, channels), with chunks around the pixels."""
     height, width = samples.shape[:2]
     starts = (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)
     passes = [samples[y::down, x::across] for y, x, down, across in starts] if interlaced else [samples]
@@ -29,7 +29,7 @@ def png(
 
 
 def packed(samples: np.ndarray, bits: int, order: str) -> list[bytes]:
-    """Return the bytes of each row of samples (height, width, channels), of so many bits each."""
+    """Return the bytes of each row of samples (height, width, channels)."""
     rows = np.ascontiguousarray(samples).reshape(len(samples), -1)
     if bits in (8, 16, 32, 64):
         kind = rows.dtype.newbyteorder(order) if rows.dtype.itemsize * 8 == bits else f"{order}u{bits // 8}"
@@ -100,7 +100,7 @@ def _blocks(plane: np.ndarray, tile: tuple[int, int] | None, rows: int) -> list[
 
 
 def _differences(block: np.ndarray, bits: int, predictor: int, order: str) -> bytes:
-    """Return the bytes of a strip or tile, as they are or as differences along rows."""
+    """Return a strip or tile, as it is or as differences along rows."""
     if predictor == 2:
         whole = np.ascontiguousarray(block).view(f"u{bits // 8}")
         block = np.concatenate([whole[:, :1], whole[:, 1:] - whole[:, :-1]], axis=1)
@@ -116,7 +116,7 @@ def _compressed(data: bytes, compression: int) -> bytes:
 
 
 def _file(tags: dict[int, Any], data: list[bytes], places: int, order: str, big: bool) -> bytes:
-    """Return a TIFF or BigTIFF, its directory first; `places` is the tag for where strips or tiles lie."""
+    """Return a TIFF or BigTIFF. `places` is the tag for where strips or tiles lie."""
     counting, entry, offset, room = ("Q", "HHQ", "Q", 8) if big else ("H", "HHI", "I", 4)
     tags = {**tags, places: data, places + 1 if places == 324 else 279: [len(part) for part in data]}
     head = 16 if big else 8

@@ -236,6 +236,12 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def no_stepping_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a training from lowering the priority of the process that runs the tests."""
+    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
+
+
+@pytest.fixture
 def tiny_recordings(trained_recordings_file: Path, studio_home: Path) -> str:
     """As `tiny`, of a model that makes recordings."""
     return _at_home(trained_recordings_file, studio_home)

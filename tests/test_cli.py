@@ -22,13 +22,7 @@ from studio.library.work import from_png, from_wav
 from studio.media.image import fit, open_picture
 from tests.limits import LIMIT
 
-
-@pytest.fixture(autouse=True)
-def no_stepping_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training here is no process of its own, and tests are not to wait for all others."""
-    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
-
-
+pytestmark = pytest.mark.usefixtures("no_stepping_back")
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / ".." / "shared" / "data" / "user" / "images"
 

@@ -1,4 +1,4 @@
-"""Whatever happens to the engine under a command, the user reads one sentence, and the status is 1."""
+"""If the engine fails during a command, the user reads one sentence, and the status is 1."""
 
 import re
 import sys
@@ -12,6 +12,8 @@ from studio import cli
 from studio.engine import speed
 from studio.engine.artworks import Misfit
 from studio.engine.jobs import Jobs
+
+pytestmark = pytest.mark.usefixtures("no_stepping_back")
 
 KEPT = 'What was finished is kept. The details are in "{log}".'
 OWN = "The engine met a fault of its own: "
@@ -29,14 +31,8 @@ FAULTS: dict[str, tuple[Callable[[], BaseException], str]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_stepping_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training here is no process of its own, and tests are not to wait for all others."""
-    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
-
-
 def do_instead(monkeypatch: pytest.MonkeyPatch, job: Callable[[], Iterator[Any]]) -> None:
-    """Have every job of the engine do something else, and `bench`, which measures without a job."""
+    """Replace every job of the engine, and the measuring of `bench`, which needs none."""
     monkeypatch.setattr(Jobs, "start", lambda jobs, command: job())
     monkeypatch.setattr(speed, "measured", lambda *asked: list(job()))
 

@@ -1,4 +1,4 @@
-"""If no loop is compiled yet, the first command draws with torch and tells the user why it is slow."""
+"""Without compiled loops, a command draws with torch and says why it is slow."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ while not asked.with_suffix(".end").exists():
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Begin without compiled loops; return a file in which the child process notes the loops it was asked for."""
+    """Begin without compiled loops. Return a file in which the child process notes the loops that it compiles."""
     file = tmp_path / "asked"
     monkeypatch.setattr(kernels.elsewhere, "asked", None)
     monkeypatch.setattr("studio.engine.ahead.wanted", lambda device: tuple(kernels.LOOPS))

@@ -1,4 +1,4 @@
-"""Recordings in the terminal: what is heard with `--play`, what is said, and what is kept."""
+"""With `--play`, recordings are heard in the terminal, described, and kept."""
 
 import argparse
 import json
@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Ear(FakeSpeaker):
-    """A card of the model's own rate, that asks for as much as a piece at every look that is taken at it."""
+    """Stands in for a sound card of the model's rate, which takes a piece at each look."""
 
     rate, gaps = RATE, 0
 
@@ -208,7 +208,7 @@ def piece(number: int, speed: float) -> wire.Sounded:
 def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     pace: float, begins: float, ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of four seconds, made at half the speed of hearing, two must be there first, and a tenth more."""
+    """Four seconds are made at half the speed of hearing, so a little more than two must be made first."""
     now, step = [0.0], wire.PIECE / pace
     monkeypatch.setattr(hearing.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(hearing.time, "sleep", lambda seconds: None)
@@ -302,7 +302,7 @@ def test_what_cannot_be_heard_or_kept_is_wrong_use(
 
 
 def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings: str, tmp_path: Path) -> None:
-    """The window allows a little more to be made every so often, and asks without an end."""
+    """The window asks without an end, and now and then allows a little more."""
     argv = ["sample", tiny_recordings, "--seed", "5", "--temperature", "0.9", "--label", "Low", "--seconds", "0.5"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
     jobs = Jobs(Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False))

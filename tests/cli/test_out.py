@@ -1,4 +1,4 @@
-"""A place where nothing can be saved is refused before the work, in words that say what is wrong with it."""
+"""A place where nothing can be saved is refused before the work, with its reason."""
 
 import os
 from collections.abc import Callable
@@ -8,6 +8,8 @@ import pytest
 
 from studio import cli
 from studio.engine.jobs import Jobs
+
+pytestmark = pytest.mark.usefixtures("no_stepping_back")
 
 
 def a_file(folder: Path) -> str:
@@ -28,7 +30,7 @@ PLACES: dict[str, tuple[Callable[[Path], str], str]] = {
     "a link": (a_dangling_link, 'gone", which is not there'),
     "too long": (lambda folder: str(folder / ("n" * 300)), "is 45 bytes too long"),
 }
-"""Folders."""
+"""Folders in which nothing can be saved."""
 FILES: dict[str, tuple[Callable[[Path], str], str]] = {
     "below a file": (lambda folder: f"{a_file(folder)}/a.wav", 'notes" is a file, not a folder'),
     "proc": (lambda folder: "/proc/a.wav", 'the system keeps no files in "/proc"'),
@@ -41,6 +43,16 @@ FILES: dict[str, tuple[Callable[[Path], str], str]] = {
     "above": (lambda folder: "..", "is a folder. Give the name of a file."),
     "the root": (lambda folder: "/", "is a folder. Give the name of a file."),
 }
+"""Files that cannot be saved."""
+CASES = [
+    pytest.param(command, make, words, id=f"{command}-{name}")
+    for commands, places in (
+        (("sample", "invert", "complete", "score", "train"), PLACES),
+        (("blend", "continue"), FILES),
+    )
+    for command in commands
+    for name, (make, words) in places.items()
+]
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +63,6 @@ def no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         pytest.fail("the work began")
 
     monkeypatch.setattr(Jobs, "start", start)
-    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
     monkeypatch.chdir(tmp_path)
 
 
@@ -73,24 +84,16 @@ def there(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if "home" not in path.parts)
 
 
-@pytest.mark.parametrize("command", ["sample", "invert", "complete", "score", "train"], indirect=True)
-@pytest.mark.parametrize("place", PLACES)
-def test_a_folder_that_takes_no_files(
-    place: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("command", "make", "words"), CASES, indirect=["command"])
+def test_a_place_that_takes_no_files(
+    command: list[str],
+    make: Callable[[Path], str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    make, words = PLACES[place]
-    path = make(tmp_path)
-    assert words in refused(command, path, tmp_path, capsys)
-
-
-@pytest.mark.parametrize("command", ["blend", "continue"], indirect=True)
-@pytest.mark.parametrize("place", FILES)
-def test_a_file_that_cannot_be_one(
-    place: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make, words = FILES[place]
-    path = make(tmp_path)
-    assert words in refused(command, path, tmp_path, capsys)
+    place = make(tmp_path)
+    assert words in refused(command, place, tmp_path, capsys)
 
 
 @pytest.mark.parametrize(

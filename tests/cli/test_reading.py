@@ -1,4 +1,4 @@
-"""Files that crash, hang or blow up their reader cost a command that file alone, in the terminal and in training."""
+"""If a file crashes its reader, a command or a training loses that file alone."""
 
 import json
 import os
@@ -13,15 +13,12 @@ from PIL import Image
 from studio import cli
 from studio.library import models
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process"),
+    pytest.mark.usefixtures("no_stepping_back"),
+]
 STEMS = ["kills", "aborts", "hangs", "opens", "raises", *(["grows"] if sys.platform == "linux" else [])]
 RAW = ("Traceback", "Errno", "KeyError", "0x", "SIG")
-
-
-@pytest.fixture(autouse=True)
-def no_stepping_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training here is no process of its own, and tests are not to wait for all others."""
-    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
 
 
 def photos(folder: Path, names: list[str]) -> Path:

@@ -1,4 +1,4 @@
-"""Results are saved in another thread while the next ones are made, and none is lost."""
+"""Results are saved while the next ones are made, and none is lost."""
 
 import argparse
 import threading

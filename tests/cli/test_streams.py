@@ -1,4 +1,4 @@
-"""Commands whose output nobody can read, or not every character of it: they make all that was asked for."""
+"""Commands finish their work even if nobody can read their output."""
 
 import itertools
 import json

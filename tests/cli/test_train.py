@@ -20,15 +20,14 @@ from studio.library import models
 
 
 @pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Print progress without waiting between lines, and train in this process."""
+def often(monkeypatch: pytest.MonkeyPatch, no_stepping_back: None) -> None:
+    """Print progress without waiting between lines."""
     monkeypatch.setattr(ground, "LINE_EVERY", 0.0)
-    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
 
 
 @pytest.fixture
 def argv(rings: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the arguments of a training of four steps; it is measured only after the last one."""
+    """Return the arguments of a training of four steps, measured only after the last."""
     monkeypatch.chdir(tmp_path)
     np.savez(tmp_path / "rings.npz", train_x=rings[:120], test_x=rings[120:])
     return ["train", str(tmp_path / "rings.npz"), "--name", "roses", "--size", "8", "--steps", "4"]
@@ -231,7 +230,7 @@ def test_a_run_that_is_being_trained_is_refused_with_the_process(
 
 @pytest.fixture
 def folder(rings: np.ndarray, tmp_path: Path) -> list[str]:
-    """Return the arguments of a training on a folder with files that cannot be read, one named like a formula."""
+    """Return the arguments of a training with unreadable files, one named like a formula."""
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for number in range(12):

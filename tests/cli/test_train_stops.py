@@ -1,4 +1,4 @@
-"""A training that is stopped by signals, at any moment: what it learned is saved, and no traceback is shown."""
+"""A training can be stopped by signals at any moment. It saves, and shows no traceback."""
 
 import json
 import re
@@ -92,7 +92,7 @@ def argv(rings: np.ndarray, tmp_path: Path) -> list[str]:
 
 
 def listen() -> None:
-    """Let signals end this process again: whoever started the tests may ignore some, as `nohup` does."""
+    """Let signals end this process again. `nohup`, for example, ignores some."""
     for number in STATUS:
         signal.signal(number, signal.SIG_DFL)
 

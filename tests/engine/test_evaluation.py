@@ -26,7 +26,7 @@ TOLERANCE = 2e-4
 
 
 class Shift(Bijection):
-    """z = h - c: class 0 is the identity, class 1 moves every entry by one."""
+    """z = h - c. Class 0 changes nothing, class 1 moves every entry by one."""
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         moved = torch.zeros(len(x)) if c is None else c.to(x)
@@ -37,7 +37,7 @@ class Shift(Bijection):
 
 
 class Constant(nn.Module):
-    """A network that says the same of every artwork, by its class where there is one."""
+    """Says the same of every artwork of a class."""
 
     def __init__(self, *numbers: Tensor) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def test_a_figure_is_the_mean_over_artworks_of_every_batch() -> None:
 
 
 def vae(observation: Observation, numbers: Tensor) -> Variational:
-    """A VAE whose posterior is its prior, so that its latent costs nothing and both bounds are the price itself."""
+    """Return a VAE whose posterior is its prior, so that both bounds are the price itself."""
     nothing, says = Constant(torch.zeros(4)), Constant(numbers)
     return Variational((1, 1, 2), observation.levels, nothing, says, Posterior(2), observation).double().eval()
 

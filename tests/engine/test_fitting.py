@@ -1,4 +1,4 @@
-"""A card that describes another model than its file holds is refused at once, before memory is taken for it."""
+"""A card that does not fit its file is refused before memory is taken for it."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ for line in sys.stdin:
 
 
 def altered(source: Path, target: Path, tensors: dict[str, torch.Tensor] | None = None, **claims: Any) -> Path:
-    """Write a copy of a model with another card and other tensors; `recipe` changes some of its fields."""
+    """Write a copy of a model with another card and other tensors. `recipe` changes some of its fields."""
     tensors = load(source.read_bytes()) | (tensors or {})
     card = models.find(str(source)).card
     claims["recipe"] = {**card.recipe, **claims.get("recipe", {})}

@@ -1,7 +1,8 @@
-"""From a run to a file: the card tells the file's own figure, directions are the data's, statistics the weights'."""
+"""A run is published with the figure of its file, directions of the data, and statistics of its weights."""
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: Examples) -> N
 
 
 def large(model: Model, kind: int) -> None:
-    """Give the outputs of one class numbers that half floats cannot tell apart, and those of others none."""
+    """Give the outputs of one class numbers that half floats cannot tell apart."""
     with torch.no_grad():
         for part in model.modules():
             if isinstance(part, MADE):
@@ -107,41 +108,56 @@ def large(model: Model, kind: int) -> None:
                 part.weights[-part.counts[-1] :] = 0.01
 
 
-@pytest.mark.parametrize("spoiled", [0, 1])
-def test_halves_are_chosen_by_what_the_run_was_watched_by(spoiled: int, tmp_path: Path) -> None:
-    """Halves change the prices of one class alone. All that is watched are of class 0, all of the test of class 1."""
+class Halves(NamedTuple):
+    """Holds a run of a model with two classes, and artworks of them."""
+
+    run: training.Run
+    x: torch.Tensor
+    """(40, 1, 4, 4)."""
+    learn: Examples
+    path: Path
+    """Where to publish."""
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Halves:
     x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4)).astype(np.uint8))
     study = Study(
-        name="halves", title="Halves", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(1, 4, 4),
-        recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05), plan=Plan(steps=1),
-    )  # fmt: skip
+        name="halves",
+        title="Halves",
+        makes="Noise",
+        learned_from="noise",
+        licence="CC0 1.0",
+        shape=(1, 4, 4),
+        recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05),
+        plan=Plan(steps=1),
+    )
     run = training.Run(study, tmp_path / "run", torch.device("cpu"))
-    large(run.average, spoiled)
-    learn = Examples(x, torch.arange(40) % 2)
-    watch, test = Examples(x[:8], torch.zeros(8, dtype=torch.long)), Examples(x[8:16], torch.ones(8, dtype=torch.long))
-    path = tmp_path / "halves.safetensors"
-    publishing.publish(run, path, learn, watch, test, ("0", "1"))
-    kinds = {tensor.dtype for name, tensor in load(path.read_bytes()).items() if name.endswith(".kinds")}
+    return Halves(run, x, Examples(x, torch.arange(40) % 2), tmp_path / "halves.safetensors")
+
+
+@pytest.mark.parametrize("spoiled", [0, 1])
+def test_watched_artworks_decide_about_half_floats(spoiled: int, halves: Halves) -> None:
+    """Half floats change the prices of one class. Watched artworks have class 0, those of the test have class 1."""
+    large(halves.run.average, spoiled)
+    watch = Examples(halves.x[:8], torch.zeros(8, dtype=torch.long))
+    test = Examples(halves.x[8:16], torch.ones(8, dtype=torch.long))
+    publishing.publish(halves.run, halves.path, halves.learn, watch, test, ("0", "1"))
+    tensors = load(halves.path.read_bytes())
+    kinds = {tensor.dtype for name, tensor in tensors.items() if name.endswith(".kinds")}
     assert kinds == {torch.float32 if spoiled == 0 else torch.float16}
 
 
-def test_weights_beyond_half_floats_stay_whole(tmp_path: Path) -> None:
-    """Half floats end at 65,504; infinite weights would never be opened again."""
-    x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4)).astype(np.uint8))
-    study = Study(
-        name="halves", title="Halves", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(1, 4, 4),
-        recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05), plan=Plan(steps=1),
-    )  # fmt: skip
-    run = training.Run(study, tmp_path / "run", torch.device("cpu"))
+def test_weights_beyond_half_floats_stay_whole(halves: Halves) -> None:
+    """Half floats end at 65,504. A file with infinite weights could not be opened."""
     with torch.no_grad():
-        for part in run.average.modules():
+        for part in halves.run.average.modules():
             if isinstance(part, MADE) and part.kinds is not None:
-                part.kinds[1] = -1e6  # a class of which nothing was watched; its units are off
-    learn, seen = Examples(x, torch.arange(40) % 2), Examples(x[:8], torch.zeros(8, dtype=torch.long))
-    path = tmp_path / "halves.safetensors"
-    publishing.publish(run, path, learn, seen, seen, ("0", "1"))
-    assert models.read(path)
-    assert sampling.load(models.find(str(path)), torch.device("cpu")).card.name == "halves"
+                part.kinds[1] = -1e6  # no watched artwork has this class; its units are off
+    seen = Examples(halves.x[:8], torch.zeros(8, dtype=torch.long))
+    publishing.publish(halves.run, halves.path, halves.learn, seen, seen, ("0", "1"))
+    assert models.read(halves.path)
+    assert sampling.load(models.find(str(halves.path)), torch.device("cpu")).card.name == "halves"
 
 
 def test_a_model_whose_figures_are_no_numbers_is_not_published(tmp_path: Path, x: Examples) -> None:

@@ -1,4 +1,4 @@
-"""The temperatures at which a model works are measured: where half of its works are blank or saturated, it does not."""
+"""A model works at a temperature if less than half of its works are blank or saturated."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_works_that_are_blank_or_saturated(work: Array, is_blank: bool, is_satur
 
 
 def drawing(low: float, high: float, beyond: Array) -> Callable[[float], Sequence[Array]]:
-    """A model that draws noise between two temperatures, and below and above them always the same."""
+    """Return a model that draws noise between two temperatures, and `beyond` elsewhere."""
     return lambda temperature: [NOISE if low <= temperature <= high else beyond] * WORKS
 
 

@@ -1,4 +1,4 @@
-"""A model's name is valid on every system and not yet taken; if not, a free one is offered."""
+"""A model's name must be valid on every system and free. Otherwise a free one is offered."""
 
 from pathlib import Path
 

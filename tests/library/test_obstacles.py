@@ -1,4 +1,4 @@
-"""A path that cannot be written: the message names what is in the way, whatever it is."""
+"""If a path cannot be written, the message names what is in the way."""
 
 import errno
 import os

@@ -96,7 +96,7 @@ def _occupy() -> None:
 
 
 def _lasting(number: int, stream: TextIO | None) -> TextIO:
-    """Return a stream to replace a standard one, in its encoding; in UTF-8 if it is closed."""
+    """Return a stream to replace a standard one. If that is closed, the encoding is UTF-8."""
     text = cast("io.TextIOWrapper | None", stream)
     return io.TextIOWrapper(
         io.BufferedWriter(Output(number, stream)),

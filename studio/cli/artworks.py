@@ -92,7 +92,7 @@ def add_files(sub: argparse.ArgumentParser, files: str) -> None:
 
 
 def add_drawing(sub: argparse.ArgumentParser, *, seed: str, label: str) -> None:
-    """Add the options for drawing from a model, with help texts for the seed and the class."""
+    """Add the options for drawing from a model, with help for seed and class."""
     sub.add_argument("--seed", type=ground.seed, help=seed)
     sub.add_argument("--temperature", type=ground.temperature, help="lower is calmer, higher wilder (the model's own)")
     sub.add_argument("--label", help=f"the kind, by name or number ({label})")

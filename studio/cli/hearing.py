@@ -30,7 +30,7 @@ FADE = 0.2
 
 
 class Made(NamedTuple):
-    """Holds a recording (n,) int16, its nats at a temperature of 1, and whether it is whole."""
+    """Holds a recording (n,) int16, its nats at temperature 1, and whether it is whole."""
 
     samples: wire.Array
     log_prob: float
@@ -229,7 +229,7 @@ def tell_nothing_made(out: str) -> None:
 
 
 def tell_silence(samples: wire.Array, work: Work) -> None:
-    """Print where the long silence at the end of a sound (n,) int16 begins, if any."""
+    """Print where a long silence at the end of a sound (n,) int16 begins."""
     silent = silent_end(samples[work.heard :])
     if silent >= LONG * work.rate:
         since = (len(samples) - silent) / work.rate

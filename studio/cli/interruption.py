@@ -1,4 +1,4 @@
-"""End a long command on Ctrl+C and on signals: it saves, and shows no traceback."""
+"""End a long command on Ctrl+C or a signal, with its work saved and no traceback."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interruption:
-    """Ends a command on a signal: at once if there is nothing to save, otherwise after a step.
+    """Ends a command on a signal. If there is something to save, it ends after a step.
 
     Only the first signal counts: a second Ctrl+C would interrupt the saving that the first one asked for. No exception
     is raised from a signal, because it could come anywhere, for example while a library is imported.

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace, card: Card) -> None:
-    """Raise WrongUse if options do not suit what a model makes, or a folder is missing."""
+    """Raise WrongUse if options do not suit a model, or no folder is given."""
     sound = card.kind == "sound"
     if card.rate and args.sheet:
         raise ground.WrongUse(f'"{card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
@@ -127,9 +127,9 @@ class Kept:
         self._tell(min(len(self._placed), len(self._prices)))
 
     def save_soon(self) -> None:
-        """Begin to save the new results, one save at a time, at most once a second.
+        """Begin to save the new results, at most once a second.
 
-        Wait only for the first save. Raises storage.NotSaved if an earlier save failed.
+        Only one save runs at a time. Wait only for the first save. Raises storage.NotSaved if an earlier save failed.
         """
         if self._saving is not None and not self._saving.done():
             return

@@ -49,7 +49,7 @@ def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: in
 
 
 def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: int = 32, draws: int = 1) -> float:
-    """Return the mean bits per entry of artworks, each given its class; of recordings, per sample."""
+    """Return the mean bits per entry of artworks given their classes; of recordings per sample."""
     if isinstance(examples, Recordings):
         return bits_per_sample(model, examples)
     return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)

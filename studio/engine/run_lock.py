@@ -1,4 +1,4 @@
-"""Lock the folder of a run, so that one training at a time writes to it."""
+"""Lock the folder of a run, so that only one training writes to it."""
 
 import contextlib
 import datetime

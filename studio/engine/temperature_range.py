@@ -46,7 +46,7 @@ def saturated(work: Array) -> bool:
 
 
 def measured(draw: Callable[[float], Sequence[Array]], home: float, learned: Sequence[Array]) -> Range | None:
-    """Return the lowest and the highest temperature that works, or None if the model's own does not.
+    """Return the lowest and the highest temperature that works; None if `home` does not.
 
     A temperature works if fewer than half of its works are blank, and fewer than half saturated. Learned works may
     have such a share themselves, which is subtracted: letters are black and white.

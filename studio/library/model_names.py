@@ -14,7 +14,7 @@ _ALLOWED = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 def fault(name: str, folder: Path | None = None) -> str:
-    """Return why a model cannot have a name, as the end of a sentence; empty if it can.
+    """Return why a model cannot have a name; empty if it can. It ends a sentence.
 
     folder: where its file goes. None: to the user's own models, where it may not hide a shipped one.
     """

@@ -40,7 +40,7 @@ def obstacle(path: Path, error: OSError, *, folder: bool = False) -> str:
 
 
 def no_file(path: Path) -> str:
-    """Return why an absolute path cannot be a file; empty if it can be or is one."""
+    """Return why an absolute path cannot be a file; empty if it can."""
     try:
         found = os.stat(path).st_mode
     except OSError as error:

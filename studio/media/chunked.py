@@ -1,4 +1,7 @@
-"""Read sounds from files of chunks: WAV, RIFX, RF64, BW64, Wave64, AIFF, AIFC, CAF and AU."""
+"""Read sounds from files of chunks.
+
+These are WAV, RIFX, RF64, BW64, Wave64, AIFF, AIFC, CAF and AU.
+"""
 
 import os
 import struct
@@ -77,6 +80,15 @@ def riff(file: BinaryIO, begin: int, name: str) -> Stream:
     return Stream(Pieces(file, pieces), extent.stop, extent.notes, samples=length // block)
 
 
+def _chunk(layout: Layout, at: int) -> tuple[bytes, int, int] | None:
+    """Return the key, the beginning and the length of a chunk; None before another sound."""
+    found = layout.chunk(at)
+    if found is None or found[0] in STARTS:
+        return None
+    key, length = found
+    return key, at + layout.head, length
+
+
 def _wave(layout: Layout, at: int) -> tuple[bytes, list[tuple[int, int]], Extent]:
     """Return the format, the places of the samples, and their extent, from chunks.
 
@@ -87,11 +99,10 @@ def _wave(layout: Layout, at: int) -> tuple[bytes, list[tuple[int, int]], Extent
     data: list[tuple[int, int]] = []
     extent = Extent(at)
     for _ in range(MOST_CHUNKS):
-        found = layout.chunk(at)
-        if found is None or found[0] in STARTS:  # another sound
+        found = _chunk(layout, at)
+        if found is None:
             break
-        key, length = found
-        start = at + layout.head
+        key, start, length = found
         if key == b"ds64":
             long_length = struct.unpack("<QQ", bytes_at(layout.file, start, 16).ljust(16, b"\0"))[1]
         elif key == b"fmt " and not form:
@@ -135,11 +146,10 @@ def wave64(file: BinaryIO, begin: int, name: str) -> Stream:
     form = b""
     at = begin + 40
     for _ in range(MOST_CHUNKS):
-        found = layout.chunk(at)
+        found = _chunk(layout, at)
         if found is None:
             break
-        key, length = found
-        start = at + layout.head
+        key, start, length = found
         if key == b"fmt ":
             form = bytes_at(file, start, min(length, 64))
         elif key == b"data" and form:
@@ -179,11 +189,10 @@ def aiff(file: BinaryIO, begin: int, name: str) -> Stream:
     at = begin + 12
     sound: tuple[int, Extent] | None = None
     for _ in range(MOST_CHUNKS):
-        found = layout.chunk(at)
-        if found is None or found[0] in STARTS:
+        found = _chunk(layout, at)
+        if found is None:
             break
-        key, length = found
-        start = at + layout.head
+        key, start, length = found
         if key == b"COMM" and not form:
             form = bytes_at(file, start, min(length, 64))
         elif key == b"SSND" and sound is None:
@@ -229,11 +238,10 @@ def caf(file: BinaryIO, begin: int, name: str) -> Stream:
     at = begin + 8
     sound: tuple[int, Extent] | None = None
     for _ in range(MOST_CHUNKS):
-        found = layout.chunk(at)
-        if found is None or found[0] in STARTS:
+        found = _chunk(layout, at)
+        if found is None:
             break
-        key, length = found
-        start = at + layout.head
+        key, start, length = found
         if key in (b"desc", b"kuki", b"pakt", b"chan") and length < _SEARCHED:
             kept.setdefault(key, bytes_at(file, start, length))
         elif key == b"data" and sound is None:

@@ -1,4 +1,4 @@
-"""Convert the colours of a file to sRGB, by its ICC profile or by curves and primaries."""
+"""Convert the colours of a file to sRGB, by a profile or by curves and primaries."""
 
 import functools
 import io
@@ -210,7 +210,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _hdr(profile: bytes) -> list[str]:
-    """Return the note for a profile of an HDR picture (tag cicp of ICC 4.4)."""
+    """Return the note for the profile of an HDR picture (ICC 4.4, tag cicp)."""
     said = _tags(profile).get(b"cicp", b"")
     return ["its HDR colours were converted for an ordinary screen"] if said[9:10] in (b"\x10", b"\x12") else []
 

@@ -40,7 +40,7 @@ _READERS = {
 
 
 def sounds_in(file: BinaryIO, name: str, ending: str) -> tuple[list[Stream], Container | None, list[str]]:
-    """Return the sounds in a file, the format of the first one, and notes for the user.
+    """Return the sounds in a file, the format of the first one, and notes.
 
     Raises Refused with the reason if there is none.
     """

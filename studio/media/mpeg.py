@@ -1,4 +1,4 @@
-"""Read MP3 and older layers: rows of frames, in files that do not say their length.
+"""Read MP3 and older layers: rows of frames without a total length.
 
 Between and after frames there may be tags, another file that was joined, or damage.
 """
@@ -139,7 +139,7 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
 
 
 def _frames_of(file: BinaryIO, begin: int, size: int, known: Frame) -> _Row:
-    """Return the frames of the sound that begins at a place, which are like its first one."""
+    """Return the frames of the sound that begins at a place with `known`."""
     ranges: list[tuple[int, int]] = []
     at = begin
     count = 0
@@ -187,7 +187,7 @@ def _table(head: bytes, found: Frame) -> int:
 
 
 def _side(found: Frame) -> int:
-    """Return the number of bytes between the head and the contents of a layer 3 frame."""
+    """Return the bytes between the head and the contents of a layer 3 frame."""
     version, _, _, mono = found.sort
     if version == 3:
         return 17 if mono else 32

@@ -41,7 +41,7 @@ class _Page(NamedTuple):
 
 @dataclass
 class _Link:
-    """Holds the pages of one link of a chain, of its first stream of sound alone."""
+    """Holds the pages of the first sound in one link of a chain."""
 
     pages: list[_Page] = field(default_factory=list)
     broken: bool = False

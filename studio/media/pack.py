@@ -1,4 +1,4 @@
-"""Read packs of artworks (.npz), which are zips of arrays, piece by piece to save memory."""
+"""Read packs of artworks (.npz, zips of arrays) piece by piece, to save memory."""
 
 import math
 import os

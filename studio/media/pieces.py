@@ -58,7 +58,7 @@ class Pieces(io.RawIOBase):
 
 
 def bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
-    """Return at most `count` bytes of a file from a place on; none if no file is that long."""
+    """Return at most `count` bytes of a file from a place on. From 2**40 on, there are none."""
     if not 0 <= at < 2**40:
         return b""
     file.seek(at)
@@ -79,7 +79,7 @@ def find(file: BinaryIO, words: bytes, start: int, stop: int) -> int:
 
 
 def add_range(ranges: list[tuple[int, int]], start: int, stop: int) -> None:
-    """Add a piece of a file; lengthen the last piece if the new one follows it."""
+    """Add a piece of a file. If it follows the last piece, lengthen that."""
     if ranges and ranges[-1][1] == start:
         ranges[-1] = (ranges[-1][0], stop)
     else:

@@ -153,7 +153,7 @@ def _chunks(data: bytes) -> _Chunks:
 
 
 def _walk(data: bytes, chunks: _Chunks) -> Iterator[tuple[bytes, memoryview, memoryview]]:
-    """Yield the kind, the body and all bytes of each chunk; note faulty and cut ones."""
+    """Yield the kind, the body and all bytes of each chunk. Note faulty and cut ones."""
     view = memoryview(data)
     at = len(BEGINNING)
     while at + 8 <= len(data):
@@ -251,7 +251,7 @@ def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
 
 
 def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.Curve | None, list[str]]:
-    """Return the profile or curve that converts colours to sRGB, and notes (PNG 3, 4.3)."""
+    """Return the profile or curve for sRGB, and notes (PNG 3, 4.3)."""
     said = chunks.other
     if len(said.get(b"cICP", b"")) == 4:
         return None, *_code_points(*said[b"cICP"])

@@ -1,4 +1,4 @@
-"""End a long command on Ctrl+C or a signal, with its work saved and no traceback."""
+"""End a long command on Ctrl+C or a signal: it saves, without a traceback."""
 
 import contextlib
 import os

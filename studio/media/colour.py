@@ -1,4 +1,4 @@
-"""Convert the colours of a file to sRGB, by a profile or by curves and primaries."""
+"""Convert the colours of a file to sRGB, by a profile or by curves."""
 
 import functools
 import io

@@ -112,7 +112,7 @@ def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Fra
 
 
 def _frame(head: bytes, at: int, info: _Info) -> _Frame | None:
-    """Return the frame that begins with these bytes; None if it does not fit the sound."""
+    """Return the frame that begins with these bytes; None if it does not fit."""
     if len(head) < 6 or head[3] & 1:
         return None
     size = head[2] >> 4

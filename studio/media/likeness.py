@@ -29,7 +29,7 @@ def unlike(test: Sequence[Array], learned: Sequence[Array], *, cycles: bool) -> 
 
 
 def likeness(test: Sequence[Array], learned: Sequence[Array], shifts: Sequence[int] = SHIFTS) -> Array:
-    """Return the largest correlation of each wave with a learned one at any shift, `(len(test),)`."""
+    """Return the largest correlation of each wave with learned ones at any shift, `(n,)`."""
     samples = min(max(len(wave) for wave in (*test, *learned)), WINDOW)
     some = _unit_vectors(test, samples)
     others = _unit_vectors(learned, samples).T

@@ -115,7 +115,7 @@ def read(data: bytes) -> Raster:
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """Return the width and height that a PNG file claims; 0 × 0 if it is short."""
+    """Return the width and height that a PNG claims; 0 × 0 if it is short."""
     return struct.unpack(">II", data[16:24]) if len(data) >= 24 else (0, 0)
 
 

@@ -72,7 +72,8 @@ class Request(QObject):
             at_once: called with each event of its jobs in the thread that reads the engine, before any signal
         """
         super().__init__(parent)
-        self._engine, self._name, self._policy, self._at_once = engine, name, policy, at_once
+        self._engine, self._name, self._policy = engine, name, policy
+        self.receive_at_once = at_once or _ignore
         self.job = ""
         """The name of the open question's job; empty if none is open."""
         self.running: Value[bool] = Value(False, self)
@@ -161,11 +162,6 @@ class Request(QObject):
 
     # ── as a receiver of the engine ──────────────────────────────────────────────────────────────
 
-    def receive_at_once(self, event: AnyEvent) -> None:
-        """Handle an event of a job of this request, in the thread that reads the engine."""
-        if self._at_once is not None:
-            self._at_once(event)
-
     def receive(self, job: str, event: AnyEvent) -> None:
         """Handle an event of a job of this request, in the window's thread."""
         if isinstance(event, Ending):
@@ -206,6 +202,10 @@ class Request(QObject):
             self._waiting.clear()
         self.job = ""
         self.running.set(bool(self._waiting))
+
+
+def _ignore(event: AnyEvent) -> None:
+    """Do nothing in the thread that reads the engine."""
 
 
 def _abandon(engine: Engine, jobs: set[str]) -> None:

@@ -81,6 +81,7 @@ class Stage(State):
         self._show_busy()
 
     def _show_failure(self, event: Failed) -> None:
+        self._request.send_next()
         self._show_busy()
         self._fail(f"{event.why} {event.hint}", "Try again")
 

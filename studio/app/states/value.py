@@ -47,7 +47,7 @@ def same(one: Any, other: Any) -> bool:
 class Receiver(Protocol):
     """Describes what the engine's client needs of one that asks: a place to deliver the events of its jobs."""
 
-    def receive_at_once(self, event: AnyEvent) -> None:
+    def receive_at_once(self, event: AnyEvent, /) -> object:
         """Handle an event in the thread that reads the engine, before `receive`."""
 
     def receive(self, job: str, event: AnyEvent) -> None:

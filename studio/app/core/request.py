@@ -116,7 +116,11 @@ class Request(QObject):
         """
         while self._waiting and not self.job and not self._ending:
             self.job = f"{self._name}-{next(self._numbers)}"
-            command = self._waiting.pop(0)(self.job)
+            try:
+                command = self._waiting.pop(0)(self.job)
+            except Exception:
+                self.leave()  # or no other question could follow
+                raise
             if command is None:
                 self.job = ""
             else:

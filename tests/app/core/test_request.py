@@ -189,6 +189,20 @@ def test_a_question_is_built_at_its_turn_and_not_asked_if_nothing_is_wanted_any_
     assert len(engine.sent) == 2 and not asker.request.running.get() and not asker.request.job
 
 
+@pytest.mark.parametrize("policy", EACH)
+def test_a_question_that_cannot_be_built_leaves_room_for_others(engine: FakeEngine, policy: Policy) -> None:
+    asker = Asker(engine, policy)
+
+    def question(job: str) -> AnyCommand:
+        raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"):
+        asker.request.ask(question)
+    assert not asker.request.running.get()
+    asker.ask("a")
+    assert models(engine) == ["a"]
+
+
 def test_the_next_question_can_be_sent_before_the_answer_is_shown(engine: FakeEngine) -> None:
     asker, seen = Asker(engine, "latest"), list[list[str]]()
     asker.request.answered.connect(lambda event: (asker.request.send_next(), seen.append(models(engine))))

@@ -60,6 +60,8 @@ def test_the_towers_stay_apart_when_they_are_really_imported(first: str, never: 
         ("studio.app.main", "from studio.engine import device"),
         ("studio.app.states.value", "from PySide6 import QtWidgets"),
         ("studio.app.states.value", "from studio.app.views import theme"),
+        ("studio.app.core.request", "from studio.app.states import window"),
+        ("studio.app.core.request", "from PySide6 import QtWidgets"),
         ("studio.app.views.frame", "from studio.library import storage"),
         ("studio.app.views.frame", "import studio.app.main"),
         ("studio.media.image", "import pickle"),

@@ -5,13 +5,14 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal, Slot
 
 from studio.app.pipe import Pipe
+from studio.app.states.value import Receiver
 from studio.library import storage
 from studio.wire.frames import BadFrame, encode
 from studio.wire.messages import (
@@ -71,13 +72,16 @@ class _Life:
 class Engine(QObject):
     """Starts the engine, speaks with it, notices when it dies or hangs, and starts another.
 
-    Signals: `asked` each command that is sent; `happened` each event; `status` one of Starting, Ready, Working,
-    Stopped; `lost` a tuple of the commands that a dead engine leaves without an ending, never sent again by itself;
-    `said` a sentence for people.
+    The events of a command are delivered to the receiver that sent it, and to no other.
+
+    Signals: `asked` each command that is sent; `happened` each event, before it is delivered; `announced` each event
+    that answers no command; `status` one of Starting, Ready, Working, Stopped; `lost` a tuple of the commands that a
+    dead engine leaves without an ending, never sent again by itself; `said` a sentence for people.
     """
 
     asked = Signal(object)
     happened = Signal(object)
+    announced = Signal(object)
     status = Signal(str)
     lost = Signal(object)
     said = Signal(str)
@@ -101,12 +105,12 @@ class Engine(QObject):
         """The last `status`."""
         self.ready: Ready | None = None
         """What the engine last said of itself."""
-        self.at_once: Callable[[AnyEvent], object] = lambda event: None
-        """Called with each event before it has `happened`, in another thread than the window's."""
         self._hang_after = hang_after
         self._forgive_after = forgive_after
         self._life: _Life | None = None
         self._open: dict[str, AnyCommand] = {}
+        self._receivers: dict[str, Receiver] = {}
+        """By job, of those in `_open` whose sender receives events. The reading thread looks here, too."""
         self._crashes: list[float] = []
         self._reason = ""
         self._log: deque[str] = deque(maxlen=LINES)
@@ -136,14 +140,16 @@ class Engine(QObject):
             self._restart.stop()  # or the one that was waited for would come on top
             self._launch()
 
-    def send(self, command: AnyCommand) -> None:
-        """Asks. Every command gets an ending through `happened`, or is among those of `lost`.
+    def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None:
+        """Asks. Every command gets an ending, or is lost.
 
         While the engine starts the command waits for it. Raises ValueError for a name that is in use.
         """
         if command.job in self._open:
             raise ValueError(f'a command of the name "{command.job}" has no ending yet')
         self._open[command.job] = command
+        if receiver is not None:
+            self._receivers[command.job] = receiver
         self.asked.emit(command)
         if self._life:
             self._write(command)
@@ -160,12 +166,18 @@ class Engine(QObject):
                 self._answer(Stopped(job=job))
                 self._tell()
 
+    def abandon(self, job: str) -> None:
+        """Stops a command whose receiver is deleted, and delivers nothing more of it."""
+        self._receivers.pop(job, None)
+        self.stop(job)
+
     def close(self) -> None:
         """Lets the engine save and end: by the end of its input, after 2 s by asking, at last by force."""
         self._restart.stop()
         self._watch.stop()
         life, self._life = self._life, None
         self._open.clear()
+        self._receivers.clear()
         if life:
             life.pipe.close()
             QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)  # the last lines of its log
@@ -174,7 +186,7 @@ class Engine(QObject):
 
     def _launch(self) -> None:
         root, known = str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")
-        pipe = Pipe(lambda event: self.at_once(event))
+        pipe = Pipe(self._deliver_at_once)
         for signal, slot in (
             (pipe.heard, self._heard),
             (pipe.unreadable, self._puzzled),
@@ -205,7 +217,7 @@ class Engine(QObject):
     def _answer(self, ending: Ending) -> None:
         """An ending of our own; a moment later, because nobody expects an answer before the question is out."""
         del self._open[ending.job]
-        QTimer.singleShot(0, self, partial(self.happened.emit, ending))
+        QTimer.singleShot(0, self, partial(self._deliver, ending, self._receivers.pop(ending.job, None)))
 
     def _life_of(self, pipe: Pipe) -> _Life | None:
         """None where its time is over."""
@@ -242,14 +254,29 @@ class Engine(QObject):
 
     def _hear(self, event: AnyEvent) -> None:
         """Passes an event on, unless its command has had an ending already."""
-        job = getattr(event, "job", "")
-        if job and not isinstance(event, Pulse):
-            if job not in self._open:
-                return
-            if isinstance(event, Ending):
-                del self._open[job]
-        self.happened.emit(event)
+        job = _command_of(event)
+        if job and job not in self._open:
+            return
+        receiver = self._receivers.get(job)
+        if isinstance(event, Ending):
+            self._open.pop(job, None)
+            self._receivers.pop(job, None)
+        self._deliver(event, receiver)
         self._tell()
+
+    def _deliver_at_once(self, event: AnyEvent) -> None:
+        """In the thread that reads the pipe: what is heard does not wait for a window that draws."""
+        receiver = self._receivers.get(_command_of(event))
+        if receiver is not None:
+            receiver.receive_at_once(event)
+
+    def _deliver(self, event: AnyEvent, receiver: Receiver | None) -> None:
+        """Gives an event to the one that asked for it; the list of all jobs has it before."""
+        self.happened.emit(event)
+        if receiver is not None:
+            receiver.receive(_command_of(event), event)
+        elif not _command_of(event):
+            self.announced.emit(event)
 
     def _look(self) -> None:
         """Notices an engine that hangs. Time in which the window itself stood still is not counted against it."""
@@ -282,15 +309,19 @@ class Engine(QObject):
         now = time.monotonic()
         self._crashes = [then for then in self._crashes if now - then < self._forgive_after] + [now]
         lost, self._open = tuple(self._open.values()), {}
+        receivers, self._receivers = self._receivers, {}
         if len(self._crashes) <= len(BACKOFF) and not life.hopeless:
             self._restart.start(round(BACKOFF[len(self._crashes) - 1] * 1000))
-            self.said.emit(f"{life.verdict} Another one is starting. {SAFE}")
+            sentence = f"{life.verdict} Another one is starting. {SAFE}"
         else:
             often = "" if life.hopeless else f" That was {len(self._crashes)} times within a short while, so"
             reason = self._reason and f"{self._reason} "
-            self.said.emit(f"{life.verdict}{often or ' So'} no other is starting. {reason}{SAFE} Doctor says more.")
+            sentence = f"{life.verdict}{often or ' So'} no other is starting. {reason}{SAFE} Doctor says more."
+        self.said.emit(sentence)
         if lost:
             self.lost.emit(lost)
+        for job, receiver in receivers.items():
+            receiver.lose(job, sentence)
         self._tell()
 
     @Slot(object, str)
@@ -313,3 +344,8 @@ class Engine(QObject):
         if now != self.now:
             self.now = now
             self.status.emit(now)
+
+
+def _command_of(event: AnyEvent) -> str:
+    """The name of the command that an event answers; empty for what the engine says of itself."""
+    return "" if isinstance(event, Pulse) else getattr(event, "job", "")

@@ -1,11 +1,10 @@
 """An engine that keeps a list of what was sent, and says what a test tells it to."""
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.states.value import Receiver
 from studio.wire import frames
-from studio.wire.messages import AnyCommand, AnyEvent
+from studio.wire.messages import AnyCommand, AnyEvent, Ending, Pulse
 
 DIED = "The engine stopped unexpectedly. Another one is starting. Your takes are safe."
 
@@ -15,6 +14,7 @@ class FakeEngine(QObject):
 
     asked = Signal(object)
     happened = Signal(object)
+    announced = Signal(object)
     status = Signal(str)
     lost = Signal(object)
     said = Signal(str)
@@ -23,28 +23,76 @@ class FakeEngine(QObject):
         super().__init__()
         self.sent: list[AnyCommand] = []
         self.stopped: list[str] = []
+        self.abandoned: list[str] = []
         self.starts = 0
-        self.at_once: Callable[[AnyEvent], object] = lambda event: None
+        self.now = "Starting"
+        self.receivers: dict[str, Receiver] = {}
+        self.unseen: list[AnyEvent] | None = None
+        """Events that the window has not handled yet, if a test lets it stand still."""
+        self.status.connect(self._note_status)
 
     def start(self) -> None:
         self.starts += 1
 
-    def send(self, command: AnyCommand) -> None:
+    def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None:
         body = frames.encode(command)[4:]
         self.sent.append(frames.decode(body, AnyCommand))  # the real one would refuse what this refuses
+        if receiver is not None:
+            self.receivers[command.job] = receiver
         self.asked.emit(command)
 
     def stop(self, job: str) -> None:
         self.stopped.append(job)
 
+    def abandon(self, job: str) -> None:
+        self.receivers.pop(job, None)
+        self.abandoned.append(job)
+
     def say(self, *events: AnyEvent) -> None:
         """Let these events happen, in this order."""
         for event in events:
-            self.at_once(event)
-            self.happened.emit(event)
+            receiver = self.receivers.get(_command_of(event))
+            if receiver is not None:
+                receiver.receive_at_once(event)
+            if self.unseen is None:
+                self._deliver(event)
+            else:
+                self.unseen.append(event)
+
+    def stand_still(self) -> None:
+        """Let only the thread that reads the engine work from now on."""
+        self.unseen = []
+
+    def go_on(self) -> None:
+        """Let the window handle what has happened meanwhile."""
+        unseen, self.unseen = self.unseen or [], None
+        for event in unseen:
+            self._deliver(event)
+
+    def _deliver(self, event: AnyEvent) -> None:
+        job = _command_of(event)
+        receiver = self.receivers.get(job)
+        if isinstance(event, Ending):
+            self.receivers.pop(job, None)
+        self.happened.emit(event)
+        if receiver is not None:
+            receiver.receive(job, event)
+        elif not job:
+            self.announced.emit(event)
 
     def die(self, sentence: str = DIED) -> None:
-        """Die with the newest command unanswered, as the real one tells it."""
+        """Die, as the real one tells it, with all commands unanswered that have a receiver, or with the newest."""
         self.said.emit(sentence)
-        self.lost.emit(tuple(self.sent[-1:]))
+        receivers, self.receivers = self.receivers, {}
+        lost = [command for command in self.sent if command.job in receivers]
+        self.lost.emit(tuple(lost or self.sent[-1:]))
+        for job, receiver in receivers.items():
+            receiver.lose(job, sentence)
         self.status.emit("Starting")
+
+    def _note_status(self, status: str) -> None:
+        self.now = status
+
+
+def _command_of(event: AnyEvent) -> str:
+    return "" if isinstance(event, Pulse) else getattr(event, "job", "")

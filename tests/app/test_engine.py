@@ -104,17 +104,79 @@ def test_it_starts_works_and_rests(opened: Callable[..., Window]) -> None:
     assert not window.said
 
 
-def test_each_event_is_heard_at_once_while_the_window_stands_still(opened: Callable[..., Window]) -> None:
-    window, heard = opened(), list[tuple[type, threading.Thread]]()
-    window.engine.at_once = lambda event: heard.append((type(event), threading.current_thread()))
+class Receiver:
+    """Notes what is delivered to it, and in which thread."""
+
+    def __init__(self, at_once: Callable[[Event], object] = lambda event: None) -> None:
+        self.at_once = at_once
+        self.heard: list[tuple[Event, threading.Thread]] = []
+        self.received: list[Event] = []
+        self.lost: list[tuple[str, str]] = []
+
+    def receive_at_once(self, event: Event) -> None:
+        self.heard.append((event, threading.current_thread()))
+        self.at_once(event)
+
+    def receive(self, job: str, event: Event) -> None:
+        assert threading.current_thread() is threading.main_thread() and event.job == job
+        self.received.append(event)
+
+    def lose(self, job: str, why: str) -> None:
+        self.lost.append((job, why))
+
+
+def test_each_answer_is_heard_at_once_while_the_window_stands_still(opened: Callable[..., Window]) -> None:
+    window, receiver = opened(), Receiver()
     window.engine.start()
-    window.engine.send(sample("a", seeds=3))
+    window.engine.send(sample("a", seeds=3), receiver)
     end = time.monotonic() + LIMIT
-    while Finished not in [kind for kind, _ in heard] and time.monotonic() < end:
+    while Finished not in [type(event) for event, _ in receiver.heard] and time.monotonic() < end:
         time.sleep(0.01)  # no event of Qt is looked at
-    assert [kind for kind, _ in heard if kind is not Pulse] == [Starting, Ready, Drawn, Drawn, Drawn, Finished]
-    assert threading.main_thread() not in [thread for _, thread in heard] and not window.events
+    assert [type(event) for event, _ in receiver.heard] == [Drawn, Drawn, Drawn, Finished]
+    assert threading.main_thread() not in [thread for _, thread in receiver.heard]
+    assert not window.events and not receiver.received
     window.until(lambda: window.has(Finished, "a"))
+    assert [type(event) for event in receiver.received] == [Drawn, Drawn, Drawn, Finished]
+
+
+def test_each_answer_goes_to_the_one_that_asked(opened: Callable[..., Window]) -> None:
+    window, one, other = opened(), Receiver(), Receiver()
+    announced: list[Event] = []
+    window.engine.announced.connect(announced.append)
+    window.engine.start()
+    window.engine.send(sample("a", seeds=2), one)
+    window.engine.send(sample("b", seeds=3), other)
+    window.engine.send(sample("c", seeds=1))
+    window.until(lambda: window.has(Finished, "c"))
+    for receiver, job, count in ((one, "a", 2), (other, "b", 3)):
+        assert [event.job for event in receiver.received] == [job] * (count + 1)
+        assert [event for event, _ in receiver.heard] == receiver.received
+    assert {type(event) for event in announced} >= {Starting, Ready}
+    assert not [event for event in announced if not isinstance(event, Pulse) and getattr(event, "job", "")]
+
+
+def test_each_that_asked_is_told_what_is_lost(opened: Callable[..., Window]) -> None:
+    window, done, open_, refused = opened(), Receiver(), Receiver(), Receiver()
+    window.engine.start()
+    window.engine.send(sample("a", seeds=1), done)
+    window.engine.send(sample("b", "die"), open_)
+    window.until(lambda: window.lost)
+    assert open_.lost == [("b", window.said[-1])] and not done.lost
+    window.engine.close()
+    window.engine.send(sample("c"), refused)
+    window.until(lambda: refused.received)
+    assert [type(event) for event in refused.received] == [Failed]
+
+
+def test_an_abandoned_command_is_stopped_and_nobody_hears_of_it(opened: Callable[..., Window]) -> None:
+    window, receiver = opened(), Receiver()
+    window.engine.start()
+    window.engine.send(sample("a", seeds=4096), receiver)
+    window.until(lambda: receiver.received)
+    window.engine.abandon("a")
+    count = len(receiver.received)
+    window.until(lambda: window.has(Stopped, "a"))
+    assert len(receiver.received) == count
 
 
 def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
@@ -129,14 +191,13 @@ def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
         if isinstance(event, Drawn) and faults:
             raise RuntimeError(faults.pop())
 
-    window.engine.at_once = once
     window.engine.start()
-    window.engine.send(sample("a", seeds=3))
+    window.engine.send(sample("a", seeds=3), Receiver(once))
     window.until(lambda: window.lost)
     assert "could not be read" in window.said[0] and not window.has(Finished, "a")
     assert told == ["planted"]
     window.until(lambda: window.engine.now == "Ready")
-    window.engine.send(sample("b", seeds=3))
+    window.engine.send(sample("b", seeds=3), Receiver(once))
     window.until(lambda: window.has(Finished, "b"))
     assert len(window.has(Drawn, "b")) == 3 and len(window.said) == 1
 

@@ -97,7 +97,7 @@ def in_window(model: str, said: list[wire.Drawn]) -> float:
         for data in frames:
             splitter.feed(data)
             while (event := splitter.next()) is not None:
-                engine.happened.emit(event)
+                engine.say(event)
                 application.processEvents()
                 previews += 1
         seconds = (time.process_time() - began) / previews

@@ -1,13 +1,12 @@
 """A picture or a wave of the artist's own on its way in: opened, a picture cropped, encoded."""
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.core.request import Request
 from studio.app.states import shelf
 from studio.app.states.later import Later
 from studio.app.states.messages import Action, Messages
@@ -18,7 +17,7 @@ from studio.library.models import Trained
 from studio.media import cycles
 from studio.media.image import Box, Picture, Refused, fit
 from studio.media.sound import Wave
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Ending, Failed
+from studio.wire.messages import AnyEvent, Array, Encode, Encoded, Failed
 
 
 class Bringing(State):
@@ -40,13 +39,18 @@ class Bringing(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine, self._messages, self._model, self._label = engine, messages, model, label
+        self._messages, self._model, self._label = messages, model, label
         self.photo: Value[Photo | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
         self.looking: Value[str] = Value("", self)
         """Name of the picture that is being encoded."""
-        self._encoding: tuple[str, Photo, Trained] | None = None
-        self._jobs = itertools.count(1)
+        self._asked: tuple[Photo, Trained]
+        """The photo that was encoded last, and the model that it was for."""
+        self._request = Request(engine, "encode", "single", self)
+        self._request.answered.connect(self._use_answer)
+        self._request.stopped.connect(self._end)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
         self._opening = Later(self)
         self._fitting = Later(self)
 
@@ -128,27 +132,25 @@ class Bringing(State):
 
     def _leave(self) -> None:
         """What is being encoded is not wanted any more."""
-        if self._encoding is not None:
-            self._engine.stop(self._encoding[0])
+        if self._request.running.get():
+            self._request.cancel()
             self._end()
 
     def _encode(self, photo: Photo) -> None:
         trained = self._model.get()
-        if trained is None or self._encoding is not None:
+        if trained is None or self._request.running.get():
             return
-        job = f"encode-{next(self._jobs)}"
-        self._encoding = (job, photo, trained)
+        self._asked = (photo, trained)
         self.busy.set(True)
         self.looking.set(photo.picture.name)
-        label = self._label.get()
-        self._engine.send(Encode(job=job, hand="photo", model=trained.card.name, picture=photo.seen, label=label))
+        name, label = trained.card.name, self._label.get()
+        self._request.ask(lambda job: Encode(job=job, hand="photo", model=name, picture=photo.seen, label=label))
 
     def cancel(self) -> None:
         """Leave the preview."""
         self._opening.forget()
         self._fitting.forget()
-        if self._encoding is not None:
-            self._engine.stop(self._encoding[0])
+        self._request.cancel()
         self._end()
         self.photo.set(None)
         self._left.emit()
@@ -161,28 +163,26 @@ class Bringing(State):
             self.show(photo.picture, photo.how, photo.box)
             self._offer(photo.picture)
 
-    def take(self, event: AnyEvent) -> None:
-        if self._encoding is None or getattr(event, "job", None) != self._encoding[0]:
-            return
-        _, photo, trained = self._encoding
+    def _use_answer(self, event: AnyEvent) -> None:
+        photo, trained = self._asked
+        self._end()
         if isinstance(event, Encoded):
-            self._end()
             self.photo.set(None)
             self._left.emit()
             self.encoded.emit(event, photo, trained)
-        elif isinstance(event, Ending):
-            self._end()
-            if isinstance(event, Failed):
-                self._fail(f"{event.why} {event.hint}", ("Try again", lambda: self._encode(photo)))
 
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+    def _show_failure(self, event: Failed) -> None:
+        photo, _ = self._asked
+        self._end()
+        self._fail(f"{event.why} {event.hint}", ("Try again", lambda: self._encode(photo)))
+
+    def _show_loss(self, why: str) -> None:
         """The engine died while it encoded: the preview stays, using it is offered again."""
-        if self._encoding is not None and self._encoding[0] in {command.job for command in commands}:
-            _, photo, _ = self._encoding
-            self._end()
-            what = "wave" if isinstance(photo.picture, Wave) else "picture"
-            said = f"{why} Your {what} is still here and was not used yet."
-            self._fail(said, ("Use it", lambda: self._encode(photo)))
+        photo, _ = self._asked
+        self._end()
+        what = "wave" if isinstance(photo.picture, Wave) else "picture"
+        said = f"{why} Your {what} is still here and was not used yet."
+        self._fail(said, ("Use it", lambda: self._encode(photo)))
 
     def close(self) -> None:
         """Wait for what is at work."""
@@ -190,7 +190,7 @@ class Bringing(State):
         self._fitting.wait()
 
     def _opened(self, outcome: Opened | Exception) -> None:
-        self.busy.set(self._encoding is not None)
+        self.busy.set(self._request.running.get())
         if isinstance(outcome, Opened):
             self.opened.emit(outcome)
         elif isinstance(outcome, ValueError):  # Refused: a sentence for people
@@ -203,7 +203,6 @@ class Bringing(State):
         self._messages.say(said.strip(), "failed", *again, until=(self.busy.changed, self.photo.changed))
 
     def _end(self) -> None:
-        self._encoding = None
         self.busy.set(False)
         self.looking.set("")
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject
 
+from studio.app.core.request import Request
 from studio.app.states import grid
 from studio.app.states.dials import Dials
 from studio.app.states.doubt import Doubt
-from studio.app.states.errand import Errand
 from studio.app.states.grid import By, Cell, Kind, Run
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
@@ -23,11 +23,9 @@ from studio.wire.messages import (
     Array,
     Drawn,
     Failed,
-    Finished,
     Notice,
     Preparing,
     Ready,
-    Stopped,
 )
 
 
@@ -65,14 +63,14 @@ class Cells(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages = models, messages
-        self._errand = Errand(engine, queue, verb.lower(), self)
+        self._models, self._messages, self._queue = models, messages, queue
+        self._request = Request(engine, verb.lower(), "single", self)
         self._verb, self._file, self._words, self._ask, self._begin_again = verb, file, words, ask, again
         self.run: Run | None = None
         self.heat = ""
         """What is painted of temperature in this run, packed."""
         self.cells: Value[tuple[Cell, ...]] = Value((), self)
-        self.running: Value[bool] = self._errand.running
+        self.running: Value[bool] = self._request.running
         self.progress: Value[str] = Value("", self)
         """The caption below them."""
         self.keeps = True
@@ -91,6 +89,13 @@ class Cells(State):
         """Whether the loop that draws pixel by pixel is still being compiled."""
         self._keeping = Later(self)
         self.doubt.on.changed.connect(self._tell_doubt)
+        self._request.progressed.connect(self._use_part)
+        self._request.answered.connect(self._finish)
+        self._request.stopped.connect(self._show_stop)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
+        engine.status.connect(self._tell)
+        engine.announced.connect(self._note_compiling)
 
     @property
     def kind(self) -> Kind:
@@ -127,7 +132,7 @@ class Cells(State):
     def stop(self) -> None:
         """Stop now and keep what is drawn."""
         self._again = 0
-        self._errand.stop()
+        self._request.stop()
 
     def go_on(self) -> None:
         """Make the pictures that a stopped or lost run left unfinished."""
@@ -138,7 +143,7 @@ class Cells(State):
         """Have the run draw by these dials from its next row on, where a hand has turned them: what it draws by
         then. What is `painted` of temperature is `heat` packed. Dials of another model are for another run."""
         run, trained = self.run, dials.model.get()
-        if not self._errand.job or run is None or trained is None or trained.card.name != run.model:
+        if not self._request.job or run is None or trained is None or trained.card.name != run.model:
             return None
         mixed = run.mix is not None and run.mix.model == dials.mixing.name.get()
         share = dials.mixing.share.get() if mixed else self._told.share
@@ -146,7 +151,7 @@ class Cells(State):
         if wish == self._told:
             return None
         self._told, self.heat = wish, heat
-        self._errand.steer("dials", temperature=(wish.temperature,), share=share, heat=painted)
+        self._request.steer("dials", temperature=(wish.temperature,), share=share, heat=painted)
         return wish
 
     def watch(self, on: bool) -> None:
@@ -158,62 +163,60 @@ class Cells(State):
     def _tell_doubt(self, on: bool) -> None:
         """A run that draws pixel by pixel tells from now on how open each was, or no more."""
         if self.rows:
-            self._errand.steer(doubt=on)
+            self._request.steer(doubt=on)
 
     def _send(self, seats: Sequence[int]) -> None:
         run, cells = self.run, self.cells.get()
         if run is None or not seats:
             return
         seeds, doubt = tuple(cells[index].seed for index in seats), self.doubt.on.get() and self.rows > 0
-        command = self._ask(job=self._errand.name(), seeds=seeds, doubt=doubt, **run.asks())
-        if command is None:
-            return
-        self._seats = tuple(seats)
-        self._told = Wish(run.temperature, run.mix.share if run.mix is not None else None, self.heat)
-        words = self._words()
-        self._errand.send(command, f"{words.of}: {words.count(len(seats))}", len(seats))
+
+        def question(job: str) -> AnyCommand | None:
+            command = self._ask(job=job, seeds=seeds, doubt=doubt, **run.asks())
+            if command is not None:
+                self._seats = tuple(seats)
+                self._told = Wish(run.temperature, run.mix.share if run.mix is not None else None, self.heat)
+                words = self._words()
+                self._queue.add(job, f"{words.of}: {words.count(len(seats))}", len(seats))
+            return command
+
+        self._request.ask(question)
         self._tell()
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
-    def heed(self, status: str) -> None:
-        """The engine's state in a word."""
-        self._errand.heed(status)
-        self._tell()
-
-    def take(self, event: AnyEvent) -> None:
+    def _note_compiling(self, event: AnyEvent) -> None:
         match event:
             case Ready(preparing=loops) | Preparing(loops=loops):
                 self.compiling.set("pixels" in loops)
                 self._tell()
-        if not self._errand.hears(event):
-            return
+
+    def _use_part(self, event: AnyEvent) -> None:
         match event:
             case Drawn():
                 self._draw(event)
             case Notice(text=text):
                 self._messages.say(text)
-            case Finished():
-                self._end(self._words().ended(self.cells.get()))
-                if self._again:
-                    self._again -= 1
-                    self._begin_again()
-            case Stopped():
-                said = self._words().stopped(self.cells.get())
-                self._end(said)
-                self._messages.say(said, "info", ("Go on", self.go_on), until=(self.running.changed,))
-            case Failed(why=why, hint=hint):
-                self._again = 0
-                self._end(self._words().stopped(self.cells.get()))
-                again = ("Try again", self.go_on)
-                self._messages.say(f"{why} {hint}".strip(), "failed", again, until=(self.running.changed,))
-            case _:
-                pass
 
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died with these commands unanswered: keep what is finished, offer the rest."""
-        if not self._errand.is_lost(commands):
-            return
+    def _finish(self) -> None:
+        self._end(self._words().ended(self.cells.get()))
+        if self._again:
+            self._again -= 1
+            self._begin_again()
+
+    def _show_stop(self) -> None:
+        said = self._words().stopped(self.cells.get())
+        self._end(said)
+        self._messages.say(said, "info", ("Go on", self.go_on), until=(self.running.changed,))
+
+    def _show_failure(self, event: Failed) -> None:
+        self._again = 0
+        self._end(self._words().stopped(self.cells.get()))
+        again = ("Try again", self.go_on)
+        self._messages.say(f"{event.why} {event.hint}".strip(), "failed", again, until=(self.running.changed,))
+
+    def _show_loss(self, why: str) -> None:
+        """The engine died: keep what is finished, offer the rest."""
         self._again = 0
         words = self._words()
         self._end(words.stopped(self.cells.get()))
@@ -234,7 +237,6 @@ class Cells(State):
 
     def _end(self, caption: str) -> None:
         self._seats = ()
-        self._errand.end()
         self._tell()
         self.progress.set(caption)
         self._keep()
@@ -243,11 +245,11 @@ class Cells(State):
         """Every value that follows from others."""
         running, cells = self.running.get(), self.cells.get()
         self.can_go_on.set(not running and any(not cell.finished for cell in cells))
-        ready = self._errand.ready
+        ready = self._request.ready
         self.main.set(self._verb if not running else "Stop" if ready else "Starts when ready")
         if running:
             slow = self.compiling.get() and self.rows > 0
-            self.progress.set(self._words().caption(cells, self._errand.left, ready, slow))
+            self.progress.set(self._words().caption(cells, self._queue.time_left(self._request.job), ready, slow))
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 

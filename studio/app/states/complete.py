@@ -29,7 +29,7 @@ from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
 from studio.wire import messages as wire
-from studio.wire.messages import AnyCommand, AnyEvent, Array
+from studio.wire.messages import Array
 
 MOST = 1024
 """Completions of one run."""
@@ -135,21 +135,6 @@ class Complete(State):
         wish = self.grid.follow(self.dials, masks.packed(heat), _factors(heat))
         if wish is not None:
             self.grid.run = run.turned(wish.temperature, wish.share)
-
-    # ── what the engine says ─────────────────────────────────────────────────────────────────────
-
-    def heed(self, status: str) -> None:
-        """The engine's state in a word."""
-        self.grid.heed(status)
-
-    def take(self, event: AnyEvent) -> None:
-        self._pieces.take(event)
-        self.grid.take(event)
-
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died with these commands unanswered: keep what is finished, offer the rest."""
-        self._pieces.lost(commands, why)
-        self.grid.lost(commands, why)
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 

@@ -1,6 +1,5 @@
 """Explore: one picture or wave, sliders on its latent, artworks of one's own, takes."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media.image import Box, Picture
 from studio.media.sound import Wave
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Encoded
+from studio.wire.messages import Array, Encoded
 
 
 class Explore(State):
@@ -53,7 +52,6 @@ class Explore(State):
         self.dials.grabbed.connect(self._grab)
         self.dials.let_go.connect(self._let_go)
         self._stage = Stage(engine, messages, self.dials.scene, self)
-        self.heed = self._stage.heed
         self.picture: Value[Array | None] = self._stage.picture
         """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
         self.drawing: Value[bool] = self._stage.busy
@@ -300,19 +298,6 @@ class Explore(State):
         self._step(name, **of_work(work, trained), start=start.key if start else "", current=shown, origin=origin)
         if picture is not None and self.model.get() == trained:
             self._stage.put(picture)
-
-    # ── the engine ───────────────────────────────────────────────────────────────────────────────
-
-    def take(self, event: AnyEvent) -> None:
-        self._stage.take(event)
-        self._bringing.take(event)
-        self.wavetable.take(event)
-
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died with these commands unanswered: what is shown stays, asking again is offered."""
-        self._stage.lost(commands, why)
-        self._bringing.lost(commands, why)
-        self.wavetable.lost(commands, why)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

@@ -1,6 +1,5 @@
 """Generate: make pictures from seeds, watch them form, choose, keep."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -22,7 +21,7 @@ from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Sample
+from studio.wire.messages import Array, Sample
 
 MOST = 4096
 """Pictures of one run, as `studio.wire.messages.Sample` allows."""
@@ -91,22 +90,6 @@ class Generate(State):
         title = trained.card.title if trained is not None else run.model if run is not None else ""
         one = "wave" if self.grid.kind == "sound" else "picture"
         return Words(one, title, meanwhile="What is finished can already be opened or saved.", rows=self.grid.rows)
-
-    # ── what the engine says ─────────────────────────────────────────────────────────────────────
-
-    def heed(self, status: str) -> None:
-        """The engine's state in a word."""
-        self.rewind.heed(status)
-        self.grid.heed(status)
-
-    def take(self, event: AnyEvent) -> None:
-        self.rewind.take(event)
-        self.grid.take(event)
-
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died with these commands unanswered: keep what is finished, offer the rest."""
-        self.rewind.lost(commands, why)
-        self.grid.lost(commands, why)
 
     def _tell(self) -> None:
         """Every value that follows from others."""

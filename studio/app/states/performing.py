@@ -1,19 +1,18 @@
 """What the engine makes for the ear: a little ahead of it, and from the next moment on as a hand changes it."""
 
-import itertools
-from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.core.request import Request
 from studio.app.states.landing import Landing, Turn
 from studio.app.states.messages import Messages
 from studio.app.states.recorded import clock
 from studio.app.states.reel import Reel
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.media.stream import FAST
-from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Ending, Failed, Perform, Sounded, Steer
+from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Failed, Perform, Sounded, Steer
 
 AHEAD = 0.8
 """Seconds that are made ahead of the ear, where making is faster than hearing."""
@@ -65,16 +64,20 @@ class Performing(State):
 
     def __init__(self, engine: Engine, messages: Messages, reel: Reel, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._engine, self._messages, self._landing = engine, messages, Landing(reel)
-        engine.at_once = self._landing.hear
+        self._messages, self._landing = messages, Landing(reel)
+        self._request = Request(engine, "perform", "single", self, at_once=self._landing.hear)
+        self._request.progressed.connect(self._use_part)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
+        for ended in (self._request.answered, self._request.stopped):
+            ended.connect(self._ended)
+        self._steers = Request(engine, "steer", "single", self, at_once=self._landing.hear)
+        self._steers.failed.connect(self._fail)
         self.making: Value[bool] = Value(False, self)
         self.speed: Value[float] = Value(0.0, self)
         """Seconds that are made in a second of work, of late; 0 where that is not known."""
-        self.job = ""
-        """What makes it, empty where nothing does."""
         self.spared, self.sure = SPARED, SURE
         """What this machine was found to need, of late."""
-        self.status = "Starting"
         self._begin, self._allowed = 0, 0.0
         self._turned = 0.0
         """Second from which the last change holds, 0 where there was none."""
@@ -84,7 +87,11 @@ class Performing(State):
         self._change: Change | None = None
         """What the turn makes so."""
         self._next: Change | None = None
-        self._jobs = itertools.count(1)
+
+    @property
+    def job(self) -> str:
+        """What makes it, empty where nothing does."""
+        return self._request.job
 
     @property
     def reel(self) -> Reel:
@@ -173,22 +180,21 @@ class Performing(State):
 
     def make(self, ask: Perform) -> None:
         """Go on from the end of what there is."""
-        if self.job:
-            return
-        self.job = f"perform-{next(self._jobs)}"
-        self._begin, self._turned = self._landing.open(self.job), 0.0
-        self.reel.stream.go_on()
-        self.making.set(True)
-        self._allowed = self._wanted()
-        if self.status == "Stopped":  # after too many crashes it waits for a person, who has just asked
-            self._engine.start()
-        begin = self.reel.samples.copy() if self._begin else None
-        self._engine.send(replace(ask, job=self.job, begin=begin, until=self._allowed))
+
+        def question(job: str) -> AnyCommand:
+            self._begin, self._turned = self._landing.open(job), 0.0
+            self.reel.stream.go_on()
+            self.making.set(True)
+            self._allowed = self._wanted()
+            begin = self.reel.samples.copy() if self._begin else None
+            return replace(ask, job=job, begin=begin, until=self._allowed)
+
+        self._request.ask(question)
 
     def halt(self) -> None:
         """Stop making; what is made stays."""
         if self.job:
-            self._engine.stop(self.job)
+            self._request.cancel()
             self._ended()
 
     def cut(self, first: int) -> None:
@@ -204,8 +210,7 @@ class Performing(State):
         wanted = self._wanted()
         if self.job and abs(wanted - self._allowed) > 5 * PIECE:
             self._allowed = wanted
-            ahead = f"ahead-{next(self._jobs)}"
-            self._engine.send(Steer(job=ahead, running=self.job, until=wanted))
+            self._request.steer(until=wanted)
 
     def turn(self, change: Change) -> None:
         """Have it made by something else from the next moment that can still be changed. While one change is under way,
@@ -225,41 +230,40 @@ class Performing(State):
         first = self.next_to_change
         asked = change.hold(first / self.reel.rate)
         sure = round(self._sure * self.reel.rate)
-        self._turn, self._change = Turn(f"steer-{next(self._jobs)}", first, sure, instead), change
-        self._landing.await_turn(self._turn)
-        self._turned = first / self.reel.rate
-        self._allowed = self._wanted()
-        again = first - self._begin
-        ask = Steer(job=self._turn.job, running=self.job, again=again, until=self._allowed, instead=instead)
-        self._engine.send(replace(ask, **asked))
+
+        def question(job: str) -> AnyCommand:
+            self._turn, self._change = Turn(job, first, sure, instead), change
+            self._landing.await_turn(self._turn)
+            self._turned = first / self.reel.rate
+            self._allowed = self._wanted()
+            again = first - self._begin
+            ask = Steer(job=job, running=self.job, again=again, until=self._allowed, instead=instead)
+            return replace(ask, **asked)
+
+        self._steers.ask(question)
         self.grew.emit()
 
     # ── what is answered ─────────────────────────────────────────────────────────────────────────
 
-    def take(self, event: AnyEvent) -> None:
-        """What the engine says, which has landed."""
-        job = getattr(event, "job", "")
-        if self._turn is not None and job == self._turn.job and isinstance(event, Failed):
-            self._fail(event)
-        elif job and job == self.job:
-            if isinstance(event, Sounded):
-                self.speed.set(event.speed)
-                self._look()
-                self.grew.emit()
-                self.moved.emit()
-            elif isinstance(event, Ending):
-                self._ended()
-                if isinstance(event, Failed):
-                    said = f"{event.why} What is made is kept. {event.hint}".strip()
-                    self._messages.say(said, "failed", until=(self.making.changed, self.left))
+    def _use_part(self, event: AnyEvent) -> None:
+        """Note what the engine has made; it has landed already."""
+        if isinstance(event, Sounded):
+            self.speed.set(event.speed)
+            self._look()
+            self.grew.emit()
+            self.moved.emit()
 
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+    def _show_failure(self, event: Failed) -> None:
+        self._ended()
+        said = f"{event.why} What is made is kept. {event.hint}".strip()
+        self._messages.say(said, "failed", until=(self.making.changed, self.left))
+
+    def _show_loss(self, why: str) -> None:
         """The engine died: what is made plays on to its end."""
-        if self.job and any(command.job == self.job for command in commands):
-            self._ended()
-            end = clock(self.reel.seconds)
-            said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
-            self._messages.say(said.strip(), "failed", until=(self.making.changed, self.left))
+        self._ended()
+        end = clock(self.reel.seconds)
+        said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
+        self._messages.say(said.strip(), "failed", until=(self.making.changed, self.left))
 
     def _look(self) -> None:
         """Whether what is new has taken over, or came too late for that and is asked for again."""
@@ -290,6 +294,7 @@ class Performing(State):
         change = self._change
         assert change is not None, "there is one while something turns"
         self._turn = self._change = None
+        self._steers.leave()
         self._landing.forget_turn()
         return change
 
@@ -309,7 +314,6 @@ class Performing(State):
     def _ended(self) -> None:
         self._landing.close()
         self._miss()
-        self.job = ""
         change, self._next = self._next, None
         if change is not None:  # it holds for what is made later
             change.hold(self.reel.seconds)

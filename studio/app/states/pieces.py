@@ -1,7 +1,6 @@
 """Completions as works: the engine finds the latent of each, which makes the whole of it again."""
 
 import datetime
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,13 @@ import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import QObject
 
+from studio.app.core.request import Request
 from studio.app.states.messages import Messages
 from studio.app.states.saving import Piece
 from studio.app.states.value import Engine, State
 from studio.library import storage
 from studio.library.work import Latent, Work
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Ending, Failed, Stopped
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Failed
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,50 +62,50 @@ class Pieces(State):
 
     def __init__(self, engine: Engine, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._engine, self._messages = engine, messages
-        self._jobs = itertools.count(1)
+        self._messages = messages
         self._wanted: list[tuple[list[Made], Then]] = []
+        """What is asked for, with what is to be done with it; the first is at work."""
         self._found: list[Piece] = []
-        self._job = ""
+        """The pieces of the first that are ready."""
+        self._request = Request(engine, "piece", "queue", self)
+        self._request.answered.connect(self._keep)
+        self._request.stopped.connect(self._show_stop)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
 
     def of(self, made: Sequence[Made], then: Then) -> None:
         """`then` gets a piece for each."""
         if made:
             self._wanted.append((list(made), then))
-            self._next()
+            for _ in made:
+                self._request.ask(self._question)
 
-    def take(self, event: AnyEvent) -> None:
-        if not self._job or getattr(event, "job", None) != self._job:
-            return
+    def _question(self, job: str) -> AnyCommand | None:
+        if not self._wanted:  # some that were asked for were given up
+            return None
+        one = self._wanted[0][0][len(self._found)]
+        return Encode(job=job, model=one.model, picture=one.picture, label=one.label)
+
+    def _keep(self, event: AnyEvent) -> None:
         made, then = self._wanted[0]
         if isinstance(event, Encoded):
             self._found.append(made[len(self._found)].piece(event))
-        elif isinstance(event, Ending):
-            self._job = ""
-            if isinstance(event, Failed):
-                self._give_up(f"{event.why} {event.hint}")
-            elif isinstance(event, Stopped):
-                self._give_up("Stopped before it was ready. The completion is still here.")
-            elif len(self._found) == len(made):
-                del self._wanted[0]
-                found, self._found = self._found, []
-                then(found)
-            self._next()
+        if len(self._found) == len(made):
+            del self._wanted[0]
+            found, self._found = self._found, []
+            then(found)
 
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+    def _show_stop(self) -> None:
+        self._give_up("Stopped before it was ready. The completion is still here.")
+
+    def _show_failure(self, event: Failed) -> None:
+        self._give_up(f"{event.why} {event.hint}")
+
+    def _show_loss(self, why: str) -> None:
         """The engine died meanwhile: asking again is offered."""
-        if self._job and self._job in {command.job for command in commands}:
-            self._job = ""
-            self._give_up(f"{why} The completion is still here.")
-            self._next()
+        self._give_up(f"{why} The completion is still here.")
 
     def _give_up(self, why: str) -> None:
         made, then = self._wanted.pop(0)
         self._found = []
         self._messages.say(why.strip(), "failed", ("Try again", lambda: self.of(made, then)))
-
-    def _next(self) -> None:
-        if self._wanted and not self._job:
-            one = self._wanted[0][0][len(self._found)]
-            self._job = f"piece-{next(self._jobs)}"
-            self._engine.send(Encode(job=self._job, model=one.model, picture=one.picture, label=one.label))

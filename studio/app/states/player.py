@@ -1,7 +1,5 @@
 """A sound that is heard while it is made: the engine makes it a little ahead of the ear, the sound card reads it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -16,7 +14,7 @@ from studio.app.states.value import Engine, State, Value
 from studio.media.recording import brought
 from studio.media.speaker import LATENCIES
 from studio.media.stream import CUSHION, FAST
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Perform
+from studio.wire.messages import Array, Perform
 
 TICK = 50
 """Milliseconds between two looks at the ear."""
@@ -36,7 +34,7 @@ class Player(State):
 
     def __init__(self, engine: Engine, output: Output, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._messages = messages
+        self._engine, self._messages = engine, messages
         self.reel = Reel(16_000, np.zeros(0, np.int16))
         self.performing = Performing(engine, messages, self.reel, self)
         """How the model makes more of it."""
@@ -58,6 +56,7 @@ class Player(State):
         self._dried = 0
         """How often it had run dry at the last look."""
         self.card.refused.connect(self._refused)
+        engine.status.connect(self.tick)
         self.performing.grew.connect(self.grew)
         self.leaves.connect(self.performing.left)
         self.performing.moved.connect(self.tick)
@@ -138,18 +137,6 @@ class Player(State):
         """Go on from the end of what there is."""
         self.performing.make(ask)
         self._ticks.start()
-
-    def heed(self, status: str) -> None:
-        """The engine's state in a word."""
-        self.performing.status = status
-        self.tick()
-
-    def take(self, event: AnyEvent) -> None:
-        self.performing.take(event)
-
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died: what is made plays on to its end."""
-        self.performing.lost(commands, why)
 
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -254,7 +241,7 @@ class Player(State):
 
     def _soon(self) -> str:
         """Why it is not known yet when it will be heard."""
-        if self.performing.status == "Starting":
+        if self._engine.now == "Starting":
             return f"{self._begins} when the engine is ready."
         if self.made <= self.performing.begin:
             return f"{self._begins} once the model has begun."

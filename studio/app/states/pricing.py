@@ -1,16 +1,16 @@
 """Asks the engine for the price of each visible sample under the model that continues the sound."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PySide6.QtCore import QObject
 
+from studio.app.core.request import Request
 from studio.app.states.player import Player
 from studio.app.states.value import Engine, State, Value
 from studio.library.models import Trained
-from studio.wire.messages import LEAD, AnyCommand, AnyEvent, Ending, Finished, Price, Priced
+from studio.wire.messages import LEAD, AnyCommand, AnyEvent, Price, Priced
 
 MARGIN = 0.1
 """Share of the visible stretch that is also priced on each side, so that a short scroll shows no gap."""
@@ -30,7 +30,6 @@ class _Question:
     If `first` equals `end`, the job only decides the class.
     """
 
-    job: str
     offset: int
     """The number of the first sample that was sent."""
     first: int
@@ -47,7 +46,7 @@ class Pricing(State):
 
     def __init__(self, engine: Engine, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._engine, self._player = engine, player
+        self._player = player
         self.said: Value[str] = Value("", self)
         """A note on which model and class the prices assume: `as Piano alone prices it`."""
         self._model: Trained | None = None
@@ -56,13 +55,16 @@ class Pricing(State):
         self._missing: list[Stretch] = []
         """The stretches without a price, in order."""
         self._seen: tuple[float, float] | None = None
-        self._open: _Question | None = None
-        self._ending = ""
-        """The job that was stopped but has not ended: no other is sent before its end."""
+        self._asked: _Question
+        """The question that was asked last."""
         self.stopped: Value[bool] = Value(False, self)
         """Whether the user stopped the last job, or it failed."""
-        self._ready = False
-        self._jobs = itertools.count(1)
+        self._request = Request(engine, "price", "latest", self)
+        self._request.progressed.connect(self._use_part)
+        self._request.answered.connect(self._finish)
+        for signal in (self._request.stopped, self._request.failed, self._request.lost):
+            signal.connect(self._leave_rest)
+        engine.status.connect(self._ask)
         player.leaves.connect(self._leave)
         player.grew.connect(self._follow)
 
@@ -85,7 +87,7 @@ class Pricing(State):
 
     def give_up(self, job: str) -> None:
         """Note that the user stopped a job; if it is one of these, no other follows it."""
-        if job and job in (self._ending, self._open.job if self._open is not None else ""):
+        if self._request.is_named(job):
             self.stopped.set(True)
 
     def go_on(self) -> None:
@@ -93,44 +95,28 @@ class Pricing(State):
         self.stopped.set(False)
         self._ask()
 
-    def heed(self, status: str) -> None:
-        """Follow the status of the engine, given as one word."""
-        self._ready = status in ("Ready", "Working")
+    def _use_part(self, event: AnyEvent) -> None:
+        if isinstance(event, Priced):
+            self._keep(event)
+            self._ask()
+
+    def _finish(self) -> None:
+        question = self._asked
+        complete = question.next == question.end if question.first < question.end else self._label is not None
+        self.stopped.set(not complete)
         self._ask()
 
-    def take(self, event: AnyEvent) -> None:
-        question = self._open
-        job = getattr(event, "job", "")
-        if self._ending and job == self._ending and isinstance(event, Ending):
-            self._ending = ""
-            self._ask()
-        if question is None or job != question.job:
-            return
-        if isinstance(event, Priced):
-            self._keep(event, question)
-            self._ask()
-        elif isinstance(event, Ending):
-            complete = question.next == question.end if question.first < question.end else self._label is not None
-            self.stopped.set(not (complete and isinstance(event, Finished)))
-            self._open = None
-            self._ask()
+    def _leave_rest(self) -> None:
+        """Stop pricing. If the engine died, pricing may be the cause. The sound plays without prices."""
+        self.stopped.set(True)
 
-    def lost(self, commands: Sequence[AnyCommand]) -> None:
-        """Stop pricing after the engine died, because pricing may be the cause. The sound plays without prices."""
-        jobs = {command.job for command in commands}
-        if self._ending in jobs:
-            self._ending = ""
-        if self._open is not None and self._open.job in jobs:
-            self._open = None
-            self.stopped.set(True)
-
-    def _keep(self, event: Priced, question: _Question) -> None:
+    def _keep(self, event: Priced) -> None:
         """Store more prices, and the class if the engine decided it."""
         if event.label != self._label:
             self._label = event.label
             self._tell()
-        first = question.offset + event.first
-        self._open = replace(question, next=first + len(event.bits))
+        first = self._asked.offset + event.first
+        self._asked = replace(self._asked, next=first + len(event.bits))
         # If the sound was cut in the meantime, the samples made since then already have prices.
         end = next((min(b, first + len(event.bits)) for a, b in self._missing if a <= first < b), first)
         if end > first:
@@ -139,7 +125,7 @@ class Pricing(State):
 
     def _leave(self) -> None:
         """Forget everything before another sound or model is used."""
-        self._cancel()
+        self._request.cancel()
         self._model = None
         self._missing = []
         self.stopped.set(False)
@@ -160,14 +146,17 @@ class Pricing(State):
 
     def _ask(self) -> None:
         """Ask for the prices that are visible and still missing; stop any other question."""
+        if self._request.job and not self._serves(self._asked, self._reach()):
+            self._request.cancel()
+        if self._request.ready:
+            self._request.ask(self._question)
+
+    def _question(self, job: str) -> AnyCommand | None:
         reach = self._reach()
-        if self._open is not None and not self._serves(self._open, reach):
-            self._cancel()
         model = self._model
         samples = self._player.samples
-        busy = self._open is not None or self._ending or self.stopped.get() or not self._ready
-        if busy or reach is None or model is None:
-            return
+        if self.stopped.get() or reach is None or model is None:
+            return None
         first, end = next(part for part in self._missing if _overlap(part, reach))
         first = max(first, reach[0])
         end = min(end, reach[1], first + round(MOST * self._player.rate))
@@ -175,16 +164,9 @@ class Pricing(State):
         if model.card.classes and self._label is None:
             first = end = len(samples)
             offset = max(end - round(TELLING * self._player.rate), 0)
-        self._open = _Question(f"price-{next(self._jobs)}", offset, first, end, first)
-        self._engine.send(
-            Price(
-                job=self._open.job,
-                model=model.card.name,
-                sound=samples[offset:end].copy(),
-                first=first - offset,
-                label=self._label,
-            )
-        )
+        self._asked = _Question(offset, first, end, first)
+        sound = samples[offset:end].copy()
+        return Price(job=job, model=model.card.name, sound=sound, first=first - offset, label=self._label)
 
     def _reach(self) -> Stretch | None:
         """Return the samples to be priced now: the visible ones, then a margin; None if all have prices."""
@@ -206,12 +188,6 @@ class Pricing(State):
             return True
         at = question.next, question.next + 1
         return reach is not None and _overlap(at, reach) and any(_overlap(at, part) for part in self._missing)
-
-    def _cancel(self) -> None:
-        if self._open is not None:
-            self._engine.stop(self._open.job)
-            self._ending = self._open.job
-            self._open = None
 
 
 def _overlap(one: Stretch, other: Stretch) -> bool:

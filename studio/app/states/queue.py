@@ -100,6 +100,7 @@ class Queue(State):
         self._looks.setInterval(100)
         self._looks.timeout.connect(self._notice)
         engine.asked.connect(self._hear)
+        engine.happened.connect(self._follow)
         engine.lost.connect(self._lose)
 
     def add_own(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
@@ -142,7 +143,12 @@ class Queue(State):
     def entry(self, job: str) -> Entry | None:
         return next((entry for entry in self.entries.get() if entry.job == job), None)
 
-    def take(self, event: AnyEvent) -> None:
+    def time_left(self, job: str) -> str:
+        """Return the time that a job still takes, for people; empty while nobody knows."""
+        entry = self.entry(job)
+        return about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
+
+    def _follow(self, event: AnyEvent) -> None:
         match event:
             case Pulse(job=str(job)):
                 self._advance(job)

@@ -8,9 +8,9 @@ import numpy as np
 from msgspec.structs import replace as other
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.core.request import Request
 from studio.app.states import colours
 from studio.app.states.doubt import Doubt
-from studio.app.states.errand import Errand
 from studio.app.states.messages import Messages
 from studio.app.states.models import hash_of
 from studio.app.states.queue import Queue
@@ -18,7 +18,7 @@ from studio.app.states.said import FIGURE_SPACE
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.library.models import Trained
 from studio.library.work import Mix, Pixel, Rewound, Work
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Ending, Failed, Finished, Sample, Stopped
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Failed, Sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +100,21 @@ class Rewind(State):
         self, engine: Engine, messages: Messages, queue: Queue, doubt: Doubt, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._messages, self._doubt = messages, doubt
-        self._errand = Errand(engine, queue, "rewind", self)
+        self._messages, self._queue, self._doubt = messages, queue, doubt
+        self._request = Request(engine, "rewind", "single", self)
+        self._request.progressed.connect(self._draw)
+        self._request.answered.connect(self._finish)
+        self._request.stopped.connect(self._show_stop)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
+        engine.status.connect(self._tell)
         self.base: Value[Base | None] = Value(None, self)
         """None where nothing is on the stage that could go on."""
         self.mark: Value[Mark | None] = Value(None, self)
         self.forming: Value[Forming | None] = Value(None, self)
         self.said: Value[str] = Value("", self)
         """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
-        self.working: Value[bool] = self._errand.running
+        self.working: Value[bool] = Value(False, self)
         """Whether a picture is going on."""
         self._finished: Array | None = None
         doubt.on.changed.connect(self._tell_doubt)
@@ -178,18 +184,18 @@ class Rewind(State):
     def go_on(self, work: Work) -> None:
         """Let the picture on the stage go on as that making says."""
         base = self.base.get()
-        if base is not None and not self._errand.job:
+        if base is not None and not self.running:
             self._send(base, work)
 
     def again(self) -> None:
         """Let what was stopped or lost go on."""
         forming = self.forming.get()
-        if forming is not None and not self._errand.job:
+        if forming is not None and not self.running:
             self._send(forming.base, forming.work)
 
     def stop(self) -> None:
         """Stop now; what is drawn stays on the stage."""
-        self._errand.stop()
+        self._request.stop()
 
     @property
     def running(self) -> bool:
@@ -202,7 +208,6 @@ class Rewind(State):
         picture, free = rewound.onto(base.picture), rewound.free(*base.picture.shape[:2])
         self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
         shared: Plain = {
-            "job": self._errand.name(),
             "model": base.trained.card.name,
             "seeds": (work.seed,),
             "temperature": work.temperature,
@@ -214,56 +219,57 @@ class Rewind(State):
             shares = work.mix.shares
             shared |= {"mix": work.mix.model, "share": work.mix.share}
             shared["shares"] = shares.array() if shares is not None else None
-        ask: AnyCommand = Sample(**shared) if free.all() else Complete(picture=picture, free=free, **shared)
-        self._errand.send(ask, f"{base.trained.card.title}: on from row {rewound.row}")
+
+        def question(job: str) -> AnyCommand:
+            self._queue.add(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
+            self.working.set(True)
+            if free.all():
+                return Sample(job=job, **shared)
+            return Complete(job=job, picture=picture, free=free, **shared)
+
+        self._request.ask(question)
         self._tell()
 
     def _tell_doubt(self, on: bool) -> None:
         """What goes on tells from now on how open each pixel was, or no more."""
-        self._errand.steer(doubt=on)
+        self._request.steer(doubt=on)
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
-    def heed(self, status: str) -> None:
-        """The engine's state in a word."""
-        self._errand.heed(status)
+    def _finish(self) -> None:
+        forming = self._rest()
+        if self._finished is not None:
+            self.forming.set(None)
+            self.done.emit(forming.work, self._finished, forming.base)
+        self._end()
+
+    def _show_stop(self) -> None:
+        forming = self._rest()
+        said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
+        self._messages.say(said, "info", ("Go on", self.again), until=(self.forming.changed,))
+        self._end()
+
+    def _show_failure(self, event: Failed) -> None:
+        self._rest()
+        again = ("Try again", self.again)
+        self._messages.say(f"{event.why} {event.hint}".strip(), "failed", again, until=(self.forming.changed,))
+        self._end()
+
+    def _show_loss(self, why: str) -> None:
+        """The engine died while a picture went on: what is drawn stays, the rest is offered."""
+        forming = self._rest()
+        said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
+        again = ("Draw it again", self.again)
+        self._messages.say(said.strip(), "failed", again, until=(self.forming.changed,))
+        self._end()
+
+    def _end(self) -> None:
+        self.working.set(False)
         self._tell()
 
-    def take(self, event: AnyEvent) -> None:
-        if not self._errand.hears(event):
-            return
-        if isinstance(event, Drawn):
-            self._draw(event)
-        elif isinstance(event, Ending):
-            forming = self._rest()
-            match event:
-                case Finished() if self._finished is not None:
-                    self.forming.set(None)
-                    self.done.emit(forming.work, self._finished, forming.base)
-                case Stopped():
-                    said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-                    self._messages.say(said, "info", ("Go on", self.again), until=(self.forming.changed,))
-                case Failed(why=why, hint=hint):
-                    again = ("Try again", self.again)
-                    self._messages.say(f"{why} {hint}".strip(), "failed", again, until=(self.forming.changed,))
-                case _:
-                    pass
-            self._errand.end()
-            self._tell()
-
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died while a picture went on: what is drawn stays, the rest is offered."""
-        if self._errand.is_lost(commands):
-            forming = self._rest()
-            said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
-            again = ("Draw it again", self.again)
-            self._messages.say(said.strip(), "failed", again, until=(self.forming.changed,))
-            self._errand.end()
-            self._tell()
-
-    def _draw(self, event: Drawn) -> None:
+    def _draw(self, event: AnyEvent) -> None:
         forming = self.forming.get()
-        if forming is None:
+        if forming is None or not isinstance(event, Drawn):
             return
         work = forming.work
         if event.labels is not None:  # the seed's own kind, where none was asked for
@@ -288,7 +294,8 @@ class Rewind(State):
         forming, base, mark = self.forming.get(), self.base.get(), self.mark.get()
         if forming is not None:
             rows = forming.base.rows
-            left = f", {self._errand.left} left" if self._errand.left else ""
+            time = self._queue.time_left(self._request.job)
+            left = f", {time} left" if time else ""
             place = f"{str(forming.row).rjust(len(str(rows)), FIGURE_SPACE)} of {rows}"
             self.said.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
         elif base is None or mark is None or mark.row >= base.rows:

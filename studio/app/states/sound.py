@@ -33,7 +33,6 @@ from studio.app.states.value import Engine, Plain, State, Value
 from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
-from studio.wire.messages import AnyCommand, AnyEvent
 
 NEAR = 0.05
 """Seconds before the end of a sound, from which Play goes on making."""
@@ -276,24 +275,6 @@ class Sound(State):
             return None
         name = storage.clean(f"{trained.card.name}-{work.seed}{form.ending}")
         return Piece(self.player.samples.copy(), work, name, form)
-
-    # ── the engine ───────────────────────────────────────────────────────────────────────────────
-
-    def heed(self, status: str) -> None:
-        """The engine's state in a word."""
-        self.player.heed(status)
-        self.pricing.heed(status)
-
-    def take(self, event: AnyEvent) -> None:
-        self.player.take(event)
-        self.joining.take(event)
-        self.pricing.take(event)
-
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died with these commands unanswered."""
-        self.player.lost(commands, why)
-        self.joining.lost(commands)
-        self.pricing.lost(commands)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

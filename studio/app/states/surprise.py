@@ -1,17 +1,17 @@
 """Surprise: what each pixel of the pictures on show costs under the model that they are looked at with."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import Signal
 
+from studio.app.core.request import Request
 from studio.app.states.messages import Messages
 from studio.app.states.reach import Reach
 from studio.app.states.value import Engine, Plain, State, Value
 from studio.media.surprise import Scale, figure, price
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored, Stopped
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Score, Scored
 
 __all__ = ["Map", "Scale", "Shown", "Surprise", "figure", "price"]
 
@@ -49,7 +49,7 @@ class Surprise(State):
 
     def __init__(self, engine: Engine, messages: Messages) -> None:
         super().__init__()
-        self._engine, self._messages = engine, messages
+        self._messages = messages
         self.on: Value[bool] = Value(False, self)
         self._reach = Reach(self)
         self.scale: Value[Scale | None] = self._reach.scale
@@ -61,10 +61,15 @@ class Surprise(State):
         self._maps: dict[int, Map] = {}
         self._refused: dict[int, Array] = {}
         """Pictures that no map was given for: they are not asked about again until the overlay is switched on anew."""
-        self._open: tuple[str, Shown] | None = None
-        self._status = "Starting"
+        self._asked: Shown
+        """What was asked for last."""
         self._model = ""
-        self._jobs = itertools.count(1)
+        self._request = Request(engine, "surprise", "latest", self)
+        self._request.answered.connect(self._use_answer)
+        self._request.stopped.connect(self._show_stop)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._refuse_lost)
+        engine.status.connect(self._ask)
 
     def switch(self, on: bool) -> None:
         """Show the map over pictures, or the pictures alone."""
@@ -99,33 +104,28 @@ class Surprise(State):
 
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 
-    def heed(self, status: str) -> None:
-        """The engine's state in a word."""
-        self._status = status
+    def _use_answer(self, event: AnyEvent) -> None:
+        if isinstance(event, Scored):
+            self._keep(Map(self._asked.picture, event.bits, event.bound, self._asked.model))
+        else:
+            self._refuse(self._asked)
         self._ask()
 
-    def take(self, event: AnyEvent) -> None:
-        if self._open is None or getattr(event, "job", None) != self._open[0]:
-            return
-        asked = self._open[1]
-        if isinstance(event, Scored):
-            self._open = None
-            self._keep(Map(asked.picture, event.bits, event.bound, asked.model))
-            self._ask()
-        elif isinstance(event, Ending):
-            self._open = None
-            stopped = self._shown if isinstance(event, Stopped) else ()  # the user stopped the maps of these pictures
-            self._refused |= {id(each.picture): each.picture for each in (asked, *stopped)}
-            if isinstance(event, Failed):
-                said = f"{event.why} The picture is shown without its map. {event.hint}".strip()
-                self._messages.say(said, "failed", until=(self.on.changed,))
-            self._ask()
+    def _show_stop(self) -> None:
+        self._refuse(self._asked, *self._shown)  # the user stopped the maps of these pictures
 
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
+    def _show_failure(self, event: Failed) -> None:
+        self._refuse(self._asked)
+        said = f"{event.why} The picture is shown without its map. {event.hint}".strip()
+        self._messages.say(said, "failed", until=(self.on.changed,))
+        self._ask()
+
+    def _refuse_lost(self) -> None:
         """The engine died with the question open. It is not asked again by itself: it may have been the cause."""
-        if self._open is not None and self._open[0] in {command.job for command in commands}:
-            picture = self._open[1].picture
-            self._open, self._refused[id(picture)] = None, picture
+        self._refuse(self._asked)
+
+    def _refuse(self, *shown: Shown) -> None:
+        self._refused |= {id(each.picture): each.picture for each in shown}
 
     def _keep(self, map: Map) -> None:
         self._maps[id(map.picture)] = map
@@ -136,21 +136,18 @@ class Surprise(State):
         self.came.emit(map)
 
     def _ask(self) -> None:
-        if not self.on.get() or self._open is not None or self._status not in ("Ready", "Working"):
-            return
+        if self.on.get() and self._request.ready:
+            self._request.ask(self._question)
+
+    def _question(self, job: str) -> AnyCommand | None:
+        """Ask for the first picture on show that has no map yet."""
         known = self._maps.keys() | self._refused.keys()
-        shown = next((each for each in self._shown if id(each.picture) not in known), None)
-        if shown is not None:
-            self._open = (f"surprise-{next(self._jobs)}", shown)
-            self._engine.send(
-                Score(
-                    job=self._open[0],
-                    hand="surprise",
-                    model=shown.model,
-                    picture=np.ascontiguousarray(shown.picture),
-                    label=shown.label,
-                )
-            )
+        asked = next((each for each in self._shown if id(each.picture) not in known), None)
+        if asked is None or not self.on.get():
+            return None
+        self._asked = asked
+        picture = np.ascontiguousarray(asked.picture)
+        return Score(job=job, hand="surprise", model=asked.model, picture=picture, label=asked.label)
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 

@@ -1,6 +1,5 @@
 """Values that tell when they change, and the ground of every state that holds them."""
 
-from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -45,19 +44,35 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
+class Receiver(Protocol):
+    """Describes what the engine's client needs of one that asks: a place to deliver the events of its jobs."""
+
+    def receive_at_once(self, event: AnyEvent, /) -> object:
+        """Handle an event in the thread that reads the engine, before `receive`."""
+
+    def receive(self, job: str, event: AnyEvent) -> None:
+        """Handle an event of a job in the window's thread."""
+
+    def lose(self, job: str, why: str) -> None:
+        """Handle the death of the engine, told in the sentence `why`. The job gets no ending."""
+
+
 class Engine(Protocol):
     """Describes what a state needs of an engine.
 
-    Signals: `asked(command)`, `happened(event)`, `status(word)`, `lost(commands)`, and `said(sentence)` for the user.
+    Signals: `asked(command)`; `happened(event)`, each event, for lists of all jobs; `announced(event)`, only those of
+    the engine itself, which answer no command; `status(word)`; `lost(commands)`; `said(sentence)` for the user.
     """
 
-    at_once: Callable[[AnyEvent], object]
-    """Called with each event before it has `happened`, in another thread than the window's."""
+    now: str
+    """The last `status`."""
 
     @property
     def asked(self) -> SignalInstance: ...
     @property
     def happened(self) -> SignalInstance: ...
+    @property
+    def announced(self) -> SignalInstance: ...
     @property
     def status(self) -> SignalInstance: ...
     @property
@@ -65,15 +80,13 @@ class Engine(Protocol):
     @property
     def said(self) -> SignalInstance: ...
     def start(self) -> None: ...
-    def send(self, command: AnyCommand) -> None: ...
+    def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None: ...
     def stop(self, job: str) -> None: ...
+    def abandon(self, job: str) -> None: ...
 
 
 class State(QObject):
-    """The truth of one part of the window: values, intentions in verbs, and a method that takes events."""
-
-    def take(self, event: AnyEvent) -> None:
-        """Hear what the engine says; events of other states' jobs are passed over."""
+    """The truth of one part of the window: values, and intentions in verbs."""
 
     def snapshot(self) -> Plain:
         """All that is to be kept over a restart."""

@@ -1,12 +1,11 @@
 """A wavetable between two takes: the engine makes its frames, and they are saved as synthesizers load them."""
 
-import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject
 
+from studio.app.core.request import Request
 from studio.app.states.messages import Messages
 from studio.app.states.saving import Piece, Saving
 from studio.app.states.shelf import Take
@@ -16,7 +15,7 @@ from studio.library import storage
 from studio.library.work import Work
 from studio.media.wavetable import FRAMES
 from studio.wire import messages as wire
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Ending, Failed, Finished, Point
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Point
 
 
 class Wavetable(State):
@@ -32,12 +31,16 @@ class Wavetable(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine, self._messages, self._saving, self._stage, self._takes = engine, messages, saving, stage, takes
-        self.making: Value[bool] = Value(False, self)
+        self._messages, self._saving, self._stage, self._takes = messages, saving, stage, takes
+        self._request = Request(engine, "path", "single", self)
+        self._request.progressed.connect(self._keep)
+        self._request.answered.connect(self._use_answer)
+        self._request.stopped.connect(self._show_stop)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
+        self.making: Value[bool] = self._request.running
         self._wanted: tuple[Work, Work, Path] | None = None
-        self._job = ""
         self._frames: dict[int, Array] = {}
-        self._jobs = itertools.count(1)
 
     def partners(self) -> tuple[int, ...]:
         """The takes that it can lead to."""
@@ -62,33 +65,34 @@ class Wavetable(State):
             self._wanted = (piece.work, self._takes.get()[index].work, path)
             self._ask()
 
-    def take(self, event: AnyEvent) -> None:
-        if not self._job or getattr(event, "job", None) != self._job:
-            return
+    def _ask(self) -> None:
+        self._request.ask(self._question)
+
+    def _question(self, job: str) -> AnyCommand | None:
+        if self._wanted is None:
+            return None
+        begin, end, _ = self._wanted
+        self._frames = {}
+        return wire.Path(job=job, model=begin.model, begin=_point(begin), end=_point(end), frames=FRAMES)
+
+    def _keep(self, event: AnyEvent) -> None:
         if isinstance(event, Drawn) and event.done == event.total:
             self._frames |= dict(enumerate(event.pictures, event.first))
-        elif isinstance(event, Ending):
-            self._end()
-            if isinstance(event, Finished) and len(self._frames) == FRAMES:
-                self._save()
-            elif isinstance(event, Failed):
-                self._fail(f"{event.why} {event.hint}")
-            else:
-                self._fail("The wavetable was not made to its end.")
 
-    def lost(self, commands: Sequence[AnyCommand], why: str) -> None:
-        """The engine died while it made the frames."""
-        if self._job and self._job in {command.job for command in commands}:
-            self._end()
-            self._fail(f"{why} The wavetable was not saved yet.")
+    def _use_answer(self, event: AnyEvent) -> None:
+        if len(self._frames) == FRAMES:
+            self._save()
+        else:
+            self._show_stop()
 
-    def _ask(self) -> None:
-        if self._wanted is not None and not self.making.get():
-            begin, end, _ = self._wanted
-            self._job, self._frames = f"path-{next(self._jobs)}", {}
-            self.making.set(True)
-            way = wire.Path(job=self._job, model=begin.model, begin=_point(begin), end=_point(end), frames=FRAMES)
-            self._engine.send(way)
+    def _show_stop(self) -> None:
+        self._fail("The wavetable was not made to its end.")
+
+    def _show_failure(self, event: Failed) -> None:
+        self._fail(f"{event.why} {event.hint}")
+
+    def _show_loss(self, why: str) -> None:
+        self._fail(f"{why} The wavetable was not saved yet.")
 
     def _save(self) -> None:
         assert self._wanted is not None
@@ -99,10 +103,6 @@ class Wavetable(State):
 
     def _fail(self, why: str) -> None:
         self._messages.say(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))
-
-    def _end(self) -> None:
-        self._job = ""
-        self.making.set(False)
 
 
 def _point(work: Work) -> Point:

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from PySide6.QtCore import QTimer
 
+from studio.app.core.request import Request
 from studio.app.states import drops
 from studio.app.states.clipboard import Clipboard
 from studio.app.states.complete import Complete
@@ -32,7 +33,7 @@ from studio.app.states.value import Engine, Plain, State, Value
 from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
+from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
@@ -136,7 +137,7 @@ class Window(State):
         """The model of pictures and the model of waves that were chosen last."""
         self._why = ""
         """What the engine last reported about itself."""
-        self._doctor = 0
+        self._doctor = Request(self.engine, "doctor", "latest", self)
 
     def begin(self) -> None:
         """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
@@ -173,8 +174,7 @@ class Window(State):
 
     def look(self) -> None:
         """Ask Doctor about this computer; the answer arrives in `findings`."""
-        self._doctor += 1
-        self.engine.send(Doctor(job=f"doctor-{self._doctor}"))
+        self._doctor.ask(lambda job: Doctor(job=job))
 
     def tell_fault(self) -> None:
         """Show a message about a fault of the window, with a button for its log."""
@@ -287,24 +287,24 @@ class Window(State):
 
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 
-    def take(self, event: AnyEvent) -> None:
-        match event:
-            case Ready(device=device):
-                self.device.set(device)
-            case Diagnosis(findings=findings):
-                self.findings.set(findings)
-            case Failed(job=job, why=why, hint=hint) if job.startswith("doctor-"):
-                self.messages.say(f"{why} {hint}".strip(), "failed")
-            case _:
-                pass
-        for state in (self.queue, *self._asking()):
-            state.take(event)
+    def _note_device(self, event: AnyEvent) -> None:
+        if isinstance(event, Ready):
+            self.device.set(event.device)
+
+    def _show_findings(self, event: AnyEvent) -> None:
+        if isinstance(event, Diagnosis):
+            self.findings.set(event.findings)
+
+    def _show_failure(self, event: Failed) -> None:
+        """Show that Doctor failed."""
+        self.messages.say(f"{event.why} {event.hint}".strip(), "failed")
 
     def _listen(self) -> None:
-        self.engine.happened.connect(self.take)
+        self.engine.announced.connect(self._note_device)
+        self._doctor.progressed.connect(self._show_findings)
+        self._doctor.failed.connect(self._show_failure)
         self.engine.status.connect(self._heed)
         self.engine.said.connect(self._hear)
-        self.engine.lost.connect(self._lost)
         for name, maker in (("generate", self.generate), ("complete", self.complete)):
             maker.to_explore.connect(partial(self.explore.open_work, self.messages.of(name)))
         for asked in (self.generate.to_complete, self.explore.to_complete):
@@ -370,8 +370,6 @@ class Window(State):
 
     def _heed(self, status: str) -> None:
         self.status.set(status)
-        for state in self._asking():
-            state.heed(status)
         said = self.messages.current.get()
         if status in ("Ready", "Working"):
             if said is not None and said.text == self._why:
@@ -379,14 +377,6 @@ class Window(State):
             self._why = ""
         if status == "Stopped" and self._why and said is not None and not said.actions:
             self.messages.say(said.text, "failed", ("Start it again", self.engine.start), until=(self.status.changed,))
-
-    def _lost(self, commands: Sequence[AnyCommand]) -> None:
-        for state in self._asking():
-            state.lost(commands, self._why)
-
-    def _asking(self) -> tuple[Panel | Surprise, ...]:
-        """Return the states that ask the engine for pictures and sounds."""
-        return (*self._panels.values(), self.surprise)
 
     def _restore_work(self, work: Work, picture: Array) -> None:
         self.generate.branching.restore_work(work, picture)

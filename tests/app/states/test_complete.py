@@ -484,6 +484,30 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     assert int(state.canvas.picture.get()[0, 0, 0]) == 3  # type: ignore[index]
 
 
+def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
+    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    mark(opened)
+    job = run(opened, engine).job
+    draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
+    engine.say(wire.Finished(job=job))
+    state = opened.complete
+    state.choose((2, 0))
+    engine.status.emit("Stopped")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        state.save_all(tmp_path / name)
+    assert engine.starts > 0
+    engine.say(wire.Failed(job=engine.sent[-1].job, why="Memory ran out."))
+    answer(engine)
+    answer(engine)
+    qtbot.waitUntil(lambda: len(list((tmp_path / "second").glob("*.png"))) == 2)
+    assert not list((tmp_path / "first").glob("*.png"))
+    count = len(engine.sent)
+    engine.status.emit("Ready")
+    assert len(engine.sent) == count, "what was given up is not asked for"
+
+
 def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:

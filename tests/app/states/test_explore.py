@@ -367,6 +367,19 @@ def test_an_engine_that_dies_while_encoding_keeps_the_photo(
     assert len(engine.sent) == 2 and isinstance(engine.sent[1], Encode)
 
 
+def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    engine.status.emit("Stopped")
+    window.explore.dials.new_start(1)
+    window.explore.dials.move(0, 1.0)
+    assert engine.starts == 0
+    window.explore.open(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    window.explore.use_photo()
+    assert engine.starts == 1 and isinstance(engine.sent[-1], Encode)
+
+
 def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     window.explore.open(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None)

@@ -11,7 +11,7 @@ from studio.app.states.performing import EARLIER, LATER, MOST_SURE, SPARED, Perf
 from studio.app.states.reel import Reel
 from studio.app.states.value import Plain
 from studio.media.stream import RAMP
-from studio.wire.messages import AnyEvent, Failed, Finished, Perform, Sounded, Steer
+from studio.wire.messages import Failed, Finished, Perform, Sounded, Steer
 from tests.app.fake_engine import FakeEngine
 
 RATE = 16_000
@@ -48,7 +48,6 @@ class Desk:
         self.engine, self.messages, self.hand = FakeEngine(), Messages(), Hand()
         self.reel = Reel(RATE, np.zeros(0, np.int16))
         self.performing = Performing(self.engine, self.messages, self.reel)
-        self.engine.happened.connect(self.performing.take)
         self.reel.stream.begin(RATE)
         self.heard: list[np.ndarray] = []
         self.performing.make(Perform(job="", model="hum", seed=0))
@@ -189,8 +188,7 @@ def by_halt(desk: Desk) -> None:
 
 
 def by_death(desk: Desk) -> None:
-    asked = tuple(desk.engine.sent)
-    desk.performing.lost(asked, "The engine stopped.")
+    desk.engine.die()
 
 
 @pytest.mark.parametrize("end", [by_halt, by_death])
@@ -215,9 +213,7 @@ def test_a_cut_while_a_change_is_on_its_way_leaves_what_is_before_it(desk: Desk)
 
 def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew_are_heard(desk: Desk) -> None:
     """Only the thread that hears the engine works; the window hears of all of it later."""
-    happened = list[AnyEvent]()
-    at_once, desk.engine.at_once = desk.engine.at_once, lambda event: (at_once(event), happened.append(event))
-    desk.engine.happened.disconnect(desk.performing.take)
+    desk.engine.stand_still()
     desk.turn(200)
     again = desk.steer.again or 0
     desk.engine.say(Finished(job=desk.steer.job))
@@ -226,8 +222,7 @@ def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew
     as_it_was(desk)
     assert (desk.reel.samples[again:] == 200).all() and desk.reel.seconds == pytest.approx(again / RATE + 0.3)
     before = len(desk.engine.sent)
-    for event in happened:
-        desk.performing.take(event)
+    desk.engine.go_on()
     assert desk.performing.settled > again / RATE and desk.performing.spared < SPARED
     assert len(desk.engine.sent) == before
 

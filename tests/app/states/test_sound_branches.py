@@ -44,6 +44,14 @@ def test_a_loop_that_changes_while_its_join_is_looked_for_stops_the_look(stage: 
     assert sound.player.loop.get() == (0.3, 0.6)
 
 
+def test_the_best_join_of_a_loop_starts_a_stopped_engine(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.set_loop((0.2, 0.5))
+    stage.engine.status.emit("Stopped")
+    sound.find_join()
+    assert stage.engine.starts == 1 and isinstance(stage.engine.sent[-1], Join)
+
+
 def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.branch(0.25)

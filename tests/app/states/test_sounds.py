@@ -354,6 +354,9 @@ def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: Fak
     assert isinstance(engine.sent[-1], wire.Path) and engine.sent[-1].job != way.job
     engine.die()
     assert said(two_takes).endswith("The wavetable was not saved yet.")
+    engine.status.emit("Stopped")
+    two_takes.messages.act(0)
+    assert engine.starts == 1 and two_takes.explore.wavetable.making.get()
     assert not (tmp_path / "w.wav").exists()
 
 

@@ -165,7 +165,7 @@ def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, en
 def test_waves_have_no_map() -> None:
     engine = FakeEngine()
     window = Surprise(engine, None)  # type: ignore[arg-type]  # nothing is said here
-    window.heed("Ready")
+    engine.status.emit("Ready")
     window.switch(True)
     window.look(())
     assert not engine.sent

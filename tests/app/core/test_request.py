@@ -1,0 +1,407 @@
+"""A request asks one question at a time, receives its own answers only, and outlives the engine."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QObject
+from pytestqt.qtbot import QtBot
+
+from studio.app.core.request import Policy, Request
+from studio.app.engine import Engine
+from studio.app.states.value import Engine as EngineProtocol
+from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Encoded, Failed, Finished, Sample, Shown, Steer, Stopped
+from tests.app.fake_engine import DIED, FakeEngine
+from tests.limits import LIMIT
+
+PICTURES = np.zeros((1, 2, 2, 3), np.uint8)
+LIGHT = [sys.executable, str(Path(__file__).parents[2] / "engine" / "light.py")]
+EACH: tuple[Policy, ...] = ("latest", "queue", "single")
+
+
+class Asker(QObject):
+    """Owns a request, and notes what it is told."""
+
+    def __init__(self, engine: EngineProtocol, policy: Policy, name: str = "draw") -> None:
+        super().__init__()
+        self.told: list[tuple[str, object]] = []
+        self.at_once: list[tuple[AnyEvent, threading.Thread]] = []
+        self.request = Request(engine, name, policy, self, at_once=self._note_at_once)
+        self.request.progressed.connect(lambda event: self.told.append(("progressed", event)))
+        self.request.answered.connect(lambda event: self.told.append(("answered", event)))
+        self.request.stopped.connect(lambda: self.told.append(("stopped", None)))
+        self.request.failed.connect(lambda event: self.told.append(("failed", event)))
+        self.request.lost.connect(lambda why: self.told.append(("lost", why)))
+
+    def _note_at_once(self, event: AnyEvent) -> None:
+        self.at_once.append((event, threading.current_thread()))
+
+    def ask(self, model: str = "tiny", seeds: int = 1) -> None:
+        self.request.ask(lambda job: Sample(job=job, model=model, seeds=tuple(range(seeds))))
+
+    @property
+    def heard(self) -> list[str]:
+        return [what for what, _ in self.told]
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    engine = FakeEngine()
+    engine.status.emit("Ready")
+    return engine
+
+
+def models(engine: FakeEngine) -> list[str]:
+    """What was asked, in order."""
+    return [command.model for command in engine.sent if isinstance(command, Sample)]
+
+
+def last(engine: FakeEngine) -> str:
+    return engine.sent[-1].job
+
+
+def drawn(job: str) -> Drawn:
+    return Drawn(job=job, first=0, pictures=PICTURES, done=1, total=1)
+
+
+# ── delivery ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("policy", EACH)
+def test_an_event_reaches_the_request_that_asked_and_no_other(engine: FakeEngine, policy: Policy) -> None:
+    one, other = Asker(engine, policy), Asker(engine, policy, "paint")
+    one.ask()
+    other.ask()
+    part, end = drawn(one.request.job), Finished(job=one.request.job)
+    engine.say(part, end, drawn("stranger"))
+    assert one.told == [("progressed", part), ("answered", end)] and not other.told
+    assert [event for event, _ in one.at_once] == [part, end] and not other.at_once
+    assert not one.request.running.get() and other.request.running.get()
+
+
+def test_a_whole_answer_closes_the_question_and_the_ending_after_it_ends_no_other(engine: FakeEngine) -> None:
+    asker = Asker(engine, "single")
+    asker.ask()
+    first = last(engine)
+    engine.say(Shown(job=first, picture=PICTURES[0]))
+    assert asker.heard == ["answered"] and not asker.request.running.get()
+    asker.ask()
+    engine.say(Finished(job=first))
+    assert asker.heard == ["answered"] and asker.request.running.get()
+    engine.say(Stopped(job=last(engine)))
+    assert asker.heard == ["answered", "stopped"]
+
+
+def test_a_failure_carries_its_reason(engine: FakeEngine) -> None:
+    asker = Asker(engine, "single")
+    asker.ask()
+    failure = Failed(job=last(engine), why="Memory ran out.")
+    engine.say(failure)
+    assert asker.told == [("failed", failure)]
+
+
+def test_names_of_jobs_are_never_used_twice(engine: FakeEngine) -> None:
+    one, other = Asker(engine, "single"), Asker(engine, "single", "paint")
+    for asker in (one, other, one, other):
+        asker.ask()
+        asker.request.cancel()
+    jobs = [command.job for command in engine.sent]
+    assert len(set(jobs)) == 4 and engine.stopped == jobs
+
+
+def test_a_change_names_the_open_job_and_is_sent_for_no_other(engine: FakeEngine) -> None:
+    asker = Asker(engine, "single")
+    asker.request.steer(doubt=True)
+    assert not engine.sent
+    asker.ask()
+    job = last(engine)
+    asker.request.steer("dials", share=0.5)
+    asker.request.steer(doubt=True)
+    changes = [command for command in engine.sent if isinstance(command, Steer)]
+    assert [(change.running, change.hand) for change in changes] == [(job, f"dials-{job}"), (job, "")]
+    assert changes[0].share == 0.5 and len({change.job for change in changes}) == 2
+    engine.say(Finished(job=job))
+    asker.request.steer(doubt=False)
+    assert len(engine.sent) == 3
+
+
+# ── policies ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_latest_asks_the_newest_of_those_that_waited(engine: FakeEngine) -> None:
+    asker = Asker(engine, "latest")
+    for model in ("a", "b", "c"):
+        asker.ask(model)
+    assert models(engine) == ["a"] and not engine.stopped, "a hand that never rests still sees answers"
+    engine.say(Encoded(job=last(engine), latent=PICTURES, exact=True, differing=0, total=1, largest=0, bits=1, bound=0))
+    assert models(engine) == ["a", "c"] and asker.heard == ["answered"]
+    engine.say(Finished(job=last(engine)))
+    assert models(engine) == ["a", "c"] and asker.heard == ["answered", "answered"]
+
+
+def test_latest_forgets_what_waits_if_the_user_stops_it_and_goes_on_after_a_failure(engine: FakeEngine) -> None:
+    asker = Asker(engine, "latest")
+    asker.ask("a")
+    asker.ask("b")
+    engine.say(Stopped(job=last(engine)))
+    assert models(engine) == ["a"] and not asker.request.running.get()
+    asker.ask("c")
+    asker.ask("d")
+    engine.say(Failed(job=last(engine), why="No."))
+    assert models(engine) == ["a", "c", "d"]
+
+
+def test_latest_waits_for_the_end_of_what_it_cancelled(engine: FakeEngine) -> None:
+    asker = Asker(engine, "latest")
+    asker.ask("a")
+    cancelled = last(engine)
+    asker.request.cancel()
+    asker.ask("b")
+    assert engine.stopped == [cancelled] and models(engine) == ["a"]
+    assert asker.request.is_named(cancelled) and not asker.request.is_named("")
+    engine.say(drawn(cancelled))
+    assert models(engine) == ["a"]
+    engine.say(Stopped(job=cancelled))
+    assert models(engine) == ["a", "b"] and not asker.told
+    assert not asker.request.is_named(cancelled)
+
+
+def test_a_question_is_built_at_its_turn_and_not_asked_if_nothing_is_wanted_any_more(engine: FakeEngine) -> None:
+    asker, wish = Asker(engine, "latest"), ["first"]
+
+    def question(job: str) -> AnyCommand | None:
+        return Sample(job=job, model=wish[0], seeds=(1,)) if wish else None
+
+    asker.request.ask(question)
+    asker.request.ask(question)
+    wish[0] = "newer"
+    engine.say(Finished(job=last(engine)))
+    assert models(engine) == ["first", "newer"]
+    asker.request.ask(question)
+    wish.clear()
+    engine.say(Finished(job=last(engine)))
+    assert len(engine.sent) == 2 and not asker.request.running.get() and not asker.request.job
+
+
+@pytest.mark.parametrize("policy", EACH)
+def test_a_question_that_cannot_be_built_leaves_room_for_others(engine: FakeEngine, policy: Policy) -> None:
+    asker = Asker(engine, policy)
+
+    def question(job: str) -> AnyCommand:
+        raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"):
+        asker.request.ask(question)
+    assert not asker.request.running.get()
+    asker.ask("a")
+    assert models(engine) == ["a"]
+
+
+def test_the_next_question_can_be_sent_before_the_answer_is_shown(engine: FakeEngine) -> None:
+    asker, seen = Asker(engine, "latest"), list[list[str]]()
+    asker.request.answered.connect(lambda event: (asker.request.send_next(), seen.append(models(engine))))
+    asker.ask("a")
+    asker.ask("b")
+    engine.say(Finished(job=last(engine)))
+    assert seen == [["a", "b"]] and models(engine) == ["a", "b"]
+
+
+def test_a_queue_asks_all_in_order_whatever_becomes_of_each(engine: FakeEngine) -> None:
+    asker = Asker(engine, "queue")
+    for model in ("a", "b", "c", "d"):
+        asker.ask(model)
+    assert models(engine) == ["a"]
+    engine.say(Stopped(job=last(engine)))
+    assert models(engine) == ["a", "b"]
+    engine.say(Failed(job=last(engine), why="No."))
+    assert models(engine) == ["a", "b", "c"]
+    engine.die()
+    assert models(engine) == ["a", "b", "c", "d"]
+    assert asker.request.running.get()
+    engine.say(Finished(job=last(engine)))
+    assert asker.heard == ["stopped", "failed", "lost", "answered"] and not asker.request.running.get()
+
+
+def test_a_single_one_ignores_others_while_it_is_open(engine: FakeEngine) -> None:
+    asker = Asker(engine, "single")
+    asker.ask("a")
+    asker.ask("b")
+    engine.say(Finished(job=last(engine)))
+    assert models(engine) == ["a"]
+    asker.ask("c")
+    assert models(engine) == ["a", "c"]
+
+
+# ── ends ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_stop_delivers_what_was_made_until_then(engine: FakeEngine) -> None:
+    asker = Asker(engine, "single")
+    asker.ask()
+    asker.request.stop()
+    assert engine.stopped == [last(engine)]
+    engine.say(drawn(last(engine)), Stopped(job=last(engine)))
+    assert asker.heard == ["progressed", "stopped"]
+    asker.request.stop()
+    assert len(engine.stopped) == 1, "nothing is open"
+
+
+@pytest.mark.parametrize("policy", EACH)
+def test_late_answers_of_a_cancelled_job_are_not_delivered(engine: FakeEngine, policy: Policy) -> None:
+    asker = Asker(engine, policy)
+    asker.ask("a")
+    asker.ask("b")
+    job = last(engine)
+    asker.request.cancel()
+    assert not asker.request.running.get()
+    engine.say(drawn(job), Shown(job=job, picture=PICTURES[0]), Stopped(job=job))
+    assert not asker.told and models(engine) == ["a"], "what waited is forgotten"
+    asker.ask("c")
+    engine.say(Finished(job=last(engine)))
+    assert asker.heard == ["answered"]
+
+
+def test_what_is_left_runs_to_its_end_unheard(engine: FakeEngine) -> None:
+    asker = Asker(engine, "single")
+    asker.ask("a")
+    left = last(engine)
+    asker.request.leave()
+    asker.ask("b")
+    engine.say(drawn(left), Failed(job=left, why="No."))
+    assert not asker.told and not engine.stopped and models(engine) == ["a", "b"]
+    engine.say(Finished(job=last(engine)))
+    assert asker.heard == ["answered"]
+
+
+def test_the_request_of_a_deleted_owner_stops_its_jobs_and_hears_nothing(engine: FakeEngine) -> None:
+    asker = Asker(engine, "single")
+    told = asker.told
+    asker.ask("a")
+    engine.say(Finished(job=last(engine)))
+    asker.ask("b")
+    job = last(engine)
+    asker.deleteLater()
+    QCoreApplication.sendPostedEvents(asker, QEvent.Type.DeferredDelete)
+    assert engine.abandoned == [job]
+    engine.say(drawn(job), Stopped(job=job))
+    engine.die()
+    assert [what for what, _ in told] == ["answered"]
+
+
+# ── the engine dies ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_dead_engine_is_told_of_with_its_sentence_and_nothing_is_asked_again_by_itself(engine: FakeEngine) -> None:
+    asker, idle = Asker(engine, "latest"), Asker(engine, "latest", "paint")
+    asker.ask("a")
+    asker.ask("b")
+    engine.die()
+    assert asker.told == [("lost", DIED)] and not idle.told
+    assert models(engine) == ["a"] and not asker.request.running.get()
+    engine.status.emit("Ready")
+    assert models(engine) == ["a"]
+    asker.ask("c")
+    assert models(engine) == ["a", "c"]
+
+
+def test_a_job_that_was_cancelled_before_the_engine_died_holds_up_nothing(engine: FakeEngine) -> None:
+    asker = Asker(engine, "latest")
+    asker.ask("a")
+    asker.request.cancel()
+    asker.ask("b")
+    engine.die()
+    assert not asker.told and models(engine) == ["a"]
+    asker.ask("c")
+    assert models(engine) == ["a", "c"]
+
+
+@pytest.mark.parametrize(("policy", "starts"), [("latest", 0), ("queue", 1), ("single", 1)])
+def test_an_engine_that_waits_for_the_user_starts_if_the_user_asks(
+    engine: FakeEngine, policy: Policy, starts: int
+) -> None:
+    asker = Asker(engine, policy)
+    engine.status.emit("Stopped")
+    assert not asker.request.ready
+    asker.ask()
+    assert engine.starts == starts
+    asker.request.start_engine()
+    assert engine.starts == starts + 1
+    engine.status.emit("Starting")
+    asker.request.start_engine()
+    assert engine.starts == starts + 1 and not asker.request.ready
+    engine.status.emit("Working")
+    assert asker.request.ready
+
+
+# ── the real engine ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def real(qtbot: QtBot) -> Iterator[Callable[..., Engine]]:
+    """Creates an engine's client, and closes it when the test ends."""
+    engines: list[Engine] = []
+
+    def create(program: list[str], **settings: float) -> Engine:
+        engines.append(Engine(program, **settings))
+        return engines[-1]
+
+    yield create
+    for engine in engines:
+        engine.close()
+
+
+def test_at_once_is_the_thread_that_reads_and_signals_are_the_windows(
+    real: Callable[..., Engine], qtbot: QtBot
+) -> None:
+    engine, threads = real(LIGHT), set[threading.Thread]()
+    asker = Asker(engine, "single")
+    asker.request.progressed.connect(lambda event: threads.add(threading.current_thread()))
+    engine.start()
+    asker.ask("batch", 3)
+    end = time.monotonic() + LIMIT
+    while len(asker.at_once) < 4 and time.monotonic() < end:
+        time.sleep(0.01)  # the window stands still
+    assert [type(event) for event, _ in asker.at_once] == [Drawn, Drawn, Drawn, Finished] and not asker.told
+    assert threading.main_thread() not in {thread for _, thread in asker.at_once}
+    qtbot.waitUntil(lambda: not asker.request.running.get())
+    assert asker.heard == ["progressed"] * 3 + ["answered"] and threads == {threading.main_thread()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_killed_engine_is_replaced_and_the_request_asks_the_new_one(
+    real: Callable[..., Engine], qtbot: QtBot
+) -> None:
+    engine, said = real(LIGHT), list[str]()
+    engine.said.connect(said.append)
+    asker = Asker(engine, "single")
+    engine.start()
+    asker.ask("batch", 4096)
+    qtbot.waitUntil(lambda: bool(asker.told))
+    os.kill(engine.process_id, signal.SIGKILL)
+    qtbot.waitUntil(lambda: not asker.request.running.get())
+    assert asker.told[-1] == ("lost", said[-1])
+    asker.ask("batch", 2)
+    qtbot.waitUntil(lambda: asker.heard[-1] == "answered")
+    assert asker.heard[-3:] == ["progressed", "progressed", "answered"]
+
+
+def test_after_too_many_crashes_only_the_users_question_starts_another(
+    real: Callable[..., Engine], qtbot: QtBot
+) -> None:
+    engine = real([*LIGHT, "--broken"])
+    live, asker = Asker(engine, "latest", "live"), Asker(engine, "single")
+    engine.start()
+    qtbot.waitUntil(lambda: engine.now == "Stopped")
+    live.ask("batch")
+    qtbot.waitUntil(lambda: live.heard == ["failed"])
+    assert engine.now == "Stopped"
+    engine.program = LIGHT
+    asker.ask("batch", 1)
+    qtbot.waitUntil(lambda: asker.heard == ["progressed", "answered"])
+    assert engine.now == "Ready"

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 
 from studio.app.states.messages import Messages
 from studio.app.states.reach import Reach
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, Field, State, Value
 from studio.media.surprise import Scale, figure, price
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Ending, Failed, Score, Scored, Stopped
 
@@ -51,6 +51,7 @@ class Surprise(State):
         super().__init__()
         self._engine, self._messages = engine, messages
         self.on: Value[bool] = Value(False, self)
+        self.fields = (Field.of("on", self.on, bool),)
         self._reach = Reach(self)
         self.scale: Value[Scale | None] = self._reach.scale
         """Common to all pictures that are compared; None until the first map is there."""
@@ -151,11 +152,3 @@ class Surprise(State):
                     label=shown.label,
                 )
             )
-
-    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
-
-    def snapshot(self) -> Plain:
-        return {"on": self.on.get()}
-
-    def restore(self, plain: Plain) -> None:
-        self.on.set(bool(plain.get("on", False)))

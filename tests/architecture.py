@@ -43,13 +43,15 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
         "studio.streams studio.engine studio.zoo studio.wire studio.media studio.library", "numpy msgspec"
     ),
     "studio.app": _floor(
-        "studio.app.core studio.app.states studio.app.views studio.wire studio.media studio.library",
+        "studio.app.core studio.app.panels studio.app.states studio.app.views studio.wire studio.media studio.library",
         "PySide6 numpy msgspec",
     ),
     "studio.app.core": _floor("studio.app.states.value studio.wire studio.library", "PySide6.QtCore numpy msgspec"),
     "studio.app.states": _floor(
-        "studio.app.core studio.app.settings studio.wire studio.media studio.library", "PySide6.QtCore numpy msgspec"
+        "studio.app.core studio.app.panels studio.app.settings studio.wire studio.media studio.library",
+        "PySide6.QtCore numpy msgspec",
     ),
+    "studio.app.panels": _floor("studio.app.states studio.wire studio.media studio.library", "PySide6.QtCore numpy"),
     "studio.app.views": _floor("studio.app.states studio.wire", "PySide6 pyqtgraph numpy"),
 }
 WRITER = "studio.library.storage"

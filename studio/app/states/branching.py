@@ -1,11 +1,12 @@
 """The hand on the row marker: a picture goes on from one of its rows, as another take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from msgspec.structs import replace as other
 from PySide6.QtCore import QObject
 
+from studio.app.panels.base import ChangeStep
 from studio.app.states import tree
 from studio.app.states.closeup import Closeup
 from studio.app.states.dials import Dials, of_work
@@ -14,7 +15,7 @@ from studio.app.states.models import Models
 from studio.app.states.rewind import Base, Mark, Rewind
 from studio.app.states.shelf import in_shape
 from studio.app.states.takes import Takes
-from studio.app.states.value import Plain, State
+from studio.app.states.value import Plain, State, values_before
 from studio.library.work import Work
 from studio.wire.messages import Array
 
@@ -23,7 +24,7 @@ SET = frozenset({"seed", "temperature", "label", "mix", "share"})
 
 
 class Branching(State):
-    """`step(name, gesture, takes=…, stage=…, …)` does what can be undone; one gesture is one step."""
+    """`change` sets fields of Generate as steps of its undo; one gesture is one step."""
 
     def __init__(
         self,
@@ -33,12 +34,12 @@ class Branching(State):
         dials: Dials,
         closeup: Closeup,
         rewind: Rewind,
-        step: Callable[..., None],
+        change: ChangeStep,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._models, self._messages, self._takes, self._dials = models, messages, takes, dials
-        self._closeup, self._rewind, self._step = closeup, rewind, step
+        self._closeup, self._rewind, self._change = closeup, rewind, change
         self._touched = False
         """Whether a hand has set seed, temperature or kind since the picture on the stage came."""
         rewind.base.changed.connect(self._came)
@@ -99,7 +100,7 @@ class Branching(State):
         if trained is not None:
             take = self._takes.like(work)
             name = take.name if take is not None else self._takes.keep(in_shape(picture, trained), work)
-            self._step("restore the work", takes={name: True}, stage={"at": f"take {name}"}, **of_work(work, trained))
+            self._change("restore the work", takes={name: True}, stage={"at": f"take {name}"}, **of_work(work, trained))
 
     def _making(self) -> Work | None:
         base, dials = self._rewind.base.get(), self._dials
@@ -131,21 +132,21 @@ class Branching(State):
         else:
             self._messages.say("The picture that went on is among your takes.")
         row = work.rewound.row if work.rewound is not None else 0
-        self._step(f"going on from row {row}", **after)
+        self._change(f"going on from row {row}", **after)
 
     def _mark(self, name: str, mark: Mark, gesture: str | None = None) -> None:
         """A hand on the marker; the first touch brings what the picture was made with, unless a hand has set
         something else meanwhile, so that only what is changed is different."""
         base, before = self._rewind.base.get(), self._rewind.mark.get()
         if base is not None and before is not None and mark != before:
-            own, now = of_work(base.work, base.trained), self._dials.plain()
+            own = of_work(base.work, base.trained)
             if self._dials.locked.get():
                 del own["seed"]
             if before.armed or self._touched:
-                own = {key: now[key] for key in own}
+                own = values_before(self._dials.fields, own)
             touched = self._touched
             kind = self._dials.label.get()
-            self._step(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
+            self._change(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
             self._touched = touched
             if self._dials.label.get() != kind and self._dials.kind_name:
                 said = f'Kind is "{self._dials.kind_name}" now, as this picture was made. Undo takes it back.'

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.panels.base import ChangeStep
 from studio.app.states import mask as masks
 from studio.app.states.bringing import Bringing, little_range
 from studio.app.states.dials import Dials
@@ -19,7 +20,7 @@ from studio.app.states.painting import Painting
 from studio.app.states.scene import How, Photo
 from studio.app.states.shelf import Opened, in_shape
 from studio.app.states.strip import Strip
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, Field, Plain, State, Value, of_type
 from studio.library.models import Trained
 from studio.library.work import Work
 from studio.media import decoder
@@ -27,13 +28,11 @@ from studio.media.image import Box, Picture, fit
 from studio.media.sound import Wave
 from studio.wire.messages import Array
 
-LAYERS = frozenset({"picture", "source", "mask", "heat"})
-"""What of a record lies on the canvas."""
 NOBODY_KEEPS = "No model here can keep a part of a picture. Add one that draws pixel by pixel, such as a PixelCNN++."
 
 
 class Canvas(State):
-    """`step(name, gesture, picture=…, mask=…, …)` does what can be undone; `choose` takes another model."""
+    """`change` sets its fields as steps of undo; `choose` takes another model."""
 
     came = Signal()
     """A picture was brought here: the panel should show."""
@@ -46,28 +45,34 @@ class Canvas(State):
         dials: Dials,
         strip: Strip,
         history: History,
-        step: Callable[..., None],
+        change: ChangeStep,
         choose: Callable[[str], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._models, self._messages, self._model, self._strip = models, messages, dials.model, strip
-        self._step, self._choose = step, choose
+        self._change, self._choose = change, choose
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8 in the model's shape: what is completed."""
         self.source: Value[str] = Value("", self)
         """Name of that picture."""
         self.key = ""
         """By which it is kept; empty without one."""
-        self.painting = Painting(step, history.hold, history.seal, self)
+        self.painting = Painting(change, history.hold, history.seal, self)
         self.follows: Value[bool] = Value(False, self)
         """Whether what is kept goes on after the hole: then completions can be ranked by it."""
+        self.painting.mask.changed.connect(lambda mask: self.follows.set(masks.follows(mask)))
         self.originals = Originals(messages, self)
         self._bringing = Bringing(engine, messages, dials.model, dials.label, self)
         self._bringing.opened.connect(self._opened)
         self.photo: Value[Photo | None] = self._bringing.photo
         """The crop preview, while a picture is being brought in."""
         self._reading = Later(self)
+        self.fields = (
+            Field("picture", lambda: self.key, self._lay_picture),
+            Field.of("source", self.source, str),
+            *self.painting.fields,
+        )
 
     def open(self, path: Path) -> None:
         """Bring in a file: as it is where it has the model's size, else through the crop preview."""
@@ -92,7 +97,7 @@ class Canvas(State):
     def _use_mask(self, found: Picture) -> None:
         (height, width), (tall, wide) = found.array.shape[:2], self.painting.shape
         if (height, width) == (tall, wide) and self.picture.get() is not None:
-            self._step("open mask", mask=masks.packed(fit(found.array, (1, tall, wide))[..., 0] >= 128))
+            self._change("open mask", mask=masks.packed(fit(found.array, (1, tall, wide))[..., 0] >= 128))
             return
         self._messages.say(
             f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
@@ -172,27 +177,19 @@ class Canvas(State):
         trained = self._model.get()
         if trained is not None:
             key = self.originals.keep(_shaped(picture.exchanged().array, trained))
-            self._step(f"stretch {picture.name}", picture=key)
+            self._change(f"stretch {picture.name}", picture=key)
 
     def _bring(self, picture: Array, name: str, take: str | None = None) -> None:
         trained = self._model.get()
         if trained is not None:
             key = self.originals.keep(_shaped(picture, trained))
-            self._step(f"open {name}", picture=key, source=name, mask="", heat="", current=take)
+            self._change(f"open {name}", picture=key, source=name, mask="", heat="", current=take)
             self.came.emit()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def plain(self) -> Plain:
-        return {
-            "picture": self.key,
-            "source": self.source.get(),
-            "mask": masks.packed(self.painting.mask.get()),
-            "heat": masks.packed(self.painting.heat.get()),
-        }
-
     def fitted(self, trained: Trained) -> Plain:
-        """The same in the shape of another model."""
+        """Return picture, mask and temperature map in the shape of another model."""
         picture, size = self.picture.get(), trained.card.pixels
         if picture is None or size is None:
             return {}
@@ -200,22 +197,12 @@ class Canvas(State):
         key = self.originals.keep(_shaped(picture, trained))
         return {"picture": key, "mask": masks.packed(mask), "heat": masks.packed(heat)}
 
-    def put(self, record: Plain) -> None:
-        """Lay down what a record says; a picture that is gone leaves none."""
-        if not LAYERS & record.keys():
-            return
-        if "picture" in record:
-            picture = self.originals.get(str(record["picture"]))
-            self.key = str(record["picture"]) if picture is not None else ""
-            self.picture.set(picture)
-        self.source.set(str(record.get("source", self.source.get())))
-        picture, painting = self.picture.get(), self.painting
-        shape = picture.shape[:2] if picture is not None else (1, 1)
-        if "mask" in record or painting.mask.get().shape != shape:
-            painting.mask.set(masks.unpacked_mask(str(record.get("mask", "")), shape))
-        if "heat" in record or painting.heat.get().shape != shape:
-            painting.heat.set(masks.unpacked_heat(str(record.get("heat", "")), shape))
-        self.follows.set(masks.follows(painting.mask.get()))
+    def _lay_picture(self, key: str) -> None:
+        """Lay a picture down by its key; one that is gone leaves none."""
+        picture = self.originals.get(of_type(str, key))
+        self.key = key if picture is not None else ""
+        self.picture.set(picture)
+        self.painting.fit(picture.shape[:2] if picture is not None else (1, 1))
 
     def close(self) -> None:
         """Wait for what is at work."""

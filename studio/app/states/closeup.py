@@ -136,10 +136,12 @@ class Closeup(State):
         if "row" in plain:
             self._rewind.put(Mark.of_plain(plain))
 
-    def snapshot(self) -> Plain:
+    def stored(self) -> Plain:
+        """What a restart brings back."""
         return self._left or self.plain()
 
-    def restore(self, plain: Plain) -> None:
+    def restore_later(self, plain: Plain) -> None:
+        """Put it there once the takes are read."""
         self._left = dict(plain)
         if "row" in self._left:
             Mark.of_plain(self._left)  # what makes no sense is refused now

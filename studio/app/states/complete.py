@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from PySide6.QtCore import Signal
 
+from studio.app.panels.base import PanelState
 from studio.app.states import mask as masks
 from studio.app.states.canvas import Canvas, cannot
 from studio.app.states.cells import Cells
@@ -16,7 +17,6 @@ from studio.app.states.completions import Completions, Ranking
 from studio.app.states.dials import Dials, at_home
 from studio.app.states.explorable import replacement
 from studio.app.states.grid import Cell
-from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.pieces import Made, Pieces
@@ -26,7 +26,7 @@ from studio.app.states.saving import Piece, Saving
 from studio.app.states.strip import Strip
 from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, Field, Plain, Value, one_of
 from studio.library.models import Trained
 from studio.wire import messages as wire
 from studio.wire.messages import Array
@@ -46,7 +46,7 @@ class Hole:
     """Key of the take that the picture is, if it is one."""
 
 
-class Complete(State):
+class Complete(PanelState):
     """The panel Complete."""
 
     to_explore = Signal(object, object)
@@ -57,13 +57,12 @@ class Complete(State):
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
-        self.dials = Dials(models, 9, MOST, self._step, self)
+        self.dials = Dials(models, 9, MOST, lambda trained: trained.card.keeps, self.change, self)
         self.model: Value[Trained | None] = self.dials.model
-        self.history = History(self._apply, self)
         self._takes = takes
-        self.strip = Strip(takes, messages, self._step, self)
+        self.strip = Strip(takes, messages, self.change, self)
         self.canvas = Canvas(
-            engine, models, messages, self.dials, self.strip, self.history, self._step, self.choose_model, self
+            engine, models, messages, self.dials, self.strip, self.history, self.change, self.choose_model, self
         )
         self.grid = Cells(
             engine, models, messages, queue, "Complete", "completions", self._words, self._ask, self.complete, self
@@ -75,6 +74,16 @@ class Complete(State):
         self._pieces = Pieces(engine, messages, self)
         self._saving = saving
         self._hole: Hole | None = None
+        self._declare(
+            *self.dials.fields,
+            Field("ranking", self.results.ranking.get, self._use_ranking),
+            *takes.entries,
+            *self.canvas.fields,
+            Field("current", lambda: self.strip.name, self.strip.show),
+            Field("hole", lambda: astuple(self._hole) if self._hole is not None else None, self._use_hole, undo=False),
+            Field("painted", lambda: self.grid.heat, self._read_completions, undo=False),
+            Field.of("doubt", self.doubt.on, bool, undo=False),
+        )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
@@ -86,11 +95,11 @@ class Complete(State):
         if not trained.card.keeps:
             self._messages.say(cannot(trained), "warn", until=(self.model.changed,))
             return
-        self._step("model", **at_home(trained), **self.canvas.fitted(trained))
+        self.change("model", **at_home(trained), **self.canvas.fitted(trained))
 
     def rank_by(self, ranking: Ranking) -> None:
         """What "typical" is measured on."""
-        self._step("ranking", ranking=ranking)
+        self.change("ranking", ranking=ranking)
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
@@ -218,7 +227,7 @@ class Complete(State):
 
         def keep(pieces: Sequence[Piece]) -> None:
             names = [self._takes.keep(piece.picture, piece.work) for piece in pieces]
-            self._step("keep take", takes=dict.fromkeys(names, True))
+            self.change("keep take", takes=dict.fromkeys(names, True))
 
         self._pieces.of(made, keep)
 
@@ -234,7 +243,7 @@ class Complete(State):
         """Go on painting on a completion: it becomes the picture."""
         cell = self.results.cells.get()[index]
         if cell.picture is not None and cell.finished:
-            self._step("picture", picture=self.canvas.originals.keep(cell.picture), current=None)
+            self.change("picture", picture=self.canvas.originals.keep(cell.picture), current=None)
 
     def _made(self) -> list[Made]:
         """The chosen completions that are finished."""
@@ -248,36 +257,23 @@ class Complete(State):
             if i < len(cells) and cells[i].finished and (picture := cells[i].picture) is not None
         ]
 
-    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def snapshot(self) -> Plain:
-        return {
-            **self._plain(),
-            **self.dials.snapshot(),
-            **self.canvas.painting.snapshot(),
-            "hole": list(astuple(self._hole)) if self._hole is not None else None,
-            "painted": self.grid.heat,
-            "doubt": self.doubt.on.get(),
-            "history": self.history.snapshot(),
-        }
+    def _use_ranking(self, ranking: str) -> None:
+        rankings: tuple[Ranking, ...] = get_args(Ranking)
+        self.results.rank_by(one_of(rankings, ranking))
 
-    def restore(self, plain: Plain) -> None:
-        self.dials.restore(plain)
-        self._apply({key: plain[key] for key in self._plain() if key in plain})
-        self.canvas.painting.restore(plain)
-        self.doubt.switch(bool(plain.get("doubt", False)))
-        self.history.restore(plain.get("history", {}))
-        if plain.get("hole") is not None:
-            self._hole = Hole(*(str(part) for part in plain["hole"]))
-            self.grid.read(str(plain.get("painted", "")))
+    def _use_hole(self, parts: Sequence[str] | None) -> None:
+        self._hole = Hole(*(str(part) for part in parts)) if parts is not None else None
+
+    def _read_completions(self, heat: str) -> None:
+        """Read the completions that were made of the hole."""
+        if self._hole is not None:
+            self.grid.read(str(heat))
 
     def settle(self) -> None:
         """Choose the first model that can keep a part, where none is chosen yet."""
-        self.dials.settle(lambda trained: trained.card.keeps)
-
-    def records(self) -> list[Plain]:
-        """All that leads back to takes and pictures."""
-        return [*self.history.records(), self._plain()]
+        self.dials.settle()
 
     def close(self) -> None:
         """Wait for running work; move files that no undo step needs to the bin."""
@@ -289,30 +285,8 @@ class Complete(State):
         if self.grid.keeps:
             self.canvas.originals.close(str(key) for key in used if key)
 
-    def _plain(self) -> Plain:
-        return {
-            **self.dials.plain(),
-            "ranking": self.results.ranking.get(),
-            **self.canvas.plain(),
-            "current": self.strip.name,
-        }
-
-    def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
-        now = self._plain()
-        before = {key: now[key] for key in after if key in now} | self._takes.before(after)
-        self._apply(after)
-        self.history.do(name, before, after, gesture)
-
-    def _apply(self, record: Plain) -> None:
-        """Put the values of a record into the state; a model or picture that is gone changes nothing."""
-        self.dials.put(record)
-        if record.get("ranking") in ("whole", "following"):
-            self.results.rank_by("following" if record["ranking"] == "following" else "whole")
-        self._takes.apply(record)
-        self.canvas.put(record)
-        if "current" in record:
-            self.strip.show(record["current"])
-        self._steer()
+    def _follow(self, record: Plain) -> None:
+        self._steer()  # a run under way
 
 
 NOTHING = "Nothing is marked yet. Your picture is kept. Paint what is missing, then complete it."

@@ -1,17 +1,17 @@
 """What is to be made, as a hand sets it: model, number, seed, temperature, kind, and a second model."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject
 
+from studio.app.panels.base import ChangeStep
 from studio.app.states import seeds
 from studio.app.states.grid import Cell, Run
 from studio.app.states.mixing import Mixing
 from studio.app.states.models import Models, hash_of
 from studio.app.states.seeds import SeedField
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Field, Plain, State, Value, within
 from studio.library.card import Card
 from studio.library.models import Trained
 from studio.library.work import Work
@@ -36,13 +36,28 @@ def safe_temperatures(card: Card | None, home: float = LEARNED) -> tuple[float, 
 
 
 class Dials(State):
-    """`step(name, gesture, **after)` does what can be undone; its record comes back to `put`."""
+    """The parameters of a panel; `change` sets them as steps of its undo.
+
+    Arguments
+        number: how many artworks a run makes at first
+        most: how many it can make
+        able: whether the panel can use a model
+    """
 
     def __init__(
-        self, models: Models, number: int, most: int, step: Callable[..., None], parent: QObject | None = None
+        self,
+        models: Models,
+        number: int,
+        most: int,
+        able: Callable[[Trained], bool],
+        change: ChangeStep,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._most, self._step = models, most, step
+        self._models = models
+        self._most = most
+        self._able = able
+        self._change = change
         self.model: Value[Trained | None] = Value(None, self)
         self.number: Value[int] = Value(number, self)
         """Of pictures, 1 to `most`."""
@@ -60,16 +75,26 @@ class Dials(State):
         self.mixing = Mixing(models, self)
         self._spent: int | None = None
         """The seed of the last run: the next one rolls another, unless it is locked."""
+        self.fields = (
+            Field("model", self._model_name, self._use_model),
+            Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), most))),
+            Field("seed", self.seed.get, self._field.put),
+            Field("temperature", self.temperature.get, lambda heat: self.temperature.set(within(heat, 0.0, HOTTEST))),
+            Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
+            *self.mixing.fields,
+            Field.of("locked", self.locked, bool, undo=False),
+            Field("spent", lambda: self._spent, self._use_spent, undo=False),
+        )
 
     def set_number(self, number: int) -> None:
-        self._step("number", "number", number=min(max(number, 1), self._most))
+        self._change("number", "number", number=min(max(number, 1), self._most))
 
     def set_seed(self, seed: int | str) -> None:
         """Text that is no seed leaves the last one and says so in `error`."""
         found = self._field.typed(seed)
         if found is not None:
             self._spent = None
-            self._step("seed", seed=found)
+            self._change("seed", seed=found)
 
     def new_seed(self) -> None:
         """Roll another seed."""
@@ -81,10 +106,10 @@ class Dials(State):
 
     def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
         """Settings of one gesture are one step of undo; None makes each a step of its own."""
-        self._step("temperature", gesture, temperature=min(max(float(temperature), 0.0), HOTTEST))
+        self._change("temperature", gesture, temperature=min(max(float(temperature), 0.0), HOTTEST))
 
     def set_label(self, label: int | None) -> None:
-        self._step("kind", label=label)
+        self._change("kind", label=label)
 
     @property
     def kinds(self) -> tuple[int | None, ...]:
@@ -110,10 +135,10 @@ class Dials(State):
 
     def set_mix(self, name: str) -> None:
         """Have a second model decide, too; an empty name for none."""
-        self._step("mix", mix=name)
+        self._change("mix", mix=name)
 
     def set_share(self, share: float, gesture: str | None = "share") -> None:
-        self._step("share", gesture, share=share)
+        self._change("share", gesture, share=share)
 
     def home(self) -> None:
         """The temperature back to the model's own."""
@@ -136,43 +161,23 @@ class Dials(State):
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def plain(self) -> Plain:
+    def _model_name(self) -> str | None:
         trained = self.model.get()
-        return {
-            "model": trained.card.name if trained is not None else None,
-            "number": self.number.get(),
-            "seed": self.seed.get(),
-            "temperature": self.temperature.get(),
-            "label": self.label.get(),
-            **self.mixing.plain(),
-        }
+        return trained.card.name if trained is not None else None
 
-    def put(self, record: Plain) -> None:
-        """Put the values of a record into the state; a model that is gone changes nothing."""
-        if record.get("model") is not None:
-            self.model.set(self._models.find(str(record["model"])) or self.model.get())
-        if "number" in record:
-            self.number.set(min(max(int(record["number"]), 1), self._most))
-        if "seed" in record:
-            self._field.put(record["seed"])
-        if "temperature" in record:
-            self.temperature.set(min(max(float(record["temperature"]), 0.0), HOTTEST))
-        if "label" in record:
-            self.label.set(known_label(record["label"], self.model.get()))
+    def _use_model(self, name: str | None) -> None:
+        """Choose a model by its name; one that is gone, or that the panel cannot use, changes nothing."""
+        trained = self._models.find(name) if name is not None else None
+        if trained is not None and self._able(trained):
+            self.model.set(trained)
         self.mixing.fit(self.model.get())
-        self.mixing.put(record)
 
-    def snapshot(self) -> Plain:
-        return {**self.plain(), "locked": self.locked.get(), "spent": self._spent}
+    def _use_spent(self, seed: int | None) -> None:
+        self._spent = int(seed) if seed is not None else None
 
-    def restore(self, plain: Plain) -> None:
-        self.put({key: plain[key] for key in self.plain() if key in plain})
-        self.locked.set(bool(plain.get("locked", False)))
-        self._spent = int(plain["spent"]) if plain.get("spent") is not None else None
-
-    def settle(self, able: Callable[[Trained], bool]) -> None:
-        """Choose the first model that is able, where none is chosen yet."""
-        first = next((trained for trained in self._models.cards.get() if able(trained)), None)
+    def settle(self) -> None:
+        """Choose the first model that the panel can use, where none is chosen yet."""
+        first = next(filter(self._able, self._models.cards.get()), None)
         if self.model.get() is None and first is not None:
             self.model.set(first)
             self.temperature.set(first.card.temperature)
@@ -191,7 +196,8 @@ def of_work(work: Work, trained: Trained) -> Plain:
     return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
 
 
-def known_label(label: Any, trained: Trained | None) -> int | None:
+def known_label(label: int | None, trained: Trained | None) -> int | None:
     """A kind that a model knows, None for any other."""
-    known = label is not None and trained is not None and 0 <= int(label) < len(trained.card.classes)
-    return int(label) if known else None
+    if label is None or trained is None or not 0 <= label < len(trained.card.classes):
+        return None
+    return int(label)

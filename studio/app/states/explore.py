@@ -6,9 +6,9 @@ from pathlib import Path
 from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
+from studio.app.panels.base import PanelState
 from studio.app.states.bringing import Bringing
 from studio.app.states.explorable import first_with_sliders, no_sliders, replacement
-from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.saving import Saving
@@ -19,17 +19,16 @@ from studio.app.states.stage import Stage
 from studio.app.states.strip import Strip
 from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, Field, Plain, Value, set_fields
 from studio.app.states.wavetable import Wavetable
-from studio.library.models import BadModel, Trained
-from studio.library.storage import NotSaved
+from studio.library.models import Trained
 from studio.library.work import Work
 from studio.media.image import Box, Picture
 from studio.media.sound import Wave
 from studio.wire.messages import Array, Encoded
 
 
-class Explore(State):
+class Explore(PanelState):
     """The panel Explore."""
 
     came = Signal()
@@ -43,7 +42,7 @@ class Explore(State):
     def __init__(self, engine: Engine, models: Models, messages: Messages, takes: Takes, saving: Saving) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
-        self.dials = Sliders(models, takes, self._step, self)
+        self.dials = Sliders(models, messages, takes, self.change, self)
         self.model: Value[Trained | None] = self.dials.model
         self.replacement: Value[Trained | None] = Value(None, self)
         """The model that is offered instead of one without sliders; None if the model has sliders, or none has."""
@@ -62,7 +61,7 @@ class Explore(State):
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
         self.takes: Value[tuple[Take, ...]] = takes.list
-        self.strip = Strip(takes, messages, self._step, self)
+        self.strip = Strip(takes, messages, self.change, self)
         self.current: Value[int | None] = self.strip.current
         """Index of the take that the stage shows, None where it shows something newer."""
         self._origin = ""
@@ -70,23 +69,30 @@ class Explore(State):
         self._bringing = Bringing(engine, messages, self.model, self.dials.label, self)
         self._bringing.opened.connect(self._opened)
         self._bringing.encoded.connect(self._encoded)
-        self._bringing.looking.changed.connect(self._show_badge)
+        for shown in (self.model, self.dials.start, self._bringing.looking):
+            shown.changed.connect(self._show_badge)
         self.photo: Value[Photo | None] = self._bringing.photo
         """The crop preview, while a picture is being brought in."""
         self.busy: Value[bool] = self._bringing.busy
         """Whether a picture is being opened or encoded."""
         self._saving = saving
         self.wavetable = Wavetable(engine, messages, self._saving, self._stage, self.takes, self)
-        self.history = History(self._apply, self)
         self._brought = ""
         """Key of the take whose latent is being asked for."""
         self._begun = False
         """Whether anything was to be drawn yet: until then the stage says how to begin."""
+        self._declare(
+            *self.dials.fields,
+            *takes.entries,
+            Field("current", lambda: self.strip.name, self.strip.show),
+            Field("origin", lambda: self._origin, self._use_origin),
+            Field("begun", lambda: self._begun, self._resume, undo=False),
+        )
 
     def choose_model(self, name: str) -> None:
         trained = self._models.choose(name)
         if trained is not None and trained != self.model.get():
-            self._step("model", draws=False, origin="", **at_home(trained))
+            self.change("model", origin="", **at_home(trained))
             self._bringing.refit()
 
     def choose_replacement(self) -> None:
@@ -163,7 +169,7 @@ class Explore(State):
             made = [(in_shape(picture, self._models.of(work)), work) for picture, work in opened.sheet]
             names = [self._takes.keep(picture, work) for picture, work in made if self._takes.like(work) is None]
             if names:
-                self._step("keep takes", takes=dict.fromkeys(names, True))
+                self.change("keep takes", takes=dict.fromkeys(names, True))
 
         words = f'"{opened.picture.name}" is a sheet of {len(opened.sheet):,} pictures. The first one is shown.'
         self._messages.say(words, "info", ("Keep all as takes", keep_all))
@@ -179,7 +185,7 @@ class Explore(State):
         start, scene = Start.of(event, photo, trained), self.dials.scene()
         if scene is not None and scene.trained == trained:
             self._takes.hold_start(start, replace(scene, start=start).work(), photo.seen)
-            self._step(
+            self.change(
                 f"open {photo.picture.name}",
                 start=start.key,
                 origin=self._brought,
@@ -208,7 +214,7 @@ class Explore(State):
     def _show_badge(self) -> None:
         trained = self.model.get()
         if trained is not None:
-            self.badge.set(badge(self.dials.start, self._bringing.looking.get(), trained.card))
+            self.badge.set(badge(self.dials.start.get(), self._bringing.looking.get(), trained.card))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
@@ -218,11 +224,11 @@ class Explore(State):
         if piece is not None:
             work = other(piece.work, came_from=self._takes.line(self._origin))
             name = self._takes.keep(piece.picture, work)
-            self._step("keep take", takes={name: True}, current=name, origin=work.key)
+            self.change("keep take", takes={name: True}, current=name, origin=work.key)
 
     def keep_work(self, work: Work, picture: Array) -> None:
         """Keep a picture that was made elsewhere; the stage stays as it is."""
-        self._step("keep take", takes={self._takes.keep(picture, work): True})
+        self.change("keep take", takes={self._takes.keep(picture, work): True})
 
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
@@ -294,38 +300,28 @@ class Explore(State):
         start = Start.of_work(work)
         if start is not None:
             self._takes.hold_start(start, work, picture)
+        self._begun = True
         shown, origin = (take.name, take.key) if take is not None else (None, "")
-        self._step(name, **of_work(work, trained), start=start.key if start else "", current=shown, origin=origin)
+        self.change(name, **of_work(work, trained), start=start.key if start else "", current=shown, origin=origin)
         if picture is not None and self.model.get() == trained:
             self._stage.put(picture)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def snapshot(self) -> Plain:
-        plain = self._plain()
-        del plain["names"]  # they belong to the model and have a file of their own
-        return {
-            **plain,
-            "locked": self.dials.locked.get(),
-            "begun": self._begun,
-            "history": self.history.snapshot(),
-        }
+    def _use_origin(self, key: str) -> None:
+        self._origin = str(key)
 
-    def restore(self, plain: Plain) -> None:
-        self.history.restore(plain.get("history", {}))
-        self.dials.locked.set(bool(plain.get("locked", False)))
-        self._put({key: plain[key] for key in DRAWN if key in plain})
-        self._begun = bool(plain.get("begun", False)) and self.model.get() is not None
+    def _resume(self, begun: bool) -> None:
+        """Have the picture that was here before a restart drawn again."""
+        self._begun = bool(begun) and self.model.get() is not None
         if self._begun:
             self._stage.resume()
-        self._origin = str(plain.get("origin", ""))
-        self.strip.show(plain.get("current"))
 
     def settle(self) -> None:
         """If no model is chosen yet, choose the first one with sliders, else the first of all."""
         first = first_with_sliders(self._models.cards.get()) or self._models.first()
         if self.model.get() is None and first is not None:
-            self._put(at_home(first))
+            set_fields(self.fields, at_home(first))
 
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""
@@ -333,45 +329,21 @@ class Explore(State):
         if take is not None and self.picture.get() is None:
             self._stage.put(take.picture)
 
-    def records(self) -> list[Plain]:
-        """All that leads back to takes and starts."""
-        return [*self.history.records(), self._plain()]
-
     def close(self) -> None:
         """Wait for what is at work."""
         self._bringing.close()
 
-    def _plain(self) -> Plain:
-        return {**self.dials.plain(), "origin": self._origin, "current": self.strip.name}
+    def change(self, name: str, gesture: str | None = None, **values: object) -> None:
+        """Change fields as in every panel. What draws another picture leaves the take; a model alone draws none."""
+        if DRAWN & values.keys():
+            values.setdefault("current", None)
+            self._begun = self._begun or "model" not in values
+        super().change(name, gesture, **values)
 
-    def _step(self, name: str, gesture: str | None = None, draws: bool = True, **after: object) -> None:
-        """Do something that can be undone; what draws another picture leaves the take."""
-        now = self._plain()
-        if DRAWN & after.keys():
-            after.setdefault("current", None)
-            self._begun = self._begun or draws
-        before = {key: now[key] for key in after if key in now} | self._takes.before(after)
-        self._apply(after)
-        self.history.do(name, before, after, gesture)
-
-    def _apply(self, record: Plain) -> None:
-        self._put(record)
+    def _follow(self, record: Plain) -> None:
+        """Ask for the picture of what is set now."""
         if self._begun and DRAWN & record.keys():
             self._stage.ask()
-
-    def _put(self, record: Plain) -> None:
-        """Put the values of a record into the state."""
-        try:
-            self.dials.put(record)
-        except (NotSaved, BadModel) as fault:
-            self._messages.say(str(fault), "failed")
-        if "start" in record:
-            self._show_badge()
-        self._takes.apply(record)
-        if "current" in record:
-            self.strip.show(record["current"])
-        if "origin" in record:
-            self._origin = str(record["origin"])
 
 
 def _title_of(work: Work, trained: Trained | None) -> str:

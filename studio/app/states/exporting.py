@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QObject
 
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Field, State, Value
 from studio.media.enlarging import LARGEST, Enlargement, blended
 
 __all__ = ["LARGEST", "TIMES", "Exporting", "blended"]
@@ -23,6 +23,11 @@ class Exporting(State):
         """The most pixels of the longer side, if `times` is 0."""
         self.on_sheet: Value[bool] = Value(False, self)
         """Whether several pictures are saved in one file."""
+        self.fields = (
+            Field("times", self.times.get, self.choose_times),
+            Field("pixels", self.pixels.get, lambda pixels: self.choose_pixels(int(pixels))),
+            Field.of("sheet", self.on_sheet, bool),
+        )
 
     @property
     def enlargement(self) -> Enlargement:
@@ -40,11 +45,3 @@ class Exporting(State):
 
     def choose_sheet(self, on: bool) -> None:
         self.on_sheet.set(on)
-
-    def snapshot(self) -> Plain:
-        return {"times": self.times.get(), "pixels": self.pixels.get(), "sheet": self.on_sheet.get()}
-
-    def restore(self, plain: Plain) -> None:
-        self.choose_times(int(plain.get("times", self.times.get())))
-        self.choose_pixels(int(plain.get("pixels", self.pixels.get())))
-        self.choose_sheet(bool(plain.get("sheet", False)))

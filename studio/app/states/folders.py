@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths
 
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Field, State, Value
 from studio.library import storage
 from studio.library.obstacles import LONGEST_NAME
 from studio.library.storage import NotSaved
@@ -18,6 +18,7 @@ class Folders(State):
         super().__init__(parent)
         self._opening: Value[str] = Value("", self)
         self._saving: Value[str] = Value("", self)
+        self.fields = (Field.of("opening", self._opening, str), Field.of("saving", self._saving, str))
         self._made: Path | None = None
         """A folder that was created for a dialog."""
         self._proposed: dict[str, str] = {}
@@ -74,10 +75,3 @@ class Folders(State):
             proposed = f"{stem}-{number:04d}{wanted.suffix}"
         self._proposed[proposed.casefold()] = key
         return proposed
-
-    def snapshot(self) -> Plain:
-        return {"opening": self._opening.get(), "saving": self._saving.get()}
-
-    def restore(self, plain: Plain) -> None:
-        self._opening.set(str(plain.get("opening", "")))
-        self._saving.set(str(plain.get("saving", "")))

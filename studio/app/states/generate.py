@@ -4,12 +4,12 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 
+from studio.app.panels.base import PanelState
 from studio.app.states.branching import Branching
 from studio.app.states.cells import Cells
 from studio.app.states.closeup import Closeup
 from studio.app.states.dials import Dials, at_home
 from studio.app.states.grid import Cell
-from studio.app.states.history import History
 from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.queue import Queue
@@ -19,7 +19,7 @@ from studio.app.states.saving import Piece, Saving
 from studio.app.states.strip import Strip
 from studio.app.states.surprise import Shown
 from studio.app.states.takes import Takes
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, Field, Plain, Value
 from studio.library.models import Trained
 from studio.wire.messages import Array, Sample
 
@@ -27,7 +27,7 @@ MOST = 4096
 """Pictures of one run, as `studio.wire.messages.Sample` allows."""
 
 
-class Generate(State):
+class Generate(PanelState):
     """The panel Generate."""
 
     to_explore = Signal(object, object)
@@ -40,7 +40,7 @@ class Generate(State):
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
-        self.dials = Dials(models, 16, MOST, self._step, self)
+        self.dials = Dials(models, 16, MOST, lambda trained: not trained.card.rate, self.change, self)
         self.model: Value[Trained | None] = self.dials.model
         self.grid = Cells(engine, models, messages, queue, "Generate", "grid", self._words, Sample, self.generate, self)
         self.doubt = self.grid.doubt
@@ -48,26 +48,33 @@ class Generate(State):
         self.chosen: Value[int | None] = Value(None, self)
         """Index of the cell with the ring."""
         self._takes = takes
-        self.strip = Strip(takes, messages, self._step, self)
+        self.strip = Strip(takes, messages, self.change, self)
         """Its current take is the one shown large."""
         self.rewind = Rewind(engine, messages, queue, self.doubt, self)
         self.closeup = Closeup(models, self.grid, takes, self.strip, self.rewind, self)
-        self.branching = Branching(models, messages, takes, self.dials, self.closeup, self.rewind, self._step, self)
+        self.branching = Branching(models, messages, takes, self.dials, self.closeup, self.rewind, self.change, self)
         self.can_start: Value[bool] = Value(False, self)
         """Whether there is a model to make pictures with and no run is under way."""
         self.can_save: Value[bool] = Value(False, self)
         """Whether any picture of the grid is finished."""
-        self.history = History(self._apply, self)
         self._saving = saving
         for value in (self.model, self.grid.running, self.cells):
             value.changed.connect(self._tell)
+        self._declare(
+            *self.dials.fields,
+            *takes.entries,
+            Field("stage", self.closeup.plain, self.closeup.put, restart=False),
+            Field("chosen", self.chosen.get, self._use_chosen, undo=False),
+            Field("stage", self.closeup.stored, self.closeup.restore_later, undo=False),
+            Field.of("doubt", self.doubt.on, bool, undo=False),
+        )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
         trained = self._models.choose(name)
-        if trained is not None:
-            self._step("model", **at_home(trained))
+        if trained is not None and not trained.card.rate:
+            self.change("model", **at_home(trained))
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
@@ -192,7 +199,7 @@ class Generate(State):
         """Keep a finished picture as a take; one that is a take already stays as it is."""
         piece = self._piece(index)
         if piece is not None and (index is not None or self.strip.shown is None):
-            self._step("keep take", takes={self._takes.keep(piece.picture, piece.work): True})
+            self.change("keep take", takes={self._takes.keep(piece.picture, piece.work): True})
 
     def _piece(self, index: int | None) -> Piece | None:
         """A finished picture with its making; of None that of what is large, or chosen."""
@@ -205,50 +212,30 @@ class Generate(State):
             return None
         return self.grid.run.piece(cells[index])
 
-    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
-
-    def snapshot(self) -> Plain:
-        return {
-            **self.dials.snapshot(),
-            "chosen": self.chosen.get(),
-            "stage": self.closeup.snapshot(),
-            "doubt": self.doubt.on.get(),
-            "history": self.history.snapshot(),
-        }
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def restore(self, plain: Plain) -> None:
-        self.dials.restore(plain)
-        self.doubt.switch(bool(plain.get("doubt", False)))
-        self.history.restore(plain.get("history", {}))
+        """Read the pictures of the grid, then set what points at them."""
         self.grid.read()
-        chosen = plain.get("chosen")
-        self.chosen.set(chosen if isinstance(chosen, int) and 0 <= chosen < len(self.cells.get()) else None)
-        self.closeup.restore(plain.get("stage", {}))
+        super().restore(plain)
+
+    def _use_chosen(self, index: int | None) -> None:
+        """Choose a picture by its index; none if the grid does not have it any more."""
+        self.chosen.set(index if index is not None and 0 <= index < len(self.cells.get()) else None)
 
     def settle(self) -> None:
         """Choose the first model of pictures or waves, where none is chosen yet."""
-        self.dials.settle(lambda trained: not trained.card.rate)
-
-    def records(self) -> list[Plain]:
-        """All that leads back to takes."""
-        return self.history.records()
+        self.dials.settle()
 
     def close(self) -> None:
         """Keep the finished pictures of a run that is still going."""
         self.grid.close()
 
-    def _step(self, name: str, gesture: str | None = None, **after: object) -> None:
-        now = {**self.dials.plain(), "stage": self.closeup.plain()}
-        before = {key: now[key] for key in after if key in now} | self._takes.before(after)
-        self.branching.hand_sets(after)
-        self._apply(after)
-        self.history.do(name, before, after, gesture)
+    def change(self, name: str, gesture: str | None = None, **values: object) -> None:
+        self.branching.hand_sets(values)
+        super().change(name, gesture, **values)
 
-    def _apply(self, record: Plain) -> None:
-        """Put the values of a record into the state. A run that draws row by row follows."""
-        self.dials.put(record)
+    def _follow(self, record: Plain) -> None:
+        """A run that draws row by row follows what is set."""
         if self.grid.rows:
             self.grid.follow(self.dials)
-        self._takes.apply(record)
-        if "stage" in record:
-            self.closeup.put(record["stage"])

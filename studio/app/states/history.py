@@ -31,7 +31,7 @@ class History(State):
 
     def __init__(
         self,
-        apply: Callable[[Plain], None],
+        apply: Callable[[Plain], object],
         parent: QObject | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -173,7 +173,7 @@ class Making(State):
         if first <= self.cut.get() and "seed" not in hand:
             past = tuple(point for point in past if point[0] > first)
         if "heat" in hand:
-            self.heat.set(heats.spliced(past, heats.sane(hand["heat"]), first))
+            self.heat.set(heats.spliced(past, hand["heat"], first))
         elif "temperature" in hand:
             self.heat.set(heats.stepped(past, first, self._dials.temperature.get()))
         at = round(first * self._player.rate)

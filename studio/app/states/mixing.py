@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject
 
 from studio.app.states.models import Models, hash_of
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Field, State, Value, within
 from studio.library.models import Trained
 from studio.library.work import Mix
 
@@ -22,23 +22,21 @@ class Mixing(State):
         """Of the second model, empty for none."""
         self.share: Value[float] = Value(0.5, self)
         """How much it decides, 0.0 to 1.0."""
+        self.fields = (
+            Field("mix", self.name.get, self._choose),
+            Field("share", self.share.get, lambda share: self.share.set(within(share, 0.0, 1.0))),
+        )
 
     def fit(self, trained: Trained | None) -> None:
         """Another model is chosen, or others are here; a second one that does not fit is left out."""
         cards = self._models.cards.get()
         self.partners.set(tuple(other for other in cards if trained is not None and mixable(trained, other)))
-        self.put({"mix": self.name.get()})
+        self._choose(self.name.get())
 
-    def put(self, record: Plain) -> None:
-        """Put the values of a record into the state."""
-        if "mix" in record:
-            known = {other.card.name for other in self.partners.get()}
-            self.name.set(str(record["mix"]) if record["mix"] in known else "")
-        if "share" in record:
-            self.share.set(min(max(float(record["share"]), 0.0), 1.0))
-
-    def plain(self) -> Plain:
-        return {"mix": self.name.get(), "share": self.share.get()}
+    def _choose(self, name: str) -> None:
+        """Mix a model in; none if it is not among the partners."""
+        known = {other.card.name for other in self.partners.get()}
+        self.name.set(name if name in known else "")
 
     def chosen(self) -> Mix | None:
         """What goes into a run that begins now."""

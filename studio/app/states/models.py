@@ -7,7 +7,7 @@ import numpy as np
 
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Field, State, Value
 from studio.library import models
 from studio.library.card import HEADINGS
 from studio.library.models import BadModel, Trained
@@ -29,6 +29,7 @@ class Models(State):
         self.refused: Value[tuple[str, ...]] = Value((), self)
         self.favourites: Value[frozenset[str]] = Value(frozenset(), self)
         """Names of the favourite models, including missing ones."""
+        self.fields = (Field("favourites", lambda: sorted(self.favourites.get()), self._use_favourites),)
         self._covers: dict[Path, np.ndarray | None] = {}
         self._adopting = Later(self)
 
@@ -43,6 +44,9 @@ class Models(State):
         """Make a model a favourite, or no longer."""
         others = self.favourites.get() - {name}
         self.favourites.set(others | {name} if on else others)
+
+    def _use_favourites(self, names: list[str]) -> None:
+        self.favourites.set(frozenset(map(str, names)))
 
     def sections(self) -> tuple[Section, ...]:
         """Return the models as lists show them: favourites first, then by heading."""
@@ -133,12 +137,6 @@ class Models(State):
                 raise outcome
 
         self._adopting.run(lambda: models.adopt(path), adopted)
-
-    def snapshot(self) -> Plain:
-        return {"favourites": sorted(self.favourites.get())}
-
-    def restore(self, plain: Plain) -> None:
-        self.favourites.set(frozenset(map(str, plain.get("favourites", ()))))
 
     def close(self) -> None:
         """Wait for what is being copied."""

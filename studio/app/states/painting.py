@@ -6,9 +6,10 @@ from typing import Literal, get_args
 import numpy as np
 from PySide6.QtCore import QObject
 
+from studio.app.panels.base import ChangeStep
 from studio.app.states import mask as masks
-from studio.app.states.mask import Place
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.mask import Place, Shape
+from studio.app.states.value import Field, State, Value, of_type, one_of, within
 from studio.wire.messages import Array
 
 Tool = Literal["brush", "eraser", "rectangle", "rows", "temperature"]
@@ -23,17 +24,17 @@ WILDEST = 2.0
 
 
 class Painting(State):
-    """`step(name, gesture, mask=… | heat=…)` does what can be undone; one gesture is one step."""
+    """The mask and the temperature map on a picture. One gesture of the hand is one step of undo."""
 
     def __init__(
         self,
-        step: Callable[..., None],
+        change: ChangeStep,
         hold: Callable[[str], None],
         seal: Callable[[], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._step, self._hold, self._seal = step, hold, seal
+        self._change, self._hold, self._seal = change, hold, seal
         self.mask: Value[Array] = Value(NONE, self)
         """(height, width) bool, True where the picture is to be made anew."""
         self.heat: Value[Array] = Value(np.full((1, 1), masks.EVEN, np.uint8), self)
@@ -45,6 +46,13 @@ class Painting(State):
         """What the temperature brush paints: 0.0 calm to 2.0 wild, 1.0 takes away."""
         self._held: tuple[Array, Array, Place, Place] | None = None
         """Mask and heat at the press, where that was, and where the hand is."""
+        self.fields = (
+            Field("mask", lambda: masks.packed(self.mask.get()), self._use_mask),
+            Field("heat", lambda: masks.packed(self.heat.get()), self._use_heat),
+            Field("tool", self.tool.get, self._use_tool, undo=False),
+            Field("size", self.size.get, lambda size: self.set_size(int(size)), undo=False),
+            Field("warmth", self.warmth.get, self.set_warmth, undo=False),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,7 +67,7 @@ class Painting(State):
         self.size.set(min(max(size, 1), LARGEST_BRUSH))
 
     def set_warmth(self, warmth: float) -> None:
-        self.warmth.set(min(max(round(float(warmth), 2), 0.0), WILDEST))
+        self.warmth.set(round(within(warmth, 0.0, WILDEST), 2))
 
     def press(self, at: Place) -> None:
         """A hand begins a gesture, which ends with `release` or `cancel`."""
@@ -106,28 +114,36 @@ class Painting(State):
     def invert(self) -> None:
         """Swap hole and picture."""
         self.release()
-        self._step("invert", None, mask=masks.packed(~self.mask.get()))
+        self._change("invert", mask=masks.packed(~self.mask.get()))
 
     def move_row(self, by: int) -> None:
         """The line from which everything is marked, up or down by so many rows."""
         row = masks.row_of(self.mask.get())
         row = min(max((self.shape[0] if row is None else row) + by, 0), self.shape[0])
-        self._step("row line", "row line", mask=masks.packed(masks.below(self.shape, row)))
-
-    def snapshot(self) -> Plain:
-        """What the hand holds."""
-        return {"tool": self.tool.get(), "size": self.size.get(), "warmth": self.warmth.get()}
-
-    def restore(self, plain: Plain) -> None:
-        tools: tuple[Tool, ...] = get_args(Tool)
-        self.tool.set(next((tool for tool in tools if tool == plain.get("tool")), "brush"))
-        self.set_size(int(plain.get("size", self.size.get())))
-        self.set_warmth(float(plain.get("warmth", self.warmth.get())))
+        self._change("row line", "row line", mask=masks.packed(masks.below(self.shape, row)))
 
     def even_out(self) -> None:
         """Take away all that was painted of temperature."""
-        self._step("temperature", None, heat="")
+        self._change("temperature", heat="")
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def fit(self, shape: Shape) -> None:
+        """Another picture is painted on. If its size is another one, nothing is painted there yet."""
+        if shape != self.shape:
+            self.mask.set(np.zeros(shape, bool))
+            self.heat.set(np.full(shape, masks.EVEN, np.uint8))
+
+    def _use_mask(self, text: str) -> None:
+        self.mask.set(masks.unpacked_mask(of_type(str, text), self.shape))
+
+    def _use_heat(self, text: str) -> None:
+        self.heat.set(masks.unpacked_heat(of_type(str, text), self.shape))
+
+    def _use_tool(self, name: str) -> None:
+        tools: tuple[Tool, ...] = get_args(Tool)
+        self.tool.set(one_of(tools, name))
 
     def _put(self, **layer: Array) -> None:
         tool = self.tool.get()
-        self._step(TOOLS[tool], f"paint {tool}", **{name: masks.packed(array) for name, array in layer.items()})
+        self._change(TOOLS[tool], f"paint {tool}", **{name: masks.packed(array) for name, array in layer.items()})

@@ -10,7 +10,7 @@ from studio.app.states.recorded import clock
 from studio.app.states.reel import Reel
 from studio.app.states.sound_card import SoundCard
 from studio.app.states.tone import Output
-from studio.app.states.value import Engine, State, Value
+from studio.app.states.value import Engine, State, Value, within
 from studio.media.recording import brought
 from studio.media.speaker import LATENCIES
 from studio.media.stream import CUSHION, FAST
@@ -163,7 +163,7 @@ class Player(State):
         self.tick()
 
     def set_level(self, level: float) -> None:
-        self.level.set(min(max(float(level), 0.0), 1.0))
+        self.level.set(within(level, 0.0, 1.0))
         self.reel.stream.level = self._gain()
 
     def set_loop(self, loop: tuple[float, float] | None, on: bool | None = None) -> None:

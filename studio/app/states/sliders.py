@@ -1,18 +1,21 @@
 """What Explore's picture is made from, as a hand sets it: model, start, kind, and a dial for all that the model has."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.panels.base import ChangeStep
 from studio.app.states import seeds
 from studio.app.states.dials import known_label
+from studio.app.states.messages import Messages
 from studio.app.states.models import Models
 from studio.app.states.scene import Scene, Start
 from studio.app.states.seeds import SeedField
 from studio.app.states.takes import Takes
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Field, Plain, State, Value
 from studio.library import models
-from studio.library.models import Trained
+from studio.library.models import BadModel, Trained
+from studio.library.storage import NotSaved
 from studio.library.work import Work
 
 FARTHEST = 4.0
@@ -21,18 +24,23 @@ HOTTEST = 2.0
 
 
 class Sliders(State):
-    """The dials of Explore. What hands may set is narrower than what works may bring.
+    """The parameters of Explore; `change` sets them as steps of its undo.
 
-    `step(name, gesture, **after)` does what can be undone; its record comes back to `put`.
+    What hands may set is narrower than what works may bring.
     """
 
     grabbed = Signal(str)
     """A hand takes a dial: until `let_go` all it sets is one step, which is called so."""
     let_go = Signal()
 
-    def __init__(self, models: Models, takes: Takes, step: Callable[..., None], parent: QObject | None = None) -> None:
+    def __init__(
+        self, models: Models, messages: Messages, takes: Takes, change: ChangeStep, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._models, self._takes, self._step = models, takes, step
+        self._models = models
+        self._messages = messages
+        self._takes = takes
+        self._change = change
         self.model: Value[Trained | None] = Value(None, self)
         self._field = SeedField(self)
         self.seed: Value[int] = self._field.seed
@@ -41,7 +49,7 @@ class Sliders(State):
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
         self.label: Value[int | None] = Value(None, self)
         """Index into card.classes; None leaves the kind to the seed."""
-        self.start: Start | None = None
+        self.start: Value[Start | None] = Value(None, self)
         """The artist's own picture that sliders begin from; None where the seed's noise does."""
         self.source: Value[str] = Value("", self)
         """Name of the artist's own picture, empty where the start is a seed."""
@@ -55,6 +63,16 @@ class Sliders(State):
         """Home of each temperature: the model's own, or 1 where a picture was opened."""
         self.scales: Value[tuple[str, ...]] = Value(("Temperature",), self)
         """Name of each scale, coarse to fine."""
+        self.fields = (
+            Field("model", self._model_name, self._use_model),
+            Field("seed", self.seed.get, self._field.put),
+            Field("start", self._start_key, self._use_start),
+            Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
+            Field("sliders", lambda: list(self.sliders.get()), self._use_sliders),
+            Field("temperatures", lambda: list(self.temperatures.get()), self._use_temperatures),
+            Field("names", lambda: list(self.names.get()), self._use_names, restart=False),  # they have their own file
+            Field.of("locked", self.locked, bool, undo=False),
+        )
 
     def begin_move(self, index: int) -> None:
         """A hand takes a slider: until `end_move` every move is one step."""
@@ -62,7 +80,7 @@ class Sliders(State):
 
     def move(self, index: int, value: float) -> None:
         sliders = _moved(self.sliders.get(), index, value, -FARTHEST, FARTHEST)
-        self._step(self._slider_name(index), f"slider {index}", sliders=sliders)
+        self._change(self._slider_name(index), f"slider {index}", sliders=sliders)
 
     def end_move(self) -> None:
         """The hand lets go, of a slider or of a temperature."""
@@ -71,11 +89,11 @@ class Sliders(State):
     def home(self, index: int) -> None:
         """One slider back to the start."""
         sliders = _moved(self.sliders.get(), index, 0.0, -FARTHEST, FARTHEST)
-        self._step(self._slider_name(index), sliders=sliders)
+        self._change(self._slider_name(index), sliders=sliders)
 
     def home_all(self) -> None:
         """Every slider back to the start."""
-        self._step("all home", sliders=[0.0] * len(self.sliders.get()))
+        self._change("all home", sliders=[0.0] * len(self.sliders.get()))
 
     def begin_temperature(self, index: int) -> None:
         """A hand takes a temperature: until `end_move` every setting is one step."""
@@ -83,22 +101,22 @@ class Sliders(State):
 
     def set_temperature(self, index: int, value: float) -> None:
         temperatures = _moved(self.temperatures.get(), index, value, 0.0, HOTTEST)
-        self._step(self._temperature_name(index), f"temperature {index}", temperatures=temperatures)
+        self._change(self._temperature_name(index), f"temperature {index}", temperatures=temperatures)
 
     def home_temperatures(self) -> None:
         """Every temperature back to its home."""
-        self._step("temperature home", temperatures=list(self.homes.get()))
+        self._change("temperature home", temperatures=list(self.homes.get()))
 
     def set_label(self, label: int | None) -> None:
         """Another kind from the same start; None leaves it to the seed."""
-        self._step("kind", label=label)
+        self._change("kind", label=label)
 
     def rename(self, index: int, label: str) -> None:
         """Name a direction; an empty name brings back the model's own."""
         if self._takes.may_rename():
             names = list(self.names.get())
             names[index] = label.strip()
-            self._step("name", names=names)
+            self._change("name", names=names)
 
     def lock(self, on: bool) -> None:
         """Keep this seed for the next start, or not."""
@@ -112,9 +130,9 @@ class Sliders(State):
         if found is None or trained is None:
             return
         after: Plain = {"seed": found, "start": "", "origin": ""}
-        if self.start is not None:
+        if self.start.get() is not None:
             after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
-        self._step("new start", **after)
+        self._change("new start", **after)
 
     def scene(self) -> Scene | None:
         """All that a picture is made from, as it is set now."""
@@ -122,55 +140,71 @@ class Sliders(State):
         if trained is None:
             return None
         return Scene(
-            trained, self.seed.get(), self.start, self.sliders.get(), self.temperatures.get(), self.label.get()
+            trained,
+            self.seed.get(),
+            self.start.get(),
+            self.sliders.get(),
+            self.temperatures.get(),
+            self.label.get(),
         )
 
-    def plain(self) -> Plain:
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def _model_name(self) -> str | None:
         trained = self.model.get()
-        return {
-            "model": trained.card.name if trained is not None else None,
-            "seed": self.seed.get(),
-            "start": self.start.key if self.start is not None else "",
-            "sliders": list(self.sliders.get()),
-            "temperatures": list(self.temperatures.get()),
-            "names": list(self.names.get()),
-            "label": self.label.get(),
-        }
+        return trained.card.name if trained is not None else None
 
-    def put(self, record: Plain) -> None:
-        """Set what a record says; a model or start that is gone changes nothing.
-
-        Raises storage.NotSaved or BadModel if a name could not be kept; the rest is set.
-        """
-        if record.get("model") is not None:
-            if "label" in record:
-                self.label.set(None)  # so that nobody sees the kind of one model beside another
-            self.model.set(self._models.find(str(record["model"])) or self.model.get())
-        if "seed" in record:
-            self._field.put(record["seed"])
-        if "start" in record:
-            self.start = self._takes.start(str(record["start"]))
-            self.source.set(self.start.source if self.start is not None else "")
-        trained = self.model.get()
-        if "label" in record:
-            self.label.set(known_label(record["label"], trained))
-        if trained is not None:
-            self._fit(record, trained)
-
-    def _fit(self, record: Plain, trained: Trained) -> None:
-        """As many dials as the model has."""
-        home, count = 1.0 if self.start is not None else trained.card.temperature, scales(trained)
+    def _use_model(self, name: str | None) -> None:
+        """Choose a model by its name, with as many sliders as it has; one that is gone changes nothing."""
+        trained = self._models.find(name) if name is not None else None
+        if trained is None:
+            return
+        if trained != self.model.get():
+            self.label.set(None)  # so that nobody sees the class of one model beside another
+        self.model.set(trained)
         self.scales.set(trained.card.scales or ("Temperature",))
-        self.homes.set((home,) * count)
+        self._find_homes()
         self.names.set(models.direction_names(trained))
-        sliders = record.get("sliders", self.sliders.get())
-        self.sliders.set(_filled(sliders, len(trained.card.directions), 0.0, -16.0, 16.0))
-        temperatures = record.get("temperatures", self.temperatures.get())
-        self.temperatures.set(_filled(temperatures, count, home, 0.0, 4.0))
-        for index, (old, new) in enumerate(zip(self.names.get(), record.get("names", []), strict=False)):
-            if old != new and self._takes.renames:
-                models.rename_direction(trained, index, new)
-                self.names.set(models.direction_names(trained))
+        self._use_sliders(self.sliders.get())
+        self._use_temperatures(self.temperatures.get())
+
+    def _start_key(self) -> str:
+        start = self.start.get()
+        return start.key if start is not None else ""
+
+    def _use_start(self, key: str) -> None:
+        start = self._takes.start(key)
+        self.start.set(start)
+        self.source.set(start.source if start is not None else "")
+        self._find_homes()
+
+    def _find_homes(self) -> None:
+        trained = self.model.get()
+        if trained is not None:
+            home = 1.0 if self.start.get() is not None else trained.card.temperature
+            self.homes.set((home,) * scales(trained))
+
+    def _use_sliders(self, sliders: Sequence[float]) -> None:
+        trained = self.model.get()
+        if trained is not None:
+            self.sliders.set(_filled(sliders, len(trained.card.directions), 0.0, -16.0, 16.0))
+
+    def _use_temperatures(self, temperatures: Sequence[float]) -> None:
+        homes = self.homes.get()
+        self.temperatures.set(_filled(temperatures, len(homes), homes[0], 0.0, 4.0))
+
+    def _use_names(self, names: Sequence[str]) -> None:
+        """Write the names of directions into their file; if that fails, a message says so."""
+        trained = self.model.get()
+        if trained is None or not self._takes.renames:
+            return
+        try:
+            for index, (old, new) in enumerate(zip(self.names.get(), names, strict=False)):
+                if old != new:
+                    models.rename_direction(trained, index, new)
+        except (NotSaved, BadModel) as fault:
+            self._messages.say(str(fault), "failed")
+        self.names.set(models.direction_names(trained))
 
     def _slider_name(self, index: int) -> str:
         """What a step of undo is called: `warmth`, `direction 7`."""

@@ -1,9 +1,8 @@
 """Decides whether pictures are shown smooth or crisp: as the model's card says, or as the user chose."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import State, Value
 from studio.library.models import Trained
 
 
@@ -32,9 +31,5 @@ class Smoothing(State):
         name = trained.card.name if trained is not None else ""
         self.on.set(self.choices.get().get(name, usual))
 
-    def snapshot(self) -> Plain:
-        return dict(self.choices.get())
-
-    def restore(self, plain: Plain) -> None:
-        choices: dict[str, Any] = dict(plain)
+    def restore_choices(self, choices: Mapping[str, bool]) -> None:
         self.choices.set({name: bool(on) for name, on in choices.items()})

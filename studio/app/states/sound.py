@@ -5,11 +5,11 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 
+from studio.app.panels.base import PanelState
 from studio.app.states import heat as heats
 from studio.app.states import seeds
 from studio.app.states.dials import Dials, at_home, of_work
 from studio.app.states.heat import Points
-from studio.app.states.history import History
 from studio.app.states.joining import Joining
 from studio.app.states.later import Later
 from studio.app.states.making import Making, settings
@@ -29,7 +29,7 @@ from studio.app.states.strip import Strip
 from studio.app.states.takes import Takes
 from studio.app.states.taping import Taping
 from studio.app.states.tone import Output
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import REFUSALS, Engine, Field, Plain, Value
 from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
@@ -39,7 +39,7 @@ NEAR = 0.05
 NO_MODEL = "There is no model of recordings to open a sound with. Your file is untouched. Add a model first."
 
 
-class Sound(State):
+class Sound(PanelState):
     """The panel Sound. `player` is what is heard and made, `making` what it is made by, `stage` where it comes from."""
 
     came = Signal()
@@ -57,7 +57,7 @@ class Sound(State):
     ) -> None:
         super().__init__()
         self._models, self._messages, self._queue, self._takes = models, messages, queue, takes
-        self.dials = Dials(models, 1, 1, self._step, self)
+        self.dials = Dials(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
         """Seed and kind begin another sound; what is made by the others begins where they were turned."""
         self.model: Value[Trained | None] = self.dials.model
         self.player = Player(engine, output, messages, self)
@@ -67,14 +67,13 @@ class Sound(State):
         self.heat: Value[Points] = self.making.heat
         self.cut: Value[float] = self.making.cut
         self.pricing = Pricing(engine, self.player, self)
-        self.strip = Strip(takes, messages, self._step, self)
+        self.strip = Strip(takes, messages, self.change, self)
         self.stage = SoundStage(takes, self.strip, self.player, self.dials, self.making, self.pricing, self)
         self.recording: Value[Source | None] = self.stage.recording
-        self.taping = Taping(self.player, self.stage, takes, messages, self._step, self)
+        self.taping = Taping(self.player, self.stage, takes, messages, self.change, self)
         self.silence = Silence(self.player, self.making, messages, self.model.get, self._play_new_seed, self)
         self.busy: Value[bool] = Value(False, self)
         """Whether a file is being opened."""
-        self.history = History(self._apply, self)
         self._at_work = ""
         """What is being made, as the queue knows it."""
         self._opening = Later(self)
@@ -82,18 +81,30 @@ class Sound(State):
         self.player.making.changed.connect(self._line_up)
         self.player.ticked.connect(self._line_up)
         queue.stopped.connect(self.pricing.give_up)
+        card = self.player.card
+        self._declare(
+            *self.dials.fields,
+            *takes.entries,
+            Field("stage", self.stage.plain, self.stage.put, restart=False),
+            Field("heat", lambda: [list(point) for point in self.heat.get()], self._use_heat),
+            Field("loop", self._loop_to_record, self._use_loop),
+            Field("stage", self.stage.stored, self.stage.restore_later, undo=False),
+            Field("level", self.player.level.get, self.player.set_level, undo=False),
+            Field.of("device", card.device, str, undo=False),
+            Field("latency", card.latency.get, lambda seconds: self.player.set_latency(float(seconds)), undo=False),
+        )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
         trained = self._models.choose(name)
         if trained is not None and trained.card.rate:
-            self._step("model", **at_home(trained), heat=_warm(trained), stage=self.stage.beginning())
+            self.change("model", **at_home(trained), heat=_warm(trained), stage=self.stage.beginning())
 
     def set_heat(self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time") -> None:
         """Draw the temperature over time; only what is not made yet, or not heard, is made by it."""
         curve = heats.following(heats.sane(points), self.making.settled)
-        self._step("temperature over time", gesture, heat=[list(point) for point in curve])
+        self.change("temperature over time", gesture, heat=[list(point) for point in curve])
 
     # ── playing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -132,7 +143,7 @@ class Sound(State):
 
     def set_loop(self, loop: tuple[float, float] | None, gesture: str | None = "loop") -> None:
         """Which seconds are repeated while `player.looping`; None for none."""
-        self._step("loop", gesture, loop=list(loop) if loop is not None else None)
+        self.change("loop", gesture, loop=list(loop) if loop is not None else None)
 
     def repeat(self, on: bool) -> None:
         """Repeat the loop, or play on."""
@@ -143,7 +154,7 @@ class Sound(State):
         trained = self.model.get()
         if trained is not None:
             wished = (trained.card.name, self.dials.seed.get(), self.dials.label.get())
-            self.joining.ask(*wished, lambda loop: self._step("best join", loop=list(loop)))
+            self.joining.ask(*wished, lambda loop: self.change("best join", loop=list(loop)))
 
     def _line_up(self, _: object = None) -> None:
         """What is being made stands in the queue."""
@@ -174,12 +185,12 @@ class Sound(State):
         source = self.recording.get()
         trained = self.model.get()
         if source is not None and trained is not None:
-            self._step(f"put {source.name} away", stage={}, heat=_warm(trained))
+            self.change(f"put {source.name} away", stage={}, heat=_warm(trained))
 
     def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
         """Where the model goes on from what was there. What was made after it is among the steps that undo knows."""
         if stage := self.stage.cut_at(seconds):
-            self._step("cut", gesture, stage=stage)
+            self.change("cut", gesture, stage=stage)
 
     def branch(self, seconds: float | None = None) -> None:
         """Go on from a moment of what there is, or from the ear, as another take with another seed."""
@@ -193,8 +204,10 @@ class Sound(State):
         if base is None or not at:
             return
         seed = seed if self.dials.locked.get() else seeds.roll(seed)
-        stage = {"take": base, "cut": at, "live": live}
-        self._step(f"branch at {clock(at)}", left=left, seed=seed, takes={base: True}, stage=stage)
+        after: Plain = {"seed": seed, "takes": {base: True}, "stage": {"take": base, "cut": at, "live": live}}
+        # By now new samples may be there: the stage would be kept once more, so it is not asked again.
+        before = self._before({"seed": seed, "takes": after["takes"], "loop": None}) | {"stage": left}
+        self._commit(f"branch at {clock(at)}", None, before, after)
         if not live:
             player.seek(at)
         if playing:
@@ -204,7 +217,7 @@ class Sound(State):
         """Keep the sound as far as it is made, with its making."""
         name = self.stage.keep()
         if name is not None and name not in self._takes.names:
-            self._step("keep take", takes={name: True})
+            self.change("keep take", takes={name: True})
 
     def show_take(self, index: int) -> None:
         """Put a take on the stage, with everything that it was made with."""
@@ -214,7 +227,7 @@ class Sound(State):
         trained = self._models.of_work(take.work)
         if trained is not None and trained.card.rate:
             after = {**of_work(take.work, trained), **settings(take.work), "stage": {"take": take.name, "cut": None}}
-            self._step(name or "take", takes={take.name: True} if name else {}, **after)
+            self.change(name or "take", takes={take.name: True} if name else {}, **after)
 
     def _opened(self, outcome: Recorded | Exception) -> None:
         self.busy.set(False)
@@ -243,7 +256,7 @@ class Sound(State):
             )  # fmt: skip
             name = self._takes.keep(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
-            self._step(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
+            self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
             said = f'"{found.name}": {"; ".join((found.words, *found.notes))}.'
             self._messages.say(said, until=(self.busy.changed, self.player.leaves))
         self.came.emit()
@@ -278,28 +291,6 @@ class Sound(State):
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def snapshot(self) -> Plain:
-        return {
-            **self.dials.snapshot(),
-            **self._plain(),
-            "stage": self.stage.snapshot(),
-            "level": self.player.level.get(),
-            "device": self.player.card.device.get(),
-            "latency": self.player.card.latency.get(),
-            "history": self.history.snapshot(),
-        }
-
-    def restore(self, plain: Plain) -> None:
-        self.history.restore(plain.get("history", {}))
-        self.player.set_level(float(plain.get("level", self.player.level.get())))
-        self.player.card.device.set(str(plain.get("device", "")))
-        self.player.set_latency(float(plain.get("latency", 0.0)))
-        self.dials.restore(plain)
-        if (trained := self.model.get()) is not None and not trained.card.rate:
-            self.model.set(None)
-        self._put({key: plain[key] for key in self._plain() if key in plain})
-        self.stage.restore(plain.get("stage", {}))
-
     def settle(self) -> None:
         """Choose the first model of recordings, where none is chosen yet."""
         first = self._models.first(recordings=True)
@@ -308,10 +299,10 @@ class Sound(State):
         self.dials.mixing.fit(self.model.get())
 
     def records(self) -> list[Plain]:
-        """All that leads back to takes."""
-        records = [*self.history.records(), self.snapshot()]
-        stages = [str(record.get("stage", {}).get("take", "")) for record in records]
-        return [*records, *({"takes": {name: True}} for name in stages if name)]
+        """Return every record that may name takes, those on the stage among them."""
+        records = super().records()
+        stages = [record["stage"] for record in records if isinstance(record.get("stage"), dict)]
+        return [*records, *({"takes": {str(stage["take"]): True}} for stage in stages if stage.get("take"))]
 
     def close(self) -> None:
         """Keep what was made and recorded, and release the sound card."""
@@ -320,51 +311,53 @@ class Sound(State):
         self.stage.keep()
         self._opening.wait()
 
-    def _plain(self) -> Plain:
+    def _use_heat(self, points: Sequence[Sequence[float]]) -> None:
+        self.heat.set(heats.sane(points))
+
+    def _loop_to_record(self) -> list[float] | None:
         loop = self.player.loop.get()
-        return {"heat": [list(point) for point in self.heat.get()], "loop": list(loop) if loop is not None else None}
+        return list(loop) if loop is not None else None
 
-    def _step(self, name: str, gesture: str | None = None, left: Plain | None = None, **after: object) -> None:
-        """Begin another sound with another seed, and play it if the old one played.
+    def _use_loop(self, loop: Sequence[float] | None) -> None:
+        begin, end = loop or (0.0, 0.0)
+        self.player.set_loop((float(begin), float(end)) if end > begin else None)
 
-        Arguments
-            left: the stage before this call, if it is known. New samples may arrive at any time and would change it.
-        """
-        anew = "seed" in after and "stage" not in after
-        if anew and after["seed"] == self.dials.seed.get():
+    def change(self, name: str, gesture: str | None = None, **values: object) -> None:
+        """Change fields as in every panel. Another seed begins another sound, and plays it if the old one played."""
+        anew = "seed" in values and "stage" not in values
+        if anew and values["seed"] == self.dials.seed.get():
             return
-        playing, now = self.player.playing.get(), {**self.dials.plain(), **self._plain()}
+        playing = self.player.playing.get()
         if anew:
-            after["stage"] = self.stage.beginning()
-        if "stage" in after:
-            now["stage"] = left if left is not None else self.stage.plain()
-        also = ({"heat"} if "temperature" in after else set()) | ({"loop"} if "stage" in after else set())
-        before = {key: now[key] for key in after.keys() | also if key in now} | self._takes.before(after)
-        if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone
-            curve = heats.following(self.heat.get(), self.making.settled)
-            before["heat"] = [list(point) for point in curve]
-        self._apply(after)
-        self.history.do(name, before, after, gesture)
+            values["stage"] = self.stage.beginning()
+        super().change(name, gesture, **values)
         if anew and playing:
             self.play()
 
-    def _apply(self, record: Plain) -> None:
-        """Put the values of a record into the state; what is made follows, unless another sound is put there."""
-        self.dials.put(record)
-        self._takes.apply(record)
-        if "stage" in record:
-            self.stage.put(record["stage"])
-            self._put({key: record[key] for key in ("heat", "loop") if key in record})
-        else:
-            self._put({key: record[key] for key in ("loop",) if key in record})
-            self.making.turn(record)
+    def _before(self, after: Plain) -> Plain:
+        """Return what undoes a change. Temperatures also change the curve, and another sound ends the loop."""
+        also = ["heat"] if "temperature" in after else []
+        also += ["loop"] if "stage" in after else []
+        before = super()._before({**dict.fromkeys(also), **after})
+        if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone
+            curve = heats.following(self.heat.get(), self.making.settled)
+            before["heat"] = [list(point) for point in curve]
+        return before
 
-    def _put(self, record: Plain) -> None:
-        if "heat" in record:
-            self.heat.set(heats.sane(record["heat"]))
-        if "loop" in record:
-            begin, end = record["loop"] or (0.0, 0.0)
-            self.player.set_loop((float(begin), float(end)) if end > begin else None)
+    def _apply(self, record: Plain) -> dict[str, Exception]:
+        """Set fields as for every panel. If the sound stays, the model follows; the curve then changes where it can."""
+        if "stage" in record:
+            return super()._apply(record)
+        turned = dict(record)
+        curve = turned.pop("heat", None)
+        refused = super()._apply(turned)
+        if curve is not None:
+            try:
+                turned["heat"] = heats.sane(curve)
+            except REFUSALS as fault:
+                refused["heat"] = fault
+        self.making.turn(turned)
+        return refused
 
 
 def _warm(trained: Trained) -> list[list[float]]:

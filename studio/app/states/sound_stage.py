@@ -108,12 +108,12 @@ class SoundStage(State):
         name = None if self._making.fresh else self.keep()
         return {"take": name, "cut": None} if name is not None else self._base()
 
-    def snapshot(self) -> Plain:
-        """Of what a restart brings back, that which is written already."""
+    def stored(self) -> Plain:
+        """What a restart brings back: the sound as far as its file is written."""
         return self._left or ({"take": self._kept[1], "cut": None} if self._kept is not None else self._base())
 
-    def restore(self, plain: Plain) -> None:
-        """To be put there once the takes are read."""
+    def restore_later(self, plain: Plain) -> None:
+        """Put it there once the takes are read."""
         self._left = dict(plain)
 
     def _base(self) -> Plain:

@@ -1,9 +1,8 @@
 """The takes in the hand of one panel: which of them its stage shows, and what is done to them."""
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject
 
+from studio.app.panels.base import ChangeStep
 from studio.app.states import tree
 from studio.app.states.messages import Messages
 from studio.app.states.shelf import Take
@@ -12,15 +11,13 @@ from studio.app.states.value import State, Value
 
 
 class Strip(State):
-    """`step` does something as a step of the panel's undo."""
+    """`change` changes takes as a step of the panel's undo."""
 
-    def __init__(
-        self, takes: Takes, messages: Messages, step: Callable[..., None], parent: QObject | None = None
-    ) -> None:
+    def __init__(self, takes: Takes, messages: Messages, change: ChangeStep, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._all = takes
         self._messages = messages
-        self._step = step
+        self._change = change
         self.takes: Value[tuple[Take, ...]] = takes.list
         self.current: Value[int | None] = Value(None, self)
         """Index of the take that the stage shows, None where it shows something else."""
@@ -49,8 +46,8 @@ class Strip(State):
         takes, up = self.takes.get(), tree.parents(self.takes.get())
         gone = [place for place in range(len(takes)) if place == index or (branch and index in tree.way(up, place))]
         names = [takes[place].name for place in gone]
-        self._step("prune", takes=dict.fromkeys(names, False))
-        undo = ("Undo", lambda: self._step("bring back", takes=dict.fromkeys(names, True)))
+        self._change("prune", takes=dict.fromkeys(names, False))
+        undo = ("Undo", lambda: self._change("bring back", takes=dict.fromkeys(names, True)))
         more = "one" if len(names) == 2 else f"{len(names) - 1:,}"
         also = f" and the {more} that came from it are" if len(names) > 1 else " is"
         self._messages.say(f"Take {index + 1}{also} in the bin.", "info", undo, until=(self.takes.changed,))
@@ -63,7 +60,7 @@ class Strip(State):
     def rename(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""
         if self._all.may_rename():
-            self._step("name", named={self.takes.get()[index].name: label.strip()[:80]})
+            self._change("name", named={self.takes.get()[index].name: label.strip()[:80]})
 
     def _find(self) -> None:
         names = [take.name for take in self.takes.get()]

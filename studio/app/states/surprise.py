@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from studio.app.core.request import Request
 from studio.app.states.messages import Messages
 from studio.app.states.reach import Reach
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, Field, State, Value
 from studio.media.surprise import Scale, figure, price
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Score, Scored
 
@@ -51,6 +51,7 @@ class Surprise(State):
         super().__init__()
         self._messages = messages
         self.on: Value[bool] = Value(False, self)
+        self.fields = (Field.of("on", self.on, bool),)
         self._reach = Reach(self)
         self.scale: Value[Scale | None] = self._reach.scale
         """Common to all pictures that are compared; None until the first map is there."""
@@ -148,11 +149,3 @@ class Surprise(State):
         self._asked = asked
         picture = np.ascontiguousarray(asked.picture)
         return Score(job=job, hand="surprise", model=asked.model, picture=picture, label=asked.label)
-
-    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
-
-    def snapshot(self) -> Plain:
-        return {"on": self.on.get()}
-
-    def restore(self, plain: Plain) -> None:
-        self.on.set(bool(plain.get("on", False)))

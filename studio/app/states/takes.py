@@ -1,6 +1,6 @@
 """The takes of the window and the artist's own pictures that they began from, kept as files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from studio.app.states.later import Later
 from studio.app.states.messages import Messages
 from studio.app.states.scene import Start
 from studio.app.states.shelf import Shelf, Take
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Entries, Field, Plain, State, Value
 from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import Work
@@ -24,8 +24,8 @@ LONGEST_LINE = 64
 class Takes(State):
     """Which takes there are, by their names; the files are the truth of each. Every panel shows the same ones.
 
-    What a record says of them is what changed alone, so that the steps of one panel can be taken back whatever was
-    done in another: `takes` names those that were laid on the strip or taken off, `named` what they are called.
+    `entries` are the fields of every panel that change them. `takes` says which takes are laid on the strip or taken
+    off, `named` what they are called. So the steps of one panel can be undone whatever was done in another.
     """
 
     loaded = Signal()
@@ -43,6 +43,14 @@ class Takes(State):
         self._names: list[str] = []
         self._starts: dict[str, Start] = {}
         self._loading = Later(self)
+        self.entries = (
+            Entries("named", self._called, self._name_all),
+            Entries("takes", lambda name: name in self._names, self._lay_on_or_off),
+        )
+        self.fields = (
+            Field("starts", self._starts_to_record, self._read_starts, undo=False),
+            Field("takes", lambda: self.names, self._use_names, undo=False),
+        )
 
     @property
     def names(self) -> list[str]:
@@ -73,28 +81,16 @@ class Takes(State):
 
     # ── what a step does ─────────────────────────────────────────────────────────────────────────
 
-    def before(self, record: Mapping[str, object]) -> Plain:
-        """What to apply so that a record's takes are as they are now."""
-        found: Plain = {}
-        for key, now in (("takes", lambda name: name in self._names), ("named", self._called)):
-            said = record.get(key)
-            if isinstance(said, dict):
-                found[key] = {name: now(name) for name in said}
-        return found
+    def _name_all(self, labels: Plain) -> None:
+        for name, label in labels.items():
+            self._name(name, str(label))
+        self._lay()
 
-    def apply(self, record: Mapping[str, object]) -> None:
-        """Lay takes on the strip or take them off, and name them, as a record says."""
-        said, named = record.get("takes", {}), record.get("named", {})
-        if isinstance(named, dict):
-            for name, label in named.items():
-                self._name(str(name), str(label))
-        if isinstance(said, list):  # of the first version: exactly these
-            said = {name: name in said for name in {*self._names, *said}}
-        if isinstance(said, dict) and said:
-            there = {name for name in self._names if said.get(name, True)} | {name for name, on in said.items() if on}
-            self._names = sorted(there)
-        if said or named:
-            self._lay()
+    def _lay_on_or_off(self, there: Plain) -> None:
+        """Lay takes on the strip, or take them off."""
+        on = {name for name, is_there in there.items() if is_there}
+        self._names = sorted(set(self._names) - there.keys() | on)
+        self._lay()
 
     def keep(self, picture: Array, work: Work) -> str:
         """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
@@ -147,16 +143,18 @@ class Takes(State):
         else:
             self._messages.say("Your takes are saved.")
 
-    def snapshot(self) -> Plain:
-        return {"takes": self.names, "starts": {key: start.plain() for key, start in self._starts.items()}}
+    def _starts_to_record(self) -> Plain:
+        return {key: start.plain() for key, start in self._starts.items()}
 
-    def restore(self, plain: Plain) -> None:
-        for key, said in plain.get("starts", {}).items():
+    def _read_starts(self, plain: Plain) -> None:
+        for key, said in plain.items():
             making = self._start_shelf.making(f"{key}.png") or self._start_shelf.making(f"{key}.wav")
             start = Start.of_plain(making, said) if making is not None else None
             if start is not None:
                 self._starts[start.key] = start
-        self._names = [str(name) for name in plain.get("takes", [])]
+
+    def _use_names(self, names: Sequence[str]) -> None:
+        self._names = [str(name) for name in names]
 
     def load(self, records: Sequence[Plain]) -> None:
         """Read the takes' files beside the window: hundreds take a while, and the window should be on the screen."""
@@ -178,7 +176,7 @@ class Takes(State):
         self._loading.wait()
         if records is None:
             return
-        starts = {record["start"] for record in records if record.get("start")}
+        starts = {str(record["start"]) for record in records if record.get("start")}
         self._shelf.put_away(set(self._shelf.names()) - {*_named(records), *self._names})
         self._start_shelf.put_away(f"{key}{end}" for key in self._starts.keys() - starts for end in (".png", ".wav"))
         self._starts = {key: start for key, start in self._starts.items() if key in starts}
@@ -186,4 +184,5 @@ class Takes(State):
 
 def _named(records: Sequence[Plain]) -> set[str]:
     """The takes that records speak of."""
-    return {str(name) for record in records for key in ("takes", "named") for name in record.get(key, ())}
+    entries = (record.get(key) for record in records for key in ("takes", "named"))
+    return {name for each in entries if isinstance(each, dict) for name in each}

@@ -1,9 +1,8 @@
 """What is heard is kept as a recording, with every move and repeat."""
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject
 
+from studio.app.panels.base import ChangeStep
 from studio.app.states.messages import Messages
 from studio.app.states.models import hash_of
 from studio.app.states.player import Player
@@ -17,7 +16,7 @@ from studio.library.work import Work
 
 
 class Taping(State):
-    """`step` does something as a step of the panel's undo."""
+    """`change` changes takes as a step of the panel's undo."""
 
     def __init__(
         self,
@@ -25,12 +24,12 @@ class Taping(State):
         stage: SoundStage,
         takes: Takes,
         messages: Messages,
-        step: Callable[..., None],
+        change: ChangeStep,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._player, self._stage, self._takes = player, stage, takes
-        self._messages, self._step = messages, step
+        self._messages, self._change = messages, change
         self._by: tuple[Trained, int] | None = None
         """The model, and the seed, of what was on the stage when it began."""
         player.leaves.connect(self.end)
@@ -59,7 +58,7 @@ class Taping(State):
             kind="sound", rate=player.rate, model=trained.card.name, model_hash=hash_of(trained), seed=seed,
             heard=len(heard), source="recorded here", came_from=self._stage.line, made=now(),
         )  # fmt: skip
-        self._step("recording", takes={self._takes.keep(heard, work): True})
+        self._change("recording", takes={self._takes.keep(heard, work): True})
         said = f"Recorded {lasting(len(heard) / player.rate)} of what was heard. It is among your takes."
         self._messages.say(f"{why} {said}".strip(), until=(player.recording.changed, self._takes.list.changed))
 

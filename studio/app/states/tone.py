@@ -6,7 +6,7 @@ from PySide6.QtCore import QTimer, Signal
 
 from studio.app.states.later import Later
 from studio.app.states.messages import Messages
-from studio.app.states.value import Plain, State, Value
+from studio.app.states.value import Field, State, Value, within
 from studio.media import wavetable
 from studio.media.sound import LONGEST_CYCLE
 from studio.media.speaker import NoSound, Source
@@ -84,6 +84,11 @@ class Tone(State):
         """Where the keys begin."""
         self.level: Value[float] = Value(0.7, self)
         """0 to 1, as the ear counts; not part of what is exported."""
+        self.fields = (
+            Field("note", self.note.get, lambda note: self.note.set(min(max(int(note), 0), 127))),
+            Field("octave", self.octave.get, lambda octave: self.set_octave(int(octave))),
+            Field("level", self.level.get, self.set_level),
+        )
         self._source = HeldTone()
         self._source.level(self._gain())
         self._opening = Later(self)
@@ -144,7 +149,7 @@ class Tone(State):
         self.octave.set(min(max(octave, LOWEST), HIGHEST))
 
     def set_level(self, level: float) -> None:
-        self.level.set(min(max(float(level), 0.0), 1.0))
+        self.level.set(within(level, 0.0, 1.0))
         self._source.level(self._gain())
 
     def watch(self) -> None:
@@ -204,14 +209,6 @@ class Tone(State):
 
     def _gain(self) -> float:
         return self.level.get() ** 2
-
-    def snapshot(self) -> Plain:
-        return {"note": self.note.get(), "octave": self.octave.get(), "level": self.level.get()}
-
-    def restore(self, plain: Plain) -> None:
-        self.note.set(min(max(int(plain.get("note", self.note.get())), 0), 127))
-        self.set_octave(int(plain.get("octave", self.octave.get())))
-        self.set_level(float(plain.get("level", self.level.get())))
 
     def close(self) -> None:
         """Let go of the sound card."""

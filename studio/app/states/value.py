@@ -1,5 +1,8 @@
-"""Values that tell when they change, and the ground of every state that holds them."""
+"""Values that tell when they change, the fields that are stored of them, and the ground of every state."""
 
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -85,12 +88,118 @@ class Engine(Protocol):
     def abandon(self, job: str) -> None: ...
 
 
+REFUSALS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError)
+"""What a setter raises if a stored value makes no sense."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Declares a part of a state that can be written down: for the panel's undo, for a restart, or for both.
+
+    Arguments
+        get: returns its present value, as JSON can hold it
+        set: gives it another value, or raises one of REFUSALS
+        undo: whether steps of undo may name it
+        restart: whether it comes back after a restart
+    """
+
+    name: str
+    get: Callable[[], Any]
+    set: Callable[[Any], object]
+    undo: bool = True
+    restart: bool = True
+
+    @classmethod
+    def of(cls, name: str, value: Value[T], kind: type[T], undo: bool = True) -> "Field":
+        """Declare a value that is stored as it is. Stored values of another type than `kind` are refused."""
+        return cls(name, value.get, lambda stored: value.set(of_type(kind, stored)), undo)
+
+    def before(self, after: Any) -> Any:
+        """Return what undoes a change to `after`: the present value."""
+        return self.get()
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Declares values by key that several panels change. A step of undo holds only the entries that it changes.
+
+    Arguments
+        get: returns the present value of a key
+        set: gives some keys other values, or raises one of REFUSALS
+    """
+
+    name: str
+    get: Callable[[str], Any]
+    set: Callable[[dict[str, Any]], object]
+    undo = True
+    restart = False
+
+    def before(self, after: Mapping[str, Any]) -> Plain:
+        """Return what undoes a change to `after`: the present values of its keys."""
+        return {key: self.get(key) for key in after}
+
+
+Fields = Iterable[Field | Entries]
+
+
+def values_before(fields: Fields, after: Mapping[str, Any]) -> Plain:
+    """Return a record that undoes a change of some fields to `after`."""
+    return {field.name: field.before(after[field.name]) for field in fields if field.undo and field.name in after}
+
+
+def set_fields(fields: Fields, record: Mapping[str, Any]) -> dict[str, Exception]:
+    """Set the fields that a record names, in the order of the table. Return those refused, and why."""
+    refused: dict[str, Exception] = {}
+    for field in fields:
+        if field.name in record:
+            try:
+                field.set(record[field.name])
+            except REFUSALS as fault:
+                refused[field.name] = fault
+    return refused
+
+
+def of_type(kind: type[T], stored: object) -> T:
+    """Return a stored value if it is of this type. Raises TypeError."""
+    if not isinstance(stored, kind):
+        raise TypeError(f"{stored!r} is not of type {kind.__name__}")
+    return stored
+
+
+def one_of(choices: Iterable[T], stored: object) -> T:
+    """Return the choice that was stored. Raises ValueError if it is none of them."""
+    for choice in choices:
+        if choice == stored:
+            return choice
+    raise ValueError(f"{stored!r} is none of the choices")
+
+
+def within(stored: Any, least: float, most: float) -> float:
+    """Return the nearest number in a range. Raises ValueError or TypeError if `stored` is not a number."""
+    number = float(stored)
+    if math.isnan(number):
+        raise ValueError("not a number")
+    return min(max(number, least), most)
+
+
 class State(QObject):
     """The truth of one part of the window: values, and intentions in verbs."""
 
+    fields: Fields = ()
+    """What is written down of it, in the order in which it is set. Declared once, at the end of `__init__`."""
+
+    def take(self, event: AnyEvent) -> None:
+        """Hear what the engine says; events of other states' jobs are passed over."""
+
     def snapshot(self) -> Plain:
-        """All that is to be kept over a restart."""
-        return {}
+        """Return all that is kept over a restart."""
+        return {field.name: field.get() for field in self.fields if isinstance(field, Field) and field.restart}
 
     def restore(self, plain: Plain) -> None:
-        """Become what `snapshot` described; what is missing or makes no sense keeps its present value."""
+        """Set what a snapshot describes. Fields that are missing, unknown or refused change nothing.
+
+        Raises ValueError at the end if any was refused.
+        """
+        refused = set_fields((field for field in self.fields if field.restart), plain)
+        if refused:
+            raise ValueError(f"no sense in {refused}")

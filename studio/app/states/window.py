@@ -29,7 +29,7 @@ from studio.app.states.sound import NO_MODEL, Sound
 from studio.app.states.surprise import Surprise
 from studio.app.states.takes import Takes
 from studio.app.states.tone import Output, Tone
-from studio.app.states.value import Engine, Plain, State, Value
+from studio.app.states.value import Engine, Field, Plain, State, Value, one_of
 from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
@@ -45,6 +45,7 @@ SECOND = (
     "Another window of Latent Studio is open. Takes that you keep here are safe. "
     "Settings and undo of this window are not kept."
 )
+PARTLY_READ = "Part of how the window was left could not be read and starts fresh. Your takes are safe."
 FAULT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
 
 
@@ -79,6 +80,7 @@ class Window(State):
             "folders": self.folders,
         }
         self._create_values()
+        self._declare_fields()
         self._front = self.panel.get()
         self.panel.changed.connect(self._leave_panel)
         self.keeping = Keeping(settings, self.messages, self.snapshot, self)
@@ -139,19 +141,32 @@ class Window(State):
         """What the engine last reported about itself."""
         self._doctor = Request(self.engine, "doctor", "latest", self)
 
+    def _declare_fields(self) -> None:
+        """Declare what is kept over a restart: values of the window itself, and whole states."""
+        themes: tuple[Theme, ...] = get_args(Theme)
+        contrasts: tuple[Contrast, ...] = get_args(Contrast)
+        self.fields = (
+            Field("panel", self.panel.get, self.show_panel),
+            Field("theme", self.theme.get, lambda theme: self.theme.set(one_of(themes, theme))),
+            Field("contrast", self.contrast.get, lambda contrast: self.contrast.set(one_of(contrasts, contrast))),
+            Field("smoothing", lambda: dict(self.smoothing.choices.get()), self.smoothing.restore_choices),
+            Field("layout", self.layout.get, lambda layout: self.layout.set(dict(layout))),
+            Field(
+                "geometry",
+                lambda: base64.b64encode(self.geometry.get()).decode(),
+                lambda text: self.geometry.set(base64.b64decode(text)),
+            ),
+            *(Field(name, state.snapshot, state.restore) for name, state in self._kept.items()),
+        )
+
     def begin(self) -> None:
         """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
         self.models.refresh()
         plain, sentence = self._settings.read()
-        # The first version had the takes in Explore.
-        plain = {**plain, "takes": plain.get("takes") or plain.get("explore", {})}
-        for state, part in ((self, plain), *((state, plain.get(name, {})) for name, state in self._kept.items())):
-            try:
-                state.restore(part)
-            except (TypeError, ValueError, KeyError, AttributeError, IndexError):
-                sentence = sentence or (
-                    "Part of how the window was left could not be read and starts fresh. Your takes are safe."
-                )
+        try:
+            self.restore({**dict.fromkeys(self._kept, {}), **plain})  # some states also have files of their own
+        except ValueError:
+            sentence = sentence or PARTLY_READ
         for panel in self._panels.values():
             panel.settle()
         self.takes.load(self._records())
@@ -382,28 +397,7 @@ class Window(State):
         self.generate.branching.restore_work(work, picture)
         self.show_panel("generate")
 
-    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
-
-    def snapshot(self) -> Plain:
-        return {
-            "panel": self.panel.get(),
-            "theme": self.theme.get(),
-            "contrast": self.contrast.get(),
-            "smoothing": self.smoothing.snapshot(),
-            "geometry": base64.b64encode(self.geometry.get()).decode(),
-            "layout": self.layout.get(),
-            **{name: state.snapshot() for name, state in self._kept.items()},
-        }
-
-    def restore(self, plain: Plain) -> None:
-        self.show_panel(str(plain.get("panel", "")))
-        themes: tuple[Theme, ...] = get_args(Theme)
-        self.theme.set(next((theme for theme in themes if theme == plain.get("theme")), "system"))
-        contrasts: tuple[Contrast, ...] = get_args(Contrast)
-        self.contrast.set(next((contrast for contrast in contrasts if contrast == plain.get("contrast")), "system"))
-        self.smoothing.restore(plain.get("smoothing", {}))
-        self.layout.set(dict(plain.get("layout", {})))
-        self.geometry.set(base64.b64decode(plain.get("geometry", "")))
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────
 
     def close(self) -> None:
         """Save the state for the last time and wait for running work."""

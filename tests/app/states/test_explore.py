@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from studio.app.settings import SettingsFile
 from studio.app.states.explore import Explore as ExploreState
 from studio.app.states.window import Window
 from studio.library import models, storage, work
@@ -624,31 +623,21 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     write_model(two_models, card("tones", (1, 4, 4)))
 
 
-def test_takes_that_the_first_version_left_are_laid_out(
-    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+def test_no_file_is_read_while_a_slider_moves(
+    window: Window, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It kept them in Explore, and in its steps the whole list."""
     begin(window, engine)
-    for seed in (7, 8):
-        window.explore.dials.new_start(seed)
-        answer(engine, tone(seed))
-        window.explore.keep_take()
-    names = window.takes.names
-    window.close()
-    monkeypatch.setattr(window, "close", lambda: None)  # it is closed, and what it wrote is changed now
-    settings = SettingsFile()
-    plain, _ = settings.read()
-    takes = plain.pop("takes")
-    step = ["take off", {"takes": names, "current": names[1]}, {"takes": names[:1], "current": None}]
-    plain["explore"] |= {"takes": names[:1], "starts": takes["starts"], "history": {"done": [step], "undone": []}}
-    settings.write(plain)
-    second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 1)
-    second.show_panel("explore")
-    second.undo()
-    assert [take.work.seed for take in second.takes.list.get()] == [7, 8]
-    second.redo()
-    assert [take.work.seed for take in second.takes.list.get()] == [7]
+    window.explore.dials.rename(0, "Warmth")
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read"))
+    monkeypatch.setattr("builtins.open", lambda *what, **how: pytest.fail(f"{what} is opened"))
+    window.explore.dials.begin_move(0)
+    for value in (0.5, 1.0, 1.5):
+        window.explore.dials.move(0, value)
+    window.explore.dials.end_move()
+    window.explore.dials.set_temperature(1, 0.5)
+    window.explore.history.undo()
+    monkeypatch.undo()
+    assert window.explore.dials.names.get()[0] == "Warmth" and window.explore.dials.sliders.get()[0] == 1.5
 
 
 def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed(

@@ -389,6 +389,19 @@ def test_the_grid_is_there_again_after_a_restart(opener: Opener, engine: FakeEng
     assert asked(second_engine).seeds == (4115,)
 
 
+def test_the_grid_is_there_again_although_the_settings_are_lost(
+    opener: Opener, engine: FakeEngine, studio_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opener(engine)
+    job = begin(first, engine)
+    engine.say(drawn(job, 0, 4), Finished(job=job))
+    first.close()
+    monkeypatch.setattr(first, "close", lambda: None)  # it is closed
+    (studio_home / "config" / "settings.json").unlink()
+    second = opener(FakeEngine())
+    assert [cell.seed for cell in second.generate.cells.get() if cell.finished] == [4112, 4113, 4114, 4115]
+
+
 def test_a_grid_that_cannot_be_read_costs_only_itself(opener: Opener, engine: FakeEngine, studio_home: Path) -> None:
     first = opener(engine)
     engine.say(Finished(job=begin(first, engine)))

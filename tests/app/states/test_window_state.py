@@ -82,6 +82,9 @@ def test_a_damaged_file_is_kept_aside_and_said(
         {"generate": 3},
         {"generate": {"seed": [], "number": {}}},
         {"generate": {"history": {"done": [["x"]]}}},
+        {"generate": {"number": float("inf"), "temperature": float("nan"), "chosen": "all", "stage": 3}},
+        {"sound": {"history": {"done": [["x", {"stage": 5}, {"takes": 3, "named": 4}]]}}},
+        {"complete": {"ranking": "rose", "hole": 3, "tool": [], "mask": 7}},
         {"explore": {"sliders": "rose"}},
         {"explore": {"takes": 5}},
         {"explore": {"starts": {"a": 1}}},
@@ -101,6 +104,51 @@ def test_settings_that_make_no_sense_never_stop_the_window(
     window.explore.dials.new_start(5)
     window.generate.generate()
     assert len(engine.sent) >= 2
+
+
+def test_one_value_that_makes_no_sense_costs_only_itself(
+    opener: Opener, engine: FakeEngine, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opener(engine)
+    first.generate.dials.set_seed(4112)
+    first.generate.dials.set_temperature(0.5)
+    first.generate.dials.lock(True)
+    first.complete.canvas.painting.set_size(9)
+    first.close()
+    monkeypatch.setattr(first, "close", lambda: None)  # it is closed, and what it wrote is changed now
+    plain = json.loads(settings.read_bytes())
+    plain["generate"]["number"] = {}
+    plain["complete"]["tool"] = "chisel"
+    settings.write_text(json.dumps(plain))
+    second = opener(FakeEngine())
+    dials = second.generate.dials
+    assert (dials.seed.get(), dials.temperature.get(), dials.locked.get()) == (4112, 0.5, True)
+    assert dials.number.get() == 16 and second.generate.history.undo_name.get() == "temperature"
+    assert second.complete.canvas.painting.size.get() == 9
+    said = second.messages.current.get()
+    assert said is not None and said.text.startswith("Part of how the window was left could not be read")
+
+
+def test_what_an_older_version_left_is_opened_without_a_fault(
+    opener: Opener, engine: FakeEngine, settings: Path, studio_home: Path, qtbot: QtBot
+) -> None:
+    """It kept takes in Explore, whole lists of them in its steps, and fields that are unknown today."""
+    takes = studio_home / "data" / "takes"
+    takes.mkdir(parents=True)
+    names = ["000001.png", "000002.png"]
+    for name in names:
+        (takes / name).write_bytes(work.to_png(tone(1), Work(model="tiny", model_hash="", seed=int(name[:6]))))
+    step = ["take off", {"takes": names, "seed": 7}, {"takes": names[:1], "brightness": 3}]
+    explore = {"takes": names, "starts": {}, "seed": 8, "history": {"done": [step], "undone": []}, "brightness": 3}
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"explore": explore, "brightness": 1}))
+    window = opener(engine)
+    qtbot.waitUntil(lambda: len(window.takes.list.get()) == 2)
+    assert window.messages.current.get() is None and window.explore.dials.seed.get() == 8
+    window.explore.history.undo()
+    window.explore.history.redo()
+    window.explore.history.undo()
+    assert window.explore.dials.seed.get() == 7 and len(window.takes.list.get()) == 2
 
 
 def test_damaged_settings_do_not_lose_takes(

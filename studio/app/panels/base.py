@@ -1,0 +1,66 @@
+"""What every panel does: steps of undo over a table of fields, and the way back after a restart."""
+
+from typing import Protocol
+
+from studio.app.states.history import History
+from studio.app.states.value import Entries, Field, Plain, State, set_fields, values_before
+
+
+class ChangeStep(Protocol):
+    """Describes how the parts of a panel change its fields: see `PanelState.change`."""
+
+    def __call__(self, name: str, gesture: str | None = None, **values: object) -> None: ...
+
+
+class PanelState(State):
+    """The state of one panel. A subclass creates its parts, then declares their fields in one table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = History(self._apply, self)
+
+    def _declare(self, *fields: Field | Entries) -> None:
+        """Declare all fields of the panel, in the order in which a record sets them."""
+        self.fields = (*fields, Field("history", self.history.snapshot, self.history.restore, undo=False))
+
+    def change(self, name: str, gesture: str | None = None, **values: object) -> None:
+        """Give fields other values, as one step of undo.
+
+        Raises what a setter raises; then all fields have their values from before, and there is no step.
+
+        Arguments
+            name: what the step is called, as in "Undo warmth"
+            gesture: steps of the same gesture become one step
+            values: by the names of fields; KeyError if there is no such field
+        """
+        unknown = values.keys() - {field.name for field in self.fields if field.undo}
+        if unknown:
+            raise KeyError(f"undo knows no {unknown}")
+        self._commit(name, gesture, self._before(values), values)
+
+    def _before(self, after: Plain) -> Plain:
+        """Return a record that undoes a change of fields to `after`."""
+        return values_before(self.fields, after)
+
+    def _commit(self, name: str, gesture: str | None, before: Plain, after: Plain) -> None:
+        """Apply a change, and keep it as a step of undo."""
+        try:
+            for fault in self._apply(after).values():
+                raise fault
+        except Exception:
+            self._apply(before)
+            raise
+        self.history.do(name, before, after, gesture)
+
+    def _apply(self, record: Plain) -> dict[str, Exception]:
+        """Set fields as a change, undo or redo says, then update what follows from them. Return those refused."""
+        refused = set_fields((field for field in self.fields if field.undo), record)
+        self._follow(record)
+        return refused
+
+    def _follow(self, record: Plain) -> None:
+        """Update what follows from the fields of a record, such as a run under way."""
+
+    def records(self) -> list[Plain]:
+        """Return every record that may name takes or pictures, so that their files are kept."""
+        return [*self.history.records(), self.snapshot()]

@@ -53,11 +53,22 @@ class Column(QWidget):
 
 
 def empty(layout: QLayout) -> None:
-    """Take everything out of a layout."""
-    while (item := layout.takeAt(0)) is not None:
-        if (old := item.widget()) is not None:
-            old.hide()
-            old.deleteLater()
+    """Delete the widgets of a layout, which holds nothing else."""
+    for old in widgets_of(layout):
+        layout.removeWidget(old)
+        old.hide()
+        old.deleteLater()
+
+
+def widgets_of(layout: QLayout) -> list[QWidget]:
+    """Return the widgets that a layout places itself, in the order of their creation.
+
+    The layout is not asked for its items: Qt deletes an item with its widget, but Python keeps the object for it. The
+    next C++ object at the same address would then be taken for that item.
+    """
+    parent = layout.parentWidget()
+    children = [child for child in parent.children() if isinstance(child, QWidget)] if parent is not None else []
+    return [child for child in children if layout.indexOf(child) >= 0]
 
 
 class SettingsPage(Column):

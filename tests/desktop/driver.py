@@ -23,7 +23,7 @@ from screenshots import Silence
 
 from studio.app import main as door
 from studio.app.states.later import Later
-from studio.app.states.value import Value
+from studio.app.states.value import State, Value
 from tests.desktop import inventory
 from tests.desktop.watching import Watch
 
@@ -88,7 +88,9 @@ class Answers(QObject):
 
     def _reading(self) -> bool:
         """Return whether a file or the clipboard is read or written, the outcome of which comes later."""
-        return any(later.busy for later in self._studio.state.findChildren(Later))
+        window = self._studio.state
+        states = [window, *(part for part in vars(window).values() if isinstance(part, State))]
+        return any(later.busy for state in states for later in state.findChildren(Later))
 
     def _value(self, of: str) -> Any:
         """Return what a dotted name below the window's state holds."""

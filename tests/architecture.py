@@ -77,6 +77,11 @@ IN_PROCESS = {"studio.media.dataset", "studio.media.recordings", "studio.media.d
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
 NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}
 RUNNERS = {"eval", "exec", "compile", "__import__"}  # the builtins alone: model.eval() and app.exec() are fine
+LAYOUT_ITEMS = {  # calls that may stand nowhere, not even in a test; studio.app.views.pages.widgets_of does without
+    # Seen as a QWidgetItem in place of a widget: PySide 6.11 looks objects up by the address of what they stand for.
+    "itemAt": "keeps an object for an item that Qt deletes, and the next thing at its address is taken for it",
+    "takeAt": "leaves an item that neither Python nor Qt deletes",
+}
 NEVER = {  # calls that may stand nowhere, by the end of their dotted name
     "torch.load": "unpickles",
     "torch.save": "pickles",
@@ -90,6 +95,7 @@ NEVER = {  # calls that may stand nowhere, by the end of their dotted name
     "QListWidgetItem": "is destroyed by Python and by Qt when its list is cleared",
     "QTreeWidgetItem": "is destroyed by Python and by Qt when its tree is cleared",
     "QTableWidgetItem": "is destroyed by Python and by Qt when its table is cleared",
+    **LAYOUT_ITEMS,
 }
 WRITING = {  # calls that write, rename or delete, by the end of their dotted name
     "write_text", "write_bytes", "os.replace", "os.rename", "os.renames", "os.remove", "os.unlink", "os.rmdir",
@@ -162,6 +168,12 @@ def faults(name: str, source: str) -> list[str]:
         elif isinstance(node, ast.ClassDef) and within(name, "studio.app"):
             found += _unguarded(node)
     return found
+
+
+def layout_items(source: str) -> list[int]:
+    """Return the lines that ask a layout for its items."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if any(_ends(_dotted(call.func), name) for name in LAYOUT_ITEMS)]
 
 
 def _call_faults(name: str, call: ast.Call, memory: set[str], managed: bool) -> Iterator[str]:

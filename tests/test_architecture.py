@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,12 @@ SOURCES = architecture.sources()
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_file_keeps_to_the_import_table_and_the_bans(name: str) -> None:
     assert architecture.faults(name, SOURCES[name]) == []
+
+
+@pytest.mark.parametrize("path", sorted((architecture.ROOT / "tests").rglob("*.py")), ids=lambda path: path.name)
+def test_no_test_asks_a_layout_for_its_items(path: Path) -> None:
+    """A test that does makes later tests of the same process fail."""
+    assert architecture.layout_items(path.read_text("utf-8")) == []
 
 
 def test_no_import_goes_round() -> None:
@@ -90,6 +97,8 @@ def test_the_towers_stay_apart_when_they_are_really_imported(first: str, never: 
         ("studio.app.views.grid", "class Rows(QAbstractListModel):\n    def data(self, index, role): ..."),
         ("studio.app.views.grid", "p = QPainter(self)"),
         ("studio.app.views.grid", "cells.addItem(QListWidgetItem('1'))"),
+        ("studio.app.views.pages", "layout.itemAt(0).widget()"),
+        ("studio.app.views.pages", "layout.takeAt(0)"),
         ("studio.app.states.canvas", "from studio.media.image import open_picture"),
         ("studio.app.states.canvas", "from studio.media import image\nimage.open_picture(path)"),
         ("studio.cli.artworks", "recording.open_recording(path)"),

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import QApplication
 from screenshots import Silence
 
 from studio.app import main as door
-from studio.app.states.value import Value
+from studio.app.states.later import Later
+from studio.app.states.value import State, Value
 from tests.desktop import inventory
 from tests.desktop.watching import Watch
 
@@ -74,6 +75,7 @@ class Answers(QObject):
             "focus_in_words": inventory.focus_in_words,
             "open": inventory.opened,
             "value": self._value,
+            "reading": self._reading,
             "place": self._place,
             "placed": self._placed,
             "enlarge": self._enlarge,
@@ -83,6 +85,12 @@ class Answers(QObject):
             "hold": self._hold,
         }
         return verbs[question.pop("ask")](**question)
+
+    def _reading(self) -> bool:
+        """Return whether a file or the clipboard is read or written, the outcome of which comes later."""
+        window = self._studio.state
+        states = [window, *(part for part in vars(window).values() if isinstance(part, State))]
+        return any(later.busy for state in states for later in state.findChildren(Later))
 
     def _value(self, of: str) -> Any:
         """Return what a dotted name below the window's state holds."""

@@ -106,7 +106,7 @@ class Scenes:
         self.model(model)
         if window.value("explore.picture") is None:
             window.click("New start")
-        window.until(lambda: window.value("explore.picture") is not None, "A picture")
+        window.wait_for_drawing()
 
     def photo(self) -> None:
         """Show the preview of a dropped picture in Explore."""
@@ -155,7 +155,10 @@ class Scenes:
         self.page("Settings")
 
     def engine(self) -> None:
+        """Open Doctor, with its findings, which move what it said lately."""
         self.page("Engine")
+        self.window.until(lambda: self.window.value("findings"), "The findings of Doctor")
+        self.window.until(lambda: self.window.value("status") == "Ready", "The end of Doctor")
 
     def queue(self) -> None:
         self.panel("Generate")

@@ -115,8 +115,7 @@ def test_the_steps_of_the_readme_one_after_the_other(first_launch: DesktopWindow
     window.choose_model(WITH_SLIDERS)  # 3
     window.click(make(window)[2], button=3)
     window.choose_entry("Open in Explore")
-    window.until(lambda: window.value("explore.picture") is not None, "The picture")
-    window.until(lambda: window.value("status") == "Ready", "The picture at rest")
+    window.wait_for_drawing()
     before, home = window.value("explore.picture")["digest"], window.value("explore.dials.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
@@ -124,7 +123,7 @@ def test_the_steps_of_the_readme_one_after_the_other(first_launch: DesktopWindow
     window.click("Undo")
     assert window.value("explore.dials.sliders") == home
     window.until(lambda: window.value("explore.picture")["digest"] == before, "The picture of before")
-    window.until(lambda: window.value("status") == "Ready", "The picture at rest")
+    window.wait_for_drawing()
     window.click("Keep take")  # 4
     window.click("Export…")
     window.answer_dialog(tmp_path / "first.png")
@@ -151,7 +150,7 @@ def test_a_picture_without_sliders_says_so_and_is_explored_with_another_model(wi
     window.click(f'Explore it with "{WITH_SLIDERS}"')
     assert window.value("panel") == "explore" and window.sees(f"Model, {WITH_SLIDERS}")
     window.until(lambda: window.value("explore.dials.source").startswith(FIRST), "The picture in Explore", COMPILES)
-    window.until(lambda: window.value("status") == "Ready", "The picture at rest", COMPILES)
+    window.wait_for_drawing()
     before = window.value("explore.picture")["digest"]
     left, top, width, height = grooves(window)[0]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
@@ -178,16 +177,18 @@ def test_the_right_button_opens_the_picture_under_the_pointer_in_explore(window:
     window.choose_entry("Open in Explore")
     assert window.value("panel") == "explore"
     assert window.value("explore.dials.seed") == cell["seed"]
-    window.until(lambda: window.value("explore.picture") is not None, "The picture")
+    window.wait_for_drawing()
     assert window.value("explore.picture")["digest"] == cell["picture"]["digest"]
 
 
 def at_home(window: DesktopWindow) -> None:
-    """Show a picture in Explore with every slider at home."""
+    """Show a picture in Explore that begins from a new seed."""
     window.open_panel("Explore")
     window.choose_model(WITH_SLIDERS)
+    seed = window.value("explore.dials.seed")
     window.click("New start")
-    window.until(lambda: window.value("explore.picture") is not None and window.value("status") == "Ready", "A picture")
+    window.until(lambda: window.value("explore.dials.seed") != seed, "Another seed")
+    window.wait_for_drawing()
 
 
 def grooves(window: DesktopWindow) -> list[Part]:
@@ -217,7 +218,7 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
     at_home(window)
     left, top, width, height = grooves(window)[1]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
-    window.until(lambda: window.value("status") == "Ready", "The picture")
+    window.wait_for_drawing()
     takes = len(window.value("takes.list"))
     window.click("Keep take")
     assert len(window.value("takes.list")) == takes + 1

@@ -100,7 +100,7 @@ def test_a_walk_at_random_ends_without_a_fault_a_hang_or_a_lost_take(window: Des
     window.open_panel("Explore")
     window.choose_model("Stickers")
     window.click("New start")
-    window.until(lambda: window.value("explore.picture") is not None and window.value("status") == "Ready", "A picture")
+    window.wait_for_drawing()
     window.key("ctrl+s")
     kept = takes_of(window)
     assert kept

@@ -169,6 +169,7 @@ class Touching:
                 window.click(now, button=3)
                 window.until(lambda: window.ask("open"), f"The menu of {part['name']}", OPENS)
             window.click(window.find(entry["name"], "entry"))
+            window.wait_for_files()  # Paste has the picture read by another process, and then opens it
             self._check("the entry of", entry)
             self.close()
             window.key("Escape")

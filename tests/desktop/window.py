@@ -1,5 +1,6 @@
 """Starts the real window as a process, asks it questions and uses it by pointer and keys."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -31,7 +32,10 @@ APART, BETWEEN = 0.45, 0.06
 """Seconds between two separate clicks (Qt's limit for a double click is 0.4), and inside a double click."""
 GONE = 2.0
 """Seconds after which a release counts as lost, if what lies open has changed since the pointer came; five times as
-long if something may have opened and closed. The window answers all the while, so it has long seen what there was."""
+long if something may have opened and closed."""
+ANSWERS = 20
+"""Answers that the window must have given by then. On a busy machine the press alone can take it longer than GONE, and
+the release is still to come."""
 Part = dict[str, Any]
 Spot = tuple[float, float]
 
@@ -222,7 +226,8 @@ class DesktopWindow:
     def settle(self) -> None:
         """Wait until the window has received all events and has answered twice since."""
         began = time.monotonic()
-        until(lambda: self._received() or self._went_elsewhere(began), "A release of the mouse")
+        answers = itertools.count(1)
+        until(lambda: self._received() or self._went_elsewhere(began, next(answers)), "A release of the mouse")
         self._released = self._count("release")
         self.ask("ping")
         self.ask("ping")
@@ -230,10 +235,10 @@ class DesktopWindow:
     def _received(self) -> bool:
         return self._count("release") >= self._released
 
-    def _went_elsewhere(self, began: float) -> bool:
+    def _went_elsewhere(self, began: float, answers: int) -> bool:
         """A window over which a dialog has opened, or a list that has closed, is not told that the mouse was let go."""
         changed = self.ask("open") != self._opened
-        return time.monotonic() - began > (GONE if changed else 5 * GONE)
+        return answers > ANSWERS and time.monotonic() - began > (GONE if changed else 5 * GONE)
 
     def _count(self, what: str) -> int:
         return int(self.ask("counts").get(what, 0))
@@ -279,6 +284,14 @@ class DesktopWindow:
         self.until(lambda: self.sees(words, "entry"), f"The menu with {words}")
         self.click(self.find(words, "entry"))
 
+    def wait_for_drawing(self) -> None:
+        """Wait until Explore shows the picture of what is set now."""
+        self.until(
+            lambda: not self.value("explore.drawing") and self.value("explore.picture") is not None,
+            "The picture of Explore",
+            COMPILES,
+        )
+
     def answer_dialog(self, path: Path) -> None:
         """Type a path into the open file dialog, and confirm."""
         self.until(lambda: "QFileDialog" in self.ask("focus"), "The dialog for files")
@@ -294,12 +307,17 @@ class DesktopWindow:
             if not self.ask("open"):
                 break
             self.key("Escape")
+        self.wait_for_files()
         self.until(lambda: self.value("status") == "Ready" or self._stop(), "The end of all work", COMPILES)
 
     def _stop(self) -> None:
         """Stop what is in the queue or being made."""
         if self.value("queue.entries") or self.value("sound.player.making"):
             self.key("shift+Escape")
+
+    def wait_for_files(self) -> None:
+        """Wait until everything that is read or written for an earlier touch has come."""
+        self.until(lambda: not self.ask("reading"), "The end of reading and writing", COMPILES)
 
     # ── results ──────────────────────────────────────────────────────────────────────────────────
 

@@ -25,6 +25,11 @@ class Later(QObject):
         # The receiver lives on the window's thread, so Qt carries the outcome over to it.
         self._arrived.connect(self._deliver)
 
+    @property
+    def busy(self) -> bool:
+        """Whether work is under way, or its outcome is still to be delivered."""
+        return self._at_work
+
     def run(self, work: Callable[[], T], then: Callable[[T | Exception], object]) -> None:
         """`then` gets what `work` returned, or the exception it raised; nothing, where a newer wish came."""
         self._wanted = False

@@ -53,11 +53,22 @@ class Column(QWidget):
 
 
 def empty(layout: QLayout) -> None:
-    """Take everything out of a layout."""
-    while (item := layout.takeAt(0)) is not None:
-        if (old := item.widget()) is not None:
-            old.hide()
-            old.deleteLater()
+    """Delete the widgets of a layout, which holds nothing else."""
+    for old in widgets_of(layout):
+        layout.removeWidget(old)
+        old.hide()
+        old.deleteLater()
+
+
+def widgets_of(layout: QLayout) -> list[QWidget]:
+    """Return the widgets that a layout places itself, in the order of their creation.
+
+    The layout is not asked for its items: Qt deletes an item with its widget, but Python keeps the object for it. The
+    next C++ object at the same address would then be taken for that item.
+    """
+    parent = layout.parentWidget()
+    children = [child for child in parent.children() if isinstance(child, QWidget)] if parent is not None else []
+    return [child for child in children if layout.indexOf(child) >= 0]
 
 
 class SettingsPage(Column):
@@ -147,7 +158,10 @@ class HelpPage(Column):
 
 
 class EnginePage(Column):
-    """What this computer has, as Doctor found it, and the last things that were said."""
+    """What this computer has, as Doctor found it, and the last things that were said.
+
+    Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
+    """
 
     def __init__(self, look: Look, state: Window) -> None:
         super().__init__(look, 8)
@@ -155,12 +169,14 @@ class EnginePage(Column):
         self.words = Label("", "name", wrap=True)
         self.look_again = Button(look, "Look again", help="Ask the engine what this computer has")
         self._findings, self._said = QVBoxLayout(), QVBoxLayout()
+        self._filled: dict[QVBoxLayout, list[tuple[str, str]]] = {}
         self.add(self.words, self.look_again)
-        self.rows.addLayout(self._findings)
         self.section("Log of this window")
         self.log = Elided(str(window_log()), "note")
         self.show_log = Button(look, "Show the log", "link", help="Show the folder of the log")
         self.add(self.log, row(self.show_log, 0))
+        self.section("This computer")
+        self.rows.addLayout(self._findings)
         self.section("Said lately")
         self.rows.addLayout(self._said)
         self.end()
@@ -184,14 +200,19 @@ class EnginePage(Column):
         self.look_again.say("Start the engine" if status == "Stopped" else "Look again")
 
     def _show_findings(self, findings: Sequence[tuple[str, bool, str]]) -> None:
-        self._fill(self._findings, [(f"{what}: {found}", "note" if fine else "warn") for what, fine, found in findings])
+        lines = [(f"{what}: {found}", "note" if fine else "warn") for what, fine, found in findings]
+        self._fill(self._findings, lines or [("Nothing yet.", "note")])
 
     def _show_said(self, said: Sequence[Any]) -> None:
         kinds = {"info": "note", "warn": "note", "failed": "danger"}
         lines = [(one.text, kinds[one.kind]) for one in reversed(said)]
         self._fill(self._said, lines or [("Nothing yet.", "note")])
 
-    def _fill(self, column: QVBoxLayout, lines: Sequence[tuple[str, str]]) -> None:
+    def _fill(self, column: QVBoxLayout, lines: list[tuple[str, str]]) -> None:
+        """Show lines; if they are the same as before, the labels stay, with the text that is selected in them."""
+        if self._filled.get(column) == lines:
+            return
+        self._filled[column] = lines
         empty(column)
         for text, role in lines:
             label = Label(text, role, wrap=True)

@@ -44,6 +44,7 @@ class Transport(QWidget):
         self.meter.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         tip(self.meter, "How fast this computer makes sound, and how far it is ahead of the ear")
         self._column = QVBoxLayout(self)
+        self._lines: list[QHBoxLayout] = []
         self._mode = ""
         self._build()
         self._own = OwnKeys(self)
@@ -136,9 +137,10 @@ class Transport(QWidget):
 
     def _put(self, rows: tuple[tuple[QWidget | int, ...], ...]) -> None:
         """Widgets beside each other in rows below each other."""
-        while (old := self._column.takeAt(0)) is not None:
-            if (layout := old.layout()) is not None:
-                layout.deleteLater()
+        for line in self._lines:
+            self._column.removeItem(line)
+            line.deleteLater()
+        self._lines = []
         for parts in rows:
             line = QHBoxLayout()
             line.setSpacing(self._look.px(16))
@@ -148,6 +150,7 @@ class Transport(QWidget):
                 else:
                     line.addStretch(1)
             self._column.addLayout(line)
+            self._lines.append(line)
 
 
 class OwnKeys(QObject):

@@ -22,8 +22,10 @@ from studio.app.states.value import Value
 from studio.app.states.window import PANELS
 from studio.app.views import message_line
 from studio.app.views.acts import Act
+from studio.app.views.controls import Label
 from studio.app.views.geometry import Geometry
 from studio.media import export
+from studio.wire.messages import Diagnosis, Doctor, Finished
 from tests.app.views.conftest import Opener, Studio, picture, settle
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -206,6 +208,31 @@ def test_the_engine_is_seen_and_what_it_said_is_kept(studio: Studio) -> None:
     assert frame.engine.look_again.text() == "Start the engine"
     QTest.mouseClick(frame.engine.look_again, Qt.MouseButton.LeftButton)
     assert studio.engine.starts == 1
+
+
+def test_what_can_be_clicked_in_doctor_stays_where_it_is_when_the_findings_arrive(studio: Studio) -> None:
+    studio.ready()
+    studio.frame.toggle_page("engine")
+    settle()
+    page = studio.frame.engine
+    kept = (page.words, page.look_again, page.log, page.show_log)
+    before = [part.geometry() for part in kept]
+
+    def answer() -> list[Label]:
+        asked = studio.engine.sent[-1]
+        assert isinstance(asked, Doctor)
+        findings = tuple((f"part {number}", True, "fine") for number in range(12))
+        studio.engine.say(Diagnosis(job=asked.job, findings=findings), Finished(job=asked.job))
+        settle()
+        return [label for label in page.findChildren(Label) if label.text().startswith("part ")]
+
+    found = answer()
+    assert len(found) == 12
+    assert [part.geometry() for part in kept] == before
+    found[3].setSelection(0, 4)
+    QTest.mouseClick(page.look_again, Qt.MouseButton.LeftButton)
+    assert answer() == found
+    assert found[3].selectedText() == "part"
 
 
 # ── drops ────────────────────────────────────────────────────────────────────────────────────────

@@ -1,12 +1,23 @@
 """At every size nothing is cut without a tooltip, and nothing lies over its neighbour."""
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+from shiboken6 import Shiboken
 
 from studio.app.views.controls import Elided
+from studio.app.views.pages import empty, widgets_of
 from tests.app.views.conftest import Studio, settle
 
 SIZES = [(1024, 700, 100), (1440, 900, 100), (1440, 900, 150), (1024, 700, 150), (1440, 900, 200), (1024, 700, 200)]
@@ -40,14 +51,44 @@ def overlaps(frame: QWidget) -> list[str]:
     for parent in [frame, *frame.findChildren(QWidget)]:
         if parent is frame or isinstance(parent, QStackedWidget) or parent.layout() is None:
             continue
-        held = [parent.layout().itemAt(place).widget() for place in range(parent.layout().count())]
-        shown = [w for w in held if w is not None and w.isVisible() and w.width() > 0]
+        shown = [w for w in widgets_of(parent.layout()) if w.isVisible() and w.width() > 0]
         for place, one in enumerate(shown):
             for other in shown[place + 1 :]:
                 over = one.geometry() & other.geometry()
                 if over.width() > 1 and over.height() > 1:
                     found.append(f"{name(one)} over {name(other)} by {over.width()} × {over.height()}")
     return found
+
+
+def python_objects_of_layout_items() -> list[object]:
+    found = Shiboken.getAllValidWrappers()
+    return [each for each in found if isinstance(each, QLayoutItem) and not isinstance(each, QLayout)]
+
+
+def test_a_look_at_a_layout_leaves_no_object_for_an_item_that_is_gone(qtbot: QtBot) -> None:
+    """Python would take the next C++ object at the address for that item: a QWidgetItem came in place of a widget."""
+    frame = QWidget()
+    qtbot.addWidget(frame)
+    inner = QWidget(frame)
+    column = QVBoxLayout(inner)
+    label, other = QLabel("one"), QLabel("two")
+    column.addWidget(label)
+    column.addWidget(other)
+    frame.show()
+    before = python_objects_of_layout_items()
+    assert overlaps(frame) == []
+    label.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert column.count() == 1
+    third = QLabel("three")
+    column.addWidget(third)
+    settle()
+    assert overlaps(frame) == []
+    third.setGeometry(other.geometry())
+    assert overlaps(frame) == ["QLabel 'two' over QLabel 'three' by " + f"{other.width()} × {other.height()}"]
+    empty(column)
+    assert column.count() == 0
+    assert python_objects_of_layout_items() == before
 
 
 def name(widget: QWidget) -> str:

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -39,9 +39,9 @@ REDIRECTIONS = {
 class Fork:
     """One running command."""
 
-    def __init__(self, pid: int, answers: IO[str]) -> None:
+    def __init__(self, pid: int, answer: Callable[[float], int]) -> None:
         self._pid = pid
-        self._answers = answers
+        self._answer = answer
         self._status: int | None = None
 
     def send_signal(self, number: int) -> None:
@@ -49,10 +49,10 @@ class Fork:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, number)
 
-    def wait(self) -> int:
+    def wait(self, timeout: float = LIMIT) -> int:
         """Wait for the end of the command; return its exit status, negative after a signal."""
         if self._status is None:
-            self._status = int(self._answers.readline())
+            self._status = self._answer(timeout)
         return self._status
 
     def kill(self) -> None:
@@ -67,8 +67,6 @@ class Forks:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._socket, other = socket.socketpair()
-        self._socket.settimeout(LIMIT)
-        self._answers = self._socket.makefile(encoding="ascii")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.cli.forks", str(other.fileno())],
             cwd=ROOT,
@@ -96,7 +94,7 @@ class Forks:
         }
         message = json.dumps(request).encode("ascii") + b"\n"
         socket.send_fds(self._socket, [message], [out.fileno(), err.fileno()])
-        return Fork(int(self._answers.readline()), self._answers)
+        return Fork(self._answer(LIMIT), self._answer)
 
     def run(
         self, *words: str | Path, streams: str = "", environment: Mapping[str, str] | None = None
@@ -114,15 +112,28 @@ class Forks:
 
     def close(self) -> None:
         """End the process that forks."""
-        self._answers.close()
         self._socket.close()
         self._process.wait(LIMIT)
+
+    def _answer(self, timeout: float) -> int:
+        """Read the next line, which is the number of a process or its exit status."""
+        self._socket.settimeout(timeout)
+        line = b""
+        while not line.endswith(b"\n"):
+            received = self._socket.recv(1)
+            if not received:
+                raise EOFError("the process that forks has ended")
+            line += received
+        return int(line)
 
 
 def _serve(channel: socket.socket) -> None:
     """Fork for each request until the other end is closed."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whoever started the tests may ignore some
+        signal.signal(number, signal.SIG_DFL)
     importlib.import_module("studio.cli")
     importlib.import_module("studio.engine.jobs")
+    importlib.import_module("studio.engine.device").step_back = lambda: None  # tests do not wait for all others
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, 2**16, 2)
         if not message:

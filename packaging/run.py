@@ -3,6 +3,7 @@
 
     run.py                 the window; where there is no display, a first sheet of pictures
     run.py test            ruff, mypy and pytest; with more words, pytest alone with these words
+    run.py test --fast     the same without the slow tests
     run.py screenshots     pictures of the window, for the README
     run.py WORDS           the terminal: models, sample, invert, train, doctor …
 
@@ -49,9 +50,14 @@ def become(*words: str) -> int:
 
 
 def test(words: Sequence[str]) -> int:
-    """ruff, mypy and pytest, all three whatever the first say; or pytest alone with the given words."""
+    """Run ruff, mypy and pytest, all three whatever the first say; or pytest alone with the given words.
+
+    With `--fast` alone, pytest leaves out the slow tests.
+    """
     tools = {"ruff": ["ruff", "check"], "mypy": ["mypy"], "pytest": ["pytest", "--numprocesses=2", "--dist=loadfile"]}
-    if words:
+    if list(words) == ["--fast"]:
+        tools["pytest"] += ["-m", "not slow"]
+    elif words:
         tools = {"pytest": ["pytest", *words]}
     env = {"QT_QPA_PLATFORM": "offscreen", **clean_env(os.environ)}
     lines, failed = [], False

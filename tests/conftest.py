@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 from studio import kernels
 from studio.media import decoder
 from tests.limits import LIMIT
+from tests.slow import is_slow
 
 for wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitSignals):
     wait.__kwdefaults__["timeout"] = round(1000 * LIMIT)
@@ -44,6 +45,13 @@ PLANTED = [sys.executable, "-m", "tests.planted_readers"]
 """The program of a child whose readers misbehave at files of certain names."""
 
 WINDOW_TESTS = ROOT / "tests" / "app"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, which `packaging/run.py test --fast` leaves out."""
+    for item in items:
+        if is_slow(item.path):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 TESTS = Path(__file__).parent
 OWN_LIMIT = re.compile(
     r"\btimeout=[0-9_.]+|\.(join|communicate)\([0-9_.]+\)|monotonic\(\) \+ [0-9.]+$"
@@ -14,15 +12,15 @@ WAITED = "with pytest.raises(subprocess.TimeoutExpired):"
 """What follows shall not happen, and is waited for in vain."""
 
 
-@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
-def test_a_wait_has_the_shared_limit(path: Path) -> None:
+def test_every_wait_has_the_shared_limit() -> None:
     """Of `tests/limits.py`; `qtbot.waitUntil` has it by itself."""
-    if path.is_relative_to(TESTS / "benchmarks"):
-        return
-    before = ""
     faults = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if OWN_LIMIT.search(line) and WAITED not in before and "OWN_LIMIT" not in line:
-            faults.append(f"{number}: {line.strip()}")
-        before = line
+    for path in sorted(TESTS.rglob("*.py")):
+        if path.is_relative_to(TESTS / "benchmarks"):
+            continue
+        before = ""
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if OWN_LIMIT.search(line) and WAITED not in before and "OWN_LIMIT" not in line:
+                faults.append(f"{path.relative_to(TESTS)}:{number}: {line.strip()}")
+            before = line
     assert faults == []

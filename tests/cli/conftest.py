@@ -1,5 +1,6 @@
-"""The sound card of tests/media, and every command of the terminal."""
+"""The sound card of tests/media, every command of the terminal, and a process that runs commands in forks."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from tests.cli.forks import Forks
 from tests.media.conftest import recording, sound_card
 
 __all__ = ["recording", "sound_card"]
@@ -24,6 +26,14 @@ COMMANDS = (
     "bench",
     "doctor",
 )
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Return a process that runs commands in forks, which have streams of their own."""
+    process = Forks()
+    yield process
+    process.close()
 
 
 @pytest.fixture(params=COMMANDS)

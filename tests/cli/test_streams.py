@@ -1,4 +1,8 @@
-"""Commands finish their work even if nobody can read their output."""
+"""Commands finish their work even if nobody can read their output.
+
+Most of them are forks of one process, because imports take far longer than the commands. Those of which the start
+itself matters are processes of their own.
+"""
 
 import itertools
 import json
@@ -7,12 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cli.forks import Forks
 from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +36,16 @@ RAW = ("Traceback", "Errno", "Error", "Exception ignored")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
 
 
+@pytest.fixture(scope="module")
+def ascii_forks() -> Iterator[Forks]:
+    """Return a process that was started in the C locale, where paths are ASCII, too."""
+    process = Forks(C_LOCALE)
+    yield process
+    process.close()
+
+
 def studio(*argv: str | Path, streams: str = "", env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """Start a command from a shell, with its redirections."""
+    """Start a command as a process of its own from a shell, with its redirections."""
     words = [sys.executable, "-m", "studio", *map(str, argv)]
     shell = ["sh", "-c", f'exec "$@" {streams}', "sh", *words]
     environment = {**os.environ, **(env or {})}
@@ -40,11 +54,24 @@ def studio(*argv: str | Path, streams: str = "", env: dict[str, str] | None = No
 
 
 def ended(process: "subprocess.Popen[bytes]") -> tuple[int, bytes, str]:
-    """Wait for the end of a command; return its status and what it printed."""
+    """Wait for the end of a process; return its status and what it printed."""
     out, err = process.communicate(timeout=LIMIT)
+    return process.returncode, out, in_words(err)
+
+
+def ran(
+    forks: Forks, *argv: str | Path, streams: str = "", env: dict[str, str] | None = None
+) -> tuple[int, bytes, str]:
+    """Run a command in a fork; return its status and what it printed."""
+    status, out, err = forks.run(*argv, streams=streams, environment=env)
+    return status, out, in_words(err)
+
+
+def in_words(err: bytes) -> str:
+    """Return messages as text. They hold nothing that only a programmer understands."""
     said = err.decode("utf-8", "replace")
     assert not any(word in said for word in RAW), said
-    return process.returncode, out, said
+    return said
 
 
 def files(folder: Path) -> list[str]:
@@ -55,14 +82,16 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in found if path.name not in mine)
 
 
-def test_every_command_in_ascii_without_input_and_messages(command: list[str], tmp_path: Path) -> None:
-    status, out, said = ended(studio(*command, streams="<&- 2>&-", env=C_LOCALE))
+def test_every_command_in_ascii_without_input_and_messages(command: list[str], ascii_forks: Forks) -> None:
+    status, out, said = ran(ascii_forks, *command, streams="<&- 2>&-", env=C_LOCALE)
     assert (status, said) == (0, "")
     assert out.decode("ascii").strip()
 
 
-def test_every_command_without_output_makes_its_files_and_reports_that(command: list[str], tmp_path: Path) -> None:
-    status, out, said = ended(studio(*command, "--json", streams=">&-"))
+def test_every_command_without_output_makes_its_files_and_reports_that(
+    command: list[str], tmp_path: Path, forks: Forks
+) -> None:
+    status, out, said = ran(forks, *command, "--json", streams=">&-")
     assert (status, out) == (1, b"")
     assert said.splitlines()[-1] == "The results could not be printed: standard output is closed."
     makes = {"sample": 3, "invert": 1, "complete": 1, "continue": 1, "score": 1, "blend": 1, "train": 1}
@@ -73,8 +102,10 @@ def test_every_command_without_output_makes_its_files_and_reports_that(command: 
 @pytest.mark.parametrize(
     "words", [["models"], ["models", "--json"], ["models", "--markdown"], ["train", "--help"], ["dance"]]
 )
-def test_characters_that_an_encoding_lacks_are_replaced(encoding: str, words: list[str], tiny: str) -> None:
-    status, out, said = ended(studio(*words, env=ENCODINGS[encoding]))
+def test_characters_that_an_encoding_lacks_are_replaced(
+    encoding: str, words: list[str], tiny: str, forks: Forks, ascii_forks: Forks
+) -> None:
+    status, out, said = ran(ascii_forks if encoding == "c" else forks, *words, env=ENCODINGS[encoding])
     assert status == (2 if words == ["dance"] else 0)
     printed = out.decode("ascii" if encoding == "c" else encoding)
     if words == ["models"]:
@@ -85,8 +116,8 @@ def test_characters_that_an_encoding_lacks_are_replaced(encoding: str, words: li
 
 @pytest.mark.parametrize("streams", CLOSED)
 @pytest.mark.parametrize("words", [["models"], ["--help"], ["dance"]])
-def test_closed_streams_are_no_fault_of_the_program(streams: str, words: list[str], tiny: str) -> None:
-    status, out, said = ended(studio(*words, streams=streams))
+def test_closed_streams_are_no_fault_of_the_program(streams: str, words: list[str], tiny: str, forks: Forks) -> None:
+    status, out, said = ran(forks, *words, streams=streams)
     lost = ">&-" in streams.split()
     assert status == (2 if words == ["dance"] else 1 if lost else 0)
     assert bool(out) == (not lost and words != ["dance"])
@@ -95,20 +126,24 @@ def test_closed_streams_are_no_fault_of_the_program(streams: str, words: list[st
 
 
 @pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["models", "--markdown"], ["--help"], ["doctor"]])
-def test_a_full_disk_is_told_and_fails(words: list[str], tiny: str) -> None:
-    status, _, said = ended(studio(*words, streams="> /dev/full"))
+def test_a_full_disk_is_told_and_fails(words: list[str], tiny: str, forks: Forks) -> None:
+    status, _, said = ran(forks, *words, streams=">/dev/full")
     assert status == 1
     assert said.splitlines()[-1] == "The results could not be printed: no space left on device."
-    assert ended(studio(*words, streams="2> /dev/full"))[0] == 0
+    assert ran(forks, *words, streams="2>/dev/full")[0] == 0
 
 
-@pytest.mark.parametrize("streams", ["| head -1", ">&-", "> /dev/full", ">&- 2>&- <&-", "2> /dev/full"])
-def test_whatever_happens_to_the_output_all_are_made(streams: str, tiny: str, tmp_path: Path) -> None:
-    process = studio("sample", tiny, "-n", str(MANY), "--seed", "1", "--out", tmp_path, streams=streams)
-    _, out, _ = ended(process)
+@pytest.mark.parametrize("streams", [">&-", ">/dev/full", ">&- 2>&- <&-", "2>/dev/full"])
+def test_whatever_happens_to_the_output_all_are_made(streams: str, tiny: str, tmp_path: Path, forks: Forks) -> None:
+    ran(forks, "sample", tiny, "-n", str(MANY), "--seed", "1", "--out", tmp_path, streams=streams)
     assert len(list(tmp_path.glob("*.png"))) == MANY
-    if streams == "| head -1":
-        assert out.decode().splitlines() == [str(tmp_path / f"{tiny}-1.png")]
+
+
+def test_all_are_made_after_the_reader_has_left(tiny: str, tmp_path: Path) -> None:
+    process = studio("sample", tiny, "-n", str(MANY), "--seed", "1", "--out", tmp_path, streams="| head -1")
+    _, out, _ = ended(process)
+    assert out.decode().splitlines() == [str(tmp_path / f"{tiny}-1.png")]
+    assert len(list(tmp_path.glob("*.png"))) == MANY
 
 
 def test_what_only_prints_ends_once_nobody_reads(tiny: str, tmp_path: Path, rings: np.ndarray) -> None:
@@ -131,9 +166,17 @@ def test_a_file_that_is_made_never_takes_the_place_of_a_closed_stream(tiny: str,
 
 @pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("engine", [["engine"], ["engine", "--help"]])
-def test_an_engine_without_its_pipes_ends(streams: str, engine: list[str]) -> None:
-    status, _, said = ended(studio(*engine, streams=streams))
+def test_an_engine_without_its_pipes_ends(streams: str, engine: list[str], forks: Forks) -> None:
+    status, _, said = ran(forks, *engine, streams=streams)
     assert status in (0, 1)
+
+
+def test_a_new_process_without_streams_ends_in_the_same_way(tiny: str) -> None:
+    """Python itself, not a fork of it, finds the streams closed and the locale without most characters."""
+    status, out, said = ended(studio("models", streams="<&- 2>&-", env=C_LOCALE))
+    assert (status, said) == (0, "")
+    assert "28 x 28 grey" in out.decode("ascii")
+    assert ended(studio("engine", streams="<&- >&- 2>&-"))[0] in (0, 1)
 
 
 @pytest.mark.parametrize("streams", [">&-", "<&- 2>&-", "<&- >&- 2>&-"])

@@ -1,81 +1,69 @@
 """A training can be stopped by signals at any moment. It saves, and shows no traceback."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 
 from studio.engine import checkpoint
+from tests.cli.forks import Fork, Forks
 from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals to a single process")
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
-CHILD = '''
-"""Run the terminal; at the moment that is named first, say so and stay there for a while."""
-import functools, importlib.abc, signal, sys, time
 
-moment, *argv = sys.argv[1:]
-sys.argv = ["studio", *argv]
+class Training:
+    """A running training and what it prints."""
 
-def pause(text):
-    print(text, flush=True)
-    for _ in range(600):
-        time.sleep(0.01)
+    def __init__(self, start: "Callable[[IO[str], IO[str]], Fork | subprocess.Popen[bytes]]") -> None:
+        self._err = tempfile.TemporaryFile("w+")  # noqa: SIM115  `close` closes it
+        reader, writer = os.pipe()
+        self._out = open(reader)  # noqa: SIM115
+        with open(writer, "w") as out:
+            self._running = start(out, self._err)
 
-class Watch(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name == {"starting": "studio.cli", "importing": "torch"}.get(moment):
-            pause(moment)
-        if name == "studio.engine.learning":
-            sys.meta_path.remove(self)
-            change()
-        return None
+    def send_signal(self, number: int) -> None:
+        self._running.send_signal(number)
 
-def change():
-    from studio.engine import checkpoint, device, publishing, training
-    from studio.media import dataset
+    def wait_for(self, text: str) -> None:
+        """Read the lines up to the one that begins so."""
+        for line in self._out:
+            if line.startswith(text):
+                return
+        raise AssertionError(self._messages())
 
-    device.step_back = lambda: None
-    keep, publish, step, loading = checkpoint.keep, publishing.publish, training._step, dataset.loading
+    def ended(self, status: int) -> tuple[str, str]:
+        """Wait for the end with this status; return the rest of what it printed, and its messages."""
+        found, out, err = self._running.wait(LIMIT), self._out.read(), self._messages()
+        assert found == status, err
+        assert "Traceback" not in err and "Error" not in err and "Exception" not in err, err
+        return out, err
 
-    def kept(run, tensors, state, **how):
-        if moment == "saving" and state["step"] > 2:
-            pause("saving")
-        keep(run, tensors, state, **how)
+    def close(self) -> None:
+        """End it if it still runs."""
+        self._running.kill()
+        self._running.wait(LIMIT)
+        self._out.close()
+        self._err.close()
 
-    def published(*args):
-        if moment == "publishing":
-            pause("publishing")
-        return publish(*args)
+    def _messages(self) -> str:
+        self._err.seek(0)
+        return self._err.read()
 
-    def stepped(run, *args, **how):
-        found = step(run, *args, **how)
-        if moment in ("learning", "saving"):
-            print("step", run.progress.step + 1, flush=True)
-            time.sleep(0.01)
-        return found
 
-    def loaded(*args):
-        if moment == "loading":
-            pause("loading")
-        return loading(*args)
-
-    checkpoint.keep, publishing.publish, training._step, dataset.loading = kept, published, stepped, loaded
-
-sys.meta_path.insert(0, Watch())
-from studio.__main__ import main
-sys.exit(main())
-'''
-Begin = Callable[..., "subprocess.Popen[str]"]
+Begin = Callable[..., Training]
 
 
 @pytest.fixture
@@ -98,43 +86,29 @@ def listen() -> None:
 
 
 @pytest.fixture
-def begin(argv: list[str]) -> Iterator[Begin]:
-    """Start a training, which stays at a moment for a while. One that a failed test leaves is ended."""
-    processes = []
+def begin(argv: list[str], forks: Forks) -> Iterator[Begin]:
+    """Start a training, which stays at a moment for a while. One that a failed test leaves is ended.
 
-    def started(moment: str, *more: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, moment, *argv, *more],
-            cwd=ROOT,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            preexec_fn=listen,
-        )
-        processes.append(process)
-        return process
+    It is a process of its own if the moment is part of a process's start, and a fork otherwise.
+    """
+    trainings = []
+
+    def process(out: IO[str], err: IO[str], *words: str) -> "subprocess.Popen[bytes]":
+        program = [sys.executable, "-m", "tests.cli.paused", *words]
+        return subprocess.Popen(program, cwd=ROOT, stdout=out, stderr=err, preexec_fn=listen)
+
+    def started(moment: str, *more: str) -> Training:
+        words = (moment, *argv, *more)
+        if moment in ("starting", "importing"):
+            training = Training(lambda out, err: process(out, err, *words))
+        else:
+            training = Training(lambda out, err: forks.start(*words, module="tests.cli.paused", out=out, err=err))
+        trainings.append(training)
+        return training
 
     yield started
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-
-
-def wait_for(process: "subprocess.Popen[str]", text: str) -> None:
-    """Read the lines of a process up to the one that begins so."""
-    assert process.stdout is not None and process.stderr is not None
-    for line in process.stdout:
-        if line.startswith(text):
-            return
-    raise AssertionError(process.stderr.read())
-
-
-def ended(process: "subprocess.Popen[str]", status: int) -> tuple[str, str]:
-    out, err = process.communicate(timeout=LIMIT)
-    assert process.returncode == status, err
-    assert "Traceback" not in err and "Error" not in err and "Exception" not in err, err
-    return out, err
+    for training in trainings:
+        training.close()
 
 
 @pytest.mark.parametrize(
@@ -151,16 +125,16 @@ def test_signals_where_there_is_nothing_to_save_end_it_at_once(
     moment: str, number: signal.Signals, begin: Begin, studio_home: Path
 ) -> None:
     more = ("--steps", "3") if moment == "publishing" else ()
-    process = begin(moment, *more)
-    wait_for(process, moment)
-    process.send_signal(number)
-    process.send_signal(number)
-    _, err = ended(process, STATUS[number])
+    training = begin(moment, *more)
+    training.wait_for(moment)
+    training.send_signal(number)
+    training.send_signal(number)
+    _, err = training.ended(STATUS[number])
     run = studio_home / "runs" / "roses"
     if moment == "publishing":
         assert "What it learned is saved. The same command with --resume continues." in err
-        process = begin("", *more, "--resume")
-        out, _ = ended(process, 0)
+        training = begin("", *more, "--resume")
+        out, _ = training.ended(0)
         assert Path(out.splitlines()[-1]).is_file()
     else:
         assert not run.exists(), "its name is free"
@@ -171,11 +145,11 @@ def test_signals_where_there_is_nothing_to_save_end_it_at_once(
 def test_signals_while_it_learns_save_first_and_lose_no_step(
     number: signal.Signals, begin: Begin, studio_home: Path
 ) -> None:
-    process = begin("learning")
-    wait_for(process, "step 5")
-    process.send_signal(number)
-    process.send_signal(number)
-    out, err = ended(process, STATUS[number])
+    training = begin("learning")
+    training.wait_for("step 5")
+    training.send_signal(number)
+    training.send_signal(number)
+    out, err = training.ended(STATUS[number])
     assert "Stopping after this step and saving." in err
     assert "Stopped. What it learned is saved. The same command with --resume continues." in err
     last = max((int(step) for step in re.findall(r"^step (\d+)$", out, re.M)), default=5)
@@ -184,30 +158,22 @@ def test_signals_while_it_learns_save_first_and_lose_no_step(
 
 
 def test_signals_while_it_saves_do_not_disturb_that(begin: Begin, studio_home: Path) -> None:
-    process = begin("saving")
-    wait_for(process, "step 5")
-    process.send_signal(signal.SIGINT)
-    wait_for(process, "saving")
+    training = begin("saving")
+    training.wait_for("step 5")
+    training.send_signal(signal.SIGINT)
+    training.wait_for("saving")
     for _ in range(5):
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)
+        training.send_signal(signal.SIGINT)
+        training.send_signal(signal.SIGTERM)
         time.sleep(0.01)
-    ended(process, 130)
+    training.ended(130)
     found = checkpoint.newest(studio_home / "runs" / "roses")
     assert found is not None and found[1]["step"] >= 5
 
 
-def test_a_signal_that_was_ignored_for_good_stays_ignored(begin: Begin, argv: list[str]) -> None:
-    argv += ["--steps", "30"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, "learning", *argv],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),  # as `nohup` does
-    )
-    wait_for(process, "step 2")
-    process.send_signal(signal.SIGHUP)
-    out, _ = ended(process, 0)
+def test_a_signal_that_was_ignored_for_good_stays_ignored(begin: Begin) -> None:
+    training = begin("deaf", "--steps", "30")
+    training.wait_for("step 2")
+    training.send_signal(signal.SIGHUP)
+    out, _ = training.ended(0)
     assert Path(out.splitlines()[-1]).is_file()

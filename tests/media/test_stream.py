@@ -51,10 +51,11 @@ def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
 
 
 def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
-    stream, wave = Stream(16_000), sine(1, 16_000)
+    """Also after a minute, in which it is made in pieces of 20 ms, and nothing drifts."""
+    stream, wave = Stream(16_000), sine(60, 16_000)
     opened(stream, CARD)
     parts = []
-    for piece in np.array_split(wave, 37):
+    for piece in np.array_split(wave, 3_001):
         stream.write(piece)
         if stream.ahead > 0.2:
             parts.append(heard(stream, 0.03, 480, CARD))
@@ -261,11 +262,10 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
     np.testing.assert_array_equal(told, wave[EDGE:-EDGE])
 
 
-@pytest.mark.timeout(300)
-def test_a_minute_at_another_rate_is_heard_as_it_was_made(recording: Recorder) -> None:
+def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Recorder) -> None:
     """Made in pieces of 20 ms, a little ahead of the ear, as an engine does. What is the same as what was made has no
     gap and no click."""
-    seconds, rate, ahead = 60, 16_000, 0.5
+    seconds, rate, ahead = 10, 16_000, 0.5
     stream, player = Stream(rate), Speaker()
     generator, at = np.random.default_rng(0), np.arange(seconds * rate) / rate
     wave = sum(
@@ -288,8 +288,8 @@ def test_a_minute_at_another_rate_is_heard_as_it_was_made(recording: Recorder) -
     out = np.rint(recording() * 32_768)
     wanted = np.rint(soxr.resample(wave.astype(np.float32) / 32_768, rate, RATE) * 32_768)
     assert fault == "" and len(out) > len(wanted)
-    second = wanted[RATE : 2 * RATE]
-    found = np.fft.irfft(np.conj(np.fft.rfft(second, 1 << 23)) * np.fft.rfft(out, 1 << 23))
+    second, size = wanted[RATE : 2 * RATE], 2 * len(out)
+    found = np.fft.irfft(np.conj(np.fft.rfft(second, size)) * np.fft.rfft(out, size))
     begin = int(found.argmax()) - RATE
     start = RATE // 10  # until the card and its recorder both run
     differs = np.abs(out[begin + start : begin + len(wanted) - EDGE] - wanted[start:-EDGE]) > 1

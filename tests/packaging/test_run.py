@@ -15,6 +15,7 @@ import pytest
 import run
 
 from studio.library import models
+from tests.slow import is_slow
 
 PACKAGING = Path(run.__file__).parent
 
@@ -101,6 +102,26 @@ def test_words_after_test_run_pytest_alone(monkeypatch: pytest.MonkeyPatch) -> N
     )
     assert run.test(["tests/media", "-x"]) == 0
     assert ran == [["pytest", "tests/media", "-x"]]
+
+
+@pytest.mark.parametrize("words", [[], ["--fast"]])
+def test_fast_runs_all_three_checks_without_the_slow_tests(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(
+        run.subprocess, "run", lambda words, **_: ran.append(words[2:]) or subprocess.CompletedProcess(words, 0)
+    )
+    assert run.test(words) == 0
+    assert [command[0] for command in ran] == ["ruff", "mypy", "pytest"]
+    assert (ran[2][-2:] == ["-m", "not slow"]) == bool(words)
+
+
+def test_engines_compiled_loops_and_the_zoo_are_slow_and_states_are_not() -> None:
+    tests = PACKAGING.parent / "tests"
+    for name in ("engine/test_loop.py", "kernels/test_made.py", "zoo/test_contract.py", "cli/test_streams.py"):
+        assert is_slow(tests / name), name
+    for name in ("app/states/test_history.py", "media/test_png.py", "wire/test_frames.py", "packaging/test_run.py"):
+        assert (tests / name).is_file()
+        assert not is_slow(tests / name), name
 
 
 @pytest.mark.parametrize("status", [0, 1])

@@ -1,0 +1,29 @@
+"""Names the tests that start engines, compile loops, build models of the zoo or use a real screen or sound card."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+SLOW = (
+    "app/test_engine.py",
+    "app/test_main.py",
+    "app/test_states_with_engine.py",
+    "cli",
+    "density",
+    "desktop",
+    "engine",
+    "kernels",
+    "media/test_stream.py",
+    "nets",
+    "packaging/test_screenshots.py",
+    "test_cli.py",
+    "test_mutated.py",
+    "test_shipped.py",
+    "test_shipped_figures.py",
+    "zoo",
+)
+"""Files and folders."""
+
+
+def is_slow(path: Path) -> bool:
+    """Return whether the tests of a file are marked `slow`."""
+    return any(path.is_relative_to(TESTS / name) for name in SLOW)

@@ -113,6 +113,7 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
     ranges: list[tuple[int, int]] = []
     table = _table(head, known)
     at, count, broken, cut = begin, 0, False, False
+    stop = 0
     while at < size:
         head = bytes_at(file, at, _HEAD)
         found = frame(head)
@@ -135,14 +136,15 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
         else:
             place = first(file, at + 1, size)
             if place < 0:
+                stop = size
                 break
             again = frame(bytes_at(file, place, 4))
             broken |= again is not None and again.sort == known.sort
             at = place
-    notes = [BROKEN] if broken else []
     length = sum(last - start for start, last in ranges)
-    if cut or (not broken and _short(file, begin, table, count, length)):
-        notes.append(CUT)
+    missing = "" if broken else _missing(file, begin, table, count, length, max(at, stop) - begin)
+    broken, cut = broken or missing == BROKEN, missing == CUT or (cut and missing != BROKEN)
+    notes = [BROKEN] * broken + [CUT] * cut
     seconds = count * known.samples / known.sort[2]
     pieces = Pieces(file, _true(file, ranges, known, table, count))
     return Stream(pieces, min(at, size), tuple(notes), seconds)
@@ -167,20 +169,29 @@ def _side(found: Frame) -> int:
     return 9 if mono else 17
 
 
-def _short(file: BinaryIO, begin: int, table: int, frames: int, length: int) -> bool:
-    """Return whether a table of contents counts more frames, and more bytes, than there are."""
+def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, reach: int) -> str:
+    """Return what is wrong if a table of contents counts more frames, and more bytes, than there are.
+
+    reach: bytes that the file holds from the first frame on, with those that are no frames
+    """
     head = bytes_at(file, begin + table, 18)
     if not table or len(head) < 18:
-        return False
+        return ""
+    size = count = None
     if head[:4] == b"VBRI":
-        claims = [(int.from_bytes(head[10:14], "big"), length), (int.from_bytes(head[14:18], "big"), frames)]
+        size, count = int.from_bytes(head[10:14], "big"), int.from_bytes(head[14:18], "big")
     else:
-        claims, at = [], 8
-        for flag, there in ((1, frames), (2, length)):
-            if head[7] & flag:
-                claims.append((int.from_bytes(head[at : at + 4], "big"), there))
-                at += 4
-    return bool(claims) and all(there < claim < 2**31 - 1 for claim, there in claims)
+        at = 8
+        if head[7] & 1:
+            count, at = int.from_bytes(head[at : at + 4], "big"), at + 4
+        if head[7] & 2:
+            size = int.from_bytes(head[at : at + 4], "big")
+    if size is not None and count is not None:
+        frames -= 1  # encoders count the table's own frame in neither, or in bytes alone
+    claims = [(claim, there) for claim, there in ((size, length), (count, frames)) if claim is not None]
+    if not claims or not all(there < claim < 2**31 - 1 for claim, there in claims):
+        return ""
+    return BROKEN if size is not None and reach >= size else CUT
 
 
 def _true(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, table: int, count: int) -> list[Piece]:

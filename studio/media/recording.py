@@ -15,7 +15,7 @@ from studio.media import decoding
 from studio.media.contents import LARGEST, refusal, sounds_in
 from studio.media.image import Refused, opened
 from studio.media.names import shown
-from studio.media.streams import AGAIN, BROKEN, CUT, Stream
+from studio.media.streams import AGAIN, BROKEN, CUT, TORN, Stream
 
 LONGEST = 2 * 3600
 """Seconds of a recording."""
@@ -77,7 +77,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
                 found = _mixed(streams, size, name, notes, only=0)
                 notes.append(CANCELLED)
         except (decoding.Unreadable, MemoryError):
-            raise Refused(name, _EMPTY, AGAIN) if CUT in notes else refusal(name, form) from None
+            raise Refused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal(name, form) from None
     heard, broken, of_file = found.wave, found.broken, (found.rate, found.channels)
     if not len(heard):
         raise Refused(name, _EMPTY if CUT in notes else "holds no sound")

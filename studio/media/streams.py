@@ -13,6 +13,7 @@ from studio.media.pieces import Piece, Pieces, bytes_at, find
 
 CUT = "cut off: what is there is used"
 BROKEN = "damaged in places: what is whole is used"
+TORN = "cut off or damaged at its end: what is there is used"
 LONGER = "longer than its header says: all of it is used"
 LIMIT_32, LIMIT_64 = 2**32, 2**60
 ELSE = "Save it as WAV or FLAC."
@@ -56,6 +57,8 @@ class Stream:
     """How many it holds, unless only decoding tells."""
     resume: "Callable[[int], Stream | None] | None" = None
     """Give the stream after a damaged place, from the number of samples before it on."""
+    fault: Callable[[], str] | None = None
+    """Tell what is wrong with its end, if nothing follows a damaged place."""
 
 
 class Extent(NamedTuple):

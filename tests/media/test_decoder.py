@@ -17,7 +17,8 @@ import soundfile
 from PIL import Image
 
 from studio.media import cycles, decoder, image, pack, recording, sound
-from studio.media.decoder import Answer, Decoder, Fault, Ready
+from studio.media.decoder import Decoder
+from studio.media.decoder_messages import Answer, Fault, Ready
 from studio.media.image import Picture, Refused
 from tests.conftest import PLANTED
 from tests.limits import LIMIT
@@ -174,6 +175,34 @@ def test_a_file_whose_reader_waits_for_ever_is_given_up(photo: Path) -> None:
     slow = photo.rename(photo.with_name("sleeps.png"))
     with pytest.raises(Refused, match="takes too long to read"):
         own.read("picture", slow, Picture)
+    own.close()
+
+
+def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
+    """Those whose files hang, those that wait for their turn, and those that begin meanwhile; later ones do not."""
+    photos = [photo.with_name(name) for name in ("sleeps.png", "hangs.png", "waits.png")]
+    for path in photos:
+        path.write_bytes(photo.read_bytes())
+    own, told = Decoder(PLANTED, seconds=1000, patience=1000), list[str]()
+
+    def read(path: Path) -> None:
+        with pytest.raises(Refused) as fault:
+            own.read("picture", path, Picture)
+        told.append(str(fault.value))
+
+    threads = [threading.Thread(target=read, args=(path,)) for path in photos]
+    for thread in threads:
+        thread.start()
+    while len(own._busy) < 2:
+        time.sleep(0.01)
+    with own.interrupted():
+        read(photo)
+        for thread in threads:
+            thread.join(LIMIT)
+    assert sorted(told) == sorted(
+        f'"{path.name}" was not read to its end and was not opened. Open it again.' for path in (*photos, photo)
+    )
+    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
     own.close()
 
 

@@ -75,7 +75,7 @@ def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
 
 
 @pytest.mark.usefixtures("planted_readers")
-@pytest.mark.parametrize("panel", ["explore", "complete", "sound"])
+@pytest.mark.parametrize("panel", ["explore", "sound"])
 def test_the_window_closes_while_a_file_is_being_read(
     panel: str, stage: Stage, engine: FakeEngine, tmp_path: Path
 ) -> None:

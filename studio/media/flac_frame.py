@@ -4,7 +4,7 @@ The beginning of a good frame always asks for more bytes. So a frame that ends w
 failed, is damaged and not cut off.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 _SIDE = {8: 1, 9: 0, 10: 1}
 """Which of two channels is a difference, and so one bit wider, by how channels are coded together."""
@@ -12,7 +12,8 @@ _ESCAPES = 15, 31
 """The parameter that stands for samples as they are, by how parameters are coded."""
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True)
+class Form:
     """What the head of a frame says of the rest."""
 
     head: int

@@ -329,3 +329,86 @@ def test_an_answer_that_no_reader_gives_is_not_believed(said: bytes, photo: Path
     with pytest.raises(Refused, match="crashed the program that reads files|takes too long"):
         own.read("picture", photo, Picture)
     own.close()
+
+
+# ── other systems ────────────────────────────────────────────────────────────────────────────────
+
+ELSEWHERE = """
+import sys
+import types
+system = {system!r}
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "resource":
+            raise ImportError("there is no such module on this system")
+if system == "win32":
+    sys.meta_path.insert(0, Missing())
+    import os, signal
+    for name in ("SIGXCPU",):
+        delattr(signal, name)
+import ctypes, numpy, PIL.Image, soundfile, msgspec, subprocess  # as they are here
+sys.platform = system
+if system == "win32":
+    subprocess.CREATE_NO_WINDOW = 0
+    del os.O_NOFOLLOW, os.O_NONBLOCK
+else:
+    from ctypes import CDLL
+    def refuse(*_):
+        raise AssertionError("this system has no prctl")
+    ctypes.CDLL = refuse
+from studio.media import decoder, decoder_process
+{then}
+"""
+"""A program as Windows or macOS runs it: without the modules, signals and flags that they lack."""
+
+
+def elsewhere(system: str, then: str) -> list[str]:
+    return [sys.executable, "-c", ELSEWHERE.format(system=system, then=then)]
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_a_child_without_the_limits_of_linux_reads_files(system: str, photo: Path, hum: Path) -> None:
+    own = Decoder(elsewhere(system, "sys.exit(decoder_process.main())"))
+    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    assert own.read("recording", hum, recording.Recording, rate=None).seconds == 0.5
+    with pytest.raises(Refused, match="is not there"):
+        own.read("picture", photo.with_name("none.png"), Picture)
+    own.close()
+
+
+@POSIX_ONLY
+def test_a_child_on_macos_has_limits_of_time_and_descriptors(photo: Path) -> None:
+    then = (
+        "import time\n"
+        "def hang(path, **words):\n"
+        "    while path.stem == 'hangs':\n        pass\n"
+        "    return decoder_process.image.open_picture(path)\n"
+        "decoder_process.READERS['picture'] = hang\n"
+        "sys.exit(decoder_process.main())"
+    )
+    own = Decoder(elsewhere("darwin", then), seconds=1)
+    (photo.parent / "hangs.png").write_bytes(photo.read_bytes())
+    with pytest.raises(Refused, match="takes too long to read"):
+        own.read("picture", photo.parent / "hangs.png", Picture)
+    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    own.close()
+
+
+@POSIX_ONLY
+def test_a_parent_on_windows_gives_up_a_file_by_the_clock_and_opens_no_console(photo: Path) -> None:
+    """There the system ends no process for its processor time."""
+    (photo.parent / "sleeps.png").write_bytes(photo.read_bytes())
+    then = (
+        "from studio.media.image import Picture, Refused\n"
+        f"own = decoder.Decoder({PLANTED!r}, seconds=0, patience=1.0)\n"
+        f"for path in ({str(photo.parent / 'sleeps.png')!r}, {str(photo)!r}):\n"
+        "    try:\n        print(own.read('picture', path, Picture).array.shape)\n"
+        "    except Refused as fault:\n        print(fault)\n"
+        "own.close()"
+    )
+    done = subprocess.run(elsewhere("win32", then), capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.stdout.splitlines() == [
+        '"sleeps.png" takes too long to read and was not opened. Try saving it again from where it came.',
+        "(40, 60, 3)",
+    ], done.stderr

@@ -8,11 +8,12 @@
     run.py WORDS           the terminal: models, sample, invert, train, doctor …
 
 It and what it imports need the standard library alone, of any Python 3.8 or newer until they have said that it must
-be 3.11.
+be 3.11; after that studio.streams, which needs no more.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import shlex
@@ -39,12 +40,18 @@ def started_by() -> str:
     return f"{shlex.quote(Path(sys.executable).name)} {shlex.quote(os.path.relpath(__file__))}"
 
 
+CLOSED = [number for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)) if stream is None]
+"""Which standard streams were closed when this program started."""
+
+
 def become(*words: str) -> int:
     """Runs our Python with these words in this process's place, so that signals and status are the command's own."""
     command = [str(PYTHON), *words]
     env = {**clean_env(os.environ), "STUDIO_STARTED_BY": started_by()}
     if os.name == "posix":
         sys.stdout.flush()
+        for number in CLOSED:  # the command says itself what it cannot print
+            os.close(number)
         os.execve(command[0], command, env)
     return subprocess.run(command, env=env, check=False).returncode
 
@@ -91,12 +98,33 @@ def first_pictures(why: str) -> int:
     return 0
 
 
+def safe_streams() -> None:
+    """Drop what cannot be printed, instead of ending with an error: a stream may be closed, or its disk full."""
+    sys.path.append(str(HERE))
+    from studio import streams
+
+    streams.prepare()
+
+
+def ended(status: int) -> int:
+    """Say that results could not be printed, if they could not; return the exit status."""
+    from studio import streams
+
+    fault = streams.fault()
+    if fault is None:
+        return status
+    if fault.errno != errno.EPIPE:  # whoever reads may leave, as `| head` does
+        say(f"The results could not be printed: {(fault.strerror or 'no reason given').lower()}.")
+    return status or 1
+
+
 def main(words: list[str]) -> int:
     """Sets up what the door needs, and opens it; returns the exit status."""
     bits = struct.calcsize("P") * 8
     problem = python_problem(sys.version_info[:3], bits, sys.platform, platform.machine(), glibc())
     if problem:
         raise stop(problem)
+    safe_streams()
     door = words[0] if words[:1] in (["test"], ["screenshots"]) else "terminal" if words else "window"
     why = display_problem(os.environ) if door == "window" else None
     if why:
@@ -116,7 +144,7 @@ def main(words: list[str]) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        sys.exit(ended(main(sys.argv[1:])))
     except KeyboardInterrupt:
         say("\nStopped. An unfinished set-up is done again at the next start.")
         sys.exit(130)

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from studio.cli import ground
 from studio.cli.interruption import Interruption
@@ -22,6 +22,8 @@ CYCLE = 256
 RECORDED = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
 SAVED = "Stopped. What it learned is saved. The same command with --resume continues."
+Files: TypeAlias = Sequence[tuple[str, str]]
+"""Files of a folder: the name of each, and what is wrong with it."""
 FORMULA = tuple("=+-@＝＋－＠")
 """Characters with which a formula begins in a spreadsheet."""
 
@@ -55,7 +57,9 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
     sub.add_argument("--force", action="store_true", help="with --resume: go on with other artworks than it began with")
-    sub.add_argument("--list-skipped", action="store_true", help="print every file that is not learned from, and why")
+    sub.add_argument(
+        "--list-skipped", action="store_true", help="print every file that is not learned from or is damaged, and why"
+    )
     sub.add_argument("--report", type=_csv, metavar="FILE.csv", help="save the same list as a table")
     sub.add_argument("--out", type=ground.path, metavar="DIR", help="where the model goes (your own models)")
 
@@ -149,15 +153,18 @@ def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train, sto
     begun = False
     objects = ground.Interval()
     skipped: list[tuple[str, str]] = []
+    damaged: list[tuple[str, str]] = []
     jobs = _Stoppable(ground.jobs(args, compile_first=True), stop)
     with contextlib.closing(ground.answers(jobs, ask)) as events:
         try:
             for event in events:
                 if isinstance(event, wire.Skipped):
                     skipped += event.files
+                elif isinstance(event, wire.Damaged):
+                    damaged += event.files
                 elif isinstance(event, wire.Gathered):
                     stop.waits = True
-                    _report_files(args, event, skipped)
+                    _report_files(args, event, skipped, damaged)
                 if not isinstance(event, wire.Learned):
                     continue
                 stop.sentence = SAVED
@@ -186,27 +193,33 @@ class _Stoppable:
                 yield event
 
 
-def _report_files(args: argparse.Namespace, gathered: wire.Gathered, skipped: Sequence[tuple[str, str]]) -> None:
-    """List the files that are not learned from, if the user asked for it."""
+def _report_files(args: argparse.Namespace, gathered: wire.Gathered, skipped: Files, damaged: Files) -> None:
+    """List the files that are not learned from, and those that are although damaged, where the user asked for it."""
     if args.report:
-        storage.write(args.report, table(skipped))
-    if args.json and skipped:
-        files = [{"file": name, "reason": reason} for name, reason in skipped]
-        ground.tell(args, {"used": gathered.used, "duplicates": gathered.duplicates, "skipped": files}, "")
+        storage.write(args.report, table(skipped, damaged))
+    if args.json and (skipped or damaged):
+        lists = {"skipped": _objects(skipped), "damaged": _objects(damaged)}
+        ground.tell(args, {"used": gathered.used, "duplicates": gathered.duplicates, **lists}, "")
     if args.list_skipped:
         for name, reason in skipped:
             ground.say(f'"{name}" {reason}.')
+        for name, wrong in damaged:
+            ground.say(f'"{name}" is used: {wrong}.')
 
 
-def table(skipped: Sequence[tuple[str, str]]) -> bytes:
-    """Return files and reasons as CSV that spreadsheets read as text.
+def _objects(files: Files) -> list[dict[str, str]]:
+    return [{"file": name, "reason": reason} for name, reason in files]
+
+
+def table(skipped: Files, damaged: Files) -> bytes:
+    """Files and reasons as CSV that spreadsheets read as text.
 
     A name that begins like a formula gets an apostrophe, which marks text.
     """
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-    writer.writerow(("file", "reason"))
-    for row in skipped:
+    writer.writerow(("file", "reason", "used"))
+    for row in [*((*each, "no") for each in skipped), *((*each, "yes") for each in damaged)]:
         writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA else text for text in row])
     return file.getvalue().encode("utf-8-sig", "replace")
 

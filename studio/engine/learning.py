@@ -30,7 +30,7 @@ LEAST = 3
 COPIES = 5
 """Of the weights, while they are learned: themselves, their average, their gradients, and two of the optimiser."""
 SKIPPED = 500
-"""Files that were skipped, in one message."""
+"""Files that were skipped or are damaged, in one message."""
 
 
 def train(command: wire.Train, device: Device) -> Events:
@@ -91,6 +91,8 @@ def _reported(job: str, report: dataset.Report) -> Events:
     """What became of the files, one by one."""
     for first in range(0, len(report.skipped), SKIPPED):
         yield wire.Skipped(job=job, files=report.skipped[first : first + SKIPPED])
+    for first in range(0, len(report.damaged), SKIPPED):
+        yield wire.Damaged(job=job, files=report.damaged[first : first + SKIPPED])
     yield wire.Gathered(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
 
 

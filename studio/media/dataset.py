@@ -9,7 +9,7 @@ that none of them is both learned from and held out.
 
 import hashlib
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from studio.media.names import shown
 
 _ROUNDING = 8
 """Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""
+_DAMAGE = ("cut off", "damaged", "checksum", "no numbers")
+"""Words of which every note has one that tells of damage."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
 
 Shape = tuple[int, ...]
@@ -41,6 +43,8 @@ class Report:
     sounds: bool = False
     alike: int = 0
     """Files of other content that are the same as another one in the model's shape."""
+    damaged: tuple[tuple[str, str], ...] = ()
+    """Files that are used although they are cut off or damaged: name within the folder, and what is wrong."""
 
     @property
     def sentence(self) -> str:
@@ -51,6 +55,11 @@ class Report:
             count = len(self.skipped)
             skipped = f"{count:,} files were skipped" if count != 1 else "1 file was skipped"
             parts.append(f"{skipped}: {_reasons(self)}.")
+        if self.damaged:
+            count = len(self.damaged)
+            damaged = f"{count:,} files are" if count != 1 else "1 file is"
+            names = _first([f'"{name}"' for name, _ in self.damaged])
+            parts.append(f"{damaged} used, although cut off or damaged: {names}.")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were duplicates." if self.duplicates != 1 else "1 was a duplicate.")
         if self.alike:
@@ -133,6 +142,7 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
     sounds = len(shape) == 1
     artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the digest of their content
     skipped: list[tuple[str, str]] = []
+    damaged: list[tuple[str, str]] = []
     contents: set[bytes] = set()
     duplicates = 0
     for done, path in enumerate(paths, 1):
@@ -140,18 +150,24 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
         try:
             if path.name.startswith(".") and not path.is_dir():
                 raise Refused(name, "is a hidden file")
-            array = decoder.open_cycle(path, shape[0]) if sounds else decoder.open_picture(path).array
+            if sounds:  # one that is damaged is no cycle
+                array, wrong = decoder.open_cycle(path, shape[0]), ""
+            else:
+                picture = decoder.open_picture(path)
+                array, wrong = picture.array, damage(picture.notes)
             content = _digest(array)
             if content in contents:
                 duplicates += 1
             else:
                 contents.add(content)
                 artworks[content] = array if sounds else _fitted(array, shape)
+                damaged += [(name, wrong)] if wrong else []
         except Refused as refusal:
             skipped.append((name, refusal.reason))
         yield done, len(paths)
     different = _different(artworks)
-    report = Report(len(different), tuple(skipped), duplicates, sounds, len(artworks) - len(different))
+    alike = len(artworks) - len(different)
+    report = Report(len(different), tuple(skipped), duplicates, sounds, alike, tuple(damaged))
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
         raise TooFew(shown(source.name), f"has too few {thing} to learn from ({_counts(report)})", report)
@@ -195,9 +211,18 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 
 def _reasons(report: Report) -> str:
     """The first files that were skipped, each with its reason, and how many more there are."""
-    first = [f'"{name}" {reason}' for name, reason in report.skipped[:3]]
-    more = len(report.skipped) - len(first)
-    return ", ".join([*first, f"and {more:,} more"] if more else first)
+    return _first([f'"{name}" {reason}' for name, reason in report.skipped])
+
+
+def _first(words: list[str]) -> str:
+    """The first three, and how many more there are."""
+    more = len(words) - 3
+    return ", ".join([*words[:3], f"and {more:,} more"] if more > 0 else words)
+
+
+def damage(notes: Sequence[str]) -> str:
+    """Return those notes on an opened file that tell of damage; empty if there are none."""
+    return "; ".join(note for note in notes if any(word in note for word in _DAMAGE))
 
 
 def _counts(report: Report) -> str:

@@ -1,31 +1,25 @@
 """Open files of the user in a child process. If a file crashes its reader, only that file is lost.
 
-    request  u32 length | JSON
-    answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 ends the answer, and
-             a Fault follows
-
-All numbers are little-endian. The child is `studio decode` (studio.media.decoder_process); it limits its own memory,
-processor time and descriptors, and ends with its parent. It starts with the first file and waits for the next one.
-Lengths, types and shapes are checked before memory is taken for them. Nothing is pickled.
+The child is `studio decode` (studio.media.decoder_process); it limits its own memory, processor time and descriptors,
+and ends with its parent. It starts with the first file and waits for the next one. What is sent: decoder_messages.
 """
 
 import atexit
 import contextlib
-import math
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
 
 from studio.media import pack
+from studio.media.decoder_messages import LENGTH, Answer, Died, Fault, Ready, Request, arrays, message, unexpected
 from studio.media.image import Picture, Refused
 from studio.media.names import shown
 from studio.media.recording import Recording
@@ -48,14 +42,11 @@ MEGABYTES_A_SECOND = 1.0
 LOADING = 120.0
 """Seconds that the child may take to start: it may come from a cold disk."""
 CHILDREN = 2
-"""Child processes at once, so that a picture does not wait for a long recording."""
-BLOCK = 2**20
-"""Bytes of an array that are sent at once."""
+"""At once: a long recording does not keep a picture waiting."""
 LONG = 5 * 2**30
-"""More bytes for a long recording, which is resampled as a whole: two hours at 48 kHz need 2.7 GB in all."""
+"""Bytes more for a long recording, which is brought to a rate as a whole: two hours at 48 kHz need 2.7 GB in all."""
 COMPRESSED = 1000
-"""More bytes for each byte of a recording, up to LONG, so that a small file never gets much."""
-LARGEST_HEAD = 4 * 2**20
+"""Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
 LARGEST = 4 * 2**30
 """Bytes of all arrays of one file: two hours of a recording fit at 96 kHz, but not at 384 kHz."""
 AGAIN = "Try saving it again from where it came."
@@ -63,51 +54,9 @@ AGAIN = "Try saving it again from where it came."
 _HIDDEN = 0
 if sys.platform == "win32":  # otherwise Windows opens a console window
     _HIDDEN = subprocess.CREATE_NO_WINDOW
-_LENGTH = struct.Struct("<I")
-_DIMENSIONS = 8
-_KINDS = "biufcSU"
-"""Kinds of numpy's types that hold no Python objects."""
 _OUT_OF_TIME = -signal.SIGXCPU if hasattr(signal, "SIGXCPU") else 0
 
 T = TypeVar("T")
-
-
-class Request(msgspec.Struct, frozen=True):
-    """Asks for one file."""
-
-    reader: str
-    path: bytes
-    seconds: int
-    """Of processor time."""
-    memory: int
-    """Bytes that may be resident."""
-    words: dict[str, Any]
-    """Further arguments of the reader."""
-
-
-class Ready(msgspec.Struct, frozen=True, tag=True):
-    """Says that the child has started."""
-
-
-class Answer(msgspec.Struct, frozen=True, tag=True):
-    """Holds what was read. In `value`, a number stands for each array."""
-
-    arrays: tuple[tuple[str, tuple[int, ...]], ...]
-    value: msgspec.Raw
-
-
-class Fault(msgspec.Struct, frozen=True, tag=True):
-    """Says why a file was not read."""
-
-    name: str
-    reason: str
-    hint: str
-    cause: Literal["file", "memory", "reader"] = "file"
-    """`memory`: there was too little. `reader`: it raised an unexpected exception."""
-
-
-class Died(Exception):
-    """The child ended, or sent something invalid, before its answer was complete."""
 
 
 class Decoder:
@@ -126,6 +75,9 @@ class Decoder:
         self._seconds = seconds
         self._patience = patience
         self._idle: list[_Child] = []
+        self._busy: set[_Child] = set()
+        self._interruptions = 0
+        self._refuses = False
         self._lock = threading.Lock()
         self._free = threading.BoundedSemaphore(CHILDREN)
 
@@ -153,12 +105,26 @@ class Decoder:
         megabytes = _size(path) / 1e6
         seconds = self._seconds + int(a_megabyte * megabytes)
         request = Request(reader, os.fsencode(_absolute(path)), seconds, memory, words)
+        begun = self._interruptions
         with self._free:
             patience = self._patience + BUSY * seconds + megabytes / MEGABYTES_A_SECOND
-            found = self._answer(request, patience, kind, most, name)
+            found = self._answer(request, patience, kind, most, name, begun)
         if isinstance(found, Fault):
             raise Refused(found.name, found.reason, found.hint)
         return found
+
+    @contextlib.contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """End all reads that are under way or wait for a child, and refuse others, until this is left."""
+        with self._lock:
+            self._interruptions += 1
+            self._refuses = True
+            for child in self._busy:
+                child.kill()
+        try:
+            yield
+        finally:
+            self._refuses = False
 
     def close(self) -> None:
         """End the children that wait for a file."""
@@ -173,41 +139,67 @@ class Decoder:
         """Return the process ids of the children that wait for a file."""
         return tuple(child.process_id for child in self._idle)
 
-    def _answer(self, request: Request, patience: float, kind: type[T], most: int, name: str) -> T | Fault:
-        child, fresh = self._child(name)
+    def _answer(self, request: Request, patience: float, kind: type[T], most: int, name: str, begun: int) -> T | Fault:
+        child, fresh = self._child(name, begun)
         try:
             found = child.ask(request, patience, kind, most)
         except Died:
-            verdict = child.end()
-            if verdict == "crash" and not fresh:  # an earlier file may have broken it
-                return self._answer(request, patience, kind, most, name)
+            verdict = self._end(child)
+            if begun != self._interruptions:
+                raise _interrupted(name) from None
+            if verdict == "crash" and not fresh:  # what an earlier file broke is not this one's fault
+                return self._answer(request, patience, kind, most, name, begun)
             return _verdict(name, verdict)
         except MemoryError:
-            child.end()
+            self._end(child)
             return Fault(name, "needs too much memory", "", "memory")
         except BaseException:  # also Ctrl-C: half an answer is still on its way
-            child.end()
+            self._end(child)
             raise
         if isinstance(found, Fault) and found.cause != "file":
-            child.end()
-            return found if fresh else self._answer(request, patience, kind, most, name)
+            self._end(child)
+            return found if fresh else self._answer(request, patience, kind, most, name, begun)
         with self._lock:
+            self._busy.discard(child)
             self._idle.append(child)
         return found
 
-    def _child(self, name: str) -> tuple["_Child", bool]:
-        """Return a child, and whether it is a new one."""
+    def _child(self, name: str, begun: int) -> tuple["_Child", bool]:
+        """Return a child, and whether it is a new one. Raises Refused."""
         with self._lock:
-            while self._idle:
-                child = self._idle.pop()
-                if child.alive:
-                    return child, False
-                child.end()
+            if self._refuses or begun != self._interruptions:
+                raise _interrupted(name)
+            waiting = self._waiting()
+            try:
+                child = waiting or _Child(self._program)
+            except OSError:
+                raise _unstartable(name) from None
+            self._busy.add(child)
+        if waiting is not None:
+            return waiting, False
         try:
-            return _Child(self._program), True
-        except (OSError, Died):
-            hint = "The program that reads files does not start. Install the studio again."
-            raise Refused(name, "could not be read", hint) from None
+            child.load()
+        except Died:
+            self._end(child)
+            raise (_unstartable(name) if begun == self._interruptions else _interrupted(name)) from None
+        except BaseException:
+            self._end(child)
+            raise
+        return child, True
+
+    def _waiting(self) -> "_Child | None":
+        """Take a child that waits for a file."""
+        while self._idle:
+            child = self._idle.pop()
+            if child.alive:
+                return child
+            child.end()
+        return None
+
+    def _end(self, child: "_Child") -> Literal["crash", "time"]:
+        with self._lock:
+            self._busy.discard(child)
+        return child.end()
 
 
 class _Child:
@@ -229,13 +221,12 @@ class _Child:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._sink = self._process.stdin
         self._source = self._process.stdout
-        try:
-            with self._limit(LOADING):
-                if not isinstance(_message(self._source), Ready):
-                    raise Died
-        except BaseException:
-            self.end()
-            raise
+
+    def load(self) -> None:
+        """Wait until it has started. Raises Died."""
+        with self._limit(LOADING):
+            if not isinstance(message(self._source), Ready):
+                raise Died
 
     @property
     def process_id(self) -> int:
@@ -249,16 +240,20 @@ class _Child:
         """Have a file read. Raises Died; then `end` says why."""
         with self._limit(patience):
             self._send(msgspec.json.encode(request))
-            answer = _message(self._source)
+            answer = message(self._source)
             if not isinstance(answer, Answer):
-                return answer if isinstance(answer, Fault) else _unexpected()
-            arrays = _arrays(self._source, answer.arrays, most)
-        if isinstance(arrays, Fault):
-            return arrays
+                return answer if isinstance(answer, Fault) else unexpected()
+            received = arrays(self._source, answer.arrays, most)
+        if isinstance(received, Fault):
+            return received
         try:
-            return msgspec.json.decode(answer.value, type=kind, dec_hook=lambda _, number: arrays[number])
+            return msgspec.json.decode(answer.value, type=kind, dec_hook=lambda _, number: received[number])
         except (msgspec.MsgspecError, IndexError, TypeError):
             raise Died from None
+
+    def kill(self) -> None:
+        """End the process from another thread; the one that reads from it then raises Died."""
+        self._process.kill()
 
     def end(self) -> Literal["crash", "time"]:
         """End the process. Return "time" if it took too long, otherwise "crash"."""
@@ -275,7 +270,7 @@ class _Child:
 
     def _send(self, body: bytes) -> None:
         try:
-            left = memoryview(_LENGTH.pack(len(body)) + body)
+            left = memoryview(LENGTH.pack(len(body)) + body)
             while left:
                 left = left[self._sink.write(left) :]
         except OSError:
@@ -298,81 +293,21 @@ class _Child:
             timer.cancel()
 
 
-# ── what arrives ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _message(source: IO[bytes]) -> Ready | Answer | Fault:
-    (length,) = _LENGTH.unpack(_exactly(source, _LENGTH.size))
-    if length > LARGEST_HEAD:
-        raise Died
-    try:
-        found: Ready | Answer | Fault = msgspec.json.decode(_exactly(source, length), type=Ready | Answer | Fault)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Died from None
-    return found
-
-
-def _unexpected() -> Any:
-    raise Died
-
-
-def _arrays(
-    source: IO[bytes], described: tuple[tuple[str, tuple[int, ...]], ...], most: int
-) -> list[np.ndarray] | Fault:
-    """Receive the arrays of an answer, or the fault with which it breaks off. Raises MemoryError or Died."""
-    arrays: list[np.ndarray] = []
-    for text, shape in described:
-        dtype, size = _form(text, shape)
-        most -= size
-        if most < 0:
-            raise Died
-        array = np.empty(shape, dtype)
-        left = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
-        while left:
-            (length,) = _LENGTH.unpack(_exactly(source, _LENGTH.size))
-            if length == 0:
-                fault = _message(source)
-                return fault if isinstance(fault, Fault) else _unexpected()
-            if length > min(BLOCK, len(left)):
-                raise Died
-            _fill(source, left[:length])
-            left = left[length:]
-        arrays.append(array)
-    return arrays
-
-
-def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
-    """Return the type of an array and its size in bytes. Raises Died if no reader returns such an array."""
-    try:
-        dtype = np.dtype(text)
-    except (TypeError, ValueError):
-        raise Died from None
-    if dtype.kind not in _KINDS or dtype.itemsize == 0 or len(shape) > _DIMENSIONS or any(n < 0 for n in shape):
-        raise Died
-    return dtype, math.prod(shape) * dtype.itemsize
-
-
-def _exactly(source: IO[bytes], length: int) -> bytearray:
-    body = bytearray(length)
-    _fill(source, memoryview(body))
-    return body
-
-
-def _fill(source: IO[bytes], room: memoryview) -> None:
-    while room:
-        try:
-            count = source.readinto(room)  # type: ignore[attr-defined]
-        except (OSError, ValueError):  # ValueError: it was closed
-            count = 0
-        if not count:
-            raise Died
-        room = room[count:]
+# ── faults ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _verdict(name: str, verdict: Literal["crash", "time"]) -> Fault:
     if verdict == "time":
         return Fault(name, "takes too long to read", AGAIN)
     return Fault(name, "crashed the program that reads files", AGAIN)
+
+
+def _interrupted(name: str) -> Refused:
+    return Refused(name, "was not read to its end", "Open it again.")
+
+
+def _unstartable(name: str) -> Refused:
+    return Refused(name, "could not be read", "The program that reads files does not start. Install the studio again.")
 
 
 # ── the child's process ──────────────────────────────────────────────────────────────────────────

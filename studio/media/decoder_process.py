@@ -10,7 +10,6 @@ import ctypes
 import math
 import os
 import stat
-import struct
 import sys
 import threading
 import warnings
@@ -23,7 +22,8 @@ import msgspec
 import numpy as np
 
 from studio.media import cycles, enlarging, image, pack, recording, sound
-from studio.media.decoder import AGAIN, BLOCK, LARGEST_HEAD, Answer, Fault, Ready, Request
+from studio.media.decoder import AGAIN
+from studio.media.decoder_messages import BLOCK, LARGEST_HEAD, LENGTH, Answer, Fault, Ready, Request
 from studio.media.names import shown
 
 if sys.platform != "win32":
@@ -32,7 +32,6 @@ if sys.platform != "win32":
 DESCRIPTORS = 64
 _NO_NEW_PRIVILEGES = 38
 """PR_SET_NO_NEW_PRIVS of Linux: no program that a reader might start gets more rights."""
-_LENGTH = struct.Struct("<I")
 
 
 def _text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
@@ -81,7 +80,7 @@ def _listen(source: int, requests: "SimpleQueue[Request]") -> None:
     """Pass requests on. When the input ends, end the process, whatever it is doing."""
     with contextlib.suppress(OSError, EOFError, msgspec.MsgspecError), open(source, "rb") as file:
         while True:
-            (length,) = _LENGTH.unpack(_exactly(file.read(_LENGTH.size), _LENGTH.size))
+            (length,) = LENGTH.unpack(_exactly(file.read(LENGTH.size), LENGTH.size))
             requests.put(msgspec.json.decode(_exactly(file.read(length), length), type=Request))
     os._exit(0)
 
@@ -143,10 +142,10 @@ def _answer(sink: int, request: Request) -> None:
     try:
         for array in arrays:
             for block in _blocks(array):
-                _write(sink, _LENGTH.pack(len(block)))
+                _write(sink, LENGTH.pack(len(block)))
                 _write(sink, block)
     except Exception as error:
-        _write(sink, _LENGTH.pack(0))
+        _write(sink, LENGTH.pack(0))
         _send(sink, _fault(request, error))
 
 
@@ -191,8 +190,8 @@ def _is_archive(path: str) -> bool:
 def _send(sink: int, message: Ready | Answer | Fault) -> None:
     body = msgspec.json.encode(message)
     if len(body) > LARGEST_HEAD:
-        raise ValueError("the answer is too long")
-    _write(sink, _LENGTH.pack(len(body)) + body)
+        raise ValueError("what was read has too many words")
+    _write(sink, LENGTH.pack(len(body)) + body)
 
 
 def _write(sink: int, data: bytes | memoryview) -> None:

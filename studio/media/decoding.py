@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from studio.media.image import Refused
-from studio.media.streams import BROKEN, CUT, ELSE, Stream, check
+from studio.media.streams import BROKEN, ELSE, Stream, check
 
 _BLOCK = 65_536
 _FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "OGG", "MP3", "MPEG", "AIFF", "CAF", "AU"})
@@ -58,9 +58,8 @@ def blocks(
             following = stream.resume(done)
         if following is None and not any_samples:
             raise Unreadable
-        note = CUT if following is None and stream.resume is not None else BROKEN
-        if note not in notes:
-            notes.append(note)
+        note = stream.fault() if following is None and stream.fault is not None else BROKEN
+        notes += [note] if note not in notes else []
         if following is None:
             return
         stream = following

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from studio.media import flac_frame, mpeg
 from studio.media.image import Refused
 from studio.media.pieces import Pieces, bytes_at, find
-from studio.media.streams import AGAIN, Stream, check
+from studio.media.streams import AGAIN, BROKEN, CUT, TORN, Stream, check
 
 _BLOCK = 2**20
 _LONGEST_HEAD = 16
@@ -17,6 +18,9 @@ _MARK = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
 """First bytes of a file, with more metadata before its frames and without."""
 _LAST = 2**22
 """Bytes at the end that are searched for the last frame: 8 channels of 24 bits in the longest one are 1.6 MB."""
+
+_ZEROS = 64
+"""Zeros at the end of a file that no frame ends with: it was given its space, and never filled."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class _Info:
     channels: int
     bits: int
     samples: int
+    longest: int
+    """Bytes of the longest frame; 0: unknown."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,12 @@ class _Frame:
     at: int
     first: int
     """Its first sample."""
-    count: int
+    form: flac_frame.Form
+
+    @property
+    def end(self) -> int:
+        """Return the sample after its last one."""
+        return self.first + self.form.count
 
 
 def flac(file: BinaryIO, begin: int, name: str) -> Stream:
@@ -51,8 +62,8 @@ def flac(file: BinaryIO, begin: int, name: str) -> Stream:
     rate = packed >> 44
     channels = (packed >> 41 & 7) + 1
     check(rate, channels, name)
-    (block,) = struct.unpack_from(">H", head, 10)
-    info = _Info(rate, block, channels, bits=(packed >> 36 & 31) + 1, samples=packed & (2**36 - 1))
+    block, longest = struct.unpack_from(">H", head, 10)[0], int.from_bytes(head[15:18], "big")
+    info = _Info(rate, block, channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1), longest)
     start, ends_in_file = _after_blocks(file, begin, size)
     ends = (place for mark in _MARK if (place := find(file, mark, start, size)) >= 0)
     stop = min(ends, default=size)
@@ -62,7 +73,7 @@ def flac(file: BinaryIO, begin: int, name: str) -> Stream:
         if info.samples and (not ends_in_file or stop - start < _LONGEST_HEAD):
             raise Refused(name, "is cut off before its sound begins", AGAIN)
         raise Refused(name, "holds no FLAC sound that can be read", AGAIN)
-    return _stream(file, head, info, found, stop, last[0].first + last[0].count)
+    return _stream(file, head, info, found, stop, last[0])
 
 
 def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
@@ -81,19 +92,47 @@ def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
     return begin + 42, False
 
 
-def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, end: int) -> Stream:
+def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, last: _Frame) -> Stream:
     """Return the stream from a frame on. Its header counts the samples up to the end of the last frame."""
 
     def resume(samples: int) -> Stream | None:
         """Return the stream after the frame that could not be decoded, or None."""
         found = _frames(file, info, begin.at, stop)
         frame = next((frame for frame in found if frame.first > begin.first + samples), None)
-        return _stream(file, head, info, frame, stop, end) if frame is not None else None
+        return _stream(file, head, info, frame, stop, last) if frame is not None else None
 
-    count = max(end - begin.first, 0)
+    count = max(last.end - begin.first, 0)
     fields = int.from_bytes(head[18:26], "big") >> 36 << 36 | count
     true = _MARK[1] + head[8:12] + bytes(6) + fields.to_bytes(8, "big") + bytes(16)
-    return Stream(Pieces(file, [true, (begin.at, stop)]), stop, (), count / info.rate, count, resume)
+    pieces = Pieces(file, [true, (begin.at, stop)])
+    notes = _lost(file, info, last, stop)
+    return Stream(pieces, stop, notes, count / info.rate, count, resume, lambda: _fault(file, info, last, stop))
+
+
+def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
+    """Return what is wrong with the last frame if it cannot be decoded."""
+    try:
+        flac_frame.length(bytes_at(file, last.at, stop - last.at), last.form)
+    except EOFError:
+        if 0 < info.longest <= stop - last.at or not any(bytes_at(file, stop - _ZEROS, _ZEROS)):
+            return BROKEN
+        return CUT if info.samples > last.end else TORN
+    except flac_frame.Damaged:
+        pass
+    return BROKEN
+
+
+def _lost(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:
+    """Return what became of frames after the last one that was found, of which the head of the file knows."""
+    if info.samples <= last.end:
+        return ()
+    try:
+        rest = last.at + flac_frame.length(bytes_at(file, last.at, stop - last.at), last.form)
+    except (EOFError, flac_frame.Damaged):  # decoding will tell
+        return ()
+    if rest == stop or mpeg.tag(bytes_at(file, rest, 32)):
+        return ()
+    return (CUT,) if stop - rest < _LONGEST_HEAD else (BROKEN,)
 
 
 def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Frame]:
@@ -128,7 +167,8 @@ def _frame(head: bytes, at: int, info: _Info) -> _Frame | None:
         return None
     extra = head[4 + used : 4 + used + 2]
     count = _count(size, extra)
-    return _Frame(at, number if head[1] & 1 else number * info.block, count)
+    form = flac_frame.Form(end + 1, count, channels, info.bits, sort)
+    return _Frame(at, number if head[1] & 1 else number * info.block, form)
 
 
 def _count(size: int, extra: bytes) -> int:

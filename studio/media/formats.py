@@ -3,12 +3,13 @@
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from studio.media import png, tiff
-from studio.media.raster import BAND, CUT, DAMAGED, FOREIGN, TURNED, Raster, Unreadable
+from studio.media import complaints, jpeg, png, tiff
+from studio.media.raster import BAND, BROKEN, CUT, DAMAGED, FOREIGN, TURNED, Raster, Unreadable
 
 Image.MAX_IMAGE_PIXELS = None  # every reader here checks the size by itself, before it decodes
 
@@ -31,6 +32,8 @@ _BEGINNINGS = {
 """First bytes of what is decoded. EPS, PDF and the like start other programs, so they are never opened."""
 _PLAIN = ("L", "RGB", "CMYK", "LAB")
 _PROGRESSIVE = 0xC2
+_HUFFMAN = (0xC0, 0xC1, _PROGRESSIVE)
+"""Kinds of JPEG whose data say by themselves where they end; arithmetic codes may leave zeros out."""
 _ORIENTATION = 0x0112
 
 
@@ -142,7 +145,9 @@ def _tiff(data: bytes) -> Raster:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     except Exception:  # its directory could be read: Pillow does not know the layout
         raise Unreadable(FOREIGN) from None
-    return _decoded(image, [*tiff.notes(data)])
+    with complaints.gathered() as said:
+        raster = _decoded(image, [*tiff.notes(data)])
+    return replace(raster, notes=(*raster.notes, BROKEN)) if said else raster
 
 
 def _mode(image: Image.Image) -> tuple[str, str]:
@@ -196,10 +201,15 @@ def _jpeg(data: bytes) -> Raster:
     notes = []
     if image.format == "MPO" and _has_others(image):
         notes.append("only the first of its pictures is used")
-    if scale > 1:
-        image.draft(None, (width // scale, height // scale))
+    draft = (width // scale, height // scale) if scale > 1 else None
+    if draft is not None:
+        image.draft(None, draft)
         notes.append(f"it has {megapixels} and was read at 1/{scale} of its width and height")
-    return _decoded(image, notes)
+    raster = _decoded(image, notes)
+    room = needed + 4 * width * height / scale**2 <= _MOST_BYTES
+    if kind in _HUFFMAN and room and jpeg.ends_early(data, image, draft):
+        return replace(raster, notes=(*raster.notes, BROKEN))
+    return raster
 
 
 def _frame(data: bytes) -> tuple[int, int, int, int, float]:

@@ -41,6 +41,8 @@ class _Row(NamedTuple):
     ranges: list[tuple[int, int]]
     stop: int
     """Where the sound ends."""
+    reach: int
+    """Where the search for its frames ended."""
     frames: int
     broken: bool
     """Whether other bytes lie between its frames."""
@@ -130,8 +132,9 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
     table = _table(head, known)
     row = _frames_of(file, begin, size, known)
     length = sum(last - start for start, last in row.ranges)
-    notes = [BROKEN] if row.broken else []
-    if row.cut or (not row.broken and _short(file, begin, table, row.frames, length)):
+    missing = "" if row.broken else _missing(file, begin, table, row.frames, length, row.reach - begin)
+    notes = [BROKEN] if row.broken or missing == BROKEN else []
+    if missing == CUT or (row.cut and missing != BROKEN):
         notes.append(CUT)
     seconds = row.frames * known.samples / known.sort[2]
     pieces = Pieces(file, _with_table(file, row.ranges, known, table, row.frames))
@@ -142,6 +145,7 @@ def _frames_of(file: BinaryIO, begin: int, size: int, known: Frame) -> _Row:
     """Return the frames of the sound that begins at a place with `known`."""
     ranges: list[tuple[int, int]] = []
     at = begin
+    reach = 0
     count = 0
     broken = False
     cut = False
@@ -165,11 +169,12 @@ def _frames_of(file: BinaryIO, begin: int, size: int, known: Frame) -> _Row:
         else:
             place = first(file, at + 1, size)
             if place < 0:
+                reach = size
                 break
             again = frame(bytes_at(file, place, 4))
             broken |= again is not None and again.sort == known.sort
             at = place
-    return _Row(ranges, min(at, size), count, broken, cut)
+    return _Row(ranges, min(at, size), max(at, reach), count, broken, cut)
 
 
 def _table(head: bytes, found: Frame) -> int:
@@ -194,21 +199,31 @@ def _side(found: Frame) -> int:
     return 9 if mono else 17
 
 
-def _short(file: BinaryIO, begin: int, table: int, frames: int, length: int) -> bool:
-    """Return whether a table of contents counts more frames, and more bytes, than there are."""
+def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, reach: int) -> str:
+    """Return what is wrong if a table of contents counts more frames, and more bytes, than there are.
+
+    reach: bytes that the file holds from the first frame on, with those that are no frames
+    """
     head = bytes_at(file, begin + table, 18)
     if not table or len(head) < 18:
-        return False
+        return ""
+    size = count = None
     if head[:4] == b"VBRI":
-        claims = [(int.from_bytes(head[10:14], "big"), length), (int.from_bytes(head[14:18], "big"), frames)]
+        size = int.from_bytes(head[10:14], "big")
+        count = int.from_bytes(head[14:18], "big")
     else:
-        claims = []
         at = 8
-        for flag, there in ((1, frames), (2, length)):
-            if head[7] & flag:
-                claims.append((int.from_bytes(head[at : at + 4], "big"), there))
-                at += 4
-    return bool(claims) and all(there < claim < 2**31 - 1 for claim, there in claims)
+        if head[7] & 1:
+            count = int.from_bytes(head[at : at + 4], "big")
+            at += 4
+        if head[7] & 2:
+            size = int.from_bytes(head[at : at + 4], "big")
+    if size is not None and count is not None:
+        frames -= 1  # encoders count the table's own frame in neither, or in bytes alone
+    claims = [(claim, there) for claim, there in ((size, length), (count, frames)) if claim is not None]
+    if not claims or not all(there < claim < 2**31 - 1 for claim, there in claims):
+        return ""
+    return BROKEN if size is not None and reach >= size else CUT
 
 
 def _with_table(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, table: int, count: int) -> list[Piece]:

@@ -44,8 +44,8 @@ class _Link:
     """Holds the pages of the first sound in one link of a chain."""
 
     pages: list[_Page] = field(default_factory=list)
-    broken: bool = False
-    cut: bool = False
+    notes: set[str] = field(default_factory=set)
+    """What is wrong with it."""
 
 
 def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
@@ -53,8 +53,8 @@ def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
     link = _Link()
     begun = False
     for page in _pages(file, begin):
-        if page is None:
-            link.broken = True
+        if isinstance(page, str):
+            link.notes.add(page)
             continue
         starts = bool(page.flags & _FIRST)
         if starts and begun and link.pages:
@@ -64,16 +64,18 @@ def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
         if not link.pages and starts and page.sound:
             link.pages.append(page)
         elif link.pages and page.serial == link.pages[0].serial:
-            link.broken |= page.number != link.pages[-1].number + 1
+            if page.number != link.pages[-1].number + 1:
+                link.notes.add(BROKEN)
             link.pages.append(page)
     if link.pages:
         yield _stream(file, link)
 
 
-def _pages(file: BinaryIO, at: int) -> Iterator[_Page | None]:
-    """Yield the pages from a place on, and None for damage. The last page may be cut."""
+def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
+    """Return the pages from a place on, the last one maybe cut, and in the place of others what is wrong there."""
     size = os.fstat(file.fileno()).st_size
-    damaged = False
+    good = at
+    ended = False
     while at < size:
         head = bytes_at(file, at, _HEAD + 255)
         page = _page(head, at)
@@ -82,15 +84,16 @@ def _pages(file: BinaryIO, at: int) -> Iterator[_Page | None]:
             return
         whole = bytes_at(file, at, page.stop - at) if page is not None else b""
         if page is not None and checksum(whole) == struct.unpack_from("<I", whole, 22)[0]:
-            if damaged:
-                yield None
+            if good < at:
+                yield BROKEN
             yield page
-            damaged = False
-            at = page.stop
+            good = at = page.stop
+            ended = bool(page.flags & _LAST)
         else:
             place = find(file, b"OggS", at + 1, size)
-            damaged = True
             at = place if place >= 0 else size
+    if good < size and not ended:  # what follows the end of a sound is none of it
+        yield CUT if size - good < _HEAD else BROKEN
 
 
 def _page(head: bytes, at: int) -> _Page | None:
@@ -122,7 +125,7 @@ def _stream(file: BinaryIO, link: _Link) -> Stream:
     ranges: list[tuple[int, int]] = []
     for page in pages:
         add_range(ranges, page.begin, page.stop)
-    notes = [BROKEN] * link.broken + [CUT] * cut
+    notes = [note for note in (BROKEN, CUT) if note in link.notes or (note == CUT and cut)]
     seconds = _samples(link.pages) / _rate(file, link)
     return Stream(Pieces(file, [*ranges, bytes(whole)]), min(last.stop, size), tuple(notes), seconds)
 

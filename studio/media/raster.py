@@ -22,6 +22,7 @@ TURNED = "turned upright as its camera noted"
 CUT = "is cut off"
 DAMAGED = "is damaged"
 TORN = "is cut off or damaged"
+BROKEN = "damaged in places: what is there is shown"
 FOREIGN = "is of a kind that is not read here"
 _HINTS = {
     CUT: "Try saving it again from where it came.",

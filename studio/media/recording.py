@@ -4,6 +4,7 @@ What a header says is checked before anything is unpacked, and samples are unpac
 200 kB can hold hours of silence in eight channels. WAV, Wave64, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and AU are read.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from studio.media import decoding
 from studio.media.contents import LARGEST, refusal, sounds_in
 from studio.media.image import Refused, opened
 from studio.media.names import shown
-from studio.media.streams import AGAIN, BROKEN, CUT, Stream
+from studio.media.streams import AGAIN, BROKEN, CUT, TORN, Stream
 
 LONGEST = 2 * 3600
 """Seconds of a recording."""
@@ -28,6 +29,10 @@ ROOM = 2**25
 """Bytes that any file may unpack to, however much it is squeezed."""
 OFFSET = 0.01
 """Of the whole height: a mean below it is nobody's fault and stays, so that clean samples stay as they are."""
+_ROOM = 2**22
+"""Samples by which memory grows."""
+_PIECE = 2**20
+"""Samples that are looked at, or brought to another rate, at once."""
 FEW = 400
 """Samples, of which a mean says nothing."""
 SILENT, QUIET = 1 / 32_768, 8 / 32_768
@@ -73,24 +78,30 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
         size = os.fstat(file.fileno()).st_size
         try:
             found = _mixed(streams, size, name, notes)
-            if found.loudest > SILENT and np.abs(found.wave).max(initial=0) < SILENT:
+            if found.loudest > SILENT > _loudest(found.wave):
+                del found
                 found = _mixed(streams, size, name, notes, only=0)
                 notes.append(CANCELLED)
         except (decoding.Unreadable, MemoryError):
-            raise Refused(name, _EMPTY, AGAIN) if CUT in notes else refusal(name, form) from None
-    heard, broken, of_file = found.wave, found.broken, (found.rate, found.channels)
-    if not len(heard):
+            raise Refused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal(name, form) from None
+    wave, length = found.wave, len(found.wave)
+    if not length:
         raise Refused(name, _EMPTY if CUT in notes else "holds no sound")
-    if broken:
-        notes.append(f"{broken:,} samples that were no numbers became silence")
-    clipped = _clipped(heard, found.rate)
-    length = len(heard)
-    wave = _at(_clean(heard, notes, centred), found.rate, rate)
-    loudest = float(np.abs(wave).max(initial=0))
+    if found.broken:
+        notes.append(f"{found.broken:,} samples that were no numbers became silence")
+    clipped = _clipped(wave, found.rate)
+    _clean(wave, notes, centred)
+    if rate is not None and rate < found.rate:  # what is made is shorter and takes the place of what was used
+        made = _resample(wave, found.rate, rate, wave)
+        wave.resize(made, refcheck=False)
+    else:
+        wave = _at(wave, found.rate, rate)
+    loudest = _loudest(wave)
     notes += ["is silent"] if loudest < SILENT else ["is very quiet"] if loudest < QUIET else []
     notes += [f"clipped at {clipped:,} samples"] if clipped else []
     seconds = length / found.rate
-    return Recording(wave, rate or found.rate, name, *of_file, seconds, clipped, loudest < QUIET, tuple(notes))
+    quiet = loudest < QUIET
+    return Recording(wave, rate or found.rate, name, found.rate, found.channels, seconds, clipped, quiet, tuple(notes))
 
 
 @dataclass
@@ -98,7 +109,9 @@ class _Mixed:
     """The sounds of a file one after the other, of one channel, at the rate of the first."""
 
     wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """(n,) float32."""
+    """(n,) float32, and some room behind it until `finish`."""
+    count: int = 0
+    """Of its samples."""
     rate: int = 0
     channels: int = 0
     loudest: float = 0.0
@@ -106,27 +119,41 @@ class _Mixed:
     broken: int = 0
     """Samples that were no numbers."""
 
+    def append(self, samples: np.ndarray) -> None:
+        """Add samples. Memory grows in place: parts that are joined at the end would need twice as much."""
+        end = self.count + len(samples)
+        if end > len(self.wave):
+            self.wave.resize(end + _ROOM, refcheck=False)
+        self.wave[self.count : end] = samples
+        self.count = end
+
+    def finish(self) -> None:
+        """Give the room back that is left."""
+        self.wave.resize(self.count, refcheck=False)
+
 
 def _mixed(streams: list[Stream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
     """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises Refused."""
-    mixed, parts, entries, seconds = _Mixed(), list[np.ndarray](), 0, 0.0
+    mixed, entries, seconds = _Mixed(), 0, 0.0
     _bearable(sum(stream.seconds for stream in streams), 0, size, name)
     for stream in streams:
-        mine, rate = list[np.ndarray](), 0
-        for block in _blocks(stream, name, notes, last=stream is streams[-1] and not parts):
+        others, rate = list[np.ndarray](), 0  # of another rate
+        for block in _blocks(stream, name, notes, last=stream is streams[-1] and not mixed.count):
             samples, rate = block.samples, block.rate
             mixed.channels = mixed.channels or samples.shape[1]
             mixed.rate = mixed.rate or rate
             seconds += len(samples) / rate
             entries += samples.size
             _bearable(seconds, entries, size, name)
-            mine.append(_mono(samples, mixed, only))
-        if rate == mixed.rate:
-            parts += mine
-        elif mine:
-            parts.append(_at(np.concatenate(mine), rate, mixed.rate))
+            mine = _mono(samples, mixed, only)
+            if rate == mixed.rate:
+                mixed.append(mine)
+            else:
+                others.append(mine)
+        if others:
+            mixed.append(_at(np.concatenate(others), rate, mixed.rate))
             notes += [APART] if APART not in notes else []
-    mixed.wave = np.concatenate(parts) if parts else mixed.wave
+    mixed.finish()
     if mixed.broken > DAMAGED * entries:
         raise Refused(name, f"holds {mixed.broken:,} samples that are no numbers", AGAIN)
     return mixed
@@ -161,26 +188,43 @@ def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
         raise Refused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")
 
 
+def _loudest(wave: np.ndarray) -> float:
+    return max(float(wave.max(initial=0)), -float(wave.min(initial=0)))
+
+
 def _clipped(heard: np.ndarray, rate: int) -> int:
     """Samples at the very top or bottom, where more are in a row than a wave stays there by itself."""
-    count = 0
-    for top in (heard.max(), heard.min()):
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], heard == top, [False]))))
+    tops = {top for top in (heard.max(), heard.min()) if abs(top) > 0.5}
+    return sum(_in_rows(heard, top, max(3, rate // 10_000)) for top in tops)
+
+
+def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
+    """Count the samples of a value of which at least so many follow each other."""
+    count, open_run = 0, 0
+    for start in range(0, len(heard), _PIECE):
+        same = heard[start : start + _PIECE] == top
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False]))))
         runs = edges[1::2] - edges[::2]
-        count += int(runs[runs >= max(3, rate // 10_000)].sum()) if abs(top) > 0.5 else 0
-    return count
+        if open_run and same[0]:
+            runs[0] += open_run
+        elif open_run >= least:
+            count += open_run
+        open_run = int(runs[-1]) if same[-1] else 0
+        runs = runs[:-1] if open_run else runs
+        count += int(runs[runs >= least].sum())
+    return count + (open_run if open_run >= least else 0)
 
 
-def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> np.ndarray:
+def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> None:
+    """Put right the middle and the loudness of a wave, in its place."""
     mean = float(heard.mean(dtype=np.float64))
     if centred and abs(mean) > OFFSET and len(heard) > FEW:
-        heard = heard - np.float32(mean)
+        heard -= np.float32(mean)
         notes.append(f"its middle was off by {mean:+.2f} and was put right")
-    loudest = float(np.abs(heard).max())
+    loudest = _loudest(heard)
     if loudest > 1 + 1e-3:
-        heard = heard / np.float32(loudest)
+        heard /= np.float32(loudest)
         notes.append("made quieter, because it was too loud for its file")
-    return heard
 
 
 def at_rate(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
@@ -196,9 +240,23 @@ def brought(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
 
 
 def _at(heard: np.ndarray, before: float, rate: int | None) -> np.ndarray:
+    """Return floats (n,) from -1 to 1 at another rate in Hz."""
     if rate is None or rate == before:
         return heard
+    found = np.empty(math.ceil(len(heard) * rate / before) + 1, np.float32)
+    return found[: _resample(heard, before, rate, found)]
+
+
+def _resample(heard: np.ndarray, before: float, rate: int, found: np.ndarray) -> int:
+    """Put floats (n,) at another rate into `found`, in pieces; return how many there are.
+
+    found: may be `heard` itself if the rate becomes smaller, because of each piece less is made
+    """
     import soxr
 
-    found: np.ndarray = soxr.resample(heard, before, rate)
-    return found.clip(-1, 1)
+    stream, count = soxr.ResampleStream(before, rate, 1, dtype="float32"), 0
+    for start in range(0, len(heard), _PIECE):
+        piece = stream.resample_chunk(heard[start : start + _PIECE], last=start + _PIECE >= len(heard))
+        np.clip(piece, -1, 1, out=found[count : count + len(piece)])
+        count += len(piece)
+    return count

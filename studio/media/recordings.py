@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.media import decoder, recording
-from studio.media.dataset import Report, TooFew, files
+from studio.media.dataset import Report, TooFew, damage, files
 from studio.media.image import Refused, read_bytes
 from studio.media.names import shown
 
@@ -87,20 +87,25 @@ def as_samples(found: recording.Recording, *, silent: bool = False) -> np.ndarra
 def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], None, Recordings]:
     found: dict[bytes, np.ndarray] = {}
     skipped: list[tuple[str, str]] = []
+    damaged: list[tuple[str, str]] = []
     paths, duplicates = files(source), 0
     for done, path in enumerate(paths, 1):
         within = shown(os.path.relpath(path, source))
         try:
             if path.name.startswith("."):
                 raise Refused(within, "is a hidden file")
-            wave = open_recording(path, rate)
+            opened = decoder.open_recording(path, rate)
+            wave, wrong = as_samples(opened), damage(opened.notes)
             key = hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
-            duplicates += key in found
-            found.setdefault(key, wave)
+            if key in found:
+                duplicates += 1
+            else:
+                found[key] = wave
+                damaged += [(within, wrong)] if wrong else []
         except Refused as refusal:
             skipped.append((within, refusal.reason))
         yield done, len(paths)
-    report = Report(len(found), tuple(skipped), duplicates, sounds=True)
+    report = Report(len(found), tuple(skipped), duplicates, sounds=True, damaged=tuple(damaged))
     if not found:
         raise TooFew(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)", report)
     train, test = _split(found)
@@ -129,15 +134,23 @@ def _pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generat
     sorts = tuple(tuple(sorted({row[column] for row in rows})) for column in columns)
     clips = {"start", "length"} <= rows[0].keys()
     sides: list[tuple[tuple[np.ndarray, ...], np.ndarray | None]] = []
+    damaged: list[tuple[str, str]] = []
+
+    def read(path: Path) -> np.ndarray:
+        opened = decoder.open_recording(path, rate, centred=False)
+        wrong = damage(opened.notes)
+        damaged.extend([(shown(os.path.relpath(path, source)), wrong)] if wrong else [])
+        return as_samples(opened)
+
     for side in ("train", "test"):
         mine = [row for row in rows if row["split"] == side]
         waves = []
-        whole = open_recording(source / f"{side}.flac", rate, centred=False) if clips else np.zeros(0, np.int16)
+        whole = read(source / f"{side}.flac") if clips else np.zeros(0, np.int16)
         for done, row in enumerate(mine, 1):
             if clips:
                 waves.append(_clip(whole, row, name))
             else:
-                waves.append(open_recording(_inside(source, side, row, name), rate, centred=False))
+                waves.append(read(_inside(source, side, row, name)))
             if not clips or done == len(mine):
                 yield done, len(mine)
         numbers = [[sort.index(row[c]) for sort, c in zip(sorts, columns, strict=True)] for row in mine]
@@ -148,7 +161,7 @@ def _pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generat
     if not train or not test:
         raise Refused(name, f"has too few sounds to learn from ({len(train)} and {len(test)} held out)")
     named = tuple(tuple(shown(kind.replace("_", " ")) for kind in sort) for sort in sorts)
-    report = Report(len(train) + len(test), sounds=True)
+    report = Report(len(train) + len(test), sounds=True, damaged=tuple(damaged))
     return Recordings(train, test, train_labels, test_labels, named, report, name)
 
 

@@ -17,7 +17,7 @@ from studio.media.image import LARGEST_FILE, Refused, opened
 from studio.media.names import shown
 from studio.media.pieces import bytes_at
 from studio.media.recording import CANCELLED, SILENT
-from studio.media.streams import AGAIN, CUT
+from studio.media.streams import AGAIN, BROKEN, CUT, TORN
 
 LONGEST_CYCLE = 8192
 """Samples: the longest single cycles that are passed around have 4,096."""
@@ -28,6 +28,8 @@ _SMALL = 2**23
 """Bytes: no wavetable is larger, in 256 frames of 2,048 samples of 64 bits in two channels."""
 MOST_CHUNKS = 10_000
 """Of a WAV that are looked through; files have fewer than twenty."""
+_INCOMPLETE = {CUT: "is cut off", TORN: "is cut off or damaged", BROKEN: "is damaged"}
+"""Why what could not be decoded whole is no cycle, by what was told of it."""
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
 
@@ -92,6 +94,7 @@ def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
         sounds, form, notes = sounds_in(file, name, path.suffix)
         if len(sounds) > 1:
             notes.append("the first of its sounds is used")
+        told = len(notes)
         parts, rate, count = list[np.ndarray](), 1, 0
         try:
             for block in decoding.blocks(sounds[0], name, notes, "float64"):
@@ -100,11 +103,11 @@ def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
                 if count > _MOST_SAMPLES:
                     break
         except (decoding.Unreadable, MemoryError):
-            if CUT not in notes:
+            if not {CUT, TORN} & {*notes}:
                 raise refusal(name, form) from None
         data = bytes_at(file, 0, LARGEST_FILE) if form is not None and form.name == "WAV" else b""
-    if CUT in notes:
-        raise Refused(name, "is cut off", AGAIN)
+    for note in (note for note in notes[told:] if note in _INCOMPLETE):
+        raise Refused(name, _INCOMPLETE[note], AGAIN)
     if not parts:
         raise Refused(name, "holds no sound")
     return _mono(np.concatenate(parts), notes), rate, chunks(data).get(b"clm ", b""), notes

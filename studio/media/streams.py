@@ -13,6 +13,7 @@ from studio.media.pieces import Piece, Pieces, bytes_at, find
 
 CUT = "cut off: what is there is used"
 BROKEN = "damaged in places: what is whole is used"
+TORN = "cut off or damaged at its end: what is there is used"
 LONGER = "longer than its header says: all of it is used"
 LIMIT_32 = 2**32
 LIMIT_64 = 2**60
@@ -56,7 +57,9 @@ class Stream:
     samples: int | None = None
     """How many samples it holds; None if only decoding tells."""
     resume: "Callable[[int], Stream | None] | None" = None
-    """Returns the stream after a damaged place, from the number of samples before that."""
+    """Give the stream after a damaged place, from the number of samples before it on."""
+    fault: Callable[[], str] | None = None
+    """Tell what is wrong with its end, if nothing follows a damaged place."""
 
 
 class Extent(NamedTuple):

@@ -162,6 +162,13 @@ class Skipped(Answer, frozen=True, kw_only=True, tag="skipped"):
     """Each file: its name within the folder, and the reason, which continues from the name: `is cut off`."""
 
 
+class Damaged(Answer, frozen=True, kw_only=True, tag="damaged"):
+    """Carries some of the files that are learned from although they are cut off or damaged."""
+
+    files: tuple[tuple[Text, Text], ...]
+    """Each file: its name within the folder, and what is wrong: `cut off: what is there is used`."""
+
+
 class Gathered(Answer, frozen=True, kw_only=True, tag="gathered"):
     """Reports how many files are learned from, how many were skipped, and how many were duplicates."""
 
@@ -237,6 +244,7 @@ AnyEvent = (
     | Priced
     | Joined
     | Skipped
+    | Damaged
     | Gathered
     | Learned
     | Measured

@@ -28,6 +28,7 @@ from studio.wire.commands import (
 )
 from studio.wire.events import (
     AnyEvent,
+    Damaged,
     Diagnosis,
     Drawn,
     Encoded,
@@ -127,6 +128,7 @@ __all__ = [
     "Seed",
     "Share",
     "Shown",
+    "Damaged",
     "Skipped",
     "Slider",
     "Sounded",

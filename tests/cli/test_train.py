@@ -258,12 +258,46 @@ def test_skipped_files_are_a_table_that_runs_no_formula(folder: list[str], tmp_p
     report = tmp_path / "skipped.csv"
     assert cli.main([*folder, "--report", str(report)]) == 0
     head, *rows = list(csv.reader(io.StringIO(report.read_bytes().decode("utf-8-sig"))))
-    assert head == ["file", "reason"]
-    found = dict(rows)
+    assert head == ["file", "reason", "used"]
+    assert {used for _, _, used in rows} == {"no"}
+    found = {name: reason for name, reason, _ in rows}
     assert found.keys() == {
         "'=1+1.png", "'-2.png", "'@SUM(A1).png", "'+3.png", "' =4.png", 'quo"te, comma.png', "cut.png",
     }  # fmt: skip
     assert found["'=1+1.png"] == "is empty"
+
+
+def damaged(path: Path) -> None:
+    """Make the checksum of a PNG's pixels wrong."""
+    data = bytearray(path.read_bytes())
+    data[-13] ^= 1
+    path.write_bytes(data)
+
+
+CHECKSUM = "a checksum in it is wrong, but its pixels are whole"
+
+
+def test_files_that_are_used_although_damaged_are_named(
+    folder: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        damaged(tmp_path / "pictures" / f"{number:02}.png")
+    report = tmp_path / "files.csv"
+    message = said([*folder, "--list-skipped", "--report", str(report)], 0, capsys)
+    names = '"00.png", "01.png", "02.png", and 2 more'
+    assert f"5 files are used, although cut off or damaged: {names}." in message
+    assert f'"04.png" is used: {CHECKSUM}.\n' in message
+    _, *rows = list(csv.reader(io.StringIO(report.read_bytes().decode("utf-8-sig"))))
+    assert [row for row in rows if row[2] == "yes"] == [[f"{n:02}.png", CHECKSUM, "yes"] for n in range(5)]
+
+
+def test_files_that_are_used_although_damaged_are_listed_in_json(
+    folder: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged(tmp_path / "pictures" / "03.png")
+    assert cli.main([*folder, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first["damaged"] == [{"file": "03.png", "reason": CHECKSUM}]
 
 
 def test_a_report_replaces_no_file_of_another_kind(

@@ -17,7 +17,8 @@ import soundfile
 from PIL import Image
 
 from studio.media import cycles, decoder, image, pack, recording, sound
-from studio.media.decoder import Answer, Decoder, Fault, Ready
+from studio.media.decoder import Decoder
+from studio.media.decoder_messages import Answer, Fault, Ready
 from studio.media.image import Picture, Refused
 from tests.conftest import PLANTED
 from tests.limits import LIMIT
@@ -177,6 +178,34 @@ def test_a_file_whose_reader_waits_for_ever_is_given_up(photo: Path) -> None:
     own.close()
 
 
+def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
+    """Those whose files hang, those that wait for their turn, and those that begin meanwhile; later ones do not."""
+    photos = [photo.with_name(name) for name in ("sleeps.png", "hangs.png", "waits.png")]
+    for path in photos:
+        path.write_bytes(photo.read_bytes())
+    own, told = Decoder(PLANTED, seconds=1000, patience=1000), list[str]()
+
+    def read(path: Path) -> None:
+        with pytest.raises(Refused) as fault:
+            own.read("picture", path, Picture)
+        told.append(str(fault.value))
+
+    threads = [threading.Thread(target=read, args=(path,)) for path in photos]
+    for thread in threads:
+        thread.start()
+    while len(own._busy) < 2:
+        time.sleep(0.01)
+    with own.interrupted():
+        read(photo)
+        for thread in threads:
+            thread.join(LIMIT)
+    assert sorted(told) == sorted(
+        f'"{path.name}" was not read to its end and was not opened. Open it again.' for path in (*photos, photo)
+    )
+    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    own.close()
+
+
 @POSIX_ONLY
 def test_what_a_library_prints_is_not_taken_for_an_answer(photo: Path, misbehaving: Decoder) -> None:
     noisy = photo.rename(photo.with_name("prints.png"))
@@ -300,3 +329,86 @@ def test_an_answer_that_no_reader_gives_is_not_believed(said: bytes, photo: Path
     with pytest.raises(Refused, match="crashed the program that reads files|takes too long"):
         own.read("picture", photo, Picture)
     own.close()
+
+
+# ── other systems ────────────────────────────────────────────────────────────────────────────────
+
+ELSEWHERE = """
+import sys
+import types
+system = {system!r}
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "resource":
+            raise ImportError("there is no such module on this system")
+if system == "win32":
+    sys.meta_path.insert(0, Missing())
+    import os, signal
+    for name in ("SIGXCPU",):
+        delattr(signal, name)
+import ctypes, numpy, PIL.Image, soundfile, msgspec, subprocess  # as they are here
+sys.platform = system
+if system == "win32":
+    subprocess.CREATE_NO_WINDOW = 0
+    del os.O_NOFOLLOW, os.O_NONBLOCK
+else:
+    from ctypes import CDLL
+    def refuse(*_):
+        raise AssertionError("this system has no prctl")
+    ctypes.CDLL = refuse
+from studio.media import decoder, decoder_process
+{then}
+"""
+"""A program as Windows or macOS runs it: without the modules, signals and flags that they lack."""
+
+
+def elsewhere(system: str, then: str) -> list[str]:
+    return [sys.executable, "-c", ELSEWHERE.format(system=system, then=then)]
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_a_child_without_the_limits_of_linux_reads_files(system: str, photo: Path, hum: Path) -> None:
+    own = Decoder(elsewhere(system, "sys.exit(decoder_process.main())"))
+    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    assert own.read("recording", hum, recording.Recording, rate=None).seconds == 0.5
+    with pytest.raises(Refused, match="is not there"):
+        own.read("picture", photo.with_name("none.png"), Picture)
+    own.close()
+
+
+@POSIX_ONLY
+def test_a_child_on_macos_has_limits_of_time_and_descriptors(photo: Path) -> None:
+    then = (
+        "import time\n"
+        "def hang(path, **words):\n"
+        "    while path.stem == 'hangs':\n        pass\n"
+        "    return decoder_process.image.open_picture(path)\n"
+        "decoder_process.READERS['picture'] = hang\n"
+        "sys.exit(decoder_process.main())"
+    )
+    own = Decoder(elsewhere("darwin", then), seconds=1)
+    (photo.parent / "hangs.png").write_bytes(photo.read_bytes())
+    with pytest.raises(Refused, match="takes too long to read"):
+        own.read("picture", photo.parent / "hangs.png", Picture)
+    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    own.close()
+
+
+@POSIX_ONLY
+def test_a_parent_on_windows_gives_up_a_file_by_the_clock_and_opens_no_console(photo: Path) -> None:
+    """There the system ends no process for its processor time."""
+    (photo.parent / "sleeps.png").write_bytes(photo.read_bytes())
+    then = (
+        "from studio.media.image import Picture, Refused\n"
+        f"own = decoder.Decoder({PLANTED!r}, seconds=0, patience=1.0)\n"
+        f"for path in ({str(photo.parent / 'sleeps.png')!r}, {str(photo)!r}):\n"
+        "    try:\n        print(own.read('picture', path, Picture).array.shape)\n"
+        "    except Refused as fault:\n        print(fault)\n"
+        "own.close()"
+    )
+    done = subprocess.run(elsewhere("win32", then), capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.stdout.splitlines() == [
+        '"sleeps.png" takes too long to read and was not opened. Try saving it again from where it came.',
+        "(40, 60, 3)",
+    ], done.stderr

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from studio.media import ogg
+from studio.media import flac, flac_frame, mpeg, ogg
 from studio.media.image import Refused
 from studio.media.recording import Recording, open_recording
-from studio.media.streams import BROKEN, CUT
+from studio.media.streams import BROKEN, CUT, TORN
 from tests.media import containers
 from tests.media.containers import chunk, wav
 
@@ -33,6 +33,19 @@ def packed(sort: str, wave: np.ndarray, rate: int = RATE) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, wave, rate, format=form, subtype=subtype)
     return buffer.getvalue()
+
+
+def last_head(sort: str, data: bytes) -> int:
+    """Where the last frame or page begins."""
+    if sort == "flac":
+        *_, last = flac._frames(io.BytesIO(data), flac._Info(RATE, 4096, 1, 16, 0, 0), 42, len(data))
+        return last.at
+    if sort != "mp3":
+        return data.rfind(b"OggS")
+    at = mpeg.first(io.BytesIO(data), 0, len(data))
+    while (found := mpeg.frame(data[at:])) and at + found.length < len(data):
+        at += found.length
+    return at
 
 
 def opened(tmp_path: Path, data: bytes) -> Recording:
@@ -114,7 +127,75 @@ def test_a_file_that_is_cut_off_is_opened_as_far_as_it_goes(sort: str, share: fl
     whole = packed(sort, tune(10))
     found = opened(tmp_path, whole[: int(share * len(whole))])
     assert 10 * share - 0.8 < found.seconds < 10
-    assert found.notes == (CUT,)
+    last = sort == "flac" and share > 0.99  # within its last frame, after which nobody misses anything
+    assert found.notes == (TORN if last else CUT,)
+
+
+@pytest.mark.parametrize("sort", ["flac", "vorbis", "opus"])
+@pytest.mark.parametrize("before", [2, 40, 250])
+def test_a_damaged_end_is_not_called_cut_off(sort: str, before: int, tmp_path: Path) -> None:
+    data = bytearray(packed(sort, tune(3)))
+    data[-before] ^= 0x55
+    found = opened(tmp_path, bytes(data))
+    assert 1.9 < found.seconds < 3
+    unsure = sort == "flac" and before > 2  # what a damaged frame says of its length may reach beyond the file
+    assert found.notes == (BROKEN,) or (unsure and found.notes == (TORN,))
+
+
+@pytest.mark.parametrize("sort", PACKED)
+@pytest.mark.parametrize("length", [300, 1000])
+def test_an_end_that_was_never_filled_is_damaged(sort: str, length: int, tmp_path: Path) -> None:
+    data = packed(sort, tune(3))
+    found = opened(tmp_path, data[:-length] + bytes(length))
+    assert 1.9 < found.seconds < 3 and found.notes == (BROKEN,)
+
+
+@pytest.mark.parametrize("sort", ["flac", "mp3"])
+def test_a_last_frame_that_is_not_found_is_told(sort: str, tmp_path: Path) -> None:
+    data = bytearray(packed(sort, tune(3)))
+    last = last_head(sort, bytes(data))
+    data[last : last + 4] = bytes(4)
+    found = opened(tmp_path, bytes(data))
+    assert 2.7 < found.seconds < 3 and found.notes == (BROKEN,)
+
+
+@pytest.mark.parametrize("kept", [1, 3, 5])
+@pytest.mark.parametrize("sort", PACKED)
+def test_a_file_that_ends_within_a_head_is_cut_off(sort: str, kept: int, tmp_path: Path) -> None:
+    data = packed(sort, tune(3))
+    found = opened(tmp_path, data[: last_head(sort, data) + kept])
+    assert 1.9 < found.seconds < 3 and found.notes == (CUT,)
+
+
+@pytest.mark.parametrize("tag", [b"TAG" + bytes(125), b"APETAGEX" + struct.pack("<IIII8x", 2000, 32, 0, 0)])
+@pytest.mark.parametrize("sort", ["flac", "vorbis", "opus", "mp3"])
+def test_a_tag_after_a_sound_is_no_damage(sort: str, tag: bytes, tmp_path: Path) -> None:
+    found = opened(tmp_path, packed(sort, tune(3)) + tag)
+    assert found.seconds == 3 and found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "wave",
+    [
+        tune(0.3),
+        tune(0.3, channels=2),
+        np.zeros((4000, 1)),
+        0.9 * DICE.uniform(-1, 1, (5000, 2)),
+        np.ones((700, 1)) / 3,
+    ],
+    ids=["tone", "stereo", "silence", "noise", "constant"],
+)
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+def test_the_length_of_every_frame_is_that_of_the_file(wave: np.ndarray, subtype: str) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, RATE, format="FLAC", subtype=subtype)
+    data = buffer.getvalue()
+    info = flac._Info(RATE, 4096, wave.shape[1], {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}[subtype], 0, 0)
+    frames = list(flac._frames(buffer, info, 42, len(data)))
+    for frame, stop in zip(frames, [*(frame.at for frame in frames[1:]), len(data)], strict=True):
+        assert flac_frame.length(data[frame.at :], frame.form) == stop - frame.at
+        with pytest.raises(EOFError):
+            flac_frame.length(data[frame.at : stop - 1], frame.form)
 
 
 @pytest.mark.parametrize("sort", PACKED)

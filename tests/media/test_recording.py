@@ -4,15 +4,16 @@ import csv
 import io
 import os
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from studio.media import export
+from studio.media import decoder, export
 from studio.media.image import Refused
-from studio.media.recording import open_recording
+from studio.media.recording import Recording, brought, open_recording
 from studio.media.sound import open_wave
 
 USER = Path(__file__).parents[2] / "../shared/data/user"
@@ -239,3 +240,44 @@ def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
             assert refusal.reason
         else:
             assert np.isfinite(found.wave).all() and np.abs(found.wave).max() <= 1
+
+
+@pytest.mark.parametrize(("before", "rate"), [(44_100, RATE), (48_000, 44_100), (8000, RATE), (22_050, 96_000)])
+def test_a_rate_is_changed_in_pieces_as_if_it_were_changed_at_once(before: int, rate: int, tmp_path: Path) -> None:
+    import soxr
+
+    dice = np.random.default_rng(0)
+    wave = (0.3 * dice.standard_normal(2**21 + 12_345)).clip(-1, 1).astype(np.float32)  # several pieces
+    soundfile.write(tmp_path / "a.wav", wave, before, subtype="FLOAT")
+    expected = soxr.resample(wave, before, rate).clip(-1, 1)
+    np.testing.assert_allclose(open_recording(tmp_path / "a.wav", rate).wave, expected, atol=1 / 32_768)
+    whole = np.rint(expected * 32_768).clip(-32_768, 32_767)
+    assert np.abs(brought(wave, before, rate) - whole).max() <= 1
+
+
+def test_samples_that_are_clipped_are_counted_across_pieces(tmp_path: Path) -> None:
+    """Of a run that spans the border of two pieces, of one that fills a piece, and of one at the very end."""
+    wave = np.zeros(3 * 2**20 + 500, np.float32)
+    wave[2**20 - 2 : 2**20 + 2] = 0.9
+    wave[2**21 - 5 :] = -0.8
+    wave[100:102] = 0.9
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    assert open_recording(tmp_path / "a.wav", centred=False).clipped == 4 + 2**20 + 505
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what the kernel counts")
+def test_a_long_recording_needs_little_more_memory_than_its_samples(tmp_path: Path) -> None:
+    """One channel of half an hour is 318 MB."""
+    with soundfile.SoundFile(tmp_path / "a.flac", "w", 44_100, 2) as file:
+        for _ in range(30):
+            file.write(np.repeat(np.sin(np.arange(60 * 44_100) / 20)[:, None] * 0.5, 2, 1))
+    own = decoder.Decoder()
+    try:
+        found = own.read("recording", tmp_path / "a.flac", Recording, memory=2**31, rate=RATE)
+        (child,) = own.process_ids
+        lines = Path(f"/proc/{child}/status").read_text("utf-8").splitlines()
+    finally:
+        own.close()
+    assert found.seconds == 1800 and len(found.wave) == 1800 * RATE
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
+    assert peak < 318 + 150

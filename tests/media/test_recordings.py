@@ -9,6 +9,7 @@ import soundfile
 
 from studio.media.image import Refused
 from studio.media.recordings import Recordings, loading, open_recording
+from studio.media.streams import BROKEN, CUT
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 needs_packs = pytest.mark.skipif(not (DATA / "packs").is_dir(), reason="the packs of sounds are not here")
@@ -133,3 +134,22 @@ def test_messy_files_are_opened_or_refused_with_a_reason() -> None:
         assert wave.dtype == np.int16
         assert len(wave) >= 800
     assert used >= 20
+
+
+def test_sounds_that_are_used_although_cut_off_are_named(tmp_path: Path, clips: Path) -> None:
+    for number in range(4):
+        write(tmp_path / "mine" / f"{number}.wav", tone(1, 8000, 200 + number), 8000)
+    for name in ("1.wav", "3.wav"):
+        data = (tmp_path / "mine" / name).read_bytes()
+        (tmp_path / "mine" / name).write_bytes(data[: len(data) * 3 // 4])
+    (tmp_path / "mine" / "copy of 1.wav").write_bytes((tmp_path / "mine" / "1.wav").read_bytes())
+    report = load(tmp_path / "mine", 8000).report
+    assert report.damaged == (("1.wav", CUT), ("3.wav", CUT))
+    assert report.sentence == (
+        '4 sounds are used. 2 files are used, although cut off or damaged: "1.wav", "3.wav". 1 was a duplicate.'
+    )
+    data = bytearray((clips / "train.flac").read_bytes())
+    data[-1] ^= 1
+    (clips / "train.flac").write_bytes(data)
+    (clips / "index.csv").write_text("split,start,length\ntrain,0,1000\ntest,0,1000")
+    assert load(clips, 8000).report.damaged == (("train.flac", BROKEN),)

@@ -25,6 +25,7 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """main() with everything behind it noted instead of done: what was provided, set up and opened."""
     notes: list[Any] = []
     monkeypatch.setattr(run, "python_problem", lambda *_: None)
+    monkeypatch.setattr(run, "safe_streams", lambda: None)
     monkeypatch.setattr(run, "provide_libraries", lambda uses: notes.append(("libraries", *uses)))
     monkeypatch.setattr(run, "set_up", lambda *parts: notes.append(("set up", *parts)))
     monkeypatch.setattr(run, "become", lambda *words: notes.append(words) or 0)
@@ -157,6 +158,9 @@ def stranger(tmp_path: Path) -> Path:
     shutil.copytree(PACKAGING, clone / "packaging", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PACKAGING.parent / name, clone)
+    (clone / "studio").mkdir()
+    for name in ("__init__.py", "streams.py"):
+        shutil.copy(PACKAGING.parent / "studio" / name, clone / "studio")
     return clone
 
 
@@ -192,6 +196,48 @@ def test_what_it_starts_knows_by_which_command_the_user_started_it(
     first, second = shlex.split(start(stranger, "models").stdout)
     assert first == Path(sys.executable).name
     assert (tmp_path / second).samefile(stranger / "packaging" / "run.py")
+
+
+STREAMS = [">&-", "> /dev/full", "2>&-", "2> /dev/full", "<&-", "<&- >&- 2>&-", "| head -c 1 >&2"]
+
+
+def piped(clone: Path, *words: str, streams: str) -> subprocess.CompletedProcess[str]:
+    """Start it from a shell, with redirections."""
+    door = [sys.executable, str(clone / "packaging" / "run.py"), *words]
+    env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    env.pop("QT_QPA_PLATFORM", None)
+    shell = ["sh", "-c", f'"$@" {streams}', "sh", *door]
+    return subprocess.run(shell, cwd=clone, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a shell, and the device that is always full")
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("words", [[], ["models"]])
+def test_whatever_its_output_is_it_ends_without_a_traceback(words: list[str], streams: str, stranger: Path) -> None:
+    stand_in(stranger, "exit 0")
+    done = piped(stranger, *words, streams=streams)
+    assert not any(word in done.stderr for word in ("Traceback", "Errno", "Exception ignored")), done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a shell, and the device that is always full")
+@pytest.mark.parametrize(
+    ("streams", "reason"), [(">&-", "standard output is closed"), ("> /dev/full", "no space left on device")]
+)
+def test_first_pictures_whose_place_cannot_be_printed_are_made_and_that_is_told(
+    streams: str, reason: str, stranger: Path
+) -> None:
+    stand_in(stranger, "exit 0")
+    done = piped(stranger, streams=streams)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"The results could not be printed: {reason}."
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_stream_that_is_closed_is_closed_for_the_command_too(number: int, stranger: Path) -> None:
+    stand_in(stranger, f"test -e /proc/self/fd/{number} && exit 7\nexit 8")
+    assert piped(stranger, "models", streams=f"{number}>&-").returncode == 8
+    assert piped(stranger, "models", streams="").returncode == 7
 
 
 def test_without_a_network_it_says_so_and_what_to_do(stranger: Path) -> None:

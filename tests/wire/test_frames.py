@@ -63,6 +63,7 @@ EVENTS = [
     messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], bound=True, label=1),
     messages.Priced(job="q", first=2, bits=LATENT[0, 0], label=1),
     messages.Joined(job="o", begin=2, end=4, bits=3.5, before=20.25, tried=400),
+    messages.Damaged(job="e", files=(("a.flac", "cut off: what is there is used"),)),
     messages.Skipped(job="e", files=(("a.png", "is cut off"), ("b/ä.txt", "is not a picture"))),
     messages.Gathered(job="e", used=9, skipped=2, duplicates=1),
     messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25),

@@ -188,9 +188,6 @@ class State(QObject):
     fields: Fields = ()
     """What is written down of it, in the order in which it is set. Declared once, at the end of `__init__`."""
 
-    def take(self, event: AnyEvent) -> None:
-        """Hear what the engine says; events of other states' jobs are passed over."""
-
     def snapshot(self) -> Plain:
         """Return all that is kept over a restart."""
         return {field.name: field.get() for field in self.fields if isinstance(field, Field) and field.restart}

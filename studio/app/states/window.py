@@ -33,6 +33,7 @@ from studio.app.states.value import Engine, Field, Plain, State, Value, one_of
 from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
+from studio.media import decoder
 from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
@@ -400,20 +401,21 @@ class Window(State):
     # ── the end ──────────────────────────────────────────────────────────────────────────────────
 
     def close(self) -> None:
-        """Save the state for the last time and wait for running work."""
+        """Save the state for the last time and wait for running work, but not for files that are being read."""
         self.keeping.stop()
-        for state in (
-            self.tone,
-            self.sound,
-            self.generate,
-            self.explore,
-            self.complete,
-            self.saving,
-            self.clipboard,
-            self.models,
-        ):
-            state.close()
-        self.takes.close(self._records() if self._alone else None)
+        with decoder.shared.interrupted():
+            for state in (
+                self.tone,
+                self.sound,
+                self.generate,
+                self.explore,
+                self.complete,
+                self.saving,
+                self.clipboard,
+                self.models,
+            ):
+                state.close()
+            self.takes.close(self._records() if self._alone else None)
         self.keeping.close()
 
     def _records(self) -> list[Plain]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from studio.library import storage
 from studio.media import decoder
 from tests.app.fake_engine import FakeEngine
 from tests.app.states.sound_stage import RATE, Stage
+from tests.limits import LIMIT
 
 __all__ = ["Stage"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process")
@@ -70,6 +72,21 @@ def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
     stage.window.messages.dismiss()
     stage.sound.open(hum(tmp_path / "hum.wav"))
     assert told(stage.window, qtbot).startswith('"hum.wav"')
+
+
+@pytest.mark.usefixtures("planted_readers")
+@pytest.mark.parametrize("panel", ["explore", "sound"])
+def test_the_window_closes_while_a_file_is_being_read(
+    panel: str, stage: Stage, engine: FakeEngine, tmp_path: Path
+) -> None:
+    """A file that sleeps is given up after minutes."""
+    window = stage.window
+    window.show_panel(panel)  # type: ignore[arg-type]
+    path = hum(tmp_path / "sleeps.wav") if panel == "sound" else photo(tmp_path / "sleeps.png")
+    window.drop([path])
+    began = time.monotonic()
+    window.close()
+    assert time.monotonic() - began < LIMIT
 
 
 def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:

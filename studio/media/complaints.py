@@ -1,0 +1,34 @@
+"""What libraries print to standard error while they decode: some go on after damage and tell nobody else."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def gathered() -> Iterator[list[bytes]]:
+    """Take what is printed to standard error; the list is filled when this is left. For one thread at a time.
+
+    The system may be unable to do this: without a standard error, and on Windows before Python 3.12.
+    """
+    said: list[bytes] = []
+    try:
+        before = os.dup(2)
+    except OSError:
+        yield said
+        return
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)  # what does not fit is dropped; otherwise the library would wait for ever
+        os.dup2(writing, 2)
+    except AttributeError:
+        pass
+    finally:
+        os.close(writing)
+    try:
+        yield said
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        with open(reading, "rb", buffering=0) as file:
+            said += [part for part in iter(lambda: file.read(65_536), b"") if part]

@@ -1,0 +1,132 @@
+"""What the window, the engine and the terminal exchange with the child that reads files of the user.
+
+    request  u32 length | JSON
+    answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 breaks off: a fault
+             follows, as after a request
+
+All numbers are little-endian. Lengths, types and shapes of what arrives are checked before there is room for it.
+Nothing is pickled.
+"""
+
+import math
+import struct
+from typing import IO, Any, Literal
+
+import msgspec
+import numpy as np
+
+BLOCK = 2**20
+"""Bytes of an array that are sent at once."""
+LARGEST_HEAD = 4 * 2**20
+LENGTH = struct.Struct("<I")
+_DIMENSIONS = 8
+_KINDS = "biufcSU"
+"""Kinds of numpy's types that hold no Python objects."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Asks for one file."""
+
+    reader: str
+    path: bytes
+    seconds: int
+    """Of processor time."""
+    memory: int
+    """Bytes that may be resident."""
+    words: dict[str, Any]
+    """Further arguments of the reader."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """Says that the child has started."""
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """What was read; in `value` an array stands as its number."""
+
+    arrays: tuple[tuple[str, tuple[int, ...]], ...]
+    value: msgspec.Raw
+
+
+class Fault(msgspec.Struct, frozen=True, tag=True):
+    """Why a file was not read."""
+
+    name: str
+    reason: str
+    hint: str
+    cause: Literal["file", "memory", "reader"] = "file"
+    """`memory`: there was too little. `reader`: it raised what no reader should."""
+
+
+class Died(Exception):
+    """The child ended, or said what could not be understood, before the answer was complete."""
+
+
+def message(source: IO[bytes]) -> Ready | Answer | Fault:
+    """Receive what the child says. Raises Died."""
+    (length,) = LENGTH.unpack(_exactly(source, LENGTH.size))
+    if length > LARGEST_HEAD:
+        raise Died
+    try:
+        found: Ready | Answer | Fault = msgspec.json.decode(_exactly(source, length), type=Ready | Answer | Fault)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Died from None
+    return found
+
+
+def unexpected() -> Any:
+    """Raise Died in an expression."""
+    raise Died
+
+
+def arrays(
+    source: IO[bytes], described: tuple[tuple[str, tuple[int, ...]], ...], most: int
+) -> list[np.ndarray] | Fault:
+    """Receive the arrays of an answer, or the fault with which it breaks off. Raises MemoryError or Died."""
+    received: list[np.ndarray] = []
+    for text, shape in described:
+        dtype, size = _form(text, shape)
+        most -= size
+        if most < 0:
+            raise Died
+        array = np.empty(shape, dtype)
+        left = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        while left:
+            (length,) = LENGTH.unpack(_exactly(source, LENGTH.size))
+            if length == 0:
+                fault = message(source)
+                return fault if isinstance(fault, Fault) else unexpected()
+            if length > min(BLOCK, len(left)):
+                raise Died
+            _fill(source, left[:length])
+            left = left[length:]
+        received.append(array)
+    return received
+
+
+def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
+    """Return the type of an array and its bytes. Raises Died if no reader gives such a thing."""
+    try:
+        dtype = np.dtype(text)
+    except (TypeError, ValueError):
+        raise Died from None
+    if dtype.kind not in _KINDS or dtype.itemsize == 0 or len(shape) > _DIMENSIONS or any(n < 0 for n in shape):
+        raise Died
+    return dtype, math.prod(shape) * dtype.itemsize
+
+
+def _exactly(source: IO[bytes], length: int) -> bytearray:
+    body = bytearray(length)
+    _fill(source, memoryview(body))
+    return body
+
+
+def _fill(source: IO[bytes], room: memoryview) -> None:
+    while room:
+        try:
+            count = source.readinto(room)  # type: ignore[attr-defined]
+        except (OSError, ValueError):  # ValueError: it was closed
+            count = 0
+        if not count:
+            raise Died
+        room = room[count:]

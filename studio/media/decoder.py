@@ -44,7 +44,7 @@ LOADING = 120.0
 CHILDREN = 2
 """At once: a long recording does not keep a picture waiting."""
 LONG = 5 * 2**30
-"""Bytes more for a long recording, which is brought to a rate as a whole: two hours at 48 kHz need 2.7 GB in all."""
+"""Bytes more for a long recording, whose samples are kept at its own rate first: two hours at 48 kHz need 1.4 GB."""
 COMPRESSED = 1000
 """Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
 LARGEST = 4 * 2**30

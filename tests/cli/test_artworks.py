@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
+from studio import cli
 from studio.cli import artworks
 from studio.library import models
 from studio.media.image import Refused
@@ -49,3 +51,17 @@ def test_a_sound_that_cannot_be_read_is_refused_in_words_about_sounds(
     for name in (tiny_waves, tiny_recordings):
         with pytest.raises(Refused, match=r"is M4A, .* Save it as WAV or FLAC|holds no MP3 sound that can be read"):
             artworks.opened(path, models.find(name).card)
+
+
+def test_a_picture_that_is_too_unlike_for_numbers_of_64_bits_is_said_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A grey square on white lies 10 to the 11 deviations from the letters that are learned."""
+    paper = np.full((32, 32), 255, np.uint8)
+    generator = np.random.default_rng(101)
+    row, column = generator.integers(0, 24, 2)
+    side = generator.integers(4, 24)
+    paper[row : row + side, column : column + side] = generator.integers(0, 220)
+    Image.fromarray(paper).save(tmp_path / "square.png")
+    assert cli.main(["invert", "maf-letters-32", str(tmp_path / "square.png")]) == 1
+    assert "(it is so unlike what the model learned that its numbers are too coarse)" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from studio.density.sound import BLOCK, SEGMENT, AutoregressiveSound
 from studio.engine.artworks import Misfit, graded, heard
 from studio.engine.events import Events, Rest
 from studio.engine.sampling import Loaded, classes_for
-from studio.engine.steering import HOTTEST
+from studio.engine.steering import MAX_TEMPERATURE
 from studio.wire import messages as wire
 from studio.zoo.sample_by_sample import together
 
@@ -261,8 +261,8 @@ def _curve(curve: wire.Array | None, temperature: float) -> wire.Array:
     if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= POINTS:
         raise Misfit(f"temperature over time is (points, 2) with 1 to {POINTS:,} points, not {curve.shape}")
     seconds, heats = points.T
-    if not np.isfinite(points).all() or (np.diff(seconds) < 0).any() or heats.min() < 0 or heats.max() > HOTTEST:
-        raise Misfit(f"temperature over time goes from 0 to {HOTTEST:g}, its seconds never fall, and this is not so")
+    if not np.isfinite(points).all() or (np.diff(seconds) < 0).any() or heats.min() < 0 or heats.max() > MAX_TEMPERATURE:
+        raise Misfit(f"temperature over time goes from 0 to {MAX_TEMPERATURE:g}, its seconds never fall, and this is not so")
     return points
 
 

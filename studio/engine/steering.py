@@ -14,7 +14,7 @@ from studio.engine.artworks import Misfit
 from studio.engine.sampling import Loaded
 from studio.wire import messages as wire
 
-HOTTEST = 4.0
+MAX_TEMPERATURE = 4.0
 
 Number = TypeVar("Number")
 Wish = tuple[Number, wire.Array | None, Tensor]
@@ -99,7 +99,7 @@ class Steering:
         heat = sampling.temperature_of(self._loaded.model, temperature)
         if factors is None:
             return heat
-        return (heat * self._painted(factors, "temperature", HOTTEST)).clamp(max=HOTTEST)
+        return (heat * self._painted(factors, "temperature", MAX_TEMPERATURE)).clamp(max=MAX_TEMPERATURE)
 
     def _shared(self, share: float, factors: wire.Array | None) -> Tensor:
         even = torch.full_like(self._heat.now[0], share)

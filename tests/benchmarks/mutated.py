@@ -321,14 +321,14 @@ def run(number: int, seed: int = 0, progress: Callable[[int, Found], object] = l
             good = goods[count % len(goods)]
             path = Path(folder) / f"{count} {good.name}"
             path.write_bytes(mutated(good.data, chance))
-            open_file(chance.choice(good.ways), path, good.sort, found)
+            open_one(chance.choice(good.ways), path, good.sort, found)
             path.unlink(missing_ok=True)
             progress(count + 1, found)
     found.files = number
     return found
 
 
-def open_file(way: Open, path: Path, sort: str, found: Found) -> None:
+def open_one(way: Open, path: Path, sort: str, found: Found) -> None:
     """Open a file and note what became of it."""
     before = _processor_time()
     try:

@@ -16,7 +16,7 @@ from studio.library.card import Card
 from studio.library.models import Trained
 from studio.library.work import Work
 
-HOTTEST = 4.0
+MAX_TEMPERATURE = 4.0
 LEARNED = 1.0
 """The temperature at which every model is trained."""
 
@@ -31,7 +31,7 @@ def safe_temperatures(card: Card | None, home: float = LEARNED) -> tuple[float, 
     home: the temperature to which the dial returns, which is always safe
     """
     own = card.temperature if card is not None else home
-    low, high = (card.temperature_range if card is not None else None) or (0.0, HOTTEST)
+    low, high = (card.temperature_range if card is not None else None) or (0.0, MAX_TEMPERATURE)
     return min(low, own, home), max(min(max(LEARNED, own), high), own)
 
 
@@ -79,7 +79,7 @@ class Dials(State):
             Field("model", self._model_name, self._use_model),
             Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), most))),
             Field("seed", self.seed.get, self._field.put),
-            Field("temperature", self.temperature.get, lambda heat: self.temperature.set(within(heat, 0.0, HOTTEST))),
+            Field("temperature", self.temperature.get, lambda heat: self.temperature.set(within(heat, 0.0, MAX_TEMPERATURE))),
             Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
             *self.mixing.fields,
             Field.of("locked", self.locked, bool, undo=False),
@@ -106,7 +106,7 @@ class Dials(State):
 
     def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
         """Settings of one gesture are one step of undo; None makes each a step of its own."""
-        self._change("temperature", gesture, temperature=min(max(float(temperature), 0.0), HOTTEST))
+        self._change("temperature", gesture, temperature=min(max(float(temperature), 0.0), MAX_TEMPERATURE))
 
     def set_label(self, label: int | None) -> None:
         self._change("kind", label=label)

@@ -8,14 +8,14 @@ import numpy as np
 from studio.wire.messages import Array
 
 Points = tuple[tuple[float, float], ...]
-HOTTEST = 4.0
+MAX_TEMPERATURE = 4.0
 MOST = 10_000
 """Points of one sound."""
 
 
 def sane(points: Sequence[Sequence[float]]) -> Points:
-    """Points as they may be: in order, from 0 to HOTTEST. Raises ValueError where there are none, or no numbers."""
-    found = tuple((max(float(at), 0.0), min(max(float(heat), 0.0), HOTTEST)) for at, heat in points)
+    """Points as they may be: in order, from 0 to MAX_TEMPERATURE. Raises ValueError where there are none, or no numbers."""
+    found = tuple((max(float(at), 0.0), min(max(float(heat), 0.0), MAX_TEMPERATURE)) for at, heat in points)
     if not 1 <= len(found) <= MOST or not np.isfinite(found).all():
         raise ValueError("temperature over time has 1 to 10,000 points of two numbers")
     return tuple(sorted(found, key=lambda point: point[0]))

@@ -20,7 +20,7 @@ from studio.library.work import Work
 
 FARTHEST = 4.0
 """Standard deviations of the training data; beyond, pictures fall apart."""
-HOTTEST = 2.0
+SLIDER_MAX_TEMPERATURE = 2.0
 
 
 class Sliders(State):
@@ -100,7 +100,7 @@ class Sliders(State):
         self.grabbed.emit(f"temperature {index}")
 
     def set_temperature(self, index: int, value: float) -> None:
-        temperatures = _moved(self.temperatures.get(), index, value, 0.0, HOTTEST)
+        temperatures = _moved(self.temperatures.get(), index, value, 0.0, SLIDER_MAX_TEMPERATURE)
         self._change(self._temperature_name(index), f"temperature {index}", temperatures=temperatures)
 
     def home_temperatures(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec.structs import replace
+from msgspec import structs
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.states.later import Later
@@ -63,8 +63,8 @@ class Takes(State):
 
     def like(self, work: Work) -> Take | None:
         """The take that was made just so, whenever it was kept and whatever it is called."""
-        wanted = replace(work, made="", name="", came_from=())
-        like = (take for take in self.list.get() if replace(take.work, made="", name="", came_from=()) == wanted)
+        wanted = structs.replace(work, made="", name="", came_from=())
+        like = (take for take in self.list.get() if structs.replace(take.work, made="", name="", came_from=()) == wanted)
         return next(like, None)
 
     def line(self, key: str) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ class Takes(State):
     def _name(self, name: str, label: str) -> None:
         take = self._shelf.get(name)
         if take is not None and take.work.name != label and self.renames:
-            self._write(self._shelf, Take(take.picture, replace(take.work, name=label), name))
+            self._write(self._shelf, Take(take.picture, structs.replace(take.work, name=label), name))
 
     # ── where takes begin ────────────────────────────────────────────────────────────────────────
 

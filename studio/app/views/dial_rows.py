@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 from studio.app.states.dials import Dials, safe_temperatures
 from studio.app.states.history import History
 from studio.app.states.mixing import titles
-from studio.app.states.sliders import HOTTEST
+from studio.app.states.sliders import SLIDER_MAX_TEMPERATURE
 from studio.app.views.bind import bind
 from studio.app.views.controls import Choice, Label, Number, row
 from studio.app.views.latent_slider import LatentSlider
@@ -57,7 +57,7 @@ class DialRows(Column):
         self.kind, self.other_kind = Kind(look), Kind(look)
         self.seed = SeedField(look, "New seed", "Roll another seed")
         self.temperature = LatentSlider(
-            look, "Temperature", 0.0, HOTTEST, 1.0, help="Lower is calmer and more typical, higher is wilder"
+            look, "Temperature", 0.0, SLIDER_MAX_TEMPERATURE, 1.0, help="Lower is calmer and more typical, higher is wilder"
         )
         self.mix = Choice(look, "Mix with")
         self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")

@@ -10,7 +10,7 @@ from studio.app.states.dials import safe_temperatures
 from studio.app.states.explorable import no_sliders
 from studio.app.states.explore import Explore
 from studio.app.states.exporting import Exporting
-from studio.app.states.sliders import FARTHEST, HOTTEST
+from studio.app.states.sliders import FARTHEST, SLIDER_MAX_TEMPERATURE
 from studio.app.views.bind import bind
 from studio.app.views.controls import Button, Label, row
 from studio.app.views.dial_rows import Kind, made_by
@@ -164,7 +164,7 @@ class Directions(Column):
             says = f"Temperature, {scale.lower()}" if many else "Temperature"
             what = _HELP.get(scale.lower(), "shapes of this scale")
             slider = LatentSlider(
-                self._look, scale, 0.0, HOTTEST, 1.0, None, says, f"How far {what} stray from the typical"
+                self._look, scale, 0.0, SLIDER_MAX_TEMPERATURE, 1.0, None, says, f"How far {what} stray from the typical"
             )
             slider.grabbed.connect(partial(dials.begin_temperature, index))
             slider.moved.connect(partial(dials.set_temperature, index))

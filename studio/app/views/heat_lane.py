@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QSizePolicy
 from studio.app.states import heat as heats
 from studio.app.views.controls import tip
 from studio.app.views.guard import guarded
-from studio.app.views.knots import HOTTEST, Knots, moved, put, without
+from studio.app.views.knots import SLIDER_MAX_TEMPERATURE, Knots, moved, put, without
 from studio.app.views.lane import CAUGHT, turn
 from studio.app.views.latent_slider import OUTSIDE
 from studio.app.views.ruler import clock
@@ -43,7 +43,7 @@ class _Rows(QAbstractListModel):
     def __init__(self, parent: "HeatLane") -> None:
         super().__init__(parent)
         self.knots: Knots = ((0.0, 1.0),)
-        self.safe = (0.0, HOTTEST)
+        self.safe = (0.0, SLIDER_MAX_TEMPERATURE)
         """The lowest and the highest temperature that the model handles well."""
 
     def put(self, knots: Knots) -> None:
@@ -153,7 +153,7 @@ class HeatLane(QListView):
         at, up = max(seconds, self._settled), steps * NUDGE
         row = next((n for n in self._free() if self.knots[n][0] >= at), None)
         if row is None:
-            heat = min(max(self.heat(at) + up, 0.0), HOTTEST)
+            heat = min(max(self.heat(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
             self._draw(put(self.knots, at, heat), (at, heat))
         else:
             self._move(row, self.knots[row][0], self.knots[row][1] + up)
@@ -194,14 +194,14 @@ class HeatLane(QListView):
 
     def place(self, seconds: float, heat: float) -> QPointF:
         edge = self._look.px(EDGE)
-        share = min(max(heat / HOTTEST, 0.0), 1.0)
+        share = min(max(heat / SLIDER_MAX_TEMPERATURE, 0.0), 1.0)
         return QPointF(self.timeline.x(seconds), edge + (self.height() - 2 * edge) * (1 - share))
 
     def at(self, where: QPointF) -> tuple[float, float]:
         """Seconds and temperature of a pixel."""
         edge = self._look.px(EDGE)
-        heat = HOTTEST * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
-        return self.timeline.seconds(where.x()), min(max(heat, 0.0), HOTTEST)
+        heat = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
+        return self.timeline.seconds(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
 
     def near(self, where: QPointF) -> int | None:
         """The knot under a press, where it may still be moved."""

@@ -5,7 +5,7 @@ import bisect
 from studio.app.states.heat import Points
 
 Knots = Points
-HOTTEST = 2.0
+SLIDER_MAX_TEMPERATURE = 2.0
 """As far as a hand goes; works may bring more."""
 
 
@@ -23,5 +23,5 @@ def moved(knots: Knots, row: int, seconds: float, heat: float, least: float) -> 
     """One elsewhere: between its neighbours, and not before a moment."""
     least = max(knots[row - 1][0] if row else 0.0, least)
     most = knots[row + 1][0] if row + 1 < len(knots) else max(seconds, least)
-    now = min(max(seconds, least), most), min(max(heat, 0.0), HOTTEST)
+    now = min(max(seconds, least), most), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
     return (*knots[:row], now, *knots[row + 1 :])

@@ -25,16 +25,6 @@ from tests.app.fake_model import card, write_model
 from tests.app.fake_speaker import FakeSpeaker
 
 
-@pytest.fixture(autouse=True)
-def two_models(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`tiny`, 8 × 8 in colour, three scales; `tones`, 4 × 4 grey. None of the shipped ones."""
-    monkeypatch.setattr(models, "shipped", lambda: studio_home / "shipped")
-    folder = studio_home / "models"
-    write_model(folder, card("tiny", scales=("Coarse", "Middle", "Fine")))
-    write_model(folder, card("tones", (1, 4, 4)))
-    return folder
-
-
 @dataclass
 class Studio:
     """A window, its state, and the engine that says what a test tells it to."""
@@ -70,11 +60,11 @@ class Studio:
         self.engine.say(Encoded(job=job, latent=latent, exact=not differing, **figures), Finished(job=job))
 
 
-Opener = Callable[..., Studio]
+WindowOpener = Callable[..., Studio]
 
 
 @pytest.fixture
-def opener(qtbot: QtBot) -> Iterator[Opener]:
+def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
     """Opens the window as it was left; closes the one before."""
     opened: list[Studio] = []
 
@@ -105,8 +95,8 @@ def opener(qtbot: QtBot) -> Iterator[Opener]:
 
 
 @pytest.fixture
-def studio(opener: Opener) -> Studio:
-    return opener()
+def studio(window_opener: WindowOpener) -> Studio:
+    return window_opener()
 
 
 def settle() -> None:

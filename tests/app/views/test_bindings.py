@@ -13,7 +13,7 @@ from studio.app.views import bind as ties
 from studio.app.views.latent_slider import LatentSlider
 from studio.library.work import Work
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, picture, settle
+from tests.app.views.conftest import WindowOpener, Studio, picture, settle
 
 
 class Bindings:
@@ -85,12 +85,12 @@ def bindings(monkeypatch: pytest.MonkeyPatch) -> Bindings:
     return found
 
 
-def test_every_signal_brings_what_its_method_wants(bindings: Bindings, opener: Opener, two_models: Path) -> None:
+def test_every_signal_brings_what_its_method_wants(bindings: Bindings, window_opener: WindowOpener, two_models: Path) -> None:
     rows = card("rows", classes=("dark", "light"), family=("pixelcnn", "PixelCNN"))
     write_model(two_models, rows)
     write_model(two_models, card("cycles", (32,), classes=("dark", "light")))
     write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     everything(studio)
     assert not bindings.wrong, "\n".join(bindings.wrong)

@@ -19,7 +19,7 @@ from studio.app.views.picture import image
 from studio.library.work import Work, from_png, from_wav
 from studio.media import decoder, export
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, picture, right_click, settle
+from tests.app.views.conftest import WindowOpener, Studio, picture, right_click, settle
 
 DEADLY = (
     "import os\nfrom studio.media import decoder_process as child\n"
@@ -150,10 +150,10 @@ def test_a_large_picture_offers_what_it_offers_in_the_grid(drawn: Studio) -> Non
 
 
 def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
-    opener: Opener, two_models: Path, qtbot: QtBot
+    window_opener: WindowOpener, two_models: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     studio.state.show_panel("complete")
     settle()

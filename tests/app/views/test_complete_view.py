@@ -17,7 +17,7 @@ from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, right_click, settle
+from tests.app.views.conftest import WindowOpener, Studio, right_click, settle
 from tests.app.views.test_layout import SIZES, check
 
 SHIFT, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
@@ -25,10 +25,10 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def open_studio(opener: Opener, two_models: Path) -> Studio:
+def open_studio(window_opener: WindowOpener, two_models: Path) -> Studio:
     """The panel, with a model that draws pixel by pixel, and nothing on the canvas yet."""
     write_model(two_models, card("rows", (3, 8, 8), classes=("dark", "light"), family=("pixelcnn_pp", "PixelCNN++")))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     studio.state.show_panel("complete")
     settle()
@@ -134,8 +134,8 @@ def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Stu
     bar.picker.popup.close()
 
 
-def test_where_no_model_can_the_panel_says_so(opener: Opener) -> None:
-    studio = opener()
+def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> None:
+    studio = window_opener()
     studio.state.show_panel("complete")
     settle()
     stage = studio.frame.panels["complete"].stage

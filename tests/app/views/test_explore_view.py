@@ -15,7 +15,7 @@ from studio.media import export
 from studio.media.image import Picture
 from studio.wire.messages import Encode, Explore
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, drag, picture, settle
+from tests.app.views.conftest import WindowOpener, Studio, drag, picture, settle
 
 
 def parts(studio: Studio) -> tuple[ExploreStage, ExploreInspector, ExploreFoot]:
@@ -74,8 +74,8 @@ def alone(two_models: Path) -> None:
     write_model(two_models, replace(card("alone", classes=("a", "b")), directions=()))
 
 
-def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(alone: None, opener: Opener) -> None:
-    studio = opener()
+def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(alone: None, window_opener: WindowOpener) -> None:
+    studio = window_opener()
     stage, _, _ = parts(studio)
     studio.state.show_panel("explore")
     said = [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]
@@ -84,8 +84,8 @@ def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(alone: No
     assert not any("begins with" in label.text() for label in stage.findChildren(QLabel) if label.isVisible())
 
 
-def test_the_list_of_models_says_which_have_no_sliders(alone: None, opener: Opener) -> None:
-    studio = opener()
+def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opener: WindowOpener) -> None:
+    studio = window_opener()
     for panel, said in (("explore", ["No sliders", ""]), ("generate", ["", ""])):
         studio.state.show_panel(panel)
         studio.frame.bar.picker.open_list()
@@ -96,8 +96,8 @@ def test_the_list_of_models_says_which_have_no_sliders(alone: None, opener: Open
         popup.close()
 
 
-def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None, opener: Opener) -> None:
-    studio = opener()
+def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None, window_opener: WindowOpener) -> None:
+    studio = window_opener()
     stage, inspector, _ = parts(studio)
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("alone")
@@ -165,12 +165,12 @@ def test_another_model_brings_its_own_sliders(exploring: Studio) -> None:
     assert inspector.directions.heat_home.text() == "0.70 again"
 
 
-def test_quieter_directions_are_folded_until_one_is_moved(opener: Opener, two_models: Path) -> None:
+def test_quieter_directions_are_folded_until_one_is_moved(window_opener: WindowOpener, two_models: Path) -> None:
     import msgspec
 
     many = msgspec.structs.replace(card("many"), directions=tuple(str(n + 1) for n in range(12)))
     write_model(two_models, many)
-    studio = opener()
+    studio = window_opener()
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("many")
     _, inspector, _ = parts(studio)

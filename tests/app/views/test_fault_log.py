@@ -19,7 +19,7 @@ from studio.app.states.window import FAULT, window_log
 from studio.app.views import guard
 from studio.library.work import Work
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, picture, settle
+from tests.app.views.conftest import WindowOpener, Studio, picture, settle
 
 LEFT = Qt.MouseButton.LeftButton
 PANELS = ("generate", "explore", "complete", "sound")
@@ -44,11 +44,11 @@ class Faulty:
 
 
 @pytest.fixture
-def faulty(opener: Opener, two_models: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
+def faulty(window_opener: WindowOpener, two_models: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
     """pytest-qt fails a test for an exception in Qt's loop, unless the test captures it; the log passes it on."""
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
     write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     monkeypatch.setattr(guard, "_told", {})
     with qtbot.capture_exceptions() as uncaught:

@@ -26,7 +26,7 @@ from studio.app.views.controls import Label
 from studio.app.views.geometry import Geometry
 from studio.media import export
 from studio.wire.messages import Diagnosis, Doctor, Finished
-from tests.app.views.conftest import Opener, Studio, picture, settle
+from tests.app.views.conftest import WindowOpener, Studio, picture, settle
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 NONE = Qt.KeyboardModifier.NoModifier
@@ -334,7 +334,7 @@ def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
 # ── looks, names, focus ──────────────────────────────────────────────────────────────────────────
 
 
-def test_settings_change_the_window_and_are_kept(studio: Studio, opener: Opener) -> None:
+def test_settings_change_the_window_and_are_kept(studio: Studio, window_opener: WindowOpener) -> None:
     settings = studio.frame.settings
     studio.frame.toggle_page("settings")
     for segments, choice in (
@@ -345,20 +345,20 @@ def test_settings_change_the_window_and_are_kept(studio: Studio, opener: Opener)
     settings.device.activated.emit(1)
     assert (studio.look.tokens.canvas, studio.look.scale, studio.look.still) == ("#FFFFFF", 1.25, True)
     studio.state.show_panel("explore")
-    again = opener()
+    again = window_opener()
     assert (again.state.theme.get(), again.look.scale, again.state.panel.get()) == ("light", 1.25, "explore")
     assert again.state.layout.get()["device"] == "cpu"
     assert again.frame.settings.device.currentText() == "Processor"
     assert not again.state.layout.get()["letters"]
 
 
-def test_the_window_comes_back_where_and_as_it_was(studio: Studio, opener: Opener) -> None:
+def test_the_window_comes_back_where_and_as_it_was(studio: Studio, window_opener: WindowOpener) -> None:
     studio.frame.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
     studio.frame.edge.dragged.emit(60)
     settle()
     studio.state.generate.dials.set_number(9)
     studio.frame.close()
-    again = opener(resize=False)
+    again = window_opener(resize=False)
     assert (again.frame.width(), again.frame.height()) == (1024, 720)
     assert again.state.layout.get()["inspector"] == 380
     assert again.state.generate.dials.number.get() == 9

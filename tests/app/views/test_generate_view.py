@@ -13,7 +13,7 @@ from studio.app.views.generate import GenerateFoot, GenerateInspector
 from studio.app.views.generate_stage import GenerateStage
 from studio.wire.messages import Drawn, Failed, Ready, Sample, Stopped
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, drag, right_click, settle
+from tests.app.views.conftest import WindowOpener, Studio, drag, right_click, settle
 
 
 def parts(studio: Studio) -> tuple[GenerateStage, GenerateInspector, GenerateFoot]:
@@ -122,9 +122,9 @@ def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
     assert not studio.frame.queue.job.isVisible()
 
 
-def test_rows_appear_above_a_line_and_nothing_jumps(opener: Opener, two_models: Path) -> None:
+def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener, two_models: Path) -> None:
     write_model(two_models, card("rows", (3, 12, 8), family=("pixelcnn", "PixelCNN")))
-    studio = opener()
+    studio = window_opener()
     studio.state.generate.choose_model("rows")
     stage, _, _ = parts(studio)
     studio.ready()
@@ -219,10 +219,10 @@ def test_an_open_menu_is_enabled_when_its_picture_is_finished(studio: Studio) ->
     menu.close()
 
 
-def test_the_time_below_generate_says_that_the_first_run_takes_longer(two_models: Path, opener: Opener) -> None:
+def test_the_time_below_generate_says_that_the_first_run_takes_longer(two_models: Path, window_opener: WindowOpener) -> None:
     rows = card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN"))
     write_model(two_models, msgspec.structs.replace(rows, seconds_each=0.5))
-    studio = opener()
+    studio = window_opener()
     _, _, foot = parts(studio)
     studio.engine.say(Ready(device="Paper", preparing=("pixels",)))
     studio.state.generate.choose_model("rows")
@@ -283,11 +283,11 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
     assert studio.state.explore.picture.get() is not None
 
 
-def test_classes_bring_a_choice_of_kind(opener: Opener, two_models: Path) -> None:
+def test_classes_bring_a_choice_of_kind(window_opener: WindowOpener, two_models: Path) -> None:
     import msgspec
 
     write_model(two_models, msgspec.structs.replace(card("kinds"), classes=("Monster", "dark_flower")))
-    studio = opener()
+    studio = window_opener()
     _, inspector, _ = parts(studio)
     assert studio.state.generate.model.get().card.name == "kinds"
     assert inspector.dials.kind.isVisible()
@@ -301,10 +301,10 @@ def test_classes_bring_a_choice_of_kind(opener: Opener, two_models: Path) -> Non
     assert not inspector.dials.kind.isVisible()
 
 
-def test_without_a_model_it_says_what_to_do(opener: Opener, two_models: Path) -> None:
+def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_models: Path) -> None:
     for path in two_models.glob("*.safetensors"):
         path.unlink()
-    studio = opener()
+    studio = window_opener()
     stage, inspector, foot = parts(studio)
     assert not foot.main.isEnabled()
     assert not stage.first.cards.isVisible()

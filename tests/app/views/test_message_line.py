@@ -15,7 +15,7 @@ from studio.library.work import Work
 from studio.wire.messages import Drawn, Failed, Finished, Perform, Sample, Shown, Sounded, Stopped
 from studio.wire.messages import Explore as Asked
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, picture, settle
+from tests.app.views.conftest import WindowOpener, Studio, picture, settle
 from tests.app.views.test_layout import check, resize
 
 SIZES = [(1024, 700, 100), (1440, 900, 100), (1024, 700, 200), (1440, 900, 200)]
@@ -25,12 +25,12 @@ TOLD = "The disk is full: the picture was not saved. It is still here. Free abou
 
 
 @pytest.fixture
-def full(opener: Opener, two_models: Path) -> Studio:
+def full(window_opener: WindowOpener, two_models: Path) -> Studio:
     """Open the window with models for everything that a stage can show."""
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
     write_model(two_models, card("cycles", (32,)))
     write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     return studio
 

@@ -13,7 +13,7 @@ from studio.app.views.cards import CardList
 from studio.app.views.generate import GenerateInspector
 from studio.app.views.picker import ModelPopup
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, settle
+from tests.app.views.conftest import WindowOpener, Studio, settle
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -118,7 +118,7 @@ def test_a_search_that_finds_nothing_says_what_was_typed(studio: Studio, popup: 
     assert not popup.note.isVisible()
 
 
-def test_favourites_stand_first_and_are_kept_over_a_restart(studio: Studio, popup: ModelPopup, opener: Opener) -> None:
+def test_favourites_stand_first_and_are_kept_over_a_restart(studio: Studio, popup: ModelPopup, window_opener: WindowOpener) -> None:
     before = studio.state.generate.model.get()
     order = said(popup.cards)
     click_star(popup.cards, "digits")
@@ -126,7 +126,7 @@ def test_favourites_stand_first_and_are_kept_over_a_restart(studio: Studio, popu
     assert popup.isVisible() and said(popup.cards) == order  # and the rows keep their places
     assert popup.cards.index_of("digits").data(ACCESSIBLE).endswith(", favourite")
     close(popup)
-    again = opener()
+    again = window_opener()
     popup = open_list(again)
     assert said(popup.cards)[:3] == ["Favourites", "Digits", "Pictures"]
     assert "Studies" not in said(popup.cards)

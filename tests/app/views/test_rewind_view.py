@@ -15,16 +15,16 @@ from studio.app.views.generate_stage import GenerateStage
 from studio.library.work import Pixel
 from studio.wire.messages import Complete, Drawn, Finished, Stopped
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, settle
+from tests.app.views.conftest import WindowOpener, Studio, settle
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def rewinding(opener: Opener, two_models: Path) -> Studio:
+def rewinding(window_opener: WindowOpener, two_models: Path) -> Studio:
     """Generate, with a finished picture of a model that draws row by row large on the stage."""
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     studio.frame.activateWindow()
     studio.state.generate.choose_model("rows")
@@ -36,9 +36,9 @@ def rewinding(opener: Opener, two_models: Path) -> Studio:
     return studio
 
 
-def test_the_caption_says_the_kind_that_goes_on(opener: Opener, two_models: Path) -> None:
+def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two_models: Path) -> None:
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     studio.state.generate.choose_model("rows")
     studio.state.generate.dials.set_label(1)

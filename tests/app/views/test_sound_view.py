@@ -17,7 +17,7 @@ from studio.app.views.sound import EMPTY, NOBODY
 from studio.app.views.sound_inspector import SoundInspector
 from studio.wire.messages import Finished, Join, Joined, Perform, Price, Priced, Pulse, Sounded, Stopped
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, settle
+from tests.app.views.conftest import WindowOpener, Studio, settle
 from tests.app.views.test_layout import SIZES, check, resize
 
 RATE, PIECE = 16_000, 320
@@ -64,11 +64,11 @@ def drawn_at(stage: Stage, seconds: float) -> bool:
 
 
 @pytest.fixture
-def stage(two_models: Path, opener: Opener, qtbot: QtBot) -> Stage:
+def stage(two_models: Path, window_opener: WindowOpener, qtbot: QtBot) -> Stage:
     kinds = ("Harp", "Bells")
     write_model(two_models, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
     write_model(two_models, card("drone", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     studio.state.show_panel("sound")
     studio.state.sound.choose_model("hum")

@@ -17,7 +17,7 @@ from studio.app.views.surprise import SurpriseLegend
 from studio.app.views.theme import Look
 from studio.wire.messages import Drawn, Finished, Score, Scored
 from tests.app.fake_model import card, write_model
-from tests.app.views.conftest import Opener, Studio, double_click, drag, settle, shown
+from tests.app.views.conftest import WindowOpener, Studio, double_click, drag, settle, shown
 
 
 def price(studio: Studio, bound: bool = False) -> None:
@@ -82,9 +82,9 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
 
 @pytest.mark.parametrize("width", [1024, 1280, 1440])
 @pytest.mark.parametrize("percent", [100, 150, 200])
-def test_nothing_in_the_bar_is_squeezed(opener: Opener, two_models: Path, width: int, percent: int) -> None:
+def test_nothing_in_the_bar_is_squeezed(window_opener: WindowOpener, two_models: Path, width: int, percent: int) -> None:
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     studio.state.generate.choose_model("rows")
     studio.look.choose("dark", "normal", percent / 100, False)
@@ -98,9 +98,9 @@ def test_nothing_in_the_bar_is_squeezed(opener: Opener, two_models: Path, width:
     assert not squeezed
 
 
-def test_doubt_lies_over_the_rows_that_are_drawn(opener: Opener, two_models: Path) -> None:
+def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, two_models: Path) -> None:
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
-    studio = opener()
+    studio = window_opener()
     studio.ready()
     generate, bar, stage = studio.state.generate, studio.frame.bar, studio.frame.panels["generate"].stage
     assert isinstance(stage, GenerateStage)

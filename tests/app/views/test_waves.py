@@ -20,7 +20,7 @@ from studio.wire import messages as wire
 from studio.wire.messages import Array, Drawn, Explore, Finished, Sample, Shown
 from tests.app.fake_model import card, write_model
 from tests.app.fake_speaker import FakeSpeaker
-from tests.app.views.conftest import Opener, Studio, settle
+from tests.app.views.conftest import WindowOpener, Studio, settle
 
 AT = np.arange(256) / 256
 
@@ -30,10 +30,10 @@ def wave(harmonic: int = 1, peak: float = 0.6) -> Array:
 
 
 @pytest.fixture
-def sounds(two_models: Path, opener: Opener) -> Studio:
+def sounds(two_models: Path, window_opener: WindowOpener) -> Studio:
     """Explore with a wave on the stage, of a model of two kinds."""
     write_model(two_models, card("waves", (256,), classes=("Bright", "Dark")))
-    studio = opener()
+    studio = window_opener()
     studio.state.show_panel("explore")
     studio.ready()
     studio.state.explore.choose_model("waves")

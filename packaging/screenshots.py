@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 from studio.app.main import Studio, assemble  # noqa: E402
 from studio.library import storage  # noqa: E402
 from studio.media import export  # noqa: E402
-from studio.media.speaker import Source  # noqa: E402
+from studio.media.sounds.speaker import Source  # noqa: E402
 
 SIZE = (1440, 900)
 PATIENCE = 300.0

@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT))
 import msgspec  # noqa: E402
 import torch  # noqa: E402
 
-from studio.engine import sampling, temperature_range  # noqa: E402
+from studio.engine.generation import sampling  # noqa: E402
+from studio.engine.training import temperature_range  # noqa: E402
 from studio.library import models  # noqa: E402
 
 

@@ -25,6 +25,17 @@ def _floor(ours: str = "", world: str = "") -> Floor:
     return Floor(frozenset(ours.split()), frozenset(world.split()))
 
 
+FEATURES = (
+    "studio.app.core studio.app.widgets studio.app.engine studio.app.audio studio.app.maps studio.app.model_browser"
+    " studio.app.files"
+)
+
+
+def _app(ours: str) -> Floor:
+    """A part of the window. What a file's name lets it import of Qt and of views, `_layer_faults` says."""
+    return _floor(ours + " studio.wire studio.media studio.library", "PySide6 pyqtgraph numpy msgspec")
+
+
 TABLE = {  # the longest name that fits a file is its part; a part may always import itself
     "studio": _floor("studio.app.main studio.cli studio.engine studio.media.decoder_process studio.streams"),
     "studio.streams": _floor(),
@@ -42,42 +53,62 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
     "studio.cli": _floor(
         "studio.streams studio.engine studio.zoo studio.wire studio.media studio.library", "numpy msgspec"
     ),
-    "studio.app": _floor(
-        "studio.app.core studio.app.panels studio.app.states studio.app.views studio.wire studio.media studio.library",
-        "PySide6 numpy msgspec",
-    ),
-    "studio.app.core": _floor("studio.app.states.value studio.wire studio.library", "PySide6.QtCore numpy msgspec"),
-    "studio.app.states": _floor(
-        "studio.app.core studio.app.panels studio.app.settings studio.wire studio.media studio.library",
-        "PySide6.QtCore numpy msgspec",
-    ),
-    "studio.app.panels": _floor("studio.app.states studio.wire studio.media studio.library", "PySide6.QtCore numpy"),
-    "studio.app.views": _floor("studio.app.states studio.wire", "PySide6 pyqtgraph numpy"),
+    "studio.app": _floor(world="PySide6 numpy msgspec"),
+    "studio.app.core": _floor("studio.wire studio.library studio.media", "PySide6.QtCore numpy msgspec"),
+    "studio.app.engine": _app("studio.app.core"),
+    "studio.app.widgets": _app("studio.app.core"),
+    "studio.app.audio": _app("studio.app.core studio.app.widgets"),
+    "studio.app.maps": _app("studio.app.core studio.app.widgets"),
+    "studio.app.model_browser": _app("studio.app.core studio.app.widgets"),
+    "studio.app.files": _app("studio.app.core studio.app.widgets"),
+    "studio.app.takes": _app(FEATURES),
+    "studio.app.generation": _app(FEATURES + " studio.app.takes"),
+    "studio.app.panels": _app(FEATURES + " studio.app.takes studio.app.generation"),
+    "studio.app.app_state": _app(FEATURES + " studio.app.takes studio.app.generation studio.app.panels"),
+    "studio.app.window": _app("studio.app"),
+    "studio.app.main": _app("studio.app"),
+    "studio.app.fault_log": _app("studio.app"),
 }
+VIEW_FOLDERS = ("studio.app.widgets", "studio.app.window")
+ROOTS = {"studio.app.main", "studio.app.app_state", "studio.app.fault_log"}
+STILL_KNOW_THE_ROOT = {
+    "studio.app.audio.wave_page_view", "studio.app.files.dialogs_view", "studio.app.panels.complete.inspector_view",
+    "studio.app.panels.complete.view", "studio.app.panels.explore.view", "studio.app.panels.generate.first_launch_view",
+    "studio.app.panels.generate.view", "studio.app.panels.sound.inspector_view", "studio.app.panels.sound.player_view",
+    "studio.app.panels.sound.view",
+}  # fmt: skip
+"""Views that are handed the root state. They are to be handed the state of their panel."""
+TO_BE_CUT = {
+    ("studio.app.files.import_view", "studio.app.panels.complete.canvas"),
+    ("studio.app.files.import_view", "studio.app.panels.explore.state"),
+    ("studio.app.maps.overlay_view", "studio.app.panels.complete.results_view"),
+    ("studio.app.maps.overlay_view", "studio.app.panels.generate.grid_view"),
+}
+"""Imports of types alone, which a Protocol is to replace."""
 WRITER = "studio.library.storage"
 READERS = {  # of files; a file of the user is read by the child of studio.media.decoder alone
-    "open_picture": "studio.media.image",
-    "open_recording": "studio.media.recording",
-    "open_wave": "studio.media.sound",
-    "open_cycle": "studio.media.cycles",
+    "open_picture": "studio.media.pictures.image",
+    "open_recording": "studio.media.sounds.audio_file",
+    "open_wave": "studio.media.sounds.single_cycle",
+    "open_cycle": "studio.media.sounds.single_cycle",
     "members": "studio.media.pack",
-    "unpacked": "studio.media.enlarging",
+    "unpacked": "studio.media.pictures.enlarging",
 }
 CHILD = "studio.media.decoder_process"
 PIPES = {"studio.media.decoder", CHILD}
 """They write to each other, and into no file."""
-KNOWN_FILES = {"studio.app.states.grid", "studio.app.states.originals"}
+KNOWN_FILES = {"studio.app.generation.run", "studio.app.panels.complete.canvas"}
 """They read pictures that the studio wrote for itself, after a digest has proved that every byte is as it was."""
 DECODERS = {  # calls of libraries that read files, by the end of their dotted name
     "Image.open", "SoundFile", "soundfile.read", "soundfile.info", "soundfile.blocks", "np.load", "read_array",
     "ZipFile", "tarfile.open", "gzip.open", "wave.open", "QImageReader", "QMovie",
 }  # fmt: skip
-IN_PROCESS = {"studio.media.dataset", "studio.media.recordings", "studio.media.decoder"}
+IN_PROCESS = {"studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder"}
 """What of media runs in the engine and the window; the rest of it is what the child calls."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
 NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}
 RUNNERS = {"eval", "exec", "compile", "__import__"}  # the builtins alone: model.eval() and app.exec() are fine
-LAYOUT_ITEMS = {  # calls that may stand nowhere, not even in a test; studio.app.views.pages.widgets_of does without
+LAYOUT_ITEMS = {  # calls that may stand nowhere, not even in a test; use studio.app.widgets.controls.widgets_of
     # Seen as a QWidgetItem in place of a widget: PySide 6.11 looks objects up by the address of what they stand for.
     "itemAt": "keeps an object for an item that Qt deletes, and the next thing at its address is taken for it",
     "takeAt": "leaves an item that neither Python nor Qt deletes",
@@ -142,9 +173,13 @@ def imports(name: str, tree: ast.AST, is_package: bool = False) -> Iterator[str]
 
 def may_import(name: str, wanted: str) -> bool:
     """Whether the table lets a module import this."""
+    if (name, wanted.rpartition(".")[0]) in TO_BE_CUT:
+        return True
     here = part(name)
     floor = TABLE[here]
     top = wanted.split(".")[0]
+    if name in STILL_KNOW_THE_ROOT and within(wanted, "studio.app.app_state"):
+        return True
     if top == "studio":
         bare = wanted in {"studio.__version__", "studio"}
         return bare or any(within(wanted, row) for row in floor.ours) or part(wanted) == here != "studio"
@@ -153,10 +188,35 @@ def may_import(name: str, wanted: str) -> bool:
     return any(within(wanted, package) for package in floor.world)
 
 
+def is_view(name: str) -> bool:
+    """Whether a file of the window may import widgets: its name or its folder says so."""
+    stem = name.rpartition(".")[2]
+    return stem == "view" or stem.endswith("_view") or any(within(name, folder) for folder in VIEW_FOLDERS)
+
+
+def _layer_faults(name: str, tree: ast.AST) -> Iterator[str]:
+    """What a file of the window may not import, by its name: a view, a panel, the root."""
+    panel = re.match(r"studio\.app\.panels\.\w+", name)
+    for wanted in imports(name, tree):
+        if not is_view(name) and name not in ROOTS:
+            if within(wanted, "PySide6") and wanted != "PySide6" and not within(wanted, "PySide6.QtCore"):
+                yield f"{wanted} is for views"
+            if any(is_view(module) for module in (wanted, wanted.rpartition(".")[0]) if within(module, "studio.app")):
+                yield f"{wanted} is a view"
+        other = re.match(r"studio\.app\.panels\.(?!base\b|panel_view\b)\w+", wanted)
+        if panel and other and other[0] != panel[0]:
+            yield f"{wanted} is another panel"
+        known = within(name, "studio.app.window") or name in ROOTS
+        if within(wanted, "studio.app.app_state") and not known and name not in STILL_KNOW_THE_ROOT:
+            yield f"{wanted} is the root"
+
+
 def faults(name: str, source: str) -> list[str]:
     """All that the architecture forbids in one file, each as `line: what`."""
     tree = ast.parse(source)
     found = [f"imports {wanted}" for wanted in imports(name, tree) if not may_import(name, wanted)]
+    if within(name, "studio.app"):
+        found += _layer_faults(name, tree)
     memory = _in_memory(tree)
     found += (f"reads files of the user in this process: {wanted}" for wanted in _readers(name, tree))
     managed = {id(item.context_expr) for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items}

@@ -183,9 +183,9 @@ def _trained(
 ) -> Path:
     import torch
 
-    from studio.engine import publishing, training
-    from studio.engine.artworks import Examples
-    from studio.engine.study import Plan, Study
+    from studio.engine.levels import Examples
+    from studio.engine.training import loop, model_export
+    from studio.engine.training.config import Plan, Study
 
     folder = folders.mktemp("trained")
     title = name.removeprefix("tiny-").capitalize()
@@ -200,13 +200,13 @@ def _trained(
         recipe=recipe,
         plan=Plan(steps=steps, batch=32, rate=rate, evaluate=20, warm_up=5),
     )
-    run = training.Run(study, folder / "run", torch.device("cpu"))
+    run = loop.Run(study, folder / "run", torch.device("cpu"))
     known = Examples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
     learn, watch, test = (known.part(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
-    for _ in training.train(run, learn, watch, bf16=False):
+    for _ in loop.train(run, learn, watch, bf16=False):
         continue
     path = folder / f"{name}.safetensors"
-    publishing.publish(run, path, learn, watch, test, classes)
+    model_export.publish(run, path, learn, watch, test, classes)
     return path
 
 
@@ -216,9 +216,9 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from studio import zoo
-    from studio.engine import publishing, training
-    from studio.engine.recordings import Recordings
-    from studio.engine.study import Plan, Study
+    from studio.engine.training import loop, model_export
+    from studio.engine.training.config import Plan, Study
+    from studio.engine.training.recordings import Recordings
 
     study = Study(
         name="tiny-recordings",
@@ -233,13 +233,13 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plan=Plan(steps=20, batch=4, cut=200, rate=0.01, evaluate=20, warm_up=5),
     )
     folder = tmp_path_factory.mktemp("recordings")
-    run = training.Run(study, folder / "run", torch.device("cpu"))
+    run = loop.Run(study, folder / "run", torch.device("cpu"))
     waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
     sounds = Recordings(tuple(waves), torch.arange(8) % 2)
-    for _ in training.train(run, sounds, sounds.part(slice(2)), bf16=False):
+    for _ in loop.train(run, sounds, sounds.part(slice(2)), bf16=False):
         continue
     path = folder / "tiny-recordings.safetensors"
-    publishing.publish(run, path, sounds, sounds.part(slice(2)), sounds.part(slice(2)), ("High", "Low"))
+    model_export.publish(run, path, sounds, sounds.part(slice(2)), sounds.part(slice(2)), ("High", "Low"))
     return path
 
 

@@ -4,15 +4,13 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 SLOW = (
-    "app/test_engine.py",
-    "app/test_main.py",
-    "app/test_states_with_engine.py",
+    "app/engine",
     "cli",
     "density",
     "desktop",
     "engine",
     "kernels",
-    "media/test_stream.py",
+    "media/sounds/test_playback.py",
     "nets",
     "packaging/test_screenshots.py",
     "test_cli.py",

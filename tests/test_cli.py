@@ -19,7 +19,7 @@ from PIL import Image
 from studio import cli
 from studio.library import models
 from studio.library.work import from_png, from_wav
-from studio.media.image import fit, open_picture
+from studio.media.pictures.image import fit, open_picture
 from tests.limits import LIMIT
 
 pytestmark = pytest.mark.usefixtures("no_stepping_back")

@@ -1,6 +1,6 @@
 """What the README tells a new user to choose is there."""
 
-from studio.app.states.explorable import first_with_sliders
+from studio.app.model_browser.explorable import first_with_sliders
 from studio.library import models
 from tests import readme
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from studio import zoo
-from studio.engine import sampling
-from studio.engine.artworks import to_arrays, to_levels
 from studio.engine.device import choose
+from studio.engine.generation import sampling
 from studio.engine.jobs import Jobs
+from studio.engine.levels import to_arrays, to_levels
 from studio.library import models
 from studio.library.models import Trained
 from studio.wire import messages as wire

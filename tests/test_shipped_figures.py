@@ -14,19 +14,20 @@ import torch
 
 from studio import zoo
 from studio.density.autoregressive import Autoregressive
+from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.flow import Flow
 from studio.density.model import Model
-from studio.density.sound import AutoregressiveSound
 from studio.density.variational import Variational
-from studio.engine import sampling
-from studio.engine.artworks import to_arrays
 from studio.engine.device import choose
-from studio.engine.evaluation import SPREAD
+from studio.engine.generation import sampling
 from studio.engine.jobs import Jobs
-from studio.engine.recordings import Recordings
+from studio.engine.levels import to_arrays
+from studio.engine.training.evaluation import SPREAD
+from studio.engine.training.recordings import Recordings
 from studio.library import models
 from studio.library.models import Trained
-from studio.media import dataset, recordings
+from studio.media import dataset
+from studio.media.sounds import audio_dataset
 from studio.wire import messages as wire
 
 FILES = sorted(models.shipped().glob("*.safetensors"))
@@ -91,7 +92,7 @@ def pieces_of(
     pack: Path, samples: int, rate: int, labels: tuple[str, ...]
 ) -> tuple[list[np.ndarray], list[int] | None]:
     """Read the test recordings of a pack once, in pieces of so many samples."""
-    sounds = finished(recordings.loading(pack, rate, labels))
+    sounds = finished(audio_dataset.loading(pack, rate, labels))
     classes = None if sounds.test_labels is None else torch.from_numpy(sounds.test_labels)
     pieces = Recordings(tuple(torch.from_numpy(np.array(wave)) for wave in sounds.test), classes).pieces(samples)
     return [piece.numpy() for piece in pieces.x], None if pieces.c is None else pieces.c.tolist()

@@ -13,7 +13,7 @@ from typing import Any
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 
 from studio import __version__
-from studio.app.states.window import window_log
+from studio.app.app_state import window_log
 from studio.library import storage
 
 MOST = 256 * 1024

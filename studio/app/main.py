@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtWidgets import QApplication
 
-from studio.app.engine import Engine, here
+from studio.app.app_state import Window
+from studio.app.audio.sound_card import Output
+from studio.app.core.autosave import SettingsFile
+from studio.app.engine.client import Engine, here
 from studio.app.fault_log import FaultLog
-from studio.app.settings import SettingsFile
-from studio.app.states.tone import Output
-from studio.app.states.window import Window
-from studio.app.views.frame import Frame
-from studio.app.views.theme import Look
+from studio.app.widgets.theme import Look
+from studio.app.window.main_window import Frame
 from studio.library import storage
-from studio.media.speaker import Speaker
+from studio.media.sounds.speaker import Speaker
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,27 @@ import os
 from collections.abc import Sequence
 
 from studio import __version__, streams
-from studio.cli import bench, blend, complete, doctor, evaluate, go_on, ground, invert, models, sample, score, train
+from studio.cli import (
+    bench,
+    blend,
+    command,
+    complete,
+    continue_sound,
+    doctor,
+    evaluate,
+    invert,
+    models,
+    sample,
+    score,
+    train,
+)
 from studio.library import storage
 from studio.library.models import BadModel
 from studio.library.work import BadWork
-from studio.media import image, names
+from studio.media import names
+from studio.media.pictures import image
 
-COMMANDS = (models, sample, invert, complete, go_on, score, blend, train, evaluate, bench, doctor)
+COMMANDS = (models, sample, invert, complete, continue_sound, score, blend, train, evaluate, bench, doctor)
 """In the order of the help."""
 
 
@@ -27,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     if fault is None:
         return status
     if fault.errno != errno.EPIPE:  # whoever reads may leave, as `| head` does
-        ground.say(f"The results could not be printed: {_reason(fault)}.")
+        command.say(f"The results could not be printed: {_reason(fault)}.")
     return status or 1
 
 
@@ -38,28 +52,28 @@ def _run(argv: Sequence[str]) -> int:
         return status
     except SystemExit as end:  # argparse: 0 after --help, 2 after wrong use
         return int(end.code or 0)
-    except (ground.WrongUse, argparse.ArgumentTypeError) as error:
-        ground.say(str(error))
+    except (command.WrongUse, argparse.ArgumentTypeError) as error:
+        command.say(str(error))
         return 2
     except KeyboardInterrupt as stop:
-        ground.say(str(stop) or "Stopped. What was finished is kept.")
+        command.say(str(stop) or "Stopped. What was finished is kept.")
         return 130
-    except ground.NobodyReads:
+    except command.NobodyReads:
         return 1
     except Exception as error:
-        ground.say(_sentence(error))
+        command.say(_sentence(error))
         return 1
 
 
 def _sentence(error: Exception) -> str:
     """Return an error in words. Ours are sentences already. For the system's, name the file and the reason."""
-    if isinstance(error, (ground.Failure, BadModel, BadWork, image.Refused, storage.NotSaved)):
+    if isinstance(error, (command.Failure, BadModel, BadWork, image.Refused, storage.NotSaved)):
         return getattr(error, "sentence", None) or str(error)
     if isinstance(error, OSError) and error.strerror:
         name = error.filename
         what = "The system refused" if name is None else f'"{names.shown(os.fsdecode(name))}" could not be used'
         return f"{what}: {_reason(error)}."
-    return ground.explained(error, "command")
+    return command.explained(error, "command")
 
 
 def _reason(error: OSError) -> str:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from studio.cli import ground
+from studio.cli import command
 from studio.library import models
 from studio.library.card import Card
 
@@ -11,9 +11,9 @@ TOGETHER = 16
 """Artworks that are made together. Recordings are made one by one, as when somebody listens."""
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio bench`."""
-    sub = ground.command(
+    sub = command.command(
         commands,
         "bench",
         run,
@@ -26,24 +26,24 @@ def add(commands: ground.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a line for each model and number of artworks, once it is measured."""
     named = [models.find(name) for name in args.models] if args.models else models.listing()[0]
-    jobs = ground.jobs(args, compile_first=True)
-    from studio.engine import speed
+    jobs = command.jobs(args, compile_first=True)
+    from studio.engine import benchmark
 
-    ground.say(f"Measured now on: {jobs.device.name_for_people}. Whatever else runs here makes these figures worse.")
+    command.say(f"Measured now on: {jobs.device.name_for_people}. Whatever else runs here makes these figures worse.")
     unusable = 0
     for trained, name in zip(named, args.models or [trained.card.name for trained in named], strict=True):
         card = trained.card
         for count in (1,) if card.rate else (1, TOGETHER):
-            ground.progress(f"{card.name}, {count} at once")
+            command.progress(f"{card.name}, {count} at once")
             try:
-                found = speed.measured(jobs.shelf.take(name).model, count, card.rate)
+                found = benchmark.measured(jobs.shelf.take(name).model, count, card.rate)
             except models.BadModel as fault:
                 unusable += 1
-                ground.say(str(fault))
+                command.say(str(fault))
                 break
             times = None if found.naive is None else found.naive / found.whole
             line = {"name": card.name, "count": count, "seconds": found.whole, "first_row_seconds": found.first}
-            ground.tell(args, {**line, "naive_seconds": found.naive, "times": times}, words(card, found))
+            command.tell(args, {**line, "naive_seconds": found.naive, "times": times}, words(card, found))
     return 1 if unusable else 0
 
 

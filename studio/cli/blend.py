@@ -6,51 +6,53 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from studio.cli import artworks, ground
+from studio.cli import arguments, command
 from studio.library import models, storage
 from studio.library.work import Latent, Work, from_wav, to_wavetable
-from studio.media import image, names, wavetable
+from studio.media import names
+from studio.media.pictures import image
+from studio.media.sounds import wavetable
 from studio.wire import messages as wire
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio blend`."""
-    sub = ground.command(commands, "blend", run, "the way between two sounds as a wavetable for synthesizers")
+    sub = command.command(commands, "blend", run, "the way between two sounds as a wavetable for synthesizers")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument("begin", metavar="A", help="a seed, or a WAV")
     sub.add_argument("end", metavar="B", help="a seed, or a WAV")
-    sub.add_argument("--frames", type=ground.frames, default=wavetable.FRAMES, help="cycles on the way (64)")
+    sub.add_argument("--frames", type=command.frames, default=wavetable.FRAMES, help="cycles on the way (64)")
     sub.add_argument("--label", help="the kind, by name or number (each seed's own)")
-    sub.add_argument("--out", type=ground.path, required=True, metavar="FILE.wav")
+    sub.add_argument("--out", type=command.path, required=True, metavar="FILE.wav")
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
     if trained.card.kind != "sound":
-        raise ground.WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
-    label = artworks.label(trained.card, args.label)
-    target = ground.new_file(args.out, ".wav")
-    jobs = ground.jobs(args)
+        raise command.WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
+    label = arguments.label(trained.card, args.label)
+    target = command.new_file(args.out, ".wav")
+    jobs = command.jobs(args)
     begin, end = (_point(jobs, args.model, trained, given, label) for given in (args.begin, args.end))
     ask = wire.Path(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
-    drawn = (event for event in ground.answers(jobs, ask) if isinstance(event, wire.Drawn))
+    drawn = (event for event in command.answers(jobs, ask) if isinstance(event, wire.Drawn))
     made = [cycle for event in drawn for cycle in event.pictures]
     storage.write(target, to_wavetable(np.stack(made), begin.leading_to(end)))
-    ground.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
+    command.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
     return 0
 
 
 def _point(jobs: Any, model: str, trained: models.Trained, given: str, label: int | None) -> Work:
     """Return where the way begins or ends: a seed, our own WAV, or a cycle."""
     if given.isdecimal():
-        return artworks.work(trained, ground.seed(given), (trained.card.temperature,), label)
-    path = ground.path(given)
+        return arguments.work(trained, command.seed(given), (trained.card.temperature,), label)
+    path = command.path(given)
     work = from_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
     if work is not None and work.model == trained.card.name:
         return work
-    ask = wire.Encode(job="open", model=model, picture=artworks.opened(path, trained.card), label=label)
-    found = ground.answer(jobs, ask, wire.Encoded)
-    opened = artworks.work(trained, 0, (1.0,), found.label)
+    ask = wire.Encode(job="open", model=model, picture=arguments.opened(path, trained.card), label=label)
+    found = command.answer(jobs, ask, wire.Encoded)
+    opened = arguments.work(trained, 0, (1.0,), found.label)
     return msgspec.structs.replace(opened, latent=Latent.of(found.latent), source=names.shown(path.name))
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from studio.cli import artworks, ground
+from studio.cli import arguments, command
 from studio.library import models, storage
 from studio.library.card import Card
 from studio.library.work import Latent, to_png
-from studio.media import decoder, image, names
+from studio.media import decoder, names
+from studio.media.pictures import image
 from studio.wire import messages as wire
 
 BEST = 9
@@ -20,15 +21,17 @@ BEST = 9
 CANNOT = '"{}" makes the whole picture at once and cannot keep part of it. Take a model that draws pixel by pixel.'
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio complete`."""
-    sub = ground.command(commands, "complete", run, "make the white part of a mask anew; the rest of the picture stays")
+    sub = command.command(
+        commands, "complete", run, "make the white part of a mask anew; the rest of the picture stays"
+    )
     sub.add_argument("model", metavar="MODEL", help="one that draws pixel by pixel")
-    sub.add_argument("file", type=ground.path, metavar="FILE", help="a picture")
-    sub.add_argument("--mask", type=ground.path, required=True, metavar="MASK", help="a picture of the same size")
-    sub.add_argument("-n", type=ground.positive, default=8, help="how many (8)")
-    artworks.add_drawing(sub, seed="of the first; the next count up (random)", label="each seed draws its own")
-    artworks.add_mix(sub)
+    sub.add_argument("file", type=command.path, metavar="FILE", help="a picture")
+    sub.add_argument("--mask", type=command.path, required=True, metavar="MASK", help="a picture of the same size")
+    sub.add_argument("-n", type=command.positive, default=8, help="how many (8)")
+    arguments.add_drawing(sub, seed="of the first; the next count up (random)", label="each seed draws its own")
+    arguments.add_mix(sub)
     sub.add_argument(
         "--rank",
         choices=("whole", "following"),
@@ -36,10 +39,10 @@ def add(commands: ground.Commands) -> None:
         help="by the likelihood of the whole picture, or of what follows the hole: make many, and the best are saved",
     )
     sub.add_argument(
-        "--best", type=ground.positive, default=BEST, help=f"how many to save of those ranked by what follows ({BEST})"
+        "--best", type=command.positive, default=BEST, help=f"how many to save of those ranked by what follows ({BEST})"
     )
-    sub.add_argument("--out", type=ground.path, required=True, metavar="DIR", help="the folder for PNGs")
-    artworks.add_size(sub)
+    sub.add_argument("--out", type=command.path, required=True, metavar="DIR", help="the folder for PNGs")
+    arguments.add_size(sub)
 
 
 @dataclass(frozen=True)
@@ -59,17 +62,17 @@ def run(args: argparse.Namespace) -> int:
     """
     trained = models.find(args.model)
     if trained.card.kind == "sound":
-        raise ground.WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
+        raise command.WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
     if not trained.card.keeps:
-        raise ground.WrongUse(CANNOT.format(trained.card.title))
-    seeds = artworks.seeds(args)
-    heat = artworks.heat(args, trained.card)
-    label = artworks.label(trained.card, args.label)
+        raise command.WrongUse(CANNOT.format(trained.card.title))
+    seeds = arguments.seeds(args)
+    heat = arguments.heat(args, trained.card)
+    label = arguments.label(trained.card, args.label)
     picture = _picture(args, trained.card)
     free = _mask(args, trained.card)
     _check_rank(args, free)
     folder = storage.folder(args.out)
-    jobs = ground.jobs(args)
+    jobs = command.jobs(args)
     made: list[Made] = []
     ask = wire.Complete(
         job="complete",
@@ -82,12 +85,12 @@ def run(args: argparse.Namespace) -> int:
         mix=args.mix or "",
         share=args.share,
     )
-    for event in ground.answers(jobs, ask):
+    for event in command.answers(jobs, ask):
         if isinstance(event, wire.Drawn) and event.log_prob is not None:
             parts = event.following or [None] * len(event.pictures)
             prices = zip(event.pictures, event.log_prob, parts, strict=True)
             made += [Made(seeds[event.first + i], *each) for i, each in enumerate(prices)]
-            ground.progress(f"{len(made)} of {args.n} finished")
+            command.progress(f"{len(made)} of {args.n} finished")
     if args.rank == "whole":
         made.sort(key=lambda one: -one.log_prob)
     else:
@@ -104,9 +107,9 @@ def _report_left_out(args: argparse.Namespace, made: int, saved: int) -> None:
     """Print how many completions were not saved, because others fit better."""
     left = made - saved
     if args.json:
-        ground.tell(args, {"made": made, "saved": saved, "left_out": left}, "")
+        command.tell(args, {"made": made, "saved": saved, "left_out": left}, "")
     else:
-        ground.say(f"Made {made}, saved the {saved} that fit what follows best; {left} left out.")
+        command.say(f"Made {made}, saved the {saved} that fit what follows best; {left} left out.")
 
 
 def _save(
@@ -115,23 +118,23 @@ def _save(
     path = folder / f"{args.file.stem}-{one.seed}.png"
     # Its latent makes the whole picture again: what was kept, and what was made.
     encode = wire.Encode(job="encode", model=args.model, picture=one.picture, label=label)
-    found = ground.answer(jobs, encode, wire.Encoded)
-    work = artworks.work(trained, one.seed, (1.0,), found.label)
+    found = command.answer(jobs, encode, wire.Encoded)
+    work = arguments.work(trained, one.seed, (1.0,), found.label)
     work = msgspec.structs.replace(work, latent=Latent.of(found.latent), source=names.shown(args.file.name))
-    storage.write(path, to_png(one.picture, work, artworks.enlargement(args, trained.card)))
+    storage.write(path, to_png(one.picture, work, arguments.enlargement(args, trained.card)))
     line = {"file": str(path), "seed": one.seed, "log_prob": one.log_prob, "following": one.following}
     words = f"{path}  {one.log_prob:,.1f} nats"
-    ground.tell(
+    command.tell(
         args, line, words if one.following is None else f"{words}, {one.following:,.1f} of what follows the hole"
     )
 
 
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     """Return the picture in a model's size and channels. Say if its colours are lost."""
-    array = artworks.picture(args.file)
+    array = arguments.picture(args.file)
     if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.shown(args.file.name)
-        ground.say(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
+        command.say(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
     channels, height, width = card.shape
     return image.fit(array, (channels, height, width))
 
@@ -140,7 +143,7 @@ def _check_rank(args: argparse.Namespace, free: wire.Array) -> None:
     """Raise WrongUse if nothing follows the hole, but completions are ranked by it."""
     made = np.flatnonzero(free)
     if args.rank == "following" and len(made) and free.reshape(-1)[made[0] :].all():
-        raise ground.WrongUse(
+        raise command.WrongUse(
             "Everything from the first marked pixel on is made anew, so nothing that is kept follows the hole. "
             "Leave --rank out, or mark a part with something kept below it."
         )
@@ -152,7 +155,7 @@ def _mask(args: argparse.Namespace, card: Card) -> wire.Array:
     picture = decoder.open_picture(args.file).array
     _, height, width = card.shape
     if mask.shape[:2] not in (picture.shape[:2], (height, width)):
-        raise ground.WrongUse(
+        raise command.WrongUse(
             f'The mask "{names.shown(args.mask.name)}" is {mask.shape[1]} × {mask.shape[0]} pixels, but the picture is '
             f"{picture.shape[1]} × {picture.shape[0]}. Save it in the size of the picture."
         )

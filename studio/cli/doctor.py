@@ -2,22 +2,22 @@
 
 import argparse
 
-from studio.cli import ground
+from studio.cli import command
 from studio.wire import messages as wire
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio doctor`."""
-    ground.command(commands, "doctor", run, "what this computer has: devices, sound, libraries, models, space")
+    command.command(commands, "doctor", run, "what this computer has: devices, sound, libraries, models, space")
 
 
 def run(args: argparse.Namespace) -> int:
     fine = True
-    for event in ground.events(args, wire.Doctor(job="doctor")):
+    for event in command.events(args, wire.Doctor(job="doctor")):
         if isinstance(event, wire.Diagnosis):
             for what, good, finding in event.findings:
                 fine &= good or what == "Sound"
-                ground.tell(
+                command.tell(
                     args,
                     {"what": what, "fine": good, "finding": finding},
                     f"{'✓' if good else '!'} {what:20} {finding}",

@@ -4,20 +4,20 @@ import argparse
 
 import msgspec
 
-from studio.cli import ground
+from studio.cli import command
 from studio.library import models
 from studio.wire import messages as wire
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio evaluate`."""
-    sub = ground.command(commands, "evaluate", run, "held-out figures, as the papers count them")
+    sub = command.command(commands, "evaluate", run, "held-out figures, as the papers count them")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument(
-        "source", type=ground.path, metavar="FOLDER|PACK.npz", help="artworks; those held out are measured"
+        "source", type=command.path, metavar="FOLDER|PACK.npz", help="artworks; those held out are measured"
     )
-    sub.add_argument("-n", type=ground.positive, help="only the first so many (all)")
-    sub.add_argument("--draws", type=ground.positive, default=4, help="of a flow's dequantising noise (4)")
+    sub.add_argument("-n", type=command.positive, help="only the first so many (all)")
+    sub.add_argument("--draws", type=command.positive, default=4, help="of a flow's dequantising noise (4)")
     sub.add_argument(
         "--card",
         action="store_true",
@@ -35,13 +35,13 @@ def run(args: argparse.Namespace) -> int:
         most=args.n,
         spread=args.card,
     )
-    for event in ground.events(args, ask):
+    for event in command.events(args, ask):
         if not isinstance(event, wire.Measured):
             continue
-        ground.progress(f"{event.done} of {event.total} measured")
+        command.progress(f"{event.done} of {event.total} measured")
         for metric, value, exact in event.figures:
             line = {"name": trained.card.name, "metric": metric, "value": value, "exact": exact, "n": event.total}
-            ground.tell(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
+            command.tell(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
         if event.spread:
             _write(args, trained, event)
     return 0
@@ -55,4 +55,4 @@ def _write(args: argparse.Namespace, trained: models.Trained, event: wire.Measur
     unit = "sample" if trained.card.rate else "dimension"
     line = {"file": str(trained.path), "n": event.total, "least": least, "median": middle, "most": most}
     words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per {unit}"
-    ground.tell(args, line, f"{words}, half of them less than {middle:.3f}")
+    command.tell(args, line, f"{words}, half of them less than {middle:.3f}")

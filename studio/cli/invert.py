@@ -7,63 +7,64 @@ from typing import Any
 
 import numpy as np
 
-from studio.cli import artworks, ground
+from studio.cli import arguments, command
 from studio.library import models, storage
 from studio.library.work import Latent, Work, to_png, to_wav
-from studio.media import image, names
-from studio.media.enlarging import Enlargement
+from studio.media import names
+from studio.media.pictures import image
+from studio.media.pictures.enlarging import Enlargement
 from studio.wire import messages as wire
 
 FAR = 1e6
 """Standard deviations from the middle of the latents. What a model learned lies within about 10."""
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio invert`."""
-    sub = ground.command(
+    sub = command.command(
         commands,
         "invert",
         run,
         "encode and decode; says for each file whether it comes back exactly",
         only_prints=lambda args: args.out is None,
     )
-    artworks.add_files(sub, "pictures or single cycles, or folders of them")
-    sub.add_argument("--out", type=ground.path, metavar="DIR", help="save what came back")
-    artworks.add_size(sub)
+    arguments.add_files(sub, "pictures or single cycles, or folders of them")
+    sub.add_argument("--out", type=command.path, metavar="DIR", help="save what came back")
+    arguments.add_size(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    size = artworks.enlargement(args, trained.card)
+    size = arguments.enlargement(args, trained.card)
     folder = storage.folder(args.out) if args.out else None
-    named = artworks.named(args.files)
+    named = arguments.named(args.files)
     exact = 0
     unusable = 0
-    jobs = ground.jobs(args)
+    jobs = command.jobs(args)
     for path in named:
-        ground.progress(f"{path.name}")
+        command.progress(f"{path.name}")
         try:
-            picture = artworks.opened(path, trained.card)
+            picture = arguments.opened(path, trained.card)
         except image.Refused as refused:
             unusable += 1
             line = {"file": str(path), "exact": False, "differing": None, "reason": refused.reason}
-            ground.tell(args, line, str(refused))
+            command.tell(args, line, str(refused))
             continue
         ask = wire.Encode(job="invert", model=args.model, picture=picture)
-        found = ground.answer(jobs, ask, wire.Encoded)
+        found = command.answer(jobs, ask, wire.Encoded)
         exact += found.exact
         apart = f"{found.differing:,} of {found.total:,} values differ by {found.largest} at most{_why(found)}"
         reason = "" if found.exact else apart
         words = reason or "exact"
         if folder is not None:
             words = f"{words}, {_came_back(jobs, args.model, trained, found, path, folder, size)}"
-        ground.tell(
+        command.tell(
             args,
             {"file": str(path), "exact": found.exact, "differing": found.differing, "reason": reason},
             f"{path}: {words}",
         )
     usable = len(named) - unusable
-    summary = f"{exact} of {usable} {artworks.things(trained.card)} came back {trained.card.alike}."
+    summary = f"{exact} of {usable} {arguments.things(trained.card)} came back {trained.card.alike}."
     left_out = f"{unusable} of {len(named)} files could not be used."
     print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
     return 1 if unusable or exact < usable else 0
@@ -83,7 +84,7 @@ def _came_back(
 ) -> str:
     """Save the decoded picture with its latent inside; return the name of its file."""
     ask = wire.Explore(job="back", model=model, latent=found.latent, label=found.label)
-    shown = ground.answer(jobs, ask, wire.Shown)
+    shown = command.answer(jobs, ask, wire.Shown)
     work = Work(
         kind=trained.card.kind,
         rate=trained.card.rate,
@@ -93,7 +94,7 @@ def _came_back(
         label=found.label,
         latent=Latent.of(found.latent),
         source=names.shown(path.name),
-        made=artworks.now(),
+        made=arguments.now(),
     )
     sound = trained.card.kind == "sound"
     target = storage.free_name(folder, path.stem, ".wav" if sound else ".png")

@@ -3,14 +3,14 @@
 import argparse
 from collections.abc import Sequence
 
-from studio.cli import ground
+from studio.cli import command
 from studio.library import models
 from studio.library.card import Card
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio models`."""
-    sub = ground.command(
+    sub = command.command(
         commands, "models", run, "the trained models: name, family, what it makes, bits per dimension", engine=False
     )
     sub.add_argument("--markdown", action="store_true", help="the table of models/README.md")
@@ -33,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
             "exact": card.exact,
         }
         what = f"{card.makes}, {card.size}"
-        ground.tell(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.figure}")
+        command.tell(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.figure}")
     for sentence in refused:
-        ground.say(sentence)
+        command.say(sentence)
     return 1 if refused else 0
 
 

@@ -9,45 +9,46 @@ from pathlib import Path
 
 import msgspec
 
-from studio.cli import artworks, ground, hearing
+from studio.cli import arguments, command, live_playback
 from studio.library import models, storage
 from studio.library.card import Card
 from studio.library.work import Work, smaller_than_asked, to_png, to_sheet, to_wav
-from studio.media import export, waveform
-from studio.media.enlarging import Enlargement
+from studio.media import export
+from studio.media.pictures.enlarging import Enlargement
+from studio.media.sounds import waveform
 from studio.wire import messages as wire
 
 SHEET_TIMES = 4
 """The factor by which pictures on a sheet are enlarged, unless another size is given."""
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio sample`."""
-    sub = ground.command(commands, "sample", run, "make pictures or sounds, one for each seed")
+    sub = command.command(commands, "sample", run, "make pictures or sounds, one for each seed")
     sub.add_argument("model", metavar="MODEL", help="a name from `studio models`, or a .safetensors file")
-    sub.add_argument("-n", type=ground.positive, default=1, help="how many (1)")
-    artworks.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
-    artworks.add_mix(sub)
-    sub.add_argument("--seconds", type=ground.seconds, help="how long, of recordings (the model's own)")
+    sub.add_argument("-n", type=command.positive, default=1, help="how many (1)")
+    arguments.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
+    arguments.add_mix(sub)
+    sub.add_argument("--seconds", type=command.seconds, help="how long, of recordings (the model's own)")
     sub.add_argument("--play", action="store_true", help="hear recordings while they are made, one after the other")
     sub.add_argument(
-        "--out", type=ground.path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
+        "--out", type=command.path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
     )
     sub.add_argument("--sheet", action="store_true", help="also all pictures, or drawings of all waves, on one sheet")
-    artworks.add_size(sub)
+    arguments.add_size(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
-    seeds = artworks.seeds(args)
-    temperature = artworks.heat(args, trained.card)
-    label = artworks.label(trained.card, args.label)
-    size = artworks.enlargement(args, trained.card)
+    seeds = arguments.seeds(args)
+    temperature = arguments.heat(args, trained.card)
+    label = arguments.label(trained.card, args.label)
+    size = arguments.enlargement(args, trained.card)
     _check(args, trained.card)
     if trained.card.rate:
         return _recordings(args, trained, seeds, temperature, label)
     folder = storage.folder(args.out)
-    mix = artworks.mix(args)
+    mix = arguments.mix(args)
     ask = wire.Sample(
         job="sample",
         model=args.model,
@@ -59,15 +60,15 @@ def run(args: argparse.Namespace) -> int:
     )
     kept = Kept(args, folder, size)
     try:
-        for event in ground.events(args, ask):
+        for event in command.events(args, ask):
             if not isinstance(event, wire.Drawn):
                 continue
             if event.done < event.total:
-                ground.progress(f"{event.first} of {args.n} finished")
+                command.progress(f"{event.first} of {args.n} finished")
             if event.done == event.total - 1:  # the group is drawn, but not priced yet
                 had = len(kept.made)  # if pricing ran out of memory, the group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
-                    work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
+                    work = msgspec.structs.replace(arguments.work(trained, seed, temperature, label), mix=mix)
                     kept.add(picture, work)
                 kept.save_soon()
             elif event.done == event.total:
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if args.sheet:
         path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
         storage.write(path, _sheet(args, trained, kept))
-        ground.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
+        command.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
     return 0
 
 
@@ -85,14 +86,14 @@ def _check(args: argparse.Namespace, card: Card) -> None:
     """Raise WrongUse if options do not suit a model, or no folder is given."""
     sound = card.kind == "sound"
     if card.rate and args.sheet:
-        raise ground.WrongUse(f'"{card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
+        raise command.WrongUse(f'"{card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
     if not card.rate and args.seconds is not None:
-        raise ground.WrongUse(f'"{card.title}" makes no recordings; leave --seconds out.')
+        raise command.WrongUse(f'"{card.title}" makes no recordings; leave --seconds out.')
     if not card.rate and args.play:
         unheard = "single cycles, which the window plays as tones" if sound else "pictures, which nobody can hear"
-        raise ground.WrongUse(f'"{card.title}" makes {unheard}; leave --play out.')
+        raise command.WrongUse(f'"{card.title}" makes {unheard}; leave --play out.')
     if args.out is None and not args.play:
-        raise ground.WrongUse(ground.NOWHERE)
+        raise command.WrongUse(command.NOWHERE)
 
 
 class Kept:
@@ -186,7 +187,7 @@ class Kept:
         for number in range(self._told, end):
             path, work = self._placed[number]
             price = self._prices[number] if number < len(self._prices) else None
-            ground.tell(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
+            command.tell(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
         self._told = max(self._told, end)
 
     def _in_a_file(self, made: wire.Array, work: Work) -> bytes:
@@ -202,9 +203,9 @@ def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> byt
     if trained.card.kind == "sound":
         drawn = [waveform.picture(cycle) for cycle in kept.made]
         return export.png(export.sheet(drawn, columns, over=waveform.MIDDLE))
-    size = artworks.enlargement(args, trained.card, SHEET_TIMES)
+    size = arguments.enlargement(args, trained.card, SHEET_TIMES)
     if smaller := smaller_than_asked(size, columns, kept.made):
-        ground.say(smaller)
+        command.say(smaller)
     return to_sheet(kept.made, kept.works, columns, size)
 
 
@@ -218,13 +219,13 @@ def _recordings(
     """Make recordings one by one. Together they would not be faster, and be heard later."""
     card = trained.card
     folder = storage.folder(args.out) if args.out else None
-    mix = artworks.mix(args)
+    mix = arguments.mix(args)
     seconds = args.seconds if args.seconds is not None else card.shape[0] / card.rate
-    with hearing.Hearing(card.rate, seconds, len(seeds), args.play) as ear:
+    with live_playback.Hearing(card.rate, seconds, len(seeds), args.play) as ear:
         if ear.failed and folder is None:
-            hearing.tell_nothing_made("DIR")
+            live_playback.tell_nothing_made("DIR")
             return 1
-        jobs = ground.jobs(args)
+        jobs = command.jobs(args)
         for seed in seeds:
             ask = wire.Perform(
                 job="sample",
@@ -238,7 +239,7 @@ def _recordings(
             )
             ear.begin(f'"{card.title}", seed {seed}')
             made = ear.performed(jobs, ask)
-            work = msgspec.structs.replace(artworks.work(trained, seed, temperature, label), mix=mix)
-            hearing.keep(args, folder / f"{card.name}-{seed}.wav" if folder else None, made, work)
+            work = msgspec.structs.replace(arguments.work(trained, seed, temperature, label), mix=mix)
+            live_playback.keep(args, folder / f"{card.name}-{seed}.wav" if folder else None, made, work)
         ear.listen()
         return 1 if ear.failed else 0

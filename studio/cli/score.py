@@ -6,30 +6,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.cli import artworks, ground
+from studio.cli import arguments, command
 from studio.library import models, storage
 from studio.library.card import Card
-from studio.media import export, image
-from studio.media.surprise import Scale, plate
+from studio.media import export
+from studio.media.pictures import image
+from studio.media.pictures.surprisal_map import Scale, plate
 from studio.wire import messages as wire
 
 
-def add(commands: ground.Commands) -> None:
+def add(commands: command.Commands) -> None:
     """Add `studio score`."""
-    sub = ground.command(
+    sub = command.command(
         commands,
         "score",
         run,
         "what pictures or sounds cost under a model, in bits",
         only_prints=lambda args: args.map is None,
     )
-    artworks.add_files(sub, "or folders of them")
+    arguments.add_files(sub, "or folders of them")
     sub.add_argument(
         "--label",
         help="given this kind, by name or number (any kind, each as likely as the others)",
     )
     sub.add_argument(
-        "--map", type=ground.path, metavar="DIR", help="save each beside the map of its bits, all on one scale"
+        "--map", type=command.path, metavar="DIR", help="save each beside the map of its bits, all on one scale"
     )
 
 
@@ -45,24 +46,24 @@ class Priced:
 def run(args: argparse.Namespace) -> int:
     trained = models.find(args.model)
     card = trained.card
-    label = artworks.label(card, args.label)
+    label = arguments.label(card, args.label)
     if args.map is not None and card.kind == "sound":
-        raise ground.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
+        raise command.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
     folder = storage.folder(args.map) if args.map else None
-    jobs = ground.jobs(args)
+    jobs = command.jobs(args)
     unusable = 0
     mapped: list[Priced] = []
     try:
-        for path in artworks.named(args.files):
-            ground.progress(path.name)
+        for path in arguments.named(args.files):
+            command.progress(path.name)
             try:
-                picture = artworks.opened(path, card)
+                picture = arguments.opened(path, card)
                 ask = wire.Score(job="score", model=args.model, picture=picture, label=label)
             except image.Refused as refused:
                 unusable += 1
-                ground.say(str(refused))
+                command.say(str(refused))
                 continue
-            found = ground.answer(jobs, ask, wire.Scored)
+            found = command.answer(jobs, ask, wire.Scored)
             priced = Priced(path, picture, found)
             if folder is None:
                 _tell(args, card, priced, {})
@@ -102,12 +103,12 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
     if kind and args.label is None:
         words = f"{words}; {given:.4f} given {kind}, its likeliest kind"
     if percentile is not None:
-        words = f"{words}; more typical than {percentile:.0f} of 100 held-out {artworks.things(card)}"
+        words = f"{words}; more typical than {percentile:.0f} of 100 held-out {arguments.things(card)}"
     if found.label is not None:
         line |= {"label": card.classes[found.label], f"bits_per_{unit}_given_label": given}
     if more:
         words = f"{words}; {more['map']}"
-    ground.tell(args, line | more, words)
+    command.tell(args, line | more, words)
 
 
 def _map(priced: Priced, folder: Path, scale: Scale) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from studio.cli import ground
+from studio.cli import command as ground
 from studio.cli.interruption import Interruption
 from studio.library import model_names, models, storage
 from studio.media import names
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
-    from studio.engine.study import Study
+    from studio.engine.training.config import Study
 
 CYCLE = 256
 """Samples of one cycle of sound that a model learns from."""
@@ -76,9 +76,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, stop: Interruption) -> int:
-    from studio.engine import run_lock
     from studio.engine.device import step_back
-    from studio.engine.study import plain
+    from studio.engine.training import run_lock
+    from studio.engine.training.config import plain
 
     study = _study(args)
     folder = storage.home("runs") / study.name
@@ -105,7 +105,7 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
 
 def _study(args: argparse.Namespace) -> "Study":
     """Return the study that the arguments describe. Raises WrongUse."""
-    from studio.engine.study import BadStudy, named, study_in, study_of
+    from studio.engine.training.config import BadStudy, named, study_in, study_of
 
     if not args.recipe and args.name is None:
         raise ground.WrongUse("A model needs a name: add --name NAME.")
@@ -131,7 +131,7 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
 
 def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":
     """Return the study, with the steps of its run if that exists. Raises WrongUse."""
-    from studio.engine.study import BadStudy, study_in, with_steps
+    from studio.engine.training.config import BadStudy, study_in, with_steps
 
     begun = (folder / "study.json").exists()
     if begun and not args.resume:

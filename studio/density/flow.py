@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from studio.density.bijection import Bijection, sum_entries
+from studio.density.bijections.bijection import Bijection, sum_entries
 from studio.density.model import Model, Step
 
 OUTER = 0.2

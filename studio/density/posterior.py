@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from studio.density.planar import planar, radial
+from studio.density.bijections.planar import planar, radial
 
 WIDEST = 5.0
 """Largest |log σ|: no encoder's output makes z infinite or a price without a number."""

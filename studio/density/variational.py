@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from studio.density.decoder_likelihood import Observation
 from studio.density.model import Model, Step
-from studio.density.observation import Observation
 from studio.density.posterior import Posterior
 
 DRAWS = 61

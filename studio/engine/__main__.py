@@ -17,9 +17,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from studio import streams
+from studio.engine.errors import AGAIN, device_lost, explain, out_of_memory, plain
 from studio.engine.events import Events, Rest
-from studio.engine.failure import AGAIN, device_lost, explain, out_of_memory, plain
-from studio.engine.pipes import Inbox, Outbox, claim, read
+from studio.engine.stdio import Inbox, Outbox, claim, read
 from studio.wire.frames import BadFrame
 from studio.wire.messages import (
     AnyCommand,
@@ -252,8 +252,8 @@ def _load(wish: str | None, outbox: Outbox) -> tuple[Start, Ready, Spare]:
 
     steady_allocator()
     from studio import kernels, zoo
-    from studio.engine.ahead import Ahead, wanted
     from studio.engine.jobs import Jobs
+    from studio.engine.precompile import Ahead, wanted
 
     try:
         device = choose(wish)

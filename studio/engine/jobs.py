@@ -9,12 +9,15 @@ from collections.abc import Generator
 
 import torch
 
-from studio.engine import completion, diagnosis, failure, joining, learning, pricing, sampling
-from studio.engine.artworks import Misfit
+from studio.engine import doctor as diagnosis
+from studio.engine import errors
 from studio.engine.device import Device, batch_that_fits
-from studio.engine.drawing import GROUP, Drawing
 from studio.engine.events import Events
-from studio.engine.performing import Performance
+from studio.engine.generation import inpainting, loop_finder, pricing, sampling
+from studio.engine.generation.picture_job import GROUP, Drawing
+from studio.engine.generation.sound_job import Performance
+from studio.engine.levels import Misfit
+from studio.engine.training import jobs
 from studio.wire import messages as wire
 
 
@@ -53,9 +56,9 @@ class Jobs:
             case wire.Score():
                 return self.score(command)
             case wire.Train():
-                return learning.train(command, self.device)
+                return jobs.train(command, self.device)
             case wire.Evaluate():
-                return learning.evaluate(command, self.shelf, self.device)
+                return jobs.evaluate(command, self.shelf, self.device)
             case wire.Doctor():
                 return self.doctor(command)
         raise Misfit(f"a {type(command).__name__} is nothing that can be started")
@@ -78,14 +81,14 @@ class Jobs:
         """As `sample`, with a part of a picture kept."""
         yield None
         loaded = self._taken(command)
-        keep = completion.kept(loaded, command.picture, command.free)
+        keep = inpainting.kept(loaded, command.picture, command.free)
         sampling.classes_for(loaded, (), command.label)
         drawing = Drawing(
             command,
             self.device,
             loaded,
-            draw=lambda seeds, heat, doubts: completion.draw(loaded, keep, seeds, heat, command.label, doubts),
-            price=lambda pictures, seeds: completion.price(loaded, keep, pictures, seeds, command.label),
+            draw=lambda seeds, heat, doubts: inpainting.draw(loaded, keep, seeds, heat, command.label, doubts),
+            price=lambda pictures, seeds: inpainting.price(loaded, keep, pictures, seeds, command.label),
         )
         yield from self._held(drawing)
 
@@ -119,7 +122,7 @@ class Jobs:
                 try:
                     running.turn(wish)
                 except Misfit as error:
-                    yield wire.Notice(job=job, text=failure.sentence(str(error)))
+                    yield wire.Notice(job=job, text=errors.sentence(str(error)))
             yield from running.steps()
         finally:
             del self._steered[job]
@@ -175,7 +178,7 @@ class Jobs:
         """What an artwork costs, and where."""
         yield None
         loaded = self.shelf.take(command.model)
-        for found in completion.scored(loaded, command.picture, command.label):
+        for found in inpainting.scored(loaded, command.picture, command.label):
             if found is None:
                 yield None
                 continue
@@ -203,7 +206,7 @@ class Jobs:
         yield None
         loaded = self.shelf.take(command.model)
         wished = (command.sound, command.begin, command.end, command.seed, command.label)
-        for found in joining.best(loaded, *wished):
+        for found in loop_finder.best(loaded, *wished):
             if found is None:
                 yield None
                 continue

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from studio.kernels.levels import Array, Exponentials, compiled, drawn, exponentials, price
-from studio.kernels.vectors import ROWS, add_products, laid, widens_halves
+from studio.kernels.dot_products import ROWS, add_products, laid, widens_halves
+from studio.kernels.level_sampling import Array, Exponentials, compiled, drawn, exponentials, price
 
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _MOST = np.float32(9)

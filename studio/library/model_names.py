@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 from studio.library import models, storage
-from studio.library.weights import ENDING, PICKLES
+from studio.library.model_file import ENDING, PICKLES
 
 LONGEST = 100
 """Characters of a name, as a card allows them."""

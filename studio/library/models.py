@@ -21,7 +21,7 @@ import studio
 from studio.library import card as cards
 from studio.library import storage
 from studio.library.card import Card
-from studio.library.weights import (
+from studio.library.model_file import (
     ENDING,
     LARGEST_METADATA,
     PICKLES,

@@ -11,9 +11,11 @@ from msgspec import Meta
 
 from studio import __version__
 from studio.library import storage
-from studio.media import decoder, enlarging, export, sound, wavetable
-from studio.media.enlarging import AS_MADE, Enlargement
-from studio.media.image import MOST_PIXELS
+from studio.media import decoder, export
+from studio.media.pictures import enlarging
+from studio.media.pictures.enlarging import AS_MADE, Enlargement
+from studio.media.pictures.image import MOST_PIXELS
+from studio.media.sounds import single_cycle, wavetable
 
 KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
@@ -353,7 +355,7 @@ def to_wavetable(cycles: np.ndarray, work: Work) -> bytes:
 
 def from_wav(data: bytes) -> Work | None:
     """The making inside a WAV, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    return _in_comment(sound.words(data).get("ICMT", ""))
+    return _in_comment(single_cycle.words(data).get("ICMT", ""))
 
 
 def _in_comment(comment: str) -> Work | None:

@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image
 
 from studio.media import decoder
-from studio.media.cycles import from_wave
-from studio.media.image import Refused, compose, fit
 from studio.media.names import shown
+from studio.media.pictures.image import Refused, compose, fit
+from studio.media.sounds.single_cycle import from_wave
 
 _ROUNDING = 8
 """Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""

@@ -20,10 +20,10 @@ import numpy as np
 
 from studio.media import pack
 from studio.media.decoder_messages import LENGTH, Answer, Died, Fault, Ready, Request, arrays, message, unexpected
-from studio.media.image import Picture, Refused
 from studio.media.names import shown
-from studio.media.recording import Recording
-from studio.media.sound import Wave
+from studio.media.pictures.image import Picture, Refused
+from studio.media.sounds.audio_file import Recording
+from studio.media.sounds.single_cycle import Wave
 
 SECONDS = 10
 """Seconds of processor time for a file: 64 megapixels of PNG take 2 s."""

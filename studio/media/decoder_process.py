@@ -21,10 +21,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from studio.media import cycles, enlarging, image, pack, recording, sound
+from studio.media import pack
 from studio.media.decoder import AGAIN
 from studio.media.decoder_messages import BLOCK, LARGEST_HEAD, LENGTH, Answer, Fault, Ready, Request
 from studio.media.names import shown
+from studio.media.pictures import enlarging, image
+from studio.media.sounds import audio_file, single_cycle
 
 if sys.platform != "win32":
     import resource
@@ -41,9 +43,9 @@ def _text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
 
 READERS: dict[str, Callable[..., Any]] = {
     "picture": image.open_picture,
-    "recording": recording.open_recording,
-    "wave": sound.open_wave,
-    "cycle": cycles.open_cycle,
+    "recording": audio_file.open_recording,
+    "wave": single_cycle.open_wave,
+    "cycle": single_cycle.open_cycle,
     "pack": pack.members,
     "text": _text,
 }

@@ -10,8 +10,8 @@ from typing import IO
 
 import numpy as np
 
-from studio.media.image import Refused
 from studio.media.names import shown
+from studio.media.pictures.image import Refused
 
 LARGEST = 16 * 2**30
 """The most bytes of a pack, unpacked."""

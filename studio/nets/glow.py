@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from studio.nets.convolution import PackedConv
-from studio.nets.pixels import margins, padded
+from studio.nets.glow_steps import margins, padded
 
 GAIN = 3.0
 """The factor before logs, which lets them learn faster."""

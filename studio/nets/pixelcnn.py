@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from studio.nets.causal import MaskedConv, MaskedSteps, Step, colours_of, in_groups
-from studio.nets.gated import GatedLayer
+from studio.nets.gated_layer import GatedLayer
+from studio.nets.masked_convolution import MaskedConv, MaskedSteps, Step, colours_of, in_groups
 
 FIRST = 7
 """Size of the first kernel."""

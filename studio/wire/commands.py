@@ -217,7 +217,7 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     out: Text = ""
     """The folder for the trained model; empty: the user's own models."""
     study: dict[str, Any]
-    """A `studio.engine.study.Study` as returned by `msgspec.to_builtins`: what is learned, and how."""
+    """A `studio.engine.training.config.Study` as returned by `msgspec.to_builtins`: what is learned, and how."""
     force: bool = False
     """Whether an existing run may learn from other artworks than it began with."""
 

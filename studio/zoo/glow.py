@@ -19,14 +19,14 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from studio.density import linear
-from studio.density.bijection import Bijection, Chain, Within
-from studio.density.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
+from studio.density.bijections import linear
+from studio.density.bijections.bijection import Bijection, Chain, Within
+from studio.density.bijections.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
+from studio.density.bijections.learned_prior import Split, TopPrior
+from studio.density.bijections.linear import ActNorm, InvertibleConv, Mixing, Squeeze
 from studio.density.flow import Flow
-from studio.density.linear import ActNorm, InvertibleConv, Mixing, Squeeze
-from studio.density.prior import Split, TopPrior
 from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv, packed_layers, stacked
-from studio.nets.pixels import Desk, PackedStep, steps_of_flow
+from studio.nets.glow_steps import Desk, PackedStep, steps_of_flow
 
 WEIGHT_OF_CLASS = 0.01
 """Of the classifier's bits beside the bits per dimension, as in the authors' code."""

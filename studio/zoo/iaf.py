@@ -15,12 +15,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from studio.density.bijection import Bijection, Chain, Flat
+from studio.density.bijections.bijection import Bijection, Chain, Flat
+from studio.density.bijections.linear import BatchNorm
+from studio.density.bijections.masked_affine import Inverse
 from studio.density.flow import Flow
-from studio.density.linear import BatchNorm
-from studio.density.masked_affine import Inverse
-from studio.nets.masked import Activation, Degrees
-from studio.zoo.one_pass import masked_affine, network
+from studio.nets.made import Activation, Degrees
+from studio.zoo.compiled.made import masked_affine, network
 
 
 class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="family"):

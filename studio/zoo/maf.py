@@ -13,13 +13,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from studio.density.bijection import Bijection, Chain, Flat
+from studio.density.bijections.bijection import Bijection, Chain, Flat
+from studio.density.bijections.linear import BatchNorm
+from studio.density.bijections.masked_mixture import MaskedMixture
+from studio.density.bijections.vector_transforms import DiagonalScale, Spectrum
 from studio.density.flow import Flow
-from studio.density.linear import BatchNorm
-from studio.density.masked_mixture import MaskedMixture
-from studio.density.vectors import DiagonalScale, Spectrum
-from studio.nets.masked import MADE, Activation, Degrees
-from studio.zoo.one_pass import OnePassMixture, masked_affine, network
+from studio.nets.made import MADE, Activation, Degrees
+from studio.zoo.compiled.made import OnePassMixture, masked_affine, network
 
 
 class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="family"):

@@ -14,11 +14,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from studio.density.bijection import Bijection, Chain, Flat, Within
-from studio.density.coupling import Additive, ChannelCoupling
+from studio.density.bijections.bijection import Bijection, Chain, Flat, Within
+from studio.density.bijections.coupling import Additive, ChannelCoupling
+from studio.density.bijections.logistic_prior import LogisticScores
+from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Whitening
 from studio.density.flow import Flow
-from studio.density.logistic import LogisticScores
-from studio.density.vectors import DiagonalScale, OddEven, Whitening
 from studio.nets.mlp import MLP
 
 WHITENED = 4096

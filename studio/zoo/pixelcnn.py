@@ -14,9 +14,9 @@ from msgspec import Meta
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
 from studio.nets import pixelcnn
-from studio.nets.causal_schedule import schedule
-from studio.nets.schedule import Scheduled
-from studio.zoo.pixel_by_pixel import Compiled
+from studio.nets.pixel_schedule import Scheduled
+from studio.nets.pixelcnn_schedule import schedule
+from studio.zoo.compiled.pixels import Compiled
 
 
 class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_field="family"):

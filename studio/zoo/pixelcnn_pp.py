@@ -14,10 +14,10 @@ from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import LogisticMixture
-from studio.nets.schedule import Scheduled
-from studio.nets.shifted import ShiftedNet
-from studio.nets.shifted_schedule import schedule
-from studio.zoo.pixel_by_pixel import Compiled
+from studio.nets.pixel_schedule import Scheduled
+from studio.nets.pixelcnn_pp import ShiftedNet
+from studio.nets.pixelcnn_pp_schedule import schedule
+from studio.zoo.compiled.pixels import Compiled
 
 
 class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", tag_field="family"):

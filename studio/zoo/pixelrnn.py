@@ -14,17 +14,17 @@ from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
-from studio.nets import recurrent
-from studio.nets.causal_schedule import schedule
-from studio.nets.schedule import Scheduled
-from studio.zoo.pixel_by_pixel import Compiled
+from studio.nets import pixelrnn
+from studio.nets.pixel_schedule import Scheduled
+from studio.nets.pixelcnn_schedule import schedule
+from studio.zoo.compiled.pixels import Compiled
 
 
 class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_field="family"):
     """The hyperparameters of a PixelRNN."""
 
     cells: Annotated[
-        recurrent.Cells,
+        pixelrnn.Cells,
         Meta(title="States", description="Go from row to row, or along diagonals from both sides, which sees more"),
     ] = "diagonal"
     width: Annotated[
@@ -40,7 +40,7 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
             raise ValueError("a PixelRNN makes pictures, and sounds were asked for")
         channels = shape[0]
         head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
-        net = recurrent.PixelRNN(channels, head.numbers, self.cells, self.width, self.layers, self.head)
+        net = pixelrnn.PixelRNN(channels, head.numbers, self.cells, self.width, self.layers, self.head)
         return Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), head)
 
 

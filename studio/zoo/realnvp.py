@@ -21,11 +21,11 @@ import msgspec
 import torch
 from msgspec import Meta
 
-from studio.density.bijection import Bijection, Chain, Within
-from studio.density.coupling import Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
+from studio.density.bijections.bijection import Bijection, Chain, Within
+from studio.density.bijections.coupling import Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
+from studio.density.bijections.linear import BatchNorm, Squeeze
+from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Spectrum
 from studio.density.flow import Flow
-from studio.density.linear import BatchNorm, Squeeze
-from studio.density.vectors import DiagonalScale, OddEven, Spectrum
 from studio.nets.convolution import ResidualNet
 from studio.nets.mlp import MLP
 

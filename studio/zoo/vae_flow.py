@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Meta
 from torch import nn
 
-from studio.density.observation import Bernoulli, Logistic
+from studio.density.decoder_likelihood import Bernoulli, Logistic
 from studio.density.posterior import InverseAutoregressivePosterior, PlanarPosterior, Posterior, RadialPosterior
 from studio.density.variational import Variational
 from studio.nets.autoencoder import Decoder, Encoder
-from studio.nets.gated_made import ContextMADE
+from studio.nets.made import ContextMADE
 from studio.nets.mlp import MLP
 
 

@@ -15,11 +15,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from studio.density.conditional import Conditional
-from studio.density.sound import AutoregressiveSound
-from studio.density.sound_conditional import Levels, Logistics
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.conditional import Conditional, Levels, Logistics
 from studio.nets.wavenet import WaveNetwork
-from studio.zoo.sample_by_sample import swift
+from studio.zoo.compiled.wavenet import swift
 
 
 class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_field="family"):

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.states.value import Receiver
+from studio.app.core.observable import Receiver
 from studio.wire import frames
 from studio.wire.messages import AnyCommand, AnyEvent, Ending, Pulse
 
@@ -10,7 +10,7 @@ DIED = "The engine stopped unexpectedly. Another one is starting. Your takes are
 
 
 class FakeEngine(QObject):
-    """Has the signals and verbs of studio.app.engine.Engine."""
+    """Has the signals and verbs of studio.app.engine.client.Engine."""
 
     asked = Signal(object)
     happened = Signal(object)

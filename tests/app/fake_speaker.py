@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from studio.media.speaker import NoSound, Source
+from studio.media.sounds.speaker import NoSound, Source
 
 
 class FakeSpeaker:
-    """Has the verbs of studio.media.speaker.Speaker."""
+    """Has the verbs of studio.media.sounds.speaker.Speaker."""
 
     rate = 48_000
     block = 480

@@ -1,7 +1,7 @@
 """Run the tests several times while other processes keep the processors busy, and count how often they pass.
 
 python tests/benchmarks/busy.py 3                          the whole suite three times, as `run.py test` runs it
-python tests/benchmarks/busy.py 20 tests/app/test_engine.py -q
+python tests/benchmarks/busy.py 20 tests/app/engine/test_client.py -q
 """
 
 import argparse

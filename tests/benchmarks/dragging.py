@@ -24,7 +24,7 @@ from PySide6.QtCore import QEventLoop, QTimer  # noqa: E402
 from PySide6.QtWidgets import QApplication, QSlider  # noqa: E402
 
 from studio.app.main import Studio, assemble  # noqa: E402
-from studio.app.views.picture import PictureView  # noqa: E402
+from studio.app.widgets.picture import PictureView  # noqa: E402
 
 
 def until(done: Callable[[], bool], seconds: float = 60.0) -> float:

@@ -28,16 +28,20 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from studio import zoo
-from studio.app.settings import SettingsFile
-from studio.app.states import recorded, shelf
-from studio.engine import checkpoint, sampling
+from studio.app.core.autosave import SettingsFile
+from studio.app.files import opening
+from studio.app.files.opening import open_file
+from studio.app.takes import store as shelf
+from studio.engine.generation import sampling
+from studio.engine.training import checkpoint
 from studio.library import models, work
+from studio.library.model_file import BadModel
 from studio.library.storage import digest
-from studio.library.weights import BadModel
 from studio.library.work import Latent, Work
-from studio.media import dataset, decoder, recordings
-from studio.media.enlarging import Enlargement
-from studio.media.image import Refused
+from studio.media import dataset, decoder
+from studio.media.pictures.enlarging import Enlargement
+from studio.media.pictures.image import Refused
+from studio.media.sounds import audio_dataset
 from tests.app.fake_model import card, write_model
 
 SLOW = 5.0
@@ -136,7 +140,7 @@ def _pictures() -> list[Good]:
     for name, image, form, options in made:
         buffer = io.BytesIO()
         image.save(buffer, form, **options)
-        found.append(Good("picture", name, buffer.getvalue(), (shelf.open_file,)))
+        found.append(Good("picture", name, buffer.getvalue(), (open_file,)))
     return found
 
 
@@ -164,16 +168,16 @@ def _sounds() -> list[Good]:
     for name, form, subtype, samples in forms:
         buffer = io.BytesIO()
         soundfile.write(buffer, samples, RATE, format=form, subtype=subtype)
-        found.append(Good("sound", name, buffer.getvalue(), (_as_recording, _as_cycle, shelf.open_file)))
+        found.append(Good("sound", name, buffer.getvalue(), (_as_recording, _as_cycle, open_file)))
     for name, samples in (("cycle.wav", 600), ("table.wav", 2048 * 3)):
         buffer = io.BytesIO()
         soundfile.write(buffer, np.sin(np.arange(samples) / 600 * 2 * np.pi) / 2, 44_100, format="WAV")
-        found.append(Good("sound", name, buffer.getvalue(), (_as_cycle, shelf.open_file)))
+        found.append(Good("sound", name, buffer.getvalue(), (_as_cycle, open_file)))
     return found
 
 
 def _as_recording(path: Path) -> object:
-    return recorded.open_recorded(path, 16_000)
+    return opening.open_recorded(path, 16_000)
 
 
 def _as_cycle(path: Path) -> object:
@@ -188,7 +192,7 @@ def _works() -> list[Good]:
     pictures = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(4)]
     wave = (9000 * np.sin(np.arange(RATE) / 20)).astype(np.int16)
     smooth = Enlargement(8, smooth=True)
-    opened = (shelf.open_file, shelf.open_kept)
+    opened = (open_file, shelf.open_kept)
     heard = (_as_recording, shelf.open_kept)
     return [
         Good("work", "work.png", work.to_png(pictures[0], making), opened),
@@ -268,7 +272,7 @@ def _as_index(path: Path) -> object:
         for number in range(3):
             soundfile.write(folder / side / f"{number}.wav", np.sin(np.arange(2000) / (number + 9)) / 2, RATE)
     (folder / "index.csv").write_bytes(path.read_bytes())
-    return list(recordings.loading(folder, RATE, ("speaker",)))
+    return list(audio_dataset.loading(folder, RATE, ("speaker",)))
 
 
 def _as_pack(path: Path) -> object:

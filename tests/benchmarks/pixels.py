@@ -4,8 +4,8 @@
     python tests/benchmarks/pixels.py --presets [NAME]  untrained ones of some presets, whose names begin so
 
 Both ways have the same weights, in the same run. The whole network costs the same at every pixel, so it is measured a
-few times, after a warm-up, and counted once for each step (`studio.engine.speed`). Cached pictures are drawn from the
-first pixel to the last, with all that drawing takes; of PICTURES at once nothing is left out. How busy the machine was
+few times, after a warm-up, and counted once for each step (`studio.engine.benchmark`). Cached pictures are drawn from
+the first pixel to the last, with all that drawing takes; of PICTURES at once nothing is left out. How busy the machine was
 stands at the head: the aims are for two processors that nobody else wants, so seconds of a processor stand beside.
 """
 
@@ -17,9 +17,9 @@ import torch
 
 from studio import zoo
 from studio.density.autoregressive import Autoregressive
-from studio.engine import speed
+from studio.engine import benchmark
 from studio.engine.device import choose, steady_allocator
-from studio.engine.sampling import load
+from studio.engine.generation.sampling import load
 from studio.library import models
 
 Case = tuple[str, zoo.Recipe, tuple[int, int, int], int]
@@ -69,7 +69,7 @@ def tell(name: str, model: Autoregressive) -> None:
     size = " × ".join(str(side) for side in model.shape)
     print(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {size}, {model.levels} levels")
     for count, aim in AIMS.items():
-        found = speed.measured(model, count)
+        found = benchmark.measured(model, count)
         assert found.first is not None, "it draws row by row"
         assert found.naive is not None, "it has a naive way"
         times = f"naive {found.naive:.0f} s, {found.naive / found.whole:.0f} ×"

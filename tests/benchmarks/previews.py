@@ -25,13 +25,14 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import torch
 from PySide6.QtWidgets import QApplication
 
-from studio.app.settings import SettingsFile
-from studio.app.states.window import Window
-from studio.app.views.frame import Frame
-from studio.app.views.theme import Look
-from studio.engine import drawing, jobs
-from studio.engine.artworks import to_arrays
+from studio.app.app_state import Window
+from studio.app.core.autosave import SettingsFile
+from studio.app.widgets.theme import Look
+from studio.app.window.main_window import Frame
+from studio.engine import jobs
 from studio.engine.device import choose, steady_allocator
+from studio.engine.generation import picture_job
+from studio.engine.levels import to_arrays
 from studio.library import models
 from studio.wire import messages as wire
 from studio.wire.frames import encode, events
@@ -43,7 +44,7 @@ from tests.app.fake_engine import FakeEngine  # noqa: E402
 from tests.app.fake_speaker import FakeSpeaker  # noqa: E402
 
 MODEL = "gated-pixelcnn-fashion-28"
-PICTURES = drawing.GROUP
+PICTURES = picture_job.GROUP
 TURNS = 12
 NEVER = 1e9
 
@@ -54,7 +55,7 @@ def job(name: str, model: str, count: int = PICTURES, doubt: bool = False) -> wi
 
 def here(at_work: jobs.Jobs, pause: float, command: wire.Sample) -> tuple[float, list[float], list[wire.Drawn]]:
     """Processor seconds of a job, seconds of each of its steps, and what it said."""
-    drawing._PREVIEW = pause
+    picture_job._PREVIEW = pause
     steps, said, began = [], list[wire.Drawn](), time.process_time()
     last = time.perf_counter()
     for event in at_work.start(command):
@@ -173,7 +174,7 @@ def told(where: str, found: dict[str, list[float]], silent: str) -> None:
 def main(model: str) -> None:
     steady_allocator()
     torch.set_num_threads(1)
-    at_work, usual, card = jobs.Jobs(choose("cpu")), drawing._PREVIEW, models.find(model).card
+    at_work, usual, card = jobs.Jobs(choose("cpu")), picture_job._PREVIEW, models.find(model).card
     print(f"{model}, {PICTURES} pictures at once, load {os.getloadavg()[0]:.1f}")
     here(at_work, usual, job("warm", model, 1))
     _, steps, said = here(at_work, usual, job("warm", model))

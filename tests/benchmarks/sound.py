@@ -27,11 +27,11 @@ import soundfile
 from PySide6.QtWidgets import QApplication
 
 from studio.app.main import assemble
-from studio.media.resampling import Resampler
-from studio.media.speaker import Speaker
-from studio.media.stream import RAMP, limited
+from studio.media.sounds.playback import RAMP, limited
+from studio.media.sounds.resampling import Resampler
+from studio.media.sounds.speaker import Speaker
 from studio.wire.messages import AnyCommand, Steer
-from tests.media.conftest import RATE, Daemon
+from tests.media.sounds.conftest import RATE, Daemon
 
 TRIES = 20
 MODEL = "models/wavenet-piano-16k.safetensors"

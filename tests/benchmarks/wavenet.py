@@ -18,11 +18,11 @@ import numba
 import numpy as np
 import torch
 
-from studio.density.player import PlainPlayer, Player
-from studio.density.sound import AutoregressiveSound
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.sound_stream import PlainPlayer, Player
 from studio.engine.device import steady_allocator
-from studio.kernels.vectors import add_products
-from studio.zoo.sample_by_sample import swift
+from studio.kernels.dot_products import add_products
+from studio.zoo.compiled.wavenet import swift
 from studio.zoo.wavenet import WaveNet
 
 SIZES = {

@@ -9,7 +9,7 @@ import soundfile
 from PIL import Image
 
 from tests.cli.forks import Forks
-from tests.media.conftest import recording, sound_card
+from tests.media.sounds.conftest import recording, sound_card
 
 __all__ = ["recording", "sound_card"]
 

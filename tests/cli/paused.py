@@ -45,11 +45,12 @@ class _Watch(importlib.abc.MetaPathFinder):
 
 
 def _watch_training(moment: str) -> None:
-    from studio.engine import checkpoint, device, publishing, training
+    from studio.engine import device
+    from studio.engine.training import checkpoint, loop, model_export
     from studio.media import dataset
 
     device.step_back = lambda: None
-    keep, publish, step, loading = checkpoint.keep, publishing.publish, training._step, dataset.loading
+    keep, publish, step, loading = checkpoint.keep, model_export.publish, loop._step, dataset.loading
 
     def kept(run: Any, tensors: Any, state: Any, **how: Any) -> None:
         if moment == "saving" and state["step"] > 2:
@@ -73,7 +74,7 @@ def _watch_training(moment: str) -> None:
             _pause("loading")
         return loading(*args)
 
-    checkpoint.keep, publishing.publish, training._step, dataset.loading = kept, published, stepped, loaded
+    checkpoint.keep, model_export.publish, loop._step, dataset.loading = kept, published, stepped, loaded
 
 
 if __name__ == "__main__":

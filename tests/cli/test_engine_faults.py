@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from studio import cli
-from studio.engine import speed
-from studio.engine.artworks import Misfit
+from studio.engine import benchmark
 from studio.engine.jobs import Jobs
+from studio.engine.levels import Misfit
 
 pytestmark = pytest.mark.usefixtures("no_stepping_back")
 
@@ -34,7 +34,7 @@ FAULTS: dict[str, tuple[Callable[[], BaseException], str]] = {
 def do_instead(monkeypatch: pytest.MonkeyPatch, job: Callable[[], Iterator[Any]]) -> None:
     """Replace every job of the engine, and the measuring of `bench`, which needs none."""
     monkeypatch.setattr(Jobs, "start", lambda jobs, command: job())
-    monkeypatch.setattr(speed, "measured", lambda *asked: list(job()))
+    monkeypatch.setattr(benchmark, "measured", lambda *asked: list(job()))
 
 
 def test_every_command_says_what_the_engine_met(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from studio import cli, kernels
-from studio.engine import sampling
+from studio.engine.generation import sampling
 from studio.library.work import from_png
 
 SLOW = "First run on this computer: preparing the fast version."
@@ -29,8 +29,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Begin without compiled loops. Return a file in which the child process notes the loops that it compiles."""
     file = tmp_path / "asked"
     monkeypatch.setattr(kernels.elsewhere, "asked", None)
-    monkeypatch.setattr("studio.engine.ahead.wanted", lambda device: tuple(kernels.LOOPS))
-    monkeypatch.setattr("studio.engine.ahead.here", lambda: [sys.executable, "-c", CHILD, str(file)])
+    monkeypatch.setattr("studio.engine.precompile.wanted", lambda device: tuple(kernels.LOOPS))
+    monkeypatch.setattr("studio.engine.precompile.here", lambda: [sys.executable, "-c", CHILD, str(file)])
     yield file
     file.with_suffix(".end").touch()
 

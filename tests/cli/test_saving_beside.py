@@ -12,7 +12,7 @@ import pytest
 from studio.cli import sample
 from studio.library import storage
 from studio.library.work import Work
-from studio.media.enlarging import AS_MADE
+from studio.media.pictures.enlarging import AS_MADE
 from tests.limits import LIMIT
 
 Files = Sequence[tuple[Path, bytes]]

@@ -14,15 +14,15 @@ import pytest
 from PIL import Image
 
 from studio import cli
-from studio.cli import ground
-from studio.engine import run_lock
+from studio.cli import command
+from studio.engine.training import run_lock
 from studio.library import models
 
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch, no_stepping_back: None) -> None:
     """Print progress without waiting between lines."""
-    monkeypatch.setattr(ground, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(command, "LINE_EVERY", 0.0)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def argv(rings: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def commands(said: str) -> list[list[str]]:
     """Return the arguments of the printed commands, without the program's name."""
-    prefix = ground.shell()
+    prefix = command.shell()
     return [shlex.split(line.strip().removeprefix(prefix)) for line in said.splitlines() if prefix in line]
 
 
@@ -87,7 +87,7 @@ def test_ctrl_c_says_that_it_is_saved_and_how_to_continue(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ground, "progress", stop)
+        patch.setattr(command, "progress", stop)
         assert cli.main(argv) == 130
     said = capsys.readouterr().err
     assert "Stopped. What it learned is saved. The same command with --resume continues." in said
@@ -114,7 +114,7 @@ def test_any_long_command_shows_in_a_log_file_that_it_is_at_work(
     ],
 )
 def test_a_time_left_has_two_figures_that_matter(seconds: float, words: str) -> None:
-    assert ground.about(seconds) == words
+    assert command.about(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_a_time_left_has_two_figures_that_matter(seconds: float, words: str) -> 
 def test_a_command_to_copy_begins_as_the_user_began(
     started: str | None, program: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(ground.STARTED_BY, raising=False)
+    monkeypatch.delenv(command.STARTED_BY, raising=False)
     if started is not None:
-        monkeypatch.setenv(ground.STARTED_BY, started)
+        monkeypatch.setenv(command.STARTED_BY, started)
     monkeypatch.setattr("sys.argv", [program])
-    assert ground.shell("sample", "a b") == f"{words} sample 'a b'"
+    assert command.shell("sample", "a b") == f"{words} sample 'a b'"
 
 
 # ── what is checked before anything is learned ───────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 import pytest
 
-from studio.engine import checkpoint
+from studio.engine.training import checkpoint
 from tests.cli.forks import Fork, Forks
 from tests.limits import LIMIT
 

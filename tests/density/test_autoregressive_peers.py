@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.bijection import Chain
-from studio.density.linear import BatchNorm
-from studio.density.masked_affine import Inverse, MaskedAffine
-from studio.nets.masked import MADE
-from studio.zoo.one_pass import OnePass
+from studio.density.bijections.bijection import Chain
+from studio.density.bijections.linear import BatchNorm
+from studio.density.bijections.masked_affine import Inverse, MaskedAffine
+from studio.nets.made import MADE
+from studio.zoo.compiled.made import OnePass
 
 zuko = pytest.importorskip("zuko")
 pytest.importorskip("nflows")

@@ -4,8 +4,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.coupling import Additive, Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
-from studio.density.linear import ActNorm, BatchNorm, InvertibleConv, Squeeze
+from studio.density.bijections.coupling import (
+    Additive,
+    Affine,
+    ChannelCoupling,
+    MaskedCoupling,
+    channel_mask,
+    checkerboard,
+)
+from studio.density.bijections.linear import ActNorm, BatchNorm, InvertibleConv, Squeeze
 from studio.nets.convolution import ResidualNet
 
 normflows = pytest.importorskip("normflows")

@@ -12,7 +12,7 @@ from studio.density.posterior import (
     Posterior,
     RadialPosterior,
 )
-from studio.nets.gated_made import ContextMADE
+from studio.nets.made import ContextMADE
 
 LATENT = 4
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from studio.density.sound_conditional import Levels, Logistics
+from studio.density.conditional import Levels, Logistics
 
 
 def test_levels_found_by_halving_are_those_of_the_whole_list() -> None:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from studio.density import variational
-from studio.density.observation import Bernoulli, Logistic
+from studio.density.decoder_likelihood import Bernoulli, Logistic
 from studio.density.posterior import InverseAutoregressivePosterior, PlanarPosterior, Posterior, RadialPosterior
 from studio.density.variational import Variational
-from studio.nets.gated_made import ContextMADE
+from studio.nets.made import ContextMADE
 
 SHAPE = (1, 2, 2)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.planar import planar, radial
+from studio.density.bijections.planar import planar, radial
 from studio.density.posterior import InverseAutoregressivePosterior
-from studio.nets.gated_made import ContextMADE
+from studio.nets.made import ContextMADE
 
 normflows = pytest.importorskip("normflows")
 pyro = pytest.importorskip("pyro.distributions.transforms")

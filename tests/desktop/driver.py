@@ -22,8 +22,8 @@ from PySide6.QtWidgets import QApplication
 from screenshots import Silence
 
 from studio.app import main as door
-from studio.app.states.later import Later
-from studio.app.states.value import State, Value
+from studio.app.core.background import Later
+from studio.app.core.observable import State, Value
 from tests.desktop import inventory
 from tests.desktop.watching import Watch
 

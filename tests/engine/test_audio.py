@@ -41,19 +41,19 @@ def test_a_build_for_a_cuda_that_is_not_here_is_imported_without_it() -> None:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_doctor_says_how_it_was_imported(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.engine import audio, diagnosis
+    from studio.engine import audio, doctor
 
     monkeypatch.setattr(audio, "is_whole", lambda: whole)
-    what, fine, finding = diagnosis._torchaudio()
+    what, fine, finding = doctor._torchaudio()
     assert (what, fine) == ("torchaudio", True)
     assert finding.startswith("2.11.") and ("without its part for CUDA" in finding) is not whole
 
 
 def test_the_doctor_says_what_to_do_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.engine import diagnosis
+    from studio.engine import doctor
 
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchaudio"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torchaudio", None)
-    what, fine, finding = diagnosis._torchaudio()
+    what, fine, finding = doctor._torchaudio()
     assert not fine and "run the set-up again" in finding

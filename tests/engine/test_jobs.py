@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from studio import kernels
-from studio.engine import sampling
 from studio.engine.device import Device
+from studio.engine.generation import sampling
 from studio.engine.jobs import Jobs
-from studio.engine.study import plain, study_of, with_steps
+from studio.engine.training.config import plain, study_of, with_steps
 from studio.library import models
-from studio.media.image import Refused
+from studio.media.pictures.image import Refused
 from studio.wire import frames
 from studio.wire import messages as wire
 

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine.__main__ import Table, serve
+from studio.engine.errors import explain, out_of_memory
 from studio.engine.events import Rest
-from studio.engine.failure import explain, out_of_memory
-from studio.engine.pipes import Inbox, Outbox, read
+from studio.engine.stdio import Inbox, Outbox, read
 from studio.wire.frames import LARGEST, BadFrame, encode, events
 from studio.wire.messages import (
     AnyCommand,

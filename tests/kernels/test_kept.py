@@ -17,9 +17,9 @@ import torch
 from numba.core.caching import IndexDataCacheFile
 
 from studio import kernels, zoo
-from studio.density.duet import Duet
+from studio.density.sound_mixture import Duet
 from studio.kernels import compiler
-from studio.zoo.sample_by_sample import together
+from studio.zoo.compiled.wavenet import together
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from studio.density.masked_affine import MaskedAffine
+from studio.density.bijections.masked_affine import MaskedAffine
 from studio.kernels import made
-from studio.nets.masked import MADE, Degrees
+from studio.nets.made import MADE, Degrees
 
 CASES = [
     (2, (1,), "sequential", False, torch.float64),

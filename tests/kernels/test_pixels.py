@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.nets import causal_schedule, shifted_schedule
+from studio.nets import pixelcnn_pp_schedule, pixelcnn_schedule
+from studio.nets.pixel_schedule import Buffer, Kind, Player, Schedule, Window, apply, dot, scratch
 from studio.nets.pixelcnn import GatedPixelCNN
-from studio.nets.recurrent import PixelRNN
-from studio.nets.schedule import Buffer, Kind, Player, Schedule, Window, apply, dot, scratch
-from studio.nets.shifted import ShiftedNet
-from studio.zoo.pixel_by_pixel import Compiled
+from studio.nets.pixelcnn_pp import ShiftedNet
+from studio.nets.pixelrnn import PixelRNN
+from studio.zoo.compiled.pixels import Compiled
 
 
 def schedule_of(name: str, width: int) -> Schedule:
@@ -26,7 +26,7 @@ def schedule_of(name: str, width: int) -> Schedule:
     }[name]()
     for parameter in net.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
-    write = shifted_schedule.schedule if name == "shifted" else causal_schedule.schedule
+    write = pixelcnn_pp_schedule.schedule if name == "shifted" else pixelcnn_schedule.schedule
     return write(net.eval(), width)
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.density.player import PlainPlayer, Player
-from studio.density.sound import AutoregressiveSound
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.sound_stream import PlainPlayer, Player
 from studio.kernels import wavenet
-from studio.kernels.vectors import add_products, laid
-from studio.zoo.sample_by_sample import swift
+from studio.kernels.dot_products import add_products, laid
+from studio.zoo.compiled.wavenet import swift
 from studio.zoo.wavenet import WaveNet
 
 CASES: list[tuple[int, dict[str, Any]]] = [

@@ -17,7 +17,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from studio.library import card, models, storage, weights
+from studio.library import card, model_file, models, storage
 from studio.library.models import BadModel
 
 CARD = card.Card(
@@ -450,7 +450,7 @@ def test_what_is_accepted_is_accepted_by_safetensors_too(tmp_path: Path) -> None
 
 def test_the_limits_are_wide_enough_for_a_large_model(tmp_path: Path) -> None:
     tensors = {f"weights.flow.{i}.net.convolution.weight": np.ones(1, np.float32) for i in range(5000)}
-    assert len(models.read(write_model(tmp_path / "m.safetensors", **tensors))) < weights.LARGEST_HEADER
+    assert len(models.read(write_model(tmp_path / "m.safetensors", **tensors))) < model_file.LARGEST_HEADER
 
 
 # ── the person's own ─────────────────────────────────────────────────────────────────────────────

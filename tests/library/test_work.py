@@ -18,8 +18,9 @@ from PIL import Image, PngImagePlugin
 
 from studio.library import work
 from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Turn, Work, from_png, from_sheet, to_png, to_sheet
-from studio.media import export, recording, sound, wavetable
-from studio.media.enlarging import Enlargement
+from studio.media import export
+from studio.media.pictures.enlarging import Enlargement
+from studio.media.sounds import audio_file, single_cycle, wavetable
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (8, 6, 3), np.uint8)
 WORK = Work(
@@ -252,7 +253,7 @@ def test_a_saved_wave_gives_back_its_making_and_its_samples(tmp_path: Path) -> N
     data = work.to_wav(CYCLE, SOUND)
     assert work.from_wav(data) == SOUND
     (tmp_path / "a.wav").write_bytes(data)
-    assert (sound.open_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
+    assert (single_cycle.open_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
 
 
 def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_pat
         ):
             assert back(data) == made and made.steered
             (tmp_path / f"a.{ending}").write_bytes(data)
-            heard = recording.open_recording(tmp_path / f"a.{ending}", centred=False)
+            heard = audio_file.open_recording(tmp_path / f"a.{ending}", centred=False)
             assert heard.rate == 16_000 and (heard.wave * 32_768 == CYCLE).all()
     assert work.from_flac(export.flac(CYCLE, 16_000, {"COMMENT": "recorded at home"})) is None
 
@@ -278,7 +279,7 @@ def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     assert samples.shape == (64 * 2048,) and rate == 44_100
     assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == cycles).all()
-    parts = sound.chunks(data)
+    parts = single_cycle.chunks(data)
     assert parts[b"clm "].startswith(b"<!>2048 1") and b"smpl" not in parts
     assert list(parts)[-1] == b"data"  # a look at the beginning of the file finds all the rest
     made = work.from_wav(data)
@@ -290,7 +291,7 @@ def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
 
 def test_a_single_cycle_is_a_loop_with_its_pitch() -> None:
     data = work.to_wavetable(CYCLE[None] // 3, SOUND)
-    loop = struct.unpack("<15I", sound.chunks(data)[b"smpl"])
+    loop = struct.unpack("<15I", single_cycle.chunks(data)[b"smpl"])
     note = loop[3] + loop[4] / 2**32
     assert wavetable.hertz(note) == pytest.approx(44_100 / 2048, rel=1e-7)
     assert loop[7] == 1 and loop[11:13] == (0, 2047)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.media.image import Picture, Refused, open_picture
+from studio.media.pictures.image import Picture, Refused, open_picture
 
 
 def opened(folder: Path, data: bytes, name: str = "rose.png") -> Picture:

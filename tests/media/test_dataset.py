@@ -17,7 +17,7 @@ from PIL import Image
 from studio.media import dataset
 from studio.media import pack as packs
 from studio.media.dataset import files, load, loading
-from studio.media.image import Refused, fit, open_picture
+from studio.media.pictures.image import Refused, fit, open_picture
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 PACKS = DATA / "packs"

@@ -16,10 +16,12 @@ import pytest
 import soundfile
 from PIL import Image
 
-from studio.media import cycles, decoder, image, pack, recording, sound
+from studio.media import decoder, pack
 from studio.media.decoder import Decoder
 from studio.media.decoder_messages import Answer, Fault, Ready
-from studio.media.image import Picture, Refused
+from studio.media.pictures import image
+from studio.media.pictures.image import Picture, Refused
+from studio.media.sounds import audio_file, single_cycle
 from tests.conftest import PLANTED
 from tests.limits import LIMIT
 
@@ -70,16 +72,16 @@ def test_every_reader_gives_what_it_gives_without_the_child(photo: Path, hum: Pa
     assert (found.name, found.notes) == (expected.name, expected.notes)
     heard, told = (
         decoder.open_recording(hum, 16_000, centred=False),
-        recording.open_recording(hum, 16_000, centred=False),
+        audio_file.open_recording(hum, 16_000, centred=False),
     )
     np.testing.assert_array_equal(heard.wave, told.wave)
     assert (heard.seconds, heard.notes) == (told.seconds, told.notes)
     soundfile.write(tmp_path / "cycle.wav", np.sin(np.arange(600) / 600 * 2 * np.pi) * 0.5, 44_100)
     np.testing.assert_array_equal(
-        decoder.open_wave(tmp_path / "cycle.wav", 128).array, sound.open_wave(tmp_path / "cycle.wav", 128).array
+        decoder.open_wave(tmp_path / "cycle.wav", 128).array, single_cycle.open_wave(tmp_path / "cycle.wav", 128).array
     )
     np.testing.assert_array_equal(
-        decoder.open_cycle(tmp_path / "cycle.wav", 256), cycles.open_cycle(tmp_path / "cycle.wav", 256)
+        decoder.open_cycle(tmp_path / "cycle.wav", 256), single_cycle.open_cycle(tmp_path / "cycle.wav", 256)
     )
 
 
@@ -111,7 +113,7 @@ def test_a_path_within_the_current_folder_is_found_after_the_folder_changes(
 @pytest.mark.parametrize("reader", ["open_picture", "open_recording", "open_wave", "read_pack"])
 def test_a_refusal_reads_as_it_does_without_the_child(reader: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no artwork")
-    there = {"open_picture": image, "open_recording": recording, "open_wave": sound}.get(reader)
+    there = {"open_picture": image, "open_recording": audio_file, "open_wave": single_cycle}.get(reader)
     with pytest.raises(Refused) as fault:
         getattr(decoder, reader)(tmp_path / "notes.txt")
     with pytest.raises(Refused) as expected:
@@ -128,7 +130,7 @@ def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
         try:
             for _ in range(20):
                 assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
-                assert own.read("recording", hum, recording.Recording, rate=None, centred=True).rate == 8000
+                assert own.read("recording", hum, audio_file.Recording, rate=None, centred=True).rate == 8000
         except BaseException as fault:
             faults.append(fault)
 
@@ -245,7 +247,7 @@ def test_the_child_ends_with_its_parent_also_in_the_middle_of_a_file(stem: str, 
     program = (
         "import sys, threading, time\n"
         "from studio.media import decoder\n"
-        "from studio.media.image import Picture\n"
+        "from studio.media.pictures.image import Picture\n"
         f"own = decoder.Decoder({PLANTED!r}, seconds=60)\n"
         f"threading.Thread(target=own.read, args=('picture', {str(path)!r}, Picture), daemon=True).start()\n"
         "time.sleep(3600)\n"
@@ -371,7 +373,7 @@ def elsewhere(system: str, then: str) -> list[str]:
 def test_a_child_without_the_limits_of_linux_reads_files(system: str, photo: Path, hum: Path) -> None:
     own = Decoder(elsewhere(system, "sys.exit(decoder_process.main())"))
     assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
-    assert own.read("recording", hum, recording.Recording, rate=None).seconds == 0.5
+    assert own.read("recording", hum, audio_file.Recording, rate=None).seconds == 0.5
     with pytest.raises(Refused, match="is not there"):
         own.read("picture", photo.with_name("none.png"), Picture)
     own.close()
@@ -400,7 +402,7 @@ def test_a_parent_on_windows_gives_up_a_file_by_the_clock_and_opens_no_console(p
     """There the system ends no process for its processor time."""
     (photo.parent / "sleeps.png").write_bytes(photo.read_bytes())
     then = (
-        "from studio.media.image import Picture, Refused\n"
+        "from studio.media.pictures.image import Picture, Refused\n"
         f"own = decoder.Decoder({PLANTED!r}, seconds=0, patience=1.0)\n"
         f"for path in ({str(photo.parent / 'sleeps.png')!r}, {str(photo)!r}):\n"
         "    try:\n        print(own.read('picture', path, Picture).array.shape)\n"

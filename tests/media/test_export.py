@@ -12,7 +12,7 @@ import soundfile
 from PIL import Image
 
 from studio.media import export
-from studio.media.sound import words as sound_words
+from studio.media.sounds.single_cycle import words as sound_words
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)
 

@@ -120,7 +120,7 @@ def test_engines_compiled_loops_and_the_zoo_are_slow_and_states_are_not() -> Non
     tests = PACKAGING.parent / "tests"
     for name in ("engine/test_loop.py", "kernels/test_made.py", "zoo/test_contract.py", "cli/test_streams.py"):
         assert is_slow(tests / name), name
-    for name in ("app/states/test_history.py", "media/test_png.py", "wire/test_frames.py", "packaging/test_run.py"):
+    for name in ("app/core/test_undo.py", "media/pictures/test_png.py", "wire/test_frames.py", "packaging/test_run.py"):
         assert (tests / name).is_file()
         assert not is_slow(tests / name), name
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from studio import zoo
 from studio.density.flow import Flow
 from studio.density.model import Model
-from studio.engine.artworks import Examples
-from studio.engine.evaluation import settle
+from studio.engine.levels import Examples
+from studio.engine.training.evaluation import settle
 from studio.nets.convolution import fold
 
 SHAPES = [(1, 8, 8), (3, 8, 4), (10,)]

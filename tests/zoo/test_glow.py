@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from studio import zoo
-from studio.engine import training
-from studio.engine.artworks import Examples
-from studio.engine.study import Plan, Study
+from studio.engine.levels import Examples
+from studio.engine.training import loop
+from studio.engine.training.config import Plan, Study
 
 KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
 
@@ -27,15 +27,13 @@ def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np
         recipe=KINDS,
         plan=Plan(steps=4, batch=16, evaluate=2),
     )
-    run = training.Run(study, tmp_path, torch.device("cpu"))
+    run = loop.Run(study, tmp_path, torch.device("cpu"))
     moments = [
-        moment
-        for moment in training.train(run, known.part(slice(128)), known.part(slice(128, None)), bf16=False)
-        if moment
+        moment for moment in loop.train(run, known.part(slice(128)), known.part(slice(128, None)), bf16=False) if moment
     ]
     assert moments[-1].step == 4
     longer = msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=6))
-    again = training.Run(longer, tmp_path, torch.device("cpu"))
+    again = loop.Run(longer, tmp_path, torch.device("cpu"))
     assert again.progress.step == 4
     for name, tensor in again.model.state_dict().items():
         assert torch.equal(tensor, run.model.state_dict()[name]), name

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.coupling import ChannelCoupling, MaskedCoupling
+from studio.density.bijections.coupling import ChannelCoupling, MaskedCoupling
 from studio.density.flow import Flow
 from studio.density.variational import Variational
 from studio.zoo.iaf import IAF

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.states.value import Engine, Value
+from studio.app.core.observable import Engine, Value
 from studio.wire.messages import (
     AnyCommand,
     AnyEvent,

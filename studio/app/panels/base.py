@@ -1,15 +1,7 @@
 """What every panel does: steps of undo over a table of fields, and the way back after a restart."""
 
-from typing import Protocol
-
-from studio.app.states.history import History
-from studio.app.states.value import Entries, Field, Plain, State, set_fields, values_before
-
-
-class ChangeStep(Protocol):
-    """Describes how the parts of a panel change its fields: see `PanelState.change`."""
-
-    def __call__(self, name: str, gesture: str | None = None, **values: object) -> None: ...
+from studio.app.core.observable import Entries, Field, Plain, State, set_fields, values_before
+from studio.app.core.undo import History
 
 
 class PanelState(State):

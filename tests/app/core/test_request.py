@@ -13,9 +13,9 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject
 from pytestqt.qtbot import QtBot
 
+from studio.app.core.observable import Engine as EngineProtocol
 from studio.app.core.request import Policy, Request
-from studio.app.engine import Engine
-from studio.app.states.value import Engine as EngineProtocol
+from studio.app.engine.client import Engine
 from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Encoded, Failed, Finished, Sample, Shown, Steer, Stopped
 from tests.app.fake_engine import DIED, FakeEngine
 from tests.limits import LIMIT

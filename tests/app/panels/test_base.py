@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from studio.app.core.observable import Entries, Field, Value, within
 from studio.app.panels.base import PanelState
-from studio.app.states.value import Entries, Field, Value, within
 
 
 class Shelf:

@@ -1,0 +1,429 @@
+"""Holds the state of the whole window: its panels, its engine, dropped files and the saved settings."""
+
+import base64
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from PySide6.QtCore import QTimer
+
+from studio.app.audio.sound_card import Output
+from studio.app.audio.wave_synth import Tone
+from studio.app.core.autosave import Keeping, Settings
+from studio.app.core.jobs import Queue
+from studio.app.core.messages import Messages
+from studio.app.core.observable import Engine, Field, Plain, State, Value, one_of
+from studio.app.core.request import Request
+from studio.app.core.smoothing import Smoothing
+from studio.app.core.undo import History
+from studio.app.files import drops
+from studio.app.files.clipboard import Clipboard
+from studio.app.files.export_settings import Exporting
+from studio.app.files.exporting import Saving
+from studio.app.files.folders import Folders
+from studio.app.maps.surprisal import Surprise
+from studio.app.maps.uncertainty import Doubt
+from studio.app.model_browser.explorable import has_sliders
+from studio.app.model_browser.model_list import Models
+from studio.app.panels.complete.state import Complete
+from studio.app.panels.explore.state import Explore
+from studio.app.panels.generate.state import Generate
+from studio.app.panels.sound.state import NO_MODEL, Sound
+from studio.app.takes.store import Takes
+from studio.library import storage
+from studio.library.models import Trained
+from studio.library.work import Work
+from studio.media import decoder
+from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
+
+PANELS = ("generate", "explore", "complete", "sound", "train", "library")
+Theme = Literal["system", "light", "dark"]
+Contrast = Literal["system", "normal", "high"]
+Panel = Generate | Explore | Complete | Sound
+TO_READ = 8000
+"""Milliseconds that a message stays after its cause has gone, so that it can be read."""
+SECOND = (
+    "Another window of Latent Studio is open. Takes that you keep here are safe. "
+    "Settings and undo of this window are not kept."
+)
+PARTLY_READ = "Part of how the window was left could not be read and starts fresh. Your takes are safe."
+FAULT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
+
+
+def window_log() -> Path:
+    """Return the path of the log of the window's faults."""
+    return storage.home("log") / "window.log"
+
+
+class Window(State):
+    """Owns all other states: the shared ones, such as `models`, `messages` and `takes`, and one for each panel."""
+
+    def __init__(self, engine: Engine, settings: Settings, output: Output, alone: bool = True) -> None:
+        """Create all states. Call `begin` before the window shows.
+
+        Arguments
+            alone: whether no other window uses the same folders. If another one does, this window adds takes and
+                changes nothing else there: the other one saves the settings and knows which files are still needed.
+        """
+        super().__init__()
+        self._alone = alone
+        self.engine = engine
+        self._settings = settings
+        self._create_shared_states(output)
+        self._create_panels(output)
+        self._kept: dict[str, State] = {
+            "takes": self.takes,
+            "models": self.models,
+            **self._panels,
+            "tone": self.tone,
+            "surprise": self.surprise,
+            "exporting": self.exporting,
+            "folders": self.folders,
+        }
+        self._create_values()
+        self._declare_fields()
+        self._front = self.panel.get()
+        self.panel.changed.connect(self._leave_panel)
+        self.keeping = Keeping(settings, self.messages, self.snapshot, self)
+
+    def _create_shared_states(self, output: Output) -> None:
+        """Create the states that no single panel owns."""
+        self.messages = Messages()
+        self.models = Models(self.messages)
+        self.queue = Queue(self.engine)
+        self.takes = Takes(self.messages)
+        self.smoothing = Smoothing(self._maker, self)
+        self.smooth: Value[bool] = self.smoothing.on
+        """Whether pictures are blended instead of shown as squares."""
+        self.exporting = Exporting(self.smooth, self)
+        self.folders = Folders(self)
+        self.clipboard = Clipboard(self.messages, self.exporting, self)
+        self.clipboard.pasted.connect(lambda path: self.drop([path]))
+        self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
+        self.tone = Tone(output, self.messages)
+        self.surprise = Surprise(self.engine, self.messages)
+
+    def _create_panels(self, output: Output) -> None:
+        """Create the state of each panel, which has its own messages."""
+        of = self.messages.of
+        self.generate = Generate(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
+        self.explore = Explore(self.engine, self.models, of("explore"), self.takes, self.saving)
+        self.complete = Complete(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
+        self.sound = Sound(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
+        self._panels: dict[str, Panel] = {
+            "generate": self.generate,
+            "explore": self.explore,
+            "complete": self.complete,
+            "sound": self.sound,
+        }
+        for grid in (self.generate.grid, self.complete.grid):
+            grid.keeps = self._alone
+        self.takes.renames = self._alone
+
+    def _create_values(self) -> None:
+        """Create the values of the window itself: its panel, its appearance and what the engine reports."""
+        self.panel: Value[str] = Value("generate", self)
+        """One of PANELS."""
+        self.status: Value[str] = Value("Starting", self)
+        """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
+        self.device: Value[str] = Value("", self)
+        """The engine's device, as shown to the user: `Processor, 2 threads`."""
+        self.findings: Value[tuple[tuple[str, bool, str], ...]] = Value((), self)
+        """Doctor's findings: what was examined, whether it is fine, the finding."""
+        self.theme: Value[Theme] = Value("system", self)
+        self.contrast: Value[Contrast] = Value("system", self)
+        self.geometry: Value[bytes] = Value(b"", self)
+        """The bytes of QWidget.saveGeometry."""
+        self.layout: Value[dict[str, Any]] = Value({}, self)
+        """Sizes that views keep, such as the inspector's width; plain data."""
+        self._chosen: dict[str, Trained] = {}
+        """The model of pictures and the model of waves that were chosen last."""
+        self._why = ""
+        """What the engine last reported about itself."""
+        self._doctor = Request(self.engine, "doctor", "latest", self)
+
+    def _declare_fields(self) -> None:
+        """Declare what is kept over a restart: values of the window itself, and whole states."""
+        themes: tuple[Theme, ...] = get_args(Theme)
+        contrasts: tuple[Contrast, ...] = get_args(Contrast)
+        self.fields = (
+            Field("panel", self.panel.get, self.show_panel),
+            Field("theme", self.theme.get, lambda theme: self.theme.set(one_of(themes, theme))),
+            Field("contrast", self.contrast.get, lambda contrast: self.contrast.set(one_of(contrasts, contrast))),
+            Field("smoothing", lambda: dict(self.smoothing.choices.get()), self.smoothing.restore_choices),
+            Field("layout", self.layout.get, lambda layout: self.layout.set(dict(layout))),
+            Field(
+                "geometry",
+                lambda: base64.b64encode(self.geometry.get()).decode(),
+                lambda text: self.geometry.set(base64.b64decode(text)),
+            ),
+            *(Field(name, state.snapshot, state.restore) for name, state in self._kept.items()),
+        )
+
+    def begin(self) -> None:
+        """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
+        self.models.refresh()
+        plain, sentence = self._settings.read()
+        try:
+            self.restore({**dict.fromkeys(self._kept, {}), **plain})  # some states also have files of their own
+        except ValueError:
+            sentence = sentence or PARTLY_READ
+        for panel in self._panels.values():
+            panel.settle()
+        self.takes.load(self._records())
+        self._listen()
+        for refused in self.models.refused.get():
+            self.messages.say(refused, "warn", until=(self.models.refused.changed,))
+        if sentence:
+            self.messages.say(sentence, "warn")
+        if not self._alone:
+            self.messages.say(SECOND, "warn")
+
+    def show_panel(self, name: str) -> None:
+        if name in PANELS:
+            self.panel.set(name)
+
+    def _leave_panel(self, panel: str) -> None:
+        left = self._front
+        self._front = panel
+        self.messages.leave(left)
+
+    def look(self) -> None:
+        """Ask Doctor about this computer; the answer arrives in `findings`."""
+        self._doctor.ask(lambda job: Doctor(job=job))
+
+    def tell_fault(self) -> None:
+        """Show a message about a fault of the window, with a button for its log."""
+        self.messages.say(FAULT, "failed", ("Show the log", self.show_log))
+
+    def show_log(self) -> None:
+        """Show the folder that holds the window's log."""
+        self.messages.reveal.emit(window_log())
+
+    # ── drops ────────────────────────────────────────────────────────────────────────────────────
+
+    def would(self, paths: Sequence[Path]) -> str:
+        """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
+        kind = drops.kind(paths)
+        if self._is_sound(kind) and self.sound.model.get() is None:
+            return NO_MODEL
+        if self.panel.get() == "complete" and kind in ("picture", "work"):
+            return "Open in Complete"
+        if kind == "wave" and self._is_sound(kind):
+            return "Go on from this sound"
+        return drops.words(kind, paths)
+
+    def _is_sound(self, kind: drops.Kind) -> bool:
+        """Return whether the panel Sound opens it: a recording, or any wave while this panel is open."""
+        return kind in ("recording", "recorded work") or (kind == "wave" and self.panel.get() == "sound")
+
+    def open(self, path: Path) -> None:
+        """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
+        kind = drops.kind([path])
+        if kind == "unread sound":
+            self.messages.say(drops.words(kind, [path]), "warn")
+            return
+        if self._is_sound(kind):
+            self.sound.open(path)
+        elif self.panel.get() == "complete":
+            self.complete.canvas.open(path)
+        else:
+            self._fit_explore(kind)
+            self.explore.open(path)
+
+    def _fit_explore(self, kind: drops.Kind) -> None:
+        """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last.
+
+        A model without sliders is used only if no other can be, or if Explore is open and shows it.
+        """
+        makes = {"picture": "picture", "wave": "sound"}.get(kind, "")
+        now = self.explore.model.get()
+        in_use = {name: panel.model.get() for name, panel in self._panels.items()}
+        known = (in_use.get(self.panel.get()), self._chosen.get(makes), *in_use.values(), *self.models.cards.get())
+        suitable = [each for each in known if each is not None and each.card.kind == makes and not each.card.rate]
+        shown = now if self.panel.get() == "explore" else None
+        suitable.sort(key=lambda each: each != shown and not has_sliders(each))
+        if suitable and suitable[0] != now:
+            title = suitable[0].card.title
+            self.explore.choose_model(suitable[0].card.name)
+            if now is not None:
+                self.messages.say(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
+
+    def _note_model(self, trained: Trained | None) -> None:
+        if trained is not None and not trained.card.rate:
+            self._chosen[trained.card.kind] = trained
+
+    def drop(self, paths: Sequence[Path]) -> None:
+        """Open the dropped files as `would` says."""
+        match kind := drops.kind(paths):
+            case _ if self._is_sound(kind):
+                self.sound.open(paths[0])
+                if len(paths) > 1:
+                    name = drops.shown(paths[0].name)
+                    self.messages.say(f'Only "{name}" is opened: Sound goes on from one at a time.')
+            case "picture" | "wave" | "work":
+                here = self.panel.get() == "complete" and kind != "wave"
+                if not here:
+                    self._fit_explore(kind)
+                (self.complete.canvas if here else self.explore).open(paths[0])
+                if len(paths) > 1:
+                    name, panel = drops.shown(paths[0].name), "Complete" if here else "Explore"
+                    self.messages.say(f'Only "{name}" is opened: {panel} shows one at a time.')
+            case "model" | "pickle":
+                self.models.add(paths[0], self._choose_added)
+            case _:
+                self.messages.say(drops.words(kind, paths), "warn")
+
+    def _choose_added(self, trained: Trained) -> None:
+        """Choose an added model in the open panel, or open a panel that can use it."""
+        panel = self.panel.get()
+        if trained.card.rate:
+            panel = "sound"
+        elif panel == "sound" or (panel == "complete" and not trained.card.keeps):
+            panel = "generate"
+        self._panels[panel].choose_model(trained.card.name)
+        self.show_panel(panel)
+
+    # ── undo ─────────────────────────────────────────────────────────────────────────────────────
+
+    def history(self) -> History | None:
+        """Return the history of the open panel; None if it has none."""
+        panel = self._panels.get(self.panel.get())
+        return panel.history if panel is not None else None
+
+    def undo(self) -> None:
+        """Undo the last step of the open panel."""
+        if (history := self.history()) is not None:
+            history.undo()
+
+    def redo(self) -> None:
+        """Redo the step that was undone last."""
+        if (history := self.history()) is not None:
+            history.redo()
+
+    # ── the engine ───────────────────────────────────────────────────────────────────────────────
+
+    def _note_device(self, event: AnyEvent) -> None:
+        if isinstance(event, Ready):
+            self.device.set(event.device)
+
+    def _show_findings(self, event: AnyEvent) -> None:
+        if isinstance(event, Diagnosis):
+            self.findings.set(event.findings)
+
+    def _show_failure(self, event: Failed) -> None:
+        """Show that Doctor failed."""
+        self.messages.say(f"{event.why} {event.hint}".strip(), "failed")
+
+    def _listen(self) -> None:
+        self.engine.announced.connect(self._note_device)
+        self._doctor.progressed.connect(self._show_findings)
+        self._doctor.failed.connect(self._show_failure)
+        self.engine.status.connect(self._heed)
+        self.engine.said.connect(self._hear)
+        for name, maker in (("generate", self.generate), ("complete", self.complete)):
+            maker.to_explore.connect(partial(self.explore.open_work, self.messages.of(name)))
+        for asked in (self.generate.to_complete, self.explore.to_complete):
+            asked.connect(self.complete.canvas.open_work)
+        self.explore.to_generate.connect(self._restore_work)
+        for panel in self._panels.values():
+            self.models.cards.changed.connect(panel.settle)
+            panel.model.changed.connect(self._note_model)
+        self.sound.came.connect(lambda: self.panel.set("sound"))
+        self.sound.player.card.opens.connect(self.tone.let_go)  # there is one sound card
+        self.tone.opens.connect(self.sound.player.let_go)
+        self.explore.came.connect(lambda: self.panel.set("explore"))
+        self.complete.canvas.came.connect(lambda: self.panel.set("complete"))
+        cells = self.generate
+        shown: tuple[Value[Any], ...] = (
+            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.closeup.large,
+        )  # fmt: skip
+        for value in shown:
+            value.changed.connect(self._show_wave)
+        completions: tuple[Value[Any], ...] = (self.complete.results.cells, self.complete.chosen)
+        for doubt in (self.generate.doubt, self.complete.doubt):  # one map at a time
+            self.surprise.on.changed.connect(partial(_give_way, doubt))
+            doubt.on.changed.connect(partial(_give_way, self.surprise))
+        for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
+            value.changed.connect(self._show_surprise)
+        for value in (*shown, *(panel.model for panel in self._panels.values()), self.models.cards):
+            value.changed.connect(self.smoothing.follow)
+        self._show_wave()
+        self._show_surprise()
+        self.smoothing.follow()
+        kept = (self, self.takes, self.models, *self._panels.values(), self.tone, self.exporting, self.folders)
+        for state in kept:
+            for value in state.findChildren(Value):
+                value.changed.connect(self.keeping.soon)
+        for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):
+            overlay.on.changed.connect(self.keeping.soon)  # nothing else is kept of them
+
+    def _show_wave(self) -> None:
+        """Let the user hear the wave that the open panel shows."""
+        panel = self.panel.get()
+        hand = self.generate.in_hand() if panel != "complete" else None
+        picture = self.explore.picture.get() if panel == "explore" else hand
+        self.tone.show(picture if picture is not None and picture.ndim == 1 else None)
+
+    def _show_surprise(self) -> None:
+        """Ask for maps of surprise of the pictures that the open panel shows."""
+        if self.surprise.on.get():
+            shown = {
+                "generate": self.generate.shown,
+                "explore": self.explore.shown,
+                "complete": self.complete.shown,
+            }.get(self.panel.get())
+            self.surprise.look(shown() if shown is not None else ())
+
+    def _maker(self) -> Trained | None:
+        """Return the model whose pictures the open panel shows."""
+        panel = self._panels.get(self.panel.get(), self.generate)
+        return self.generate.maker() if panel is self.generate else panel.model.get()
+
+    def _hear(self, sentence: str) -> None:
+        self._why = sentence
+        self.messages.say(sentence, "failed")
+
+    def _heed(self, status: str) -> None:
+        self.status.set(status)
+        said = self.messages.current.get()
+        if status in ("Ready", "Working"):
+            if said is not None and said.text == self._why:
+                QTimer.singleShot(TO_READ, self, partial(self.messages.let_go, said))
+            self._why = ""
+        if status == "Stopped" and self._why and said is not None and not said.actions:
+            self.messages.say(said.text, "failed", ("Start it again", self.engine.start), until=(self.status.changed,))
+
+    def _restore_work(self, work: Work, picture: Array) -> None:
+        self.generate.branching.restore_work(work, picture)
+        self.show_panel("generate")
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────
+
+    def close(self) -> None:
+        """Save the state for the last time and wait for running work, but not for files that are being read."""
+        self.keeping.stop()
+        with decoder.shared.interrupted():
+            for state in (
+                self.tone,
+                self.sound,
+                self.generate,
+                self.explore,
+                self.complete,
+                self.saving,
+                self.clipboard,
+                self.models,
+            ):
+                state.close()
+            self.takes.close(self._records() if self._alone else None)
+        self.keeping.close()
+
+    def _records(self) -> list[Plain]:
+        """All that leads back to takes."""
+        return [record for panel in self._panels.values() for record in panel.records()]
+
+
+def _give_way(overlay: Surprise | Doubt, other: bool) -> None:
+    """An overlay that is on goes off where another one comes on."""
+    overlay.switch(overlay.on.get() and not other)

@@ -1,0 +1,1 @@
+"""The sound card, and a wave that plays on keys."""

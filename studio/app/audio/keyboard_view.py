@@ -1,0 +1,208 @@
+"""Keys to play a wave with: drawn for the mouse, and the computer's own."""
+
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.app.audio.wave_synth import OCTAVES, Tone, name
+from studio.app.core.guard import guarded
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import tip
+from studio.app.widgets.theme import Look
+
+LETTERS = "AWSEDFTGYHUJK"
+"""Of the computer's keyboard, for the first thirteen notes: its rows lie as those of a piano."""
+_WHITE = (0, 2, 4, 5, 7, 9, 11)
+_BLACK = (1, 3, 6, 8, 10)
+TALL = 104
+
+
+class Keyboard(QWidget):
+    """Two octaves. `touched` says that a mouse went down on it, so that whatever plays can take the focus."""
+
+    touched = Signal()
+
+    def __init__(self, look: Look, tone: Tone) -> None:
+        super().__init__()
+        self._look, self._tone = look, tone
+        self._first = 0
+        self._down: tuple[int, ...] = ()
+        self._lit: int | None = None
+        self._mouse: int | None = None
+        self._letters = False
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        tip(self, "Press a key to hear the wave at its pitch; drag for a glissando")
+        bind(self, tone.octave, self._show_octave)
+        bind(self, tone.down, self._show_notes)
+        bind(self, tone.note, self._show_notes)
+        bind(self, tone.sounding, self._show_notes)
+        look.changed.connect(self.updateGeometry)
+
+    def show_letters(self, shown: bool) -> None:
+        """Whether the computer's keys play now."""
+        self._letters = shown
+        self.update()
+
+    def place(self, note: int) -> QRectF:
+        """Where the key of a note lies."""
+        octave, step = divmod(note - self._first, 12)
+        wide, tall = self._wide(), float(self.height())
+        if step in _WHITE:
+            return QRectF((octave * 7 + _WHITE.index(step)) * wide, 0, wide, tall)
+        left = sum(white < step for white in _WHITE) + octave * 7
+        return QRectF((left - 0.31) * wide, 0, 0.62 * wide, 0.58 * tall)
+
+    def note_at(self, x: float, y: float) -> int | None:
+        """The note of the key under a point."""
+        black = [n for n in self._notes() if (n - self._first) % 12 in _BLACK]
+        notes = [*black, *(n for n in self._notes() if n not in black)]
+        return next((note for note in notes if self.place(note).contains(x, y)), None)
+
+    @guarded(QSize(560, TALL))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(560), self._look.px(TALL))
+
+    @guarded(QSize(280, TALL))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(280), self._look.px(72))
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.touched.emit()
+            self._go(event.position())
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._go(event.position())
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._mouse is not None:
+            self._tone.lift(self._mouse)
+            self._mouse = None
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for black in (False, True):
+                for note in self._notes():
+                    if ((note - self._first) % 12 in _BLACK) == black:
+                        self._paint_key(painter, note, black)
+
+    def _paint_key(self, painter: QPainter, note: int, black: bool) -> None:
+        look, place = self._look, self.place(note).adjusted(0.5, -6, -0.5, -0.5)
+        lit = note in self._down or note == self._lit
+        dark = min(("canvas", "text"), key=lambda token: look.colour(token).lightness())
+        painter.setPen(QPen(look.colour("accent" if lit else "border" if look.high else "groove"), 1))
+        painter.setBrush(look.colour("accent" if lit else dark if black else "raised"))
+        painter.drawRoundedRect(place, look.px(4), look.px(4))
+        number = note - self._first
+        light = max(("canvas", "text"), key=lambda token: look.colour(token).lightness())
+        painter.setPen(look.colour("on_accent" if lit else light if black else "soft"))
+        foot, middle = place.adjusted(0, 0, 0, -look.px(5)), Qt.AlignmentFlag.AlignHCenter
+        if self._letters and number < len(LETTERS):
+            painter.setFont(look.font(12, 600))
+            above = 0 if black else look.px(16)
+            painter.drawText(
+                foot.adjusted(0, 0, 0, -above), int(middle | Qt.AlignmentFlag.AlignBottom), LETTERS[number]
+            )
+        if number % 12 == 0:
+            painter.setFont(look.font(12))
+            painter.drawText(foot, int(middle | Qt.AlignmentFlag.AlignBottom), name(note))
+
+    def _go(self, at: QPointF) -> None:
+        """The mouse is over a key now: the one before goes up after it, so that it is one sound."""
+        note = self.note_at(at.x(), at.y())
+        if note == self._mouse:
+            return
+        before, self._mouse = self._mouse, note
+        if note is not None:
+            self._tone.press(note)
+        if before is not None:
+            self._tone.lift(before)
+
+    def _show_octave(self, octave: int) -> None:
+        self._first = 12 * (octave + 1)
+        top = name(self._first + 12 * OCTAVES)
+        self.setAccessibleName(f"Keys, {name(self._first)} to {top}")
+        self.update()
+
+    def _show_notes(self, _: object) -> None:
+        self._down = self._tone.down.get()
+        self._lit = self._tone.note.get() if self._tone.sounding.get() else None
+        sounds = name(self._lit) if self._lit is not None else "silent"
+        self.setAccessibleDescription(sounds)
+        self.update()
+
+    def _notes(self) -> range:
+        return range(self._first, self._first + 12 * OCTAVES + 1)
+
+    def _wide(self) -> float:
+        return self.width() / (7 * OCTAVES + 1)
+
+
+class ComputerKeys(QObject):
+    """The computer's keys, while a widget has the focus: they go before the window's own single keys."""
+
+    changed = Signal(bool)
+    """Whether they play now."""
+
+    def __init__(self, widget: QWidget, tone: Tone) -> None:
+        super().__init__(widget)
+        self._tone = tone
+        self._pressed: dict[int, int] = {}
+        self.on = True
+        """Single keys can be switched off in the settings; the space bar stays."""
+        self._focus = False
+        widget.installEventFilter(self)
+
+    def switch(self, on: bool) -> None:
+        self.on = on
+        self._lift_all()
+        self.changed.emit(self.on and self._focus)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        kind = event.type()
+        if isinstance(event, QFocusEvent):
+            self._focus = kind == QEvent.Type.FocusIn
+            self._lift_all()
+            self.changed.emit(self.on and self._focus)
+        elif isinstance(event, QKeyEvent) and self._means(event):
+            if kind == QEvent.Type.ShortcutOverride:
+                event.accept()  # so that the key comes here, and not to the window's single keys
+            elif kind == QEvent.Type.KeyPress and not event.isAutoRepeat():
+                self._press(event.key())
+            elif kind == QEvent.Type.KeyRelease and not event.isAutoRepeat() and event.key() in self._pressed:
+                self._tone.lift(self._pressed.pop(event.key()))
+            return True
+        return False
+
+    def _means(self, event: QKeyEvent) -> bool:
+        key, letter = event.key(), _letter(event.key())
+        plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        return plain and (key == Qt.Key.Key_Space or (self.on and letter != "" and letter in LETTERS + "ZX"))
+
+    def _press(self, key: int) -> None:
+        letter, tone = _letter(key), self._tone
+        if key == Qt.Key.Key_Space:
+            tone.hold(not tone.held.get())
+        elif letter in "ZX":
+            tone.set_octave(tone.octave.get() + (1 if letter == "X" else -1))
+        else:
+            note = 12 * (tone.octave.get() + 1) + LETTERS.index(letter)
+            self._pressed[key] = note
+            tone.press(note)
+
+    def _lift_all(self) -> None:
+        """A key that goes up elsewhere is never heard of."""
+        for note in self._pressed.values():
+            self._tone.lift(note)
+        self._pressed.clear()
+
+
+def _letter(key: int) -> str:
+    return chr(key) if Qt.Key.Key_A <= key <= Qt.Key.Key_Z else ""

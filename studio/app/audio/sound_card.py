@@ -1,0 +1,121 @@
+"""The sound card: taken when something is to be heard, let go of when nothing was for a while."""
+
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.core.background import Later
+from studio.app.core.observable import State, Value
+from studio.media.sounds.speaker import LATENCIES, NoSound, Source
+
+
+class Output(Protocol):
+    """What a state asks of a speaker (studio.media.sounds.speaker)."""
+
+    @property
+    def device(self) -> str: ...
+    @property
+    def delay(self) -> float: ...
+    @property
+    def still(self) -> float: ...
+    def outputs(self) -> tuple[str, ...]: ...
+    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None: ...
+    def close(self) -> None: ...
+    def fault(self) -> str: ...
+
+
+WATCH = 5
+"""Looks at the ear between two looks at the sound card."""
+
+STILL = 3.0
+"""Seconds. If the sound card requests nothing for so long, the user is told. Some outputs request every 2 s."""
+
+REST = 100
+"""Looks at the ear without a sound, after which the sound card is let go."""
+
+
+class SoundCard(State):
+    """One output at a time. A sound server may take a while to answer, or not answer at all: nothing waits for it."""
+
+    opens = Signal()
+    """The sound card is about to be taken."""
+    refused = Signal(str)
+    """It cannot be taken, with the sentence that says why."""
+
+    latencies = LATENCIES
+
+    def __init__(self, output: Output, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._output = output
+        self.device: Value[str] = Value("", self)
+        """The output that was chosen, empty for the system's own."""
+        self.latency: Value[float] = Value(0.0, self)
+        """Seconds to the ear that were chosen, 0 for what this machine needs."""
+        self.devices: Value[tuple[str, ...]] = Value((), self)
+        """Names of the outputs that there are."""
+        self.open = False
+        self._taken = False
+        """Whether the card has confirmed that it plays."""
+        self._looks, self._still = 0, 0
+        self._opening, self._looking = Later(self), Later(self)
+
+    @property
+    def delay(self) -> float:
+        """Seconds from what the card is given to the ear."""
+        return self._output.delay if self.open else 0.0
+
+    @property
+    def waiting(self) -> str:
+        """Return why the card does not play; empty if it plays."""
+        if self.open and not self._taken:
+            return "The output is being opened."
+        if self.open and self._output.still > STILL:
+            return f'"{self._output.device}" takes no sound at the moment. Playing waits for it.'
+        return ""
+
+    def give(self, source: Source) -> None:
+        """Let the card read from a source, if it reads from none."""
+        if not self.open:
+            self.open = True
+            self._taken = False
+            self.opens.emit()
+            device, latency = self.device.get(), self.latency.get()
+            self._opening.run(lambda: self._output.open(source, device, latency), self._opened)
+
+    def let_go(self) -> None:
+        if self.open:
+            self._opening.wait()
+            self._output.close()
+            self.open = False
+
+    def watch(self, playing: bool) -> str:
+        """To be called with every look at the ear: why nothing is heard any more, empty while all is well."""
+        self._looks, self._still = (self._looks + 1) % WATCH, 0 if playing else self._still + 1
+        fault = self._output.fault() if self.open and not self._looks else ""
+        if fault or self._still >= REST:
+            self.let_go()
+        return fault
+
+    def look(self) -> None:
+        """Find out which outputs there are."""
+        self._looking.run(self._output.outputs, self._looked)
+
+    def close(self) -> None:
+        self._looking.wait()
+        self.let_go()
+
+    def _opened(self, outcome: None | Exception) -> None:
+        self._still = 0
+        self._taken = True
+        if isinstance(outcome, NoSound):
+            self.open = False
+            self.refused.emit(str(outcome))
+        elif outcome is not None:
+            raise outcome
+
+    def _looked(self, outcome: tuple[str, ...] | Exception) -> None:
+        if isinstance(outcome, NoSound):
+            outcome = ()
+        if isinstance(outcome, Exception):
+            raise outcome
+        self.devices.set(outcome)

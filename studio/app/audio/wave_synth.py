@@ -1,0 +1,202 @@
+"""The wave that is heard: held, played on keys, or listened to for a second; and what is said where nothing can be."""
+
+from PySide6.QtCore import QTimer, Signal
+
+from studio.app.audio.sound_card import Output
+from studio.app.core.background import Later
+from studio.app.core.messages import Messages
+from studio.app.core.observable import Field, State, Value, within
+from studio.media.sounds import wavetable
+from studio.media.sounds.oscillator import HeldTone
+from studio.media.sounds.single_cycle import LONGEST_CYCLE
+from studio.media.sounds.speaker import NoSound
+from studio.wire.messages import Array
+
+LONGEST = LONGEST_CYCLE
+"""Samples of a single cycle; a longer wave is a recording."""
+
+OCTAVES = 2
+
+LOWEST, HIGHEST = 0, 7
+"""Octaves that the keys can begin at; octave 4 begins with middle C, MIDI note 60."""
+
+LISTEN = 1000
+"""Milliseconds of a wave that was clicked."""
+
+WATCH = 250
+"""Milliseconds between two looks at the sound card."""
+
+REST = 20
+"""Looks without a sound, after which the sound card is let go."""
+
+_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+
+
+def name(note: int) -> str:
+    """For people: `A♯2`; middle C is C4."""
+    return f"{_NAMES[note % 12]}{note // 12 - 1}"
+
+
+def pitch(note: int) -> str:
+    """For people: `A2, 110.0 Hz`."""
+    return f"{name(note)}, {wavetable.hertz(note):,.1f} Hz"
+
+
+def harmonics(wave: Array, count: int = 64) -> Array:
+    """How loud each of the first harmonics is, (count,) decibels."""
+    return wavetable.harmonics(wave, count)
+
+
+class Tone(State):
+    """One voice. The key pressed last is heard; where none is down, the note that is held."""
+
+    opens = Signal()
+    """The sound card is about to be taken."""
+
+    def __init__(self, output: Output, messages: Messages) -> None:
+        super().__init__()
+        self._output, self._messages = output, messages
+        self.wave: Value[Array | None] = Value(None, self)
+        """(samples,) int16; what keys and Play let be heard."""
+        self.note: Value[int] = Value(45, self)
+        """MIDI note that sounds, or sounded last."""
+        self.down: Value[tuple[int, ...]] = Value((), self)
+        """Notes whose keys are down, the newest last."""
+        self.held: Value[bool] = Value(False, self)
+        """Whether the note goes on without a hand."""
+        self.sounding: Value[bool] = Value(False, self)
+        self.octave: Value[int] = Value(2, self)
+        """Where the keys begin."""
+        self.level: Value[float] = Value(0.7, self)
+        """0 to 1, as the ear counts; not part of what is exported."""
+        self.fields = (
+            Field("note", self.note.get, lambda note: self.note.set(min(max(int(note), 0), 127))),
+            Field("octave", self.octave.get, lambda octave: self.set_octave(int(octave))),
+            Field("level", self.level.get, self.set_level),
+        )
+        self._source = HeldTone()
+        self._source.level(self._gain())
+        self._opening = Later(self)
+        self._open, self._still = False, 0
+        self._listening = QTimer(self)
+        self._listening.setSingleShot(True)
+        self._listening.setInterval(LISTEN)
+        self._listening.timeout.connect(self._sound)
+        self._watching = QTimer(self)
+        self._watching.setInterval(WATCH)
+        self._watching.timeout.connect(self.watch)
+
+    def show(self, wave: Array | None) -> None:
+        """Another wave; what sounds becomes it without a click. None where there is none: then it is silent."""
+        if self.wave.set(wave):
+            if wave is None:
+                self.stop()
+            else:
+                self._source.wave(wave)
+
+    def press(self, note: int) -> None:
+        """A key goes down."""
+        if self.wave.get() is not None and note not in self.down.get():
+            self._listening.stop()
+            self.down.set((*self.down.get(), note))
+            self._sound()
+
+    def lift(self, note: int) -> None:
+        """A key goes up; one that is still down is heard again."""
+        self.down.set(tuple(other for other in self.down.get() if other != note))
+        self._sound()
+
+    def lift_all(self) -> None:
+        """No key is down any more."""
+        self.down.set(())
+        self._sound()
+
+    def hold(self, on: bool) -> None:
+        """Let the note go on by itself, or not."""
+        self._listening.stop()
+        self.held.set(on and self.wave.get() is not None)
+        self._sound()
+
+    def listen(self) -> None:
+        """Let the wave be heard for a second; nothing where it sounds already."""
+        if self.wave.get() is not None and not self.held.get() and not self.down.get():
+            self._listening.start()
+            self._sound()
+
+    def stop(self) -> None:
+        """Silence."""
+        self._listening.stop()
+        self.held.set(False)
+        self.lift_all()
+
+    def set_octave(self, octave: int) -> None:
+        """Keys that are down stay what they are."""
+        self.octave.set(min(max(octave, LOWEST), HIGHEST))
+
+    def set_level(self, level: float) -> None:
+        self.level.set(within(level, 0.0, 1.0))
+        self._source.level(self._gain())
+
+    def watch(self) -> None:
+        """Look whether the sound card still plays, and let go of it after a while of silence."""
+        fault = self._output.fault()
+        if fault:
+            self._let_go()
+            self.stop()
+            self._messages.say(fault, "failed", ("Play again", lambda: self.hold(True)), until=(self.sounding.changed,))
+            return
+        self._still = 0 if self.sounding.get() else self._still + 1
+        if self._still >= REST:
+            self._let_go()
+
+    def _sound(self) -> None:
+        down = self.down.get()
+        plays = bool(down) or self.held.get() or self._listening.isActive()
+        if down:
+            self.note.set(down[-1])
+        self.sounding.set(plays)
+        if not plays:
+            self._source.release()
+            return
+        self._source.play(self.note.get())
+        if not self._open:
+            self._open = True
+            self.opens.emit()
+            # A sound server may take a while to answer, or not answer at all.
+            self._opening.run(lambda: self._output.open(self._source), self._opened)
+
+    def _opened(self, outcome: None | Exception) -> None:
+        self._still = 0
+        wave = self.wave.get()
+        if outcome is None:
+            self._watching.start()
+            if wave is not None:
+                self._source.wave(wave)  # the card's rate came from another thread
+        elif isinstance(outcome, NoSound):
+            self._open = False
+            self.stop()
+            again = ("Try again", lambda: self.hold(True))
+            self._messages.say(str(outcome), "warn", again, until=(self.sounding.changed,))
+        else:
+            raise outcome
+
+    def let_go(self) -> None:
+        """Let another have the sound card."""
+        if self._open:
+            self._opening.wait()
+            self.stop()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._watching.stop()
+        self._output.close()
+        self._open = False
+
+    def _gain(self) -> float:
+        return self.level.get() ** 2
+
+    def close(self) -> None:
+        """Let go of the sound card."""
+        self._opening.wait()
+        self.stop()
+        self._let_go()

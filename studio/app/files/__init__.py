@@ -1,0 +1,1 @@
+"""Opens, imports and exports the user's files."""

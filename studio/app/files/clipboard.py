@@ -1,0 +1,104 @@
+"""Converts pictures and sounds for the system's clipboard. Only a view can reach the clipboard itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.core.background import Later
+from studio.app.core.messages import Messages
+from studio.app.core.observable import State
+from studio.app.files.export_settings import Exporting
+from studio.app.files.exporting import Piece, in_a_file
+from studio.library import storage
+from studio.library.storage import NotSaved
+from studio.library.work import Work, to_png
+from studio.media import export
+from studio.media.names import shown
+from studio.wire.messages import Array
+
+
+class Clipboard(State):
+    """Encodes what is copied and stores what is pasted in another thread, because large pictures take a while."""
+
+    copied = Signal(object)
+    """The bytes of a PNG, with its recipe if the picture has one."""
+    copied_sound = Signal(object, object)
+    """The Path of a WAV file with its recipe, and its bytes."""
+    pasted = Signal(object)
+    """The path of a file with the pasted picture or sound, which is opened like a dropped file."""
+
+    def __init__(self, messages: Messages, exporting: Exporting, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._messages = messages
+        self._exporting = exporting
+        self._copying = Later(self)
+        self._pasting = Later(self)
+        messages.copy.connect(self.copy)
+
+    def copy(self, picture: Array, work: Work | None) -> None:
+        """Copy a picture in the size chosen for saving, or a sound as it is saved, and show a message."""
+        if picture.ndim != 3 and work is not None:
+            self._copy_sound(picture, work)
+            return
+        size = self._exporting.enlargement
+
+        def encode() -> bytes:
+            if work is not None:
+                return to_png(picture, work, size)
+            return export.png(size.of(picture), size.texts(picture))
+
+        self._copying.run(encode, lambda data: self._copied(data, size.size(*picture.shape[:2]), work is not None))
+
+    def _copy_sound(self, sound: Array, work: Work) -> None:
+        """Copy a sound as a file too, for programs that take no sounds from the clipboard."""
+        folder = storage.home("cache") / "copied"
+        path = folder / storage.clean(f"{work.model}-{work.seed}{work.ending}")
+
+        def store() -> bytes:
+            data = in_a_file(Piece(sound, work, path.name))
+            for old in folder.glob("*.wav"):  # only the newest is on the clipboard
+                storage.drop(old)
+            storage.write(path, data)
+            return data
+
+        self._copying.run(store, lambda data: self._copied_sound(path, data))
+
+    def paste(self, encode: Callable[[], bytes], name: str = "Pasted picture.png") -> None:
+        """Open something pasted. `encode` returns the bytes of its file and runs in another thread."""
+        path = storage.home("cache") / "pasted" / name
+
+        def store() -> Path:
+            storage.write(path, encode())
+            return path
+
+        self._pasting.run(store, self._pasted)
+
+    def close(self) -> None:
+        """Wait for running work."""
+        self._copying.wait()
+        self._pasting.wait()
+
+    def _copied(self, data: bytes | Exception, size: tuple[int, int], has_recipe: bool) -> None:
+        if isinstance(data, Exception):
+            raise data
+        self.copied.emit(data)
+        recipe = ", with its recipe inside" if has_recipe else ""
+        self._messages.say(f"Copied the picture, {size[1]:,} × {size[0]:,} pixels{recipe}.")
+
+    def _copied_sound(self, path: Path, data: bytes | Exception) -> None:
+        if isinstance(data, NotSaved):
+            self._messages.say(data.sentence, "failed")
+        elif isinstance(data, Exception):
+            raise data
+        else:
+            self.copied_sound.emit(path, data)
+            self._messages.say(f'Copied the sound as "{shown(path.name)}", with its recipe inside.')
+
+    def _pasted(self, path: Path | Exception) -> None:
+        if isinstance(path, NotSaved):
+            self._messages.say(path.sentence, "failed")
+        elif isinstance(path, Exception):
+            raise path
+        else:
+            self.pasted.emit(path)

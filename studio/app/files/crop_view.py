@@ -1,0 +1,201 @@
+"""The crop preview: the whole photo, and the frame that says what the model will see of it."""
+
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.widgets.picture import image
+from studio.app.widgets.theme import Look
+from studio.wire.messages import Array
+
+Box = tuple[float, float, float, float]
+LARGEST = 2048
+"""Pixels: a photo of 64 megapixels is thinned to this before Qt scales it smoothly."""
+CORNER = 14
+SMALLEST = 0.05
+"""Of the photo's shorter side."""
+
+
+def middle(width: int, height: int, aspect: float) -> Box:
+    """The largest frame of an aspect (width / height) in the middle of a photo, as fractions."""
+    across = min(width, height * aspect)
+    down = across / aspect
+    x, y = (1 - across / width) / 2, (1 - down / height) / 2
+    return x, y, 1 - x, 1 - y
+
+
+class CropView(QWidget):
+    """`cropped` carries the frame that the hand sets, as fractions (left, top, right, bottom)."""
+
+    cropped = Signal(object)
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._photo: Any = None
+        self._image = QImage()
+        self._aspect = 1.0
+        self._box: Box = (0.0, 0.0, 1.0, 1.0)
+        self._held: tuple[QPointF, Box, bool] | None = None
+        self.setAccessibleName("Your picture, with the frame to crop it")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        look.changed.connect(self.update)
+
+    def show_photo(self, photo: Any) -> None:
+        if photo is not None:
+            if self._photo is None or self._photo.picture is not photo.picture:
+                self._image = _thinned(photo.picture.array)
+            seen = photo.seen.shape
+            self._aspect = seen[1] / seen[0]
+            height, width = photo.picture.array.shape[:2]
+            if self._held is None:
+                self._box = photo.box or middle(width, height, self._aspect)
+        self._photo = photo
+        self.update()
+
+    @property
+    def box(self) -> Box:
+        return self._box
+
+    @guarded(QSize(64, 64))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(64, 64)
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self._photo is not None and self._photo.how == "crop":
+            at = self._to_photo(event.position())
+            self._held = (at, self._box, self._on_corner(event.position()))
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._held is None:
+            free = self._photo is None or self._photo.how != "crop"
+            shape = (
+                Qt.CursorShape.SizeFDiagCursor if self._on_corner(event.position()) else Qt.CursorShape.SizeAllCursor
+            )
+            self.setCursor(Qt.CursorShape.ArrowCursor if free else shape)
+            return
+        start, (left, top, right, bottom), corner = self._held
+        at = self._to_photo(event.position())
+        if corner:
+            self._set(_sized((left, top), at.x() - left, self._limits(), self._ratio()))
+        else:
+            self._set(_moved((left, top, right, bottom), at.x() - start.x(), at.y() - start.y()))
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._held = None
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = 0.01 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 0.05
+        moves = {
+            Qt.Key.Key_Left: (-step, 0.0),
+            Qt.Key.Key_Right: (step, 0.0),
+            Qt.Key.Key_Up: (0.0, -step),
+            Qt.Key.Key_Down: (0.0, step),
+        }
+        sizes = {Qt.Key.Key_PageUp: 1.1, Qt.Key.Key_PageDown: 1 / 1.1}
+        key, (left, top, right, _) = Qt.Key(event.key()), self._box
+        if self._photo is not None and self._photo.how == "crop" and key in moves:
+            self._set(_moved(self._box, *moves[key]))
+        elif self._photo is not None and self._photo.how == "crop" and key in sizes:
+            self._set(_sized((left, top), (right - left) * sizes[key], self._limits(), self._ratio()))
+        else:
+            event.ignore()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._photo is None:
+            return
+        look, place = self._look, self._place()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(place, self._image)
+            if self._photo.how != "crop":
+                return
+            frame = self._frame()
+            veil = look.colour("canvas")
+            veil.setAlpha(170)
+            for part in _around(place, frame):
+                painter.fillRect(part, veil)
+            painter.setPen(QPen(look.colour("accent"), 2))
+            painter.drawRect(frame.adjusted(-1, -1, 1, 1))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour("accent"))
+            painter.drawRect(QRectF(frame.right() - 5, frame.bottom() - 5, 10, 10))
+
+    def _set(self, box: Box) -> None:
+        if box != self._box:
+            self._box = box
+            self.update()
+            self.cropped.emit(box)
+
+    def _place(self) -> QRectF:
+        """Where the photo lies."""
+        margin = self._look.px(24)
+        room = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
+        height, width = self._photo.picture.array.shape[:2]
+        size = QSize(width, height).scaled(room.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRectF(0, 0, size.width(), size.height())
+        place.moveCenter(room.center())
+        return place
+
+    def _frame(self) -> QRectF:
+        place, (left, top, right, bottom) = self._place(), self._box
+        return QRectF(
+            place.x() + left * place.width(),
+            place.y() + top * place.height(),
+            (right - left) * place.width(),
+            (bottom - top) * place.height(),
+        )
+
+    def _ratio(self) -> float:
+        """How much taller the frame gets, in fractions, for each fraction it gets wider."""
+        height, width = self._photo.picture.array.shape[:2]
+        return float(width / self._aspect / height)
+
+    def _limits(self) -> tuple[float, float]:
+        left, top, _, _ = self._box
+        return SMALLEST, min(1 - left, (1 - top) / self._ratio())
+
+    def _to_photo(self, at: QPointF) -> QPointF:
+        place = self._place()
+        return QPointF((at.x() - place.x()) / place.width(), (at.y() - place.y()) / place.height())
+
+    def _on_corner(self, at: QPointF) -> bool:
+        if self._photo is None:
+            return False
+        corner = self._frame().bottomRight()
+        return abs(at.x() - corner.x()) <= CORNER and abs(at.y() - corner.y()) <= CORNER
+
+
+def _thinned(array: Array) -> QImage:
+    step = max(1, max(array.shape[:2]) // LARGEST)
+    return image(array[::step, ::step])
+
+
+def _moved(box: Box, by_x: float, by_y: float) -> Box:
+    left, top, right, bottom = box
+    by_x, by_y = min(max(by_x, -left), 1 - right), min(max(by_y, -top), 1 - bottom)
+    return left + by_x, top + by_y, right + by_x, bottom + by_y
+
+
+def _sized(corner: tuple[float, float], width: float, limits: tuple[float, float], ratio: float) -> Box:
+    width = min(max(width, limits[0]), limits[1])
+    return corner[0], corner[1], corner[0] + width, corner[1] + width * ratio
+
+
+def _around(outer: QRectF, inner: QRectF) -> list[QRectF]:
+    return [
+        QRectF(outer.left(), outer.top(), outer.width(), inner.top() - outer.top()),
+        QRectF(outer.left(), inner.bottom(), outer.width(), outer.bottom() - inner.bottom()),
+        QRectF(outer.left(), inner.top(), inner.left() - outer.left(), inner.height()),
+        QRectF(inner.right(), inner.top(), outer.right() - inner.right(), inner.height()),
+    ]

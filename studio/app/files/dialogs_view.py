@@ -1,0 +1,76 @@
+"""The system's own dialogs for files, the only modal ones; they never hold up the window's thread."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from studio.app.app_state import Window
+
+_PICTURES = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif"
+PICTURES = f"Pictures ({_PICTURES});;All files (*)"
+_WAVES = "*.wav *.flac *.aif *.aiff *.caf"
+WORKS = f"Pictures and waves ({_PICTURES} {_WAVES});;Pictures ({_PICTURES});;Waves ({_WAVES});;All files (*)"
+SOUNDS = "Sounds (*.wav *.flac *.mp3 *.ogg *.opus *.aif *.aiff *.caf);;All files (*)"
+_KINDS = {"png": "PNG (*.png)", "wav": "WAV (*.wav)", "flac": "FLAC (*.flac)"}
+Then = Callable[[Path], object]
+
+
+class Dialogs(QObject):
+    """Asks for files and folders. The folders for opening and for saving are remembered separately."""
+
+    def __init__(self, state: Window, over: QWidget) -> None:
+        super().__init__(over)
+        self._folders = state.folders
+        self._over = over
+        state.messages.where.connect(self.save)
+        state.messages.where_folder.connect(self.folder)
+        state.messages.which.connect(lambda ending, then: self.open(f"Models (*{ending})", then))
+        state.messages.reveal.connect(self.reveal)
+
+    def open(self, kinds: str, then: Then) -> QFileDialog:
+        def opened(path: Path) -> None:
+            self._folders.remember_opening(path.parent)
+            then(path)
+
+        dialog = self._dialog("Open", self._folders.for_opening(), kinds, QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: opened(Path(name)))
+        dialog.open()
+        return dialog
+
+    def save(self, name: str, then: Then) -> QFileDialog:
+        ending = Path(name).suffix[1:]
+        kinds = _KINDS.get(ending, "All files (*)")
+        dialog = self._dialog("Save", self._folders.begin_saving(), kinds, QFileDialog.FileMode.AnyFile)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(ending)
+        dialog.selectFile(name)
+        self._save_where_chosen(dialog, then)
+        return dialog
+
+    def folder(self, then: Then) -> QFileDialog:
+        """Ask for the folder in which files are saved."""
+        dialog = self._dialog("Save into a folder", self._folders.begin_saving(), "", QFileDialog.FileMode.Directory)
+        self._save_where_chosen(dialog, then)
+        return dialog
+
+    def reveal(self, path: Path) -> None:
+        """Show the folder of a file."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
+
+    def _save_where_chosen(self, dialog: QFileDialog, then: Then) -> None:
+        def chosen(path: Path) -> None:
+            self._folders.end_saving(path if path.is_dir() else path.parent)
+            then(path)
+
+        dialog.fileSelected.connect(lambda name: chosen(Path(name)))
+        dialog.rejected.connect(lambda: self._folders.end_saving(None))
+        dialog.open()
+
+    def _dialog(self, title: str, begin: Path, kinds: str, mode: QFileDialog.FileMode) -> QFileDialog:
+        dialog = QFileDialog(self._over, title, str(begin), kinds)
+        dialog.setFileMode(mode)
+        dialog.finished.connect(dialog.deleteLater)
+        return dialog

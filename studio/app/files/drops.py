@@ -1,0 +1,100 @@
+"""Recognises dropped files by their first bytes, and says what the window does with them."""
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from studio.library.model_file import ENDING, PICKLES
+from studio.library.work import KEY, SHEET_KEY
+from studio.media.containers.recognition import container
+from studio.media.names import shown
+from studio.media.sounds.audio_file import refusal
+from studio.media.sounds.single_cycle import may_be_cycles
+
+Kind = Literal[
+    "picture",
+    "wave",
+    "work",
+    "recording",
+    "recorded work",
+    "unread sound",
+    "model",
+    "pickle",
+    "folder",
+    "other",
+    "nothing",
+]
+LOOKED_AT = 65_536
+"""Bytes: texts of ours stand before the pixels of a PNG and the samples of a WAV."""
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_WORDS: dict[Kind, str] = {
+    "picture": "Open in Explore",
+    "wave": "Open in Explore",
+    "work": "Restore this work",
+    "recording": "Go on from this sound",
+    "recorded work": "Restore this work",
+    "model": "Add this model",
+}
+
+__all__ = ["Kind", "kind", "shown", "words"]
+_RATE = re.compile(rb'"rate":[1-9]')
+
+
+def kind(paths: Sequence[Path]) -> Kind:
+    """Return the sort of the first file. It never waits for a pipe or a device."""
+    if not paths:
+        return "nothing"
+    ending = paths[0].suffix.lower()
+    with contextlib.suppress(OSError, ValueError):
+        if stat.S_ISDIR(os.stat(paths[0]).st_mode):
+            return "folder"
+        if ending in (ENDING, *PICKLES):
+            return "model" if ending == ENDING else "pickle"
+    begins = _beginning(paths[0])
+    if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
+        ours = any(key.encode() + b"\0" in begins for key in (KEY, SHEET_KEY))
+        return "work" if begins.startswith(b"\x89PNG") and ours else "picture"
+    form = container(begins, ending)
+    if form is None:
+        return "other"
+    if not form.read:
+        return "unread sound"
+    if KEY.encode() + b" " in begins:
+        cycle = form.name == "WAV" and _RATE.search(begins) is None
+        return "work" if cycle else "recorded work"
+    return "wave" if may_be_cycles(paths[0]) else "recording"
+
+
+def words(kind: Kind, paths: Sequence[Path]) -> str:
+    """What would happen, in two or three words, or a sentence that says why nothing would."""
+    if kind in _WORDS:
+        return _WORDS[kind]
+    name = shown(paths[0].name) if paths else ""
+    match kind:
+        case "nothing":
+            return "There is no file in what was dropped. Drop a picture, or a model."
+        case "folder":
+            return f'"{name}" is a folder. Drop one of its pictures, or train on it with "studio train" in a terminal.'
+        case "pickle":
+            return f'"{name}" is a pickle, which can run programs when opened. Ask for a {ENDING} file.'
+        case "unread sound":
+            return str(refusal(name, container(_beginning(paths[0]), paths[0].suffix)))
+        case _:
+            said = f'"{name}" is no picture, sound or model, so it was not opened.'
+            return f"{said} PNG, JPEG, WAV and MP3 can be."
+
+
+def _beginning(path: Path) -> bytes:
+    """Return the first bytes of a file; none if it cannot be read. Opening it will show the reason."""
+    flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return b""
+        with open(os.open(path, flags), "rb") as file:
+            return file.read(LOOKED_AT)
+    except (OSError, ValueError):
+        return b""

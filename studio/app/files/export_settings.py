@@ -1,0 +1,47 @@
+"""Keeps how pictures are saved and copied: their size, crisp or smooth, in single files or on one sheet."""
+
+from PySide6.QtCore import QObject
+
+from studio.app.core.observable import Field, State, Value
+from studio.media.pictures.enlarging import LARGEST, Enlargement, blended
+
+__all__ = ["LARGEST", "TIMES", "Exporting", "blended"]
+TIMES = (1, 4, 8, 16)
+"""Factors by which a saved picture can be larger."""
+
+
+class Exporting(State):
+    """Holds the user's choices for saving and copying pictures, the same in every panel."""
+
+    def __init__(self, smooth: Value[bool], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.smooth = smooth
+        """Whether the window shows pictures blended."""
+        self.times: Value[int] = Value(8, self)
+        """One of TIMES; 0 if the size is given in pixels."""
+        self.pixels: Value[int] = Value(512, self)
+        """The most pixels of the longer side, if `times` is 0."""
+        self.on_sheet: Value[bool] = Value(False, self)
+        """Whether several pictures are saved in one file."""
+        self.fields = (
+            Field("times", self.times.get, self.choose_times),
+            Field("pixels", self.pixels.get, lambda pixels: self.choose_pixels(int(pixels))),
+            Field.of("sheet", self.on_sheet, bool),
+        )
+
+    @property
+    def enlargement(self) -> Enlargement:
+        """Return the size chosen now, blended if the window shows pictures blended."""
+        times = self.times.get()
+        return Enlargement(times or 1, 0 if times else self.pixels.get(), self.smooth.get())
+
+    def choose_times(self, times: int) -> None:
+        """Choose one of TIMES, or 0 for a size in pixels."""
+        if times in (*TIMES, 0):
+            self.times.set(times)
+
+    def choose_pixels(self, pixels: int) -> None:
+        self.pixels.set(min(max(pixels, 1), LARGEST))
+
+    def choose_sheet(self, on: bool) -> None:
+        self.on_sheet.set(on)

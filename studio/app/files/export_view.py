@@ -1,0 +1,91 @@
+"""Shows in the inspector how pictures are saved and copied: their size, and whether on one sheet."""
+
+from typing import Any
+
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from studio.app.core.observable import Value
+from studio.app.files.export_settings import LARGEST, TIMES, Exporting
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Choice, Column, Label, Number, Segments
+from studio.app.widgets.theme import Look
+
+
+class ExportSection(Column):
+    """Lets the user choose the size of saved pictures, the same in every panel.
+
+    `several`: the panel can save more than one picture at once.
+    """
+
+    def __init__(self, look: Look, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
+        super().__init__(look)
+        self._exporting = exporting
+        self._model = model
+        self._several = several
+        self.times = Choice(look, "Size", "Choose how large pictures are saved and copied")
+        for times in TIMES:
+            self.times.addItem(f"{times} ×", times)
+        self.times.addItem("In pixels", 0)
+        self.pixels = Number("Longer side", 1, LARGEST, "Limit the pixels of the longer side")
+        self.pixels.setSuffix(" px")
+        self.sheet = Segments(
+            look,
+            "Several",
+            (("files", "Files"), ("sheet", "One sheet")),
+            help="Save single files, or all on one sheet",
+        )
+        self.note = Label("", "note", wrap=True)
+        self._longer = Label("Longer side")
+        rows: list[tuple[Label, QWidget]] = [(Label("Size"), self.times), (self._longer, self.pixels)]
+        if several:
+            rows.append((Label("Several"), self.sheet))
+        form = QGridLayout()
+        form.setVerticalSpacing(10)
+        form.setHorizontalSpacing(12)
+        form.setColumnStretch(0, 2)
+        form.setColumnStretch(1, 3)
+        for place, (label, field) in enumerate(rows):
+            label.setMinimumHeight(look.px(32))
+            label.setBuddy(field)
+            form.addWidget(label, place, 0)
+            form.addWidget(field, place, 1)
+        self.section("Saved and copied pictures")
+        self.rows.addLayout(form)
+        self.add(self.note)
+        bind(self, exporting.times, self._show_times, self.times.activated, self._choose_size)
+        bind(self, exporting.pixels, self._show_pixels, self.pixels.valueChanged, exporting.choose_pixels)
+        bind(self, exporting.on_sheet, self._show_sheet, self.sheet.chosen, self._choose_sheet)
+        bind(self, exporting.smooth, self._show_note)
+        bind(self, model, self._show_note)
+
+    def _choose_size(self, place: int) -> None:
+        self._exporting.choose_times(self.times.itemData(place))
+
+    def _choose_sheet(self, key: str) -> None:
+        self._exporting.choose_sheet(key == "sheet")
+
+    def _show_times(self, times: int) -> None:
+        self.times.setCurrentIndex(self.times.findData(times))
+        self.pixels.setVisible(not times)
+        self._longer.setVisible(not times)
+        self._show_note(times)
+
+    def _show_pixels(self, pixels: int) -> None:
+        self.pixels.setValue(pixels)
+        self._show_note(pixels)
+
+    def _show_sheet(self, on: bool) -> None:
+        self.sheet.show_choice("sheet" if on else "files")
+        self._show_note(on)
+
+    def _show_note(self, _: object) -> None:
+        """Show the resulting size; hide the section if the model makes no pictures."""
+        trained = self._model.get()
+        shape = trained.card.pixels if trained is not None else None
+        self.setVisible(shape is not None)
+        if shape is not None:
+            height, width = self._exporting.enlargement.size(*shape)
+            how = "smooth" if self._exporting.smooth.get() else "crisp"
+            each = "each " if self._several and self._exporting.on_sheet.get() else ""
+            said = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"
+            self.note.setText(said[0].upper() + said[1:])

@@ -1,0 +1,344 @@
+"""Saves artworks with their recipes where the user wants them, and shows the outcome."""
+
+import contextlib
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from studio.app.core.background import Later
+from studio.app.core.jobs import Queue
+from studio.app.core.messages import Messages
+from studio.app.core.observable import State
+from studio.app.files.export_settings import Exporting
+from studio.app.files.folders import Folders
+from studio.library import storage, work
+from studio.library.obstacles import LONGEST_NAME
+from studio.library.storage import NotSaved
+from studio.library.work import Work
+from studio.media.names import shown
+from studio.media.pictures.enlarging import AS_MADE, Enlargement
+from studio.wire.messages import Array
+
+TOGETHER = 128
+"""Artworks written in one batch. Smaller batches take longer (tests/benchmarks/saving.py). Progress is reported and
+Stop is obeyed between batches."""
+SOON = 500
+"""Milliseconds after which a save appears in the queue."""
+
+
+class Form(Enum):
+    """Lists the file formats of recordings: title, ending, and bits a sample (0 for floats)."""
+
+    WAV = "WAV, 16 bit", ".wav", 16
+    WAV_24 = "WAV, 24 bit", ".wav", 24
+    WAV_FLOAT = "WAV, float", ".wav", 0
+    FLAC = "FLAC, 16 bit", ".flac", 16
+    FLAC_24 = "FLAC, 24 bit", ".flac", 24
+
+    @property
+    def title(self) -> str:
+        return self.value[0]
+
+    @property
+    def ending(self) -> str:
+        return self.value[1]
+
+    @property
+    def bits(self) -> int:
+        return self.value[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Holds an artwork to be saved."""
+
+    picture: Array
+    """A picture (height, width, channels) uint8, a wave (samples,) int16 or a wavetable (frames, samples) int16."""
+    work: Work
+    name: str
+    """The suggested file name, with its ending."""
+    form: Form = Form.WAV
+    """The file format, if it is a recording."""
+
+    @property
+    def ending(self) -> str:
+        return self.form.ending if self.work.rate else self.work.ending
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Records the outcome of a save: `count` of `total` pieces were written."""
+
+    count: int
+    total: int
+    last: Path
+    """The last file that was written, or the one that failed."""
+    fault: NotSaved | None = None
+    """What ended the save early."""
+    called: str = "pictures"
+    """The word for the pieces in messages."""
+    size: str = ""
+    """The size of a wavetable, as synthesizers count it."""
+    on_sheet: bool = False
+    smaller: str = ""
+    """How large pictures are on a sheet, if they are smaller than was asked for."""
+
+    def sentence(self) -> str:
+        if self.fault is not None:
+            before = f" {self.count:,} of {self.total:,} {self.called} were saved before." if self.count else ""
+            return self.fault.sentence + before
+        if self.count < self.total:
+            return f"Stopped. {self.count:,} of {self.total:,} {self.called} are saved."
+        if self.on_sheet:
+            where = f'on "{shown(self.last.name)}", each with its recipe inside.'
+            return f"Saved {self.total:,} {self.called} {where} {self.smaller}".strip()
+        if self.total == 1:
+            return f'Saved "{shown(self.last.name)}"{self.size} with its recipe inside.'
+        return f'Saved {self.total:,} {self.called} in "{shown(self.last.parent.name)}", each with its recipe inside.'
+
+
+Place = Callable[[Piece], Path]
+"""Returns the path for a piece."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """Holds a request to save pieces."""
+
+    job: str
+    pieces: Sequence[Piece]
+    place: Place
+    again: Callable[[Sequence[Piece]], object]
+    """Saves the remaining pieces in the same place."""
+    elsewhere: Callable[[Sequence[Piece]], object]
+    """Asks for another place and saves the remaining pieces there."""
+    enlargement: Enlargement
+    on_sheet: bool
+    stopped: Event
+
+
+class Saving(State):
+    """Saves pieces in another thread, one request after another: there may be thousands of files."""
+
+    _progressed = Signal(int)
+    """The number of pieces that the current request has saved."""
+
+    def __init__(
+        self,
+        messages: Messages,
+        queue: Queue,
+        exporting: Exporting,
+        folders: Folders,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._messages = messages
+        self._queue = queue
+        self._exporting = exporting
+        self._folders = folders
+        self._later = Later(self)
+        self._wishes: deque[Wish] = deque()
+        """The requests; the first is being saved."""
+        self._done = 0
+        """The number of its pieces that are saved."""
+        self._jobs = itertools.count(1)
+        self._progressed.connect(self._count)
+
+    def name_for(self, piece: Piece) -> str:
+        """Propose a file name for a piece."""
+        return self._folders.propose(piece.name, replace(piece.work, made="", name="", came_from=()).key)
+
+    def name_for_picture(self, picture: Array, name: str) -> str:
+        """Propose a file name for a picture without a recipe."""
+        return self._folders.propose(name, storage.digest(picture.tobytes()))
+
+    def name_for_sheet(self, pieces: Sequence[Piece]) -> str:
+        """Propose a file name for a sheet."""
+        stem = Path(pieces[0].name).stem
+        key = "\n".join(piece.work.key for piece in pieces)
+        return self._folders.propose(f"{stem}-sheet.png", storage.digest(key.encode()))
+
+    def one(self, piece: Piece, path: Path) -> None:
+        """Save a piece under a name that the user chose."""
+        self._under(piece.ending, [piece], path, on_sheet=False)
+
+    def many(self, pieces: Sequence[Piece], folder: Path) -> None:
+        """Save pieces in a folder without replacing any file there."""
+
+        def elsewhere(left: Sequence[Piece]) -> None:
+            self._messages.where_folder.emit(lambda other: self.many(left, other))
+
+        free = FreeNames(folder)
+        self._wish(pieces, lambda piece: free.of(piece.name), lambda left: self.many(left, folder), elsewhere)
+
+    def sheet(self, pieces: Sequence[Piece], path: Path) -> None:
+        """Save pictures on one sheet, under a name that the user chose."""
+        self._under(".png", pieces, path, on_sheet=True)
+
+    def close(self) -> None:
+        """Wait until all that is wished for is written."""
+        self._later.wait()
+        for wish in list(self._wishes)[1:]:
+            write(wish, lambda count: None)
+        self._wishes.clear()
+
+    def _under(self, ending: str, pieces: Sequence[Piece], path: Path, on_sheet: bool) -> None:
+        target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
+
+        def again(left: Sequence[Piece]) -> None:
+            self._under(ending, left, target, on_sheet)
+
+        def elsewhere(left: Sequence[Piece]) -> None:
+            self._messages.where.emit(target.name, lambda other: self._under(ending, left, other, on_sheet))
+
+        self._wish(pieces, lambda piece: target, again, elsewhere, on_sheet)
+
+    def _wish(
+        self,
+        pieces: Sequence[Piece],
+        place: Place,
+        again: Callable[[Sequence[Piece]], object],
+        elsewhere: Callable[[Sequence[Piece]], object],
+        on_sheet: bool = False,
+    ) -> None:
+        job = f"save-{next(self._jobs)}"
+        size = self._exporting.enlargement
+        self._wishes.append(Wish(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
+        if len(self._wishes) == 1:
+            self._begin()
+
+    def _begin(self) -> None:
+        wish = self._wishes[0]
+        self._done = 0
+        QTimer.singleShot(SOON, self, lambda: self._line_up(wish))
+        self._later.run(lambda: write(wish, self._say_count), self._tell)
+
+    def _line_up(self, wish: Wish) -> None:
+        """Show a save in the queue if it is not finished yet."""
+        if wish in self._wishes:
+            several = f"{len(wish.pieces):,} {called(wish.pieces)}"
+            title = f"Saving {several if len(wish.pieces) > 1 else wish.pieces[0].name}"
+            self._queue.add_own(wish.job, title, len(wish.pieces), wish.stopped.set)
+            self._queue.count(wish.job, self._done)
+
+    def _say_count(self, count: int) -> None:
+        with contextlib.suppress(RuntimeError):  # the window may be gone by now
+            self._progressed.emit(count)
+
+    def _count(self, count: int) -> None:
+        self._done = count
+        if self._wishes:
+            self._queue.count(self._wishes[0].job, count)
+
+    def _tell(self, saved: Saved | Exception) -> None:
+        wish = self._wishes.popleft()
+        self._queue.drop(wish.job)
+        if self._wishes:
+            self._begin()
+        if isinstance(saved, Exception):
+            raise saved
+        left = wish.pieces[saved.count :]
+        show = ("Show it", lambda: self._messages.reveal.emit(saved.last))
+        if saved.fault is not None:
+            self._messages.say(saved.sentence(), "failed", ("Save elsewhere…", lambda: wish.elsewhere(left)))
+        elif left:
+            rest = ("Save the rest", lambda: wish.again(left))
+            self._messages.say(saved.sentence(), "info", *((show, rest) if saved.count else (rest,)))
+        else:
+            self._messages.say(saved.sentence(), "info", show)
+
+
+def called(pieces: Sequence[Piece]) -> str:
+    """Return the word for the pieces in messages."""
+    if pieces[0].work.kind == "picture":
+        return "pictures"
+    return "sounds" if pieces[0].work.rate else "waves"
+
+
+def write(wish: Wish, say_count: Callable[[int], object]) -> Saved:
+    """Write pieces in batches until one cannot be written or the user stops the save.
+
+    Arguments
+        say_count: receives the number of saved pieces after each batch, in the thread that writes
+    """
+    pieces = wish.pieces
+    what = called(pieces)
+    size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces[0].picture.ndim == 2 else ""
+    if wish.on_sheet:
+        return _write_sheet(wish)
+    count = 0
+    last = Path()
+    while count < len(pieces) and not wish.stopped.is_set():
+        batch = pieces[count : count + TOGETHER]
+        paths = [wish.place(piece) for piece in batch]
+        try:
+            storage.write_all(
+                [(path, in_a_file(piece, wish.enlargement)) for path, piece in zip(paths, batch, strict=True)]
+            )
+        except NotSaved as fault:
+            placed = [path.absolute() for path in paths].index(fault.path)
+            return Saved(count + placed, len(pieces), fault.path, fault, what)
+        count += len(batch)
+        last = paths[-1]
+        say_count(count)
+    return Saved(count, len(pieces), last, None, what, size)
+
+
+def _write_sheet(wish: Wish) -> Saved:
+    pieces = wish.pieces
+    path = wish.place(pieces[0])
+    columns = max(1, round(len(pieces) ** 0.5))
+    pictures = [piece.picture for piece in pieces]
+    works = [piece.work for piece in pieces]
+    try:
+        storage.write(path, work.to_sheet(pictures, works, columns, wish.enlargement))
+    except NotSaved as fault:
+        return Saved(0, len(pieces), path, fault)
+    smaller = work.smaller_than_asked(wish.enlargement, columns, pictures)
+    return Saved(len(pieces), len(pieces), path, on_sheet=True, smaller=smaller)
+
+
+def in_a_file(piece: Piece, enlargement: Enlargement = AS_MADE) -> bytes:
+    """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
+    if piece.work.kind == "picture":
+        return work.to_png(piece.picture, piece.work, enlargement)
+    if piece.work.rate:
+        return _recording(piece)
+    return work.to_wavetable(piece.picture if piece.picture.ndim == 2 else piece.picture[None], piece.work)
+
+
+def _recording(piece: Piece) -> bytes:
+    samples = piece.picture
+    bits = piece.form.bits
+    if piece.form.ending == ".flac":
+        return work.to_flac(samples, piece.work, bits=bits)
+    return work.to_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
+
+
+class FreeNames:
+    """Gives out names that are free in a folder and that it has not given out before."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._given: set[str] = set()
+
+    def of(self, name: str) -> Path:
+        """Return a free path for a name, numbered if necessary: `rose.png`, `rose-0001.png` …"""
+        wanted = self._folder / storage.clean(name)
+        stem = storage.clean(wanted.stem, LONGEST_NAME - len(f"-000000{wanted.suffix}".encode()))
+        paths = (wanted.with_name(f"{stem}-{number:04d}{wanted.suffix}") for number in itertools.count(1))
+        path = next(path for path in itertools.chain([wanted], paths) if self._is_free(path))
+        self._given.add(path.name.casefold())
+        return path
+
+    def _is_free(self, path: Path) -> bool:
+        return path.name.casefold() not in self._given and not os.path.lexists(path)

@@ -1,0 +1,77 @@
+"""Remembers the folders for opening and for saving, and proposes free file names."""
+
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QStandardPaths
+
+from studio.app.core.observable import Field, State, Value
+from studio.library import storage
+from studio.library.obstacles import LONGEST_NAME
+from studio.library.storage import NotSaved
+
+
+class Folders(State):
+    """Knows the folders in which file dialogs begin."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._opening: Value[str] = Value("", self)
+        self._saving: Value[str] = Value("", self)
+        self.fields = (Field.of("opening", self._opening, str), Field.of("saving", self._saving, str))
+        self._made: Path | None = None
+        """A folder that was created for a dialog."""
+        self._proposed: dict[str, str] = {}
+        """The key of the artwork for which each name was proposed."""
+
+    def for_opening(self) -> Path:
+        """Return the folder from which a file was opened last; the user's pictures at first."""
+        last = Path(self._opening.get())
+        if self._opening.get() and last.is_dir():
+            return last
+        pictures = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation))
+        return pictures if pictures.is_dir() else Path.home()
+
+    def for_saving(self) -> Path:
+        """Return the folder used last for saving; at first `Pictures/Latent Studio`, which may not exist yet."""
+        last = Path(self._saving.get())
+        return last if self._saving.get() and last.is_dir() else storage.home("works")
+
+    def remember_opening(self, folder: Path) -> None:
+        self._opening.set(str(folder))
+
+    def begin_saving(self) -> Path:
+        """Return the folder for a dialog, and create it: a dialog can only show one that exists."""
+        folder = self.for_saving()
+        if not folder.is_dir():
+            try:
+                storage.folder(folder)
+            except NotSaved:
+                return Path.home()
+            self._made = folder
+        return folder
+
+    def end_saving(self, folder: Path | None) -> None:
+        """Remember the chosen folder; None if the dialog was cancelled. Remove a folder created for nothing."""
+        if self._made is not None and self._made != folder:
+            storage.leave_empty(self._made)
+        self._made = None
+        if folder is not None:
+            self._saving.set(str(folder))
+
+    def propose(self, name: str, key: str) -> str:
+        """Propose a file name that is free in the folder and was not proposed for another artwork.
+
+        Arguments
+            key: identifies the artwork
+        """
+        folder = self.for_saving()
+        wanted = Path(storage.clean(name))
+        stem = storage.clean(wanted.stem, LONGEST_NAME - len(f"-000000{wanted.suffix}".encode()))
+        number = 0
+        proposed = wanted.name
+        while self._proposed.get(proposed.casefold(), key) != key or os.path.lexists(folder / proposed):
+            number += 1
+            proposed = f"{stem}-{number:04d}{wanted.suffix}"
+        self._proposed[proposed.casefold()] = key
+        return proposed

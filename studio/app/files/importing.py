@@ -1,0 +1,227 @@
+"""A picture or a wave of the artist's own on its way in: opened, a picture cropped, encoded."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.core.background import Later
+from studio.app.core.messages import Action, Messages
+from studio.app.core.observable import Engine, State, Value
+from studio.app.core.request import Request
+from studio.app.files.opening import Opened, open_file
+from studio.library.models import Trained
+from studio.media.pictures.image import Box, Picture, Refused, fit
+from studio.media.sounds import single_cycle
+from studio.media.sounds.single_cycle import Wave
+from studio.wire.messages import AnyEvent, Array, Encode, Encoded, Failed
+
+How = Literal["crop", "fit", "pad"]
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """The crop preview: the whole picture, how it is cut, and what the model will see of it; or a wave, as it is."""
+
+    picture: Picture | Wave
+    how: How
+    box: Box | None
+    """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
+    seen: Array
+    """(height, width, channels) uint8, or (samples,) int16, in the model's shape."""
+    made: bool = False
+    """Whether its own model made it, so that nothing had to be cut."""
+
+
+class Bringing(State):
+    """From a file to a latent. Decoding and scaling run beside the window, encoding in the engine."""
+
+    opened = Signal(object)
+    """An `Opened`: the picture or wave of a file, and its making where it is a work of ours."""
+    encoded = Signal(object, object, object)
+    """The engine's `Encoded`, the `Photo` it is of, and the model it is for."""
+    _left = Signal()
+    """The preview closed, or another file is opened."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        messages: Messages,
+        model: Value[Trained | None],
+        label: Value[int | None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._messages, self._model, self._label = messages, model, label
+        self.photo: Value[Photo | None] = Value(None, self)
+        self.busy: Value[bool] = Value(False, self)
+        self.looking: Value[str] = Value("", self)
+        """Name of the picture that is being encoded."""
+        self._asked: tuple[Photo, Trained]
+        """The photo that was encoded last, and the model that it was for."""
+        self._request = Request(engine, "encode", "single", self)
+        self._request.answered.connect(self._use_answer)
+        self._request.stopped.connect(self._end)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
+        self._opening = Later(self)
+        self._fitting = Later(self)
+
+    def open(self, path: Path) -> None:
+        trained = self._model.get()
+        samples = trained.card.shape[0] if trained is not None and trained.card.kind == "sound" else None
+        self._left.emit()
+        self.busy.set(True)
+        self._opening.run(lambda: open_file(path, samples), self._opened)
+
+    def preview(self, picture: Picture) -> None:
+        """Show the preview of a picture that was opened, and offer to stretch one that uses little of its range."""
+        self.show(picture)
+        self._offer(picture)
+
+    def _offer(self, picture: Picture) -> None:
+        if picture.narrow:
+            self._messages.say(little_range(picture), "warn", ("Stretch", self._stretch), until=(self._left,))
+
+    def _stretch(self) -> None:
+        """Spread the values of the picture in the preview from black to white."""
+        photo = self.photo.get()
+        if photo is not None and isinstance(photo.picture, Picture) and photo.picture.narrow:
+            self.show(photo.picture.exchanged(), photo.how, photo.box)
+            said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
+            self._messages.say(said, "warn", ("Undo", self._undo_stretch), until=(self._left,))
+
+    def _undo_stretch(self) -> None:
+        photo = self.photo.get()
+        if photo is not None and isinstance(photo.picture, Picture) and not photo.picture.narrow:
+            self.show(photo.picture.exchanged(), photo.how, photo.box)
+            self._offer(photo.picture.exchanged())
+
+    def show(self, picture: Picture, how: How = "crop", box: Box | None = None) -> None:
+        """The preview of a picture, cut as said."""
+        trained = self._model.get()
+        if trained is None or len(trained.card.shape) != 3:
+            return
+        channels, height, width = trained.card.shape
+
+        def fitted(seen: Array | Exception) -> None:
+            if isinstance(seen, Exception):
+                raise seen
+            self.photo.set(Photo(picture, how, box, seen))
+
+        # 64 megapixels take a while to scale down, and the crop is dragged.
+        self._fitting.run(lambda: fit(picture.array, (channels, height, width), how, box), fitted)
+
+    def cut(self, how: How, box: Box | None) -> None:
+        """Cut the picture in the preview in another way."""
+        photo = self.photo.get()
+        if photo is not None and isinstance(photo.picture, Picture):
+            self.show(photo.picture, how, box)
+
+    def use(self) -> None:
+        """Have the engine encode what the preview shows."""
+        photo = self.photo.get()
+        if photo is not None:
+            self._encode(photo)
+
+    def use_picture(self, picture: Array, name: str) -> None:
+        """Have the engine encode a picture that its model made. It needs no preview."""
+        self._leave()
+        self._encode(Photo(Picture(picture, name, ()), "fit", None, picture, made=True))
+
+    def use_wave(self, wave: Wave) -> None:
+        """Have the engine encode a wave, brought to what models of waves learn from. It needs no preview."""
+        trained = self._model.get()
+        if trained is None:
+            return
+        try:
+            seen = single_cycle.from_wave(wave.array, trained.card.shape[0], wave.name)
+        except Refused as refusal:
+            self._fail(str(refusal))
+            return
+        self._leave()
+        like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
+        self._encode(Photo(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
+
+    def _leave(self) -> None:
+        """What is being encoded is not wanted any more."""
+        if self._request.running.get():
+            self._request.cancel()
+            self._end()
+
+    def _encode(self, photo: Photo) -> None:
+        trained = self._model.get()
+        if trained is None or self._request.running.get():
+            return
+        self._asked = (photo, trained)
+        self.busy.set(True)
+        self.looking.set(photo.picture.name)
+        name, label = trained.card.name, self._label.get()
+        self._request.ask(lambda job: Encode(job=job, hand="photo", model=name, picture=photo.seen, label=label))
+
+    def cancel(self) -> None:
+        """Leave the preview."""
+        self._opening.forget()
+        self._fitting.forget()
+        self._request.cancel()
+        self._end()
+        self.photo.set(None)
+        self._left.emit()
+
+    def refit(self) -> None:
+        """Begin the preview anew, for another model."""
+        photo = self.photo.get()
+        if photo is not None and isinstance(photo.picture, Picture):
+            self.cancel()
+            self.show(photo.picture, photo.how, photo.box)
+            self._offer(photo.picture)
+
+    def _use_answer(self, event: AnyEvent) -> None:
+        photo, trained = self._asked
+        self._end()
+        if isinstance(event, Encoded):
+            self.photo.set(None)
+            self._left.emit()
+            self.encoded.emit(event, photo, trained)
+
+    def _show_failure(self, event: Failed) -> None:
+        photo, _ = self._asked
+        self._end()
+        self._fail(f"{event.why} {event.hint}", ("Try again", lambda: self._encode(photo)))
+
+    def _show_loss(self, why: str) -> None:
+        """The engine died while it encoded: the preview stays, using it is offered again."""
+        photo, _ = self._asked
+        self._end()
+        what = "wave" if isinstance(photo.picture, Wave) else "picture"
+        said = f"{why} Your {what} is still here and was not used yet."
+        self._fail(said, ("Use it", lambda: self._encode(photo)))
+
+    def close(self) -> None:
+        """Wait for what is at work."""
+        self._opening.wait()
+        self._fitting.wait()
+
+    def _opened(self, outcome: Opened | Exception) -> None:
+        self.busy.set(self._request.running.get())
+        if isinstance(outcome, Opened):
+            self.opened.emit(outcome)
+        elif isinstance(outcome, ValueError):  # Refused: a sentence for people
+            self._fail(str(outcome))
+        else:
+            raise outcome
+
+    def _fail(self, said: str, *again: Action) -> None:
+        """Show a message until another file is opened, or this one is used or closed."""
+        self._messages.say(said.strip(), "failed", *again, until=(self.busy.changed, self.photo.changed))
+
+    def _end(self) -> None:
+        self.busy.set(False)
+        self.looking.set("")
+
+
+def little_range(picture: Picture) -> str:
+    """Return the message for a picture that uses little of its range."""
+    return f'"{picture.name}" {picture.narrow.removeprefix("it ")}. Stretch it to see more.'

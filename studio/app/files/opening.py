@@ -1,0 +1,124 @@
+"""Files of sound that are brought into the panel Sound: recordings of the artist's own, and works of ours."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from studio.app.core.text import lasting
+from studio.library import work
+from studio.library.models import Trained
+from studio.library.work import BadWork, Work
+from studio.media import decoder
+from studio.media.containers.contents import form_of
+from studio.media.names import shown
+from studio.media.pictures.image import Picture, Refused, fit, read_bytes
+from studio.media.sounds import wavetable
+from studio.media.sounds.single_cycle import Wave
+from studio.wire.messages import Array
+
+WAVES = (".wav", ".wave")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that was opened: the picture or wave, and how it was made where it is a work of ours."""
+
+    picture: Picture | Wave
+    work: Work | None
+    fault: str = ""
+    """Why its making cannot be read, where it carries one."""
+    sheet: tuple[tuple[Array, Work], ...] = ()
+    """All pictures of a sheet with their recipes; the first one is `picture`."""
+
+
+def open_file(path: Path, samples: int | None = None) -> Opened:
+    """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
+    ending = path.suffix.lower()
+    picture = decoder.open_wave(path, samples) if form_of(path) is not None else decoder.open_picture(path)
+    read = work.from_wav if ending in WAVES else work.from_png if ending == ".png" else None
+    try:
+        data = read_bytes(path, picture.name) if read is not None else b""
+        sheet = work.from_sheet(data, picture.array) if isinstance(picture, Picture) else []
+        if sheet and isinstance(picture, Picture):
+            first, making = sheet[0]
+            return Opened(replace(picture, array=first), making, sheet=tuple(sheet))
+        return Opened(picture, read(data) if read is not None else None)
+    except BadWork as fault:
+        return Opened(picture, None, str(fault))
+    except Refused:  # it went away in between; the picture is here
+        return Opened(picture, None)
+
+
+def in_shape(array: Array, trained: Trained | None) -> Array:
+    """An artwork of a model as that model makes it: every picture's file comes back in colour, and maybe enlarged."""
+    if trained is None or array.ndim != len(trained.card.shape):
+        return array
+    if array.ndim == 1:
+        samples = trained.card.shape[0]
+        return array if len(array) == samples else wavetable.cycle(array / wavetable.FULL, samples)
+    channels, height, width = trained.card.shape
+    return fit(array, (channels, height, width))
+
+
+LONGEST = 600
+"""Seconds of a recording that are taken in."""
+
+_READERS = {".wav": work.from_wav, ".wave": work.from_wav, ".flac": work.from_flac}
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A file that was opened."""
+
+    samples: Array
+    """(n,) int16."""
+    rate: int
+    """Hz."""
+    name: str
+    words: str
+    """`1 min 58 s, stereo; used as 16 kHz mono`."""
+    notes: tuple[str, ...]
+    """What had to be done, for people."""
+    work: Work | None = None
+    """How it was made, where it is a recording of ours."""
+    fault: str = ""
+    """Why its making cannot be read, where it carries one."""
+
+
+def open_recorded(path: Path, rate: int) -> Recorded:
+    """A sound file at `rate` in Hz; a work of ours at its own. Raises Refused."""
+    making, fault = work_of(path)
+    found = decoder.open_recording(path, making.rate if making is not None else rate, centred=making is None)
+    if found.quiet and making is None:
+        raise Refused(found.name, "is silent")
+    samples = whole(found.wave[: LONGEST * found.rate])
+    notes = found.notes
+    if len(samples) < len(found.wave):
+        notes = (f"the first {LONGEST // 60} minutes are used", *notes)
+    channels = {1: "mono", 2: "stereo"}.get(found.channels, f"{found.channels} channels")
+    words = f"{lasting(found.seconds)}, {channels}; used as {found.rate / 1000:g} kHz mono"
+    return Recorded(samples, found.rate, found.name, words, notes, making, fault)
+
+
+def work_of(path: Path) -> tuple[Work | None, str]:
+    """How a recording of ours was made, None for any other file; and why that cannot be read, where it cannot."""
+    reader = _READERS.get(path.suffix.lower())
+    try:
+        making = reader(read_bytes(path, shown(path.name))) if reader is not None else None
+    except BadWork as broken:
+        return None, str(broken)
+    except Refused:  # said better by what opens it
+        return None, ""
+    return (making if making is not None and making.rate else None), ""
+
+
+def kept(path: Path, making: Work) -> Array:
+    """The samples (n,) int16 of a work of ours. Raises Refused."""
+    return whole(decoder.open_recording(path, making.rate, centred=False).wave)
+
+
+def whole(wave: Array) -> Array:
+    """Floats from -1 to 1 as int16."""
+    found: Array = np.rint(wave * 32_768).clip(-32_768, 32_767).astype(np.int16)
+    return found

@@ -1,0 +1,52 @@
+"""The caption below a grid that forms, and the main button that makes it form."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from studio.app.widgets.controls import Button, Elided, Label
+from studio.app.widgets.theme import Look
+
+
+class Caption(QWidget):
+    """The first sentence weighs more; a link goes on."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self.first = Label("", "strong")
+        self.rest = Elided("", "soft", Qt.TextElideMode.ElideRight)
+        self.go_on = Button(look, "Go on", "link", help="Make the pictures that are not finished")
+        self._line = QHBoxLayout(self)
+        for widget in (self.first, self.rest, self.go_on):
+            self._line.addWidget(widget, 1 if widget is self.rest else 0)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def show_words(self, words: str) -> None:
+        first, _, rest = words.partition(". ")
+        self.first.setText(first.rstrip("."))
+        self.rest.show_text(rest)
+
+    def _lay_out(self) -> None:
+        px = self._look.px
+        self._line.setContentsMargins(px(12), 0, px(12), 0)
+        self._line.setSpacing(px(16))
+        self.setFixedHeight(px(44))
+
+
+class MainButton(Button):
+    """The verb of a panel, `Starts when ready`, or Stop."""
+
+    def __init__(self, look: Look, verb: str, help: str) -> None:
+        super().__init__(look, verb, "primary", help=help, keys="Ctrl+Return")
+        self._help = help
+
+    def show_words(self, words: str) -> None:
+        stops = words == "Stop"
+        self.say(words)
+        self.draw("stop" if stops else "")
+        self.play("stop" if stops else "primary")
+        if stops:
+            self.explain("Stop now and keep what is drawn", "Shift+Esc")
+        else:
+            self.explain(self._help, "Ctrl+Return")

@@ -1,0 +1,301 @@
+"""What is to be made, as a hand sets it: model, number, seed, temperature, kind, and a second model."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PySide6.QtCore import QObject
+
+from studio.app.core.observable import Field, Plain, State, Value, within
+from studio.app.core.undo import ChangeStep
+from studio.app.generation.run import Cell, Run
+from studio.app.model_browser.model_list import Models, hash_of
+from studio.library.card import Card
+from studio.library.models import Trained
+from studio.library.work import Mix, Work
+
+
+class Mixing(State):
+    """Which model is mixed in, and how much it decides."""
+
+    def __init__(self, models: Models, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._models = models
+        self.partners: Value[tuple[Trained, ...]] = Value((), self)
+        """The models that can be mixed with the one that is chosen."""
+        self.name: Value[str] = Value("", self)
+        """Of the second model, empty for none."""
+        self.share: Value[float] = Value(0.5, self)
+        """How much it decides, 0.0 to 1.0."""
+        self.fields = (
+            Field("mix", self.name.get, self._choose),
+            Field("share", self.share.get, lambda share: self.share.set(within(share, 0.0, 1.0))),
+        )
+
+    def fit(self, trained: Trained | None) -> None:
+        """Another model is chosen, or others are here; a second one that does not fit is left out."""
+        cards = self._models.cards.get()
+        self.partners.set(tuple(other for other in cards if trained is not None and mixable(trained, other)))
+        self._choose(self.name.get())
+
+    def _choose(self, name: str) -> None:
+        """Mix a model in; none if it is not among the partners."""
+        known = {other.card.name for other in self.partners.get()}
+        self.name.set(name if name in known else "")
+
+    def chosen(self) -> Mix | None:
+        """What goes into a run that begins now."""
+        other = self._models.find(self.name.get()) if self.name.get() else None
+        return Mix(model=other.card.name, model_hash=hash_of(other), share=self.share.get()) if other else None
+
+
+def mixable(one: Trained, other: Trained) -> bool:
+    """Whether two models draw pixel by pixel in one size and as many levels, or sample by sample at one rate."""
+    a, b = one.card, other.card
+    if a.rate or b.rate:
+        return (a.rate, a.levels) == (b.rate, b.levels) and a.name != b.name
+    fits = (a.kind, a.shape, a.levels) == (b.kind, b.shape, b.levels)
+    return fits and a.keeps and b.keeps and a.name != b.name
+
+
+def titles(partners: Sequence[Trained]) -> list[tuple[str, str]]:
+    """What a list shows, and what it stands for; the first is none."""
+    return [("None", ""), *((other.card.title, other.card.name) for other in partners)]
+
+
+BEYOND = 2**53
+"""Seeds are smaller, so that JSON keeps them exact everywhere."""
+
+ROLLED_BEYOND = 1_000_000
+"""Rolled seeds have six digits at most: they can be read aloud, and there are enough of them."""
+
+
+def roll(other_than: int) -> int:
+    """Another seed."""
+    seed = secrets.randbelow(ROLLED_BEYOND - 1)
+    return seed + (seed >= other_than)
+
+
+def read(typed: int | str, kept: int) -> tuple[int, str]:
+    """The seed that was typed, spaces allowed; or the one kept and a sentence that says why."""
+    text = "".join(str(typed).split())
+    if text.isascii() and text.isdigit() and len(text) <= 16 and int(text) < BEYOND:
+        return int(text), ""
+    shown = text if len(text) <= 24 else text[:24] + "…"
+    said = f'"{shown}" is not a seed' if text else "A seed is missing"
+    return kept, f"{said}. {kept} is kept. A seed is a whole number from 0 to {BEYOND - 1:,}."
+
+
+class SeedField(State):
+    """A seed that can be seen, typed, rolled and locked."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.seed: Value[int] = Value(roll(0), self)
+        self.locked: Value[bool] = Value(False, self)
+        self.error: Value[str] = Value("", self)
+
+    def typed(self, text: int | str) -> int | None:
+        """The seed that was typed; None where it is none, and `error` says so."""
+        found, error = read(text, self.seed.get())
+        self.error.set(error)
+        return None if error else found
+
+    def put(self, seed: object) -> None:
+        """Set it from a record; what is no seed changes nothing."""
+        self.error.set("")
+        self.seed.set(read(str(seed), self.seed.get())[0])
+
+
+SLIDER_MAX_TEMPERATURE = 2.0
+
+MAX_TEMPERATURE = 4.0
+
+LEARNED = 1.0
+"""The temperature at which every model is trained."""
+
+
+def safe_temperatures(card: Card | None, home: float = LEARNED) -> tuple[float, float]:
+    """Return the lowest and highest temperature that a model handles well.
+
+    Lower temperatures are safe: results only become more typical. Above 1 they are unlike what the model learned from,
+    unless its card recommends a higher temperature, at which its results were checked. Where most of the works that
+    were drawn to measure it were blank or saturated, neither is.
+
+    home: the temperature to which the dial returns, which is always safe
+    """
+    own = card.temperature if card is not None else home
+    low, high = (card.temperature_range if card is not None else None) or (0.0, MAX_TEMPERATURE)
+    return min(low, own, home), max(min(max(LEARNED, own), high), own)
+
+
+class Dials(State):
+    """The parameters of a panel; `change` sets them as steps of its undo.
+
+    Arguments
+        number: how many artworks a run makes at first
+        most: how many it can make
+        able: whether the panel can use a model
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        number: int,
+        most: int,
+        able: Callable[[Trained], bool],
+        change: ChangeStep,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._models = models
+        self._most = most
+        self._able = able
+        self._change = change
+        self.model: Value[Trained | None] = Value(None, self)
+        self.number: Value[int] = Value(number, self)
+        """Of pictures, 1 to `most`."""
+        self._field = SeedField(self)
+        self.seed: Value[int] = self._field.seed
+        """0 to 2**53 - 1: of the first picture; the next ones count up from it."""
+        self.locked: Value[bool] = self._field.locked
+        """Whether the next run keeps the seed."""
+        self.error: Value[str] = self._field.error
+        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        self.temperature: Value[float] = Value(1.0, self)
+        """0.0 to 4.0; its home is the model's own card.temperature."""
+        self.label: Value[int | None] = Value(None, self)
+        """Index into card.classes; None leaves the kind to each seed."""
+        self.mixing = Mixing(models, self)
+        self._spent: int | None = None
+        """The seed of the last run: the next one rolls another, unless it is locked."""
+        self.fields = (
+            Field("model", self._model_name, self._use_model),
+            Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), most))),
+            Field("seed", self.seed.get, self._field.put),
+            Field(
+                "temperature",
+                self.temperature.get,
+                lambda heat: self.temperature.set(within(heat, 0.0, MAX_TEMPERATURE)),
+            ),
+            Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
+            *self.mixing.fields,
+            Field.of("locked", self.locked, bool, undo=False),
+            Field("spent", lambda: self._spent, self._use_spent, undo=False),
+        )
+
+    def set_number(self, number: int) -> None:
+        self._change("number", "number", number=min(max(number, 1), self._most))
+
+    def set_seed(self, seed: int | str) -> None:
+        """Text that is no seed leaves the last one and says so in `error`."""
+        found = self._field.typed(seed)
+        if found is not None:
+            self._spent = None
+            self._change("seed", seed=found)
+
+    def new_seed(self) -> None:
+        """Roll another seed."""
+        self.set_seed(roll(self.seed.get()))
+
+    def lock(self, on: bool) -> None:
+        """Keep this seed for the next run, or not."""
+        self.locked.set(on)
+
+    def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
+        """Settings of one gesture are one step of undo; None makes each a step of its own."""
+        self._change("temperature", gesture, temperature=min(max(float(temperature), 0.0), MAX_TEMPERATURE))
+
+    def set_label(self, label: int | None) -> None:
+        self._change("kind", label=label)
+
+    @property
+    def kinds(self) -> tuple[int | None, ...]:
+        """Of each of the card's sorts of kinds the index, None for any."""
+        sizes, label = self._sizes(), known_label(self.label.get(), self.model.get())
+        if label is None:
+            return (None,) * len(sizes)
+        return tuple(int(place) for place in np.unravel_index(label, sizes))
+
+    @property
+    def kind_name(self) -> str:
+        """Return the name of the chosen class; empty for any."""
+        trained = self.model.get()
+        label = known_label(self.label.get(), self.model.get())
+        return trained.card.classes[label] if trained is not None and label is not None else ""
+
+    def set_kind(self, sort: int, kind: int | None) -> None:
+        """Of one sort of kinds. A model is asked for a kind of every sort or for any: of one that was any, the first is
+        taken."""
+        kinds = [place or 0 for place in self.kinds]
+        kinds[sort] = kind or 0
+        self.set_label(int(np.ravel_multi_index(kinds, self._sizes())) if kind is not None else None)
+
+    def set_mix(self, name: str) -> None:
+        """Have a second model decide, too; an empty name for none."""
+        self._change("mix", mix=name)
+
+    def set_share(self, share: float, gesture: str | None = "share") -> None:
+        self._change("share", gesture, share=share)
+
+    def home(self) -> None:
+        """The temperature back to the model's own."""
+        trained = self.model.get()
+        if trained is not None:
+            self.set_temperature(trained.card.temperature, None)
+
+    def begin(self, trained: Trained) -> tuple[Run, list[Cell]]:
+        """What a run that begins now is made with, and its empty cells."""
+        if self._spent == self.seed.get() and not self.locked.get():
+            self.new_seed()
+        self._spent = first = self.seed.get()
+        card, mix = trained.card, self.mixing.chosen()
+        run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind, mix)
+        return run, [Cell((first + n) % BEYOND) for n in range(self.number.get())]
+
+    def _sizes(self) -> tuple[int, ...]:
+        trained = self.model.get()
+        return tuple(len(kinds) for _, kinds in trained.card.sorts) if trained is not None else ()
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def _model_name(self) -> str | None:
+        trained = self.model.get()
+        return trained.card.name if trained is not None else None
+
+    def _use_model(self, name: str | None) -> None:
+        """Choose a model by its name; one that is gone, or that the panel cannot use, changes nothing."""
+        trained = self._models.find(name) if name is not None else None
+        if trained is not None and self._able(trained):
+            self.model.set(trained)
+        self.mixing.fit(self.model.get())
+
+    def _use_spent(self, seed: int | None) -> None:
+        self._spent = int(seed) if seed is not None else None
+
+    def settle(self) -> None:
+        """Choose the first model that the panel can use, where none is chosen yet."""
+        first = next(filter(self._able, self._models.cards.get()), None)
+        if self.model.get() is None and first is not None:
+            self.model.set(first)
+            self.temperature.set(first.card.temperature)
+        self.mixing.fit(self.model.get())
+
+
+def at_home(trained: Trained) -> Plain:
+    """A model with its dials at home."""
+    return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
+
+
+def of_work(work: Work, trained: Trained) -> Plain:
+    """A model with the dials as a work had them."""
+    temperature, mix = work.temperature[0], work.mix
+    said: Plain = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
+    return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
+
+
+def known_label(label: int | None, trained: Trained | None) -> int | None:
+    """A kind that a model knows, None for any other."""
+    if label is None or trained is None or not 0 <= label < len(trained.card.classes):
+        return None
+    return int(label)

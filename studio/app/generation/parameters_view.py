@@ -1,0 +1,252 @@
+"""The dials of what is to be made: number, kind, seed, temperature, and a second model."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.core.text import grouped
+from studio.app.core.undo import History
+from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, Dials, safe_temperatures, titles
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Choice, Column, Label, Number, mark, row, tip
+from studio.app.widgets.theme import Look
+from studio.app.widgets.value_slider import LatentSlider
+
+
+class SeedField(QWidget):
+    """`typed` carries what was typed, `locked` whether to keep it, `rolled` asks for another."""
+
+    typed = Signal(str)
+    locked = Signal(bool)
+    rolled = Signal()
+
+    def __init__(self, look: Look, roll: str, roll_help: str, prefix: str = "") -> None:
+        super().__init__()
+        self._look, self._prefix, self._seed = look, prefix, 0
+        self._box = QFrame()
+        self._box.setProperty("role", "field")
+        self.field = QLineEdit()
+        self.field.setProperty("role", "bare")
+        self.field.setAccessibleName("Seed")
+        tip(self.field, "The number that decides the picture")
+        self.lock = Button(look, "", "small", "unlock", "Lock seed", "Keep this seed for the next run", "L")
+        self.lock.setCheckable(True)
+        self.dice = Button(look, "", "square", "dice", roll, roll_help, "R")
+        self.error = Label("", "danger", wrap=True)
+        self.error.hide()
+        inside = QHBoxLayout(self._box)
+        inside.setContentsMargins(7, 0, 2, 0)
+        inside.setSpacing(2)
+        inside.addWidget(self.field, 1)
+        inside.addWidget(self.lock)
+        line = QHBoxLayout()
+        line.setSpacing(6)
+        line.addWidget(self._box, 1)
+        line.addWidget(self.dice)
+        self.line = line
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(line)
+        column.addWidget(self.error)
+        self.setFocusProxy(self.field)
+        self.field.editingFinished.connect(self._finish)
+        self.field.installEventFilter(self)
+        self.lock.clicked.connect(self.locked)
+        self.dice.clicked.connect(self.rolled)
+        look.changed.connect(self._resize)
+        self._resize()
+
+    def show_seed(self, seed: int) -> None:
+        self._seed = seed
+        if not (self.field.hasFocus() and self.field.isModified()):
+            self._write()
+
+    def show_locked(self, locked: bool) -> None:
+        self.lock.setChecked(locked)
+        self.lock.draw("lock" if locked else "unlock")
+
+    def show_error(self, sentence: str) -> None:
+        self.error.setText(sentence)
+        self.error.setVisible(bool(sentence))
+        mark(self._box, wrong=bool(sentence))
+        self.field.setAccessibleDescription(sentence)
+
+    def _write(self) -> None:
+        self.field.setText(f"{self._prefix}{grouped(self._seed)}")
+
+    def _finish(self) -> None:
+        if self.field.isModified():
+            self.field.setModified(False)
+            self.typed.emit(self.field.text().removeprefix(self._prefix))
+            if not self.error.text():
+                self._write()
+
+    def _resize(self) -> None:
+        self._box.setFixedHeight(self._look.px(32))
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Esc puts the seed back; a click selects it whole, so that typing replaces it."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
+            self.field.setModified(False)
+            self._write()
+            self.show_error("")
+            return True
+        return False
+
+
+class Kind(Choice):
+    """The classes of a model, or one sort of them, where it has any; `chose` carries an index, None for any."""
+
+    chose = Signal(object)
+
+    def __init__(self, look: Look, any_kind: str = "Any") -> None:
+        super().__init__(look, "Kind")
+        self._any = any_kind
+        self.activated.connect(lambda place: self.chose.emit(self.itemData(place)))
+
+    def show_model(self, trained: Any, label: int | None) -> None:
+        self.show_kinds(trained.card.kinds if trained is not None else (), trained)
+        self.show_label(label)
+
+    def show_kinds(self, kinds: Sequence[str], trained: Any) -> None:
+        self.clear()
+        for place, name in enumerate((self._any, *kinds)):
+            self.addItem(name, place - 1 if place else None)
+        self.explain(f"Which class of {made_by(trained)} to ask for")
+        self.setVisible(bool(kinds))
+
+    def show_label(self, label: int | None) -> None:
+        self.setCurrentIndex(0 if label is None else label + 1)
+
+
+class DialRows(Column):
+    """`things` are made, or else what the model makes; of no more than one, nobody asks how many. `below` stands below
+    the temperature."""
+
+    def __init__(
+        self, look: Look, dials: Dials, history: History, most: int, things: str = "", below: Sequence[QWidget] = ()
+    ) -> None:
+        super().__init__(look)
+        self._dials, self._things = dials, things
+        self.number = Number("Number", 1, most)
+        self.kind, self.other_kind = Kind(look), Kind(look)
+        self.seed = SeedField(look, "New seed", "Roll another seed")
+        self.temperature = LatentSlider(
+            look,
+            "Temperature",
+            0.0,
+            SLIDER_MAX_TEMPERATURE,
+            1.0,
+            help="Lower is calmer and more typical, higher is wilder",
+        )
+        self.mix = Choice(look, "Mix with")
+        self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")
+        self._sorts = (Label(""), self.kind), (Label(""), self.other_kind)
+        self._mix_row = _beside(Label("Mix with"), self.mix)
+        self._form()
+        dial = QVBoxLayout()
+        dial.setSpacing(2)
+        dial.addWidget(self.temperature)
+        if not below:
+            dial.addWidget(row(Label("calm", "note"), 0, Label("wild", "note")))
+        self.rows.addLayout(dial)
+        self.add(*below, self._mix_row, self.share)
+        self._tie(dials, history)
+
+    def _form(self) -> None:
+        form = QGridLayout()
+        form.setVerticalSpacing(10)
+        form.setHorizontalSpacing(12)
+        form.setColumnStretch(0, 2)
+        form.setColumnStretch(1, 3)
+        fields = ((Label("Number"), self.number), *self._sorts, (Label("Seed"), self.seed))
+        for place, (label, field) in enumerate(fields):
+            if field is self.number and self.number.maximum() == 1:
+                field.setParent(None)
+                continue
+            label.setMinimumHeight(self._look.px(32))
+            label.setBuddy(field)
+            form.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
+            form.addWidget(field, place, 1)
+        self.rows.addLayout(form)
+
+    def _tie(self, dials: Dials, history: History) -> None:
+        mixing = dials.mixing
+        bind(self, dials.model, self._show_model)
+        bind(self, dials.number, self.number.setValue, self.number.valueChanged, dials.set_number)
+        bind(self, dials.seed, self.seed.show_seed, self.seed.typed, dials.set_seed)
+        bind(self, dials.locked, self.seed.show_locked, self.seed.locked, dials.lock)
+        bind(self, dials.error, self.seed.show_error)
+        bind(self, dials.temperature, self.temperature.show_value, self.temperature.moved, dials.set_temperature)
+        bind(self, dials.label, self._show_label)
+        bind(self, mixing.partners, self._show_partners)
+        bind(self, mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
+        bind(self, mixing.share, self.share.show_value, self.share.moved, dials.set_share)
+        for sort, (_, kind) in enumerate(self._sorts):
+            kind.chose.connect(partial(dials.set_kind, sort))
+        self.seed.rolled.connect(dials.new_seed)
+        self.temperature.homed.connect(dials.home)
+        self.share.homed.connect(lambda: dials.set_share(0.5, None))
+        for slider, gesture in ((self.temperature, "temperature"), (self.share, "share")):
+            slider.grabbed.connect(partial(history.hold, gesture))
+            slider.let_go.connect(history.seal)
+
+    def _show_model(self, trained: Any) -> None:
+        self.number.explain(f"How many {self._things or made_by(trained) + 's'} to make")
+        step = "pixel" if made_by(trained) == "picture" else "sample"
+        self.mix.explain(f"Blend in a second model's choices, {step} by {step}")
+        sorts = trained.card.sorts if trained is not None else ()
+        for place, (label, kind) in enumerate(self._sorts):
+            name, kinds = sorts[place] if place < len(sorts) else ("", ())
+            label.setText(name)
+            label.setVisible(bool(kinds))
+            kind.setAccessibleName(name)
+            kind.show_kinds(kinds, trained)
+        self._show_label(self._dials.label.get())
+        if trained is not None:
+            self.temperature.show_home(trained.card.temperature)
+            self.temperature.show_safe(safe_temperatures(trained.card))
+
+    def _show_label(self, _: object) -> None:
+        for (_label, kind), chosen in zip(self._sorts, self._dials.kinds, strict=False):
+            kind.show_label(chosen)
+
+    def _show_partners(self, partners: Any) -> None:
+        self.mix.clear()
+        for title, name in titles(partners):
+            self.mix.addItem(title, name)
+        self._mix_row.setVisible(bool(partners))
+        self._show_mix(self._dials.mixing.name.get())
+
+    def _show_mix(self, name: str) -> None:
+        self.mix.setCurrentIndex(max(self.mix.findData(name), 0))
+        self.share.setVisible(bool(name))
+
+    def _choose_mix(self, place: int) -> None:
+        self._dials.set_mix(self.mix.itemData(place))
+
+
+def made_by(trained: Any) -> str:
+    """What a model makes: `picture`, `wave` or `sound`."""
+    if trained is None or trained.card.kind != "sound":
+        return "picture"
+    return "sound" if trained.card.rate else "wave"
+
+
+def _beside(label: Label, field: QWidget) -> QWidget:
+    """A label and its field, in the proportions of the form."""
+    box = QWidget()
+    line = QHBoxLayout(box)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(12)
+    line.addWidget(label, 2)
+    line.addWidget(field, 3)
+    label.setBuddy(field)
+    return box

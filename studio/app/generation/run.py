@@ -1,0 +1,197 @@
+"""The pictures of one run: what they are, and how they are kept."""
+
+import contextlib
+import datetime
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from studio.app.files.exporting import Piece
+from studio.library import storage
+from studio.library.storage import NotSaved
+from studio.library.work import Latent, Mix, Work
+from studio.media import export
+from studio.media.pictures.image import Refused, open_picture, read_bytes
+from studio.wire.messages import Array, Drawn
+
+Kind = Literal["picture", "sound"]
+KEY = "studio_grid"
+"""Name of the PNG text that says what the pictures of a kept grid are."""
+_DIGEST = 32
+"""Letters of a digest."""
+LARGEST_KEPT = 16 * 2**20
+"""Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
+
+
+class By(msgspec.Struct, frozen=True, kw_only=True):
+    """What a picture was drawn by, where a hand changed it on the way: as an engine's `Drawn` says it."""
+
+    temperature: float | None = None
+    heat: Latent | None = None
+    share: float | None = None
+    shares: Latent | None = None
+
+    @classmethod
+    def of(cls, event: Drawn) -> "By | None":
+        """None where nothing was changed."""
+        said = (event.temperature, event.heat, event.share, event.shares)
+        if all(each is None for each in said):
+            return None
+        return cls(
+            temperature=event.temperature[0] if event.temperature is not None else None,
+            heat=Latent.of(event.heat) if event.heat is not None else None,
+            share=event.share,
+            shares=Latent.of(event.shares) if event.shares is not None else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One place of the grid: the seed, and the picture as far as it is; finished when done == total > 0."""
+
+    seed: int
+    picture: Array | None = None
+    """(height, width, channels) uint8, or (samples,) int16."""
+    done: int = 0
+    total: int = 0
+    log_prob: float | None = None
+    """Nats, once finished."""
+    label: int | None = None
+    """Its kind, once finished, of a model that knows kinds."""
+    following: float | None = None
+    """Of a completion: nats of what follows its hole, where anything does."""
+    by: By | None = None
+    """Where it was not drawn just as its run says."""
+
+    @property
+    def finished(self) -> bool:
+        return self.picture is not None and self.done == self.total
+
+    def rows_drawn(self, rows: int) -> int:
+        """How many of so many rows, from the top. The price, which comes after the last, is none of them."""
+        return min(self.done, rows) if self.total != self.done else rows
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the pictures of a run were made with, whatever is set now."""
+
+    model: str
+    model_hash: str
+    temperature: float
+    label: int | None
+    kind: Kind = "picture"
+    mix: Mix | None = None
+
+    def turned(self, temperature: float, share: float | None) -> "Run":
+        """The same by other dials."""
+        mix = self.mix
+        if mix is not None and share is not None:
+            mix = msgspec.structs.replace(mix, share=share)
+        return replace(self, temperature=temperature, mix=mix)
+
+    def asks(self) -> dict[str, Any]:
+        """Fields of a command that draws by it."""
+        mix = {"mix": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
+        return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
+
+    def making(self, cell: Cell) -> Work:
+        """All it takes to make a picture again, now; of one that is half-drawn, what it would have been."""
+        by, mix = cell.by or By(), self.mix
+        if mix is not None:
+            share = mix.share if by.share is None else by.share
+            mix = msgspec.structs.replace(mix, share=share, shares=by.shares)
+        return Work(
+            kind=self.kind,
+            model=self.model,
+            model_hash=self.model_hash,
+            seed=cell.seed,
+            temperature=(self.temperature if by.temperature is None else by.temperature,),
+            label=self.label if cell.label is None else cell.label,
+            heat=by.heat,
+            mix=mix,
+            made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        )
+
+    def piece(self, cell: Cell) -> Piece | None:
+        """A finished picture with its making; None while it is not finished."""
+        if cell.picture is None or not cell.finished:
+            return None
+        work = self.making(cell)
+        return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}{work.ending}"))
+
+
+# ── kept over a restart ──────────────────────────────────────────────────────────────────────────
+
+
+def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
+    """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it.
+
+    A wave is a row of it, two grey pixels a sample. After its end stands its digest, by which `read` knows it again.
+    """
+    done = [cell for cell in cells if cell.picture is not None and cell.finished]
+    stack = [_row(cell.picture) for cell in done if cell.picture is not None]
+    if not stack or sum(picture.nbytes for picture in stack) > LARGEST_KEPT:
+        return
+    said = {
+        "run": [run.model, run.model_hash, run.temperature, run.label, run.kind],
+        "seeds": [cell.seed for cell in cells],
+        "drawn": {str(cell.seed): cell.log_prob for cell in done},
+        "kinds": {str(cell.seed): cell.label for cell in done if cell.label is not None},
+        "following": {str(cell.seed): cell.following for cell in done if cell.following is not None},
+        "channels": stack[0].shape[2],
+        "mix": msgspec.to_builtins(run.mix),
+        "by": _bys(done),
+    }
+    with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
+        data = export.png(np.concatenate(stack), {KEY: json.dumps(said)})
+        storage.write(_path(name), data + storage.digest(data).encode())
+
+
+def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
+    """The grid that was kept, None where there is none or it cannot be read."""
+    try:
+        data = read_bytes(_path(name), name)
+        if storage.digest(data[:-_DIGEST]).encode() != data[-_DIGEST:]:
+            return None
+        array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
+        said = json.loads(export.texts(data)[KEY])
+        model, digest, temperature, label, *kind = said["run"]
+        drawn, sound = said["drawn"], kind == ["sound"]
+        stack = np.split(array[..., : int(said["channels"])], len(drawn))
+        stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
+        parts = dict(zip(drawn, map(np.ascontiguousarray, stack), strict=True))
+        kinds, following = said.get("kinds", {}), said.get("following", {})
+        bys = {str(seed): msgspec.convert(by, By) for by, seeds in said.get("by", ()) for seed in seeds}
+        cells = tuple(
+            Cell(int(seed), parts[seed], 1, 1, drawn[seed], kinds.get(seed), following.get(seed), bys.get(seed))
+            if seed in parts
+            else Cell(int(seed))
+            for seed in map(str, said["seeds"])
+        )
+        mix = msgspec.convert(said.get("mix"), Mix | None)
+        return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
+    except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
+        return None  # only a convenience was lost: every picture can be made again from its seed
+
+
+def _row(picture: Array) -> Array:
+    return picture if picture.ndim == 3 else picture.astype("<i2").view(np.uint8).reshape(1, -1, 1)
+
+
+def _path(name: str) -> Path:
+    return storage.home("data") / f"{name}.png"
+
+
+def _bys(cells: Sequence[Cell]) -> list[list[Any]]:
+    """What pictures were drawn by, each once, with the seeds of those it holds for."""
+    found: dict[int, list[Any]] = {}
+    for cell in cells:
+        if cell.by is not None:
+            found.setdefault(id(cell.by), [msgspec.to_builtins(cell.by), []])[1].append(cell.seed)
+    return list(found.values())

@@ -1,0 +1,111 @@
+"""Pictures of a run as they stand in a grid: enlarged by a whole multiple, each drawn once, empty where none is yet."""
+
+import math
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QFrame, QListView
+
+from studio.app.generation.run import Cell
+from studio.app.widgets.picture import blended_pixmap, draw_crisp, enlarged
+from studio.app.widgets.theme import Look
+from studio.app.widgets.thumbnail import thumbnail_of
+from studio.wire.messages import Array
+
+
+class Tiles:
+    """What a list of pictures paints; all of one `shape` (height, width), `scale` device pixels for each of theirs."""
+
+    def __init__(self, look: Look, view: QListView) -> None:
+        self._look, self._view = look, view
+        self.shape, self.scale = (32, 32), 1
+        self._smooth = False
+        self._over: Callable[[Array], Array | None] = lambda picture: None
+        self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
+
+    def show_smooth(self, smooth: bool) -> None:
+        self._smooth = smooth
+        self.forget()
+
+    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+        """What is to be seen in place of each picture; the picture itself, where `over` gives none."""
+        self._over = over
+        self.forget()
+
+    def enlarge(self, scale: int) -> None:
+        if scale != self.scale:
+            self.scale = scale
+            self.forget()
+
+    def forget(self, key: int | None = None) -> None:
+        """How a picture was drawn, or all of them."""
+        if key is None:
+            self._drawn.clear()
+        else:
+            self._drawn.pop(key, None)
+        self._view.viewport().update()
+
+    @property
+    def size(self) -> QSize:
+        """Of a picture, in logical pixels."""
+        (tall, wide), ratio = self.shape, self._view.devicePixelRatioF()
+        return QSize(round(wide * self.scale / ratio), round(tall * self.scale / ratio))
+
+    def pixel_at(self, inside: QPointF) -> tuple[int, int] | None:
+        """(row, column) of the pixel at a place in a picture; None beside it."""
+        ratio, (height, width) = self._view.devicePixelRatioF(), self.shape
+        row, column = (math.floor(place * ratio / self.scale) for place in (inside.y(), inside.x()))
+        return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+    def paint(self, painter: QPainter, place: QRect, key: int, cell: Cell, rows: int) -> None:
+        """A picture that is drawn in so many rows; a line is at the one being drawn."""
+        empty = self._look.colour("window")
+        if cell.picture is None:
+            painter.fillRect(place, empty)
+            return
+        draw_crisp(painter, place.x(), place.y(), self._pixmap(key, cell))
+        drawn = cell.rows_drawn(rows)
+        if drawn < rows and not cell.finished:
+            rest = place.adjusted(0, round(place.height() * drawn / rows), 0, 0)
+            painter.fillRect(rest, empty)
+            painter.fillRect(QRect(rest.topLeft(), QSize(rest.width(), 2)), self._look.colour("accent"))
+
+    def ring(self, painter: QPainter, place: QRect) -> None:
+        """Round a picture that is chosen."""
+        radius = self._look.px(4)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._look.colour("accent"), 2))
+        painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), radius, radius)
+
+    def _pixmap(self, key: int, cell: Cell) -> QPixmap:
+        kept = self._drawn.get(key)
+        if kept is None or kept[0] is not cell:
+            kept = self._drawn[key] = (cell, self._draw(cell))
+        return kept[1]
+
+    def _draw(self, cell: Cell) -> QPixmap:
+        assert cell.picture is not None
+        (tall, wide), ratio = (tuple(side * self.scale for side in self.shape)), self._view.devicePixelRatioF()
+        if cell.picture.ndim == 1:
+            return thumbnail_of(cell.picture, wide, tall, ratio, self._look)
+        over = self._over(cell.picture)
+        seen = cell.picture if over is None else over
+        pixmap = (blended_pixmap if self._smooth else enlarged)(seen, tall, wide)
+        pixmap.setDevicePixelRatio(ratio)
+        return pixmap
+
+
+def bare(view: QListView, name: str) -> None:
+    """A list that shows nothing but its pictures, in rows."""
+    view.setProperty("role", "bare")
+    view.setFrameShape(QFrame.Shape.NoFrame)
+    view.setViewMode(QListView.ViewMode.IconMode)
+    view.setMouseTracking(True)
+    view.setMovement(QListView.Movement.Static)
+    view.setResizeMode(QListView.ResizeMode.Adjust)
+    view.setUniformItemSizes(True)
+    view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    view.setStyleSheet("activate-on-singleclick: 0;")
+    view.setAccessibleName(name)

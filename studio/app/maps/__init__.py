@@ -1,0 +1,1 @@
+"""Maps over a picture: what each pixel costs, and how uncertain the model was."""

@@ -1,0 +1,47 @@
+"""The scale of maps that are compared: as far as they reach, until a hand sets it."""
+
+from collections.abc import Sequence
+
+from studio.app.core.observable import State, Value
+from studio.media.pictures.surprisal_map import Scale, ends
+from studio.wire.messages import Array
+
+
+class Reach(State):
+    """From which bits to which the colours go."""
+
+    def __init__(self, parent: State) -> None:
+        super().__init__(parent)
+        self.scale: Value[Scale | None] = Value(None, self)
+        """None until the first map is there."""
+        self._ends: tuple[float, float] | None = None
+        """Of all maps without their tails; None where a hand has set them."""
+
+    def begin(self) -> None:
+        """Other maps: their scale is their own."""
+        self._ends = None
+        self.scale.set(None)
+
+    def set(self, low: float, high: float) -> None:
+        """What the first and the last colour stand for, until these maps are left or fitted."""
+        scale = self.scale.get()
+        if scale is not None:
+            self._ends = None
+            self.scale.set(scale.set(low, high))
+
+    def fit(self, maps: Sequence[Array], bound: bool) -> None:
+        """As far as these maps and no further."""
+        low, high = zip(*map(ends, maps), strict=True)
+        self._put(min(low), max(high), bound)
+
+    def widen(self, bits: Array, bound: bool) -> None:
+        """As far as another map, too, where no hand has set it."""
+        low, high = ends(bits)
+        if self.scale.get() is None:
+            self._put(low, high, bound)
+        elif self._ends is not None:
+            self._put(min(low, self._ends[0]), max(high, self._ends[1]), bound)
+
+    def _put(self, low: float, high: float, bound: bool) -> None:
+        self._ends = low, high
+        self.scale.set(Scale.over(low, high, bound))

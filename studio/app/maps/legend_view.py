@@ -1,0 +1,191 @@
+"""The legend of surprise, or of doubt: what the colours stand for."""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.maps.surprisal import Scale, Surprise, figure, price
+from studio.app.maps.uncertainty import Doubt
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import tip
+from studio.app.widgets.picture import image
+from studio.app.widgets.theme import Look
+
+WIDE, NARROW, TALL = 252, 128, 36
+BAR, HANDLE, CAUGHT = 10, 18, 28
+"""Pixels: how tall the colours and a handle are, and how wide a handle is caught."""
+_NONE = Scale(0.0, 1.0, 0.0, 1.0, False)
+"""What the colours are drawn with until there is a map."""
+
+
+class SurpriseLegend(QWidget):
+    """The colours with their bits; either end can be dragged. `moved` carries both ends, `homed` brings them back."""
+
+    moved = Signal(float, float)
+    homed = Signal()
+
+    def __init__(self, look: Look, name: str = "Surprise") -> None:
+        super().__init__()
+        self._look = look
+        self._scale: Scale | None = None
+        self._under: float | None = None
+        self._held: tuple[int, Scale] | None = None
+        """Which end a hand holds, 0 or 1, and the scale before it did."""
+        self._width = WIDE
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(name)
+        tip(self, "Drag an end to set what the colours stand for, double click to bring it back")
+        look.changed.connect(self.updateGeometry)
+        self._describe()
+
+    def tie(self, surprise: Surprise | Doubt) -> None:
+        """Show and set the scale of this state."""
+        bind(self, surprise.scale, self.show_scale, self.moved, surprise.set_ends)
+        bind(self, surprise.under, self.show_under)
+        self.homed.connect(surprise.reset)
+
+    def show_scale(self, scale: Scale | None) -> None:
+        self._scale = scale
+        self._describe()
+
+    def show_under(self, bits: float | None) -> None:
+        """Of the pixel under the pointer."""
+        self._under = bits
+        self._describe()
+
+    def set_narrow(self, narrow: bool) -> None:
+        self._width = NARROW if narrow else WIDE
+        self.updateGeometry()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What stands right below the colours, and the same in fewer words."""
+        return self._scale.words if self._scale is not None else ("bits a pixel",)
+
+    def place(self, bits: float) -> float:
+        """Where in the widget these bits stand."""
+        left, right = self._left(), self._right()
+        if self._scale is None:
+            return left
+        share = (bits - self._scale.least) / (self._scale.most - self._scale.least)
+        return left + min(max(share, 0.0), 1.0) * (right - left)
+
+    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        scale, x = self._scale, event.position().x()
+        if scale is None or event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        apart = [abs(x - self.place(bits)) for bits in (scale.low, scale.high)]
+        end = int(apart[1] < apart[0] or (apart[0] == apart[1] and x > self.place(scale.high)))
+        if apart[end] <= self._look.px(CAUGHT) / 2:
+            self._held = end, scale
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None and self._scale is not None:
+            share = (event.position().x() - self._left()) / (self._right() - self._left())
+            self._set(self._held[0], self._scale.least + share * (self._scale.most - self._scale.least))
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._held = None
+
+    @guarded(None)
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._held = None
+        self.homed.emit()
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, scale = event.key(), self._scale
+        if scale is not None and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            end = int(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+            step = scale.step if key == Qt.Key.Key_Right else -scale.step
+            self._set(end, (scale.low, scale.high)[end] + step)
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.homed.emit()
+        elif key == Qt.Key.Key_Escape and self._held is not None:
+            before, self._held = self._held[1], None
+            self.moved.emit(before.low, before.high)
+        else:
+            event.ignore()
+
+    def _set(self, end: int, bits: float) -> None:
+        if self._scale is None:
+            return
+        gap = self._scale.step / 2
+        if end:
+            self.moved.emit(self._scale.low, max(bits, self._scale.low + gap))
+        else:
+            self.moved.emit(min(bits, self._scale.high - gap), self._scale.high)
+
+    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(QSize(WIDE, TALL))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(self._width), self._look.px(TALL))
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, scale = self._look, self._scale
+        left, right = self._left(), self._right()
+        bar = QRectF(left, look.px((HANDLE - BAR) / 2), right - left, look.px(BAR))
+        wide = max(2, round(bar.width() * self.devicePixelRatioF()))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.drawImage(bar, image((scale or _NONE).legend(wide)))
+            painter.setPen(QPen(look.colour("border"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(bar, look.px(2), look.px(2))
+            if scale is not None:
+                for bits in (scale.low, scale.high):
+                    self._paint_handle(painter, self.place(bits))
+                if self._under is not None:
+                    self._paint_pointer(painter, self.place(self._under), bar.bottom())
+            self._paint_words(painter)
+
+    def _paint_handle(self, painter: QPainter, x: float) -> None:
+        look = self._look
+        painter.setPen(QPen(look.colour("window"), 1))
+        painter.setBrush(look.colour("text"))
+        wide = look.px(4)
+        painter.drawRoundedRect(QRectF(x - wide / 2, 0.5, wide, look.px(HANDLE) - 1), 1.5, 1.5)
+
+    def _paint_pointer(self, painter: QPainter, x: float, top: float) -> None:
+        side = self._look.px(5)
+        painter.setPen(QPen(self._look.colour("window"), 1))
+        painter.setBrush(self._look.colour("text"))
+        painter.drawPolygon(QPolygonF([QPointF(x, top - side), QPointF(x - side, top + 3), QPointF(x + side, top + 3)]))
+
+    def _paint_words(self, painter: QPainter) -> None:
+        look, below = self._look, self._look.px(HANDLE + 1)
+        row = QRectF(0, below, self.width(), self.height() - below)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(look.font(12))
+        painter.setPen(look.colour("soft"))
+        if self._scale is not None:
+            painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignLeft), figure(self._scale.low))
+        room = self.width() - look.px(32)
+        words = next((w for w in self.words if painter.fontMetrics().horizontalAdvance(w) <= room), self.words[-1])
+        if self._under is not None:
+            painter.setFont(look.font(12, 600))
+            painter.setPen(look.colour("text"))
+            words = price(self._under)
+        painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignRight), words)
+
+    def _left(self) -> float:
+        return float(self._look.px(2))
+
+    def _right(self) -> float:
+        return float(self.width() - self._look.px(2))
+
+    def _describe(self) -> None:
+        low = f"{figure(self._scale.low)} to " if self._scale is not None else ""
+        under = f"; under pointer {figure(self._under)}" if self._under is not None else ""
+        self.setAccessibleDescription(f"{low}{self.words[0]}{under}")
+        self.update()

@@ -1,0 +1,1 @@
+"""Lists the installed models and shows their cards."""

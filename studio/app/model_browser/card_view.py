@@ -1,0 +1,107 @@
+"""The chosen model in the inspector: its cover, what it makes, what it learned from, how well."""
+
+from typing import Any
+
+from PySide6.QtCore import QRect, QSize
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.model_browser.model_list import Models
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Label
+from studio.app.widgets.theme import Look
+from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+from studio.wire.messages import Array
+
+SHOWN = 4
+
+
+class _Cover(QWidget):
+    """A row of the model's pictures."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._cover: Array | None = None
+        self._drawn: list[QPixmap] = []
+        look.changed.connect(lambda: self.show_cover(self._cover))  # waves are drawn in its colours
+
+    def show_cover(self, cover: Array | None) -> None:
+        self._cover, self._drawn = cover, []
+        self.setVisible(cover is not None)
+        self.update()
+
+    @guarded(QSize(288, 64))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(256), self._look.px(64))
+
+    @guarded(QSize(60, 64))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(64), self._look.px(64))
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        side = self._look.px(64)
+        count = max(1, min(SHOWN, (self.width() + 4) // (side + 4)))
+        if self._cover is None:
+            return
+        if not self._drawn:
+            ratio = self.devicePixelRatioF()
+            self._drawn = [thumbnail(one, side, ratio, self._look) for one in self._cover[:SHOWN]]
+        gap = (self.width() - count * side) / max(1, count - 1)
+        with QPainter(self) as painter:
+            for place, pixmap in enumerate(self._drawn[:count]):
+                draw_thumbnail(painter, pixmap, QRect(round(place * (side + gap)), 0, side, side))
+
+
+class ModelCard(QWidget):
+    """Everything that a card says, for the model that is chosen."""
+
+    def __init__(self, look: Look, models: Models) -> None:
+        super().__init__()
+        self._models = models
+        self._cover = _Cover(look)
+        self.title = Label("", "name", wrap=True)
+        self.star = Button(look, "", "small", "star", "Favourite", "Keep this model first in every list")
+        self.star.setCheckable(True)
+        self._name = ""
+        self._lines = [Label("", "note", wrap=True) for _ in range(4)]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self._cover)
+        column.addSpacing(4)
+        head = QHBoxLayout()
+        head.addWidget(self.title, 1)
+        head.addWidget(self.star)
+        column.addLayout(head)
+        for line in self._lines:
+            column.addWidget(line)
+        bind(
+            self, models.favourites, self._show_star, self.star.toggled,
+            lambda on: models.set_favourite(self._name, on),
+        )  # fmt: skip
+
+    def show_model(self, trained: Any) -> None:
+        card = trained.card if trained is not None else None
+        self._name = card.name if card is not None else ""
+        self.star.setVisible(card is not None)
+        self._show_star(self._models.favourites.get())
+        self._cover.show_cover(self._models.cover(card.name) if card is not None else None)
+        self.title.setText(card.title if card is not None else "No model is here yet")
+        lines = (
+            (
+                card.makes, card.way.capitalize(), f"Learned from {card.learned_from} · {card.licence}", card.figure,
+            )
+            if card is not None
+            else ("Add a .safetensors file, or train one in a terminal.", "", "", "")
+        )  # fmt: skip
+        for label, text in zip(self._lines, lines, strict=True):
+            label.setText(text)
+            label.setVisible(bool(text))
+
+    def _show_star(self, favourites: frozenset[str]) -> None:
+        on = self._name in favourites
+        self.star.setChecked(on)
+        self.star.draw("starred" if on else "star")

@@ -1,0 +1,415 @@
+"""Model cards: large ones on the stage of a first launch, rows in the list of models."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from studio.app.core.guard import guarded
+from studio.app.model_browser.model_list import Models
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.theme import Look
+from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+
+Index = QModelIndex | QPersistentModelIndex
+
+BIG = (264, 392)
+
+ROW = 88
+
+HEADING = 32
+
+WIDE = 500
+
+STAR = 44
+"""Width in logical pixels of the star at the right end of a row."""
+
+Offers = Callable[[Any], bool]
+"""Which models a list offers."""
+
+Remark = Callable[[Any], str]
+"""Returns the text that a list adds to a model's card; empty for most models."""
+
+
+def at_once(trained: Any) -> bool:
+    """Whether it makes whole pictures or waves; recordings have a panel of their own."""
+    return not trained.card.rate
+
+
+def nothing(trained: Any) -> str:
+    """No remark."""
+    return ""
+
+
+class _Rows(QAbstractListModel):
+    """Lists the models of a state: favourites first, and below headings if `headed`."""
+
+    def __init__(self, models: Models, parent: QObject, offers: Offers, remark: Remark, headed: bool) -> None:
+        super().__init__(parent)
+        self._models = models
+        self._offers = offers
+        self._headed = headed
+        self.remark = remark
+        self._words: list[str] = []
+        self.entries: tuple[Any, ...] = ()
+        """The rows: models, and headings as text."""
+        self.fill()
+        models.cards.changed.connect(self.fill)
+
+    def search(self, typed: str) -> None:
+        """Keep only the models whose cards contain every typed word."""
+        self._words = typed.lower().split()
+        self.fill()
+
+    def fill(self) -> None:
+        self.beginResetModel()
+        entries: list[Any] = []
+        for heading, held in self._models.sections():
+            found = [trained for trained in held if self._offers(trained) and self._matches(trained.card)]
+            if found and self._headed:
+                entries.append(heading)
+            entries.extend(found)
+        self.entries = tuple(entries)
+        self.endResetModel()
+
+    def _matches(self, card: Any) -> bool:
+        said = (card.title, card.makes, card.family_title, card.name, card.learned_from, card.heading, card.way)
+        text = " ".join(said).lower()
+        return all(word in text for word in self._words)
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.entries)
+
+    @guarded(Qt.ItemFlag.NoItemFlags)
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        heading = not index.isValid() or isinstance(self.entries[index.row()], str)
+        return Qt.ItemFlag.NoItemFlags if heading else super().flags(index)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        entry = self.entries[index.row()]
+        if isinstance(entry, str):
+            return entry if role == Qt.ItemDataRole.AccessibleTextRole else None
+        card = entry.card
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            favourite = ", favourite" if card.name in self._models.favourites.get() else ""
+            said = (card.title, card.family_title, card.makes, self.remark(entry), card.way, card.figure)
+            return f"{', '.join(filter(None, said))}{favourite}"
+        return f"{card.name}: {card.makes}, {card.way}, {card.figure}" if role == Qt.ItemDataRole.ToolTipRole else None
+
+
+class _CardPainter(QStyledItemDelegate):
+    def __init__(self, view: "CardList", look: Look, models: Models) -> None:
+        super().__init__(view)
+        self._view, self._look, self._models = view, look, models
+
+    @guarded(QSize(*BIG))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        step = self._view.step()
+        return QSize(step.width(), self._look.px(HEADING)) if self._view.heading(index.row()) else step
+
+    @guarded(None)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        rect, state = option.rect, option.state
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        chosen = index.row() == self._view.currentIndex().row()
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        if heading := self._view.heading(index.row()):
+            self._write(painter, rect.adjusted(self._look.px(12), 0, 0, 0), heading, 12, 600, "faint")
+        elif self._view.big:
+            self._paint_big(painter, rect, self._view.entry(index).card, chosen, hovered)
+        else:
+            self._paint_row(painter, rect, self._view.entry(index), chosen, hovered)
+        painter.restore()
+
+    def _paint_big(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
+        look = self._look
+        px = self._look.px
+        box = QRect(rect.topLeft(), QSize(px(BIG[0]), px(BIG[1])))
+        painter.setPen(QPen(look.colour("accent" if chosen else "line"), 2 if chosen else 1))
+        painter.setBrush(look.colour("hover" if hovered and not chosen else "panel"))
+        painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), px(8), px(8))
+        left, top, side, gap = box.x() + px(30), box.y() + px(30), px(64), px(6)
+        for place, drawn in enumerate(self._cover(card.name, side)[:9]):
+            x, y = left + place % 3 * (side + gap), top + place // 3 * (side + gap)
+            draw_thumbnail(painter, drawn, QRect(x, y, side, side))
+        words = (
+            (card.title, 16, 600, "text", 30),
+            (card.makes, 13, 400, "text", 26),
+            (card.way.capitalize(), 12, 400, "soft", 22),
+            (f"{card.size} · {card.family_title}", 12, 400, "soft", 22),
+            ("Chosen" if chosen else card.figure, 12, 600 if chosen else 400,
+             "accent" if chosen else "faint", 24),
+        )  # fmt: skip
+        y = top + 3 * side + 2 * gap + px(20)
+        for text, size, weight, token, height in words:
+            self._write(painter, QRect(left, y, box.width() - px(60), px(height)), text, size, weight, token)
+            y += px(height)
+
+    def _paint_row(self, painter: QPainter, rect: QRect, trained: Any, chosen: bool, hovered: bool) -> None:
+        look = self._look
+        px = self._look.px
+        card = trained.card
+        if chosen or hovered:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour("tint" if chosen else "hover"))
+            painter.drawRoundedRect(QRectF(rect).adjusted(2, 1, -2, -1), px(6), px(6))
+        side = px(64)
+        covers = self._cover(card.name, side)
+        if covers:
+            draw_thumbnail(painter, covers[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
+        left = rect.x() + px(88)
+        width = rect.width() - px(88 + STAR)
+        said = (self._view.remark(trained), card.way.capitalize(), card.figure)
+        for text, size, weight, token, y in (
+            (card.title, 13, 600, "text", 10),
+            (f"{card.makes} · {card.family_title}", 12, 400, "soft", 32),
+            (" · ".join(filter(None, said)), 12, 400, "soft", 52),
+        ):
+            self._write(painter, QRect(left, rect.y() + px(y), width, px(22)), text, size, weight, token)
+        favourite = card.name in self._models.favourites.get()
+        star = px(18)
+        token = "accent" if favourite else "soft" if hovered else "border"
+        drawn = pixmap("starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF())
+        place = self._view.star(rect)
+        painter.drawPixmap(place.center().x() - star // 2, place.center().y() - star // 2, drawn)
+
+    def _write(self, painter: QPainter, place: QRect, text: str, size: int, weight: int, token: str) -> None:
+        font = self._look.font(size, weight)
+        painter.setFont(font)
+        painter.setPen(self._look.colour(token))
+        shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+
+    def _cover(self, name: str, side: int) -> list[QPixmap]:
+        return self._view.kept((name, side), lambda: self._draw_cover(name, side))
+
+    def _draw_cover(self, name: str, side: int) -> list[QPixmap]:
+        cover = self._models.cover(name)
+        ratio = self._view.devicePixelRatioF()
+        return [thumbnail(one, side, ratio, self._look) for one in cover[:9]] if cover is not None else []
+
+
+class CardList(QListView):
+    """Shows models as cards or as rows. `chose` and `opened` carry the name of a model.
+
+    In a list of rows, a click chooses the model and opens it.
+    """
+
+    chose = Signal(str)
+    opened = Signal(str)
+
+    def __init__(
+        self, look: Look, models: Models, big: bool, offers: Offers = at_once, remark: Remark = nothing
+    ) -> None:
+        super().__init__()
+        self._look = look
+        self._models = models
+        self.big = big
+        self._covers: dict[tuple[str, int], list[QPixmap]] = {}
+        self.remark = remark
+        self._rows = _Rows(models, self, offers, remark, headed=not big)
+        self.setModel(self._rows)
+        self.setItemDelegate(_CardPainter(self, look, models))
+        self.setProperty("role", "bare")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAccessibleName("Models")
+        self.setMouseTracking(True)
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setStyleSheet("activate-on-singleclick: 0;")
+        self._showing = False
+        self._on_star = False
+        """Whether the mouse was pressed on a star, which chooses no model."""
+        self.selectionModel().currentChanged.connect(self._tell)
+        if big:
+            self.setViewMode(QListView.ViewMode.IconMode)
+            self.setMovement(QListView.Movement.Static)
+            self.setFlow(QListView.Flow.LeftToRight)
+            self.setWrapping(False)
+            self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            self.activated.connect(lambda index: self.opened.emit(self.entry(index).card.name))
+            models.favourites.changed.connect(self._arrange)
+        else:
+            self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            self.clicked.connect(self.open)
+            models.favourites.changed.connect(self.viewport().update)  # rows keep their places under the pointer
+        self._rows.modelReset.connect(self._covers.clear)
+        self._rows.modelReset.connect(self._lay_out)
+        look.changed.connect(self._covers.clear)  # waves are drawn in its colours
+        look.changed.connect(self._lay_out)
+
+    @property
+    def cards(self) -> tuple[Any, ...]:
+        """Return the models in the list."""
+        return tuple(entry for entry in self._rows.entries if not isinstance(entry, str))
+
+    def entry(self, index: Index) -> Any:
+        """Return the model of a row."""
+        return self._rows.entries[index.row()]
+
+    def heading(self, row: int) -> str:
+        """Return the text of a heading; empty for the row of a model."""
+        entry = self._rows.entries[row]
+        return entry if isinstance(entry, str) else ""
+
+    def index_of(self, name: str) -> QModelIndex:
+        """Return the index of a model; an invalid one if the list does not contain it."""
+        entries = enumerate(self._rows.entries)
+        rows = (row for row, entry in entries if not isinstance(entry, str) and entry.card.name == name)
+        return self._rows.index(next(rows, -1))
+
+    def star(self, rect: QRect) -> QRect:
+        """Return the rectangle of a row's star."""
+        return QRect(rect.right() + 1 - self._look.px(STAR), rect.y(), self._look.px(STAR), rect.height())
+
+    def step(self) -> QSize:
+        """From one card to the next."""
+        px = self._look.px
+        return QSize(px(BIG[0] + 24), px(BIG[1])) if self.big else QSize(px(200), px(ROW))
+
+    def kept(self, key: tuple[str, int], draw: Callable[[], list[QPixmap]]) -> list[QPixmap]:
+        """The cover of a card; drawn once."""
+        if key not in self._covers:
+            self._covers[key] = draw()
+        return self._covers[key]
+
+    def show_model(self, trained: Any) -> None:
+        """The card of this model is the chosen one."""
+        index = self.index_of(trained.card.name) if trained is not None else QModelIndex()
+        self._showing = True
+        self.setCurrentIndex(index)
+        self._showing = False
+        if index.isValid() and not self.big:
+            self.scrollTo(index, QListView.ScrollHint.PositionAtCenter)
+        self.viewport().update()
+
+    def search(self, typed: str) -> None:
+        """Show only the models whose cards contain every typed word, and select the first."""
+        self._rows.search(typed)
+        if typed.strip() and self.cards:
+            self.setCurrentIndex(self.index_of(self.cards[0].card.name))
+
+    def walk(self, by: int) -> None:
+        """Go to the next or previous model."""
+        row = self.currentIndex().row() + by
+        count = len(self._rows.entries)
+        while 0 <= row < count and self.heading(row):
+            row += by
+        if 0 <= row < count:
+            self.setCurrentIndex(self._rows.index(row))
+
+    def open(self, index: Index) -> None:
+        """Choose the model of a row, and close the list."""
+        if index.isValid() and not self.heading(index.row()):
+            self.chose.emit(self.entry(index).card.name)
+            self.opened.emit(self.entry(index).card.name)
+
+    @guarded(QSize(200, 200))
+    def sizeHint(self) -> QSize:
+        step = self.step()
+        px = self._look.px
+        if self.big:
+            return QSize(max(1, len(self.cards)) * step.width(), step.height() + px(12))
+        return QSize(px(WIDE), min(self._long(), 5 * step.height() + px(HEADING)) + 4)
+
+    @guarded(QSize(200, 200))
+    def minimumSizeHint(self) -> QSize:
+        if self.big:
+            return QSize(self._look.px(BIG[0]), self.sizeHint().height())
+        return QSize(self._look.px(200), min(self._long(), self.step().height()) + 4)
+
+    def _long(self) -> int:
+        """Return the height of all rows in pixels."""
+        headings = len(self._rows.entries) - len(self.cards)
+        return len(self.cards) * self.step().height() + headings * self._look.px(HEADING)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._on_star = self._press_star(event)
+        if not self._on_star:
+            super().mousePressEvent(event)
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if not self._on_star:
+            super().mouseReleaseEvent(event)
+
+    @guarded(None)
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._on_star = self._press_star(event)
+        if not self._on_star:
+            super().mouseDoubleClickEvent(event)
+
+    def _press_star(self, event: QMouseEvent) -> bool:
+        """Return whether the mouse is on a star; only lists of rows have stars."""
+        index = self.indexAt(event.position().toPoint())
+        if self.big or not index.isValid() or self.heading(index.row()):
+            return False
+        if event.button() != Qt.MouseButton.LeftButton:
+            return False
+        if not self.star(self.visualRect(index)).contains(event.position().toPoint()):
+            return False
+        self._turn_star(index)
+        return True
+
+    def _turn_star(self, index: Index) -> None:
+        name = self.entry(index).card.name
+        self._models.set_favourite(name, name not in self._models.favourites.get())
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        index = self.currentIndex()
+        by = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+        if self.big:
+            super().keyPressEvent(event)
+        elif by is not None:
+            self.walk(by)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.open(index)
+        elif event.key() == Qt.Key.Key_S and not event.modifiers() and index.isValid():
+            self._turn_star(index)
+        else:
+            super().keyPressEvent(event)
+
+    def _arrange(self) -> None:
+        """Sort the rows again with favourites first."""
+        name = self.entry(self.currentIndex()).card.name if self.currentIndex().isValid() else ""
+        self._rows.fill()
+        self._showing = True
+        self.setCurrentIndex(self.index_of(name))
+        self._showing = False
+
+    def _lay_out(self) -> None:
+        step = self.step()
+        if self.big:
+            self.setGridSize(step)
+            room = self.width() - len(self.cards) * step.width() + self._look.px(24)
+            self.setViewportMargins(max(0, room // 2), 0, 0, 0)
+        self.updateGeometry()
+        self.viewport().update()
+
+    def _tell(self, index: QModelIndex) -> None:
+        self.viewport().update()
+        if self.big and not self._showing and index.isValid():
+            self.chose.emit(self.entry(index).card.name)

@@ -1,0 +1,168 @@
+"""The trained models that can be chosen."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from studio.app.core.background import Later
+from studio.app.core.messages import Messages
+from studio.app.core.observable import Field, State, Value
+from studio.library import models
+from studio.library.card import HEADINGS
+from studio.library.models import BadModel, Trained
+from studio.library.storage import NotSaved
+from studio.library.work import Work
+
+FAVOURITES = "Favourites"
+Section = tuple[str, tuple[Trained, ...]]
+"""A heading, and the models below it."""
+
+
+class Models(State):
+    """Holds the cards of all trained models, the user's favourites, and why files were refused."""
+
+    def __init__(self, messages: Messages) -> None:
+        super().__init__()
+        self._messages = messages
+        self.cards: Value[tuple[Trained, ...]] = Value((), self)
+        self.refused: Value[tuple[str, ...]] = Value((), self)
+        self.favourites: Value[frozenset[str]] = Value(frozenset(), self)
+        """Names of the favourite models, including missing ones."""
+        self.fields = (Field("favourites", lambda: sorted(self.favourites.get()), self._use_favourites),)
+        self._covers: dict[Path, np.ndarray | None] = {}
+        self._adopting = Later(self)
+
+    def refresh(self) -> None:
+        """Look again into the models' folders."""
+        found, refused = models.listing()
+        self._covers.clear()
+        self.cards.set(tuple(found))
+        self.refused.set(tuple(refused))
+
+    def set_favourite(self, name: str, on: bool) -> None:
+        """Make a model a favourite, or no longer."""
+        others = self.favourites.get() - {name}
+        self.favourites.set(others | {name} if on else others)
+
+    def _use_favourites(self, names: list[str]) -> None:
+        self.favourites.set(frozenset(map(str, names)))
+
+    def sections(self) -> tuple[Section, ...]:
+        """Return the models as lists show them: favourites first, then by heading."""
+        found: dict[str, list[Trained]] = {heading: [] for heading in (FAVOURITES, *HEADINGS)}
+        for trained in self.cards.get():
+            favourite = trained.card.name in self.favourites.get()
+            found[FAVOURITES if favourite else trained.card.heading].append(trained)
+        return tuple((heading, tuple(held)) for heading, held in found.items() if held)
+
+    def find(self, name: str) -> Trained | None:
+        """The model of this name, if it is here."""
+        return next((trained for trained in self.cards.get() if trained.card.name == name), None)
+
+    def choose(self, name: str) -> Trained | None:
+        """Return the chosen model. If its file was deleted, show a message and look for models again."""
+        trained = self.find(name)
+        if trained is None or trained.path.exists():
+            return trained
+        self.refresh()
+        if self.find(name) is None:
+            self._messages.say(
+                f'"{trained.card.title}" is not here any more: its file was moved or deleted. '
+                "Put it back, or choose another model.",
+                "warn",
+                until=(self.cards.changed,),
+            )
+        return self.find(name)
+
+    def first(self, recordings: bool = False) -> Trained | None:
+        """The first of those that make pictures or waves, or of those that make recordings."""
+        return next((trained for trained in self.cards.get() if bool(trained.card.rate) is recordings), None)
+
+    def of(self, work: Work) -> Trained | None:
+        """The model that made a work, or one of its name; says nothing."""
+        named = self.find(work.model)
+        known = ([named] if named is not None else []) + list(self.cards.get())
+        same = (trained for trained in known if _knows(trained, work.model_hash))
+        return next(same, named)
+
+    def of_work(self, work: Work) -> Trained | None:
+        """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
+        not know the work's kind."""
+        trained = self.of(work)
+        if trained is None:
+            add = ("Add a model…", lambda: self._messages.which.emit(models.ENDING, self.add))
+            self._messages.say(_missing(work), "warn", add, until=(self.cards.changed,))
+            return None
+        odd = []
+        if not _knows(trained, work.model_hash):
+            odd.append(
+                f'This work was made with another "{work.model}" than the one here, so it may come out differently.'
+            )
+        if work.label is not None and not 0 <= work.label < len(trained.card.classes):
+            odd.append(
+                f'It names kind {work.label}, which "{trained.card.title}" does not know, so it is made as any kind.'
+            )
+        if odd:
+            self._messages.say(" ".join([*odd, "Its file is untouched."]), "warn")
+        return trained
+
+    def cover(self, name: str) -> np.ndarray | None:
+        """(n, height, width, channels) uint8 pictures or (n, samples) int16 waves of a model's cover, None where it has
+        none."""
+        trained = self.find(name)
+        if trained is None:
+            return None
+        if trained.path not in self._covers:
+            try:
+                cover = models.cover(trained.path)
+            except BadModel:  # said when the folders were looked into; a card without a cover is still a card
+                cover = np.zeros((0, 1, 1, 3), np.uint8)
+            self._covers[trained.path] = cover if len(cover) else None
+        return self._covers[trained.path]
+
+    def add(self, path: Path, then: Callable[[Trained], object] = lambda trained: None) -> None:
+        """Copy a model's file to the person's own models; `then` gets it. Says the outcome."""
+
+        def adopted(outcome: Trained | Exception) -> None:
+            if isinstance(outcome, Trained):
+                self.refresh()
+                self._messages.say(f'"{outcome.card.title}" was added to your models.')
+                then(self.find(outcome.card.name) or outcome)
+            elif isinstance(outcome, BadModel):
+                self._messages.say(str(outcome), "failed")
+            elif isinstance(outcome, NotSaved):
+                self._messages.say(outcome.sentence, "failed", ("Try again", lambda: self.add(path, then)))
+            else:
+                raise outcome
+
+        self._adopting.run(lambda: models.adopt(path), adopted)
+
+    def close(self) -> None:
+        """Wait for what is being copied."""
+        self._adopting.wait()
+
+
+def _missing(work: Work) -> str:
+    heat = ", ".join(f"{temperature:g}" for temperature in work.temperature)
+    start = work.source or f"seed {work.seed}"
+    return (
+        f'This work was made with "{work.model}", which is not here. It was made from {start} at temperature {heat}. '
+        "To make it again, add that model."
+    )
+
+
+def hash_of(trained: Trained) -> str:
+    """The hash of a model's file, empty where the file is gone."""
+    try:
+        return trained.hash
+    except BadModel:
+        return ""
+
+
+def _knows(trained: Trained, hash: str) -> bool:
+    """Return whether a model's file has this hash, or had it with an earlier card."""
+    try:
+        return trained.knows(hash)
+    except BadModel:
+        return False

@@ -1,0 +1,151 @@
+"""The model picker of the bar, and the list that it opens."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.model_browser.cards_view import CardList, Offers, Remark, at_once, nothing
+from studio.app.model_browser.model_list import Models
+from studio.app.widgets.controls import Button, Label, announce
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.styling import when_seen
+from studio.app.widgets.theme import Look
+from studio.app.widgets.thumbnail import thumbnail
+
+
+class Picker(Button):
+    """Says which model the panel works with; pressed, it opens the list."""
+
+    chose = Signal(str)
+
+    def __init__(
+        self,
+        look: Look,
+        models: Models,
+        add: Callable[[], object],
+        offers: Offers = at_once,
+        remark: Remark = nothing,
+    ) -> None:
+        super().__init__(look, "", "picker", says="Model", help="Choose the trained model to work with", keys="Ctrl+L")
+        self._models = models
+        self._theme = look
+        self._add = add
+        self._offers = offers
+        self._remark = remark
+        self._trained: Any = None
+        self._narrow = False
+        self._popup: ModelPopup | None = None
+        self.clicked.connect(self.open_list)
+        when_seen(look, self, self._draw)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Without the cover, where there is no room for it."""
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self._draw()
+
+    def show_model(self, trained: Any) -> None:
+        self._trained = trained
+        self._draw()
+
+    def open_list(self) -> None:
+        """The list of models, below the picker."""
+        popup = self._popup = ModelPopup(self._theme, self._models, self._offers, self._remark, self.window())
+        popup.cards.show_model(self._trained)
+        popup.cards.chose.connect(self.chose)
+        popup.add.clicked.connect(self._add)
+        popup.open_at(self.mapToGlobal(QPoint(0, self.height() + 4)))
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        side = self._theme.px(14)
+        with QPainter(self) as painter:
+            drawing = pixmap("down", self._theme.colour("soft"), side, self.devicePixelRatioF())
+            painter.drawPixmap(self.width() - side - self._theme.px(10), (self.height() - side) // 2 + 1, drawing)
+
+    @property
+    def popup(self) -> "ModelPopup | None":
+        return self._popup
+
+    def _draw(self) -> None:
+        if self._trained is None:
+            self.say("No model")
+            self.setIcon(QIcon())
+            return
+        card = self._trained.card
+        self.setText(f" {card.title}".replace("&", "&&"))
+        self.setAccessibleName(f"Model, {card.title}")
+        cover = self._models.cover(card.name)
+        side = self._theme.px(28)
+        if cover is None or self._narrow:
+            self.setIcon(QIcon())
+        else:
+            pixmap = thumbnail(cover[0], side, self.devicePixelRatioF(), self._theme)
+            self.setIcon(QIcon(pixmap))
+            self.setIconSize(pixmap.deviceIndependentSize().toSize())
+
+
+class ModelPopup(QFrame):
+    """Shows the models in groups, with a field that finds them by the words of their cards."""
+
+    def __init__(self, look: Look, models: Models, offers: Offers, remark: Remark, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self._look = look
+        self._none = "No model here can do this." if models.cards.get() else "No model is here yet."
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setProperty("role", "popup")
+        self.setAccessibleName("Models")
+        self.field = QLineEdit()
+        self.field.setAcceptDrops(False)
+        self.field.setPlaceholderText("Find a model")
+        self.field.setAccessibleName("Find a model by a word of its card")
+        self.cards = CardList(look, models, big=False, offers=offers, remark=remark)
+        self.note = Label("", "note", wrap=True)
+        self.add = Button(look, "Add a model…", "fold", "plus", help="Copy a .safetensors file to your models")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.addWidget(self.field)
+        column.addWidget(self.note)
+        column.addWidget(self.cards, 1)
+        column.addWidget(self.add)
+        self.field.textChanged.connect(self._find)
+        self.field.returnPressed.connect(lambda: self.cards.open(self.cards.currentIndex()))
+        self.field.installEventFilter(self)
+        self.cards.opened.connect(self.close)
+        self.add.clicked.connect(self.close)
+        self._show_note("")
+
+    def open_at(self, corner: QPoint) -> None:
+        """Open the list below this corner, as high as the screen allows."""
+        room = self.screen().availableGeometry()
+        size = self.sizeHint()
+        width = min(size.width(), room.width())
+        self.resize(width, min(size.height(), room.bottom() - corner.y()))
+        self.move(min(corner.x(), room.right() + 1 - width), corner.y())
+        self.show()
+        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _find(self, typed: str) -> None:
+        self.cards.search(typed)
+        self._show_note(typed)
+
+    def _show_note(self, typed: str) -> None:
+        """Say why the list is empty, if it is."""
+        self.note.setText(f'No model here has "{typed.strip()}" on its card.' if typed.strip() else self._none)
+        self.note.setVisible(not self.cards.cards)
+        if self.note.isVisible():
+            announce(self.field, self.note.text())
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            by = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            if by is not None:
+                self.cards.walk(by)
+                return True
+        return False

@@ -1,0 +1,1 @@
+"""The panel Complete: a part of a picture drawn again."""

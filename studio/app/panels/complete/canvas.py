@@ -1,0 +1,276 @@
+"""The picture that is completed: how it comes in, and the hole and the temperature that are painted onto it."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.core.background import Later
+from studio.app.core.messages import Action, Messages
+from studio.app.core.observable import Engine, Field, Plain, State, Value, of_type
+from studio.app.core.undo import ChangeStep, History
+from studio.app.files.importing import Bringing, How, Photo, little_range
+from studio.app.files.opening import Opened, in_shape
+from studio.app.generation.parameters import Dials
+from studio.app.model_browser.model_list import Models
+from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.brush import Painting
+from studio.app.takes.selection import Strip
+from studio.library import storage
+from studio.library.models import Trained
+from studio.library.storage import NotSaved
+from studio.library.work import Work
+from studio.media import decoder, export
+from studio.media.pictures.image import Box, Picture, Refused, fit, open_picture, read_bytes
+from studio.media.sounds.single_cycle import Wave
+from studio.wire.messages import Array
+
+
+class Originals(State):
+    """By key; the file is the truth. One that could not be written is still held until the window closes."""
+
+    def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._messages = messages
+        self._folder = storage.home("data") / "originals"
+        self._held: dict[str, Array] = {}
+
+    def keep(self, picture: Array) -> str:
+        """Keep a picture (height, width, 1 | 3) uint8; its key, which ends with the number of its channels."""
+        data = export.png(picture)
+        key = f"{storage.digest(data)}-{picture.shape[2]}"
+        self._held[key] = np.array(picture)
+        try:
+            storage.write(self._folder / f"{key}.png", data)
+        except NotSaved as fault:
+            self._messages.say(fault.sentence, "failed")
+        return key
+
+    def get(self, key: str) -> Array | None:
+        if key not in self._held:
+            channels = key.rpartition("-")[2]
+            if channels not in ("1", "3") or not key.replace("-", "").isalnum():
+                return None
+            path = self._folder / f"{key}.png"
+            try:
+                if storage.digest(read_bytes(path, path.name)) != key.rpartition("-")[0]:
+                    return None
+                array = open_picture(path).array  # in this process, because every byte is as it was written
+            except Refused:
+                return None
+            self._held[key] = np.ascontiguousarray(array[..., : int(channels)])
+        return self._held[key]
+
+    def close(self, used: Iterable[str]) -> None:
+        """What nothing leads back to goes to the bin."""
+        known = {f"{key}.png" for key in used}
+        for path in self._folder.glob("*.png"):
+            if path.name not in known:
+                with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
+                    storage.to_bin(path)
+
+
+NOBODY_KEEPS = "No model here can keep a part of a picture. Add one that draws pixel by pixel, such as a PixelCNN++."
+
+
+class Canvas(State):
+    """`change` sets its fields as steps of undo; `choose` takes another model."""
+
+    came = Signal()
+    """A picture was brought here: the panel should show."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        models: Models,
+        messages: Messages,
+        dials: Dials,
+        strip: Strip,
+        history: History,
+        change: ChangeStep,
+        choose: Callable[[str], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._models, self._messages, self._model, self._strip = models, messages, dials.model, strip
+        self._change, self._choose = change, choose
+        self.picture: Value[Array | None] = Value(None, self)
+        """(height, width, channels) uint8 in the model's shape: what is completed."""
+        self.source: Value[str] = Value("", self)
+        """Name of that picture."""
+        self.key = ""
+        """By which it is kept; empty without one."""
+        self.painting = Painting(change, history.hold, history.seal, self)
+        self.follows: Value[bool] = Value(False, self)
+        """Whether what is kept goes on after the hole: then completions can be ranked by it."""
+        self.painting.mask.changed.connect(lambda mask: self.follows.set(masks.follows(mask)))
+        self.originals = Originals(messages, self)
+        self._bringing = Bringing(engine, messages, dials.model, dials.label, self)
+        self._bringing.opened.connect(self._opened)
+        self.photo: Value[Photo | None] = self._bringing.photo
+        """The crop preview, while a picture is being brought in."""
+        self._reading = Later(self)
+        self.fields = (
+            Field("picture", lambda: self.key, self._lay_picture),
+            Field.of("source", self.source, str),
+            *self.painting.fields,
+        )
+
+    def open(self, path: Path) -> None:
+        """Bring in a file: as it is where it has the model's size, else through the crop preview."""
+        if self._model.get() is None:
+            self._messages.say(NOBODY_KEEPS + " Your file is untouched.", "warn", until=(self._model.changed,))
+            return
+        self._bringing.open(path)
+
+    def open_mask(self, path: Path) -> None:
+        """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
+
+        def read(found: Picture | Exception) -> None:
+            if isinstance(found, ValueError):  # Refused: a sentence for people
+                self._messages.say(str(found), "failed")
+            elif isinstance(found, Exception):
+                raise found
+            else:
+                self._use_mask(found)
+
+        self._reading.run(lambda: decoder.open_picture(path), read)
+
+    def _use_mask(self, found: Picture) -> None:
+        (height, width), (tall, wide) = found.array.shape[:2], self.painting.shape
+        if (height, width) == (tall, wide) and self.picture.get() is not None:
+            self._change("open mask", mask=masks.packed(fit(found.array, (1, tall, wide))[..., 0] >= 128))
+            return
+        self._messages.say(
+            f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
+            "as it was. Save the mask in the size of the picture.",
+            "warn",
+            until=(self.picture.changed, self.painting.mask.changed),
+        )
+
+    def set_crop(self, how: How, box: Box | None = None) -> None:
+        self._bringing.cut(how, box)
+
+    def use_photo(self) -> None:
+        """Complete the picture in the crop preview."""
+        photo = self.photo.get()
+        if photo is not None:
+            self._bringing.cancel()
+            self._bring(photo.seen, photo.picture.name)
+
+    def cancel_photo(self) -> bool:
+        """Leave the crop preview; whether it was open."""
+        was = self.photo.get() is not None
+        self._bringing.cancel()
+        return was
+
+    def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
+        """Complete a picture of ours, with the model that made it. Where that cannot keep a part it is said, and
+        another is offered; `any_model` takes that one at once."""
+        trained = self._models.of_work(work)
+        own = self._model.get()
+        if trained is not None and trained.card.keeps:
+            self._choose(trained.card.name)
+        elif not any_model or own is None:
+            other: tuple[Action, ...] = ()
+            if own is not None:
+                other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
+            if trained is not None:
+                self._messages.say(cannot(trained), "warn", *other, until=(self._model.changed, self.picture.changed))
+            return
+        self._bring(picture, work.source or f"seed {work.seed}")
+
+    def choose_take(self, index: int) -> None:
+        """Complete a take, with the model that made it where that can."""
+        take = self._strip.takes.get()[index]
+        if take.work.kind == "sound":
+            self._messages.say("This take is a wave, and only pictures can be completed.", "warn")
+            return
+        own = self._models.of(take.work)
+        if own is not None and own.card.keeps:
+            self._choose(own.card.name)
+        self._bring(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
+
+    def _opened(self, opened: Opened) -> None:
+        trained, picture = self._model.get(), opened.picture
+        if trained is None:
+            return
+        if isinstance(picture, Wave):
+            self._messages.say(
+                f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
+            )
+            return
+        if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
+            self._messages.say(
+                f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
+                "Your file is untouched."
+            )
+        if not _fits(picture, trained):
+            self._bringing.preview(picture)
+            self.came.emit()
+            return
+        self._bring(in_shape(picture.array, trained), picture.name)
+        if picture.narrow:
+            stretch = partial(self._use_stretched, picture)
+            self._messages.say(little_range(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,))
+
+    def _use_stretched(self, picture: Picture) -> None:
+        """Put the stretched picture in place of the one on the canvas; what is painted stays."""
+        trained = self._model.get()
+        if trained is not None:
+            key = self.originals.keep(_shaped(picture.exchanged().array, trained))
+            self._change(f"stretch {picture.name}", picture=key)
+
+    def _bring(self, picture: Array, name: str, take: str | None = None) -> None:
+        trained = self._model.get()
+        if trained is not None:
+            key = self.originals.keep(_shaped(picture, trained))
+            self._change(f"open {name}", picture=key, source=name, mask="", heat="", current=take)
+            self.came.emit()
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def fitted(self, trained: Trained) -> Plain:
+        """Return picture, mask and temperature map in the shape of another model."""
+        picture, size = self.picture.get(), trained.card.pixels
+        if picture is None or size is None:
+            return {}
+        mask, heat = (masks.resized(layer.get(), size) for layer in (self.painting.mask, self.painting.heat))
+        key = self.originals.keep(_shaped(picture, trained))
+        return {"picture": key, "mask": masks.packed(mask), "heat": masks.packed(heat)}
+
+    def _lay_picture(self, key: str) -> None:
+        """Lay a picture down by its key; one that is gone leaves none."""
+        picture = self.originals.get(of_type(str, key))
+        self.key = key if picture is not None else ""
+        self.picture.set(picture)
+        self.painting.fit(picture.shape[:2] if picture is not None else (1, 1))
+
+    def close(self) -> None:
+        """Wait for what is at work."""
+        self._bringing.close()
+        self._reading.wait()
+
+
+def cannot(trained: Trained) -> str:
+    return f'"{trained.card.title}" makes the whole picture at once and cannot keep part of it.'
+
+
+def _shaped(picture: Array, trained: Trained) -> Array:
+    """A picture in the size and the channels of a model."""
+    channels, height, width = trained.card.shape
+    return fit(picture, (channels, height, width))
+
+
+def _fits(picture: Picture, trained: Trained) -> bool:
+    """Whether it has the model's size already, or was enlarged from it by whole blocks."""
+    height, width = picture.array.shape[:2]
+    rows, columns = trained.card.pixels or (height + 1, width + 1)
+    times = height // rows
+    if (height, width) != (rows * times, columns * times):
+        return False
+    small = picture.array[::times, ::times]
+    return np.array_equal(small.repeat(times, axis=0).repeat(times, axis=1), picture.array)

@@ -1,0 +1,170 @@
+"""What to make in Complete, the completion looked at, and what "typical" is measured on."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from studio.app.app_state import Window
+from studio.app.core.text import bits, grouped
+from studio.app.files.export_settings import Exporting
+from studio.app.files.export_view import ExportSection
+from studio.app.files.import_view import Bringing
+from studio.app.generation.parameters import safe_temperatures
+from studio.app.generation.parameters_view import DialRows
+from studio.app.maps.overlay_view import Overlay
+from studio.app.maps.surprisal import Surprise
+from studio.app.panels.complete import ranking as completions
+from studio.app.panels.complete.brush import WILDEST
+from studio.app.panels.complete.state import MOST, Complete
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Choice, Column, Label, row
+from studio.app.widgets.picture import PictureView
+from studio.app.widgets.theme import Look
+from studio.app.widgets.value_slider import LatentSlider
+
+
+class Settings(Column):
+    """The dials; the chosen completion; the ranking."""
+
+    def __init__(self, look: Look, state: Complete, surprise: Surprise, exporting: Exporting) -> None:
+        super().__init__(look)
+        self._state, self._surprise = state, surprise
+        self.dials = DialRows(look, state.dials, state.history, MOST, "completions", self._heat())
+        self.section("Completions", first=True)
+        self.add(self.dials)
+        self._looked_at()
+        self._ranking()
+        self.add(ExportSection(look, exporting, state.model, several=True))
+        self.end()
+        self._tie()
+
+    def _heat(self) -> tuple[QWidget, ...]:
+        """The brush that paints the temperature."""
+        look = self._look
+        help = "Paint where to be calm and where to be wild"
+        self.paint = Button(look, "Paint temperature", "", "temperature", help=help, keys="P")
+        self.paint.setCheckable(True)
+        self.warmth = LatentSlider(
+            look, "Brush", 0.0, WILDEST, 1.0, help="Times the temperature: below 1 calms, above 1 is wilder"
+        )
+        self.even = Button(look, "Take it all away", "link", help="Draw at the same temperature everywhere")
+        self._brush = QWidget()
+        column = QVBoxLayout(self._brush)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.warmth)
+        column.addWidget(row(Label("calm", "note"), 0, self.even, 0, Label("wild", "note")))
+        return self.paint, self._brush
+
+    def _looked_at(self) -> None:
+        self._chosen = QWidget()
+        column = QVBoxLayout(self._chosen)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self.rank, self.price, self.part = (
+            Label("", "heading"),
+            Label("", "strong", wrap=True),
+            Label("", "soft", wrap=True),
+        )
+        self.seen = PictureView(self._look, "The chosen completion")
+        self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.overlay = Overlay(self.seen, self._surprise, doubt=self._state.doubt)
+        for widget in (self.rank, self.price, self.part, row(self.seen, 0)):
+            column.addWidget(widget)
+        self.section()
+        self.add(self._chosen)
+
+    def _ranking(self) -> None:
+        self.ranked = Choice(self._look, "Ranked by", 'What "typical" is measured on')
+        self.ranked.addItem("How typical the whole picture is", "whole")
+        self.ranked.addItem("How well it leads to what follows", "following")
+        self.counts = Label("", "note", wrap=True)
+        self.every = Button(self._look, "Show all", "link", help="Show those that fit what follows less well, too")
+        self.section("Ranked by")
+        self.add(self.ranked, self.counts, row(self.every, 0))
+
+    def _tie(self) -> None:
+        state, painting, results = self._state, self._state.canvas.painting, self._state.results
+        bind(self, painting.tool, self._show_tool, self.paint.toggled, self._paint)
+        bind(self, painting.warmth, self.warmth.show_value, self.warmth.moved, painting.set_warmth)
+        bind(self, state.dials.model, self._show_safe)
+        bind(self, state.dials.temperature, self._show_safe)
+        bind(self, painting.heat, lambda heat: self.even.setEnabled(bool((heat != 100).any())))
+        bind(self, state.canvas.follows, self._show_ranking, self.ranked.activated, self._rank)
+        bind(self, results.ranking, self._show_ranking)
+        bind(self, results.places, self._show_ranking)
+        bind(self, results.left_out, self._show_ranking)
+        bind(self, state.dials.number, self._show_ranking)
+        bind(self, state.chosen, self._show_chosen)
+        bind(self, results.places, self._show_chosen)
+        self.warmth.homed.connect(lambda: painting.set_warmth(1.0))
+        self.even.clicked.connect(painting.even_out)
+        self.every.clicked.connect(lambda: results.show_every(not results.show_all.get()))
+
+    def _paint(self, on: bool) -> None:
+        self._state.canvas.painting.choose("temperature" if on else "brush")
+
+    def _show_tool(self, tool: str) -> None:
+        self.paint.setChecked(tool == "temperature")
+        self._brush.setVisible(tool == "temperature")
+
+    def _show_safe(self, _: object) -> None:
+        """Mark the brush from the value at which the temperature leaves the safe range."""
+        trained = self._state.dials.model.get()
+        temperature = self._state.dials.temperature.get()
+        least, most = safe_temperatures(trained.card if trained is not None else None)
+        self.warmth.show_safe((least / temperature, most / temperature) if temperature else None)
+
+    def _rank(self, place: int) -> None:
+        self._state.rank_by(self.ranked.itemData(place))
+
+    def _show_ranking(self, _: object) -> None:
+        state, results = self._state, self._state.results
+        ranking, follows = results.ranking.get(), state.canvas.follows.get() or results.follow
+        self.ranked.setCurrentIndex(self.ranked.findData(ranking))
+        self.ranked.setEnabled(follows or ranking == "following")
+        made, left = len(results.ranked()), results.left_out.get()
+        words = completions.counts(made, left, ranking, results.show_all.get())
+        if ranking == "following" and not follows and not made:
+            words = "Nothing that is kept follows the hole, so completions are ranked by the whole picture."
+        elif ranking == "following" and state.dials.number.get() <= completions.SHOWN and not made:
+            words = f"Of many, the {completions.SHOWN} that fit best are shown: make 64 or more."
+        hole = bool(state.canvas.painting.mask.get().any())
+        self.counts.setText(words or ("" if follows or not hole else "Nothing that is kept follows the hole."))
+        self.counts.setVisible(bool(self.counts.text()))
+        some = left > 0 or (results.show_all.get() and made > completions.SHOWN and ranking == "following")
+        self.every.say("Show the best" if results.show_all.get() else "Show all")
+        self.every.setVisible(some)
+
+    def _show_chosen(self, _: object) -> None:
+        cell, results = self._state.looked_at(), self._state.results
+        if cell is None or cell.picture is None:
+            self.rank.setText("The chosen one")
+            self.price.setText("")
+            self.part.setText("Choose a completion to see its price.")
+            self.price.hide()
+            self.seen.hide()
+            return
+        ranked = results.ranked()
+        self.rank.setText(f"Number {ranked.index(self._state.chosen.get()[-1]) + 1} of {len(ranked)}")
+        price = bits(cell.log_prob) if cell.log_prob is not None else ""
+        self.price.setText(f"{price} for the whole picture, exact")
+        after = f"{bits(cell.following)} of them for what follows the hole. " if cell.following else ""
+        share = self._state.percentile()
+        typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
+        self.part.setText(f"{typical}{after}Seed {grouped(cell.seed)}")
+        self.price.show()
+        self.seen.show()
+        self.seen.setFixedSize(self._look.px(128), self._look.px(128))
+        self.overlay.show(cell.picture)
+
+
+class CompleteInspector(QStackedWidget):
+    """What to make; while a picture is brought in, how it is cut."""
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__()
+        self.settings = Settings(look, state.complete, state.surprise, state.exporting)
+        self.bringing = Bringing(look, state.complete.canvas)
+        self.addWidget(self.settings)
+        self.addWidget(self.bringing)
+        bind(self, state.complete.canvas.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))

@@ -1,0 +1,266 @@
+"""A picture on which a hole is painted: hatched where it is to be made anew, tinted where temperature is painted."""
+
+import functools
+
+import numpy as np
+from PySide6.QtCore import QLine, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QBrush, QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+
+from studio.app.core.guard import guarded
+from studio.app.panels.complete import mask as masks
+from studio.app.widgets.picture import PictureView
+from studio.app.widgets.theme import Look
+from studio.wire.messages import Array
+
+CALM, EVEN, WILD = QColor("#3B6FB6"), QColor("#808080"), QColor("#D9772B")
+OPACITY = 0.45
+"""Of the temperature over the picture."""
+CONTOUR = 25
+"""Hundredths of temperature between two contour lines."""
+_MOVES = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+    Qt.Key.Key_PageUp: (0, -8),
+    Qt.Key.Key_PageDown: (0, 8),
+}
+
+
+class MaskCanvas(PictureView):
+    """`pressed` and `dragged` carry places (x, y) in pixels of the picture; a gesture ends with `let_go` or `escaped`.
+
+    The arrows move a cross over the picture, Enter paints there; with the tool for rows they move the line.
+    """
+
+    pressed = Signal(object)
+    dragged = Signal(object)
+    let_go = Signal()
+    escaped = Signal()
+    row_moved = Signal(int)
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "Your picture, with the hole to fill")
+        self._mask: Array = np.zeros((1, 1), bool)
+        self._heat: Array = np.full((1, 1), masks.EVEN, np.uint8)
+        self._tool, self._size = "brush", 5
+        self._hand = False
+        self._at: tuple[float, float] | None = None
+        """Where pointer or cross are."""
+        self.setMouseTracking(True)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+
+    def show_mask(self, mask: Array) -> None:
+        self._mask = mask
+        first, rest = masks.caption(mask)
+        self.setAccessibleDescription(f"{first} {rest}")
+        self.update()
+
+    def show_heat(self, heat: Array) -> None:
+        self._heat = heat
+        self.update()
+
+    def show_tool(self, tool: str) -> None:
+        self._tool = tool
+        self.update()
+
+    def show_size(self, size: int) -> None:
+        self._size = size
+        self.update()
+
+    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+
+    def place(self, x: float, y: float) -> QPointF:
+        """Where a place of the picture is in this widget."""
+        rect, scale, ratio = self._rect, self.scale(), self.devicePixelRatioF()
+        return QPointF((rect.x() + x * scale) / ratio, (rect.y() + y * scale) / ratio)
+
+    def _place_at(self, at: QPointF) -> tuple[float, float]:
+        rect, scale, ratio = self._rect, self.scale(), self.devicePixelRatioF()
+        return (at.x() * ratio - rect.x()) / scale, (at.y() * ratio - rect.y()) / scale
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            super().mousePressEvent(event)
+        elif self.showing is not None:
+            self._hand, self._at = True, self._place_at(event.position())
+            self.pressed.emit(self._at)
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._at = self._place_at(event.position())
+        if self._hand:
+            self.dragged.emit(self._at)
+        else:
+            super().mouseMoveEvent(event)
+        self.update()
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        self._release()
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        if key == Qt.Key.Key_Escape and self._hand:
+            self._hand = False
+            self.escaped.emit()
+        elif key in _MOVES and plain and self.showing is not None:
+            self._go(*_MOVES[key], painting=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain and self._at is not None:
+            self._touch([self._at])
+        else:
+            event.ignore()
+
+    def _go(self, across: int, down: int, painting: bool) -> None:
+        """Move the cross, or the line of the tool for rows; with Shift the tool paints on the way."""
+        if self._tool == "rows":
+            self.row_moved.emit(down)
+            return
+        height, width = self._mask.shape
+        x, y = self._at if self._at is not None else (width // 2 + 0.5, height // 2 + 0.5)
+        there = (min(max(x + across, 0.5), width - 0.5), min(max(y + down, 0.5), height - 0.5))
+        if painting:
+            self._touch([(x, y), there])
+        self._at = there
+        self.update()
+
+    def _touch(self, way: list[tuple[float, float]]) -> None:
+        self.pressed.emit(way[0])
+        for at in way[1:]:
+            self.dragged.emit(at)
+        self.let_go.emit()
+
+    def _release(self) -> None:
+        if self._hand:
+            self._hand = False
+            self.let_go.emit()
+
+    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.showing is None or self._mask.shape != self.showing.shape[:2]:
+            return
+        with QPainter(self) as painter:
+            ratio = self.devicePixelRatioF()
+            painter.scale(1 / ratio, 1 / ratio)
+            painter.setClipRect(self._rect)
+            self._paint_hole(painter)
+            self._paint_heat(painter)
+            self._paint_line(painter)
+            self._paint_hand(painter)
+
+    def _paint_hole(self, painter: QPainter) -> None:
+        """The ground of a well, hatched, so that it is told from any picture; its edge is a hairline."""
+        if not self._mask.any():
+            return
+        look = self._look
+        hole = QImage(self._rect.size(), QImage.Format.Format_ARGB32_Premultiplied)
+        hole.fill(Qt.GlobalColor.transparent)
+        with QPainter(hole) as inside:
+            inside.drawImage(hole.rect(), _alpha(self._mask))
+            inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+            inside.fillRect(hole.rect(), look.colour("window"))
+            inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
+            inside.fillRect(hole.rect(), QBrush(_hatching(look.px(8), look.tokens.groove)))
+        painter.drawImage(self._rect.topLeft(), hole)
+        self._trace(painter, self._mask, QPen(look.colour("border"), 1))
+
+    def _paint_heat(self, painter: QPainter) -> None:
+        if bool((self._heat == masks.EVEN).all()):
+            return
+        if self._tool == "temperature":  # with another tool in hand the picture is to be seen as it is
+            painter.setOpacity(OPACITY)
+            painter.drawImage(self._rect, _tinted(self._heat))
+            painter.setOpacity(1.0)
+        around = QPen(Qt.GlobalColor.black, 3)  # so that the line is seen on any picture
+        self._trace(painter, (self._heat.astype(int) + CONTOUR // 2) // CONTOUR, around, QPen(Qt.GlobalColor.white, 1))
+
+    def _trace(self, painter: QPainter, layer: Array, *pens: QPen) -> None:
+        """Lines between neighbours that differ, with one pen after another."""
+        lines = [line.translated(self._rect.topLeft()) for line in edges(layer, self.scale())]
+        for pen in pens:
+            painter.setPen(pen)
+            painter.drawLines(lines)
+
+    def _paint_line(self, painter: QPainter) -> None:
+        """Below it everything is made anew; its tab says how many rows are kept."""
+        row = masks.row_of(self._mask)
+        if row is None or self._tool != "rows":
+            return
+        look, y, ratio = self._look, self._rect.y() + row * self.scale(), self.devicePixelRatioF()
+        painter.fillRect(QRectF(self._rect.x(), y - ratio, self._rect.width(), 2 * ratio), look.colour("accent"))
+        wide, high = round(look.px(84) * ratio), round(look.px(26) * ratio)
+        left = self._rect.right() + 1 - wide
+        top = min(max(y - high // 2, self._rect.y()), self._rect.bottom() + 1 - high)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(look.colour("accent"))
+        painter.drawRoundedRect(QRectF(left, top, wide, high), look.px(6), look.px(6))
+        font = look.font(12, 600)
+        font.setPixelSize(round(font.pixelSize() * ratio))
+        painter.setFont(font)
+        painter.setPen(look.colour("on_accent"))
+        painter.drawText(QRect(left, top, wide, high), Qt.AlignmentFlag.AlignCenter, f"row {row}")
+
+    def _paint_hand(self, painter: QPainter) -> None:
+        """What the tool would cover."""
+        if self._at is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
+            return
+        size = 1 if self._tool == "rectangle" else self._size
+        radius, scale = max(size, 1) / 2 * self.scale(), self.scale()
+        middle = QPointF(self._rect.x() + self._at[0] * scale, self._rect.y() + self._at[1] * scale)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((Qt.GlobalColor.black, 3), (Qt.GlobalColor.white, 1)):
+            painter.setPen(QPen(colour, width))
+            painter.drawEllipse(middle, radius, radius)
+
+
+def edges(layer: Array, scale: int) -> list[QLine]:
+    """Between neighbours of `layer` that differ, in device pixels."""
+    lines = []
+    for y, x in np.argwhere(layer[1:] != layer[:-1]):
+        lines.append(QLine(int(x) * scale, int(y + 1) * scale, int(x + 1) * scale, int(y + 1) * scale))
+    for y, x in np.argwhere(layer[:, 1:] != layer[:, :-1]):
+        lines.append(QLine(int(x + 1) * scale, int(y) * scale, int(x + 1) * scale, int(y + 1) * scale))
+    return lines
+
+
+def _alpha(mask: Array) -> QImage:
+    """Opaque where something is marked."""
+    pixels = np.zeros((*mask.shape, 4), np.uint8)
+    pixels[mask] = 255
+    return _rgba(pixels)
+
+
+def _tinted(heat: Array) -> QImage:
+    """From calm by even to wild."""
+    share = np.clip((heat.astype(np.float32) - masks.EVEN) / masks.EVEN, -1, 1)[..., None]
+    even, calm, wild = (np.array([c.red(), c.green(), c.blue()], np.float32) for c in (EVEN, CALM, WILD))
+    tint = even + np.abs(share) * np.where(share < 0, calm - even, wild - even)
+    return _rgba(np.concatenate([tint, np.full_like(share, 255)], -1).astype(np.uint8))
+
+
+def _rgba(pixels: Array) -> QImage:
+    pixels = np.ascontiguousarray(pixels)
+    height, width = pixels.shape[:2]
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+
+
+@functools.lru_cache(maxsize=8)
+def _hatching(step: int, colour: str) -> QImage:
+    """A tile of diagonal lines."""
+    tile = QImage(step, step, QImage.Format.Format_ARGB32_Premultiplied)
+    tile.fill(Qt.GlobalColor.transparent)
+    with QPainter(tile) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(colour), 1))
+        for shift in (-step, 0, step):
+            painter.drawLine(QPointF(shift, step), QPointF(shift + step, 0))
+    return tile

@@ -1,0 +1,302 @@
+"""The completions in a grid from the most typical to the strangest, and the scale on which they lie."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.core.text import FIGURE_SPACE, bits
+from studio.app.generation.run import Cell
+from studio.app.generation.thumbnail_grid_view import Tiles, bare
+from studio.app.panels.complete.ranking import Completions, Place, label
+from studio.app.widgets.controls import tip
+from studio.app.widgets.picture import multiple
+from studio.app.widgets.theme import Look
+from studio.wire.messages import Array
+
+GAP, CAPTION, SMALLEST = 12, 22, 64
+Index = QModelIndex | QPersistentModelIndex
+
+
+def arrange(count: int, width: int, height: int, cell: tuple[int, int], gap: int, below: int, least: int) -> int:
+    """By how much pictures `cell` (height, width) are enlarged so that `count` of them fit with `gap` between and
+    `below` under each; in device pixels. Never smaller than `least`: then they scroll."""
+    smallest = max(1, -(-least // max(cell)))
+    for scale in range(max(multiple(width, cell[1]), smallest), smallest, -1):
+        if (width // (cell[1] * scale + gap)) * (height // (cell[0] * scale + gap + below)) >= count:
+            return scale
+    return smallest
+
+
+class _Rows(QAbstractListModel):
+    """Places, each with its completion."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.places: tuple[Place, ...] = ()
+        self.cells: tuple[Cell, ...] = ()
+        self.rows, self.following = 0, False
+
+    def put(self, places: tuple[Place, ...], cells: tuple[Cell, ...]) -> bool:
+        """Whether others stand there now."""
+        fresh = [place.cell for place in places] != [place.cell for place in self.places]
+        if fresh:
+            self.beginResetModel()
+        self.places, self.cells = places, cells
+        if fresh:
+            self.endResetModel()
+        elif places:
+            self.dataChanged.emit(self.index(0), self.index(len(places) - 1))
+        return fresh
+
+    def at(self, row: int) -> tuple[Cell, tuple[str, str]]:
+        place = self.places[row]
+        cell = self.cells[place.cell]
+        return cell, label(place, cell, self.rows, self.following)
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.places)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role not in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return None
+        cell, (rank, price) = self.at(index.row())
+        name = f"Number {rank} of {len(self.cells)}" if rank.isdecimal() else "A new one" if rank else "Completion"
+        return f"{name}, {price.replace(FIGURE_SPACE, '')}, seed {cell.seed}"
+
+
+class _Painter(QStyledItemDelegate):
+    def __init__(self, view: "CompletionsView", look: Look, rows: _Rows) -> None:
+        super().__init__(view)
+        self._view, self._look, self._rows = view, look, rows
+
+    @guarded(QSize(64, 64))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self._view.gridSize()
+
+    @guarded(None)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        look, (cell, (rank, price)), tiles = self._look, self._rows.at(index.row()), self._view.tiles
+        rect: QRect = option.rect
+        place = QRect(rect.x() + look.px(GAP) // 2, rect.y() + look.px(4), tiles.size.width(), tiles.size.height())
+        painter.save()
+        tiles.paint(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
+        if self._view.selectionModel().isSelected(self._rows.index(index.row())):
+            tiles.ring(painter, place)
+        below = QRect(place.x(), place.bottom() + look.px(3), place.width(), look.px(CAPTION - 4))
+        self._write(painter, below, rank, price)
+        painter.restore()
+
+    def _write(self, painter: QPainter, below: QRect, rank: str, price: str) -> None:
+        look, middle = self._look, Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(look.font(12, 600))
+        painter.setPen(look.colour("text"))
+        painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | middle), rank)
+        room = below.width() - (painter.fontMetrics().horizontalAdvance(rank) + look.px(6) if rank else 0)
+        painter.setFont(look.font(12))
+        painter.setPen(look.colour("soft"))
+        short = price if painter.fontMetrics().horizontalAdvance(price) <= room else price.removesuffix(" bits")
+        side = Qt.AlignmentFlag.AlignRight if rank else Qt.AlignmentFlag.AlignLeft
+        painter.drawText(below, int(side | middle), short)
+
+
+class CompletionsView(QListView):
+    """`chose` carries the completions that are chosen, the current one last; `held` says whether pointer or focus are
+    here, so that nothing may move."""
+
+    chose = Signal(object)
+    held = Signal(bool)
+    pointed = Signal(object)
+    """(completion, row and column of the pixel in it) under the pointer, None where there is none."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._chosen: tuple[int, ...] = ()
+        self._showing = False
+        self.rows = _Rows(self)
+        self.tiles = Tiles(look, self)
+        self.setModel(self.rows)
+        self.setItemDelegate(_Painter(self, look, self.rows))
+        bare(self, "Completions")
+        self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
+        self.selectionModel().selectionChanged.connect(self._tell)
+        look.changed.connect(self._again)
+
+    def show_places(self, state: Completions, rows: int, size: tuple[int, int]) -> None:
+        """What stands where; `rows` in which each is drawn, `size` (height, width) of each."""
+        self.rows.rows, self.rows.following = rows, state.ranking.get() == "following"
+        before = (len(self.rows.places), self.tiles.shape)
+        self.tiles.shape = size
+        self._showing = True
+        fresh = self.rows.put(state.places.get(), state.cells.get())
+        self._showing = False
+        if before != (len(self.rows.places), size):
+            self._again()
+        if fresh:
+            self.show_chosen(self._chosen)
+        self.viewport().update()
+
+    def show_chosen(self, chosen: tuple[int, ...]) -> None:
+        self._chosen = chosen
+        places = {place.cell: row for row, place in enumerate(self.rows.places)}
+        self._showing = True
+        model = self.selectionModel()
+        model.clearSelection()
+        for cell in chosen:
+            if cell in places:
+                index = self.rows.index(places[cell])
+                model.select(index, QItemSelectionModel.SelectionFlag.Select)
+                model.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+        self._showing = False
+        self.viewport().update()
+
+    def show_smooth(self, smooth: bool) -> None:
+        self.tiles.show_smooth(smooth)
+
+    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+        """What is to be seen in place of a picture, None for the picture itself."""
+        self.tiles.show_over(over)
+
+    def show_again(self, picture: Array) -> None:
+        """Something else is to be seen in place of this picture."""
+        self.tiles.forget(next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None))
+
+    def cell(self) -> QSize:
+        """Of a picture, in logical pixels."""
+        return self.tiles.size
+
+    @guarded(QSize(0, 0))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(SMALLEST, SMALLEST)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self.pointed.emit(self._pixel_at(event.position().toPoint()))
+
+    @guarded(None)
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.held.emit(True)
+
+    @guarded(None)
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.pointed.emit(None)
+        self.held.emit(self.hasFocus())
+
+    @guarded(None)
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.held.emit(True)
+
+    @guarded(None)
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.held.emit(self.underMouse())
+
+    def _pixel_at(self, at: QPoint) -> tuple[int, int, int] | None:
+        index = self.indexAt(at)
+        if not index.isValid():
+            return None
+        inside = at - self.visualRect(index).topLeft() - QPoint(self._look.px(GAP) // 2, self._look.px(4))
+        pixel = self.tiles.pixel_at(QPointF(inside))
+        return (self.rows.places[index.row()].cell, *pixel) if pixel is not None else None
+
+    def _tell(self) -> None:
+        self.viewport().update()
+        if not self._showing:
+            now = self.currentIndex()
+            rows = sorted((index.row() for index in self.selectedIndexes()), key=lambda row: (row == now.row(), row))
+            self._chosen = tuple(self.rows.places[row].cell for row in rows)
+            self.chose.emit(self._chosen)
+
+    def _again(self) -> None:
+        self.tiles.forget()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        px, ratio = self._look.px, self.devicePixelRatioF()
+        width, height = int(self.width() * ratio), int(self.height() * ratio)
+        gap, below, least = (int(px(length) * ratio) for length in (GAP, CAPTION, SMALLEST))
+        scale = arrange(max(1, len(self.rows.places)), width, height, self.tiles.shape, gap, below, least)
+        self.tiles.enlarge(scale)
+        cell = self.cell()
+        step = QSize(cell.width() + px(GAP), cell.height() + px(GAP + CAPTION))
+        self.setGridSize(step)
+        columns = max(1, self.width() // step.width())
+        fits = columns * (self.height() // step.height()) >= len(self.rows.places)
+        off, needed = Qt.ScrollBarPolicy.ScrollBarAlwaysOff, Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self.setVerticalScrollBarPolicy(off if fits else needed)
+        # The list wraps before its last column is quite full: it gets a little more than it needs.
+        rest = max(0, self.width() - columns * step.width() - px(GAP) // 2)
+        self.setViewportMargins(0, 0, rest - px(8) if fits and rest > px(8) else 0, 0)
+
+
+class Typicality(QWidget):
+    """Where each completion lies between the most typical and the strangest, by its bits."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._nats: tuple[float, ...] = ()
+        self._chosen: float | None = None
+        self.setMinimumWidth(look.px(40))
+        self.setAccessibleName("From the most typical to the strangest")
+        look.changed.connect(self.update)
+
+    def show_nats(self, nats: Sequence[float], chosen: float | None) -> None:
+        """Of all that are finished, the most typical first, and of the one looked at."""
+        self._nats, self._chosen = tuple(nats), chosen
+        words = f"{len(nats)} completions, {bits(nats[0])} to {bits(nats[-1])}" if nats else ""
+        self.setAccessibleDescription(words)
+        tip(self, words)
+        self.update()
+
+    @guarded(QSize(120, 20))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(160), self._look.px(20))
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, middle, radius = self._look, self.height() / 2, self._look.px(5)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(look.colour("groove"), 2))
+            painter.drawLine(QPointF(radius, middle), QPointF(self.width() - radius, middle))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour("soft"))
+            for nats in self._nats:
+                painter.drawEllipse(QPointF(self._x(nats), middle), radius, radius)
+            if self._chosen is not None:
+                painter.setBrush(look.colour("accent"))
+                painter.drawEllipse(QPointF(self._x(self._chosen), middle), radius + 1, radius + 1)
+
+    def _x(self, nats: float) -> float:
+        radius, reach = self._look.px(5) + 1, self._nats[0] - self._nats[-1] if self._nats else 0.0
+        share = (self._nats[0] - nats) / reach if reach > 0 else 0.0
+        return radius + min(max(share, 0.0), 1.0) * (self.width() - 2 * radius)

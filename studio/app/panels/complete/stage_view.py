@@ -1,0 +1,239 @@
+"""The desk of Complete: the picture with its tools at the left, the completions at the right."""
+
+import math
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.generation.caption_view import Caption
+from studio.app.generation.menu_view import enable_when_finished
+from studio.app.maps.overlay_view import GridOverlay
+from studio.app.maps.surprisal import Surprise
+from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.brush import LARGEST_BRUSH, TOOLS
+from studio.app.panels.complete.mask_view import MaskCanvas
+from studio.app.panels.complete.results_view import GAP, CompletionsView, Typicality
+from studio.app.panels.complete.state import Complete
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Elided, Label, Number, row
+from studio.app.widgets.menus import offer
+from studio.app.widgets.picture import multiple
+from studio.app.widgets.theme import Look
+
+RIGHT = Qt.TextElideMode.ElideRight
+TOOL_BUTTONS = (
+    ("brush", "Brush", "Paint the hole", "brush", "B"),
+    ("eraser", "Eraser", "Take away from the hole", "eraser", "E"),
+    ("rectangle", "Rectangle", "Add a rectangle", "rectangle", "M"),
+    ("rows", "From a row downwards", "Everything below a line", "rows", "D"),
+)
+
+
+class Tools(QWidget):
+    """What the hand holds: a button for each tool, the name of the one that is on, and the width of the brush."""
+
+    def __init__(self, look: Look, state: Complete) -> None:
+        super().__init__()
+        painting = state.canvas.painting
+        self._tool, self._compact = "", False
+        self.buttons: dict[str, Button] = {}
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(6)
+        group = self._group = QButtonGroup(self)
+        for key, says, help, drawing, keys in TOOL_BUTTONS:
+            button = self.buttons[key] = Button(look, "", "tool", drawing, says, help, keys)
+            button.setCheckable(True)
+            button.clicked.connect(partial(self._choose, state, key))
+            group.addButton(button)
+            line.addWidget(button)
+        self.invert = Button(look, "", "tool", "invert", "Invert", "Swap hole and picture", "I")
+        self.invert.clicked.connect(painting.invert)
+        self.words = Elided("", "soft", RIGHT)
+        self.width_field = Number(
+            "Brush size", 1, LARGEST_BRUSH, "Width of the brush in pixels of the picture; comma, full stop"
+        )
+        self.width_field.setSuffix(" px")
+        self.width_field.setFixedWidth(look.px(72))
+        line.addWidget(self.invert)
+        line.addSpacing(6)
+        line.addWidget(self.words, 1)
+        line.addWidget(self.width_field)
+        bind(self, painting.tool, self._show_tool)
+        bind(self, painting.size, self.width_field.setValue, self.width_field.valueChanged, painting.set_size)
+
+    def set_compact(self, compact: bool) -> None:
+        """Without the name of the tool, where there is no room for it."""
+        self._compact = compact
+        self._show_tool(self._tool)
+
+    @staticmethod
+    def _choose(state: Complete, key: str, _: bool = False) -> None:
+        state.canvas.painting.choose(key)  # type: ignore[arg-type]  # one of TOOL_BUTTONS
+
+    def _show_tool(self, tool: str) -> None:
+        self._tool = tool
+        self._group.setExclusive(False)
+        for key, button in self.buttons.items():
+            button.setChecked(key == tool)
+        self._group.setExclusive(True)
+        names = {key: says for key, says, *_ in TOOL_BUTTONS}
+        self.words.show_text("" if self._compact else names.get(tool, TOOLS[tool].capitalize()))
+        self.width_field.setVisible(tool in ("brush", "eraser", "temperature"))
+
+
+class Desk(QWidget):
+    """The picture with its tools at the left, the completions at the right, captions below both."""
+
+    def __init__(self, look: Look, state: Complete, surprise: Surprise) -> None:
+        super().__init__()
+        self._look, self._state = look, state
+        self.tools = Tools(look, state)
+        self.canvas = MaskCanvas(look)
+        self.first, self.rest = Elided("", "strong", RIGHT), Elided("", "soft", RIGHT)
+        self.ends = (Label("Most typical", "strong"), Label("Strangest", "strong"))
+        self.scale = Typicality(look)
+        self.grid = CompletionsView(look)
+        self.hint = Label("Completions form here, the most typical first.", "note", wrap=True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.caption = Caption(look)
+        self._head = row(self.ends[0], self.scale, self.ends[1], spacing=12)
+        line = self._head.layout()
+        if isinstance(line, QHBoxLayout):
+            line.setStretch(1, 1)
+        for part in (self.tools, self._head, self.canvas, self.first, self.rest, self.grid, self.hint, self.caption):
+            part.setParent(self)
+        self._compact = False
+        GridOverlay(self.grid, surprise, state.doubt, lambda index: state.results.cells.get()[index].picture)
+        self._tie()
+        look.changed.connect(self.arrange)
+
+    def _tie(self) -> None:
+        state, painting, results = self._state, self._state.canvas.painting, self._state.results
+        bind(self, state.canvas.picture, self._show_picture)
+        bind(self, painting.mask, self._show_mask)
+        bind(self, painting.heat, self.canvas.show_heat)
+        bind(self, painting.tool, self.canvas.show_tool)
+        bind(self, painting.size, self.canvas.show_size)
+        bind(self, results.places, self._show_places)
+        results.cells.changed.connect(self._show_places)
+        results.ranking.changed.connect(self._show_places)
+        bind(self, state.chosen, self._show_chosen, self.grid.chose, state.choose)
+        bind(self, state.grid.progress, self.caption.show_words)
+        bind(self, state.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, state.grid.go_on)
+        self.canvas.pressed.connect(painting.press)
+        self.canvas.dragged.connect(painting.move)
+        self.canvas.let_go.connect(painting.release)
+        self.canvas.escaped.connect(painting.cancel)
+        self.canvas.row_moved.connect(painting.move_row)
+        offer(self.canvas, lambda: (("Copy picture", state.copy_picture, True), ("Paste", state.paste, True)))
+        self.grid.held.connect(results.hold)
+        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.grid.customContextMenuRequested.connect(self._menu)
+
+    def set_compact(self, compact: bool) -> None:
+        """Without the second line of the caption, where the window is low."""
+        self._compact = compact
+        self.tools.set_compact(compact)
+        self.arrange()
+
+    def show_smooth(self, smooth: bool) -> None:
+        self.canvas.show_smooth(smooth)
+        self.grid.show_smooth(smooth)
+
+    def arrange(self) -> None:
+        """At the left the picture with its tools above and its caption below; the rest is for the completions."""
+        px, compact = self._look.px, self._compact
+        edge, head, gap = px(12 if compact else 20), px(36), px(8 if compact else 16)
+        half, foot, words = (self.width() - 3 * edge) // 2, px(44), px(26 if compact else 52)
+        spare = self.height() - half - head - gap - words - foot
+        top = px(8) if compact else min(max(px(12), spare // 2), px(52))
+        begin, narrow = top + head + gap, half < px(300)
+        under = words + px(8) + (foot if narrow else 0)  # where it is narrow, one caption goes below both
+        canvas = self._fitting(half, max(64, self.height() - begin - under))
+        self.canvas.setGeometry(QRect(QPoint(edge, begin), canvas))
+        wide = canvas.width() if narrow else max(canvas.width(), px(300))
+        self.tools.setGeometry(edge, top, self.width() - 2 * edge if narrow else wide, head)
+        below = begin + canvas.height() + px(8)
+        self.first.setGeometry(edge, below, wide, px(22))
+        self.rest.setGeometry(edge, below + px(22), wide, px(22))
+        self.rest.setVisible(not compact)
+        right = 2 * edge + wide
+        rest = self.width() - right - edge
+        self._head.setGeometry(right, top, rest, head)
+        self._head.setVisible(not narrow and bool(self._state.results.ranked()))
+        high = max(64, self.height() - begin - foot)
+        self.grid.setGeometry(right - px(GAP) // 2, begin - px(4), rest + px(GAP) + px(8), high + px(4))
+        self.hint.setGeometry(right, begin, rest, min(high, canvas.height()))
+        left = edge if narrow else right
+        self.caption.setGeometry(left - px(12), self.height() - foot, self.width() - left - edge + px(24), foot)
+
+    def _fitting(self, width: int, height: int) -> QSize:
+        """Of the canvas: as large as the picture at the largest whole multiple, so that it begins at the top left."""
+        picture, ratio = self._state.canvas.picture.get(), self.devicePixelRatioF()
+        if picture is None:
+            return QSize(width, height)
+        tall, wide = picture.shape[:2]
+        scale = min(multiple(int(width * ratio), wide), multiple(int(height * ratio), tall))
+        return QSize(math.ceil(wide * scale / ratio), math.ceil(tall * scale / ratio))
+
+    def _show_picture(self, picture: Any) -> None:
+        self.canvas.show_picture(picture)
+        self.arrange()
+
+    def _show_mask(self, mask: Any) -> None:
+        self.canvas.show_mask(mask)
+        first, rest = masks.caption(mask)
+        self.first.show_text(first.rstrip("."))
+        self.rest.show_text(rest)
+
+    def _show_places(self, _: object) -> None:
+        state, results = self._state, self._state.results
+        places, cells = results.places.get(), results.cells.get()
+        size = next((cell.picture.shape[:2] for cell in cells if cell.picture is not None), None)
+        picture = state.canvas.picture.get()
+        size = size or (picture.shape[:2] if picture is not None else (32, 32))
+        self.grid.show_places(results, state.grid.rows, size)
+        self.grid.setVisible(bool(places))
+        self.hint.setVisible(not places)
+        self.arrange()
+        self._show_chosen(state.chosen.get())
+
+    def _show_chosen(self, chosen: tuple[int, ...]) -> None:
+        self.grid.show_chosen(chosen)
+        results, ranked = self._state.results, self._state.results.ranked()
+        nats = [results.nats(index) for index in ranked]
+        self.scale.show_nats(nats, results.nats(chosen[-1]) if chosen and chosen[-1] in ranked else None)
+
+    def _menu(self, at: QPoint) -> None:
+        """Open the menu of the completion at a position in the grid's viewport."""
+        index = self.grid.indexAt(at)
+        if not index.isValid():
+            return
+        cell, state = self.grid.rows.places[index.row()].cell, self._state
+        if cell not in state.chosen.get():
+            state.choose((cell,))
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        acts = (
+            ("Open in Explore", state.open_in_explore),
+            ("Copy picture", state.copy),
+            ("Keep as take", state.keep_takes),
+            ("Paint on this one", partial(state.paint_on, cell)),
+        )
+        for words, do in acts:
+            enable_when_finished(menu.addAction(words, do), state.results.cells, cell)
+        menu.addAction("Paste", state.paste)
+        menu.popup(self.grid.viewport().mapToGlobal(at))
+
+    @guarded(QSize(200, 200))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 200)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.arrange()

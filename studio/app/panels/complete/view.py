@@ -1,0 +1,188 @@
+"""The panel Complete: paint a hole into a picture, and see what the model would put there, the most typical first."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from studio.app.app_state import Window
+from studio.app.files.dialogs_view import PICTURES, Dialogs
+from studio.app.files.import_view import CropPage
+from studio.app.generation.caption_view import MainButton
+from studio.app.panels.complete.canvas import NOBODY_KEEPS
+from studio.app.panels.complete.inspector_view import CompleteInspector
+from studio.app.panels.complete.stage_view import TOOL_BUTTONS, Desk
+from studio.app.panels.panel_view import Panel
+from studio.app.widgets.action import Act
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Label, middle, pair, row
+from studio.app.widgets.theme import Look
+
+
+class CompleteStage(QStackedWidget):
+    """How to begin, the desk, or the crop preview."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._look, self._window, self._state, self._dialogs = look, state, state.complete, dialogs
+        self.desk = Desk(look, self._state, state.surprise)
+        self.crop = CropPage(look, self._state.canvas)
+        for page in (self._empty(), self.desk, self.crop):
+            self.addWidget(page)
+        bind(self, self._state.canvas.picture, self._turn)
+        bind(self, self._state.model, self._show_model)
+        bind(self, self._state.canvas.photo, self._turn)
+
+    def open(self) -> None:
+        self._dialogs.open(PICTURES, self._state.canvas.open)
+
+    def open_mask(self) -> None:
+        if self._state.canvas.picture.get() is not None:
+            self._dialogs.open(PICTURES, self._state.canvas.open_mask)
+
+    def close_open(self) -> bool:
+        """Take back the drag, or leave the crop preview; whether there was anything to close."""
+        return self._state.canvas.painting.cancel() or self._state.canvas.cancel_photo()
+
+    def save(self) -> None:
+        """Save the chosen completions: one under a name, several in a folder or on a sheet."""
+        several = len(self._state.chosen.get()) > 1
+        if several and self._window.exporting.on_sheet.get() and self._state.name_of_sheet():
+            self._dialogs.save(self._state.name_of_sheet(), self._state.save_sheet)
+        elif several:
+            self._dialogs.folder(self._state.save_all)
+        elif self._state.name_of():
+            self._dialogs.save(self._state.name_of(), self._state.save)
+
+    def _empty(self) -> QWidget:
+        self.title = Label("", "name", wrap=True)
+        self.begin = Button(self._look, "Open…", "primary", help="Bring in a picture of yours", keys="Ctrl+O")
+        self.under = Label("or drop one anywhere on this window, or click a take", "note", wrap=True)
+        self.begin.clicked.connect(self.open)
+        return middle(self.title, row(0, self.begin, 0), self.under)
+
+    def _show_model(self, trained: Any) -> None:
+        able = trained is not None
+        self.title.setText("Bring a picture and paint what is missing." if able else NOBODY_KEEPS)
+        self.begin.setVisible(able)
+        self.under.setVisible(able)
+
+    def _turn(self, _: object) -> None:
+        before = self.currentIndex()
+        shown = 0 if self._state.canvas.picture.get() is None else 1
+        self.setCurrentIndex(2 if self._state.canvas.photo.get() is not None else shown)
+        if self.currentIndex() == 2 and before != 2:
+            self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+class CompleteFoot(QStackedWidget):
+    """Open in Explore, Save and the main button; while a picture is brought in, Cancel and Use this."""
+
+    def __init__(self, look: Look, state: Window, stage: CompleteStage) -> None:
+        super().__init__()
+        self._state, self._stage = state.complete, stage
+        complete = self._state
+        self.explore = Button(look, "Open in Explore", help="Go on there", keys="Ctrl+Shift+X")
+        self.save = Button(look, "Save…", help="Save the chosen ones", keys="Ctrl+E")
+        self.main = MainButton(look, "Complete", "Fill the hole")
+        self.cancel = Button(look, "Cancel", help="Leave it; the picture stays as it was", keys="Esc")
+        self.use = Button(look, "Use this", "primary", help="Complete this picture", keys="Ctrl+Return")
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self.explore)
+        column.addWidget(pair(self.save, self.main))
+        self.addWidget(page)
+        second = QWidget()
+        lower = QVBoxLayout(second)
+        lower.setContentsMargins(0, 0, 0, 0)
+        lower.addStretch(1)
+        lower.addWidget(pair(self.cancel, self.use))
+        self.addWidget(second)
+        self.explore.clicked.connect(complete.open_in_explore)
+        self.save.clicked.connect(stage.save)
+        self.main.clicked.connect(self.press)
+        self.cancel.clicked.connect(complete.canvas.cancel_photo)
+        self.use.clicked.connect(complete.canvas.use_photo)
+        bind(self, complete.canvas.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
+        bind(self, complete.grid.main, self._show_main)
+        bind(self, complete.canvas.picture, self._show_main)
+        bind(self, complete.chosen, self._show_chosen)
+        bind(self, complete.results.places, self._show_chosen)
+
+    def act(self) -> None:
+        """The main action of this moment."""
+        if self._state.canvas.photo.get() is not None:
+            self._state.canvas.use_photo()
+        else:
+            self._state.complete()
+
+    def press(self) -> None:
+        if self._state.grid.running.get():
+            self._state.grid.stop()
+        else:
+            self._state.complete()
+
+    def _show_main(self, _: object) -> None:
+        words = self._state.grid.main.get()
+        self.main.show_words(words)
+        ready = words == "Complete" and self._state.canvas.picture.get() is not None
+        self.main.setEnabled(words == "Stop" or ready)
+
+    def _show_chosen(self, _: object) -> None:
+        cell, chosen, results = self._state.looked_at(), self._state.chosen.get(), self._state.results
+        number = f" number {results.ranked().index(chosen[-1]) + 1}" if cell is not None else ""
+        self.explore.say(f"Open{number} in Explore")
+        self.explore.setEnabled(cell is not None)
+        self.save.setEnabled(cell is not None)
+        self.save.say(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
+
+
+def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+    """Complete, ready for the frame."""
+    complete, painting = state.complete, state.complete.canvas.painting
+    stage = CompleteStage(look, state, dialogs)
+    foot = CompleteFoot(look, state, stage)
+    tools = tuple(Act(says, (keys,), partial(painting.choose, key), "stage") for key, says, _, _, keys in TOOL_BUTTONS)  # type: ignore[arg-type]
+    acts = (
+        Act("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
+        Act("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.save),
+        Act("Copy the chosen one", ("Ctrl+C",), complete.copy),
+        Act("Open in Explore", ("Ctrl+Shift+X",), complete.open_in_explore),
+        *tools,
+        Act("Invert the hole", ("I",), painting.invert, "stage"),
+        Act("Paint temperature", ("P",), lambda: painting.choose("temperature"), "stage"),
+        Act("Smaller brush", (",",), lambda: painting.set_size(painting.size.get() - 1), "stage"),
+        Act("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
+        Act("New seed", ("R",), complete.dials.new_seed, "stage"),
+        Act("Lock seed", ("L",), lambda: complete.dials.lock(not complete.dials.locked.get()), "stage"),
+        Act("Doubt", ("V",), lambda: complete.grid.watch(not complete.doubt.on.get()), "stage"),
+        Act("Even temperature", (), painting.even_out),
+        Act("Open a mask…", (), stage.open_mask),
+        Act("Go on", (), complete.grid.go_on, can=complete.grid.can_go_on),
+    )
+    return Panel(
+        key="complete",
+        title="Complete",
+        drawing="complete",
+        help="Paint a hole into a picture and have it filled",
+        stage=stage,
+        inspector=CompleteInspector(look, state),
+        foot=foot,
+        model=complete.model,
+        choose_model=complete.choose_model,
+        history=complete.history,
+        keep=complete.keep_takes,
+        acts=tuple(replace(act, panel="complete") for act in acts),
+        close=stage.close_open,
+        zoom=stage.desk.canvas.zoom,
+        show_smooth=stage.desk.show_smooth,
+        set_compact=stage.desk.set_compact,
+        offers=lambda trained: trained.card.keeps,
+        strip=complete.strip,
+        cells=complete.grid,
+        show_take=complete.canvas.choose_take,
+    )

@@ -1,0 +1,1 @@
+"""The panel Explore: one picture under sliders of its latent."""

@@ -1,0 +1,46 @@
+"""What Explore shows: where its sliders begin, what a picture is made from, and whether one's own comes back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from studio.app.takes.start import Start
+from studio.library.card import Card
+
+
+@dataclass(frozen=True)
+class Badge:
+    """Whether the artist's own picture comes back. kind None: nothing is known, or there is none of their own."""
+
+    kind: Literal["exact", "differs", "approximate", "working"] | None = None
+    words: str = ""
+    """`Exact`, `12 of 12,288 values differ by 1`, `Approximate`, `Looking`."""
+    detail: str = ""
+    """What follows in plain type: `with every slider at home, x.jpg comes back byte for byte`."""
+    note: str = ""
+    """A second line: `Your picture is x.jpg, cropped to the middle and scaled to 32 × 32`."""
+
+
+def badge(start: Start | None, looking: str, card: Card) -> Badge:
+    """What is honestly said of a start.
+
+    Arguments
+        looking: the name of a picture that is being encoded
+        card: of the model that has it
+    """
+    if looking:
+        return Badge("working", "Looking", f"how {looking} comes back")
+    if start is None:
+        return Badge()
+    figures = start.figures
+    if figures is None:
+        return Badge(note=start.note)
+    still = "with every slider at home" if card.directions else ""
+    if figures.differing == 0:
+        detail = ", ".join(filter(None, (still, f"{start.source} comes back {card.alike}")))
+        return Badge("exact", "Exact", detail, start.note)
+    what = "wave" if start.kind == "sound" else "picture"
+    count = f"{figures.differing:,} of {figures.total:,} values differ"
+    if figures.bound:
+        return Badge("approximate", "Approximate", f"this model keeps the gist of a {what}: {count}", start.note)
+    by = "by 1" if figures.largest == 1 else f"by up to {figures.largest}"
+    return Badge("differs", f"{count} {by}", ". ".join(filter(None, (still, "Your file is untouched"))), start.note)

@@ -1,0 +1,70 @@
+"""The badge: whether the artist's own picture comes back exactly."""
+
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.app.widgets.controls import Elided, Label, mark
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.theme import Look
+
+RIGHT = Qt.TextElideMode.ElideRight
+_KINDS = {
+    "exact": ("check", "accent", "accent"),
+    "differs": ("warn", "warn", "warn"),
+    "approximate": ("dots", "soft", "strong"),
+    "working": ("dots", "soft", "strong"),
+}
+
+
+class BadgeView(QWidget):
+    """A sign and a word, never colour alone; what it means after it, how the picture was cut below."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look, self._kind = look, ""
+        self._sign, self.words = Label(), Label("", "accent")
+        self.detail = Elided("", "soft", RIGHT)
+        self.scale = Label("", "soft")
+        self.note = Elided("", "note")
+        self._line = QHBoxLayout()
+        self._line.setSpacing(8)
+        for widget in (self._sign, self.words):
+            self._line.addWidget(widget)
+        self._line.addWidget(self.detail, 1)
+        self._line.addWidget(self.scale)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(self._line)
+        column.addWidget(self.note)
+        look.changed.connect(self._tint)
+
+    def show_badge(self, badge: Any, otherwise: str = "") -> None:
+        """`otherwise`: what the caption says where the picture is not one of their own."""
+        self._kind = badge.kind or ""
+        known = self._kind in _KINDS
+        self._sign.setVisible(known)
+        self.words.setVisible(known)
+        self.words.setText(badge.words)
+        mark(self.words, role=_KINDS[self._kind][2] if known else "soft")
+        self.detail.show_text(badge.detail if known else otherwise)
+        self.note.show_text(badge.note)
+        name = f"{badge.words}: {badge.detail}" if known else otherwise
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if known else Qt.FocusPolicy.NoFocus)
+        self._tint()
+
+    def show_scale(self, times: int) -> None:
+        self.scale.setText(f"{times}×")
+
+    def set_compact(self, compact: bool) -> None:
+        """One line, where the window is low."""
+        self.note.setVisible(not compact)
+
+    def _tint(self) -> None:
+        if self._kind in _KINDS:
+            drawing, token, _ = _KINDS[self._kind]
+            side = self._look.px(16)
+            self._sign.setPixmap(pixmap(drawing, self._look.colour(token), side, self.devicePixelRatioF()))

@@ -1,0 +1,255 @@
+"""What Explore's picture is made from, as a hand sets it: model, start, kind, and a dial for all that the model has."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.core.messages import Messages
+from studio.app.core.observable import Field, Plain, State, Value
+from studio.app.core.undo import ChangeStep
+from studio.app.generation import parameters
+from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, SeedField, known_label
+from studio.app.model_browser.model_list import Models
+from studio.app.panels.explore.rendering import Scene
+from studio.app.takes.start import Start
+from studio.app.takes.store import Takes
+from studio.library import models
+from studio.library.models import BadModel, Trained
+from studio.library.storage import NotSaved
+from studio.library.work import Work
+
+FARTHEST = 4.0
+"""Standard deviations of the training data; beyond, pictures fall apart."""
+
+
+class Sliders(State):
+    """The parameters of Explore; `change` sets them as steps of its undo.
+
+    What hands may set is narrower than what works may bring.
+    """
+
+    grabbed = Signal(str)
+    """A hand takes a dial: until `let_go` all it sets is one step, which is called so."""
+    let_go = Signal()
+
+    def __init__(
+        self, models: Models, messages: Messages, takes: Takes, change: ChangeStep, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._models = models
+        self._messages = messages
+        self._takes = takes
+        self._change = change
+        self.model: Value[Trained | None] = Value(None, self)
+        self._field = SeedField(self)
+        self.seed: Value[int] = self._field.seed
+        self.locked: Value[bool] = self._field.locked
+        self.error: Value[str] = self._field.error
+        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        self.label: Value[int | None] = Value(None, self)
+        """Index into card.classes; None leaves the kind to the seed."""
+        self.start: Value[Start | None] = Value(None, self)
+        """The artist's own picture that sliders begin from; None where the seed's noise does."""
+        self.source: Value[str] = Value("", self)
+        """Name of the artist's own picture, empty where the start is a seed."""
+        self.sliders: Value[tuple[float, ...]] = Value((), self)
+        """One for each direction of the model, -4.0 to 4.0, home is 0."""
+        self.names: Value[tuple[str, ...]] = Value((), self)
+        """Name of each direction."""
+        self.temperatures: Value[tuple[float, ...]] = Value((1.0,), self)
+        """One for each scale, 0.0 to 2.0."""
+        self.homes: Value[tuple[float, ...]] = Value((1.0,), self)
+        """Home of each temperature: the model's own, or 1 where a picture was opened."""
+        self.scales: Value[tuple[str, ...]] = Value(("Temperature",), self)
+        """Name of each scale, coarse to fine."""
+        self.fields = (
+            Field("model", self._model_name, self._use_model),
+            Field("seed", self.seed.get, self._field.put),
+            Field("start", self._start_key, self._use_start),
+            Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
+            Field("sliders", lambda: list(self.sliders.get()), self._use_sliders),
+            Field("temperatures", lambda: list(self.temperatures.get()), self._use_temperatures),
+            Field("names", lambda: list(self.names.get()), self._use_names, restart=False),  # they have their own file
+            Field.of("locked", self.locked, bool, undo=False),
+        )
+
+    def begin_move(self, index: int) -> None:
+        """A hand takes a slider: until `end_move` every move is one step."""
+        self.grabbed.emit(f"slider {index}")
+
+    def move(self, index: int, value: float) -> None:
+        sliders = _moved(self.sliders.get(), index, value, -FARTHEST, FARTHEST)
+        self._change(self._slider_name(index), f"slider {index}", sliders=sliders)
+
+    def end_move(self) -> None:
+        """The hand lets go, of a slider or of a temperature."""
+        self.let_go.emit()
+
+    def home(self, index: int) -> None:
+        """One slider back to the start."""
+        sliders = _moved(self.sliders.get(), index, 0.0, -FARTHEST, FARTHEST)
+        self._change(self._slider_name(index), sliders=sliders)
+
+    def home_all(self) -> None:
+        """Every slider back to the start."""
+        self._change("all home", sliders=[0.0] * len(self.sliders.get()))
+
+    def begin_temperature(self, index: int) -> None:
+        """A hand takes a temperature: until `end_move` every setting is one step."""
+        self.grabbed.emit(f"temperature {index}")
+
+    def set_temperature(self, index: int, value: float) -> None:
+        temperatures = _moved(self.temperatures.get(), index, value, 0.0, SLIDER_MAX_TEMPERATURE)
+        self._change(self._temperature_name(index), f"temperature {index}", temperatures=temperatures)
+
+    def home_temperatures(self) -> None:
+        """Every temperature back to its home."""
+        self._change("temperature home", temperatures=list(self.homes.get()))
+
+    def set_label(self, label: int | None) -> None:
+        """Another kind from the same start; None leaves it to the seed."""
+        self._change("kind", label=label)
+
+    def rename(self, index: int, label: str) -> None:
+        """Name a direction; an empty name brings back the model's own."""
+        if self._takes.may_rename():
+            names = list(self.names.get())
+            names[index] = label.strip()
+            self._change("name", names=names)
+
+    def lock(self, on: bool) -> None:
+        """Keep this seed for the next start, or not."""
+        self.locked.set(on)
+
+    def new_start(self, seed: int | str | None = None) -> None:
+        """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
+        if seed is None:
+            seed = self.seed.get() if self.locked.get() else parameters.roll(self.seed.get())
+        found, trained = self._field.typed(seed), self.model.get()
+        if found is None or trained is None:
+            return
+        after: Plain = {"seed": found, "start": "", "origin": ""}
+        if self.start.get() is not None:
+            after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
+        self._change("new start", **after)
+
+    def scene(self) -> Scene | None:
+        """All that a picture is made from, as it is set now."""
+        trained = self.model.get()
+        if trained is None:
+            return None
+        return Scene(
+            trained,
+            self.seed.get(),
+            self.start.get(),
+            self.sliders.get(),
+            self.temperatures.get(),
+            self.label.get(),
+        )
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def _model_name(self) -> str | None:
+        trained = self.model.get()
+        return trained.card.name if trained is not None else None
+
+    def _use_model(self, name: str | None) -> None:
+        """Choose a model by its name, with as many sliders as it has; one that is gone changes nothing."""
+        trained = self._models.find(name) if name is not None else None
+        if trained is None:
+            return
+        if trained != self.model.get():
+            self.label.set(None)  # so that nobody sees the class of one model beside another
+        self.model.set(trained)
+        self.scales.set(trained.card.scales or ("Temperature",))
+        self._find_homes()
+        self.names.set(models.direction_names(trained))
+        self._use_sliders(self.sliders.get())
+        self._use_temperatures(self.temperatures.get())
+
+    def _start_key(self) -> str:
+        start = self.start.get()
+        return start.key if start is not None else ""
+
+    def _use_start(self, key: str) -> None:
+        start = self._takes.start(key)
+        self.start.set(start)
+        self.source.set(start.source if start is not None else "")
+        self._find_homes()
+
+    def _find_homes(self) -> None:
+        trained = self.model.get()
+        if trained is not None:
+            home = 1.0 if self.start.get() is not None else trained.card.temperature
+            self.homes.set((home,) * scales(trained))
+
+    def _use_sliders(self, sliders: Sequence[float]) -> None:
+        trained = self.model.get()
+        if trained is not None:
+            self.sliders.set(_filled(sliders, len(trained.card.directions), 0.0, -16.0, 16.0))
+
+    def _use_temperatures(self, temperatures: Sequence[float]) -> None:
+        homes = self.homes.get()
+        self.temperatures.set(_filled(temperatures, len(homes), homes[0], 0.0, 4.0))
+
+    def _use_names(self, names: Sequence[str]) -> None:
+        """Write the names of directions into their file; if that fails, a message says so."""
+        trained = self.model.get()
+        if trained is None or not self._takes.renames:
+            return
+        try:
+            for index, (old, new) in enumerate(zip(self.names.get(), names, strict=False)):
+                if old != new:
+                    models.rename_direction(trained, index, new)
+        except (NotSaved, BadModel) as fault:
+            self._messages.say(str(fault), "failed")
+        self.names.set(models.direction_names(trained))
+
+    def _slider_name(self, index: int) -> str:
+        """What a step of undo is called: `warmth`, `direction 7`."""
+        name = self.names.get()[index]
+        return f"direction {name}" if name.isdecimal() else name.lower()
+
+    def _temperature_name(self, index: int) -> str:
+        """What a step of undo is called: `coarse temperature`."""
+        names = self.scales.get()
+        return f"{names[index].lower()} temperature" if len(names) > 1 else "temperature"
+
+
+def scales(trained: Trained) -> int:
+    return len(trained.card.scales) or 1
+
+
+def at_home(trained: Trained) -> Plain:
+    """A model with every dial at home."""
+    return {
+        "model": trained.card.name,
+        "start": "",
+        "sliders": [0.0] * len(trained.card.directions),
+        "temperatures": [trained.card.temperature] * scales(trained),
+        "label": None,
+    }
+
+
+def of_work(work: Work, trained: Trained) -> Plain:
+    """A model with the dials as a work had them."""
+    return {
+        "model": trained.card.name,
+        "seed": work.seed,
+        "sliders": list(_filled(work.sliders, len(trained.card.directions), 0.0, -16.0, 16.0)),
+        "temperatures": list(work.temperature) * (scales(trained) if len(work.temperature) == 1 else 1),
+        "label": work.label,
+    }
+
+
+def _moved(dials: Sequence[float], index: int, value: float, least: float, most: float) -> list[float]:
+    result = list(dials)
+    result[index] = min(max(float(value), least), most)
+    return result
+
+
+def _filled(values: Sequence[float], count: int, home: float, least: float, most: float) -> tuple[float, ...]:
+    """As many as the model has, within what the wire allows; what is no number goes home."""
+    kept = [float(value) for value in values[:count]]
+    kept = [min(max(value, least), most) if value == value else home for value in kept]
+    return (*kept, *[home] * (count - len(kept)))

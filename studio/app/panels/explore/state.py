@@ -1,0 +1,358 @@
+"""Explore: one picture or wave, sliders on its latent, artworks of one's own, takes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from msgspec.structs import replace as other
+from PySide6.QtCore import Signal
+
+from studio.app.core.messages import Messages
+from studio.app.core.observable import Engine, Field, Plain, Value, set_fields
+from studio.app.files.exporting import Saving
+from studio.app.files.importing import Bringing, How, Photo
+from studio.app.files.opening import Opened, in_shape
+from studio.app.maps.surprisal import Shown
+from studio.app.model_browser.explorable import first_with_sliders, no_sliders, replacement
+from studio.app.model_browser.model_list import Models
+from studio.app.panels.base import PanelState
+from studio.app.panels.explore.badge import Badge, badge
+from studio.app.panels.explore.parameters import Sliders, at_home, of_work
+from studio.app.panels.explore.rendering import DRAWN, Stage
+from studio.app.panels.explore.wavetable import Wavetable
+from studio.app.takes.selection import Strip
+from studio.app.takes.start import Start
+from studio.app.takes.store import Take, Takes
+from studio.library.models import Trained
+from studio.library.work import Work
+from studio.media.pictures.image import Box, Picture
+from studio.media.sounds.single_cycle import Wave
+from studio.wire.messages import Array, Encoded
+
+
+class Explore(PanelState):
+    """The panel Explore."""
+
+    came = Signal()
+    """A picture of the artist's own was opened, or a work restored: the panel should show."""
+    to_complete = Signal(object, object)
+    """A studio.library.work.Work and its picture, to be completed."""
+
+    to_generate = Signal(object, object)
+    """A work that went on from a row of another one and its picture: it is restored where it was made."""
+
+    def __init__(self, engine: Engine, models: Models, messages: Messages, takes: Takes, saving: Saving) -> None:
+        super().__init__()
+        self._engine, self._models, self._messages = engine, models, messages
+        self.dials = Sliders(models, messages, takes, self.change, self)
+        self.model: Value[Trained | None] = self.dials.model
+        self.replacement: Value[Trained | None] = Value(None, self)
+        """The model that is offered instead of one without sliders; None if the model has sliders, or none has."""
+        for value in (self.model, models.cards):
+            value.changed.connect(self._find_replacement)
+        self.dials.grabbed.connect(self._grab)
+        self.dials.let_go.connect(self._let_go)
+        self._stage = Stage(engine, messages, self.dials.scene, self)
+        self.picture: Value[Array | None] = self._stage.picture
+        """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
+        self.drawing: Value[bool] = self._stage.busy
+        """Whether a newer picture is on its way."""
+        self.before: Value[Array | None] = Value(None, self)
+        """What was on the stage when a hand took a slider, as long as it holds it."""
+        self.badge: Value[Badge] = Value(Badge(), self)
+        self._takes = takes
+        self._takes.loaded.connect(self._show_take)
+        self.takes: Value[tuple[Take, ...]] = takes.list
+        self.strip = Strip(takes, messages, self.change, self)
+        self.current: Value[int | None] = self.strip.current
+        """Index of the take that the stage shows, None where it shows something newer."""
+        self._origin = ""
+        """Key of the take that the stage came from, by whatever was moved since."""
+        self._bringing = Bringing(engine, messages, self.model, self.dials.label, self)
+        self._bringing.opened.connect(self._opened)
+        self._bringing.encoded.connect(self._encoded)
+        for shown in (self.model, self.dials.start, self._bringing.looking):
+            shown.changed.connect(self._show_badge)
+        self.photo: Value[Photo | None] = self._bringing.photo
+        """The crop preview, while a picture is being brought in."""
+        self.busy: Value[bool] = self._bringing.busy
+        """Whether a picture is being opened or encoded."""
+        self._saving = saving
+        self.wavetable = Wavetable(engine, messages, self._saving, self._stage, self.takes, self)
+        self._brought = ""
+        """Key of the take whose latent is being asked for."""
+        self._begun = False
+        """Whether anything was to be drawn yet: until then the stage says how to begin."""
+        self._declare(
+            *self.dials.fields,
+            *takes.entries,
+            Field("current", lambda: self.strip.name, self.strip.show),
+            Field("origin", lambda: self._origin, self._use_origin),
+            Field("begun", lambda: self._begun, self._resume, undo=False),
+        )
+
+    def choose_model(self, name: str) -> None:
+        trained = self._models.choose(name)
+        if trained is not None and trained != self.model.get():
+            self.change("model", origin="", **at_home(trained))
+            self._bringing.refit()
+
+    def choose_replacement(self) -> None:
+        """Continue with the model that is offered instead, and with the picture on the stage."""
+        piece, other = self._stage.piece, self.replacement.get()
+        if other is not None and piece is not None:
+            self._bring_to(other, piece.work, piece.picture)
+        elif other is not None:
+            self.choose_model(other.card.name)
+
+    def _find_replacement(self) -> None:
+        trained = self.model.get()
+        self.replacement.set(replacement(self._models.cards.get(), trained))
+
+    def _grab(self, gesture: str) -> None:
+        self.history.hold(gesture)
+        self.before.set(self.picture.get())
+
+    def _let_go(self) -> None:
+        self.history.seal()
+        self.before.set(None)
+
+    # ── a picture of one's own ───────────────────────────────────────────────────────────────────
+
+    def open(self, path: Path) -> None:
+        """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
+        if self.model.get() is None:
+            said = "There is no trained model to open a file with. Your file is untouched."
+            self._messages.say(said, "warn", until=(self.model.changed,))
+            return
+        self._brought = ""
+        self._bringing.open(path)
+
+    def set_crop(self, how: How, box: Box | None = None) -> None:
+        """How the picture in the preview is cut; `box` is the part to take, as fractions."""
+        self._bringing.cut(how, box)
+
+    def use_photo(self) -> None:
+        """Start from the picture in the crop preview."""
+        self._bringing.use()
+
+    def cancel_photo(self) -> None:
+        """Leave the crop preview; the stage stays as it was."""
+        self._bringing.cancel()
+
+    def _opened(self, opened: Opened) -> None:
+        if opened.fault:
+            self._messages.say(opened.fault, "warn")
+        picture = opened.picture
+        if opened.work is not None and opened.work.rewound is not None and self._models.of_work(opened.work):
+            self.to_generate.emit(opened.work, picture.array)
+            return
+        if opened.work is not None and self.restore_work(opened.work, picture.array):
+            end = opened.work.other_end()
+            if end is not None and isinstance(picture, Wave):
+                self._keep_ends(opened.work, picture.array, end, picture.last)
+            if len(opened.sheet) > 1:
+                self._say_sheet(opened)
+            return
+        trained = self.model.get()
+        if trained is None or (trained.card.kind == "sound") != isinstance(picture, Wave):
+            self._messages.say(_other_kind(picture, trained), "warn", until=(self.model.changed,))
+            return
+        if isinstance(picture, Wave):
+            self._bringing.use_wave(picture)
+        else:
+            self._bringing.preview(picture)
+        self.came.emit()
+
+    def _say_sheet(self, opened: Opened) -> None:
+        """Show the first picture of a sheet, and offer to keep all of them as takes."""
+
+        def keep_all() -> None:
+            made = [(in_shape(picture, self._models.of(work)), work) for picture, work in opened.sheet]
+            names = [self._takes.keep(picture, work) for picture, work in made if self._takes.like(work) is None]
+            if names:
+                self.change("keep takes", takes=dict.fromkeys(names, True))
+
+        words = f'"{opened.picture.name}" is a sheet of {len(opened.sheet):,} pictures. The first one is shown.'
+        self._messages.say(words, "info", ("Keep all as takes", keep_all))
+
+    def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
+        """Both ends of a wavetable that was opened become takes, unless they are among them."""
+        trained = self._models.of_work(begin)
+        for work, wave in ((other(begin, until=None), first), (end, last)):
+            if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
+                self.keep_work(work, in_shape(wave, trained))
+
+    def _encoded(self, event: Encoded, photo: Photo, trained: Trained) -> None:
+        start, scene = Start.of(event, photo, trained), self.dials.scene()
+        if scene is not None and scene.trained == trained:
+            self._takes.hold_start(start, replace(scene, start=start).work(), photo.seen)
+            self.change(
+                f"open {photo.picture.name}",
+                start=start.key,
+                origin=self._brought,
+                sliders=[0.0] * len(self.dials.sliders.get()),
+                temperatures=[1.0] * len(self.dials.temperatures.get()),
+                label=event.label,
+            )
+        self._brought = ""
+
+    def _bring(self, trained: Trained, work: Work, picture: Array, take: Take | None = None) -> None:
+        """Begin from a picture that no seed alone makes: its latent is asked for."""
+        self.choose_model(trained.card.name)
+        if work.label != self.dials.label.get():
+            self.dials.set_label(work.label)
+        self._brought = take.key if take is not None else ""
+        self._bringing.use_picture(in_shape(picture, trained), _title_of(work, trained))
+
+    def _bring_to(self, other: Trained, work: Work, picture: Array) -> None:
+        """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
+        self._brought = ""
+        self.cancel_photo()
+        self.choose_model(other.card.name)
+        self._bringing.use_picture(in_shape(picture, other), _title_of(work, self._models.of(work)))
+        self.came.emit()
+
+    def _show_badge(self) -> None:
+        trained = self.model.get()
+        if trained is not None:
+            self.badge.set(badge(self.dials.start.get(), self._bringing.looking.get(), trained.card))
+
+    # ── takes and works ──────────────────────────────────────────────────────────────────────────
+
+    def keep_take(self) -> None:
+        """Keep the picture on the stage, with its making."""
+        piece = self._stage.piece
+        if piece is not None:
+            work = other(piece.work, came_from=self._takes.line(self._origin))
+            name = self._takes.keep(piece.picture, work)
+            self.change("keep take", takes={name: True}, current=name, origin=work.key)
+
+    def keep_work(self, work: Work, picture: Array) -> None:
+        """Keep a picture that was made elsewhere; the stage stays as it is."""
+        self.change("keep take", takes={self._takes.keep(picture, work): True})
+
+    def choose_take(self, index: int) -> None:
+        """Put a take on the stage, with everything it was made with."""
+        take = self.takes.get()[index]
+        trained = self._models.of_work(take.work)
+        if trained is not None and (take.work.rewound is not None or take.work.steered):
+            self._bring(trained, take.work, take.picture, take)
+        elif trained is not None:
+            self._become(f"take {index + 1}", trained, take.work, take.picture, take)
+
+    def name_of(self) -> str:
+        """A file name to suggest for the picture on the stage."""
+        piece = self._stage.piece
+        return self._saving.name_for(piece) if piece is not None else ""
+
+    def shown(self) -> tuple[Shown, ...]:
+        """The picture on the stage, for its map; none, while a newer one is on its way."""
+        picture, scene = self.picture.get(), self._stage.shown
+        if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
+            return ()
+        label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
+        return (Shown(picture, scene.trained.card.name, label),)
+
+    def export(self, path: Path) -> None:
+        """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
+        piece = self._stage.piece
+        if piece is not None:
+            self._saving.one(piece, path)
+
+    def copy(self) -> None:
+        """Copy the picture on the stage to the clipboard, and show the outcome."""
+        piece = self._stage.piece
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("There is no picture to copy yet. Begin from a seed.")
+
+    def open_in_complete(self) -> None:
+        """Paint a hole into the picture on the stage there."""
+        piece = self._stage.piece
+        if piece is not None and piece.picture.ndim == 3:
+            self.to_complete.emit(piece.work, piece.picture)
+
+    def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
+        """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
+        trained = self._models.of(work)
+        other = replacement(self._models.cards.get(), trained, self.model.get())
+        if trained is None or other is None:
+            self.restore_work(work, picture)
+            return
+        said = f"{no_sliders(trained.card)}. Your picture stays here."
+        explore = (f'Explore it with "{other.card.title}"', lambda: self._bring_to(other, work, picture))
+        messages.say(said, "warn", explore)
+
+    def restore_work(self, work: Work, picture: Array | None = None) -> bool:
+        """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
+        trained = self._models.of_work(work)
+        if trained is None:
+            return False
+        self.cancel_photo()
+        if (work.rewound is not None or work.steered) and picture is not None:
+            self._bring(trained, work, picture)
+        else:
+            self._become("restore the work", trained, work, picture)
+        self.came.emit()
+        return True
+
+    def _become(self, name: str, trained: Trained, work: Work, picture: Array | None, take: Take | None = None) -> None:
+        start = Start.of_work(work)
+        if start is not None:
+            self._takes.hold_start(start, work, picture)
+        self._begun = True
+        shown, origin = (take.name, take.key) if take is not None else (None, "")
+        self.change(name, **of_work(work, trained), start=start.key if start else "", current=shown, origin=origin)
+        if picture is not None and self.model.get() == trained:
+            self._stage.put(picture)
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def _use_origin(self, key: str) -> None:
+        self._origin = str(key)
+
+    def _resume(self, begun: bool) -> None:
+        """Have the picture that was here before a restart drawn again."""
+        self._begun = bool(begun) and self.model.get() is not None
+        if self._begun:
+            self._stage.resume()
+
+    def settle(self) -> None:
+        """If no model is chosen yet, choose the first one with sliders, else the first of all."""
+        first = first_with_sliders(self._models.cards.get()) or self._models.first()
+        if self.model.get() is None and first is not None:
+            set_fields(self.fields, at_home(first))
+
+    def _show_take(self) -> None:
+        """The take that was on the stage stands there until the engine has drawn it again."""
+        take = self.strip.shown
+        if take is not None and self.picture.get() is None:
+            self._stage.put(take.picture)
+
+    def close(self) -> None:
+        """Wait for what is at work."""
+        self._bringing.close()
+
+    def change(self, name: str, gesture: str | None = None, **values: object) -> None:
+        """Change fields as in every panel. What draws another picture leaves the take; a model alone draws none."""
+        if DRAWN & values.keys():
+            values.setdefault("current", None)
+            self._begun = self._begun or "model" not in values
+        super().change(name, gesture, **values)
+
+    def _follow(self, record: Plain) -> None:
+        """Ask for the picture of what is set now."""
+        if self._begun and DRAWN & record.keys():
+            self._stage.ask()
+
+
+def _title_of(work: Work, trained: Trained | None) -> str:
+    """Return the title of a picture that one of the studio's models made."""
+    return work.name or f"{trained.card.title if trained is not None else work.model}, seed {work.seed}"
+
+
+def _other_kind(picture: Picture | Wave, trained: Trained | None) -> str:
+    what, makes = ("wave", "pictures") if isinstance(picture, Wave) else ("picture", "sounds")
+    title = trained.card.title if trained is not None else ""
+    return f'"{picture.name}" is a {what}, and "{title}" makes {makes}. Choose a model of {what}s, then open it again.'

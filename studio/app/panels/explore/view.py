@@ -1,0 +1,239 @@
+"""The panel Explore: one picture or wave, sliders on its latent, artworks of one's own."""
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from studio.app.app_state import Window
+from studio.app.audio.wave_page_view import WavePage
+from studio.app.core.text import grouped
+from studio.app.files.dialogs_view import WORKS, Dialogs
+from studio.app.files.export_settings import Exporting
+from studio.app.files.import_view import Bringing, CropPage
+from studio.app.maps.overlay_view import Overlay
+from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders
+from studio.app.panels.explore.badge_view import BadgeView
+from studio.app.panels.explore.inspector_view import OPEN_HELP, Directions
+from studio.app.panels.explore.state import Explore
+from studio.app.panels.panel_view import Panel
+from studio.app.widgets.action import Act
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Label, middle, pair, row
+from studio.app.widgets.menus import offer
+from studio.app.widgets.picture import PicturePage
+from studio.app.widgets.theme import Look
+from studio.wire.messages import Array
+
+
+class ExploreStage(QStackedWidget):
+    """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._look, self._window, self._state, self._dialogs = look, state, state.explore, dialogs
+        explore = self._state
+        self.badge = BadgeView(look)
+        self.page = PicturePage(look, "Picture", self.badge)
+        self.overlay = Overlay(self.page.view, state.surprise, keeps=True)
+        self.wave_badge = BadgeView(look)
+        self.wave = WavePage(look, state, self.wave_badge)
+        self.crop = CropPage(look, explore)
+        offer(self.page.view, lambda: (
+            ("Open in Complete", explore.open_in_complete, True),
+            ("Copy picture", explore.copy, True),
+            ("Keep as take", explore.keep_take, True),
+            ("Paste", state.messages.paste.emit, True),
+        ))  # fmt: skip
+        self.addWidget(self._empty())
+        self.addWidget(self.page)
+        self.addWidget(self.crop)
+        self.addWidget(self.wave)
+        self.page.view.zoomed.connect(self.badge.show_scale)
+        bind(self, explore.picture, self._show_picture)
+        bind(self, explore.photo, lambda _: self._turn())
+        bind(self, explore.badge, self._show_badge)
+        bind(self, explore.dials.sliders, self._show_badge)
+        bind(self, explore.dials.seed, self._show_badge)
+        bind(self, explore.dials.label, self._show_badge)
+        bind(self, explore.before, self.wave.view.show_before)
+        bind(self, explore.model, self._show_model)
+        bind(self, state.models.cards, self._show_first)
+        bind(self, explore.model, self._show_first)
+        bind(self, state.status, self._show_waiting)
+        bind(self, explore.drawing, self._show_waiting)
+
+    def open(self) -> None:
+        self._dialogs.open(WORKS, self._window.open)
+
+    def close_photo(self) -> bool:
+        """Leave the crop preview; whether it was open."""
+        if self._state.photo.get() is None:
+            return False
+        self._state.cancel_photo()
+        return True
+
+    def set_compact(self, compact: bool) -> None:
+        self.badge.set_compact(compact)
+        self.wave_badge.set_compact(compact)
+        self.page.arrange()
+
+    def _empty(self) -> QWidget:
+        self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
+        self._first = Label("", "note", wrap=True)
+        begin = Button(self._look, "New start", "primary", help="Begin from another seed", keys="R")
+        self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
+        begin.clicked.connect(lambda: self._state.dials.new_start())
+        self._own.clicked.connect(self.open)
+        return middle(self._title, self._first, self._waits, row(0, begin, self._own, 0, spacing=12))
+
+    def _show_waiting(self, _: object) -> None:
+        """Say why a picture that was asked for is not here yet."""
+        late = self._window.status.get() == "Starting" and self._state.drawing.get()
+        self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
+        self._waits.setVisible(late)
+
+    def _show_model(self, trained: Any) -> None:
+        what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
+        self._title.setText(f"Drop a {what} here, or begin from a seed.")
+        self._own.say(f"Open a {what}…")
+        self._own.explain(OPEN_HELP[what], "Ctrl+O")
+
+    def _show_first(self, _: object) -> None:
+        """Say why Explore begins with another model than Generate: the first model in the lists has no sliders."""
+        models, trained = self._window.models, self._state.model.get()
+        first = models.first()
+        passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())
+        self._first.setVisible(passed)
+        if first is not None and trained is not None:
+            self._first.setText(f'Explore begins with "{trained.card.title}": {no_sliders(first.card)}.')
+
+    def _show_picture(self, picture: Array | None) -> None:
+        if picture is not None and picture.ndim == 1:
+            self.wave.show_wave(picture)
+            self.wave.view.setAccessibleDescription(self.wave_badge.accessibleName())
+        else:
+            self.overlay.show(picture)
+            self.page.view.setAccessibleDescription(self.badge.accessibleName())
+        self._turn()
+
+    def _turn(self) -> None:
+        photo, picture = self._state.photo.get(), self._state.picture.get()
+        before = self.currentIndex()
+        shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
+        self.setCurrentIndex(2 if photo is not None else shown)
+        if self.currentIndex() == 2 and before != 2:
+            self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_badge(self, _: object) -> None:
+        sliders = self._state.dials.sliders.get()
+        moved = sum(abs(value) > 5e-4 for value in sliders)
+        where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
+        trained, label = self._state.model.get(), self._state.dials.label.get()
+        kind = f", {trained.card.kinds[label]}" if trained is not None and label is not None else ""
+        words = f"Seed {grouped(self._state.dials.seed.get())}{kind}{where if sliders else ''}"
+        for badge in (self.badge, self.wave_badge):
+            badge.show_badge(self._state.badge.get(), words)
+        self.page.arrange()
+
+
+class ExploreFoot(QStackedWidget):
+    """Export and Keep take; while a picture is brought in, Cancel and Use this."""
+
+    def __init__(self, look: Look, state: Window, stage: ExploreStage, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._state, self._dialogs = state.explore, dialogs
+        explore = self._state
+        self.export = Button(look, "Export…", help="Save what is on the stage with its recipe inside", keys="Ctrl+E")
+        self.keep = Button(look, "Keep take", "primary", help="Keep what is on the stage as a take", keys="Ctrl+Return")
+        self.cancel = Button(look, "Cancel", help="Leave it; the stage stays as it was", keys="Esc")
+        self.use = Button(look, "Use this", "primary", help="Start from this picture", keys="Ctrl+Return")
+        self.addWidget(pair(self.export, self.keep))
+        self.addWidget(pair(self.cancel, self.use))
+        self.export.clicked.connect(self.ask)
+        self.keep.clicked.connect(explore.keep_take)
+        self.cancel.clicked.connect(stage.close_photo)
+        self.use.clicked.connect(explore.use_photo)
+        bind(self, explore.photo, self._show_photo)
+        bind(self, explore.picture, self._show_picture)
+        bind(self, explore.busy, self._show_busy)
+        bind(self, state.status, self._show_busy)
+
+    def ask(self) -> None:
+        if self._state.picture.get() is not None:
+            self._dialogs.save(self._state.name_of(), self._state.export)
+
+    def act(self) -> None:
+        """The main action of this moment."""
+        if self._state.photo.get() is not None:
+            self._state.use_photo()
+        else:
+            self._state.keep_take()
+
+    def _show_photo(self, photo: Any) -> None:
+        self.setCurrentIndex(1 if photo is not None else 0)
+
+    def _show_picture(self, picture: Array | None) -> None:
+        self.export.setEnabled(picture is not None)
+        self.keep.setEnabled(picture is not None)
+
+    def _show_busy(self, _: object) -> None:
+        busy = self._state.busy.get()
+        self.use.setEnabled(not busy)
+        self.use.say("Looking" if busy else "Use this")
+
+
+class ExploreInspector(QStackedWidget):
+    """Sliders; while a picture is brought in, how it is cut."""
+
+    def __init__(self, look: Look, state: Explore, exporting: Exporting, stage: ExploreStage, dialogs: Dialogs) -> None:
+        super().__init__()
+        self.directions = Directions(look, state, exporting, stage.open, dialogs)
+        self.bringing = Bringing(look, state)
+        self.addWidget(self.directions)
+        self.addWidget(self.bringing)
+        bind(self, state.photo, self._show_photo)
+
+    def _show_photo(self, photo: Any) -> None:
+        self.setCurrentIndex(1 if photo is not None else 0)
+
+
+def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+    """Explore, ready for the frame."""
+    explore = state.explore
+    stage = ExploreStage(look, state, dialogs)
+    foot = ExploreFoot(look, state, stage, dialogs)
+    inspector = ExploreInspector(look, explore, state.exporting, stage, dialogs)
+    acts = (
+        Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
+        Act("Export…", ("Ctrl+E",), foot.ask),
+        Act("Copy the picture", ("Ctrl+C",), explore.copy),
+        Act("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
+        Act("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
+        Act("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
+        Act("New start", ("R",), explore.dials.new_start, "stage"),
+        Act("Lock seed", ("L",), lambda: explore.dials.lock(not explore.dials.locked.get()), "stage"),
+        Act("All home", ("H",), explore.dials.home_all, "stage"),
+    )
+    return Panel(
+        key="explore",
+        title="Explore",
+        drawing="explore",
+        help="Move one picture along the model's directions",
+        stage=stage,
+        inspector=inspector,
+        foot=foot,
+        model=explore.model,
+        choose_model=explore.choose_model,
+        history=explore.history,
+        keep=explore.keep_take,
+        acts=tuple(replace(act, panel="explore") for act in acts),
+        close=stage.close_photo,
+        zoom=stage.page.view.zoom,
+        show_smooth=stage.page.view.show_smooth,
+        set_compact=stage.set_compact,
+        remark=lambda trained: "" if has_sliders(trained) else NO_SLIDERS,
+        strip=explore.strip,
+        show_take=explore.choose_take,
+    )

@@ -1,0 +1,1 @@
+"""The panel Generate: pictures and waves from seeds."""

@@ -1,0 +1,149 @@
+"""The popup that chooses the colour of one pixel: the picture's own colours, the plain ones, or one that is typed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPixmap
+from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
+
+from studio.app.core import colours
+from studio.app.core.colours import Colour
+from studio.app.core.guard import guarded
+from studio.app.widgets.controls import Button, Label, Number, mark, row
+from studio.app.widgets.theme import Look
+from studio.wire.messages import Array
+
+Index = QModelIndex | QPersistentModelIndex
+SWATCH, ACROSS, OWN = 24, 8, 16
+PLAIN: tuple[Colour, ...] = (
+    (0, 0, 0), (96, 96, 96), (176, 176, 176), (255, 255, 255), (214, 40, 40), (240, 140, 30), (245, 210, 60),
+    (120, 74, 40), (60, 160, 70), (40, 170, 170), (40, 90, 200), (120, 60, 180), (230, 90, 160), (255, 190, 150),
+    (150, 210, 120), (150, 200, 240),
+)  # fmt: skip
+
+
+class _Swatches(QAbstractListModel):
+    """Colours, each with a square of it as its icon."""
+
+    def __init__(self, found: Sequence[Colour], side: int, parent: QObject) -> None:
+        super().__init__(parent)
+        self.colours = tuple(found)
+        self._icons = [_icon(colour, side) for colour in found]
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.colours)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        colour = self.colours[index.row()]
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._icons[index.row()]
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return f"{colours.colour_word(colour)}, {colours.hex_of(colour)}"
+        return None
+
+
+def _icon(colour: Colour, side: int) -> QIcon:
+    ground = QPixmap(side, side)
+    ground.fill(QColor(colours.hex_of(colour)))
+    return QIcon(ground)
+
+
+class ColourPopup(QFrame):
+    """`chose` carries row, column and colour, None to let the pixel go; `pointed` the pixel that the fields name."""
+
+    chose = Signal(int, int, object)
+    pointed = Signal(object)
+
+    def __init__(
+        self, look: Look, parent: QWidget, picture: Array, first: int, imposed: Sequence[tuple[int, int]]
+    ) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self._look, self._channels, self._imposed = look, picture.shape[2], set(imposed)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setProperty("role", "popup")
+        self.setAccessibleName("Colour of a pixel")
+        height, width = picture.shape[:2]
+        self.row = Number("Row", first + 1, height, "Counted from the top")
+        self.column = Number("Column", 1, width, "Counted from the left")
+        self.swatches = self._list(colours.palette(picture, OWN))
+        self.typed = QLineEdit()
+        self.typed.setPlaceholderText("#RRGGBB")
+        self.typed.setAcceptDrops(False)
+        self.typed.setAccessibleName("Colour as a figure, such as #2858C8")
+        self.free = Button(look, "Let it go", help="The model draws this pixel again")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.px(12), look.px(12), look.px(12), look.px(12))
+        column.setSpacing(look.px(8))
+        column.addWidget(Label("Colour of a pixel", "heading"))
+        column.addWidget(row(Label("Row", "soft"), self.row, Label("Column", "soft"), self.column))
+        column.addWidget(self.swatches)
+        column.addWidget(row(self.typed, self.free))
+        self.swatches.activated.connect(self._take)
+        self.swatches.clicked.connect(self._take)
+        self.typed.returnPressed.connect(self._type)
+        self.free.clicked.connect(lambda: self._end(None))
+        self.row.valueChanged.connect(self._point)
+        self.column.valueChanged.connect(self._point)
+
+    def open_at(self, row: int, column: int, place: QPoint) -> None:
+        """For a pixel, near it."""
+        self.row.setValue(row + 1)
+        self.column.setValue(column + 1)
+        self._point()
+        self.adjustSize()
+        screen = self.screen().availableGeometry()
+        x = min(max(place.x(), screen.left()), screen.right() - self.width())
+        self.move(x, min(max(place.y(), screen.top()), screen.bottom() - self.height()))
+        self.show()
+        self.swatches.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    @property
+    def pixel(self) -> tuple[int, int]:
+        return self.row.value() - 1, self.column.value() - 1
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+    def _list(self, own: Sequence[Colour]) -> QListView:
+        found = QListView()
+        found.setProperty("role", "bare")
+        found.setAccessibleName("Colours")
+        found.setViewMode(QListView.ViewMode.IconMode)
+        found.setMovement(QListView.Movement.Static)
+        side = self._look.px(SWATCH)
+        found.setIconSize(QSize(side, side))
+        found.setGridSize(QSize(side + self._look.px(6), side + self._look.px(6)))
+        plain = PLAIN if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
+        self._swatches = _Swatches(tuple(dict.fromkeys([*own, *plain])), side, found)
+        found.setModel(self._swatches)
+        found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        step, lines = side + self._look.px(6), -(-len(self._swatches.colours) // ACROSS)
+        found.setFixedSize(step * ACROSS + step // 3, step * lines + step // 3)
+        found.setCurrentIndex(self._swatches.index(0))
+        return found
+
+    def _point(self) -> None:
+        self.free.setVisible(self.pixel in self._imposed)
+        self.pointed.emit(self.pixel)
+
+    def _take(self, index: QModelIndex) -> None:
+        self._end(self._swatches.colours[index.row()])
+
+    def _type(self) -> None:
+        colour = colours.read(self.typed.text(), self._channels)
+        mark(self.typed, wrong=colour is None)
+        if colour is not None:
+            self._end(colour)
+
+    def _end(self, colour: Colour | None) -> None:
+        if self.isVisible():
+            self.close()
+            self.chose.emit(*self.pixel, colour)

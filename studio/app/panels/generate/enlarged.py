@@ -1,0 +1,161 @@
+"""One artwork large: a picture or wave of the grid, a take, or a picture that goes on from one of its rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from studio.app.core.observable import Plain, State, Value
+from studio.app.files.exporting import Piece
+from studio.app.files.opening import in_shape
+from studio.app.generation.batch import Cells
+from studio.app.generation.run import Cell, Run
+from studio.app.model_browser.model_list import Models
+from studio.app.panels.generate.rewind import Base, Mark, Rewind
+from studio.app.takes import tree
+from studio.app.takes.selection import Strip
+from studio.app.takes.store import Take, Takes
+from studio.library import storage
+from studio.wire.messages import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Large:
+    """What stands large."""
+
+    picture: Array | None
+    words: str
+    """`Picture 3 of 24`."""
+    seed: int
+    log_prob: float | None = None
+    drawn: int | None = None
+    """How many rows are drawn, None where all are."""
+    piece: Piece | None = None
+    """To be saved or opened, once it is finished."""
+    sound: bool = False
+
+
+class Closeup(State):
+    """What of the grid and the strip stands large, and whether it can go on from one of its rows."""
+
+    def __init__(
+        self, models: Models, grid: Cells, takes: Takes, strip: Strip, rewind: Rewind, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._models, self._grid, self._strip, self._rewind = models, grid, strip, rewind
+        self.index: Value[int | None] = Value(None, self)
+        """Of the cell shown large, None for the grid or a take."""
+        self.large: Value[Large | None] = Value(None, self)
+        """None for the grid."""
+        self._left: Plain = {}
+        """Where the marker was before a restart, until the take that it was on has been read."""
+        shown: tuple[Value[Any], ...] = (
+            grid.cells, grid.running, self.index, strip.current, rewind.forming, takes.list, models.cards,
+        )  # fmt: skip
+        for value in shown:
+            value.changed.connect(self._look)
+        takes.loaded.connect(self._come_back)
+
+    def show_cell(self, index: int | None) -> None:
+        """One of the grid, None for all of it."""
+        self._left = {}
+        self._strip.show(None)
+        self.index.set(index)
+
+    def show_take(self, index: int) -> None:
+        self._left = {}
+        self.index.set(None)
+        self._strip.show(self._strip.takes.get()[index].name)
+
+    def _look(self) -> None:
+        self._rewind.show(self._base())
+        self.large.set(self._found())
+
+    def _base(self) -> Base | None:
+        take, index, cells, run = self._strip.shown, self.index.get(), self._grid.cells.get(), self._grid.run
+        if take is not None and take.work.kind == "picture":
+            trained = self._models.of(take.work)
+            if trained is not None and trained.card.pixels is not None:
+                return Base(in_shape(take.picture, trained), take.work, trained, f"take {take.name}")
+        if take is None and run is not None and index is not None and index < len(cells):
+            return self._of_cell(run, cells[index])
+        return None
+
+    def _of_cell(self, run: Run, cell: Cell) -> Base | None:
+        """A finished one; or a half-drawn one, while nothing draws on it."""
+        trained, place = self._grid.trained, f"cell {cell.seed}"
+        if trained is None or trained.card.pixels is None or cell.picture is None:
+            return None
+        if cell.finished:
+            return Base(cell.picture, run.making(cell), trained, place)
+        drawn = cell.rows_drawn(self._grid.rows)
+        can = drawn > 0 and not self._grid.running.get()
+        return Base(cell.picture, run.making(cell), trained, place, drawn) if can else None
+
+    def _found(self) -> Large | None:
+        base, forming = self._rewind.base.get(), self._rewind.forming.get()
+        take, index, cells, run = self._strip.shown, self.index.get(), self._grid.cells.get(), self._grid.run
+        if forming is not None and base is not None and forming.base.place == base.place:
+            drawn = forming.row if base.drawn is not None else None
+            return Large(forming.picture, f"On from row {forming.start}", forming.work.seed, drawn=drawn)
+        if take is not None:
+            return self._taken(take)
+        if run is None or index is None or index >= len(cells):
+            return None
+        cell, sound, rows = cells[index], self._grid.kind == "sound", self._grid.rows
+        words = f"{'Wave' if sound else 'Picture'} {index + 1} of {len(cells)}"
+        drawn = cell.rows_drawn(rows) if rows and not cell.finished else None
+        return Large(cell.picture, words, cell.seed, cell.log_prob, drawn, run.piece(cell), sound)
+
+    def _taken(self, take: Take) -> Large:
+        takes, place = self._strip.takes.get(), self._strip.current.get() or 0
+        said = tree.titled(takes, tree.parents(takes), place)
+        picture = in_shape(take.picture, self._models.of(take.work))
+        file = take.work.name or f"{take.work.model}-{take.work.seed}"
+        piece = Piece(picture, take.work, storage.clean(f"{file}{take.work.ending}"))
+        return Large(picture, said, take.work.seed, piece=piece, sound=take.work.kind == "sound")
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def plain(self) -> Plain:
+        """What stands large, and where the marker is."""
+        base, mark = self._rewind.base.get(), self._rewind.mark.get()
+        if base is not None and mark is not None:
+            return {"at": base.place, **mark.plain()}
+        index, cells = self.index.get(), self._grid.cells.get()
+        if self._strip.name is not None:
+            return {"at": f"take {self._strip.name}"}
+        return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
+
+    def put(self, plain: Plain) -> None:
+        """Show what a record says large, with its marker where it was; what is not here shows the grid."""
+        self._left = {}
+        base = self._rewind.base.get()
+        if base is None or base.place != plain.get("at"):  # a marker that is dragged leaves its picture where it is
+            self._put_large(str(plain.get("at", "")))
+        if "row" in plain:
+            self._rewind.put(Mark.of_plain(plain))
+
+    def stored(self) -> Plain:
+        """What a restart brings back."""
+        return self._left or self.plain()
+
+    def restore_later(self, plain: Plain) -> None:
+        """Put it there once the takes are read."""
+        self._left = dict(plain)
+        if "row" in self._left:
+            Mark.of_plain(self._left)  # what makes no sense is refused now
+
+    def _put_large(self, at: str) -> None:
+        kind, _, name = at.partition(" ")
+        seeds_of = [cell.seed for cell in self._grid.cells.get()]
+        seed = int(name) if kind == "cell" and name.isdecimal() else None
+        index = seeds_of.index(seed) if seed in seeds_of else None
+        self._strip.show(name if kind == "take" else None)
+        self.index.set(index)
+        self._look()
+
+    def _come_back(self) -> None:
+        """What was large before a restart is so again."""
+        if self._left:
+            self.put(self._left)

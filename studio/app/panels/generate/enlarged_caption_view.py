@@ -1,0 +1,90 @@
+"""Below a large picture of Generate: what it is, what can be done with it, and how it goes on from its marker."""
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from studio.app.widgets.controls import Button, Elided
+from studio.app.widgets.theme import Look
+
+RIGHT = Qt.TextElideMode.ElideRight
+REWIND = "Drag the marker up, and let it go on from there as another take."
+
+
+class LargeCaption(QWidget):
+    """Below a large picture: what it is and what can be done with it; below that how it goes on from the marker."""
+
+    def __init__(self, look: Look, press: Callable[[str], None]) -> None:
+        super().__init__()
+        self._look, self._low, self._marked, self._saying = look, False, False, False
+        self.words, self.said = Elided("", "soft", RIGHT), Elided("", "soft", RIGHT)
+        self.go_on = Button(look, "Go on", "primary")
+        self.go_on.clicked.connect(partial(press, "go on"))
+        self._links = []
+        for title, what, help, keys in (
+            ("Save…", "save", "Save this one with its recipe inside", "Ctrl+E"),
+            ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
+            ("All of them", "back", "Back to the grid", "Esc"),
+        ):
+            link = Button(look, title, "link", help=help, keys=keys)
+            link.clicked.connect(partial(press, what))
+            self._links.append(link)
+        self._told = ""
+        self._grid = QGridLayout(self)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def show_large(self, words: str, finished: bool) -> None:
+        self.words.show_text(words)
+        for link in self._links[:2]:  # what is half drawn can be neither saved nor opened
+            link.setEnabled(finished)
+
+    def show_rewind(self, marked: bool, can: bool, armed: bool, running: bool, said: str) -> None:
+        """`marked`: there is a marker, or will be; `can`: it stands where something is left to draw; `armed`: a hand
+        has put it there."""
+        self._told = said
+        self._say()
+        self.go_on.setEnabled(can or running)
+        self.go_on.say("Stop" if running else "Go on")
+        self.go_on.draw("stop" if running else "")
+        self.go_on.play("stop" if running else "primary" if armed else "")
+        if running:
+            self.go_on.explain("Stop now and keep what is drawn", "Shift+Esc")
+        else:
+            self.go_on.explain("Draw what lies below the marker anew, as another take", "K")
+        if (marked, bool(said)) != (self._marked, self._saying):
+            self._marked, self._saying = marked, bool(said)
+            self._lay_out()
+
+    def set_low(self, low: bool) -> None:
+        """One line, where the window is low."""
+        if low != self._low:
+            self._low = low
+            self._say()
+            self._lay_out()
+
+    def _say(self) -> None:
+        """Shorter where there is one line."""
+        self.said.show_text((self._told.removeprefix("as a new take ") if self._low else self._told) or REWIND)
+
+    def _lay_out(self) -> None:
+        px, grid, low = self._look.px, self._grid, self._low and self._marked
+        for part in (self.words, self.said, self.go_on, *self._links):
+            grid.removeWidget(part)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(px(12))
+        grid.setVerticalSpacing(px(6))
+        for place, link in enumerate(self._links):
+            grid.addWidget(link, 0, 3 + place)
+        shown = self.said if low and self._saying else self.words
+        grid.addWidget(shown, 0, 0, 1, 2)
+        grid.addWidget(self.go_on, 0 if low else 1, 2 if low else 0)
+        if not low:
+            grid.addWidget(self.said, 1, 1, 1, 5)
+        self.words.setVisible(shown is self.words)
+        self.said.setVisible(self._marked and (not low or shown is self.said))
+        self.go_on.setVisible(self._marked)
+        grid.setColumnStretch(0, 1 if low else 0)
+        grid.setColumnStretch(1, 1)

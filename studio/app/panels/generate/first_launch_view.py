@@ -1,0 +1,76 @@
+"""What an empty Generate shows: which models there are, so that the first picture is two clicks away."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from studio.app.app_state import Window
+from studio.app.files.dialogs_view import WORKS, Dialogs
+from studio.app.model_browser.cards_view import CardList
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Label, row
+from studio.app.widgets.theme import Look
+
+CENTRE = Qt.AlignmentFlag.AlignHCenter
+
+
+class FirstLaunch(QScrollArea):
+    """Cards to choose from, and ways to begin from something of one's own."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._look, self._state = look, state
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.viewport().setAutoFillBackground(False)
+        inside = QWidget()
+        inside.setProperty("ground", "none")
+        self._title = Label("What shall we make?", "title")
+        self._under = Label("", "soft", wrap=True)
+        self.cards = CardList(look, state.models, big=True)
+        self._own = Label("Or start from something of your own", "soft")
+        self.open = Button(look, "Open a picture…", "", "folder", help="Bring in a picture, crop it, and start from it")
+        self.add = Button(look, "Add a model…", "", "plus", help="Copy a .safetensors file to your models")
+        self._drop = Label("or drop a file anywhere on this window", "note")
+        self._column = QVBoxLayout(inside)
+        self._column.addStretch(3)
+        for label in (self._title, self._under):
+            label.setAlignment(CENTRE)
+            self._column.addWidget(label)
+        self._column.addSpacing(10)
+        self._column.addWidget(self.cards)
+        self._own.setAlignment(CENTRE)
+        self._column.addWidget(self._own)
+        self._column.addWidget(row(0, self.open, self.add, 0, spacing=16))
+        self._drop.setAlignment(CENTRE)
+        self._column.addWidget(self._drop)
+        self._column.addStretch(2)
+        self.setWidget(inside)
+        self.open.clicked.connect(lambda: dialogs.open(WORKS, state.open))
+        self.add.clicked.connect(lambda: dialogs.open("Models (*.safetensors)", state.models.add))
+        bind(self, state.models.cards, self._show_cards)
+        bind(self, state.generate.model, self.cards.show_model, self.cards.chose, state.generate.choose_model)
+        self.cards.opened.connect(lambda name: state.generate.generate())
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def set_compact(self, compact: bool) -> None:
+        """Without the lines that explain, where the window is low."""
+        for label in (self._own, self._drop):
+            label.setVisible(not compact)
+        self._lay_out(compact)
+
+    def _show_cards(self, cards: tuple[object, ...]) -> None:
+        self.cards.setVisible(bool(cards))
+        self.open.setVisible(bool(cards))
+        self._under.setText(
+            "Pick one and press Generate. Everything happens on this computer."
+            if cards
+            else "No trained model is here yet. Add one, or train one in a terminal."
+        )
+        self.cards.show_model(self._state.generate.model.get())
+
+    def _lay_out(self, compact: bool = False) -> None:
+        px = self._look.px
+        self._column.setSpacing(px(8 if compact else 14))
+        self._column.setContentsMargins(px(16), px(8), px(16), px(8))

@@ -1,0 +1,260 @@
+"""The grid of Generate: as many whole-multiple pictures as fit, each shown as it forms."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
+
+from studio.app.core.guard import guarded
+from studio.app.core.text import FIGURE_SPACE, bits, grouped
+from studio.app.generation.run import Cell
+from studio.app.generation.thumbnail_grid_view import Tiles, bare
+from studio.app.generation.wording import step_of
+from studio.app.widgets.picture import multiple
+from studio.app.widgets.theme import Look
+from studio.wire.messages import Array
+
+GAP = 12
+WAVE = (16, 24)
+"""Height and width of a wave in a grid, in steps."""
+SMALLEST = 64
+"""Logical pixels: where cells would get smaller, the grid scrolls instead."""
+Index = QModelIndex | QPersistentModelIndex
+
+
+def described(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:
+    """For screen readers and tooltips."""
+    going = step_of(cell, rows).replace(FIGURE_SPACE, "").lower()
+    state = "finished" if cell.finished else going if cell.picture is not None else "waiting"
+    price = f", {bits(cell.log_prob)}" if cell.log_prob is not None else ""
+    what = "Wave" if kind == "sound" else "Picture"
+    return f"{what} {index + 1} of {count}, {state}, seed {grouped(cell.seed)}{price}"
+
+
+def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: int, least: int) -> tuple[int, int]:
+    """Columns and multiple for `count` pictures of `pixels` (height, width) in a space; all in device pixels.
+
+    The largest multiple at which all fit; rows are filled where that costs nothing. Where even
+    `least` would not fit, as many columns as there is room for.
+    """
+    tall, wide = pixels
+    smallest = max(1, -(-least // max(tall, wide)))
+    for scale in range(max(multiple(width, wide), smallest), smallest - 1, -1):
+        most = width // (wide * scale + gap)
+        rows = height // (tall * scale + gap)
+        if most > 0 and rows > 0 and most * rows >= count:
+            fewest = -(-count // rows)
+            full = [columns for columns in range(fewest, min(most, count) + 1) if count % columns == 0]
+            return (full or [min(most, count)])[0], scale
+    return max(1, width // (wide * smallest + gap)), smallest
+
+
+class _Cells(QAbstractListModel):
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.cells: tuple[Cell, ...] = ()
+        self.kind, self.rows = "picture", 0
+
+    def put(self, cells: tuple[Cell, ...]) -> None:
+        old, fresh = self.cells, [c.seed for c in cells] != [c.seed for c in self.cells]
+        if fresh:
+            self.beginResetModel()
+        self.cells = cells
+        if fresh:
+            self.endResetModel()
+            return
+        for row, (before, after) in enumerate(zip(old, cells, strict=True)):
+            if before is not after:
+                self.dataChanged.emit(self.index(row), self.index(row))
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.cells)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return described(self.cells[index.row()], index.row(), len(self.cells), self.kind, self.rows)
+        return None
+
+
+class _Painter(QStyledItemDelegate):
+    def __init__(self, view: "GridView", look: Look, model: _Cells) -> None:
+        super().__init__(view)
+        self._look, self._view, self._cells = look, view, model
+
+    @guarded(QSize(64, 64))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self._view.gridSize()
+
+    @guarded(None)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row, look, tiles = index.row(), self._look, self._view.tiles
+        cell, place = self._cells.cells[row], self._view.place(option.rect)
+        painter.save()
+        tiles.paint(painter, place, row, cell, self._cells.rows)
+        if cell.picture is None:
+            painter.setFont(look.font(12))
+            painter.setPen(look.colour("faint"))
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._waiting(painter, cell.seed, place.width()))
+        elif not cell.finished and cell.total and not self._cells.rows:
+            done = round(place.width() * cell.done / cell.total)
+            painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
+        if row == self._view.currentIndex().row():
+            tiles.ring(painter, place)
+        painter.restore()
+
+    @staticmethod
+    def _waiting(painter: QPainter, seed: int, width: int) -> str:
+        """What stands in an empty cell: the longest of its words that fits whole."""
+        number = grouped(seed)
+        room = painter.fontMetrics()
+        return next((words for words in (f"seed {number}", number) if room.horizontalAdvance(words) <= width - 4), "")
+
+
+class GridView(QListView):
+    """`chose` and `enlarged` carry the row of a picture."""
+
+    chose = Signal(int)
+    enlarged = Signal(int)
+    pointed = Signal(object)
+    """(row of a picture, row and column of the pixel in it) under the pointer, None where there is none."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._size: tuple[int, int] | None = None
+        self._cells = _Cells(self)
+        self.tiles = Tiles(look, self)
+        self.setModel(self._cells)
+        self.setItemDelegate(_Painter(self, look, self._cells))
+        bare(self, "Pictures")
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self.activated.connect(lambda index: self.enlarged.emit(index.row()))
+        self.selectionModel().currentChanged.connect(self._tell)
+        self._showing = False
+        look.changed.connect(self._again)
+
+    def show_cells(
+        self, cells: tuple[Cell, ...], kind: str = "picture", size: tuple[int, int] | None = None, rows: int = 0
+    ) -> None:
+        """`size` (height, width) of the pictures that are still to come; `rows` of those drawn row by row."""
+        before = self._shape()
+        self._cells.kind, self._cells.rows, self._size = kind, rows, size
+        self.setAccessibleName("Waves" if kind == "sound" else "Pictures")
+        fresh = len(cells) != len(self._cells.cells)
+        self._cells.put(cells)
+        if fresh or before != self._shape():
+            self._again()
+
+    def show_chosen(self, row: int | None) -> None:
+        self._showing = True
+        self.setCurrentIndex(self._cells.index(row) if row is not None else QModelIndex())
+        self._showing = False
+        self.viewport().update()
+
+    def show_smooth(self, smooth: bool) -> None:
+        self.tiles.show_smooth(smooth)
+
+    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+        """What is to be seen in place of each picture; nothing, where `over` gives none."""
+        self.tiles.show_over(over)
+
+    def show_again(self, picture: Array) -> None:
+        """One picture has another look now."""
+        for row, cell in enumerate(self._cells.cells):
+            if cell.picture is picture:
+                self.tiles.forget(row)
+
+    def cell(self) -> QSize:
+        """Of a picture, in logical pixels."""
+        return self.tiles.size
+
+    def place(self, rect: QRect) -> QRect:
+        """Where a picture lies in the rectangle of its row."""
+        size = self.cell()
+        return QRect(
+            rect.x() + (rect.width() - size.width()) // 2,
+            rect.y() + (rect.height() - size.height()) // 2,
+            size.width(),
+            size.height(),
+        )
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        return self._cells.cells
+
+    @guarded(QSize(0, 0))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(SMALLEST, SMALLEST)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self.pointed.emit(self.pixel_at(event.position()))
+
+    @guarded(False)
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self.pointed.emit(None)
+        return super().viewportEvent(event)
+
+    def pixel_at(self, at: QPointF) -> tuple[int, int, int] | None:
+        """(row of a picture, row and column of the pixel in it) at a place of the viewport."""
+        index = self.indexAt(at.toPoint())
+        if not index.isValid():
+            return None
+        pixel = self.tiles.pixel_at(at - self.place(self.visualRect(index)).topLeft())
+        return (index.row(), *pixel) if pixel is not None else None
+
+    def _tell(self, index: QModelIndex) -> None:
+        self.viewport().update()
+        if not self._showing and index.isValid():
+            self.chose.emit(index.row())
+
+    def _shape(self) -> tuple[int, int]:
+        if self._cells.kind == "sound":
+            return WAVE
+        shown = next((cell.picture.shape[:2] for cell in self._cells.cells if cell.picture is not None), None)
+        return shown or self._size or (32, 32)
+
+    def _again(self) -> None:
+        self.tiles.forget()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        ratio, gap, shape = self.devicePixelRatioF(), self._look.px(GAP), self._shape()
+        width, height = int(self.width() * ratio), int(self.height() * ratio)
+        count = max(1, len(self._cells.cells))
+        columns, scale = arrange(count, width, height, shape, int(gap * ratio), int(self._look.px(SMALLEST) * ratio))
+        self.tiles.shape = shape
+        self.tiles.enlarge(scale)
+        cell = self.cell()
+        step = QSize(cell.width() + gap, cell.height() + gap)
+        self.setGridSize(step)
+        rows = -(-count // columns)
+        side = max(0, (self.width() - columns * step.width()) // 2)
+        top = max(0, (self.height() - rows * step.height()) // 2)
+        self.setVerticalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAlwaysOff if top or not rows else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        )
+        rest = max(0, self.width() - side - columns * step.width() - gap // 2)  # the list wraps at the right place
+        self.setViewportMargins(side, top, rest if top else 0, 0)

@@ -1,0 +1,300 @@
+"""Rewind: a picture that was drawn row by row goes on from one of its rows, as another take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from msgspec.structs import replace as other
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.core import colours
+from studio.app.core.jobs import Queue
+from studio.app.core.messages import Messages
+from studio.app.core.observable import Engine, Plain, State, Value
+from studio.app.core.request import Request
+from studio.app.core.text import FIGURE_SPACE, now
+from studio.app.maps.uncertainty import Doubt
+from studio.app.model_browser.model_list import hash_of
+from studio.library.models import Trained
+from studio.library.work import Mix, Pixel, Rewound, Work
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Failed, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """The picture on the stage, in its model's own shape, with all it takes to make it again."""
+
+    picture: Array
+    work: Work
+    trained: Trained
+    place: str
+    """Where it stands: `take 000002.png`, `cell 4114`."""
+    drawn: int | None = None
+    """Of how many rows there is anything to keep, where it was stopped before its end."""
+
+    @property
+    def rows(self) -> int:
+        return int(self.picture.shape[0])
+
+    @property
+    def end(self) -> int:
+        """As many rows as can be kept."""
+        return self.rows if self.drawn is None else self.drawn
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where the marker is: so many rows are kept. Armed, a hand has moved it, and what lies below is dimmed."""
+
+    row: int
+    imposed: tuple[Pixel, ...] = ()
+    armed: bool = False
+
+    @property
+    def held(self) -> tuple[Pixel, ...]:
+        """The imposed pixels that lie below the marker."""
+        return tuple(pixel for pixel in self.imposed if pixel.row >= self.row)
+
+    def plain(self) -> Plain:
+        imposed = [[pixel.row, pixel.column, list(pixel.colour)] for pixel in self.imposed]
+        return {"row": self.row, "imposed": imposed, "armed": self.armed}
+
+    @classmethod
+    def of_plain(cls, plain: Plain) -> "Mark":
+        imposed = tuple(Pixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["imposed"])
+        return cls(int(plain["row"]), imposed, bool(plain["armed"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Forming:
+    """A picture that goes on: what is kept and drawn of it above `row`, what was there before below."""
+
+    picture: Array
+    row: int
+    start: int
+    """The row that it went on from."""
+    work: Work
+    base: Base
+    running: bool = True
+
+
+def resting(base: Base) -> Mark:
+    """Where the marker is before a hand moves it: at the end, or where the picture itself went on."""
+    rewound = base.work.rewound
+    return Mark(min(rewound.row, base.end), rewound.imposed) if rewound is not None else Mark(base.end)
+
+
+class Rewind(State):
+    """The picture that can go on, its marker, and the one that is going on."""
+
+    done = Signal(object, object, object)
+    """A work, its picture, and the `Base` that it came from."""
+
+    def __init__(
+        self, engine: Engine, messages: Messages, queue: Queue, doubt: Doubt, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._messages, self._queue, self._doubt = messages, queue, doubt
+        self._request = Request(engine, "rewind", "single", self)
+        self._request.progressed.connect(self._draw)
+        self._request.answered.connect(self._finish)
+        self._request.stopped.connect(self._show_stop)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
+        engine.status.connect(self._tell)
+        self.base: Value[Base | None] = Value(None, self)
+        """None where nothing is on the stage that could go on."""
+        self.mark: Value[Mark | None] = Value(None, self)
+        self.forming: Value[Forming | None] = Value(None, self)
+        self.said: Value[str] = Value("", self)
+        """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
+        self.working: Value[bool] = Value(False, self)
+        """Whether a picture is going on."""
+        self._finished: Array | None = None
+        doubt.on.changed.connect(self._tell_doubt)
+
+    def show(self, base: Base | None) -> None:
+        """Another picture is on the stage, or none; the same one keeps its marker."""
+        before, self_base = self.base.get(), base if base is not None and base.trained.card.keeps else None
+        if before is not None and self_base is not None and before.place == self_base.place:
+            return
+        forming = self.forming.get()
+        if forming is not None and not forming.running:
+            self.forming.set(None)
+        self.base.set(self_base)
+        self.mark.set(resting(self_base) if self_base is not None else None)
+        self._tell()
+
+    def put(self, mark: Mark) -> None:
+        """Set the marker, as a step of undo has it."""
+        base, forming = self.base.get(), self.forming.get()
+        if base is not None:
+            self.mark.set(replace(mark, row=min(max(mark.row, 0), base.end)))
+            if forming is not None and not forming.running:
+                self.forming.set(None)
+            self._tell()
+
+    def imposing(self, row: int, column: int, colour: Sequence[int] | None) -> Mark | None:
+        """The marker with a pixel imposed, or let go where there is no colour; None where there is no such pixel."""
+        base, mark = self.base.get(), self.mark.get()
+        if base is None or mark is None or not (mark.row <= row < base.rows and 0 <= column < base.picture.shape[1]):
+            return None
+        rest = tuple(pixel for pixel in mark.imposed if (pixel.row, pixel.column) != (row, column))
+        if colour is not None:
+            near = colours.among_levels(colour, base.trained.card.levels)
+            rest = (*rest, Pixel(row, column, near))
+        return Mark(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
+
+    def making(self, seed: int, temperature: float, label: int | None, mix: Mix | None) -> Work | None:
+        """The making of what would come out now; None where all of the picture is kept."""
+        base, mark = self.base.get(), self.mark.get()
+        if base is None or mark is None or mark.row >= base.rows:
+            return None
+        rewound = Rewound(row=mark.row, imposed=mark.held)
+        return Work(
+            model=base.trained.card.name,
+            model_hash=hash_of(base.trained),
+            seed=seed,
+            temperature=(temperature,),
+            label=label,
+            mix=mix,
+            rewound=rewound,
+            made=now(),
+        )
+
+    def same(self, work: Work) -> bool:
+        """Whether that making would only draw the picture on the stage again."""
+        base = self.base.get()
+        if base is None or work.rewound is None or base.drawn is not None:
+            return False
+        was = base.work.rewound or Rewound(row=0)
+        if base.work.latent is not None or any(base.work.sliders) or base.work.steered:  # no seed alone made it
+            return False
+        was_made, will_be = (
+            (made.model_hash, made.seed, made.temperature, made.label, made.mix) for made in (base.work, work)
+        )
+        return was_made == will_be and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
+
+    def go_on(self, work: Work) -> None:
+        """Let the picture on the stage go on as that making says."""
+        base = self.base.get()
+        if base is not None and not self.running:
+            self._send(base, work)
+
+    def again(self) -> None:
+        """Let what was stopped or lost go on."""
+        forming = self.forming.get()
+        if forming is not None and not self.running:
+            self._send(forming.base, forming.work)
+
+    def stop(self) -> None:
+        """Stop now; what is drawn stays on the stage."""
+        self._request.stop()
+
+    @property
+    def running(self) -> bool:
+        return self.working.get()
+
+    def _send(self, base: Base, work: Work) -> None:
+        rewound = work.rewound
+        assert rewound is not None, "a making that keeps nothing is another picture"
+        self._finished = None
+        picture, free = rewound.onto(base.picture), rewound.free(*base.picture.shape[:2])
+        self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
+        shared: Plain = {
+            "model": base.trained.card.name,
+            "seeds": (work.seed,),
+            "temperature": work.temperature,
+            "heat": work.heat.array() if work.heat is not None else None,
+            "label": work.label,
+            "doubt": self._doubt.on.get(),
+        }
+        if work.mix is not None:
+            shares = work.mix.shares
+            shared |= {"mix": work.mix.model, "share": work.mix.share}
+            shared["shares"] = shares.array() if shares is not None else None
+
+        def question(job: str) -> AnyCommand:
+            self._queue.add(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
+            self.working.set(True)
+            if free.all():
+                return Sample(job=job, **shared)
+            return Complete(job=job, picture=picture, free=free, **shared)
+
+        self._request.ask(question)
+        self._tell()
+
+    def _tell_doubt(self, on: bool) -> None:
+        """What goes on tells from now on how open each pixel was, or no more."""
+        self._request.steer(doubt=on)
+
+    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+
+    def _finish(self) -> None:
+        forming = self._rest()
+        if self._finished is not None:
+            self.forming.set(None)
+            self.done.emit(forming.work, self._finished, forming.base)
+        self._end()
+
+    def _show_stop(self) -> None:
+        forming = self._rest()
+        said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
+        self._messages.say(said, "info", ("Go on", self.again), until=(self.forming.changed,))
+        self._end()
+
+    def _show_failure(self, event: Failed) -> None:
+        self._rest()
+        again = ("Try again", self.again)
+        self._messages.say(f"{event.why} {event.hint}".strip(), "failed", again, until=(self.forming.changed,))
+        self._end()
+
+    def _show_loss(self, why: str) -> None:
+        """The engine died while a picture went on: what is drawn stays, the rest is offered."""
+        forming = self._rest()
+        said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
+        again = ("Draw it again", self.again)
+        self._messages.say(said.strip(), "failed", again, until=(self.forming.changed,))
+        self._end()
+
+    def _end(self) -> None:
+        self.working.set(False)
+        self._tell()
+
+    def _draw(self, event: AnyEvent) -> None:
+        forming = self.forming.get()
+        if forming is None or not isinstance(event, Drawn):
+            return
+        work = forming.work
+        if event.labels is not None:  # the seed's own kind, where none was asked for
+            work = other(work, label=event.labels[0])
+        row = max(forming.row, min(event.done, forming.base.rows))
+        picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
+        self._doubt.meet(event.job, [picture], event.doubt, event.done == event.total)
+        self.forming.set(replace(forming, picture=picture, row=row, work=work))
+        if event.done == event.total:
+            self._finished = event.pictures[0].copy()
+        self._tell()
+
+    def _rest(self) -> Forming:
+        """The picture as far as it is, no longer forming."""
+        forming = self.forming.get()
+        assert forming is not None, "what is at work is forming"
+        stopped = replace(forming, running=False)
+        self.forming.set(stopped)
+        return stopped
+
+    def _tell(self) -> None:
+        forming, base, mark = self.forming.get(), self.base.get(), self.mark.get()
+        if forming is not None:
+            rows = forming.base.rows
+            time = self._queue.time_left(self._request.job)
+            left = f", {time} left" if time else ""
+            place = f"{str(forming.row).rjust(len(str(rows)), FIGURE_SPACE)} of {rows}"
+            self.said.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
+        elif base is None or mark is None or mark.row >= base.rows:
+            self.said.set("")
+        else:
+            count = len(mark.held)
+            also = f", {count} pixel{'s' if count > 1 else ''} imposed" if count else ""
+            self.said.set(f"as a new take from row {mark.row}{also}")

@@ -1,0 +1,241 @@
+"""Generate: make pictures from seeds, watch them form, choose, keep."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+
+from studio.app.core.jobs import Queue
+from studio.app.core.messages import Messages
+from studio.app.core.observable import Engine, Field, Plain, Value
+from studio.app.files.exporting import Piece, Saving
+from studio.app.generation.batch import Cells
+from studio.app.generation.parameters import Dials, at_home
+from studio.app.generation.run import Cell
+from studio.app.generation.wording import Words
+from studio.app.maps.surprisal import Shown
+from studio.app.model_browser.model_list import Models
+from studio.app.panels.base import PanelState
+from studio.app.panels.generate.enlarged import Closeup
+from studio.app.panels.generate.rewind import Rewind
+from studio.app.panels.generate.rewind_actions import Branching
+from studio.app.takes.selection import Strip
+from studio.app.takes.store import Takes
+from studio.library.models import Trained
+from studio.wire.messages import Array, Sample
+
+MOST = 4096
+"""Pictures of one run, as `studio.wire.messages.Sample` allows."""
+
+
+class Generate(PanelState):
+    """The panel Generate."""
+
+    to_explore = Signal(object, object)
+    """A studio.library.work.Work and its picture, to be opened in Explore."""
+    to_complete = Signal(object, object)
+    """Likewise, to be completed."""
+
+    def __init__(
+        self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes, saving: Saving
+    ) -> None:
+        super().__init__()
+        self._models, self._messages = models, messages
+        self.dials = Dials(models, 16, MOST, lambda trained: not trained.card.rate, self.change, self)
+        self.model: Value[Trained | None] = self.dials.model
+        self.grid = Cells(engine, models, messages, queue, "Generate", "grid", self._words, Sample, self.generate, self)
+        self.doubt = self.grid.doubt
+        self.cells: Value[tuple[Cell, ...]] = self.grid.cells
+        self.chosen: Value[int | None] = Value(None, self)
+        """Index of the cell with the ring."""
+        self._takes = takes
+        self.strip = Strip(takes, messages, self.change, self)
+        """Its current take is the one shown large."""
+        self.rewind = Rewind(engine, messages, queue, self.doubt, self)
+        self.closeup = Closeup(models, self.grid, takes, self.strip, self.rewind, self)
+        self.branching = Branching(models, messages, takes, self.dials, self.closeup, self.rewind, self.change, self)
+        self.can_start: Value[bool] = Value(False, self)
+        """Whether there is a model to make pictures with and no run is under way."""
+        self.can_save: Value[bool] = Value(False, self)
+        """Whether any picture of the grid is finished."""
+        self._saving = saving
+        for value in (self.model, self.grid.running, self.cells):
+            value.changed.connect(self._tell)
+        self._declare(
+            *self.dials.fields,
+            *takes.entries,
+            Field("stage", self.closeup.plain, self.closeup.put, restart=False),
+            Field("chosen", self.chosen.get, self._use_chosen, undo=False),
+            Field("stage", self.closeup.stored, self.closeup.restore_later, undo=False),
+            Field.of("doubt", self.doubt.on, bool, undo=False),
+        )
+
+    # ── what can be set ──────────────────────────────────────────────────────────────────────────
+
+    def choose_model(self, name: str) -> None:
+        trained = self._models.choose(name)
+        if trained is not None and not trained.card.rate:
+            self.change("model", **at_home(trained))
+
+    # ── making ───────────────────────────────────────────────────────────────────────────────────
+
+    def generate(self) -> None:
+        """Make the pictures; while a run is under way, the same again after it."""
+        trained = self.model.get()
+        if trained is None:
+            return
+        if self.grid.running.get():
+            self.grid.same_again()
+            return
+        run, cells = self.dials.begin(trained)
+        self.strip.show(None)
+        self.chosen.set(None)
+        self.closeup.index.set(None)
+        self.grid.begin(run, cells)
+
+    def _words(self) -> Words:
+        trained, run = self.grid.trained, self.grid.run
+        title = trained.card.title if trained is not None else run.model if run is not None else ""
+        one = "wave" if self.grid.kind == "sound" else "picture"
+        return Words(one, title, meanwhile="What is finished can already be opened or saved.", rows=self.grid.rows)
+
+    def _tell(self) -> None:
+        """Every value that follows from others."""
+        self.can_start.set(self.model.get() is not None and not self.grid.running.get())
+        self.can_save.set(any(cell.finished for cell in self.cells.get()))
+
+    # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
+
+    def choose(self, index: int | None) -> None:
+        self.chosen.set(index)
+
+    def enlarge(self, index: int | None) -> None:
+        """Show one picture large, None for the grid again."""
+        if index is not None:
+            self.chosen.set(index)
+        self.closeup.show_cell(index)
+
+    def in_hand(self) -> Array | None:
+        """The finished picture or wave that is large, or chosen; None where there is none."""
+        piece = self._piece(None)
+        return piece.picture if piece is not None else None
+
+    def maker(self) -> Trained | None:
+        """Return the model that made the visible pictures; the chosen one if there are none."""
+        large = self.closeup.large.get()
+        base = self.rewind.base.get()
+        if large is not None and large.piece is not None:
+            return self._models.of(large.piece.work)
+        if large is not None and base is not None:
+            return base.trained
+        return self.grid.trained if self.cells.get() else self.model.get()
+
+    def shown(self) -> tuple[Shown, ...]:
+        """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
+        large, run = self.closeup.large.get(), self.grid.run
+        if large is not None:
+            piece = None if large.sound else large.piece
+            known = piece is not None and self._models.find(piece.work.model) is not None
+            return (Shown(piece.picture, piece.work.model, piece.work.label),) if piece is not None and known else ()
+        if run is None or run.kind != "picture" or self._models.find(run.model) is None:
+            return ()
+        hand = self.in_hand()
+        others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
+        pictures = [picture for picture in (hand, *others) if picture is not None]
+        return tuple(Shown(picture, run.model, run.label) for picture in pictures)
+
+    def name_of(self, index: int | None = None) -> str:
+        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here
+        and below, is what is large or chosen."""
+        piece = self._piece(index)
+        return self._saving.name_for(piece) if piece is not None else ""
+
+    def save(self, index: int | None, path: Path) -> None:
+        """Save a finished picture as PNG with its making inside. Says the outcome."""
+        piece = self._piece(index)
+        if piece is not None:
+            self._saving.one(piece, path)
+
+    def copy(self, index: int | None = None) -> None:
+        """Copy a finished picture to the clipboard, and show the outcome."""
+        piece = self._piece(index)
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("No picture is chosen yet. Click one, then copy it.")
+
+    def save_all(self, folder: Path) -> None:
+        """Save every finished picture into a folder, beside what is there already. Says the outcome."""
+        if pieces := self._finished():
+            self._saving.many(pieces, folder)
+
+    def name_of_sheet(self) -> str:
+        """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
+        pieces = self._finished()
+        return self._saving.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
+
+    def save_sheet(self, path: Path) -> None:
+        """Save all finished pictures on one sheet, and show the outcome."""
+        if pieces := self._finished():
+            self._saving.sheet(pieces, path)
+
+    def _finished(self) -> list[Piece]:
+        """Return the finished pictures of the grid."""
+        pieces = (self._piece(index) for index in range(len(self.cells.get())))
+        return [piece for piece in pieces if piece is not None]
+
+    def open_in_explore(self, index: int | None = None) -> None:
+        """Go on there with a finished picture."""
+        piece = self._piece(index)
+        if piece is not None:
+            self.to_explore.emit(piece.work, piece.picture)
+
+    def open_in_complete(self, index: int | None = None) -> None:
+        """Paint a hole into a finished picture there."""
+        piece = self._piece(index)
+        if piece is not None and piece.picture.ndim == 3:
+            self.to_complete.emit(piece.work, piece.picture)
+
+    def keep_take(self, index: int | None = None) -> None:
+        """Keep a finished picture as a take; one that is a take already stays as it is."""
+        piece = self._piece(index)
+        if piece is not None and (index is not None or self.strip.shown is None):
+            self.change("keep take", takes={self._takes.keep(piece.picture, piece.work): True})
+
+    def _piece(self, index: int | None) -> Piece | None:
+        """A finished picture with its making; of None that of what is large, or chosen."""
+        cells = self.cells.get()
+        if index is None:
+            large, index = self.closeup.large.get(), self.chosen.get()
+            if large is not None:
+                return large.piece
+        if self.grid.run is None or index is None or index >= len(cells):
+            return None
+        return self.grid.run.piece(cells[index])
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def restore(self, plain: Plain) -> None:
+        """Read the pictures of the grid, then set what points at them."""
+        self.grid.read()
+        super().restore(plain)
+
+    def _use_chosen(self, index: int | None) -> None:
+        """Choose a picture by its index; none if the grid does not have it any more."""
+        self.chosen.set(index if index is not None and 0 <= index < len(self.cells.get()) else None)
+
+    def settle(self) -> None:
+        """Choose the first model of pictures or waves, where none is chosen yet."""
+        self.dials.settle()
+
+    def close(self) -> None:
+        """Keep the finished pictures of a run that is still going."""
+        self.grid.close()
+
+    def change(self, name: str, gesture: str | None = None, **values: object) -> None:
+        self.branching.hand_sets(values)
+        super().change(name, gesture, **values)
+
+    def _follow(self, record: Plain) -> None:
+        """A run that draws row by row follows what is set."""
+        if self.grid.rows:
+            self.grid.follow(self.dials)

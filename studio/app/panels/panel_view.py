@@ -1,0 +1,55 @@
+"""What a panel gives to the frame."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from studio.app.core.observable import Value
+from studio.app.core.undo import History
+from studio.app.generation.batch import Cells
+from studio.app.model_browser.cards_view import Offers, Remark, at_once, nothing
+from studio.app.takes.selection import Strip
+from studio.app.widgets.action import Act
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The parts of one panel, each of which the frame puts into its place."""
+
+    key: str
+    """One of studio.app.app_state.PANELS; also the name of its help page."""
+    title: str
+    drawing: str
+    help: str
+    """One sentence for the tooltip."""
+    stage: QWidget
+    inspector: QWidget
+    foot: QWidget
+    """The main button and its neighbour, which never scroll away."""
+    model: Value[Any]
+    choose_model: Callable[[str], object]
+    history: History
+    keep: Callable[[], object]
+    """Keep what is on the stage as a take."""
+    acts: tuple[Act, ...]
+    close: Callable[[], bool]
+    """Close what is open on the stage; whether anything was."""
+    zoom: Callable[[int], object]
+    """Nearer by so many multiples; 0 fits."""
+    show_smooth: Callable[[bool], object]
+    set_compact: Callable[[bool], object]
+    """Less room for captions, where the window is low."""
+    strip: Strip
+    """The takes as this panel's stage shows them."""
+    show_take: Callable[[int], object]
+    """Put a take on the stage."""
+    branch: Callable[[], object] | None = None
+    """Make ready to go on from what is on the stage, as another take."""
+    cells: Cells | None = None
+    """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
+    offers: Offers = at_once
+    """Which models can be chosen here."""
+    remark: Remark = nothing
+    """Returns the text that this panel's list adds to a model's card."""

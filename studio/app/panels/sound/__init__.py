@@ -1,0 +1,1 @@
+"""The panel Sound: recordings that are generated while they play."""

@@ -1,0 +1,87 @@
+"""A sound that grows at its end and plays meanwhile, with what each of its samples cost."""
+
+import threading
+
+import numpy as np
+
+from studio.media.sounds.playback import Stream
+
+
+class Reel:
+    """All that there is of a sound. What is to give way to something else is out of sight, and plays on until that is
+    there in time. `lock` is held while its end changes: more than one thread may do that.
+
+    Arguments
+        rate: in Hz
+        samples: (n,) int16 that it begins with, of unknown price
+    """
+
+    def __init__(self, rate: int, samples: np.ndarray) -> None:
+        self.rate, self.stream, self.lock = rate, Stream(rate), threading.RLock()
+        self.stream.write(samples)
+        self._prices, self._priced = np.zeros(0, np.float32), 0
+        self._gives_way: int | None = None
+        self.price(0, np.full(len(samples), np.nan, np.float32))
+
+    @property
+    def whole(self) -> int:
+        """How many samples there are, with what is to give way."""
+        return len(self.stream.made)
+
+    @property
+    def samples(self) -> np.ndarray:
+        """(n,) int16, all that stays."""
+        return self.stream.made[: self._gives_way]
+
+    @property
+    def bits(self) -> np.ndarray:
+        """(n,) float32: what each of them cost, NaN where that is not known."""
+        return self._prices[: len(self.samples)]
+
+    @property
+    def seconds(self) -> float:
+        """As long is what stays."""
+        return len(self.samples) / self.rate
+
+    def add(self, samples: np.ndarray, bits: np.ndarray) -> None:
+        """The next of them."""
+        with self.lock:
+            self.price(self.whole, bits)
+            self.stream.write(samples)
+
+    def price(self, first: int, bits: np.ndarray) -> None:
+        """What samples from a number on cost."""
+        with self.lock:
+            end = first + len(bits)
+            if end > len(self._prices):
+                room = np.empty(2 * max(end, 60 * self.rate), np.float32)
+                room[: self._priced] = self._prices[: self._priced]
+                self._prices = room
+            self._prices[self._priced : first] = np.nan
+            self._prices[first:end] = bits
+            self._priced = max(self._priced, end)
+
+    def drop(self, first: int) -> None:
+        """Let go of what there is from a sample on."""
+        with self.lock:
+            self.stay()
+            self.stream.drop(first)
+
+    def give_way(self, first: int) -> None:
+        """What there is from a sample on is to give way."""
+        self._gives_way = first
+
+    def stay(self) -> None:
+        """Nothing is to give way."""
+        self._gives_way = None
+
+    def swap(self, samples: np.ndarray, bits: np.ndarray) -> bool:
+        """Put this in place of what is to give way; whether it was in time. If not, nothing has changed."""
+        with self.lock:
+            assert self._gives_way is not None, "give_way comes first"
+            first = self._gives_way
+            if not self.stream.swap(first, samples):
+                return False
+            self.price(first, bits)
+            self.stay()
+            return True

@@ -1,0 +1,1 @@
+"""The lanes of the panel Sound: what is drawn along time."""

@@ -1,0 +1,215 @@
+"""A lane below the ruler: what all of them do alike under hand, and how they scroll."""
+
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QRegion, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.panels.sound.lanes.timeline import Timeline
+from studio.app.widgets.theme import Look
+
+CAUGHT = 14
+"""Pixels on either side, over which a line is caught."""
+
+STILL = 4
+"""Pixels of a press that is a click."""
+
+CLOSER = 1.25
+"""Times nearer by one notch of the wheel."""
+
+
+class Lane(QWidget):
+    """Click goes there, drag chooses a region, lines are dragged, the wheel moves and zooms.
+
+    `paint_lane` draws a part; what was drawn is kept, so that scrolling costs no more than what comes into sight.
+    """
+
+    def __init__(self, look: Look, timeline: Timeline, high: int, least: int) -> None:
+        super().__init__()
+        self._look, self.timeline, self._high, self._least = look, timeline, high, least
+        self._held = ""
+        """What is dragged: `cut`, `begin` or `end` of the region, `region` anew; empty for nothing."""
+        self._pressed = 0.0
+        self._kept, self._stale = QPixmap(), QRegion()
+        self._begin, self._pixel = 0.0, 0.0
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setMouseTracking(True)
+        look.changed.connect(self.updateGeometry)
+        look.changed.connect(self.renew)
+        timeline.moved.connect(self._scroll)
+
+    @guarded(QSize(200, 64))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(200), self._look.px(self._high))
+
+    @guarded(QSize(64, 24))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(64), self._look.px(self._least))
+
+    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+
+    def grip(self, x: float) -> str:
+        """What a press at a pixel would drag; empty where it is none of the lines."""
+        time = self.timeline
+        lines = [("cut", time.cut)] if time.cut is not None else []
+        if time.loop is not None:
+            lines += [("begin", time.loop[0]), ("end", time.loop[1])]
+        near = [(abs(time.x(at) - x), name) for name, at in lines if at is not None]
+        return min((each for each in near if each[0] <= self._look.px(CAUGHT)), default=(0, ""))[1]
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        self._pressed = event.position().x()
+        self._held = self.grip(self._pressed) or "click"
+        if self._held != "click":
+            self.timeline.grabbed.emit("cut" if self._held == "cut" else "loop")
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        time, x = self.timeline, event.position().x()
+        at = min(max(time.seconds(x), 0.0), time.made)
+        if not self._held:
+            self.setCursor(Qt.CursorShape.SplitHCursor if self.grip(x) else Qt.CursorShape.ArrowCursor)
+            return
+        if self._held == "click" and abs(x - self._pressed) > self._look.px(STILL):
+            self._held = "region"
+            time.grabbed.emit("loop")
+        if self._held == "cut":
+            time.cut_moved.emit(at)
+        elif self._held == "region":
+            time.loop_moved.emit(*sorted((min(max(time.seconds(self._pressed), 0.0), time.made), at)))
+        elif self._held in ("begin", "end") and time.loop is not None:
+            begin, end = (at, time.loop[1]) if self._held == "begin" else (time.loop[0], at)
+            if begin > end:
+                self._held = "end" if self._held == "begin" else "begin"
+            time.loop_moved.emit(min(begin, end), max(begin, end))
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        held, self._held = self._held, ""
+        if held == "click":
+            self.timeline.sought.emit(min(max(self.timeline.seconds(event.position().x()), 0.0), self.timeline.made))
+        elif held:
+            self.timeline.let_go.emit()
+
+    def cancel(self) -> str:
+        """Let go of what is dragged; what it was, empty for nothing."""
+        held, self._held = self._held, ""
+        return held if held != "click" else ""
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turn(self.timeline, event)
+
+    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+
+    def paint_lane(self, painter: QPainter, part: QRect) -> None:
+        """Draw what lies in a part of the lane."""
+
+    def renew(self, left: float = 0.0, right: float = 1e6) -> None:
+        """What lies between two pixels is to be drawn anew."""
+        first = max(int(left) - 3, 0)
+        part = QRect(first, 0, int(min(right, self.width())) + 4 - first, self.height())
+        self._stale += part
+        self.update(part)
+
+    def _scroll(self) -> None:
+        """Other seconds are seen: what stays in sight is moved, the rest is drawn anew."""
+        time, ratio = self.timeline, self.devicePixelRatioF()
+        pixel = time.length / time.width
+        by = (self._begin - time.begin) / pixel * ratio
+        if pixel != self._pixel or abs(by - round(by)) > 1e-3 or abs(by) >= self._kept.width():
+            self._stale = QRegion(self.rect())
+        else:
+            self._kept.scroll(round(by), 0, self._kept.rect())
+            aside = round(by / ratio)
+            self._stale.translate(aside, 0)
+            self._stale += QRect(self.width() - 4 + aside if by < 0 else -4, 0, abs(aside) + 8, self.height())
+        self._begin, self._pixel = time.begin, pixel
+        self.update()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        ratio = self.devicePixelRatioF()
+        size = self.size() * ratio
+        if self._kept.size() != size:
+            self._kept = QPixmap(size)
+            self._kept.setDevicePixelRatio(ratio)
+            self._stale = QRegion(self.rect())
+        stale, self._stale = self._stale & self.rect(), QRegion()
+        if not stale.isEmpty():
+            with QPainter(self._kept) as painter:
+                painter.setClipRegion(stale)
+                self.paint_lane(painter, stale.boundingRect())
+        with QPainter(self) as painter:
+            painter.drawPixmap(0, 0, self._kept)
+
+
+def turn(time: Timeline, event: QWheelEvent) -> None:
+    """The wheel goes on in time; with Ctrl it zooms at the pointer."""
+    turned = event.angleDelta()
+    if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        time.zoom(CLOSER ** (turned.y() / 120), event.position().x())
+    else:
+        time.pan(-(turned.x() or turned.y()) / 120 * 0.1 * time.length)
+    event.accept()
+
+
+TALL = 28
+
+_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+
+ROOM = 96
+"""Pixels that a figure takes, at most."""
+
+APART = 28
+"""Pixels between two figures, at least."""
+
+
+def clock(seconds: float, decimals: int = 0) -> str:
+    """`0:06`, `1:02:03.5`."""
+    whole = round(seconds * 10**decimals)
+    minutes, left = divmod(whole, 60 * 10**decimals)
+    rest = f"{left / 10**decimals:0{2 + (decimals > 0) + decimals}.{decimals}f}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
+
+
+class Ruler(Lane):
+    """A figure at every round number of seconds that there is room for."""
+
+    def __init__(self, look: Look, timeline: Timeline) -> None:
+        super().__init__(look, timeline, TALL, TALL)
+
+    def figures(self) -> list[tuple[float, str]]:
+        """Moments that are to be seen, with what stands at them; the first may be out of sight but for its figure."""
+        time, metrics = self.timeline, QFontMetrics(self._look.font(12))
+        for step in _STEPS:
+            decimals = 3 if step < 0.01 else 2 if step < 0.1 else 1 if step < 1 else 0
+            wide = metrics.horizontalAdvance("0" + clock(time.end, decimals)) + self._look.px(APART)
+            if step / time.length * time.width >= wide:
+                break
+        first, last = int(time.begin / step), int(time.end / step) + 1
+        return [(n * step, clock(n * step, decimals)) for n in range(first, last + 1)]
+
+    def _scroll(self) -> None:
+        """As all lanes; a figure that comes is seen once there is room for all of it."""
+        super()._scroll()
+        self.renew(self.width() - self._look.px(ROOM))
+
+    def paint_lane(self, painter: QPainter, part: QRect) -> None:
+        look, high, metrics = self._look, self.height(), QFontMetrics(self._look.font(12))
+        painter.fillRect(part, look.colour("canvas"))
+        painter.setFont(look.font(12))
+        for at, words in self.figures():
+            x, wide = self.timeline.pixel(at), metrics.horizontalAdvance(words)
+            painter.setPen(QPen(look.colour("groove"), 1))
+            painter.drawLine(x, high - look.px(5), x, high)
+            if x + look.px(5) + wide > self.width():
+                continue
+            painter.setPen(look.colour("soft"))
+            place = QRectF(x + look.px(5), 0, wide + 2, high - look.px(3))
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignBottom), words)

@@ -1,0 +1,157 @@
+"""The spectrogram of a sound as it grows."""
+
+import numpy as np
+from PySide6.QtCore import QRect, QRectF, Qt, QTimer
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.maps.surprisal import Scale
+from studio.app.panels.sound.lanes.lane_view import Lane
+from studio.app.panels.sound.lanes.timeline import Timeline
+from studio.app.widgets.theme import Look
+from studio.media.sounds.spectrogram import ROWS, Spectrum
+from studio.wire.messages import Array
+
+MOST = 8
+"""Columns of the spectrum that are looked at for one of pixels, at most: evenly among all of them."""
+OCTAVES = tuple(125.0 * 2**n for n in range(9))
+"""Hz that have a figure."""
+LINE = 18
+"""Pixels of height of a figure."""
+
+
+class SpectrumLane(Lane):
+    """Columns of a Spectrum over the seconds of the timeline, from 0 Hz to half the rate: of many in a pixel the
+    loudest, and between two of them what lies between."""
+
+    def __init__(self, look: Look, timeline: Timeline) -> None:
+        super().__init__(look, timeline, 240, 64)
+        self.setAccessibleName("Spectrogram")
+        self.spectrum = Spectrum(16_000)
+        self._levels = np.zeros((1024, ROWS), np.uint8)
+        """Of every column; those that the spectrum has are true."""
+        self._paints = _paints()
+        self._describe()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._go_on)
+
+    def show_sound(self, samples: Array, rate: int, kept: int) -> None:
+        """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
+        if rate != self.spectrum.rate:
+            self.spectrum = Spectrum(rate)
+            self._describe()
+            self.renew()
+        before = self.spectrum.columns
+        self.spectrum.show(samples, kept)
+        self._renew_columns(self.spectrum.columns, before)
+        self._go_on()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it shows all that there is."""
+        return self.isVisible() and not self.spectrum.behind
+
+    def _describe(self) -> None:
+        top = f"{self.spectrum.top / 1000:g} kilohertz"
+        self.setAccessibleDescription(f"Low sounds below, up to {top}, as far apart as the ear hears them")
+
+    def _go_on(self) -> None:
+        """Some more columns, where they are seen; those that are left come when the window has drawn itself."""
+        if not self.isVisible() or not self.spectrum.behind:
+            return
+        first = self.spectrum.columns
+        found = self.spectrum.more()
+        end = first + len(found)
+        if end > len(self._levels):
+            self._levels = np.concatenate((self._levels, np.zeros((max(end, len(self._levels)), ROWS), np.uint8)))
+        self._levels[first:end] = found
+        self._renew_columns(first, end)
+        if self.spectrum.behind:
+            self._soon.start(0)
+
+    def _renew_columns(self, first: int, end: int) -> None:
+        """Draw anew what is between two columns, and what lies between them and their neighbours."""
+        if first < end:
+            step = self.spectrum.hop / self.spectrum.rate
+            self.renew(self.timeline.x((first - 1) * step), self.timeline.x(end * step))
+
+    @guarded(None)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._soon.start(0)
+
+    def paint_lane(self, painter: QPainter, part: QRect) -> None:
+        painter.drawImage(QRectF(part.x(), 0, part.width(), self.height()), self._image(part))
+
+    def _image(self, part: QRect) -> QImage:
+        """A part of the lane in device pixels."""
+        ratio = self.devicePixelRatioF()
+        wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
+        edges = self.timeline.edges(round(part.x() * ratio), wide, ratio) * self.spectrum.rate / self.spectrum.hop
+        levels = self._between(edges)[:, ::-1].T.astype(np.float32)  # (rows, wide), the lowest at the foot
+        places = ((np.arange(high, dtype=np.float32) + 0.5) * ROWS / high - 0.5).clip(0, ROWS - 1)
+        above, part_of = places.astype(int), (places % 1)[:, None]
+        levels = levels[above] + part_of * (levels[np.minimum(above + 1, ROWS - 1)] - levels[above])  # (high, wide)
+        paint = self._paints[levels.astype(np.uint8)]
+        return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_RGB32).copy()
+
+    def _between(self, edges: Array) -> Array:
+        """Levels (n, rows) of pixels between places (n + 1,) that count columns; silent where there is none yet."""
+        last, apart = self.spectrum.columns - 1, float(edges[-1] - edges[-2])
+        if last < 0:
+            return np.zeros((len(edges) - 1, ROWS), np.uint8)
+        found: Array
+        if apart <= 1:
+            middles = (edges[1:] + edges[:-1]) / 2
+            before = np.minimum(middles.astype(int), last)
+            one, other = self._levels[before].astype(np.float32), self._levels[np.minimum(before + 1, last)]
+            found = (one + (middles - before).clip(0, 1)[:, None] * (other - one)).astype(np.uint8)
+            found[middles > last + 0.5] = 0
+            return found
+        first, count = np.ceil(edges[:-1]).astype(int), np.diff(np.ceil(edges).astype(int))
+        looks = min(MOST, int(np.ceil(apart)))
+        places = first[:, None] + count[:, None] * np.arange(looks) // looks
+        found = self._levels[np.minimum(places, last)].max(1)
+        found[first > last] = 0
+        return found
+
+
+def _paints() -> Array:
+    """The colours of maps of surprise, (256,) as a picture holds them, from silent to loud."""
+    red, green, blue = Scale(0.0, 1.0, 0.0, 1.0, False).legend(256)[0].astype(np.uint32).T
+    found: Array = 0xFF << 24 | red << 16 | green << 8 | blue
+    return found
+
+
+class Hertz(QWidget):
+    """The figures beside it: octaves, as many as there is room for."""
+
+    def __init__(self, look: Look, lane: SpectrumLane) -> None:
+        super().__init__()
+        self._look, self._lane = look, lane
+
+    def figures(self) -> list[tuple[float, str]]:
+        """Pixels from above, with what stands there: `8 kHz`, `4`, `2`, `1`, `500 Hz`, `250`."""
+        spectrum, last, unit = self._lane.spectrum, -1e9, ""
+        found = list[tuple[float, str]]()
+        for hertz in reversed(OCTAVES):
+            y = self.height() * (1 - spectrum.place(hertz))
+            if hertz > spectrum.top or y - last < self._look.px(LINE):
+                continue
+            number, own = (hertz / 1000, " kHz") if hertz >= 1000 else (hertz, " Hz")
+            found.append((y, f"{number:g}{own if own != unit else ''}"))
+            last, unit = y, own
+        return found
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, line = self._look, self._look.px(LINE)
+        with QPainter(self) as painter:
+            painter.setFont(look.font(12))
+            painter.setPen(look.colour("soft"))
+            for y, words in self.figures():
+                top = min(max(y - line / 2, 0), self.height() - line)
+                place = QRectF(0, top, self.width(), line)
+                painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), words)

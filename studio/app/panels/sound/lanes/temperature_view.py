@@ -1,0 +1,375 @@
+"""Temperature over time, drawn by hand: knots that a line joins. What is settled cannot be changed any more."""
+
+import bisect
+import itertools
+import math
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QSizePolicy
+
+from studio.app.core.guard import guarded
+from studio.app.panels.sound import temperature_curve as heats
+from studio.app.panels.sound.lanes.lane_view import CAUGHT, clock, turn
+from studio.app.panels.sound.lanes.timeline import Timeline
+from studio.app.panels.sound.temperature_curve import SLIDER_MAX_TEMPERATURE, Knots, moved, put, without
+from studio.app.widgets.controls import tip
+from studio.app.widgets.theme import Look
+from studio.app.widgets.value_slider import OUTSIDE
+
+Index = QModelIndex | QPersistentModelIndex
+NUDGE, ALONG = 0.02, 0.1
+"""By which a key moves a knot: in temperature, and in seconds."""
+KNOT, EDGE = 9, 8
+"""Pixels that a knot is wide, and that are free above the hottest and below the coldest."""
+
+
+class _Rows(QAbstractListModel):
+    """Each knot a row, for those who hear the window."""
+
+    def __init__(self, parent: "HeatLane") -> None:
+        super().__init__(parent)
+        self.knots: Knots = ((0.0, 1.0),)
+        self.safe = (0.0, SLIDER_MAX_TEMPERATURE)
+        """The lowest and the highest temperature that the model handles well."""
+
+    def put(self, knots: Knots) -> None:
+        if len(knots) == len(self.knots):
+            self.knots = knots
+            self.dataChanged.emit(self.index(0), self.index(len(knots) - 1))
+        else:
+            self.beginResetModel()
+            self.knots = knots
+            self.endResetModel()
+
+    def outside(self, heat: float) -> bool:
+        """Return whether a temperature is outside the safe range."""
+        return not self.safe[0] <= heat <= self.safe[1]
+
+    @guarded(0)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.knots)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return None
+        seconds, heat = self.knots[index.row()]
+        knot = f"knot {index.row() + 1} of {len(self.knots)}"
+        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, {knot}{', ' + OUTSIDE if self.outside(heat) else ''}"
+
+
+class HeatLane(QListView):
+    """`drawn` carries all knots as a hand would have them; `grabbed` and `let_go` frame a drag."""
+
+    drawn = Signal(object)
+    grabbed = Signal()
+    let_go = Signal()
+
+    def __init__(self, look: Look, timeline: Timeline) -> None:
+        super().__init__()
+        self._look, self.timeline = look, timeline
+        self._settled = 0.0
+        self._held: tuple[float, float] | None = None
+        """The knot in the hand."""
+        self.rows = _Rows(self)
+        self.setModel(self.rows)
+        self.setUniformItemSizes(True)  # or Qt asks each row for its size, whenever there is another knot
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setProperty("role", "bare")
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setAccessibleName("Temperature over time")
+        self.viewport().setMouseTracking(True)
+        tip(self, "Click adds a knot, drag moves it, double click removes it", "T")
+        look.changed.connect(self.updateGeometry)
+        timeline.moved.connect(self.viewport().update)
+
+    @property
+    def knots(self) -> Knots:
+        return self.rows.knots
+
+    def show_heat(self, knots: Knots) -> None:
+        """The temperature over time."""
+        was = self.currentIndex().row()
+        if knots != self.knots:
+            self.rows.put(knots)
+            if self._held is not None:
+                self._choose(self._held)
+            elif self.currentIndex().row() != was:
+                self.setCurrentIndex(self.rows.index(min(was, len(knots) - 1)))
+            self._describe()
+
+    def show_safe(self, safe: tuple[float, float]) -> None:
+        """Set the lowest and the highest safe temperature and redraw."""
+        self.rows.safe = safe
+        self.rows.dataChanged.emit(self.rows.index(0), self.rows.index(len(self.knots) - 1))
+        self._describe()
+
+    def outside(self, seconds: float) -> bool:
+        """Return whether the temperature at a moment is outside the safe range."""
+        return self.rows.outside(self.heat(seconds))
+
+    def _describe(self) -> None:
+        beyond = any(self.rows.outside(heat) for _, heat in self.knots)
+        least, most = self.rows.safe
+        self.setAccessibleDescription(f"safe {least:g} to {most:g}{', ' + OUTSIDE if beyond else ''}")
+        self.viewport().update()
+
+    def show_settled(self, seconds: float) -> None:
+        """What lies before is made, and was heard or soon will be."""
+        if seconds != self._settled:
+            self._settled = seconds
+            self.viewport().update()
+
+    def heat(self, seconds: float) -> float:
+        """The temperature of a moment."""
+        return heats.at(self.knots, seconds)
+
+    # ── what is drawn ────────────────────────────────────────────────────────────────────────────
+
+    def add_at(self, seconds: float) -> None:
+        """A knot on the line, at a moment or where changes begin to hold."""
+        at = max(seconds, self._settled)
+        self._draw(put(self.knots, at, self.heat(at)), (at, self.heat(at)))
+
+    def nudge(self, seconds: float, steps: int) -> None:
+        """The first knot from a moment on, or a new one there, becomes warmer by so many steps."""
+        at, up = max(seconds, self._settled), steps * NUDGE
+        row = next((n for n in self._free() if self.knots[n][0] >= at), None)
+        if row is None:
+            heat = min(max(self.heat(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
+            self._draw(put(self.knots, at, heat), (at, heat))
+        else:
+            self._move(row, self.knots[row][0], self.knots[row][1] + up)
+
+    def drop_near(self, seconds: float) -> None:
+        """The knot that is nearest to a moment goes, of those that may."""
+        if free := self._free():
+            self._drop(min(free, key=lambda n: abs(self.knots[n][0] - seconds)))
+
+    def _drop(self, row: int) -> None:
+        if len(self.knots) > 1 and row in self._free():
+            self._draw(without(self.knots, row), None)
+
+    def _move(self, row: int, seconds: float, heat: float) -> None:
+        """A knot stays between its neighbours, and what is settled stays as it is."""
+        if row in self._free():
+            now = moved(self.knots, row, seconds, heat, self._settled)
+            self._draw(now, now[row])
+
+    def _draw(self, knots: Knots, held: tuple[float, float] | None) -> None:
+        if self._held is not None:
+            self._held = held
+        if knots != self.knots:
+            self.drawn.emit(knots)
+        if held is not None:
+            self._choose(held)
+
+    def _choose(self, knot: tuple[float, float]) -> None:
+        far = [abs(at - knot[0]) + abs(heat - knot[1]) for at, heat in self.knots]
+        self.setCurrentIndex(self.rows.index(far.index(min(far))))
+
+    def _free(self) -> range:
+        """The knots that may still be moved: of a step at the moment that is settled, what comes of it."""
+        first = bisect.bisect_right(self.knots, (self._settled, math.inf))
+        return range(first - (first > 0 and self.knots[first - 1][0] == self._settled), len(self.knots))
+
+    # ── where knots lie ──────────────────────────────────────────────────────────────────────────
+
+    def place(self, seconds: float, heat: float) -> QPointF:
+        edge = self._look.px(EDGE)
+        share = min(max(heat / SLIDER_MAX_TEMPERATURE, 0.0), 1.0)
+        return QPointF(self.timeline.x(seconds), edge + (self.height() - 2 * edge) * (1 - share))
+
+    def at(self, where: QPointF) -> tuple[float, float]:
+        """Seconds and temperature of a pixel."""
+        edge = self._look.px(EDGE)
+        heat = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
+        return self.timeline.seconds(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
+
+    def near(self, where: QPointF) -> int | None:
+        """The knot under a press, where it may still be moved."""
+        far = sorted(((self.place(*self.knots[n]) - where).manhattanLength(), n) for n in self._free())
+        return far[0][1] if far and far[0][0] <= self._look.px(CAUGHT) else None
+
+    @guarded(QRect())
+    def visualRect(self, index: Index) -> QRect:
+        middle, side = self.place(*self.knots[index.row()]).toPoint(), self._look.px(KNOT)
+        return QRect(middle.x() - side, middle.y() - side, 2 * side, 2 * side)
+
+    @guarded(QModelIndex())
+    def indexAt(self, where: QPoint) -> QModelIndex:
+        near = self.near(where.toPointF())
+        return self.rows.index(near) if near is not None else QModelIndex()
+
+    @guarded(None)
+    def scrollTo(self, index: Index, hint: Any = QAbstractItemView.ScrollHint.EnsureVisible) -> None:
+        if index.isValid() and self._held is None and self.hasFocus():
+            self.timeline.reveal(self.knots[index.row()][0])
+
+    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        near, now = self.near(event.position()), self.at(event.position())
+        if near is None and now[0] < self._settled:
+            return
+        self.grabbed.emit()
+        self._held = self.knots[near] if near is not None else now
+        if near is None:
+            self._draw(put(self.knots, *now), now)
+        else:
+            self._choose(self._held)
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None and self.currentIndex().isValid():
+            self._move(self.currentIndex().row(), *self.at(event.position()))
+            return
+        free, shapes = self.at(event.position())[0] >= self._settled, Qt.CursorShape
+        over = self.near(event.position()) is not None
+        self.viewport().setCursor(
+            shapes.PointingHandCursor if over else shapes.CrossCursor if free else shapes.ArrowCursor
+        )
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None:
+            self._held = None
+            self.let_go.emit()
+            self.viewport().update()
+
+    def cancel(self) -> bool:
+        """Let go of what is dragged; whether there was anything."""
+        held, self._held = self._held, None
+        return held is not None
+
+    @guarded(None)
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if (near := self.near(event.position())) is not None:
+            self._drop(near)
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turn(self.timeline, event)
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, row = Qt.Key(event.key()), max(self.currentIndex().row(), 0)
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        up = {Qt.Key.Key_Up: NUDGE, Qt.Key.Key_Down: -NUDGE}.get(key, 0.0)
+        along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
+        seconds, heat = self.knots[row]
+        if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._drop(row)
+        elif up or (along and shift):
+            self._move(row, seconds + ALONG * along, heat + up)
+        elif along:
+            self.setCurrentIndex(self.rows.index(min(max(row + along, 0), len(self.knots) - 1)))
+            self.viewport().update()
+        else:
+            event.ignore()
+
+    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(QSize(200, 80))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(200), self._look.px(80))
+
+    @guarded(QSize(64, 40))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(64), self._look.px(40))
+
+    def _line(self) -> list[QPointF]:
+        """From where the model begins to the end of what is seen."""
+        time = self.timeline
+        first, last = max(time.begin, time.cut or 0.0), time.end
+        if first >= last:
+            return []
+        begin, end = (bisect.bisect_left(self.knots, (at, -math.inf)) for at in (first, last))
+        inner = [self.place(*knot) for knot in self.knots[begin:end]]
+        return [self.place(first, heats.at(self.knots, first, before=True)), *inner, self.place(last, self.heat(last))]
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, line, drawn = self._look, self._line(), len(self.knots) > 1
+        with QPainter(self.viewport()) as painter:
+            painter.fillRect(event.rect(), look.colour("window"))
+            if not line:
+                return
+            settled = min(max(self.timeline.x(self._settled), line[0].x()), line[-1].x())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            ground = QPolygonF([QPointF(line[0].x(), self.height()), *line, QPointF(line[-1].x(), self.height())])
+            for left, right, token, fill in (
+                (0.0, settled, "border", "raised"),
+                (settled, float(self.width()), "accent" if drawn else "border", "tint" if drawn else "raised"),
+            ):
+                painter.setClipRect(QRectF(left, 0, right - left, self.height()))
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(look.colour(fill))
+                painter.drawPolygon(ground)
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.setPen(QPen(look.colour(token), 2))
+                painter.drawPolyline(QPolygonF(line))
+            painter.setClipping(False)
+            self._paint_outside(painter, line)
+            for row in self._free():
+                self._paint_knot(painter, row, self.knots[row])
+
+    def _paint_outside(self, painter: QPainter, line: list[QPointF]) -> None:
+        """If a part of the line is outside the safe range, draw each limit there as a hairline with a label."""
+        floor, edge = (round(self.place(0.0, heat).y()) for heat in self.rows.safe)
+        above = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
+        below = [right for left, right in itertools.pairwise(line) if max(left.y(), right.y()) > floor + 1]
+        beyond = above or below
+        if not beyond:
+            return
+        look = self._look
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # else a hairline is two pale lines
+        painter.setPen(QPen(look.colour("warn"), 1, Qt.PenStyle.DashLine))
+        for crossed, y in ((above, edge), (below, floor)):
+            if crossed:
+                painter.drawLine(QPointF(line[0].x(), y), QPointF(line[-1].x(), y))
+        font = look.font(12, 500)
+        width = QFontMetrics(font).horizontalAdvance(OUTSIDE) + look.px(8)
+        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + look.px(4))
+        words = QRectF(left, self.height() - look.px(20), width, look.px(18))
+        painter.setFont(font)
+        painter.setPen(look.colour("warn"))
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), OUTSIDE)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+    def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
+        look, place = self._look, self.place(*knot)
+        chosen = row == self.currentIndex().row() and (self.hasFocus() or self._held is not None)
+        token = "accent" if len(self.knots) > 1 or chosen else "border"
+        painter.setPen(QPen(look.colour(token), 2))
+        painter.setBrush(look.colour(token if chosen else "window"))
+        radius = look.px(KNOT) / 2
+        painter.drawEllipse(place, radius, radius)
+        if chosen:
+            painter.setPen(look.colour("text"))
+            painter.setFont(look.font(12, 600))
+            above = place.y() > self.height() / 2
+            left = max(place.x() - look.px(20), 0.0)
+            words = QRectF(left, place.y() + look.px(-25 if above else 7), look.px(40), look.px(18))
+            painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), f"{knot[1]:.2f}")

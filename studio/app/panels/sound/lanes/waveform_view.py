@@ -1,0 +1,114 @@
+"""The wave of a recording as it grows: the artist's own faint, what was heard in the accent, what is to come soft."""
+
+import numpy as np
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QImage, QPainter
+
+from studio.app.panels.sound.lanes.lane_view import Lane
+from studio.app.panels.sound.lanes.timeline import Timeline
+from studio.app.widgets.theme import Look
+from studio.media.sounds.peaks import Peaks
+from studio.wire.messages import Array
+
+ROOM = 0.92
+"""Share of the height that the loudest sample takes."""
+EAR = 0.6
+"""The height is the sample to this power, so that quiet sound is seen, as it is heard."""
+FULL = 32_768
+
+
+class WaveLane(Lane):
+    """One stroke a pixel, from the lowest to the highest sample in it."""
+
+    def __init__(self, look: Look, timeline: Timeline) -> None:
+        super().__init__(look, timeline, 160, 56)
+        self.setAccessibleName("Sound")
+        self.rate = 16_000
+        self._peaks = Peaks()
+        self._made = self._heard = 0.0
+        self._marks: object = None
+        timeline.marked.connect(self._follow)
+
+    def show_sound(self, samples: Array, rate: int, kept: int) -> None:
+        """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
+        grown = rate == self.rate and kept == len(self._peaks)
+        self.rate = rate
+        self._peaks.show(samples, kept)
+        if grown:
+            self._between(kept / rate, len(samples) / rate)
+        else:
+            self.renew()
+
+    def _follow(self) -> None:
+        """Draw anew what became heard, and where marks moved."""
+        time = self.timeline
+        self._between(self._heard, time.position)
+        if time.making:
+            self._between(self._made, time.made)
+        self._heard, self._made = time.position, time.made
+        if (marks := (time.cut, time.loop, time.looping, time.making, time.spare)) != self._marks:
+            self._marks = marks
+            self.renew()
+
+    def _between(self, one: float, other: float) -> None:
+        left, right = sorted((self.timeline.x(one), self.timeline.x(other)))
+        if other != one:
+            words = self._look.px(112) if self.timeline.making else 0  # they move after the newest sample
+            self.renew(left, right + words)
+
+    def paint_lane(self, painter: QPainter, part: QRect) -> None:
+        look, time, middle = self._look, self.timeline, self.height() / 2
+        painter.fillRect(part, look.colour("window"))
+        if time.loop is not None:
+            left, right = time.x(time.loop[0]), time.x(time.loop[1])
+            ground = look.colour("tint" if time.looping else "raised")
+            painter.fillRect(QRectF(left, 0, right - left, self.height()), ground)
+        newest, words = time.x(time.made), look.px(96)
+        painter.fillRect(QRectF(0, middle - 0.5, newest, 1), look.colour("line"))
+        painter.drawImage(QRectF(part), self._strokes(part))
+        if time.making:
+            painter.setPen(look.colour("faint"))
+            painter.setFont(look.font(12))
+            place = QRectF(newest + look.px(12), middle - look.px(12), words, look.px(24))
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), "being made")
+
+    def _strokes(self, part: QRect) -> QImage:
+        """The wave in a part of the lane, in device pixels; how far a stroke reaches into a pixel is how full it is."""
+        ratio, time = self.devicePixelRatioF(), self.timeline
+        wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
+        seconds = time.edges(round(part.x() * ratio), wide, ratio)
+        low, above = self._peaks.between(seconds * self.rate)
+        top, foot = (high / 2 * (1 - ROOM * _height(np.nan_to_num(each))) for each in (above, low))
+        thin = np.maximum(1.0 - (foot - top), 0) / 2
+        rows = np.arange(high, dtype=np.float32)[:, None]
+        foot, top = (foot + thin).astype(np.float32), (top - thin).astype(np.float32)
+        full = (np.minimum(rows + 1, foot) - np.maximum(rows, top)).clip(0, 1) * 255  # (high, wide)
+        full[:, ~np.isfinite(low)] = 0
+        of = self._kinds((seconds[:-1] + seconds[1:]) / 2) * 256
+        paint = self._colours()[full.astype(np.intp) + of]
+        return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_ARGB32_Premultiplied).copy()
+
+    def _kinds(self, seconds: Array) -> Array:
+        """Of each moment: 0 the artist's own, 1 heard, 2 to come, 3 spare."""
+        time = self.timeline
+        found: Array = np.where(seconds < time.position, 1, 2)
+        if time.spare:
+            found[:] = 3
+        if time.cut is not None:
+            found[seconds < time.cut] = 0
+        return found
+
+    def _colours(self) -> Array:
+        """Of each kind at every fullness, (4 · 256,) as a picture holds them."""
+        full, found = np.arange(256, dtype=np.uint32), []
+        for token in ("faint", "accent", "soft", "groove"):
+            colour = self._look.colour(token)
+            parts = (full, *(full * part // 255 for part in (colour.red(), colour.green(), colour.blue())))
+            found.append(parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3])
+        return np.concatenate(found)
+
+
+def _height(samples: Array) -> Array:
+    """From -1 to 1."""
+    found: Array = np.sign(samples) * (np.abs(samples) / FULL) ** EAR
+    return found

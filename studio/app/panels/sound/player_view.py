@@ -1,0 +1,248 @@
+"""The sound on the stage: lanes below one ruler and the transport, with a hand on them while it plays."""
+
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.app.app_state import Window
+from studio.app.core.guard import guarded
+from studio.app.generation.parameters import safe_temperatures
+from studio.app.panels.sound.lanes.lanes_view import Lanes
+from studio.app.panels.sound.transport_view import LOUD, Transport
+from studio.app.widgets.binding import bind
+from studio.app.widgets.theme import Look
+
+FRAME = 30
+"""Milliseconds between two frames of what plays or is being made."""
+SHORTEST = 0.02
+"""Seconds of a region."""
+
+
+class Player(QWidget):
+    """Lanes and transport, drawn anew with each frame while anything moves."""
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__()
+        self._look, self._state, self._player = look, state.sound, state.sound.player
+        self.lanes, self.transport = Lanes(look), Transport(look)
+        self._compact = False
+        self._kept = 0
+        self._priced = 0
+        self._shown = 0
+        """How many samples and how many prices are unchanged since the last frame, and how many it showed."""
+        self._bits_seen = False
+        self._before: tuple[float, Any, Any] = (0.0, None, None)
+        self._fits = False
+        """Whether the next frame shows the whole sound."""
+        self._frames = QTimer(self)
+        self._frames.setInterval(FRAME)
+        self._frames.timeout.connect(self.show_frame)
+        self._column = QVBoxLayout(self)
+        self._column.addWidget(self.lanes, 1)
+        self._line = QHBoxLayout()
+        self._line.addWidget(self.transport)
+        self._column.addLayout(self._line)
+        self._tie()
+        self._tie_lanes()
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def _tie(self) -> None:
+        state, player, transport = self._state, self._player, self.transport
+        player.grew.connect(self._grow)
+        player.repriced.connect(self._show_priced)
+        player.leaves.connect(self._leave)
+        bind(self, player.playing, self._show_playing)
+        bind(self, player.making, self._move_on)
+        bind(self, player.waiting, self._move_on)
+        bind(self, player.level, transport.show_level, transport.level.moved, player.set_level)
+        bind(self, player.loop, self._show_loop)
+        bind(self, player.looping, self._show_loop)
+        bind(self, state.heat, self.lanes.heat.show_heat)
+        bind(self, state.model, self._show_model)
+        bind(self, state.cut, self._show_cut)
+        bind(self, state.recording, self._show_cut)
+        state.came.connect(self._fit)
+        transport.start.clicked.connect(self.to_start)
+        transport.play.clicked.connect(state.toggle)
+        transport.stop.clicked.connect(state.stop)
+        transport.loop.clicked.connect(self.toggle_loop)
+        bind(self, player.recording, self._show_recording, transport.record.toggled, state.record)
+        transport.level.homed.connect(lambda: player.set_level(LOUD))
+
+    def _tie_lanes(self) -> None:
+        state, time, heat, moment = self._state, self.lanes.timeline, self.lanes.heat, self.lanes.moment
+        time.sought.connect(self.seek)
+        time.cut_moved.connect(lambda seconds: state.set_cut(seconds))
+        time.loop_moved.connect(self._choose_loop)
+        time.grabbed.connect(self._grab)
+        time.let_go.connect(state.history.seal)
+        time.moved.connect(self._look_on)
+        self.lanes.bits.appeared.connect(self._show_bits)
+        heat.drawn.connect(lambda knots: state.set_heat(knots))
+        heat.grabbed.connect(lambda: self._grab("temperature over time"))
+        heat.let_go.connect(state.history.seal)
+        moment.sought.connect(self.seek)
+        moment.nudged.connect(lambda up: heat.nudge(time.position, up))
+        moment.dropped.connect(lambda: heat.drop_near(time.position))
+
+    # ── what a hand does ─────────────────────────────────────────────────────────────────────────
+
+    def seek(self, seconds: float) -> None:
+        self.lanes.timeline.follows = True
+        self._player.seek(seconds)
+        self.show_frame()
+        self.lanes.timeline.reveal(seconds)
+
+    def to_start(self) -> None:
+        self.seek(0.0)
+
+    def to_newest(self) -> None:
+        self.seek(self._player.made)
+
+    def add_knot(self) -> None:
+        self.lanes.heat.add_at(self.lanes.timeline.position)
+
+    def toggle_loop(self) -> None:
+        """Repeat the region, or what is seen of the sound where there is none; or repeat no more."""
+        player, time = self._player, self.lanes.timeline
+        seen = max(time.begin, 0.0), min(time.end, time.made)
+        loop = player.loop.get() or (seen if seen[1] - seen[0] > SHORTEST else None)
+        if loop != player.loop.get():
+            self._state.set_loop(loop)
+        self._state.repeat(loop is not None and not player.looping.get())
+        self._show_loop(None)
+
+    def cancel(self) -> bool:
+        """Take a drag back; whether there was one."""
+        cut, loop, heat = self._before
+        if self.lanes.heat.cancel():
+            self._state.set_heat(heat)
+        elif (held := self.lanes.cancel()) == "cut":
+            self._state.set_cut(cut)
+        elif held:
+            self._state.set_loop(loop)
+        else:
+            return False
+        self._state.history.seal()
+        return True
+
+    def _grab(self, what: str) -> None:
+        self._before = self._state.cut.get(), self._player.loop.get(), self._state.heat.get()
+        self._state.history.hold(what)
+
+    def _choose_loop(self, begin: float, end: float) -> None:
+        if end - begin >= SHORTEST:
+            self._state.set_loop((begin, end))
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+
+    def _show_model(self, trained: Any) -> None:
+        if trained is not None:
+            self.lanes.heat.show_safe(safe_temperatures(trained.card))
+
+    def show_frame(self) -> None:
+        """All as it is at this moment; while nothing moves, no more frames come."""
+        player, time = self._player, self.lanes.timeline
+        samples = player.samples
+        if self._kept < len(samples) or self._shown != len(samples) or self._priced < self._kept:
+            self._fits = self._fits or not self._kept or time.begin >= player.made
+            self.lanes.show_sound(samples, player.bits, player.rate, self._kept, self._priced)
+            self._kept = self._priced = self._shown = len(samples)
+        if self._fits:
+            self._fits = False
+            time.made = player.made
+            time.fit()
+        self.lanes.heat.show_settled(self._state.making.settled)
+        time.mark_spare(self._state.making.fresh)
+        making = player.making.get()
+        playing = player.playing.get()
+        moves = playing or (making and not player.performing.resting)
+        time.mark(player.position, player.made, playing, making and moves)
+        self.transport.show_time(time.position, time.made, time.spare)
+        self.transport.show_speed(player.speed.get(), player.ahead, player.gaps, player.waiting.get(), making)
+        if not moves or not self.isVisible():
+            self._frames.stop()
+
+    def _grow(self) -> None:
+        """Show samples that were added or removed."""
+        count = len(self._player.samples)
+        self._kept = min(self._kept, count)
+        self._priced = min(self._priced, count)
+        self._move_on()
+
+    def _fit(self) -> None:
+        """Show an opened recording whole, wherever the lanes were."""
+        self._fits = True
+        self._move_on()
+
+    def _leave(self) -> None:
+        """Forget the prices before another sound is shown."""
+        self._priced = 0
+
+    def _show_priced(self, first: int, end: int) -> None:
+        """Show the prices of some samples now, or in the next frame if the samples are not shown yet."""
+        self.lanes.show_priced(self._player.bits, first, min(end, self._priced))
+
+    def _show_bits(self, seen: bool) -> None:
+        """Note whether the lane of bits is on the screen; in a minimised window it is not."""
+        self._bits_seen = seen
+        self._look_on()
+
+    def _look_on(self) -> None:
+        """Report which seconds are visible with their bits."""
+        time = self.lanes.timeline
+        self._state.pricing.look((time.begin, time.end) if self._bits_seen else None)
+
+    def _move_on(self, _: object = None) -> None:
+        if self.isVisible() and not self._frames.isActive():
+            self._frames.start()
+            QTimer.singleShot(0, self.show_frame)
+
+    def _show_playing(self, playing: bool) -> None:
+        self.transport.show_playing(playing)
+        self._move_on()
+
+    def _show_cut(self, _: object) -> None:
+        cut = self._state.cut.get()
+        self.lanes.timeline.mark_cut(cut if cut or self._state.recording.get() is not None else None)
+        self._move_on()
+
+    def _show_loop(self, _: object) -> None:
+        looping = self._player.looping.get()
+        self.transport.loop.setChecked(looping)
+        self.lanes.timeline.mark_loop(self._player.loop.get(), looping)
+
+    def _show_recording(self, on: bool) -> None:
+        self.transport.record.setChecked(on)
+        self.transport.record.setAccessibleName("End the recording" if on else "Record")
+
+    # ── places ───────────────────────────────────────────────────────────────────────────────────
+
+    def set_compact(self, compact: bool) -> None:
+        self._compact = compact
+        self.lanes.set_compact(compact)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        px, compact = self._look.px, self._compact
+        self._column.setContentsMargins(px(12), px(2), px(24 if not compact else 16), px(8 if compact else 20))
+        self._column.setSpacing(px(8 if compact else 16))
+        self._line.setContentsMargins(self.lanes.left if self.width() >= px(900) else 0, 0, 0, 0)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
+
+    @guarded(None)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.show_frame()
+        self._move_on()
+
+    @guarded(None)
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._frames.stop()

@@ -1,0 +1,68 @@
+"""What is heard is kept as a recording, with every move and repeat."""
+
+from PySide6.QtCore import QObject
+
+from studio.app.core.messages import Messages
+from studio.app.core.observable import State
+from studio.app.core.text import lasting, now
+from studio.app.core.undo import ChangeStep
+from studio.app.files.opening import LONGEST
+from studio.app.model_browser.model_list import hash_of
+from studio.app.panels.sound.player import Player
+from studio.app.panels.sound.source import SoundStage
+from studio.app.takes.store import Takes
+from studio.library.models import Trained
+from studio.library.work import Work
+
+
+class Taping(State):
+    """`change` changes takes as a step of the panel's undo."""
+
+    def __init__(
+        self,
+        player: Player,
+        stage: SoundStage,
+        takes: Takes,
+        messages: Messages,
+        change: ChangeStep,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._player, self._stage, self._takes = player, stage, takes
+        self._messages, self._change = messages, change
+        self._by: tuple[Trained, int] | None = None
+        """The model, and the seed, of what was on the stage when it began."""
+        player.leaves.connect(self.end)
+        player.ticked.connect(self._watch)
+
+    def begin(self, trained: Trained, seed: int) -> None:
+        """Keep what is heard from now on."""
+        if not self._player.recording.get():
+            self._by = trained, seed
+            self._player.record()
+
+    def end(self) -> None:
+        """Lay what was heard on the strip, to be gone on from like any recording."""
+        self._end("")
+
+    def _end(self, why: str) -> None:
+        if not self._player.recording.get() or self._by is None:
+            return
+        (trained, seed), player = self._by, self._player
+        heard = player.recorded()
+        if not len(heard):
+            nothing = "Nothing was heard while it recorded, so there is nothing to keep."
+            self._messages.say(nothing, until=(player.recording.changed,))
+            return
+        work = Work(
+            kind="sound", rate=player.rate, model=trained.card.name, model_hash=hash_of(trained), seed=seed,
+            heard=len(heard), source="recorded here", came_from=self._stage.line, made=now(),
+        )  # fmt: skip
+        self._change("recording", takes={self._takes.keep(heard, work): True})
+        said = f"Recorded {lasting(len(heard) / player.rate)} of what was heard. It is among your takes."
+        self._messages.say(f"{why} {said}".strip(), until=(player.recording.changed, self._takes.list.changed))
+
+    def _watch(self) -> None:
+        """A recording that was forgotten fills neither memory nor disk."""
+        if self._player.taped >= LONGEST:
+            self._end(f"A recording lasts {LONGEST // 60} minutes at most, and ended there.")

@@ -1,0 +1,363 @@
+"""Sound: hear what a model makes while it makes it, with a hand on it, and go on from any moment of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+
+from studio.app.audio.sound_card import Output
+from studio.app.core.background import Later
+from studio.app.core.jobs import Queue
+from studio.app.core.messages import Messages
+from studio.app.core.observable import REFUSALS, Engine, Field, Plain, Value
+from studio.app.core.text import clock, now
+from studio.app.files.exporting import Form, Piece, Saving
+from studio.app.files.opening import Recorded, open_recorded
+from studio.app.generation import parameters
+from studio.app.generation.parameters import Dials, at_home, of_work
+from studio.app.model_browser.model_list import Models, hash_of
+from studio.app.panels.base import PanelState
+from studio.app.panels.sound import temperature_curve as heats
+from studio.app.panels.sound.analysis import Joining, Pricing
+from studio.app.panels.sound.live_generation import LIVE
+from studio.app.panels.sound.live_settings import Making, settings
+from studio.app.panels.sound.player import Player
+from studio.app.panels.sound.recorder import Taping
+from studio.app.panels.sound.silence import Silence
+from studio.app.panels.sound.source import SoundStage, Source
+from studio.app.panels.sound.temperature_curve import Points
+from studio.app.takes.selection import Strip
+from studio.app.takes.store import Take, Takes
+from studio.library import storage
+from studio.library.models import Trained
+from studio.library.work import Work
+
+NEAR = 0.05
+"""Seconds before the end of a sound, from which Play goes on making."""
+NO_MODEL = "There is no model of recordings to open a sound with. Your file is untouched. Add a model first."
+
+
+class Sound(PanelState):
+    """The panel Sound. `player` is what is heard and made, `making` what it is made by, `stage` where it comes from."""
+
+    came = Signal()
+    """Something was opened here; the panel should be shown."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        output: Output,
+        models: Models,
+        messages: Messages,
+        queue: Queue,
+        takes: Takes,
+        saving: Saving,
+    ) -> None:
+        super().__init__()
+        self._models, self._messages, self._queue, self._takes = models, messages, queue, takes
+        self.dials = Dials(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
+        """Seed and kind begin another sound; what is made by the others begins where they were turned."""
+        self.model: Value[Trained | None] = self.dials.model
+        self.player = Player(engine, output, messages, self)
+        self.joining = Joining(engine, self.player, messages, self)
+        """The best join of the player's loop: `busy`, and what it costs in `said`."""
+        self.making = Making(self.player, self.dials, self)
+        self.heat: Value[Points] = self.making.heat
+        self.cut: Value[float] = self.making.cut
+        self.pricing = Pricing(engine, self.player, self)
+        self.strip = Strip(takes, messages, self.change, self)
+        self.stage = SoundStage(takes, self.strip, self.player, self.dials, self.making, self.pricing, self)
+        self.recording: Value[Source | None] = self.stage.recording
+        self.taping = Taping(self.player, self.stage, takes, messages, self.change, self)
+        self.silence = Silence(self.player, self.making, messages, self.model.get, self._play_new_seed, self)
+        self.busy: Value[bool] = Value(False, self)
+        """Whether a file is being opened."""
+        self._at_work = ""
+        """What is being made, as the queue knows it."""
+        self._opening = Later(self)
+        self._saving = saving
+        self.player.making.changed.connect(self._line_up)
+        self.player.ticked.connect(self._line_up)
+        queue.stopped.connect(self.pricing.give_up)
+        card = self.player.card
+        self._declare(
+            *self.dials.fields,
+            *takes.entries,
+            Field("stage", self.stage.plain, self.stage.put, restart=False),
+            Field("heat", lambda: [list(point) for point in self.heat.get()], self._use_heat),
+            Field("loop", self._loop_to_record, self._use_loop),
+            Field("stage", self.stage.stored, self.stage.restore_later, undo=False),
+            Field("level", self.player.level.get, self.player.set_level, undo=False),
+            Field.of("device", card.device, str, undo=False),
+            Field("latency", card.latency.get, lambda seconds: self.player.set_latency(float(seconds)), undo=False),
+        )
+
+    # ── what can be set ──────────────────────────────────────────────────────────────────────────
+
+    def choose_model(self, name: str) -> None:
+        trained = self._models.choose(name)
+        if trained is not None and trained.card.rate:
+            self.change("model", **at_home(trained), heat=_warm(trained), stage=self.stage.beginning())
+
+    def set_heat(self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time") -> None:
+        """Draw the temperature over time; only what is not made yet, or not heard, is made by it."""
+        curve = heats.following(heats.sane(points), self.making.settled)
+        self.change("temperature over time", gesture, heat=[list(point) for point in curve])
+
+    # ── playing ──────────────────────────────────────────────────────────────────────────────────
+
+    def play(self) -> None:
+        """Let it be heard, and have it made further where that is its end."""
+        player = self.player
+        if self.model.get() is None:
+            return
+        unmade = self.making.fresh or player.position >= player.made - NEAR
+        if not player.making.get() and not player.looping.get() and unmade:
+            self.making.go_on()
+        player.play()
+
+    def pause(self) -> None:
+        self.player.pause()
+
+    def toggle(self) -> None:
+        """Play, or pause."""
+        (self.pause if self.player.playing.get() else self.play)()
+
+    def stop(self) -> None:
+        """Stop making and playing; what is made stays."""
+        self.player.stop()
+
+    def _play_new_seed(self) -> None:
+        self.dials.new_seed()
+        self.play()
+
+    def record(self, on: bool) -> None:
+        """Keep what is heard from now on; or end that, and keep it as a take that can be gone on from."""
+        trained = self.model.get()
+        if on and trained is not None:
+            self.taping.begin(trained, self.dials.seed.get())
+        elif not on:
+            self.taping.end()
+
+    def set_loop(self, loop: tuple[float, float] | None, gesture: str | None = "loop") -> None:
+        """Which seconds are repeated while `player.looping`; None for none."""
+        self.change("loop", gesture, loop=list(loop) if loop is not None else None)
+
+    def repeat(self, on: bool) -> None:
+        """Repeat the loop, or play on."""
+        self.player.set_loop(self.player.loop.get(), on)
+
+    def find_join(self) -> None:
+        """Move the loop's ends to where the join costs least."""
+        trained = self.model.get()
+        if trained is not None:
+            wished = (trained.card.name, self.dials.seed.get(), self.dials.label.get())
+            self.joining.ask(*wished, lambda loop: self.change("best join", loop=list(loop)))
+
+    def _line_up(self, _: object = None) -> None:
+        """What is being made stands in the queue."""
+        player, trained, source = self.player, self.model.get(), self.recording.get()
+        if self._at_work != player.performing.job:
+            self._queue.drop(self._at_work)
+            self._at_work = player.performing.job
+            if player.performing.job and trained is not None:
+                on = f", on from {source.name}" if source is not None else ""
+                self._queue.add_endless(player.performing.job, f"{trained.card.title}{on}")
+        if player.performing.job:
+            speed = f" · {player.speed.get():.1f} × real time" if player.speed.get() else ""
+            self._queue.tell(player.performing.job, f"{clock(player.made)} made{speed}")
+
+    # ── where it comes from ──────────────────────────────────────────────────────────────────────
+
+    def open(self, path: Path) -> None:
+        """Bring in a file: a recording is gone on from, a work of ours is restored."""
+        trained = self.model.get()
+        if trained is None:
+            self._messages.say(NO_MODEL, "warn", until=(self.model.changed,))
+            return
+        self.busy.set(True)
+        self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)
+
+    def put_away(self) -> None:
+        """Close the opened recording and the sound that continued it. Undo brings both back."""
+        source = self.recording.get()
+        trained = self.model.get()
+        if source is not None and trained is not None:
+            self.change(f"put {source.name} away", stage={}, heat=_warm(trained))
+
+    def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
+        """Where the model goes on from what was there. What was made after it is among the steps that undo knows."""
+        if stage := self.stage.cut_at(seconds):
+            self.change("cut", gesture, stage=stage)
+
+    def branch(self, seconds: float | None = None) -> None:
+        """Go on from a moment of what there is, or from the ear, as another take with another seed."""
+        player, seed = self.player, self.dials.seed.get()
+        playing = player.playing.get()
+        live = seconds is None and playing and player.making.get() and player.ahead < LIVE
+        at = player.position if seconds is None else min(max(seconds, 0.0), player.made)
+        at = player.performing.next_to_change / player.rate if live else at
+        left = self.stage.plain()
+        base = left.get("take")
+        if base is None or not at:
+            return
+        seed = seed if self.dials.locked.get() else parameters.roll(seed)
+        after: Plain = {"seed": seed, "takes": {base: True}, "stage": {"take": base, "cut": at, "live": live}}
+        # By now new samples may be there: the stage would be kept once more, so it is not asked again.
+        before = self._before({"seed": seed, "takes": after["takes"], "loop": None}) | {"stage": left}
+        self._commit(f"branch at {clock(at)}", None, before, after)
+        if not live:
+            player.seek(at)
+        if playing:
+            self.play()
+
+    def keep_take(self) -> None:
+        """Keep the sound as far as it is made, with its making."""
+        name = self.stage.keep()
+        if name is not None and name not in self._takes.names:
+            self.change("keep take", takes={name: True})
+
+    def show_take(self, index: int) -> None:
+        """Put a take on the stage, with everything that it was made with."""
+        self.restore_take(self.strip.takes.get()[index])
+
+    def restore_take(self, take: Take, name: str = "") -> None:
+        trained = self._models.of_work(take.work)
+        if trained is not None and trained.card.rate:
+            after = {**of_work(take.work, trained), **settings(take.work), "stage": {"take": take.name, "cut": None}}
+            self.change(name or "take", takes={take.name: True} if name else {}, **after)
+
+    def _opened(self, outcome: Recorded | Exception) -> None:
+        self.busy.set(False)
+        trained = self.model.get()
+        if isinstance(outcome, ValueError):  # Refused: a sentence for people
+            self._messages.say(str(outcome), "failed", until=(self.busy.changed, self.player.leaves))
+        elif isinstance(outcome, Exception):
+            raise outcome
+        elif trained is not None:
+            self._bring(outcome, trained)
+            if outcome.fault:
+                self._messages.say(outcome.fault, "warn", until=(self.busy.changed, self.player.leaves))
+
+    def _bring(self, found: Recorded, trained: Trained) -> None:
+        """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
+        if found.work is not None and self._models.of_work(found.work) is not None:
+            like = self._takes.like(found.work)
+            name = like.name if like is not None else self._takes.keep(found.samples, found.work)
+            take = self._takes.get(name)
+            if take is not None:
+                self.restore_take(take, "restore the work")
+        else:
+            work = Work(
+                kind="sound", rate=found.rate, model=trained.card.name, model_hash=hash_of(trained), seed=0,
+                heard=len(found.samples), source=found.name[:300], made=now(),
+            )  # fmt: skip
+            name = self._takes.keep(found.samples, work)
+            stage = {"take": name, "cut": len(found.samples) / found.rate}
+            self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
+            said = f'"{found.name}": {"; ".join((found.words, *found.notes))}.'
+            self._messages.say(said, until=(self.busy.changed, self.player.leaves))
+        self.came.emit()
+
+    # ── saving ───────────────────────────────────────────────────────────────────────────────────
+
+    def name_of(self, form: Form = Form.WAV) -> str:
+        """A file name to suggest; empty while there is nothing to save."""
+        piece = self._piece(form)
+        return self._saving.name_for(piece) if piece is not None else ""
+
+    def copy(self) -> None:
+        """Copy the sound made so far to the clipboard, and show the outcome."""
+        piece = self._piece(Form.WAV)
+        if piece is not None:
+            self._messages.copy.emit(piece.picture, piece.work)
+        else:
+            self._messages.say("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
+
+    def export(self, path: Path, form: Form = Form.WAV) -> None:
+        """Save the sound as far as it is made, with its making inside. Says the outcome."""
+        piece = self._piece(form)
+        if piece is not None:
+            self._saving.one(piece, path)
+
+    def _piece(self, form: Form) -> Piece | None:
+        trained, work = self.model.get(), self.stage.work()
+        if trained is None or work is None:
+            return None
+        name = storage.clean(f"{trained.card.name}-{work.seed}{form.ending}")
+        return Piece(self.player.samples.copy(), work, name, form)
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def settle(self) -> None:
+        """Choose the first model of recordings, where none is chosen yet."""
+        first = self._models.first(recordings=True)
+        if self.model.get() is None and first is not None:
+            self._apply({**at_home(first), "heat": _warm(first), "stage": {}})
+        self.dials.mixing.fit(self.model.get())
+
+    def records(self) -> list[Plain]:
+        """Return every record that may name takes, those on the stage among them."""
+        records = super().records()
+        stages = [record["stage"] for record in records if isinstance(record.get("stage"), dict)]
+        return [*records, *({"takes": {str(stage["take"]): True}} for stage in stages if stage.get("take"))]
+
+    def close(self) -> None:
+        """Keep what was made and recorded, and release the sound card."""
+        self.record(False)
+        self.player.close()
+        self.stage.keep()
+        self._opening.wait()
+
+    def _use_heat(self, points: Sequence[Sequence[float]]) -> None:
+        self.heat.set(heats.sane(points))
+
+    def _loop_to_record(self) -> list[float] | None:
+        loop = self.player.loop.get()
+        return list(loop) if loop is not None else None
+
+    def _use_loop(self, loop: Sequence[float] | None) -> None:
+        begin, end = loop or (0.0, 0.0)
+        self.player.set_loop((float(begin), float(end)) if end > begin else None)
+
+    def change(self, name: str, gesture: str | None = None, **values: object) -> None:
+        """Change fields as in every panel. Another seed begins another sound, and plays it if the old one played."""
+        anew = "seed" in values and "stage" not in values
+        if anew and values["seed"] == self.dials.seed.get():
+            return
+        playing = self.player.playing.get()
+        if anew:
+            values["stage"] = self.stage.beginning()
+        super().change(name, gesture, **values)
+        if anew and playing:
+            self.play()
+
+    def _before(self, after: Plain) -> Plain:
+        """Return what undoes a change. Temperatures also change the curve, and another sound ends the loop."""
+        also = ["heat"] if "temperature" in after else []
+        also += ["loop"] if "stage" in after else []
+        before = super()._before({**dict.fromkeys(also), **after})
+        if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone
+            curve = heats.following(self.heat.get(), self.making.settled)
+            before["heat"] = [list(point) for point in curve]
+        return before
+
+    def _apply(self, record: Plain) -> dict[str, Exception]:
+        """Set fields as for every panel. If the sound stays, the model follows; the curve then changes where it can."""
+        if "stage" in record:
+            return super()._apply(record)
+        turned = dict(record)
+        curve = turned.pop("heat", None)
+        refused = super()._apply(turned)
+        if curve is not None:
+            try:
+                turned["heat"] = heats.sane(curve)
+            except REFUSALS as fault:
+                refused["heat"] = fault
+        self.making.turn(turned)
+        return refused
+
+
+def _warm(trained: Trained) -> list[list[float]]:
+    """The model's own temperature all along."""
+    return [[0.0, trained.card.temperature]]

@@ -1,0 +1,88 @@
+"""Temperature over time: points (second, temperature), joined by straight lines; two of one second are a step."""
+
+import bisect
+from collections.abc import Sequence
+
+import numpy as np
+
+from studio.wire.messages import Array
+
+Points = tuple[tuple[float, float], ...]
+
+MAX_TEMPERATURE = 4.0
+
+MOST = 10_000
+"""Points of one sound."""
+
+
+def sane(points: Sequence[Sequence[float]]) -> Points:
+    """Points as they may be: in order, from 0 to MAX_TEMPERATURE. Raises ValueError."""
+    found = tuple((max(float(at), 0.0), min(max(float(heat), 0.0), MAX_TEMPERATURE)) for at, heat in points)
+    if not 1 <= len(found) <= MOST or not np.isfinite(found).all():
+        raise ValueError("temperature over time has 1 to 10,000 points of two numbers")
+    return tuple(sorted(found, key=lambda point: point[0]))
+
+
+def at(points: Points, seconds: float, before: bool = False) -> float:
+    """The temperature of a moment; of a step the later one, or the one `before`."""
+    place = bisect.bisect_left(points, seconds, key=_second) if before else _after(points, seconds)
+    if not 0 < place < len(points):
+        return points[-1 if place else 0][1]
+    (left, low), (right, high) = points[place - 1], points[place]
+    return low + (high - low) * (seconds - left) / (right - left)
+
+
+def following(points: Points, seconds: float) -> Points:
+    """The part of a curve from a moment on."""
+    return ((seconds, at(points, seconds)), *points[_after(points, seconds) :])
+
+
+def stepped(points: Points, seconds: float, heat: float) -> Points:
+    """From a moment on another temperature, up to the next point that was drawn; what was before stays."""
+    return spliced(points, ((seconds, heat), *points[_after(points, seconds) :]), seconds)
+
+
+def spliced(past: Points, future: Points, seconds: float) -> Points:
+    """One curve up to a moment, and another from there on."""
+    before, then = past[: bisect.bisect_left(past, seconds, key=_second)], at(future, seconds)
+    now = at(past, seconds, before=True) if before else then
+    middle = ((seconds, then),) if abs(now - then) < 1e-9 or not before else ((seconds, now), (seconds, then))
+    return (*before, *middle, *future[_after(future, seconds) :])[-MOST:]
+
+
+def array(points: Points, begin: float) -> Array:
+    """As a Perform wants it that begins at a moment."""
+    return np.array(following(points, begin), np.float64) - (begin, 0.0)
+
+
+def _second(point: tuple[float, float]) -> float:
+    return point[0]
+
+
+def _after(points: Points, seconds: float) -> int:
+    """The first point after a moment."""
+    return bisect.bisect_right(points, seconds, key=_second)
+
+
+Knots = Points
+
+SLIDER_MAX_TEMPERATURE = 2.0
+"""As far as a hand goes; works may bring more."""
+
+
+def put(knots: Knots, seconds: float, heat: float) -> Knots:
+    """One more."""
+    place = bisect.bisect_right([at for at, _ in knots], seconds)
+    return (*knots[:place], (seconds, heat), *knots[place:])
+
+
+def without(knots: Knots, row: int) -> Knots:
+    return (*knots[:row], *knots[row + 1 :])
+
+
+def moved(knots: Knots, row: int, seconds: float, heat: float, least: float) -> Knots:
+    """One elsewhere: between its neighbours, and not before a moment."""
+    least = max(knots[row - 1][0] if row else 0.0, least)
+    most = knots[row + 1][0] if row + 1 < len(knots) else max(seconds, least)
+    now = min(max(seconds, least), most), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
+    return (*knots[:row], now, *knots[row + 1 :])

@@ -1,0 +1,173 @@
+"""Below the lanes: the buttons of a player, the time, how fast this machine is, and how loud it plays."""
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.panels.sound.lanes.lane_view import clock
+from studio.app.widgets.controls import Button, Label, mark, row, tip
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.slider import Groove
+from studio.app.widgets.theme import Look
+
+LOUD = 0.7
+"""Home of the volume."""
+SMALL, ROOMY, WIDE = 500, 690, 880
+"""Pixels of width from which on the time stands beside the buttons, all in one line, and nothing below another."""
+
+
+METER = 236
+"""Pixels for the words of the meter beside the buttons."""
+
+
+class Transport(QWidget):
+    """`play` looks pressed while it plays; `loop` and `record` are pressed while they are on."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._speed, self._ahead = "", ""
+        self.start = Button(look, "", "round", "start", "To the start", "Go to 0:00", "Home")
+        self.play = Button(look, "", "play", "play", "Play", "Play while it is made", "Space")
+        self.stop = Button(look, "", "round", "stop", "Stop", "Stop making", "Shift+Esc")
+        self.loop = Button(look, "", "round", "loop", "Loop", "Repeat the region", "G")
+        self.record = Button(look, "", "record", "record", "Record", "Keep what is heard as a new recording", "Q")
+        self.buttons = (self.start, self.play, self.stop, self.loop, self.record)
+        self.time, self.made = Label("0:00.00", "figure"), Label("", "soft")
+        self.speed, self.ahead = Label("", "strong"), Label("", "note", wrap=True)
+        self._sign = Label()
+        self.level = Groove(look, 0.0, 1.0, LOUD, None)
+        self.level.setAccessibleName("Volume")
+        tip(self.level, "How loud, not part of the export")
+        self.meter = QWidget()
+        self.meter.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        tip(self.meter, "How fast this computer makes sound, and how far it is ahead of the ear")
+        self._column = QVBoxLayout(self)
+        self._lines: list[QHBoxLayout] = []
+        self._mode = ""
+        self._build()
+        self._own = OwnKeys(self)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def _build(self) -> None:
+        self.loop.setCheckable(True)
+        self.record.setCheckable(True)
+        for label in (self.speed, self.ahead):
+            label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        inside = QGridLayout(self.meter)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        inside.addWidget(self.speed, 0, 0)
+        inside.addWidget(self.ahead, 1, 0)
+        self._buttons = row(*self.buttons, spacing=6)
+        self._clock, self._under = QWidget(), QGridLayout()
+        self._clock.setLayout(self._under)
+        self._volume = row(self._sign, self.level)
+        self._volume.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self.meter.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def show_playing(self, playing: bool) -> None:
+        self.play.draw("pause" if playing else "play")
+        self.play.setAccessibleName("Pause" if playing else "Play")
+        self.play.explain("Rest here; making goes on a little" if playing else "Play while it is made", "Space")
+
+    def show_time(self, position: float, made: float, fresh: bool) -> None:
+        """`fresh`: nothing is made yet, so that it is the length of what was brought in."""
+        self.time.setText(clock(position, 2))
+        self.made.setText(f"of {clock(made, 2)}{'' if fresh or self._mode == 'small' else ' made'}")
+
+    def show_speed(self, speed: float, ahead: float, gaps: int, waiting: str, making: bool) -> None:
+        """`speed`: seconds made in a second, 0 where it is not known; `waiting`: why nothing is heard yet."""
+        words = f"{speed:.{1 if speed >= 0.1 else 3}f} × real time" if speed else ""
+        gap = "no gaps so far" if not gaps else "1 gap so far" if gaps == 1 else f"{gaps} gaps so far"
+        far = f"{ahead:.1f} s ahead, {gap}" if making else "" if not speed else gap.capitalize()
+        below = waiting.split(" × real time. ")[-1] or far
+        if (words, below) == (self._speed, self._ahead):
+            return
+        self._speed, self._ahead = words, below
+        self.speed.setText(words)
+        self.ahead.setText(below)
+        mark(self.speed, role="warn" if 0 < speed < 1 else "strong")
+        said = f"Speed, {speed:.1f} times real time" if speed else "Speed"
+        self.meter.setAccessibleName(f"{said}, {ahead:.1f} seconds ahead" if making and speed else said)
+        self.meter.setAccessibleDescription(waiting or gap)
+
+    def show_level(self, level: float) -> None:
+        self.level.show_value(level)
+        self.level.setAccessibleDescription(f"{round(level * 100)} percent")
+
+    # ── places ───────────────────────────────────────────────────────────────────────────────────
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """In one line where there is room, else in two or three."""
+        px, wide = self._look.px, self.width() / self._look.scale
+        mode = "small" if wide < SMALL else "two lines" if wide < ROOMY else "roomy" if wide < WIDE else "wide"
+        if mode != self._mode:
+            self._mode = mode
+            self._put(
+                {
+                    "small": ((self._buttons, 0), (self._clock, 0, self._volume), (self.meter,)),
+                    "two lines": ((self._buttons, self._clock, 0), (self.meter, self._volume)),
+                }.get(mode, ((self._buttons, self._clock, 0, self.meter, self._volume),))
+            )
+        above = mode == "roomy"
+        self._under.addWidget(self.time, 0, 0)
+        self._under.addWidget(self.made, int(above), int(not above), Qt.AlignmentFlag.AlignVCenter)
+        self._under.setContentsMargins(0, 0, 0, 0)
+        self._under.setHorizontalSpacing(px(10))
+        self._under.setVerticalSpacing(0)
+        one = mode in ("roomy", "wide")
+        side = Qt.AlignmentFlag.AlignRight if one else Qt.AlignmentFlag.AlignLeft
+        self.meter.setMinimumWidth(px(METER) if one else 0)
+        self.meter.setMaximumWidth(px(METER) if one else 10_000)
+        for label in (self.speed, self.ahead):
+            label.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(px(6))
+        self.time.setFixedWidth(px(106))
+        self.level.setFixedWidth(px(104 if mode == "wide" else 72))
+        self._sign.setPixmap(pixmap("speaker", self._look.colour("soft"), px(18), self.devicePixelRatioF()))
+
+    def _put(self, rows: tuple[tuple[QWidget | int, ...], ...]) -> None:
+        """Widgets beside each other in rows below each other."""
+        for line in self._lines:
+            self._column.removeItem(line)
+            line.deleteLater()
+        self._lines = []
+        for parts in rows:
+            line = QHBoxLayout()
+            line.setSpacing(self._look.px(16))
+            for part in parts:
+                if isinstance(part, QWidget):
+                    line.addWidget(part)
+                else:
+                    line.addStretch(1)
+            self._column.addLayout(line)
+            self._lines.append(line)
+
+
+class OwnKeys(QObject):
+    """Controls among single keys keep those that mean something to themselves: Space presses a button that has the
+    focus, Home and End go to the ends of a slider."""
+
+    def __init__(self, inside: Transport) -> None:
+        super().__init__(inside)
+        self._keys: dict[QObject, tuple[Qt.Key, ...]] = {inside.level: (Qt.Key.Key_Home, Qt.Key.Key_End)}
+        self._keys |= {button: (Qt.Key.Key_Space,) for button in inside.buttons}
+        for widget in self._keys:
+            widget.installEventFilter(self)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            own = self._keys.get(watched, ())
+            if event.key() in own and not event.modifiers():
+                event.accept()
+        return False

@@ -1,0 +1,163 @@
+"""The panel Sound: hear what a model makes while it makes it, with a hand on it."""
+
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.app.app_state import Window
+from studio.app.files.dialogs_view import SOUNDS, Dialogs
+from studio.app.files.exporting import Form
+from studio.app.panels.panel_view import Panel
+from studio.app.panels.sound.inspector_view import AWAY, SoundInspector
+from studio.app.panels.sound.player_view import Player
+from studio.app.widgets.action import Act
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Label, row
+from studio.app.widgets.theme import Look
+
+EMPTY = "Press Play to hear this model, or drop a recording to go on from."
+NOBODY = "No model of recordings is here yet. Add one, and hear it while it makes."
+
+
+class SoundStage(QStackedWidget):
+    """How to begin, or the player."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._look, self._window, self._state, self._dialogs = look, state, state.sound, dialogs
+        self.player = Player(look, state)
+        self.addWidget(self._empty())
+        self.addWidget(self.player)
+        bind(self, self._state.model, self._turn)
+        bind(self, self._state.player.making, self._turn)
+        bind(self, state.status, self._turn)
+        self._state.player.grew.connect(self._turn)
+
+    def open(self) -> None:
+        self._dialogs.open(SOUNDS, self._state.open)
+
+    def _empty(self) -> QWidget:
+        page = QWidget()
+        self.title, self.waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
+        self.begin = Button(self._look, "Play", "primary", "play", help="Play while it is made", keys="Ctrl+Return")
+        self.own = Button(self._look, "Open a sound…", "", "folder", help="Choose a sound to continue", keys="Ctrl+O")
+        self.add = Button(self._look, "Add a model…", "primary", "plus", help="Copy a .safetensors file to your models")
+        self.begin.clicked.connect(self._state.play)
+        self.own.clicked.connect(self.open)
+        self.add.clicked.connect(lambda: self._dialogs.open("Models (*.safetensors)", self._window.models.add))
+        column = QVBoxLayout(page)
+        column.setContentsMargins(24, 0, 24, 0)
+        column.setSpacing(16)
+        column.addStretch(1)
+        column.addWidget(self.title)
+        column.addWidget(row(0, self.begin, self.own, self.add, 0, spacing=12))
+        column.addWidget(self.waits)
+        column.addStretch(1)
+        for label in (self.title, self.waits):
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        return page
+
+    def _turn(self, _: object = None) -> None:
+        able = self._state.model.get() is not None
+        something = bool(len(self._state.player.samples)) or self._state.player.making.get()
+        self.setCurrentIndex(1 if something else 0)
+        self.title.setText(EMPTY if able else NOBODY)
+        for button in (self.begin, self.own):
+            button.setVisible(able)
+        self.add.setVisible(not able)
+        late = able and self._window.status.get() == "Starting"
+        self.waits.setText("The engine is starting; playing begins as soon as it is ready." if late else "")
+        if not able:
+            self.waits.setText("A model is one .safetensors file. It can also be dropped on this window.")
+        self.waits.setVisible(bool(self.waits.text()))
+
+
+class SoundFoot(QWidget):
+    """Export and Keep take."""
+
+    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+        super().__init__()
+        self._state, self._dialogs = state.sound, dialogs
+        self.export = Button(look, "Export WAV…", help="Save the sound with its recipe inside", keys="Ctrl+E")
+        self.keep = Button(look, "Keep take", help="Keep what is on the stage as a take", keys="Ctrl+S")
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(16)
+        line.addWidget(self.export, 1)
+        line.addWidget(self.keep, 1)
+        self.export.clicked.connect(self.choose)
+        self.keep.clicked.connect(state.sound.keep_take)
+        state.sound.player.grew.connect(self._show)
+        bind(self, state.sound.model, lambda trained: self._fit(trained is not None))
+        self._show()
+
+    def choose(self) -> None:
+        """Ask for the form of the file, then where to."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for form in Form:
+            menu.addAction(f"{form.title}…", partial(self.ask, form))
+        menu.popup(self.export.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+    def ask(self, form: Form = Form.WAV) -> None:
+        if name := self._state.name_of(form):
+            self._dialogs.save(name, lambda path: self._state.export(path, form))
+
+    def _fit(self, able: bool) -> None:
+        """Nothing can be saved where nothing can be made."""
+        self.export.setVisible(able)
+        self.keep.setVisible(able)
+
+    def _show(self) -> None:
+        there = bool(len(self._state.player.samples))
+        if there != self.keep.isEnabled():
+            self.export.setEnabled(there)
+            self.keep.setEnabled(there)
+
+
+def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+    """Sound, ready for the frame."""
+    sound = state.sound
+    stage = SoundStage(look, state, dialogs)
+    foot = SoundFoot(look, state, dialogs)
+    player, time = stage.player, stage.player.lanes.timeline
+    acts = (
+        Act("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
+        Act("Put the recording away", (AWAY,), sound.put_away),
+        Act("Copy the sound", ("Ctrl+C",), sound.copy),
+        Act("Export…", ("Ctrl+E",), foot.ask),
+        Act("Play or pause", ("Space",), sound.toggle, "stage"),
+        Act("To the start", ("Home",), player.to_start, "stage"),
+        Act("To the newest moment", ("End",), player.to_newest, "stage"),
+        Act("Loop", ("G",), player.toggle_loop, "stage"),
+        Act("Find the best join", ("J",), sound.find_join, "stage"),
+        Act("Record", ("Q",), lambda: sound.record(not sound.player.recording.get()), "stage"),
+        Act("Knot of temperature here", ("T",), player.add_knot, "stage"),
+        Act("Branch here", ("K",), sound.branch, "stage"),
+        Act("New seed", ("R",), sound.dials.new_seed, "stage"),
+        Act("Lock seed", ("L",), lambda: sound.dials.lock(not sound.dials.locked.get()), "stage"),
+    )
+    return Panel(
+        key="sound",
+        title="Sound",
+        drawing="sound",
+        help="Hear a model while it makes, and go on from recordings",
+        stage=stage,
+        inspector=SoundInspector(look, state, stage.open),
+        foot=foot,
+        model=sound.model,
+        choose_model=sound.choose_model,
+        history=sound.history,
+        keep=sound.keep_take,
+        acts=tuple(replace(act, panel="sound") for act in acts),
+        close=player.cancel,
+        zoom=lambda by: time.fit() if not by else time.zoom(1.5**by, time.x(time.position)),
+        show_smooth=lambda smooth: None,
+        set_compact=player.set_compact,
+        strip=sound.strip,
+        show_take=sound.show_take,
+        branch=sound.branch,
+        offers=lambda trained: bool(trained.card.rate),
+    )

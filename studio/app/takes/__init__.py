@@ -1,0 +1,1 @@
+"""Results that were kept: their files, their tree, their strip."""

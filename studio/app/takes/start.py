@@ -1,0 +1,82 @@
+"""Keeps the user's own picture as the latent from which sliders begin."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from studio.app.core.observable import Plain
+from studio.app.files.importing import Photo
+from studio.library import storage
+from studio.library.models import Trained
+from studio.library.work import Latent, Work
+from studio.wire.messages import Encoded
+
+_CUT = {"crop": "cropped to the middle and scaled", "fit": "squeezed", "pad": "scaled with margins"}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How a picture came back: `differing` of `total` values, by `largest` at most; its price in bits."""
+
+    differing: int
+    total: int
+    largest: int
+    bits: float
+    bound: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A picture of the artist's own as the latent from which sliders begin."""
+
+    key: str
+    """Of its latent: the name of its file without the ending."""
+    latent: Latent
+    source: str
+    note: str
+    figures: Figures | None
+    """None where it came with a work, which does not say."""
+    kind: Literal["picture", "sound"] = "picture"
+
+    @classmethod
+    def of(cls, event: Encoded, photo: Photo, trained: Trained) -> "Start":
+        """The start that an engine made of a picture."""
+        latent = Latent.of(np.asarray(event.latent))
+        name, notes = photo.picture.name, "".join(f"; {note}" for note in photo.picture.notes)
+        if photo.made:
+            note = f"Begun from {name}"
+        elif trained.card.kind == "sound":
+            note = f"Your wave is {name}{notes}"
+        else:
+            _, height, width = trained.card.shape
+            cut = _CUT[photo.how] if photo.box is None else "cut out and scaled"
+            note = f"Your picture is {name}, {cut} to {width} × {height}{notes}"
+        figures = Figures(event.differing, event.total, event.largest, event.bits, event.bound)
+        return cls(storage.digest(latent.data), latent, name, note, figures, trained.card.kind)
+
+    @classmethod
+    def of_work(cls, work: Work) -> "Start | None":
+        """The start that a work brings along, None where it began from a seed."""
+        if work.latent is None:
+            return None
+        what = "wave" if work.kind == "sound" else "picture"
+        note = f"Started from {work.source or f'a {what}'}"
+        return cls(storage.digest(work.latent.data), work.latent, work.source, note, None, work.kind)
+
+    def plain(self) -> Plain:
+        """What its file, a work, does not say."""
+        figures = self.figures
+        said = [figures.differing, figures.total, figures.largest, figures.bits, figures.bound] if figures else None
+        return {"note": self.note, "figures": said}
+
+    @classmethod
+    def of_plain(cls, work: Work, plain: Plain) -> "Start | None":
+        """The start as it was kept: a work, and what `plain` gave."""
+        start = cls.of_work(work)
+        said = plain.get("figures")
+        if start is None or said is None:
+            return start
+        differing, total, largest, bits, bound = said
+        figures = Figures(int(differing), int(total), int(largest), float(bits), bool(bound))
+        return cls(start.key, start.latent, start.source, str(plain["note"]), figures, work.kind)

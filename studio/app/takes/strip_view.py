@@ -1,0 +1,346 @@
+"""The takes: a strip of them, which grows into their tree."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QSpacerItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.app.core.guard import guarded
+from studio.app.takes.item_model import TakeModel, TakeRow
+from studio.app.takes.tree_view import SIDE, TakeTree
+from studio.app.widgets.controls import Button, Label, tip
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.theme import Look
+from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+
+Index = QModelIndex | QPersistentModelIndex
+EMPTY = "What you keep stays here, each with the way back to how it was made."
+SPACE = 16
+"""Pixels between the place for the next take and the take beside it."""
+FORK = 52
+"""Logical pixels that say from which take the next one came, where that is not the one before it."""
+
+
+class _TakePainter(QStyledItemDelegate):
+    def __init__(self, view: "TakeList", look: Look, takes: TakeModel) -> None:
+        super().__init__(view)
+        self._view, self._look, self._takes = view, look, takes
+        self._drawn: dict[str, tuple[Any, int, QPixmap]] = {}
+        look.changed.connect(self._drawn.clear)  # waves are drawn in its colours
+
+    @guarded(QSize(76, 76))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        step = self._view.step()
+        return QSize(step.width() + (self._look.px(FORK) if self._view.forks(index.row()) else 0), step.height())
+
+    @guarded(None)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row, look, side = index.row(), self._look, self._view.side()
+        rect: QRect = option.rect
+        place = QRect(rect.right() + 1 - look.px(6) - side, rect.y() + look.px(6), side, side)
+        painter.save()
+        if self._view.forks(row):
+            self._fork(painter, QRect(rect.x(), rect.y(), look.px(FORK), rect.height()), row)
+        painter.fillRect(place, look.colour("window"))
+        draw_thumbnail(painter, self._pixmap(row, side), place)
+        if row in self._takes.lit() and row != self._takes.chosen:
+            line = QRect(place.x(), place.bottom() + look.px(3), side, 2)
+            painter.fillRect(line, look.colour("accent"))
+        if row == self._view.currentIndex().row():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(look.colour("accent"), 2))
+            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
+        painter.restore()
+
+    def _fork(self, painter: QPainter, place: QRect, row: int) -> None:
+        """`from 2`, below a fork."""
+        look, side, above = self._look, self._look.px(18), self._takes.up[row]
+        lit = {row, above} <= self._takes.lit()
+        colour = look.colour("accent" if lit else "soft")
+        middle = place.center()
+        drawing = pixmap("fork", colour, side, self._view.devicePixelRatioF())
+        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - look.px(1), drawing)
+        font = look.font(12)
+        painter.setFont(font)
+        painter.setPen(colour)
+        words = QFontMetrics(font).elidedText(f"from {(above or 0) + 1}", Qt.TextElideMode.ElideRight, place.width())
+        room = QRect(place.x(), middle.y() + look.px(2), place.width(), look.px(18))
+        painter.drawText(room, Qt.AlignmentFlag.AlignHCenter, words)
+
+    def _pixmap(self, row: int, side: int) -> QPixmap:
+        take = self._takes.takes[row]
+        kept = self._drawn.get(take.name)
+        if kept is None or kept[0] is not take.picture or kept[1] != side:
+            drawn = thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._look)
+            kept = self._drawn[take.name] = (take.picture, side, drawn)
+        return kept[2]
+
+
+class TakeList(QListView):
+    """A row of takes. Signals carry the place of one: `chose` it for the stage, `dropped` it, `naming` it, `asked` for
+    its menu."""
+
+    chose = Signal(int)
+    dropped = Signal(int)
+    naming = Signal(int)
+    asked = Signal(int, QPoint)
+
+    def __init__(self, look: Look, takes: TakeModel) -> None:
+        super().__init__()
+        self._look, self._takes = look, takes
+        self.compact = False
+        self.rows = TakeRow(takes, self)
+        self.setModel(self.rows)
+        self.setItemDelegate(_TakePainter(self, look, takes))
+        self.setProperty("role", "bare")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setSelectionMode(QListView.SelectionMode.NoSelection)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setStyleSheet("activate-on-singleclick: 0;")
+        self.setAccessibleName("Takes")
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._ask)
+        self.clicked.connect(lambda index: self.chose.emit(index.row()))
+        self.activated.connect(lambda index: self.chose.emit(index.row()))
+
+    def side(self) -> int:
+        return self._look.px(48 if self.compact else 64)
+
+    def step(self) -> QSize:
+        return QSize(self.side() + self._look.px(12), self.side() + self._look.px(12))
+
+    def forks(self, row: int) -> bool:
+        """Whether a take came from another one than that before it."""
+        above = self._takes.up[row] if row < len(self._takes.up) else None
+        return above is not None and above != row - 1
+
+    def long(self) -> int:
+        """Of all takes beside each other, in pixels."""
+        forks = sum(self.forks(row) for row in range(self.rows.rowCount()))
+        return self.rows.rowCount() * self.step().width() + forks * self._look.px(FORK)
+
+    def show_current(self, index: int | None) -> None:
+        self.setCurrentIndex(self.rows.index(index) if index is not None else QModelIndex())
+        self.viewport().update()
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        index = self.currentIndex()
+        if index.isValid() and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.dropped.emit(index.row())
+        elif index.isValid() and event.key() == Qt.Key.Key_F2:
+            self.naming.emit(index.row())
+        else:
+            super().keyPressEvent(event)
+
+    def _ask(self, at: QPoint) -> None:
+        index = self.indexAt(at)
+        if index.isValid():
+            self.asked.emit(index.row(), self.viewport().mapToGlobal(at))
+
+
+class Strip(QWidget):
+    """Takes, and the place where the next one goes; or their tree. Signals carry the place of a take: `led` asks for a
+    wavetable to it, `branched` to go on from it, `renamed` also carries its new name."""
+
+    chose = Signal(int)
+    dropped = Signal(int)
+    copied = Signal(int)
+    cut = Signal(int)
+    """A take is dropped with all that came from it."""
+    led = Signal(int)
+    branched = Signal(int)
+    renamed = Signal(int, str)
+    grown = Signal()
+    """Asks for the tree, or for the strip again."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look, self._tree, self._compact = look, False, False
+        self.setProperty("ground", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.takes = TakeModel(self)
+        self.head = Label("Takes", "heading")
+        self.list, self.tree = TakeList(look, self.takes), TakeTree(look, self.takes)
+        self.keep = Button(look, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
+        self.hint = Label(EMPTY, "note", wrap=True)
+        tip(self.hint, EMPTY)
+        self.grow = Button(look, "Tree", "link", help="Show which take came from which", keys="Ctrl+T")
+        self.grow.setParent(self)
+        self.field = QLineEdit(self)
+        self.field.setMaxLength(80)
+        self.field.setPlaceholderText("Name")
+        self.field.installEventFilter(self)
+        self.field.hide()
+        self._named: int | None = None
+        self._in_view: int | None = None
+        """The place of the take that is kept visible: the newest one, or one that was shown on the stage later."""
+        self.leads: Callable[[int], bool] = lambda place: False
+        """Whether a wavetable can lead from the stage of Explore to a take."""
+        self.branches = False
+        """Whether the open panel can go on from a take."""
+        self._row = QHBoxLayout()
+        self._row.addWidget(self.list)
+        self._gap = QSpacerItem(0, 0)
+        self._row.addItem(self._gap)
+        self._row.addWidget(self.keep)
+        self._row.addSpacing(SPACE)
+        self._row.addWidget(self.hint, 1)
+        self._row.addStretch()
+        self._column = QVBoxLayout(self)
+        self._column.addWidget(self.head)
+        self._column.addLayout(self._row)
+        self._column.addWidget(self.tree, 1)
+        self._column.addStretch(0)
+        self._tie()
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def _tie(self) -> None:
+        for view in (self.list, self.tree):
+            view.chose.connect(self.chose)
+            view.dropped.connect(self.dropped)
+            view.naming.connect(self.rename)
+            view.asked.connect(self._menu)
+        self.grow.clicked.connect(self.grown)
+        self.field.editingFinished.connect(self._name)
+
+    def show_takes(self, takes: Sequence[Any]) -> None:
+        """Show these takes, and scroll to a new one."""
+        more = len(takes) > len(self.takes.takes)
+        self.takes.put(tuple(takes))
+        self._lay_out()
+        if more:
+            self._bring_into_view(len(takes) - 1)
+
+    def show_current(self, place: int | None) -> None:
+        """The take that the stage shows."""
+        other = place != self.takes.chosen
+        self.takes.choose(place)
+        self.list.show_current(place)
+        self.tree.show_chosen(place)
+        if other and place is not None:
+            self._bring_into_view(place)
+
+    def _bring_into_view(self, place: int) -> None:
+        self._in_view = place
+        self.list.scrollTo(self.list.rows.index(place))
+        self.tree.scrollTo(self.takes.index_of(place))
+
+    def set_compact(self, compact: bool) -> None:
+        """Small thumbnails, where the window is low."""
+        self._compact = self.list.compact = compact
+        self._lay_out()
+
+    def set_tree(self, on: bool) -> None:
+        """Grown into the tree."""
+        if on != self._tree:
+            self._tree = on
+            self._leave()
+            self._lay_out()
+            self.tree.show_chosen(self.takes.chosen)
+
+    def rename(self, place: int | None) -> None:
+        """Let the name of a take be typed; Enter keeps it, Esc does not."""
+        if place is None or place >= len(self.takes.takes):
+            return
+        px, view = self._look.px, self.tree if self._tree else self.list
+        index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
+        at = view.visualRect(index)
+        corner = view.viewport().mapTo(self, at.topLeft())
+        left = corner.x() + (px(SIDE + 16) if self._tree else 0)
+        width = min(px(240), self.width() - px(24))
+        high = self.field.sizeHint().height()
+        left = min(max(left, px(8)), self.width() - width - px(8))
+        self.field.setGeometry(left, corner.y() + (at.height() - high) // 2, width, high)
+        self._named = place
+        self.field.setAccessibleName(f"Name of take {place + 1}")
+        self.field.setText(self.takes.takes[place].work.name)
+        self.field.selectAll()
+        self.field.show()
+        self.field.raise_()
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if escape and event.type() == QEvent.Type.KeyPress:
+            self._leave()
+            return True
+        return False
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._lay_out()
+
+    def _name(self) -> None:
+        place, typed = self._named, self.field.text()
+        self._leave()
+        if place is not None and place < len(self.takes.takes):
+            self.renamed.emit(place, typed)
+
+    def _leave(self) -> None:
+        if self._named is not None:
+            self._named = None
+            if self.field.hasFocus():
+                (self.tree if self._tree else self.list).setFocus(Qt.FocusReason.OtherFocusReason)
+            self.field.hide()
+
+    def _menu(self, place: int, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Show", lambda: self.chose.emit(place))
+        if self.branches:
+            menu.addAction("Branch…", lambda: self.branched.emit(place))
+        copy = "Copy picture" if self.takes.takes[place].picture.ndim == 3 else "Copy sound"
+        menu.addAction(copy, lambda: self.copied.emit(place))
+        menu.addAction("Name…", lambda: self.rename(place))
+        if self.leads(place):
+            menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(place))
+        menu.addAction("Prune", lambda: self.dropped.emit(place))
+        if place in self.takes.up:
+            menu.addAction("Prune with what came from it", lambda: self.cut.emit(place))
+        menu.popup(at)
+
+    def _lay_out(self) -> None:
+        px, step, count = self._look.px, self.list.step(), len(self.takes.takes)
+        tree = self._tree and count > 0
+        self._column.setContentsMargins(px(10), px(8), px(16), px(4))
+        self._column.setSpacing(px(2))
+        self.head.setContentsMargins(px(6), 0, 0, 0)
+        self.head.setVisible(not self._compact or tree)
+        self._row.setSpacing(0)
+        link = self.grow.sizeHint()
+        self.grow.say("Strip" if tree else "Tree")
+        self.grow.setVisible(count > 0)
+        self.grow.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
+        spare = link.width() + px(12) if self._compact else 0
+        room = self.width() - px(10 + 6 + 16) - self.list.side() - SPACE - spare
+        before = self.list.size()
+        self.list.setFixedSize(max(0, min(self.list.long(), room)), step.height())
+        self.tree.setVisible(tree)
+        self.list.setVisible(count > 0 and not tree)
+        self.keep.setVisible(not tree)
+        self.hint.setVisible(not count)
+        self._gap.changeSize(px(6) if count else 0, 0)
+        self.keep.setFixedSize(self.list.side(), self.list.side())
+        self._row.setContentsMargins(0 if count else px(6), 0 if count else px(6), 0, 0 if count else px(6))
+        self.list.doItemsLayout()
+        if self._in_view is not None and self._in_view < count and self.list.size() != before:
+            self._bring_into_view(self._in_view)

@@ -1,0 +1,99 @@
+"""The takes as a tree: which came from which, and how that is said."""
+
+from collections.abc import Sequence
+
+from studio.app.core.colours import colour_word
+from studio.app.core.text import clock, grouped
+from studio.app.takes.store import Take
+from studio.library.work import Work
+
+Parents = tuple[int | None, ...]
+
+
+def parents(takes: Sequence[Take]) -> Parents:
+    """For each take the place of the nearest one that it came from, None where none is here. No circle: a take cannot
+    come from a later one."""
+    places = {take.key: place for place, take in reversed(list(enumerate(takes)))}
+    return tuple(
+        next((at for key in take.work.came_from if (at := places.get(key, place)) < place), None)
+        for place, take in enumerate(takes)
+    )
+
+
+def way(up: Parents, place: int) -> tuple[int, ...]:
+    """From a take to its root, both among them."""
+    found = [place]
+    while (above := up[found[-1]]) is not None:
+        found.append(above)
+    return tuple(found)
+
+
+def origin(takes: Sequence[Take], above: Work, work: Work) -> Work:
+    """What a work that goes on from a row really comes from: where all that is kept of the one above it was kept from
+    one further up, it comes from that one."""
+    known = {take.key: take.work for take in takes}
+    while above.rewound is not None and work.rewound is not None and work.rewound.row <= above.rewound.row:
+        if not above.came_from or above.came_from[0] not in known:
+            break
+        above = known[above.came_from[0]]
+    return above
+
+
+def words(take: Take, parent: Take | None) -> str:
+    """What makes a take: its name, else where it began or what was changed since its parent."""
+    return take.work.name or ", ".join(_changes(take.work, parent.work if parent is not None else None))
+
+
+def titled(takes: Sequence[Take], up: Parents, place: int) -> str:
+    """`Take 4, from take 2 at row 17`, with its name where it has one."""
+    work, above = takes[place].work, up[place]
+    name = f", {work.name}" if work.name else ""
+    if above is None:
+        return f"Take {place + 1}{name}"
+    row = f" at row {work.rewound.row}" if work.rewound is not None else ""
+    row = f" at {clock(work.heard / work.rate)}" if work.rate and work.heard else row
+    return f"Take {place + 1}{name}, from take {above + 1}{row}"
+
+
+def spoken(takes: Sequence[Take], up: Parents, place: int, chosen: bool) -> str:
+    """For screen readers: `Take 4, from take 2 at row 17, level 2, chosen`."""
+    work = takes[place].work
+    start = f"from {work.source}" if work.source else f"seed {work.seed}"
+    more = start if up[place] is None else f"level {len(way(up, place))}"
+    return f"{titled(takes, up, place)}, {more}{', chosen' if chosen else ''}"
+
+
+def _changes(work: Work, parent: Work | None) -> list[str]:
+    found = []
+    if work.rewound is not None:
+        found.append(f"row {work.rewound.row}{_imposed(work)}")
+    elif work.rate and work.heard and parent is not None:
+        found.append(f"from {clock(work.heard / work.rate)}")
+    elif parent is None:
+        start = f"from {work.source}" if work.source else f"start, seed {grouped(work.seed)}"
+        return [start, *_mixed(work)]
+    if parent is not None and work.model != parent.model:
+        found.append(work.model)
+    if (work.rewound is not None or work.rate) and (parent is None or work.seed != parent.seed):
+        found.append(f"seed {grouped(work.seed)}")
+    if parent is not None and work.temperature != parent.temperature:
+        found.append("temperature " + " · ".join(f"{heat:.2f}" for heat in work.temperature))
+    if parent is not None and work.sliders != parent.sliders:
+        count = max(len(work.sliders), len(parent.sliders))
+        one, other = (tuple(each.sliders) + (0.0,) * (count - len(each.sliders)) for each in (work, parent))
+        moved = sum(abs(a - b) > 5e-4 for a, b in zip(one, other, strict=True))
+        found += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
+    if parent is not None and work.mix != parent.mix:
+        found += _mixed(work) or ["no mix"]
+    return found or [f"seed {grouped(work.seed)}"]
+
+
+def _mixed(work: Work) -> list[str]:
+    return [f"mix with {work.mix.model} {work.mix.share:.0%}".replace("%", " %")] if work.mix is not None else []
+
+
+def _imposed(work: Work) -> str:
+    imposed = work.rewound.imposed if work.rewound is not None else ()
+    if len(imposed) == 1:
+        return f", one pixel {colour_word(imposed[0].colour)}"
+    return f", {len(imposed)} pixels" if imposed else ""

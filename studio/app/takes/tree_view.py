@@ -1,0 +1,159 @@
+"""The tree of takes: each below the one that it came from, the way to the root lit."""
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QFrame, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
+
+from studio.app.core.guard import guarded
+from studio.app.takes.item_model import TakeModel
+from studio.app.widgets.theme import Look
+from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+
+Index = QModelIndex | QPersistentModelIndex
+SIDE, TALL, STEP = 64, 72, 32
+"""Logical pixels: a thumbnail, a row, and how far a child stands to the right of its parent."""
+
+
+class _TreePainter(QStyledItemDelegate):
+    def __init__(self, view: "TakeTree", look: Look, takes: TakeModel) -> None:
+        super().__init__(view)
+        self._view, self._look, self._takes = view, look, takes
+        self._drawn: dict[str, tuple[object, QPixmap]] = {}
+        look.changed.connect(self._drawn.clear)
+
+    @guarded(QSize(200, TALL))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(self._look.px(200), self._look.px(TALL))
+
+    @guarded(None)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        look, px, place = self._look, self._look.px, self._takes.place(index)
+        rect, chosen = option.rect, place == self._takes.chosen
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        over = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        ground = QRectF(rect).adjusted(px(-4), 1, -1, -1)
+        if chosen or over:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour("tint" if chosen else "hover"))
+            painter.drawRoundedRect(ground, px(6), px(6))
+        if self._view.hasFocus() and index == self._view.currentIndex():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(look.colour("accent"), 2))
+            painter.drawRoundedRect(ground.adjusted(1, 1, -1, -1), px(6), px(6))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        square = QRect(rect.x() + px(4), rect.y() + (rect.height() - px(SIDE)) // 2, px(SIDE), px(SIDE))
+        painter.fillRect(square, look.colour("window"))
+        draw_thumbnail(painter, self._pixmap(place), square)
+        self._write(painter, rect.adjusted(px(SIDE + 16), 0, -px(8), 0), place, index, chosen)
+        painter.restore()
+
+    def _write(self, painter: QPainter, room: QRect, place: int, index: Index, chosen: bool) -> None:
+        look, number = self._look, str(place + 1)
+        weight = 600 if chosen else 400
+        font = look.font(13, weight)
+        painter.setFont(font)
+        painter.setPen(look.colour("text" if chosen else "soft"))
+        measure, middle = QFontMetrics(font), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(room, middle, number)
+        rest = room.adjusted(measure.horizontalAdvance(number) + look.px(10), 0, 0, 0)
+        shut = self._takes.rowCount(index) if not self._view.isExpanded(index) else 0
+        words = self._takes.words(place) + (f"  ·  {shut} folded" if shut else "")
+        painter.drawText(rest, middle, measure.elidedText(words, Qt.TextElideMode.ElideRight, rest.width()))
+
+    def _pixmap(self, place: int) -> QPixmap:
+        take = self._takes.takes[place]
+        kept = self._drawn.get(take.name)
+        if kept is None or kept[0] is not take.picture:
+            pixmap = thumbnail(take.picture, self._look.px(SIDE), self._view.devicePixelRatioF(), self._look)
+            kept = self._drawn[take.name] = (take.picture, pixmap)
+        return kept[1]
+
+
+class TakeTree(QTreeView):
+    """Signals carry the place of a take: `chose` it for the stage, `dropped` it, `asked` for its menu or its name."""
+
+    chose = Signal(int)
+    dropped = Signal(int)
+    naming = Signal(int)
+    asked = Signal(int, QPoint)
+
+    def __init__(self, look: Look, takes: TakeModel) -> None:
+        super().__init__()
+        self._look, self._takes = look, takes
+        self.setModel(takes)
+        self.setItemDelegate(_TreePainter(self, look, takes))
+        self.setProperty("role", "bare")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHeaderHidden(True)
+        self.setRootIsDecorated(False)
+        self.setMouseTracking(True)
+        self.setUniformRowHeights(True)
+        self.setSelectionMode(QTreeView.SelectionMode.NoSelection)
+        self.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setStyleSheet("activate-on-singleclick: 0;")
+        self.setAccessibleName("Tree of takes")
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._ask)
+        self.clicked.connect(lambda index: self.chose.emit(takes.place(index)))
+        self.activated.connect(lambda index: self.chose.emit(takes.place(index)))
+        takes.modelReset.connect(self.expandAll)
+        takes.rowsInserted.connect(lambda parent: self.expand(parent))
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def show_chosen(self, place: int | None) -> None:
+        index = self._takes.index_of(place)
+        self.setCurrentIndex(index)
+        if place is not None:
+            self.scrollTo(index)
+        self.viewport().update()  # the way to the root is another one
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        index, key = self.currentIndex(), event.key()
+        if not index.isValid() or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            super().keyPressEvent(event)
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.dropped.emit(self._takes.place(index))
+        elif key == Qt.Key.Key_F2:
+            self.naming.emit(self._takes.place(index))
+        elif key == Qt.Key.Key_Left and self._takes.parent(index).isValid():
+            self.setCurrentIndex(self._takes.parent(index))
+        elif key == Qt.Key.Key_Right and self.isExpanded(index) and self._takes.rowCount(index):
+            self.setCurrentIndex(self._takes.index(0, 0, index))
+        else:
+            super().keyPressEvent(event)
+
+    @guarded(None)
+    def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
+        """From each parent's thumbnail down to its children, lit where the way from the root leads."""
+        takes, lit, step = self._takes, self._takes.lit(), self.indentation()
+        middle, here = rect.center().y(), takes.place(index)
+        x, own = rect.right() + 1 - step + self._look.px(12), True
+        while (above := takes.up[here]) is not None:
+            siblings = [takes.place(takes.index(row, 0, takes.index_of(above))) for row in
+                        range(takes.rowCount(takes.index_of(above)))]  # fmt: skip
+            place = siblings.index(here)
+            later, way = siblings[place + 1 :], next((each for each in siblings if each in lit), None)
+            if own:
+                self._line(painter, x, rect.top(), x, middle, way == here or way in later)
+            if later:
+                self._line(painter, x, middle if own else rect.top(), x, rect.bottom(), way in later)
+            if own:
+                self._line(painter, x, middle, rect.right() + self._look.px(2), middle, way == here)
+            here, own, x = above, False, x - step
+
+    def _line(self, painter: QPainter, x: int, y: int, to_x: int, to_y: int, lit: bool) -> None:
+        painter.setPen(QPen(self._look.colour("accent" if lit else "groove"), 2))
+        painter.drawLine(x, y, to_x, to_y)
+
+    def _ask(self, at: QPoint) -> None:
+        index = self.indexAt(at)
+        if index.isValid():
+            self.asked.emit(self._takes.place(index), self.viewport().mapToGlobal(at))
+
+    def _lay_out(self) -> None:
+        self.setIndentation(self._look.px(STEP))
+        self.doItemsLayout()

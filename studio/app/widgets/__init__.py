@@ -1,0 +1,1 @@
+"""Widgets and styles that know no feature of the studio."""

@@ -1,0 +1,396 @@
+"""Labels, buttons and fields as this window has them: plain text, names for screen readers, tooltips with keys."""
+
+import html
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QFontMetrics,
+    QIcon,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.app.core.guard import guarded
+from studio.app.widgets.icons import icon, pixmap
+from studio.app.widgets.styling import when_seen
+from studio.app.widgets.theme import Look
+
+
+class Column(QWidget):
+    """Rows below each other in the inspector."""
+
+    def __init__(self, look: Look, spacing: int = 12) -> None:
+        super().__init__()
+        self._look, self._space = look, spacing
+        self.setProperty("ground", "none")
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, 0, 0, 0)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def add(self, *widgets: QWidget) -> None:
+        for widget in widgets:
+            self.rows.addWidget(widget)
+
+    def section(self, title: str = "", *, first: bool = False) -> None:
+        """A hairline, and the heading of what follows."""
+        if not first:
+            self.rows.addSpacing(self._look.px(4))
+            self.rows.addWidget(Line())
+            self.rows.addSpacing(self._look.px(4))
+        if title:
+            self.rows.addWidget(Label(title, "heading"))
+
+    def end(self) -> None:
+        self.rows.addStretch(1)
+
+    def reveal(self, part: QWidget) -> None:
+        """Unfold the section that contains a widget."""
+
+    def _lay_out(self) -> None:
+        self.rows.setSpacing(self._look.px(self._space))
+
+
+def empty(layout: QLayout) -> None:
+    """Delete the widgets of a layout, which holds nothing else."""
+    for old in widgets_of(layout):
+        layout.removeWidget(old)
+        old.hide()
+        old.deleteLater()
+
+
+def widgets_of(layout: QLayout) -> list[QWidget]:
+    """Return the widgets that a layout places itself, in the order of their creation.
+
+    The layout is not asked for its items: Qt deletes an item with its widget, but Python keeps the object for it. The
+    next C++ object at the same address would then be taken for that item.
+    """
+    parent = layout.parentWidget()
+    children = [child for child in parent.children() if isinstance(child, QWidget)] if parent is not None else []
+    return [child for child in children if layout.indexOf(child) >= 0]
+
+
+def tip(widget: QWidget, words: str, keys: str = "") -> None:
+    """A tooltip of one sentence that ends with its key; never markup, whatever a file is called."""
+    text = f"{words} ({QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)})" if keys else words
+    widget.setToolTip(f"<qt>{html.escape(text)}</qt>" if "<" in text else text)
+
+
+def mark(widget: QWidget, **properties: object) -> None:
+    """Set what the style sheet looks at, and have it look again."""
+    changed = [name for name, value in properties.items() if widget.property(name) != value]
+    for name in changed:
+        widget.setProperty(name, properties[name])
+    if changed:
+        for part in (widget, *widget.findChildren(QWidget)):  # the sheet may look at what a part lies in
+            part.style().unpolish(part)
+            part.style().polish(part)
+
+
+def announce(widget: QWidget, words: str, assertive: bool = False) -> None:
+    """Have a screen reader say it: at once where it is assertive, else when it has nothing else to say."""
+    if words:
+        event = QAccessibleAnnouncementEvent(widget, words)
+        politeness = QAccessible.AnnouncementPoliteness
+        event.setPoliteness(politeness.Assertive if assertive else politeness.Polite)
+        QAccessible.updateAccessibility(event)
+
+
+class Label(QLabel):
+    """Shows plain text in one of the roles of the style sheet. A click focuses its buddy."""
+
+    def __init__(self, text: str = "", role: str = "body", wrap: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+        self.setWordWrap(wrap)
+        self.setProperty("role", role)
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        if (named := self.buddy()) is not None and event.button() == Qt.MouseButton.LeftButton:
+            named.setFocus(Qt.FocusReason.MouseFocusReason)
+
+
+class Elided(Label):
+    """One line that is cut where there is no room, whole in the tooltip."""
+
+    def __init__(
+        self, text: str = "", role: str = "body", mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle
+    ) -> None:
+        super().__init__(text, role)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._mode = mode
+        self._cut = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether not all of it is to be seen."""
+        return self._cut
+
+    def show_text(self, text: str) -> None:
+        self.setText(text)
+        self._measure()
+        self.update()
+
+    @guarded(QSize(0, 0))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._measure()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setPen(self.palette().color(self.foregroundRole()))
+            shown = QFontMetrics(self.font()).elidedText(self.text(), self._mode, self.width())
+            painter.drawText(self.rect(), int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), shown)
+
+    def _measure(self) -> None:
+        self._cut = QFontMetrics(self.font()).horizontalAdvance(self.text()) > self.width()
+        tip(self, self.text() if self._cut else "")
+
+
+class Line(QFrame):
+    """A hairline."""
+
+    def __init__(self, upright: bool = False) -> None:
+        super().__init__()
+        self.setProperty("line", True)
+        if upright:
+            self.setFixedWidth(1)
+        else:
+            self.setFixedHeight(1)
+
+
+class Button(QPushButton):
+    """A button of one of the style sheet's roles, with a drawing or words or both."""
+
+    def __init__(
+        self,
+        look: Look,
+        words: str = "",
+        role: str = "",
+        drawing: str = "",
+        says: str = "",
+        help: str = "",
+        keys: str = "",
+    ) -> None:
+        super().__init__()
+        self._look, self._drawing = look, drawing
+        self.setProperty("role", role)
+        self.say(words)
+        self.setAccessibleName(says or words)
+        self.explain(help, keys)
+        self.setAutoDefault(False)
+        when_seen(look, self, self._tint)
+        self._tint()
+
+    def say(self, words: str) -> None:
+        """What stands on it; an ampersand is an ampersand."""
+        self._words = words
+        self.setText((" " if self._drawing and words else "") + words.replace("&", "&&"))
+        if words:
+            self.setAccessibleName(words)
+
+    def explain(self, help: str, keys: str = "") -> None:
+        self.setAccessibleDescription(help)
+        tip(self, help, keys)
+
+    def draw(self, drawing: str) -> None:
+        if drawing != self._drawing:
+            self._drawing = drawing
+            self.say(self._words)
+            self.setIcon(QIcon())
+            self._tint()
+
+    def play(self, role: str) -> None:
+        """Take another role: the main button becomes Stop while it works."""
+        if role != self.property("role"):
+            mark(self, role=role)
+            self._tint()
+
+    def _tint(self) -> None:
+        if self._drawing:
+            colour = {
+                "primary": "on_accent",
+                "play": "on_accent",
+                "stop": "danger",
+                "record": "danger",
+                "": "text",
+                "square": "text",
+                "round": "text",
+                "tool": "text",
+            }.get(str(self.property("role")), "soft")
+            on = "on_accent" if self.property("role") == "round" else colour
+            side = self._look.px(22 if self.property("role") == "play" else 18)
+            self.setIcon(icon(self._look, self._drawing, colour, on=on))
+            self.setIconSize(QSize(side, side))
+
+
+class Segments(QFrame):
+    """A few choices of which one holds."""
+
+    chosen = Signal(str)
+
+    def __init__(
+        self,
+        look: Look,
+        name: str,
+        choices: Sequence[tuple[str, str]],
+        help: str = "",
+        keys: str = "",
+        tight: bool = False,
+    ) -> None:
+        super().__init__()
+        self.setProperty("role", "segments")
+        self.setProperty("tight", tight)
+        self.setAccessibleName(name)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2, 2, 2, 2)
+        row.setSpacing(2)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, Button] = {}
+        for key, words in choices:
+            button = Button(look, words, "segment", help=help, keys=keys)
+            button.setAccessibleName(f"{name}: {words}")
+            button.setCheckable(True)
+            button.clicked.connect(self._teller(key))
+            self._group.addButton(button)
+            self._buttons[key] = button
+            row.addWidget(button, 1)
+        self.setFocusProxy(next(iter(self._buttons.values())))
+
+    def show_choice(self, key: str) -> None:
+        if key in self._buttons:
+            self._buttons[key].setChecked(True)
+
+    def button(self, key: str) -> Button:
+        return self._buttons[key]
+
+    def checked(self) -> Button | None:
+        """Return the button of the present choice."""
+        return next((button for button in self._buttons.values() if button.isChecked()), None)
+
+    def _teller(self, key: str) -> Callable[[], None]:
+        return lambda: self.chosen.emit(key)
+
+
+class Choice(QComboBox):
+    """A list to choose from; the wheel scrolls what lies below unless it has the focus."""
+
+    def __init__(self, look: Look, name: str, help: str = "") -> None:
+        super().__init__()
+        self._look = look
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.explain(help)
+
+    def explain(self, help: str) -> None:
+        self.setAccessibleDescription(help)
+        tip(self, help)
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        side = self._look.px(14)
+        with QPainter(self) as painter:
+            drawing = pixmap("down", self._look.colour("soft"), side, self.devicePixelRatioF())
+            painter.drawPixmap(self.width() - side - self._look.px(9), (self.height() - side) // 2, drawing)
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        wheel_if_focused(self, event, super().wheelEvent)
+
+
+class Number(QSpinBox):
+    """A whole number; arrows and the focused wheel change it. The sheet gives its buttons no width: Qt 6.11 leaves
+    no room for the figure where a style sheet meets `NoButtons`."""
+
+    def __init__(self, name: str, least: int, most: int, help: str = "") -> None:
+        super().__init__()
+        self.setRange(least, most)
+        self.setKeyboardTracking(False)
+        self.lineEdit().setTextMargins(5, 0, 0, 0)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(name)
+        self.explain(help)
+
+    def explain(self, help: str) -> None:
+        self.setAccessibleDescription(help)
+        tip(self, help)
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        wheel_if_focused(self, event, super().wheelEvent)
+
+
+def wheel_if_focused(widget: QWidget, event: QWheelEvent, act: Callable[[QWheelEvent], None]) -> None:
+    """Wheel and two-finger scroll change the focused control only; else they scroll what lies below it."""
+    if widget.hasFocus():
+        act(event)
+    else:
+        event.ignore()
+
+
+def row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
+    """Widgets beside each other; a number is a gap, 0 one that stretches."""
+    box = QWidget()
+    line = QHBoxLayout(box)
+    line.setContentsMargins(*margins)
+    line.setSpacing(spacing)
+    for part in parts:
+        if isinstance(part, QWidget):
+            line.addWidget(part)
+        elif part:
+            line.addSpacing(part)
+        else:
+            line.addStretch(1)
+    return box
+
+
+def pair(second: QWidget, main: QWidget) -> QWidget:
+    """Two buttons of one width, the main one at the right."""
+    box = row(second, main, spacing=16)
+    for place in (0, 1):
+        box.layout().setStretch(place, 1)  # type: ignore[union-attr]
+    return box
+
+
+def middle(*parts: QWidget) -> QWidget:
+    """What an empty place says and offers, below each other in its middle."""
+    box = QWidget()
+    column = QVBoxLayout(box)
+    column.setSpacing(16)
+    column.addStretch(1)
+    for part in parts:
+        if isinstance(part, Label):
+            part.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(part)
+    column.addStretch(1)
+    return box

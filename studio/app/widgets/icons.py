@@ -1,0 +1,44 @@
+"""Our own drawings, coloured from the tokens; and where pictures and pages of the application lie."""
+
+import functools
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from studio.app.widgets.theme import Look
+
+_HERE = Path(__file__).resolve()
+RESOURCES = next((p for p in (_HERE.parents[2] / "resources", _HERE.parents[3] / "resources") if p.is_dir()), _HERE)
+"""Inside the package in a wheel, beside it in a clone."""
+
+
+@functools.cache
+def _drawing(name: str) -> str:
+    return (RESOURCES / "icons" / f"{name}.svg").read_text("utf-8")
+
+
+def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
+    """The drawing `name` in one colour; `size` in logical pixels."""
+    side = round(size * ratio)
+    picture = QPixmap(side, side)
+    picture.fill(Qt.GlobalColor.transparent)
+    renderer = QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", colour.name()).encode()))
+    with QPainter(picture) as painter:
+        renderer.render(painter, QRectF(0, 0, side, side))
+    picture.setDevicePixelRatio(ratio)
+    return picture
+
+
+def icon(look: Look, name: str, colour: str = "soft", on: str = "accent", size: int = 18) -> QIcon:
+    """The drawing for a button: `colour` and `on` are tokens; where it is disabled it fades into the groove."""
+    result, length = QIcon(), look.px(size)
+    for ratio in (1.0, 2.0):
+        for token, mode, state in (
+            (colour, QIcon.Mode.Normal, QIcon.State.Off),
+            (on, QIcon.Mode.Normal, QIcon.State.On),
+            ("groove", QIcon.Mode.Disabled, QIcon.State.Off),
+        ):
+            result.addPixmap(pixmap(name, look.colour(token), length, ratio), mode, state)
+    return result

@@ -1,0 +1,26 @@
+"""Opens context menus."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu, QWidget
+
+Entry = tuple[str, Callable[[], object], bool]
+"""A menu entry: its text, its function, and whether it is enabled."""
+
+
+def offer(widget: QWidget, entries: Callable[[], Sequence[Entry]]) -> None:
+    """Open a menu with these entries when the user right-clicks a widget.
+
+    This is not for lists, which report positions in their viewport.
+    """
+
+    def opened(at: QPoint) -> None:
+        menu = QMenu(widget)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for words, do, able in entries():
+            menu.addAction(words, do).setEnabled(able)
+        menu.popup(widget.mapToGlobal(at))
+
+    widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    widget.customContextMenuRequested.connect(opened)

@@ -1,0 +1,271 @@
+"""A picture as large as its space allows: crisp in whole device pixels, or smooth."""
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.widgets.theme import Look
+from studio.media.pictures.enlarging import blended
+from studio.wire.messages import Array
+
+NARROWEST = 480
+"""Logical pixels of a caption; it may be wider than a small picture."""
+
+
+class PicturePage(QWidget):
+    """The picture gets all the room that the caption leaves."""
+
+    def __init__(self, look: Look, name: str, caption: QWidget, narrowest: int = NARROWEST) -> None:
+        super().__init__()
+        self._look, self._narrowest = look, narrowest
+        self.view = PictureView(look, name)
+        self.view.setParent(self)
+        self._caption = caption
+        caption.setParent(self)
+        self.view.placed.connect(self._below)
+        look.changed.connect(self.arrange)
+
+    def arrange(self) -> None:
+        """Give the parts their places, after a change of size or of the caption's height."""
+        px = self._look.px
+        roomy = self.height() >= px(640)
+        top, gap = px(24 if roomy else 6), px(12 if roomy else 6)
+        caption = self._caption.sizeHint().height()
+        self.view.setGeometry(0, top, self.width(), max(64, self.height() - top - caption - gap - px(8)))
+        self._below(self.view.rect_shown())
+
+    def _below(self, shown: QRect) -> None:
+        px = self._look.px
+        width = min(max(shown.width(), px(self._narrowest)), self.width() - px(24))
+        left = max(px(12), min(shown.center().x() - width // 2 + 1, self.width() - width - px(12)))
+        height = self._caption.sizeHint().height()
+        bottom = self.view.y() + min(shown.bottom() + 1, self.view.height())
+        gap = px(12 if self.height() >= px(640) else 4)
+        self._caption.setGeometry(left, min(bottom + gap, self.height() - height), width, height)
+
+    @guarded(QSize(200, 200))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 200)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.arrange()
+
+
+STILL = 4
+"""Pixels that the mouse may move while it clicks."""
+
+
+def image(array: Array) -> QImage:
+    """(height, width, channels) uint8 as Qt has it; it owns its pixels."""
+    array = np.ascontiguousarray(array)
+    height, width, channels = array.shape
+    form = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
+    return QImage(array.data, width, height, width * channels, form).copy()
+
+
+def enlarged(array: Array, height: int, width: int) -> QPixmap:
+    """Every pixel as a square, in device pixels. A painter takes half as long for it as `QImage.scaled`
+    (tests/benchmarks/previews.py)."""
+    pixmap = QPixmap(width, height)
+    with QPainter(pixmap) as painter:
+        painter.drawPixmap(pixmap.rect(), QPixmap.fromImage(image(array)))
+    return pixmap
+
+
+def blended_pixmap(array: Array, height: int, width: int) -> QPixmap:
+    """The same, with its pixels blended."""
+    return QPixmap.fromImage(image(blended(array, height, width)))
+
+
+def draw_crisp(painter: QPainter, x: float, y: float, pixmap: QPixmap) -> None:
+    """At the nearest whole device pixel, so that every pixel of the picture stays a square on any screen."""
+    ratio = pixmap.devicePixelRatio()
+    painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), pixmap)
+
+
+def multiple(space: int, pixels: int) -> int:
+    """How many device pixels each pixel gets at most."""
+    return max(1, space // max(pixels, 1))
+
+
+class PictureView(QWidget):
+    """Shows one picture; `placed` tells where it lies, so that captions can stand below it."""
+
+    placed = Signal(QRect)
+    zoomed = Signal(int)
+    """Device pixels for each pixel of the picture."""
+    pixel_clicked = Signal(int, int)
+    """Row and column of a pixel that was clicked."""
+    pointed = Signal(object)
+    """(row, column) of the pixel under the pointer, None where there is none."""
+
+    def __init__(self, look: Look, name: str) -> None:
+        super().__init__()
+        self._look = look
+        self._array: Array | None = None
+        self._seen: Array | None = None
+        """What is painted: the picture, or what lies over it."""
+        self._under: tuple[int, int] | None = None
+        self._image = QImage()
+        self._smooth = False
+        self._nearer = 0
+        """Multiples more than fit."""
+        self._pan = QPoint()
+        self._held: QPoint | None = None
+        self._pressed: QPointF | None = None
+        """Where the mouse went down, as long as it has not moved from there."""
+        self._drawn_rows: int | None = None
+        self._rect = QRect()
+        """Where the picture lies, in device pixels."""
+        self._drawn: QImage | None = None
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        look.changed.connect(self.update)
+
+    def show_picture(self, array: Array | None, over: Array | None = None) -> None:
+        """`over`: (height, width, channels) uint8 to be seen in its place, as a map of it."""
+        before = self._array.shape if self._array is not None else None
+        self._array = array
+        self._seen = seen = array if over is None else over
+        self._image = image(seen) if seen is not None else QImage()
+        self._drawn = None
+        if array is not None and array.shape != before:
+            self._nearer, self._pan = 0, QPoint()
+            self._place()
+        self.update()
+
+    def show_rows(self, drawn: int | None) -> None:
+        """Only so many rows are drawn yet, and a line is at the one being drawn; None where all are."""
+        if drawn != self._drawn_rows:
+            self._drawn_rows = drawn
+            self.update()
+
+    def show_smooth(self, smooth: bool) -> None:
+        self._smooth = smooth
+        self._drawn = None
+        self.update()
+
+    def zoom(self, by: int) -> None:
+        """Nearer by so many multiples; 0 fits it into its space again."""
+        self._nearer = max(self._nearer + by, 1 - self._fit()) if by else 0
+        if not by:
+            self._pan = QPoint()
+        self._place()
+        self.update()
+
+    def scale(self) -> int:
+        """Device pixels for each pixel of the picture."""
+        return self._fit() + self._nearer
+
+    @property
+    def showing(self) -> Array | None:
+        return self._array
+
+    @property
+    def under(self) -> tuple[int, int] | None:
+        """(row, column) of the pixel under the pointer."""
+        return self._under
+
+    def rect_shown(self) -> QRect:
+        """Where the picture lies, in logical pixels."""
+        ratio = self.devicePixelRatioF()
+        r = self._rect
+        return QRect(round(r.x() / ratio), round(r.y() / ratio), round(r.width() / ratio), round(r.height() / ratio))
+
+    def pixel_at(self, at: QPointF) -> tuple[int, int] | None:
+        """Row and column of the pixel at a place in this widget."""
+        ratio, scale = self.devicePixelRatioF(), self.scale()
+        column, row = (int(v // scale) for v in (at.x() * ratio - self._rect.x(), at.y() * ratio - self._rect.y()))
+        inside = self._array is not None and 0 <= row < self._array.shape[0] and 0 <= column < self._array.shape[1]
+        return (row, column) if inside else None
+
+    def rect_of(self, row: int, column: int = 0, columns: int = 1) -> QRectF:
+        """Where some pixels of a row lie in this widget."""
+        ratio, scale = self.devicePixelRatioF(), self.scale()
+        x, y = self._rect.x() + column * scale, self._rect.y() + row * scale
+        return QRectF(x / ratio, y / ratio, columns * scale / ratio, scale / ratio)
+
+    @guarded(QSize(64, 64))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(64, 64)
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._held = event.position().toPoint() - self._pan
+        self._pressed = event.position() if event.button() == Qt.MouseButton.LeftButton else None
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._pressed is not None and (event.position() - self._pressed).manhattanLength() > STILL:
+            self._pressed = None
+        if self._held is not None and self._nearer > 0:
+            self._pan = event.position().toPoint() - self._held
+            self._place()
+            self.update()
+        self._point(self.pixel_at(event.position()))
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._held = None
+        pixel = self.pixel_at(self._pressed) if self._pressed is not None else None
+        self._pressed = None
+        if pixel is not None:
+            self.pixel_clicked.emit(*pixel)
+
+    @guarded(None)
+    def leaveEvent(self, event: QEvent) -> None:
+        self._point(None)
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._seen is None:
+            return
+        ratio = self.devicePixelRatioF()
+        with QPainter(self) as painter:
+            painter.scale(1 / ratio, 1 / ratio)
+            if not self._smooth:
+                painter.drawImage(self._rect, self._image)
+            else:
+                if self._drawn is None or self._drawn.size() != self._rect.size():
+                    self._drawn = image(blended(self._seen, self._rect.height(), self._rect.width()))
+                painter.drawImage(self._rect.topLeft(), self._drawn)
+            if self._drawn_rows is not None and self._drawn_rows < self._seen.shape[0]:
+                rest = self._rect.adjusted(0, self._drawn_rows * self.scale(), 0, 0)
+                painter.fillRect(rest, self._look.colour("window"))
+                line = QRect(rest.topLeft(), QSize(rest.width(), round(2 * ratio)))
+                painter.fillRect(line, self._look.colour("accent"))
+
+    def _point(self, pixel: tuple[int, int] | None) -> None:
+        if pixel != self._under:
+            self._under = pixel
+            self.pointed.emit(pixel)
+
+    def _fit(self) -> int:
+        if self._array is None:
+            return 1
+        ratio, (height, width) = self.devicePixelRatioF(), self._array.shape[:2]
+        return min(multiple(int(self.width() * ratio), width), multiple(int(self.height() * ratio), height))
+
+    def _place(self) -> None:
+        if self._array is None:
+            return
+        ratio, scale = self.devicePixelRatioF(), self.scale()
+        height, width = (side * scale for side in self._array.shape[:2])
+        across, down = int(self.width() * ratio), int(self.height() * ratio)
+        x, y = (across - width) // 2, (down - height) // 2
+        reach_x, reach_y = max(0, -x), max(0, -y)
+        pan_x, pan_y = (round(p * ratio) for p in (self._pan.x(), self._pan.y()))
+        place = QRect(x + min(max(pan_x, -reach_x), reach_x), y + min(max(pan_y, -reach_y), reach_y), width, height)
+        if place != self._rect:
+            self._rect, self._drawn = place, None
+            self.placed.emit(self.rect_shown())
+            self.zoomed.emit(scale)

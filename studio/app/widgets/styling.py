@@ -1,0 +1,96 @@
+"""Updates style sheets and drawings when the look changes; hidden widgets are updated when they are shown."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from PySide6.QtCore import QChildEvent, QEvent, QObject
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.widgets.style_sheet import sheet
+from studio.app.widgets.theme import Look
+
+
+class _Follower(QObject):
+    """Is a child of its widget, so that it is deleted with the widget."""
+
+    def __init__(self, look: Look, widget: QWidget, do: Callable[[], object]) -> None:
+        super().__init__(widget)
+        self._widget = widget
+        self._do = do
+        self._waiting = False
+        look.changed.connect(self.follow)
+
+    def follow(self) -> None:
+        if self._widget.isVisible():
+            self._do()
+        elif not self._waiting:
+            self._waiting = True
+            self._widget.installEventFilter(self)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show:
+            self._waiting = False
+            self._widget.removeEventFilter(self)
+            self._do()
+        return False
+
+
+def when_seen(look: Look, widget: QWidget, do: Callable[[], object]) -> Callable[[], None]:
+    """Call `do` after each change of the look: at once if the widget is visible, else when it is shown.
+
+    Most of the window's 800 widgets are in panels that are not open. The returned function does the same without a
+    change of the look.
+    """
+    return _Follower(look, widget, do).follow
+
+
+class Styles(QObject):
+    """Gives each part of a window its style sheet: one sheet on the whole window would restyle hidden parts as well."""
+
+    def __init__(self, look: Look, window: QWidget, parts: Iterable[QWidget]) -> None:
+        super().__init__(window)
+        self._look = look
+        self._window = window
+        window.installEventFilter(self)
+        for part in parts:
+            when_seen(look, part, partial(self._style, part))()
+        look.changed.connect(self._style_windows)
+
+    def _style(self, part: QWidget) -> None:
+        part.setStyleSheet(sheet(self._look))
+
+    def _style_windows(self) -> None:
+        """Restyle the lists and dialogs over the window.
+
+        `when_seen` cannot do it: its child refers to the dialog, and PySide crashes when such a file dialog is deleted.
+        """
+        for child in self._window.children():
+            if isinstance(child, QWidget) and child.isWindow():
+                self._style(child)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Style lists and dialogs that open over the window before they are measured."""
+        if event.type() == QEvent.Type.ChildPolished and isinstance(event, QChildEvent):
+            child = event.child()
+            if isinstance(child, QWidget) and child.isWindow():
+                self._style(child)
+        return False
+
+
+class Ground(QStackedWidget):
+    """Shows pages on a colour of the look, without a style sheet, which would apply to all its pages."""
+
+    def __init__(self, look: Look, token: str) -> None:
+        super().__init__()
+        self._look = look
+        self._token = token
+        look.changed.connect(self.update)
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), self._look.colour(self._token))

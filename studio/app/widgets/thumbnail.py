@@ -1,0 +1,89 @@
+"""Draws thumbnails of pictures and waves."""
+
+import numpy as np
+from PySide6.QtCore import (
+    QPointF,
+    QRect,
+    QRectF,
+    Qt,
+)
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
+
+from studio.app.widgets.picture import draw_crisp, image
+from studio.app.widgets.theme import Look
+from studio.media.pictures.surprisal_map import Scale
+from studio.media.sounds import spectrogram
+from studio.media.sounds.single_cycle import LONGEST_CYCLE
+from studio.media.sounds.wavetable import curve
+from studio.wire.messages import Array
+
+
+def thumbnail(array: Array, side: int, ratio: float, look: Look) -> QPixmap:
+    """A picture as a whole multiple of its pixels that fits into `side` logical pixels, crisp; or a wave."""
+    room = max(1, int(side * ratio))
+    if array.ndim == 1:
+        return thumbnail_of(array, room, room, ratio, look)
+    shown = image(array)
+    largest = max(shown.width(), shown.height())
+    if largest <= room:
+        times = room // largest
+        shown = shown.scaled(shown.width() * times, shown.height() * times)
+    else:
+        smooth, keep = Qt.TransformationMode.SmoothTransformation, Qt.AspectRatioMode.KeepAspectRatio
+        shown = shown.scaled(room, room, keep, smooth)
+    drawn = QPixmap.fromImage(shown)
+    drawn.setDevicePixelRatio(ratio)
+    return drawn
+
+
+def draw_thumbnail(painter: QPainter, drawn: QPixmap, place: QRect) -> None:
+    """In the middle of its place."""
+    size = drawn.deviceIndependentSize()
+    left, top = (place.width() - size.width()) / 2, (place.height() - size.height()) / 2
+    draw_crisp(painter, place.x() + left, place.y() + top, drawn)
+
+
+ROOM = 0.88
+"""Share of the height that the loudest wave takes."""
+
+RATE = 16_000
+"""Hz that a recording's small picture is drawn by; of other rates its rows are a little nearer or further apart."""
+
+
+def line(place: QRectF, values: Array) -> QPolygonF:
+    """Values from -1 to 1 along a rectangle, as a line through their middle heights."""
+    x = np.linspace(place.left(), place.right(), len(values))
+    y = place.center().y() - values * place.height() * ROOM / 2
+    return QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)])
+
+
+def spectrogram_of(sound: Array, width: int, height: int, ratio: float) -> QPixmap:
+    """A small picture of a recording: its spectrum over time, in device pixels."""
+    levels = spectrogram.of(sound, RATE, width)  # (width, rows)
+    colours = Scale(0.0, 255.0, 0.0, 255.0, False).coloured(levels.T[::-1])
+    picture = QImage(colours.tobytes(), width, len(colours), 3 * width, QImage.Format.Format_RGB888)
+    ignore, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    pixmap = QPixmap.fromImage(picture.scaled(width, height, ignore, smooth))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def thumbnail_of(wave: Array, width: int, height: int, ratio: float, look: Look) -> QPixmap:
+    """A small picture of a wave, or of a recording, in device pixels."""
+    if len(wave) > LONGEST_CYCLE:
+        return spectrogram_of(wave, width, height, ratio)
+    pixmap = QPixmap(width, height)
+    pixmap.fill(look.colour("window"))
+    place = QRectF(0, 0, width, height).adjusted(ratio, 0, -ratio, 0)
+    with QPainter(pixmap) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(look.colour("line"), ratio))
+        painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
+        painter.setPen(_pen(look.colour("text"), 1.4 * ratio))
+        painter.drawPolyline(line(place, curve(wave, max(128, width))))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def _pen(colour: QColor, width: float) -> QPen:
+    return QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)

@@ -1,0 +1,33 @@
+"""Work that begins or ends is heard, and seen where another window is in front."""
+
+from functools import partial
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QWidget
+
+from studio.app.app_state import Window
+from studio.app.generation.batch import Cells
+from studio.app.widgets.controls import announce
+
+
+class Announcer(QObject):
+    """Tells of the runs of Generate and Complete, and of a picture that goes on from a row."""
+
+    def __init__(self, window: QWidget, state: Window) -> None:
+        super().__init__(window)
+        self._window, self._generate = window, state.generate
+        for grid in (state.generate.grid, state.complete.grid):
+            grid.running.changed.connect(partial(self._show_running, grid))
+        state.generate.rewind.working.changed.connect(self._show_going_on)
+
+    def _show_running(self, grid: Cells, running: bool) -> None:
+        self._tell("Making pictures" if running else grid.progress.get(), running)
+
+    def _show_going_on(self, working: bool) -> None:
+        large, said = self._generate.closeup.large.get(), self._generate.rewind.said.get()
+        self._tell(f"Going on. {said}" if working else large.words if large is not None else said, working)
+
+    def _tell(self, words: str, at_work: bool) -> None:
+        announce(self._window, words)
+        if not at_work and not self._window.isActiveWindow():
+            QApplication.alert(self._window)

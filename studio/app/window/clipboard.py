@@ -1,0 +1,68 @@
+"""Connects the window with the system's clipboard: copies pictures and sounds to it and pastes from it."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QObject, QUrl
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
+
+from studio.app.app_state import Window
+
+PNG, WAV = "image/png", "audio/wav"
+_ENCODED = {
+    PNG: "Pasted picture.png",  # first, because it may hold a recipe
+    "image/jpeg": "Pasted picture.jpg",
+    "image/webp": "Pasted picture.webp",
+    "image/tiff": "Pasted picture.tif",
+    "image/gif": "Pasted picture.gif",
+    "image/bmp": "Pasted picture.bmp",
+}
+"""Forms in which other programs offer pictures. They are stored as they are, so that Qt decodes none of them here."""
+
+
+class Clippings(QObject):
+    """Puts copied pictures on the clipboard, and opens pasted ones like dropped files."""
+
+    def __init__(self, state: Window, parent: QObject) -> None:
+        super().__init__(parent)
+        self._state = state
+        state.clipboard.copied.connect(self._put)
+        state.clipboard.copied_sound.connect(self._put_sound)
+        state.messages.paste.connect(self.paste)
+
+    def paste(self) -> None:
+        """Open the files, the picture or the sound on the clipboard."""
+        data = QGuiApplication.clipboard().mimeData() or QMimeData()  # Qt returns None for an empty clipboard
+        files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        if files:
+            self._state.drop(files)
+        elif form := next((form for form in _ENCODED if data.hasFormat(form)), ""):
+            picture = bytes(data.data(form).data())
+            self._state.clipboard.paste(lambda: picture, _ENCODED[form])
+        elif data.hasImage():
+            image = QGuiApplication.clipboard().image()
+            self._state.clipboard.paste(lambda: _png(image))
+        elif data.hasFormat(WAV):
+            wav = bytes(data.data(WAV).data())
+            self._state.clipboard.paste(lambda: wav, "Pasted sound.wav")
+        else:
+            said = "There is no picture or sound on the clipboard. Copy one, then paste it."
+            self._state.messages.say(said, "warn")
+
+    def _put_sound(self, path: Path, wav: bytes) -> None:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        data.setData(WAV, wav)
+        QGuiApplication.clipboard().setMimeData(data)
+
+    def _put(self, png: bytes) -> None:
+        data = QMimeData()
+        data.setData(PNG, png)
+        data.setImageData(QImage.fromData(png))  # for programs that do not accept PNG
+        QGuiApplication.clipboard().setMimeData(data)
+
+
+def _png(image: QImage) -> bytes:
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    QImageWriter(buffer, b"PNG").write(image)
+    return bytes(buffer.data().data())

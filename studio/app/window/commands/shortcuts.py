@@ -1,0 +1,55 @@
+"""The keys of the window's actions: which hold now, and where."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from studio.app.widgets.action import Act
+
+
+class Shortcuts(QObject):
+    """One QAction for each act: in the whole window, or only in the parts where single keys act."""
+
+    def __init__(self, window: QWidget, parts: Sequence[QWidget], acts: Sequence[Act]) -> None:
+        super().__init__(window)
+        self._actions = [(act, self._install(window, parts, act)) for act in acts]
+
+    def enable(self, panel: str, letters: bool) -> None:
+        """Keys of a panel hold where it is open; single keys can be switched off."""
+        for act, action in self._actions:
+            action.setEnabled(act.panel in ("", panel) and (letters or act.where == "window"))
+
+    def _install(self, window: QWidget, parts: Sequence[QWidget], act: Act) -> QAction:
+        action = QAction(act.words, self)
+        action.setShortcuts([QKeySequence(keys) for keys in act.keys])
+        action.triggered.connect(lambda checked=False: act.do())
+        everywhere = act.where == "window"
+        context = Qt.ShortcutContext.WindowShortcut if everywhere else Qt.ShortcutContext.WidgetWithChildrenShortcut
+        action.setShortcutContext(context)
+        for widget in (window,) if everywhere else parts:
+            widget.addAction(action)
+        return action
+
+
+def go_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
+    """Give the focus to the next or previous of these parts that can have it."""
+    at = [place for place, part in enumerate(regions) if now is not None and part.isAncestorOf(now)]
+    place = at[0] if at else -1 if by > 0 else 0
+    for step in range(1, len(regions) + 1):
+        part = regions[(place + by * step) % len(regions)]
+        first = first_focusable(part)
+        if part.isVisible() and first is not None:
+            first.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
+
+
+def first_focusable(part: QWidget) -> QWidget | None:
+    """Return the first widget in a part that Tab can reach now."""
+    return next((widget for widget in part.findChildren(QWidget) if takes_focus(widget)), None)
+
+
+def takes_focus(widget: QWidget) -> bool:
+    tabs = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+    return tabs and widget.isVisible() and widget.isEnabled()

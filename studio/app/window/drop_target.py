@@ -1,0 +1,110 @@
+"""What a drop would do, said before the mouse is let go."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QMimeData, QObject, QRect, QRectF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from studio.app.app_state import Window
+from studio.app.core.guard import guarded
+from studio.app.files.drops import shown
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.theme import Look
+
+_DRAWINGS = {
+    "Open in Explore": "explore",
+    "Open in Complete": "complete",
+    "Go on from this sound": "sound",
+    "Restore this work": "home",
+    "Add this model": "model",
+}
+
+
+class DropOverlay(QWidget):
+    """Covers the stage while a file is over the window."""
+
+    def __init__(self, look: Look, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._look = look
+        self.words, self.name = "", ""
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def say(self, words: str, name: str) -> None:
+        """What will happen, with the file's name below."""
+        self.words, self.name = words, name
+        self.setAccessibleName(f"{words}. {name}")
+        self.raise_()
+        self.show()
+        self.update()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, px, willing = self._look, self._look.px, self.words in _DRAWINGS
+        box = QRect(0, 0, min(px(420), self.width() - px(32)), px(176))
+        box.moveCenter(self.rect().center())
+        with QPainter(self) as painter:
+            veil = look.colour("canvas")
+            veil.setAlpha(190)
+            painter.fillRect(self.rect(), veil)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(look.colour("accent" if willing else "warn"), 2))
+            painter.setBrush(look.colour("tint" if willing else "panel"))
+            painter.drawRoundedRect(QRectF(box), px(8), px(8))
+            side = px(24)
+            drawing = pixmap(
+                _DRAWINGS.get(self.words, "warn"),
+                look.colour("accent" if willing else "warn"),
+                side,
+                self.devicePixelRatioF(),
+            )
+            painter.drawPixmap(box.center().x() - side // 2, box.y() + px(34), drawing)
+            wrap = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
+            painter.setPen(look.colour("text"))
+            painter.setFont(look.font(16, 600) if willing else look.font(13, 500))
+            painter.drawText(box.adjusted(px(16), px(74), -px(16), -px(48)), int(wrap), self.words)
+            if willing:
+                painter.setPen(look.colour("soft"))
+                painter.setFont(look.font(12))
+                place = box.adjusted(px(16), px(108), -px(16), -px(16))
+                shown = painter.fontMetrics().elidedText(self.name, Qt.TextElideMode.ElideMiddle, place.width())
+                painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), shown)
+
+
+class Drops(QObject):
+    """Accepts files that are dropped on the window. They are copied, never moved.
+
+    After a move, the program that offered the files might delete the originals.
+    """
+
+    def __init__(self, window: QWidget, state: Window, overlay: DropOverlay) -> None:
+        super().__init__(window)
+        self._state, self._overlay = state, overlay
+        for part in window.findChildren(QWidget):
+            part.setAcceptDrops(False)  # otherwise a field would accept the move and insert the name as text
+        window.setAcceptDrops(True)
+        window.installEventFilter(self)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DragLeave:
+            self._overlay.hide()
+        if not isinstance(event, QDropEvent):  # QDragEnterEvent and QDragMoveEvent are QDropEvents, too
+            return False
+        paths = _paths(event.mimeData())
+        if not paths or not event.possibleActions() & Qt.DropAction.CopyAction:
+            event.ignore()
+            return True
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        if isinstance(event, QDragEnterEvent):
+            self._overlay.say(self._state.would(paths), shown(paths[0].name))
+        elif event.type() == QEvent.Type.Drop:
+            self._overlay.hide()
+            self._state.drop(paths)
+        return True
+
+
+def _paths(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

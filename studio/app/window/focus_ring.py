@@ -1,0 +1,101 @@
+"""The ring round whatever has the focus, once a key was used to get there."""
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.panels.generate.row_marker_view import RowMarker
+from studio.app.widgets.picture import PictureView
+from studio.app.widgets.theme import Look
+
+
+class FocusRing(QWidget):
+    """Lies above the window and lets every click through."""
+
+    def __init__(self, look: Look, window: QWidget) -> None:
+        super().__init__(window)
+        self._look, self._on = look, window
+        self._focused: QWidget | None = None
+        self._by_key = False
+        """Whether the last thing that the person did was a key."""
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # What has the focus moves with what it lies in, which tells nobody: look while it is shown.
+        self._watch = QTimer(self)
+        self._watch.setInterval(80)
+        self._watch.timeout.connect(self._follow)
+        QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # there is one by now
+        look.changed.connect(self._restyle)
+        self.hide()
+
+    def watch_keys(self) -> None:
+        """Call once the window has its native side: a key or a press there decides whether rings are drawn."""
+        handle = self._on.windowHandle()
+        if handle is not None:
+            handle.installEventFilter(self)
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.KeyPress:
+            self._by_key = True
+        elif event.type() == QEvent.Type.MouseButtonPress:
+            self._by_key = False
+            if not self._look.high:
+                self._stop()
+        return False
+
+    def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
+        """The mouse moves the focus without a ring, except in the contrast themes."""
+        field = (new.focusProxy() or new) if new is not None else None
+        if field is None or field.window() is not self._on or not (self._by_key or self._look.high):
+            self._stop()
+        else:
+            self._focused = field
+            self._watch.start()
+            self._follow()
+
+    def _restyle(self) -> None:
+        if not self._look.high and not self._by_key:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._focused = None
+        self._watch.stop()
+        self.hide()
+
+    @property
+    def focused(self) -> QWidget | None:
+        """What the ring lies round, None where there is no ring."""
+        return self._focused if self.isVisible() else None
+
+    def _follow(self) -> None:
+        place = self._place()
+        self.setVisible(place.isValid())
+        if place.isValid() and place != self.geometry():
+            self.setGeometry(place)
+            self.raise_()
+            self.update()
+
+    def _place(self) -> QRect:
+        widget = self._focused
+        if widget is None or not widget.isVisible():
+            return QRect()
+        if isinstance(widget, QLineEdit) and widget.property("role") == "bare":
+            widget = widget.parentWidget() or widget
+        seen = widget.visibleRegion().boundingRect()
+        if isinstance(widget, PictureView | RowMarker):
+            seen = widget.rect_shown() & seen
+        return (
+            seen.translated(widget.mapTo(self._on, QPoint(0, 0))).adjusted(-5, -5, 5, 5) if seen.isValid() else QRect()
+        )
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        thick = 3 if self._look.high else 2
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(self._look.colour("accent"), thick))
+            inside = QRectF(self.rect()).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2)
+            painter.drawRoundedRect(inside, self._look.px(8), self._look.px(8))

@@ -1,0 +1,149 @@
+"""The inspector: a panel's page or one of the pages that open in its place."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.widgets.controls import Button, Label, row
+from studio.app.widgets.theme import Look
+
+NARROW, USUAL, WIDE = 288, 320, 420
+
+
+class Scroll(QScrollArea):
+    """A page that scrolls up and down, never sideways."""
+
+    def __init__(self, look: Look, inside: QWidget) -> None:
+        super().__init__()
+        self._look = look
+        self._box = QWidget()
+        self._box.setProperty("ground", "none")
+        self._column = QVBoxLayout(self._box)
+        self._column.addWidget(inside)
+        self.setWidget(self._box)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.viewport().setAutoFillBackground(False)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        look.changed.connect(self._lay_out)
+        # Queued: the range may change once more before the scroll area has come to rest.
+        self.verticalScrollBar().rangeChanged.connect(self._lay_out, Qt.ConnectionType.QueuedConnection)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """The bar lies in the margin, so that nothing moves when it comes."""
+        px, bar = self._look.px, self.verticalScrollBar()
+        room = px(16) - (px(10) if bar.maximum() > 0 else 0)
+        self._column.setContentsMargins(px(16), px(12), room, px(12))
+
+
+class Inspector(QWidget):
+    """`closed` says that a page was left for the panel's own."""
+
+    closed = Signal()
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self.setAccessibleName("Inspector")
+        self._title = Label("", "name")
+        self._close = Button(look, "", "icon", "close", "Close this page", "Back to the panel", "Esc")
+        self._head = row(self._title, 0, self._close)
+        self._pages = QStackedWidget()
+        self._feet = QStackedWidget()
+        self._panel = ""
+        self._shown: dict[str, QWidget] = {}
+        self._titles: dict[str, str] = {}
+        self._foot: dict[str, QWidget] = {}
+        self._column = QVBoxLayout(self)
+        self._column.addWidget(self._head)
+        self._column.addWidget(self._pages, 1)
+        self._column.addWidget(self._feet)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._close.clicked.connect(self.close_page)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+        self.page = ""
+        """The page that is open in place of the panel's own; empty for that."""
+
+    def add_panel(self, key: str, inside: QWidget, foot: QWidget) -> None:
+        self._shown[key] = Scroll(self._look, inside)
+        self._foot[key] = foot
+        self._pages.addWidget(self._shown[key])
+        self._feet.addWidget(foot)
+
+    def add_page(self, key: str, title: str, inside: QWidget) -> None:
+        self._shown[key], self._titles[key] = Scroll(self._look, inside), title
+        self._pages.addWidget(self._shown[key])
+
+    @property
+    def parts(self) -> tuple[QWidget, ...]:
+        """The widgets that have their own style sheets: the head, each page and each foot."""
+        return self._head, *self._shown.values(), *self._foot.values()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), self._look.colour("panel"))
+
+    def show_panel(self, key: str) -> None:
+        self._panel = key
+        for name, foot in self._foot.items():  # a stack is as high as its highest page, seen or not
+            high = QSizePolicy.Policy.Preferred if name == key else QSizePolicy.Policy.Ignored
+            foot.setSizePolicy(QSizePolicy.Policy.Preferred, high)
+        self._feet.setCurrentWidget(self._foot[key])
+        self.close_page()
+
+    def open_page(self, key: str) -> None:
+        self.page = key
+        self._title.setText(self._titles[key])
+        self._head.show()
+        self._pages.setCurrentWidget(self._shown[key])
+
+    def close_page(self) -> bool:
+        """Whether there was one."""
+        was, self.page = bool(self.page), ""
+        self._head.hide()
+        self._pages.setCurrentWidget(self._shown[self._panel])
+        if was:
+            self.closed.emit()
+        return was
+
+    def set_shut(self, shut: bool) -> None:
+        """Shut, only the buttons are left: they never go away."""
+        self._pages.setVisible(not shut)
+        self._head.setVisible(not shut and bool(self.page))
+
+    def _lay_out(self) -> None:
+        px = self._look.px
+        self._head.setContentsMargins(px(16), px(8), px(8), 0)
+        self._feet.setContentsMargins(px(16), px(8), px(16), px(16))
+
+
+class Edge(QWidget):
+    """The inspector's edge, which the mouse drags; `dragged` carries how far to the left of where it was."""
+
+    dragged = Signal(int)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._at: int | None = None
+        self.setCursor(Qt.CursorShape.SplitHCursor)
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._at = round(event.globalPosition().x())
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._at is not None:
+            now = round(event.globalPosition().x())
+            self.dragged.emit(self._at - now)
+            self._at = now
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._at = None

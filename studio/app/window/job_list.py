@@ -1,0 +1,157 @@
+"""The queue: the job at work, and what comes after it."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QGridLayout, QProgressBar, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.core.jobs import Entry
+from studio.app.core.text import about
+from studio.app.widgets.controls import Button, Elided, Label, row
+from studio.app.widgets.theme import Look
+
+RIGHT = Qt.TextElideMode.ElideRight
+
+
+def progress(entry: Entry) -> str:
+    """`12 of 24 finished · about 9 s left`, `38 % done · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
+    if entry.said:
+        return entry.said
+    if entry.started is None:
+        return "waits for the engine"
+    left = f" · {about(entry.seconds_left)} left" if entry.seconds_left is not None else ""
+    if not entry.counted:
+        return f"{entry.share:.0%} done{left}".replace("%", " %") if entry.share else "at work"
+    return f"{entry.done:,} of {entry.total:,} finished{left}"
+
+
+class JobRow(QWidget):
+    """One job with its progress and its Stop."""
+
+    stopped = Signal(str)
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._job = ""
+        self.title = Elided("", "strong")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 1000)
+        self.words = Elided("", "note", RIGHT)
+        self.stop = Button(look, "", "square", "stop", "Stop", "Stop now and keep what is drawn", "Shift+Esc")
+        self.stop.clicked.connect(lambda: self.stopped.emit(self._job))
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(2)
+        grid.addWidget(self.title, 0, 0)
+        grid.addWidget(self.bar, 1, 0)
+        grid.addWidget(self.words, 2, 0)
+        grid.addWidget(self.stop, 0, 1, 3, 1, Qt.AlignmentFlag.AlignVCenter)
+        grid.setColumnStretch(0, 1)
+
+    def show_entry(self, entry: Entry) -> None:
+        self._job = entry.job
+        self.title.show_text(entry.title)
+        self.bar.setVisible(entry.total > 0)
+        self.bar.setValue(round(entry.share * 1000))
+        self.bar.setAccessibleName(f"Progress of {entry.title}")
+        self.words.show_text(progress(entry))
+        self.stop.setAccessibleName(f"Stop {entry.title}")
+
+
+class QueueBox(QWidget):
+    """The first job, and how many wait; a click opens the list."""
+
+    stopped = Signal(str)
+    opened = Signal()
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._compact, self._count = False, 0
+        self.setProperty("ground", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName("Queue")
+        self._waiting = Label("", "note")
+        self._job = JobRow(look)
+        self._job.stopped.connect(self.stopped)
+        self._next = Elided("Long work lines up here.", "note", RIGHT)
+        self._column = QVBoxLayout(self)
+        self._head = row(Label("Queue", "heading"), 0, self._waiting)
+        self._column.addWidget(self._head)
+        self._column.addWidget(self._job)
+        self._column.addWidget(self._next)
+        self._column.addStretch(1)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+        self.show_entries(())
+
+    def show_entries(self, entries: Sequence[Entry]) -> None:
+        waiting = max(0, len(entries) - 1)
+        self._waiting.setText(f"{waiting} waiting" if waiting else "")
+        self._job.setVisible(bool(entries))
+        if entries:
+            self._job.show_entry(entries[0])
+        self._count = len(entries)
+        self._show_next()
+        self._next.show_text(f"Next: {entries[1].title}" if waiting else "Long work lines up here.")
+
+    def set_compact(self, compact: bool) -> None:
+        """Only the job at work, where the window is low."""
+        self._compact = compact
+        self._head.setVisible(not compact)
+        self._show_next()
+
+    def _show_next(self) -> None:
+        self._next.setVisible(self._count != 1 and not (self._compact and self._count > 1))
+
+    @property
+    def job(self) -> JobRow:
+        return self._job
+
+    @guarded(QSize(200, 60))
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(200), self._look.px(60))
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.opened.emit()
+
+    def _lay_out(self) -> None:
+        px = self._look.px
+        self._column.setContentsMargins(px(16), px(8), px(16), px(8))
+        self._column.setSpacing(px(6))
+
+
+class QueueList(QWidget):
+    """Every job, in the inspector."""
+
+    stopped = Signal(str)
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(12)
+        self._empty = Label("Nothing is at work. Long work lines up here.", "note", wrap=True)
+        self._column.addWidget(self._empty)
+        self._column.addStretch(1)
+        self.jobs: list[JobRow] = []
+
+    def show_entries(self, entries: Sequence[Entry]) -> None:
+        self._empty.setVisible(not entries)
+        while len(self.jobs) < len(entries):
+            job = JobRow(self._look)
+            job.stopped.connect(self.stopped)
+            self._column.insertWidget(len(self.jobs), job)
+            self.jobs.append(job)
+        while len(self.jobs) > len(entries):
+            gone = self.jobs.pop()
+            gone.setParent(None)
+            gone.deleteLater()
+        for job, entry in zip(self.jobs, entries, strict=True):
+            job.show_entry(entry)

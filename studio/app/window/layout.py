@@ -1,0 +1,92 @@
+"""Where each part of the window lies, from the window's size and the size of its text."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRect
+
+from studio.app.widgets.theme import Look
+from studio.app.window.inspector import NARROW, USUAL, WIDE
+from studio.app.window.rail import NARROW as RAIL_NARROW
+from studio.app.window.rail import WIDE as RAIL_WIDE
+
+BAR, STRIP, STRIP_LOW, MESSAGE, AROUND = 48, 116, 80, 36, 4
+"""Heights in logical pixels; `AROUND` is the space above and below the message line."""
+NARROW_BELOW, LOW_BELOW = 1280, 800
+DRAWER_ABOVE = 1.5
+"""Of the text's size: then the inspector is a drawer over the stage."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Rectangles in the window; `lines` are the hairlines between them, `edge` is where the mouse drags."""
+
+    narrow: bool
+    low: bool
+    drawer: bool
+    rail: QRect
+    bar: QRect
+    stage: QRect
+    floor: int
+    """Height at the bottom of the stage that is reserved for the message line."""
+    inspector: QRect
+    strip: QRect
+    queue: QRect
+    message: QRect
+    edge: QRect
+    lines: tuple[QRect, QRect, QRect, QRect]
+
+
+def places(
+    look: Look, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False, said: bool = False
+) -> Places:
+    """Return where each part of the window lies.
+
+    If the inspector is closed, its buttons remain visible in place of the queue.
+
+    Arguments
+        shown: whether the inspector is open
+        wish: the inspector's width at 100 % text size, as the user dragged it
+        tree: whether the strip takes half of the stage
+        said: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
+    """
+    px = look.px
+    narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, look.scale > DRAWER_ABOVE
+    rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
+    side = min(px(NARROW if narrow else min(max(wish, NARROW), WIDE)), width // 2)
+    bar, strip = px(BAR), px(STRIP_LOW if low else STRIP)
+    across = width - rail - (side if shown and not drawer else 0)
+    line = px(MESSAGE) + 2 * px(AROUND)
+    below = line if said and shown and drawer else 0  # a message does not fit beside a drawer
+    # If there is room, the floor is always reserved, so that no picture moves for a message.
+    floor = line if (said and not below) or not (low or drawer) else 0
+    foot = height - below
+    right = width - side
+    bottom = foot - strip
+    grown = (bottom - bar) // 2 if tree else 0
+    told = foot if below else bottom - grown - line
+    if not shown:
+        inspector = QRect(right, bottom, side, strip)
+    elif drawer:
+        inspector = QRect(right, bar, side, foot - bar)
+    else:
+        inspector = QRect(right, 0, side, bottom)
+    return Places(
+        narrow,
+        low,
+        drawer,
+        rail=QRect(0, 0, rail, height),
+        bar=QRect(rail, 0, across, bar),
+        stage=QRect(rail, bar, across, bottom - bar - grown),
+        floor=floor,
+        inspector=inspector,
+        strip=QRect(rail, bottom - grown, right - rail, strip + grown),
+        queue=QRect(right, bottom, side, strip),
+        message=QRect(rail + px(8), told + px(AROUND), across - px(16), px(MESSAGE)),
+        edge=QRect(right - 3, 0, 6, bottom),
+        lines=(
+            QRect(rail, bar - 1, across, 1),
+            QRect(rail, bottom - grown, right - rail, 1),
+            QRect(right, bottom, 0 if drawer and shown else side, 1),
+            QRect(right, inspector.y(), 1, foot - inspector.y()),
+        ),
+    )

@@ -1,0 +1,450 @@
+"""The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QStackedWidget, QStyle, QWidget
+
+from studio.app.app_state import Window
+from studio.app.core.guard import guarded
+from studio.app.core.observable import Value
+from studio.app.files.dialogs_view import SOUNDS, WORKS, Dialogs
+from studio.app.panels.complete import view as complete
+from studio.app.panels.explore import view as explore
+from studio.app.panels.generate import view as generate
+from studio.app.panels.panel_view import Panel
+from studio.app.panels.sound import view as sound
+from studio.app.takes.strip_view import Strip
+from studio.app.widgets.action import Act
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Line
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.styling import Ground, Styles
+from studio.app.widgets.theme import Look
+from studio.app.window.announcer import Announcer
+from studio.app.window.clipboard import Clippings
+from studio.app.window.commands.palette import Finder
+from studio.app.window.commands.shortcuts import Shortcuts, go_region
+from studio.app.window.commands.targets import focus, of_acts, of_controls, of_models, of_settings
+from studio.app.window.drop_target import DropOverlay, Drops
+from studio.app.window.focus_recovery import FocusHome
+from studio.app.window.focus_ring import FocusRing
+from studio.app.window.inspector import NARROW, USUAL, WIDE, Edge, Inspector
+from studio.app.window.job_list import QueueBox, QueueList
+from studio.app.window.layout import places
+from studio.app.window.message_bar import MessageLine
+from studio.app.window.pages import EnginePage, HelpPage, SettingsPage
+from studio.app.window.rail import Rail
+from studio.app.window.take_strip import Takes
+from studio.app.window.top_bar import Bar
+
+AT_FIRST = (1440, 900)
+
+DEBOUNCE = 500
+"""Milliseconds from a move until it is told."""
+
+
+class Geometry(QObject):
+    """Tells the state where the window lies, so that even a killed one comes back there."""
+
+    def __init__(self, window: QWidget, kept: Value[bytes]) -> None:
+        super().__init__(window)
+        self._window, self._kept = window, kept
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(DEBOUNCE)
+        self._soon.timeout.connect(self.keep)
+        if not kept.get() or not window.restoreGeometry(QByteArray(kept.get())):
+            room = window.screen().availableGeometry()
+            title = QStyle.PixelMetric.PM_TitleBarHeight
+            high = room.height() - window.style().pixelMetric(title)  # the title bar is added later and needs room
+            window.resize(min(AT_FIRST[0], room.width()), min(AT_FIRST[1], high))
+        window.installEventFilter(self)
+
+    def keep(self) -> None:
+        """Tell it now."""
+        self._soon.stop()
+        self._kept.set(bytes(self._window.saveGeometry().data()))
+
+    @guarded(False)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowStateChange):
+            self._soon.start()
+        return False
+
+
+PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
+    generate.panel,
+    explore.panel,
+    complete.panel,
+    sound.panel,
+)
+"""The panels that work, in the order of the rail."""
+
+SMALLEST = (1024, 700)
+
+HAND = 50
+"""Milliseconds between two checks whether a mouse button is still pressed."""
+
+
+class Frame(QWidget):
+    """The one window. `painted` says that it is on the screen; `closed` that the person closed it."""
+
+    painted = Signal()
+    closed = Signal()
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__()
+        self._look, self.state = look, state
+        self.setWindowTitle("Latent Studio")
+        self.setMinimumSize(*SMALLEST)
+        self._shown, self._drawer, self._painted = True, False, False
+        self._said: Any = None
+        self.dialogs = Dialogs(state, self)
+        self._clippings = Clippings(state, self)
+        self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
+        self._build()
+        self.takes = Takes(self.strip, state, self.panels.values(), lambda: self.panel, self.dialogs)
+        self._announcer = Announcer(self, state)
+        self._tie()
+        self.acts = self._acts()
+        self._shortcuts = Shortcuts(self, (self.stage, self.strip), self.acts)
+        self._enable()
+        look.changed.connect(self._restyle)
+        self._restyle()
+        self._geometry = Geometry(self, state.geometry)
+
+    # ── parts ────────────────────────────────────────────────────────────────────────────────────
+
+    def _build(self) -> None:
+        """In the order in which Tab goes through them."""
+        look, state = self._look, self.state
+        panels = self.panels.values()
+        self.rail = Rail(look, [(p.key, p.title, p.drawing, p.help) for p in panels])
+        self.bars = QStackedWidget()
+        self.stage = Ground(look, "canvas")
+        self.inspector = Inspector(look)
+        for panel in panels:
+            head = Bar(look, state, panel, self.add_model)
+            head.side.clicked.connect(self.toggle_inspector)
+            self.bars.addWidget(head)
+            self.stage.addWidget(panel.stage)
+            self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
+        self.settings, self.help = SettingsPage(look, state), HelpPage(look)
+        self.engine, self.jobs = EnginePage(look, state), QueueList(look)
+        for key, title, page in (
+            ("settings", "Settings", self.settings), ("help", "Help", self.help), ("engine", "Engine", self.engine),
+            ("queue", "Queue", self.jobs),
+        ):  # fmt: skip
+            self.inspector.add_page(key, title, page)
+        self.strip, self.queue = Strip(look), QueueBox(look)
+        self.message = MessageLine(look)
+        self._lines = [Line(), Line(), Line(), Line(upright=True)]
+        self._parts = (
+            self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message, *self._lines
+        )  # fmt: skip
+        for part in self._parts:
+            part.setParent(self)
+        self.edge = Edge(self)
+        self.drop_overlay = DropOverlay(look, self)
+        self.finder = Finder(look, self)
+        self._home = FocusHome(self, self.stage)
+        self.ring = FocusRing(look, self)
+        bars = self.bars.findChildren(Bar)
+        stages = [panel.stage for panel in panels]
+        parts = (self.rail, self.strip, self.queue, self.message, self.drop_overlay, self.finder, *self._lines)
+        Styles(look, self, (*parts, *bars, *stages, *self.inspector.parts))
+        self.drops = Drops(self, self.state, self.drop_overlay)  # last, because it examines all widgets
+
+    def _tie(self) -> None:
+        state = self.state
+        bind(self, state.panel, self._show_panel, self.rail.chose, state.show_panel)
+        bind(self, state.status, self.rail.state.show_status)
+        bind(self, state.smooth, self._show_smooth)
+        bind(self, state.theme, self._choose_look)
+        bind(self, state.contrast, self._choose_look)
+        bind(self, state.layout, self._choose_look)
+        bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.act)
+        bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
+        bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
+        bind(self, state.takes.list, lambda _: self._place())
+        self.message.gone.connect(state.messages.dismiss)
+        self.queue.opened.connect(lambda: self.toggle_page("queue"))
+        self.rail.help.clicked.connect(lambda: self.toggle_page("help"))
+        self.rail.settings.clicked.connect(lambda: self.toggle_page("settings"))
+        self.rail.state.clicked.connect(lambda: self.toggle_page("engine"))
+        self.edge.dragged.connect(self._drag)
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that is open."""
+        return self.panels.get(self.state.panel.get(), self._first)
+
+    @property
+    def _first(self) -> Panel:
+        return next(iter(self.panels.values()))
+
+    @property
+    def bar(self) -> Bar:
+        bar = self.bars.currentWidget()
+        assert isinstance(bar, Bar)
+        return bar
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+
+    def _show_panel(self, key: str) -> None:
+        place = list(self.panels).index(self.panel.key)
+        before = QApplication.focusWidget()
+        self.rail.show_panel(self.panel.key)
+        self.bars.setCurrentIndex(place)
+        self.stage.setCurrentIndex(place)
+        self.inspector.show_panel(self.panel.key)
+        self.takes.show_panel(self.panel)
+        self._enable()
+        self._place()
+        self._home.leave(before)  # QStackedWidget focuses the first widget of its new page, often a button
+
+    def _show_smooth(self, smooth: bool) -> None:
+        for panel in self.panels.values():
+            panel.show_smooth(smooth)
+
+    def _show_message(self, said: Any) -> None:
+        """Make room for the message; not while a mouse button is down, because widgets would move under it."""
+        if said is self._said:
+            return
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            QTimer.singleShot(HAND, self, lambda: self._show_message(self.state.messages.current.get()))
+            return
+        self._said = said
+        self.message.show_message(said)
+        self._place()
+
+    def toggle_page(self, key: str) -> None:
+        """Open a page in the inspector, or close it where it is open."""
+        if self.inspector.page == key:
+            self.inspector.close_page()
+            return
+        if key == "help":
+            self.help.show_help(self.panel.key, [act for act in self.acts if act.panel in ("", self.panel.key)])
+        if key == "engine" and self.state.status.get() in ("Ready", "Working"):
+            self.state.look()
+        self._shown = True
+        self.inspector.open_page(key)
+        self._place()
+
+    # ── looks ────────────────────────────────────────────────────────────────────────────────────
+
+    def _choose_look(self, _: object) -> None:
+        layout = self.state.layout.get()
+        scale, still = layout.get("text", 100), bool(layout.get("still", False))
+        wanted = (self.state.theme.get(), self.state.contrast.get(), scale, still, layout.get("letters", True))
+        if wanted != getattr(self, "_wanted", None):
+            self._wanted = wanted
+            self._shown = float(scale) <= 150
+            self._look.choose(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
+            self._enable()
+        else:
+            self._place()
+
+    def _restyle(self) -> None:
+        look = self._look
+        QApplication.setPalette(look.palette())
+        self.setFont(look.font())
+        self.setWindowIcon(QIcon(pixmap("generate", look.colour("accent"), 64)))
+        self._place()
+
+    # ── places ───────────────────────────────────────────────────────────────────────────────────
+
+    def _place(self) -> None:
+        """Give every part its rectangle."""
+        if not hasattr(self, "ring"):
+            return
+        shown = self._shown or self.inspector.page != ""
+        wish = int(self.state.layout.get().get("inspector", USUAL))
+        tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.list.get())
+        said = self.message.isVisibleTo(self)
+        at = places(self._look, self.width(), self.height(), shown, wish, tree, said)
+        self.strip.set_tree(tree)
+        self._drawer = at.drawer
+        self.rail.set_narrow(at.narrow)
+        self.strip.set_compact(at.low)
+        self.queue.set_compact(at.low)
+        for panel in self.panels.values():
+            panel.set_compact(at.low)
+        for head in self.bars.findChildren(Bar):
+            head.set_narrow(at.narrow)
+            head.show_side(at.drawer or not shown)
+        self.inspector.set_shut(not shown)
+        self.queue.setVisible(shown and not at.drawer)
+        self.edge.setVisible(shown)
+        lines = zip(self._lines, at.lines, strict=True)
+        for part, place in (
+            (self.rail, at.rail), (self.bars, at.bar), (self.stage, at.stage), (self.strip, at.strip),
+            (self.queue, at.queue), (self.inspector, at.inspector), *lines, (self.edge, at.edge),
+            (self.message, at.message),
+        ):  # fmt: skip
+            part.setGeometry(place)
+        self.stage.setContentsMargins(0, 0, 0, at.floor)
+        for part in (self.inspector, *self._lines, self.edge, self.message):
+            part.raise_()
+        self.drop_overlay.setGeometry(at.stage)
+
+    def _drag(self, wider: int) -> None:
+        now = int(self.state.layout.get().get("inspector", USUAL))
+        wish = min(max(now + round(wider / self._look.scale), NARROW), WIDE)
+        self.state.layout.set({**self.state.layout.get(), "inspector": wish})
+
+    # ── actions and keys ─────────────────────────────────────────────────────────────────────────
+
+    def _acts(self) -> tuple[Act, ...]:
+        state, page = self.state, self.toggle_page
+        stop = ("Shift+Esc", "Ctrl+.") if sys.platform == "darwin" else ("Shift+Esc",)
+        redo = ("Ctrl+Shift+Z", "Ctrl+Y") if sys.platform == "win32" else ("Ctrl+Shift+Z",)
+        full = "Ctrl+Meta+F" if sys.platform == "darwin" else "F11"
+        shown = [
+            Act(panel.title, (f"Ctrl+{number}",), partial(state.show_panel, panel.key))
+            for number, panel in enumerate(self.panels.values(), 1)
+        ]
+        return (
+            *shown,
+            *(act for panel in self.panels.values() for act in panel.acts),
+            Act("Stop", stop, self.stop),
+            Act("Undo", ("Ctrl+Z",), state.undo),
+            Act("Redo", redo, state.redo),
+            Act("Open…", ("Ctrl+O",), self.open),
+            Act("Paste", ("Ctrl+V",), state.messages.paste.emit),
+            Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
+            Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
+            Act("Add a model…", (), self.add_model),
+            Act("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
+            *self.takes.acts,
+            Act("Queue", ("Ctrl+J",), lambda: page("queue")),
+            Act("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
+            Act("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),
+            Act("Fit", ("Ctrl+0",), lambda: self.panel.zoom(0)),
+            Act("Full screen", (full,), self.toggle_full_screen),
+            Act("Help", ("F1",), lambda: page("help")),
+            Act("Find…", ("Ctrl+K",), self.open_finder),
+            Act("Settings", ("Ctrl+,",), lambda: page("settings")),
+            Act("Engine", (), lambda: page("engine")),
+            Act("Next region", ("F6",), lambda: self.go_region(1)),
+            Act("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
+            Act("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
+            Act("Crisp or smooth", ("X",), lambda: state.smoothing.choose(not state.smooth.get()), "stage"),
+        )
+
+    def _enable(self) -> None:
+        if hasattr(self, "_shortcuts"):
+            self._shortcuts.enable(self.panel.key, bool(self.state.layout.get().get("letters", True)))
+
+    def open_finder(self) -> None:
+        """Open the finder with everything that can be done, set and chosen now."""
+        able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
+        targets = of_acts(act for act in able if act.keys != ("Ctrl+K",))
+        panel = self.panel
+        names = {target.words for target in targets}
+        controls = of_controls((self.bar, panel.stage, panel.inspector, panel.foot), self.go_to_control)
+        targets += [control for control in controls if control.words not in names]
+        targets += of_models(self.state.models.cards.get(), self.choose_model)
+        self.finder.open(targets + of_settings(self.settings.dials, self.go_to_setting))
+
+    def go_to_control(self, control: QWidget) -> None:
+        """Focus a control of the open panel and bring it into view."""
+        if self.panel.inspector.isAncestorOf(control):
+            self.inspector.close_page()
+            self._shown = True
+            self._place()
+        focus(control)
+
+    def go_to_setting(self, dial: QWidget) -> None:
+        """Open the settings and focus one of them."""
+        if self.inspector.page != "settings":
+            self.toggle_page("settings")
+        focus(dial)
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model in the open panel, or in the first that offers it."""
+        trained = self.state.models.find(name)
+        able = (panel for panel in (self.panel, *self.panels.values()) if panel.offers(trained))
+        if trained is not None and (panel := next(able, None)) is not None:
+            self.state.show_panel(panel.key)
+            panel.choose_model(name)
+
+    def open(self) -> None:
+        """Ask for a file of the sort that the open panel takes."""
+        self.dialogs.open(SOUNDS if self.panel.key == "sound" else WORKS, self.state.open)
+
+    def stop(self) -> None:
+        """The job of the open panel, else the one at work."""
+        player = self.state.sound.player
+        if self.panel.key == "sound" and (player.making.get() or player.playing.get()):
+            self.state.sound.stop()
+            return
+        entries = self.state.queue.entries.get()
+        grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).grid
+        if grid.running.get():
+            grid.stop()
+        elif entries:
+            self.state.queue.stop(entries[0].job)
+
+    def add_model(self) -> None:
+        self.dialogs.open("Models (*.safetensors)", self.state.models.add)
+
+    def toggle_inspector(self) -> None:
+        if self._shown and self.inspector.page:
+            self.inspector.close_page()
+        self._shown = not self._shown
+        self._place()
+
+    def toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def go_region(self, by: int) -> None:
+        """To the next or previous part of the window that can have the focus."""
+        regions = (self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message)
+        go_region(regions, QApplication.focusWidget(), by)
+
+    def escape(self) -> None:
+        """Close what is open, else leave full screen; never a job."""
+        if self.finder.isVisible():
+            self.finder.close_finder()
+        elif self.inspector.close_page() or self.panel.close():
+            self._place()
+        elif self._drawer and self._shown:
+            self.toggle_inspector()
+        elif self.state.messages.current.get() is not None:
+            self.state.messages.dismiss()
+        elif self.isFullScreen():
+            self.toggle_full_screen()
+
+    # ── what Qt asks ─────────────────────────────────────────────────────────────────────────────
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    @guarded(None)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._place()
+        if not self._painted:
+            self._painted = True
+            self.ring.watch_keys()
+            QTimer.singleShot(0, self.painted.emit)  # once the first paint is through
+
+    @guarded(None)
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._geometry.keep()
+        event.accept()
+        self.closed.emit()
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and not event.modifiers():
+            self.escape()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,167 @@
+"""What opens in the inspector instead of in a dialog: settings, help, the engine's state, the queue."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from studio.app.app_state import Window, window_log
+from studio.app.widgets.action import Act, native
+from studio.app.widgets.binding import bind
+from studio.app.widgets.controls import Button, Choice, Column, Elided, Label, Line, Segments, empty, row
+from studio.app.widgets.icons import RESOURCES
+from studio.app.widgets.theme import Look
+
+SIZES = (100, 125, 150, 175, 200)
+
+DEVICES = (("", "By itself"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
+
+
+class SettingsPage(Column):
+    """Shows the settings: appearance, text size, motion, device, single keys.
+
+    Their values are kept in the window's `layout`. `dials` lists each setting with its title.
+    """
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__(look)
+        self._state = state
+        self.theme = Segments(look, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
+        self.contrast = Segments(look, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High")))
+        self.text_size = Segments(
+            look, "Text size", [(str(s), f"{s} %") for s in SIZES], help="Size of text and controls", tight=True
+        )
+        self.motion = Segments(
+            look, "Motion", (("full", "Full"), ("less", "Reduced")), help="Whether anything moves by itself"
+        )
+        self.letters = Segments(
+            look,
+            "Single keys",
+            (("on", "On"), ("off", "Off")),
+            help="Keys such as X and R, while the stage has the focus",
+        )
+        self.device = Choice(look, "Device", "What the engine works on, from the next start")
+        for key, words in DEVICES:
+            self.device.addItem(words, key)
+        self._note = Label("", "note", wrap=True)
+        self.dials: tuple[tuple[str, QWidget], ...] = (
+            ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.text_size),
+            ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
+        )  # fmt: skip
+        for title, dial in self.dials:
+            name = Label(title, "strong")
+            name.setBuddy(dial)
+            self.add(name, dial)
+        self.add(self._note)
+        self.end()
+        bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
+        bind(self, state.contrast, self.contrast.show_choice, self.contrast.chosen, state.contrast.set)
+        bind(self, state.layout, self._show_layout)
+        bind(self, state.device, self._show_device)
+        self.text_size.chosen.connect(lambda size: self._put("text", int(size)))
+        self.motion.chosen.connect(lambda motion: self._put("still", motion == "less"))
+        self.letters.chosen.connect(lambda letters: self._put("letters", letters == "on"))
+        self.device.activated.connect(lambda place: self._put("device", self.device.itemData(place)))
+
+    def _put(self, key: str, value: object) -> None:
+        self._state.layout.set({**self._state.layout.get(), key: value})
+
+    def _show_layout(self, layout: dict[str, Any]) -> None:
+        self.text_size.show_choice(str(layout.get("text", 100)))
+        self.motion.show_choice("less" if layout.get("still") else "full")
+        self.letters.show_choice("on" if layout.get("letters", True) else "off")
+        self.device.setCurrentIndex(max(0, self.device.findData(layout.get("device", ""))))
+
+    def _show_device(self, words: str) -> None:
+        now = f"It works on: {words}. " if words else ""
+        self._note.setText(f"{now}Another choice holds from the next start.")
+
+
+class HelpPage(Column):
+    """The page of the panel, and every action with its key."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self._page = QVBoxLayout()
+        self._page.setSpacing(10)
+        self.rows.addLayout(self._page)
+        self.end()
+
+    def show_help(self, name: str, acts: Sequence[Act]) -> None:
+        """Our own page, with the keys that hold in that panel."""
+        path = RESOURCES / "help" / f"{name}.md"
+        text = path.read_text("utf-8").strip() if path.is_file() else ""
+        empty(self._page)
+        for paragraph in text.split("\n\n"):
+            title = paragraph.startswith("#")
+            words = paragraph.lstrip("# ").replace("**", "")
+            self._page.addWidget(Label(words, "name" if title else "soft", wrap=True))
+        self._page.addWidget(Line())
+        self._page.addWidget(Label("Keys", "heading"))
+        for act in acts:
+            if act.keys:
+                self._page.addWidget(row(Label(act.words), 0, Label(native(act.keys[0]), "note")))
+
+
+class EnginePage(Column):
+    """What this computer has, as Doctor found it, and the last things that were said.
+
+    Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
+    """
+
+    def __init__(self, look: Look, state: Window) -> None:
+        super().__init__(look, 8)
+        self._state = state
+        self.words = Label("", "name", wrap=True)
+        self.look_again = Button(look, "Look again", help="Ask the engine what this computer has")
+        self._findings, self._said = QVBoxLayout(), QVBoxLayout()
+        self._filled: dict[QVBoxLayout, list[tuple[str, str]]] = {}
+        self.add(self.words, self.look_again)
+        self.section("Log of this window")
+        self.log = Elided(str(window_log()), "note")
+        self.show_log = Button(look, "Show the log", "link", help="Show the folder of the log")
+        self.add(self.log, row(self.show_log, 0))
+        self.section("This computer")
+        self.rows.addLayout(self._findings)
+        self.section("Said lately")
+        self.rows.addLayout(self._said)
+        self.end()
+        self.look_again.clicked.connect(self.ask)
+        self.show_log.clicked.connect(state.show_log)
+        bind(self, state.status, self._show_status)
+        bind(self, state.device, self._show_status)
+        bind(self, state.findings, self._show_findings)
+        bind(self, state.messages.history, self._show_said)
+
+    def ask(self) -> None:
+        """Start a stopped engine; ask a running one."""
+        if self._state.status.get() == "Stopped":
+            self._state.engine.start()
+        else:
+            self._state.look()
+
+    def _show_status(self, _: str) -> None:
+        status, device = self._state.status.get(), self._state.device.get()
+        self.words.setText(f"{status}. {device}" if device else f"{status}.")
+        self.look_again.say("Start the engine" if status == "Stopped" else "Look again")
+
+    def _show_findings(self, findings: Sequence[tuple[str, bool, str]]) -> None:
+        lines = [(f"{what}: {found}", "note" if fine else "warn") for what, fine, found in findings]
+        self._fill(self._findings, lines or [("Nothing yet.", "note")])
+
+    def _show_said(self, said: Sequence[Any]) -> None:
+        kinds = {"info": "note", "warn": "note", "failed": "danger"}
+        lines = [(one.text, kinds[one.kind]) for one in reversed(said)]
+        self._fill(self._said, lines or [("Nothing yet.", "note")])
+
+    def _fill(self, column: QVBoxLayout, lines: list[tuple[str, str]]) -> None:
+        """Show lines; if they are the same as before, the labels stay, with the text that is selected in them."""
+        if self._filled.get(column) == lines:
+            return
+        self._filled[column] = lines
+        empty(column)
+        for text, role in lines:
+            label = Label(text, role, wrap=True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(label)

@@ -1,0 +1,175 @@
+"""The rail: panels, help, settings, and the engine's state in a word."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.widgets.controls import tip
+from studio.app.widgets.icons import pixmap
+from studio.app.widgets.theme import Look
+
+WIDE, NARROW = 76, 48
+_DOTS = {"Ready": "accent", "Working": "accent", "Starting": "faint", "Stopped": "danger"}
+
+
+class RailButton(QToolButton):
+    """A drawing above a word; the word goes into the tooltip where the rail is narrow."""
+
+    def __init__(self, look: Look, words: str, drawing: str, help: str, keys: str, named: bool = True) -> None:
+        super().__init__()
+        self._look, self._words, self._drawing, self._named = look, words, drawing, named
+        self._narrow = False
+        self.setCheckable(named)
+        self.setAccessibleName(words)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        tip(self, help, keys)
+
+    def set_narrow(self, narrow: bool) -> None:
+        self._narrow = narrow
+        self.updateGeometry()
+        self.update()
+
+    @guarded(QSize(64, 58))
+    def sizeHint(self) -> QSize:
+        px = self._look.px
+        return QSize(px(40), px(58) if self._named and not self._narrow else px(40))
+
+    @guarded(QSize(28, 28))
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, px, chosen = self._look, self._look.px, self.isChecked()
+        words = self._named and not self._narrow
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if chosen or self.underMouse():
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(look.colour("tint" if chosen else "hover"))
+                painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
+            side = px(20)
+            drawing = pixmap(self._drawing, look.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF())
+            top = px(11) if words else (self.height() - side) // 2
+            painter.drawPixmap((self.width() - side) // 2, top, drawing)
+            if words:
+                font = look.font(12, 600 if chosen else 500)
+                painter.setFont(font)
+                painter.setPen(look.colour("text" if chosen else "soft"))
+                place = self.rect().adjusted(0, px(34), 0, -px(5))
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._words)
+
+
+class StateButton(QToolButton):
+    """The engine's state: a dot and a word; pressed, it opens Doctor."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look, self._status, self._narrow = look, "Starting", False
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.show_status("Starting")
+
+    def show_status(self, status: str) -> None:
+        self._status = status
+        self.setAccessibleName(f"Engine, {status}")
+        tip(self, f"Engine: {status.lower()}. What this computer has, and what was said")
+        self.update()
+
+    def set_narrow(self, narrow: bool) -> None:
+        self._narrow = narrow
+        self.update()
+
+    @guarded(QSize(64, 32))
+    def sizeHint(self) -> QSize:
+        return QSize(self._look.px(40), self._look.px(32))
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        look, px = self._look, self._look.px
+        font = look.font(12)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            if self.underMouse():
+                painter.setBrush(look.colour("hover"))
+                painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
+            painter.setFont(font)
+            words = 0 if self._narrow else painter.fontMetrics().horizontalAdvance(self._status) + px(6)
+            left = (self.width() - words - px(8)) / 2
+            painter.setBrush(look.colour(_DOTS.get(self._status, "faint")))
+            painter.drawEllipse(QRectF(left, (self.height() - px(8)) / 2, px(8), px(8)))
+            if words:
+                painter.setPen(look.colour("danger" if self._status == "Stopped" else "soft"))
+                place = QRectF(left + px(14), 0, self.width(), self.height())
+                painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, self._status)
+
+
+class Rail(QWidget):
+    """`chose` carries the key of a panel; `help`, `settings` and `state` ask for a page."""
+
+    chose = Signal(str)
+
+    def __init__(self, look: Look, panels: Sequence[tuple[str, str, str, str]]) -> None:
+        """`panels`: key, title, drawing, help of each."""
+        super().__init__()
+        self._look = look
+        self.setProperty("ground", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName("Panels")
+        self.buttons: dict[str, RailButton] = {}
+        self._column = QVBoxLayout(self)
+        group = QButtonGroup(self)
+        for number, (key, title, drawing, help) in enumerate(panels, 1):
+            button = self.buttons[key] = RailButton(look, title, drawing, help, f"Ctrl+{number}")
+            button.clicked.connect(lambda checked=False, key=key: self.chose.emit(key))
+            group.addButton(button)
+            self._column.addWidget(button)
+        self.help = RailButton(look, "Help", "help", "Help for this panel", "F1", named=False)
+        self.settings = RailButton(look, "Settings", "settings", "Looks, text size, device", "Ctrl+,", named=False)
+        self.state = StateButton(look)
+        self._column.addStretch(1)
+        for button in (self.help, self.settings):
+            self._column.addWidget(button)
+        self._column.addWidget(self.state)
+        look.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def show_panel(self, key: str) -> None:
+        if key in self.buttons:
+            self.buttons[key].setChecked(True)
+            self.update()
+
+    def set_narrow(self, narrow: bool) -> None:
+        for button in (*self.buttons.values(), self.help, self.settings):
+            button.set_narrow(narrow)
+        self.state.set_narrow(narrow)
+        self._lay_out()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The accent at the edge says which panel is open, for those who don't see the tint."""
+        look, px = self._look, self._look.px
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), look.colour("panel"))
+            painter.fillRect(self.width() - 1, 0, 1, self.height(), look.colour("line"))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.colour("accent"))
+            for button in self.buttons.values():
+                if button.isChecked():
+                    place = button.geometry().adjusted(0, px(12), 0, -px(12))
+                    painter.drawRoundedRect(QRectF(0, place.y(), px(3), place.height()), 1.5, 1.5)
+
+    def _lay_out(self) -> None:
+        px = self._look.px
+        self._column.setContentsMargins(px(6), px(8), px(6), px(12))
+        self._column.setSpacing(px(6))
+        self.updateGeometry()
+        self.update()

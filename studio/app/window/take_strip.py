@@ -1,0 +1,87 @@
+"""The strip of takes, tied to the panel that is open."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from studio.app.app_state import Window
+from studio.app.core.observable import Value
+from studio.app.files.dialogs_view import Dialogs
+from studio.app.panels.panel_view import Panel
+from studio.app.takes.selection import Strip as TakesInHand
+from studio.app.takes.strip_view import Strip
+from studio.app.widgets.action import Act
+from studio.app.widgets.binding import bind
+
+
+class Takes(QObject):
+    """What is done on the strip is done in the panel that is open, which `panel` gives."""
+
+    def __init__(
+        self, strip: Strip, state: Window, panels: Iterable[Panel], panel: Callable[[], Panel], dialogs: Dialogs
+    ) -> None:
+        super().__init__(strip)
+        self._strip, self._state, self._panel, self._dialogs = strip, state, panel, dialogs
+        bind(self, state.takes.list, strip.show_takes)
+        shown: tuple[Value[Any], ...] = (state.takes.list, *(each.strip.current for each in panels))
+        for value in shown:
+            bind(self, value, lambda _: strip.show_current(self._in_hand.current.get()))
+        strip.chose.connect(self.show)
+        strip.dropped.connect(lambda place: self._in_hand.prune(place))
+        strip.cut.connect(lambda place: self._in_hand.prune(place, branch=True))
+        strip.copied.connect(lambda place: self._in_hand.copy(place))
+        strip.renamed.connect(lambda place, name: self._in_hand.rename(place, name))
+        strip.branched.connect(self._branch)
+        strip.led.connect(self._lead)
+        strip.leads = lambda place: place in state.explore.wavetable.partners()
+        strip.grown.connect(self.toggle_tree)
+        strip.keep.clicked.connect(lambda: self._panel().keep())
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        return (
+            Act("Tree of takes", ("Ctrl+T",), self.toggle_tree),
+            Act("Name the take", ("N",), lambda: self._strip.rename(self._in_hand.current.get()), "stage"),
+            Act("Prune the take", (), self._prune_shown),
+            Act("Prune the take with what came from it", (), lambda: self._prune_shown(branch=True)),
+        )
+
+    @property
+    def _in_hand(self) -> TakesInHand:
+        return self._panel().strip
+
+    def show_panel(self, panel: Panel) -> None:
+        """Another panel is open."""
+        self._strip.show_current(panel.strip.current.get())
+        self._strip.branches = panel.branch is not None
+
+    def show(self, index: int) -> None:
+        """Put a take on the stage of the open panel; a recording always in Sound, and what is none never there."""
+        recorded = bool(self._state.takes.list.get()[index].work.rate)
+        if recorded or self._panel().key == "sound":
+            self._state.show_panel("sound" if recorded else "explore")
+        self._panel().show_take(index)
+        self._state.tone.listen()
+
+    def toggle_tree(self) -> None:
+        """The strip grows to half the stage, or shrinks again."""
+        layout = self._state.layout.get()
+        self._state.layout.set({**layout, "tree": not layout.get("tree", False)})
+
+    def _branch(self, index: int) -> None:
+        self.show(index)
+        if (branch := self._panel().branch) is not None:
+            branch()
+
+    def _prune_shown(self, branch: bool = False) -> None:
+        """The take on the stage goes to the bin, alone or with all that came from it."""
+        place = self._in_hand.current.get()
+        if place is not None:
+            self._in_hand.prune(place, branch)
+
+    def _lead(self, index: int) -> None:
+        """Ask where the wavetable from the stage to a take should go."""
+        table = self._state.explore.wavetable
+        if name := table.name_of(index):
+            self._dialogs.save(name, lambda path: table.save(index, path))

@@ -1,0 +1,154 @@
+"""Share what commands need for artworks: files, seeds, classes, recipes and options."""
+
+import argparse
+import datetime
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio.cli import command
+from studio.library import models
+from studio.library.card import Card
+from studio.library.work import Mix, Work
+from studio.media import dataset, decoder
+from studio.media.pictures import image
+from studio.media.pictures.enlarging import Enlargement
+from studio.media.sounds import audio_dataset, single_cycle
+from studio.wire import messages as wire
+
+
+def named(given: Sequence[Path]) -> list[Path]:
+    """Return files, and those in folders."""
+    return [path for each in given for path in (dataset.files(each) if each.is_dir() else [each])]
+
+
+def opened(path: Path, card: Card) -> wire.Array:
+    """Open a user's file as an artwork in a model's size. Say what was converted. Raises image.Refused."""
+    if card.rate:
+        found = decoder.open_recording(path, card.rate, centred=False)
+        array = audio_dataset.as_samples(found, silent=True)
+        _say_notes(found.name, found.notes)
+        return array
+    if card.kind == "sound":
+        wave = decoder.open_wave(path, card.shape[0])
+        array = single_cycle.from_wave(wave.array, card.shape[0], wave.name)
+        _say_notes(wave.name, wave.notes)
+        return array
+    channels, height, width = card.shape
+    return image.fit(picture(path), (channels, height, width))
+
+
+def picture(path: Path) -> wire.Array:
+    """Open a picture (height, width, 3) uint8. Say what was converted. Raises image.Refused."""
+    found = decoder.open_picture(path)
+    _say_notes(found.name, found.notes)
+    return found.array
+
+
+def _say_notes(name: str, notes: Sequence[str]) -> None:
+    if notes:
+        command.say(f'"{name}": {"; ".join(notes)}.')
+
+
+def things(card: Card) -> str:
+    """Return the word for what a model makes."""
+    return "sounds" if card.kind == "sound" else "pictures"
+
+
+def seeds(args: argparse.Namespace) -> tuple[int, ...]:
+    first = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
+    seeds = tuple(range(first, first + args.n))
+    if seeds[-1] >= 2**53:
+        raise command.WrongUse(
+            f"The last seed would be {seeds[-1]}, but seeds end at {2**53 - 1}. Begin with a lower one."
+        )
+    return seeds
+
+
+def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
+    """Return the requested temperature, or the model's own. Warn if the model does not work at it."""
+    temperature = args.temperature if args.temperature is not None else card.temperature
+    if beyond := card.beyond(temperature):
+        command.say(beyond)
+    return (temperature,)
+
+
+def label(card: Card, given: str | None) -> int | None:
+    """Return the number of a class, from its name or number. Raises WrongUse, which lists them."""
+    if given is None:
+        return None
+    names = [name.casefold() for name in card.kinds]
+    wanted = given.replace("_", " ").casefold()
+    if wanted in names:
+        return names.index(wanted)
+    if given.isdecimal() and int(given) < len(names):
+        return int(given)
+    there = f"It has: {', '.join(card.kinds)}." if names else "It knows no kinds; leave --label out."
+    raise command.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
+
+
+def add_files(sub: argparse.ArgumentParser, files: str) -> None:
+    """Add a model, and files or folders with a help text."""
+    sub.add_argument("model", metavar="MODEL")
+    sub.add_argument("files", nargs="+", type=command.path, metavar="FILE", help=files)
+
+
+def add_drawing(sub: argparse.ArgumentParser, *, seed: str, label: str) -> None:
+    """Add the options for drawing from a model, with help for seed and class."""
+    sub.add_argument("--seed", type=command.seed, help=seed)
+    sub.add_argument("--temperature", type=command.temperature, help="lower is calmer, higher wilder (the model's own)")
+    sub.add_argument("--label", help=f"the kind, by name or number ({label})")
+
+
+def add_mix(sub: argparse.ArgumentParser) -> None:
+    """Add the options for a second model."""
+    sub.add_argument(
+        "--mix",
+        metavar="OTHER",
+        help="a second model that draws pixel by pixel, or sample by sample, to decide with the first",
+    )
+    sub.add_argument("--share", type=command.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
+
+
+def add_size(sub: argparse.ArgumentParser) -> None:
+    """Add the options for the size of saved pictures."""
+    sub.add_argument(
+        "--scale",
+        type=command.scale,
+        metavar="TIMES",
+        help="how much larger to save pictures: 4, 8, 16, or the longer side in pixels, as 512px (1)",
+    )
+    sub.add_argument("--smooth", action="store_true", help="blend the pixels of enlarged pictures (they are squares)")
+
+
+def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
+    """Return the size for saving pictures: by default `usual` times. Raises WrongUse for sounds."""
+    if card.kind == "sound" and (args.scale or args.smooth):
+        raise command.WrongUse(f'"{card.title}" makes sounds, which have no size; leave --scale and --smooth out.')
+    times, pixels = args.scale or (usual, 0)
+    return Enlargement(times, pixels, args.smooth)
+
+
+def mix(args: argparse.Namespace) -> Mix | None:
+    """Return the second model that was asked for. Raises models.BadModel."""
+    if not args.mix:
+        return None
+    other = models.find(args.mix)
+    return Mix(model=other.card.name, model_hash=other.hash, share=args.share)
+
+
+def work(trained: models.Trained, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
+    return Work(
+        kind=trained.card.kind,
+        rate=trained.card.rate,
+        model=trained.card.name,
+        model_hash=trained.hash,
+        seed=seed,
+        temperature=temperature,
+        label=label,
+        made=now(),
+    )
+
+
+def now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,249 @@
+"""Make recordings in the terminal piece by piece, and play them meanwhile."""
+
+import argparse
+import math
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from studio.cli import command
+from studio.library import storage
+from studio.library.work import Work, to_wav
+from studio.media.sounds.playback import CUSHION, FAST, Stream
+from studio.media.sounds.silence import LONG, silent_end
+from studio.media.sounds.speaker import NoSound, Speaker
+from studio.wire import messages as wire
+
+BETWEEN = 0.5
+"""Seconds of silence between two recordings."""
+SURE = 0.5
+"""Seconds of sound after which their speed is known."""
+PATIENCE = 1.0
+"""Seconds without the fast loop after which the user is told."""
+LOOK = 0.05
+"""Seconds between two looks at what is heard."""
+FADE = 0.2
+"""The most seconds that a fade may take: the sound card may be gone."""
+
+
+class Made(NamedTuple):
+    """Holds a recording (n,) int16, its nats at temperature 1, and whether it is whole."""
+
+    samples: wire.Array
+    log_prob: float
+    whole: bool
+
+
+class Hearing:
+    """Plays `count` recordings of `seconds` each while they are made, at `rate` in Hz.
+
+    If s seconds are made in a second and t are left to be heard, playing begins once t (1 - s) of them are made. Then
+    there is no gap.
+    """
+
+    def __init__(self, rate: int, seconds: float, count: int = 1, on: bool = True) -> None:
+        self.on = on
+        """Whether somebody listens."""
+        self.failed = False
+        """Whether it could not be heard, or not to its end."""
+        self._stream = Stream(rate)
+        self._speaker = Speaker()
+        self._seconds = count * seconds + (count - 1) * BETWEEN
+        self._whole = False
+        """Whether all is made."""
+        self._quick: float | None = None
+        """The time since which the speed of the fast loop is measured."""
+        self._sure = 0.0
+        """Seconds of sound that were made since then."""
+        self._speed = 0.0
+        """Seconds of sound that are made in a second."""
+        self._begins: list[tuple[float, str]] = []
+        """The seconds at which recordings begin, with their names, until they are heard."""
+        self._sounds = False
+        """Whether it plays."""
+        self._said = ""
+        """Why nothing is heard yet, as the user was told."""
+        self._dried = 0
+        """Gaps so far."""
+        self._came = math.inf
+        """When the first piece came."""
+
+    def __enter__(self) -> "Hearing":
+        if self.on and self._open():  # only a trial: the card would run dry during loading
+            self._speaker.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, way: TracebackType | None
+    ) -> None:
+        self.fade()
+
+    # ── making ───────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, words: str, before: wire.Array | None = None) -> None:
+        """Begin the next recording, with its name; `before` (n,) int16 exists already."""
+        if not self.on:
+            return
+        if len(self._stream.made):
+            self._stream.write(np.zeros(round(BETWEEN * self._stream.rate), np.int16))
+        self._begins.append((len(self._stream.made) / self._stream.rate, words))
+        if before is not None:
+            self._stream.write(before)
+
+    def performed(self, jobs: Any, ask: wire.Perform) -> Made:
+        """Make a recording, and play its pieces. Ctrl+C ends it with what was made until then."""
+        parts: list[wire.Array] = []
+        bits = 0.0
+        try:
+            for event in command.answers(jobs, ask):
+                if isinstance(event, wire.Sounded):
+                    parts.append(event.samples)
+                    bits += float(event.bits.sum(dtype=np.float64))
+                    self._hear(event)
+                    command.progress(self._words or f"{event.first / self._stream.rate / (ask.seconds or 1):.0%} made")
+        except KeyboardInterrupt:
+            self.fade()
+            if not parts:
+                raise
+            return Made(np.concatenate(parts), -math.log(2) * bits, False)
+        return Made(np.concatenate(parts), -math.log(2) * bits, True)
+
+    def _hear(self, event: wire.Sounded) -> None:
+        if self.on:
+            self._stream.write(event.samples)
+            self._came = min(self._came, time.monotonic())
+            if self._quick is not None:
+                self._sure += len(event.samples) / self._stream.rate
+                self._speed = self._sure / (time.monotonic() - self._quick)
+            elif event.speed:
+                self._quick = time.monotonic()
+            self._look()
+
+    # ── hearing ──────────────────────────────────────────────────────────────────────────────────
+
+    def listen(self) -> None:
+        """Wait until all that was made is heard."""
+        self._whole = True
+        self._stream.finish()
+        try:
+            while self.on and not self._stream.over:
+                self._look()
+                command.progress(self._words)
+                time.sleep(LOOK)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"Stopped. All was made, {self._stream.position:.1f} s were heard.") from None
+        if self.on:
+            time.sleep(self._speaker.delay)
+            command.say(f"Heard {self._stream.position:.1f} s, {self._pace}, {self._gaps}.")
+
+    def fade(self) -> None:
+        """Fade to silence, and play no more."""
+        if self.on:
+            self._stream.pause()
+            end = time.monotonic() + FADE
+            while not self._stream.silent and time.monotonic() < end:
+                time.sleep(0.005)
+            time.sleep(self._speaker.delay)
+        self.on = False
+        self._speaker.close()
+
+    def _look(self) -> None:
+        """Begin to play once it has no gap, and tell the user what happens."""
+        if fault := self._speaker.fault():
+            self._give_up(fault)
+            return
+        gaps = self._stream.gaps
+        if gaps > self._dried:  # it is not as fast as it was
+            self._dried = gaps
+            self._sounds = False
+            self._said = ""
+            self._quick = None
+            self._sure = 0.0
+            self._stream.pause()
+        if not self._sounds and (self._whole or (self._sure >= SURE and self._stream.ahead >= self._needed)):
+            self._sounds = self._stream.position > 0 or self._open()
+            self._stream.play()
+        while self._sounds and self._begins and self._begins[0][0] <= self._stream.position:
+            command.say(f"Playing {self._begins.pop(0)[1]}.")
+        if not self._sounds:
+            self._explain()
+
+    def _explain(self) -> None:
+        """Tell the user why nothing is heard yet, once that is known and will last."""
+        missing = self._needed - self._stream.ahead
+        if self._sure >= SURE and missing > self._speed and self._said != "slow":
+            self._said = "slow"
+            wait = f"in about {missing / self._speed:.0f} s"
+            command.say(f"{self._pace}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap.")
+        elif not self._speed and not self._said and time.monotonic() > self._came + PATIENCE:
+            self._said = "new"
+            command.say("First run on this computer: preparing the fast version. Then playing starts.")
+
+    def _open(self) -> bool:
+        """Open the sound card; return whether it plays."""
+        try:
+            self._speaker.open(self._stream)
+        except NoSound as fault:
+            self._give_up(str(fault))
+        return self.on
+
+    def _give_up(self, why: str) -> None:
+        self.on = False
+        self.failed = True
+        self._speaker.close()
+        command.say(why)
+
+    @property
+    def _needed(self) -> float:
+        """Return the seconds that must be made, but not heard, before it begins."""
+        return max((self._seconds - self._stream.position) * (1 - self._speed / FAST), CUSHION)
+
+    @property
+    def _words(self) -> str:
+        """Return how far it is; empty if nobody listens."""
+        if not self.on:
+            return ""
+        stream = self._stream
+        made = len(stream.made) / stream.rate
+        return f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made, {self._pace}, {self._gaps}"
+
+    @property
+    def _pace(self) -> str:
+        if not self._speed:
+            return "getting ready"
+        digits = 1 if self._speed >= 0.1 else 3
+        return f"{self._speed:.{digits}f} × real time"
+
+    @property
+    def _gaps(self) -> str:
+        count = self._stream.gaps + self._speaker.gaps
+        return f"{count or 'no'} gap{'s' * (count != 1)}"
+
+
+def tell_nothing_made(out: str) -> None:
+    """Tell the user that nothing was made, and how to save it instead."""
+    command.say(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
+
+
+def tell_silence(samples: wire.Array, work: Work) -> None:
+    """Print where a long silence at the end of a sound (n,) int16 begins."""
+    silent = silent_end(samples[work.heard :])
+    if silent >= LONG * work.rate:
+        since = (len(samples) - silent) / work.rate
+        command.say(f"It is silent from {since:.1f} s on. Try another seed or a higher temperature.")
+
+
+def keep(args: argparse.Namespace, path: Path | None, made: Made, work: Work) -> None:
+    """Save a recording if the user wants that, and print it. Raises KeyboardInterrupt if it was stopped."""
+    if path is not None:
+        storage.write(path, to_wav(made.samples, work))
+    line = {"file": path and str(path), "seed": work.seed, "log_prob": made.log_prob}
+    command.tell(args, line, f"seed {work.seed}" if path is None else str(path))
+    tell_silence(made.samples, work)
+    if not made.whole:
+        seconds = (len(made.samples) - work.heard) / work.rate
+        kept = f"Seed {work.seed} makes it again." if path is None else f"The {seconds:.1f} s that were made are kept."
+        raise KeyboardInterrupt(f"Stopped. {kept}")

@@ -1,0 +1,269 @@
+"""AutoregressiveSound: a sound as a chain of conditionals, each sample given all before it.
+
+    ln p(x) = Σ_t ln p(x_t | x_1 … x_{t-1}, c)
+    x_t = F_t⁻¹(Φ(z_t)),  z_t ~ N(0, 1),  F_t the sum of p(· | x_1 … x_{t-1}, c) up to a level
+
+(van den Oord et al., WaveNet, 2016, arXiv:1609.03499, section 2). A sound may have any length: `shape` is what it has
+where nobody asks for another. A longer sound of a seed begins as the shorter one.
+
+What a network has to give
+    net(x, c) → numbers `(B, conditional.numbers, T)` of every sample of levels `(B, T)`, those of a sample from the
+        samples before it alone
+    net.after(x, c) → those of the last n samples of `(B, net.field + n)`; what is negative is before the sound
+    net.go_on(before, queues, c, start), net.queues(count), net.before(x, last): the same in parts, each going on
+        where the one before it ended
+    net.steps(queues, c, start, count) → an object to be called with the levels `(B,)` before a sample for its numbers
+        `(B, conditional.numbers)`, sample after sample, which can give its queues back. Rows of a batch must not touch
+        each other's rounding.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.density.conditional import Conditional
+from studio.density.model import Model, Step
+from studio.density.sound_stream import PlainPlayer, Play, Player
+
+CHUNK = 320
+"""Samples between two looks at who else waits: 20 ms at 16 kHz."""
+SEGMENT = 16_384
+"""Samples that are priced or heard together."""
+SHORT = 1024
+"""Samples that are priced in one step of a job. A step takes 25 ms of one core with the largest shipped model, so that
+other jobs get their turn."""
+BLOCK = 1024
+"""Samples of noise that are drawn together, so that the first are the same for any length."""
+
+
+class AutoregressiveSound(Model):
+    """log p(x) by the chain rule, exact, of sounds of any length.
+
+    Arguments
+        shape: (samples,) where no other length is asked for
+        net: gives the numbers of every sample, as the head of this file asks
+        conditional: what the numbers mean
+        classes: how many classes the network looks at. Without a class, a price is that of the even mixture of all
+        follows: whether it follows a signal, which c must then be
+        play: a faster player than the plain one, where it can play
+    """
+
+    heats_noise = False
+    keeps = True
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        levels: int,
+        net: nn.Module,
+        conditional: Conditional,
+        *,
+        classes: int = 0,
+        follows: bool = False,
+        play: Play | None = None,
+    ) -> None:
+        super().__init__(shape, levels, shape, exact=True, classes=classes)
+        self.net: Any = net
+        self.conditional, self.follows, self._play = conditional, follows, play
+
+    @property
+    def field(self) -> int:
+        """How many samples before it a sample is predicted from."""
+        return int(self.net.field)
+
+    @property
+    def silence(self) -> int:
+        """The level of silence."""
+        return self.levels // 2
+
+    def player(self, c: Tensor | None, count: int, spare: int = 0) -> Player:
+        """So many voices at their beginning; so many samples they can forget again, where a compiled loop plays."""
+        self._need(c)
+        swift = self._play(self.net, self.conditional, c, count, spare) if self._play else None
+        return swift or PlainPlayer(self.net, self.conditional, c, count)
+
+    # ── prices ──────────────────────────────────────────────────────────────────────────────────
+
+    def _need(self, c: Tensor | None) -> None:
+        if c is None and self.follows:
+            raise ValueError("this model follows a signal, and none was given")
+        if c is None and self.classes:
+            raise ValueError(f"this model has {self.classes} classes, and none was given")
+
+    def priced(self, x: Tensor, numbers: Tensor) -> Tensor:
+        """ln p in nats, `(B, T)`; in training without the floor."""
+        price = self.conditional.log_prob(x[:, None], numbers.to(self.dtype), floor=not self.training)
+        return price[:, 0]
+
+    def _segments(self, x: Tensor, c: Tensor | None, size: int = SHORT) -> Iterator[Tensor]:
+        """ln p of samples in nats, segment after segment."""
+        self._need(c)
+        prices = Prices(self, c, len(x))
+        for part in torch.split(x, size, 1):
+            yield prices.log_prob(part)
+
+    def _prices(self, x: Tensor, c: Tensor | None) -> Tensor:
+        if torch.is_grad_enabled():
+            self._need(c)
+            return self.priced(x, self.net(x, c))
+        return torch.cat(list(self._segments(x, c, SEGMENT)), 1)
+
+    def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        return -self._prices(x, c) / math.log(2)
+
+    @torch.no_grad()
+    def surprisal_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        found = []
+        for part in self._segments(x, c):
+            found.append(-part / math.log(2))
+            yield None
+        yield torch.cat(found, 1)
+
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        if c is None and self.classes and not self.follows:
+            return torch.logsumexp(self.price_of_classes(x), 1) - math.log(self.classes)
+        return self._prices(x, c).double().sum(1).to(self.dtype)
+
+    @torch.no_grad()
+    def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        kinds = [c] if c is not None or not self.classes else torch.arange(self.classes, device=x.device)
+        found = []
+        for kind in kinds:
+            total = torch.zeros(len(x), device=x.device, dtype=torch.float64)
+            for part in self._segments(x, kind.expand(len(x)) if c is None and kind is not None else kind):
+                total += part.double().sum(1)
+                yield None
+            found.append(total)
+        yield (torch.logsumexp(torch.stack(found), 0) - math.log(len(found))).to(self.dtype)
+
+    def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        return -self.log_prob(x, c).mean() / (x.shape[1] * math.log(2))
+
+    def loss_of_parts(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """As `loss`, of parts of sounds `(B, field + n)`: mean bits of those of the last n samples that are not
+        negative. The field is heard alone; what is negative there is before the sound's beginning."""
+        self._need(c)
+        wanted = x[:, self.field :]
+        prices = self.priced(wanted.clamp(min=0), self.net.after(x, c))
+        counted = wanted >= 0
+        return -(prices * counted).sum() / counted.sum().clamp(min=1) / math.log(2)
+
+    # ── latents ─────────────────────────────────────────────────────────────────────────────────
+
+    def noise(self, seeds: Sequence[int], samples: int | None = None) -> Tensor:
+        """Standard noise `(len(seeds), samples)`, for as many samples as wanted; a longer one begins as a shorter."""
+        wanted = samples or self.shape[0]
+        count = -(-wanted // BLOCK)
+        rows = [torch.cat(list(itertools.islice(self.noise_blocks(seed), count)))[:wanted] for seed in seeds]
+        return torch.stack(rows)
+
+    def noise_blocks(self, seed: int) -> Iterator[Tensor]:
+        """The noise of a seed, block after block `(n,)` without an end."""
+        stream = torch.Generator().manual_seed(seed)
+        while True:
+            yield torch.randn(BLOCK, generator=stream).to(self.scale_of.device, self.dtype)
+
+    def sample_steps(
+        self,
+        seeds: Sequence[int],
+        c: Tensor | None = None,
+        temperature: float | Tensor = 1.0,
+        samples: int | None = None,
+    ) -> Iterator[Step]:
+        """New sounds, one for each seed, step by step. Without c a seed draws its class, too."""
+        if c is None and not self.follows:
+            c = self.classes_of(seeds)
+        return self.decode_steps(self.noise(seeds, samples), c, temperature)
+
+    def temperature_by_scale(self, temperatures: Sequence[float]) -> Tensor:
+        """The temperature as a tensor of one number, which fits sounds of any length."""
+        return super().temperature_by_scale(temperatures)[:1]
+
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        *_, z = self.encode_steps(x, c)
+        assert z is not None, "the last step is the latent"
+        return z
+
+    @torch.no_grad()
+    def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
+        """Sample by sample as it is decoded, so that both find the same numbers to the last bit, and the same sound."""
+        player, found = self.player(c, len(x)), []
+        # One draw of the places in the levels serves all sounds, so that alike sounds have alike latents.
+        stream = torch.Generator().manual_seed(0)
+        for part in torch.split(x, CHUNK, 1):
+            u = torch.rand(part.shape[1], generator=stream, dtype=torch.float64)
+            found.append(player.read(part, u))
+            yield None
+        yield torch.cat(found, 1)
+
+    @torch.no_grad()
+    def decode_steps(
+        self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
+    ) -> Iterator[Step]:
+        """As every model's; a beginning that is kept is heard at once. Every step shows the same tensor, filled
+        further, and silence to come."""
+        heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
+        heard = self._heard(z, keep)
+        form = torch.uint8 if self.levels <= 256 else torch.int32
+        x = torch.full(z.shape, self.silence, dtype=form, device=z.device)
+        player = self.player(c, len(z))
+        ends = [*range(SEGMENT, heard, SEGMENT), heard] if heard else []
+        ends += [*range(heard + CHUNK, z.shape[1], CHUNK), z.shape[1]] if heard < z.shape[1] else []
+        begin = 0
+        for done, end in enumerate(ends, 1):
+            part = slice(begin, end)
+            known = None if keep is None else keep[:, part].long()
+            if known is not None and end <= heard:
+                player.hear(known)
+                x[:, part] = known.to(form)
+            else:
+                x[:, part] = player.play(z[:, part], heat[:, part], known).to(form)
+            begin = end
+            yield Step(x, done, len(ends))
+
+    def _heard(self, z: Tensor, keep: Tensor | None) -> int:
+        """How many samples at the beginning of all sounds are known."""
+        if keep is None:
+            return 0
+        if keep.shape != z.shape:
+            raise ValueError(f"what is to be kept is {tuple(keep.shape)}, but the sounds are {tuple(z.shape)}")
+        if int(keep.max()) >= self.levels:
+            raise ValueError(f"a level of {int(keep.max())} is to be kept, but there are {self.levels}")
+        return int((keep >= 0).all(0).cumprod(0).sum())
+
+
+class Prices:
+    """The prices of sounds in parts, each of which goes on where the one before it ended."""
+
+    def __init__(self, model: AutoregressiveSound, c: Tensor | None, count: int) -> None:
+        self._model, self._c = model, c
+        self._queues = model.net.queues(count)
+        self._last: Tensor | None = None
+        self._at = 0
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """ln p in nats of the next levels `(B, n)`."""
+        net = self._model.net
+        numbers = net.go_on(net.before(x, self._last), self._queues, self._c, self._at)
+        self._last, self._at = x[:, -1:], self._at + x.shape[1]
+        return self._model.priced(x, numbers)
+
+    def bits(self, x: Tensor) -> Tensor:
+        """-log2 p of them."""
+        return -self.log_prob(x) / math.log(2)
+
+    def turn(self, c: Tensor | None) -> None:
+        """From the next sample on they are those under another condition."""
+        self._c = c
+
+    def of(self, x: Tensor) -> Tensor:
+        """-log2 p of some ways `(n, m)` in which one sound could go on; it does not go on thereby."""
+        count, last = len(x), self._last
+        queues = [queue.expand(count, -1, -1).clone() for queue in self._queues]
+        before = self._model.net.before(x, None if last is None else last.expand(count, 1))
+        c = None if self._c is None else self._c.expand(count, *self._c.shape[1:])
+        return -self._model.priced(x, self._model.net.go_on(before, queues, c, self._at)) / math.log(2)

@@ -1,0 +1,1 @@
+"""Invertible maps whose log-determinant is known."""

@@ -1,0 +1,157 @@
+"""The affine map whose every entry depends on the entries before it, and its inverse as a map to learn.
+
+    z_i = (x_i - m_i) · exp(-a_i),  m_i and a_i from x_1 … x_{i-1},  ladj = -Σ a_i
+
+(Papamakarios, Pavlakou and Murray, Masked Autoregressive Flow for Density Estimation, 2017, arXiv:1705.07057,
+equations 4 and 5). One pass of the network gives z from x; x from z is found entry by entry, by a solver
+that is handed in, or here by D passes. Gradients of what a solver found follow from the implicit function
+theorem: with J = ∂f/∂x, which is triangular, a gradient g of x is one v = J⁻ᵀ g of z and -(∂f/∂θ)ᵀ v of θ.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from studio.density.bijections.bijection import Bijection
+
+ROWS = 8
+"""How many artworks an inverse map is sampled at a time, so that each is the same, bit for bit, in any batch."""
+
+
+class Solution(NamedTuple):
+    """What a solver found: x and a, `(B, D)`; `adjoint` takes gradients of x and of a to that of z."""
+
+    x: Tensor
+    a: Tensor
+    adjoint: Callable[[Tensor, Tensor], Tensor]
+
+
+class Solver(Protocol):
+    """Quicker ways through the map of a network, without gradients; None where there are none."""
+
+    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+        """x and a from z."""
+
+    def forward(self, x: Tensor, c: Tensor | None, bound: float | None) -> Tensor | None:
+        """z from x, each row the same, bit for bit, in any batch."""
+
+    def prepare(self, z: Tensor) -> None:
+        """Prepare everything that the first call with numbers like `z` would have to wait for."""
+
+
+class MaskedAffine(Bijection):
+    """f(x) = (x - m) · exp(-a) for vectors `(B, D)`.
+
+    The log-scale is a = r / √(1 + (r / bound)²) of the network's number r, so |a| < bound: near 0 it is r itself.
+
+    Arguments
+        net: maps x `(B, D)` and c to `(B, 2, D)`, m and r of each entry, from the entries before it
+        order: `(D,)`, which entry comes first, second, …
+        bound: of the log-scale; None: a = r
+        solver: None: the inverse takes D passes of the network
+    """
+
+    order: Tensor
+
+    def __init__(self, net: nn.Module, order: Tensor, bound: float | None = 5.0, solver: Solver | None = None) -> None:
+        super().__init__()
+        self.net, self.bound, self.solver = net, bound, solver
+        self.register_buffer("order", order, persistent=False)
+
+    def _moves(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Shift m and log-scale a of each entry, `(B, D)`."""
+        m, r = self.net(x, c).to(x.dtype).unbind(1)
+        return m, bounded(r, self.bound)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        m, a = self._moves(x, c)
+        return (x - m) * torch.exp(-a), -a.sum(1)
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        return self.invert(z, c)[0]
+
+    def invert(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x with f(x) = z, and log |det ∂x/∂z| `(B,)`. Gradients flow through both."""
+        found = None if self.solver is None else self.solver.inverse(z.detach(), c, self.bound)
+        if found is None:
+            x = self.plain_inverse(z, c)
+            return x, self._moves(x, c)[1].sum(1)
+        if not torch.is_grad_enabled():
+            return found.x, found.a.sum(1)
+        x, a = _Implicit.apply(z, *self._moves(found.x, c), found)  # type: ignore[no-untyped-call]
+        return x, a.sum(1)
+
+    def plain_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """x by D passes of the network: what a solver must equal."""
+        x, entries = torch.zeros_like(z), torch.arange(z.shape[1], device=z.device)
+        for i in self.order:
+            m, a = self._moves(x, c)
+            x = torch.where(entries == i, z * torch.exp(a) + m, x)
+        return x
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Has the solver ready before the first artwork waits for it."""
+        if self.solver is not None:
+            self.solver.prepare(self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype))
+
+
+def bounded(r: Tensor, bound: float | None) -> Tensor:
+    """The log-scale of the network's number r."""
+    return r if bound is None else r * torch.rsqrt(1 + (r / bound).square())
+
+
+class Inverse(Bijection):
+    """f⁻¹ of a masked affine map f: sampling takes one pass of the network, the likelihood is solved for.
+
+    So runs the flow of Kingma, Salimans, Jozefowicz, Chen, Sutskever and Welling, Improving Variational
+    Inference with Inverse Autoregressive Flow, 2016, arXiv:1606.04934; f is the step (z - m) / exp(a) of the
+    authors' code.
+    """
+
+    def __init__(self, inner: MaskedAffine) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.inner.invert(x, c)
+
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        solver = self.inner.solver
+        found = None if solver is None or torch.is_grad_enabled() else solver.forward(z, c, self.inner.bound)
+        return self.plain_inverse(z, c) if found is None else found
+
+    def plain_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """x by torch: what a solver must equal."""
+        # Matrix products round a row differently beside other numbers of rows, so there are always ROWS of them.
+        missing = -len(z) % ROWS
+        filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
+        kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))
+        blocks = range(0, len(filled), ROWS)
+        parts = [self.inner(filled[i : i + ROWS], None if kinds is None else kinds[i : i + ROWS])[0] for i in blocks]
+        return torch.cat(parts)[: len(z)]
+
+
+class _Implicit(torch.autograd.Function):
+    """x and a of a solution, as functions of z and of the network's m and a at x.
+
+    With g and h the gradients of x and a: v = J⁻ᵀ (g + (∂a/∂x)ᵀ h) is that of z. From ∂f/∂m = -exp(-a) and
+    ∂f/∂a = -z, that of m is exp(-a) · v and that of a is z · v + h, each at a fixed x.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, m: Tensor, a: Tensor, found: Solution) -> tuple[Tensor, Tensor]:
+        # x and a must not be kept by hand: they come to hold this node, and a circle of theirs is never given back.
+        ctx.save_for_backward(z, found.a)
+        ctx.adjoint = found.adjoint
+        return found.x, found.a
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        z, a = ctx.saved_tensors
+        v = ctx.adjoint(g, h)
+        return v, torch.exp(-a) * v, z * v + h, None

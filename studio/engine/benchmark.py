@@ -1,0 +1,112 @@
+"""How fast a trained model makes artworks on this machine, beside the naive way to the same ones."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from studio.density.autoregressive import Autoregressive
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.bijections.masked_affine import Inverse, MaskedAffine
+from studio.density.bijections.masked_mixture import MaskedMixture
+from studio.density.flow import Flow
+from studio.density.model import Model
+
+TRIES, ENOUGH = 3, 2.0
+"""Runs of which the median counts; fewer where they have taken so many seconds together."""
+PART = 0.25
+"""Seconds of a recording that are made, for its speed is the same all along."""
+
+
+def _now() -> float:
+    """Seconds, once a graphics device has done what it was asked."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()
+    return time.perf_counter()
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds that artworks made together take, whole; of recordings, of one second of each.
+
+    Attributes
+        first: until the first row of pixels is there, of pictures that are drawn row by row
+        worked: processor seconds of the whole, of pictures that are drawn row by row
+        naive: what the whole network anew for every entry would take, by a few measured passes; None where one pass
+            makes the whole artwork, so that there is no naive way
+    """
+
+    count: int
+    whole: float
+    first: float | None
+    naive: float | None
+    worked: float | None = None
+
+
+@torch.inference_mode()
+def measured(model: Model, count: int, rate: int = 0) -> Speed:
+    """The speed of so many artworks together, and of the naive way in the same run; of recordings at a `rate` in Hz."""
+    if isinstance(model, AutoregressiveSound):
+        return _of_recordings(model, count, rate)
+    seeds = range(count)
+    next(model.sample_steps(seeds))  # compiled, and its memory touched
+    if not isinstance(model, Autoregressive):
+        return Speed(count, _median(lambda: model.sample(seeds)), None, _naive_flow(model, count))
+    first, whole, worked = _rows(model, seeds)
+    steps = len(model.scale_of[0].flatten()) * (model.shape[0] if model.conditional.colours_by_net else 1)
+    seen, c = torch.zeros_like(model.noise(seeds)), model.classes_of(seeds)
+    return Speed(count, whole, first, steps * _pass(lambda: model.net(seen, c)), worked)
+
+
+def _rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, float]:
+    """Seconds until the first row is there, and until the last, and of a processor in all."""
+    began, working, first = _now(), time.process_time(), 0.0
+    for step in model.sample_steps(seeds):
+        if step.done and not first:
+            first = _now() - began
+    return first, _now() - began, time.process_time() - working
+
+
+def _of_recordings(model: AutoregressiveSound, count: int, rate: int) -> Speed:
+    """Of a second at so many samples."""
+    samples, c = round(PART * rate), model.classes_of(range(count))
+    z, player = model.noise(range(count), 2 * samples), model.player(c, count)
+    heat = torch.ones_like(z[:, :samples])
+    player.play(z[:, :samples], heat)
+    began = _now()
+    player.play(z[:, samples:], heat)
+    whole = (_now() - began) / PART
+    x = torch.full((count, model.field + 1), model.silence, device=z.device)
+    return Speed(count, whole, None, rate * _pass(lambda: model.net.after(x, c)))
+
+
+def _naive_flow(model: Model, count: int) -> float | None:
+    """Each masked layer that is inverted takes a pass of its network for every entry."""
+    if not isinstance(model, Flow):
+        return None
+    quick = {id(layer.inner) for layer in model.modules() if isinstance(layer, Inverse)}
+    layers = [layer for layer in model.modules() if isinstance(layer, MaskedAffine | MaskedMixture)]
+    slow = [layer for layer in layers if id(layer) not in quick]
+    entries, c = model.scale_of.numel(), model.classes_of(range(count))
+    x = torch.zeros(count, entries, device=model.scale_of.device, dtype=model.dtype)
+    passes = [_pass(lambda layer=layer: layer.net(x, c)) for layer in slow]  # type: ignore[misc]
+    return entries * sum(passes) if slow else None
+
+
+def _pass(act: Callable[[], object]) -> float:
+    """Seconds of one pass of a network, after one that is not counted."""
+    act()
+    return _median(act)
+
+
+def _median(act: Callable[[], object]) -> float:
+    times: list[float] = []
+    while len(times) < TRIES and sum(times) < ENOUGH:
+        began = _now()
+        act()
+        times.append(_now() - began)
+    return statistics.median(times)

@@ -1,0 +1,91 @@
+"""What this machine has, line by line, for `studio doctor` and the window's Doctor."""
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+
+from studio import __version__, kernels
+from studio.engine import audio
+from studio.engine.device import Device, memory_free
+from studio.engine.errors import plain
+from studio.engine.precompile import needed
+from studio.library import models, storage
+from studio.media.sounds import speaker
+
+Finding = tuple[str, bool, str]
+"""What was looked at, whether it is fine, what was found."""
+
+LIBRARIES = (
+    "torch",
+    "numpy",
+    "numba",
+    "PySide6-Essentials",
+    "pillow",
+    "soundfile",
+    "sounddevice",
+    "safetensors",
+    "msgspec",
+)
+ENOUGH_SPACE = 2 * 10**9
+"""Bytes free below which a training run may not fit."""
+
+
+def findings(device: Device) -> tuple[Finding, ...]:
+    """Devices, sound, libraries, models and space."""
+    return (
+        ("Latent Studio", True, f"{__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"),
+        ("Device", True, f"{device.name_for_people}{', with bfloat16 units' if device.bf16 else ''}"),
+        ("Memory", memory_free(device) > 10**9, f"{memory_free(device) / 1e9:.1f} GB free"),
+        _sound(),
+        *(_library(name) for name in LIBRARIES),
+        _torchaudio(),
+        _models(),
+        _loops(device),
+        _space(),
+    )
+
+
+def _sound() -> Finding:
+    try:
+        outputs = speaker.outputs()
+    except speaker.NoSound as error:
+        return "Sound", False, str(error)
+    return "Sound", bool(outputs), ", ".join(outputs) or "no device that can play; pictures and export work without"
+
+
+def _library(name: str) -> Finding:
+    try:
+        return name, True, importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return name, False, f"not installed in {sys.prefix}; run the set-up again"
+
+
+def _torchaudio() -> Finding:
+    """Import torchaudio: its version alone does not tell whether it works beside this torch."""
+    try:
+        version = audio.torchaudio().__version__
+    except ImportError as error:
+        return "torchaudio", False, f"cannot be imported ({plain(str(error))}); run the set-up again"
+    return "torchaudio", True, version if audio.is_whole() else f"{version}, without its part for CUDA"
+
+
+def _models() -> Finding:
+    found, refused = models.listing()
+    words = ", ".join(t.card.name for t in found) or "none"
+    return "Models", bool(found) and not refused, " ".join([words, *refused])
+
+
+def _loops(device: Device) -> Finding:
+    every, missing = needed(device.torch_device.type), kernels.missing()
+    done = sum(loop not in missing for loop in every)
+    when = "while the window has nothing to do" if kernels.own() else "when they are needed"
+    said = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"
+    return "Loops", True, f"{said}, in {kernels.folder()}"
+
+
+def _space() -> Finding:
+    folder = storage.home("data")
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    return "Space", free > ENOUGH_SPACE, f"{free / 1e9:.1f} GB free for {folder}"

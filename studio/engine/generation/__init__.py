@@ -1,0 +1,1 @@
+"""Jobs that generate artworks, change them and price them."""

@@ -1,0 +1,161 @@
+"""What a model says of an artwork that is there: what could stand where it is to be new, and what each part costs."""
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from studio.density.autoregressive import Autoregressive, Doubts
+from studio.engine.generation import sampling
+from studio.engine.generation.sampling import Loaded
+from studio.engine.levels import Misfit
+from studio.wire.messages import Array
+
+
+def kept(loaded: Loaded, picture: Array, free: Array) -> Tensor:
+    """Levels `(C, H, W)` of a picture, -1 where `free` `(H, W)` is above 0: there it is made anew.
+
+    Raises Misfit where the model can keep nothing, or where picture or part do not fit.
+    """
+    if not loaded.model.keeps:
+        raise Misfit(
+            f'"{loaded.card.title}" makes the whole artwork at once and can keep no part of it; '
+            "take a model that draws pixel by pixel"
+        )
+    x = sampling.levels_of(loaded, picture[None])[0].int()
+    if free.shape != tuple(x.shape[1:]):
+        height, width = x.shape[1:]
+        raise Misfit(f"what is to be made anew is marked on {free.shape}, but the picture is {(height, width)}")
+    if not free.any():
+        raise Misfit("nothing is marked to be made anew, so the picture stays as it is; mark a part of it")
+    if free.all():
+        raise Misfit("all is marked to be made anew, so nothing of the picture is kept; make new pictures instead")
+    return x.masked_fill(torch.from_numpy(free.astype(bool)).to(x.device), -1)
+
+
+@torch.inference_mode()
+def draw(
+    loaded: Loaded,
+    keep: Tensor,
+    seeds: Sequence[int],
+    heat: float | Tensor,
+    label: int | None = None,
+    doubts: Doubts | None = None,
+) -> Iterator[tuple[Array, int, int] | None]:
+    """Completions for seeds `(n, *outward shape)`, with the steps done and in all, as `sampling.draw`."""
+    model = loaded.model
+    c = sampling.classes_for(loaded, seeds, label)
+    assert isinstance(model, Autoregressive), "the others keep nothing of a picture"
+    steps = model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape), doubts)
+    yield from sampling.forming(steps, model.levels)
+
+
+@torch.inference_mode()
+def price(
+    loaded: Loaded, keep: Tensor, arrays: Array, seeds: Sequence[int], label: int | None = None
+) -> Iterator[tuple[list[float], list[float] | None] | None]:
+    """What completions of `keep` `(C, H, W)` cost: None after each small step, then two sums for each, in nats.
+
+        ln p(x) = Σ_t ln p(x_t | x_<t)   and   Σ_{t kept, t > t₀} ln p(x_t | x_<t),  t₀ the first entry that is made
+
+    The second is the logarithm of the weight that an importance sampler would give a completion drawn at temperature 1,
+    so the heaviest are those that fit what follows. It is None where nothing that is kept follows t₀.
+    """
+    x, c = sampling.levels_of(loaded, arrays), sampling.classes_for(loaded, seeds, label)
+    after = following(keep)
+    whole, part = [], []
+    for i in range(len(x)):
+        nats = -math.log(2) * loaded.model.surprisal(x[i : i + 1], None if c is None else c[i : i + 1])[0].double()
+        whole.append(float(nats.sum()))
+        part.append(float(nats[after].sum()))
+        yield None
+    yield whole, part if bool(after.any()) else None
+
+
+def following(keep: Tensor) -> Tensor:
+    """Which entries `(C, H, W)` are kept and come after the first that is made: row by row, pixel by pixel."""
+    known = (keep >= 0).movedim(0, -1)  # (H, W, C), the order of drawing
+    order = torch.arange(known.numel(), device=keep.device).view(known.shape)
+    first = int(order[~known].min())
+    return (known & (order > first)).movedim(-1, 0)
+
+
+@dataclass(frozen=True)
+class Score:
+    """ln p of an artwork in nats, the bits of each place `(H, W)` or `(samples,)`, its class, and ln p given that."""
+
+    log_prob: float
+    bits: Array
+    label: int | None
+    given: float | None
+
+
+@torch.inference_mode()
+def scored(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[Score | None]:
+    """What an artwork costs: None after each small step, then the result.
+
+    Of a model with classes it is the price given a class; without one, that of the even mixture of all classes.
+    """
+    x = sampling.levels_of(loaded, array[None])
+    asked = sampling.classes_for(loaded, [0], label)
+    if asked is None or label is not None:
+        bits = yield from _bits(loaded, x, asked)
+        price = _nats(bits)
+        yield Score(price, _places(bits), label, None if asked is None else price)
+        return
+    mixture = Mixture()
+    for kind in range(loaded.model.classes):
+        mixture.add((yield from _bits(loaded, x, torch.full_like(asked, kind))))
+    bits = mixture.bits()
+    given = max(mixture.prices)
+    yield Score(_nats(bits), _places(bits), mixture.prices.index(given), given)
+
+
+class Mixture:
+    """What an artwork costs under the even mixture of classes, from what it costs given each of them.
+
+        p(x_t | x_<t) = Σ_c p(x_≤t | c) / Σ_c p(x_<t | c),  x_t in the order of drawing
+
+    So the bits of its entries sum to -log2 Σ_c p(x | c) / classes.
+    """
+
+    def __init__(self) -> None:
+        self.prices: list[float] = []
+        """ln p given each class, in nats."""
+        self._known = torch.zeros(0)
+        """ln Σ_c p(x_≤t | c) of each entry."""
+        self._shape: tuple[int, ...] = ()
+
+    def add(self, bits: Tensor) -> None:
+        """Add the bits of each entry given the next class, (C, H, W) or (samples,)."""
+        drawn = bits.movedim(0, -1) if bits.dim() == 3 else bits  # (H, W, C): row by row, pixel by pixel
+        until = (-math.log(2) * drawn.double()).flatten().cumsum(0)
+        self._known = torch.logaddexp(self._known, until) if self.prices else until
+        self._shape = tuple(drawn.shape)
+        self.prices.append(_nats(bits))
+
+    def bits(self) -> Tensor:
+        """Return the bits of each entry, of the shape of those that were added."""
+        before = self._known.new_full((1,), math.log(len(self.prices)))
+        found = -torch.diff(self._known, prepend=before).view(self._shape) / math.log(2)
+        return found.movedim(-1, 0) if found.dim() == 3 else found
+
+
+def _bits(loaded: Loaded, x: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
+    """Bits of each entry of one artwork, `(*shape)`, in small steps."""
+    bits = torch.zeros(0)
+    for found in loaded.model.surprisal_steps(x, c):
+        yield None
+        bits = bits if found is None else found[0].double()
+    return bits
+
+
+def _nats(bits: Tensor) -> float:
+    return -float(bits.sum()) * math.log(2)
+
+
+def _places(bits: Tensor) -> Array:
+    places = bits.sum(0) if bits.dim() == 3 else bits
+    return places.float().cpu().numpy()

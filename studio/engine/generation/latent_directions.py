@@ -1,0 +1,45 @@
+"""Latent directions that make sliders: what training artworks differ in most, as the latents show it."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from studio.density.autoregressive import Autoregressive
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.model import Model
+from studio.engine.levels import Examples
+from studio.engine.training.recordings import Recordings
+
+COUNT = 12
+
+
+@torch.no_grad()
+def principal(model: Model, examples: Examples | Recordings, *, batch: int = 32, most: int = 4096) -> Tensor:
+    """Directions `(COUNT, *latent_shape)`: for each principal component of the artworks, strongest first,
+
+        d = E[(z - E z) · s]
+
+    with s the artworks' scores along the component, of variance 1: the latent of an artwork that differs from
+    the mean by one standard deviation along the component differs by d on average. A good flow's latents
+    themselves are noise, whose own components mean nothing; for a linear flow d moves the artwork along its
+    component exactly. The sign makes the component's largest entry positive, so that the result is repeatable.
+
+    A model that draws entry by entry has none: each entry hangs on those before it, so that whatever moves the first
+    few changes all that follows.
+    """
+    if isinstance(model, Autoregressive | AutoregressiveSound) or isinstance(examples, Recordings):
+        return torch.zeros(0, *model.latent_shape)
+    known = examples.part(slice(most))
+    z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])
+    x = known.x.flatten(1).to(z.dtype) / model.levels
+    z, x = z - z.mean(0), x - x.mean(0)
+    count = min(COUNT, *x.shape)
+    generator_state = torch.get_rng_state()
+    torch.manual_seed(0)  # svd_lowrank draws its start from the global generator
+    u, _, v = torch.svd_lowrank(x, q=min(count + 12, *x.shape), niter=4)
+    torch.set_rng_state(generator_state)
+    largest = v[:, :count].T.gather(1, v[:, :count].T.abs().argmax(1, keepdim=True))
+    scores = u[:, :count] * math.sqrt(len(x)) * largest[:, 0].sign()
+    result: Tensor = (scores.T @ z / len(z)).reshape(-1, *model.latent_shape)
+    return result

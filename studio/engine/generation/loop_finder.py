@@ -1,0 +1,116 @@
+"""Where a loop is joined so that a model finds it likely: what comes after its end is its beginning.
+
+    cost(a, b) = log2 p(x_a … x_{a+n-1} | …, x_{a-1}) - log2 p(x_a … x_{a+n-1} | …, x_{b-1})
+
+for a loop of samples x_a … x_{b-1}: by how many bits its first n are dearer after its end than where they stand. 0 is a
+join that the model does not notice. Of all ends and beginnings near those that are wanted, the ones are tried before
+which the wave looks most alike.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from torch import Tensor
+
+from studio.density.autoregressive_sound import AutoregressiveSound, Prices
+from studio.engine.generation.sampling import Loaded, classes_for
+from studio.engine.levels import Misfit, graded
+from studio.wire.messages import Array
+
+NEAR = 0.05
+"""Seconds around a wanted end in which others are looked for."""
+EACH = 20
+"""Ends that are tried, and beginnings with each of them."""
+REACH = 0.02
+"""Seconds after the join that are priced."""
+ALIKE = 0.006
+"""Seconds before both ends in which the wave is to look alike."""
+SHORTEST = 0.05
+"""Seconds of a loop."""
+TOGETHER = 5
+"""Beginnings that are priced in one step."""
+STEP = 1024
+"""Samples that are heard in one step."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """The samples of a loop, from `begin` up to before `end`; the bits of its join, and those of the one wanted."""
+
+    begin: int
+    end: int
+    bits: float
+    before: float
+    tried: int
+
+
+@torch.inference_mode()
+def best(loaded: Loaded, sound: Array, begin: int, end: int, seed: int, label: int | None) -> Iterator[Join | None]:
+    """None after each step, then the best join. Raises Misfit where there is no such loop."""
+    model = loaded.model
+    if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
+        raise Misfit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
+    if sound.dtype != np.int16 or sound.ndim != 1:
+        raise Misfit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
+    rate = loaded.card.rate
+    if not 0 <= begin < end <= len(sound) or end - begin < SHORTEST * rate:
+        raise Misfit(f"a loop has at least {SHORTEST:g} seconds, and lies within the sound")
+    pairs = candidates(sound, begin, end, rate)
+    x = graded(sound, model.levels)[None].long().to(model.scale_of.device)
+    c = classes_for(loaded, [seed], label)
+    count = min(round(REACH * rate), len(sound) - max(a for a, _ in pairs))
+    stands = yield from _prices(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
+    costs: dict[tuple[int, int], float] = {}
+    prices, heard = Prices(model, c, 1), max(min(b for _, b in pairs) - model.field - 1, 0)
+    for b in sorted({b for _, b in pairs}):
+        for part in torch.split(x[:, heard:b], STEP, 1):
+            prices.bits(part)
+            yield None
+        heard = b
+        of_end = [a for a, other in pairs if other == b]
+        for first in range(0, len(of_end), TOGETHER):
+            some = of_end[first : first + TOGETHER]
+            after = torch.cat([x[:, a : a + count] for a in some])
+            there = torch.stack([stands[a : a + count] for a in some])
+            extra = (prices.of(after) - there).sum(1)
+            costs |= {(a, b): float(bits) for a, bits in zip(some, extra, strict=True)}
+            yield None
+    a, b = min(pairs, key=lambda pair: costs[pair])
+    yield Join(a, b, costs[a, b], costs[begin, end], len(costs))
+
+
+def candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
+    """Beginnings and ends of loops, the wanted one first, then EACH beginnings with each of EACH ends."""
+    near, alike = round(NEAR * rate), round(ALIKE * rate)
+    most = min(near, (end - begin) // 4)
+    ends = np.arange(max(end - most, alike), min(end + most, len(sound)) + 1)
+    begins = np.arange(max(begin - most, 0), min(begin + most, len(sound) - 1) + 1)
+    wave = np.concatenate((np.zeros(alike, np.float32), sound.astype(np.float32)))  # before the sound is silence
+    before = sliding_window_view(wave, alike)  # of sample i, what is before it
+    found = [(begin, end)]
+    power = (before[begins] ** 2).sum(1)
+    apart = power - 2 * before[ends] @ before[begins].T + (before[ends] ** 2).sum(1)[:, None]  # (ends, begins)
+    for part in np.array_split(np.arange(len(ends)), EACH):
+        if not len(part):
+            continue
+        row = part[apart[part].min(1).argmin()]
+        for some in np.array_split(np.arange(len(begins)), EACH):
+            if len(some):
+                pair = int(begins[some[apart[row, some].argmin()]]), int(ends[row])
+                found += [pair] if pair not in found and pair[1] - pair[0] >= SHORTEST * rate else []
+    return found
+
+
+def _prices(
+    model: AutoregressiveSound, x: Tensor, c: Tensor | None, first: int, end: int
+) -> Generator[None, None, Tensor]:
+    """Bits of samples where they stand, `(end,)`, known from `first` on."""
+    begin = max(first - model.field - 1, 0)
+    prices, found = Prices(model, c, 1), [torch.zeros(begin, device=x.device, dtype=model.dtype)]
+    for part in torch.split(x[:, begin:end], STEP, 1):
+        found.append(prices.bits(part)[0])
+        yield None
+    return torch.cat(found)

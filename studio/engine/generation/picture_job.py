@@ -1,0 +1,117 @@
+"""Pictures drawn in groups, each previewed while it forms and priced when it is done, with a hand on them meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from torch import Tensor
+
+from studio.density.autoregressive import Doubts
+from studio.engine import errors
+from studio.engine.device import Device, batch_that_fits, release
+from studio.engine.events import Events
+from studio.engine.generation import sampling
+from studio.engine.generation.live_controls import Steering
+from studio.wire import messages as wire
+
+GROUP = 8
+"""Pictures that are drawn together. With 16 a slider dragged meanwhile showed its pictures 58 ms late in the 95th
+percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
+_PREVIEW = 1 / 30
+"""Seconds between two previews."""
+
+DrawSteps = Callable[[tuple[int, ...], Tensor, Doubts], Iterator[tuple[wire.Array, int, int] | None]]
+"""Seeds, temperatures, and doubts to be filled in → their pictures as far as they are, the steps done, and how many
+there are; None between."""
+PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
+"""Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
+
+
+class Drawing:
+    """The pictures of a command, on one device."""
+
+    def __init__(
+        self,
+        command: wire.Draw,
+        device: Device,
+        loaded: sampling.Loaded,
+        *,
+        draw: DrawSteps,
+        price: PriceSteps,
+    ) -> None:
+        """Raises Misfit where the model cannot draw by what is asked."""
+        self.command, self.device, self.loaded = command, device, loaded
+        self._draw, self._price = draw, price
+        self._steering = Steering(loaded, command)
+
+    def turn(self, command: wire.Steer) -> None:
+        """Takes a wish in. Raises Misfit, and then nothing has changed."""
+        self._steering.turn(command)
+
+    def steps(self) -> Events:
+        """Draws group by group; where memory runs out, by smaller groups."""
+        first, group = 0, batch_that_fits(self.device, GROUP, self.loaded.bytes_each)
+        while first < len(self.command.seeds):
+            seeds = self.command.seeds[first : first + group]
+            try:
+                yield from self._group(seeds, first)
+                first += len(seeds)
+                continue
+            except (RuntimeError, MemoryError) as error:
+                if group == 1 or not errors.out_of_memory(error):
+                    raise
+            group //= 2
+            release(self.device)
+            yield wire.Notice(
+                job=self.command.job,
+                text=f"Memory ran out, so it makes {group} pictures at a time. Nothing was lost.",
+            )
+
+    def _group(self, seeds: tuple[int, ...], first: int) -> Events:
+        shown, steering = time.monotonic(), self._steering
+        pictures, rows = None, 0
+        for drawn in self._draw(seeds, steering.begin(), steering.doubts(len(seeds))):
+            if drawn is None:
+                yield None
+                continue
+            pictures, done, rows = drawn
+            if done == rows or time.monotonic() - shown > _PREVIEW:
+                shown = time.monotonic()
+                yield wire.Drawn(
+                    job=self.command.job,
+                    first=first,
+                    pictures=pictures,
+                    done=done,
+                    total=rows + 1,  # the last step is the price
+                    doubt=steering.doubt_of(done),
+                )
+            else:
+                yield None
+            steering.follow(done)
+        assert pictures is not None, "a model yields at least one step"
+        for prices in self._price(pictures, seeds):
+            yield None if prices is None else self._finished(pictures, seeds, first, rows, *prices)
+
+    def _finished(
+        self,
+        pictures: wire.Array,
+        seeds: tuple[int, ...],
+        first: int,
+        rows: int,
+        whole: list[float],
+        following: list[float] | None,
+    ) -> wire.Drawn:
+        """A group with its prices, and with what it was drawn by."""
+        named = self.loaded.parts[0] if self.loaded.parts is not None else self.loaded
+        c = sampling.classes_for(named, seeds, self.command.label)
+        return wire.Drawn(
+            job=self.command.job,
+            first=first,
+            pictures=pictures,
+            done=rows + 1,
+            total=rows + 1,
+            log_prob=tuple(whole),
+            labels=tuple(int(kind) for kind in c) if c is not None else None,
+            following=tuple(following) if following is not None else None,
+            doubt=self._steering.doubt_of(rows),
+            **self._steering.as_drawn(),
+        )

@@ -1,0 +1,54 @@
+"""Price a stretch of a recording without the whole: a model looks back no further than its receptive field."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from studio.density.autoregressive_sound import SHORT, AutoregressiveSound, Prices
+from studio.engine.generation.sampling import Loaded, class_of
+from studio.engine.levels import Misfit, graded
+from studio.wire.messages import Array
+
+TOGETHER = 8
+"""Steps whose prices are sent together, so that the window redraws its lane about five times a second."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Holds the bits (n,) of the samples from number `first` on, and the class assumed for the sound."""
+
+    first: int
+    bits: Array
+    label: int | None
+
+
+@torch.inference_mode()
+def priced(loaded: Loaded, sound: Array, first: int, label: int | None) -> Iterator[Piece | None]:
+    """Price the samples from number `first` on.
+
+    Yields None after each small step and a piece after TOGETHER of them. If `first` is the length of the sound, it
+    yields one empty piece with the class. Raises Misfit.
+    """
+    model = loaded.model
+    if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
+        raise Misfit(f'"{loaded.card.title}" makes no recordings, so it cannot price one; use a WaveNet')
+    if sound.dtype != np.int16 or sound.ndim != 1 or not sound.size or first > sound.size:
+        raise Misfit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
+    x = graded(sound, model.levels)[None].to(model.scale_of.device)
+    c = yield from class_of(loaded, x, label)
+    label = None if c is None else int(c[0])
+    if first == x.shape[1]:
+        yield Piece(first, np.zeros(0, np.float32), label)
+        return
+    prices = Prices(model, c, 1)
+    for part in torch.split(x[:, max(first - model.field - 1, 0) : first], SHORT, 1) if first else ():
+        prices.bits(part)
+        yield None
+    for begin in range(first, x.shape[1], TOGETHER * SHORT):
+        found = []
+        for part in torch.split(x[:, begin : begin + TOGETHER * SHORT], SHORT, 1):
+            found.append(prices.bits(part)[0])
+            yield None
+        yield Piece(begin, torch.cat(found).float().cpu().numpy(), label)

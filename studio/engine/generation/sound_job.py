@@ -1,0 +1,338 @@
+"""Sound made while it is heard: sample after sample, a hand on it all the while, and never too far ahead."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio import kernels
+from studio.density.autoregressive_sound import BLOCK, SEGMENT, AutoregressiveSound
+from studio.density.sound_mixture import Classes, Duet
+from studio.engine.events import Events, Rest
+from studio.engine.generation.live_controls import MAX_TEMPERATURE
+from studio.engine.generation.sampling import Loaded, classes_for
+from studio.engine.levels import Misfit, graded, heard
+from studio.wire import messages as wire
+from studio.zoo.compiled.wavenet import together
+
+FIRST = 0.005
+"""Seconds of sound of the first piece after a change: it is soon heard."""
+CHUNK = 0.01
+"""Seconds of sound that the compiled player makes at once."""
+STEP = 0.003
+"""Seconds of a piece after which others may have a look: a hand that changes it waits no longer."""
+FEW = 8
+"""Samples that the plain player makes at once."""
+PATIENCE = 0.15
+"""Seconds that are waited for the compiled player before the plain one begins."""
+POLL = 0.015
+"""Seconds between two looks at whether more is wanted."""
+
+SPARE = 1.0
+"""Seconds of what was made last, in which a change begins without hearing all of the past again."""
+ANEW = 4.0
+"""Seconds of what was made last, in which a change can begin."""
+OPENING = 0.002
+"""Seconds of a sound that nothing precedes, which are drawn by the card's `opening` where that is hotter."""
+POINTS = 10_000
+"""Of a curve, at most."""
+_CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_done")
+"""What a change may change."""
+
+
+class Performance:
+    """One sound on its way."""
+
+    def __init__(self, command: wire.Perform, loaded: Loaded, other: Loaded | None = None) -> None:
+        """`other` is the second model, where two are mixed. Raises Misfit where they cannot play it."""
+        self.voices = (loaded,) if other is None else (loaded, other)
+        self.models = tuple(_playable(voice) for voice in self.voices)
+        kinds = [f'"{voice.card.title}" has {voice.card.size} and {voice.model.levels} levels' for voice in self.voices]
+        if len({(voice.card.rate, voice.model.levels) for voice in self.voices}) > 1:
+            raise Misfit(f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that")
+        self.rate, self.levels, self.field = loaded.card.rate, loaded.model.levels, max(m.field for m in self.models)
+        self.command, self.until, self.share = command, command.until, command.share
+        self.curve = _curve(command.curve, command.temperature)
+        self.label = command.label
+        self.c = self._classes(command.label)
+        begin = command.begin if command.begin is not None else np.zeros(0, np.int16)
+        if begin.dtype != np.int16 or begin.ndim != 1:
+            raise Misfit(f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16")
+        self.begun, self.made = len(begin), 0
+        self.past: wire.Array = graded(begin[-self.field - 1 :], self.levels).numpy().astype(np.int32)
+        """The levels made last `(T,)`. No tensor: torch would wake its other threads to copy it for every piece."""
+        self._seed(command.seed)
+        self.player: Duet | None = None
+        self.spare = round(SPARE * self.rate)
+        self.compiled = _Compiling(self.models, self.c, self.spare)
+        self.speed = 0.0
+        self._done = 0
+        """Samples that the player has made of the piece on its way."""
+        self._anew = False
+        """Whether the piece on its way is not wanted any more."""
+        self._left: dict[str, Any] = {}
+        """How all was before the last change that made something anew."""
+
+    def _seed(self, seed: int) -> None:
+        self.noise = _Noise(lambda: self.models[0].noise_blocks(seed))
+        self.dice = _Noise(lambda: _dice(seed, self._device))
+
+    @property
+    def _device(self) -> torch.device:
+        return self.models[0].scale_of.device
+
+    def _classes(self, label: int | None) -> Classes:
+        """The class of each model: the second's is that of the same name, else the seed's own. Raises Misfit."""
+        first = classes_for(self.voices[0], [self.command.seed], label)
+        if len(self.voices) == 1:
+            return (first,)
+        one, other = (list(voice.card.classes) for voice in self.voices)
+        name = one[int(first)] if first is not None else ""
+        return first, classes_for(self.voices[1], [self.command.seed], other.index(name) if name in other else None)
+
+    def turn(self, command: wire.Steer) -> None:
+        """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
+        if command.instead:
+            self._take_back()
+        if command.heat is not None or command.shares is not None:
+            raise Misfit("a sound has no pixels that could differ")
+        if command.share is not None and len(self.voices) == 1:
+            raise Misfit("no second model is mixed in, so there is no share to change")
+        if command.temperature is not None and len(command.temperature) != 1:
+            raise Misfit("a sound that plays has one temperature")
+        curve = self.curve
+        if command.curve is not None or command.temperature is not None:
+            curve = _curve(command.curve, command.temperature[0] if command.temperature is not None else 1.0)
+        turned = command.label is not None and command.label != self.label
+        c = self._classes(command.label) if turned else self.c
+        if command.again is not None:
+            self._go_back(command.again)
+        if turned:
+            self.label = command.label
+            self._follow(c)
+        if command.seed is not None:
+            self._seed(command.seed)
+        self.curve = curve
+        self.share = self.share if command.share is None else command.share
+        self.until = self.until if command.until is None else command.until
+
+    def _go_back(self, first: int) -> None:
+        """Make it anew from a sample on. Raises Misfit."""
+        gone = self.made - first
+        if not 0 <= gone <= ANEW * self.rate:
+            raise Misfit(f"of what is made, only the last {ANEW:.0f} seconds can be made anew")
+        self._left = {name: getattr(self, name) for name in _CHANGED}
+        self.made = first
+        self.past = self.past[: len(self.past) - gone]
+        self._stand(gone + self._done)
+
+    def _take_back(self) -> None:
+        """All is as it was before the last change that made something anew."""
+        if not self._left:
+            return
+        c, able = self.c, self.player is not None and self.player.recall()
+        for name, was in self._left.items():
+            setattr(self, name, was)
+        self._left = {}
+        if self.player is not None and not able:
+            self.player, self._done = self._new_player(), 0
+        elif self.c is not c:
+            self._follow(self.c)
+        self._stand(self._done)
+
+    def _follow(self, c: Classes) -> None:
+        self.c = c
+        if self.player is not None:
+            self.player.turn(c)
+
+    def _stand(self, gone: int) -> None:
+        """What is made next follows what stands now, without so many samples that the player has made."""
+        self._done, self._anew = 0, True
+        last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
+        if self.player is not None and gone and not self.player.forget(gone, last):
+            self.player = self._new_player()
+
+    @torch.no_grad()
+    def steps(self) -> Events:
+        """A piece of sound after another, until all is made."""
+        self.compiled.start()
+        yield from self.compiled.waited()
+        seconds, piece, first = self.command.seconds, round(wire.PIECE * self.rate), round(FIRST * self.rate)
+        whole = math.inf if seconds is None else round(seconds * self.rate)
+        while self.made < whole:
+            count = int(min(first if self._anew else piece, whole - self.made))
+            if self.until is not None and self.made + count > self.until * self.rate + 1e-6:
+                yield Rest(POLL)
+            else:
+                yield from self._piece(count)
+
+    def _piece(self, count: int) -> Events:
+        """The next samples, in short steps, priced and told; given up where they are to be made anew."""
+        first = self.made
+        self._anew, swift = False, self._ready_player()
+        assert self.player is not None
+        parts, began, worked, done = [], time.monotonic(), 0.0, 0
+        most = round(CHUNK * self.rate) if swift else FEW
+        while done < count:
+            few, at = min(count - done, most), first + done
+            heat = torch.from_numpy(self._heat((at + np.arange(few)) / self.rate))[None]
+            z, dice = self.noise.at(self.begun + at, few), self.dice.at(self.begun + at, few)
+            parts.append(self.player.play(z, heat.to(z.device, z.dtype), dice, self.share))
+            done += few
+            self._done = done
+            if done < count and time.monotonic() - began > STEP:
+                worked += time.monotonic() - began
+                yield None
+                if self._anew:
+                    return
+                began = time.monotonic()
+        worked += time.monotonic() - began
+        x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
+        kept = self.field + 1 + round(ANEW * self.rate)
+        self.past = np.concatenate((self.past, x[0].cpu().numpy().astype(np.int32)))[-kept:]
+        self.made, self._done = self.made + count, 0
+        now = count / self.rate / max(worked, 1e-6)
+        if self.compiled.done:  # before, nobody knows how fast it will be
+            self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
+        yield wire.Sounded(
+            job=self.command.job,
+            first=first,
+            samples=heard(x[0], self.levels),
+            bits=bits[0].float().cpu().numpy(),
+            speed=self.speed,
+        )
+
+    def _heat(self, seconds: wire.Array) -> wire.Array:
+        """The temperature at some seconds `(n,)`."""
+        heat = between(self.curve, seconds)
+        if self.begun or seconds[0] >= OPENING:
+            return heat
+        hot = max(voice.card.opening for voice in self.voices)
+        return np.where(seconds < OPENING, np.maximum(heat, hot), heat)
+
+    def _ready_player(self) -> bool:
+        """A player that knows the past; whether it is the compiled one where there is one."""
+        swift = self.compiled.done
+        better = self.player is not None and self.player.plain and swift and not self.compiled.plain
+        if self.player is None or better:
+            self.player = self._new_player()
+        return swift and not self.compiled.plain
+
+    def _new_player(self) -> Duet:
+        """One that has heard what was made last."""
+        compiled = self.compiled
+        player = compiled.player if compiled.done else None
+        if player is not None:
+            compiled.player = None
+            player.turn(self.c)
+        else:
+            player = Duet(self.models, self.c, together, plain=not compiled.done, spare=self.spare)
+        past = torch.from_numpy(self.past[-self.field - 1 :]).long()[None].to(self._device)
+        for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
+            player.hear(part)
+        return player
+
+
+def _playable(loaded: Loaded) -> AutoregressiveSound:
+    """Its model. Raises Misfit where that cannot be played live."""
+    model = loaded.model
+    if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
+        raise Misfit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
+    return model
+
+
+def _dice(seed: int, device: torch.device) -> Iterator[Tensor]:
+    """Numbers from 0 to 1 that throw which of two models draws: block after block, of a seed that no noise has."""
+    stream = torch.Generator().manual_seed(2**53 + seed)
+    while True:
+        yield torch.rand(BLOCK, generator=stream).to(device)
+
+
+def _curve(curve: wire.Array | None, temperature: float) -> wire.Array:
+    """Points `(n, 2)` as a Perform has them; one where there is one temperature. Raises Misfit."""
+    if curve is None:
+        return np.array([[0.0, temperature]])
+    points = curve.astype(np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= POINTS:
+        raise Misfit(f"temperature over time is (points, 2) with 1 to {POINTS:,} points, not {curve.shape}")
+    seconds, heats = points.T
+    if (
+        not np.isfinite(points).all()
+        or (np.diff(seconds) < 0).any()
+        or heats.min() < 0
+        or heats.max() > MAX_TEMPERATURE
+    ):
+        raise Misfit(
+            f"temperature over time goes from 0 to {MAX_TEMPERATURE:g}, its seconds never fall, and this is not so"
+        )
+    return points
+
+
+def between(curve: wire.Array, seconds: wire.Array) -> wire.Array:
+    """The temperature at some seconds `(n,)` on lines through the points `(k, 2)`; of a step the later one."""
+    x, y = curve.T
+    after = np.searchsorted(x, seconds, side="right")
+    left, right = np.maximum(after - 1, 0), np.minimum(after, len(x) - 1)
+    part = np.clip((seconds - x[left]) / np.maximum(x[right] - x[left], 1e-12), 0, 1)
+    return np.asarray(y[left] + part * (y[right] - y[left]))
+
+
+class _Noise:
+    """Noise without an end, block by block; the last ones are remembered."""
+
+    BLOCKS = 128
+
+    def __init__(self, blocks: Callable[[], Iterator[Tensor]]) -> None:
+        self._anew = blocks
+        self._begin()
+
+    def _begin(self) -> None:
+        self._new, self._next = self._anew(), 0
+        self._blocks: dict[int, Tensor] = {}
+
+    def at(self, first: int, count: int) -> Tensor:
+        """`(1, count)` from a sample on."""
+        begin, end = first // BLOCK, (first + count - 1) // BLOCK
+        if begin < self._next and begin not in self._blocks:
+            self._begin()
+        while self._next <= end:
+            self._blocks[self._next] = next(self._new)
+            self._blocks.pop(self._next - self.BLOCKS, None)
+            self._next += 1
+        found = torch.cat([self._blocks[block] for block in range(begin, end + 1)])
+        return found[first - begin * BLOCK :][None, :count]
+
+
+class _Compiling(threading.Thread):
+    """Has the compiled player compiled, which takes from nothing to many seconds."""
+
+    def __init__(self, models: tuple[AutoregressiveSound, ...], c: Classes, spare: int) -> None:
+        super().__init__(daemon=True)
+        self._models, self._c, self._spare = models, c, spare
+        self.player: Duet | None = None
+        """The first of them, which has played nothing."""
+        self.done = False
+        self.plain = True
+        """Whether there is none for these models."""
+
+    @torch.no_grad()
+    def run(self) -> None:
+        while kernels.elsewhere("sound" if len(self._models) == 1 else "two sounds"):
+            time.sleep(POLL)
+        player = Duet(self._models, self._c, together, spare=self._spare)
+        one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
+        player.play(0 * one, one, one, 0.0)
+        self.player = player if player.forget(1, None) else None
+        self.plain = player.plain
+        self.done = True
+
+    def waited(self) -> Iterator[Rest]:
+        """Rests until it is done, but not for long."""
+        end = time.monotonic() + PATIENCE
+        while not self.done and time.monotonic() < end:
+            yield Rest(0.002)

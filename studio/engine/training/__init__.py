@@ -1,0 +1,1 @@
+"""Training jobs: data, the loop, checkpoints, held-out figures, the finished model."""

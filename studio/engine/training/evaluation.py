@@ -1,0 +1,267 @@
+"""Compute held-out figures as the papers count them."""
+
+import math
+from collections.abc import Generator, Iterator
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from studio.density.autoregressive import Autoregressive
+from studio.density.bijections.linear import BatchNorm
+from studio.density.decoder_likelihood import Bernoulli
+from studio.density.flow import Flow
+from studio.density.model import Model
+from studio.density.variational import Variational
+from studio.engine.levels import Examples
+from studio.engine.training.recordings import Recordings, bits_of_sounds, bits_per_sample
+from studio.media.sounds import flac_baseline
+
+MOST = 20_000
+"""The most prices, of one artwork under one class, that a figure takes."""
+SPREAD = 1000
+"""Held-out artworks that are priced for the spread of a model's prices."""
+PIECES = 200
+"""Pieces of recordings that are priced for it. Each takes a second."""
+QUANTILES = 101
+Spread = tuple[float, ...]
+Figure = tuple[str, float, bool]
+"""What is counted, its mean over the artworks, and whether it is exact or a bound."""
+
+Found = TypeVar("Found")
+
+
+@torch.no_grad()
+def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: int = 1, seed: int = 0) -> Tensor:
+    """Return the bits of each artwork given its class, `(n,)`. A flow's are the mean over `draws` of its noise."""
+    generator = torch.Generator().manual_seed(seed)
+    prices = []
+    for part in examples.batches(batch):
+        total = torch.zeros(len(part), device=part.x.device)
+        for _ in range(draws):
+            if isinstance(model, Flow):
+                u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
+                total += model.log_prob(part.x, part.c, u)
+            else:
+                total += model.log_prob(part.x, part.c)
+        prices.append(-total / draws / math.log(2))
+    return torch.cat(prices)
+
+
+def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: int = 32, draws: int = 1) -> float:
+    """Return the mean bits per entry of artworks given their classes; of recordings per sample."""
+    if isinstance(examples, Recordings):
+        return bits_per_sample(model, examples)
+    return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
+
+
+@torch.no_grad()
+def spread(
+    model: Model, examples: Examples | Recordings, *, most: int | None = None
+) -> Generator[tuple[int, int], None, Spread]:
+    """Return how prices are spread: `QUANTILES` of bits per dimension, from least to most.
+
+    Artworks are priced as a user's own are: as they are opened (see `Examples.opened`), with a flow's usual noise, and
+    with classes under their even mixture. Of recordings it is bits per sample. They are cut into pieces as long as the
+    model makes, and priced given their class, which the mixture exceeds by log2(classes) bits of a piece at most. If
+    there are more than `most`, that many at equal distances are priced. Yields (artworks done, in all).
+    """
+    if isinstance(examples, Recordings):
+        examples = examples.pieces(model.shape[0])
+        usual = PIECES
+        batch = 1
+    else:
+        usual = SPREAD
+        batch = 16
+    count = min(len(examples), most or usual)
+    chosen = examples.part(torch.linspace(0, len(examples) - 1, count).long())
+    prices: list[Tensor] = []
+    for x, c in _as_opened(chosen, batch):
+        prices.append(-model.log_prob(x, c).double().cpu() / (x[0].numel() * math.log(2)))
+        yield sum(map(len, prices)), count
+    found = torch.cat(prices).quantile(torch.linspace(0, 1, QUANTILES, dtype=torch.float64))
+    return tuple(round(bits, 4) for bits in found.tolist())
+
+
+def _as_opened(examples: Examples | Recordings, batch: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    if isinstance(examples, Recordings):
+        return ((part.x, part.c) for part in examples.each())
+    return ((part.as_opened, None) for part in examples.batches(batch))
+
+
+def figures(
+    model: Model,
+    examples: Examples | Recordings,
+    *,
+    batch: int = 50,
+    draws: int = 4,
+    importance: int = 128,
+    unlike: Tensor | None = None,
+) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
+    """Return every figure that papers give for such a model. The first is on its card.
+
+    Yields (artworks done, in all). A flow gives
+
+        bits per dimension              -log2 p(x) / D, a bound; with classes p(x) = Σ p(x | c) / classes
+        … given its kind                -log2 p(x | c) / D
+        nats in logit space             ln p(h) of h = logit(α + (1 - 2α) y), exact for dequantised y
+        nats on [0, 1]                  ln p(y) without the logit, exact for dequantised y
+
+    with the mean over `draws` of the dequantising noise. A VAE gives the bound that it learns (ELBO) and the
+    tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in
+    nats, -ln p(x), of pictures of black and white, else in bits per dimension. A model that draws entry by entry gives
+    the exact price in the same units: with classes, given the kind, and that of the mixture where it is not too long
+    to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes. Of recordings it is the bits of every sample,
+    from the first of each to its last, given the kind where there are kinds; beside it what the same levels cost as
+    FLAC and by a linear prediction.
+
+    unlike: which artworks resemble no learned one, `(n,)`. If given, the first figure of these alone is the last.
+    """
+    if isinstance(examples, Recordings):
+        return (yield from _of_recordings(model, examples, unlike))
+    sums: dict[tuple[str, bool], float] = {}
+    first = list[Tensor]()
+    generator = torch.Generator().manual_seed(0)
+    done = 0
+    for part in examples.batches(batch):
+        with torch.no_grad():
+            match model:
+                case Flow():
+                    found = _of_flow(model, part, draws, generator)
+                case Variational():
+                    found = _of_vae(model, part, importance)
+                case Autoregressive():
+                    found = _of_autoregressive(model, part, len(examples))
+                case _:
+                    found = _of_any(model, part)
+        first.append(found[0][2].double().cpu())
+        for name, exact, values in found:
+            key = (name, exact)
+            sums[key] = sums.get(key, 0.0) + float(values.double().sum())
+        done += len(part)
+        yield done, len(examples)
+    known = [(name, total / len(examples), exact) for (name, exact), total in sums.items()]
+    return (*known, *_of_unlike(known[0], torch.cat(first), torch.ones(len(examples)), unlike))
+
+
+def _of_unlike(whole: Figure, values: Tensor, sizes: Tensor, unlike: Tensor | None) -> tuple[Figure, ...]:
+    """Return a figure of the artworks that resemble no learned one; empty without any."""
+    if unlike is None or not bool(unlike.any()):
+        return ()
+    name = f"{whole[0]}, {int(unlike.sum()):,} of {len(unlike):,} unlike what it learned from"
+    return ((name, float(values[unlike].sum() / sizes[unlike].sum()), whole[2]),)
+
+
+def _of_recordings(
+    model: Model, sounds: Recordings, unlike: Tensor | None
+) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
+    name = "bits per sample" if sounds.c is None else "bits per sample given its kind"
+    each = list[float]()
+    for bits in bits_of_sounds(model, sounds):
+        each.append(bits)
+        yield len(each), len(sounds)
+    plain = [x.cpu().numpy() for x in sounds.x]
+    without = (
+        ("bits per sample as FLAC", flac_baseline.flac_bits(plain, model.levels) / sounds.samples, True),
+        (
+            "bits per sample by a linear prediction of order 2",
+            flac_baseline.predicted_bits(plain) / sounds.samples,
+            True,
+        ),
+    )
+    whole = (name, sum(each) / sounds.samples, True)
+    sizes = torch.tensor([len(x) for x in sounds.x], dtype=torch.float64)
+    return (whole, *without, *_of_unlike(whole, torch.tensor(each, dtype=torch.float64), sizes, unlike))
+
+
+def measured(model: Model, examples: Examples | Recordings) -> tuple[Figure, ...]:
+    """Return `figures` at once."""
+    return end_of(figures(model, examples))
+
+
+def end_of(steps: Generator[object, None, Found]) -> Found:
+    """Run all steps and return their result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Found = end.value
+            return found
+
+
+def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator) -> list[tuple[str, bool, Tensor]]:
+    dimensions = math.prod(model.shape)
+    logit = "nats in logit space" if model.alpha is not None else "nats on [0, 1]"
+    names = [("bits per dimension", False), ("bits per dimension given its kind", False), (logit, True)]
+    sums = [torch.zeros(len(part), device=part.x.device) for _ in names]
+    for _ in range(draws):
+        u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
+        if model.classes:
+            given = model.price_of_classes(part.x, u)
+            price = torch.logsumexp(given, 1) - math.log(model.classes)
+        else:
+            price = model.log_prob(part.x, None, u)
+            given = price[:, None]
+        stretch = model.dequantised(part.x, u)[1] if model.alpha is not None else -dimensions * math.log(model.levels)
+        label = given.new_zeros(len(part), dtype=torch.long) if part.c is None or not model.classes else part.c
+        sums[0] -= price / (dimensions * math.log(2))
+        sums[1] -= given.gather(1, label[:, None])[:, 0] / (dimensions * math.log(2))
+        sums[2] += price - stretch
+    keep = (0, 1, 2) if model.classes and part.c is not None else (0, 2)
+    return [(*names[i], sums[i] / draws) for i in keep]
+
+
+def _of_vae(model: Variational, part: Examples, draws: int) -> list[tuple[str, bool, Tensor]]:
+    binary = isinstance(model.observation, Bernoulli)
+    unit, scale = ("nats", 1.0) if binary else ("bits per dimension", math.prod(model.shape) * math.log(2))
+    elbo = model.log_prob(part.x)
+    weighted = model.importance(part.x, draws)
+    return [(f"{unit}, ELBO", False, -elbo / scale), (f"{unit} of {draws} weighted draws", False, -weighted / scale)]
+
+
+def _of_autoregressive(model: Autoregressive, part: Examples, total: int) -> list[tuple[str, bool, Tensor]]:
+    """Return the figures of some of `total` artworks. That number decides whether every class is priced."""
+    unit, scale = ("nats", 1.0) if model.levels == 2 else ("bits per dimension", math.prod(model.shape) * math.log(2))
+    if not model.classes or part.c is None:
+        return [(unit, True, -model.log_prob(part.x) / scale)]
+    if total * model.classes > MOST:
+        given = model.log_prob(part.x, part.c)
+        price = given - math.log(model.classes)
+        exact = False
+    else:
+        every = model.price_of_classes(part.x)
+        given = every.gather(1, part.c[:, None])[:, 0]
+        price = torch.logsumexp(every, 1) - math.log(model.classes)
+        exact = True
+    return [(unit, exact, -price / scale), (f"{unit} given its kind", True, -given / scale)]
+
+
+def _of_any(model: Model, part: Examples) -> list[tuple[str, bool, Tensor]]:
+    price = model.log_prob(part.x, part.c)
+    return [("bits per dimension", model.exact, -price / (math.prod(model.shape) * math.log(2)))]
+
+
+@torch.no_grad()
+def settle(model: Model, examples: Examples, *, batch: int = 64) -> None:
+    """Give averaged weights their own batch-norm statistics, from training data.
+
+    Averages of statistics are not the statistics of averaged weights (Izmailov et al., 2018,
+    arXiv:1803.05407, section 3.2), and a flow's likelihood depends on them directly.
+    """
+    norms = [m for m in model.modules() if isinstance(m, BatchNorm | torch.nn.BatchNorm2d | torch.nn.BatchNorm1d)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None
+        if isinstance(norm, BatchNorm):
+            norm.batches.zero_()
+        else:
+            norm.reset_running_stats()
+    model.train()
+    for part in examples.batches(batch):
+        if len(part) > 1:
+            model.log_prob(part.x, part.c)
+    model.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -1,0 +1,283 @@
+"""The training loop, read from top to bottom, and the run that it carries on."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from studio import zoo
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.model import Model
+from studio.engine.device import rounding
+from studio.engine.levels import Examples
+from studio.engine.training import checkpoint, evaluation
+from studio.engine.training.config import BadStudy, Plan, Study, plain
+from studio.engine.training.recordings import Recordings
+from studio.library import storage
+
+
+@dataclass
+class Progress:
+    """Where a run stands; all of it is saved with every checkpoint."""
+
+    step: int = 0
+    loss: float = 0.0
+    """Bits per dimension of the last batch that had a finite loss."""
+    best: float = math.inf
+    rate_scale: float = 1.0
+    bad_in_a_row: int = 0
+    rollbacks: int = 0
+    seconds: float = 0.0
+    data: str = ""
+    """The fingerprint of the artworks that it learns from."""
+    curve: list[tuple[int, float, float | None]] = field(default_factory=list)
+    """(step, training bits per dimension, held-out bits per dimension where measured)"""
+
+
+class Diverged(RuntimeError):
+    """The loss stayed non-finite after three rollbacks; the best checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One look at a run: after this many steps, with this loss."""
+
+    step: int
+    loss: float
+    held_out: float | None
+    rate: float
+    seconds_left: float
+    notice: str = ""
+
+
+class Run:
+    """A run's model, average, optimiser and progress, resumed from its folder where there is one."""
+
+    def __init__(self, study: Study, folder: Path, device: torch.device) -> None:
+        self.study, self.folder, self.device = study, folder, device
+        torch.manual_seed(study.plan.seed)
+        try:
+            self.model = study.recipe.build(study.shape, study.levels).to(device)
+        except ValueError as error:
+            raise BadStudy(f"{error}.") from None
+        zoo.channels_last(self.model)
+        self.average: Model = copy.deepcopy(self.model).eval()
+        plan = study.plan
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.rate, weight_decay=plan.decay)
+        self.progress = Progress()
+        self.resumed = self._resume(checkpoint.newest(folder))
+
+    def _resume(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
+        if found is None:
+            return False
+        tensors, state = found
+        saved = msgspec.convert(state["study"]["recipe"], zoo.Recipe)
+        old, new = state["study"], self.study
+        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("rate", 0))
+        if begun != (new.recipe, new.shape, new.levels, new.rate):
+            raise BadStudy(
+                f'"{self.folder.name}" was begun with other settings and was left as it is; '
+                "give the same settings, or another name for a new run"
+            )
+        for prefix, model in (("model.", self.model), ("average.", self.average)):
+            model.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith("optimiser."):
+                _, index, name = key.split(".")
+                moments.setdefault(int(index), {})[name] = tensor
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        torch.set_rng_state(tensors["random"])
+        self.progress = Progress(**state["progress"])
+        return True
+
+    def save(self, *, best: bool = False) -> None:
+        """A checkpoint of everything; `best` saves the average alone, as the best so far."""
+        state = {
+            "study": plain(self.study),
+            "progress": vars(self.progress),
+            "step": self.progress.step,
+        }
+        tensors = {f"average.{k}": t for k, t in self.average.state_dict().items()}
+        if not best:
+            tensors |= {f"model.{k}": t for k, t in self.model.state_dict().items()}
+            for index, moments in self.optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser.{index}.{name}": t for name, t in moments.items()}
+            tensors["random"] = torch.get_rng_state()
+        checkpoint.keep(self.folder, tensors, state, best=best)
+
+    def discard(self) -> None:
+        """Remove a run that has learned nothing from the disk, so that its name is free."""
+        for entry in checkpoint.entries(self.folder):
+            storage.drop(self.folder / "checkpoints" / entry.file)
+        storage.drop(self.folder / "checkpoints" / "manifest.json")
+        storage.leave_empty(self.folder / "checkpoints")
+        storage.drop(self.folder / "study.json")
+        storage.leave_empty(self.folder)
+
+    def roll_back(self) -> None:
+        """Back to the newest good checkpoint with half the rate. Raises Diverged after the third time."""
+        rollbacks, scale = self.progress.rollbacks + 1, self.progress.rate_scale / 2
+        if rollbacks > 3:
+            raise Diverged("the loss stayed without a number after three rollbacks; the best checkpoint is kept")
+        if not self._resume(checkpoint.newest(self.folder)):
+            raise Diverged("the loss had no number before the first checkpoint; try a lower learning rate")
+        self.progress.rollbacks, self.progress.rate_scale, self.progress.bad_in_a_row = rollbacks, scale, 0
+
+
+def batch_at(examples: Examples, step: int, plan: Plan, levels: int = 256) -> Examples:
+    """The batch of a step: every epoch is a permutation of its own, so a resumed run goes on in order.
+
+    Mirrored, a picture is turned left to right, and a cycle of sound backwards and upside down, so that it
+    still begins where it rises through zero.
+    """
+    each = max(len(examples) // plan.batch, 1)
+    epoch, place = divmod(step, each)
+    order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
+    part = examples.part(order[place * plan.batch : (place + 1) * plan.batch])
+    if not plan.flips:
+        return part
+    mirrored = torch.rand(len(part)) < 0.5
+    other = part.x.flip(-1) if part.x.dim() == 4 else levels - 1 - part.x.flip(-1).roll(1, -1)
+    x = torch.where(mirrored.view(-1, *[1] * (part.x.dim() - 1)), other, part.x)
+    return Examples(x, part.c)
+
+
+def cuts_at(sounds: Recordings, step: int, plan: Plan, model: Model) -> Examples:
+    """The cuts of a step, for a model of recordings."""
+    if not isinstance(model, AutoregressiveSound):
+        raise BadStudy("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
+    return sounds.cuts(step, plan.batch, plan.cut, model.field, model.silence, plan.seed)
+
+
+def rate_at(step: int, plan: Plan, scale: float) -> float:
+    """Linear warm-up, then half a cosine down to `final_rate` of the rate."""
+    warm = min(1.0, (step + 1) / max(plan.warm_up, 1))
+    fall = 0.5 * (1 + math.cos(math.pi * min(step / plan.steps, 1.0)))
+    return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
+
+
+def batch_for(run: Run, learn: Examples | Recordings) -> Examples:
+    """What the run's next step learns from, on its device."""
+    step, plan = run.progress.step, run.study.plan
+    if isinstance(learn, Recordings):
+        return cuts_at(learn, step, plan, run.model).to(run.device)
+    return batch_at(learn, step, plan, run.study.levels).to(run.device)
+
+
+def train(
+    run: Run, learn: Examples | Recordings, held_out: Examples | Recordings, *, bf16: bool
+) -> Iterator[Moment | None]:
+    """Learns from `learn` until the plan's last step; measured on `held_out`, which must not be the test artworks.
+
+    Yields after each step on a batch, so that sound and hands have their turn: a Moment every few seconds, None
+    otherwise. The last is a Moment after the plan's last step. Closing the generator saves first; a run that has not
+    learned anything leaves nothing on the disk.
+    Raises Diverged, or storage.NotSaved at the start where the run's folder cannot be written.
+    """
+    plan = run.study.plan
+    seconds_each = plan.cut / run.study.rate if isinstance(learn, Recordings) else 1
+    saved = told = began = time.monotonic()
+    before, taken, kept = run.progress.seconds, 0, run.progress.step
+    try:
+        _begin(run, learn)
+        if run.progress.step == plan.steps:  # it was stopped after its last step
+            yield Moment(plan.steps, run.progress.loss, None, 0.0, 0.0)
+        while run.progress.step < plan.steps:
+            # One step on one batch.
+            notice = _step(run, batch_for(run, learn), bf16=bf16)
+            progress = run.progress  # another one, where the step rolled back
+            progress.step += 1
+            taken += 1
+            progress.seconds = before + time.monotonic() - began
+
+            # Held-out figure of the averaged weights, now and then; the best is kept.
+            measured = None
+            if progress.step % plan.evaluate == 0 or progress.step == plan.steps:
+                measured = _measure(run, learn, held_out)
+
+            # Save, then tell.
+            now = time.monotonic()
+            if now - saved > plan.save_seconds or progress.step == plan.steps:
+                run.save()
+                saved, kept = time.monotonic(), progress.step
+            if measured is not None or notice or now - told > 2 or taken == 1:
+                told, rate = now, taken / max(now - began, 1e-9)
+                progress.curve.append((progress.step, progress.loss, measured))
+                learned, left = rate * plan.batch * seconds_each, (plan.steps - progress.step) / rate
+                yield Moment(progress.step, progress.loss, measured, learned, left, notice)
+            else:
+                yield None
+    finally:
+        if run.progress.step == 0:
+            run.discard()
+        elif run.progress.step != kept:
+            run.save()
+
+
+def _begin(run: Run, learn: Examples | Recordings) -> None:
+    """Put a run on the disk. What starts from data starts: one pass in float32, so that the first step finds everything
+    in its place."""
+    storage.folder(run.folder / "checkpoints")
+    storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
+    if run.resumed:
+        return
+    if isinstance(learn, Examples):
+        first = learn.part(slice(run.model.starting)).to(run.device)
+        with torch.no_grad():
+            run.model.train()
+            run.model.log_prob(first.x, first.c)
+            run.average.load_state_dict(run.model.state_dict())
+    run.save()
+
+
+def _step(run: Run, batch: Examples, *, bf16: bool) -> str:
+    """Moves model and average by one batch. A loss or gradient without a number moves nothing, and is told; three in a
+    row roll back."""
+    plan, model, progress = run.study.plan, run.model, run.progress
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
+    model.train()
+    run.optimiser.zero_grad(set_to_none=True)
+    with rounding():
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=bf16):
+            loss = batch.loss(model)
+        torch.autograd.backward(loss)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+    if math.isfinite(loss.item()) and math.isfinite(norm.item()):
+        run.optimiser.step()
+        progress.bad_in_a_row, progress.loss = 0, loss.item()
+        _follow(run.average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
+        return ""
+    progress.bad_in_a_row += 1
+    if progress.bad_in_a_row < 3:
+        return f"Step {progress.step} gave no finite loss and was skipped. Nothing was lost."
+    run.roll_back()
+    return "Three steps in a row failed, so it went back to the last save and learns half as fast."
+
+
+@torch.no_grad()
+def _follow(average: Model, model: Model, decay: float) -> None:
+    """average ← decay · average + (1 - decay) · model, for what is learned; other state is copied."""
+    for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
+        mine.lerp_(theirs, 1 - decay)
+    for buffer, other in zip(average.buffers(), model.buffers(), strict=True):
+        buffer.copy_(other)
+
+
+def _measure(run: Run, learn: Examples | Recordings, held_out: Examples | Recordings) -> float | None:
+    """Bits per dimension of the average on what is held out, where they are a number; the best average is saved."""
+    if isinstance(learn, Examples):
+        evaluation.settle(run.average, learn.part(slice(1024)).to(run.device))
+    measured = evaluation.bits_per_dimension(run.average, held_out.to(run.device))
+    if measured < run.progress.best:
+        run.progress.best = measured
+        run.save(best=True)
+    return measured if math.isfinite(measured) else None

@@ -1,0 +1,177 @@
+"""From a run to a trained model: the best average, settled, measured, with its card and cover."""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio import __version__, zoo
+from studio.density.model import Model
+from studio.engine.generation import latent_directions
+from studio.engine.levels import Examples, heard, to_arrays
+from studio.engine.training import checkpoint, evaluation, temperature_range
+from studio.engine.training.config import Study
+from studio.engine.training.loop import Run
+from studio.engine.training.recordings import Recordings
+from studio.library.card import Card
+
+COVER = 9
+"""Artworks on a model's cover."""
+SETTLING = 4096
+"""Training artworks from which averaged weights take their statistics."""
+LEARNED = 64
+"""Training artworks beside which what the model draws at a temperature is called blank or saturated."""
+_SAME = 0.002
+"""Bits per dimension by which smaller numbers may change the held-out figure."""
+
+
+class Unpriced(ValueError):
+    """Reports that a run was not published, because its figures are no numbers; a sentence."""
+
+
+def publish(
+    run: Run,
+    path: Path,
+    learn: Examples | Recordings,
+    watch: Examples | Recordings,
+    test: Examples | Recordings,
+    classes: Sequence[str] = (),
+) -> Card:
+    """Writes the best average of a run as a trained model and returns its card.
+
+    Raises Unpriced if the artworks that it never saw have no finite price.
+
+    Arguments
+        learn: everything it learned from
+        watch: artworks by which the run was watched; they choose between halves and floats
+        test: artworks it never saw, for the figures on the card
+        classes: the names of the kinds it can be asked for
+    """
+    model = _best(run)
+    if isinstance(learn, Examples):
+        evaluation.settle(model, learn.part(slice(SETTLING)).to(run.device))
+    zoo.plain(model)
+    weights = _smaller(model, watch.to(run.device))
+    model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()}, strict=False)
+    found = latent_directions.principal(model, learn.to(run.device))
+    zoo.fold(model)
+    figures = evaluation.measured(model, test.to(run.device))
+    if not all(math.isfinite(value) for _, value, _ in figures):
+        raise Unpriced("what was held out has no finite price yet; learn for more steps, or from more artworks")
+    spread = evaluation.end_of(evaluation.spread(model, test.to(run.device)))
+    cover, seconds = _cover(model, run.study)
+    card = msgspec.structs.replace(
+        _card(run, model, figures, len(found), tuple(classes), seconds),
+        spread=spread,
+        temperature_range=_temperature_range(model, run.study, learn),
+    )
+    checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(cover))
+    return card
+
+
+def _best(run: Run) -> Model:
+    """The average with the best held-out figure, or the newest where none was measured."""
+    model = copy.deepcopy(run.average)
+    found = checkpoint.newest(run.folder, best=True)
+    if found is not None:
+        tensors = {k.removeprefix("average."): t for k, t in found[0].items() if k.startswith("average.")}
+        model.load_state_dict(tensors)
+    return model.eval()
+
+
+def _smaller(model: Model, watch: Examples | Recordings) -> dict[str, Tensor]:
+    """Weights in half the bytes if the figure of what the run was watched by stays, so that the test chooses nothing.
+
+    Statistics stay whole, and counters of training steps, which are no floating-point numbers, stay behind.
+    """
+    full = {k: t for k, t in model.state_dict().items() if t.is_floating_point()}
+    half = {k: t if k.endswith(("mean", "var")) else t.half() for k, t in full.items()}
+    rounded = copy.deepcopy(model)
+    rounded.load_state_dict({k: t.to(full[k].dtype) for k, t in half.items()}, strict=False)
+    if not all(bool(t.isfinite().all()) for t in half.values()):  # half floats end at 65,504
+        return full
+    before, after = (evaluation.bits_per_dimension(m, watch) for m in (model, rounded))
+    return half if after <= before + _SAME else full
+
+
+@torch.inference_mode()
+def _cover(model: Model, study: Study) -> tuple[np.ndarray, float]:
+    """Artworks of the first seeds at the model's temperature, and the seconds each of 16 took."""
+    began = time.perf_counter()
+    artworks = to_arrays(model.sample(range(1, 17), temperature=study.temperature), model.levels)
+    seconds = (time.perf_counter() - began) / 16
+    return artworks[:COVER], seconds
+
+
+def _temperature_range(model: Model, study: Study, learn: Examples | Recordings) -> temperature_range.Range | None:
+    """Between which temperatures the model works, next to what it learned from."""
+    some = learn.part(slice(LEARNED))
+    if isinstance(some, Examples):
+        learned = list(to_arrays(some.x, model.levels))
+    else:
+        learned = [heard(x, model.levels) for x in some.x]
+    return temperature_range.measured(
+        lambda temperature: temperature_range.drawn(model, temperature, study.rate, study.opening),
+        study.temperature,
+        learned,
+    )
+
+
+def _card(
+    run: Run,
+    model: Model,
+    figures: Sequence[evaluation.Figure],
+    count: int,
+    classes: tuple[str, ...],
+    seconds: float,
+) -> Card:
+    study = run.study
+    rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
+    metric, value, exact = rounded[0]
+    fields = msgspec.to_builtins(study.recipe)
+    family = zoo.FAMILIES[fields["family"]]
+    return Card(
+        name=study.name,
+        title=study.title,
+        family=fields["family"],
+        family_title=family.title,
+        makes=study.makes,
+        kind="sound" if len(study.shape) == 1 else "picture",
+        group=study.group,
+        smooth=study.smooth,
+        shape=study.shape,
+        levels=study.levels,
+        rate=study.rate,
+        recipe=fields,
+        learned_from=study.learned_from,
+        licence=study.licence,
+        parameters=sum(p.numel() for p in run.average.parameters()),
+        steps=run.progress.step,
+        metric=metric,
+        value=value,
+        exact=exact,
+        figures=rounded,
+        paper=zoo.paper(study.recipe),
+        temperature=study.temperature,
+        opening=study.opening,
+        scales=_scales(model.scales),
+        directions=tuple(str(i + 1) for i in range(count)),
+        classes=classes,
+        labels=study.labels,
+        seconds_each=round(seconds, 4),
+        date=date.today().isoformat(),
+        version=__version__,
+    )
+
+
+def _scales(count: int) -> tuple[str, ...]:
+    """Names of scales from coarse to fine, for people."""
+    names = {1: ("All",), 2: ("Coarse", "Fine"), 3: ("Coarse", "Middle", "Fine")}
+    return names.get(count, tuple(f"Scale {i + 1}" for i in range(count)))

@@ -1,0 +1,130 @@
+"""Whole sounds to learn from by random cuts, and to be measured with from their first sample to their last."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.model import Model
+from studio.engine.levels import Examples, Misfit, graded
+from studio.media.sounds import audio_dataset as files
+
+LONG = 4
+"""Cuts that fit into a long sound, whose cuts begin elsewhere in every epoch. In a shorter one they begin at its
+beginning, and what they reach beyond its end is silence to be learned, too."""
+
+
+@dataclass(frozen=True)
+class Cuts(Examples):
+    """Parts of sounds `(n, field + samples)` with what they are predicted from; -1 where there is nothing."""
+
+    def loss(self, model: Model) -> Tensor:
+        assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
+        return model.loss_of_parts(self.x, self.c)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Sounds in levels, each `(samples,)`, and where known their classes c `(n,)`."""
+
+    x: tuple[Tensor, ...]
+    c: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def samples(self) -> int:
+        """Of all sounds together."""
+        return sum(len(x) for x in self.x)
+
+    def part(self, index: Tensor | slice) -> "Recordings":
+        """Some of them."""
+        some = torch.arange(len(self.x))[index]
+        return Recordings(tuple(self.x[i] for i in some.tolist()), None if self.c is None else self.c[some])
+
+    def to(self, device: torch.device) -> "Recordings":
+        """The same on a device."""
+        return Recordings(tuple(x.to(device) for x in self.x), None if self.c is None else self.c.to(device))
+
+    def each(self) -> Iterator[Examples]:
+        """One sound after the other, as a batch of one."""
+        for i, x in enumerate(self.x):
+            yield Examples(x[None], None if self.c is None else self.c[i : i + 1])
+
+    def pieces(self, samples: int) -> "Recordings":
+        """Cut every sound into pieces of so many samples; a shorter sound stays whole, a shorter rest is left out."""
+        starts = [(i, at) for i, x in enumerate(self.x) for at in range(0, max(len(x) - samples, 0) + 1, samples)]
+        classes = None if self.c is None else self.c[torch.tensor([i for i, _ in starts], device=self.c.device)]
+        return Recordings(tuple(self.x[i][at : at + samples] for i, at in starts), classes)
+
+    def cuts(self, step: int, batch: int, samples: int, field: int, silence: int, seed: int) -> Cuts:
+        """The cuts of a step of training: every epoch goes through all sounds in an order of its own.
+
+        Arguments
+            samples: of a cut that are to be predicted
+            field: how many samples before them they are predicted from
+            silence: the level of it
+        """
+        counts = torch.tensor([len(x) // samples + 1 for x in self.x])
+        each = max(int(counts.sum()) // batch, 1)
+        epoch, place = divmod(step, each)
+        stream = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        order = torch.randperm(int(counts.sum()), generator=stream)[place * batch : (place + 1) * batch]
+        shifts = torch.randint(samples, (len(self.x),), generator=stream)
+        first = counts.cumsum(0) - counts
+        of = torch.searchsorted(first, order, right=True) - 1
+        rows = []
+        for sound, cut in zip(of.tolist(), (order - first[of]).tolist(), strict=True):
+            long = len(self.x[sound]) > LONG * samples
+            begin = cut * samples - (int(shifts[sound]) if long else 0)
+            rows.append(_cut(self.x[sound], begin, samples, field, -1 if long else silence))
+        return Cuts(torch.stack(rows), None if self.c is None else self.c[of])
+
+
+def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
+    """`(field + samples,)`: what begins at `begin` with the field before it; -1 before the sound, `after` behind it."""
+    row = torch.full((field + samples,), -1, dtype=torch.int32)
+    start, end = max(begin - field, 0), min(begin + samples, len(x))
+    place = start - (begin - field)
+    row[place : place + end - start] = x[start:end]
+    row[place + end - start :] = after
+    return row
+
+
+def recordings_of(data: files.Recordings, model: AutoregressiveSound) -> tuple[Recordings, Recordings]:
+    """What may be learned from and what is held out, in a model's levels. Raises Misfit where kinds do not fit it."""
+    known = tuple(len(sort) for sort in data.sorts)
+    wanted = tuple(model.net.classes)
+    if known != wanted:
+        raise Misfit(f'the recipe asks for {_counted(wanted)}, but "{data.name}" has {_counted(known)}')
+    sides = ((data.train, data.train_labels), (data.test, data.test_labels))
+    learn, test = (
+        Recordings(
+            tuple(graded(np.asarray(x), model.levels) for x in waves), None if c is None else torch.from_numpy(c)
+        )
+        for waves, c in sides
+    )
+    return learn, test
+
+
+def _counted(kinds: tuple[int, ...]) -> str:
+    return f"{' × '.join(str(count) for count in kinds)} kinds" if kinds else "no kinds"
+
+
+@torch.no_grad()
+def bits_per_sample(model: Model, sounds: Recordings) -> float:
+    """Mean bits of every sample of whole sounds, each given its class."""
+    total = sum(float(bits) for bits in bits_of_sounds(model, sounds))
+    return total / sounds.samples
+
+
+@torch.no_grad()
+def bits_of_sounds(model: Model, sounds: Recordings) -> Iterator[float]:
+    """Bits of each sound, given its class."""
+    for one in sounds.each():
+        yield -float(model.log_prob(one.x, one.c).double()[0]) / math.log(2)

@@ -1,0 +1,113 @@
+"""Find the temperatures at which a model's works are neither blank nor saturated."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.model import Model
+from studio.engine.levels import to_arrays
+from studio.wire.messages import Array
+
+TRIED = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+"""The temperatures that are tried: the whole dial, finest near 1."""
+WORKS = 8
+"""How many works are drawn at each."""
+SECONDS = 2.0
+"""How much of a recording is drawn, if a model makes as much at once. Models of music that fall silent when cold do so
+within the first second."""
+Range = tuple[float, float]
+
+
+def blank(work: Array) -> bool:
+    """Return whether a picture has one colour, or a sound is silent.
+
+    For a picture, 98 % of it lie within 2 % of the range from black to white. For a sound, 98 % of its second half lie
+    within 0.2 % of the whole height: it began, and went out.
+    """
+    share = 0.02
+    if work.ndim == 1:
+        share = 0.002
+        work = work[len(work) // 2 :]
+    low, high = np.quantile(work, (0.01, 0.99))
+    return bool(high - low <= share * _size(work))
+
+
+def saturated(work: Array) -> bool:
+    """Return whether a work is black and white, or a clipped sound.
+
+    90 % of it lie within 1 % of the ends of the range, and it is not blank.
+    """
+    info = np.iinfo(work.dtype)
+    near = 0.01 * _size(work)
+    extreme = (work <= info.min + near) | (work >= info.max - near)
+    return bool(extreme.mean() >= 0.9) and not blank(work)
+
+
+def measured(draw: Callable[[float], Sequence[Array]], home: float, learned: Sequence[Array]) -> Range | None:
+    """Return the lowest and the highest temperature that works; None if `home` does not.
+
+    A temperature works if fewer than half of its works are blank, and fewer than half saturated. Learned works may
+    have such a share themselves, which is subtracted: letters are black and white.
+
+    Arguments
+        draw: draws works at a temperature, always with the same seeds
+        home: the model's own temperature
+        learned: some works that it has learned from
+    """
+    usual = _shares(learned)
+
+    def works(temperature: float) -> bool:
+        return all(
+            before == 1 or share - before < (1 - before) / 2
+            for share, before in zip(_shares(draw(temperature)), usual, strict=True)
+        )
+
+    if not works(home):
+        return None
+    lower = _last([t for t in reversed(TRIED) if t < home], works)
+    higher = _last([t for t in TRIED if t > home], works)
+    return (home if lower is None else lower, home if higher is None else higher)
+
+
+@torch.inference_mode()
+def drawn(model: Model, temperature: float, rate: int = 0, opening: float = 0.0) -> Sequence[Array]:
+    """Draw works of the first seeds; of recordings only the beginning.
+
+    The first 2 ms of a recording are drawn at `opening` or hotter.
+    """
+    seeds = range(1, WORKS + 1)
+    if not isinstance(model, AutoregressiveSound):
+        return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
+    samples = min(round(SECONDS * rate), model.shape[0])
+    heat = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
+    heat[: round(0.002 * rate)] = max(temperature, opening)
+    *_, step = model.sample_steps(seeds, temperature=heat, samples=samples)
+    return list(to_arrays(step.x, model.levels))
+
+
+def _shares(works: Sequence[Array]) -> tuple[float, float]:
+    """Return the share of works that are blank, and the share that are saturated."""
+    count = max(1, len(works))
+    return sum(map(blank, works)) / count, sum(map(saturated, works)) / count
+
+
+def _last(outward: Sequence[float], works: Callable[[float], bool]) -> float | None:
+    """Return the last of these temperatures that works, or None. All before it must work."""
+    if not outward or works(outward[-1]):
+        return outward[-1] if outward else None
+    good = -1
+    bad = len(outward) - 1
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if works(outward[middle]):
+            good = middle
+        else:
+            bad = middle
+    return outward[good] if good >= 0 else None
+
+
+def _size(work: Array) -> int:
+    info = np.iinfo(work.dtype)
+    return int(info.max) - int(info.min)

@@ -1,0 +1,1 @@
+"""Containers of sound: what a file holds, and where."""

@@ -1,0 +1,205 @@
+"""Read FLAC files (RFC 9639). A header may not know how many samples follow, but frames do."""
+
+import collections
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from studio.media.containers import flac_frame, mpeg
+from studio.media.containers.spliced_file import Pieces, bytes_at, find
+from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, Stream, check
+from studio.media.pictures.image import Refused
+
+_BLOCK = 2**20
+_LONGEST_HEAD = 16
+_MARK = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
+"""First bytes of a file, with more metadata before its frames and without."""
+_LAST = 2**22
+"""Bytes at the end that are searched for the last frame: 8 channels of 24 bits in the longest one are 1.6 MB."""
+
+_ZEROS = 64
+"""Zeros at the end of a file that no frame ends with: it was given its space, and never filled."""
+
+
+@dataclass(frozen=True)
+class _Info:
+    """Holds what STREAMINFO says and frames repeat."""
+
+    rate: int
+    block: int
+    """Samples of a frame."""
+    channels: int
+    bits: int
+    samples: int
+    longest: int
+    """Bytes of the longest frame; 0: unknown."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Tells where a frame lies, and which samples it holds."""
+
+    at: int
+    first: int
+    """Its first sample."""
+    form: flac_frame.Form
+
+    @property
+    def end(self) -> int:
+        """Return the sample after its last one."""
+        return self.first + self.form.count
+
+
+def flac(file: BinaryIO, begin: int, name: str) -> Stream:
+    """Return the sound in a FLAC, up to the next one that is joined. Raises Refused."""
+    size = os.fstat(file.fileno()).st_size
+    head = bytes_at(file, begin, 42)
+    if len(head) < 42 or head[4] & 127 or head[5:8] != b"\0\0\x22":
+        raise Refused(name, "is damaged", AGAIN)
+    packed = int.from_bytes(head[18:26], "big")
+    rate = packed >> 44
+    channels = (packed >> 41 & 7) + 1
+    check(rate, channels, name)
+    block, longest = struct.unpack_from(">H", head, 10)[0], int.from_bytes(head[15:18], "big")
+    info = _Info(rate, block, channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1), longest)
+    start, ends_in_file = _after_blocks(file, begin, size)
+    ends = (place for mark in _MARK if (place := find(file, mark, start, size)) >= 0)
+    stop = min(ends, default=size)
+    found = next(_frames(file, info, start, stop), None)
+    last = collections.deque(_frames(file, info, max(start, stop - _LAST), stop), maxlen=1)
+    if found is None or not last:
+        if info.samples and (not ends_in_file or stop - start < _LONGEST_HEAD):
+            raise Refused(name, "is cut off before its sound begins", AGAIN)
+        raise Refused(name, "holds no FLAC sound that can be read", AGAIN)
+    return _stream(file, head, info, found, stop, last[0])
+
+
+def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
+    """Return where the metadata ends, and whether that is in the file.
+
+    If it is not, return where its first block ends.
+    """
+    at = begin + 4
+    while at + 4 <= size:
+        head = bytes_at(file, at, 4)
+        if head[0] == 0xFF:
+            return begin + 42, True
+        at += 4 + int.from_bytes(head[1:4], "big")
+        if head[0] & 128 and at < size:
+            return at, True
+    return begin + 42, False
+
+
+def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, last: _Frame) -> Stream:
+    """Return the stream from a frame on. Its header counts the samples up to the end of the last frame."""
+
+    def resume(samples: int) -> Stream | None:
+        """Return the stream after the frame that could not be decoded, or None."""
+        found = _frames(file, info, begin.at, stop)
+        frame = next((frame for frame in found if frame.first > begin.first + samples), None)
+        return _stream(file, head, info, frame, stop, last) if frame is not None else None
+
+    count = max(last.end - begin.first, 0)
+    fields = int.from_bytes(head[18:26], "big") >> 36 << 36 | count
+    true = _MARK[1] + head[8:12] + bytes(6) + fields.to_bytes(8, "big") + bytes(16)
+    pieces = Pieces(file, [true, (begin.at, stop)])
+    notes = _lost(file, info, last, stop)
+    return Stream(pieces, stop, notes, count / info.rate, count, resume, lambda: _fault(file, info, last, stop))
+
+
+def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
+    """Return what is wrong with the last frame if it cannot be decoded."""
+    try:
+        flac_frame.length(bytes_at(file, last.at, stop - last.at), last.form)
+    except EOFError:
+        if 0 < info.longest <= stop - last.at or not any(bytes_at(file, stop - _ZEROS, _ZEROS)):
+            return BROKEN
+        return CUT if info.samples > last.end else TORN
+    except flac_frame.Damaged:
+        pass
+    return BROKEN
+
+
+def _lost(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:
+    """Return what became of frames after the last one that was found, of which the head of the file knows."""
+    if info.samples <= last.end:
+        return ()
+    try:
+        rest = last.at + flac_frame.length(bytes_at(file, last.at, stop - last.at), last.form)
+    except (EOFError, flac_frame.Damaged):  # decoding will tell
+        return ()
+    if rest == stop or mpeg.tag(bytes_at(file, rest, 32)):
+        return ()
+    return (CUT,) if stop - rest < _LONGEST_HEAD else (BROKEN,)
+
+
+def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Frame]:
+    """Yield the frames with whole heads that begin between two places."""
+    at = start
+    while at < stop:
+        block = bytes_at(file, at, min(_BLOCK, stop - at) + _LONGEST_HEAD)
+        place = block.find(b"\xff")
+        while 0 <= place < min(_BLOCK, stop - at):
+            if place + 1 < len(block) and block[place + 1] & 0xFE == 0xF8:
+                found = _frame(block[place : place + _LONGEST_HEAD], at + place, info)
+                if found is not None:
+                    yield found
+            place = block.find(b"\xff", place + 1)
+        at += _BLOCK
+
+
+def _frame(head: bytes, at: int, info: _Info) -> _Frame | None:
+    """Return the frame that begins with these bytes; None if it does not fit."""
+    if len(head) < 6 or head[3] & 1:
+        return None
+    size = head[2] >> 4
+    rate = head[2] & 15
+    sort = head[3] >> 4
+    bits = (0, 8, 12, -1, 16, 20, 24, 32)[head[3] >> 1 & 7]
+    channels = sort + 1 if sort < 8 else 2
+    if not size or rate == 15 or sort > 10 or channels != info.channels or bits not in (0, info.bits):
+        return None
+    number, used = _number(head[4:])
+    end = 4 + used + {6: 1, 7: 2}.get(size, 0) + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    if not used or end >= len(head) or _checksum(head[:end]) != head[end]:
+        return None
+    extra = head[4 + used : 4 + used + 2]
+    count = _count(size, extra)
+    form = flac_frame.Form(end + 1, count, channels, info.bits, sort)
+    return _Frame(at, number if head[1] & 1 else number * info.block, form)
+
+
+def _count(size: int, extra: bytes) -> int:
+    """Return the samples of a frame from the four bits that code them."""
+    if size == 1:
+        return 192
+    if size < 6:
+        return 144 << size
+    if size == 6:
+        return extra[0] + 1
+    return int.from_bytes(extra, "big") + 1 if size == 7 else 1 << size
+
+
+def _number(head: bytes) -> tuple[int, int]:
+    """Return a number coded like a letter in UTF-8, and its bytes. None: 0 bytes."""
+    ones = 8 - (head[0] ^ 0xFF).bit_length()
+    if ones == 0:
+        return head[0], 1
+    if ones in (1, 8) or len(head) < ones or any(byte & 0xC0 != 0x80 for byte in head[1:ones]):
+        return 0, 0
+    number = head[0] & (0x7F >> ones)
+    for byte in head[1:ones]:
+        number = number << 6 | byte & 0x3F
+    return number, ones
+
+
+def _checksum(head: bytes) -> int:
+    """Return the checksum of a frame's head: 8 bits, x⁸ + x² + x + 1."""
+    found = 0
+    for byte in head:
+        found ^= byte
+        for _ in range(8):
+            found = (found << 1 ^ 0x07) & 0xFF if found & 0x80 else found << 1
+    return found

@@ -1,0 +1,173 @@
+"""Read the sounds of an Ogg file (RFC 3533).
+
+Each page has a checksum and the number of samples up to its end. Links of a chain follow each other. Decoders believe
+the last page of a link. If the writing of a file was interrupted, that page is missing or wrong.
+"""
+
+import itertools
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+from studio.media.containers.spliced_file import Pieces, add_range, bytes_at, find
+from studio.media.containers.streams import BROKEN, CUT, RATES, Stream
+
+_HEAD = 27
+_FIRST = 2
+_LAST = 4
+"""Flags of pages."""
+_SOUNDS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_PAGE = 255 * 8192
+"""The most samples of a page: 255 packets of 8,192 in Vorbis. In Opus a packet has 5,760."""
+
+
+class _Page(NamedTuple):
+    """Tells where a page lies, and what its head says."""
+
+    begin: int
+    stop: int
+    flags: int
+    position: int
+    """Samples up to its end, -1 if no packet ends in it."""
+    serial: int
+    number: int
+    sound: bool
+    """Whether it begins a stream of sound."""
+
+
+@dataclass
+class _Link:
+    """Holds the pages of the first sound in one link of a chain."""
+
+    pages: list[_Page] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
+    """What is wrong with it."""
+
+
+def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
+    """Yield the links of a chain, each with the pages of its sound alone."""
+    link = _Link()
+    begun = False
+    for page in _pages(file, begin):
+        if isinstance(page, str):
+            link.notes.add(page)
+            continue
+        starts = bool(page.flags & _FIRST)
+        if starts and begun and link.pages:
+            yield _stream(file, link)
+            link = _Link()
+        begun = not starts
+        if not link.pages and starts and page.sound:
+            link.pages.append(page)
+        elif link.pages and page.serial == link.pages[0].serial:
+            if page.number != link.pages[-1].number + 1:
+                link.notes.add(BROKEN)
+            link.pages.append(page)
+    if link.pages:
+        yield _stream(file, link)
+
+
+def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
+    """Return the pages from a place on, the last one maybe cut, and in the place of others what is wrong there."""
+    size = os.fstat(file.fileno()).st_size
+    good = at
+    ended = False
+    while at < size:
+        head = bytes_at(file, at, _HEAD + 255)
+        page = _page(head, at)
+        if page is not None and page.stop > size and find(file, b"OggS", at + 1, size) < 0:
+            yield page
+            return
+        whole = bytes_at(file, at, page.stop - at) if page is not None else b""
+        if page is not None and checksum(whole) == struct.unpack_from("<I", whole, 22)[0]:
+            if good < at:
+                yield BROKEN
+            yield page
+            good = at = page.stop
+            ended = bool(page.flags & _LAST)
+        else:
+            place = find(file, b"OggS", at + 1, size)
+            at = place if place >= 0 else size
+    if good < size and not ended:  # what follows the end of a sound is none of it
+        yield CUT if size - good < _HEAD else BROKEN
+
+
+def _page(head: bytes, at: int) -> _Page | None:
+    """Return the page that begins with these bytes, or None."""
+    if len(head) < _HEAD or not head.startswith(b"OggS"):
+        return None
+    flags, position, serial, number = struct.unpack_from("<xBqII", head, 4)
+    body = _HEAD + head[26]
+    length = body + sum(head[_HEAD:body])
+    return _Page(at, at + length, flags, position, serial, number, head[body:].startswith(_SOUNDS))
+
+
+def _stream(file: BinaryIO, link: _Link) -> Stream:
+    """Return the stream of a link.
+
+    Its last page is marked as the end, with a position that its packets can reach.
+    """
+    size = os.fstat(file.fileno()).st_size
+    *pages, last = link.pages
+    cut = last.stop > size
+    before = next((page.position for page in reversed(pages) if page.position >= 0), 0)
+    whole = bytearray(bytes_at(file, last.begin, last.stop - last.begin))
+    if cut:
+        _keep_whole_packets(whole)
+    if cut or not before <= last.position <= before + _PAGE:
+        whole[6:14] = struct.pack("<q", before + _PAGE)  # decoding ends with the packets
+    whole[5] |= _LAST
+    whole[22:26] = struct.pack("<I", checksum(bytes(whole)))
+    ranges: list[tuple[int, int]] = []
+    for page in pages:
+        add_range(ranges, page.begin, page.stop)
+    notes = [note for note in (BROKEN, CUT) if note in link.notes or (note == CUT and cut)]
+    seconds = _samples(link.pages) / _rate(file, link)
+    return Stream(Pieces(file, [*ranges, bytes(whole)]), min(last.stop, size), tuple(notes), seconds)
+
+
+def _samples(pages: list[_Page]) -> int:
+    """Count the samples of pages by their positions. Impossible steps are left out."""
+    known = [page.position for page in pages if page.position >= 0]
+    steps = (after - before for before, after in itertools.pairwise(known))
+    return sum(step for step in steps if 0 < step <= _PAGE)
+
+
+def _rate(file: BinaryIO, link: _Link) -> int:
+    """Return how many positions make a second. In Opus that is always 48,000."""
+    head = bytes_at(file, link.pages[0].begin, 256)
+    at = head.find(b"\x01vorbis")
+    return (int.from_bytes(head[at + 12 : at + 16], "little") or RATES[0]) if at >= 0 else 48_000
+
+
+def _keep_whole_packets(page: bytearray) -> None:
+    """Remove the packet in which a page is cut off."""
+    if len(page) < _HEAD + page[26]:
+        page[26:] = b"\0"
+        return
+    body = _HEAD + page[26]
+    kept = 0
+    end = 0
+    at = 0
+    for number, length in enumerate(page[_HEAD:body], 1):
+        at += length
+        if body + at > len(page):
+            break
+        if length < 255:
+            kept = number
+            end = at
+    page[:] = page[:26] + bytes((kept,)) + page[_HEAD : _HEAD + kept] + page[body : body + end]
+
+
+def checksum(page: bytes) -> int:
+    """Return the checksum of a page, with its own field as zero.
+
+    It is the checksum of zip with the bits of each byte in reverse order.
+    """
+    whole = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
+    found = zlib.crc32(whole, 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{found:032b}"[::-1], 2)

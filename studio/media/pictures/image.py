@@ -1,0 +1,213 @@
+"""Picture files to arrays, with everything that real files contain.
+
+A file is opened only after it is known to be a regular file of a sane size that begins like one of
+six formats; its width and height are checked before anything is decoded. Whatever is wrong with it
+ends as `Refused`, with a reason for people.
+"""
+
+import contextlib
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image
+
+from studio.media.containers.recognition import BEGINNING, container
+from studio.media.names import shown
+from studio.media.pictures import enlarging, formats
+from studio.media.pictures.raster import NARROW_NOTE, Developed, Unreadable, develop
+from studio.media.pictures.raster import compose as compose
+
+MOST_PIXELS = formats.MOST_PIXELS
+LARGEST_FILE = 256 * 2**20
+"""Bytes of one file: 64 megapixels in four uncompressed bytes."""
+
+_STRETCHED = "it is stretched from"
+
+Box = tuple[float, float, float, float]
+
+
+class Refused(ValueError):
+    """A file that was not used. `reason` goes on from the name: `is cut off`."""
+
+    def __init__(self, name: str, reason: str, hint: str = "") -> None:
+        super().__init__(f'"{name}" {reason} and was not opened.{" " + hint if hint else ""}')
+        self.name = name
+        self.reason = reason
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was opened: upright, in sRGB, transparency put over white."""
+
+    array: np.ndarray
+    """(height, width, 3) uint8."""
+    name: str
+    """The file's name, as it may be shown."""
+    notes: tuple[str, ...]
+    """What had to be converted, for people."""
+    stretched: np.ndarray | None = None
+    """The same with the values that it uses spread from black to white; None if it uses enough of its range."""
+
+    @property
+    def narrow(self) -> str:
+        """Return what part of its range a picture uses, as a note; empty if it was stretched, or needs not be."""
+        return next((note for note in self.notes if note.startswith(NARROW_NOTE)), "")
+
+    def exchanged(self) -> "Picture":
+        """Return the stretched picture, with this one as its `stretched`; and back."""
+        if self.stretched is None:
+            return self
+        words = (NARROW_NOTE, _STRETCHED) if self.narrow else (_STRETCHED, NARROW_NOTE)
+        notes = tuple(note.replace(*words) for note in self.notes)
+        return replace(self, array=self.stretched, stretched=self.array, notes=notes)
+
+
+def open_picture(path: Path | str) -> Picture:
+    """Open the picture in a file; one that was saved larger and blended is restored. Raises Refused with the reason."""
+    name = shown(os.path.basename(path))
+    data = read_bytes(Path(path), name)
+    if not formats.format_of(data):
+        form = container(data[:BEGINNING], Path(path).suffix)
+        what = form.words if form is not None else "not a picture that can be read here"
+        raise Refused(name, f"is {what}", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which says nothing about the pixels
+            found = _decode(data)
+            before = enlarging.before(data, found.array) if max(found.array.shape) <= enlarging.LARGEST else None
+    except Unreadable as fault:
+        raise Refused(name, str(fault), fault.hint) from None
+    except MemoryError:
+        raise Refused(name, "does not fit into memory") from None
+    if before is not None:
+        return Picture(before, name, found.notes)
+    return Picture(found.array, name, found.notes, found.stretched)
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """The bytes of a regular file that is not a link; never waits for a pipe or a device. Raises Refused."""
+    with opened(path, name, LARGEST_FILE) as file:
+        return file.read(LARGEST_FILE + 1)
+
+
+@contextlib.contextmanager
+def opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
+    """A regular file, no link, of at most so many bytes; never waits for a pipe or a device. Raises Refused."""
+    flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    try:
+        _check(os.lstat(path), name, most)
+        with open(os.open(path, flags), "rb") as file:
+            _check(os.fstat(file.fileno()), name, most)
+            yield file
+    except Refused:
+        raise
+    except FileNotFoundError:
+        raise Refused(name, "is not there any more") from None
+    except PermissionError:
+        raise Refused(name, "may not be read by you") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        why = getattr(error, "strerror", None) or "its name is not valid"
+        raise Refused(name, f"could not be read ({why})") from None
+
+
+def _check(found: os.stat_result, name: str, most: int) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise Refused(name, "is a hidden folder" if name.startswith(".") else "is a folder")
+    if stat.S_ISLNK(found.st_mode):
+        raise Refused(name, "is a link", "Open the file it leads to.")
+    if not stat.S_ISREG(found.st_mode):
+        raise Refused(name, "is not a file but a device or a pipe")
+    if found.st_size == 0:
+        raise Refused(name, "is empty")
+    if found.st_size > most:
+        raise Refused(name, f"is larger than {most >> 20} MB")
+
+
+def _decode(data: bytes) -> Developed:
+    """Decode a file that begins like a picture. Raises Unreadable and MemoryError."""
+    try:
+        return develop(formats.read(data))
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError and more on damaged files
+        raise Unreadable(formats.fault(data, error)) from None
+
+
+def fit(
+    array: np.ndarray,
+    shape: tuple[int, int, int],
+    how: Literal["crop", "fit", "pad"] = "crop",
+    box: Box | None = None,
+    over: int = 255,
+) -> np.ndarray:
+    """A picture (height, width, 1 | 3 | 4) uint8 in a model's shape (C, H, W): (H, W, C) uint8.
+
+    `crop` cuts the middle out in the model's proportions, `fit` squeezes the whole into them, `pad` keeps
+    the whole undistorted with margins of the grey `over`. `box` is the part to take: left, top, right,
+    bottom as fractions of the picture. Greys are Rec. 601 luma. What is already in shape, or was enlarged
+    by whole blocks, comes out as it was.
+    """
+    channels, height, width = shape
+    array = compose(array, over) if array.shape[2] == 4 else array
+    left, top, right, bottom = _part(array.shape[0], array.shape[1], box)
+    if how == "crop":
+        left, top, right, bottom = _middle(left, top, right, bottom, width / height)
+    size = _inside(right - left, bottom - top, width, height) if how == "pad" else (width, height)
+    image = _blocks(array, (left, top, right, bottom), size)
+    if image is None:
+        flat = array[..., 0] if array.shape[2] == 1 else array
+        image = Image.fromarray(np.ascontiguousarray(flat))
+        image = image.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
+    result = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(size[1], size[0], channels)
+    if size == (width, height):
+        return result.copy()
+    canvas = np.full((height, width, channels), over, np.uint8)
+    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    canvas[y : y + size[1], x : x + size[0]] = result
+    return canvas
+
+
+def _part(height: int, width: int, box: Box | None) -> Box:
+    if box is None:
+        return 0.0, 0.0, float(width), float(height)
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"a part of a picture must lie within it, from 0 to 1: {box}")
+    return left * width, top * height, right * width, bottom * height
+
+
+def _middle(left: float, top: float, right: float, bottom: float, proportion: float) -> Box:
+    width, height = right - left, bottom - top
+    if width > height * proportion:
+        spare = (width - height * proportion) / 2
+        return left + spare, top, right - spare, bottom
+    spare = (height - width / proportion) / 2
+    return left, top + spare, right, bottom - spare
+
+
+def _inside(width: float, height: float, most_wide: int, most_high: int) -> tuple[int, int]:
+    scale = min(most_wide / width, most_high / height)
+    return min(most_wide, max(1, round(width * scale))), min(most_high, max(1, round(height * scale)))
+
+
+def _blocks(array: np.ndarray, box: Box, size: tuple[int, int]) -> Image.Image | None:
+    """The picture whose pixels became the box's blocks, else None: so an enlarged export comes back exactly."""
+    if any(edge != int(edge) for edge in box):
+        return None
+    left, top, right, bottom = (int(edge) for edge in box)
+    part = array[top:bottom, left:right]
+    scale = part.shape[0] // size[1]
+    if scale < 1 or part.shape[:2] != (size[1] * scale, size[0] * scale):
+        return None
+    small = part[::scale, ::scale]
+    places = ((y, x) for y in range(scale) for x in range(scale))
+    if not all(np.array_equal(part[y::scale, x::scale], small) for y, x in places):
+        return None
+    return Image.fromarray(np.ascontiguousarray(small[..., 0] if small.shape[2] == 1 else small))

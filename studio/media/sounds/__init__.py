@@ -1,0 +1,1 @@
+"""Sound files to arrays, and sound to the sound card."""

@@ -1,0 +1,195 @@
+"""Whole recordings to learn from: a folder of sounds of any length, or a pack, at one rate and of one channel.
+
+A pack is a folder with `index.csv`: of clips, where `train.flac` and `test.flac` hold all clips one after the other and
+a row gives split, start and length of each; or of pieces, where a row gives split and file, and `train/` and `test/`
+hold the files. Other columns may name kinds. In any other folder every tenth recording is held out, by the hash of
+its content; of a single one, its last tenth.
+"""
+
+import csv
+import hashlib
+import io
+import itertools
+import os
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from studio.media import decoder
+from studio.media.dataset import Report, TooFew, damage, files
+from studio.media.names import shown
+from studio.media.pictures.image import Refused, read_bytes
+from studio.media.sounds import audio_file
+
+SHORTEST = 0.05
+_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Sounds (samples,) int16, each of its own length; labels (n,) int64 where kinds were asked for."""
+
+    train: tuple[np.ndarray, ...]
+    test: tuple[np.ndarray, ...]
+    train_labels: np.ndarray | None
+    test_labels: np.ndarray | None
+    sorts: tuple[tuple[str, ...], ...]
+    """The names of the kinds of each sort; a label counts through the last sort first."""
+    report: Report
+    name: str
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """A name for every label: `3 jackson`."""
+        return tuple(" ".join(names) for names in itertools.product(*self.sorts)) if self.sorts else ()
+
+
+def loading(source: Path, rate: int, columns: Sequence[str] = ()) -> Generator[tuple[int, int], None, Recordings]:
+    """A folder or pack at a rate in Hz, in steps that yield (done, total) files.
+
+    columns: of a pack's index, each a sort of kinds
+    Raises Refused, with counts, where there is too little to learn from or a pack is damaged.
+    """
+    source = Path(source)
+    name = shown(source.resolve().name)
+    if not source.is_dir():
+        raise Refused(name, "is no folder of recordings" if source.exists() else "is not there")
+    if (source / "index.csv").is_file():
+        return (yield from _pack(source, name, rate, columns))
+    if columns:
+        raise Refused(name, "has no index.csv that would say the kinds of its sounds")
+    return (yield from _folder(source, name, rate))
+
+
+def open_recording(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
+    """A sound file as (samples,) int16 at a rate in Hz, its channels made one. Raises Refused with the reason.
+
+    silent: whether silence is welcome, too
+    centred: whether a middle that is off is put right; a pack is taken as it is
+    """
+    return as_samples(decoder.open_recording(path, rate, centred=centred), silent=silent)
+
+
+def as_samples(found: audio_file.Recording, *, silent: bool = False) -> np.ndarray:
+    """A recording as (samples,) int16, if it is long and loud enough. Raises Refused with the reason."""
+    if len(found.wave) < SHORTEST * found.rate:
+        raise Refused(found.name, f"is shorter than {SHORTEST:g} seconds")
+    if not silent and found.quiet:
+        raise Refused(found.name, "is silent")
+    wave: np.ndarray = np.round(np.clip(found.wave * 32_768, -32_768, 32_767)).astype(np.int16)
+    return wave
+
+
+# ── a folder ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], None, Recordings]:
+    found: dict[bytes, np.ndarray] = {}
+    skipped: list[tuple[str, str]] = []
+    damaged: list[tuple[str, str]] = []
+    paths, duplicates = files(source), 0
+    for done, path in enumerate(paths, 1):
+        within = shown(os.path.relpath(path, source))
+        try:
+            if path.name.startswith("."):
+                raise Refused(within, "is a hidden file")
+            opened = decoder.open_recording(path, rate)
+            wave, wrong = as_samples(opened), damage(opened.notes)
+            key = hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
+            if key in found:
+                duplicates += 1
+            else:
+                found[key] = wave
+                damaged += [(within, wrong)] if wrong else []
+        except Refused as refusal:
+            skipped.append((within, refusal.reason))
+        yield done, len(paths)
+    report = Report(len(found), tuple(skipped), duplicates, sounds=True, damaged=tuple(damaged))
+    if not found:
+        raise TooFew(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)", report)
+    train, test = _split(found)
+    return Recordings(train, test, None, None, (), report, name)
+
+
+def _split(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """A tenth held out by hash, in the order of the hashes; at least one on either side."""
+    keys = sorted(found)
+    if len(keys) == 1:
+        cut = max(len(found[keys[0]]) * 9 // 10, 1)
+        return (found[keys[0]][:cut],), (found[keys[0]][cut:],)
+    held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
+    held = held[: len(keys) - 1]
+    return tuple(found[key] for key in keys if key not in held), tuple(found[key] for key in held)
+
+
+# ── a pack ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generator[tuple[int, int], None, Recordings]:
+    rows = _index(source / "index.csv", name)
+    missing = [column for column in ("split", *columns) if column not in rows[0]]
+    if missing:
+        raise Refused(name, f'has no column "{shown(missing[0])}" in its index.csv')
+    sorts = tuple(tuple(sorted({row[column] for row in rows})) for column in columns)
+    clips = {"start", "length"} <= rows[0].keys()
+    sides: list[tuple[tuple[np.ndarray, ...], np.ndarray | None]] = []
+    damaged: list[tuple[str, str]] = []
+
+    def read(path: Path) -> np.ndarray:
+        opened = decoder.open_recording(path, rate, centred=False)
+        wrong = damage(opened.notes)
+        damaged.extend([(shown(os.path.relpath(path, source)), wrong)] if wrong else [])
+        return as_samples(opened)
+
+    for side in ("train", "test"):
+        mine = [row for row in rows if row["split"] == side]
+        waves = []
+        whole = read(source / f"{side}.flac") if clips else np.zeros(0, np.int16)
+        for done, row in enumerate(mine, 1):
+            if clips:
+                waves.append(_clip(whole, row, name))
+            else:
+                waves.append(read(_inside(source, side, row, name)))
+            if not clips or done == len(mine):
+                yield done, len(mine)
+        numbers = [[sort.index(row[c]) for sort, c in zip(sorts, columns, strict=True)] for row in mine]
+        sizes = [len(sort) for sort in sorts]
+        labels = np.array([np.ravel_multi_index(n, sizes) for n in numbers], np.int64) if columns else None
+        sides.append((tuple(waves), labels))
+    (train, train_labels), (test, test_labels) = sides
+    if not train or not test:
+        raise Refused(name, f"has too few sounds to learn from ({len(train)} and {len(test)} held out)")
+    named = tuple(tuple(shown(kind.replace("_", " ")) for kind in sort) for sort in sorts)
+    report = Report(len(train) + len(test), sounds=True, damaged=tuple(damaged))
+    return Recordings(train, test, train_labels, test_labels, named, report, name)
+
+
+def _index(path: Path, name: str) -> list[dict[str, str]]:
+    try:
+        text = read_bytes(path, name).decode("utf-8-sig")
+        rows = list(itertools.islice(csv.DictReader(io.StringIO(text), strict=True, restval=""), _ROWS))
+    except (csv.Error, UnicodeDecodeError):
+        raise Refused(name, "has an index.csv that cannot be read") from None
+    if not rows:
+        raise Refused(name, "has an index.csv without rows")
+    return rows
+
+
+def _clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
+    try:
+        start, length = int(row["start"]), int(row["length"])
+    except ValueError:
+        raise Refused(name, "has an index.csv that cannot be read") from None
+    if not 0 <= start < start + length <= len(whole):
+        raise Refused(name, f"has a clip in its index.csv that ends at {start + length:,} of {len(whole):,} samples")
+    return whole[start : start + length]
+
+
+def _inside(source: Path, side: str, row: dict[str, str], name: str) -> Path:
+    """A row's file, which must lie in the folder of its side."""
+    file = row.get("file", "")
+    if not file or file != os.path.basename(file) or file.startswith("."):
+        raise Refused(name, "has an index.csv that names no file of its own")
+    return source / side / file

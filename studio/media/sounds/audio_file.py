@@ -1,0 +1,262 @@
+"""A recording in a file to one channel at a model's rate, and what had to be done to it.
+
+What a header says is checked before anything is unpacked, and samples are unpacked in blocks up to a limit: a file of
+200 kB can hold hours of silence in eight channels. WAV, Wave64, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and AU are read.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from studio.media.containers import blocks
+from studio.media.containers.contents import LARGEST, refusal, sounds_in
+from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, Stream
+from studio.media.names import shown
+from studio.media.pictures.image import Refused, opened
+
+LONGEST = 2 * 3600
+"""Seconds of a recording."""
+PADDING = 1.0
+"""Seconds that an encoder may add to a sound, so that two hours stay two hours as MP3."""
+SQUEEZED = 400
+"""Times that a sound may be larger than its file, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in the
+narrowest Opus 250."""
+ROOM = 2**25
+"""Bytes that any file may unpack to, however much it is squeezed."""
+OFFSET = 0.01
+"""Of the whole height: a mean below it is nobody's fault and stays, so that clean samples stay as they are."""
+_ROOM = 2**22
+"""Samples by which memory grows."""
+_PIECE = 2**20
+"""Samples that are looked at, or brought to another rate, at once."""
+FEW = 400
+"""Samples, of which a mean says nothing."""
+SILENT, QUIET = 1 / 32_768, 8 / 32_768
+"""Of the whole height."""
+DAMAGED = 0.001
+"""Share of samples that may be no numbers."""
+_EMPTY = "is cut off before its sound begins"
+CANCELLED = "its channels cancel each other out, so the first one is used"
+APART = "its parts have different rates: all are brought to that of the first"
+__all__ = ["Recording", "at_rate", "brought", "open_recording", "refusal"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A sound file that was opened."""
+
+    wave: np.ndarray
+    """(samples,) float32 from -1 to 1 at `rate`, its channels made one."""
+    rate: int
+    """Hz."""
+    name: str
+    """The file's name, as it may be shown."""
+    file_rate: int
+    channels: int
+    seconds: float
+    """Of the file, as it was."""
+    clipped: int
+    """Samples of the file that stay at its very top or bottom."""
+    quiet: bool
+    """Whether there is nothing to learn from: silence, or next to it."""
+    notes: tuple[str, ...]
+    """What had to be done, for people."""
+
+
+def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
+    """The sound in a file, at its own rate or at `rate` in Hz. Raises Refused with the reason.
+
+    centred: whether a middle that is off is put right
+    """
+    path, name = Path(path), shown(os.path.basename(path))
+    with opened(path, name, LARGEST) as file:
+        streams, form, notes = sounds_in(file, name, path.suffix)
+        size = os.fstat(file.fileno()).st_size
+        try:
+            found = _mixed(streams, size, name, notes)
+            if found.loudest > SILENT > _loudest(found.wave):
+                del found
+                found = _mixed(streams, size, name, notes, only=0)
+                notes.append(CANCELLED)
+        except (blocks.Unreadable, MemoryError):
+            raise Refused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal(name, form) from None
+    wave, length = found.wave, len(found.wave)
+    if not length:
+        raise Refused(name, _EMPTY if CUT in notes else "holds no sound")
+    if found.broken:
+        notes.append(f"{found.broken:,} samples that were no numbers became silence")
+    clipped = _clipped(wave, found.rate)
+    _clean(wave, notes, centred)
+    if rate is not None and rate < found.rate:  # what is made is shorter and takes the place of what was used
+        made = _resample(wave, found.rate, rate, wave)
+        wave.resize(made, refcheck=False)
+    else:
+        wave = _at(wave, found.rate, rate)
+    loudest = _loudest(wave)
+    notes += ["is silent"] if loudest < SILENT else ["is very quiet"] if loudest < QUIET else []
+    notes += [f"clipped at {clipped:,} samples"] if clipped else []
+    seconds = length / found.rate
+    quiet = loudest < QUIET
+    return Recording(wave, rate or found.rate, name, found.rate, found.channels, seconds, clipped, quiet, tuple(notes))
+
+
+@dataclass
+class _Mixed:
+    """The sounds of a file one after the other, of one channel, at the rate of the first."""
+
+    wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(n,) float32, and some room behind it until `finish`."""
+    count: int = 0
+    """Of its samples."""
+    rate: int = 0
+    channels: int = 0
+    loudest: float = 0.0
+    """Of any channel."""
+    broken: int = 0
+    """Samples that were no numbers."""
+
+    def append(self, samples: np.ndarray) -> None:
+        """Add samples. Memory grows in place: parts that are joined at the end would need twice as much."""
+        end = self.count + len(samples)
+        if end > len(self.wave):
+            self.wave.resize(end + _ROOM, refcheck=False)
+        self.wave[self.count : end] = samples
+        self.count = end
+
+    def finish(self) -> None:
+        """Give the room back that is left."""
+        self.wave.resize(self.count, refcheck=False)
+
+
+def _mixed(streams: list[Stream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
+    """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises Refused."""
+    mixed, entries, seconds = _Mixed(), 0, 0.0
+    _bearable(sum(stream.seconds for stream in streams), 0, size, name)
+    for stream in streams:
+        others, rate = list[np.ndarray](), 0  # of another rate
+        for block in _blocks(stream, name, notes, last=stream is streams[-1] and not mixed.count):
+            samples, rate = block.samples, block.rate
+            mixed.channels = mixed.channels or samples.shape[1]
+            mixed.rate = mixed.rate or rate
+            seconds += len(samples) / rate
+            entries += samples.size
+            _bearable(seconds, entries, size, name)
+            mine = _mono(samples, mixed, only)
+            if rate == mixed.rate:
+                mixed.append(mine)
+            else:
+                others.append(mine)
+        if others:
+            mixed.append(_at(np.concatenate(others), rate, mixed.rate))
+            notes += [APART] if APART not in notes else []
+    mixed.finish()
+    if mixed.broken > DAMAGED * entries:
+        raise Refused(name, f"holds {mixed.broken:,} samples that are no numbers", AGAIN)
+    return mixed
+
+
+def _blocks(stream: Stream, name: str, notes: list[str], last: bool) -> Iterator[blocks.Block]:
+    """Return the samples of a stream; none if it is unreadable, unless it is the last hope."""
+    try:
+        yield from blocks.blocks(stream, name, notes)
+    except blocks.Unreadable:
+        if last:
+            raise
+        notes += [BROKEN] if BROKEN not in notes else []
+
+
+def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
+    """Return one channel (n,) of samples (n, channels), and count what is in them."""
+    finite = np.isfinite(samples) & (np.abs(samples) < 1e9)
+    if not finite.all():
+        mixed.broken += int(finite.size - finite.sum())
+        samples = np.where(finite, samples, np.float32(0))
+    mixed.loudest = max(mixed.loudest, float(np.abs(samples).max(initial=0)))
+    found: np.ndarray = samples.mean(1) if only is None else samples[:, only]
+    return found
+
+
+def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
+    """Raise Refused if a file of so many bytes holds more than a recording does."""
+    if seconds > LONGEST + PADDING:
+        raise Refused(name, f"is longer than {LONGEST // 3600} hours")
+    if 2 * entries > ROOM and 2 * entries > SQUEEZED * size:
+        raise Refused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")
+
+
+def _loudest(wave: np.ndarray) -> float:
+    return max(float(wave.max(initial=0)), -float(wave.min(initial=0)))
+
+
+def _clipped(heard: np.ndarray, rate: int) -> int:
+    """Samples at the very top or bottom, where more are in a row than a wave stays there by itself."""
+    tops = {top for top in (heard.max(), heard.min()) if abs(top) > 0.5}
+    return sum(_in_rows(heard, top, max(3, rate // 10_000)) for top in tops)
+
+
+def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
+    """Count the samples of a value of which at least so many follow each other."""
+    count, open_run = 0, 0
+    for start in range(0, len(heard), _PIECE):
+        same = heard[start : start + _PIECE] == top
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False]))))
+        runs = edges[1::2] - edges[::2]
+        if open_run and same[0]:
+            runs[0] += open_run
+        elif open_run >= least:
+            count += open_run
+        open_run = int(runs[-1]) if same[-1] else 0
+        runs = runs[:-1] if open_run else runs
+        count += int(runs[runs >= least].sum())
+    return count + (open_run if open_run >= least else 0)
+
+
+def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> None:
+    """Put right the middle and the loudness of a wave, in its place."""
+    mean = float(heard.mean(dtype=np.float64))
+    if centred and abs(mean) > OFFSET and len(heard) > FEW:
+        heard -= np.float32(mean)
+        notes.append(f"its middle was off by {mean:+.2f} and was put right")
+    loudest = _loudest(heard)
+    if loudest > 1 + 1e-3:
+        heard /= np.float32(loudest)
+        notes.append("made quieter, because it was too loud for its file")
+
+
+def at_rate(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
+    """Samples (n,) int16 at another rate in Hz."""
+    return samples if rate == before else brought(samples.astype(np.float32) / np.float32(32_768), before, rate)
+
+
+def brought(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
+    """Floats (n,) from -1 to 1 as int16 at another rate in Hz."""
+    found = _at(heard, before, rate) if len(heard) else heard
+    whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)
+    return whole
+
+
+def _at(heard: np.ndarray, before: float, rate: int | None) -> np.ndarray:
+    """Return floats (n,) from -1 to 1 at another rate in Hz."""
+    if rate is None or rate == before:
+        return heard
+    found = np.empty(math.ceil(len(heard) * rate / before) + 1, np.float32)
+    return found[: _resample(heard, before, rate, found)]
+
+
+def _resample(heard: np.ndarray, before: float, rate: int, found: np.ndarray) -> int:
+    """Put floats (n,) at another rate into `found`, in pieces; return how many there are.
+
+    found: may be `heard` itself if the rate becomes smaller, because of each piece less is made
+    """
+    import soxr
+
+    stream, count = soxr.ResampleStream(before, rate, 1, dtype="float32"), 0
+    for start in range(0, len(heard), _PIECE):
+        piece = stream.resample_chunk(heard[start : start + _PIECE], last=start + _PIECE >= len(heard))
+        np.clip(piece, -1, 1, out=found[count : count + len(piece)])
+        count += len(piece)
+    return count

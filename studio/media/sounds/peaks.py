@@ -1,0 +1,173 @@
+"""How high and low a growing sound goes between any two moments, at any scale: hours are drawn as fast as seconds."""
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+STEP = 16
+"""Samples of one entry of the first table; entries of each table in one of the next."""
+FINEST = 64
+"""Samples of one entry of a table of means."""
+
+
+class Peaks:
+    """The samples (n,) int16 so far, and tables of the lowest and highest of every 16, 256, 4096, … of them."""
+
+    def __init__(self) -> None:
+        self.samples: Array = np.zeros(0, np.int16)
+        self._tables: list[_Growing] = []
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def show(self, samples: Array, kept: int) -> None:
+        """The samples as they are now; the first `kept` of them are those of before."""
+        self.samples = samples
+        below = samples[:, None]
+        for table, step in enumerate(_steps(len(samples))):
+            if table == len(self._tables):
+                self._tables.append(_Growing(2))
+            entries = self._tables[table]
+            entries.cut(kept // step)
+            new = below[len(entries) * STEP : len(samples) // step * STEP].reshape(-1, STEP, below.shape[1])
+            entries.add(np.stack((new[..., 0].min(1), new[..., -1].max(1)), 1))
+            below = entries.rows
+        del self._tables[len(_steps(len(samples))) :]
+
+    def between(self, places: Array) -> tuple[Array, Array]:
+        """Lowest and highest sample (n - 1,) float between each two of these places (n,), rising and in samples.
+
+        Closer than samples, they lie on the line from one sample to the next. Beyond the end they are not a number.
+        """
+        apart = float(places[-1] - places[-2])
+        if apart < 2 or len(self.samples) < 2:
+            return self._lines(places)
+        level = max((n for n in range(len(self._tables)) if STEP ** (n + 1) <= apart), default=-1)
+        table = self._tables[level].rows if level >= 0 else self.samples[:, None]
+        at = np.floor(places / STEP ** (level + 1)).astype(np.int64)
+        inside = at[:-1] < len(table)
+        low, high = np.full(len(inside), np.nan), np.full(len(inside), np.nan)
+        count = int(inside.sum())
+        if count:
+            first, end = int(at[0]), int(min(at[count], len(table)))
+            starts, part = at[:count] - first, table[first:end]
+            low[:count] = np.minimum.reduceat(part[:, 0], starts)
+            high[:count] = np.maximum.reduceat(part[:, -1], starts)
+        return low, high
+
+    def _lines(self, places: Array) -> tuple[Array, Array]:
+        """As above, of few samples: each stretch touches the next."""
+        first = int(places[0])
+        part = self.samples[first : int(places[-1]) + 2]
+        at = np.full(len(places), np.nan)
+        inside = places - first <= len(part) - 1
+        at[inside] = np.interp(places[inside] - first, np.arange(len(part)), part) if len(part) else np.nan
+        return np.fmin(at[:-1], at[1:]), np.fmax(at[:-1], at[1:])
+
+
+class Means:
+    """The mean of a growing row of numbers (n,) float32 between any two places; what is no number counts as nothing."""
+
+    def __init__(self) -> None:
+        self._numbers: Array = np.zeros(0, np.float32)
+        self._sums = _Growing(2, np.float64)
+        """Sum and count of all numbers before each entry."""
+        self._sums.add(np.zeros((1, 2)))
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def show(self, numbers: Array, kept: int) -> None:
+        """The numbers as they are now; the first `kept` of them are those of before."""
+        self._numbers = numbers
+        self._sums.cut(kept // FINEST + 1)
+        done = len(self._sums) - 1
+        self._sums.add(self._sums.rows[-1] + np.cumsum(self._of(done, len(numbers) // FINEST), 0))
+
+    def renew(self, numbers: Array, first: int, end: int) -> None:
+        """Update the entries of the numbers from the first up to before the second; (n,) may have grown."""
+        self._numbers = numbers[: len(self)]
+        begin = first // FINEST
+        last = min(-(-end // FINEST), len(self._sums) - 1)
+        if begin < last:
+            rows = self._sums.rows
+            sums = rows[begin] + np.cumsum(self._of(begin, last), 0)
+            rows[last + 1 :] += sums[-1] - rows[last]
+            rows[begin + 1 : last + 1] = sums
+
+    def _of(self, begin: int, end: int) -> Array:
+        """Return the sum and the count of the numbers of each entry: (end - begin, 2)."""
+        new = self._numbers[begin * FINEST : end * FINEST].reshape(-1, FINEST).astype(np.float64)
+        known = np.isfinite(new)
+        return np.stack((np.where(known, new, 0).sum(1), known.sum(1)), 1)
+
+    def between(self, places: Array) -> Array:
+        """The mean (n - 1,) between each two of these places (n,), rising; not a number where there is none."""
+        apart = float(places[-1] - places[-2])
+        if apart < FINEST:
+            return self._fine(places)
+        at = np.floor(places / FINEST).astype(np.int64).clip(0, len(self._sums) - 1)
+        return _ratio(np.diff(self._sums.rows[at], axis=0))
+
+    def _fine(self, places: Array) -> Array:
+        first, end = int(places[0]), int(np.ceil(places[-1])) + 1
+        part = self._numbers[first:end].astype(np.float64)
+        known = np.isfinite(part)
+        sums = np.zeros((len(part) + 1, 2))
+        np.cumsum(np.where(known, part, 0), out=sums[1:, 0])
+        np.cumsum(known, out=sums[1:, 1])
+        at = np.floor(places - first).astype(np.int64)
+        least = at[:-1].clip(0, len(part))
+        most = np.maximum(at[1:], at[:-1] + 1).clip(0, len(part))
+        return _ratio(sums[most] - sums[least])
+
+
+class _Growing:
+    """Rows that are added at the end and cut off there; room is doubled, never moved row by row."""
+
+    def __init__(self, width: int, kind: type[np.generic] = np.int16) -> None:
+        self._room: Array = np.zeros((64, width), kind)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def rows(self) -> Array:
+        return self._room[: self._count]
+
+    def cut(self, count: int) -> None:
+        self._count = min(self._count, count)
+
+    def add(self, rows: Array) -> None:
+        end = self._count + len(rows)
+        if end > len(self._room):
+            more = np.zeros((max(end, 2 * len(self._room)) - self._count, self._room.shape[1]), self._room.dtype)
+            self._room = np.concatenate((self.rows, more))
+        self._room[self._count : end] = rows
+        self._count = end
+
+
+def same(before: Array, now: Array) -> int:
+    """How many samples at the beginning of two sounds are the same; those of one piece of memory are."""
+    count = min(len(before), len(now))
+    if np.may_share_memory(before, now) or np.array_equal(before[:count], now[:count]):
+        return count
+    return int((before[:count] != now[:count]).argmax())
+
+
+def _steps(count: int) -> list[int]:
+    """Samples of one entry of each table that has more than one."""
+    found, step = [], STEP
+    while count // step > 1:
+        found.append(step)
+        step *= STEP
+    return found
+
+
+def _ratio(sums: Array) -> Array:
+    found: Array = np.full(len(sums), np.nan)
+    np.divide(sums[:, 0], sums[:, 1], out=found, where=sums[:, 1] > 0)
+    return found

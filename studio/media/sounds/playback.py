@@ -1,0 +1,334 @@
+"""Sound that plays while it is still being made.
+
+One thread writes samples as they are made, the sound card's reads them at the card's own rate, a third says what is to
+be heard. All that was made is kept, so one may go back to any place of it, or repeat a region. Starting, stopping,
+going elsewhere and running dry are ramps; what repeats is joined as it is.
+"""
+
+import math
+import threading
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from studio.media.sounds.resampling import Resampler
+from studio.media.sounds.wavetable import CEILING
+
+RAMP = 0.005
+"""Seconds from silence to full loudness and back."""
+CUSHION = 0.06
+"""Seconds that must be there before it starts, and starts again after it ran dry."""
+FAST = 1.1
+"""Times real time from which on it is made faster than it is heard."""
+KNEE = 0.75
+"""Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
+LOOK = 0.002
+"""Seconds between two looks for what is being made."""
+_REPEATS = 64
+"""Turns back of a loop that are remembered: more than lie between what is brought and what is given."""
+
+
+class _Wish(NamedTuple):
+    """What should be heard: replaced as a whole, so that the card's thread never sees half of it."""
+
+    playing: bool
+    jump: int
+    """Counts the wishes to go elsewhere."""
+    place: int
+    loop: tuple[int, int] | None = None
+    """First sample of what is repeated, and the one after its last."""
+
+
+class Stream:
+    """A Source of samples at `rate` in Hz that are written while it plays; held until `play`."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._made, self._count, self._whole = np.zeros(4 * rate, np.int16), 0, False
+        self._wish, self._wishing = _Wish(False, 0, 0), threading.Lock()
+        self.gaps = 0
+        """How often it ran dry: nothing was made in time."""
+        self.level = 1.0
+        """How loud, from 0 to 1."""
+        self._tape: list[np.ndarray] | None = None
+        self._taped = 0
+        self._bringing = threading.Lock()
+        """Held for the copy of a few samples, so that nothing takes the place of what is just being brought."""
+        # From here on only the sound card's thread writes.
+        self._question = 0.0, 0  # when the card asked last, and for how many samples at `rate`
+        self._card, self._jumps, self._loud = float(rate), 0, 1.0
+        self._turn(0)
+
+    # ── who makes it ─────────────────────────────────────────────────────────────────────────────
+
+    def write(self, samples: np.ndarray) -> None:
+        """The next samples (n,): int16, or floats from -1 to 1; what is no number becomes silence."""
+        if samples.dtype != np.int16:
+            finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+            samples = np.rint(finite * 32_768).clip(-32_768, 32_767).astype(np.int16)
+        end = self._count + len(samples)
+        self._make_room(end)
+        self._made[self._count : end] = samples
+        self._count = end  # last: the card's thread reads up to it
+
+    def swap(self, first: int, samples: np.ndarray) -> bool:
+        """Put samples (n,) int16 in place of all that was written from a sample on; whether that could be done. What
+        sounds already, or was brought to the card's rate, stays."""
+        end = first + len(samples)
+        self._make_room(end)
+        with self._bringing:
+            brought = self._fed > first
+            if brought and not self.silent:
+                return False
+            self._made[first:end] = samples
+            self._count = end
+        if brought:
+            self.seek(self.position)
+        return True
+
+    def _make_room(self, end: int) -> None:
+        if end > len(self._made):
+            room = np.zeros(2 * end, np.int16)
+            room[: self._count] = self._made[: self._count]
+            self._made = room
+
+    def finish(self) -> None:
+        """Nothing more will be written, until `go_on`."""
+        self._whole = True
+
+    def go_on(self) -> None:
+        """More will be written, after all."""
+        if self._whole:
+            self._whole = False
+            self.seek(self.position)
+
+    @property
+    def free(self) -> int:
+        """The first sample that has not been brought to the card's rate yet."""
+        return self._fed
+
+    def free_after(self, seconds: float) -> int:
+        """The first sample that will not have been brought by then, if the card asks on as it did last."""
+        asked, step = self._question
+        now, each = time.monotonic(), step / self.rate
+        left = now + seconds - max(asked + each, now)
+        return self._fed + step * (math.floor(left / each) + 1 if left > 0 and step else 0)
+
+    def drop(self, first: int) -> None:
+        """Let go of what was written from a sample on."""
+        with self._bringing:
+            brought = self._fed > first
+            self._count = min(self._count, first)
+        if brought:
+            self.seek(self.position)
+
+    # ── who listens ──────────────────────────────────────────────────────────────────────────────
+
+    def play(self) -> None:
+        with self._wishing:
+            self._wish = self._wish._replace(playing=True)
+
+    def pause(self) -> None:
+        with self._wishing:
+            self._wish = self._wish._replace(playing=False)
+
+    def seek(self, seconds: float) -> None:
+        """Go on from there, as far as it is made."""
+        place = min(max(round(seconds * self.rate), 0), self._count)
+        with self._wishing:
+            self._wish = self._wish._replace(jump=self._wish.jump + 1, place=place)
+
+    def loop(self, begin: float | None, end: float = 0.0) -> None:
+        """Repeat what lies between two seconds, as soon as it comes there; None for nothing any more."""
+        region = None if begin is None else (round(begin * self.rate), round(end * self.rate))
+        with self._wishing:
+            self._wish = self._wish._replace(loop=region if region is not None and region[0] < region[1] else None)
+
+    def record(self) -> None:
+        """Keep what is given to the card, at its rate, from now on."""
+        self._tape, self._taped = [], 0
+
+    @property
+    def taped(self) -> float:
+        """Seconds that are kept so far."""
+        return self._taped / self._card
+
+    def recorded(self) -> tuple[np.ndarray, float]:
+        """What was kept since `record` (n,) float32 without `level`, and its rate in Hz; nothing is kept any more."""
+        tape, self._tape, self._taped = self._tape or [], None, 0
+        return np.concatenate((np.zeros(0, np.float32), *tape)), self._card
+
+    @property
+    def made(self) -> np.ndarray:
+        """All samples so far (n,) int16."""
+        count = self._count
+        return self._made[:count]
+
+    @property
+    def position(self) -> float:
+        """Seconds that the card was given; they are heard its latency later."""
+        wish = self._wish
+        place = float(wish.place) if wish.jump != self._jumps else self._at(self._given * self.rate / self._card)
+        return min(place, self._count) / self.rate
+
+    def _at(self, heard: float) -> float:
+        """The place of what comes after so many samples since the last turn."""
+        turns = self._turns
+        fed, place = next((turn for turn in reversed(turns) if turn[0] <= heard), turns[0])
+        return place + heard - fed
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that are made and not yet given to the card."""
+        return max(self._count / self.rate - self.position, 0.0)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is heard, the last ramp over."""
+        return self._gain == 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the whole of it was heard, but for an end after a gap that is shorter than its ramp."""
+        return self._whole and self.silent and self._flushed and self._ready.size <= self._ramp
+
+    # ── the sound card's thread ──────────────────────────────────────────────────────────────────
+
+    def begin(self, rate: float) -> None:
+        """A card will read so many samples a second; it goes on where it was."""
+        place = round(self._at(self._given * self.rate / self._card))
+        self._card = rate
+        self._turn(min(place, self._count))
+
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        """The next samples into `out` (n,) float32. It does not run dry before `until`, in time.monotonic(): what the
+        card has left plays on meanwhile, so a maker that was kept waiting may catch up."""
+        self._question, at = (time.monotonic(), math.ceil(len(out) * self.rate / self._card)), 0
+        while at < len(out):
+            part = out[at:]
+            if self._gain == 0.0 and self._wish.jump != self._jumps:
+                self._jumps = self._wish.jump
+                self._turn(min(self._wish.place, self._count))
+            self._fetch(wanted := len(part) + self._ramp)
+            while self._awaits(wanted) and time.monotonic() < until:
+                time.sleep(LOOK)
+                self._fetch(wanted)
+            count = self._sounding(part) if self._may_sound() else self._fading(part)
+            if not count:
+                part[:] = 0
+                break
+            at += count
+
+    def _turn(self, place: int) -> None:
+        """Begin at a sample of what was made, from silence."""
+        # Of the samples that were brought since, how many there were where it went on elsewhere, and where.
+        self._fed, self._brought = place, 0
+        self._turns: tuple[tuple[int, int], ...] = ((0, place),)
+        self._given, self._gain, self._dry, self._flushed = 0, 0.0, True, False
+        self._ready = np.zeros(0, np.float32)
+        self._ramp = round(RAMP * self._card)
+        self._bent = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
+
+    def _awaits(self, wanted: int) -> bool:
+        """Whether so many samples are not ready, and sounding needs what is being made."""
+        wish = self._wish
+        sounding = wish.playing and wish.jump == self._jumps and not self._dry
+        return sounding and not self._whole and self._ready.size < wanted
+
+    def _may_sound(self) -> bool:
+        """Whether there is enough to go on; counts it where it ran dry."""
+        wish = self._wish
+        if not wish.playing or wish.jump != self._jumps:
+            return False
+        if self._ready.size <= self._ramp:  # what is left is faded out
+            self.gaps += not (self._dry or self._whole)
+            self._dry = True
+            return False
+        self._dry = self._dry and not self._whole and wish.loop is None and self.ahead < CUSHION
+        return not self._dry
+
+    def _sounding(self, part: np.ndarray) -> int:
+        """Louder up to full loudness, and on; how many were given."""
+        count = min(len(part), self._ready.size - self._ramp)
+        if self._gain < 1:
+            count = min(count, round((1 - self._gain) * self._ramp) or 1)
+            end = min(self._gain + count / self._ramp, 1.0)
+            self._give(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
+            self._gain = end
+        else:
+            self._give(part[:count], None)
+        return count
+
+    def _fading(self, part: np.ndarray) -> int:
+        """Quieter down to silence; how many were given."""
+        count = min(len(part), round(self._gain * self._ramp), self._ready.size)
+        if count:
+            end = max(self._gain - count / self._ramp, 0.0)
+            self._give(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
+            self._gain = end
+            return count
+        self._gain = 0.0
+        return 0
+
+    def _give(self, part: np.ndarray, gain: np.ndarray | None) -> None:
+        part[:] = limited(self._ready[: len(part)])
+        if gain is not None:
+            part *= gain
+        if self._tape is not None:
+            self._tape.append(part.copy())
+            self._taped += len(part)
+        loud, self._loud = self._loud, self.level
+        if loud != self._loud:
+            part *= np.linspace(loud, self._loud, len(part), dtype=np.float32)
+        elif loud != 1.0:
+            part *= np.float32(loud)
+        self._ready = self._ready[len(part) :]
+        self._given += len(part)
+
+    def _fetch(self, wanted: int) -> None:
+        """Bring samples to the card's rate until so many are ready, as far as they are made."""
+        parts, there = [self._ready], self._ready.size
+        while there < wanted:
+            few = math.ceil((wanted - there) * self.rate / self._card)
+            with self._bringing:
+                piece, last = self._next(few)
+                found = piece.astype(np.float32) / np.float32(32_768)
+                if self._flushed or (not len(piece) and not last):
+                    break
+                self._fed, self._flushed = self._fed + len(piece), last
+            if self._bent is not None:
+                found = self._bent.bring(found, last)
+            self._brought += len(piece)
+            parts.append(found)
+            there += len(found)
+        if len(parts) > 1:
+            self._ready = np.concatenate(parts)
+
+    def _next(self, few: int) -> tuple[np.ndarray, bool]:
+        """The next samples, a few at most, and whether nothing comes after them."""
+        count = self._count  # before the array, which may be a longer one by then
+        made, end, repeats = self._made, *self._end(count)
+        piece = made[self._fed : min(self._fed + few, end)]
+        return piece, self._whole and not repeats and self._fed + len(piece) >= count
+
+    def _end(self, count: int) -> tuple[int, bool]:
+        """How far it goes on from where it is, and whether it then turns back; at the end of a loop it does so."""
+        loop = self._wish.loop
+        if loop is None or loop[1] > count or self._fed > loop[1]:
+            return count, False
+        if self._fed == loop[1]:
+            self._fed = loop[0]
+            self._turns = (*self._turns[-_REPEATS:], (self._brought, loop[0]))
+        return loop[1], True
+
+
+def limited(wave: np.ndarray) -> np.ndarray:
+    """Samples (n,) float32 that stay within -1 dBFS: up to KNEE as they are, above it ever less steep."""
+    height = np.abs(wave)
+    if not height.size or height.max() <= KNEE:
+        return wave
+    room = CEILING - KNEE
+    bent = KNEE + room * np.tanh(np.maximum(height - KNEE, 0) / room)
+    found: np.ndarray = np.where(height > KNEE, np.sign(wave) * bent, wave).astype(np.float32)
+    return found

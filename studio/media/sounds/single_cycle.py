@@ -1,0 +1,215 @@
+"""Sound files to arrays: a single cycle of a wave, or the first frame of a wavetable.
+
+Whatever is wrong with a file ends as `Refused`, with a reason for people.
+"""
+
+import os
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from studio.media.containers import blocks
+from studio.media.containers.contents import refusal, sounds_in
+from studio.media.containers.spliced_file import bytes_at
+from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN
+from studio.media.names import shown
+from studio.media.pictures.image import LARGEST_FILE, Refused, opened
+from studio.media.sounds import wavetable
+from studio.media.sounds.audio_file import CANCELLED, SILENT
+
+PEAK = 30_000
+"""Of every wave, of 32,767."""
+
+
+def open_cycle(path: Path, samples: int) -> np.ndarray:
+    """A sound file that holds one cycle, as `(samples,)` int16. Raises Refused with the reason.
+
+    It is mixed to mono, loses its mean, is resampled by its Fourier series, turned to begin where it
+    rises through zero, and scaled to one peak: as the waves of a pack are.
+    """
+    wave = open_wave(path, samples)
+    return from_wave(wave.array, samples, wave.name)
+
+
+def from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
+    """One cycle of any length as `(samples,)` int16. Raises Refused where it is silent."""
+    spectrum = np.fft.rfft(wave)
+    spectrum[0] = 0
+    count = samples // 2 + 1
+    fitted = np.zeros(count, complex)
+    fitted[: min(count, len(spectrum))] = spectrum[:count]
+    fitted[-1] = 0  # the highest frequency of an even length has no phase of its own
+    cycle = np.fft.irfft(fitted, samples)
+    peak = float(np.abs(cycle).max())
+    if peak < 1e-6 * max(len(wave) / samples, 1):
+        raise Refused(name, "is silent")
+    rising = np.flatnonzero((np.roll(cycle, 1) < 0) & (cycle >= 0))
+    begin = int(rising[np.argmax(cycle[rising] - np.roll(cycle, 1)[rising])]) if len(rising) else 0
+    turned: np.ndarray = np.round(np.roll(cycle, -begin) * PEAK / peak).astype(np.int16)
+    return turned
+
+
+LONGEST_CYCLE = 8192
+"""Samples: the longest single cycles that are passed around have 4,096."""
+
+SHORTEST_CYCLE = 8
+
+MOST_FRAMES = 256
+
+_MOST_SAMPLES = MOST_FRAMES * LONGEST_CYCLE
+
+_SMALL = 2**23
+"""Bytes: no wavetable is larger, in 256 frames of 2,048 samples of 64 bits in two channels."""
+
+MOST_CHUNKS = 10_000
+"""Of a WAV that are looked through; files have fewer than twenty."""
+
+_INCOMPLETE = {CUT: "is cut off", TORN: "is cut off or damaged", BROKEN: "is damaged"}
+"""Why what could not be decoded whole is no cycle, by what was told of it."""
+
+_FRAME = re.compile(rb"<!>(\d{1,5})\b")
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A single cycle that was opened."""
+
+    array: np.ndarray
+    """(samples,) int16; of a wavetable its first frame."""
+    last: np.ndarray
+    """(samples,) int16: the last frame, of a single cycle itself."""
+    name: str
+    """The file's name, as it may be shown."""
+    notes: tuple[str, ...]
+    """What had to be converted, for people."""
+
+
+def open_wave(path: Path | str, samples: int | None = None) -> Wave:
+    """The cycle in a sound file, of `samples` samples where that is asked for. Raises Refused with the reason."""
+    name = shown(os.path.basename(path))
+    heard, rate, table, notes = _heard(Path(path), name)
+    frames = _frames(heard, rate, table, name)
+    if len(frames) > 1:
+        notes.append(f"the first of its {len(frames):,} frames is used")
+    before = frames.shape[1]
+    if samples is not None and before != samples:
+        notes.append(f"{before:,} samples brought to {samples:,}")
+    ends = np.stack([wavetable.resampled(frame, samples or before) for frame in (frames[0], frames[-1])])
+    loudest = float(np.abs(ends).max())
+    if loudest > 1 + 1e-3:
+        ends /= loudest
+        notes.append("made quieter, because it was too loud for its file")
+    first, last = (wavetable.cycle(end, len(end)) for end in ends)
+    return Wave(first, last, name, tuple(notes))
+
+
+def may_be_cycles(path: Path) -> bool:
+    """Return whether a file is short enough for a cycle or a wavetable, without decoding it.
+
+    A WAV that is damaged after its first bytes may be one, too: whatever opens it tells the reason.
+    """
+    name, wav = shown(path.name), False
+    try:
+        with opened(path, name, LARGEST_FILE) as file:
+            if os.fstat(file.fileno()).st_size > _SMALL:
+                return False
+            wav = bytes_at(file, 0, 12)[8:] == b"WAVE"
+            sounds, _, _ = sounds_in(file, name, path.suffix)
+            table = b"clm " in bytes_at(file, 0, 65_536)
+    except Refused:
+        return wav
+    count = sounds[0].samples
+    if count is None:
+        return False
+    frames, rest = divmod(count, wavetable.SAMPLES)
+    return table or count <= LONGEST_CYCLE or (not rest and frames <= MOST_FRAMES)
+
+
+def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
+    """Return the samples (n,) float64 of a file, its rate, its chunk about frames, and notes. Raises Refused."""
+    with opened(path, name, LARGEST_FILE) as file:
+        sounds, form, notes = sounds_in(file, name, path.suffix)
+        if len(sounds) > 1:
+            notes.append("the first of its sounds is used")
+        told = len(notes)
+        parts, rate, count = list[np.ndarray](), 1, 0
+        try:
+            for block in blocks.blocks(sounds[0], name, notes, "float64"):
+                parts.append(block.samples)
+                rate, count = block.rate, count + len(block.samples)
+                if count > _MOST_SAMPLES:
+                    break
+        except (blocks.Unreadable, MemoryError):
+            if not {CUT, TORN} & {*notes}:
+                raise refusal(name, form) from None
+        data = bytes_at(file, 0, LARGEST_FILE) if form is not None and form.name == "WAV" else b""
+    for note in (note for note in notes[told:] if note in _INCOMPLETE):
+        raise Refused(name, _INCOMPLETE[note], AGAIN)
+    if not parts:
+        raise Refused(name, "holds no sound")
+    return _mono(np.concatenate(parts), notes), rate, chunks(data).get(b"clm ", b""), notes
+
+
+def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Return the mean (n,) of channels (n, channels), or the first one if they cancel each other out."""
+    if not np.isfinite(samples).all():
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        notes.append("samples that were no numbers became silence")
+    mean: np.ndarray = samples.mean(1)
+    first: np.ndarray = samples[:, 0]
+    if np.abs(mean).max() < SILENT < np.abs(samples).max():
+        notes.append(CANCELLED)
+        return first
+    return mean
+
+
+def chunks(data: bytes) -> dict[bytes, bytes]:
+    """The chunks of a WAV by their keys, the first of each, as far as the file goes; none where it is no WAV."""
+    found: dict[bytes, bytes] = {}
+    at = 12 if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else len(data)
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > len(data):
+            break
+        key, (length,) = data[at : at + 4], struct.unpack_from("<I", data, at + 4)
+        found.setdefault(key + data[at + 8 : at + 12] if key == b"LIST" else key, data[at + 8 : at + 8 + length])
+        if at + 8 + length > len(data):
+            found.setdefault(b"cut off", key)
+        at += 8 + length + length % 2
+    return found
+
+
+def words(data: bytes) -> dict[str, str]:
+    """The comments of a WAV (RIFF INFO) by their keys."""
+    said: dict[str, str] = {}
+    body, at = chunks(data).get(b"LISTINFO", b""), 4
+    while at + 8 <= len(body):
+        key, (length,) = body[at : at + 4], struct.unpack_from("<I", body, at + 4)
+        text = body[at + 8 : at + 8 + length].rstrip(b"\0")
+        said.setdefault(key.decode("latin-1"), text.decode(errors="replace"))
+        at += 8 + length + length % 2
+    return said
+
+
+def _frames(heard: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
+    """The cycles (n, samples): as many as the file says, or as there are frames of 2,048, else one."""
+    told = _FRAME.match(table)
+    frame = int(told[1]) if told else 0
+    if not frame and len(heard) > wavetable.SAMPLES and len(heard) % wavetable.SAMPLES == 0:
+        frame = wavetable.SAMPLES if len(heard) <= MOST_FRAMES * wavetable.SAMPLES and not _one(heard) else 0
+    if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(heard)):
+        return heard[: len(heard) // frame * frame].reshape(-1, frame)
+    if len(heard) < SHORTEST_CYCLE:
+        raise Refused(name, "is too short to be a cycle of a wave")
+    if len(heard) > LONGEST_CYCLE:
+        length = f"is {len(heard) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
+        raise Refused(name, length, "Cut one cycle out of it in a sound editor.")
+    return heard[None]
+
+
+def _one(heard: np.ndarray) -> bool:
+    """Return whether 4,096 or 8,192 samples are one cycle, whose halves are unlike; frames of a table are alike."""
+    first, second = np.split(heard, 2) if len(heard) in (4096, 8192) else (heard, heard)
+    return float(first @ second) < 0

@@ -1,0 +1,235 @@
+"""Plays a source of sound on this machine's sound card, and says in a sentence why it cannot.
+
+The card asks for samples in a thread of its own; the source writes them without waiting. A wave that is held is
+one source, sound that plays while it is made (studio.media.sounds.playback) another.
+"""
+
+import contextlib
+import sys
+import threading
+import time
+from typing import Any, Protocol
+
+import numpy as np
+
+LATENCY = 0.07
+"""Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
+a machine that stands still for 50 ms, as a virtual one does when its host is busy."""
+MORE, LESS, LATEST = 1.5, 0.9, 0.3
+"""What the latency is multiplied with after a stream that left gaps, and after one that left none; seconds at most."""
+LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
+"""Seconds that a person can choose."""
+KEPT = 0.03
+"""Seconds that the card still has when a source gives up waiting for what is being made."""
+STILL = 10.0
+"""Seconds without a request from the card after which it counts as gone, even if PortAudio does not report its end.
+PortAudio reports the end within 0.25 s if PulseAudio is killed. PulseAudio's null sink requests 2 s of sound at once,
+then nothing for that time."""
+BLOCK = 4096
+"""Samples that there is room for, until more are asked at once."""
+_PREFERRED = ("pipewire", "pulse", "default")
+"""On Linux the first device is often a monitor's socket that nothing is plugged into."""
+
+
+class NoSound(RuntimeError):
+    """Sound cannot be played here; a sentence that says what to do."""
+
+
+class Source(Protocol):
+    """Where sound comes from."""
+
+    def begin(self, rate: float) -> None:
+        """A card will read `rate` samples a second, from silence. Before its first question."""
+
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        """Write the next samples into `out`, (n,) float32 from -1 to 1. In the card's thread: wait for nothing but for
+        what is being made, and not beyond `until` of time.monotonic(), before which the card has enough."""
+
+
+def outputs() -> tuple[str, ...]:
+    """Names of the devices that can play. Raises NoSound where the sound library itself is missing."""
+    return tuple(str(d["name"]) for d in _library().query_devices() if d["max_output_channels"] > 0)
+
+
+class Speaker:
+    """One stream to one sound card. Opening may take a while: not in the thread that draws."""
+
+    def __init__(self) -> None:
+        self._latency = LATENCY
+        """What this machine was found to need."""
+        self._chosen = False
+        """Whether a person chose another."""
+        self._stream: Any = None
+        self._source: Source | None = None
+        self._at_library = threading.Lock()
+        """PortAudio forgets its devices while it reads them anew: nobody may open one then."""
+        self._look_again = False
+        """Whether PortAudio must read its devices anew: it does so only once by itself."""
+        self._asked = 0.0
+        self._delay = 0.0
+        """Seconds to the ear, of what was asked for last; 0 or less where the sound system does not say."""
+        self._ended = False
+        self._failed = ""
+        self._mono = np.zeros(BLOCK, np.float32)
+        self.device = ""
+        """Name of the device that plays, or played last."""
+        self.gaps = 0
+        """How often the card asked in vain since it was opened."""
+
+    @property
+    def delay(self) -> float:
+        """Seconds from what the source gives to the ear, as the sound system says; 0 where nothing is open."""
+        stream = self._stream
+        if stream is None:
+            return 0.0
+        return self._delay if self._delay > 0 else float(stream.latency)
+
+    @property
+    def still(self) -> float:
+        """Return the seconds since the card's last request; 0 if it is not open."""
+        return time.monotonic() - self._asked if self._stream is not None else 0.0
+
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
+        with self._at_library:
+            if self._stream is None:
+                _read_devices_anew(_library())
+                self._look_again = False
+            return outputs()
+
+    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
+        """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound.
+
+        latency: in seconds; 0 for what this machine needs, which is more than before after there were gaps.
+        """
+        with self._at_library:
+            self._open(source, device, latency)
+
+    def _open(self, source: Source, device: str, latency: float) -> None:
+        self.close()
+        if not self._chosen and self.device:
+            self._latency = min(max((MORE if self.gaps else LESS) * self._latency, LATENCY), LATEST)
+        self._chosen = latency > 0
+        sd = _library()
+        if self._look_again:
+            _read_devices_anew(sd)
+        self._look_again = True  # unless it goes well
+        found = _choose(sd, device)
+        self.device, rate = str(found["name"]), float(found["default_samplerate"])
+        self._source, self._ended, self._failed, self.gaps, self._delay = source, False, "", 0, 0.0
+        source.begin(rate)
+        self._asked = time.monotonic()
+        try:
+            self._stream = sd.OutputStream(
+                samplerate=rate,
+                channels=min(2, int(found["max_output_channels"])),
+                dtype="float32",
+                device=int(found["index"]),
+                latency=latency or self._latency,
+                callback=self._give,
+                finished_callback=self._end,
+                extra_settings=_settings(sd, found),
+            )
+            self._asked = time.monotonic()
+            self._stream.start()
+        except (sd.PortAudioError, ValueError, OSError) as error:
+            self.close()
+            raise NoSound(
+                f'"{self.device}" could not be opened for sound ({_reason(error)}). Another program may hold it. '
+                "Everything else works."
+            ) from None
+        self._look_again = False
+
+    def close(self) -> None:
+        """Stop at once; nothing where nothing plays."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with contextlib.suppress(Exception):  # of a device that went away
+                stream.abort(ignore_errors=True)
+            with contextlib.suppress(Exception):
+                stream.close(ignore_errors=True)
+
+    def fault(self) -> str:
+        """Why what should play does not, as a sentence; empty while all is well. To be asked now and then."""
+        if self._stream is None:
+            return ""
+        if self._failed:
+            return f"Playing stopped by a fault of ours ({self._failed}). Everything else goes on."
+        if self._ended or self.still > STILL:
+            self._look_again = True
+            return f'"{self.device}" went away. Nothing is lost; only the sound stopped.'
+        return ""
+
+    # ── the sound card's thread ──────────────────────────────────────────────────────────────────
+
+    def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
+        """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
+        self._asked = time.monotonic()
+        if status:
+            self.gaps += 1
+        try:
+            self._delay = when.outputBufferDacTime - when.currentTime
+            until = self._asked + self._delay - KEPT
+            assert self._source is not None
+            if count > len(self._mono):
+                self._mono = np.zeros(count, np.float32)
+            self._source.fill(self._mono[:count], until)
+            out[:] = self._mono[:count, None]
+        except Exception as error:
+            out.fill(0)
+            self._failed = type(error).__name__
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def _library() -> Any:
+    """sounddevice. Raises NoSound."""
+    try:
+        import sounddevice  # its import fails where PortAudio is not installed
+    except (OSError, ImportError):
+        raise NoSound("The sound library PortAudio is missing. On Debian or Ubuntu: install libportaudio2.") from None
+    return sounddevice
+
+
+def _read_devices_anew(sd: Any) -> None:
+    with contextlib.suppress(Exception):
+        sd._terminate()
+    try:
+        sd._initialize()
+    except sd.PortAudioError as error:
+        raise NoSound(f"The system's sound does not answer ({_reason(error)}). Everything else works.") from None
+
+
+def _choose(sd: Any, wanted: str = "") -> Any:
+    """The device of that name, or the one that the person hears. Raises NoSound where there is none."""
+    none = NoSound("No device for sound was found. Everything else works. Plug one in, and play again.")
+    try:
+        able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
+        if wanted:
+            gone = NoSound(f'"{wanted}" is not there any more. Everything else works. Take another device for sound.')
+            return next((device for device in able if device["name"] == wanted), None) or _raise(gone)
+        if sys.platform.startswith("linux"):
+            for name in _PREFERRED:
+                for device in able:
+                    if device["name"] == name:
+                        return device
+        return sd.query_devices(kind="output") if able else _raise(none)
+    except (sd.PortAudioError, ValueError):
+        raise none from None
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def _settings(sd: Any, device: Any) -> Any:
+    """Windows refuses any other rate than the card's unless it may convert."""
+    if "WASAPI" in str(sd.query_hostapis(device["hostapi"])["name"]):
+        return sd.WasapiSettings(auto_convert=True)
+    return None
+
+
+def _reason(error: Exception) -> str:
+    """PortAudio's words without its numbers."""
+    return str(error).partition(" [")[0].removeprefix("Error opening OutputStream: ") or type(error).__name__

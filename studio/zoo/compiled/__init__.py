@@ -1,0 +1,1 @@
+"""Connects models to the compiled loops that draw from them."""

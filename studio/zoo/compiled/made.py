@@ -1,0 +1,152 @@
+"""What MAF and IAF share: masked networks, with inverses that compiled loops find in one pass."""
+
+import math
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from studio import kernels
+from studio.density.bijections.masked_affine import ROWS, MaskedAffine, Solution, bounded
+from studio.density.threads import one_thread
+from studio.nets.made import MADE, Activation, Degrees
+
+Array = NDArray[Any]
+LOOPS = {torch.float32: "masked maps", torch.float64: "masked maps in float64"}
+"""Those of `kernels.LOOPS` that compute a masked affine map or its inverse."""
+
+
+def network(
+    entries: int,
+    layer: int,
+    hidden: tuple[int, ...],
+    degrees: Degrees,
+    activation: Activation,
+    classes: int,
+    seed: int,
+    outputs: int = 2,
+) -> MADE:
+    """The network of one layer; every other one has the order of the entries reversed."""
+    order = torch.arange(entries)
+    return MADE(
+        entries,
+        hidden,
+        outputs,
+        order.flip(0) if layer % 2 else order,
+        degrees=degrees,
+        activation=activation,
+        classes=classes,
+        seed=seed + layer,
+    )
+
+
+def masked_affine(net: MADE, bound: float) -> MaskedAffine:
+    """The map of one layer."""
+    return MaskedAffine(net, net.order, bound, OnePass(net))
+
+
+class _Compiled:
+    """A masked network as compiled loops read it: its weights where they lie, so they are followed while they learn.
+
+    Numbers on another device are fetched: every entry waits for the one before it, and a graphics card takes longer
+    to begin a step than the processor to finish it.
+    """
+
+    def __init__(self, net: MADE) -> None:
+        self.net = net
+        self._plan: Any = None
+
+    def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
+        """The arguments of every kernel; None if nothing compiles."""
+        try:
+            from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
+        except ImportError:
+            return None
+        net = self.net
+        self._plan = self._plan or made.plan(_array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs)
+        more = None if net.kinds is None or c is None else _array(net.kinds[c])
+        form = made.Form(bound or math.inf, net.activation == "tanh", torch.get_num_threads())
+        return self._plan, _array(net.weights), _array(net.biases), _array(x), more, form
+
+
+class OnePass(_Compiled):
+    """Computes a masked affine map and its inverse with compiled loops.
+
+    torch inverts it in one pass, too, if nothing compiles or while another process compiles. Its results may then
+    differ from the compiled ones by rounding.
+    """
+
+    def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
+        # Gradients of the inverse exist only as compiled loops, so training waits for them.
+        if not torch.is_grad_enabled() and x.dtype in LOOPS and kernels.elsewhere(LOOPS[x.dtype]):
+            return None
+        return super()._asked(x, c, bound)
+
+    def prepare(self, z: Tensor) -> None:
+        if self._asked(z, None, None) is not None:
+            self.inverse(z, None, None)
+            self.forward(z, None, None)
+
+    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+        asked = self._asked(z, c, bound)
+        if asked is None:
+            return None if torch.is_grad_enabled() else self._by_torch(z, c, bound)
+        from studio.kernels import made
+
+        plan, weights, _, start, _, form = asked
+        found = made.inverse(*asked)
+
+        def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
+            return _tensor(made.adjoint(plan, weights, found, start, _array(of_x), _array(of_a), form), z)
+
+        return Solution(_tensor(found.x, z), _tensor(found.a, z), adjoint)
+
+    def forward(self, x: Tensor, c: Tensor | None, bound: float | None) -> Tensor | None:
+        asked = self._asked(x, c, bound)
+        if asked is None:
+            return None
+        from studio.kernels import made
+
+        return _tensor(made.forward(*asked), x)
+
+    def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution:
+        """Compute by one thread, because the products are small, and in blocks of ROWS, which fixes the rounding."""
+        missing = -len(z) % ROWS
+        filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
+        kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))
+        scales = torch.zeros_like(filled)
+
+        def block(rows: slice) -> Tensor:
+            def entry(i: int, o: Tensor) -> Tensor:
+                scales[rows, i] = bounded(o[:, 1], bound)
+                return filled[rows, i] * scales[rows, i].exp() + o[:, 0]
+
+            return self.net.one_pass(ROWS, entry, None if kinds is None else kinds[rows])
+
+        def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
+            raise NotImplementedError("no gradient is taken through what torch found")
+
+        with one_thread():
+            x = torch.cat([block(slice(begin, begin + ROWS)) for begin in range(0, len(filled), ROWS)])
+        return Solution(x[: len(z)], scales[: len(z)], adjoint)
+
+
+class OnePassMixture(_Compiled):
+    """The inverse of masked mixtures of Gaussians, compiled."""
+
+    def __call__(self, z: Tensor, c: Tensor | None, bound: float) -> Tensor | None:
+        asked = self._asked(z, c, bound)
+        if asked is None:
+            return None
+        from studio.kernels import mixture
+
+        return _tensor(mixture.inverse(*asked), z)
+
+
+def _array(x: Tensor) -> Array:
+    return x.detach().cpu().contiguous().numpy()
+
+
+def _tensor(x: Array, like: Tensor) -> Tensor:
+    return torch.from_numpy(x).to(like.device)

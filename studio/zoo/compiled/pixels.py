@@ -1,0 +1,115 @@
+"""Pictures drawn pixel by pixel: a network's schedule, played by compiled loops."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio import kernels
+from studio.density.threads import one_thread
+from studio.nets.pixel_schedule import Buffer, Operation, Player, Schedule, Window
+
+
+class Compiled:
+    """Plays schedules with compiled loops; what these read of the newest schedule is kept."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Schedule, Any] | None = None
+
+    def __call__(self, schedule: Schedule, seen: Tensor, c: Tensor | None) -> Player | None:
+        """None for all but float32 on a processor, and where nothing compiles."""
+        if seen.dtype != torch.float32 or seen.device.type != "cpu":
+            return None
+        if kernels.elsewhere("pixels"):
+            return _Alone(schedule, seen, c)
+        try:
+            from studio.kernels import pixels  # noqa: F401  not before it is needed: the compiler takes half a second
+        except ImportError:
+            return None
+        if self._known is None or self._known[0] is not schedule:
+            self._known = schedule, _tape(schedule)
+        return _CompiledPlayer(schedule, seen, c, self._known[1])
+
+
+class _Alone(Player):
+    """Plays with torch while another process compiles, by one thread. The products of a pixel are small, and beside a
+    process at work two threads wait for each other: on two busy cores a picture took four to five times as long."""
+
+    def __call__(self, i: int, j: int) -> Tensor:
+        with one_thread():
+            return super().__call__(i, j)
+
+
+class _CompiledPlayer(Player):
+    """Plays with compiled loops. The memory of each buffer is a part of one flat state for each picture."""
+
+    def __init__(self, schedule: Schedule, seen: Tensor, c: Tensor | None, tape: Any) -> None:
+        from studio.kernels.made import padded
+
+        self.tape = tape
+        self.state = torch.zeros(padded(len(seen)), tape.size)
+        self.flat, self.threads = self.state.numpy(), torch.get_num_threads()
+        super().__init__(schedule, seen, c)
+
+    def _memory(self, buffers: Sequence[Buffer]) -> dict[Buffer, Tensor]:
+        own, places = self.state[: len(self.pictures)], _places(buffers)
+        return {b: own[:, at : at + math.prod(b.shape)].view(len(own), *b.shape) for b, at in places.items()}
+
+    def _begin(self, i: int) -> None:
+        from studio.kernels import pixels
+
+        pixels.row(self.tape, self.flat, len(self.pictures), i, self.pictures.shape[3], self.threads)
+
+    def _go_on(self, i: int, j: int) -> None:
+        from studio.kernels import pixels
+
+        pixels.column(self.tape, self.flat, i, j)
+
+
+def _places(buffers: Sequence[Buffer]) -> dict[Buffer, int]:
+    """Where each buffer begins in a picture's state."""
+    ends = np.cumsum([0, *(math.prod(buffer.shape) for buffer in buffers)]).tolist()
+    return dict(zip(buffers, ends, strict=False))
+
+
+def _tape(schedule: Schedule) -> Any:
+    """A schedule as `pixels.Tape`."""
+    from studio.kernels import pixels
+
+    places, weights, begin = _places(schedule.buffers()), [], 0
+    tables: list[Any] = []
+    for operations in (schedule.backwards, schedule.rows, schedule.columns):
+        heads, windows = np.zeros((len(operations), 7), np.int64), np.zeros((len(operations), 4, 6), np.int64)
+        for o, operation in enumerate(operations):
+            heads[o] = _head(operation, pixels.KINDS.index(operation.kind), begin)
+            windows[o] = [_window(window, places[window.buffer]) for window in _four(operation)]
+            if operation.weight is not None:
+                weights.append(operation.weight.t().flatten())
+                begin += len(weights[-1])
+        tables.append((heads, windows))
+    size = sum(math.prod(buffer.shape) for buffer in places)
+    widest = max(window.size for operation in schedule.operations() for window in _four(operation))
+    backwards, rows, columns = tables
+    return pixels.Tape(backwards, rows, columns, torch.cat(weights).numpy(), size, widest)
+
+
+def _head(operation: Operation, kind: int, begin: int) -> list[int]:
+    """A row of `pixels.OPERATION`."""
+    out, given = operation.out[0].size, operation.given[-1].size
+    return [kind, operation.every, operation.later, out, given, begin, len(operation.given) > 1]
+
+
+def _four(operation: Operation) -> tuple[Window, Window, Window, Window]:
+    """Out, second out, start and x; where an operation has one alone, it stands for both."""
+    return operation.out[0], operation.out[-1], operation.given[0], operation.given[-1]
+
+
+def _window(window: Window, place: int) -> list[int]:
+    """A row of `pixels.WINDOW`."""
+    buffer, down, across, _, step = window
+    rows, _, channels = buffer.shape
+    row_size = math.prod(buffer.shape) // rows
+    return [place + (buffer.left + across) * channels, rows, row_size, down, step, channels]

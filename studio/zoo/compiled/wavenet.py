@@ -1,0 +1,193 @@
+"""Sounds drawn sample by sample by a compiled loop.
+
+A network on a graphics card is played by the processor, from a copy of its weights: every sample waits for the one
+before it, and a card takes longer to begin the steps of a sample than the processor to finish it.
+"""
+
+import copy
+import math
+import mmap
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from studio.density.conditional import Conditional, Logistics, within
+from studio.density.sound_stream import Player
+from studio.density.threads import one_thread
+from studio.nets.wavenet import Queues, WaveNetwork
+
+
+def swift(net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int = 0) -> Player | None:
+    """A compiled player; None for all but float32, and where nothing compiles."""
+    if net.bias.dtype != torch.float32:
+        return None
+    try:
+        from studio.kernels import wavenet  # noqa: F401  not before it is needed: the compiler takes half a second
+    except ImportError:
+        return None
+    return _Swift(net, conditional, c, count, spare)
+
+
+class _Swift:
+    """Plays with the compiled loop; the weights are copied as they are at the beginning.
+
+    The rings hold more than the layers look back to, so that going back is a matter of where the next sample is. What
+    is written over then is set aside, for it may be wanted again.
+    """
+
+    @torch.no_grad()
+    def __init__(self, net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int) -> None:
+        from studio.kernels import wavenet
+
+        self.net, self.conditional, self.at = net, conditional, 0
+        self.device = net.bias.device
+        self.log_prob = torch.zeros(count, 0, device=self.device)
+        self.weights = weights(net if self.device.type == "cpu" else copy.deepcopy(net).cpu(), conditional, count)
+        self._sizes = np.array(net.dilations) + spare
+        self._begins = np.cumsum(self._sizes) - self._sizes
+        rings = _blank(int(self._sizes.sum()), count, net.channels)
+        self.state = wavenet.State(rings, np.full(count, net.levels // 2), spare)
+        self._heard = self._most = 0
+        """Samples that it knows no more of than it needs to go on, and how many it got to at most."""
+        self._was: tuple[int, Any] | None = None
+        """Where it was, and after which levels, before it forgot some."""
+        self._aside: list[tuple[int, Any]] = []
+        self.turn(c)
+
+    @torch.no_grad()
+    def turn(self, c: Tensor | None) -> None:
+        self.c, base = c, self.net.base(c, len(self.state.levels))
+        self.base = base.cpu().permute(3, 1, 0, 2).contiguous().numpy()  # (frames, layers, B, 2 · channels)
+
+    def forget(self, count: int, last: Tensor | None) -> bool:
+        at = self.at - count
+        if at < max(self._heard, self._most - self.state.spare):
+            return False
+        self._was, self._aside = (self.at, self.state.levels.copy()), []
+        self.at = at
+        self.state.levels[:] = self.net.levels // 2 if last is None else last.cpu().numpy()
+        return True
+
+    def recall(self) -> bool:
+        if self._was is None:
+            return False
+        for first, rows in self._aside:
+            self.state.rings[self._rows(first, rows.shape[1])] = rows
+        (self.at, self.state.levels[:]), self._was, self._aside = self._was, None, []
+        return True
+
+    def goes_on(self, count: int) -> None:
+        """So many samples follow; what they are written over is set aside where it may be recalled."""
+        over = min(self._was[0] - self.at, count) if self._was is not None else 0
+        if over > 0:
+            self._aside.append((self.at, self.state.rings[self._rows(self.at, over)]))
+        self._most = max(self._most, self.at + count)
+
+    def _rows(self, first: int, count: int) -> Any:
+        """Where the rings have the inputs of so many samples, `(layers, count)`."""
+        return self._begins[:, None] + (first + np.arange(count)) % self._sizes[:, None]
+
+    @torch.no_grad()
+    def hear(self, x: Tensor) -> None:
+        rings = torch.from_numpy(self.state.rings)
+        queues: Queues = [rings[rows].permute(1, 2, 0).to(self.device) for rows in self._pasts()]
+        last = torch.from_numpy(self.state.levels)[:, None].to(self.device) if self.at else None
+        self.net.go_on(self.net.before(x.long(), last), queues, self.c, self.at)
+        self.at += x.shape[1]
+        for rows, queue in zip(self._pasts(), queues, strict=True):
+            rings[rows] = queue.permute(2, 0, 1).cpu()
+        self.state.levels[:] = x[:, -1].cpu().numpy()
+        self._heard, self._most, self._was = self.at, max(self._most, self.at), None
+
+    def _pasts(self) -> list[Tensor]:
+        """Where each layer's ring has what it looks back to, the oldest first, `(d,)`."""
+        sizes = zip(self._begins.tolist(), self._sizes.tolist(), self.net.dilations, strict=True)
+        return [begin + torch.arange(self.at - d, self.at) % size for begin, size, d in sizes]
+
+    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
+        levels = torch.full(z.shape, -1, dtype=torch.long) if given is None else given.cpu().long().clone()
+        self._run(*_thrown(z, heat), levels)
+        return levels.to(self.device)
+
+    def read(self, x: Tensor, u: Tensor) -> Tensor:
+        levels = x.cpu().long().clone()
+        middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
+        half = self.log_prob.cpu().double().exp() / 2
+        with one_thread():
+            z: Tensor = torch.special.ndtri(within(middles - half, middles + half, u))
+        return z.to(self.device, self.net.bias.dtype)
+
+    def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
+        from studio.kernels import wavenet
+
+        self.goes_on(levels.shape[1])
+        parts = [t.double().contiguous().numpy() for t in (u, heat)]
+        least, filled = self.conditional.least, levels.contiguous().numpy()
+        middles, prices = wavenet.play(
+            self.weights, self.base, self.net.hop, self.state, self.at, parts[0], parts[1], least, filled
+        )
+        self.at += levels.shape[1]
+        levels.copy_(torch.from_numpy(filled))
+        self.log_prob = torch.from_numpy(prices).to(self.device)
+        return torch.from_numpy(middles)
+
+
+def _blank(*shape: int) -> Any:
+    """Zeros of which each page comes when it is used: of so large an array NumPy asks for pages of 2 MB, and to empty
+    one for every layer takes a fifth of a second before the first sample."""
+    return np.frombuffer(mmap.mmap(-1, 4 * math.prod(shape)), np.float32).reshape(shape)
+
+
+def _thrown(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
+    """Φ(z), a half where it is not heated, and the temperatures, in float64 on the processor."""
+    with one_thread():
+        warm = heat.cpu().double()
+        return torch.special.ndtr(z.cpu().double() * (warm > 0)), warm
+
+
+@torch.no_grad()
+def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> Tensor | None:
+    """The next levels `(1, n)` of one voice that two compiled players make; None where one of them is another."""
+    if not isinstance(a, _Swift) or not isinstance(b, _Swift):
+        return None
+    from studio.kernels import wavenet
+
+    sides = [wavenet.Side(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
+    chances, heats = (t[0].contiguous().numpy() for t in _thrown(z, heat))
+    by_b = second[0].cpu().numpy()
+    for each in (a, b):
+        each.goes_on(len(by_b))
+    levels, prices = wavenet.play_two(sides[0], sides[1], a.at, chances, heats, a.conditional.least, by_b)
+    for each, own in zip((a, b), prices, strict=True):
+        each.at += len(levels)
+        each.log_prob = torch.from_numpy(own)[None].to(a.device)
+    return torch.from_numpy(levels)[None].to(a.device)
+
+
+@torch.no_grad()
+def weights(net: WaveNetwork, conditional: Conditional, voices: int) -> Any:
+    """A network as the loop of so many voices reads it."""
+    from studio.kernels import wavenet
+
+    layers, channels, spare = len(net.dilations), net.channels, -len(net.b) % 8
+    out = torch.zeros(layers, channels + len(net.skip), channels)
+    out[:-1, :channels] = net.residual
+    out[:, channels:] = net.skip.view(len(net.skip), layers, channels).transpose(0, 1)
+    dilations, b = np.array(net.dilations), pad(net.b, (0, 0, 0, spare))
+    return wavenet.Weights(
+        net.first.detach().numpy(),
+        wavenet.stacked(net.filters.mT.numpy(), out.mT.numpy(), dilations, voices),
+        pad(net.shift, (0, 0, 0, 1)).numpy(),
+        wavenet.topped(net.a.t().numpy(), b.t().numpy(), voices),
+        torch.cat((net.skip_bias, net.a_bias, pad(net.b_bias, (0, spare)))).numpy(),
+        dilations,
+        _sizes(net, conditional),
+    )
+
+
+def _sizes(net: WaveNetwork, conditional: Conditional) -> tuple[int, int, int, int, int]:
+    mixture = conditional.mixture if isinstance(conditional, Logistics) else 0
+    return net.channels, len(net.skip), len(net.b), net.levels, mixture

@@ -1,0 +1,173 @@
+"""The voice of the window: keys, holding, listening, and sound cards that are not there."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from studio.app.audio import wave_synth as tones
+from studio.app.audio.wave_synth import Tone
+from studio.app.core.messages import Messages
+from tests.app.fake_speaker import FakeSpeaker
+
+SINE = np.rint(20_000 * np.sin(2 * np.pi * np.arange(256) / 256)).astype(np.int16)
+
+
+@pytest.fixture
+def speaker() -> FakeSpeaker:
+    return FakeSpeaker()
+
+
+@pytest.fixture
+def messages() -> Messages:
+    return Messages()
+
+
+@pytest.fixture
+def tone(speaker: FakeSpeaker, messages: Messages) -> Iterator[Tone]:
+    tone = Tone(speaker, messages)
+    tone.show(SINE)
+    yield tone
+    tone.close()
+
+
+def heard(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> int:
+    qtbot.waitUntil(lambda: speaker.source is not None)
+    return speaker.pitch()
+
+
+def test_no_sound_card_is_touched_before_something_is_played(tone: Tone, speaker: FakeSpeaker) -> None:
+    tone.set_level(0.5)
+    tone.set_octave(3)
+    assert speaker.opens == 0 and not tone.sounding.get()
+
+
+def test_the_key_pressed_last_is_heard(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.press(69)
+    assert tone.sounding.get() and heard(tone, speaker, qtbot) == 440
+    tone.press(81)
+    assert speaker.pitch() == 880 and tone.note.get() == 81 and tone.down.get() == (69, 81)
+    tone.lift(81)
+    assert speaker.pitch() == 440
+    tone.lift(69)
+    assert speaker.pitch() == 0 and not tone.sounding.get()
+    assert speaker.opens == 1  # the card is kept for the next key
+
+
+def test_a_held_note_goes_on_and_keys_change_its_pitch(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.hold(True)
+    assert tone.held.get() and heard(tone, speaker, qtbot) == 110
+    tone.press(57)
+    tone.lift(57)
+    assert tone.held.get() and speaker.pitch() == 220
+    tone.hold(False)
+    assert speaker.pitch() == 0
+
+
+def test_another_wave_is_heard_at_once(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.hold(True)
+    assert heard(tone, speaker, qtbot) == 110
+    tone.show(np.rint(20_000 * np.sin(6 * np.pi * np.arange(256) / 256)).astype(np.int16))
+    assert speaker.pitch() == 330
+
+
+def test_without_a_wave_nothing_sounds(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.hold(True)
+    heard(tone, speaker, qtbot)
+    tone.press(60)
+    tone.show(None)
+    assert not tone.held.get() and tone.down.get() == () and speaker.pitch() == 0
+    tone.press(60)
+    tone.hold(True)
+    tone.listen()
+    assert not tone.sounding.get()
+
+
+def test_a_click_lets_it_be_heard_for_a_moment(
+    tone: Tone, speaker: FakeSpeaker, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tone._listening.setInterval(60_000)
+    tone.listen()
+    assert tone.sounding.get() and heard(tone, speaker, qtbot) == 110
+    tone._listening.setInterval(20)  # however long the machine took to hear it, it begins anew
+    qtbot.waitUntil(lambda: not tone.sounding.get())
+    assert speaker.pitch() == 0
+    tone.hold(True)
+    tone.listen()
+    qtbot.wait(150)
+    assert tone.sounding.get()  # what is held goes on
+    tone.stop()
+    assert not tone.sounding.get()
+
+
+def test_the_level_is_heard_and_bounded(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.set_level(1.0)
+    tone.hold(True)
+    heard(tone, speaker, qtbot)
+    loud = np.abs(speaker.hear()).max()
+    tone.set_level(0.5)
+    speaker.hear()
+    assert np.abs(speaker.hear()).max() == pytest.approx(loud / 4, rel=0.01)
+    tone.set_level(7)
+    assert tone.level.get() == 1
+
+
+def test_no_sound_card_is_a_sentence_and_everything_else_goes_on(
+    tone: Tone, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
+) -> None:
+    speaker.refuses = "No device for sound was found. Everything else works."
+    tone.hold(True)
+    qtbot.waitUntil(lambda: messages.current.get() is not None)
+    said = messages.current.get()
+    assert said is not None and said.text == speaker.refuses and said.actions[0][0] == "Try again"
+    assert not tone.held.get() and not tone.sounding.get()
+    speaker.refuses = ""
+    messages.act(0)
+    assert heard(tone, speaker, qtbot) == 110
+
+
+def test_a_card_that_goes_away_is_told_and_played_on_again(
+    tone: Tone, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
+) -> None:
+    tone.hold(True)
+    heard(tone, speaker, qtbot)
+    speaker.faults = '"USB headphones" went away. Nothing is lost; only the sound stopped.'
+    qtbot.waitUntil(lambda: messages.current.get() is not None)
+    said = messages.current.get()
+    assert said is not None and said.text == speaker.faults and said.actions[0][0] == "Play again"
+    assert not tone.held.get() and speaker.source is None
+    speaker.faults = ""
+    messages.act(0)
+    assert heard(tone, speaker, qtbot) == 110 and tone.held.get()
+
+
+def test_a_silent_card_is_let_go(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.press(60)
+    heard(tone, speaker, qtbot)
+    for _ in range(2 * tones.REST):
+        tone.watch()
+    assert speaker.source is not None  # it sounds
+    tone.lift(60)
+    for _ in range(tones.REST):
+        tone.watch()
+    assert speaker.source is None
+    tone.press(69)
+    assert heard(tone, speaker, qtbot) == 440 and speaker.opens == 2
+
+
+def test_octave_level_and_note_are_kept(tone: Tone, speaker: FakeSpeaker, messages: Messages) -> None:
+    tone.set_octave(9)
+    tone.set_level(0.25)
+    tone.press(70)
+    again = Tone(speaker, messages)
+    again.restore(tone.snapshot())
+    assert (again.octave.get(), again.level.get(), again.note.get()) == (tones.HIGHEST, 0.25, 70)
+    assert not again.sounding.get()
+    again.restore({"note": 900})
+    assert again.note.get() == 127
+
+
+def test_notes_have_names() -> None:
+    assert [tones.name(note) for note in (60, 57, 46, 0)] == ["C4", "A3", "A♯2", "C-1"]
+    assert tones.pitch(45) == "A2, 110.0 Hz"

@@ -1,0 +1,480 @@
+"""Waves in the window: drawn, played on both kinds of keys, listened to, saved; and the control of kinds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage, QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.audio.keyboard_view import Keyboard
+from studio.app.audio.wave_page_view import WavePage
+from studio.app.audio.wave_view import WaveView
+from studio.app.panels.explore.view import ExploreInspector, ExploreStage
+from studio.app.panels.generate.view import GenerateInspector, GenerateStage
+from studio.app.widgets.thumbnail import thumbnail_of
+from studio.wire import messages as wire
+from studio.wire.messages import Array, Drawn, Explore, Finished, Sample, Shown
+from tests.app.fake_model import card, write_model
+from tests.app.fake_speaker import FakeSpeaker
+from tests.app.window_fixtures import Studio, WindowOpener, settle
+
+AT = np.arange(256) / 256
+
+
+def wave(harmonic: int = 1, peak: float = 0.6) -> Array:
+    return np.rint(np.sin(2 * np.pi * harmonic * AT) * peak * 32_768).astype(np.int16)
+
+
+@pytest.fixture
+def sounds(two_models: Path, window_opener: WindowOpener) -> Studio:
+    """Explore with a wave on the stage, of a model of two kinds."""
+    write_model(two_models, card("waves", (256,), classes=("Bright", "Dark")))
+    studio = window_opener()
+    studio.state.show_panel("explore")
+    studio.ready()
+    studio.state.explore.choose_model("waves")
+    studio.state.explore.dials.new_start(7)
+    answer(studio, wave())
+    return studio
+
+
+def answer(studio: Studio, picture: Array) -> None:
+    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Explore))
+    studio.engine.say(Shown(job=asked.job, picture=picture), Finished(job=asked.job))
+    settle()
+
+
+def page(studio: Studio) -> WavePage:
+    stage = studio.frame.panels["explore"].stage
+    assert isinstance(stage, ExploreStage)
+    return stage.wave
+
+
+def inspector(studio: Studio) -> ExploreInspector:
+    inside = studio.frame.panels["explore"].inspector
+    assert isinstance(inside, ExploreInspector)
+    return inside
+
+
+def speaker(studio: Studio, qtbot: QtBot) -> FakeSpeaker:
+    output = studio.state.tone._output
+    assert isinstance(output, FakeSpeaker)
+    qtbot.waitUntil(lambda: output.source is not None)
+    return output
+
+
+def said(studio: Studio) -> str:
+    message = studio.state.messages.current.get()
+    return message.text if message is not None else ""
+
+
+def pixels(widget: QWidget) -> np.ndarray:
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    data = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return data[:, : image.width() * 3].reshape(image.height(), image.width(), 3).astype(int)
+
+
+def near(picture: np.ndarray, studio: Studio, token: str) -> np.ndarray:
+    """Where a picture has a colour of the theme."""
+    colour = studio.look.colour(token)
+    return np.abs(picture - [colour.red(), colour.green(), colour.blue()]).max(axis=2) < 12
+
+
+# ── drawn ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_wave_is_drawn_where_pictures_are(sounds: Studio) -> None:
+    stage = sounds.frame.panels["explore"].stage
+    assert isinstance(stage, ExploreStage) and stage.currentWidget() is stage.wave
+    assert (page(sounds).view.showing == wave()).all()
+    assert stage.wave_badge.detail.text() == "Seed 7, every slider at home"
+    assert not sounds.frame.bar.pixels.isVisible()  # a wave has no pixels
+    sounds.state.explore.choose_model("tiny")
+    sounds.state.explore.dials.new_start(1)
+    answer(sounds, np.zeros((8, 8, 3), np.uint8))
+    assert stage.currentWidget() is stage.page and sounds.frame.bar.pixels.isVisible()
+
+
+def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:
+    view = page(sounds).view
+    lit = near(pixels(view), sounds, "text")
+    height, width = lit.shape
+    crest, trough = (np.flatnonzero(lit[:, round(width * (0.14 + part) / 1.28)]) for part in (0.25, 0.75))
+    assert np.median(crest) == pytest.approx(height * (0.5 - 0.6 * 0.44), abs=3)
+    assert np.median(trough) == pytest.approx(height * (0.5 + 0.6 * 0.44), abs=3)
+    assert not near(pixels(view), sounds, "accent").any()
+    sounds.state.tone.hold(True)
+    settle()
+    assert near(pixels(view), sounds, "accent").any() and not near(pixels(view), sounds, "text").any()
+
+
+def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: Studio) -> None:
+    slider = inspector(sounds).directions.sliders[0]
+    QTest.mousePress(slider.groove, Qt.MouseButton.LeftButton, pos=slider.groove.rect().center())
+    sounds.state.explore.dials.move(0, 1.0)
+    answer(sounds, wave(3))
+    view = page(sounds).view
+    assert view.before is not None and (view.before == wave()).all() and (view.showing == wave(3)).all()
+    seen = near(pixels(view), sounds, "border").sum()
+    QTest.mouseRelease(slider.groove, Qt.MouseButton.LeftButton)
+    assert view.before is None and near(pixels(view), sounds, "border").sum() < seen - 300
+
+
+def test_harmonics_are_told(sounds: Studio) -> None:
+    bars = page(sounds).harmonics
+    assert bars.accessibleDescription().startswith("The loudest: 1 at -4 decibels")
+    answer_to = wave(3, 0.5)
+    sounds.state.explore.dials.move(0, 1.0)
+    answer(sounds, answer_to)
+    assert bars.accessibleDescription().startswith("The loudest: 3 at -6 decibels")
+
+
+def test_nothing_is_drawn_of_no_wave(sounds: Studio) -> None:
+    view = WaveView(sounds.look)
+    view.resize(300, 200)
+    view.show_before(np.zeros((8, 8, 3), np.uint8))
+    view.show_wave(None)
+    assert view.before is None and not near(pixels(view), sounds, "text").any()
+    view.deleteLater()
+
+
+def test_small_waves_are_redrawn_in_another_theme(sounds: Studio) -> None:
+    sounds.state.explore.keep_take()
+    settle()
+    dark = pixels(sounds.frame.strip.list)
+    sounds.state.theme.set("light")
+    settle()
+    light = pixels(sounds.frame.strip.list)
+    assert near(light, sounds, "text").sum() > 20 and not np.array_equal(dark, light)
+    assert thumbnail_of(wave(), 96, 64, 2.0, sounds.look).deviceIndependentSize().width() == 48
+
+
+# ── heard ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_play_holds_the_tone_and_stops_it(sounds: Studio, qtbot: QtBot) -> None:
+    play = page(sounds).play
+    assert play.accessibleName() == "Play" and play.toolTip() == "Hold the wave as a tone (Space)"
+    QTest.mouseClick(play, Qt.MouseButton.LeftButton)
+    assert sounds.state.tone.held.get() and play.accessibleName() == "Stop" and play.isChecked()
+    assert speaker(sounds, qtbot).pitch() == 110 and page(sounds).pitch.text() == "A2, 110.0 Hz"
+    QTest.mouseClick(play, Qt.MouseButton.LeftButton)
+    assert not sounds.state.tone.held.get() and not play.isChecked()
+    sounds.state.tone.hold(True)
+    assert play.isChecked()
+
+
+def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: Studio, qtbot: QtBot) -> None:
+    keys, tone = page(sounds).keys, sounds.state.tone
+    first, second, black = (keys.place(note).center().toPoint() for note in (48, 50, 49))
+    white = QPoint(first.x(), keys.height() - 8)
+    QTest.mousePress(keys, Qt.MouseButton.LeftButton, pos=white)
+    assert tone.down.get() == (48,) and speaker(sounds, qtbot).pitch() == 130
+    QTest.mouseMove(keys, QPoint(second.x(), keys.height() - 8))
+    _drag(keys, QPoint(second.x(), keys.height() - 8))
+    assert tone.down.get() == (50,)
+    _drag(keys, black)
+    assert tone.down.get() == (49,) and tone.note.get() == 49
+    _drag(keys, QPoint(black.x(), -40))
+    assert tone.down.get() == ()
+    QTest.mouseRelease(keys, Qt.MouseButton.LeftButton)
+    assert not tone.sounding.get()
+    assert page(sounds).view.hasFocus()  # and so the computer's keys play, too
+
+
+def _drag(keys: Keyboard, at: QPoint) -> None:
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    place = at.toPointF()
+    event = QMouseEvent(QMouseEvent.Type.MouseMove, place, keys.mapToGlobal(place), Qt.MouseButton.NoButton, left, none)
+    QApplication.sendEvent(keys, event)
+
+
+@pytest.fixture
+def focused(sounds: Studio, qtbot: QtBot) -> Studio:
+    sounds.frame.activateWindow()
+    page(sounds).view.setFocus()
+    qtbot.waitUntil(page(sounds).view.hasFocus)
+    return sounds
+
+
+def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: Studio, qtbot: QtBot) -> None:
+    view, tone = page(focused).view, focused.state.tone
+    for letter, note in zip("AWSEDFTGYHUJK", range(36, 49), strict=True):
+        QTest.keyPress(view, letter.lower())
+        assert tone.down.get() == (note,)
+        QTest.keyRelease(view, letter.lower())
+        assert tone.down.get() == ()
+    QTest.keyClick(view, "x")
+    assert tone.octave.get() == 3
+    QTest.keyPress(view, "a")
+    assert tone.note.get() == 48 and speaker(focused, qtbot).pitch() == 130
+    QTest.keyRelease(view, "a")
+    QTest.keyClick(view, "z")
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    assert tone.octave.get() == 2 and tone.held.get()
+
+
+def test_they_go_before_the_windows_single_keys_only_there(focused: Studio) -> None:
+    explore, view = focused.state.explore, page(focused).view
+    explore.dials.move(0, 1.0)
+    answer(focused, wave(2))
+    QTest.keyClick(view, "h")  # a note, not All home
+    QTest.keyClick(view, "x")  # an octave, not Crisp or smooth
+    assert explore.dials.sliders.get()[0] == 1.0 and not focused.state.smooth.get()
+    seed = explore.dials.seed.get()
+    QTest.keyClick(view, "r")
+    assert explore.dials.seed.get() != seed  # what is no key of a piano stays what it is
+    answer(focused, wave(2))
+    QTest.keyClick(view, "s", Qt.KeyboardModifier.ControlModifier)
+    assert len(explore.takes.get()) == 1 and focused.state.tone.down.get() == ()
+    explore.dials.move(0, 1.0)
+    focused.frame.strip.list.setFocus()
+    QTest.keyClick(focused.frame.strip.list, "h")
+    assert explore.dials.sliders.get()[0] == 0.0
+
+
+def test_keys_that_go_up_elsewhere_do_not_hang(focused: Studio) -> None:
+    view, tone = page(focused).view, focused.state.tone
+    QTest.keyPress(view, "a")
+    QTest.keyPress(view, "d")
+    assert tone.down.get() == (36, 40)
+    focused.frame.strip.keep.setFocus()
+    assert tone.down.get() == () and not tone.sounding.get()
+    QTest.keyRelease(view, "a")
+    assert tone.down.get() == ()
+
+
+def test_single_keys_can_be_switched_off(focused: Studio) -> None:
+    view, tone = page(focused).view, focused.state.tone
+    focused.state.layout.set({**focused.state.layout.get(), "letters": False})
+    QTest.keyPress(view, "a")
+    assert tone.down.get() == () and page(focused).hint.text() == ""
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    assert tone.held.get()
+
+
+def test_octave_and_level_have_their_controls(sounds: Studio) -> None:
+    here, tone = page(sounds), sounds.state.tone
+    assert here.keys.accessibleName() == "Keys, C2 to C4" and here.octave.text() == "C2 to C4"
+    QTest.mouseClick(here.octave_up, Qt.MouseButton.LeftButton)
+    assert tone.octave.get() == 3 and here.keys.accessibleName() == "Keys, C3 to C5"
+    tone.set_octave(7)
+    assert not here.octave_up.isEnabled() and here.octave_down.isEnabled()
+    here.level.setFocus()
+    QTest.keyClick(here.level, Qt.Key.Key_Left)
+    assert tone.level.get() == pytest.approx(0.65) and here.level.accessibleDescription() == "65 percent"
+    QTest.keyClick(here.level, Qt.Key.Key_Delete)
+    assert tone.level.get() == 0.7
+    tone.set_level(0.2)
+    assert here.level.now() == 0.2
+
+
+def test_a_take_that_is_clicked_is_heard(sounds: Studio) -> None:
+    sounds.state.explore.keep_take()
+    sounds.state.explore.dials.new_start(8)
+    answer(sounds, wave(2))
+    settle()
+    strip = sounds.frame.strip.list
+    QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.visualRect(strip.rows.index(0)).center())
+    assert sounds.state.tone.sounding.get() and not sounds.state.tone.held.get()
+    assert (sounds.state.tone.wave.get() == wave()).all()
+
+
+# ── Generate ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def grid(sounds: Studio) -> Studio:
+    """Generate, with three finished waves."""
+    sounds.state.show_panel("generate")
+    sounds.state.generate.choose_model("waves")
+    sounds.state.generate.dials.set_number(3)
+    sounds.state.generate.generate()
+    asked = next(c for c in reversed(sounds.engine.sent) if isinstance(c, Sample))
+    made = np.stack([wave(n) for n in (1, 2, 3)])
+    prices = (-500.0, -500.0, -500.0)
+    sounds.engine.say(Drawn(job=asked.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
+    sounds.engine.say(Finished(job=asked.job))
+    settle()
+    return sounds
+
+
+def generate_stage(studio: Studio) -> GenerateStage:
+    stage = studio.frame.panels["generate"].stage
+    assert isinstance(stage, GenerateStage)
+    return stage
+
+
+def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: Studio) -> None:
+    view = generate_stage(grid).grid
+    cell = view.cell()
+    assert cell.width() == 1.5 * cell.height() and cell.width() > 150
+    assert near(pixels(view), grid, "text").sum() > 500
+    place = view.visualRect(view.model().index(1, 0)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    tone = grid.state.tone
+    assert tone.sounding.get() and (tone.wave.get() == wave(2)).all()
+    role = Qt.ItemDataRole.AccessibleTextRole
+    assert view.model().index(1, 0).data(role).startswith("Wave 2 of 3, finished, seed ")
+    tone.stop()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert tone.sounding.get()  # the same one again
+
+
+def test_a_large_wave_has_keys(grid: Studio) -> None:
+    stage = generate_stage(grid)
+    grid.state.generate.enlarge(2)
+    assert stage.currentWidget() is stage.wave_page and (stage.wave_page.view.showing == wave(3)).all()
+    assert stage.wave_caption.words.text().startswith("Wave 3 of 3 · seed ")
+    QTest.mouseClick(stage.wave_page.play, Qt.MouseButton.LeftButton)
+    assert grid.state.tone.held.get()
+    stage.step(-1)
+    assert (grid.state.tone.wave.get() == wave(2)).all() and grid.state.tone.held.get()
+    QTest.keyClick(grid.frame, Qt.Key.Key_Escape)
+    assert grid.state.generate.closeup.index.get() is None
+
+
+def test_waves_are_saved_as_wav(grid: Studio) -> None:
+    stage = generate_stage(grid)
+    grid.state.generate.choose(0)
+    stage.act("save")
+    dialog = grid.frame.findChild(QFileDialog)
+    assert dialog is not None and dialog.defaultSuffix() == "wav" and dialog.nameFilters() == ["WAV (*.wav)"]
+    dialog.reject()
+
+
+def test_words_say_waves(grid: Studio) -> None:
+    inside = grid.frame.panels["generate"].inspector
+    assert isinstance(inside, GenerateInspector)
+    assert inside.dials.number.toolTip() == "How many waves to make"
+    grid.state.generate.choose_model("tiny")
+    assert inside.dials.number.toolTip() == "How many pictures to make"
+
+
+# ── kinds ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_kind_is_chosen_by_mouse_and_key(grid: Studio) -> None:
+    inside, state = grid.frame.panels["generate"].inspector, grid.state.generate
+    assert isinstance(inside, GenerateInspector)
+    assert inside.dials.kind.isVisible()
+    assert [inside.dials.kind.itemText(n) for n in range(inside.dials.kind.count())] == ["Any", "Bright", "Dark"]
+    inside.dials.kind.setFocus()
+    QTest.keyClick(inside.dials.kind, Qt.Key.Key_Down)
+    assert state.dials.label.get() == 0
+    QTest.keyClick(inside.dials.kind, Qt.Key.Key_Down)
+    assert state.dials.label.get() == 1
+    state.generate()
+    asked = grid.engine.sent[-1]
+    assert isinstance(asked, Sample) and asked.label == 1
+    inside.dials.kind.showPopup()
+    view = inside.dials.kind.view()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
+    assert state.dials.label.get() == 0 and inside.dials.kind.currentText() == "Bright"
+    grid.state.undo()
+    assert inside.dials.kind.currentText() == "Dark"
+    state.dials.set_label(None)
+    assert inside.dials.kind.currentText() == "Any"
+    state.choose_model("tiny")
+    assert not inside.dials.kind.isVisible()
+
+
+def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:
+    kind, state = inspector(sounds).directions.kind, sounds.state.explore
+    assert kind.isVisible() and kind.currentText() == "Any kind" and kind.accessibleName() == "Kind"
+    kind.setFocus()
+    QTest.keyClick(kind, Qt.Key.Key_End)
+    assert state.dials.label.get() == 1
+    asked = sounds.engine.sent[-1]
+    assert isinstance(asked, Explore) and asked.label == 1
+    answer(sounds, wave(2))
+    stage = sounds.frame.panels["explore"].stage
+    assert isinstance(stage, ExploreStage) and stage.wave_badge.detail.text() == "Seed 7, Dark, every slider at home"
+    state.keep_take()
+    state.dials.set_label(0)
+    answer(sounds, wave(3))
+    state.choose_take(0)
+    assert kind.currentText() == "Dark"
+    state.choose_model("tiny")
+    assert not kind.isVisible()
+
+
+# ── a wavetable ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: Path, qtbot: QtBot) -> None:
+    section, state = inspector(sounds).directions.wavetable, sounds.state.explore
+    assert section.isVisible() and not section.take.isVisible() and "Keep another take" in section.note.text()
+    for seed in (1, 2):
+        state.dials.new_start(seed)
+        answer(sounds, wave(seed))
+        state.keep_take()
+    assert [section.take.itemText(n) for n in range(section.take.count())] == ["Take 1"]  # take 2 is on the stage
+    QTest.mouseClick(section.save, Qt.MouseButton.LeftButton)
+    dialog = sounds.frame.findChild(QFileDialog)
+    assert dialog is not None and dialog.defaultSuffix() == "wav"
+    dialog.fileSelected.emit(str(tmp_path / "way.wav"))
+    dialog.reject()
+    asked = sounds.engine.sent[-1]
+    assert isinstance(asked, wire.Path) and (asked.begin.seed, asked.end.seed) == (2, 1)
+    assert section.save.text() == "Making" and not section.save.isEnabled()
+    sounds.engine.say(Drawn(job=asked.job, first=0, pictures=np.stack([wave()] * 64), done=1, total=1))
+    sounds.engine.say(Finished(job=asked.job))
+    qtbot.waitUntil(lambda: (tmp_path / "way.wav").exists())
+    qtbot.waitUntil(lambda: "64 frames" in said(sounds))
+    assert section.save.isEnabled()
+    state.choose_model("tiny")
+    assert not section.isVisible()
+
+
+def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: Studio) -> None:
+    state, strip = sounds.state.explore, sounds.frame.strip.list
+    state.dials.new_start(1)
+    answer(sounds, wave(1))
+    state.keep_take()
+    state.choose_model("tiny")
+    answer(sounds, np.zeros((8, 8, 3), np.uint8))
+    settle()
+    strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
+    menu = sounds.frame.strip.findChild(QMenu)
+    assert menu is not None
+    assert [action.text() for action in menu.actions()] == ["Show", "Copy sound", "Name…", "Prune"]
+    menu.close()
+
+
+def test_the_strips_menu_leads_there_too(sounds: Studio) -> None:
+    state, strip = sounds.state.explore, sounds.frame.strip.list
+    for seed in (1, 2):
+        state.dials.new_start(seed)
+        answer(sounds, wave(seed))
+        state.keep_take()
+    settle()
+    strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
+    menu = sounds.frame.strip.findChild(QMenu)
+    assert menu is not None
+    words = [action.text() for action in menu.actions()]
+    assert words == ["Show", "Copy sound", "Name…", "Wavetable from the stage to this…", "Prune"]
+    menu.actions()[3].trigger()
+    dialog = sounds.frame.findChild(QFileDialog)
+    assert dialog is not None
+    dialog.reject()
+    menu.close()
+
+
+# ── small windows ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1280, 800, 150), (1440, 900, 200)])
+def test_everything_keeps_its_place(sounds: Studio, width: int, height: int, text: int) -> None:
+    sounds.state.layout.set({**sounds.state.layout.get(), "text": text})
+    sounds.frame.resize(width, height)
+    settle()
+    here = page(sounds)
+    for part in (here.view, here.play, here.pitch, here.octave_up, here.level, here.keys):
+        assert here.rect().contains(part.geometry()), (part.accessibleName(), part.geometry(), here.rect())
+    assert here.view.height() >= 96 and here.play.height() >= 28 and here.octave_up.width() >= 28
+    assert here.pitch.fontMetrics().horizontalAdvance(here.pitch.text()) <= here.pitch.width()

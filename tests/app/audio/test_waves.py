@@ -1,0 +1,427 @@
+"""A model of waves in Generate and Explore: made, heard, kept, saved, brought back, and led from one to another."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.core.text import grouped
+from studio.library import work
+from studio.library.work import Latent, Work
+from studio.media import export
+from studio.media.sounds import single_cycle, wavetable
+from studio.wire import messages as wire
+from studio.wire.messages import Array, Drawn, Encode, Encoded, Explore, Failed, Finished, Sample, Shown
+from tests.app.conftest import Opener
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+from tests.app.fake_speaker import FakeSpeaker
+
+AT = np.arange(256) / 256
+
+
+def wave(harmonic: int = 1, peak: float = 0.6) -> Array:
+    return np.rint(np.sin(2 * np.pi * harmonic * AT) * peak * 32_768).astype(np.int16)
+
+
+@pytest.fixture(autouse=True)
+def waves(two_models: Path) -> Path:
+    """A model of waves, of two kinds, among the pictures'."""
+    return write_model(two_models, card("waves", (256,), classes=("Bright", "Dark")))
+
+
+@pytest.fixture
+def exploring(window: Window, engine: FakeEngine) -> Window:
+    """Explore, with a wave of seed 7 on the stage."""
+    window.show_panel("explore")
+    engine.status.emit("Ready")
+    window.explore.choose_model("waves")
+    window.explore.dials.new_start(7)
+    answer(engine, wave())
+    return window
+
+
+def answer(engine: FakeEngine, picture: Array) -> Explore:
+    command = engine.sent[-1]
+    assert isinstance(command, Explore)
+    engine.say(Shown(job=command.job, picture=picture), Finished(job=command.job))
+    return command
+
+
+def said(window: Window) -> str:
+    message = window.messages.current.get()
+    return message.text if message is not None else ""
+
+
+def saved(window: Window, qtbot: QtBot, words: str) -> None:
+    qtbot.waitUntil(lambda: words in said(window))
+
+
+# ── heard ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+    speaker = exploring.tone._output
+    assert isinstance(speaker, FakeSpeaker)
+    exploring.tone.press(69)
+    qtbot.waitUntil(lambda: speaker.source is not None)
+    assert speaker.pitch() == 440
+    exploring.explore.dials.move(0, 1.0)
+    answer(engine, wave(3))
+    assert speaker.pitch() == 3 * 440
+
+
+def test_a_picture_is_not_heard(exploring: Window, engine: FakeEngine) -> None:
+    exploring.tone.hold(True)
+    exploring.explore.choose_model("tiny")
+    exploring.explore.dials.new_start(1)
+    answer(engine, np.zeros((8, 8, 3), np.uint8))
+    assert exploring.tone.wave.get() is None and not exploring.tone.held.get()
+
+
+def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine) -> None:
+    window.generate.choose_model("waves")
+    window.generate.dials.set_number(3)
+    window.generate.generate()
+    command = engine.sent[-1]
+    assert isinstance(command, Sample)
+    made = np.stack([wave(n) for n in (1, 2, 3)])
+    engine.say(Drawn(job=command.job, first=0, pictures=made, done=1, total=2))
+    window.generate.choose(1)
+    assert window.tone.wave.get() is None  # it is not finished
+    prices = (-1.0, -2.0, -3.0)
+    engine.say(Drawn(job=command.job, first=0, pictures=made, done=2, total=2, log_prob=prices))
+    assert (window.tone.wave.get() == made[1]).all()
+    window.generate.enlarge(2)
+    assert (window.tone.wave.get() == made[2]).all()
+    window.show_panel("explore")
+    assert window.tone.wave.get() is None
+    engine.say(Finished(job=command.job))
+    seeds = window.generate.cells.get()
+    assert (
+        window.generate.grid.progress.get() == f"3 waves, seeds {grouped(seeds[0].seed)} to {grouped(seeds[-1].seed)}."
+    )
+
+
+def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: Window, engine: FakeEngine) -> None:
+    explore, first = exploring.explore, exploring.explore.picture.get()
+    explore.dials.begin_move(0)
+    explore.dials.move(0, 1.0)
+    answer(engine, wave(2))
+    assert explore.before.get() is first
+    explore.dials.end_move()
+    assert explore.before.get() is None
+
+
+# ── kept and saved ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_takes_of_waves_lie_there_again_after_a_restart(
+    exploring: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot
+) -> None:
+    loud = np.where(AT < 0.5, 32_767, -32_768).astype(np.int16)
+    exploring.explore.keep_take()
+    exploring.explore.dials.move(0, 1.0)
+    answer(engine, loud)
+    exploring.explore.keep_take()
+    again = opener(engine)
+    takes = again.explore.takes.get
+    assert [take.name for take in exploring.explore.takes.get()] == ["000001.wav", "000002.wav"]
+    qtbot.waitUntil(lambda: len(takes()) == 2)
+    assert (takes()[0].picture == wave()).all() and (takes()[1].picture == loud).all()
+    assert takes()[1].work.kind == "sound" and takes()[1].work.sliders[0] == 1.0
+
+
+def test_a_wave_is_saved_as_one_frame_and_comes_back(
+    exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    explore = exploring.explore
+    assert explore.name_of() == "waves-7.wav"
+    explore.dials.move(1, 1.5)
+    answer(engine, wave(2))
+    explore.export(tmp_path / "mine")
+    saved(exploring, qtbot, 'Saved "mine.wav" with its recipe inside.')
+    samples, rate = soundfile.read(tmp_path / "mine.wav", dtype="float32")
+    assert samples.shape == (2048,) and rate == 44_100
+    explore.dials.home_all()
+    answer(engine, wave())
+    exploring.drop([tmp_path / "mine.wav"])
+    qtbot.waitUntil(lambda: explore.dials.sliders.get()[1] == 1.5)
+    assert (explore.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
+    assert isinstance(engine.sent[-1], Explore) and engine.sent[-1].sliders[1] == 1.5
+
+
+def test_all_waves_of_a_grid_are_saved_and_kept(
+    window: Window, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window.generate.choose_model("waves")
+    window.generate.dials.set_number(2)
+    window.generate.dials.set_seed(5)
+    window.generate.dials.set_label(1)
+    window.generate.generate()
+    command = engine.sent[-1]
+    assert isinstance(command, Sample) and command.label == 1
+    made = np.stack([wave(1), wave(2)])
+    prices = (-1.0, -2.0)
+    engine.say(Drawn(job=command.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
+    engine.say(Finished(job=command.job))
+    (tmp_path / "out").mkdir()
+    window.generate.save_all(tmp_path / "out")
+    saved(window, qtbot, 'Saved 2 waves in "out"')
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["waves-5.wav", "waves-6.wav"]
+    made_of = work.from_wav((tmp_path / "out" / "waves-6.wav").read_bytes())
+    assert made_of is not None and (made_of.seed, made_of.label, made_of.kind) == (6, 1, "sound")
+    window.generate.keep_take(1)
+    again = opener(engine)
+    cells = again.generate.cells.get()
+    assert [cell.seed for cell in cells] == [5, 6]
+    for cell, expected in zip(cells, made, strict=True):
+        assert cell.picture is not None and cell.picture.dtype == np.int16 and (cell.picture == expected).all()
+    assert again.generate.grid.progress.get() == "2 waves, seeds 5 to 6."
+    assert again.generate.name_of(0) == "waves-5.wav"
+
+
+# ── one's own ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+    path = tmp_path / "organ.wav"
+    long = np.rint(wavetable.resampled(wave(2), 600)).astype(np.int16)
+    path.write_bytes(export.wav(long, 44_100, {}))
+    exploring.explore.dials.set_label(1)
+    answer(engine, wave())
+    exploring.drop([path])
+    qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
+    command = engine.sent[-1]
+    assert isinstance(command, Encode)
+    loud = np.rint(np.sin(4 * np.pi * AT) * 30_000)  # as loud as the waves that models learn from
+    assert command.picture.shape == (256,) and np.abs(command.picture - loud).max() <= 3
+    assert command.label == 1 and command.model == "waves"
+    assert exploring.explore.photo.get() is None and exploring.explore.badge.get().detail == "how organ.wav comes back"
+    figures = {"differing": 0, "total": 256, "largest": 0, "bits": 900.0, "bound": False}
+    engine.say(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
+    badge = exploring.explore.badge.get()
+    assert badge.detail == "with every slider at home, organ.wav comes back in the model's 256 levels"
+    assert badge.note == (
+        "Your wave is organ.wav; 600 samples brought to 256; as loud as the others, from where it rises through silence"
+    )
+    answer(engine, wave(2))
+    assert exploring.explore.name_of() == "waves-organ.wav"
+
+
+def test_its_start_outlives_a_restart(
+    exploring: Window, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "organ.wav"
+    path.write_bytes(export.wav(wave(2), 44_100, {}))
+    exploring.explore.open(path)
+    qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
+    latent = np.arange(256, dtype=np.float32)
+    figures = {"differing": 3, "total": 256, "largest": 1, "bits": 900.0, "bound": False}
+    engine.say(Encoded(job=engine.sent[-1].job, latent=latent, exact=False, **figures))
+    answer(engine, wave(2))
+    again = opener(engine)
+    engine.status.emit("Ready")
+    command = engine.sent[-1]
+    assert isinstance(command, Explore) and command.latent is not None and (command.latent == latent).all()
+    assert again.explore.badge.get().words == "3 of 256 values differ by 1"
+    assert again.explore.dials.source.get() == "organ.wav"
+
+
+def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
+    exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
+    (tmp_path / "organ.wav").write_bytes(export.wav(wave(), 44_100, {}))
+    exploring.explore.open(tmp_path / "rose.png")
+    saved(exploring, qtbot, '"rose.png" is a picture, and "Waves" makes sounds. Choose a model of pictures, then')
+    exploring.explore.choose_model("tiny")
+    sent = len(engine.sent)
+    exploring.explore.open(tmp_path / "organ.wav")
+    saved(exploring, qtbot, '"organ.wav" is a wave, and "Tiny" makes pictures. Choose a model of waves, then')
+    assert len(engine.sent) == sent and exploring.explore.photo.get() is None
+
+
+def test_silence_is_no_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "hush.wav").write_bytes(export.wav(np.zeros(256, np.int16), 44_100, {}))
+    exploring.explore.open(tmp_path / "hush.wav")
+    saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
+    assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.busy.get()
+
+
+def test_a_song_is_refused_with_its_length(exploring: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "song.wav").write_bytes(export.wav(np.zeros(100_000, np.int16), 44_100, {}))
+    exploring.explore.open(tmp_path / "song.wav")
+    saved(exploring, qtbot, "is 2.3 seconds long, and a single cycle has at most 8,192 samples")
+
+
+# ── a wavetable between two takes ────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def two_takes(exploring: Window, engine: FakeEngine) -> Window:
+    """Take 1 of seed 7 at home; take 2 of a wave of one's own, moved, on the stage."""
+    exploring.explore.keep_take()
+    made = Work(
+        kind="sound",
+        model="waves",
+        model_hash=exploring.explore.takes.get()[0].work.model_hash,
+        seed=9,
+        sliders=(0.0, 2.0, 0.0),
+        label=1,
+        latent=Latent.of(np.arange(256, dtype=np.float32)),
+        source="organ.wav",
+    )
+    exploring.explore.restore_work(made, wave(3))
+    answer(engine, wave(3))
+    exploring.explore.keep_take()
+    return exploring
+
+
+def lead(window: Window, engine: FakeEngine, path: Path) -> wire.Path:
+    window.explore.wavetable.save(0, path)
+    command = engine.sent[-1]
+    assert isinstance(command, wire.Path)
+    return command
+
+
+def test_the_engine_is_asked_for_the_way(two_takes: Window, engine: FakeEngine, tmp_path: Path) -> None:
+    table = two_takes.explore.wavetable
+    assert table.partners() == (0, 1) and table.name_of(0) == "waves-organ-to-take-1.wav"
+    way = lead(two_takes, engine, tmp_path / "w.wav")
+    assert (way.model, way.frames, way.end.seed, way.end.latent) == ("waves", 64, 7, None)
+    assert way.begin.latent is not None and way.begin.latent[3] == 3
+    assert (way.begin.sliders, way.begin.label) == ((0.0, 2.0, 0.0), 1)
+    assert table.making.get()
+    sent = len(engine.sent)
+    table.save(1, tmp_path / "other.wav")
+    assert len(engine.sent) == sent  # one at a time
+
+
+def test_the_frames_are_saved_in_their_order(
+    two_takes: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    way = lead(two_takes, engine, tmp_path / "way")
+    frames = np.stack([np.rint(wave(1) * (64 - n) / 64 + wave(3) * n / 64).astype(np.int16) for n in range(64)])
+    for first in (32, 0):
+        part = frames[first : first + 32]
+        engine.say(Drawn(job=way.job, first=first, pictures=part, done=1, total=2))
+        engine.say(Drawn(job=way.job, first=first, pictures=part, done=2, total=2))
+    engine.say(Finished(job=way.job))
+    saved(two_takes, qtbot, 'Saved "way.wav", 64 frames of 2,048 samples, with its recipe inside.')
+    assert not two_takes.explore.wavetable.making.get()
+    data = (tmp_path / "way.wav").read_bytes()
+    samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
+    assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == frames).all()
+    assert single_cycle.chunks(data)[b"clm "].startswith(b"<!>2048")
+    made = work.from_wav(data)
+    assert made is not None and made.source == "organ.wav" and made.until is not None and made.until.seed == 7
+
+
+def test_a_wavetable_brings_back_both_of_its_ends(
+    two_takes: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    explore = two_takes.explore
+    begin, end = explore.takes.get()[1].work, explore.takes.get()[0].work
+    frames = np.stack([wave(3), wave(2), wave(1)])
+    (tmp_path / "way.wav").write_bytes(work.to_wavetable(frames, begin.leading_to(end)))
+    for index in (1, 0):
+        explore.strip.prune(index)
+    explore.dials.new_start(3)
+    answer(engine, wave(5))
+    two_takes.drop([tmp_path / "way.wav"])
+    qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
+    assert explore.dials.sliders.get() == (0.0, 2.0, 0.0) and explore.dials.source.get() == "organ.wav"
+    first, last = explore.takes.get()
+    assert (first.picture == wave(3)).all() and (last.picture == wave(1)).all()
+    assert (last.work.seed, last.work.latent, first.work.until) == (7, None, None)
+    answer(engine, wave(3))
+    assert explore.wavetable.partners() == (0, 1)
+    two_takes.drop([tmp_path / "way.wav"])
+    qtbot.wait(200)
+    assert len(explore.takes.get()) == 2  # they are there already
+
+
+def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: FakeEngine, tmp_path: Path) -> None:
+    way = lead(two_takes, engine, tmp_path / "w.wav")
+    engine.say(Failed(job=way.job, why="Memory ran out.", hint="Close something."))
+    assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.making.get()
+    two_takes.messages.act(0)
+    assert isinstance(engine.sent[-1], wire.Path) and engine.sent[-1].job != way.job
+    engine.die()
+    assert said(two_takes).endswith("The wavetable was not saved yet.")
+    engine.status.emit("Stopped")
+    two_takes.messages.act(0)
+    assert engine.starts == 1 and two_takes.explore.wavetable.making.get()
+    assert not (tmp_path / "w.wav").exists()
+
+
+def test_a_picture_leads_nowhere(window: Window, engine: FakeEngine, tmp_path: Path) -> None:
+    window.show_panel("explore")
+    window.explore.dials.new_start(1)
+    answer(engine, np.zeros((8, 8, 3), np.uint8))
+    window.explore.keep_take()
+    assert window.explore.wavetable.partners() == () and window.explore.wavetable.name_of(0) == ""
+    sent = len(engine.sent)
+    window.explore.wavetable.save(0, tmp_path / "w.wav")
+    assert len(engine.sent) == sent
+
+
+# ── kinds ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_kind_is_chosen_undone_and_asked_for(exploring: Window, engine: FakeEngine) -> None:
+    explore = exploring.explore
+    explore.dials.set_label(1)
+    assert answer(engine, wave(2)).label == 1
+    explore.keep_take()
+    assert explore.takes.get()[0].work.label == 1
+    exploring.undo()
+    exploring.undo()
+    assert explore.dials.label.get() is None and answer(engine, wave()).label is None
+    exploring.redo()
+    assert explore.dials.label.get() == 1
+    beside: list[int | None] = []
+    explore.model.changed.connect(lambda _: beside.append(explore.dials.label.get()))
+    explore.choose_model("tiny")
+    assert explore.dials.label.get() is None
+    assert beside == [None], "the kind of one model is seen beside another"
+
+
+def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
+    exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    explore = exploring.explore
+    explore.dials.set_label(1)
+    answer(engine, wave(2))
+    explore.keep_take()
+    explore.export(tmp_path / "dark.wav")
+    saved(exploring, qtbot, "Saved")
+    explore.dials.set_label(None)
+    answer(engine, wave())
+    explore.choose_take(0)
+    assert explore.dials.label.get() == 1 and answer(engine, wave(2)).label == 1
+    explore.dials.set_label(0)
+    answer(engine, wave(4))
+    exploring.drop([tmp_path / "dark.wav"])
+    qtbot.waitUntil(lambda: explore.dials.label.get() == 1)
+
+
+def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: FakeEngine) -> None:
+    digest = exploring.models.of_work(Work(model="waves", model_hash="", seed=1))
+    assert digest is not None
+    exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.hash, seed=1, label=7))
+    assert exploring.explore.dials.label.get() is None
+    said = exploring.messages.current.get()
+    assert said is not None
+    assert (
+        said.text == 'It names kind 7, which "Waves" does not know, so it is made as any kind. Its file is untouched.'
+    )
+    exploring.generate.choose_model("waves")
+    exploring.generate.dials.set_label(9)
+    assert exploring.generate.dials.label.get() is None

@@ -1,0 +1,66 @@
+"""A window's states on a fake engine, with two models in the person's folder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from studio.app.app_state import Window
+from studio.app.core.autosave import SettingsFile
+from studio.library import models
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+from tests.app.fake_speaker import FakeSpeaker
+from tests.app.panels.sound.stage import RATE, Stage
+from tests.app.window_fixtures import studio, window_opener
+
+__all__ = ["studio", "window_opener"]
+
+Opener = Callable[[FakeEngine], Window]
+
+
+@pytest.fixture(autouse=True)
+def two_models(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`tiny`, 8 × 8 in colour, three scales; `tones`, 4 × 4 grey. None of the shipped ones."""
+    monkeypatch.setattr(models, "shipped", lambda: studio_home / "shipped")
+    folder = studio_home / "models"
+    write_model(folder, card("tiny", scales=("Coarse", "Middle", "Fine")))
+    write_model(folder, card("tones", (1, 4, 4)))
+    return folder
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def opener() -> Iterator[Opener]:
+    """Opens a window on an engine; closes the one before, as a restart does."""
+    opened: list[Window] = []
+
+    def open_window(engine: FakeEngine) -> Window:
+        for window in opened:
+            window.close()
+        opened[:] = [Window(engine, SettingsFile(), FakeSpeaker())]
+        opened[0].begin()
+        return opened[0]
+
+    yield open_window
+    for window in opened:
+        window.close()
+
+
+@pytest.fixture
+def window(opener: Opener, engine: FakeEngine) -> Window:
+    return opener(engine)
+
+
+@pytest.fixture
+def stage(studio_home: Path, opener: Opener, engine: FakeEngine) -> Stage:
+    """Open the panel Sound with `hum`, a model of recordings, and an engine that is ready."""
+    write_model(studio_home / "models", card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    window = opener(engine)
+    window.show_panel("sound")
+    engine.status.emit("Ready")
+    return Stage(window, engine)

@@ -1,0 +1,86 @@
+"""Photographs are shown smooth and other pictures crisp, until the user chooses otherwise for a model."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from studio.app.app_state import Window
+from studio.wire.messages import Drawn, Finished, Sample
+from tests.app.conftest import Opener
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+
+
+@pytest.fixture(autouse=True)
+def a_photographer(two_models: Path) -> None:
+    """Add `meadow`, whose card says that its pictures are shown smooth."""
+    write_model(two_models, msgspec.structs.replace(card("meadow"), smooth=True))
+
+
+def make(window: Window, engine: FakeEngine, model: str) -> None:
+    """Show a grid of finished pictures by a model."""
+    window.generate.choose_model(model)
+    window.generate.generate()
+    asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
+    pictures = np.zeros((len(asked.seeds), 8, 8, 3), np.uint8)
+    prices = tuple(-1.0 for _ in asked.seeds)
+    engine.say(Drawn(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.say(Finished(job=asked.job))
+
+
+def test_photographs_open_smooth_and_others_crisp(window: Window) -> None:
+    window.generate.choose_model("tiny")
+    assert not window.smooth.get()
+    window.generate.choose_model("meadow")
+    assert window.smooth.get()
+    window.generate.choose_model("tones")
+    assert not window.smooth.get()
+
+
+def test_each_panel_shows_its_own_model_as_it_should(window: Window) -> None:
+    window.generate.choose_model("tiny")
+    window.explore.choose_model("meadow")
+    assert not window.smooth.get()
+    window.show_panel("explore")
+    assert window.smooth.get()
+    window.show_panel("generate")
+    assert not window.smooth.get()
+
+
+def test_what_the_artist_chose_for_a_model_wins_and_is_kept(window: Window, opener: Opener, engine: FakeEngine) -> None:
+    window.generate.choose_model("meadow")
+    window.smoothing.choose(False)
+    window.generate.choose_model("tiny")
+    window.smoothing.choose(True)
+    window.generate.choose_model("tones")
+    assert not window.smooth.get()
+    second = opener(FakeEngine())
+    assert not second.smooth.get()
+    second.generate.choose_model("meadow")
+    assert not second.smooth.get()
+    second.generate.choose_model("tiny")
+    assert second.smooth.get()
+
+
+def test_pictures_on_the_stage_keep_their_looks_while_another_model_is_chosen(
+    window: Window, engine: FakeEngine
+) -> None:
+    make(window, engine, "meadow")
+    window.generate.choose_model("tiny")
+    assert window.smooth.get()
+    make(window, engine, "tiny")
+    assert not window.smooth.get()
+
+
+def test_a_take_is_shown_as_its_model_shows_pictures(window: Window, engine: FakeEngine) -> None:
+    make(window, engine, "meadow")
+    window.generate.choose(0)
+    window.generate.keep_take()
+    make(window, engine, "tiny")
+    assert not window.smooth.get()
+    window.generate.closeup.show_take(0)
+    assert window.smooth.get()
+    window.generate.enlarge(None)
+    assert not window.smooth.get()

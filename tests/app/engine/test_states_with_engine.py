@@ -1,0 +1,403 @@
+"""The states on the real engine process, with a model of eight pixels."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.core.autosave import SettingsFile
+from studio.app.engine.client import Engine
+from studio.app.panels.sound.player import clock
+from studio.library import models
+from studio.media import export
+from studio.media.pictures.image import open_picture
+from studio.media.sounds import wavetable
+from studio.media.sounds.playback import RAMP, limited
+from studio.media.sounds.single_cycle import open_wave
+from tests.app.fake_speaker import FakeSpeaker
+
+Opener = Callable[[], tuple[Window, Engine]]
+START = 60_000
+"""Milliseconds: torch is loaded by a busy machine."""
+
+
+@pytest.fixture
+def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+    """Opens the window on an engine of its own; closes the one before."""
+    monkeypatch.setattr(models, "shipped", lambda: studio_home / "shipped")
+    opened: list[tuple[Window, Engine]] = []
+
+    def close() -> None:
+        for window, engine in opened:
+            window.close()
+            engine.close()
+
+    def open_window() -> tuple[Window, Engine]:
+        close()
+        engine = Engine()
+        opened[:] = [(Window(engine, SettingsFile(), FakeSpeaker()), engine)]
+        opened[0][0].begin()
+        engine.start()
+        return opened[0]
+
+    yield open_window
+    close()
+
+
+def generate(window: Window, qtbot: QtBot, count: int, seed: int) -> None:
+    window.generate.dials.set_number(count)
+    window.generate.dials.set_seed(seed)
+    window.generate.generate()
+    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)
+
+
+def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    window, _ = opener()
+    generate(window, qtbot, 4, 4112)
+    cells = window.generate.cells.get()
+    assert all(cell.finished for cell in cells) and all(cell.log_prob is not None for cell in cells)
+
+    # The same seed is the same picture in Explore, and alone instead of in a batch.
+    window.generate.open_in_explore(2)
+    explore = window.explore
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert explore.picture.get() is not cells[2].picture and np.array_equal(explore.picture.get(), cells[2].picture)
+
+    # Sliders and temperatures go into the file, and come out of it in another window on another engine.
+    explore.dials.move(0, 1.25)
+    explore.dials.set_temperature(1, 0.3)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    wanted = explore.picture.get()
+    assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
+    explore.export(tmp_path / "work.png")
+    qtbot.waitUntil((tmp_path / "work.png").exists)
+    explore.keep_take()
+
+    other, _ = opener()
+    assert other.panel.get() == "explore"
+    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    assert np.array_equal(other.explore.picture.get(), wanted)
+    other.explore.dials.home_all()
+    other.explore.dials.new_start(1)
+    other.drop([tmp_path / "work.png"])
+    qtbot.waitUntil(lambda: other.explore.dials.seed.get() == 4114)
+    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    assert np.array_equal(other.explore.picture.get(), wanted)
+
+
+def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    window, _ = opener()
+    window.drop([tmp_path / "noise.png"])
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    window.explore.use_photo()
+    qtbot.waitUntil(lambda: window.explore.badge.get().kind == "exact", timeout=START)
+    qtbot.waitUntil(lambda: window.explore.picture.get() is not None, timeout=START)
+    assert np.array_equal(window.explore.picture.get(), noise)
+    window.explore.export(tmp_path / "work.png")
+    qtbot.waitUntil((tmp_path / "work.png").exists)
+    assert np.array_equal(open_picture(tmp_path / "work.png").array, noise.repeat(8, axis=0).repeat(8, axis=1))
+
+
+def test_a_hole_is_filled_ranked_steered_and_saved(
+    tiny_pixels: str, rings: np.ndarray, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    picture = rings[130, ..., :1] // 16 * 17
+    Image.fromarray(picture[..., 0]).save(tmp_path / "ring.png")
+    window, _ = opener()
+    state = window.complete
+    assert state.model.get() is not None and state.model.get().card.name == tiny_pixels
+    window.show_panel("complete")
+    window.drop([tmp_path / "ring.png"])
+    qtbot.waitUntil(lambda: state.canvas.picture.get() is not None)
+    painting = state.canvas.painting
+    painting.choose("rectangle")
+    painting.press((2.5, 2.5))
+    painting.move((5.5, 4.5))
+    painting.release()
+    state.rank_by("following")
+    state.dials.set_number(12)
+    state.dials.set_seed(3)
+    state.grid.watch(True)
+    state.complete()
+    painting.choose("temperature")
+    painting.press((4.5, 3.5))  # while it draws
+    painting.release()
+    qtbot.waitUntil(lambda: not state.grid.running.get(), timeout=START)
+    cells, results = state.results.cells.get(), state.results
+    assert all(cell.finished for cell in cells)
+    kept = ~painting.mask.get()
+    assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
+    doubts = [state.doubt.of(cell.picture) for cell in cells]
+    assert all(doubt is not None and np.array_equal(np.isfinite(doubt), ~kept) for doubt in doubts)
+    parts = [cells[index].following for index in results.ranked()]
+    assert None not in parts and parts == sorted(parts, reverse=True)
+    assert (len(results.places.get()), results.left_out.get()) == (9, 3)
+
+    # A saved one carries its whole making, and Explore draws the same again.
+    state.choose((results.places.get()[0].cell,))
+    best = state.looked_at()
+    assert best is not None
+    state.save(tmp_path / "best.png")
+    qtbot.waitUntil((tmp_path / "best.png").exists, timeout=START)
+    window.show_panel("explore")
+    window.drop([tmp_path / "best.png"])
+    qtbot.waitUntil(
+        lambda: window.status.get() == "Ready" and window.explore.dials.source.get() == "ring.png", timeout=START
+    )
+    assert np.array_equal(window.explore.picture.get(), best.picture)
+
+
+def test_waves_are_made_led_to_one_another_and_brought_back(
+    tiny_waves: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window, _ = opener()
+    explore = window.explore
+    explore.choose_model(tiny_waves)
+
+    def settled() -> np.ndarray:
+        qtbot.waitUntil(lambda: window.status.get() == "Ready" and explore.picture.get() is not None, timeout=START)
+        wave = explore.picture.get()
+        assert wave is not None and wave.shape == (32,) and wave.dtype == np.int16
+        return wave
+
+    window.show_panel("explore")
+    explore.dials.new_start(1)
+    first = settled()
+    explore.keep_take()
+    explore.dials.move(0, 2.0)
+    qtbot.wait(50)
+    second = settled()
+    assert not np.array_equal(first, second) and window.tone.wave.get() is second
+
+    # The frames lead from what the stage shows to the take, both as Explore showed them.
+    explore.wavetable.save(0, tmp_path / "way.wav")
+    qtbot.waitUntil((tmp_path / "way.wav").exists, timeout=START)
+    opened = open_wave(tmp_path / "way.wav", 32)
+    quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # as a whole, where it would pass 1
+    assert quieter > 0.9
+    assert np.abs(opened.array - second * quieter).max() < 2 and np.abs(opened.last - first * quieter).max() < 2
+    assert "the first of its 64 frames is used" in opened.notes
+
+    # A wave of one's own becomes a start, and comes back.
+    own = np.rint(wavetable.resampled(first, 300)).astype(np.int16)
+    (tmp_path / "own.wav").write_bytes(export.wav(own, 44_100, {}))
+    window.drop([tmp_path / "own.wav"])
+    qtbot.waitUntil(lambda: explore.dials.source.get() == "own.wav", timeout=START)
+    qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
+
+    # Dropped, the wavetable restores its beginning and both of its ends.
+    explore.strip.prune(0)
+    window.drop([tmp_path / "way.wav"])
+    qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
+    qtbot.wait(50)
+    assert np.array_equal(settled(), second) and explore.dials.sliders.get()[0] == 2.0
+
+
+def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtBot) -> None:
+    window, _ = opener()
+    window.generate.choose_model(tiny_kinds)
+    for label in (0, 1):
+        window.generate.dials.set_label(label)
+        generate(window, qtbot, 16, 1)
+        pictures = np.stack([cell.picture for cell in window.generate.cells.get() if cell.picture is not None])
+        assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
+    window.generate.open_in_explore(0)
+    assert window.explore.dials.label.get() == 1
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert np.array_equal(window.explore.picture.get(), pictures[0])
+
+
+def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
+    tiny_pixels: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window, _ = opener()
+    state, rewind = window.generate, window.generate.rewind
+    state.choose_model(tiny_pixels)
+    generate(window, qtbot, 2, 7)
+    assert state.grid.rows == 8
+    state.enlarge(0)
+    start = state.in_hand()
+    assert start is not None and rewind.mark.get() is not None
+
+    def gone_on(count: int) -> np.ndarray:
+        qtbot.waitUntil(lambda: not rewind.running and len(window.takes.list.get()) == count, timeout=START)
+        found = state.in_hand()
+        assert found is not None
+        return found
+
+    # Another seed below row 5: the rows above are those of the picture, and something below is new.
+    state.branching.move(5)
+    state.branching.branch()
+    first = gone_on(2)
+    assert np.array_equal(first[:5], start[:5]) and not np.array_equal(first, start)
+
+    # One pixel white with the picture's own seed: it stands, and nothing before it differs.
+    state.closeup.show_take(0)
+    state.branching.move(5)
+    state.branching.impose(6, 3, (250,))
+    state.branching.branch()
+    second = gone_on(3)
+    assert second[6, 3, 0] == 255  # the highest of 16 levels
+    before = np.arange(64).reshape(8, 8) < 6 * 8 + 3
+    assert np.array_equal(second[before], start[before])
+
+    # The file alone makes it again, in another window on another engine.
+    state.save(None, tmp_path / "on.png")
+    qtbot.waitUntil((tmp_path / "on.png").exists)
+    other, _ = opener()
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3)
+    other.generate.strip.prune(2)
+    other.drop([tmp_path / "on.png"])
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3)
+    work = other.takes.list.get()[2].work
+    drawn: list[np.ndarray] = []
+    other.generate.rewind.done.connect(lambda made, picture, base: drawn.append(picture))
+    other.generate.rewind.go_on(work)
+    qtbot.waitUntil(lambda: len(drawn) == 1, timeout=START)
+    assert np.array_equal(drawn[0], second)
+
+    # In Explore it begins from its latent, and comes back.
+    assert other.explore.restore_work(work, second)
+    qtbot.waitUntil(lambda: other.explore.badge.get().kind == "exact", timeout=START)
+    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    assert np.array_equal(other.explore.picture.get(), second)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
+def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: Opener, qtbot: QtBot) -> None:
+    window, engine = opener()
+    window.generate.dials.set_number(2048)
+    window.generate.dials.set_seed(1)
+    window.generate.generate()
+    qtbot.waitUntil(lambda: any(cell.finished for cell in window.generate.cells.get()), timeout=START)
+    os.kill(engine.process_id, signal.SIGKILL)
+    qtbot.waitUntil(lambda: not window.generate.grid.running.get())
+    cells = window.generate.cells.get()
+    done = sum(cell.finished for cell in cells)
+    said = window.messages.current.get()
+    assert 0 < done < 2048 and said is not None
+    assert f'"2,048 pictures" was lost at {done:,}, which are kept.' in said.text
+    assert [label for label, _ in said.actions] == [f"Make the other {2048 - done:,}"]
+    window.messages.act(0)
+    qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
+    assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
+    window.generate.grid.stop()
+    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)
+
+
+def test_a_sound_is_heard_changed_kept_and_gone_on_from(
+    tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window, _ = opener()
+    sound, player = window.sound, window.sound.player
+    assert sound.model.get() is not None and sound.model.get().card.name == tiny_recordings
+    sound.dials.set_seed(5)
+    sound.play()
+    speaker = sound.player.card._output
+    assert isinstance(speaker, FakeSpeaker)
+    qtbot.waitUntil(lambda: player.made > 0.7, timeout=START)
+    speaker.hear(0.2)
+    before = player.samples.copy()
+    sound.dials.set_temperature(0.0)
+    at = round(sound.heat.get()[-1][0] * player.rate)
+    assert at < len(before)
+    qtbot.waitUntil(lambda: player.made > at / player.rate + 0.2, timeout=START)
+    sound.stop()
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    after = player.samples.copy()
+    both = min(len(before), len(after))
+    assert np.array_equal(after[:at], before[:at]) and not np.array_equal(after[at:both], before[at:both])
+    assert np.isfinite(player.bits).all() and len(player.bits) == len(after)
+
+    # The file carries the curve, and brings it and every sample back in another window.
+    sound.export(tmp_path / "a.wav")
+    qtbot.waitUntil((tmp_path / "a.wav").exists)
+    curve = sound.heat.get()
+    sound.keep_take()
+    other, _ = opener()
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
+    assert np.array_equal(other.sound.player.samples, after) and other.sound.heat.get() == curve
+    other.sound.dials.new_seed()
+    assert not len(other.sound.player.samples)
+    other.drop([tmp_path / "a.wav"])
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
+    assert other.panel.get() == "sound" and other.sound.dials.seed.get() == 5 and other.sound.heat.get() == curve
+    assert len(other.takes.list.get()) == 1
+
+    # From its middle on it goes another way.
+    middle = round(0.2 * player.rate)
+    other.sound.branch(0.2)
+    other.sound.play()
+    qtbot.waitUntil(lambda: len(other.sound.player.samples) > len(after), timeout=START)
+    new = other.sound.player.samples
+    assert np.array_equal(new[:middle], after[:middle]) and not np.array_equal(new[: len(after)], after)
+    other.sound.keep_take()
+    takes = other.takes.list.get()
+    assert [take.work.heard for take in takes] == [0, middle] and takes[1].work.came_from == (takes[0].key,)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
+def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
+    tiny_recordings: str, opener: Opener, qtbot: QtBot
+) -> None:
+    window, engine = opener()
+    sound, player = window.sound, window.sound.player
+    speaker = player.card._output
+    assert isinstance(speaker, FakeSpeaker) and sound.model.get().card.name == tiny_recordings
+    player.set_level(1.0)
+    sound.play()
+    qtbot.waitUntil(lambda: player.made > 0.5, timeout=START)
+    first = speaker.hear(0.2)
+    os.kill(engine.process_id, signal.SIGKILL)
+    qtbot.waitUntil(lambda: not player.making.get(), timeout=START)
+    made = player.samples.copy()
+    said = window.messages.current.get()
+    assert said is not None and f"The sound was made up to {clock(player.made)}, which is kept." in said.text
+    heard = np.concatenate((first, speaker.hear(player.made + 1)))
+    wanted = limited(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
+    steepest = np.abs(np.diff(wanted)).max() + np.abs(wanted).max() / (RAMP * speaker.rate)
+    assert player.position == player.made and not heard[-speaker.rate // 2 :].any()
+    assert np.abs(np.diff(heard)).max() < 1.01 * steepest
+    sound.play()
+    qtbot.waitUntil(lambda: len(player.samples) > len(made), timeout=START)
+    assert np.array_equal(player.samples[: len(made)], made)
+
+
+def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
+    tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(-9000, 9000, 600 * 8000).astype(np.int16)
+    soundfile.write(tmp_path / "talk.wav", noise, 8000, subtype="PCM_16")
+    window, _ = opener()
+    sound = window.sound
+    player = window.sound.player
+    window.open(tmp_path / "talk.wav")
+    qtbot.waitUntil(lambda: len(player.samples) == len(noise), timeout=START)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert np.isnan(player.bits).all(), "nobody looks at them"
+
+    sound.pricing.look((60.0, 62.0))
+    begin, end = 60 * 8000, 62 * 8000
+    qtbot.waitUntil(lambda: bool(np.isfinite(player.bits[begin:end]).all()), timeout=START)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    known = np.flatnonzero(np.isfinite(player.bits))
+    assert begin - 1700 < known[0] < known[-1] < end + 1700, "a margin on either side"
+    assert sound.pricing.said.get() in ("taken for High", "taken for Low")
+    assert 4 < player.bits[begin:end].mean() < 14, "noise costs more than the eight bits of a sample that nobody knows"
+
+    # Long work is listed in the queue, and ends if the user leaves the panel.
+    sound.pricing.look((0.0, 600.0))
+    qtbot.waitUntil(lambda: bool(window.queue.entries.get()), timeout=START)
+    sound.pricing.look(None)
+    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    assert not window.queue.entries.get() and np.isnan(player.bits).any()

@@ -1,0 +1,137 @@
+"""Files that crash, hang or blow up their reader cost the window that file alone."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.generation import run as grid
+from studio.app.panels.complete.canvas import Originals
+from studio.library import storage
+from studio.media import decoder
+from tests.app.fake_engine import FakeEngine
+from tests.app.panels.sound.stage import RATE, Stage
+from tests.limits import LIMIT
+
+__all__ = ["Stage"]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process")
+STEMS = ["kills", "hangs", "opens", "raises", *(["grows"] if sys.platform == "linux" else [])]
+
+
+def photo(path: Path) -> Path:
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (10, 20, 3), np.uint8)).save(path)
+    return path
+
+
+def hum(path: Path) -> Path:
+    soundfile.write(path, (0.3 * np.sin(np.arange(RATE) / 20)).astype(np.float32), RATE)
+    return path
+
+
+def told(window: Window, qtbot: QtBot) -> str:
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
+    message = window.messages.current.get()
+    assert message is not None
+    return message.text
+
+
+def wanted(text: str, name: str) -> bool:
+    """Whether it is a sentence about this file, without words of a programmer."""
+    raw = ("Traceback", "Errno", "Error", "0x", "SIG")
+    return text.startswith(f'"{name}" ') and "was not opened." in text and not any(word in text for word in raw)
+
+
+@pytest.mark.usefixtures("planted_readers")
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
+    stem: str, window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window.show_panel("explore")
+    engine.status.emit("Ready")
+    window.explore.open(photo(tmp_path / f"{stem}.png"))
+    assert wanted(told(window, qtbot), f"{stem}.png")
+    assert not window.explore.busy.get()
+    window.explore.open(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+
+
+@pytest.mark.usefixtures("planted_readers")
+@pytest.mark.parametrize("stem", ["kills", "hangs"])
+def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
+    stem: str, stage: Stage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    stage.sound.open(hum(tmp_path / f"{stem}.wav"))
+    assert wanted(told(stage.window, qtbot), f"{stem}.wav")
+    stage.window.messages.dismiss()
+    stage.sound.open(hum(tmp_path / "hum.wav"))
+    assert told(stage.window, qtbot).startswith('"hum.wav"')
+
+
+@pytest.mark.usefixtures("planted_readers")
+@pytest.mark.parametrize("panel", ["explore", "sound"])
+def test_the_window_closes_while_a_file_is_being_read(
+    panel: str, stage: Stage, engine: FakeEngine, tmp_path: Path
+) -> None:
+    """A file that sleeps is given up after minutes."""
+    window = stage.window
+    window.show_panel(panel)  # type: ignore[arg-type]
+    path = hum(tmp_path / "sleeps.wav") if panel == "sound" else photo(tmp_path / "sleeps.png")
+    window.drop([path])
+    began = time.monotonic()
+    window.close()
+    assert time.monotonic() - began < LIMIT
+
+
+def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+    for name in ("pipe.wav", "pipe.flac"):
+        os.mkfifo(tmp_path / name)
+        stage.window.messages.dismiss()
+        stage.sound.open(tmp_path / name)
+        assert "is not a file but a device or a pipe" in told(stage.window, qtbot)
+
+
+def never(path: Path) -> None:
+    raise AssertionError(f"{path.name} is decoded in this process")
+
+
+def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    cells = (grid.Cell(7, picture, 1, 1, -9.0),)
+    grid.keep(grid.Run("tones", "0" * 32, 0.7, None), cells, "painted")
+    kept = grid.read("painted")
+    assert kept is not None and np.array_equal(kept[1][0].picture, picture)
+    key = window.complete.canvas.originals.keep(picture)
+    originals = Originals(window.messages)
+    assert np.array_equal(originals.get(key), picture)
+    for path in (storage.home("data") / "painted.png", storage.home("data") / "originals" / f"{key}.png"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    monkeypatch.setattr("studio.app.generation.run.open_picture", never)
+    monkeypatch.setattr("studio.app.panels.complete.canvas.open_picture", never)
+    assert grid.read("painted") is None
+    assert Originals(window.messages).get(key) is None
+
+
+def test_no_reader_of_files_starts_before_the_first_file(
+    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = decoder.Decoder()
+    monkeypatch.setattr(decoder, "shared", own)
+    window.begin()
+    window.show_panel("explore")
+    engine.status.emit("Ready")
+    assert own.process_ids == ()
+    window.explore.open(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    assert len(own.process_ids) == 1
+    own.close()

@@ -1,0 +1,190 @@
+"""A temperature outside the safe range is marked wherever it can be set, like a slider."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+
+from studio.app.app_state import Window
+from studio.app.panels.complete.inspector_view import CompleteInspector
+from studio.app.panels.explore.inspector_view import Directions
+from studio.app.panels.generate.view import GenerateInspector
+from studio.app.panels.sound.inspector_view import SoundInspector
+from studio.app.panels.sound.player_view import Player
+from studio.app.widgets.value_slider import OUTSIDE, LatentSlider
+from tests.app.fake_model import card, write_model
+from tests.app.window_fixtures import Studio, settle
+
+
+@pytest.fixture(autouse=True)
+def more_models(two_models: Path) -> None:
+    """Add `rows`, which draws pixel by pixel, and `whistle`, a model of recordings that sounds best at 1.05."""
+    write_model(two_models, card("rows", family=("pixelcnn_pp", "PixelCNN++")))
+    write_model(two_models, msgspec.structs.replace(card("whistle", (2,), rate=8000), temperature=1.05))
+
+
+def dial(studio: Studio, panel: str) -> LatentSlider:
+    """Return the temperature slider of the open panel."""
+    studio.state.show_panel(panel)
+    settle()
+    inspector = studio.frame.panels[panel].inspector
+    if isinstance(inspector, CompleteInspector):
+        return inspector.settings.dials.temperature
+    assert isinstance(inspector, GenerateInspector | SoundInspector)
+    return inspector.dials.temperature
+
+
+def states(state: Window) -> dict[str, Any]:
+    return {"generate": state.generate.dials, "complete": state.complete.dials, "sound": state.sound.dials}
+
+
+@pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
+def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) -> None:
+    slider = dial(studio, panel)
+    dials = states(studio.state)[panel]
+    for value in (0.3, most):
+        dials.set_temperature(value)
+        assert not slider.note.isVisible(), value
+    dials.set_temperature(most + 0.01)
+    assert slider.note.isVisible() and slider.note.text() == OUTSIDE
+    assert slider.groove.accessibleDescription().endswith(f"safe 0 to {most:g}, {OUTSIDE}")
+    assert slider.value.text() == f"{most + 0.01:.2f}"
+
+
+def test_another_model_has_its_own_range(studio: Studio, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(card("wild"), temperature=1.2))
+    studio.state.models.refresh()
+    slider = dial(studio, "generate")
+    studio.state.generate.choose_model("wild")
+    studio.state.generate.dials.set_temperature(1.15)
+    assert not slider.note.isVisible()
+    studio.state.generate.choose_model("tones")
+    studio.state.generate.dials.set_temperature(1.15)
+    assert slider.note.isVisible()
+
+
+def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.state.explore.choose_model("tiny")  # three scales
+    settle()
+    directions = studio.frame.panels["explore"].inspector.findChild(Directions)
+    assert directions is not None
+    assert not directions.heat_note.isVisible()
+    studio.state.explore.dials.set_temperature(0, 1.4)
+    studio.state.explore.dials.set_temperature(2, 1.1)
+    assert directions.heat_note.isVisible()
+    assert directions.heat_note.text() == f"Coarse, Fine: {OUTSIDE}"
+    assert [slider.note.isVisible() for slider in directions.temperatures] == [False] * 3
+    studio.state.explore.dials.home_temperatures()
+    assert not directions.heat_note.isVisible()
+    studio.state.explore.choose_model("tones")  # one
+    settle()
+    studio.state.explore.dials.set_temperature(0, 1.4)
+    assert directions.temperatures[0].note.isVisible()
+    assert not directions.heat_note.isVisible()
+
+
+def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Studio) -> None:
+    inspector = studio.frame.panels["complete"].inspector
+    assert isinstance(inspector, CompleteInspector)
+    brush = inspector.settings.warmth
+    painting = studio.state.complete.canvas.painting
+    studio.state.complete.dials.set_temperature(0.5)
+    painting.set_warmth(1.9)
+    assert not brush.outside
+    studio.state.complete.dials.set_temperature(0.6)
+    assert brush.outside
+    studio.state.complete.dials.set_temperature(0.0)  # any factor of 0 is 0
+    assert not brush.outside
+
+
+def warned(picture: QImage, warn: str) -> int:
+    """How many pixels have the colour of a warning."""
+    places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
+    return sum(picture.pixelColor(x, y).name() == warn.lower() for x, y in places)
+
+
+def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
+    studio.state.show_panel("sound")
+    settle()
+    player = studio.frame.panels["sound"].stage.findChild(Player)
+    assert player is not None
+    heat, moment, warn = player.lanes.heat, player.lanes.moment, studio.look.tokens.warn
+    player.lanes.timeline.made = 10.0
+    player.lanes.timeline.fit()
+    studio.state.sound.set_heat([(0.0, 0.5), (4.0, 1.05)])
+    settle()
+    assert heat.accessibleDescription() == "safe 0 to 1.05"
+    assert OUTSIDE not in heat.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert not warned(heat.viewport().grab().toImage(), warn)
+    studio.state.sound.set_heat([(0.0, 1.2), (4.0, 1.06), (5.0, 0.5)])
+    settle()
+    assert heat.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE}"
+    texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
+    assert [OUTSIDE in text for text in texts] == [True, True, False]
+    assert f"temperature 1.20, {OUTSIDE}" in moment.accessibleDescription()
+    assert warned(heat.viewport().grab().toImage(), warn) > 50
+
+
+def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
+    """Between 0.25 and 0.9 the model worked when that was measured; home is 0.7."""
+    write_model(two_models, msgspec.structs.replace(card("moody"), temperature_range=(0.25, 0.9)))
+    studio.state.models.refresh()
+    slider = dial(studio, "generate")
+    studio.state.generate.choose_model("moody")
+    for value, marked in ((0.2, True), (0.25, False), (0.7, False), (0.9, False), (0.95, True)):
+        studio.state.generate.dials.set_temperature(value)
+        assert slider.note.isVisible() == marked, value
+    assert "safe 0.25 to 0.9, " in slider.groove.accessibleDescription()
+    studio.state.generate.choose_model("tones")  # its card does not say
+    studio.state.generate.dials.set_temperature(0.2)
+    assert not slider.note.isVisible()
+
+
+def test_a_range_never_makes_what_was_not_learned_safe(studio: Studio, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(card("calm"), temperature_range=(0.0, 4.0)))
+    studio.state.models.refresh()
+    slider = dial(studio, "generate")
+    studio.state.generate.choose_model("calm")
+    studio.state.generate.dials.set_temperature(1.01)
+    assert slider.note.isVisible()
+
+
+def test_explore_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(card("moody", (1, 4, 4)), temperature_range=(0.25, 0.9)))
+    studio.state.models.refresh()
+    studio.state.show_panel("explore")
+    studio.state.explore.choose_model("moody")
+    settle()
+    directions = studio.frame.panels["explore"].inspector.findChild(Directions)
+    assert directions is not None
+    for value, marked in ((0.2, True), (0.5, False), (0.95, True)):
+        studio.state.explore.dials.set_temperature(0, value)
+        assert directions.temperatures[0].note.isVisible() == marked, value
+
+
+def test_the_lane_of_sound_marks_what_is_too_cold(studio: Studio, two_models: Path) -> None:
+    hushed = msgspec.structs.replace(card("hushed", (2,), rate=8000), temperature=0.9, temperature_range=(0.5, 1.5))
+    write_model(two_models, hushed)
+    studio.state.models.refresh()
+    studio.state.show_panel("sound")
+    studio.state.sound.choose_model("hushed")
+    settle()
+    player = studio.frame.panels["sound"].stage.findChild(Player)
+    assert player is not None
+    heat, warn = player.lanes.heat, studio.look.tokens.warn
+    player.lanes.timeline.made = 10.0
+    player.lanes.timeline.fit()
+    studio.state.sound.set_heat([(0.0, 0.5), (4.0, 1.0)])
+    settle()
+    assert heat.accessibleDescription() == "safe 0.5 to 1"
+    assert not warned(heat.viewport().grab().toImage(), warn)
+    studio.state.sound.set_heat([(0.0, 0.2), (4.0, 1.0)])
+    settle()
+    assert heat.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE}"
+    texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]
+    assert [OUTSIDE in text for text in texts] == [True, False]
+    assert warned(heat.viewport().grab().toImage(), warn) > 50

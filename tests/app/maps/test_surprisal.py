@@ -1,0 +1,171 @@
+"""The overlay asks for one map at a time, the newest wish next, and leaves a dragging hand alone."""
+
+import numpy as np
+import pytest
+
+from studio.app.app_state import Window
+from studio.app.maps.surprisal import Scale, Surprise
+from studio.wire.messages import Array, Drawn, Failed, Finished, Sample, Score, Scored, Shown
+from studio.wire.messages import Explore as Asked
+from tests.app.conftest import Opener
+from tests.app.fake_engine import FakeEngine
+
+
+def questions(engine: FakeEngine) -> list[Score]:
+    return [command for command in engine.sent if isinstance(command, Score)]
+
+
+def answer(engine: FakeEngine, most: float = 8.0, bound: bool = False) -> None:
+    """Price the newest question: 0 at the top left to `most` at the bottom right."""
+    asked = questions(engine)[-1]
+    height, width = asked.picture.shape[:2]
+    bits = np.linspace(0, most, height * width, dtype=np.float32).reshape(height, width)
+    engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, bound=bound), Finished(job=asked.job))
+
+
+def show(engine: FakeEngine, colour: int) -> None:
+    asked = next(command for command in reversed(engine.sent) if isinstance(command, Asked))
+    engine.say(Shown(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
+
+
+def grid(window: Window, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
+    """Pictures that Generate has made."""
+    window.generate.dials.set_number(number)
+    window.generate.generate()
+    asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
+    pictures = np.stack([np.full((8, 8, 3), colour, np.uint8) for colour in range(number)])
+    prices = (-9.0,) * number
+    engine.say(Drawn(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.say(Finished(job=asked.job))
+    return tuple(cell.picture for cell in window.generate.cells.get() if cell.picture is not None)
+
+
+def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
+    window: Window, engine: FakeEngine
+) -> None:
+    engine.status.emit("Ready")
+    pictures, surprise = grid(window, engine), window.surprise
+    assert not questions(engine)
+    window.generate.choose(2)
+    surprise.switch(True)
+    assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [2], "the one in hand comes first"
+    assert questions(engine)[0].model == "tiny"
+    for count in (2, 3):
+        answer(engine)
+        assert len(questions(engine)) == count
+    answer(engine)
+    assert len(questions(engine)) == 3
+    assert all(surprise.of(picture) is not None for picture in pictures)
+    surprise.switch(False)
+    assert surprise.of(pictures[0]) is None
+    surprise.switch(True)
+    assert len(questions(engine)) == 3, "what is known is not asked again"
+
+
+def test_a_hand_that_drags_is_never_kept_waiting(window: Window, engine: FakeEngine) -> None:
+    engine.status.emit("Ready")
+    window.show_panel("explore")
+    window.surprise.switch(True)
+    window.explore.dials.new_start(1)
+    show(engine, 10)
+    assert len(questions(engine)) == 1
+    answer(engine)
+    first = window.explore.picture.get()
+    window.explore.dials.begin_move(0)
+    window.explore.dials.move(0, 0.5)
+    window.explore.dials.move(0, 1.0)
+    show(engine, 20)
+    assert len(questions(engine)) == 1, "a newer picture is on its way already"
+    show(engine, 30)
+    assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [10, 30]
+    assert window.surprise.of(first) is not None
+
+
+def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(window: Window, engine: FakeEngine) -> None:
+    engine.status.emit("Ready")
+    grid(window, engine, 4)
+    surprise = window.surprise
+    surprise.switch(True)
+    for most, high in ((8.0, 8.0), (3.0, 8.0), (19.0, 20.0)):
+        answer(engine, most)
+        scale = surprise.scale.get()
+        assert scale is not None
+        assert (scale.low, scale.high) == (0.0, high)
+    surprise.set_ends(2.0, 5.0)
+    answer(engine, 90.0)
+    scale = surprise.scale.get()
+    assert scale is not None
+    assert (scale.low, scale.high) == (2.0, 5.0)
+    surprise.reset()
+    scale = surprise.scale.get()
+    assert scale is not None
+    assert (scale.low, scale.high) == (0.0, 100.0)
+    window.generate.choose_model("tones")
+    assert surprise.scale.get() == scale, "the pictures of the grid are still those of the other model"
+
+
+def test_ends_stay_apart_and_inside() -> None:
+    scale = Scale.over(-1.3, 21.0, True)
+    assert (scale.low, scale.high) == (-5.0, 25.0)
+    assert scale.set(-90.0, 90.0) == scale
+    crossed = scale.set(10.0, 3.0)
+    assert crossed.low == 10.0
+    assert crossed.high > 10.0
+    assert Scale.over(2.0, 12.0, False).low == 0.0
+    flat = Scale.over(3.0, 3.0, True)
+    assert flat.low <= 3.0 < flat.high
+
+
+def test_the_pixel_under_the_pointer_has_its_bits(window: Window, engine: FakeEngine) -> None:
+    engine.status.emit("Ready")
+    picture, surprise = grid(window, engine, 1)[0], window.surprise
+    surprise.switch(True)
+    surprise.point(picture, 7, 7)
+    assert surprise.under.get() is None
+    answer(engine)
+    surprise.point(picture, 7, 7)
+    assert surprise.under.get() == 8.0
+    surprise.point(None)
+    assert surprise.under.get() is None
+
+
+@pytest.mark.parametrize("how", ["failed", "died"])
+def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: Window, engine: FakeEngine, how: str) -> None:
+    engine.status.emit("Ready")
+    picture, surprise = grid(window, engine, 1)[0], window.surprise
+    surprise.switch(True)
+    if how == "failed":
+        engine.say(Failed(job=questions(engine)[-1].job, why="Memory ran out.", hint="Close other programs."))
+        said = window.messages.current.get()
+        assert said is not None
+        assert said.text == "Memory ran out. The picture is shown without its map. Close other programs."
+    else:
+        engine.die()
+    engine.status.emit("Ready")
+    assert len(questions(engine)) == 1
+    assert surprise.of(picture) is None
+    assert window.generate.cells.get()[0].picture is picture
+    surprise.switch(False)
+    surprise.switch(True)
+    assert len(questions(engine)) == 2, "switching it on anew asks again"
+
+
+def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
+    window = opener(engine)
+    grid(window, engine, 1)
+    window.surprise.switch(True)
+    assert not questions(engine)
+    again = FakeEngine()
+    window = opener(again)
+    assert window.surprise.on.get()
+    again.status.emit("Ready")
+    assert len(questions(again)) == 1, "the grid that was kept is priced as soon as there is an engine"
+
+
+def test_waves_have_no_map() -> None:
+    engine = FakeEngine()
+    window = Surprise(engine, None)  # type: ignore[arg-type]  # nothing is said here
+    engine.status.emit("Ready")
+    window.switch(True)
+    window.look(())
+    assert not engine.sent

@@ -1,0 +1,192 @@
+"""The overlays' colours and legends: turn the dial and look at the state, turn the state and look at the picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from studio.app.maps.legend_view import SurpriseLegend
+from studio.app.maps.overlay_view import over
+from studio.app.maps.surprisal import Map, Scale
+from studio.app.panels.explore.view import ExploreStage
+from studio.app.panels.generate.view import GenerateStage
+from studio.app.widgets.picture import PictureView
+from studio.app.widgets.theme import Look
+from studio.wire.messages import Drawn, Finished, Score, Scored
+from tests.app.fake_model import card, write_model
+from tests.app.window_fixtures import Studio, WindowOpener, double_click, drag, settle, shown
+
+
+def price(studio: Studio, bound: bool = False) -> None:
+    """Answer the newest question: 1 bit to the left, 9 to the right, 10 at the top left."""
+    asked = studio.engine.sent[-1]
+    assert isinstance(asked, Score)
+    bits = np.ones((8, 8), np.float32)
+    bits[:, 4:], bits[0, 0] = 9, 10
+    studio.engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, bound=bound), Finished(job=asked.job))
+    settle()
+
+
+def centre(view: PictureView) -> int:
+    """How red the middle of a picture is."""
+    return view.grab().toImage().pixelColor(view.rect_shown().center()).red()
+
+
+def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours() -> None:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    picture[0] = 255
+    scale = Scale(0.0, 10.0, 0.0, 10.0, True)
+    bits = np.full((2, 2), 5, np.float32)
+    shares, exact = (over(Map(picture, bits, bound, "tiny"), scale) for bound in (True, False))
+    assert shares is not None
+    assert exact is not None
+    assert int(shares[0, 0].sum()) > int(exact[0, 0].sum()) > int(shares[1, 0].sum())
+    assert exact[0, 0].tolist() == exact[1, 0].tolist()
+    assert over(None, scale) is None
+
+
+def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> None:
+    stage, bar = studio.frame.panels["generate"].stage, studio.frame.bar
+    assert isinstance(stage, GenerateStage)
+    studio.ready()
+    studio.state.generate.dials.set_number(1)
+    studio.state.generate.generate()
+    studio.draw()
+    assert not bar.legend.isVisible()
+    QTest.mouseClick(bar.surprise, Qt.MouseButton.LeftButton)
+    assert studio.state.surprise.on.get()
+    before = stage.grid.grab().toImage()
+    price(studio)
+    assert bar.legend.isVisible()
+    assert stage.grid.grab().toImage() != before
+    place = stage.grid.place(stage.grid.visualRect(stage.grid.model().index(0, 0)))
+    QTest.mouseMove(stage.grid.viewport(), place.center())
+    QTest.mouseMove(stage.grid.viewport(), place.center() + QPoint(8, 0))
+    assert studio.state.surprise.under.get() == 9.0
+    assert bar.legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
+    studio.state.generate.enlarge(0)
+    settle()
+    view = stage.page.view
+    seen = view.grab().toImage()
+    centre = view.rect_shown().center()
+    assert seen.pixelColor(centre + QPoint(9, 0)).lightness() > seen.pixelColor(centre - QPoint(9, 0)).lightness()
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_U)
+    assert not studio.state.surprise.on.get()
+    assert not bar.surprise.isChecked()
+    assert view.grab().toImage().pixelColor(centre).red() == 90, "the picture lies below, untouched"
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+@pytest.mark.parametrize("percent", [100, 150, 200])
+def test_nothing_in_the_bar_is_squeezed(
+    window_opener: WindowOpener, two_models: Path, width: int, percent: int
+) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    studio = window_opener()
+    studio.ready()
+    studio.state.generate.choose_model("rows")
+    studio.look.choose("dark", "normal", percent / 100, False)
+    bar = studio.frame.bar
+    studio.frame.resize(width, 900)
+    for button in (bar.surprise, bar.doubt):
+        button.setChecked(True)
+    settle()
+    shown = (bar.surprise, bar.doubt, bar.pixels, bar.legend, bar.doubt_legend, bar.undo, bar.redo, bar.side)
+    squeezed = [each for each in shown if each.isVisible() and each.width() < each.sizeHint().width()]
+    assert not squeezed
+
+
+def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, two_models: Path) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    studio = window_opener()
+    studio.ready()
+    generate, bar, stage = studio.state.generate, studio.frame.bar, studio.frame.panels["generate"].stage
+    assert isinstance(stage, GenerateStage)
+    generate.choose_model("tiny")
+    assert not bar.doubt.isVisible(), "it makes the whole picture at once"
+    generate.choose_model("rows")
+    generate.dials.set_number(1)
+    QTest.mouseClick(bar.doubt, Qt.MouseButton.LeftButton)
+    assert generate.doubt.on.get()
+    generate.generate()
+    job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
+    doubt = np.full((1, 4, 8), np.nan, np.float32)
+    doubt[:, 1:, :4], doubt[:, 1:, 4:] = 1, 9
+    studio.engine.say(Drawn(job=job, first=0, pictures=picture, done=4, total=9, doubt=doubt))
+    settle()
+    assert bar.doubt_legend.isVisible()
+    assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
+    (tall, wide), seen = (stage.grid.cell().height(), stage.grid.cell().width()), stage.grid.grab().toImage()
+    place = stage.grid.place(stage.grid.visualRect(stage.grid.model().index(0, 0))).topLeft()
+    place += stage.grid.viewport().pos()
+    tones = [seen.pixelColor(place + QPoint(x * wide // 16, y * tall // 16)) for x, y in ((3, 5), (13, 5), (13, 1))]
+    assert tones[0].lightness() < 60 < 200 < tones[1].lightness()
+    assert tones[2].red() == 90, "a row that was drawn unwatched is the picture's own"
+    generate.enlarge(0)
+    settle()
+    view = stage.page.view
+    at = view.rect_of(2, 6).center().toPoint()
+    assert view.grab().toImage().pixelColor(at).lightness() > 200
+    QTest.mouseMove(view, at)
+    assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_V)
+    assert not bar.doubt.isChecked()
+    assert view.grab().toImage().pixelColor(at).red() == 90
+
+
+def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio) -> None:
+    stage = studio.frame.panels["explore"].stage
+    assert isinstance(stage, ExploreStage)
+    studio.ready()
+    studio.state.show_panel("explore")
+    studio.state.explore.dials.new_start(1)
+    studio.answer(90)
+    studio.state.surprise.switch(True)
+    price(studio)
+    view = stage.page.view
+    mapped = centre(view)
+    studio.state.explore.dials.move(0, 1.0)
+    studio.answer(200)
+    settle()
+    assert centre(view) == mapped != 200
+    assert view.showing is studio.state.explore.picture.get()
+    studio.state.surprise.switch(False)
+    settle()
+    assert centre(view) == 200
+
+
+def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
+    look = Look()
+    legend = SurpriseLegend(look)
+    qtbot.addWidget(legend)
+    shown(legend, look, 252, 36)
+    scale = Scale.over(0.0, 12.0, False)
+    said: list[tuple[float, float]] = []
+
+    def move(low: float, high: float) -> None:
+        said.append((low, high))
+        legend.show_scale(scale.set(low, high))
+
+    legend.moved.connect(move)
+    legend.show_scale(scale)
+    drag(legend, [legend.place(12.0), legend.place(6.0)])
+    assert abs(said[-1][1] - 6.0) < 0.1
+    assert said[-1][0] == 0.0
+    drag(legend, [legend.place(6.0), legend.place(3.0)], release=False)
+    QTest.keyClick(legend, Qt.Key.Key_Escape)
+    assert abs(said[-1][1] - 6.0) < 0.1, "Esc takes the drag back"
+    QTest.keyClick(legend, Qt.Key.Key_Right)
+    assert said[-1][0] == scale.step
+    QTest.keyClick(legend, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert abs(said[-1][1] - 6.0 + scale.step) < 0.1
+    with qtbot.waitSignal(legend.homed):
+        double_click(legend)
+    with qtbot.waitSignal(legend.homed):
+        QTest.keyClick(legend, Qt.Key.Key_Delete)
+    legend.show_scale(Scale.over(-3.0, 21.0, True))
+    assert legend.accessibleDescription() == "−5 to 25 bits, share of the total"

@@ -1,0 +1,182 @@
+"""Doubt is asked for while it is shown, kept with the pictures it was told of, and never shown beside surprise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.app.app_state import Window
+from studio.wire.messages import Array, Complete, Drawn, Finished, Sample, Steer
+from tests.app.conftest import Opener
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+
+
+@pytest.fixture(autouse=True)
+def rows_model(two_models: Path) -> None:
+    """`rows`, 8 × 8 in colour, drawn row by row."""
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+
+
+def begin(window: Window, engine: FakeEngine, model: str = "rows") -> Sample:
+    engine.status.emit("Ready")
+    window.generate.choose_model(model)
+    window.generate.dials.set_number(2)
+    window.generate.dials.set_seed(4112)
+    window.generate.generate()
+    asked = engine.sent[-1]
+    assert isinstance(asked, Sample)
+    return asked
+
+
+def pictures(rows: int = 8) -> Array:
+    """One of tone 10 and one of tone 20, as far as they are drawn."""
+    found = np.zeros((2, 8, 8, 3), np.uint8)
+    found[0, :rows], found[1, :rows] = 10, 20
+    return found
+
+
+def bits(rows: int, most: float = 6.0) -> Array:
+    """From nothing at the left to `most` at the right."""
+    return np.broadcast_to(np.linspace(0, most, 8, dtype=np.float32), (2, rows, 8)).copy()
+
+
+def draw(engine: FakeEngine, job: str, rows: int, doubt: Array | None) -> None:
+    engine.say(Drawn(job=job, first=0, pictures=pictures(rows), done=rows, total=9, doubt=doubt))
+
+
+def finish(engine: FakeEngine, job: str, doubt: Array | None) -> None:
+    prices = (-9.0, -9.0)
+    engine.say(
+        Drawn(job=job, first=0, pictures=pictures(), done=9, total=9, log_prob=prices, doubt=doubt), Finished(job=job)
+    )
+
+
+def cell(window: Window, index: int = 0) -> Array:
+    found = window.generate.cells.get()[index].picture
+    assert found is not None
+    return found
+
+
+def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
+    window: Window, engine: FakeEngine
+) -> None:
+    asked = begin(window, engine)
+    assert not asked.doubt
+    finish(engine, asked.job, None)
+    window.generate.grid.watch(True)
+    said = window.messages.current.get()
+    assert said is not None
+    assert said.text == "Doubt is told while pictures are drawn, so it shows with the next ones."
+    asked = begin(window, engine)
+    assert asked.doubt
+    finish(engine, asked.job, bits(8))
+    assert not begin(window, engine, "tiny").doubt
+
+
+def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, engine: FakeEngine) -> None:
+    doubt = window.generate.doubt
+    window.generate.grid.watch(True)
+    asked = begin(window, engine)
+    draw(engine, asked.job, 2, bits(2, 3.0))
+    found, scale = doubt.of(cell(window)), doubt.scale.get()
+    assert found is not None
+    assert found.shape == (2, 8)
+    assert scale is not None
+    assert (scale.low, scale.high, scale.bound) == (0, 3, False)
+    doubt.point(cell(window), 1, 7)
+    assert doubt.under.get() == 3.0
+    doubt.point(cell(window), 2, 7)
+    assert doubt.under.get() is None, "a row that is not drawn has none"
+    finish(engine, asked.job, bits(8))
+    scale = doubt.scale.get()
+    assert scale is not None
+    assert scale.high == 6
+    doubt.set_ends(1.0, 4.0)
+    asked = begin(window, engine)
+    assert doubt.scale.get() is None, "another run has a scale of its own"
+
+
+def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_row(
+    window: Window, engine: FakeEngine
+) -> None:
+    doubt = window.generate.doubt
+    window.generate.grid.watch(True)
+    asked = begin(window, engine)
+    draw(engine, asked.job, 2, bits(2, 3.0))
+    doubt.set_ends(1.0, 2.0)
+    draw(engine, asked.job, 3, None)
+    doubt.reset()
+    assert doubt.scale.get() is None
+    draw(engine, asked.job, 4, bits(4, 3.0))
+    scale = doubt.scale.get()
+    assert scale is not None
+    assert scale.high >= 3.0
+
+
+def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, engine: FakeEngine) -> None:
+    window.generate.grid.watch(True)
+    asked = begin(window, engine)
+    finish(engine, asked.job, bits(8))
+    window.generate.keep_take(1)
+    asked = begin(window, engine)
+    draw(engine, asked.job, 1, bits(1))
+    window.generate.closeup.show_take(0)
+    large = window.generate.closeup.large.get()
+    assert large is not None
+    found = window.generate.doubt.of(large.picture)
+    assert found is not None
+    assert found.shape == (8, 8)
+
+
+def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEngine) -> None:
+    asked = begin(window, engine)
+    window.generate.grid.watch(True)
+    steer = engine.sent[-1]
+    assert isinstance(steer, Steer)
+    assert (steer.running, steer.doubt, steer.temperature) == (asked.job, True, None)
+    partly = bits(5)
+    partly[:, :3] = np.nan
+    draw(engine, asked.job, 5, partly)
+    window.generate.doubt.point(cell(window), 0, 0)
+    assert window.generate.doubt.under.get() is None
+    window.generate.grid.watch(False)
+    assert isinstance(engine.sent[-1], Steer)
+    assert window.generate.doubt.of(cell(window)) is None
+    finish(engine, asked.job, None)
+    count = len(engine.sent)
+    window.generate.grid.watch(True)
+    assert len(engine.sent) == count, "nobody draws"
+
+
+def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, engine: FakeEngine) -> None:
+    asked = begin(window, engine)
+    finish(engine, asked.job, None)
+    window.generate.grid.watch(True)
+    window.generate.enlarge(1)
+    window.generate.branching.move(5)
+    window.generate.branching.branch()
+    complete = engine.sent[-1]
+    assert isinstance(complete, Complete)
+    assert complete.doubt
+    told = bits(8)[:1]
+    told[:, :5] = np.nan
+    engine.say(Drawn(job=complete.job, first=0, pictures=pictures()[:1], done=7, total=9, doubt=told[:, :7]))
+    large = window.generate.closeup.large.get()
+    assert large is not None
+    found = window.generate.doubt.of(large.picture)
+    assert found is not None
+    assert np.isnan(found[:5]).all()
+    assert np.isfinite(found[5:]).all()
+
+
+def test_one_map_at_a_time_and_it_comes_back_after_a_restart(opener: Opener, engine: FakeEngine) -> None:
+    window = opener(engine)
+    window.surprise.switch(True)
+    window.generate.grid.watch(True)
+    assert not window.surprise.on.get()
+    window.surprise.switch(True)
+    assert not window.generate.doubt.on.get()
+    window.generate.grid.watch(True)
+    window.close()
+    assert opener(FakeEngine()).generate.doubt.on.get()

@@ -1,0 +1,147 @@
+"""Explore and models without sliders: what it begins with, what it refuses and offers, what it keeps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.media import export
+from studio.wire.messages import Drawn, Encode, Finished
+from tests.app.conftest import Opener
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+
+REFUSED = '"Brush" draws pixel by pixel and has no sliders. Your picture stays here.'
+
+
+@pytest.fixture(autouse=True)
+def shelf(two_models: Path) -> None:
+    """`brush`, which has no sliders, stands first; then `glow`, 4 × 4, and `tiny`, as large as the brush's."""
+    pixels = card("brush", family=("pixelcnn_pp", "PixelCNN++"))
+    write_model(two_models, replace(pixels, directions=()))
+    write_model(two_models, card("glow", (1, 4, 4)))
+
+
+def name_in(window: Window, panel: str) -> str:
+    trained = {"generate": window.generate, "explore": window.explore, "complete": window.complete}[panel].model.get()
+    assert trained is not None
+    return trained.card.name
+
+
+def made(window: Window, engine: FakeEngine) -> None:
+    """One picture of the brush in Generate."""
+    engine.status.emit("Ready")
+    window.generate.dials.set_number(1)
+    window.generate.generate()
+    job = engine.sent[-1].job
+    picture = np.full((1, 8, 8, 3), 40, np.uint8)
+    engine.say(Drawn(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job))
+
+
+def test_a_panel_begins_with_the_first_model_that_can_do_what_it_is_for(window: Window) -> None:
+    assert [name_in(window, panel) for panel in ("generate", "explore", "complete")] == ["brush", "glow", "brush"]
+
+
+def test_without_any_model_that_has_sliders_explore_takes_the_first(
+    opener: Opener, engine: FakeEngine, two_models: Path
+) -> None:
+    for name in ("glow", "tiny", "tones"):
+        (two_models / f"{name}.safetensors").unlink()
+    window = opener(engine)
+    assert name_in(window, "explore") == "brush" and window.explore.replacement.get() is None
+
+
+def test_a_model_without_sliders_that_was_chosen_by_hand_is_kept_over_a_restart(window: Window, opener: Opener) -> None:
+    window.explore.choose_model("brush")
+    assert name_in(opener(FakeEngine()), "explore") == "brush"
+
+
+def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: Window, engine: FakeEngine) -> None:
+    made(window, engine)
+    window.generate.open_in_explore(0)
+    said = window.messages.current.get()
+    assert said is not None and said.text == REFUSED
+    assert [words for words, _ in said.actions] == ['Explore it with "Tiny"'], "of the same size, not the first"
+    assert window.panel.get() == "generate" and name_in(window, "explore") == "glow"
+    window.show_panel("sound")
+    assert window.messages.current.get() is None
+
+
+def test_it_is_explored_with_the_model_that_is_offered(window: Window, engine: FakeEngine) -> None:
+    made(window, engine)
+    window.generate.open_in_explore(0)
+    window.messages.act(0)
+    asked = engine.sent[-1]
+    assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
+    assert window.panel.get() == "explore" and name_in(window, "explore") == "tiny"
+    assert name_in(window, "generate") == "brush", "the model of another panel stays"
+
+
+def test_a_completion_is_refused_and_offered_at_once(
+    window: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "mine.png"
+    path.write_bytes(export.png(np.full((8, 8, 3), 90, np.uint8)))
+    window.show_panel("complete")
+    window.drop([path])
+    complete = window.complete
+    qtbot.waitUntil(lambda: complete.canvas.picture.get() is not None)
+    complete.canvas.painting.choose("rows")
+    complete.canvas.painting.press((1.0, 4.0))
+    complete.canvas.painting.release()
+    complete.dials.set_number(1)
+    complete.complete()
+    job, picture = engine.sent[-1].job, np.full((1, 8, 8, 3), 40, np.uint8)
+    engine.say(Drawn(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job))
+    complete.choose((0,))
+    count = len(engine.sent)
+    complete.open_in_explore()
+    said = window.messages.current.get()
+    assert said is not None and said.text == REFUSED and len(engine.sent) == count, "nothing has to be computed"
+    window.messages.act(0)
+    asked = engine.sent[-1]
+    assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
+    assert window.panel.get() == "explore" and name_in(window, "complete") == "brush"
+
+
+def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(window: Window, engine: FakeEngine) -> None:
+    made(window, engine)
+    window.generate.keep_take(0)
+    window.show_panel("explore")
+    window.explore.choose_take(0)
+    assert name_in(window, "explore") == "brush"
+    offered = window.explore.replacement.get()
+    assert offered is not None and offered.card.name == "tiny"
+    window.explore.choose_replacement()
+    asked = engine.sent[-1]
+    assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
+    assert window.explore.replacement.get() is None and len(window.takes.list.get()) == 1
+
+
+def test_without_a_picture_the_offered_model_is_only_chosen(window: Window, engine: FakeEngine) -> None:
+    window.explore.choose_model("brush")
+    window.explore.choose_replacement()
+    assert name_in(window, "explore") == "tiny" and engine.sent == []
+
+
+def test_a_photo_that_is_dropped_beside_a_model_without_sliders_goes_to_one_that_has_them(
+    window: Window, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(np.full((20, 30, 3), 90, np.uint8)))
+    window.drop([path])
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    assert name_in(window, "explore") == "glow" and window.messages.current.get() is None
+
+
+def test_a_photo_goes_to_the_model_that_a_hand_chose_in_explore(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    window.show_panel("explore")
+    window.explore.choose_model("brush")
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(np.full((20, 30, 3), 90, np.uint8)))
+    window.drop([path])
+    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    assert name_in(window, "explore") == "brush"

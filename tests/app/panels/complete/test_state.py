@@ -1,0 +1,593 @@
+"""Complete without a window: painting, undo, making, ranking, keeping, and everything it refuses."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.ranking import SHOWN
+from studio.library.work import Work
+from studio.wire import messages as wire
+from studio.wire.messages import Array
+from tests.app.conftest import Opener
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+
+PIXELS = ("pixelcnn_pp", "PixelCNN++")
+
+
+@pytest.fixture(autouse=True)
+def rows(two_models: Path) -> None:
+    """`rows`, 8 × 8 in colour, which draws pixel by pixel, in two kinds."""
+    write_model(two_models, card("rows", classes=("dark", "light"), family=PIXELS))
+
+
+@pytest.fixture
+def picture() -> Array:
+    return np.random.default_rng(3).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def own(tmp_path: Path, picture: Array) -> Path:
+    Image.fromarray(picture).save(tmp_path / "mine.png")
+    return tmp_path / "mine.png"
+
+
+@pytest.fixture
+def opened(window: Window, own: Path, qtbot: QtBot) -> Window:
+    """With a picture of one's own on the canvas."""
+    window.show_panel("complete")
+    window.drop([own])
+    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
+    return window
+
+
+def mark(window: Window, row: int = 4) -> None:
+    painting = window.complete.canvas.painting
+    painting.choose("rows")
+    painting.press((1.0, float(row)))
+    painting.release()
+
+
+def run(window: Window, engine: FakeEngine, number: int = 4) -> wire.Complete:
+    window.complete.dials.set_number(number)
+    window.complete.dials.set_seed(10)
+    window.complete.complete()
+    return asked(engine)
+
+
+def asked(engine: FakeEngine) -> wire.Complete:
+    sent = engine.sent[-1]
+    assert isinstance(sent, wire.Complete)
+    return sent
+
+
+def draw(
+    engine: FakeEngine, job: str, first: int, nats: list[float] | None, following: list[float] | None = None, n: int = 1
+) -> None:
+    count = len(nats) if nats is not None else n
+    pictures = np.stack([np.full((8, 8, 3), first + i, np.uint8) for i in range(count)])
+    engine.say(
+        wire.Drawn(
+            job=job,
+            first=first,
+            pictures=pictures,
+            done=9 if nats is not None else 5,
+            total=9,
+            log_prob=tuple(nats) if nats is not None else None,
+            following=tuple(following) if following is not None else None,
+        )
+    )
+
+
+def order(window: Window) -> list[tuple[int, int | None]]:
+    return [(place.cell, place.rank) for place in window.complete.results.places.get()]
+
+
+def said(window: Window) -> str:
+    current = window.messages.current.get()
+    return current.text if current is not None else ""
+
+
+# ── the picture ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
+    opened: Window, picture: Array, tmp_path: Path, qtbot: QtBot
+) -> None:
+    state = opened.complete
+    assert state.model.get().card.name == "rows"  # type: ignore[union-attr]  # the only one that can keep a part
+    assert np.array_equal(state.canvas.picture.get(), picture)
+    assert (state.canvas.source.get(), opened.panel.get()) == ("mine.png", "complete")
+    Image.fromarray(picture.repeat(3, 0).repeat(5, 1)).save(tmp_path / "wide.png")
+    assert opened.would([tmp_path / "wide.png"]) == "Open in Complete"
+    opened.open(tmp_path / "wide.png")
+    qtbot.waitUntil(lambda: state.canvas.photo.get() is not None)
+    assert np.array_equal(state.canvas.picture.get(), picture), "until it is used, the other one stays"
+    state.canvas.use_photo()
+    assert state.canvas.photo.get() is None
+    assert state.canvas.source.get() == "wide.png"
+    opened.undo()
+    assert np.array_equal(state.canvas.picture.get(), picture)
+    opened.show_panel("explore")
+    assert opened.would([tmp_path / "wide.png"]) == "Open in Explore"
+
+
+def test_colours_that_a_grey_model_cannot_keep_are_said(
+    window: Window, two_models: Path, own: Path, qtbot: QtBot
+) -> None:
+    write_model(two_models, card("greys", (1, 8, 8), family=PIXELS))
+    window.models.refresh()
+    window.complete.choose_model("greys")
+    window.show_panel("complete")
+    window.drop([own])
+    qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
+    assert window.complete.canvas.picture.get().shape == (8, 8, 1)  # type: ignore[union-attr]
+    assert '"mine.png" is in colour and "Greys" draws in grey' in said(window)
+    # Another model sees the same picture and the same hole in its own shape.
+    mark(window, 3)
+    window.complete.choose_model("rows")
+    assert window.complete.canvas.picture.get().shape == (8, 8, 3)  # type: ignore[union-attr]
+    assert masks.row_of(window.complete.canvas.painting.mask.get()) == 3
+
+
+def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: Window, picture: Array) -> None:
+    work = Work(model="tiny", model_hash="", seed=7)
+    window.complete.canvas.open_work(work, picture)
+    assert said(window) == '"Tiny" makes the whole picture at once and cannot keep part of it.'
+    current = window.messages.current.get()
+    assert current is not None
+    assert [words for words, _ in current.actions] == ["Choose a model that can"]
+    assert window.complete.canvas.picture.get() is None
+    window.messages.act(0)
+    assert window.complete.canvas.source.get() == "seed 7"
+    assert window.panel.get() == "complete"
+    window.complete.choose_model("tiny")
+    assert window.complete.model.get().card.name == "rows"  # type: ignore[union-attr]
+
+
+def test_without_a_model_that_can_it_says_what_to_do(
+    engine: FakeEngine, opener: Opener, two_models: Path, own: Path, picture: Array
+) -> None:
+    (two_models / "rows.safetensors").unlink()
+    window = opener(engine)
+    window.complete.canvas.open(own)
+    assert "No model here can keep a part of a picture. Add one" in said(window)
+    window.complete.canvas.open_work(Work(model="tiny", model_hash="", seed=7), picture)
+    current = window.messages.current.get()
+    assert current is not None
+    assert current.actions == ()
+
+
+# ── painting ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_one_gesture_is_one_step_and_escape_takes_a_drag_back(opened: Window) -> None:
+    painting = opened.complete.canvas.painting
+    painting.set_size(1)
+    painting.press((0.5, 0.5))
+    painting.move((3.5, 0.5))
+    painting.move((3.5, 2.5))
+    painting.release()
+    painted = painting.mask.get()
+    assert painted.sum() == 6
+    painting.choose("rectangle")
+    painting.press((5.5, 5.5))
+    painting.move((7.5, 6.5))
+    assert painting.mask.get().sum() == 12
+    assert painting.cancel()
+    assert np.array_equal(painting.mask.get(), painted)
+    assert not painting.cancel()
+    painting.choose("eraser")
+    painting.press((0.5, 0.5))
+    painting.release()
+    assert painting.mask.get().sum() == 5
+    painting.invert()
+    assert painting.mask.get().sum() == 59
+    assert opened.complete.history.undo_name.get() == "invert"
+    for left in (5, 6, 0):
+        opened.undo()
+        assert painting.mask.get().sum() == left
+    for _ in range(3):
+        opened.redo()
+    assert painting.mask.get().sum() == 59
+
+
+def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    white = np.zeros((8, 8), np.uint8)
+    white[2:4] = 255
+    Image.fromarray(white).save(tmp_path / "mask.png")
+    Image.fromarray(white[:5]).save(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture at all")
+    painting = opened.complete.canvas.painting
+    opened.complete.canvas.open_mask(tmp_path / "mask.png")
+    qtbot.waitUntil(lambda: bool(painting.mask.get().any()))
+    assert np.array_equal(painting.mask.get(), white > 0)
+    opened.complete.canvas.open_mask(tmp_path / "small.png")
+    qtbot.waitUntil(lambda: "small.png" in said(opened))
+    assert 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8. The hole stays' in said(opened)
+    opened.complete.canvas.open_mask(tmp_path / "broken.png")
+    qtbot.waitUntil(lambda: "broken.png" in said(opened))
+    assert np.array_equal(painting.mask.get(), white > 0)
+    opened.undo()
+    assert not painting.mask.get().any()
+
+
+def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
+    painting = opened.complete.canvas.painting
+    mark(opened, 4)
+    assert masks.row_of(painting.mask.get()) == 4
+    assert not opened.complete.canvas.follows.get()
+    painting.move_row(2)
+    assert masks.row_of(painting.mask.get()) == 6
+    painting.move_row(-99)
+    assert painting.mask.get().all()
+
+
+def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: FakeEngine) -> None:
+    generate, complete = opened.generate, opened.complete
+    mark(opened)
+    run(opened, engine)
+    generate.choose_model("rows")
+    generate.generate()
+    generate.dials.set_temperature(0.5)
+    complete.dials.set_temperature(0.6)
+    made, filled, one, other = engine.sent[-3], engine.sent[-4], *engine.sent[-2:]
+    assert isinstance(one, wire.Steer)
+    assert isinstance(other, wire.Steer)
+    assert (one.running, other.running) == (made.job, filled.job)
+    assert one.job != other.job, "an engine refuses a second command of a name"
+    assert one.hand != other.hand, "the newer command of a hand replaces the older"
+
+
+def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: Window, engine: FakeEngine) -> None:
+    complete = opened.complete
+    complete.grid.watch(True)
+    mark(opened)
+    asked = run(opened, engine, 1)
+    assert asked.doubt
+    told = np.full((1, 6, 8), np.nan, np.float32)
+    told[:, 4:] = 2.0
+    pictures = np.full((1, 8, 8, 3), 90, np.uint8)
+    engine.say(wire.Drawn(job=asked.job, first=0, pictures=pictures, done=6, total=9, doubt=told))
+    picture, doubt = complete.results.cells.get()[0].picture, complete.doubt
+    assert picture is not None
+    doubt.point(picture, 5, 3)
+    assert doubt.under.get() == 2.0
+    doubt.point(picture, 1, 3)
+    assert doubt.under.get() is None, "it is kept"
+    opened.surprise.switch(True)
+    assert not doubt.on.get(), "one map at a time"
+    assert engine.sent[-1] == wire.Steer(job=engine.sent[-1].job, running=asked.job, doubt=False)
+
+
+def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engine: FakeEngine) -> None:
+    state, painting = opened.complete, opened.complete.canvas.painting
+    mark(opened)
+    painting.choose("temperature")
+    painting.set_warmth(1.8)
+    painting.set_size(3)
+    painting.press((1.5, 1.5))
+    painting.release()
+    assert painting.mask.get()[:4].sum() == 0, "the hole stays"
+    sent = run(opened, engine)
+    assert sent.heat is not None
+    assert sent.heat[1, 1] == pytest.approx(1.8)
+    assert sent.heat[6, 6] == 1.0
+    painting.set_warmth(0.2)
+    painting.press((6.5, 6.5))
+    painting.release()
+    steer = engine.sent[-1]
+    assert isinstance(steer, wire.Steer)
+    assert steer.running == sent.job
+    assert steer.heat is not None
+    assert (float(steer.heat[6, 6]), float(steer.heat[1, 1])) == (pytest.approx(0.2), pytest.approx(1.8))
+    state.dials.set_temperature(0.5)
+    steer = engine.sent[-1]
+    assert isinstance(steer, wire.Steer)
+    assert steer.temperature == (0.5,)
+    count = len(engine.sent)
+    state.dials.set_number(7)
+    assert len(engine.sent) == count, "only what it draws by is told"
+    opened.undo()
+    opened.undo()
+    opened.undo()
+    assert painting.heat.get()[6, 6] == masks.EVEN
+    painting.even_out()
+    assert (painting.heat.get() == masks.EVEN).all()
+    engine.say(wire.Finished(job=sent.job))
+    count = len(engine.sent)
+    state.dials.set_temperature(0.7)
+    assert len(engine.sent) == count
+
+
+# ── making ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: Window, engine: FakeEngine) -> None:
+    opened.complete.complete()
+    assert "Nothing is marked yet" in said(opened)
+    opened.complete.canvas.painting.invert()
+    opened.complete.complete()
+    assert "All of the picture is marked" in said(opened)
+    assert engine.sent == []
+
+
+def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine, picture: Array) -> None:
+    mark(opened)
+    opened.complete.dials.set_label(1)
+    sent = run(opened, engine)
+    assert (sent.model, sent.seeds, sent.temperature, sent.label) == ("rows", (10, 11, 12, 13), (0.7,), 1)
+    assert np.array_equal(sent.picture, picture)
+    assert sent.free[:4].sum() == 0
+    assert sent.free[4:].all()
+    assert sent.heat is None
+    assert [entry.title for entry in opened.queue.entries.get()] == ["mine.png: 4 completions"]
+
+
+def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: Window, engine: FakeEngine) -> None:
+    mark(opened)
+    job, results = run(opened, engine).job, opened.complete.results
+    assert order(opened) == [(0, None), (1, None), (2, None), (3, None)]
+    draw(engine, job, 0, None, n=2)
+    draw(engine, job, 0, [-30.0, -20.0])
+    assert order(opened) == [(1, 1), (0, 2), (2, None), (3, None)]
+    results.hold(True)
+    draw(engine, job, 2, [-10.0])
+    assert order(opened) == [(1, 1), (0, 2), (2, None), (3, None)]
+    assert results.cells.get()[2].finished
+    results.hold(False)
+    assert order(opened) == [(2, 1), (1, 2), (0, 3), (3, None)]
+    draw(engine, job, 3, [-25.0])
+    engine.say(wire.Finished(job=job))
+    assert order(opened) == [(2, 1), (1, 2), (3, 3), (0, 4)]
+    assert opened.complete.grid.progress.get() == "4 completions. The most typical first."
+
+
+def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_counted(
+    opened: Window, engine: FakeEngine
+) -> None:
+    painting = opened.complete.canvas.painting
+    painting.choose("rectangle")
+    painting.press((0.5, 2.5))
+    painting.move((7.5, 3.5))
+    painting.release()
+    assert opened.complete.canvas.follows.get()
+    opened.complete.rank_by("following")
+    job, results = run(opened, engine, 20).job, opened.complete.results
+    assert len(order(opened)) == SHOWN
+    draw(engine, job, 0, None, n=8)
+    assert len(order(opened)) == SHOWN, "nothing jumps while they form"
+    nats = [-100.0 - i for i in range(20)]
+    for first in (0, 8, 16):
+        part = slice(first, min(first + 8, 20))
+        draw(engine, job, first, nats[part], [-5.0 - (7 * i) % 20 for i in range(20)[part]])
+    engine.say(wire.Finished(job=job))
+    best = sorted(range(20), key=lambda i: (7 * i) % 20)
+    assert [cell for cell, _ in order(opened)] == best[:SHOWN]
+    assert results.left_out.get() == 11
+    results.show_every(True)
+    assert [cell for cell, _ in order(opened)] == best
+    assert results.left_out.get() == 0
+    opened.complete.rank_by("whole")
+    assert [cell for cell, _ in order(opened)] == list(range(20))
+    opened.undo()
+    assert results.ranking.get() == "following"
+
+
+def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engine: FakeEngine) -> None:
+    mark(opened)
+    job = run(opened, engine).job
+    draw(engine, job, 0, [-1.0])
+    draw(engine, job, 1, None)
+    opened.complete.grid.stop()
+    assert engine.stopped == [job]
+    engine.say(wire.Stopped(job=job))
+    assert said(opened) == "Stopped at row 5. 1 finished and 1 half-drawn of 4 completions are kept."
+    # What is painted meanwhile is for the next run; this one goes on as it began.
+    mark(opened, 2)
+    opened.complete.grid.go_on()
+    assert asked(engine).seeds == (11, 12, 13)
+    assert asked(engine).free.sum() == 32
+    engine.say(wire.Failed(job=asked(engine).job, why="Memory ran out.", hint="Make fewer."))
+    assert said(opened) == "Memory ran out. Make fewer."
+    assert opened.complete.grid.can_go_on.get()
+
+
+def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
+    opened: Window, engine: FakeEngine, two_models: Path, opener: Opener
+) -> None:
+    write_model(two_models, msgspec.structs.replace(card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))
+    rows = msgspec.structs.replace(card("rows", family=PIXELS), spread=(1.0, 2.0, 3.0))
+    write_model(two_models, rows)
+    opened.models.refresh()
+    state = opened.complete
+    mark(opened)
+    state.choose_model("dashes")
+    state.dials.set_mix("rows")
+    state.dials.set_share(0.25)
+    sent = run(opened, engine)
+    assert (sent.model, sent.mix, sent.share) == ("dashes", "rows", 0.25)
+    state.dials.set_share(0.75)
+    steer = engine.sent[-1]
+    assert isinstance(steer, wire.Steer)
+    assert (steer.running, steer.share, steer.temperature) == (sent.job, 0.75, (0.7,))
+    draw(engine, sent.job, 0, [-300.0])
+    state.choose((0,))
+    assert state.percentile() is None, "what held-out pictures cost one model says nothing of two"
+    engine.say(wire.Stopped(job=sent.job))
+    state.grid.go_on()
+    assert (asked(engine).mix, asked(engine).share, asked(engine).seeds) == ("rows", 0.75, (11, 12, 13))
+    opened.undo()
+    assert state.dials.mixing.share.get() == 0.25
+    again = opener(engine).complete
+    assert (again.dials.mixing.name.get(), again.dials.mixing.share.get()) == ("rows", 0.25)
+
+
+def test_an_engine_that_dies_loses_nothing(opened: Window, engine: FakeEngine) -> None:
+    mark(opened)
+    draw(engine, run(opened, engine).job, 0, [-1.0, -2.0])
+    engine.die()
+    assert '"4 completions" was lost at 2, which are kept.' in said(opened)
+    opened.messages.act(0)
+    assert asked(engine).seeds == (12, 13)
+
+
+# ── keeping ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def answer(engine: FakeEngine) -> None:
+    """The latent of the piece that was asked for last."""
+    sent = engine.sent[-1]
+    assert isinstance(sent, wire.Encode)
+    latent = np.zeros((3, 8, 8), np.float32)
+    figures = {"differing": 0, "total": 192, "largest": 0, "bits": 9.0, "bound": False, "exact": True}
+    engine.say(wire.Encoded(job=sent.job, latent=latent, label=1, **figures), wire.Finished(job=sent.job))
+
+
+def test_chosen_ones_are_saved_kept_and_opened_in_explore(
+    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    mark(opened)
+    job = run(opened, engine).job
+    draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
+    engine.say(wire.Finished(job=job))
+    state = opened.complete
+    state.keep_takes()
+    assert "No completion is chosen yet" in said(opened)
+    state.choose((2, 0))
+    assert state.name_of() == "mine-10.png"
+    (tmp_path / "out").mkdir()
+    state.save_all(tmp_path / "out")
+    answer(engine)
+    answer(engine)
+    qtbot.waitUntil(lambda: len(list((tmp_path / "out").glob("*.png"))) == 2)
+    state.keep_takes()
+    answer(engine)
+    answer(engine)
+    takes = opened.takes.list.get()
+    assert [(take.work.source, take.work.seed, take.work.label) for take in takes] == [
+        ("mine.png", 12, 1),
+        ("mine.png", 10, 1),
+    ]
+    state.open_in_explore()
+    answer(engine)
+    assert opened.panel.get() == "explore"
+    assert opened.explore.dials.source.get() == "mine.png"
+    assert np.array_equal(opened.explore.picture.get(), np.zeros((8, 8, 3), np.uint8))
+    state.paint_on(3)
+    assert int(state.canvas.picture.get()[0, 0, 0]) == 3  # type: ignore[index]
+
+
+def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
+    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    mark(opened)
+    job = run(opened, engine).job
+    draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
+    engine.say(wire.Finished(job=job))
+    state = opened.complete
+    state.choose((2, 0))
+    engine.status.emit("Stopped")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        state.save_all(tmp_path / name)
+    assert engine.starts > 0
+    engine.say(wire.Failed(job=engine.sent[-1].job, why="Memory ran out."))
+    answer(engine)
+    answer(engine)
+    qtbot.waitUntil(lambda: len(list((tmp_path / "second").glob("*.png"))) == 2)
+    assert not list((tmp_path / "first").glob("*.png"))
+    count = len(engine.sent)
+    engine.status.emit("Ready")
+    assert len(engine.sent) == count, "what was given up is not asked for"
+
+
+def test_stopped_in_the_queue_no_more_completions_are_made_ready(
+    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    mark(opened)
+    job = run(opened, engine).job
+    draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
+    engine.say(wire.Finished(job=job))
+    state = opened.complete
+    state.choose((2, 0))
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    state.save_all(folder)
+    answer(engine)
+    piece = engine.sent[-1].job
+    count = len(engine.sent)
+    qtbot.waitUntil(lambda: opened.queue.entry(piece) is not None)
+    opened.queue.stop(piece)
+    engine.say(wire.Stopped(job=piece))
+    assert engine.stopped == [piece] and len(engine.sent) == count and opened.queue.entries.get() == ()
+    assert "Stopped before it was ready. The completion is still here." in said(opened)
+    opened.messages.act(0)
+    answer(engine)
+    answer(engine)
+    qtbot.waitUntil(lambda: len(list(folder.glob("*.png"))) == 2)
+
+
+def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeEngine, opener: Opener) -> None:
+    state = opened.complete
+    painting = state.canvas.painting
+    painting.choose("rectangle")
+    painting.press((0.5, 2.5))
+    painting.move((7.5, 3.5))
+    painting.release()
+    painting.choose("temperature")
+    painting.press((4.5, 4.5))
+    painting.release()
+    state.rank_by("following")
+    job = run(opened, engine).job
+    draw(engine, job, 0, [-4.0, -3.0], [-1.0, -2.0])
+    engine.say(wire.Stopped(job=job))
+    picture, mask, heat = state.canvas.picture.get(), painting.mask.get(), painting.heat.get()
+    again = opener(engine).complete
+    assert np.array_equal(again.canvas.picture.get(), picture)
+    assert np.array_equal(again.canvas.painting.mask.get(), mask)
+    assert np.array_equal(again.canvas.painting.heat.get(), heat)
+    assert (again.canvas.painting.tool.get(), again.dials.number.get(), again.dials.seed.get()) == (
+        "temperature",
+        4,
+        10,
+    )
+    assert [(place.cell, place.rank) for place in again.results.places.get()][:2] == [(0, 1), (1, 2)]
+    assert again.grid.can_go_on.get()
+    again.grid.go_on()
+    assert asked(engine).seeds == (12, 13)
+    assert asked(engine).heat is not None
+    again.history.undo()
+    again.history.undo()
+    again.history.undo()
+    again.history.undo()
+    assert (again.canvas.painting.heat.get() == masks.EVEN).all()
+
+
+def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
+    window: Window, qtbot: QtBot, tmp_path: Path
+) -> None:
+    dark = np.linspace(640, 3680, 64).astype(np.uint16).reshape(8, 8)  # 12 bits, kept in 16
+    Image.fromarray(dark).save(tmp_path / "cell.tif")
+    canvas = window.complete.canvas
+    window.show_panel("complete")
+    window.drop([tmp_path / "cell.tif"])
+    qtbot.waitUntil(lambda: canvas.picture.get() is not None)
+    said = window.messages.current.get()
+    assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
+    mark(window)
+    window.messages.act(0)
+    stretched = canvas.picture.get()
+    assert stretched is not None
+    assert (stretched.min(), stretched.max()) == (0, 255)
+    assert canvas.painting.mask.get().any()  # what is painted stays
+    window.undo()
+    before = canvas.picture.get()
+    assert before is not None and before.max() < 16
+    assert canvas.painting.mask.get().any()

@@ -1,0 +1,464 @@
+"""Complete: what the hand does on the canvas, what stands in the grid, and every state that the panel can be in."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QCursor, QEnterEvent, QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog
+
+from studio.app.model_browser.cards_view import CardList
+from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.inspector_view import CompleteInspector, Settings
+from studio.app.panels.complete.view import CompleteFoot, CompleteStage, Desk
+from studio.library.work import Work
+from studio.wire import messages as wire
+from studio.wire.messages import Array
+from tests.app.fake_model import card, write_model
+from tests.app.window.test_layout import SIZES, check
+from tests.app.window_fixtures import Studio, WindowOpener, right_click, settle
+
+SHIFT, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def open_studio(window_opener: WindowOpener, two_models: Path) -> Studio:
+    """The panel, with a model that draws pixel by pixel, and nothing on the canvas yet."""
+    write_model(two_models, card("rows", (3, 8, 8), classes=("dark", "light"), family=("pixelcnn_pp", "PixelCNN++")))
+    studio = window_opener()
+    studio.ready()
+    studio.state.show_panel("complete")
+    settle()
+    return studio
+
+
+@pytest.fixture
+def studio(open_studio: Studio) -> Studio:
+    """With a picture on the canvas."""
+    open_studio.state.complete.canvas.open_work(_work(), np.full((8, 8, 3), 200, np.uint8))
+    settle()
+    return open_studio
+
+
+def _work() -> Work:
+    return Work(model="rows", model_hash="", seed=4)
+
+
+def desk(studio: Studio) -> Desk:
+    stage = studio.frame.panels["complete"].stage
+    assert isinstance(stage, CompleteStage)
+    return stage.desk
+
+
+def settings(studio: Studio) -> Settings:
+    inspector = studio.frame.panels["complete"].inspector
+    assert isinstance(inspector, CompleteInspector)
+    return inspector.settings
+
+
+def foot(studio: Studio) -> CompleteFoot:
+    found = studio.frame.panels["complete"].foot
+    assert isinstance(found, CompleteFoot)
+    return found
+
+
+def stroke(studio: Studio, *places: tuple[float, float], release: bool = True) -> None:
+    """Press at the first place of the picture, go through the others, let go."""
+    canvas, kinds = desk(studio).canvas, QMouseEvent.Type
+    for number, place in enumerate(places):
+        at = canvas.place(*place)
+        kind = kinds.MouseMove if number else kinds.MouseButtonPress
+        button = Qt.MouseButton.NoButton if number else LEFT
+        QApplication.sendEvent(canvas, QMouseEvent(kind, at, canvas.mapToGlobal(at), button, LEFT, NONE))
+    if release:
+        QTest.mouseRelease(canvas, LEFT)
+
+
+def mask(studio: Studio) -> Array:
+    return studio.state.complete.canvas.painting.mask.get()
+
+
+def asked(studio: Studio) -> wire.Complete:
+    sent = studio.engine.sent[-1]
+    assert isinstance(sent, wire.Complete)
+    return sent
+
+
+def draw(studio: Studio, nats: list[float] | None, done: int = 9, following: list[float] | None = None) -> None:
+    """Answer the newest question with as many pictures as seeds."""
+    sent = next(c for c in reversed(studio.engine.sent) if isinstance(c, wire.Complete))
+    pictures = np.stack([np.full((8, 8, 3), 20 * i, np.uint8) for i in range(len(sent.seeds))])
+    studio.engine.say(
+        wire.Drawn(
+            job=sent.job,
+            first=0,
+            pictures=pictures,
+            done=done,
+            total=9,
+            log_prob=tuple(nats) if nats else None,
+            following=tuple(following) if following else None,
+        )
+    )
+    if nats:
+        studio.engine.say(wire.Finished(job=sent.job))
+    settle()
+
+
+def complete(studio: Studio, number: int = 4) -> None:
+    QCursor.setPos(studio.frame.mapToGlobal(QPoint(2, 2)))  # away from the grid, where nothing moves under a pointer
+    studio.state.complete.dials.set_number(number)
+    QTest.mouseClick(foot(studio).main, LEFT)
+
+
+# ── how it begins ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Studio) -> None:
+    stage = open_studio.frame.panels["complete"].stage
+    assert isinstance(stage, CompleteStage)
+    assert stage.title.text() == "Bring a picture and paint what is missing."
+    assert not foot(open_studio).main.isEnabled()
+    QTest.mouseClick(stage.begin, LEFT)
+    settle()
+    dialog = open_studio.frame.findChild(QFileDialog)
+    assert dialog is not None
+    dialog.reject()
+    bar = open_studio.frame.bar
+    bar.picker.open_list()
+    assert bar.picker.popup is not None
+    names = [one.card.name for one in bar.picker.popup.findChildren(CardList)[0].cards]
+    assert names == ["rows"]
+    bar.picker.popup.close()
+
+
+def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> None:
+    studio = window_opener()
+    studio.state.show_panel("complete")
+    settle()
+    stage = studio.frame.panels["complete"].stage
+    assert isinstance(stage, CompleteStage)
+    assert "No model here can keep a part of a picture." in stage.title.text()
+    assert not stage.begin.isVisible()
+
+
+def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> None:
+    studio = open_studio
+    studio.state.generate.choose_model("rows")
+    studio.state.generate.dials.set_number(2)
+    studio.state.generate.generate()
+    studio.draw()
+    studio.state.generate.choose(1)
+    studio.state.show_panel("generate")
+    QTest.keyClick(studio.frame, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | SHIFT)
+    assert studio.state.panel.get() == "complete"
+    assert studio.state.complete.canvas.picture.get() is not None
+    # A take goes onto the canvas, too, while this panel is open.
+    studio.state.explore.keep_work(_work(), np.full((8, 8, 3), 9, np.uint8))
+    studio.frame.strip.chose.emit(0)
+    assert studio.state.panel.get() == "complete"
+    assert int(studio.state.complete.canvas.picture.get()[0, 0, 0]) == 9  # type: ignore[index]
+
+
+# ── painting ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
+    painting = studio.state.complete.canvas.painting
+    painting.set_size(1)
+    stroke(studio, (0.5, 0.5), (3.5, 0.5))
+    assert mask(studio)[0, :4].all()
+    assert mask(studio).sum() == 4
+    stroke(studio, (0.5, 5.5), (6.5, 5.5), release=False)
+    assert mask(studio).sum() == 11
+    QTest.keyClick(desk(studio).canvas, Qt.Key.Key_Escape)
+    assert mask(studio).sum() == 4
+    QTest.mouseRelease(desk(studio).canvas, LEFT)
+    assert mask(studio).sum() == 4
+    QTest.mouseClick(studio.frame.bar.undo, LEFT)
+    assert mask(studio).sum() == 0
+    assert studio.frame.bar.redo.toolTip().startswith("Redo brush")
+    seen = desk(studio).canvas
+    assert seen.accessibleDescription().startswith("Nothing is marked yet")
+
+
+@pytest.mark.parametrize(
+    ("key", "tool"),
+    [("B", "brush"), ("E", "eraser"), ("M", "rectangle"), ("D", "rows"), ("P", "temperature")],
+)
+def test_tools_have_keys_and_buttons(studio: Studio, key: str, tool: str) -> None:
+    painting = studio.state.complete.canvas.painting
+    painting.choose("brush" if tool != "brush" else "rows")
+    desk(studio).canvas.setFocus()
+    QTest.keyClick(desk(studio).canvas, key.lower())
+    assert painting.tool.get() == tool
+    on = [name for name, button in desk(studio).tools.buttons.items() if button.isChecked()]
+    assert on == ([tool] if tool != "temperature" else [])
+    assert settings(studio).paint.isChecked() is (tool == "temperature")
+    assert settings(studio).warmth.isVisible() is (tool == "temperature")
+
+
+def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: Studio) -> None:
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
+    canvas.setFocus()
+    for key, size in ((".", 6), (".", 7), (",", 6)):
+        QTest.keyClick(canvas, key)
+        assert painting.size.get() == size
+        assert desk(studio).tools.width_field.value() == size
+    QTest.keyClick(canvas, "i")
+    assert mask(studio).all()
+    desk(studio).tools.width_field.setValue(2)
+    assert painting.size.get() == 2
+
+
+def test_it_can_be_painted_by_keys_alone(studio: Studio) -> None:
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
+    canvas.setFocus()
+    painting.set_size(1)
+    QTest.keyClick(canvas, Qt.Key.Key_Right)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert mask(studio).sum() == 1
+    QTest.keyClick(canvas, Qt.Key.Key_Down, SHIFT)
+    assert mask(studio).sum() == 2
+    painting.choose("rows")
+    QTest.keyClick(canvas, Qt.Key.Key_PageUp)
+    assert mask(studio).all()
+    QTest.keyClick(canvas, Qt.Key.Key_Down)
+    assert masks.row_of(mask(studio)) == 1
+
+
+def test_the_hole_is_hatched_and_temperature_tints(studio: Studio) -> None:
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
+
+    def colour(x: float, y: float) -> tuple[int, int, int]:
+        at = canvas.place(x, y).toPoint()
+        found = canvas.grab().toImage().pixelColor(at)
+        return found.red(), found.green(), found.blue()
+
+    assert colour(4.3, 1.4) == (200, 200, 200)
+    painting.choose("rows")
+    painting.press((1.0, 6.0))
+    painting.release()
+    assert max(colour(4.3, 7.4)) < 100
+    assert colour(4.3, 1.4) == (200, 200, 200)
+    painting.choose("temperature")
+    painting.set_warmth(2.0)
+    painting.set_size(2)
+    painting.press((4.5, 1.5))
+    painting.release()
+    red, _, blue = colour(4.3, 1.4)
+    assert red > blue + 20
+    painting.set_warmth(0.0)
+    painting.press((4.5, 1.5))
+    painting.release()
+    red, _, blue = colour(4.3, 1.4)
+    assert blue > red + 20
+    painting.choose("brush")
+    assert colour(4.3, 1.4) == (200, 200, 200), "with another tool the picture is seen as it is"
+
+
+def test_paint_temperature_by_the_mouse_leaves_the_hole_as_it_was(studio: Studio) -> None:
+    painting = studio.state.complete.canvas.painting
+    stroke(studio, (1.5, 1.5))
+    hole = mask(studio)
+    QTest.mouseClick(settings(studio).paint, LEFT)
+    assert painting.tool.get() == "temperature"
+    assert settings(studio).warmth.isVisible()
+    stroke(studio, (5.5, 5.5), (6.5, 6.5))
+    assert np.array_equal(mask(studio), hole)
+    assert (painting.heat.get() != masks.EVEN).any()
+    QTest.mouseClick(settings(studio).paint, LEFT)
+    assert painting.tool.get() == "brush"
+    assert not settings(studio).warmth.isVisible()
+
+
+# ── making ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    complete(studio)
+    assert asked(studio).free.any()
+    assert foot(studio).main.text().strip() == "Stop"
+    draw(studio, None, done=3)
+    grid = desk(studio).grid
+    assert desk(studio).caption.first.text() == "Row 3 of 8"
+    assert grid.model().rowCount() == 4
+    draw(studio, [-40.0, -10.0, -30.0, -20.0])
+    assert [place.cell for place in grid.rows.places] == [1, 3, 2, 0]
+    assert grid.rows.at(0)[1] == ("1", "14 bits")
+    assert foot(studio).main.text() == "Complete"
+    assert desk(studio)._head.isVisible()
+    assert desk(studio).scale.accessibleDescription() == "4 completions, 14 bits to 58 bits"
+    QTest.mouseClick(grid.viewport(), LEFT, pos=grid.visualRect(grid.model().index(2, 0)).center())
+    assert studio.state.complete.chosen.get() == (2,)
+    assert settings(studio).rank.text() == "Number 3 of 4"
+    assert settings(studio).price.text() == "43 bits for the whole picture, exact"
+    assert foot(studio).explore.text() == "Open number 3 in Explore"
+    QTest.mouseClick(
+        grid.viewport(), LEFT, Qt.KeyboardModifier.ControlModifier, grid.visualRect(grid.model().index(0, 0)).center()
+    )
+    assert studio.state.complete.chosen.get() == (2, 1)
+    assert foot(studio).save.text() == "Save 2…"
+
+
+def test_go_on_makes_those_that_were_stopped(studio: Studio) -> None:
+    stroke(studio, (1.5, 1.5))
+    complete(studio)
+    draw(studio, None, done=3)
+    studio.engine.say(wire.Stopped(job=studio.engine.sent[-1].job))
+    settle()
+    go_on = desk(studio).caption.go_on
+    assert go_on.isVisible()
+    asked_before = len(studio.engine.sent)
+    QTest.mouseClick(go_on, LEFT)
+    assert len(studio.engine.sent) == asked_before + 1
+    assert studio.state.complete.grid.running.get()
+
+
+def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    complete(studio, 2)
+    grid = desk(studio).grid
+    at = QPointF(5, 5)
+    QApplication.sendEvent(grid, QEnterEvent(at, at, at))
+    draw(studio, [-40.0, -10.0])
+    assert [place.cell for place in grid.rows.places] == [0, 1]
+    assert grid.rows.at(0)[1][0] == "new"
+    QApplication.sendEvent(grid, QEvent(QEvent.Type.Leave))
+    assert [place.cell for place in grid.rows.places] == [1, 0]
+
+
+def test_a_right_click_takes_the_completion_under_the_pointer(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    complete(studio)
+    draw(studio, [-5.0, -6.0, -7.0, -8.0])
+    grid = desk(studio).grid
+    grid.setViewportMargins(60, 20, 0, 0)  # whatever margins the grid is given
+    settle()
+    for row, place in enumerate(grid.rows.places):
+        at = grid.visualRect(grid.model().index(row, 0)).center()
+        menu = right_click(grid, at)
+        assert menu is not None
+        assert studio.state.complete.chosen.get() == (place.cell,)
+        menu.close()
+
+
+def test_what_does_not_fit_is_counted_and_can_be_shown(studio: Studio) -> None:
+    painting = studio.state.complete.canvas.painting
+    assert not settings(studio).ranked.isEnabled()
+    painting.choose("rectangle")
+    stroke(studio, (0.5, 2.5), (7.5, 3.5))
+    ranked = settings(studio).ranked
+    assert ranked.isEnabled()
+    ranked.setCurrentIndex(1)
+    ranked.activated.emit(1)
+    complete(studio, 12)
+    nats = [-float(i) for i in range(1, 13)]
+    draw(studio, nats, following=nats[::-1])
+    counts = settings(studio).counts
+    assert counts.text() == "Made 12, shown 9 that fit what follows best; 3 left out."
+    assert [place.cell for place in desk(studio).grid.rows.places][:2] == [11, 10]
+    QTest.mouseClick(settings(studio).every, LEFT)
+    assert len(desk(studio).grid.rows.places) == 12
+    assert counts.text() == "All 12 are shown, those that fit what follows best first."
+
+
+def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    complete(studio, 2)
+    draw(studio, [-40.0, -10.0])
+    studio.state.complete.choose((1,))
+    grid = desk(studio).grid
+    before = grid.grab().toImage()
+    studio.frame.bar.surprise.click()
+    sent = studio.engine.sent[-1]
+    assert isinstance(sent, wire.Score)
+    assert int(sent.picture[0, 0, 0]) == 20, "the chosen one is asked for first"
+    bits = np.linspace(0, 8, 64, dtype=np.float32).reshape(8, 8)
+    studio.engine.say(wire.Scored(job=sent.job, log_prob=-10.0, bits=bits, bound=False), wire.Finished(job=sent.job))
+    settle()
+    assert grid.grab().toImage() != before
+    corner = grid.visualRect(grid.model().index(0, 0)).topLeft()
+    size = grid.cell()
+    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
+    settle()
+    assert studio.state.surprise.under.get() == pytest.approx(8.0)
+    studio.frame.bar.surprise.click()
+    assert studio.state.surprise.under.get() is None
+
+
+def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
+    stroke(studio, (4.5, 4.5))
+    desk(studio).canvas.setFocus()
+    QTest.keyClick(desk(studio).canvas, Qt.Key.Key_V)
+    assert studio.frame.bar.doubt.isChecked()
+    complete(studio, 1)
+    told = np.full((1, 8, 8), np.nan, np.float32)
+    told[:, 4:] = np.linspace(0, 9, 8)
+    pictures = np.full((1, 8, 8, 3), 200, np.uint8)
+    studio.engine.say(
+        wire.Drawn(job=asked(studio).job, first=0, pictures=pictures, done=8, total=9, doubt=told),
+        wire.Drawn(job=asked(studio).job, first=0, pictures=pictures, done=9, total=9, log_prob=(-9.0,), doubt=told),
+        wire.Finished(job=asked(studio).job),
+    )
+    settle()
+    assert studio.frame.bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
+    grid = desk(studio).grid
+    corner, size = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.cell()
+    tones = [
+        grid.grab().toImage().pixelColor(corner + QPoint(6 + size.width() - 3, 4 + size.height() * row // 16))
+        for row in (2, 14)
+    ]
+    assert tones[0].red() == 200, "what is kept is the picture's own"
+    assert tones[1].red() > 240 > tones[1].blue()
+    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 4 + size.height() - 3))
+    settle()
+    assert studio.state.complete.doubt.under.get() == pytest.approx(9.0)
+
+
+def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_models: Path) -> None:
+    dials = settings(studio).dials
+    assert not dials.mix.isVisible()
+    write_model(two_models, card("dashes", (3, 8, 8), family=("pixelcnn_pp", "PixelCNN++")))
+    studio.state.models.refresh()
+    settle()
+    assert dials.mix.isVisible()
+    assert not dials.share.isVisible()
+    dials.mix.activated.emit(1)
+    assert dials.share.isVisible()
+    stroke(studio, (4.5, 4.5))
+    complete(studio)
+    sent = studio.engine.sent[-1]
+    assert isinstance(sent, wire.Complete)
+    assert (sent.mix, sent.share) == ("dashes", 0.5)
+    groove = dials.share.groove
+    QTest.mouseClick(groove, LEFT, NONE, QPoint(groove.width() - 20, groove.height() // 2))
+    steer = studio.engine.sent[-1]
+    assert isinstance(steer, wire.Steer)
+    assert steer.share is not None
+    assert steer.share > 0.8
+    settle()
+    check(studio)
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height: int, text: int) -> None:
+    studio.frame.resize(width, height)
+    studio.state.layout.set({**studio.state.layout.get(), "text": text})
+    check(studio)
+    stroke(studio, (4.5, 4.5))
+    check(studio)
+    complete(studio, 9)
+    draw(studio, [-1000.0 - 99 * i for i in range(9)])
+    studio.state.complete.choose((3,))
+    check(studio)
+    parts = (desk(studio).canvas, desk(studio).grid, desk(studio).first, desk(studio).caption)
+    for place, one in enumerate(parts):
+        assert desk(studio).rect().contains(one.geometry().intersected(desk(studio).rect()))
+        for other in parts[place + 1 :]:
+            assert not one.geometry().adjusted(1, 1, -1, -1).intersects(other.geometry().adjusted(9, 1, -9, -1))
+    studio.frame.toggle_page("help")
+    check(studio)

@@ -1,0 +1,457 @@
+"""A picture goes on from a row of another one: what is asked, what is kept, how the takes grow into a tree."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.panels.generate.rewind import Base, Mark
+from studio.app.takes import tree
+from studio.library import work
+from studio.library.work import Pixel
+from studio.wire.messages import Array, Complete, Drawn, Failed, Finished, Sample, Stopped
+from tests.app.conftest import Opener
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+
+BLUE = (40, 90, 200)
+
+
+@pytest.fixture(autouse=True)
+def rows_model(two_models: Path) -> None:
+    """`rows`, 8 × 8 in colour, drawn row by row."""
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+
+
+def tone(value: int) -> Array:
+    return np.full((1, 8, 8, 3), value, np.uint8)
+
+
+def begin(window: Window, engine: FakeEngine, count: int = 2, labels: tuple[int, ...] | None = None) -> None:
+    """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
+    engine.status.emit("Ready")
+    window.generate.choose_model("rows")
+    window.generate.dials.set_number(count)
+    window.generate.dials.set_seed(4112)
+    window.generate.generate()
+    job, pictures = engine.sent[-1].job, np.concatenate([tone(10 + n) for n in range(count)])
+    prices = (-1.0,) * count
+    engine.say(
+        Drawn(job=job, first=0, pictures=pictures, done=9, total=9, log_prob=prices, labels=labels), Finished(job=job)
+    )
+    window.generate.enlarge(1)
+
+
+def mark(window: Window) -> Mark:
+    found = window.generate.rewind.mark.get()
+    assert found is not None
+    return found
+
+
+def base(window: Window) -> Base:
+    found = window.generate.rewind.base.get()
+    assert found is not None
+    return found
+
+
+def asked(engine: FakeEngine) -> Complete:
+    command = engine.sent[-1]
+    assert isinstance(command, Complete)
+    return command
+
+
+def answer(engine: FakeEngine, value: int) -> Array:
+    """Draw the rest of what was asked in one tone, as an engine does; the picture."""
+    command = asked(engine)
+    free = command.free[..., None] > 0
+    picture = np.where(free, np.uint8(value), command.picture)
+    for done in (3, 8):
+        seen = np.concatenate([picture[:done], np.zeros_like(picture[done:])])
+        engine.say(Drawn(job=command.job, first=0, pictures=seen[None], done=done, total=9))
+    engine.say(
+        Drawn(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
+        Finished(job=command.job),
+    )
+    return picture
+
+
+def words(window: Window) -> list[str]:
+    takes = window.takes.list.get()
+    up = tree.parents(takes)
+    return [tree.spoken(takes, up, place, place == window.generate.strip.current.get()) for place in range(len(takes))]
+
+
+def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    count = len(engine.sent)
+    assert mark(window) == Mark(8)  # at the end: all of the picture is kept
+    generate = window.generate
+    generate.history.hold("row marker")
+    for row in (7, 6, 5):
+        generate.branching.move(row)
+    generate.history.seal()
+    assert mark(window) == Mark(5, (), armed=True) and len(engine.sent) == count
+    window.undo()  # one gesture, one step
+    assert mark(window) == Mark(8)
+    window.redo()
+    assert mark(window).row == 5
+
+
+def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.branching.impose(6, 2, BLUE)
+    generate.branching.impose(4, 2, BLUE)  # above the marker, so it stays as it is
+    assert mark(window).held == (Pixel(6, 2, BLUE),)
+    generate.branching.branch()
+    command = asked(engine)
+    assert (command.model, command.seeds, command.temperature) == ("rows", (4113,), (0.7,))
+    assert command.free[:5].sum() == 0 and command.free[5:].sum() == 23 and command.free[6, 2] == 0
+    assert (command.picture[:5] == 11).all() and tuple(command.picture[6, 2]) == BLUE
+
+
+def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.dials.set_temperature(1.4)
+    generate.enlarge(0)
+    generate.enlarge(1)
+    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4112, 1.4)
+    generate.branching.move(5)
+    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4113, 0.7)
+    window.undo()
+    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4112, 1.4)
+    generate.dials.set_seed(99)  # a hand sets another seed first: that one stays
+    generate.branching.move(5)
+    generate.branching.branch()
+    assert asked(engine).seeds == (99,)
+
+
+def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.branching.branch()
+    first = asked(engine).seeds
+    assert first != (4113,)
+    answer(engine, 200)
+    generate.branching.branch()  # again from the same row
+    assert asked(engine).seeds not in (first, (4113,))
+    answer(engine, 201)
+    generate.dials.lock(True)
+    count = len(engine.sent)
+    generate.branching.branch()
+    said = window.messages.current.get()
+    assert len(engine.sent) == count and said is not None and said.text.startswith("This is how it was drawn already")
+    generate.dials.set_temperature(1.1)
+    generate.branching.branch()
+    assert asked(engine).temperature == (1.1,)
+
+
+def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.branching.branch()
+    command = asked(engine)
+    drawn = np.where(command.free[..., None] > 0, np.uint8(99), command.picture)
+    engine.say(Drawn(job=command.job, first=0, pictures=drawn[None], done=3, total=9))
+    large = generate.closeup.large.get()
+    assert large is not None and large.picture is not None and (large.picture == 11).all()  # still where it was
+    engine.say(Drawn(job=command.job, first=0, pictures=drawn[None], done=6, total=9))
+    large = generate.closeup.large.get()
+    assert large is not None and large.picture is not None
+    assert (large.picture[5] == 99).all() and (large.picture[6:] == 11).all()
+    assert generate.rewind.said.get().startswith("Row 6 of 8")
+    picture = answer(engine, 99)
+    parent, child = window.takes.list.get()
+    assert np.array_equal(child.picture, picture) and (parent.picture == 11).all()
+    assert words(window)[1] == "Take 2, from take 1 at row 5, level 2, chosen"
+    assert mark(window) == Mark(5) and base(window).place == f"take {child.name}"
+    window.undo()
+    assert window.takes.list.get() == () and base(window).place == "cell 4113" and mark(window).armed
+    window.redo()
+    assert len(window.takes.list.get()) == 2 and generate.strip.current.get() == 1
+
+
+def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    for value in (100, 101):
+        generate.branching.branch()
+        answer(engine, value)
+    assert tree.parents(window.takes.list.get()) == (None, 0, 0)
+    generate.branching.move(6)  # keeps a row that only the last one has
+    generate.branching.branch()
+    answer(engine, 102)
+    generate.branching.move(2)
+    generate.branching.branch()
+    answer(engine, 103)
+    assert tree.parents(window.takes.list.get()) == (None, 0, 0, 2, 0)
+    assert words(window)[3].startswith("Take 4, from take 3 at row 6, level 3")
+
+
+def test_at_the_top_row_a_whole_picture_is_made(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.generate.branching.move(0)
+    window.generate.branching.branch()
+    command = engine.sent[-1]
+    assert isinstance(command, Sample) and len(command.seeds) == 1
+    window.generate.rewind.stop()
+    engine.say(Stopped(job=command.job))
+    window.generate.branching.impose(3, 3, BLUE)
+    window.generate.branching.branch()
+    assert asked(engine).free.sum() == 63
+
+
+def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.branching.branch()
+    command = asked(engine)
+    engine.say(Drawn(job=command.job, first=0, pictures=tone(99), done=6, total=9))
+    generate.rewind.stop()
+    assert engine.stopped == [command.job]
+    engine.say(Stopped(job=command.job))
+    said, forming = window.messages.current.get(), generate.rewind.forming.get()
+    assert said is not None and said.text == "Stopped at row 6 of 8. What is drawn is still on the stage."
+    assert forming is not None and not forming.running and window.takes.list.get() == ()
+    window.messages.act(0)
+    assert asked(engine).seeds == command.seeds
+    answer(engine, 99)
+    assert len(window.takes.list.get()) == 2
+
+
+def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.branching.branch()
+    engine.say(Failed(job=asked(engine).job, why="Memory ran out.", hint="Close something."))
+    said = window.messages.current.get()
+    assert said is not None and said.text == "Memory ran out. Close something."
+    window.messages.act(0)
+    engine.die()
+    said = window.messages.current.get()
+    assert said is not None and said.text.endswith("was lost at row 5; where it went on from is kept.")
+    assert mark(window).row == 5 and window.queue.entries.get() == ()
+    window.messages.act(0)
+    answer(engine, 99)
+    assert len(window.takes.list.get()) == 2
+
+
+def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
+    window: Window, engine: FakeEngine
+) -> None:
+    begin(window, engine)
+    window.generate.branching.move(5)
+    window.generate.branching.branch()
+    window.generate.enlarge(0)
+    answer(engine, 99)
+    assert len(window.takes.list.get()) == 2 and window.generate.closeup.index.get() == 0
+    said = window.messages.current.get()
+    assert said is not None and said.text == "The picture that went on is among your takes."
+
+
+def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+    """Where no kind is asked for, each seed has its own: a cat should not go on as a cake."""
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
+    window = opener(engine)
+    begin(window, engine, labels=(0, 1))
+    window.generate.branching.move(5)
+    assert window.generate.dials.label.get() == 1
+    said = window.messages.current.get()
+    assert said is not None and said.text == 'Kind is "Cake" now, as this picture was made. Undo takes it back.'
+    window.generate.history.undo()
+    assert window.generate.dials.label.get() is None and window.messages.current.get() is None
+    window.generate.branching.move(5)
+    window.generate.branching.branch()
+    assert asked(engine).label == 1 and asked(engine).seeds != (4113,)
+    second = opener(FakeEngine())
+    assert [cell.label for cell in second.generate.cells.get()] == [0, 1]
+
+
+def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+    write_model(two_models, card("others", family=("pixelcnn_pp", "PixelCNN++")), salt=1.0)
+    window = opener(engine)
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.dials.set_mix("others")
+    generate.dials.set_share(0.2)
+    generate.branching.branch()
+    command = asked(engine)
+    assert (command.mix, command.share, command.seeds) == ("others", 0.2, (4113,))
+    answer(engine, 99)
+    child = window.takes.list.get()[1]
+    assert child.work.mix is not None and child.work.mix.share == 0.2
+    assert tree.words(child, window.takes.list.get()[0]) == "row 5, mix with others 20 %"
+    generate.enlarge(0)
+    generate.dials.set_mix("")
+    generate.closeup.show_take(1)
+    generate.branching.move(6)  # what it was made with is set again
+    assert (generate.dials.mixing.name.get(), generate.dials.mixing.share.get()) == ("others", 0.2)
+
+
+def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngine) -> None:
+    """The take it came from may be of a model that was trained anew since."""
+    begin(window, engine)
+    window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
+    window.generate.closeup.show_take(0)
+    window.generate.branching.move(4)
+    window.generate.branching.branch()
+    assert asked(engine).seeds == (7,)  # another model makes another picture of it
+    answer(engine, 99)
+    trained = window.models.find("rows")
+    assert trained is not None and window.takes.list.get()[1].work.model_hash == trained.hash
+
+
+def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.generate.keep_take()
+    window.generate.choose_model("tiny")
+    window.generate.generate()
+    job = engine.sent[-1].job
+    engine.say(Drawn(job=job, first=0, pictures=tone(1), done=1, total=1, log_prob=(-1.0,)), Finished(job=job))
+    window.generate.enlarge(0)
+    assert window.generate.rewind.mark.get() is None
+    window.generate.branching.branch()
+    assert engine.sent[-1].job == job
+    window.generate.closeup.show_take(0)  # of the model that can
+    assert mark(window) == Mark(8)
+
+
+def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, engine: FakeEngine) -> None:
+    engine.status.emit("Ready")
+    generate = window.generate
+    generate.choose_model("rows")
+    generate.dials.set_number(2)
+    generate.dials.set_seed(4112)
+    generate.generate()
+    job = engine.sent[-1].job
+    engine.say(Drawn(job=job, first=0, pictures=np.concatenate([tone(10), tone(11)]), done=5, total=9))
+    generate.enlarge(1)
+    assert generate.rewind.base.get() is None, "while it is drawn there is nothing to take hold of"
+    engine.say(Stopped(job=job))
+    assert mark(window) == Mark(5)
+    generate.branching.move(8)
+    assert mark(window).row == 5, "below, nothing is drawn that could be kept"
+    generate.branching.move(3)
+    generate.branching.branch()
+    command = asked(engine)
+    assert (command.seeds, command.free[:3].sum(), command.free[3:].all()) == ((4113,), 0, True)
+    answer(engine, 100)
+    (take,) = window.takes.list.get()
+    assert take.work.rewound is not None
+    assert (take.work.rewound.row, take.work.came_from) == (3, ())
+    window.undo()
+    assert window.takes.list.get() == ()
+    assert generate.closeup.index.get() == 1
+    assert generate.grid.can_go_on.get(), "the run can still go on, too"
+    generate.grid.go_on()
+    assert generate.rewind.base.get() is None
+
+
+def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    generate = window.generate
+    for row, value in ((5, 100), (6, 101)):
+        generate.branching.move(row)
+        generate.branching.branch()
+        answer(engine, value)
+    assert tree.parents(window.takes.list.get()) == (None, 0, 1)
+    generate.strip.rename(1, "  Crown ")
+    assert [take.work.name for take in window.takes.list.get()] == ["", "Crown", ""]
+    assert tree.parents(window.takes.list.get()) == (None, 0, 1)  # a name breaks no tie
+    generate.strip.prune(1)
+    assert tree.parents(window.takes.list.get()) == (None, 0)
+    said = window.messages.current.get()
+    assert said is not None and said.text == "Take 2 is in the bin."
+    window.messages.act(0)
+    assert [take.work.name for take in window.takes.list.get()] == ["", "Crown", ""]
+    for _ in range(3):  # brought back, pruned, named
+        window.undo()
+    assert [take.work.name for take in window.takes.list.get()] == ["", "", ""]
+    generate.strip.prune(1, branch=True)
+    assert len(window.takes.list.get()) == 1
+    said = window.messages.current.get()
+    assert said is not None and said.text == "Take 2 and the one that came from it are in the bin."
+    window.messages.act(0)
+    assert tree.parents(window.takes.list.get()) == (None, 0, 1)
+
+
+def test_the_tree_is_there_again_after_a_restart(
+    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot
+) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.branching.impose(6, 2, BLUE)
+    generate.branching.branch()
+    answer(engine, 99)
+    generate.strip.rename(1, "Crown")
+    before = words(window)
+    second = opener(FakeEngine())
+    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 2)
+    assert words(second) == before and mark(second) == Mark(5, (Pixel(6, 2, BLUE),))
+    assert second.takes.list.get()[1].work.name == "Crown"
+    second.undo()
+    second.undo()
+    assert second.takes.list.get() == () and mark(second).armed
+
+
+def test_a_file_of_it_brings_it_all_back(
+    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    begin(window, engine)
+    generate = window.generate
+    generate.branching.move(5)
+    generate.branching.impose(6, 2, BLUE)
+    generate.dials.set_temperature(1.25)
+    generate.branching.branch()
+    command = asked(engine)
+    picture = answer(engine, 99)
+    generate.save(None, tmp_path / "on.png")
+    qtbot.waitUntil((tmp_path / "on.png").exists)
+    window.close()
+    for path in (tmp_path / "home" / "data" / "takes").iterdir():
+        path.unlink()
+    (tmp_path / "home" / "config" / "settings.json").unlink(missing_ok=True)
+
+    other_engine = FakeEngine()
+    other = opener(other_engine)
+    other.show_panel("explore")
+    other.drop([tmp_path / "on.png"])
+    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 1)
+    assert other.panel.get() == "generate" and mark(other) == Mark(5, (Pixel(6, 2, BLUE),))
+    assert (other.generate.dials.seed.get(), other.generate.dials.temperature.get()) == (4113, 1.25)
+    assert np.array_equal(base(other).picture, picture)
+    made = work.from_png((tmp_path / "on.png").read_bytes())
+    assert made is not None and made.rewound is not None
+    other.generate.rewind.go_on(made)  # the file alone asks for the same again
+    again = asked(other_engine)
+    assert np.array_equal(again.free, command.free) and again.seeds == command.seeds
+    kept = command.free == 0
+    assert np.array_equal(again.picture[kept], command.picture[kept])
+    other.drop([tmp_path / "on.png"])
+    qtbot.waitUntil(lambda: not other.explore.busy.get())
+    assert len(other.takes.list.get()) == 1  # it is among them already
+
+
+def test_steps_of_one_panel_leave_the_takes_of_another_alone(window: Window, engine: FakeEngine) -> None:
+    begin(window, engine)
+    window.generate.keep_take(0)
+    window.show_panel("explore")
+    window.explore.keep_work(work.Work(model="rows", model_hash="", seed=7), tone(3)[0])
+    window.show_panel("generate")
+    window.undo()
+    assert [take.work.seed for take in window.takes.list.get()] == [7]
+    window.redo()
+    window.show_panel("explore")
+    window.undo()
+    assert [take.work.seed for take in window.takes.list.get()] == [4112]

@@ -1,0 +1,367 @@
+"""The row marker on the picture, the colours of single pixels, and the tree of takes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QAction, QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QWidget
+
+from studio.app.panels.generate.colour_popup_view import ColourPopup
+from studio.app.panels.generate.rewind import Mark
+from studio.app.panels.generate.view import GenerateStage
+from studio.library.work import Pixel
+from studio.wire.messages import Complete, Drawn, Finished, Stopped
+from tests.app.fake_model import card, write_model
+from tests.app.window_fixtures import Studio, WindowOpener, settle
+
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def rewinding(window_opener: WindowOpener, two_models: Path) -> Studio:
+    """Generate, with a finished picture of a model that draws row by row large on the stage."""
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    studio = window_opener()
+    studio.ready()
+    studio.frame.activateWindow()
+    studio.state.generate.choose_model("rows")
+    studio.state.generate.dials.set_number(2)
+    studio.state.generate.generate()
+    studio.draw()
+    studio.state.generate.enlarge(0)
+    settle()
+    return studio
+
+
+def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two_models: Path) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
+    studio = window_opener()
+    studio.ready()
+    studio.state.generate.choose_model("rows")
+    studio.state.generate.dials.set_label(1)
+    studio.state.generate.dials.set_number(1)
+    studio.state.generate.generate()
+    studio.draw()
+    studio.state.generate.enlarge(0)
+    caption = stage(studio).large_caption
+    assert "kind" not in caption.said.text()
+    studio.state.generate.branching.move(5)
+    assert caption.said.text() == 'as a new take from row 5, kind "Cake"'
+    studio.state.generate.dials.set_label(0)
+    assert caption.said.text() == 'as a new take from row 5, kind "Cat"'
+    studio.state.generate.dials.set_label(None)
+    assert caption.said.text() == "as a new take from row 5"
+
+
+def stage(studio: Studio) -> GenerateStage:
+    found = studio.frame.panels["generate"].stage
+    assert isinstance(found, GenerateStage)
+    return found
+
+
+def mark(studio: Studio) -> Mark:
+    found = studio.state.generate.rewind.mark.get()
+    assert found is not None
+    return found
+
+
+def asked(studio: Studio) -> Complete:
+    command = studio.engine.sent[-1]
+    assert isinstance(command, Complete)
+    return command
+
+
+def answer(studio: Studio, colour: int) -> None:
+    command = asked(studio)
+    picture = np.where(command.free[..., None] > 0, np.uint8(colour), command.picture)
+    studio.engine.say(
+        Drawn(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
+        Finished(job=command.job),
+    )
+    settle()
+
+
+def press(widget: QWidget, kind: QMouseEvent.Type, at: QPointF) -> None:
+    button = LEFT if kind != QMouseEvent.Type.MouseMove else Qt.MouseButton.NoButton
+    QApplication.sendEvent(widget, QMouseEvent(kind, at, widget.mapToGlobal(at), button, LEFT, NONE))
+
+
+def drag(studio: Studio, rows: list[float], release: bool = True) -> None:
+    """Take the marker by its tab and lead the line to these rows."""
+    marker, view = stage(studio).marker, stage(studio).page.view
+    tab, row = QPointF(marker.rect_shown().center()), view.rect_of(0)
+    off = tab.y() - marker._line()
+    press(marker, QMouseEvent.Type.MouseButtonPress, tab)
+    for to in rows:
+        press(marker, QMouseEvent.Type.MouseMove, QPointF(tab.x(), row.y() + to * row.height() + off))
+    if release:
+        press(marker, QMouseEvent.Type.MouseButtonRelease, tab)
+    settle()
+
+
+def test_the_marker_is_dragged_and_letting_go_starts_nothing(rewinding: Studio) -> None:
+    page = stage(rewinding)
+    count, caption = len(rewinding.engine.sent), page.large_caption
+    assert page.marker.isVisible() and page.marker.accessibleName() == "Rewind, row 8 of 8"
+    assert not caption.go_on.isEnabled() and caption.said.text().startswith("Drag the marker up")
+    drag(rewinding, [7, 6, 5.2])
+    assert mark(rewinding) == Mark(5, (), armed=True) and len(rewinding.engine.sent) == count
+    assert page.marker.accessibleName() == "Rewind, row 5 of 8"
+    assert caption.said.text() == "as a new take from row 5"
+    rewinding.state.undo()
+    assert mark(rewinding).row == 8
+    rewinding.state.redo()
+    QTest.mouseClick(caption.go_on, LEFT)
+    assert asked(rewinding).free[:5].sum() == 0
+
+
+def test_escape_takes_a_drag_back(rewinding: Studio) -> None:
+    drag(rewinding, [3], release=False)
+    assert mark(rewinding).row == 3
+    QTest.keyClick(stage(rewinding).marker, Qt.Key.Key_Escape)
+    assert mark(rewinding).row == 8 and rewinding.state.generate.closeup.large.get() is not None
+
+
+def test_the_marker_has_its_keys(rewinding: Studio) -> None:
+    page = stage(rewinding)
+    page.page.view.setFocus()
+    QTest.keyClick(page.page.view, Qt.Key.Key_Tab)
+    assert page.marker.hasFocus()
+    page.page.view.setFocus()
+    QTest.keyClick(page.page.view, Qt.Key.Key_W)
+    assert page.marker.hasFocus()
+    for key, row in (
+        (Qt.Key.Key_Up, 7), (Qt.Key.Key_Up, 6), (Qt.Key.Key_Down, 7), (Qt.Key.Key_PageUp, 0), (Qt.Key.Key_End, 8),
+        (Qt.Key.Key_Home, 0), (Qt.Key.Key_Down, 1),
+    ):  # fmt: skip
+        QTest.keyClick(page.marker, key)
+        assert mark(rewinding).row == row
+    count = len(rewinding.engine.sent)
+    QTest.keyClick(page.marker, Qt.Key.Key_Return)
+    assert len(rewinding.engine.sent) == count + 1 and asked(rewinding).free[1:].all()
+    QTest.keyClick(page.marker, Qt.Key.Key_Up)  # while it draws, the line is at the row being drawn
+    assert mark(rewinding).row == 1
+
+
+def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
+    view = stage(rewinding).page.view
+    rewinding.state.generate.branching.move(4)
+    rewinding.state.generate.branching.impose(6, 6, (250, 0, 0))
+    settle()
+    seen, canvas = view.grab().toImage(), 0x12
+    above, below, imposed = (
+        seen.pixelColor(view.rect_of(row, column).center().toPoint()) for row, column in ((2, 2), (6, 2), (6, 6))
+    )
+    assert above.red() == 90 and below.red() == pytest.approx(0.35 * 90 + 0.65 * canvas, abs=2)
+    assert imposed.red() == 250
+
+
+def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewinding: Studio) -> None:
+    page = stage(rewinding)
+    view = page.page.view
+    rewinding.state.generate.branching.move(4)
+
+    def click(row: int, column: int) -> ColourPopup | None:
+        QTest.mouseClick(page.marker, LEFT, NONE, view.rect_of(row, column).center().toPoint())
+        found = [w for w in QApplication.topLevelWidgets() if isinstance(w, ColourPopup) and w.isVisible()]
+        return found[0] if found else None
+
+    assert click(2, 3) is None
+    popup = click(6, 3)
+    assert popup is not None
+    QTest.keyClick(popup.swatches, Qt.Key.Key_Escape)
+    assert mark(rewinding).held == ()
+    popup = click(6, 3)
+    assert popup is not None and (popup.row.value(), popup.column.value()) == (7, 4)
+    popup.typed.setText("no colour")
+    QTest.keyClick(popup.typed, Qt.Key.Key_Return)
+    assert popup.isVisible() and popup.typed.property("wrong")
+    popup.typed.setText("#2858C8")
+    QTest.keyClick(popup.typed, Qt.Key.Key_Return)
+    assert mark(rewinding).held == (Pixel(6, 3, (40, 88, 200)),)
+    assert rewinding.frame.bar.undo.toolTip().startswith("Undo colour of a pixel")
+    assert page.large_caption.said.text() == "as a new take from row 4, 1 pixel imposed"
+    popup = click(6, 3)
+    assert popup is not None and popup.free.isVisibleTo(popup)
+    QTest.mouseClick(popup.free, LEFT)
+    assert mark(rewinding).held == ()
+
+
+def test_a_colour_is_chosen_with_keys_alone(rewinding: Studio) -> None:
+    page = stage(rewinding)
+    page.page.view.setFocus()
+    QTest.keyClick(page.page.view, Qt.Key.Key_O)
+    popup = next(w for w in QApplication.topLevelWidgets() if isinstance(w, ColourPopup) and w.isVisible())
+    assert mark(rewinding).row == 4 and popup.pixel == (4, 4)
+    first = popup.swatches.model().index(0, 0)
+    assert first.data(Qt.ItemDataRole.AccessibleTextRole) == "grey, #5A5A5A"
+    popup.row.setValue(8)
+    popup.swatches.activated.emit(first)
+    assert mark(rewinding).held == (Pixel(7, 4, (90, 90, 90)),)
+
+
+def test_while_it_goes_on_the_button_stops_it(rewinding: Studio) -> None:
+    page = stage(rewinding)
+    rewinding.state.generate.branching.move(4)
+    page.branch()
+    button = page.large_caption.go_on
+    assert (button.text().strip(), button.property("role")) == ("Stop", "stop")
+    assert rewinding.frame.queue.job.title.text() == "Rows: on from row 4"
+    QTest.mouseClick(button, LEFT)
+    assert rewinding.engine.stopped == [asked(rewinding).job]
+    rewinding.engine.say(Stopped(job=asked(rewinding).job))
+    assert button.text() == "Go on" and button.isEnabled()
+    drag(rewinding, [6])  # from the row at which it stopped
+    assert mark(rewinding).row == 6 and rewinding.state.generate.rewind.forming.get() is None
+
+
+def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Studio) -> None:
+    page, state = stage(rewinding), rewinding.state.generate
+    state.generate()
+    job, half = rewinding.engine.sent[-1].job, np.full((2, 8, 8, 3), 60, np.uint8)
+    rewinding.engine.say(Drawn(job=job, first=0, pictures=half, done=3, total=9))
+    state.enlarge(1)
+    settle()
+    before = page.page.view.rect_shown(), page.large_caption.geometry()
+    assert not page.marker.isVisible() and page.large_caption.said.text().startswith("Row 3 of 8. 0 of 2")
+    rewinding.engine.say(Drawn(job=job, first=0, pictures=half, done=9, total=9, log_prob=(-1.0, -1.0)))
+    settle()
+    assert page.marker.isVisible() and (page.page.view.rect_shown(), page.large_caption.geometry()) == before
+
+
+@pytest.fixture
+def grown(rewinding: Studio) -> Studio:
+    """Four takes: the first, two from it, and one from the second of these."""
+    state = rewinding.state.generate
+    for row, colour in ((4, 100), (4, 120), (6, 140)):
+        state.branching.move(row)
+        state.branching.branch()
+        answer(rewinding, colour)
+    assert rewinding.frame.strip.takes.up == (None, 0, 0, 2)
+    return rewinding
+
+
+def test_strip_and_tree_are_one_model(grown: Studio) -> None:
+    strip = grown.frame.strip
+    assert not strip.tree.isVisible() and strip.list.rows.rowCount() == 4
+    assert [strip.list.forks(row) for row in range(4)] == [False, False, True, False]
+    high = grown.frame.stage.height()
+    QTest.keyClick(grown.frame, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    settle()
+    assert strip.tree.isVisible() and not strip.list.isVisible()
+    assert grown.frame.stage.height() == pytest.approx(high / 2, abs=1)
+    model = strip.takes
+    seeds = [f"{take.work.seed:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") for take in model.takes]
+    assert model.words(0) == f"start, seed {seeds[0]}"
+    assert [model.words(place) for place in (1, 3)] == [f"row 4, seed {seeds[1]}", f"row 6, seed {seeds[3]}"]
+    said = model.data(model.index_of(3), Qt.ItemDataRole.AccessibleTextRole)
+    assert said == "Take 4, from take 3 at row 6, level 3, chosen"
+    assert model.lit() == {0, 2, 3}
+    grown.state.explore.keep_work(grown.state.takes.list.get()[0].work, grown.state.takes.list.get()[0].picture)
+    assert strip.list.rows.rowCount() == 5 and model.rowCount() == 2
+    QTest.mouseClick(strip.grow, LEFT)
+    settle()
+    assert strip.list.isVisible() and grown.frame.stage.height() == high
+
+
+def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
+    strip, state = grown.frame.strip, grown.state.generate
+    grown.frame.takes.toggle_tree()
+    settle()
+    tree, model = strip.tree, strip.takes
+    tree.setFocus()
+    assert model.place(tree.currentIndex()) == 3
+    for key, place in (
+        (Qt.Key.Key_Left, 2), (Qt.Key.Key_Up, 1), (Qt.Key.Key_Left, 0), (Qt.Key.Key_Right, 1), (Qt.Key.Key_Down, 2),
+        (Qt.Key.Key_Right, 3), (Qt.Key.Key_Left, 2),
+    ):  # fmt: skip
+        QTest.keyClick(tree, key)
+        assert model.place(tree.currentIndex()) == place
+    QTest.keyClick(tree, Qt.Key.Key_Return)
+    assert state.strip.current.get() == 2 and tree.hasFocus()
+    QTest.mouseClick(tree.viewport(), LEFT, NONE, tree.visualRect(model.index_of(1)).center())
+    assert state.strip.current.get() == 1
+    QTest.keyClick(tree, Qt.Key.Key_Delete)
+    assert len(grown.state.takes.list.get()) == 3 and state.closeup.large.get() is None
+    assert grown.frame.message.first.text() == "Take 2 is in the bin."
+    QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
+    assert len(grown.state.takes.list.get()) == 4 and model.up == (None, 0, 0, 2)
+
+
+def test_a_take_is_pruned_with_what_came_from_it(grown: Studio) -> None:
+    strip = grown.frame.strip
+
+    def menu(place: int) -> dict[str, QAction]:
+        at = strip.list.visualRect(strip.list.rows.index(place)).center()
+        strip.list.customContextMenuRequested.emit(at)
+        opened = strip.findChildren(QMenu)[-1]
+        opened.close()
+        return {action.text(): action for action in opened.actions()}
+
+    assert "Prune with what came from it" not in menu(3)
+    menu(2)["Prune with what came from it"].trigger()
+    assert strip.takes.up == (None, 0)
+    assert grown.frame.message.first.text() == "Take 3 and the one that came from it are in the bin."
+    QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
+    assert strip.takes.up == (None, 0, 0, 2)
+
+
+@pytest.mark.parametrize("as_tree", [False, True])
+def test_a_take_is_named(grown: Studio, as_tree: bool) -> None:
+    strip = grown.frame.strip
+    if as_tree:
+        grown.frame.takes.toggle_tree()
+        settle()
+    view = strip.tree if as_tree else strip.list
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_N)
+    field = strip.findChild(QLineEdit)
+    assert field is not None and field.isVisible() and field.accessibleName() == "Name of take 4"
+    QTest.keyClicks(field, "Crown")
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert grown.state.takes.list.get()[3].work.name == ""
+    QTest.keyClick(view, Qt.Key.Key_F2)
+    QTest.keyClicks(field, "Crown")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert grown.state.takes.list.get()[3].work.name == "Crown" and not field.isVisible()
+    assert stage(grown).large_caption.words.text().startswith("Take 4, Crown, from take 3 at row 6")
+    grown.state.undo()
+    assert grown.state.takes.list.get()[3].work.name == ""
+
+
+def test_branching_from_the_menu_waits_at_the_marker(grown: Studio) -> None:
+    count = len(grown.engine.sent)
+    grown.frame.strip.branched.emit(0)
+    settle()
+    assert len(grown.engine.sent) == count and mark(grown) == Mark(4, (), armed=True)
+    assert stage(grown).marker.hasFocus()
+    grown.frame.strip.branched.emit(3)
+    assert mark(grown).row == 6 and mark(grown).armed and len(grown.engine.sent) == count
+
+
+def test_in_explore_a_take_that_went_on_is_begun_from_its_latent(grown: Studio) -> None:
+    grown.state.show_panel("explore")
+    grown.frame.strip.chose.emit(3)
+    assert grown.state.panel.get() == "explore" and grown.state.explore.badge.get().kind == "working"
+    grown.encode()
+    grown.answer(140)
+    assert grown.state.explore.badge.get().kind == "exact"
+    grown.state.explore.keep_take()
+    assert grown.frame.strip.takes.up[4] == 3
+
+
+def test_single_pixels_are_clicked_and_a_drag_is_no_click(rewinding: Studio) -> None:
+    view = stage(rewinding).page.view
+    found: list[tuple[int, int]] = []
+    view.pixel_clicked.connect(lambda row, column: found.append((row, column)))
+    at = view.rect_of(3, 5).center().toPoint()
+    QTest.mouseClick(view, LEFT, NONE, at)
+    assert found == [(3, 5)]
+    press(view, QMouseEvent.Type.MouseButtonPress, QPointF(at))
+    press(view, QMouseEvent.Type.MouseMove, QPointF(at + QPoint(30, 0)))
+    press(view, QMouseEvent.Type.MouseButtonRelease, QPointF(at + QPoint(30, 0)))
+    QTest.mouseClick(view, LEFT, NONE, QPoint(1, 1))  # beside the picture
+    assert found == [(3, 5)]

@@ -1,0 +1,336 @@
+"""Generate: turn the dial and look at the state, turn the state and look at the dial; and every state it can be in."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
+
+from studio.app.panels.generate.view import GenerateFoot, GenerateInspector, GenerateStage
+from studio.wire.messages import Drawn, Failed, Ready, Sample, Stopped
+from tests.app.fake_model import card, write_model
+from tests.app.window_fixtures import Studio, WindowOpener, drag, right_click, settle
+
+
+def parts(studio: Studio) -> tuple[GenerateStage, GenerateInspector, GenerateFoot]:
+    panel = studio.frame.panels["generate"]
+    assert isinstance(panel.stage, GenerateStage)
+    assert isinstance(panel.inspector, GenerateInspector)
+    assert isinstance(panel.foot, GenerateFoot)
+    return panel.stage, panel.inspector, panel.foot
+
+
+def sent(studio: Studio) -> Sample:
+    asked = studio.engine.sent[-1]
+    assert isinstance(asked, Sample)
+    return asked
+
+
+def test_the_first_picture_is_two_clicks_away(studio: Studio) -> None:
+    stage, inspector, foot = parts(studio)
+    studio.ready()
+    assert stage.currentWidget() is stage.first
+    assert inspector.card.title.text() == "Tiny"
+    cards = stage.first.cards
+    QTest.mouseClick(
+        cards.viewport(), Qt.MouseButton.LeftButton, pos=cards.visualRect(cards.model().index(1, 0)).center()
+    )
+    assert studio.state.generate.model.get().card.name == "tones"
+    assert inspector.card.title.text() == "Tones"
+    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    assert sent(studio).model == "tones"
+
+
+def test_dials_and_state_follow_each_other(studio: Studio) -> None:
+    _, inspector, _ = parts(studio)
+    state = studio.state.generate
+    inspector.dials.number.setValue(24)
+    assert state.dials.number.get() == 24
+    state.dials.set_number(9)
+    assert inspector.dials.number.value() == 9
+    groove = inspector.dials.temperature.groove
+    drag(groove, [groove._place(0.7), groove._place(1.5)])
+    assert state.dials.temperature.get() == pytest.approx(1.5, abs=0.02)
+    state.dials.set_temperature(0.25)
+    assert inspector.dials.temperature.value.text() == "0.25"
+    QTest.keyClick(groove, Qt.Key.Key_Delete)
+    assert state.dials.temperature.get() == 0.7
+    before = state.dials.seed.get()
+    QTest.mouseClick(inspector.dials.seed.dice, Qt.MouseButton.LeftButton)
+    assert state.dials.seed.get() != before
+    QTest.mouseClick(inspector.dials.seed.lock, Qt.MouseButton.LeftButton)
+    assert state.dials.locked.get()
+    state.dials.lock(False)
+    assert not inspector.dials.seed.lock.isChecked()
+
+
+def test_a_seed_is_typed_and_a_bad_one_is_refused(studio: Studio) -> None:
+    _, inspector, _ = parts(studio)
+    field = inspector.dials.seed.field
+    field.selectAll()
+    QTest.keyClicks(field, "4112")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert studio.state.generate.dials.seed.get() == 4112
+    assert field.text() == "4\u202f112"
+    field.selectAll()
+    QTest.keyClicks(field, "no such seed")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert studio.state.generate.dials.seed.get() == 4112
+    assert inspector.dials.seed.error.isVisible()
+    assert "4112 is kept" in inspector.dials.seed.error.text()
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert not inspector.dials.seed.error.isVisible()
+    assert field.text() == "4\u202f112"
+
+
+def test_a_drag_of_the_temperature_is_one_step_of_undo(studio: Studio) -> None:
+    _, inspector, _ = parts(studio)
+    groove = inspector.dials.temperature.groove
+    drag(groove, [groove._place(0.7), groove._place(1.0), groove._place(1.2), groove._place(1.6)])
+    QTest.mouseClick(studio.frame.bar.undo, Qt.MouseButton.LeftButton)
+    assert studio.state.generate.dials.temperature.get() == 0.7
+    assert not studio.frame.bar.undo.isEnabled()
+    assert studio.frame.bar.redo.toolTip().startswith("Redo temperature")
+
+
+def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
+    stage, _, foot = parts(studio)
+    studio.state.generate.dials.set_number(4)
+    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    assert (foot.main.text().strip(), foot.main.isEnabled()) == ("Starts when ready", False)
+    assert stage.caption.first.text() == "The engine is starting"
+    studio.ready()
+    assert (foot.main.text().strip(), foot.main.property("role")) == ("Stop", "stop")
+    studio.draw(2, 5)
+    assert stage.caption.first.text() == "Step 2 of 5"
+    assert [cell.done for cell in stage.grid.cells] == [2] * 4
+    assert studio.frame.queue.job.isVisible()
+    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    assert studio.engine.stopped == [sent(studio).job]
+    studio.engine.say(Stopped(job=sent(studio).job))
+    assert foot.main.text() == "Generate"
+    assert "4 half-drawn" in studio.frame.message.first.text() + studio.frame.message.rest.text()
+    assert stage.caption.go_on.isVisibleTo(stage.currentWidget())
+    QTest.mouseClick(stage.caption.go_on, Qt.MouseButton.LeftButton)
+    studio.draw()
+    assert all(cell.finished for cell in stage.grid.cells)
+    assert not stage.caption.go_on.isVisible()
+    assert not studio.frame.queue.job.isVisible()
+
+
+def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener, two_models: Path) -> None:
+    write_model(two_models, card("rows", (3, 12, 8), family=("pixelcnn", "PixelCNN")))
+    studio = window_opener()
+    studio.state.generate.choose_model("rows")
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.dials.set_number(4)
+    studio.state.generate.generate()
+    settle()
+    empty = [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)]
+    pictures = np.full((4, 12, 8, 3), 200, np.uint8)
+    studio.engine.say(Drawn(job=sent(studio).job, first=0, pictures=pictures, done=3, total=13))
+    settle()
+    assert [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)] == empty
+    assert stage.caption.first.text() == "Row \N{FIGURE SPACE}3 of 12"
+    seen, cell = stage.grid.viewport().grab().toImage(), stage.grid.cell()
+    middle = empty[0].center()
+    top = middle.y() - cell.height() // 2
+    colours = [seen.pixelColor(middle.x(), top + round(cell.height() * row / 12) + 1).name() for row in (2, 3, 5, 11)]
+    assert colours == ["#c8c8c8", studio.look.tokens.accent.lower(), *[studio.look.tokens.window.lower()] * 2]
+
+
+def test_a_failure_keeps_what_was_drawn_and_says_so(studio: Studio) -> None:
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw(1, 5)
+    studio.engine.say(Failed(job=sent(studio).job, why="Memory ran out.", hint="Make fewer pictures at once."))
+    assert studio.frame.message.isVisible()
+    assert studio.frame.message.first.text() == "Memory ran out."
+    assert studio.frame.message.rest.text() == "Make fewer pictures at once."
+    assert studio.frame.message.buttons[0].text() == "Try again"
+    assert all(cell.picture is not None for cell in stage.grid.cells)
+    QTest.mouseClick(studio.frame.message.buttons[0], Qt.MouseButton.LeftButton)
+    assert not studio.frame.message.isVisible()
+    assert len(studio.engine.sent) == 2
+
+
+def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.dials.set_number(4)
+    studio.state.generate.generate()
+    studio.draw()
+    settle()
+    place = stage.grid.visualRect(stage.grid.model().index(2, 0)).center()
+    QTest.mouseClick(stage.grid.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert studio.state.generate.chosen.get() == 2
+    QTest.keyClick(stage.grid, Qt.Key.Key_Return)
+    assert stage.currentWidget() is stage.page
+    assert stage.large_caption.words.text().startswith("Picture 3 of 4 · seed")
+    assert stage.large_caption.words.text().endswith("1,443 bits")
+    stage.step(1)
+    assert studio.state.generate.closeup.index.get() == 3
+    studio.frame.activateWindow()
+    stage.page.view.setFocus()
+    QTest.keyClick(stage.page.view, Qt.Key.Key_Escape)
+    assert studio.state.generate.closeup.index.get() is None
+    assert stage.currentIndex() == 1
+
+
+@pytest.mark.parametrize(("width", "number"), [(1440, 4), (1800, 6), (1024, 16)])
+def test_a_right_click_takes_the_cell_under_the_pointer(studio: Studio, width: int, number: int) -> None:
+    studio.frame.resize(width, 900)
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.dials.set_number(number)
+    studio.state.generate.generate()
+    studio.draw()
+    settle()
+    grid = stage.grid
+    if width > 1024:
+        assert grid.viewport().x() > 40, "the grid has a margin at its side"
+    for place in range(number):
+        at = grid.visualRect(grid.model().index(place, 0)).center()
+        menu = right_click(grid, at)
+        assert menu is not None
+        assert studio.state.generate.chosen.get() == place
+        menu.close()
+
+
+def test_an_open_menu_is_enabled_when_its_picture_is_finished(studio: Studio) -> None:
+    stage, _, _ = parts(studio)
+    studio.ready()
+    studio.state.generate.dials.set_number(1)
+    studio.state.generate.generate()
+    studio.draw(done=1, total=2)
+    settle()
+    menu = right_click(stage.grid, stage.grid.visualRect(stage.grid.model().index(0, 0)).center())
+    assert menu is not None
+    keep = next(action for action in menu.actions() if action.text() == "Keep as take")
+    assert not keep.isEnabled()
+    studio.draw()
+    assert keep.isEnabled()
+    menu.close()
+
+
+def test_the_time_below_generate_says_that_the_first_run_takes_longer(
+    two_models: Path, window_opener: WindowOpener
+) -> None:
+    rows = card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN"))
+    write_model(two_models, msgspec.structs.replace(rows, seconds_each=0.5))
+    studio = window_opener()
+    _, _, foot = parts(studio)
+    studio.engine.say(Ready(device="Paper", preparing=("pixels",)))
+    studio.state.generate.choose_model("rows")
+    assert foot.time.text().endswith("takes longer.")
+    studio.engine.say(Ready(device="Paper"))
+    assert foot.time.text()
+    assert "longer" not in foot.time.text()
+
+
+def test_a_right_click_on_a_take_opens_its_menu_at_the_pointer(studio: Studio) -> None:
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw()
+    for index in (0, 1):
+        studio.state.generate.keep_take(index)
+    settle()
+    takes = studio.frame.strip.list
+    at = takes.visualRect(takes.model().index(1, 0)).topLeft() + QPoint(9, 7)
+    menu = right_click(takes, at)
+    assert menu is not None
+    menu.close()
+
+
+def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) -> None:
+    stage, _, foot = parts(studio)
+    assert not foot.save_all.isVisible()
+    studio.ready()
+    studio.state.generate.dials.set_number(3)
+    studio.state.generate.generate()
+    studio.draw()
+    assert foot.save_all.isVisible()
+    QTest.mouseClick(foot.save_all, Qt.MouseButton.LeftButton)
+    dialog = studio.frame.findChild(QFileDialog)
+    assert dialog is not None
+    (tmp_path / "rose").mkdir()
+    dialog.fileSelected.emit(str(tmp_path / "rose"))
+    dialog.reject()
+    studio.state.saving.close()
+    assert len(list((tmp_path / "rose").glob("tiny-*.png"))) == 3
+    assert studio.state.folders.for_saving() == tmp_path / "rose"
+
+
+def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw()
+    studio.state.generate.choose(1)
+    assert studio.frame.strip.hint.isVisible()
+    QTest.mouseClick(studio.frame.strip.keep, Qt.MouseButton.LeftButton)
+    assert len(studio.state.explore.takes.get()) == 1
+    assert not studio.frame.strip.hint.isVisible()
+    assert studio.state.panel.get() == "generate"
+    studio.frame.strip.list.chose.emit(0)
+    assert studio.state.panel.get() == "generate"
+    assert parts(studio)[0].large_caption.words.text().startswith("Take 1 · seed")
+    studio.state.show_panel("explore")
+    studio.frame.strip.list.chose.emit(0)
+    assert studio.state.explore.picture.get() is not None
+
+
+def test_classes_bring_a_choice_of_kind(window_opener: WindowOpener, two_models: Path) -> None:
+    import msgspec
+
+    write_model(two_models, msgspec.structs.replace(card("kinds"), classes=("Monster", "dark_flower")))
+    studio = window_opener()
+    _, inspector, _ = parts(studio)
+    assert studio.state.generate.model.get().card.name == "kinds"
+    assert inspector.dials.kind.isVisible()
+    inspector.dials.kind.setCurrentIndex(2)
+    assert inspector.dials.kind.currentText() == "dark flower"
+    inspector.dials.kind.activated.emit(2)
+    assert studio.state.generate.dials.label.get() == 1
+    studio.state.generate.dials.set_label(None)
+    assert inspector.dials.kind.currentText() == "Any"
+    studio.state.generate.choose_model("tiny")
+    assert not inspector.dials.kind.isVisible()
+
+
+def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_models: Path) -> None:
+    for path in two_models.glob("*.safetensors"):
+        path.unlink()
+    studio = window_opener()
+    stage, inspector, foot = parts(studio)
+    assert not foot.main.isEnabled()
+    assert not stage.first.cards.isVisible()
+    assert stage.first.add.isVisible()
+    assert inspector.card.title.text() == "No model is here yet"
+    assert studio.frame.bar.picker.accessibleName() == "No model"
+
+
+def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: Path) -> None:
+    _, inspector, _ = parts(studio)
+    generate = studio.state.generate
+    for name in ("dots", "dashes"):
+        write_model(studio_home / "models", card(name, family=("pixelcnn", "PixelCNN")))
+    studio.state.models.refresh()
+    assert inspector.dials.mix.isHidden() or not inspector.dials.mix.isVisibleTo(inspector)
+    generate.choose_model("dots")
+    assert [inspector.dials.mix.itemText(place) for place in range(inspector.dials.mix.count())] == ["None", "Dashes"]
+    assert not inspector.dials.share.isVisibleTo(inspector)
+    inspector.dials.mix.activated.emit(1)
+    assert generate.dials.mixing.name.get() == "dashes"
+    assert inspector.dials.share.isVisibleTo(inspector)
+    groove = inspector.dials.share.groove
+    drag(groove, [groove._place(0.5), groove._place(0.9)])
+    assert generate.dials.mixing.share.get() == pytest.approx(0.9, abs=0.02)
+    generate.history.undo()
+    assert generate.dials.mixing.share.get() == 0.5
+    generate.history.undo()
+    assert (inspector.dials.mix.currentText(), inspector.dials.mix.count()) == ("None", 2)

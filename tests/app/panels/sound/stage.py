@@ -1,0 +1,69 @@
+"""Provides the panel Sound on a fake engine and a fake speaker for the tests of its parts."""
+
+import numpy as np
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.panels.sound.state import Sound
+from studio.wire.messages import Perform, Sounded, Steer, Stopped
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_speaker import FakeSpeaker
+
+RATE = 16_000
+"""Samples a second of the model `hum`."""
+PIECE = 320
+"""Samples of one Sounded event."""
+
+
+class Stage:
+    """Holds the panel's state, the fake engine that makes the sound, and the fake speaker that plays it."""
+
+    def __init__(self, window: Window, engine: FakeEngine) -> None:
+        self.window = window
+        self.engine = engine
+        self.sound: Sound = window.sound
+        self.speaker: FakeSpeaker = window.tone._output  # type: ignore[assignment]
+
+    def asked(self) -> Perform:
+        """Return the newest Perform."""
+        return next(command for command in reversed(self.engine.sent) if isinstance(command, Perform))
+
+    def turned(self) -> Steer:
+        """Return the newest Steer that replaces samples that are not heard yet."""
+        steers = (command for command in reversed(self.engine.sent) if isinstance(command, Steer))
+        return next(steer for steer in steers if steer.again is not None)
+
+    def make(self, seconds: float, value: int = 1000, speed: float = 3.0, first: int | None = None) -> None:
+        """Let the engine send `seconds` of samples of one value."""
+        asked = self.asked()
+        begun = len(asked.begin) if asked.begin is not None else 0
+        at = len(self.sound.player.samples) - begun if first is None else first
+        for piece in range(round(seconds * RATE / PIECE)):
+            event = Sounded(
+                job=asked.job, first=at + piece * PIECE, samples=np.full(PIECE, value, np.int16),
+                bits=np.full(PIECE, 2.5, np.float32), speed=speed,
+            )  # fmt: skip
+            self.engine.say(event)
+
+    def hear(self, seconds: float) -> np.ndarray:
+        """Let the speaker play `seconds` of sound and the window notice it; return the samples."""
+        heard = self.speaker.hear(seconds)
+        self.sound.player.tick()
+        return heard
+
+
+def opened(stage: Stage, qtbot: QtBot) -> None:
+    """Wait until the sound card is open."""
+    card = stage.sound.player.card
+    qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting)
+
+
+def made(stage: Stage, qtbot: QtBot, seconds: float = 1.0) -> Sound:
+    """Make a sound of `seconds` and stop; return the panel's state."""
+    stage.sound.play()
+    opened(stage, qtbot)
+    stage.make(seconds)
+    stage.sound.stop()
+    stage.engine.say(Stopped(job=stage.asked().job))
+    stage.hear(0.05)
+    return stage.sound

@@ -1,0 +1,129 @@
+"""Loops and branches of a sound: they repeat a stretch, or continue from any moment in another way."""
+
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from studio.wire.messages import Finished, Join, Joined
+from tests.app.panels.sound.stage import RATE, Stage, made, opened
+
+
+def test_a_loop_is_repeated_without_end_and_its_best_join_can_be_taken_back(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    before = len(stage.engine.sent)
+    sound.set_loop((0.2, 0.5))
+    sound.repeat(True)
+    sound.play()
+    opened(stage, qtbot)
+    assert len(stage.engine.sent) == before  # repeating makes no new samples
+    assert stage.hear(2.0)[1000:].all() and 0.2 <= sound.player.position < 0.5
+    sound.find_join()
+    asked = stage.engine.sent[-1]
+    assert isinstance(asked, Join) and (asked.begin, asked.end, len(asked.sound)) == (3200, 8000, RATE)
+    assert sound.joining.busy.get()
+    found = Joined(job=asked.job, begin=3100, end=8050, bits=3.4, before=20.0, tried=400)
+    stage.engine.say(found, Finished(job=asked.job))
+    assert sound.player.loop.get() == (3100 / RATE, 8050 / RATE) and sound.player.looping.get()
+    assert sound.joining.said.get() == "The join costs 3.4 bits, least of 400 tried"
+    stage.window.undo()
+    assert sound.player.loop.get() == (0.2, 0.5) and not sound.joining.said.get()
+    sound.repeat(False)
+    stage.hear(1.0)
+    assert sound.player.position == pytest.approx(1.0) and not sound.player.playing.get()
+
+
+def test_a_loop_that_changes_while_its_join_is_looked_for_stops_the_look(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.set_loop((0.2, 0.5))
+    sound.find_join()
+    job = stage.engine.sent[-1].job
+    sound.set_loop((0.3, 0.6))
+    assert stage.engine.stopped[-1] == job and not sound.joining.busy.get()
+    stage.engine.say(Joined(job=job, begin=0, end=10, bits=0.0, before=0.0, tried=1))
+    assert sound.player.loop.get() == (0.3, 0.6)
+
+
+def test_the_best_join_of_a_loop_starts_a_stopped_engine(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.set_loop((0.2, 0.5))
+    stage.engine.status.emit("Stopped")
+    sound.find_join()
+    assert stage.engine.starts == 1 and isinstance(stage.engine.sent[-1], Join)
+
+
+def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.branch(0.25)
+    assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
+    sound.play()
+    asked = stage.asked()
+    assert asked.seed == sound.dials.seed.get() and asked.begin is not None and len(asked.begin) == 4000
+
+
+def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    player = stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    seed = sound.dials.seed.get()
+    job = stage.asked().job
+    sound.branch()
+    assert sound.dials.seed.get() != seed and not stage.engine.stopped  # there is no gap: the running job is steered
+    turn = stage.turned()
+    at = sound.cut.get()
+    assert turn.seed == sound.dials.seed.get() and turn.again == round(at * RATE) and turn.running == job
+    assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
+    stage.engine.say(Finished(job=turn.job))
+    (left,) = stage.window.takes.list.get()
+    assert len(left.picture) == RATE and left.work.seed == seed
+    stage.make(0.5, value=-1000)
+    sound.keep_take()
+    assert stage.window.takes.list.get()[1].work.came_from == (left.key,)
+    heard = stage.hear(0.2)
+    assert heard[-4800:].max() < 0  # it continues with the new samples
+    stage.window.undo()
+    stage.window.undo()
+    assert sound.dials.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
+
+
+def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    player = stage.sound.player
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    job = stage.asked().job
+    at = player.position
+    sound.pause()
+    sound.branch()
+    assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.entries.get()
+    assert player.ahead == 0 and player.made == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
+    assert len(stage.window.takes.list.get()[0].picture) == RATE
+
+
+def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
+    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples land in another thread, whatever the window does."""
+    sound = stage.sound
+    player = stage.sound.player
+    takes = stage.window.takes
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.5)
+    keep = takes.keep
+
+    def keep_slowly(*args: Any) -> str:
+        name = keep(*args)
+        stage.make(0.1)
+        return name
+
+    monkeypatch.setattr(takes, "keep", keep_slowly)
+    sound.branch()
+    assert player.playing.get() and player.making.get() and not stage.engine.stopped
+    assert player.position == pytest.approx(0.5, abs=0.02) and len(takes.list.get()) == 1

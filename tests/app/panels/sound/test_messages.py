@@ -1,0 +1,136 @@
+"""Checks that each message of Sound goes when it no longer holds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from pytestqt.qtbot import QtBot
+
+from studio.wire.messages import Failed, Join
+from tests.app.panels.sound.stage import RATE, Stage, made, opened
+from tests.app.panels.sound.test_silence import let_fall_silent
+
+
+def said(stage: Stage) -> str:
+    """Return the message of the window; empty if there is none."""
+    message = stage.window.messages.current.get()
+    return message.text if message is not None else ""
+
+
+def open_file(stage: Stage, qtbot: QtBot, path: Path) -> None:
+    stage.sound.open(path)
+    qtbot.waitUntil(lambda: not stage.sound.busy.get())
+
+
+@pytest.fixture
+def hum(tmp_path: Path) -> Path:
+    path = tmp_path / "hum.wav"
+    soundfile.write(path, (0.3 * np.sin(np.arange(RATE) / 20)).astype(np.float32), RATE)
+    return path
+
+
+def test_what_is_said_of_an_opened_recording_goes_with_it(stage: Stage, qtbot: QtBot, hum: Path) -> None:
+    open_file(stage, qtbot, hum)
+    assert said(stage).startswith('"hum.wav"')
+    stage.sound.put_away()
+    assert not said(stage)
+
+
+def test_a_file_that_was_refused_is_forgotten_once_another_is_opened(
+    stage: Stage, qtbot: QtBot, hum: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no sound at all")
+    open_file(stage, qtbot, broken)
+    assert "broken.wav" in said(stage)
+    stage.sound.open(hum)
+    assert not said(stage)
+    qtbot.waitUntil(lambda: not stage.sound.busy.get())
+    assert "hum.wav" in said(stage)
+
+
+def test_a_recording_that_is_kept_is_not_told_while_the_next_one_runs(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.record(True)
+    sound.record(False)
+    assert said(stage).startswith("Nothing was heard")
+    sound.record(True)
+    assert not said(stage)
+    sound.player.seek(0.0)
+    sound.play()
+    opened(stage, qtbot)
+    stage.hear(0.3)
+    sound.record(False)
+    assert said(stage).startswith("Recorded")
+    sound.record(True)
+    assert not said(stage)
+
+
+def test_a_recording_that_is_not_among_the_takes_any_more_is_not_said_to_be(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.player.seek(0.0)
+    sound.record(True)
+    sound.play()
+    opened(stage, qtbot)
+    stage.hear(0.3)
+    sound.record(False)
+    assert said(stage).startswith("Recorded")
+    sound.history.undo()
+    assert not said(stage)
+
+
+def test_a_speaker_that_is_gone_is_forgotten_once_it_plays_again(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.player.seek(0.0)
+    sound.play()
+    opened(stage, qtbot)
+    stage.speaker.faults = '"Headphones" went away. Nothing is lost.'
+    for _ in range(5):
+        sound.player.tick()
+    assert "Headphones" in said(stage)
+    stage.speaker.faults = ""
+    sound.play()
+    assert not said(stage)
+
+
+@pytest.mark.parametrize("way", ["play", "another sound"])
+def test_a_silence_is_told_until_something_is_made_again(stage: Stage, qtbot: QtBot, way: str) -> None:
+    stage.sound.play()
+    opened(stage, qtbot)
+    let_fall_silent(stage, 12.0)
+    assert "silent" in said(stage)
+    if way == "play":
+        stage.sound.player.seek(stage.sound.player.made)
+        stage.sound.play()
+    else:
+        stage.sound.dials.new_seed()
+    assert not said(stage)
+
+
+def test_what_failed_is_told_until_it_is_made_again(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.4)
+    stage.engine.say(Failed(job=stage.asked().job, why="Memory ran out.", hint=""))
+    assert said(stage).startswith("Memory ran out.")
+    sound.player.seek(sound.player.made)
+    sound.play()
+    assert not said(stage)
+    stage.make(0.4)
+    stage.engine.say(Failed(job=stage.asked().job, why="Memory ran out.", hint=""))
+    sound.dials.new_seed()
+    assert not said(stage)
+
+
+def test_a_join_that_failed_is_told_until_the_loop_changes(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    sound.set_loop((0.2, 0.6))
+    sound.find_join()
+    asked = stage.engine.sent[-1]
+    assert isinstance(asked, Join)
+    stage.engine.say(Failed(job=asked.job, why="Memory ran out.", hint=""))
+    assert "The loop stays as it is" in said(stage)
+    sound.set_loop((0.2, 0.5))
+    assert not said(stage)

@@ -1,0 +1,380 @@
+"""Playing in Sound: the engine sends what a test tells it to, and the sound card keeps what it receives."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.panels.sound.live_generation import AHEAD, PART, SURE, SURER
+from studio.wire.messages import Failed, Finished, Steer, Stopped
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+from tests.app.panels.sound.stage import RATE, Stage, made, opened
+
+
+def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.player.set_level(1.0)
+    sound.dials.set_seed(7)
+    sound.dials.set_temperature(0.8)
+    sound.play()
+    opened(stage, qtbot)
+    asked = stage.asked()
+    assert (asked.seed, asked.begin, asked.until) == (7, None, AHEAD)
+    assert asked.curve is not None and asked.curve.tolist() == [[0.0, 0.8]]
+    assert not stage.hear(0.1).any() and sound.player.waiting.get()
+    stage.make(0.4)
+    heard = stage.hear(0.3)
+    assert np.abs(heard[4800:] * 32_768 - 1000).max() < 60 and not sound.player.waiting.get()
+    assert sound.player.position == pytest.approx(0.3, abs=0.02)
+    assert sound.player.ahead == pytest.approx(0.1, abs=0.02)
+    more = stage.engine.sent[-1]
+    assert isinstance(more, Steer) and more.until == pytest.approx(0.3 + AHEAD, abs=0.03)
+    assert (sound.player.bits == 2.5).all() and len(sound.player.bits) == len(sound.player.samples) == 6400
+
+
+def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0, speed=0.6)
+    assert not stage.hear(0.2).any()
+    assert sound.player.waiting.get() == (
+        f"0.6 × real time. Playing starts in about {round((PART * 0.4 - 1) / 0.6)} s, then without a gap for 20 s."
+    )
+    for value in (1000, 2000):  # a constant value would be silence
+        stage.make((PART * 0.4 - 1) / 2, value, speed=0.6)
+    assert stage.hear(0.2).any() and not sound.player.waiting.get()
+    stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on
+    stage.make(0.2, speed=0.6)
+    assert sound.player.gaps == 1 and not stage.hear(0.1).any() and sound.player.waiting.get()
+    sure = sound.player.performing.sure
+    assert sure == SURER * SURE, "what was too little to go on from is more next time"
+
+
+def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.dials.set_temperature(1.0)
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.6)
+    stage.hear(0.2)
+    sound.dials.set_temperature(0.5)
+    turn = stage.turned()
+    assert turn.again is not None
+    at = turn.again / RATE
+    assert sound.player.position + 0.02 < at < sound.player.position + 0.15
+    assert turn.curve is not None and turn.curve.tolist() == [[0.0, 1.0], [at, 1.0], [at, 0.5]]
+    stage.make(0.1, value=-9, first=9600)  # was on its way already: made by the old temperature
+    stage.engine.say(Finished(job=turn.job))
+    stage.make(0.2, value=500)
+    made = sound.player.samples
+    assert (made[: turn.again] == 1000).all() and (made[turn.again :] == 500).all()
+    assert len(made) == turn.again + round(0.2 * RATE)
+
+
+def test_only_the_newest_wish_is_told_while_one_is_on_its_way(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.6)
+    stage.hear(0.2)
+    before = len(stage.engine.sent)
+    for heat in (0.9, 0.8, 0.7):
+        sound.dials.set_temperature(heat)
+    turns = [one for one in stage.engine.sent[before:] if isinstance(one, Steer) and one.again is not None]
+    assert len(turns) == 1
+    stage.engine.say(Finished(job=turns[0].job))
+    stage.make(0.04)
+    last = stage.turned()
+    assert last.curve is not None and last.curve[-1, 1] == 0.7
+    assert [heat for _, heat in sound.heat.get()][-1] == 0.7
+
+
+def test_what_cannot_be_changed_plays_on_as_it_was(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.6)
+    stage.hear(0.2)
+    before, bits = sound.player.samples.copy(), sound.player.bits.copy()
+    sound.dials.set_temperature(0.5)
+    turn = stage.turned()
+    assert turn.again is not None and turn.again < len(before)
+    stage.make(0.1, value=700, first=len(before))  # nothing has changed for the engine
+    stage.engine.say(Failed(job=turn.job, why="No.", hint=""))
+    assert np.array_equal(sound.player.samples[: len(before)], before)
+    assert np.array_equal(sound.player.bits[: len(before)], bits)
+    assert (sound.player.samples[len(before) :] == 700).all() and len(sound.player.samples) > len(before)
+    said = stage.window.messages.current.get()
+    assert said is not None and "It plays on as it was" in said.text
+
+
+def test_an_engine_that_dies_lets_what_is_made_play_out(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.5)
+    stage.engine.sent.append(stage.asked())
+    stage.engine.die()
+    assert sound.player.playing.get() and not sound.player.making.get()
+    heard = stage.hear(0.7)
+    assert heard[:23_000].any() and not heard[25_000:].any()
+    assert np.abs(np.diff(heard)).max() < 0.001 and sound.player.gaps == 0
+    assert not sound.player.playing.get()
+    said = stage.window.messages.history.get()[-1]
+    assert "up to 0:00.5, which is kept" in said.text
+    sound.play()
+    again = stage.asked()
+    assert again.begin is not None and len(again.begin) == 8000
+
+
+def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, qtbot: QtBot) -> None:
+    sound, speaker = stage.sound, stage.speaker
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.5)
+    stage.hear(0.2)
+    speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
+    for _ in range(5):
+        sound.player.tick()
+    assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
+    said = stage.window.messages.current.get()
+    assert said is not None and said.text == (
+        '"Headphones" went away at 0:00.2. Playing is paused there. '
+        "The model pauses once it is well ahead. Nothing is lost."
+    )
+    assert [words for words, _ in said.actions] == ["Play again"], "it was the system's output already"
+    speaker.faults = ""
+    stage.window.messages.act(0)
+    opened(stage, qtbot)
+    assert stage.hear(0.1).any() and sound.player.position == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage: Stage, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    speaker = stage.speaker
+    sound.player.choose("Headphones")
+    sound.play()
+    opened(stage, qtbot)
+    assert speaker.device == "Headphones"
+    speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
+    for _ in range(5):
+        sound.player.tick()
+    said = stage.window.messages.current.get()
+    assert said is not None
+    assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"
+    assert [words for words, _ in said.actions] == ["Play on the system's output"]
+    speaker.faults = ""
+    stage.window.messages.act(0)
+    opened(stage, qtbot)
+    assert speaker.device == "Built-in speakers" and sound.player.playing.get()
+
+
+def test_while_it_waits_it_says_for_what(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    player = stage.sound.player
+    stage.engine.status.emit("Starting")
+    sound.play()
+    assert player.waiting.get() == "Playing starts when the engine is ready."
+    stage.engine.status.emit("Ready")
+    assert player.waiting.get() == "Playing starts once the model has begun."
+    opened(stage, qtbot)
+    stage.make(0.04, speed=0.0)
+    said = "First run on this computer: preparing the fast version. Then playing starts."
+    assert player.waiting.get() == said
+    stage.make(0.5)
+    assert not player.waiting.get()
+    stage.hear(1.0)
+    assert player.gaps == 1 and player.waiting.get() == "Playing continues in a moment.", "the fast loop is there"
+    stage.make(0.04, speed=0.5)
+    assert player.waiting.get().startswith("0.5 × real time. Playing continues in about ")
+    sound.pause()
+    assert not player.waiting.get(), "nobody waits"
+
+
+def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
+    player = made(stage, qtbot).player
+    answers = threading.Event()
+    take = stage.speaker.open
+
+    def take_slowly(*args: Any) -> None:
+        answers.wait(20)
+        take(*args)
+
+    stage.speaker.open = take_slowly  # type: ignore[method-assign]
+    player.card.let_go()
+    player.play()
+    assert player.waiting.get() == "The output is being opened."
+    answers.set()
+    qtbot.waitUntil(lambda: not player.waiting.get())
+    stage.speaker.still = 4.0
+    player.tick()
+    assert player.waiting.get() == '"Built-in speakers" takes no sound at the moment. Playing waits for it.'
+    assert player.playing.get() and stage.window.messages.current.get() is None
+    stage.speaker.still = 0.0
+    player.tick()
+    assert not player.waiting.get()
+
+
+def test_a_speaker_that_asks_in_bursts_of_two_seconds_plays_on(stage: Stage, qtbot: QtBot) -> None:
+    player = made(stage, qtbot, 4.0).player
+    player.play()
+    opened(stage, qtbot)
+    for burst in (1, 2):
+        stage.hear(1.9)
+        for still in (0.5, 1.0, 1.5, 2.0):
+            stage.speaker.still = still
+            player.tick()
+            assert player.playing.get() and not player.waiting.get()
+        assert player.position == pytest.approx(1.9 * burst, abs=0.02)
+    assert stage.window.messages.current.get() is None
+
+
+def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.5)
+    sound.stop()
+    assert stage.engine.stopped == [stage.asked().job]
+    stage.engine.say(Stopped(job=stage.engine.stopped[0]))
+    stage.hear(0.1)
+    assert len(sound.player.samples) == 8000 and not sound.player.making.get()
+    sound.player.seek(sound.player.made)
+    sound.play()
+    asked = stage.asked()
+    assert asked.begin is not None and (asked.begin == 1000).all()
+
+
+def test_another_sound_is_not_said_to_be_as_fast_as_the_last(stage: Stage, qtbot: QtBot) -> None:
+    made(stage, qtbot)
+    stage.sound.dials.new_seed()
+    assert stage.sound.player.speed.get() == 0
+
+
+def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, studio_home: Path) -> None:
+    folder = studio_home / "models"
+    write_model(folder, card("bells", (RATE,), family=("wavenet", "WaveNet"), rate=RATE), salt=1.0)
+    write_model(folder, card("slow", (RATE,), family=("wavenet", "WaveNet"), rate=8000))
+    stage.window.models.refresh()
+    sound, player = stage.sound, stage.sound.player
+    assert [partner.card.name for partner in sound.dials.mixing.partners.get()] == ["bells"]
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.6)
+    stage.hear(0.2)
+    sound.dials.set_mix("bells")
+    asked = stage.asked()
+    assert (asked.mix, asked.share) == ("bells", 0.5) and asked.begin is not None
+    begun = len(asked.begin) / RATE
+    assert player.position < begun < player.position + 0.15 and player.playing.get()
+    stage.make(0.4)
+    stage.hear(0.2)
+    sound.dials.set_share(0.2)
+    turn = stage.turned()
+    assert turn.share == 0.2 and turn.running == asked.job
+    stage.engine.say(Finished(job=turn.job))
+    stage.make(0.2)
+    sound.keep_take()
+    work = stage.window.takes.list.get()[0].work
+    assert work.mix is not None and (work.mix.model, work.mix.share) == ("bells", 0.0)  # it began without
+    assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.begin)
+    assert work.turns[-1].at == len(asked.begin) + (turn.again or 0)
+    sound.show_take(0)
+    assert "alone" in sound.pricing.said.get()  # the second model is not asked what it costs
+    sound.dials.new_seed()
+    assert not sound.pricing.said.get()
+
+
+def test_a_latency_is_asked_of_the_card_at_once_and_again_after_a_restart(
+    stage: Stage, qtbot: QtBot, opener: Callable[[FakeEngine], Window]
+) -> None:
+    sound, speaker = stage.sound, stage.speaker
+    sound.play()
+    opened(stage, qtbot)
+    assert speaker.latency == 0
+    sound.player.set_latency(0.04)
+    qtbot.waitUntil(lambda: speaker.latency == 0.04)
+    assert sound.player.playing.get() and speaker.opens == 2
+    sound.player.set_latency(9.0)
+    assert sound.player.card.latency.get() == 0.3
+    stage.window.close()
+    assert opener(FakeEngine()).sound.player.card.latency.get() == 0.3
+
+
+def test_minutes_of_live_changes_are_undone_by_few_points(stage: Stage, qtbot: QtBot) -> None:
+    """What is settled is not in a step, however much of it there is."""
+    sound = stage.sound
+    sound.play()
+    opened(stage, qtbot)
+    for number in range(40):
+        stage.make(0.3)
+        stage.hear(0.15)
+        sound.dials.set_temperature(0.5 + 0.01 * number)
+        sound.history.seal()
+        stage.engine.say(Finished(job=stage.turned().job))
+        stage.make(0.3, first=stage.turned().again)
+    assert len(sound.heat.get()) == 81
+    most = max(len(record.get("heat", [])) for record in sound.history.records())
+    assert most <= 4
+    curve, at = sound.heat.get(), sound.making.settled
+    sound.history.undo()
+    settled = [point for point in curve if point[0] < at]
+    assert list(sound.heat.get()[: len(settled)]) == settled, "what is made keeps what it was made by"
+    stage.engine.say(Finished(job=stage.turned().job))
+    assert sound.heat.get()[-1][1] == pytest.approx(0.88) and sound.heat.get()[-1][0] >= at
+
+
+def test_the_dial_follows_the_line_that_was_drawn(stage: Stage, qtbot: QtBot) -> None:
+    sound = stage.sound
+    sound.set_heat([[0.0, 1.0], [2.0, 0.0]])
+    assert sound.dials.temperature.get() == 1.0
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(1.0)
+    stage.hear(0.8)
+    stage.make(0.4)
+    at = sound.making.settled
+    assert 0.8 <= at < 1.2 and sound.dials.temperature.get() == pytest.approx(1.0 - at / 2)
+
+
+def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot, studio_home: Path) -> None:
+    kinds = ("Harp", "Bells")
+    write_model(studio_home / "models", card("kit", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
+    stage.window.models.refresh()
+    sound = stage.sound
+    sound.choose_model("kit")
+    sound.dials.set_label(1)
+    sound.play()
+    opened(stage, qtbot)
+    assert stage.asked().label == 1
+    stage.make(0.6)
+    stage.hear(0.2)
+    sound.dials.set_label(None)
+    asked = stage.asked()
+    assert asked.label is None and asked.begin is not None and 0.2 < len(asked.begin) / RATE < 0.4
+    stage.make(0.2)
+    sound.stop()
+    sound.keep_take()
+    sound.dials.set_label(0)
+    sound.show_take(0)
+    assert sound.dials.label.get() is None and stage.window.takes.list.get()[0].work.label == 1
+
+
+def test_what_is_being_made_stands_in_the_queue_and_is_stopped_there(stage: Stage, qtbot: QtBot) -> None:
+    sound, queue = stage.sound, stage.window.queue
+    sound.play()
+    opened(stage, qtbot)
+    stage.make(0.6)
+    (entry,) = queue.entries.get()
+    assert entry.job == stage.asked().job and entry.said == "0:00.6 made · 3.0 × real time"
+    queue.stop(entry.job)
+    assert entry.job in stage.engine.stopped
+    stage.engine.say(Stopped(job=entry.job))
+    assert not queue.entries.get() and not sound.player.making.get()

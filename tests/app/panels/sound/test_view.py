@@ -1,0 +1,566 @@
+"""The panel Sound in the window, on an engine that says what a test tells it to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from msgspec.structs import replace
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
+
+from studio.app.panels.sound.inspector_view import SoundInspector
+from studio.app.panels.sound.player_view import Player
+from studio.app.panels.sound.view import EMPTY, NOBODY
+from studio.wire.messages import Finished, Join, Joined, Perform, Price, Priced, Pulse, Sounded, Stopped
+from tests.app.fake_model import card, write_model
+from tests.app.window.test_layout import SIZES, check, resize
+from tests.app.window_fixtures import Studio, WindowOpener, settle
+
+RATE, PIECE = 16_000, 320
+
+
+class Stage:
+    """The window with Sound open."""
+
+    def __init__(self, studio: Studio, qtbot: QtBot) -> None:
+        self.studio, self.qtbot = studio, qtbot
+        self.sound, self.frame = studio.state.sound, studio.frame
+        panel = studio.frame.panels["sound"]
+        self.page: Player = panel.stage.player  # type: ignore[attr-defined]
+        self.inspector: SoundInspector = panel.inspector  # type: ignore[assignment]
+        self.lanes, self.transport = self.page.lanes, self.page.transport
+
+    def make(self, seconds: float, speed: float = 3.0, price: float = 2.5) -> None:
+        """Let the engine say so much sound."""
+        asked = next(each for each in reversed(self.studio.engine.sent) if isinstance(each, Perform))
+        begun = len(asked.begin) if asked.begin is not None else 0
+        at = len(self.sound.player.samples) - begun
+        noise = np.random.default_rng(0).integers(-9000, 9000, PIECE).astype(np.int16)
+        for piece in range(round(seconds * RATE / PIECE)):
+            bits = np.full(PIECE, price, np.float32)
+            self.studio.engine.say(
+                Sounded(job=asked.job, first=at + piece * PIECE, samples=noise, bits=bits, speed=speed)
+            )
+        self.show()
+
+    def show(self) -> None:
+        self.page.show_frame()
+        settle()
+
+    def key(self, key: Qt.Key, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        self.lanes.moment.setFocus(Qt.FocusReason.TabFocusReason)
+        QTest.keyClick(self.lanes.moment, key, keys)
+
+
+def drawn_at(stage: Stage, seconds: float) -> bool:
+    """Return whether the wave's lane shows anything at a moment, a little above its middle."""
+    wave = stage.lanes.wave
+    at = wave.mapTo(stage.lanes, QPointF(stage.lanes.timeline.x(seconds), wave.height() * 0.45).toPoint())
+    return stage.lanes.grab().toImage().pixelColor(at) != stage.studio.look.colour("window")
+
+
+@pytest.fixture
+def stage(two_models: Path, window_opener: WindowOpener, qtbot: QtBot) -> Stage:
+    kinds = ("Harp", "Bells")
+    write_model(two_models, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
+    write_model(two_models, card("drone", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    studio = window_opener()
+    studio.ready()
+    studio.state.show_panel("sound")
+    studio.state.sound.choose_model("hum")
+    settle()
+    return Stage(studio, qtbot)
+
+
+def test_without_a_model_only_what_works_is_shown(
+    studio: Studio, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.state.show_panel("sound")
+    settle()
+    panel = studio.frame.panels["sound"]
+    assert panel.stage.title.text() == NOBODY  # type: ignore[attr-defined]
+    bar, inspector, foot = studio.frame.bar, panel.inspector, panel.foot
+    dead = (bar.surprise, bar.pixels, panel.stage.begin, panel.stage.own, inspector.dials.temperature, inspector.change)  # type: ignore[attr-defined]
+    assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
+    wave = tmp_path / "waltz.wav"
+    soundfile.write(wave, np.zeros(RATE), RATE)
+    assert studio.state.would([wave]).startswith("There is no model of recordings")
+    monkeypatch.setattr(studio.frame.dialogs, "open", lambda kinds, then: then(tmp_path / "hum.safetensors"))
+    write_model(tmp_path, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    panel.stage.add.click()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: studio.state.sound.model.get() is not None)
+    settle()
+    assert panel.stage.begin.isVisible() and not panel.stage.add.isVisible()  # type: ignore[attr-defined]
+    assert inspector.dials.temperature.isVisible() and foot.export.isVisible()  # type: ignore[attr-defined]
+    assert not inspector.branch.isVisible()  # type: ignore[attr-defined]
+
+
+def test_it_begins_with_one_click(stage: Stage) -> None:
+    begin = stage.frame.panels["sound"].stage
+    assert begin.title.text() == EMPTY  # type: ignore[attr-defined]
+    begin.begin.click()  # type: ignore[attr-defined]
+    settle()
+    assert stage.page.isVisible()
+    stage.make(2.0)
+    assert stage.transport.time.text() == "0:00.00"
+    assert stage.transport.made.text() == "of 0:02.00 made"
+    assert stage.transport.speed.text() == "3.0 × real time"
+    assert stage.transport.meter.accessibleName() == "Speed, 3.0 times real time, 2.0 seconds ahead"
+
+
+def test_a_slow_machine_says_when_it_will_play(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(2.0, speed=0.5)
+    assert stage.transport.speed.text() == "0.5 × real time"
+    assert stage.transport.speed.property("role") == "warn"
+    assert stage.transport.ahead.text().startswith("Playing starts in about ")
+
+
+def test_space_plays_and_pauses_from_the_lanes_and_presses_a_button_that_has_the_focus(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    stage.key(Qt.Key.Key_Space)
+    assert not stage.sound.player.playing.get()
+    assert stage.transport.play.accessibleName() == "Play"
+    stage.key(Qt.Key.Key_Space)
+    assert stage.sound.player.playing.get()
+    stage.transport.loop.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(stage.transport.loop, Qt.Key.Key_Space)
+    assert stage.sound.player.looping.get()
+    assert stage.sound.player.playing.get()
+
+
+def test_home_end_and_clicks_seek(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(4.0)
+    stage.sound.pause()
+    stage.key(Qt.Key.Key_End)
+    assert stage.sound.player.position == pytest.approx(4.0)
+    assert stage.transport.time.text() == "0:04.00"
+    stage.key(Qt.Key.Key_Left)
+    assert stage.sound.player.position == pytest.approx(3.9)
+    stage.key(Qt.Key.Key_Home)
+    assert stage.sound.player.position == 0.0
+    at = QPointF(stage.lanes.timeline.x(2.0), 10).toPoint()
+    QTest.mouseClick(stage.lanes.wave, Qt.MouseButton.LeftButton, pos=at)
+    assert stage.sound.player.position == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["ruler", "spectrum", "wave", "bits"])
+def test_keys_of_the_sound_hold_after_a_click_on_a_lane(stage: Stage, name: str) -> None:
+    stage.sound.play()
+    stage.make(4.0)
+    stage.sound.stop()
+    stage.frame.rail.buttons["generate"].setFocus(Qt.FocusReason.OtherFocusReason)
+    lane = getattr(stage.lanes, name)
+    QTest.mouseClick(lane, Qt.MouseButton.LeftButton, pos=QPointF(stage.lanes.timeline.x(2.0), 8).toPoint())
+    assert stage.lanes.moment.hasFocus()
+    QTest.keyClick(stage.frame.focusWidget(), Qt.Key.Key_K)
+    assert stage.sound.cut.get() == pytest.approx(2.0, abs=0.05)
+    assert stage.studio.state.panel.get() == "sound"
+
+
+def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    stage.sound.stop()
+    stage.frame.strip.keep.click()
+    assert len(stage.studio.state.takes.list.get()) == 1
+    stage.sound.dials.new_seed()
+    settle()
+    assert not stage.page.isVisible()
+    stage.frame.strip.list.chose.emit(0)
+    stage.show()
+    assert stage.page.isVisible()
+    assert stage.sound.player.made == pytest.approx(3.0)
+    assert stage.studio.state.panel.get() == "sound"
+
+
+def test_a_branch_says_what_it_comes_from(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    stage.sound.pause()
+    stage.page.seek(1.5)
+    stage.key(Qt.Key.Key_K)
+    stage.show()
+    assert stage.inspector.from_.text() == "Goes on from take 1 at 0:01.5"
+    assert stage.lanes.timeline.cut == pytest.approx(1.5)
+    assert stage.lanes.timeline.made == pytest.approx(1.5)
+
+
+def test_nothing_is_said_to_be_made_or_ahead_after_a_branch_in_a_pause(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    stage.page.seek(2.0)
+    stage.sound.pause()
+    stage.show()
+    assert "s ahead" in stage.transport.ahead.text()
+    assert drawn_at(stage, 2.5)
+    stage.key(Qt.Key.Key_K)
+    stage.show()
+    assert not drawn_at(stage, 2.5) and drawn_at(stage, 1.5), "what is after the branch is gone"
+    assert not stage.lanes.timeline.making, "the wave says: being made"
+    assert stage.transport.ahead.text() == "No gaps so far"
+    assert "ahead" not in stage.transport.meter.accessibleName()
+    assert stage.studio.state.queue.entries.get() == ()
+
+
+def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(0.2)
+    stage.sound.pause()
+    stage.show()
+    assert stage.lanes.timeline.making and stage.page._frames.isActive()
+    stage.make(1.0)  # further ahead than allowed, so the engine waits
+    assert stage.sound.player.making.get() and not stage.lanes.timeline.making
+    assert not stage.page._frames.isActive()
+    stage.sound.play()
+    stage.show()
+    assert stage.lanes.timeline.making
+
+
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(stage: Stage, tmp_path: Path, seconds: int) -> None:
+    stage.sound.play()
+    stage.make(40.0)
+    stage.sound.stop()
+    time = stage.lanes.timeline
+    time.zoom(8.0, 0.0)
+    time.pan(30.0)
+    assert time.begin > 20
+    soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(seconds * RATE) / 10), RATE)
+    stage.studio.state.drop([tmp_path / "waltz.wav"])
+    stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
+    stage.show()
+    assert time.begin == 0 and time.cut == seconds < time.end, "all of it is seen, and where the model goes on"
+
+
+def test_lanes_that_show_nothing_any_more_go_back_to_the_sound(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(40.0)
+    stage.sound.stop()
+    time = stage.lanes.timeline
+    time.zoom(8.0, 0.0)
+    time.pan(30.0)
+    stage.sound.branch(2.0)
+    stage.show()
+    assert time.begin <= 2.0 <= time.end
+
+
+def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) -> None:
+    cross = stage.inspector.put_away
+    inspector = stage.inspector
+    assert not cross.isVisible()
+    soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(5 * RATE) / 10), RATE)
+    stage.studio.state.drop([tmp_path / "waltz.wav"])
+    stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
+    settle()
+    assert cross.isVisible() and cross.accessibleName() == "Put the recording away" and "Ctrl+W" in cross.toolTip()
+    QTest.mouseClick(cross, Qt.MouseButton.LeftButton)
+    settle()
+    assert inspector.name.text() == "None: the model begins by itself" and not cross.isVisible()
+    assert not stage.page.isVisible(), "how to begin is shown again"
+    stage.studio.state.undo()
+    settle()
+    assert inspector.name.text() == "waltz.wav" and cross.isVisible() and stage.page.isVisible()
+    stage.key(Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+    assert stage.sound.recording.get() is None
+
+
+def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    stage.inspector.dials.temperature.moved.emit(0.4)
+    assert stage.sound.dials.temperature.get() == 0.4
+    assert stage.lanes.heat.knots[-1][1] == 0.4
+    stage.sound.stop()
+    stage.show()
+    stage.key(Qt.Key.Key_T)
+    stage.lanes.heat.nudge(0.0, 5)
+    assert stage.lanes.heat.knots[-1][1] == stage.sound.dials.temperature.get() == pytest.approx(0.5)
+    assert stage.lanes.heat.knots[-2][1] == 0.7, "what was made keeps what it was made by"
+    assert stage.studio.state.sound.history.undo_name.get() == "temperature over time"
+
+
+def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
+    inspector = stage.inspector
+    assert inspector.dials.kind.isVisible()
+    inspector.dials.kind.setCurrentIndex(2)
+    inspector.dials.kind.activated.emit(2)
+    assert stage.sound.dials.label.get() == 1
+    assert stage.frame.bar.picker.isVisible()
+    stage.sound.choose_model("drone")
+    settle()
+    assert not inspector.dials.kind.isVisible()
+
+
+def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) -> None:
+    said = card(
+        "digits", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=("0 ann", "0 bob", "1 ann", "1 bob")
+    )
+    write_model(two_models, replace(said, labels=("label", "speaker")))
+    stage.studio.state.models.refresh()
+    stage.sound.choose_model("digits")
+    settle()
+    dials, label = stage.inspector.dials, stage.sound.dials.label
+    assert [dials.other_kind.itemText(place) for place in range(3)] == ["Any", "ann", "bob"]
+    dials.other_kind.activated.emit(2)
+    assert label.get() == 1 and (dials.kind.currentText(), dials.other_kind.currentText()) == ("0", "bob")
+    dials.kind.activated.emit(2)
+    assert label.get() == 3
+    dials.kind.activated.emit(0)
+    assert label.get() is None and dials.other_kind.currentIndex() == 0
+    stage.sound.choose_model("hum")
+    settle()
+    assert dials.kind.isVisible() and not dials.other_kind.isVisible()
+
+
+def test_a_region_is_repeated_and_said(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(5.0)
+    time = stage.lanes.timeline
+    time.loop_moved.emit(1.0, 3.25)
+    assert stage.inspector.region.text() == "0:01.000 to 0:03.250"
+    stage.key(Qt.Key.Key_G)
+    assert stage.sound.player.looping.get()
+    assert stage.transport.loop.isChecked()
+    stage.key(Qt.Key.Key_G)
+    assert not stage.transport.loop.isChecked()
+    assert time.loop == (1.0, 3.25)
+
+
+def test_escape_takes_a_drag_back(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(5.0)
+    stage.sound.player.set_loop((1.0, 3.0))
+    wave, x = stage.lanes.wave, stage.lanes.timeline.x
+    QTest.mousePress(wave, Qt.MouseButton.LeftButton, pos=QPointF(x(3.0), 10).toPoint())
+    stage.lanes.timeline.loop_moved.emit(1.0, 4.0)
+    stage.frame.escape()
+    QTest.mouseRelease(wave, Qt.MouseButton.LeftButton)
+    assert stage.sound.player.loop.get() == (1.0, 3.0)
+
+
+def test_the_output_is_chosen_among_those_there_are(stage: Stage) -> None:
+    output = stage.inspector.output
+    stage.qtbot.waitUntil(lambda: output.count() == 3)
+    assert [output.itemText(place) for place in range(3)] == ["The system's own", "Built-in speakers", "Headphones"]
+    output.activated.emit(2)
+    assert stage.sound.player.card.device.get() == "Headphones"
+
+
+def test_the_latency_is_as_needed_or_as_chosen(stage: Stage) -> None:
+    latency, card = stage.inspector.latency, stage.sound.player.card
+    assert latency.currentText() == "Latency as needed"
+    latency.activated.emit(latency.findText("Latency 20 ms"))
+    assert card.latency.get() == 0.02 and latency.currentText() == "Latency 20 ms"
+    latency.activated.emit(0)
+    assert card.latency.get() == 0 and latency.currentText() == "Latency as needed"
+
+
+def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    foot = stage.frame.panels["sound"].foot
+    assert not foot.export.isEnabled()  # type: ignore[attr-defined]
+    stage.sound.play()
+    stage.make(1.0)
+    asked: list[str] = []
+    save: Callable[..., object] = lambda name, then: asked.append(name)  # noqa: E731
+    monkeypatch.setattr(stage.frame.dialogs, "save", save)
+    foot.export.click()  # type: ignore[attr-defined]
+    (menu,) = foot.findChildren(QMenu)
+    assert [act.text() for act in menu.actions()][0::3] == ["WAV, 16 bit…", "FLAC, 16 bit…"]
+    menu.actions()[3].trigger()
+    menu.close()
+    assert [name.rsplit(".")[-1] for name in asked] == ["flac"]
+
+
+def test_what_is_made_anew_is_shown_anew(stage: Stage) -> None:
+    """Samples that were let go of and made again lie in the same memory."""
+    stage.sound.play()
+    stage.make(4.0, price=6.0)
+    stage.show()
+    assert stage.lanes.bits.at(3.9) == pytest.approx(6.0)
+    stage.sound.player.performing.cut(RATE)
+    stage.sound.player.seek(1.0)
+    stage.sound.play()
+    stage.make(4.0, price=1.0)
+    assert stage.lanes.bits.at(3.9) == pytest.approx(1.0)
+    assert stage.lanes.bits.at(0.9) == pytest.approx(6.0)
+
+
+def test_no_frames_are_drawn_while_nothing_moves(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    assert stage.page._frames.isActive()
+    stage.sound.stop()
+    stage.show()
+    assert not stage.page._frames.isActive()
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_nothing_of_it_is_cut(stage: Stage, width: int, height: int, text: int) -> None:
+    resize(stage.studio, width, height, text)
+    check(stage.studio)
+    stage.sound.play()
+    stage.make(2.0)
+    check(stage.studio)
+    stage.make(1.0, speed=0.5)
+    check(stage.studio)
+
+
+def test_what_is_heard_is_recorded_by_a_button_and_by_its_key(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(1.0)
+    stage.transport.record.click()
+    assert stage.sound.player.recording.get()
+    assert stage.transport.record.accessibleName() == "End the recording"
+    stage.key(Qt.Key.Key_Q)
+    assert not stage.sound.player.recording.get()
+    assert not stage.transport.record.isChecked()
+
+
+def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
+    stage.sound.play()
+    stage.make(3.0)
+    assert not stage.inspector.best.isVisible()
+    stage.sound.set_loop((0.5, 2.5))
+    settle()
+    stage.inspector.best.click()
+    asked = stage.studio.engine.sent[-1]
+    assert isinstance(asked, Join)
+    assert not stage.inspector.best.isEnabled()
+    stage.studio.engine.say(Joined(job=asked.job, begin=8320, end=40_320, bits=3.4, before=9.0, tried=400))
+    assert stage.inspector.region.text() == "0:00.520 to 0:02.520"
+    assert stage.inspector.join.text() == "The join costs 3.4 bits, least of 400 tried"
+    assert stage.inspector.best.isEnabled()
+
+
+# ── the prices of a recording ────────────────────────────────────────────────────────────────────
+
+
+def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
+    """Open a recording of noise, and let the engine decide its class."""
+    noise = np.random.default_rng(0).integers(-9000, 9000, round(seconds * RATE)).astype(np.int16)
+    soundfile.write(tmp_path / "rain.wav", noise, RATE, subtype="PCM_16")
+    stage.studio.ready()
+    stage.studio.state.open(tmp_path / "rain.wav")
+    stage.qtbot.waitUntil(lambda: len(stage.sound.player.samples) == len(noise))
+    stage.show()
+    asked = prices(stage)[-1]
+    told = Priced(job=asked.job, first=asked.first, bits=np.zeros(0, np.float32), label=0)
+    stage.studio.engine.say(told, Finished(job=asked.job))
+
+
+def prices(stage: Stage) -> list[Price]:
+    return [command for command in stage.studio.engine.sent if isinstance(command, Price)]
+
+
+def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
+    """Let the engine price so many samples of the newest request."""
+    asked = prices(stage)[-1]
+    bits = np.full(samples, height, np.float32)
+    stage.studio.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=asked.label))
+
+
+def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage, tmp_path: Path) -> None:
+    recorded(stage, tmp_path)
+    time = stage.lanes.timeline
+    engine = stage.studio.engine
+    time.fit()
+    time.zoom(time.length / 10.0, 0.0)
+    time.go(30.0)
+    engine.say(Stopped(job=engine.stopped[-1]))
+    asked = prices(stage)[-1]
+    begin, end = round(time.begin * RATE), round(time.end * RATE)
+    assert len(asked.sound) - asked.first == end - begin, "what is seen, and nothing else"
+    assert np.array_equal(asked.sound[asked.first :], stage.sound.player.samples[begin:end])
+    stage.studio.state.show_panel("generate")
+    settle()
+    assert engine.stopped[-1] == asked.job
+    engine.say(Stopped(job=asked.job))
+    count = len(prices(stage))
+    time.go(10.0)
+    assert len(prices(stage)) == count, "nobody sees them"
+    stage.studio.state.show_panel("sound")
+    settle()
+    assert len(prices(stage)) == count + 1
+    stage.lanes.bits.hide()
+    settle()
+    assert engine.stopped[-1] == prices(stage)[-1].job, "the lane is not there"
+    engine.say(Stopped(job=engine.stopped[-1]))
+    stage.lanes.bits.show()
+    settle()
+    assert len(prices(stage)) == count + 2
+    stage.frame.showMinimized()
+    stage.qtbot.waitUntil(lambda: engine.stopped[-1] == prices(stage)[-1].job)
+
+
+def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: Path) -> None:
+    recorded(stage, tmp_path)
+    time = stage.lanes.timeline
+    bits = stage.lanes.bits
+    time.fit()
+    before = bits.grab().toImage()
+    answer(stage, 20 * RATE)
+    stage.show()
+    assert bits.at(10.0) == 4.0 and bits.at(30.0) is None
+    after = bits.grab().toImage()
+    left = int(time.x(5.0))
+    right = int(time.x(40.0))
+    high = bits.height()
+    below = high - 4  # below the line at four of eight bits
+    assert after.pixel(left, below) != before.pixel(left, below)
+    assert after.pixel(right, below) == before.pixel(right, below)
+
+
+def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    recorded(stage, tmp_path)
+    box = stage.frame.queue.job
+    job = prices(stage)[-1].job
+    engine = stage.studio.engine
+    qtbot.waitUntil(box.isVisible)
+    engine.say(Pulse(steps=1, job=job))
+    answer(stage, len(prices(stage)[-1].sound) // 4)
+    assert box.title.text() == "Bits of the recording" and box.words.text().startswith("25 % done")
+    assert box.bar.isVisible() and box.bar.value() == 250
+    QTest.mouseClick(box.stop, Qt.MouseButton.LeftButton)
+    assert engine.stopped == [job]
+    count = len(prices(stage))
+    engine.say(Stopped(job=job))
+    settle()
+    assert not box.isVisible() and len(prices(stage)) == count
+    stage.sound.play()  # the panel still exists
+    stage.make(0.2)
+    assert len(stage.sound.player.samples) == 60 * RATE + 3200
+
+
+def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    recorded(stage, tmp_path)
+    qtbot.waitUntil(stage.frame.queue.job.isVisible)
+    stage.frame.stop()
+    job = prices(stage)[-1].job
+    assert stage.studio.engine.stopped == [job]
+    stage.studio.engine.say(Finished(job=job))
+
+
+def test_bits_that_were_stopped_come_back_by_a_button_beside_the_words(stage: Stage, tmp_path: Path) -> None:
+    recorded(stage, tmp_path)
+    inspector, engine = stage.inspector, stage.studio.engine
+    stage.lanes.timeline.fit()
+    settle()
+    assert not inspector.show_bits.isVisible()
+    answer(stage, RATE)
+    engine.say(Stopped(job=prices(stage)[-1].job))
+    settle()
+    assert "stopped" in inspector.priced.text()
+    assert inspector.show_bits.isVisible()
+    count = len(prices(stage))
+    QTest.mouseClick(inspector.show_bits, Qt.MouseButton.LeftButton)
+    settle()
+    assert len(prices(stage)) == count + 1
+    assert not inspector.show_bits.isVisible()
+    assert "stopped" not in inspector.priced.text()

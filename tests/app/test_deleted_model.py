@@ -1,0 +1,73 @@
+"""If a chosen model's file is deleted, the window says so and shows no other model's sliders in its place."""
+
+from pathlib import Path
+
+import numpy as np
+
+from studio.app.app_state import Window
+from studio.library.work import Work
+from studio.wire.messages import Explore, Finished, Shown
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_model import card, write_model
+
+
+def draw(engine: FakeEngine) -> None:
+    """Answer the newest question of Explore."""
+    asked = next(command for command in reversed(engine.sent) if isinstance(command, Explore))
+    engine.say(Shown(job=asked.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=asked.job))
+
+
+def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: Window, two_models: Path) -> None:
+    explore = window.explore
+    explore.dials.rename(0, "Warmth")
+    (two_models / "tones.safetensors").unlink()
+    for panel in (explore, window.generate):
+        before = panel.model.get()
+        panel.choose_model("tones")
+        assert panel.model.get() == before
+    assert explore.dials.names.get()[0] == "Warmth"
+    said = window.messages.current.get()
+    assert said is not None
+    assert said.text.startswith('"Tones" is not here any more')
+    assert [trained.card.name for trained in window.models.cards.get()] == ["tiny"]
+
+
+def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
+    window: Window, engine: FakeEngine, two_models: Path
+) -> None:
+    write_model(two_models, card("other", scales=("Only",)))
+    window.models.refresh()
+    explore = window.explore
+    explore.choose_model("other")
+    explore.dials.new_start(3)
+    draw(engine)
+    explore.dials.move(0, 1.5)
+    draw(engine)
+    explore.keep_take()
+    (two_models / "other.safetensors").unlink()
+    explore.choose_model("tiny")
+    assert explore.dials.scales.get() == ("Coarse", "Middle", "Fine")
+    explore.history.undo()
+    trained = explore.model.get()
+    assert trained is not None
+    assert trained.card.name == "other"
+    assert explore.dials.scales.get() == ("Only",)
+    assert explore.dials.sliders.get() == (1.5, 0.0, 0.0)
+    explore.dials.move(1, 0.5)
+    draw(engine)
+    explore.keep_take()
+    explore.choose_take(0)
+
+
+def test_a_direction_of_a_deleted_model_cannot_be_named_and_that_is_said(window: Window, two_models: Path) -> None:
+    (two_models / "tiny.safetensors").unlink()
+    window.explore.dials.rename(0, "Warmth")
+    said = window.messages.current.get()
+    assert said is not None
+    assert said.text.startswith('"tiny.safetensors" could not be read')
+    assert window.explore.dials.names.get()[0] == "1"
+
+
+def test_a_work_of_an_unknown_making_is_not_taken_for_that_of_a_deleted_model(window: Window, two_models: Path) -> None:
+    (two_models / "tones.safetensors").unlink()
+    assert window.models.of(Work(model="elsewhere", model_hash="", seed=4)) is None

@@ -1,0 +1,55 @@
+"""Names of files are plain text: no label reads markup, whatever it is given."""
+
+import ast
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.widgets.controls import Elided, Label, tip
+from tests.app.window_fixtures import Studio
+
+APP = Path(__file__).parents[3] / "studio" / "app"
+RICH = {
+    "QMessageBox",
+    "QTextEdit",
+    "QTextBrowser",
+    "QToolTip",
+    "setHtml",
+    "setMarkdown",
+    "setStatusTip",
+    "setWhatsThis",
+}
+EVIL = '<img src="x"><b>rose</b>.png'
+
+
+def test_only_one_place_makes_labels_and_tooltips() -> None:
+    faults = []
+    for path in sorted(APP.rglob("*.py")):
+        banned = RICH if path.name == "controls.py" else {*RICH, "QLabel", "setToolTip"}
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            if name in banned:
+                faults.append(f"{path.name} uses {name}")
+    assert faults == []
+
+
+def test_every_label_of_the_window_is_plain(studio: Studio) -> None:
+    labels = studio.frame.findChildren(QLabel)
+    assert len(labels) > 40
+    assert [label.text() for label in labels if label.textFormat() != Qt.TextFormat.PlainText] == []
+
+
+def test_markup_in_a_name_is_shown_as_it_is(qtbot: QtBot) -> None:
+    label, cut, widget = Label(EVIL), Elided(EVIL), QWidget()
+    for part in (label, cut, widget):
+        qtbot.addWidget(part)
+    assert label.textFormat() == Qt.TextFormat.PlainText
+    tip(widget, EVIL)
+    assert "<img" not in widget.toolTip()
+    assert "&lt;img" in widget.toolTip()
+    cut.resize(20, 20)
+    cut.show()
+    assert cut.cut
+    assert "<img" not in cut.toolTip()

@@ -1,0 +1,193 @@
+"""A latent slider under hand, keys and typing."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QSlider
+from pytestqt.qtbot import QtBot
+
+from studio.app.widgets.theme import Look
+from studio.app.widgets.value_slider import LatentSlider, figure
+from tests.app.window_fixtures import double_click, drag, shown
+
+
+class Noted:
+    """A slider whose value a state would hold, and all that it told."""
+
+    def __init__(self, slider: LatentSlider) -> None:
+        self.slider, self.value, self.told = slider, 0.0, []
+        slider.moved.connect(self.move)
+        slider.homed.connect(lambda: (self.told.append("home"), self.move(0.0)))
+        slider.grabbed.connect(lambda: self.told.append("grabbed"))
+        slider.let_go.connect(lambda: self.told.append("let go"))
+        slider.renamed.connect(lambda name: self.told.append(name))
+
+    def move(self, value: float) -> None:
+        self.value = value
+        self.slider.show_value(value)
+
+    def x(self, value: float) -> float:
+        return 7 + (value + 4) / 8 * (self.slider.groove.width() - 14)
+
+
+@pytest.fixture
+def noted(qtbot: QtBot) -> Iterator[Noted]:
+    slider = LatentSlider(Look(), "Warmth", -4.0, 4.0, 0.0, (-2.0, 2.0), help="Move it", may_rename=True)
+    qtbot.addWidget(slider)
+    shown(slider, Look(), 288, 46)
+    yield Noted(slider)
+
+
+def test_a_drag_is_one_gesture(noted: Noted) -> None:
+    drag(noted.slider.groove, [noted.x(0), noted.x(0.5), noted.x(1.24)])
+    assert noted.value == pytest.approx(1.24, abs=0.02)
+    assert noted.told == ["grabbed", "let go"]
+    assert noted.slider.value.text() == "+1.24"
+
+
+def test_a_click_in_the_groove_goes_there(noted: Noted) -> None:
+    drag(noted.slider.groove, [noted.x(-2)])
+    assert noted.value == pytest.approx(-2, abs=0.03)
+
+
+def test_shift_drags_ten_times_finer(noted: Noted) -> None:
+    noted.move(1.0)
+    drag(noted.slider.groove, [noted.x(1), noted.x(2)], shift=True)
+    assert noted.value == pytest.approx(1.1, abs=0.02)
+
+
+def test_it_snaps_home_but_not_with_shift(noted: Noted) -> None:
+    noted.move(1.0)
+    drag(noted.slider.groove, [noted.x(1), noted.x(0) + 2])
+    assert noted.value == 0
+    noted.move(0.2)
+    drag(noted.slider.groove, [noted.x(0.2), noted.x(0.2) - 55], shift=True)
+    assert 0 < abs(noted.value) < 0.05
+
+
+def test_escape_puts_the_old_value_back(noted: Noted) -> None:
+    noted.move(1.0)
+    drag(noted.slider.groove, [noted.x(1), noted.x(3)], release=False)
+    assert noted.value == pytest.approx(3, abs=0.03)
+    QTest.keyClick(noted.slider.groove, Qt.Key.Key_Escape)
+    assert noted.value == 1.0
+    assert noted.told == ["grabbed", "let go"]
+
+
+@pytest.mark.parametrize(
+    ("key", "shift", "value"),
+    [
+        (Qt.Key.Key_Right, False, 0.05),
+        (Qt.Key.Key_Left, False, -0.05),
+        (Qt.Key.Key_Right, True, 0.01),
+        (Qt.Key.Key_PageUp, False, 0.5),
+        (Qt.Key.Key_PageDown, False, -0.5),
+        (Qt.Key.Key_Home, False, -4.0),
+        (Qt.Key.Key_End, False, 4.0),
+    ],
+)
+def test_keys_move_it(noted: Noted, key: Qt.Key, shift: bool, value: float) -> None:
+    modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
+    QTest.keyClick(noted.slider.groove, key, modifier)
+    assert noted.value == pytest.approx(value)
+
+
+def test_delete_and_a_double_click_send_it_home(noted: Noted) -> None:
+    noted.move(1.5)
+    QTest.keyClick(noted.slider.groove, Qt.Key.Key_Delete)
+    assert (noted.value, noted.told) == (0.0, ["home"])
+    noted.move(1.5)
+    double_click(noted.slider.groove)
+    assert noted.value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("1.24", 1.24), ("−2", -2.0), ("-2", -2.0), ("0,5", 0.5), ("home", 0.0), ("99", 4.0), ("rose", 1.0), ("nan", 1.0)],
+)
+def test_values_are_typed(noted: Noted, typed: str, value: float) -> None:
+    noted.move(1.0)
+    field = noted.slider.value
+    field.selectAll()
+    field.insert(typed)  # QTest types ASCII only
+    field.setModified(True)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert noted.value == pytest.approx(value)
+    assert field.text() == figure(value, signed=True)
+
+
+def test_the_wheel_acts_only_with_the_focus(noted: Noted) -> None:
+    groove = noted.slider.groove
+    at = QPointF(groove.rect().center())
+
+    def turn() -> bool:
+        turned = QWheelEvent(
+            at, QPointF(groove.mapToGlobal(at)), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(groove, turned)
+        return turned.isAccepted()
+
+    groove.clearFocus()
+    assert not turn()
+    assert noted.value == 0
+    noted.slider.activateWindow()
+    groove.setFocus()
+    assert turn()
+    assert noted.value == pytest.approx(0.05)
+
+
+def test_a_name_is_changed_over_the_name(noted: Noted) -> None:
+    double_click(noted.slider.name)
+    field = next(f for f in noted.slider.findChildren(QLineEdit) if f.accessibleName() == "Name of Warmth")
+    field.selectAll()
+    QTest.keyClicks(field, "Petals open")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert noted.told == ["Petals open"]
+
+
+def test_a_screen_reader_hears_name_value_home_and_range(noted: Noted) -> None:
+    groove = noted.slider.groove
+    noted.move(1.24)
+    assert isinstance(groove, QSlider)
+    assert groove.accessibleName() == "Warmth"
+    assert groove.accessibleDescription() == "plus 1.24, home is 0, safe -2 to 2"
+    assert not noted.slider.note.isVisible()
+    noted.move(-2.6)
+    assert groove.accessibleDescription() == "minus 2.60, home is 0, safe -2 to 2, outside the safe range"
+    assert (noted.slider.note.isVisible(), noted.slider.note.text()) == (True, "outside the safe range")
+
+
+def test_what_the_state_says_is_not_told_back(noted: Noted) -> None:
+    noted.slider.show_value(2.0)
+    assert (noted.value, noted.told, noted.slider.value.text()) == (0.0, [], "+2.00")
+
+
+def test_beyond_what_is_safe_it_says_so_and_its_groove_is_thin(qtbot: QtBot) -> None:
+    slider = LatentSlider(Look(), "Temperature", 0.0, 2.0, 0.7)
+    qtbot.addWidget(slider)
+    shown(slider, Look(), 288, 46)
+
+    def thick(value: float) -> int:
+        """Return the pixels of the groove at a value, from top to bottom."""
+        x = round(7 + value / 2 * (slider.groove.width() - 14))
+        picture = slider.groove.grab().toImage()
+        ground = picture.pixelColor(x, 1)
+        return sum(picture.pixelColor(x, y) != ground for y in range(picture.height()))
+
+    slider.show_value(1.5)
+    assert not slider.note.isVisible() and thick(0.1) == thick(1.9)
+    slider.show_safe((0.0, 1.0))
+    assert slider.note.isVisible() and slider.note.text() == "outside the safe range"
+    assert slider.value.text() == "1.50"
+    assert thick(1.9) < thick(0.1)
+    heard = slider.groove.accessibleDescription()
+    assert heard == "1.50, home is 0.7, safe 0 to 1, outside the safe range"
+    slider.show_value(1.0)
+    assert not slider.note.isVisible()
+    slider.show_safe(None)
+    slider.show_value(2.0)
+    assert not slider.note.isVisible()

@@ -1,0 +1,336 @@
+"""Pictures are copied and pasted by keys and menus. A pasted picture is opened like a dropped one."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.files.export_view import ExportSection
+from studio.app.panels.complete.view import CompleteStage
+from studio.app.panels.explore.view import ExploreStage
+from studio.app.panels.generate.view import GenerateStage
+from studio.app.widgets.picture import image
+from studio.library.work import Work, from_png, from_wav
+from studio.media import decoder, export
+from tests.app.fake_model import card, write_model
+from tests.app.window_fixtures import Studio, WindowOpener, picture, right_click, settle
+
+DEADLY = (
+    "import os\nfrom studio.media import decoder_process as child\n"
+    "child.READERS = dict.fromkeys(child.READERS, lambda *_, **__: os.abort())\nchild.main()"
+)
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(autouse=True)
+def empty_clipboard(qtbot: QtBot) -> None:
+    QGuiApplication.clipboard().clear()
+
+
+@pytest.fixture
+def drawn(studio: Studio) -> Studio:
+    """Show four pictures in the grid and choose the third."""
+    studio.ready()
+    studio.state.generate.dials.set_seed(40)
+    studio.state.generate.dials.set_number(4)
+    studio.state.generate.generate()
+    studio.draw(colour=70)
+    studio.state.generate.choose(2)
+    settle()
+    return studio
+
+
+def stage(studio: Studio, panel: str) -> QWidget:
+    return studio.frame.panels[panel].stage
+
+
+def on_clipboard(qtbot: QtBot) -> tuple[Work | None, tuple[int, int]]:
+    """Return the recipe of the picture on the clipboard, and its size in other programs."""
+    board = QGuiApplication.clipboard()
+    qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("image/png"))
+    seen = board.image()
+    return from_png(bytes(board.mimeData().data("image/png").data())), (seen.width(), seen.height())
+
+
+def press(menu: QMenu | None, words: str) -> None:
+    assert menu is not None
+    (action,) = (action for action in menu.actions() if action.text() == words)
+    assert action.isEnabled()
+    action.trigger()
+    menu.close()
+
+
+def menu_of(widget: QWidget) -> QMenu | None:
+    at = QPoint(20, 20)
+    QApplication.sendEvent(widget, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, widget.mapToGlobal(at)))
+    settle()
+    menu = QApplication.activePopupWidget()
+    assert menu is None or isinstance(menu, QMenu)
+    return menu
+
+
+def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: Studio, qtbot: QtBot) -> None:
+    drawn.frame.activateWindow()
+    drawn.state.exporting.choose_times(4)
+    generate = stage(drawn, "generate")
+    assert isinstance(generate, GenerateStage)
+    generate.grid.setFocus()
+    QTest.keyClick(generate.grid, Qt.Key.Key_C, CTRL)
+    work, size = on_clipboard(qtbot)
+    assert work is not None
+    assert (work.seed, size) == (42, (32, 32))
+    assert drawn.state.messages.current.get().text == "Copied the picture, 32 × 32 pixels, with its recipe inside."
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot, smooth: bool) -> None:
+    drawn.frame.activateWindow()
+    drawn.state.smooth.set(smooth)
+    drawn.state.generate.copy(3)
+    on_clipboard(qtbot)
+    QTest.keyClick(drawn.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
+    assert drawn.state.explore.dials.seed.get() == 43
+    assert np.array_equal(drawn.state.explore.picture.get(), picture(70))
+    assert drawn.state.panel.get() == "explore"
+
+
+def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
+    generate = stage(drawn, "generate")
+    board = QGuiApplication.clipboard()
+    assert isinstance(generate, GenerateStage)
+    at = generate.grid.visualRect(generate.grid.model().index(1, 0)).center()
+    press(right_click(generate.grid, at), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 41
+    generate.grid.enlarged.emit(0)
+    board.clear()
+    press(menu_of(generate.page.view), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 40
+    drawn.state.generate.keep_take(3)
+    settle()
+    takes = drawn.frame.strip.list
+    board.clear()
+    press(right_click(takes, takes.visualRect(takes.model().index(0, 0)).center()), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 43
+    press(menu_of(generate.page.view), "Paste")
+    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
+    explore = stage(drawn, "explore")
+    assert isinstance(explore, ExploreStage)
+    settle()
+    board.clear()
+    press(menu_of(explore.page.view), "Copy picture")
+    work, _ = on_clipboard(qtbot)
+    assert work is not None
+    assert work.seed == 43
+
+
+def test_a_large_picture_offers_what_it_offers_in_the_grid(drawn: Studio) -> None:
+    generate = stage(drawn, "generate")
+    assert isinstance(generate, GenerateStage)
+    in_grid = right_click(generate.grid, generate.grid.visualRect(generate.grid.model().index(1, 0)).center())
+    offered = {action.text() for action in in_grid.actions()}
+    in_grid.close()
+    generate.grid.enlarged.emit(1)
+    large = menu_of(generate.page.view)
+    assert offered - {"Copy seed"} == {action.text() for action in large.actions()}
+    press(large, "Open in Explore")
+    assert drawn.state.panel.get() == "explore"
+
+
+def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
+    window_opener: WindowOpener, two_models: Path, qtbot: QtBot
+) -> None:
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    studio = window_opener()
+    studio.ready()
+    studio.state.show_panel("complete")
+    settle()
+    QGuiApplication.clipboard().setImage(image(picture(33)))
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    canvas = studio.state.complete.canvas
+    qtbot.waitUntil(lambda: canvas.picture.get() is not None)
+    assert np.array_equal(canvas.picture.get(), picture(33))
+    assert canvas.source.get() == "Pasted picture.png"
+    QGuiApplication.clipboard().clear()
+    complete = stage(studio, "complete")
+    assert isinstance(complete, CompleteStage)
+    press(menu_of(complete.desk.canvas), "Copy picture")
+    work, size = on_clipboard(qtbot)
+    assert work is None
+    assert size == (64, 64)
+
+
+@pytest.mark.parametrize("form", ["image/jpeg", "image/webp", "image/bmp"])
+def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
+    form: str, studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are not decoded in this process: a child reads them, and this one does not survive them."""
+    deadly = decoder.Decoder([sys.executable, "-c", DEADLY])
+    monkeypatch.setattr(decoder, "shared", deadly)
+    data = QMimeData()
+    data.setData(form, b"\xff\xd8\xff\xe0 a picture that only the child looks at")
+    QGuiApplication.clipboard().setMimeData(data)
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: studio.state.messages.current.get() is not None)
+    assert studio.state.messages.current.get().text.startswith('"Pasted picture.')
+    assert "crashed the program that reads files and was not opened." in studio.state.messages.current.get().text
+    deadly.close()
+
+
+def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "mine.png").write_bytes(export.png(picture(50, (20, 30, 3))))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "mine.png"))])
+    QGuiApplication.clipboard().setMimeData(data)
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
+    assert studio.state.explore.photo.get().picture.name == "mine.png"
+
+
+def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
+    studio: Studio, two_models: Path, qtbot: QtBot
+) -> None:
+    write_model(two_models, card("whistle", (2,), rate=8000))
+    studio.state.models.refresh()
+    studio.ready()
+    studio.state.show_panel("sound")
+    sound = studio.state.sound
+    sound.choose_model("whistle")
+    studio.frame.activateWindow()
+    QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
+    assert studio.state.messages.current.get().text.startswith("There is no sound")
+    model = studio.state.models.find("whistle")
+    work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.hash, seed=7)
+    wave = (3000 * np.sin(np.arange(8000) / 9)).astype(np.int16)
+    sound.change("keep take", takes={studio.state.takes.keep(wave, work): True})
+    sound.show_take(0)
+    settle()
+    QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
+    board = QGuiApplication.clipboard()
+    qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("audio/wav"))
+    (url,) = board.mimeData().urls()
+    wav = bytes(board.mimeData().data("audio/wav").data())
+    path = Path(url.toLocalFile())
+    assert path.name == "whistle-7.wav"
+    assert path.read_bytes() == wav
+    copied = from_wav(wav)
+    assert copied is not None
+    assert copied.seed == 7
+    assert "Copied the sound" in studio.state.messages.current.get().text
+    sound.dials.set_seed(9)
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: sound.dials.seed.get() == 7)
+    sound.dials.set_seed(9)
+    alone = QMimeData()
+    alone.setData("audio/wav", wav)  # as programs that share no files put it there
+    board.setMimeData(alone)
+    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    qtbot.waitUntil(lambda: sound.dials.seed.get() == 7)
+    assert np.array_equal(sound.player.samples, wave)
+
+
+def test_an_empty_clipboard_and_nothing_to_copy_are_said(studio: Studio) -> None:
+    studio.frame.activateWindow()
+    for key, words in (
+        (Qt.Key.Key_V, "There is no picture or sound on the clipboard."),
+        (Qt.Key.Key_C, "No picture is chosen"),
+    ):
+        QTest.keyClick(studio.frame, key, CTRL)
+        assert studio.state.messages.current.get().text.startswith(words)
+
+
+def test_words_in_a_field_are_copied_and_pasted_as_words(drawn: Studio) -> None:
+    field = drawn.frame.panels["generate"].inspector.dials.seed.field
+    drawn.frame.activateWindow()
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClick(field, Qt.Key.Key_C, CTRL)
+    settle()
+    assert QGuiApplication.clipboard().text().replace("\u202f", "") == "40"
+    field.clear()
+    QTest.keyClick(field, Qt.Key.Key_V, CTRL)
+    assert field.text().replace("\u202f", "") == "40"
+
+
+def test_the_finder_knows_copy_and_paste(studio: Studio) -> None:
+    for panel, words in (
+        ("generate", "Copy this picture"), ("explore", "Copy the picture"), ("complete", "Copy the chosen one"),
+    ):  # fmt: skip
+        able = [act.words for act in studio.frame.acts if act.panel in ("", panel)]
+        assert {words, "Paste"} <= set(able)
+
+
+# ── size, and where files go ─────────────────────────────────────────────────────────────────────
+
+
+def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: Studio) -> None:
+    section = studio.frame.panels["generate"].inspector.findChild(ExportSection)
+    assert section is not None
+    assert section.note.text() == "64 × 64 pixels, crisp as seen, with the recipe inside"
+    section.times.activated.emit(section.times.findData(0))
+    assert section.pixels.isVisible()
+    section.pixels.setValue(100)
+    assert section.note.text().startswith("96 × 96 pixels, crisp")
+    section.sheet.chosen.emit("sheet")
+    assert section.note.text().startswith("Each 96 × 96 pixels, crisp"), "a sheet is larger"
+    section.sheet.chosen.emit("files")
+    studio.state.smooth.set(True)
+    assert section.note.text().startswith("100 × 100 pixels, smooth")
+    QTest.mouseClick(section.sheet.button("sheet"), Qt.MouseButton.LeftButton)
+    assert studio.state.exporting.on_sheet.get()
+    other = studio.frame.panels["explore"].inspector.findChild(ExportSection)
+    assert other is not None
+    assert (other.times.currentData(), other.pixels.value()) == (0, 100)
+
+
+def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: Studio, tmp_path: Path) -> None:
+    drawn.state.exporting.choose_sheet(True)
+    QTest.mouseClick(drawn.frame.panels["generate"].foot.save_all, Qt.MouseButton.LeftButton)
+    dialog = drawn.frame.findChild(QFileDialog)
+    assert dialog is not None
+    assert dialog.acceptMode() == QFileDialog.AcceptMode.AcceptSave
+    dialog.fileSelected.emit(str(tmp_path / "all.png"))
+    dialog.reject()
+    drawn.state.saving.close()
+    assert [path.name for path in tmp_path.glob("*.png")] == ["all.png"]
+
+
+def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
+    drawn: Studio, studio_home: Path, tmp_path: Path
+) -> None:
+    works = studio_home / "works"
+    foot = drawn.frame.panels["generate"].stage
+    foot.act("save")
+    dialog = drawn.frame.findChild(QFileDialog)
+    assert dialog is not None
+    assert Path(dialog.directory().absolutePath()) == works
+    assert works.is_dir()
+    dialog.reject()
+    settle()
+    assert not works.exists()
+    dialog = drawn.frame.dialogs.open("All files (*)", lambda path: None)
+    assert Path(dialog.directory().absolutePath()) != works
+    dialog.fileSelected.emit(str(tmp_path / "mine.png"))
+    dialog.reject()
+    assert drawn.state.folders.for_opening() == tmp_path
+    assert drawn.state.folders.for_saving() == works
+    dialog = drawn.frame.dialogs.save("rose.png", lambda path: drawn.state.generate.save(0, path))
+    dialog.fileSelected.emit(str(works / "rose.png"))
+    dialog.reject()
+    drawn.state.saving.close()
+    assert (works / "rose.png").is_file()

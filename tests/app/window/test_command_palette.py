@@ -1,0 +1,158 @@
+"""Ctrl+K finds actions, controls, models and settings, and says if there is none."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from studio.app.window.commands.palette import NOTE, Finder
+from tests.app.fake_model import card, write_model
+from tests.app.window_fixtures import Studio, settle
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(autouse=True)
+def a_recorder(two_models: Path) -> None:
+    """Add `whistle`, a model of recordings."""
+    write_model(two_models, card("whistle", (2,), rate=8000))
+
+
+def search(studio: Studio, typed: str) -> list[tuple[str, str]]:
+    """Return the names that are found, each with the note at its right."""
+    finder = studio.frame.finder
+    if not finder.isVisible():
+        studio.frame.activateWindow()
+        QTest.keyClick(studio.frame, Qt.Key.Key_K, CONTROL)
+    assert finder.isVisible()
+    finder.field.clear()
+    QTest.keyClicks(finder.field, typed)
+    return found(finder)
+
+
+def found(finder: Finder) -> list[tuple[str, str]]:
+    rows = (finder.found.index(row) for row in range(finder.found.rowCount()))
+    return [(row.data(), row.data(NOTE)) for row in rows]
+
+
+def choose(studio: Studio) -> None:
+    QTest.keyClick(studio.frame.finder.field, Qt.Key.Key_Return)
+    settle()
+    assert not studio.frame.finder.isVisible()
+
+
+def focused() -> QWidget:
+    now = QApplication.focusWidget()
+    assert now is not None
+    return now
+
+
+def test_every_action_is_found_by_its_name(studio: Studio) -> None:
+    assert len(search(studio, "")) > 30
+    assert search(studio, "crisp or") == [("Crisp or smooth", "X")]
+    choose(studio)
+    assert studio.state.smooth.get()
+
+
+def test_escape_gives_the_focus_back(studio: Studio) -> None:
+    button = studio.frame.rail.buttons["generate"]
+    button.setFocus()
+    search(studio, "noth")
+    QTest.keyClick(studio.frame.finder.field, Qt.Key.Key_Escape)
+    assert not studio.frame.finder.isVisible()
+    assert focused() is button
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"), [("temper", "Temperature"), ("numb", "Number"), ("seed", "Seed"), ("pixels", "Pixels: Crisp")]
+)
+def test_a_control_of_the_open_panel_gets_the_focus(studio: Studio, typed: str, name: str) -> None:
+    assert search(studio, typed)[0] == (name.partition(":")[0], "Control")
+    choose(studio)
+    assert focused().accessibleName() == name
+
+
+def test_a_control_is_brought_into_view(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.frame.resize(1024, 700)
+    studio.frame.toggle_page("help")  # the page covers the panel
+    settle()
+    assert search(studio, "fine temperature") == [("Temperature, fine", "Control")]
+    choose(studio)
+    now = focused()
+    assert now.accessibleName() == "Temperature, fine"
+    assert now.isVisible() and not now.visibleRegion().isEmpty()
+    assert now.visibleRegion().boundingRect() == now.rect()
+
+
+def test_a_direction_that_is_folded_away_is_unfolded(studio: Studio, two_models: Path) -> None:
+    many = msgspec.structs.replace(card("many"), directions=tuple(str(number) for number in range(1, 13)))
+    write_model(two_models, many)
+    studio.state.models.refresh()
+    studio.state.show_panel("explore")
+    studio.state.explore.choose_model("many")
+    studio.state.explore.dials.rename(11, "Warmth")
+    settle()
+    assert search(studio, "warmth") == [("Warmth, direction 12 of 12", "Control")]
+    choose(studio)
+    now = focused()
+    assert now.accessibleName() == "Warmth, direction 12 of 12"
+    assert now.visibleRegion().boundingRect() == now.rect()
+
+
+def test_where_the_inspector_is_shut_it_opens_for_a_control(studio: Studio) -> None:
+    studio.state.layout.set({"text": 200})
+    settle()
+    assert not studio.frame.panels["generate"].inspector.isVisible()
+    search(studio, "temperature")
+    choose(studio)
+    assert focused().accessibleName() == "Temperature"
+    assert focused().isVisible()
+
+
+def test_what_is_hidden_or_belongs_to_another_panel_is_not_found(studio: Studio) -> None:
+    assert ("Share", "Control") not in search(studio, "share")  # without a second model
+    names = [name for name, note in search(studio, "") if note == "Control"]
+    assert "1, direction 1 of 3" not in names
+    assert not any("figure" in name for name in names)
+    assert len(names) == len(set(names))
+
+
+def test_a_model_is_chosen_in_a_panel_that_can_use_it(studio: Studio) -> None:
+    assert ("Tones", "Model") in search(studio, "tones")
+    choose(studio)
+    chosen = studio.state.generate.model.get()
+    assert chosen is not None and chosen.card.name == "tones"
+    assert search(studio, "whistle") == [("Whistle", "Model")]
+    choose(studio)
+    assert studio.state.panel.get() == "sound"
+    chosen = studio.state.sound.model.get()
+    assert chosen is not None and chosen.card.name == "whistle"
+    search(studio, "tiny")
+    choose(studio)
+    assert studio.state.panel.get() == "generate"
+
+
+@pytest.mark.parametrize(("typed", "title"), [("text size", "Text size"), ("dark", "Theme"), ("nvidia", "Device")])
+def test_a_setting_opens_its_page_there(studio: Studio, typed: str, title: str) -> None:
+    assert (title, "Setting") in search(studio, typed)
+    choose(studio)
+    assert studio.frame.inspector.page == "settings"
+    dials = dict(studio.frame.settings.dials)
+    assert focused() is dials[title] or dials[title].isAncestorOf(focused())
+    search(studio, typed)
+    choose(studio)  # while it is open
+    assert studio.frame.inspector.page == "settings"
+
+
+def test_nothing_found_says_what_was_typed_and_enter_does_nothing(studio: Studio) -> None:
+    assert search(studio, "sepia tone") == []
+    finder = studio.frame.finder
+    assert finder.none.isVisible() and finder.none.text() == 'Nothing here is called "sepia tone".'
+    QTest.keyClick(finder.field, Qt.Key.Key_Return)
+    assert finder.isVisible()
+    search(studio, "seed")
+    assert not finder.none.isVisible()

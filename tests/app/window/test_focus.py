@@ -1,0 +1,271 @@
+"""The focus goes to the clicked widget, or near a widget that is hidden, and never to the rail."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.widgets.controls import Label
+from studio.app.widgets.value_slider import LatentSlider
+from studio.app.window.commands.shortcuts import takes_focus
+from studio.media import export
+from tests.app.fake_model import card, write_model
+from tests.app.window.test_layout import resize
+from tests.app.window_fixtures import Studio, double_click, picture, settle
+
+LEFT = Qt.MouseButton.LeftButton
+KEYS = Qt.FocusReason.ShortcutFocusReason
+
+
+@pytest.fixture
+def exploring(studio: Studio) -> Studio:
+    """Show Explore with a picture on the stage and a take."""
+    studio.frame.activateWindow()
+    studio.ready()
+    studio.state.show_panel("explore")
+    studio.state.explore.dials.new_start(3)
+    studio.answer()
+    studio.state.explore.keep_take()
+    settle()
+    return studio
+
+
+def focused() -> QWidget:
+    found = QApplication.focusWidget()
+    assert found is not None
+    return found
+
+
+def slider(studio: Studio) -> LatentSlider:
+    found: LatentSlider = studio.frame.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
+def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: Studio, key: Qt.Key) -> None:
+    one = slider(exploring)
+    double_click(one.name)
+    field = focused()
+    assert isinstance(field, QLineEdit)
+    QTest.keyClicks(field, "Warmth")
+    QTest.keyClick(field, key)
+    settle()
+    assert focused() is one.groove
+    assert one.name.text() == ("Warmth" if key == Qt.Key.Key_Return else "2")
+    QTest.keyClicks(focused(), "e x ")
+    assert exploring.state.panel.get() == "explore"
+
+
+def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring: Studio) -> None:
+    one = slider(exploring)
+    one.rename()
+    seed = exploring.frame.panels["explore"].inspector.directions.seed.field  # type: ignore[attr-defined]
+    seed.setFocus(Qt.FocusReason.MouseFocusReason)
+    settle()
+    assert focused() is seed
+
+
+def test_a_click_on_a_name_gives_the_focus_to_what_it_names(exploring: Studio) -> None:
+    one = slider(exploring)
+    QTest.mouseClick(one.name, LEFT)
+    assert focused() is one.groove
+    exploring.frame.toggle_page("settings")
+    exploring.state.show_panel("generate")
+    settle()
+    dials = exploring.frame.panels["generate"].inspector.dials  # type: ignore[attr-defined]
+    names = {label.text(): label for label in dials.findChildren(Label) if label.isVisible()}
+    for name, field in (("Number", dials.number), ("Seed", dials.seed.field)):
+        QTest.mouseClick(names[name], LEFT)
+        assert focused() is field
+
+
+def by_finder(studio: Studio) -> None:
+    studio.frame.open_finder()
+    QTest.keyClick(studio.frame.finder.field, Qt.Key.Key_Escape)
+
+
+def by_page(studio: Studio) -> None:
+    studio.frame.toggle_page("settings")
+    settle()
+    studio.frame.settings.device.setFocus(KEYS)
+    studio.frame.escape()
+
+
+def by_message(studio: Studio) -> None:
+    studio.state.messages.say("It failed.", "failed", ("Try again", lambda: None))
+    settle()
+    studio.frame.message.buttons[0].setFocus(KEYS)
+    QTest.keyClick(studio.frame.message.buttons[0], Qt.Key.Key_Space)
+
+
+def by_message_cross(studio: Studio) -> None:
+    studio.state.messages.say("It failed.", "failed")
+    settle()
+    studio.frame.message._close.setFocus(KEYS)
+    QTest.keyClick(studio.frame.message._close, Qt.Key.Key_Space)
+
+
+def by_take(studio: Studio) -> None:
+    studio.frame.strip.rename(0)
+    QTest.keyClick(studio.frame.strip.field, Qt.Key.Key_Return)
+
+
+def by_picker(studio: Studio) -> None:
+    studio.frame.bar.picker.open_list()
+    settle()
+    assert studio.frame.bar.picker.popup is not None
+    QTest.keyClick(studio.frame.bar.picker.popup, Qt.Key.Key_Escape)
+
+
+def by_inspector(studio: Studio) -> None:
+    slider(studio).groove.setFocus(KEYS)
+    studio.frame.toggle_inspector()
+
+
+def by_panel(studio: Studio) -> None:
+    slider(studio).groove.setFocus(KEYS)
+    studio.state.show_panel("generate")
+
+
+def by_last_take(studio: Studio) -> None:
+    studio.frame.strip.list.setFocus(KEYS)
+    studio.state.explore.strip.prune(0)
+
+
+@pytest.mark.parametrize(
+    "put_away",
+    [by_finder, by_page, by_message, by_message_cross, by_take, by_picker, by_inspector, by_panel, by_last_take],
+)
+def test_what_is_put_away_leaves_the_focus_out_of_the_rail(
+    exploring: Studio, put_away: Callable[[Studio], None]
+) -> None:
+    stage = exploring.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]
+    stage.setFocus(KEYS)
+    put_away(exploring)
+    settle()
+    assert not exploring.frame.rail.isAncestorOf(focused()), focused()
+    assert focused().isVisible()
+    assert not isinstance(focused(), QAbstractButton), "the next key would press it"
+    if put_away in (by_finder, by_picker):
+        assert focused() is stage
+
+
+def test_a_crop_that_is_left_gives_the_focus_to_the_stage(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(picture(90, (20, 10, 3))))
+    exploring.state.explore.open(path)
+    qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
+    settle()
+    stage = exploring.frame.panels["explore"].stage
+    assert stage.isAncestorOf(focused())
+    exploring.frame.escape()
+    settle()
+    assert stage.isAncestorOf(focused())
+
+
+@pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 175), (1440, 900, 200)])
+def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: Studio, width: int, height: int, text: int) -> None:
+    resize(studio, width, height, text)
+    for panel in studio.frame.panels:
+        studio.state.show_panel(panel)
+        settle()
+        button = studio.frame.bar.side
+        inspector = studio.frame.panels[panel].inspector
+        assert not inspector.isVisible()
+        for shown in (True, False):
+            place = button.mapTo(studio.frame, button.rect().center())
+            assert studio.frame.childAt(place) is button
+            QTest.mouseClick(studio.frame.windowHandle(), LEFT, pos=QPoint(place))
+            settle()
+            assert inspector.isVisible() == shown
+
+
+def test_an_inspector_that_is_shut_has_a_button_and_one_that_is_open_has_none(studio: Studio) -> None:
+    side = studio.frame.bar.side
+    assert not side.isVisible()
+    studio.frame.toggle_inspector()
+    settle()
+    assert side.isVisible()
+    QTest.mouseClick(side, LEFT)
+    settle()
+    assert studio.frame.panels["generate"].inspector.isVisible()
+    assert not side.isVisible()
+
+
+# ── what no widget would have ────────────────────────────────────────────────────────────────────
+
+
+def inspector_of(studio: Studio, panel: str) -> QWidget:
+    return studio.frame.panels[panel].inspector  # type: ignore[attr-defined, no-any-return]
+
+
+def choose_in_list(studio: Studio, row: int) -> None:
+    studio.frame.bar.picker.open_list()
+    settle()
+    assert studio.frame.bar.picker.popup is not None
+    cards = studio.frame.bar.picker.popup.cards
+    cards.open(cards.model().index(row, 0))
+    settle()
+
+
+@pytest.fixture
+def first_model(two_models: Path) -> None:
+    """It has classes, and stands first."""
+    write_model(two_models, card("kinds", scales=("Coarse", "Fine"), classes=("Discs", "Squares")))
+
+
+@pytest.mark.parametrize("panel", ["generate", "explore"])
+def test_what_another_model_hides_below_its_list_leaves_the_focus_in_the_window(
+    first_model: None, exploring: Studio, panel: str
+) -> None:
+    """In the list, the keys are not the window's, so Qt does not move them when what had them is hidden."""
+    exploring.state.show_panel(panel)
+    settle()
+    choose_in_list(exploring, 1)
+    hidden = []
+    for part in [part for part in inspector_of(exploring, panel).findChildren(QWidget) if takes_focus(part)]:
+        part.setFocus(KEYS)
+        choose_in_list(exploring, 3)
+        hidden += [part] if not part.isVisible() else []
+        assert focused().isVisible()
+        assert not exploring.frame.rail.isAncestorOf(focused())
+        choose_in_list(exploring, 1)
+    assert hidden, "the other model has fewer controls"
+
+
+def disable(box: QWidget, part: QWidget) -> None:
+    box.setEnabled(False)
+
+
+def delete(box: QWidget, part: QWidget) -> None:
+    part.deleteLater()
+    QCoreApplication.sendPostedEvents(part, QEvent.Type.DeferredDelete)
+
+
+@pytest.mark.parametrize("lose", [disable, delete])
+def test_a_control_that_is_lost_leaves_the_focus_near(
+    exploring: Studio, lose: Callable[[QWidget, QWidget], None]
+) -> None:
+    box = slider(exploring)
+    part = QLineEdit(box)
+    part.show()
+    part.setFocus(KEYS)
+    assert focused() is part
+    lose(box, part)
+    settle()
+    assert inspector_of(exploring, "explore").isAncestorOf(focused())
+    assert focused().isEnabled()
+
+
+def test_a_window_that_is_not_the_active_one_takes_no_focus(exploring: Studio) -> None:
+    slider(exploring).groove.setFocus(KEYS)
+    other = QWidget()
+    other.show()
+    other.activateWindow()
+    settle()
+    assert QApplication.focusWidget() is None
+    other.close()

@@ -1,0 +1,229 @@
+"""At every size nothing is cut without a tooltip, and nothing lies over its neighbour."""
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+from shiboken6 import Shiboken
+
+from studio.app.widgets.controls import Elided, empty, widgets_of
+from tests.app.window_fixtures import Studio, settle
+
+SIZES = [(1024, 700, 100), (1440, 900, 100), (1440, 900, 150), (1024, 700, 150), (1440, 900, 200), (1024, 700, 200)]
+
+
+def cut(frame: QWidget) -> list[str]:
+    """What is to be seen but not whole, and says nothing of itself."""
+    found = []
+    for label in frame.findChildren(QLabel):
+        if label.isVisible() and label.text() and not label.toolTip():
+            metrics, room = QFontMetrics(label.font()), label.contentsRect()
+            if label.wordWrap():
+                too_much = label.heightForWidth(label.width()) > label.height() + 1
+            else:
+                too_much = metrics.horizontalAdvance(label.text()) > room.width() + 1
+            if too_much or metrics.height() > label.height() + 1:
+                found.append(f"{label.text()!r} in {label.width()} × {label.height()}")
+    for button in frame.findChildren(QAbstractButton):
+        if button.isVisible() and button.text():
+            needed = QFontMetrics(button.font()).horizontalAdvance(button.text().strip())
+            if needed > button.width() and not button.toolTip():
+                found.append(f"{button.text()!r} in {button.width()}")
+            if QFontMetrics(button.font()).height() > button.height() + 1:
+                found.append(f"{button.text()!r} is {button.height()} high")
+    return found
+
+
+def overlaps(frame: QWidget) -> list[str]:
+    """Visible neighbours in one parent that lie over each other."""
+    found = []
+    for parent in [frame, *frame.findChildren(QWidget)]:
+        if parent is frame or isinstance(parent, QStackedWidget) or parent.layout() is None:
+            continue
+        shown = [w for w in widgets_of(parent.layout()) if w.isVisible() and w.width() > 0]
+        for place, one in enumerate(shown):
+            for other in shown[place + 1 :]:
+                over = one.geometry() & other.geometry()
+                if over.width() > 1 and over.height() > 1:
+                    found.append(f"{name(one)} over {name(other)} by {over.width()} × {over.height()}")
+    return found
+
+
+def python_objects_of_layout_items() -> list[object]:
+    found = Shiboken.getAllValidWrappers()
+    return [each for each in found if isinstance(each, QLayoutItem) and not isinstance(each, QLayout)]
+
+
+def test_a_look_at_a_layout_leaves_no_object_for_an_item_that_is_gone(qtbot: QtBot) -> None:
+    """Python would take the next C++ object at the address for that item: a QWidgetItem came in place of a widget."""
+    frame = QWidget()
+    qtbot.addWidget(frame)
+    inner = QWidget(frame)
+    column = QVBoxLayout(inner)
+    label, other = QLabel("one"), QLabel("two")
+    column.addWidget(label)
+    column.addWidget(other)
+    frame.show()
+    before = python_objects_of_layout_items()
+    assert overlaps(frame) == []
+    label.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert column.count() == 1
+    third = QLabel("three")
+    column.addWidget(third)
+    settle()
+    assert overlaps(frame) == []
+    third.setGeometry(other.geometry())
+    assert overlaps(frame) == ["QLabel 'two' over QLabel 'three' by " + f"{other.width()} × {other.height()}"]
+    empty(column)
+    assert column.count() == 0
+    assert python_objects_of_layout_items() == before
+
+
+def name(widget: QWidget) -> str:
+    words = widget.text() if isinstance(widget, QLabel | QAbstractButton) else widget.accessibleName()
+    return f"{type(widget).__name__} {words!r}"
+
+
+def regions(studio: Studio) -> dict[str, QRect]:
+    frame = studio.frame
+    parts = {"rail": frame.rail, "bar": frame.bars, "stage": frame.stage, "inspector": frame.inspector,
+             "strip": frame.strip, "queue": frame.queue}  # fmt: skip
+    return {key: part.geometry() for key, part in parts.items() if part.isVisible()}
+
+
+def check(studio: Studio) -> None:
+    settle()
+    assert cut(studio.frame) == []
+    assert overlaps(studio.frame) == []
+    for label in studio.frame.findChildren(Elided):
+        assert not label.cut or label.toolTip(), label.text()
+
+
+def resize(studio: Studio, width: int, height: int, text: int) -> None:
+    studio.frame.resize(width, height)
+    studio.state.layout.set({**studio.state.layout.get(), "text": text})
+    settle()
+    assert (studio.frame.width(), studio.frame.height()) == (width, height)
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height: int, text: int) -> None:
+    resize(studio, width, height, text)
+    check(studio)
+    studio.ready()
+    studio.state.generate.dials.set_number(16)
+    studio.state.generate.generate()
+    studio.draw(2, 5)
+    check(studio)
+    studio.draw()
+    studio.state.generate.enlarge(3)
+    check(studio)
+    studio.state.show_panel("explore")
+    check(studio)
+    studio.state.explore.dials.new_start(7)
+    studio.answer()
+    studio.state.explore.dials.move(0, 2.6)
+    studio.state.explore.dials.rename(0, "How warm the light of the evening is in this garden")
+    studio.state.explore.keep_take()
+    check(studio)
+    for page in ("settings", "help", "engine", "queue"):
+        studio.frame.toggle_page(page)
+        check(studio)
+    studio.frame.escape()
+    studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: None))
+    check(studio)
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_the_regions_fill_the_window_without_lying_over_each_other(
+    studio: Studio, width: int, height: int, text: int
+) -> None:
+    resize(studio, width, height, text)
+    found = regions(studio)
+    for one, place in found.items():
+        assert studio.frame.rect().contains(place), one
+        for other, second in found.items():
+            assert one == other or not place.intersects(second), (one, other)
+    main = studio.frame.panels["generate"].foot.main  # type: ignore[attr-defined]
+    corner = main.mapTo(studio.frame, QPoint(0, 0))
+    assert main.isVisible()
+    assert studio.frame.rect().contains(QRect(corner, main.size()))
+
+
+def test_where_text_is_large_the_inspector_is_a_drawer(studio: Studio) -> None:
+    frame = studio.frame
+    resize(studio, 1024, 700, 175)
+    wide = frame.stage.width()
+    assert wide == frame.width() - frame.rail.width()
+    assert not frame.panels["generate"].inspector.isVisible()
+    frame.toggle_inspector()
+    settle()
+    assert frame.panels["generate"].inspector.isVisible()
+    assert frame.stage.width() == wide
+    frame.escape()
+    assert not frame.panels["generate"].inspector.isVisible()
+
+
+def test_explore_keeps_a_stage_for_64_pixels_at_8_times(studio: Studio) -> None:
+    resize(studio, 1024, 700, 100)
+    stage = studio.frame.stage
+    assert stage.width() >= 688
+    assert stage.height() >= 572
+    assert studio.frame.rail.width() == 48
+    assert studio.frame.inspector.width() == 288
+    assert studio.frame.strip.height() == 80
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_the_newest_take_is_seen_whole_beside_the_plus(studio: Studio, width: int, height: int, text: int) -> None:
+    resize(studio, width, height, text)
+    studio.ready()
+    studio.state.generate.dials.set_number(16)
+    studio.state.generate.generate()
+    studio.draw()
+    strip = studio.frame.strip
+    for index in range(16):
+        studio.state.generate.choose(index)
+        QTest.mouseClick(strip.keep, Qt.MouseButton.LeftButton)
+        settle()
+        place = strip.list.visualRect(strip.list.rows.index(index)).adjusted(2, 2, -2, -2)  # within its margin
+        assert len(studio.state.takes.list.get()) == index + 1
+        assert strip.list.viewport().rect().contains(place), index
+        at = QRect(strip.list.viewport().mapTo(strip, place.topLeft()), place.size())
+        assert strip.rect().contains(at), index
+        assert not at.intersects(strip.keep.geometry()), index
+        assert not strip.grow.isVisible() or not at.intersects(strip.grow.geometry()), index
+
+
+def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_shown(studio: Studio) -> None:
+    studio.ready()
+    studio.state.generate.dials.set_number(16)
+    studio.state.generate.generate()
+    studio.draw()
+    for index in range(15):
+        studio.state.generate.choose(index)
+        studio.state.generate.keep_take()
+    settle()
+    strip = studio.frame.strip
+    bar = strip.list.horizontalScrollBar()
+    assert bar.value() >= bar.maximum() - 1 > 0
+    bar.setValue(0)
+    studio.state.generate.strip.rename(0, "First")
+    studio.state.messages.say("Something happened.")
+    settle()
+    assert bar.value() == 0
+    studio.state.generate.choose(15)
+    studio.state.generate.keep_take()
+    settle()
+    assert bar.value() >= bar.maximum() - 1

@@ -1,0 +1,395 @@
+"""The frame: panels, pages, keys, messages, drops, focus, and how it comes back as it was left."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QStyle,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import PANELS
+from studio.app.core.observable import Value
+from studio.app.widgets.action import Act
+from studio.app.widgets.controls import Label
+from studio.app.window import message_bar
+from studio.app.window.main_window import Geometry
+from studio.media import export
+from studio.wire.messages import Diagnosis, Doctor, Finished
+from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
+
+CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+NONE = Qt.KeyboardModifier.NoModifier
+
+
+def act(studio: Studio, words: str) -> Act:
+    return next(one for one in studio.frame.acts if one.words == words)
+
+
+# ── panels, pages, keys ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_rail_shows_only_panels_that_work(studio: Studio) -> None:
+    assert list(studio.frame.rail.buttons) == ["generate", "explore", "complete", "sound"]
+    assert set(studio.frame.panels) <= set(PANELS)
+    QTest.mouseClick(studio.frame.rail.buttons["explore"], Qt.MouseButton.LeftButton)
+    assert studio.state.panel.get() == "explore"
+    studio.state.show_panel("generate")
+    assert studio.frame.rail.buttons["generate"].isChecked()
+    assert studio.frame.stage.currentWidget() is studio.frame.panels["generate"].stage
+
+
+@pytest.mark.parametrize(
+    ("key", "panel"), [(Qt.Key.Key_1, "generate"), (Qt.Key.Key_2, "explore"), (Qt.Key.Key_3, "complete")]
+)
+def test_panels_have_keys(studio: Studio, key: Qt.Key, panel: str) -> None:
+    studio.state.show_panel("explore" if panel == "generate" else "generate")
+    QTest.keyClick(studio.frame, key, CONTROL)
+    assert studio.state.panel.get() == panel
+
+
+@pytest.mark.parametrize(
+    ("key", "modifier", "page"),
+    [
+        (Qt.Key.Key_F1, NONE, "help"),
+        (Qt.Key.Key_Comma, CONTROL, "settings"),
+        (Qt.Key.Key_J, CONTROL, "queue"),
+    ],
+)
+def test_pages_open_in_the_inspector_and_escape_closes_them(
+    studio: Studio, key: Qt.Key, modifier: Qt.KeyboardModifier, page: str
+) -> None:
+    QTest.keyClick(studio.frame, key, modifier)
+    assert studio.frame.inspector.page == page
+    QTest.keyClick(studio.frame, Qt.Key.Key_Escape)
+    assert studio.frame.inspector.page == ""
+
+
+def test_no_key_does_two_things_at_once(studio: Studio) -> None:
+    for panel in studio.frame.panels:
+        held = [keys for one in studio.frame.acts if one.panel in ("", panel) for keys in one.keys]
+        assert sorted(held) == sorted(set(held)), panel
+        assert all(not QKeySequence(keys).isEmpty() for keys in held)
+
+
+def test_keys_of_a_panel_hold_in_that_panel(studio: Studio) -> None:
+    studio.ready()
+    studio.state.show_panel("explore")
+    QTest.keyClick(studio.frame, Qt.Key.Key_Return, CONTROL)
+    assert studio.engine.sent == []
+    studio.state.show_panel("generate")
+    QTest.keyClick(studio.frame, Qt.Key.Key_Return, CONTROL)
+    assert len(studio.engine.sent) == 1
+    QTest.keyClick(studio.frame, Qt.Key.Key_Escape, SHIFT)
+    assert studio.engine.stopped == [studio.engine.sent[0].job]
+
+
+def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studio) -> None:
+    studio.frame.activateWindow()
+    grid = studio.frame.panels["generate"].stage
+    studio.ready()
+    studio.state.generate.generate()
+    studio.draw()
+    seed = studio.state.generate.dials.seed.get()
+    target = grid.currentWidget().findChild(type(grid.grid))  # type: ignore[attr-defined]
+    target.setFocus()
+    QTest.keyClick(target, Qt.Key.Key_X)
+    assert studio.state.smooth.get()
+    QTest.keyClick(target, Qt.Key.Key_R)
+    assert studio.state.generate.dials.seed.get() != seed
+    QTest.keyClick(target, Qt.Key.Key_L)
+    assert studio.state.generate.dials.locked.get()
+    number = studio.frame.panels["generate"].inspector.findChild(QAbstractSpinBox)
+    number.setFocus()
+    QTest.keyClick(number, Qt.Key.Key_X)
+    assert studio.state.smooth.get()
+    studio.state.layout.set({**studio.state.layout.get(), "letters": False})
+    target.setFocus()
+    QTest.keyClick(target, Qt.Key.Key_X)
+    assert studio.state.smooth.get()
+
+
+def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: Studio) -> None:
+    frame = studio.frame
+    wide = frame.stage.width()
+    act(studio, "Show or hide the inspector").do()
+    assert frame.stage.width() > wide
+    assert frame.panels["generate"].foot.isVisible()
+    assert not frame.panels["generate"].inspector.isVisible()
+    act(studio, "Show or hide the inspector").do()
+    assert (frame.stage.width(), frame.panels["generate"].inspector.isVisible()) == (wide, True)
+
+
+def test_f6_goes_round_the_regions(studio: Studio) -> None:
+    frame = studio.frame
+    frame.activateWindow()
+    frame.rail.buttons["generate"].setFocus()
+    been = []
+    for _ in range(7):
+        QTest.keyClick(frame, Qt.Key.Key_F6)
+        now = QApplication.focusWidget()
+        been.append(next(p for p in (frame.rail, frame.bars, frame.stage, frame.inspector, frame.strip)
+                         if p.isAncestorOf(now)))  # fmt: skip
+    assert been[:4] == [frame.bars, frame.stage, frame.inspector, frame.strip]
+    assert frame.rail in been
+
+
+def test_zoom_and_full_screen(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.ready()
+    studio.state.explore.dials.new_start(3)
+    studio.answer()
+    settle()
+    view = studio.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]
+    fit = view.scale()
+    act(studio, "Zoom in").do()
+    assert view.scale() == fit + 1
+    act(studio, "Fit").do()
+    assert view.scale() == fit
+    act(studio, "Full screen").do()
+    assert studio.frame.isFullScreen()
+    QTest.keyClick(studio.frame, Qt.Key.Key_Escape)
+    assert not studio.frame.isFullScreen()
+
+
+# ── what is said ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_information_goes_by_itself_and_failures_stay(
+    studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = studio.frame.message
+    monkeypatch.setattr(message_bar, "STAYS", {"info": 30, "warn": 30})
+    for kind in ("info", "warn"):
+        studio.state.messages.say("Saved.", kind)
+        assert line.isVisible()
+        qtbot.waitUntil(lambda: not line.isVisible())
+    done = []
+    studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: done.append(1)))
+    qtbot.wait(80)
+    assert line.isVisible()
+    QTest.mouseClick(line.buttons[0], Qt.MouseButton.LeftButton)
+    assert done == [1]
+    assert not line.isVisible()
+
+
+def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: QtBot) -> None:
+    line = studio.frame.message
+    studio.state.messages.say("Saved.")
+    assert line.graphicsEffect() is not None
+    qtbot.waitUntil(lambda: line.graphicsEffect() is None)
+    studio.state.layout.set({"still": True})
+    studio.state.messages.say("Saved again.")
+    assert line.isVisible()
+    assert line.graphicsEffect() is None
+
+
+def test_the_engine_is_seen_and_what_it_said_is_kept(studio: Studio) -> None:
+    frame = studio.frame
+    assert frame.rail.state.accessibleName() == "Engine, Starting"
+    studio.ready()
+    assert frame.rail.state.accessibleName() == "Engine, Ready"
+    QTest.mouseClick(frame.rail.state, Qt.MouseButton.LeftButton)
+    assert frame.inspector.page == "engine"
+    assert frame.engine.words.text() == "Ready. Processor, 2 threads"
+    assert studio.engine.sent
+    studio.engine.die()
+    studio.engine.status.emit("Stopped")
+    assert frame.engine.look_again.text() == "Start the engine"
+    QTest.mouseClick(frame.engine.look_again, Qt.MouseButton.LeftButton)
+    assert studio.engine.starts == 1
+
+
+def test_what_can_be_clicked_in_doctor_stays_where_it_is_when_the_findings_arrive(studio: Studio) -> None:
+    studio.ready()
+    studio.frame.toggle_page("engine")
+    settle()
+    page = studio.frame.engine
+    kept = (page.words, page.look_again, page.log, page.show_log)
+    before = [part.geometry() for part in kept]
+
+    def answer() -> list[Label]:
+        asked = studio.engine.sent[-1]
+        assert isinstance(asked, Doctor)
+        findings = tuple((f"part {number}", True, "fine") for number in range(12))
+        studio.engine.say(Diagnosis(job=asked.job, findings=findings), Finished(job=asked.job))
+        settle()
+        return [label for label in page.findChildren(Label) if label.text().startswith("part ")]
+
+    found = answer()
+    assert len(found) == 12
+    assert [part.geometry() for part in kept] == before
+    found[3].setSelection(0, 4)
+    QTest.mouseClick(page.look_again, Qt.MouseButton.LeftButton)
+    assert answer() == found
+    assert found[3].selectedText() == "part"
+
+
+# ── drops ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def data_of(path: Path) -> QMimeData:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    return data
+
+
+def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+    frame, path = studio.frame, tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data, copy = data_of(path), Qt.DropAction.CopyAction
+    left = Qt.MouseButton.LeftButton
+    QApplication.sendEvent(frame, QDragEnterEvent(frame.rect().center(), copy, data, left, NONE))
+    assert frame.drop_overlay.isVisible()
+    assert (frame.drop_overlay.words, frame.drop_overlay.name) == ("Open in Explore", "rose.png")
+    frame.grab()
+    QApplication.sendEvent(frame, QDragLeaveEvent())
+    assert not frame.drop_overlay.isVisible()
+    # Qt delivers a drop only to the target of a drag that it is leading itself.
+    frame.drops.eventFilter(frame, QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
+    assert studio.state.panel.get() == "explore"
+
+
+def test_a_drop_that_cannot_be_says_why(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("a note")
+    data = data_of(path)  # the event does not hold it
+    event = QDragEnterEvent(
+        studio.frame.rect().center(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, NONE
+    )
+    QApplication.sendEvent(studio.frame, event)
+    assert studio.frame.drop_overlay.words.startswith('"notes.txt" is no picture, sound or model')
+    studio.frame.grab()
+
+
+MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
+
+
+def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
+    """Return what the source of a drag learns: whether the drop is accepted, and with which action."""
+    event.setDropAction(MOVE)
+    event.ignore()
+    studio.frame.drops.eventFilter(studio.frame, event)
+    return event.isAccepted(), event.dropAction()
+
+
+def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data = data_of(path)
+    at = studio.frame.rect().center()
+    left = Qt.MouseButton.LeftButton
+    for event in (
+        QDragEnterEvent(at, MOVE | COPY, data, left, NONE),
+        QDragMoveEvent(at, MOVE | COPY, data, left, NONE),
+        QDropEvent(QPointF(at), MOVE | COPY, data, left, NONE),
+    ):
+        assert drag(studio, event) == (True, COPY)
+    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
+
+
+def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "rose.png"
+    path.write_bytes(export.png(picture()))
+    data = data_of(path)
+    at = studio.frame.rect().center()
+    left = Qt.MouseButton.LeftButton
+    for event in (
+        QDragEnterEvent(at, MOVE, data, left, NONE),
+        QDragMoveEvent(at, MOVE, data, left, NONE),
+        QDropEvent(QPointF(at), MOVE, data, left, NONE),
+    ):
+        assert not drag(studio, event)[0]
+    assert not studio.frame.drop_overlay.isVisible()
+    assert not studio.state.explore.busy.get()
+
+
+def test_nothing_but_the_window_itself_takes_a_drop(studio: Studio) -> None:
+    studio.state.show_panel("explore")
+    studio.frame.panels["explore"].inspector.directions.sliders[0].rename()  # type: ignore[attr-defined]
+    settle()
+    assert studio.frame.acceptDrops()
+    assert [part for part in studio.frame.findChildren(QWidget) if part.acceptDrops()] == []
+
+
+def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    Geometry(window, Value(b""))
+    title = window.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
+    assert 0 < title <= window.screen().availableGeometry().height() - window.height()
+
+
+# ── looks, names, focus ──────────────────────────────────────────────────────────────────────────
+
+
+def test_settings_change_the_window_and_are_kept(studio: Studio, window_opener: WindowOpener) -> None:
+    settings = studio.frame.settings
+    studio.frame.toggle_page("settings")
+    for segments, choice in (
+        (settings.theme, "light"), (settings.contrast, "high"), (settings.text_size, "125"),
+        (settings.motion, "less"), (settings.letters, "off"),
+    ):  # fmt: skip
+        QTest.mouseClick(segments.button(choice), Qt.MouseButton.LeftButton)
+    settings.device.activated.emit(1)
+    assert (studio.look.tokens.canvas, studio.look.scale, studio.look.still) == ("#FFFFFF", 1.25, True)
+    studio.state.show_panel("explore")
+    again = window_opener()
+    assert (again.state.theme.get(), again.look.scale, again.state.panel.get()) == ("light", 1.25, "explore")
+    assert again.state.layout.get()["device"] == "cpu"
+    assert again.frame.settings.device.currentText() == "Processor"
+    assert not again.state.layout.get()["letters"]
+
+
+def test_the_window_comes_back_where_and_as_it_was(studio: Studio, window_opener: WindowOpener) -> None:
+    studio.frame.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
+    studio.frame.edge.dragged.emit(60)
+    settle()
+    studio.state.generate.dials.set_number(9)
+    studio.frame.close()
+    again = window_opener(resize=False)
+    assert (again.frame.width(), again.frame.height()) == (1024, 720)
+    assert again.state.layout.get()["inspector"] == 380
+    assert again.state.generate.dials.number.get() == 9
+
+
+def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: Studio) -> None:
+    kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
+    for panel in studio.frame.panels:
+        studio.state.show_panel(panel)
+        settle()
+        controls = [w for kind in kinds for w in studio.frame.findChildren(kind) if w.isVisible()]
+        own = [
+            w for w in controls if not isinstance(w.parent(), QAbstractSpinBox) and "ScrollBar" not in type(w).__name__
+        ]
+        assert len(own) > 10
+        assert [w for w in own if not w.accessibleName()] == []
+
+
+def test_a_ring_is_drawn_after_keys_only(studio: Studio) -> None:
+    frame = studio.frame
+    frame.activateWindow()
+    handle = frame.windowHandle()
+    number = frame.panels["generate"].inspector.dials.number  # type: ignore[attr-defined]
+    place = number.mapTo(frame, number.rect().center())
+    QTest.mouseClick(handle, Qt.MouseButton.LeftButton, NONE, place)
+    settle()
+    assert QApplication.focusWidget() is number
+    assert frame.ring.focused is None
+    QTest.keyClick(handle, Qt.Key.Key_Tab)
+    settle()
+    now = QApplication.focusWidget()
+    assert now is not number
+    assert frame.ring.focused is not None
+    assert frame.ring.geometry().contains(now.mapTo(frame, now.rect().center()))

@@ -1,0 +1,257 @@
+"""A message has a place of its own, and goes after its time, with its panel, or when it is no longer true."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app import app_state
+from studio.library.work import Work
+from studio.wire.messages import Drawn, Failed, Finished, Perform, Sample, Shown, Sounded, Stopped
+from studio.wire.messages import Explore as Asked
+from tests.app.fake_model import card, write_model
+from tests.app.window.test_layout import check, resize
+from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
+
+SIZES = [(1024, 700, 100), (1440, 900, 100), (1024, 700, 200), (1440, 900, 200)]
+LEFT = Qt.MouseButton.LeftButton
+WAVE = np.rint(9000 * np.sin(np.arange(32) * np.pi / 16)).astype(np.int16)
+TOLD = "The disk is full: the picture was not saved. It is still here. Free about 2 MB or choose another place."
+
+
+@pytest.fixture
+def full(window_opener: WindowOpener, two_models: Path) -> Studio:
+    """Open the window with models for everything that a stage can show."""
+    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, card("cycles", (32,)))
+    write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
+    studio = window_opener()
+    studio.ready()
+    return studio
+
+
+def draw(studio: Studio, one: np.ndarray) -> None:
+    """Answer the newest batch with this picture or wave."""
+    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Sample))
+    many = len(asked.seeds)
+    drawn = Drawn(job=asked.job, first=0, pictures=np.stack([one] * many), done=1, total=1, log_prob=(-1000.0,) * many)
+    studio.engine.say(drawn, Finished(job=asked.job))
+
+
+def grid(studio: Studio) -> None:
+    studio.state.show_panel("generate")
+    studio.state.generate.dials.set_number(24)
+    studio.state.generate.generate()
+    draw(studio, picture(90))
+
+
+def large(studio: Studio) -> None:
+    studio.state.generate.choose_model("rows")
+    grid(studio)
+    studio.state.generate.enlarge(0)
+
+
+def large_wave(studio: Studio) -> None:
+    studio.state.show_panel("generate")
+    studio.state.generate.choose_model("cycles")
+    studio.state.generate.generate()
+    draw(studio, WAVE)
+    studio.state.generate.enlarge(0)
+
+
+def explored(studio: Studio, answer: np.ndarray | None = None) -> None:
+    studio.state.show_panel("explore")
+    if answer is None:
+        studio.state.explore.choose_model("tiny")
+    studio.state.explore.dials.new_start(3)
+    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Asked))
+    shown = picture(90) if answer is None else answer
+    studio.engine.say(Shown(job=asked.job, picture=shown), Finished(job=asked.job))
+
+
+def explored_wave(studio: Studio) -> None:
+    studio.state.explore.choose_model("cycles")
+    explored(studio, WAVE)
+
+
+def completed(studio: Studio) -> None:
+    studio.state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
+
+
+def played(studio: Studio) -> None:
+    studio.state.show_panel("sound")
+    studio.state.sound.play()
+    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Perform))
+    noise = np.zeros(16_000, np.int16)
+    bits = np.full(16_000, 2.5, np.float32)
+    studio.engine.say(Sounded(job=asked.job, first=0, samples=noise, bits=bits, speed=3.0))
+
+
+STAGES: dict[str, Callable[[Studio], object]] = {
+    "first launch": lambda studio: None,
+    "grid": grid,
+    "large picture": large,
+    "large wave with its keyboard": large_wave,
+    "explore": explored,
+    "explore a wave": explored_wave,
+    "complete": completed,
+    "sound": played,
+}
+
+
+def under(studio: Studio) -> list[str]:
+    """Return the widgets that overlap with the message."""
+    frame = studio.frame
+    found = []
+    message = frame.message.geometry()
+    for widget in frame.findChildren(QWidget):
+        if not widget.isVisible() or frame.message.isAncestorOf(widget) or widget is frame.message:
+            continue
+        if any(child.isVisible() for child in widget.findChildren(QWidget)):
+            continue  # a container: its children count
+        place = QRect(widget.mapTo(frame, QPoint()), widget.size())
+        parent = widget.parentWidget()
+        while parent is not None and parent is not frame:
+            place &= QRect(parent.mapTo(frame, QPoint()), parent.size())
+            parent = parent.parentWidget()
+        if place.intersects(message):
+            found.append(f"{type(widget).__name__} {widget.accessibleName()!r} {place} under {message}")
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_a_message_has_room_of_its_own(full: Studio, stage: str, width: int, height: int, text: int) -> None:
+    resize(full, width, height, text)
+    STAGES[stage](full)
+    settle()
+    full.state.messages.say(TOLD, "failed", ("Save elsewhere…", lambda: None), ("Try again", lambda: None))
+    for shown in (False, True):
+        if shown != full.frame.panel.inspector.isVisible():
+            full.frame.toggle_inspector()
+        settle()
+        assert under(full) == []
+        assert full.frame.rect().contains(full.frame.message.geometry())
+        assert all(button.visibleRegion().boundingRect() == button.rect() for button in full.frame.message.buttons)
+        check(full)
+    assert full.frame.message.isVisible()
+
+
+def on_stage(studio: Studio) -> QRect:
+    """Return the rectangle of the open panel's contents in the window."""
+    inside = studio.frame.stage.currentWidget()
+    return QRect(inside.mapTo(studio.frame, QPoint()), inside.size())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("width", "height", "moves"), [(1024, 700, True), (1440, 900, False)])
+def test_a_stage_yields_only_if_it_must_and_comes_back(
+    full: Studio, stage: str, width: int, height: int, moves: bool
+) -> None:
+    resize(full, width, height, 100)
+    STAGES[stage](full)
+    full.state.messages.dismiss()
+    settle()
+    before = on_stage(full)
+    full.state.messages.say(TOLD, "failed")
+    settle()
+    now = on_stage(full)
+    message = full.frame.message.geometry()
+    assert (now != before) == moves
+    assert (now.topLeft(), now.width()) == (before.topLeft(), before.width())
+    assert now.bottom() < message.top() < message.bottom() <= full.frame.stage.geometry().bottom()
+    full.state.messages.dismiss()
+    settle()
+    assert on_stage(full) == before
+
+
+def test_nothing_moves_under_a_hand_that_drags(full: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    completed(full)
+    settle()
+    resize(full, 1024, 700, 100)
+    before = on_stage(full)
+    held = [LEFT]
+    monkeypatch.setattr(QApplication, "mouseButtons", lambda: held[0])
+    full.state.messages.say("The disk is full.", "failed")
+    qtbot.wait(200)
+    assert on_stage(full) == before
+    held[0] = Qt.MouseButton.NoButton
+    qtbot.waitUntil(full.frame.message.isVisible)
+
+
+# ── how long ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def text(studio: Studio) -> str:
+    said = studio.state.messages.current.get()
+    assert studio.frame.message.isVisible() == (said is not None)
+    return said.text if said is not None else ""
+
+
+def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: Studio) -> None:
+    completed(full)
+    full.state.complete.complete()
+    assert text(full).startswith("Nothing is marked")
+    full.state.show_panel("explore")
+    assert text(full) == ""
+    full.state.messages.say("The settings were not saved.", "failed")
+    full.state.show_panel("complete")
+    assert text(full) == "The settings were not saved."
+
+
+def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: Studio) -> None:
+    full.state.generate.generate()
+    full.state.show_panel("explore")
+    full.engine.say(Failed(job=full.engine.sent[-1].job, why="Memory ran out.", hint="Make fewer."))
+    assert text(full) == "Memory ran out. Make fewer."
+    full.state.show_panel("generate")
+    assert text(full) == "Memory ran out. Make fewer."
+    full.state.show_panel("sound")
+    assert text(full) == ""
+
+
+def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: Studio) -> None:
+    generate = full.state.generate
+    generate.generate()
+    full.engine.say(Failed(job=full.engine.sent[-1].job, why="Memory ran out.", hint="Make fewer."))
+    assert text(full)
+    QTest.mouseClick(full.frame.panels["generate"].foot.main, LEFT)  # type: ignore[attr-defined]
+    assert text(full) == ""
+    full.engine.say(Stopped(job=full.engine.sent[-1].job))
+    assert text(full).startswith("Stopped")
+    QTest.mouseClick(full.frame.panels["generate"].stage.caption.go_on, LEFT)  # type: ignore[attr-defined]
+    assert text(full) == ""
+
+
+def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: Studio) -> None:
+    completed(full)
+    full.state.complete.complete()
+    assert text(full).startswith("Nothing is marked")
+    full.state.complete.canvas.painting.press((1.5, 1.5))
+    assert text(full) == ""
+
+
+def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: Studio) -> None:
+    explored(full)
+    full.state.explore.keep_take()
+    full.state.explore.strip.prune(0)
+    assert text(full) == "Take 1 is in the bin."
+    full.state.undo()
+    assert text(full) == ""
+
+
+def test_an_engine_that_is_back_is_not_said_to_be_gone(
+    full: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_state, "TO_READ", 300)
+    full.engine.die()
+    assert "stopped unexpectedly" in text(full)
+    full.engine.status.emit("Starting")
+    full.engine.status.emit("Ready")
+    assert "stopped unexpectedly" in text(full), "long enough to be read"
+    qtbot.waitUntil(lambda: text(full) == "")

@@ -1,0 +1,150 @@
+"""The real window on a fake engine, with two models in the person's folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent, QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.app_state import Window
+from studio.app.core.autosave import SettingsFile
+from studio.app.widgets.style_sheet import sheet
+from studio.app.widgets.theme import Look
+from studio.app.window.main_window import Frame
+from studio.wire.messages import Array, Drawn, Encoded, Finished, Ready, Sample, Shown
+from studio.wire.messages import Explore as Asked
+from tests.app.fake_engine import FakeEngine
+from tests.app.fake_speaker import FakeSpeaker
+
+
+@dataclass
+class Studio:
+    """A window, its state, and the engine that says what a test tells it to."""
+
+    engine: FakeEngine
+    state: Window
+    look: Look
+    frame: Frame
+
+    def ready(self) -> None:
+        self.engine.status.emit("Ready")
+        self.engine.say(Ready(device="Processor, 2 threads"))
+
+    def draw(self, done: int = 1, total: int = 1, colour: int = 90) -> None:
+        """Answer the newest batch, finished where done == total."""
+        asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Sample))
+        pictures = np.full((len(asked.seeds), 8, 8, 3), colour, np.uint8)
+        prices = tuple(-1000.0 for _ in asked.seeds) if done == total else None
+        self.engine.say(Drawn(job=asked.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices))
+        if done == total:
+            self.engine.say(Finished(job=asked.job))
+
+    def answer(self, colour: int = 90) -> None:
+        """Answer the newest question of Explore."""
+        asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Asked))
+        self.engine.say(Shown(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
+
+    def encode(self, differing: int = 0) -> None:
+        """Answer the newest encoding."""
+        job = self.engine.sent[-1].job
+        latent = np.zeros((3, 8, 8), np.float32)
+        figures = {"differing": differing, "total": 192, "largest": min(1, differing), "bits": 500.0, "bound": False}
+        self.engine.say(Encoded(job=job, latent=latent, exact=not differing, **figures), Finished(job=job))
+
+
+WindowOpener = Callable[..., Studio]
+
+
+@pytest.fixture
+def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
+    """Opens the window as it was left; closes the one before."""
+    opened: list[Studio] = []
+
+    def close() -> None:
+        for studio in opened:
+            studio.frame.close()
+            studio.state.close()
+            studio.frame.deleteLater()
+        opened.clear()
+
+    def open_studio(resize: bool = True) -> Studio:
+        close()
+        engine = FakeEngine()
+        state = Window(engine, SettingsFile(), FakeSpeaker())
+        state.begin()
+        look = Look()
+        frame = Frame(look, state)
+        opened.append(Studio(engine, state, look, frame))
+        if resize:
+            frame.resize(1440, 900)
+        frame.show()
+        qtbot.waitExposed(frame)
+        settle()
+        return opened[-1]
+
+    yield open_studio
+    close()
+
+
+@pytest.fixture
+def studio(window_opener: WindowOpener) -> Studio:
+    return window_opener()
+
+
+def settle() -> None:
+    """Let everything that is due happen."""
+    for _ in range(4):
+        QApplication.processEvents()
+
+
+def shown(widget: QWidget, look: Look, width: int, height: int) -> None:
+    """A widget alone, styled as in the window."""
+    widget.setStyleSheet(sheet(look))
+    widget.resize(width, height)
+    widget.show()
+    settle()
+
+
+def double_click(widget: QWidget, place: QPoint | None = None) -> None:
+    """Double-click like a real mouse; QTest's function leaves the button down."""
+    where = widget.rect().center() if place is None else place
+    QTest.mouseDClick(widget, Qt.MouseButton.LeftButton, pos=where)
+    QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=where)
+
+
+def drag(widget: QWidget, xs: list[float], shift: bool = False, release: bool = True) -> None:
+    """Press at the first of these places (x, in the middle of the height), go through the others, let go."""
+    modifiers = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    kinds = QMouseEvent.Type
+    for place, x in enumerate(xs):
+        at = widget.rect().center().toPointF()
+        at.setX(x)
+        kind = kinds.MouseMove if place else kinds.MouseButtonPress
+        event = QMouseEvent(kind, at, widget.mapToGlobal(at), none if place else left, left, modifiers)
+        QApplication.sendEvent(widget, event)
+    if release:
+        QTest.mouseRelease(widget, left, modifiers)
+
+
+def picture(colour: int = 90, shape: tuple[int, int, int] = (8, 8, 3)) -> Array:
+    return np.full(shape, colour, np.uint8)
+
+
+def right_click(view: QAbstractScrollArea, at: QPoint) -> QMenu | None:
+    """Right-click in a list's viewport and return the menu that opens at the pointer; None if none opens."""
+    viewport = view.viewport()
+    window = view.window()
+    # The tests' screen is smaller than the window, so Qt would move the menu to keep it visible.
+    window.move(window.pos() + QPoint(200, 200) - viewport.mapToGlobal(at))
+    pointer = viewport.mapToGlobal(at)
+    QApplication.sendEvent(viewport, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, pointer))
+    settle()
+    menu = QApplication.activePopupWidget()
+    assert menu is None or (isinstance(menu, QMenu) and menu.pos() == pointer)
+    return menu

@@ -1,0 +1,129 @@
+"""Sounds sample by sample: prices that sum to one, latents that bring sounds back, beginnings that are kept."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from studio import zoo
+from studio.density.autoregressive_sound import CHUNK, AutoregressiveSound
+from studio.density.conditional import Levels, Logistics
+from studio.zoo.wavenet import WaveNet
+
+SMALL = {"cycles": 2, "layers": 3, "channels": 8, "skip": 8}
+
+
+def made(
+    levels: int = 256, dtype: torch.dtype = torch.float64, samples: int = 12, **words: object
+) -> AutoregressiveSound:
+    """A small model as after some training."""
+    torch.manual_seed(3)
+    model = WaveNet(**SMALL, **words).build((samples,), levels)  # type: ignore[arg-type]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+        model.net.b_bias[: model.conditional.numbers // 2] += 0.5
+    return model.to(dtype).eval()
+
+
+def sounds(model: AutoregressiveSound, count: int, samples: int, seed: int = 0) -> Tensor:
+    return torch.randint(0, model.levels, (count, samples), generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("drawn", [Levels, Logistics])
+def test_probabilities_of_all_short_sounds_sum_to_one(drawn: type) -> None:
+    model = made(4)
+    if drawn is Logistics:
+        model.conditional = Logistics(4, 2)
+        model.net.b = torch.nn.Parameter(torch.randn(6, 8, dtype=torch.float64))
+        model.net.b_bias = torch.nn.Parameter(torch.randn(6, dtype=torch.float64))
+    every = torch.tensor(list(itertools.product(range(4), repeat=5)))
+    assert float(model.log_prob(every).exp().sum()) == pytest.approx(1, abs=1e-9)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("levels", "samples"), [(256, 1), (256, CHUNK + 1), (65_536, 7)])
+def test_a_sound_of_any_length_comes_back(levels: int, samples: int) -> None:
+    model = made(levels, classes=(3, 2))
+    x, c = sounds(model, 2, samples), torch.tensor([5, 1])
+    z = model.encode(x, c)
+    assert torch.equal(model.decode(z, c), x)
+    assert model.surprisal(x, c).shape == (2, samples)
+    *_, price = model.log_prob_steps(x, c)
+    assert price is not None
+    assert torch.allclose(price, model.log_prob(x, c))
+    *_, price = model.log_prob_steps(x)
+    assert price is not None
+    assert torch.allclose(price, model.log_prob(x))
+
+
+@torch.no_grad()
+def test_a_longer_sound_of_a_seed_begins_as_the_shorter() -> None:
+    model = made()
+    *_, short = model.sample_steps([4, 5], samples=CHUNK)
+    *_, long = model.sample_steps([5], samples=CHUNK + 9)
+    assert torch.equal(long.x[0, :CHUNK], short.x[1])
+    assert model.sample([4]).shape == (1, 12)
+
+
+@torch.no_grad()
+def test_a_beginning_is_kept_and_gone_on_from_as_if_it_had_been_drawn() -> None:
+    model = made(local=2, hop=4)
+    c, samples = torch.randn(2, 2, 100, dtype=torch.float64), CHUNK + 40
+    *_, whole = model.decode_steps(model.noise([1, 2], samples), c)
+    for heard in (1, CHUNK + 5, samples):
+        keep = whole.x.long().clone()
+        keep[:, heard:] = -1
+        steps = list(model.decode_steps(model.noise([1, 2], samples), c, keep=keep))
+        assert torch.equal(steps[-1].x, whole.x)
+        assert [step.done for step in steps] == list(range(1, steps[0].total + 1))
+    keep = torch.full_like(keep, -1)
+    keep[0, 3], keep[1, 20:30] = 7, 9  # also where it is no beginning
+    *_, last = model.decode_steps(model.noise([1, 2], samples), c, keep=keep)
+    assert int(last.x[0, 3]) == 7
+    assert last.x[1, 20:30].tolist() == [9] * 10
+
+
+@torch.no_grad()
+def test_what_is_heard_before_playing_is_all_that_counts() -> None:
+    """Priming in one piece, in pieces, or sample by sample leads to the same next sample."""
+    model = made()
+    x, z = sounds(model, 2, 50), model.noise([1, 2], 8)
+    ways = []
+    for cuts in ((50,), (20, 30)):
+        player = model.player(None, 2)
+        for part in x.split(cuts, 1):
+            player.hear(part)
+        ways.append(player.play(z, torch.ones_like(z)))
+    player = model.player(None, 2)
+    player.read(x, torch.rand(50))
+    ways.append(player.play(z, torch.ones_like(z)))
+    assert torch.equal(ways[0], ways[1])
+    assert torch.equal(ways[0], ways[2])
+
+
+@torch.no_grad()
+def test_a_part_is_priced_as_in_the_whole_and_its_past_is_not_counted() -> None:
+    model = made(classes=(2,))
+    x, c, field = sounds(model, 2, 40), torch.tensor([0, 1]), model.field
+    parts = torch.full((2, field + 10), -1)
+    parts[0, field - 12 :] = x[0, :22]
+    parts[1, field : field + 6] = x[1, :6]  # the sound ends there
+    bits = model.surprisal(x, c)
+    expected = (bits[0, 12:22].sum() + bits[1, :6].sum()) / 16
+    assert float(model.loss_of_parts(parts, c)) == pytest.approx(float(expected), rel=1e-6)
+
+
+@torch.no_grad()
+def test_what_cannot_be_made_is_said() -> None:
+    recipe = zoo.FAMILIES["wavenet"].presets["tiny"]
+    with pytest.raises(ValueError, match="sounds, and pictures were asked for"):
+        recipe.build((1, 8, 8))
+    with pytest.raises(ValueError, match="follows a signal, and none was given"):
+        made(local=2).sample([1])
+    with pytest.raises(ValueError, match="6 classes, and none was given"):
+        made(classes=(3, 2)).surprisal(torch.zeros(1, 4, dtype=torch.long))
+    with pytest.raises(ValueError, match="to be kept is"):
+        list(made().decode_steps(torch.zeros(1, 4), keep=torch.zeros(1, 5)))

@@ -1,0 +1,277 @@
+"""A hand on a job that draws: what was changed holds from the next row on, and what was drawn says how."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio import zoo
+from studio.engine.device import Device
+from studio.engine.generation import sampling
+from studio.engine.jobs import Jobs
+from studio.engine.levels import Misfit
+from studio.library.card import Card
+from studio.wire import messages as wire
+
+CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+SEEDS = tuple(range(10))
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW", 0)  # every row is shown
+    return Jobs(CPU)
+
+
+def ends(events: list[Any]) -> list[wire.Drawn]:
+    return [event for event in events if isinstance(event, wire.Drawn) and event.log_prob is not None]
+
+
+def made(jobs: Jobs, **asked: Any) -> list[wire.Drawn]:
+    return ends(list(jobs.start(wire.Sample(job="other", seeds=SEEDS, **asked))))
+
+
+def until(events: Iterator[Any], row: int) -> wire.Drawn:
+    return next(event for event in events if isinstance(event, wire.Drawn) and event.done == row)
+
+
+def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: Jobs) -> None:
+    calm, even = made(jobs, model=tiny_pixels, temperature=(0.0,))[0], made(jobs, model=tiny_pixels)[0]
+    heat = np.ones((8, 8), np.float32)
+    heat[4:] = 0
+    below = made(jobs, model=tiny_pixels, heat=heat)[0]
+    assert np.array_equal(below.pictures[:, :4], even.pictures[:, :4])
+    assert not np.array_equal(below.pictures, even.pictures)
+    assert below.heat is not None
+    assert np.array_equal(below.heat, heat)
+    all_cold = made(jobs, model=tiny_pixels, heat=np.zeros((8, 8), np.float32))[0]
+    assert np.array_equal(all_cold.pictures, calm.pictures)
+    assert even.heat is None
+    hot = made(jobs, model=tiny_pixels, temperature=(3.0,), heat=heat * 2)[0]
+    assert hot.heat is not None
+    assert hot.heat.max() == 4
+
+
+def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pixels: str, jobs: Jobs) -> None:
+    even = made(jobs, model=tiny_pixels)
+    calm = made(jobs, model=tiny_pixels, temperature=(0.0,))
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    until(events, 3)
+    assert not any(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
+    first, second = ends(list(events))
+    assert np.array_equal(first.pictures[:, :3], even[0].pictures[:, :3])
+    assert not np.array_equal(first.pictures[:, 3:], even[0].pictures[:, 3:])
+    assert first.heat is not None
+    assert first.heat[:, 0].tolist() == [1] * 3 + [0] * 5
+    assert first.temperature is None
+    assert np.array_equal(second.pictures, calm[1].pictures)
+    assert (second.temperature, second.heat) == ((0.0,), None)
+    again = made(jobs, model=tiny_pixels, heat=first.heat)
+    assert np.array_equal(again[0].pictures, first.pictures)
+
+
+def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pixels: str, jobs: Jobs) -> None:
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, temperature=(0.5,)))
+    heat = np.ones((8, 8), np.float32)
+    heat[:, 2] = 2
+    until(events, 2)
+    list(jobs.start(wire.Steer(job="b", running="a", heat=heat)))
+    until(events, 5)
+    list(jobs.start(wire.Steer(job="c", running="a", heat=np.ones_like(heat))))
+    first, second = ends(list(events))
+    assert first.heat is not None
+    assert first.heat[:, 2].tolist() == [0.5] * 2 + [1] * 3 + [0.5] * 3
+    assert (np.delete(first.heat, 2, 1) == 0.5).all()
+    assert second.heat is None
+
+
+def test_a_completion_is_steered_too(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
+    free = np.zeros((8, 8), np.uint8)
+    free[2:] = 1
+    whole = {"model": tiny_pixels, "picture": rings[130, ..., :1], "free": free, "seeds": SEEDS}
+    events = jobs.start(wire.Complete(job="a", **whole))
+    until(events, 4)
+    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
+    steered = ends(list(events))[0]
+    heat = np.ones((8, 8), np.float32)
+    heat[4:] = 0
+    painted = ends(list(jobs.start(wire.Complete(job="c", heat=heat, **whole))))[0]
+    assert np.array_equal(steered.pictures, painted.pictures)
+    assert np.array_equal(steered.heat, heat)
+
+
+def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_passed_over(
+    tiny_pixels: str, jobs: Jobs
+) -> None:
+    assert list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,)))) == []
+    assert list(jobs.start(wire.Steer(job="c", running="a", heat=np.zeros((3, 3))))) == []
+    events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS)))
+    assert [event.text for event in events if isinstance(event, wire.Notice)] == [
+        "The temperature is painted on (3, 3), but the picture is (8, 8)."
+    ]
+    calm = made(jobs, model=tiny_pixels, temperature=(0.0,))
+    for steered, asked in zip(ends(events), calm, strict=True):
+        assert np.array_equal(steered.pictures, asked.pictures)
+        assert steered.temperature == (0.0,)
+    assert list(jobs.start(wire.Steer(job="d", running="a", temperature=(2.0,)))) == []
+
+
+def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: Jobs) -> None:
+    asked = wire.Sample(job="a", model=tiny, seeds=SEEDS)
+    even, calm = ends(list(jobs.start(asked))), made(jobs, model=tiny, temperature=(0.1,))
+    events = jobs.start(asked)
+    until(events, 1)
+    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.1,))))
+    first, second = ends(list(events))
+    assert np.array_equal(first.pictures, even[0].pictures)
+    assert np.array_equal(second.pictures, calm[1].pictures)
+    assert [(end.temperature, end.heat) for end in (first, second)] == [(None, None), ((0.1,), None)]
+
+
+@pytest.mark.parametrize(
+    ("heat", "words"),
+    [
+        (np.ones((8, 4)), r"painted on \(8, 4\), but the picture is \(8, 8\)"),
+        (np.full((8, 8), np.nan), "from 0 to 4"),
+        (np.full((8, 8), -1.0), "from 0 to 4"),
+        (np.full((8, 8), 4.5), "from 0 to 4"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
+    tiny_pixels: str, jobs: Jobs, heat: np.ndarray, words: str
+) -> None:
+    with pytest.raises(Misfit, match=words):
+        made(jobs, model=tiny_pixels, heat=heat)
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    until(events, 2)
+    with pytest.raises(Misfit, match=words):
+        list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,), heat=heat)))
+    for end, even in zip(ends(list(events)), made(jobs, model=tiny_pixels), strict=True):
+        assert np.array_equal(end.pictures, even.pictures)
+        assert (end.temperature, end.heat) == (None, None)
+
+
+def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: Jobs) -> None:
+    with pytest.raises(Misfit, match="take a model that draws pixel by pixel"):
+        made(jobs, model=tiny, heat=np.ones((8, 8)))
+
+
+def test_two_models_are_mixed_and_at_either_end_it_is_the_one(tiny_pixels: str, tiny_others: str, jobs: Jobs) -> None:
+    one, other = made(jobs, model=tiny_pixels), made(jobs, model=tiny_others)
+    for share, alone in ((0.0, one), (1.0, other)):
+        both = made(jobs, model=tiny_pixels, mix=tiny_others, share=share)
+        for end, wanted in zip(both, alone, strict=True):
+            assert np.array_equal(end.pictures, wanted.pictures)
+            assert end.log_prob == wanted.log_prob
+    half = made(jobs, model=tiny_pixels, mix=tiny_others, share=0.5)[0]
+    assert not np.array_equal(half.pictures, one[0].pictures)
+    assert not np.array_equal(half.pictures, other[0].pictures)
+
+
+def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
+    tiny_pixels: str, tiny_others: str, jobs: Jobs
+) -> None:
+    asked = {"model": tiny_pixels, "mix": tiny_others}
+    events = jobs.start(wire.Sample(job="a", seeds=SEEDS, share=0.0, **asked))
+    until(events, 3)
+    list(jobs.start(wire.Steer(job="b", running="a", share=1.0)))
+    first, second = ends(list(events))
+    assert first.shares is not None
+    assert first.shares[:, 0].tolist() == [0] * 3 + [1] * 5
+    assert (first.share, second.share, second.shares) == (None, 1.0, None)
+    again = made(jobs, share=1.0, shares=first.shares, **asked)[0]
+    assert np.array_equal(again.pictures, first.pictures)
+    assert again.log_prob == first.log_prob
+    one, other = (made(jobs, model=name) for name in (tiny_pixels, tiny_others))
+    assert np.array_equal(first.pictures[:, :3], one[0].pictures[:, :3])
+    assert np.array_equal(second.pictures, other[1].pictures)
+    assert second.log_prob == other[1].log_prob
+
+
+def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: str, jobs: Jobs) -> None:
+    with pytest.raises(Misfit, match='"Rings" does not draw pixel by pixel'):
+        made(jobs, model=tiny_pixels, mix=tiny)
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    until(events, 2)
+    with pytest.raises(Misfit, match="no second model is mixed in"):
+        list(jobs.start(wire.Steer(job="b", running="a", share=0.5)))
+
+
+def _kinds(*names: str) -> sampling.Loaded:
+    """A model of 4 × 4 that knows these kinds, as much of it as is asked for its classes."""
+    recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=4, layers=1, size=3, head=4, classes=len(names))
+    model = recipe.build((1, 4, 4), 4).eval().requires_grad_(False)
+    card = Card(
+        name="k", title="K", family="gated_pixelcnn", family_title="", makes="", shape=(1, 4, 4), levels=4, recipe={},
+        learned_from="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=names, date="", version="",
+    )  # fmt: skip
+    return sampling.Loaded(card, "", model, torch.zeros(0), 1)
+
+
+def test_each_model_takes_the_kind_of_the_same_name_and_else_the_seeds_own() -> None:
+    both = sampling.mixed(_kinds("Cat", "Dog", "Owl"), _kinds("Owl", "Cat"))
+    own = sampling.classes_for(both.parts[1], SEEDS, None)  # type: ignore[index]
+    for label, second in ((0, [1] * 10), (1, own.tolist()), (2, [0] * 10)):
+        found = sampling.classes_for(both, SEEDS, label)
+        assert found.tolist() == [label * 2 + kind for kind in second]
+    assert sampling.classes_for(sampling.mixed(_kinds("Cat", "Dog"), _kinds()), SEEDS, 1).tolist() == [1] * 10
+    assert torch.equal(sampling.classes_for(sampling.mixed(_kinds(), _kinds("Owl", "Cat")), SEEDS, None), own)
+
+
+def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
+    events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, doubt=True)))
+    drawn = [event for event in events if isinstance(event, wire.Drawn)]
+    assert len(drawn) == 2 * 9
+    for event in drawn:
+        assert event.doubt is not None
+        assert event.doubt.shape == (len(event.pictures), min(event.done, 8), 8)
+        assert event.doubt.dtype == np.float32
+        assert 0 <= event.doubt.min() <= event.doubt.max() <= 4, "bits of 16 levels"
+    whole, unwatched = ends(events), made(jobs, model=tiny_pixels)
+    for one, other in zip(whole, unwatched, strict=True):
+        assert np.array_equal(one.pictures, other.pictures), "watched, the same is drawn"
+        assert other.doubt is None
+    cold = made(jobs, model=tiny_pixels, temperature=(0.0,), doubt=True)[0].doubt
+    assert cold is not None
+    assert not cold.any(), "there is nothing to choose"
+    with pytest.raises(Misfit, match="does not draw pixel by pixel, so no pixel of it is open for a while"):
+        made(jobs, model=tiny, doubt=True)
+
+
+def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: Jobs) -> None:
+    """Over many pictures what was paid comes to what was expected: the first pixel's doubt is the same for all."""
+    seeds = tuple(range(400))
+    found = ends(list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=seeds, doubt=True))))
+    doubt = np.concatenate([event.doubt for event in found if event.doubt is not None])
+    paid = -np.concatenate([event.log_prob or () for event in found]) / np.log(2)
+    assert np.ptp(doubt[:, 0, 0]) < 1e-5
+    assert paid.mean() == pytest.approx(doubt.sum((1, 2)).mean(), abs=4 * paid.std() / len(paid) ** 0.5)
+
+
+def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
+    events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
+    assert until(events, 3).doubt is None
+    list(jobs.start(wire.Steer(job="b", running="a", doubt=True)))
+    now = until(events, 5).doubt
+    assert now is not None
+    assert np.isnan(now[:, :3]).all()
+    assert np.isfinite(now[:, 3:]).all()
+    list(jobs.start(wire.Steer(job="b", running="a", doubt=False)))
+    first, second = ends(list(events))
+    assert (first.doubt, second.doubt) == (None, None)
+    events = jobs.start(wire.Sample(job="a", model=tiny, seeds=SEEDS))
+    until(events, 1)
+    with pytest.raises(Misfit, match="does not draw pixel by pixel"):
+        list(jobs.start(wire.Steer(job="b", running="a", doubt=True)))
+    assert len(ends(list(events))) == 2, "the job goes on as it was"
+
+
+def test_what_is_kept_of_a_picture_has_no_doubt(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
+    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    free[4:, 2:6] = 1
+    ask = wire.Complete(job="a", model=tiny_pixels, picture=picture, free=free, seeds=(1, 2), doubt=True)
+    (last,) = ends(list(jobs.start(ask)))
+    assert last.doubt is not None
+    assert np.array_equal(np.isfinite(last.doubt), np.broadcast_to(free > 0, (2, 8, 8)))

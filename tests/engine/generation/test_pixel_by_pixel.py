@@ -1,0 +1,227 @@
+"""Models that draw pixel by pixel, in the engine: learned, drawn row by row, cooled, opened, and measured exactly."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from studio import zoo
+from studio.engine.device import Device
+from studio.engine.jobs import Jobs
+from studio.engine.levels import Examples, Misfit, to_bits, to_levels
+from studio.engine.training import evaluation, loop
+from studio.engine.training.config import BadStudy, plain, study_of
+from studio.library import models
+from studio.library.card import PIXEL_BY_PIXEL, SAMPLE_BY_SAMPLE
+from studio.wire import messages as wire
+
+CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+RECIPE = {"family": "gated_pixelcnn", "width": 6, "layers": 2, "size": 3, "head": 8}
+
+Ask = Callable[[wire.AnyCommand], list[Any]]
+
+
+@pytest.fixture
+def ask() -> Ask:
+    at_work = Jobs(CPU)
+    return lambda command: [event for event in at_work.start(command) if event is not None]
+
+
+@pytest.fixture(scope="module")
+def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Grey rings of 8 × 8 in two kinds, by how light their ground is."""
+    path = tmp_path_factory.mktemp("packs") / "rings.npz"
+    grey, kinds = rings[..., :1], (rings[:, 0, 0, 0] > 127).astype(np.int64)
+    np.savez(path, train_x=grey[:120], train_y=kinds[:120], test_x=grey[120:], test_y=kinds[120:])
+    return path
+
+
+@pytest.fixture(params=[(2, 0), (16, 2)], ids=["bits", "kinds"])
+def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask) -> str:
+    """The name of a model learned in a moment by the real job, of bits or of 16 levels in two kinds."""
+    levels, classes = request.param
+    study = study_of("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
+    fields = {**plain(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
+    fields["plan"] |= {"steps": 12, "batch": 16, "rate": 0.01, "warm_up": 2}
+    ask(wire.Train(job="t", source=str(pack), run=str(tmp_path / "run"), study=fields))
+    return "pixels"
+
+
+def drawn(events: list[Any]) -> list[wire.Drawn]:
+    return [event for event in events if isinstance(event, wire.Drawn)]
+
+
+def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, pack: Path) -> None:
+    card = models.find(learned).card
+    bits = card.levels == 2
+    assert card.exact
+    assert card.metric == ("nats" if bits else "bits per dimension")
+    assert 0 < card.value < (64 * math.log(2) * 1.5 if bits else 4.5)
+    assert card.directions == ()
+
+    # Drawn row by row, each picture its seed's, and the same when it is held in Explore at that temperature.
+    events = drawn(ask(wire.Sample(job="a", model=learned, seeds=tuple(range(9)), temperature=(0.5,))))
+    last = [event for event in events if event.done == event.total]
+    assert [(event.first, len(event.pictures)) for event in last] == [(0, 8), (8, 1)]
+    assert {event.total for event in events} == {9}, "eight rows and the price"
+    (shown,) = ask(wire.Explore(job="b", model=learned, seed=3, temperature=(0.5,)))
+    assert np.array_equal(shown.picture, last[0].pictures[3])
+    frames = drawn(ask(wire.Path(job="c", model=learned, begin=_point(3), end=_point(8), frames=3)))
+    assert np.array_equal(frames[0].pictures[0], last[0].pictures[3])
+
+    # A picture of one's own comes back, whatever it is, and its price is exact.
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8, 1)).astype(np.uint8)
+    for picture in (noise, np.zeros_like(noise)):
+        (found,) = ask(wire.Encode(job="d", model=learned, picture=picture))
+        assert (found.exact, found.differing, found.bound) == (True, 0, False)
+        (shown,) = ask(wire.Explore(job="e", model=learned, latent=found.latent, label=found.label))
+        grades = 255 // (card.levels - 1)
+        assert np.abs(shown.picture.astype(int) - picture).max() <= (128 if bits else grades)
+
+    # Evaluation counts what the card says.
+    *_, measured = ask(wire.Evaluate(job="f", model=learned, source=str(pack)))
+    names = [(name, exact) for name, _, exact in measured.figures]
+    assert names == [(card.metric, True)] if bits else [(card.metric, True), (f"{card.metric} given its kind", True)]
+    assert measured.figures[0][1] == pytest.approx(card.value, abs=1e-3)
+
+
+def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    free[4:, 2:6] = 1
+    command = wire.Complete(job="a", model=tiny_pixels, picture=picture, free=free, seeds=tuple(range(10)))
+    events = drawn(ask(command))
+    done = [event for event in events if event.done == event.total]
+    made = np.concatenate([event.pictures for event in done])
+    assert [len(event.pictures) for event in done] == [8, 2]
+    assert np.array_equal(made[:, free == 0], np.broadcast_to(picture[free == 0], (10, 48, 1)))
+    assert len({each.tobytes() for each in made}) > 5
+    assert all(np.array_equal(event.pictures[:, free == 0], made[: len(event.pictures), free == 0]) for event in events)
+    (scored,) = ask(wire.Score(job="b", model=tiny_pixels, picture=made[9]))
+    assert scored.log_prob == pytest.approx((done[1].log_prob or ())[1], rel=1e-5)
+
+
+def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
+    steps = list(Jobs(CPU).start(wire.Explore(job="a", model=tiny_pixels, seed=3)))
+    assert sum(step is None for step in steps) >= 8, "a step a row"
+    assert isinstance(steps[-1], wire.Shown)
+    ends = {"begin": wire.Point(), "end": wire.Point(seed=3)}
+    steps = list(Jobs(CPU).start(wire.Path(job="a", model=tiny_pixels, frames=2, **ends)))
+    assert sum(step is None for step in steps) > 8
+
+
+def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    free[4:, 2:6] = 1
+    (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
+    for made, price in zip(last.pictures, last.following or (), strict=True):
+        (scored,) = ask(wire.Score(job="b", model=tiny_pixels, picture=made))
+        known_after = np.zeros((8, 8), bool)
+        known_after[4:] = free[4:] == 0
+        known_after[4, :2] = False  # before the hole, in the row in which it begins
+        assert price == pytest.approx(-scored.bits[known_after].sum() * math.log(2), rel=1e-4)
+    free[4:] = 1
+    (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
+    assert last.following is None, "nothing that is kept follows"
+
+
+def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Complete:
+    return wire.Complete(job="a", model=model, picture=picture, free=free, seeds=(1, 2, 3))
+
+
+def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
+    picture, none = rings[0, ..., :1], np.zeros((8, 8), np.uint8)
+    faults = {
+        "nothing is marked": (tiny_pixels, picture, none),
+        "all is marked": (tiny_pixels, picture, none + 1),
+        r"marked on \(8, 4\), but the picture is \(8, 8\)": (tiny_pixels, picture, none[:, :4]),
+        "works on": (tiny_pixels, rings[0], none),
+        "take a model that draws pixel by pixel": (tiny, rings[0], none),
+    }
+    for words, (model, given, free) in faults.items():
+        with pytest.raises(Misfit, match=words):
+            ask(wire.Complete(job="a", model=model, picture=given, free=free, seeds=(1,)))
+
+
+@pytest.mark.parametrize("kind", ["pixels", "flow", "kinds", "waves"])
+def test_a_price_says_where_the_bits_are(
+    kind: str, tiny_pixels: str, tiny: str, tiny_kinds: str, tiny_waves: str, ask: Ask, rings: np.ndarray
+) -> None:
+    name, artwork, places = {
+        "pixels": (tiny_pixels, rings[0, ..., :1], (8, 8)),
+        "flow": (tiny, rings[0], (8, 8)),
+        "kinds": (tiny_kinds, rings[0, ::2, ::2, :1], (4, 4)),
+        "waves": (tiny_waves, (20_000 * np.sin(np.arange(32) * np.pi / 16)).astype(np.int16), (32,)),
+    }[kind]
+    (found,) = ask(wire.Score(job="a", model=name, picture=artwork))
+    assert found.bits.shape == places
+    assert found.bits.dtype == np.float32
+    assert found.bits.sum() == pytest.approx(-found.log_prob / math.log(2), rel=1e-4)
+    assert found.bound is (kind != "pixels")
+    assert (found.label in (0, 1)) is (kind == "kinds")
+
+
+def _point(seed: int) -> wire.Point:
+    return wire.Point(seed=seed, temperature=(0.5,))
+
+
+def _conditional() -> zoo.Recipe:
+    return zoo.recipe({**RECIPE, "classes": 2})
+
+
+def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = _conditional().build((1, 4, 4), 8).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    x, c = torch.randint(0, 8, (6, 1, 4, 4), dtype=torch.uint8), torch.tensor([0, 1, 1, 0, 1, 0])
+    test = Examples(x, c)
+    (name, mixed, exact), (given_name, given, given_exact) = evaluation.measured(model, test)
+    assert (name, given_name) == ("bits per dimension", "bits per dimension given its kind")
+    assert exact
+    assert given_exact
+    with torch.no_grad():
+        unit = 16 * math.log(2)
+        assert mixed == pytest.approx(-float(model.log_prob(x).mean()) / unit, rel=1e-5)
+        assert given == pytest.approx(-float(model.log_prob(x, c).mean()) / unit, rel=1e-5)
+    monkeypatch.setattr(evaluation, "MOST", 11)
+    (name, bounded, exact), _ = evaluation.measured(model, test)
+    assert not exact
+    assert mixed < bounded == pytest.approx(given + 1 / 16, rel=1e-5)
+    ((name, alone, exact),) = evaluation.measured(model, Examples(x))
+    assert (name, exact, alone) == ("bits per dimension", True, pytest.approx(mixed, rel=1e-5))
+
+
+def test_bits_to_learn_from_are_drawn_once_with_the_greys_as_probabilities() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, None, :, None], 2000, 0)
+    bits = to_bits(ramp, (1, 1, 256), 0)
+    assert bits.dtype == torch.uint8
+    share = bits.double().mean((0, 1, 2))
+    assert share[0] == 0
+    assert share[255] == 1
+    assert torch.allclose(share, torch.linspace(0, 1, 256).double(), atol=0.05)
+    assert torch.equal(bits, to_bits(ramp, (1, 1, 256), 0))
+    assert not torch.equal(bits, to_bits(ramp, (1, 1, 256), 1))
+    black_and_white = np.where(ramp > 90, 255, 0).astype(np.uint8)
+    assert torch.equal(to_bits(black_and_white, (1, 1, 256), 0), to_levels(black_and_white, (1, 1, 256), 2))
+
+
+def test_its_settings_are_checked(pack: Path) -> None:
+    study = study_of("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
+    bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
+    with pytest.raises(BadStudy, match="4 pixels has no middle; take an odd number"):
+        loop.Run(bad, pack.parent / "run", torch.device("cpu"))
+
+
+def test_a_card_knows_which_families_keep_a_part() -> None:
+    def shape(family: str) -> tuple[int, ...]:
+        return (64,) if family == "wavenet" else (1, 8, 8)
+
+    keeping = {key for key, one in zoo.FAMILIES.items() if one.presets["tiny"].build(shape(key)).keeps}
+    assert {key for key in keeping if shape(key) == (64,)} == SAMPLE_BY_SAMPLE
+    assert keeping - SAMPLE_BY_SAMPLE == PIXEL_BY_PIXEL

@@ -1,0 +1,96 @@
+"""A stretch of a recording has the same prices as in the whole, is priced in short steps, and has a class."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.density.autoregressive_sound import SHORT, AutoregressiveSound
+from studio.engine.device import Device
+from studio.engine.generation.sampling import TELLING
+from studio.engine.jobs import Jobs
+from studio.engine.levels import Misfit, graded
+from studio.wire import messages as wire
+
+CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+RATE = 8000
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs(CPU)
+
+
+def sound(seconds: float, seed: int = 0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    at = np.arange(round(seconds * RATE)) / RATE
+    wave = np.sin(2 * np.pi * (200 + 90 * np.sin(3 * at)) * at) + 0.3 * generator.standard_normal(len(at))
+    return (9000 * wave).astype(np.int16)
+
+
+def steps(jobs: Jobs, **asked: Any) -> list[Any]:
+    return list(jobs.start(wire.Price(**{"job": "p", "label": 1, **asked})))
+
+
+def bits(said: list[Any]) -> np.ndarray:
+    return np.concatenate([event.bits for event in said if event is not None])
+
+
+def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: Jobs) -> None:
+    heard = sound(4.0)
+    (whole,) = filter(None, jobs.start(wire.Score(job="s", model=tiny_recordings, picture=heard, label=1)))
+    field = jobs.shelf.take(tiny_recordings).model.field
+    for first, end, lead in ((0, 9000, 0), (20_000, 29_500, 20_000), (20_000, 29_500, field + 1), (500, 700, 500)):
+        said = steps(jobs, model=tiny_recordings, sound=heard[first - lead : end], first=lead)
+        pieces = [event for event in said if event is not None]
+        assert pieces[0].first == lead and {piece.label for piece in pieces} == {1}
+        np.testing.assert_allclose(bits(said), whole.bits[first:end], atol=2e-3)
+
+
+def test_it_takes_as_many_steps_wherever_the_stretch_lies(
+    tiny_recordings: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    priced = list[int]()
+    plain = AutoregressiveSound.priced
+
+    def counted(self: AutoregressiveSound, x: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        priced.append(x.shape[1])
+        return plain(self, x, numbers)
+
+    monkeypatch.setattr(AutoregressiveSound, "priced", counted)
+    heard = sound(60.0)
+    taken = []
+    for first in (10_000, 400_000):
+        priced.clear()
+        said = steps(jobs, model=tiny_recordings, sound=heard[: first + 4000], first=first)
+        assert max(priced) <= SHORT and len(said) >= len(priced), "between two of these others have their turn"
+        taken.append(sum(priced))
+    assert taken[0] == taken[1] < 4000 + 2 * SHORT
+
+
+def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: Jobs) -> None:
+    model = jobs.shelf.take(tiny_recordings).model
+    heard = sound(5.0)
+    last = graded(heard[-round(TELLING * RATE) :], model.levels)[None]
+    likeliest = int(model.price_of_classes(last)[0].argmax())
+    (told,) = filter(None, steps(jobs, model=tiny_recordings, sound=heard, first=len(heard), label=None))
+    assert told.label == likeliest and not len(told.bits)
+    for ask in (
+        wire.Score(job="s", model=tiny_recordings, picture=heard),
+        wire.Price(job="p", model=tiny_recordings, sound=heard, first=30_000),
+    ):
+        assert {event.label for event in jobs.start(ask) if event is not None} == {likeliest}
+    said = [
+        steps(jobs, model=tiny_recordings, sound=part, first=len(part), label=None) for part in (heard, heard[-RATE:])
+    ]
+    assert len(said[0]) == len(said[1]), "what is before the last second costs nothing"
+
+
+def test_what_no_recording_is_made_by_prices_none(tiny: str, tiny_recordings: str, jobs: Jobs) -> None:
+    with pytest.raises(Misfit, match="makes no recordings, so it cannot price one; use a WaveNet"):
+        steps(jobs, model=tiny, sound=sound(0.1), label=None)
+    with pytest.raises(Misfit, match="the model works on 16-bit samples"):
+        steps(jobs, model=tiny_recordings, sound=np.zeros(9))
+    with pytest.raises(Misfit, match="the model works on 16-bit samples"):
+        steps(jobs, model=tiny_recordings, sound=sound(0.1), first=801)

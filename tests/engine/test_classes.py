@@ -1,0 +1,104 @@
+"""Models that can be asked for a kind: the same kind everywhere, and refusals that say which there are."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from studio.engine.device import Device
+from studio.engine.generation.sampling import Shelf
+from studio.engine.jobs import Jobs
+from studio.engine.levels import Misfit
+from studio.wire import messages as wire
+
+CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs(CPU)
+
+
+def drawn(jobs: Jobs, ask: wire.Sample | wire.Path) -> np.ndarray:
+    last = [e for e in jobs.start(ask) if isinstance(e, wire.Drawn) and e.done == e.total]
+    return np.concatenate([event.pictures for event in last])
+
+
+def explored(jobs: Jobs, ask: wire.Explore) -> np.ndarray:
+    (shown,) = [e for e in jobs.start(ask) if isinstance(e, wire.Shown)]
+    return shown.picture
+
+
+def test_a_kind_is_drawn_as_asked(tiny_kinds: str, jobs: Jobs) -> None:
+    dark = drawn(jobs, wire.Sample(job="a", model=tiny_kinds, seeds=tuple(range(32)), label=0))
+    light = drawn(jobs, wire.Sample(job="a", model=tiny_kinds, seeds=tuple(range(32)), label=1))
+    assert light[:, 2:].mean() > dark[:, 2:].mean() + 90
+
+
+def test_without_a_kind_each_seed_has_its_own_for_ever(tiny_kinds: str, jobs: Jobs) -> None:
+    model = Shelf(CPU.torch_device).take(tiny_kinds).model
+    seeds = tuple(range(24))
+    kinds = model.classes_of(seeds)
+    assert kinds is not None
+    assert 4 < int(kinds.sum()) < 20, "both kinds come up"
+    ask = wire.Sample(job="a", model=tiny_kinds, seeds=seeds)
+    mixed = drawn(jobs, ask)
+    told = [kind for event in jobs.start(ask) if isinstance(event, wire.Drawn) for kind in event.labels or ()]
+    assert told == kinds.tolist()
+    for seed in (0, 7, 23):
+        alone = explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=seed))
+        named = explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=seed, label=int(kinds[seed])))
+        assert np.array_equal(alone, mixed[seed])
+        assert np.array_equal(alone, named)
+
+
+def test_an_opened_picture_is_taken_for_its_likeliest_kind_and_comes_back(tiny_kinds: str, jobs: Jobs) -> None:
+    for label in (0, 1):
+        picture = drawn(jobs, wire.Sample(job="a", model=tiny_kinds, seeds=(3,), temperature=(0.5,), label=label))[0]
+        (found,) = [e for e in jobs.start(wire.Encode(job="a", model=tiny_kinds, picture=picture)) if e]
+        assert isinstance(found, wire.Encoded)
+        assert found.exact
+        assert found.label == label
+        ask = wire.Explore(job="b", model=tiny_kinds, latent=found.latent, label=found.label)
+        assert np.array_equal(explored(jobs, ask), picture)
+
+
+def test_a_kind_that_is_not_there_is_refused_with_those_there_are(tiny_kinds: str, tiny: str, jobs: Jobs) -> None:
+    with pytest.raises(Misfit, match='"Kinds" has 2 kinds, 0 to 1, but kind 2'):
+        list(jobs.start(wire.Sample(job="a", model=tiny_kinds, seeds=(1,), label=2)))
+    with pytest.raises(Misfit, match='"Rings" knows no kinds'):
+        list(jobs.start(wire.Explore(job="a", model=tiny, label=0)))
+
+
+def test_a_price_without_a_kind_is_that_of_the_even_mixture(tiny_kinds: str) -> None:
+    model = Shelf(CPU.torch_device).take(tiny_kinds).model
+    x = torch.randint(0, 256, (5, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    each = model.price_of_classes(x).double()
+    assert torch.allclose(model.log_prob(x).double(), torch.log(each.exp().mean(1)), rtol=1e-5) or bool(
+        torch.allclose(model.log_prob(x).double(), torch.logsumexp(each, 1) - math.log(2), rtol=1e-6)
+    )
+    with pytest.raises(ValueError, match="2 classes"):
+        model.encode(x)
+
+
+def test_the_way_between_two_kinds_changes_in_the_middle(tiny_kinds: str, jobs: Jobs) -> None:
+    ends = wire.Point(seed=1, label=0), wire.Point(seed=2, label=1)
+    frames = drawn(jobs, wire.Path(job="a", model=tiny_kinds, begin=ends[0], end=ends[1], frames=9))
+    assert frames.shape == (9, 4, 4, 1)
+    assert np.array_equal(frames[0], explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=1, label=0)))
+    assert np.array_equal(frames[-1], explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=2, label=1)))
+
+
+def test_a_kind_is_measured_given_it_and_without_it(
+    tiny_kinds: str, jobs: Jobs, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pack = tmp_path_factory.mktemp("packs") / "kinds.npz"
+    x = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), np.uint8)
+    y = np.arange(8) % 2
+    np.savez(pack, train_x=255 - x, train_y=y, test_x=x, test_y=y)
+    events = [e for e in jobs.start(wire.Evaluate(job="e", model=tiny_kinds, source=str(pack))) if e]
+    assert isinstance(events[-1], wire.Measured)
+    figures = {metric: value for metric, value, _ in events[-1].figures}
+    assert set(figures) == {"bits per dimension", "bits per dimension given its kind", "nats in logit space"}
+    assert [exact for _, _, exact in events[-1].figures] == [False, False, True]

@@ -1,0 +1,41 @@
+"""The format of a sound file is recognised."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from studio.media.containers.recognition import BEGINNING, container
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("WAV", "WAV"), ("RF64", "WAV"), ("FLAC", "FLAC"), ("OGG", "Ogg"), ("MP3", "MP3"),
+                       ("AIFF", "AIFF"), ("CAF", "CAF")],
+)  # fmt: skip
+def test_what_can_be_read_is_known_by_its_bytes_whatever_it_is_called(form: str, name: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, 0.5 * np.sin(np.arange(8000) / 9), 8000, format=form)
+    found = container(file.getvalue()[:BEGINNING], ".m4a")
+    assert found is not None and (found.name, found.read) == (name, True)
+
+
+@pytest.mark.parametrize(
+    ("begins", "ending"),
+    [
+        (b"\x89PNG\r\n\x1a\n", ".png"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", ".jpg"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", ".webp"),
+        (b"\0\0\0 ftypheic\0\0\0\0", ".heic"),
+        (b"\0\0\0 ftypavif\0\0\0\0", ".avif"),
+        (b"hello", ".txt"),
+        (b"", ""),
+    ],
+)
+def test_what_is_no_sound_is_none(begins: bytes, ending: str) -> None:
+    assert container(begins, ending) is None
+
+
+def test_what_its_bytes_do_not_tell_its_name_tells() -> None:
+    found = container(b"what is this", ".MP3")
+    assert found is not None and (found.name, found.read, found.words) == ("MP3", True, "a sound (MP3)")

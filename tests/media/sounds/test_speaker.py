@@ -1,0 +1,339 @@
+"""The speaker: on a sound card of our own, recorded from its other side; and where there is none."""
+
+import builtins
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studio.media.sounds import speaker, wavetable
+from studio.media.sounds.oscillator import CROSSFADE, RAMP, HeldTone
+from studio.media.sounds.speaker import LATENCY, LATEST, LESS, MORE, NoSound, Speaker
+from studio.media.sounds.wavetable import CEILING, FULL
+from tests.limits import LIMIT
+from tests.media.sounds.conftest import RATE, Daemon, Recorder, skip_if_gaps
+
+SEVERAL_BURSTS = 3.0
+"""Longest interval in seconds; an unused null sink requests sound about once a second."""
+
+
+def bent(bend: float) -> np.ndarray:
+    at = np.arange(256) / 256
+    wave = 0.9 * np.sin(2 * np.pi * (at + bend * np.sin(2 * np.pi * at) / 6))
+    return np.rint(wave * FULL).astype(np.int16)
+
+
+class Counter:
+    """A source of which every sample says which one it is."""
+
+    def __init__(self) -> None:
+        self.rate, self._next, self.until = 0.0, 0, 0.0
+
+    def begin(self, rate: float) -> None:
+        self.rate = rate
+
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        self.until = until
+        out[:] = (np.arange(self._next, self._next + len(out)) % 16_384 + 1) / 32_768
+        self._next += len(out)
+
+
+class Broken(Counter):
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        raise RuntimeError("a fault of ours")
+
+
+NOW = SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.25)
+"""What PortAudio says of the time of a question."""
+SAFE = 0.2
+"""Seconds of latency: a machine that runs other tests beside this one may answer late."""
+SETTLED = 0.3
+"""Seconds: a null sink whose first stream begins takes back what its monitor has given already."""
+
+
+def test_no_sample_is_lost(recording: Recorder) -> None:
+    player, source = Speaker(), Counter()
+    player.open(source, latency=SAFE)
+    time.sleep(1.2)
+    assert player.fault() == "" and source.rate == RATE
+    player.close()
+    skip_if_gaps(player.gaps)
+    heard = np.rint(recording() * 32_768).astype(int)
+    sounding = np.flatnonzero(heard)
+    heard = heard[sounding[0] + round(SETTLED * RATE) : sounding[-1] + 1]
+    assert len(heard) > RATE // 2
+    assert (np.diff(heard) % 16_384 == 1).all()
+
+
+def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Recorder) -> None:
+    """The wave moves every 20 ms, as under a slider, and the pitch every 200 ms."""
+    player, tone = Speaker(), HeldTone()
+    tone.level(0.8)
+    tone.wave(bent(0.0))
+    player.open(tone, latency=SAFE)
+    time.sleep(SETTLED)
+    tone.play(45)
+    notes = (45, 57, 52, 64, 48, 69, 50)
+    for number in range(70):
+        tone.wave(bent(0.5 * np.sin(number / 5)))
+        if number % 10 == 0:
+            tone.play(notes[number // 10])
+        time.sleep(0.02)
+    tone.release()
+    time.sleep(SAFE + 0.1)
+    assert player.fault() == ""
+    player.close()
+    skip_if_gaps(player.gaps)
+    heard = recording()
+    sounding = np.flatnonzero(np.abs(heard) > 1e-4)
+    first, last = sounding[0], sounding[-1]
+    assert last - first > RATE and np.abs(heard).max() <= CEILING + 1e-4
+    # No click: the steepest the waves are by themselves, and what the fades between them may add.
+    slope = 0.8 * CEILING * 2 * np.pi * wavetable.hertz(69) / RATE * (1 + np.pi / 6)
+    assert np.abs(np.diff(heard)).max() < slope + 1.8 / (CROSSFADE * RATE) + 1 / (RAMP * RATE)
+    # No gap: these waves are silent at their two crossings only.
+    silent = np.abs(heard[first:last]) < 1e-3
+    longest = max((len(run) for run in "".join("x" if s else " " for s in silent).split()), default=0)
+    assert longest < RATE * 0.002
+
+
+def test_a_daemon_that_dies_is_told_and_another_is_found(sound_card: Daemon) -> None:
+    player, tone = Speaker(), HeldTone()
+    tone.wave(bent(0.1))
+    tone.play(57)
+    player.open(tone)
+    time.sleep(0.2)
+    assert player.fault() == ""
+    sound_card.kill()
+    end = time.monotonic() + LIMIT
+    while not player.fault() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert player.fault() == f'"{player.device}" went away. Nothing is lost; only the sound stopped.'
+    player.close()
+    with pytest.raises(NoSound, match="Everything else works"):
+        player.open(tone)
+    sound_card.start()
+    player.open(tone)
+    time.sleep(0.3)
+    assert player.fault() == ""
+    player.close()
+
+
+def test_a_fault_of_ours_ends_in_silence_and_a_sentence(sound_card: Daemon) -> None:
+    player = Speaker()
+    player.open(Broken())
+    time.sleep(0.3)
+    assert player.fault() == "Playing stopped by a fault of ours (RuntimeError). Everything else goes on."
+    player.close()
+    assert player.fault() == ""
+
+
+# ── where there is no card ───────────────────────────────────────────────────────────────────────
+
+
+def test_without_portaudio_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def importing(name: str, *rest: Any) -> Any:
+        if name == "sounddevice":
+            raise OSError("PortAudio library not found")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", importing)
+    for ask in (speaker.outputs, lambda: Speaker().open(Counter())):
+        with pytest.raises(NoSound, match="PortAudio is missing. On Debian or Ubuntu: install libportaudio2."):
+            ask()
+
+
+class Machine:
+    """What of sounddevice the speaker uses, on a machine of the test's choosing."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self, *devices: dict[str, Any], refuses: str = "") -> None:
+        self.devices = [
+            {"index": n, "hostapi": 0, "default_samplerate": 44_100.0, "max_output_channels": 2, **device}
+            for n, device in enumerate(devices)
+        ]
+        self._refuses = refuses
+        self.opened: list[dict[str, Any]] = []
+        self.looked = 0
+
+    def query_devices(self, kind: str | None = None) -> Any:
+        return self.devices[0] if kind else self.devices
+
+    def query_hostapis(self, index: int) -> dict[str, Any]:
+        return {"name": "ALSA"}
+
+    def OutputStream(self, **settings: Any) -> "Machine":
+        if self._refuses:
+            raise self.PortAudioError(f"Error opening OutputStream: {self._refuses} [PaErrorCode -9985]")
+        self.opened.append(settings)
+        return self
+
+    def _initialize(self) -> None:
+        self.looked += 1
+
+    def _terminate(self) -> None: ...
+
+    def start(self) -> None: ...
+
+    def abort(self, ignore_errors: bool) -> None: ...
+
+    def close(self, ignore_errors: bool) -> None: ...
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def put(*devices: dict[str, Any], refuses: str = "") -> Machine:
+        here = Machine(*devices, refuses=refuses)
+        monkeypatch.setattr(speaker, "_library", lambda: here)
+        return here
+
+    return put
+
+
+def test_no_device_is_a_sentence_and_the_next_try_looks_anew(machine: Any) -> None:
+    here = machine({"name": "Microphone", "max_output_channels": 0})
+    player = Speaker()
+    with pytest.raises(NoSound, match="No device for sound was found. Everything else works."):
+        player.open(Counter())
+    here.devices.append({**here.devices[0], "name": "Headphones", "index": 0, "max_output_channels": 1})
+    here.devices.pop(0)
+    player.open(Counter())
+    assert here.looked == 1 and player.device == "Headphones"
+    assert here.opened[0]["channels"] == 1 and here.opened[0]["samplerate"] == 44_100
+
+
+def test_a_device_that_is_held_is_told_in_words(machine: Any) -> None:
+    machine({"name": "USB headphones"}, refuses="Device unavailable")
+    with pytest.raises(NoSound) as told:
+        Speaker().open(Counter())
+    assert str(told.value) == (
+        '"USB headphones" could not be opened for sound (Device unavailable). Another program may hold it. '
+        "Everything else works."
+    )
+
+
+def test_on_linux_the_sound_server_is_preferred(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaker.sys, "platform", "linux")
+    here = machine({"name": "HDA Intel: HDMI"}, {"name": "default"}, {"name": "pulse"})
+    player = Speaker()
+    player.open(Counter())
+    assert player.device == "pulse" and here.opened[0]["device"] == 2
+
+
+def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
+    here = machine({"name": "pulse"}, {"name": "USB headphones"}, {"name": "Microphone", "max_output_channels": 0})
+    assert speaker.outputs() == ("pulse", "USB headphones")
+    player = Speaker()
+    player.open(Counter(), "USB headphones")
+    assert player.device == "USB headphones" and here.opened[0]["device"] == 1
+    here.devices.pop(1)
+    with pytest.raises(NoSound, match='"USB headphones" is not there any more'):
+        player.open(Counter(), "USB headphones")
+    player.open(Counter())
+    assert here.looked == 1 and len(here.opened) == 2
+
+
+def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
+    """The null sink is unused here, so its requests are as rare as possible: at first more than a second apart."""
+    player = Speaker()
+    source = Counter()
+    asked = list[float]()
+
+    def fill(out: np.ndarray, until: float = 0.0) -> None:
+        asked.append(time.monotonic())
+        Counter.fill(source, out, until)
+
+    source.fill = fill  # type: ignore[method-assign]
+    player.open(source)
+    end = time.monotonic() + SEVERAL_BURSTS
+    while time.monotonic() < end:
+        assert player.fault() == ""
+        time.sleep(0.02)
+    player.close()
+    assert max(np.diff(asked)) > 0.8, "or this sink asks more often than the one that was taken for gone"
+
+
+def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    now = time.monotonic()
+    monkeypatch.setattr(speaker.time, "monotonic", lambda: now)
+    player.open(Counter())
+    for _ in range(5):
+        for _ in range(20):
+            here.opened[0]["callback"](np.zeros((4410, 2), np.float32), 4410, NOW, None)
+        for _ in range(20):
+            now += 0.1
+            assert player.fault() == ""
+        assert player.still == pytest.approx(2.0)
+
+
+def test_the_end_that_portaudio_reports_is_told_at_once(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    player.open(Counter())
+    here.opened[0]["finished_callback"]()
+    assert '"pulse" went away' in player.fault()
+
+
+def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine({"name": "pulse"})
+    player = Speaker()
+    player.open(Counter())
+    assert player.fault() == ""
+    later = time.monotonic() + speaker.STILL + 1
+    monkeypatch.setattr(speaker.time, "monotonic", lambda: later)
+    assert '"pulse" went away' in player.fault()
+
+
+def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player, source = Speaker(), Counter()
+    player.open(source)
+    out = np.zeros((10_000, 2), np.float32)
+    here.opened[0]["callback"](out, len(out), NOW, None)
+    assert (out[:, 0] == out[:, 1]).all() and (np.rint(out[:, 0] * 32_768) == np.arange(10_000) + 1).all()
+    here.opened[0]["callback"](out, len(out), NOW, "output underflow")
+    assert player.gaps == 1 and player.delay == 0.25
+    assert source.until - time.monotonic() <= 0.25 - speaker.KEPT, "then the card has nothing left"
+
+
+def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    for _ in range(4):
+        player.open(Counter())
+        here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
+    player.open(Counter())
+    player.open(Counter())
+    latencies = [settings["latency"] for settings in here.opened]
+    assert latencies[:4] == pytest.approx([LATENCY, 1.5 * LATENCY, 2.25 * LATENCY, 3.375 * LATENCY])
+    assert latencies[4:] == pytest.approx([LATEST, LESS * LATEST])
+
+
+def test_after_none_it_is_asked_later_again_but_not_too_late(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    player.open(Counter())
+    here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
+    for _ in range(6):
+        player.open(Counter())
+    latencies = [settings["latency"] for settings in here.opened]
+    assert latencies[1:4] == pytest.approx([MORE * LATENCY, LESS * MORE * LATENCY, LESS**2 * MORE * LATENCY])
+    assert latencies[-2:] == [LATENCY, LATENCY]
+
+
+def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
+    here = machine({"name": "pulse"})
+    player = Speaker()
+    for latency in (0.02, 0.02, 0.0):
+        player.open(Counter(), latency=latency)
+        here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
+    player.open(Counter())
+    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, LATENCY, MORE * LATENCY]

@@ -194,6 +194,13 @@ def is_view(name: str) -> bool:
     return stem == "view" or stem.endswith("_view") or any(within(name, folder) for folder in VIEW_FOLDERS)
 
 
+PURE = {
+    "studio.media.pictures.enlarging", "studio.media.pictures.surprisal_map", "studio.media.sounds.peaks",
+    "studio.media.sounds.single_cycle", "studio.media.sounds.spectrogram", "studio.media.sounds.wavetable",
+}  # fmt: skip
+"""What of media a view may call: functions from arrays to arrays."""
+
+
 def _layer_faults(name: str, tree: ast.AST) -> Iterator[str]:
     """What a file of the window may not import, by its name: a view, a panel, the root."""
     panel = re.match(r"studio\.app\.panels\.\w+", name)
@@ -203,6 +210,12 @@ def _layer_faults(name: str, tree: ast.AST) -> Iterator[str]:
                 yield f"{wanted} is for views"
             if any(is_view(module) for module in (wanted, wanted.rpartition(".")[0]) if within(module, "studio.app")):
                 yield f"{wanted} is a view"
+        elif is_view(name) and not name.endswith(".main"):
+            pure = any(within(wanted, module) for module in PURE)
+            if within(wanted, "studio.library") or (within(wanted, "studio.media") and not pure):
+                yield f"{wanted} is not for views"
+        if within(wanted, "studio.app.main"):
+            yield f"{wanted} is the entry point"
         other = re.match(r"studio\.app\.panels\.(?!base\b|panel_view\b)\w+", wanted)
         if panel and other and other[0] != panel[0]:
             yield f"{wanted} is another panel"

@@ -71,6 +71,14 @@ def test_the_towers_stay_apart_when_they_are_really_imported(first: str, never: 
         ("studio.app.core.request", "from PySide6 import QtWidgets"),
         ("studio.app.window.main_window", "from studio.library import storage"),
         ("studio.app.window.main_window", "import studio.app.main"),
+        ("studio.app.core.jobs", "from PySide6.QtGui import QColor"),
+        ("studio.app.core.jobs", "from studio.app.takes.store import Take"),
+        ("studio.app.takes.store", "from studio.app.widgets.theme import Look"),
+        ("studio.app.takes.store", "from studio.app.takes import strip_view"),
+        ("studio.app.widgets.slider", "from studio.app.takes.store import Take"),
+        ("studio.app.panels.sound.view", "from studio.app.panels.generate.state import Generate"),
+        ("studio.app.panels.sound.lanes.lane_view", "from studio.app.app_state import Window"),
+        ("studio.app.panels.sound.view", "from studio.app.window import rail"),
         ("studio.media.pictures.image", "import pickle"),
         ("studio.engine.jobs", "from multiprocessing import connection"),
         ("studio.library.models", "import urllib.request"),
@@ -102,9 +110,9 @@ def test_the_towers_stay_apart_when_they_are_really_imported(first: str, never: 
         ("studio.app.panels.generate.grid_view", "cells.addItem(QListWidgetItem('1'))"),
         ("studio.app.window.pages", "layout.itemAt(0).widget()"),
         ("studio.app.window.pages", "layout.takeAt(0)"),
-        ("studio.app.panels.complete.canvas", "from studio.media.pictures.image import open_picture"),
-        ("studio.app.panels.complete.canvas", "from studio.media import image\nimage.open_picture(path)"),
-        ("studio.cli.arguments", "recording.open_recording(path)"),
+        ("studio.app.panels.complete.state", "from studio.media.pictures.image import open_picture"),
+        ("studio.app.panels.complete.state", "from studio.media.pictures import image\nimage.open_picture(path)"),
+        ("studio.cli.arguments", "audio_file.open_recording(path)"),
         ("studio.cli.arguments", "studio.media.sounds.single_cycle.open_cycle(path, 256)"),
         ("studio.engine.training.jobs", "from studio.media.sounds.single_cycle import open_wave"),
         ("studio.library.work", "enlarging.unpacked(text, (8, 8))"),
@@ -149,8 +157,9 @@ def test_what_is_allowed_is_not_held_up(name: str, line: str) -> None:
 def test_a_planted_circle_is_found() -> None:
     house = {
         "studio.media": "",
+        "studio.media.pictures": "",
         "studio.media.pictures.image": "from studio.media.export import png",
-        "studio.media.export": "def late():\n    from . import image",
+        "studio.media.export": "def late():\n    from .pictures import image",
     }
     assert set(architecture.circle(house)) == {"studio.media.pictures.image", "studio.media.export"}
     assert architecture.circle({**house, "studio.media.export": ""}) == []

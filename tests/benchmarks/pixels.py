@@ -5,8 +5,8 @@
 
 Both ways have the same weights, in the same run. The whole network costs the same at every pixel, so it is measured a
 few times, after a warm-up, and counted once for each step (`studio.engine.benchmark`). Cached pictures are drawn from
-the first pixel to the last, with all that drawing takes; of PICTURES at once nothing is left out. How busy the machine was
-stands at the head: the aims are for two processors that nobody else wants, so seconds of a processor stand beside.
+the first pixel to the last, with all that drawing takes; of PICTURES at once nothing is left out. How busy the machine
+was stands at the head: the aims are for two processors that nobody else wants, so seconds of a processor stand beside.
 """
 
 import os

@@ -57,8 +57,8 @@ def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: Train
         (found,) = asked(jobs, wire.Encode(job="a", model=card.name, picture=picture))
         assert isinstance(found, wire.Encoded)
         assert found.exact or not {card.family, card.name} & set(EXACT), name
-        (shown,) = asked(jobs, wire.Explore(job="b", model=card.name, latent=found.latent, label=found.label))
-        assert isinstance(shown, wire.Shown)
+        (shown,) = asked(jobs, wire.DecodeLatent(job="b", model=card.name, latent=found.latent, label=found.label))
+        assert isinstance(shown, wire.Decoded)
         known = to_arrays(to_levels(picture[None], card.shape, card.levels), card.levels)[0]
         assert found.differing == np.count_nonzero(shown.picture != known), name
 
@@ -72,17 +72,17 @@ def test_white_paper_with_a_square_comes_back_from_a_model_of_digits(seed: int, 
     paper[row : row + side, column : column + side] = generator.integers(0, 200)
     (found,) = asked(jobs, wire.Encode(job="a", model="maf-mnist-28", picture=paper))
     assert isinstance(found, wire.Encoded) and (found.exact, found.differing) == (True, 0)
-    (shown,) = asked(jobs, wire.Explore(job="b", model="maf-mnist-28", latent=found.latent, label=found.label))
-    assert isinstance(shown, wire.Shown) and np.array_equal(shown.picture, paper)
+    (shown,) = asked(jobs, wire.DecodeLatent(job="b", model="maf-mnist-28", latent=found.latent, label=found.label))
+    assert isinstance(shown, wire.Decoded) and np.array_equal(shown.picture, paper)
 
 
 def test_a_seed_is_one_artwork_alone_and_among_others(shipped: Trained, jobs: Jobs) -> None:
     heat = (shipped.card.temperature,)
     many = asked(jobs, wire.Sample(job="a", model=shipped.card.name, seeds=tuple(range(8)), temperature=heat))
-    (one,) = asked(jobs, wire.Explore(job="b", model=shipped.card.name, seed=5, temperature=heat))
+    (one,) = asked(jobs, wire.DecodeLatent(job="b", model=shipped.card.name, seed=5, temperature=heat))
     last = many[-1]
-    assert isinstance(last, wire.Drawn)
-    assert isinstance(one, wire.Shown)
+    assert isinstance(last, wire.PicturesPreview)
+    assert isinstance(one, wire.Decoded)
     assert last.log_prob is not None
     assert np.isfinite(last.log_prob).all()
     assert np.array_equal(last.pictures[5], one.picture)
@@ -106,8 +106,8 @@ def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: Trai
         frames = []
         for value in np.linspace(-3, 3, 25):
             moved = (*[0.0] * slider, float(value))
-            (shown,) = asked(jobs, wire.Explore(job="a", model=name, seed=3, sliders=moved, temperature=heat))
-            assert isinstance(shown, wire.Shown)
+            (shown,) = asked(jobs, wire.DecodeLatent(job="a", model=name, seed=3, sliders=moved, temperature=heat))
+            assert isinstance(shown, wire.Decoded)
             frames.append(shown.picture)
         whole, apart = steps_apart(frames)
         assert whole > 0.03, f"slider {slider + 1} is not seen"

@@ -152,8 +152,8 @@ def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: P
     for grey in greys:
         events = list(jobs.start(wire.Score(job="a", model=name, picture=grey)))
         told += [-event.log_prob / math.log(2) / 784 for event in events if isinstance(event, wire.Scored)]
-    *_, last = jobs.start(wire.Evaluate(job="b", model=name, source=str(tmp_path / "greys.npz"), spread=True))
-    assert isinstance(last, wire.Measured)
+    *_, last = jobs.start(wire.Evaluate(job="b", model=name, source=str(tmp_path / "greys.npz"), report_spread=True))
+    assert isinstance(last, wire.EvaluationProgress)
     assert (last.spread[0], last.spread[-1]) == pytest.approx((min(told), max(told)), abs=1e-3)
 
 

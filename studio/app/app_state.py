@@ -314,7 +314,7 @@ class Window(State):
 
     def _show_failure(self, event: Failed) -> None:
         """Show that Doctor failed."""
-        self.messages.say(f"{event.why} {event.hint}".strip(), "failed")
+        self.messages.say(f"{event.reason} {event.hint}".strip(), "failed")
 
     def _listen(self) -> None:
         self.engine.announced.connect(self._note_device)

@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     target = command.new_file(args.out, ".wav")
     jobs = command.jobs(args)
     begin, end = (_point(jobs, args.model, trained, given, label) for given in (args.begin, args.end))
-    ask = wire.Path(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
-    drawn = (event for event in command.answers(jobs, ask) if isinstance(event, wire.Drawn))
+    ask = wire.Interpolate(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
+    drawn = (event for event in command.answers(jobs, ask) if isinstance(event, wire.PicturesPreview))
     made = [cycle for event in drawn for cycle in event.pictures]
     storage.write(target, to_wavetable(np.stack(made), begin.leading_to(end)))
     command.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
@@ -56,8 +56,8 @@ def _point(jobs: Any, model: str, trained: models.Trained, given: str, label: in
     return msgspec.structs.replace(opened, latent=Latent.of(found.latent), source=names.shown(path.name))
 
 
-def _asked(work: Work) -> wire.Point:
-    return wire.Point(
+def _asked(work: Work) -> wire.LatentPoint:
+    return wire.LatentPoint(
         seed=work.seed,
         latent=work.latent.array() if work.latent else None,
         sliders=work.sliders,

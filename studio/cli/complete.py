@@ -74,20 +74,20 @@ def run(args: argparse.Namespace) -> int:
     folder = storage.folder(args.out)
     jobs = command.jobs(args)
     made: list[Made] = []
-    ask = wire.Complete(
+    ask = wire.Inpaint(
         job="complete",
         model=args.model,
         picture=picture,
-        free=free,
+        mask=free,
         seeds=seeds,
         temperature=heat,
         label=label,
-        mix=args.mix or "",
+        second_model=args.mix or "",
         share=args.share,
     )
     for event in command.answers(jobs, ask):
-        if isinstance(event, wire.Drawn) and event.log_prob is not None:
-            parts = event.following or [None] * len(event.pictures)
+        if isinstance(event, wire.PicturesPreview) and event.log_prob is not None:
+            parts = event.following_log_prob or [None] * len(event.pictures)
             prices = zip(event.pictures, event.log_prob, parts, strict=True)
             made += [Made(seeds[event.first + i], *each) for i, each in enumerate(prices)]
             command.progress(f"{len(made)} of {args.n} finished")

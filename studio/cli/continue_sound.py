@@ -52,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
         jobs = command.jobs(args)
         if label is None and card.classes:
             label = _likeliest(jobs, args, card, begin)
-        ask = wire.Perform(
+        ask = wire.StreamSound(
             job="continue",
             model=args.model,
             seed=seed,
             seconds=args.seconds,
             temperature=heat[0],
             label=label,
-            begin=begin,
+            sound_to_continue=begin,
         )
         ear.begin(f'the end of "{names.shown(args.file.name)}" and what follows, seed {seed}', end)
         made = ear.performed(jobs, ask)
@@ -74,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
 def _likeliest(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Array) -> int:
     """Return the class under which the last second of a sound is likeliest."""
     command.progress(f"looking which of {len(card.kinds)} kinds it is")
-    ask = wire.Price(job="kind", model=args.model, sound=begin, first=len(begin))
-    found = command.answer(jobs, ask, wire.Priced)
+    ask = wire.ComputeBits(job="kind", model=args.model, sound=begin, first_sample=len(begin))
+    found = command.answer(jobs, ask, wire.BitsChunk)
     assert found.label is not None, "a model that knows kinds takes a sound for one"
     command.say(f"It is taken for {card.kinds[found.label]}; --label takes it for another.")
     return found.label

@@ -32,11 +32,11 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         source=str(args.source),
         draws=args.draws,
-        most=args.n,
-        spread=args.card,
+        max_artworks=args.n,
+        report_spread=args.card,
     )
     for event in command.events(args, ask):
-        if not isinstance(event, wire.Measured):
+        if not isinstance(event, wire.EvaluationProgress):
             continue
         command.progress(f"{event.done} of {event.total} measured")
         for metric, value, exact in event.figures:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write(args: argparse.Namespace, trained: models.Trained, event: wire.Measured) -> None:
+def _write(args: argparse.Namespace, trained: models.Trained, event: wire.EvaluationProgress) -> None:
     models.write_card(trained, msgspec.structs.replace(trained.card, spread=event.spread))
     least = event.spread[0]
     middle = event.spread[len(event.spread) // 2]

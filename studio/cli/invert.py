@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
         ask = wire.Encode(job="invert", model=args.model, picture=picture)
         found = command.answer(jobs, ask, wire.Encoded)
         exact += found.exact
-        apart = f"{found.differing:,} of {found.total:,} values differ by {found.largest} at most{_why(found)}"
+        apart = (
+            f"{found.differing:,} of {found.total:,} values differ by {found.largest_difference} at most{_why(found)}"
+        )
         reason = "" if found.exact else apart
         words = reason or "exact"
         if folder is not None:
@@ -83,8 +85,8 @@ def _came_back(
     jobs: Any, model: str, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path, size: Enlargement
 ) -> str:
     """Save the decoded picture with its latent inside; return the name of its file."""
-    ask = wire.Explore(job="back", model=model, latent=found.latent, label=found.label)
-    shown = command.answer(jobs, ask, wire.Shown)
+    ask = wire.DecodeLatent(job="back", model=model, latent=found.latent, label=found.label)
+    shown = command.answer(jobs, ask, wire.Decoded)
     work = Work(
         kind=trained.card.kind,
         rate=trained.card.rate,

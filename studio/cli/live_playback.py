@@ -93,17 +93,19 @@ class Hearing:
         if before is not None:
             self._stream.write(before)
 
-    def performed(self, jobs: Any, ask: wire.Perform) -> Made:
+    def performed(self, jobs: Any, ask: wire.StreamSound) -> Made:
         """Make a recording, and play its pieces. Ctrl+C ends it with what was made until then."""
         parts: list[wire.Array] = []
         bits = 0.0
         try:
             for event in command.answers(jobs, ask):
-                if isinstance(event, wire.Sounded):
+                if isinstance(event, wire.SoundChunk):
                     parts.append(event.samples)
                     bits += float(event.bits.sum(dtype=np.float64))
                     self._hear(event)
-                    command.progress(self._words or f"{event.first / self._stream.rate / (ask.seconds or 1):.0%} made")
+                    command.progress(
+                        self._words or f"{event.first_sample / self._stream.rate / (ask.seconds or 1):.0%} made"
+                    )
         except KeyboardInterrupt:
             self.fade()
             if not parts:
@@ -111,7 +113,7 @@ class Hearing:
             return Made(np.concatenate(parts), -math.log(2) * bits, False)
         return Made(np.concatenate(parts), -math.log(2) * bits, True)
 
-    def _hear(self, event: wire.Sounded) -> None:
+    def _hear(self, event: wire.SoundChunk) -> None:
         if self.on:
             self._stream.write(event.samples)
             self._came = min(self._came, time.monotonic())

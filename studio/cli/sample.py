@@ -55,13 +55,13 @@ def run(args: argparse.Namespace) -> int:
         seeds=seeds,
         temperature=temperature,
         label=label,
-        mix=args.mix or "",
+        second_model=args.mix or "",
         share=args.share,
     )
     kept = Kept(args, folder, size)
     try:
         for event in command.events(args, ask):
-            if not isinstance(event, wire.Drawn):
+            if not isinstance(event, wire.PicturesPreview):
                 continue
             if event.done < event.total:
                 command.progress(f"{event.first} of {args.n} finished")
@@ -227,14 +227,14 @@ def _recordings(
             return 1
         jobs = command.jobs(args)
         for seed in seeds:
-            ask = wire.Perform(
+            ask = wire.StreamSound(
                 job="sample",
                 model=args.model,
                 seed=seed,
                 seconds=seconds,
                 temperature=temperature[0],
                 label=label,
-                mix=args.mix or "",
+                second_model=args.mix or "",
                 share=args.share,
             )
             ear.begin(f'"{card.title}", seed {seed}')

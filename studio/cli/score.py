@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
                 mapped.append(priced)
     finally:  # all maps share one scale, so they are saved at the end, also after Ctrl+C
         if folder is not None and mapped:
-            scale = Scale.of([priced.found.bits for priced in mapped], mapped[0].found.bound)
+            scale = Scale.of([priced.found.bits for priced in mapped], mapped[0].found.is_bound)
             for priced in mapped:
                 _tell(args, card, priced, _map(priced, folder, scale))
     return 1 if unusable else 0
@@ -85,16 +85,16 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
         return -nats / math.log(2) / entries
 
     bits = per_entry(found.log_prob)
-    given = bits if found.given is None else per_entry(found.given)
+    given = bits if found.log_prob_given_class is None else per_entry(found.log_prob_given_class)
     percentile = card.percentile(given if card.rate else bits)  # as the spread of the card was priced
     line = {
         "file": str(priced.path),
         "model": card.name,
         f"bits_per_{unit}": bits,
-        "exact": not found.bound,
+        "exact": not found.is_bound,
         "percentile": percentile,
     }
-    sort = "bound" if found.bound else "exact"
+    sort = "bound" if found.is_bound else "exact"
     kind = "" if found.label is None else card.kinds[found.label]
     if kind and args.label is not None:
         words = f"{priced.path}: {bits:.4f} bits per {unit} given {kind}, {sort}"

@@ -91,9 +91,9 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
     ask = wire.Train(
         job="train",
         source=str(args.source),
-        run=str(folder),
-        out=str(storage.folder(args.out)) if args.out else "",
-        study=plain(study),
+        run_folder=str(folder),
+        output_folder=str(storage.folder(args.out)) if args.out else "",
+        config=plain(study),
         force=args.force,
     )
     step_back()
@@ -158,14 +158,14 @@ def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train, sto
     with contextlib.closing(ground.answers(jobs, ask)) as events:
         try:
             for event in events:
-                if isinstance(event, wire.Skipped):
+                if isinstance(event, wire.SkippedFiles):
                     skipped += event.files
                 elif isinstance(event, wire.Damaged):
                     damaged += event.files
-                elif isinstance(event, wire.Gathered):
+                elif isinstance(event, wire.DatasetLoaded):
                     stop.waits = True
                     _report_files(args, event, skipped, damaged)
-                if not isinstance(event, wire.Learned):
+                if not isinstance(event, wire.TrainingProgress):
                     continue
                 stop.sentence = SAVED
                 if not begun:
@@ -193,7 +193,7 @@ class _Stoppable:
                 yield event
 
 
-def _report_files(args: argparse.Namespace, gathered: wire.Gathered, skipped: Files, damaged: Files) -> None:
+def _report_files(args: argparse.Namespace, gathered: wire.DatasetLoaded, skipped: Files, damaged: Files) -> None:
     """List the files that are not learned from, and those that are although damaged, where the user asked for it."""
     if args.report:
         storage.write(args.report, table(skipped, damaged))
@@ -224,7 +224,9 @@ def table(skipped: Files, damaged: Files) -> bytes:
     return file.getvalue().encode("utf-8-sig", "replace")
 
 
-def _report_step(args: argparse.Namespace, study: "Study", event: wire.Learned, objects: ground.Interval) -> None:
+def _report_step(
+    args: argparse.Namespace, study: "Study", event: wire.TrainingProgress, objects: ground.Interval
+) -> None:
     """Print the progress: as a result if the model was just measured, otherwise as progress."""
     measured = event.held_out is not None
     line = {
@@ -244,7 +246,7 @@ def _report_step(args: argparse.Namespace, study: "Study", event: wire.Learned, 
         ground.say("All steps are done. Measuring and saving the model.")
 
 
-def _words(study: "Study", event: wire.Learned) -> str:
+def _words(study: "Study", event: wire.TrainingProgress) -> str:
     """Return a step in words.
 
     `step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`.

@@ -24,12 +24,12 @@ from studio.wire.frames import BadFrame
 from studio.wire.messages import (
     AnyCommand,
     Command,
+    CompilingLoops,
     Ending,
     Event,
     Failed,
     Finished,
-    Preparing,
-    Pulse,
+    Heartbeat,
     Ready,
     Starting,
     Stop,
@@ -82,17 +82,17 @@ class Table:
                 self._stop(job)
         elif command.job in self._jobs:
             why = f'A second job of the name "{command.job}" was refused. The first goes on.'
-            self._outbox.say(Failed(job="", why=why))
+            self._outbox.say(Failed(job="", reason=why))
         else:
-            for job in [j for j in self._jobs.values() if command.hand and j.command.hand == command.hand]:
+            for job in [j for j in self._jobs.values() if command.control and j.command.control == command.control]:
                 self._stop(job)
             self._jobs[command.job] = _Job(command)
 
     def refuse(self, fault: BadFrame) -> None:
         """Answers what can't be read. A job at work is not ended by another message that bears its name."""
         job = "" if fault.job in self._jobs else fault.job
-        kept = "The engine goes on." if fault.resync else "The engine ends, because all that follows is lost too."
-        self._outbox.say(Failed(job=job, why=f"A command was not understood: {plain(str(fault))}.", hint=kept))
+        kept = "The engine goes on." if fault.can_continue else "The engine ends, because all that follows is lost too."
+        self._outbox.say(Failed(job=job, reason=f"A command was not understood: {plain(str(fault))}.", hint=kept))
 
     @property
     def rest(self) -> float | None:
@@ -132,7 +132,7 @@ class Table:
         for job in list(self._jobs.values()):
             if self.device_lost:
                 why = "The graphics device failed under another job."
-                self._end(job, Failed(job=job.command.job, why=why, hint=AGAIN))
+                self._end(job, Failed(job=job.command.job, reason=why, hint=AGAIN))
             else:
                 self._stop(job)
 
@@ -158,7 +158,7 @@ class Table:
             traceback.print_exception(error)
         self.device_lost = self.device_lost or device_lost(error)
         why, hint = explain(error)
-        return Failed(job=job.command.job, why=why, hint=hint)
+        return Failed(job=job.command.job, reason=why, hint=hint)
 
 
 def _checked(event: Event) -> Event:
@@ -183,7 +183,7 @@ def serve(inbox: Inbox, outbox: Outbox, start: Start, spare: Spare = lambda: Non
                     return 0
                 else:
                     table.refuse(item)
-                    if not item.resync:
+                    if not item.can_continue:
                         return 1
             if table:
                 table.step()
@@ -197,7 +197,7 @@ def serve(inbox: Inbox, outbox: Outbox, start: Start, spare: Spare = lambda: Non
 
 def _pulse(table: Table, inbox: Inbox, outbox: Outbox, over: threading.Event) -> None:
     while not outbox.gone:
-        outbox.say(Pulse(steps=table.steps, job=table.at_work))
+        outbox.say(Heartbeat(steps=table.steps, job=table.at_work))
         if over.wait(PULSE):
             return
     inbox.put(None)
@@ -222,7 +222,7 @@ def run(load: Load) -> int:
     except Exception as error:
         traceback.print_exception(error)
         what = f"{type(error).__name__}: {plain(str(error)).strip()}"
-        outbox.say(Failed(job="", why=f"The engine could not load: {what}.", hint="Run the set-up again."))
+        outbox.say(Failed(job="", reason=f"The engine could not load: {what}.", hint="Run the set-up again."))
         return 1
     return serve(inbox, outbox, start, spare)
 
@@ -259,11 +259,11 @@ def _load(wish: str | None, outbox: Outbox) -> tuple[Start, Ready, Spare]:
         device = choose(wish)
     except NoDevice as error:
         device = choose()
-        outbox.say(Failed(job="", why=str(error), hint=f"The engine goes on with: {device.name_for_people}."))
-    ahead = Ahead(wanted(device.torch_device.type), lambda left: outbox.say(Preparing(loops=left)))
+        outbox.say(Failed(job="", reason=str(error), hint=f"The engine goes on with: {device.name_for_people}."))
+    ahead = Ahead(wanted(device.torch_device.type), lambda left: outbox.say(CompilingLoops(loops=left)))
     kernels.elsewhere.asked = ahead.asked
     gc.freeze()  # what stays for good is not looked through again and again while something is made
-    ready = Ready(device=device.name_for_people, families=zoo.forms(), preparing=ahead.left)
+    ready = Ready(device=device.name_for_people, families=zoo.forms(), uncompiled_loops=ahead.left)
     return Jobs(device).start, ready, ahead.begin
 
 

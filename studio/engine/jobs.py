@@ -29,7 +29,7 @@ class Jobs:
         self.shelf = sampling.Shelf(device.torch_device)
         self._steered: dict[str, Drawing | Performance] = {}
         """By the jobs that are drawing."""
-        self._ahead: list[wire.Steer] = []
+        self._ahead: list[wire.Adjust] = []
         """The newest for jobs that draw not yet, or no more."""
 
     def start(self, command: wire.AnyCommand) -> Events:
@@ -37,21 +37,21 @@ class Jobs:
         match command:
             case wire.Sample():
                 return self.sample(command)
-            case wire.Explore():
+            case wire.DecodeLatent():
                 return self.explore(command)
-            case wire.Path():
+            case wire.Interpolate():
                 return self.path(command)
             case wire.Encode():
                 return self.encode(command)
-            case wire.Complete():
+            case wire.Inpaint():
                 return self.complete(command)
-            case wire.Perform():
+            case wire.StreamSound():
                 return self.perform(command)
-            case wire.Steer():
+            case wire.Adjust():
                 return self.steer(command)
-            case wire.Price():
+            case wire.ComputeBits():
                 return self.price(command)
-            case wire.Join():
+            case wire.FindLoop():
                 return self.join(command)
             case wire.Score():
                 return self.score(command)
@@ -77,11 +77,11 @@ class Jobs:
         )
         yield from self._held(drawing)
 
-    def complete(self, command: wire.Complete) -> Events:
+    def complete(self, command: wire.Inpaint) -> Events:
         """As `sample`, with a part of a picture kept."""
         yield None
         loaded = self._taken(command)
-        keep = inpainting.kept(loaded, command.picture, command.free)
+        keep = inpainting.kept(loaded, command.picture, command.mask)
         sampling.classes_for(loaded, (), command.label)
         drawing = Drawing(
             command,
@@ -92,25 +92,25 @@ class Jobs:
         )
         yield from self._held(drawing)
 
-    def _taken(self, command: wire.Draw) -> sampling.Loaded:
+    def _taken(self, command: wire.DrawPictures) -> sampling.Loaded:
         """The model of a command, or the mixture of its two."""
         loaded = self.shelf.take(command.model)
-        return sampling.mixed(loaded, self.shelf.take(command.mix)) if command.mix else loaded
+        return sampling.mixed(loaded, self.shelf.take(command.second_model)) if command.second_model else loaded
 
-    def steer(self, command: wire.Steer) -> Events:
+    def steer(self, command: wire.Adjust) -> Events:
         """Has a job draw otherwise from its next row on, or once it begins. One step, so that its ending parts what was
         made before from what is made by it."""
-        running = self._steered.get(command.running)
+        running = self._steered.get(command.running_job)
         if running is None:
             self._ahead = [*self._ahead[-15:], command]
         else:
             running.turn(command)
         yield from ()
 
-    def perform(self, command: wire.Perform) -> Events:
+    def perform(self, command: wire.StreamSound) -> Events:
         """A sound while it is heard."""
         yield None
-        other = self.shelf.take(command.mix) if command.mix else None
+        other = self.shelf.take(command.second_model) if command.second_model else None
         yield from self._held(Performance(command, self.shelf.take(command.model), other))
 
     def _held(self, running: Drawing | Performance) -> Events:
@@ -118,7 +118,7 @@ class Jobs:
         job = running.command.job
         self._steered[job] = running
         try:
-            for wish in (wish for wish in self._ahead if wish.running == job):
+            for wish in (wish for wish in self._ahead if wish.running_job == job):
                 try:
                     running.turn(wish)
                 except Misfit as error:
@@ -127,15 +127,15 @@ class Jobs:
         finally:
             del self._steered[job]
 
-    def explore(self, command: wire.Explore) -> Events:
+    def explore(self, command: wire.DecodeLatent) -> Events:
         """One picture from a start and sliders."""
         double = command.latent is not None and command.latent.dtype.itemsize == 8
         loaded = self.shelf.take(command.model, double=double)
         z, heat, c = _latent_of(loaded, command)
         pictures = yield from _decoded(loaded, z[None], c, heat)
-        yield wire.Shown(job=command.job, picture=pictures[0])
+        yield wire.Decoded(job=command.job, picture=pictures[0])
 
-    def path(self, command: wire.Path) -> Events:
+    def path(self, command: wire.Interpolate) -> Events:
         """Artworks along the arc between two latents; where the kinds differ, the second's from the middle on."""
         yield None
         ends = (command.begin, command.end)
@@ -153,7 +153,7 @@ class Jobs:
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
             made = yield from _decoded(loaded, z[part], None if c is None else c[part], heats[part])
-            yield wire.Drawn(job=command.job, first=at, pictures=made, done=1, total=1)
+            yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> Events:
         """In float32; if that does not bring the picture back, in float64, and then with other latents of it."""
@@ -169,9 +169,9 @@ class Jobs:
             exact=found.differing == 0,
             differing=found.differing,
             total=command.picture.size,
-            largest=found.largest,
+            largest_difference=found.largest,
             bits=found.bits,
-            bound=not loaded.model.exact,
+            is_bound=not loaded.model.exact,
         )
 
     def score(self, command: wire.Score) -> Events:
@@ -186,22 +186,22 @@ class Jobs:
                 job=command.job,
                 log_prob=found.log_prob,
                 bits=found.bits,
-                bound=not loaded.model.exact,
+                is_bound=not loaded.model.exact,
                 label=found.label,
-                given=found.given,
+                log_prob_given_class=found.given,
             )
 
-    def price(self, command: wire.Price) -> Events:
+    def price(self, command: wire.ComputeBits) -> Events:
         """Price a stretch of a recording, piece by piece."""
         yield None
         loaded = self.shelf.take(command.model)
-        for piece in pricing.priced(loaded, command.sound, command.first, command.label):
+        for piece in pricing.priced(loaded, command.sound, command.first_sample, command.label):
             if piece is None:
                 yield None
                 continue
-            yield wire.Priced(job=command.job, first=piece.first, bits=piece.bits, label=piece.label)
+            yield wire.BitsChunk(job=command.job, first_sample=piece.first, bits=piece.bits, label=piece.label)
 
-    def join(self, command: wire.Join) -> Events:
+    def join(self, command: wire.FindLoop) -> Events:
         """The best join of a loop."""
         yield None
         loaded = self.shelf.take(command.model)
@@ -210,13 +210,13 @@ class Jobs:
             if found is None:
                 yield None
                 continue
-            yield wire.Joined(
+            yield wire.LoopFound(
                 job=command.job,
                 begin=found.begin,
                 end=found.end,
-                bits=found.bits,
-                before=found.before,
-                tried=found.tried,
+                join_bits=found.bits,
+                join_bits_before=found.before,
+                tried_count=found.tried,
             )
 
     def doctor(self, command: wire.Doctor) -> Events:
@@ -225,7 +225,7 @@ class Jobs:
 
 
 def _latent_of(
-    loaded: sampling.Loaded, asked: wire.Explore | wire.Point
+    loaded: sampling.Loaded, asked: wire.DecodeLatent | wire.LatentPoint
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
     """The latent that a hand shaped, the temperature to decode it at, and its class `(1,)` where there are classes."""
     start = sampling.start_of(loaded, asked.seed, asked.latent)

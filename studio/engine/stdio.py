@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
-from studio.wire.frames import BadFrame, commands, encode
+from studio.wire.frames import BadFrame, command_splitter, encode
 from studio.wire.messages import AnyCommand, Event
 
 
@@ -51,15 +51,15 @@ class Inbox:
 
 def read(source: int, inbox: Inbox) -> None:
     """Puts the commands of a pipe in the inbox until the pipe ends or can't be understood any more."""
-    splitter = commands()
+    splitter = command_splitter()
     while data := _received(source):
         splitter.feed(data)
         while True:
             try:
-                command = splitter.next()
+                command = splitter.next_message()
             except BadFrame as fault:
                 inbox.put(fault)
-                if not fault.resync:
+                if not fault.can_continue:
                     return
             else:
                 if command is None:

@@ -5,50 +5,50 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from studio.wire.records import (
-    BESIDE,
-    HAND,
-    PLAYING,
-    QUEUED,
-    STEERING,
+    URGENCY_ADDITION,
+    URGENCY_ADJUST,
+    URGENCY_CONTROL,
+    URGENCY_PLAYBACK,
+    URGENCY_QUEUED,
     Array,
     Command,
     Count,
-    Job,
-    Name,
+    JobId,
+    ModelName,
     Seed,
     Share,
-    Slider,
+    SliderValue,
     Temperature,
     Text,
 )
 
 
-class Draw(Command, frozen=True, kw_only=True):
+class DrawPictures(Command, frozen=True, kw_only=True):
     """Make pictures."""
 
-    model: Name
+    model: ModelName
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
     temperature: tuple[Temperature, ...] = (1.0,)
     """One number, or one for each scale of the model, from coarse to fine."""
-    heat: Array | None = None
+    temperature_map: Array | None = None
     """(height, width) float32, 0 to 4: the factor of the temperature at each pixel, for a model that draws pixel by
     pixel. The product is at most 4."""
     label: Count | None = None
-    mix: Annotated[str, Meta(max_length=200)] = ""
+    second_model: Annotated[str, Meta(max_length=200)] = ""
     """A second model of the same shape and levels; both must draw pixel by pixel. Empty for none."""
     share: Share = 0.5
     """How much the second model decides."""
-    shares: Array | None = None
+    share_map: Array | None = None
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
-    doubt: bool = False
+    report_entropy: bool = False
     """Whether to report the entropy of each pixel before it was drawn, for a model that draws pixel by pixel."""
 
 
-class Sample(Draw, frozen=True, kw_only=True, tag="sample"):
+class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
     """Make one picture for each seed. Answers: Drawn …, then one ending."""
 
 
-class Complete(Draw, frozen=True, kw_only=True, tag="complete"):
+class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="complete"):
     """Replace a part of a picture for each seed and keep the rest. Answers: as for Sample.
 
     `following` is set if a pixel that is kept comes after the first one that is made.
@@ -56,55 +56,55 @@ class Complete(Draw, frozen=True, kw_only=True, tag="complete"):
 
     picture: Array
     """(height, width, channels) uint8, in the model's own shape."""
-    free: Array
+    mask: Array
     """(height, width) uint8: above 0 in the part that is replaced."""
 
 
-class Explore(Command, frozen=True, kw_only=True, tag="explore"):
+class DecodeLatent(Command, frozen=True, kw_only=True, tag="explore"):
     """Make one picture from a starting point and sliders. Answers: Shown, then one ending.
 
     z = temperature · start + Σ slider · direction. The start is the noise of `seed`, or `latent` if a picture was
     opened.
     """
 
-    urgency: ClassVar[int] = HAND
-    model: Name
+    urgency: ClassVar[int] = URGENCY_CONTROL
+    model: ModelName
     seed: Seed = 0
     latent: Array | None = None
-    sliders: Annotated[tuple[Slider, ...], Meta(max_length=64)] = ()
+    sliders: Annotated[tuple[SliderValue, ...], Meta(max_length=64)] = ()
     temperature: tuple[Temperature, ...] = (1.0,)
     label: Count | None = None
 
 
-class Point(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LatentPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Describes an end of a path, with the fields of Explore but without the model."""
 
     seed: Seed = 0
     latent: Array | None = None
-    sliders: Annotated[tuple[Slider, ...], Meta(max_length=64)] = ()
+    sliders: Annotated[tuple[SliderValue, ...], Meta(max_length=64)] = ()
     temperature: tuple[Temperature, ...] = (1.0,)
     label: Count | None = None
 
 
-class Path(Command, frozen=True, kw_only=True, tag="path"):
+class Interpolate(Command, frozen=True, kw_only=True, tag="path"):
     """Make artworks along the way between two latents, including both ends. Answers: Drawn …, then one ending."""
 
-    model: Name
-    begin: Point
-    end: Point
+    model: ModelName
+    begin: LatentPoint
+    end: LatentPoint
     frames: Annotated[int, Meta(ge=2, le=256)] = 64
 
 
 class Encode(Command, frozen=True, kw_only=True, tag="encode"):
     """Compute the latent of an artwork and whether decoding restores it. Answers: Encoded, then one ending."""
 
-    model: Name
+    model: ModelName
     picture: Array
     """(height, width, channels) uint8, or (samples,) int16, in the model's own shape."""
     label: Count | None = None
 
 
-class Steer(Command, frozen=True, kw_only=True, tag="steer"):
+class Adjust(Command, frozen=True, kw_only=True, tag="steer"):
     """Change the settings of a running Sample, Complete or Perform. Answers: one ending.
 
     A Sample or Complete changes from its next row of pixels on, a Perform from its next sample on, and a model that
@@ -112,61 +112,61 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     begins; a job that has ended is ignored. If the model cannot change, this command fails and the job continues.
     """
 
-    urgency: ClassVar[int] = STEERING
-    running: Job
+    urgency: ClassVar[int] = URGENCY_ADJUST
+    running_job: JobId
     """The job to change; `job` identifies this command itself."""
     temperature: tuple[Temperature, ...] | None = None
-    heat: Array | None = None
+    temperature_map: Array | None = None
     """As in Draw; all ones to give every pixel the same temperature again."""
     share: Share | None = None
-    shares: Array | None = None
-    doubt: bool | None = None
+    share_map: Array | None = None
+    report_entropy: bool | None = None
     """As in Draw, for the pixels drawn from now on."""
     label: Count | None = None
     """The class, for a Perform."""
-    until: Annotated[float, Meta(ge=0.0)] | None = None
+    allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     """As in Perform."""
-    curve: Array | None = None
+    temperature_curve: Array | None = None
     """As in Perform; it replaces the temperature or the earlier curve."""
     seed: Seed | None = None
     """Another seed for a Perform; its noise continues at the same sample."""
-    again: Count | None = None
+    from_sample: Count | None = None
     """The first sample of a Perform that is replaced. The samples sent after the end of this command begin there."""
-    instead: bool = False
+    replaces_late_edit: bool = False
     """Whether the previous change of a Perform came too late. It is then undone, even if this command fails."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
     """Price an artwork under a model, as a whole and at each place. Answers: Scored, then one ending."""
 
-    urgency: ClassVar[int] = BESIDE
-    model: Name
+    urgency: ClassVar[int] = URGENCY_ADDITION
+    model: ModelName
     picture: Array
     """As in Encode."""
     label: Count | None = None
 
 
-class Price(Command, frozen=True, kw_only=True, tag="price"):
+class ComputeBits(Command, frozen=True, kw_only=True, tag="price"):
     """Compute the bits of each sample of a stretch of a recording. Answers: Priced …, then one ending.
 
     The time it takes depends on the length of the stretch, not on its position in the recording.
     """
 
-    urgency: ClassVar[int] = QUEUED
-    model: Name
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    model: ModelName
     """A model of recordings."""
     sound: Array
     """(samples,) int16 at the model's rate: the stretch, and up to LEAD samples before it."""
-    first: Count = 0
+    first_sample: Count = 0
     """The first sample of the stretch. If it equals the length of the sound, only the class is reported."""
     label: Count | None = None
     """The class; None for the one under which the last second of the sound is likeliest."""
 
 
-class Join(Command, frozen=True, kw_only=True, tag="join"):
+class FindLoop(Command, frozen=True, kw_only=True, tag="join"):
     """Look near the ends of a loop for the ends whose join costs least. Answers: Joined, then one ending."""
 
-    model: Name
+    model: ModelName
     """A model of recordings."""
     sound: Array
     """(samples,) int16 at the model's rate."""
@@ -179,29 +179,29 @@ class Join(Command, frozen=True, kw_only=True, tag="join"):
     label: Count | None = None
 
 
-class Perform(Command, frozen=True, kw_only=True, tag="perform"):
+class StreamSound(Command, frozen=True, kw_only=True, tag="perform"):
     """Make one sound piece by piece while the user hears it and may change it. Answers: Sounded …, then one ending.
 
     A seed always makes the same sound, except for changes by Steer. Samples are counted from the first one that is
     made.
     """
 
-    urgency: ClassVar[int] = PLAYING
-    model: Name
+    urgency: ClassVar[int] = URGENCY_PLAYBACK
+    model: ModelName
     """A model of recordings."""
     seed: Seed
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
     """The length in seconds; None: until the job is stopped."""
     temperature: Temperature = 1.0
-    curve: Array | None = None
+    temperature_curve: Array | None = None
     """(points, 2) float64 in place of the temperature: seconds of the sound, never falling, and the temperature there,
     0 to 4. It is linear between two points; two points at the same second are a step."""
     label: Count | None = None
-    begin: Array | None = None
+    sound_to_continue: Array | None = None
     """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
-    until: Annotated[float, Meta(ge=0.0)] | None = None
+    allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     """How many seconds may be made until a Steer allows more; None: no limit."""
-    mix: Annotated[str, Meta(max_length=200)] = ""
+    second_model: Annotated[str, Meta(max_length=200)] = ""
     """A second model of the same rate and levels, empty for none. One of the two is drawn at random for each sample."""
     share: Share = 0.5
     """How often the second model is drawn."""
@@ -210,13 +210,13 @@ class Perform(Command, frozen=True, kw_only=True, tag="perform"):
 class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Learn a model from a folder or a pack. Answers: Skipped …, Gathered, Learned …, then one ending."""
 
-    urgency: ClassVar[int] = QUEUED
+    urgency: ClassVar[int] = URGENCY_QUEUED
     source: Text
-    run: Text
+    run_folder: Text
     """The folder of the run: recipe, curve, checkpoints; an existing one is resumed."""
-    out: Text = ""
+    output_folder: Text = ""
     """The folder for the trained model; empty: the user's own models."""
-    study: dict[str, Any]
+    config: dict[str, Any]
     """A `studio.engine.training.config.Study` as returned by `msgspec.to_builtins`: what is learned, and how."""
     force: bool = False
     """Whether an existing run may learn from other artworks than it began with."""
@@ -225,21 +225,21 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     """Measure a model on the test artworks of a folder or a pack. Answers: Measured …, then one ending."""
 
-    urgency: ClassVar[int] = QUEUED
-    model: Name
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    model: ModelName
     source: Text
     draws: Annotated[int, Meta(ge=1, le=1024)] = 4
     """The number of draws of a flow's dequantisation noise."""
-    most: Annotated[int, Meta(ge=1)] | None = None
+    max_artworks: Annotated[int, Meta(ge=1)] | None = None
     """The most artworks to measure, the first of the test set; None: all."""
-    spread: bool = False
+    report_spread: bool = False
     """Whether to report the distribution of the test artworks' prices instead of the figures."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
     """End the job `job`, waiting or running. It takes effect between two steps."""
 
-    urgency: ClassVar[int] = PLAYING
+    urgency: ClassVar[int] = URGENCY_PLAYBACK
 
 
 class Doctor(Command, frozen=True, kw_only=True, tag="doctor"):
@@ -248,14 +248,14 @@ class Doctor(Command, frozen=True, kw_only=True, tag="doctor"):
 
 AnyCommand = (
     Sample
-    | Explore
-    | Path
+    | DecodeLatent
+    | Interpolate
     | Encode
-    | Complete
-    | Steer
-    | Price
-    | Join
-    | Perform
+    | Inpaint
+    | Adjust
+    | ComputeBits
+    | FindLoop
+    | StreamSound
     | Score
     | Train
     | Evaluate

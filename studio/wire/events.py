@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from studio import __version__
 from studio.wire.records import (
-    PROTOCOL,
+    PROTOCOL_VERSION,
     Answer,
     Array,
     Count,
@@ -20,7 +20,7 @@ from studio.wire.records import (
 class Starting(Event, frozen=True, kw_only=True, tag="starting"):
     """Reports that the process runs and is loading; commands may already be sent."""
 
-    protocol: int = PROTOCOL
+    protocol: int = PROTOCOL_VERSION
     version: str = __version__
 
 
@@ -31,11 +31,11 @@ class Ready(Event, frozen=True, kw_only=True, tag="ready"):
     """The device in words: `Processor, 2 threads`."""
     families: dict[str, Any] = {}
     """The hyperparameters of the zoo's families."""
-    preparing: tuple[str, ...] = ()
+    uncompiled_loops: tuple[str, ...] = ()
     """As `loops` in Preparing."""
 
 
-class Preparing(Event, frozen=True, kw_only=True, tag="preparing"):
+class CompilingLoops(Event, frozen=True, kw_only=True, tag="preparing"):
     """Reports which loops are not compiled yet; until they are, torch does the same work more slowly.
 
     `pixels` draws pictures pixel by pixel; `sound` and `two sounds` play.
@@ -44,7 +44,7 @@ class Preparing(Event, frozen=True, kw_only=True, tag="preparing"):
     loops: tuple[str, ...]
 
 
-class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
+class Heartbeat(Event, frozen=True, kw_only=True, tag="pulse"):
     """Reports twice a second how many steps were taken since the start, and the running job.
 
     If `steps` does not grow while a `job` runs, the engine hangs.
@@ -54,7 +54,7 @@ class Pulse(Event, frozen=True, kw_only=True, tag="pulse"):
     job: str | None = None
 
 
-class Drawn(Answer, frozen=True, kw_only=True, tag="drawn"):
+class PicturesPreview(Answer, frozen=True, kw_only=True, tag="drawn"):
     """Carries pictures of a batch, from number `first` on, as far as they are drawn; finished when done == total."""
 
     first: Count
@@ -65,27 +65,27 @@ class Drawn(Answer, frozen=True, kw_only=True, tag="drawn"):
     """Log-probability of each picture in nats, once finished."""
     labels: tuple[Count, ...] | None = None
     """The class of each picture, once finished, for a model with classes."""
-    following: tuple[float, ...] | None = None
+    following_log_prob: tuple[float, ...] | None = None
     """For a finished Complete: the log-probability in nats of the kept pixels after the first new one, each given all
     before it. It measures how well a completion fits what follows."""
     temperature: tuple[Temperature, ...] | None = None
     """Once finished, if the job was steered: the temperature with which these pictures began."""
-    heat: Array | None = None
+    temperature_map: Array | None = None
     """Once finished, if it varied: (height, width) float32, the temperature at which each pixel was drawn. A Sample
     with a `temperature` of 1 and this `heat` makes the same pictures again."""
     share: Share | None = None
-    shares: Array | None = None
+    share_map: Array | None = None
     """The same for the share, if two models are mixed. `log_prob` is under the mixture as it was drawn."""
-    doubt: Array | None = None
+    entropy: Array | None = None
     """If requested: (n, rows drawn, width) float32, the entropy of each pixel in bits just before it was drawn, at its
     temperature: the sum over its colours, each given those before it. NaN for pixels that are kept or that were drawn
     before the request."""
 
 
-class Sounded(Answer, frozen=True, kw_only=True, tag="sounded"):
+class SoundChunk(Answer, frozen=True, kw_only=True, tag="sounded"):
     """Carries the next piece of a Perform, from sample `first` on."""
 
-    first: Count
+    first_sample: Count
     samples: Array
     """(n,) int16."""
     bits: Array
@@ -94,7 +94,7 @@ class Sounded(Answer, frozen=True, kw_only=True, tag="sounded"):
     """Seconds of sound made in one second of work, recently; 0 while the fast loop is being compiled."""
 
 
-class Shown(Answer, frozen=True, kw_only=True, tag="shown"):
+class Decoded(Answer, frozen=True, kw_only=True, tag="shown"):
     """Carries the result of an Explore: (height, width, channels) uint8, or (samples,) int16."""
 
     picture: Array
@@ -113,9 +113,9 @@ class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
     exact: bool
     differing: Count
     total: Count
-    largest: Count
+    largest_difference: Count
     bits: float
-    bound: bool
+    is_bound: bool
 
 
 class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
@@ -127,35 +127,35 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
 
     log_prob: float
     bits: Array
-    bound: bool
+    is_bound: bool
     label: Count | None = None
     """The class that was asked for, or the one under which it is likeliest."""
-    given: float | None = None
+    log_prob_given_class: float | None = None
     """ln p given that class, for a model with classes."""
 
 
-class Priced(Answer, frozen=True, kw_only=True, tag="priced"):
+class BitsChunk(Answer, frozen=True, kw_only=True, tag="priced"):
     """Carries the next piece of a Price: the bits (n,) float32 of its samples from number `first` on."""
 
-    first: Count
+    first_sample: Count
     bits: Array
     label: Count | None = None
     """The class assumed for it, for a model with classes."""
 
 
-class Joined(Answer, frozen=True, kw_only=True, tag="joined"):
+class LoopFound(Answer, frozen=True, kw_only=True, tag="joined"):
     """Carries the loop with the likeliest join of all that were tried."""
 
     begin: Count
     end: Count
-    bits: float
+    join_bits: float
     """How many more bits the samples after the join cost there than at their own place."""
-    before: float
+    join_bits_before: float
     """The same for the loop in the request."""
-    tried: Count
+    tried_count: Count
 
 
-class Skipped(Answer, frozen=True, kw_only=True, tag="skipped"):
+class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped"):
     """Carries some of the files that are not learned from."""
 
     files: tuple[tuple[Text, Text], ...]
@@ -169,7 +169,7 @@ class Damaged(Answer, frozen=True, kw_only=True, tag="damaged"):
     """Each file: its name within the folder, and what is wrong: `cut off: what is there is used`."""
 
 
-class Gathered(Answer, frozen=True, kw_only=True, tag="gathered"):
+class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="gathered"):
     """Reports how many files are learned from, how many were skipped, and how many were duplicates."""
 
     used: Count
@@ -177,7 +177,7 @@ class Gathered(Answer, frozen=True, kw_only=True, tag="gathered"):
     duplicates: Count
 
 
-class Learned(Answer, frozen=True, kw_only=True, tag="learned"):
+class TrainingProgress(Answer, frozen=True, kw_only=True, tag="learned"):
     """Reports the progress of a training. Losses are in bits per dimension; `held_out` is set if just measured."""
 
     step: Count
@@ -189,7 +189,7 @@ class Learned(Answer, frozen=True, kw_only=True, tag="learned"):
     seconds_left: float = 0.0
 
 
-class Measured(Answer, frozen=True, kw_only=True, tag="measured"):
+class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="measured"):
     """Reports how many artworks were measured, and at the end the figures."""
 
     done: Count
@@ -227,27 +227,27 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     """Reports that the job failed: what happened, and what to do. `job` is empty if it is unknown."""
 
     job: Annotated[str, Meta(max_length=64)]
-    why: Text
+    reason: Text
     hint: Text = ""
 
 
 AnyEvent = (
     Starting
     | Ready
-    | Preparing
-    | Pulse
-    | Drawn
-    | Sounded
-    | Shown
+    | CompilingLoops
+    | Heartbeat
+    | PicturesPreview
+    | SoundChunk
+    | Decoded
     | Encoded
     | Scored
-    | Priced
-    | Joined
-    | Skipped
+    | BitsChunk
+    | LoopFound
+    | SkippedFiles
     | Damaged
-    | Gathered
-    | Learned
-    | Measured
+    | DatasetLoaded
+    | TrainingProgress
+    | EvaluationProgress
     | Diagnosis
     | Notice
     | Finished

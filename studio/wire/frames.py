@@ -15,14 +15,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Message, describe
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Message, describe_error
 
-LARGEST = 256 * 2**20
+MAX_FRAME_BYTES = 256 * 2**20
 """Bytes of one frame: 4,096 pictures of 128 × 128 in colour still fit."""
-LARGEST_HEAD = 4 * 2**20
+MAX_HEAD_BYTES = 4 * 2**20
 DTYPES = {"|u1": 1, "<i2": 2, "<i4": 4, "<i8": 8, "<f2": 2, "<f4": 4, "<f8": 8}
-DIMENSIONS = 8
-MOST_ARRAYS = 64
+MAX_DIMENSIONS = 8
+MAX_ARRAYS = 64
 
 
 class BadFrame(ValueError):
@@ -30,7 +30,7 @@ class BadFrame(ValueError):
 
     def __init__(self, why: str, *, resync: bool = True, job: str = "") -> None:
         super().__init__(why)
-        self.resync = resync
+        self.can_continue = resync
         self.job = job
 
 
@@ -62,7 +62,7 @@ def encode(message: Message) -> bytes:
     head = msgspec.json.encode(_Envelope(body, tuple((a.dtype.str, a.shape) for a in arrays)))
     head += b" " * (-(4 + len(head)) % 8)  # so that the first array lies where processors like it
     length = 4 + len(head) + sum(a.nbytes for a in arrays)
-    if length > LARGEST or len(head) > LARGEST_HEAD:
+    if length > MAX_FRAME_BYTES or len(head) > MAX_HEAD_BYTES:
         raise BadFrame(f"a message of {length:,} bytes is larger than a frame may be")
     return b"".join((struct.pack("<II", length, len(head)), head, *(a.tobytes() for a in arrays)))
 
@@ -82,25 +82,27 @@ def decode(body: bytes | memoryview, types: Any) -> Any:
     if len(view) < 4:
         raise BadFrame("a frame is too short to have a head")
     (size,) = struct.unpack_from("<I", view)
-    if size > min(LARGEST_HEAD, len(view) - 4):
+    if size > min(MAX_HEAD_BYTES, len(view) - 4):
         raise BadFrame("a frame's head is longer than the frame")
     try:
         envelope = _envelope.decode(view[4 : 4 + size])
-        arrays = _arrays(envelope.arrays, view[4 + size :])
-        return msgspec.json.decode(envelope.message, type=types, dec_hook=_giver(arrays))
+        arrays = _read_arrays(envelope.arrays, view[4 + size :])
+        return msgspec.json.decode(envelope.message, type=types, dec_hook=_array_decoder(arrays))
     except msgspec.ValidationError as error:
-        raise BadFrame(describe(error), job=_job(view[4 : 4 + size])) from None
+        raise BadFrame(describe_error(error), job=_job_of_faulty_message(view[4 : 4 + size])) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(f"a frame's head is not readable: {error}") from None
 
 
-def _arrays(described: tuple[tuple[str, tuple[int, ...]], ...], data: memoryview) -> list[Array]:
+def _read_arrays(described: tuple[tuple[str, tuple[int, ...]], ...], data: memoryview) -> list[Array]:
     arrays, at = [], 0
-    if len(described) > MOST_ARRAYS:
+    if len(described) > MAX_ARRAYS:
         raise BadFrame(f"{len(described):,} arrays are more than a frame may have")
     for dtype, shape in described:
-        wide = math.prod(max(n, 1) for n in shape[:DIMENSIONS])  # an empty array too has sides that numpy multiplies
-        if dtype not in DTYPES or len(shape) > DIMENSIONS or any(n < 0 for n in shape) or wide > LARGEST:
+        wide = math.prod(
+            max(n, 1) for n in shape[:MAX_DIMENSIONS]
+        )  # an empty array too has sides that numpy multiplies
+        if dtype not in DTYPES or len(shape) > MAX_DIMENSIONS or any(n < 0 for n in shape) or wide > MAX_FRAME_BYTES:
             raise BadFrame(f"an array of type {dtype[:20]!r} and shape {shape[:9]} is not allowed")
         size = math.prod(shape) * DTYPES[dtype]
         if size > len(data) - at:
@@ -112,7 +114,7 @@ def _arrays(described: tuple[tuple[str, tuple[int, ...]], ...], data: memoryview
     return arrays
 
 
-def _giver(arrays: list[Array]) -> Callable[[type, Any], Any]:
+def _array_decoder(arrays: list[Array]) -> Callable[[type, Any], Any]:
     def give(kind: type, value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(arrays):
             return arrays[value]
@@ -121,7 +123,7 @@ def _giver(arrays: list[Array]) -> Callable[[type, Any], Any]:
     return give
 
 
-def _job(head: bytes | memoryview) -> str:
+def _job_of_faulty_message(head: bytes | memoryview) -> str:
     """The job that a faulty message names, if it can still be told."""
     try:
         job = msgspec.json.decode(head)["message"]["job"]
@@ -130,7 +132,7 @@ def _job(head: bytes | memoryview) -> str:
     return job[:64] if isinstance(job, str) else ""
 
 
-class Splitter:
+class FrameSplitter:
     """Cuts a stream of bytes into frames: `feed` what arrives, take what `frames` has complete."""
 
     def __init__(self, types: Any) -> None:
@@ -140,12 +142,12 @@ class Splitter:
     def feed(self, data: bytes) -> None:
         self._bytes += data
 
-    def next(self) -> Any | None:
+    def next_message(self) -> Any | None:
         """The next message, or None until more bytes arrive. Raises BadFrame; then call again."""
         if len(self._bytes) < 4:
             return None
         (length,) = struct.unpack_from("<I", self._bytes)
-        if length > LARGEST:
+        if length > MAX_FRAME_BYTES:
             self._bytes.clear()
             raise BadFrame(f"a frame says it is {length:,} bytes long; the stream is lost", resync=False)
         if len(self._bytes) < 4 + length:
@@ -155,11 +157,11 @@ class Splitter:
         return decode(body, self._types)
 
 
-def commands() -> Splitter:
+def command_splitter() -> FrameSplitter:
     """For the engine: what arrives must be commands."""
-    return Splitter(AnyCommand)
+    return FrameSplitter(AnyCommand)
 
 
-def events() -> Splitter:
+def event_splitter() -> FrameSplitter:
     """For the window: what arrives must be events."""
-    return Splitter(AnyEvent)
+    return FrameSplitter(AnyEvent)

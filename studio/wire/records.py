@@ -5,26 +5,26 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta, Struct
 
-PROTOCOL = 1
+PROTOCOL_VERSION = 1
 
 Array = np.ndarray[Any, Any]
-Job = Annotated[str, Meta(min_length=1, max_length=64)]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
+JobId = Annotated[str, Meta(min_length=1, max_length=64)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=20_000)]
 Seed = Annotated[int, Meta(ge=0, lt=2**53)]
 Count = Annotated[int, Meta(ge=0)]
 Temperature = Annotated[float, Meta(ge=0.0, le=4.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Slider = Annotated[float, Meta(ge=-16.0, le=16.0)]
+SliderValue = Annotated[float, Meta(ge=-16.0, le=16.0)]
 
-STEERING, PLAYING, HAND, BESIDE, ASKED, QUEUED = range(6)
+URGENCY_ADJUST, URGENCY_PLAYBACK, URGENCY_CONTROL, URGENCY_ADDITION, URGENCY_REQUEST, URGENCY_QUEUED = range(6)
 """Urgencies of commands, most urgent first: changes of a running job, sound that plays, a control being dragged,
 additions to a picture such as its surprise, single requests, the queue."""
 
-PIECE = 0.02
+CHUNK_SECONDS = 0.02
 """Seconds of sound in one Sounded."""
 
-LEAD = 8 * 2**14
+CONTEXT_SAMPLES = 8 * 2**14
 """Samples before a stretch of sound that may influence its price: the receptive field of the WaveNet with the most
 layers."""
 
@@ -40,9 +40,9 @@ class Command(Message, frozen=True, kw_only=True):
     as `Stopped`. A command with an empty `hand` replaces none.
     """
 
-    urgency: ClassVar[int] = ASKED
-    job: Job
-    hand: Annotated[str, Meta(max_length=64)] = ""
+    urgency: ClassVar[int] = URGENCY_REQUEST
+    job: JobId
+    control: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Event(Message, frozen=True, kw_only=True):
@@ -52,4 +52,4 @@ class Event(Message, frozen=True, kw_only=True):
 class Answer(Event, frozen=True, kw_only=True):
     """Reports something about a job."""
 
-    job: Job
+    job: JobId

@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.observable import Receiver
 from studio.wire import frames
-from studio.wire.messages import AnyCommand, AnyEvent, Ending, Pulse
+from studio.wire.messages import AnyCommand, AnyEvent, Ending, Heartbeat
 
 DIED = "The engine stopped unexpectedly. Another one is starting. Your takes are safe."
 
@@ -95,4 +95,4 @@ class FakeEngine(QObject):
 
 
 def _command_of(event: AnyEvent) -> str:
-    return "" if isinstance(event, Pulse) else getattr(event, "job", "")
+    return "" if isinstance(event, Heartbeat) else getattr(event, "job", "")

@@ -14,7 +14,7 @@ from studio.app.core.autosave import SettingsFile
 from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import Work
-from studio.wire.messages import Diagnosis, Doctor, Explore, Finished, Ready, Shown
+from studio.wire.messages import Decoded, DecodeLatent, Diagnosis, Doctor, Finished, Ready
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -424,8 +424,8 @@ def everything(home: Path) -> dict[str, bytes]:
 
 def draw(engine: FakeEngine, colour: int) -> None:
     """Answer the newest question of Explore."""
-    asked = next(command for command in reversed(engine.sent) if isinstance(command, Explore))
-    engine.say(Shown(job=asked.job, picture=tone(colour)), Finished(job=asked.job))
+    asked = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
+    engine.say(Decoded(job=asked.job, picture=tone(colour)), Finished(job=asked.job))
 
 
 def test_a_second_window_says_so_and_changes_nothing_of_the_first(

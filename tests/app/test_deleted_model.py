@@ -6,15 +6,15 @@ import numpy as np
 
 from studio.app.app_state import Window
 from studio.library.work import Work
-from studio.wire.messages import Explore, Finished, Shown
+from studio.wire.messages import Decoded, DecodeLatent, Finished
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 
 
 def draw(engine: FakeEngine) -> None:
     """Answer the newest question of Explore."""
-    asked = next(command for command in reversed(engine.sent) if isinstance(command, Explore))
-    engine.say(Shown(job=asked.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=asked.job))
+    asked = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
+    engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=asked.job))
 
 
 def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: Window, two_models: Path) -> None:

@@ -16,8 +16,8 @@ from studio.app.core.autosave import SettingsFile
 from studio.app.widgets.style_sheet import sheet
 from studio.app.widgets.theme import Look
 from studio.app.window.main_window import Frame
-from studio.wire.messages import Array, Drawn, Encoded, Finished, Ready, Sample, Shown
-from studio.wire.messages import Explore as Asked
+from studio.wire.messages import Array, Decoded, Encoded, Finished, PicturesPreview, Ready, Sample
+from studio.wire.messages import DecodeLatent as Asked
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_speaker import FakeSpeaker
 
@@ -40,14 +40,16 @@ class Studio:
         asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Sample))
         pictures = np.full((len(asked.seeds), 8, 8, 3), colour, np.uint8)
         prices = tuple(-1000.0 for _ in asked.seeds) if done == total else None
-        self.engine.say(Drawn(job=asked.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices))
+        self.engine.say(
+            PicturesPreview(job=asked.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices)
+        )
         if done == total:
             self.engine.say(Finished(job=asked.job))
 
     def answer(self, colour: int = 90) -> None:
         """Answer the newest question of Explore."""
         asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Asked))
-        self.engine.say(Shown(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
+        self.engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
 
     def encode(self, differing: int = 0) -> None:
         """Answer the newest encoding."""

@@ -35,7 +35,7 @@ from studio.engine.generation import picture_job
 from studio.engine.levels import to_arrays
 from studio.library import models
 from studio.wire import messages as wire
-from studio.wire.frames import encode, events
+from studio.wire.frames import encode, event_splitter
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -50,16 +50,18 @@ NEVER = 1e9
 
 
 def job(name: str, model: str, count: int = PICTURES, doubt: bool = False) -> wire.Sample:
-    return wire.Sample(job=name, model=model, seeds=tuple(range(count)), doubt=doubt)
+    return wire.Sample(job=name, model=model, seeds=tuple(range(count)), report_entropy=doubt)
 
 
-def here(at_work: jobs.Jobs, pause: float, command: wire.Sample) -> tuple[float, list[float], list[wire.Drawn]]:
+def here(
+    at_work: jobs.Jobs, pause: float, command: wire.Sample
+) -> tuple[float, list[float], list[wire.PicturesPreview]]:
     """Processor seconds of a job, seconds of each of its steps, and what it said."""
     picture_job._PREVIEW = pause
-    steps, said, began = [], list[wire.Drawn](), time.process_time()
+    steps, said, began = [], list[wire.PicturesPreview](), time.process_time()
     last = time.perf_counter()
     for event in at_work.start(command):
-        said += [event] if isinstance(event, wire.Drawn) else []
+        said += [event] if isinstance(event, wire.PicturesPreview) else []
         now = time.perf_counter()
         steps.append(now - last)
         last = now
@@ -71,11 +73,11 @@ def each(shape: tuple[int, ...], levels: int) -> float:
     x, times = torch.randint(0, levels, (PICTURES, *shape), dtype=torch.uint8), 300
     began = time.thread_time()
     for _ in range(times):
-        encode(wire.Drawn(job="each", first=0, pictures=to_arrays(x, levels), done=1, total=33))
+        encode(wire.PicturesPreview(job="each", first=0, pictures=to_arrays(x, levels), done=1, total=33))
     return (time.thread_time() - began) / times
 
 
-def in_window(model: str, said: list[wire.Drawn]) -> float:
+def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
     """Processor seconds of the window for one of these previews: read from a pipe, put into the grid, painted."""
     application = QApplication.instance() or QApplication(["studio"])
     with tempfile.TemporaryDirectory() as home:
@@ -93,11 +95,11 @@ def in_window(model: str, said: list[wire.Drawn]) -> float:
         asked = next(command for command in engine.sent if isinstance(command, wire.Sample))
         for _ in range(20):
             application.processEvents()
-        frames, splitter, previews = [encode(_renamed(event, asked.job)) for event in said[:-1]], events(), 0
+        frames, splitter, previews = [encode(_renamed(event, asked.job)) for event in said[:-1]], event_splitter(), 0
         began = time.process_time()
         for data in frames:
             splitter.feed(data)
-            while (event := splitter.next()) is not None:
+            while (event := splitter.next_message()) is not None:
                 engine.say(event)
                 application.processEvents()
                 previews += 1
@@ -107,8 +109,10 @@ def in_window(model: str, said: list[wire.Drawn]) -> float:
     return seconds
 
 
-def _renamed(event: wire.Drawn, name: str) -> wire.Drawn:
-    return wire.Drawn(job=name, first=event.first, pictures=event.pictures, done=event.done, total=event.total)
+def _renamed(event: wire.PicturesPreview, name: str) -> wire.PicturesPreview:
+    return wire.PicturesPreview(
+        job=name, first=event.first, pictures=event.pictures, done=event.done, total=event.total
+    )
 
 
 class Engine:
@@ -122,11 +126,11 @@ class Engine:
         self.until(wire.Ready)
 
     def _events(self) -> Iterator[wire.AnyEvent]:
-        splitter, source = events(), self.process.stdout
+        splitter, source = event_splitter(), self.process.stdout
         assert source is not None, "it was asked for"
         while data := os.read(source.fileno(), 2**16):
             splitter.feed(data)
-            while (event := splitter.next()) is not None:
+            while (event := splitter.next_message()) is not None:
                 yield event
 
     def until(self, kind: type) -> None:

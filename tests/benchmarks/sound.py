@@ -30,7 +30,7 @@ from studio.app.main import assemble
 from studio.media.sounds.playback import RAMP, limited
 from studio.media.sounds.resampling import Resampler
 from studio.media.sounds.speaker import Speaker
-from studio.wire.messages import AnyCommand, Steer
+from studio.wire.messages import Adjust, AnyCommand
 from tests.media.sounds.conftest import RATE, Daemon
 
 TRIES = 20
@@ -54,7 +54,7 @@ class Desk:
         send, self.seed = self.engine.send, 0
 
         def counted(command: AnyCommand) -> None:
-            self.again += isinstance(command, Steer) and command.instead
+            self.again += isinstance(command, Adjust) and command.replaces_late_edit
             send(command)
 
         self.engine.send = counted  # type: ignore[method-assign]

@@ -53,7 +53,7 @@ class Ear(FakeSpeaker):
         return sum(len(part) for part in self.heard) / self.rate
 
     def fault(self) -> str:
-        self.heard.append(self.hear(wire.PIECE))
+        self.heard.append(self.hear(wire.CHUNK_SECONDS))
         gone = self.goes_after is not None and self.seconds > self.goes_after
         return '"Headphones" went away. Nothing is lost; only the sound stopped.' if gone else ""
 
@@ -199,10 +199,12 @@ def test_a_card_that_goes_away_takes_the_sound_with_it_and_nothing_else(
     assert len(samples(next(tmp_path.glob("*.wav")))) == 3 * RATE
 
 
-def piece(number: int, speed: float) -> wire.Sounded:
-    count = round(wire.PIECE * RATE)
+def piece(number: int, speed: float) -> wire.SoundChunk:
+    count = round(wire.CHUNK_SECONDS * RATE)
     wave = np.full(count, 1000, np.int16)
-    return wire.Sounded(job="a", first=number * count, samples=wave, bits=np.zeros(count, np.float32), speed=speed)
+    return wire.SoundChunk(
+        job="a", first_sample=number * count, samples=wave, bits=np.zeros(count, np.float32), speed=speed
+    )
 
 
 @pytest.mark.parametrize(("pace", "begins"), [(2.0, 0.5), (0.5, 2.2)])
@@ -210,13 +212,13 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     pace: float, begins: float, ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Four seconds are made at half the speed of hearing, so a little more than two must be made first."""
-    now, step = [0.0], wire.PIECE / pace
+    now, step = [0.0], wire.CHUNK_SECONDS / pace
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
     ear.heard, asked = [], ear.hear
     monkeypatch.setattr(ear, "hear", lambda seconds: asked(step))
 
-    def made(jobs: Any, ask: wire.Perform) -> Iterator[wire.Sounded]:
+    def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
         for number in range(200):
             now[0] += step
             yield piece(number, pace)
@@ -224,7 +226,7 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     monkeypatch.setattr(ground, "answers", made)
     with live_playback.Hearing(RATE, 4.0) as listening:
         listening.begin("it")
-        listening.performed(None, wire.Perform(job="a", model="m", seed=1, seconds=4.0))
+        listening.performed(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
         listening.listen()
     silent = np.flatnonzero(np.concatenate(ear.heard))[0] / RATE
     assert silent == pytest.approx(begins / pace, abs=0.15)
@@ -241,7 +243,7 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
 
-    def made(jobs: Any, ask: wire.Perform) -> Iterator[wire.Sounded]:
+    def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
         for number in range(200):
             slow = number < 80
             now[0] += 0.3 if slow else 0.01
@@ -251,7 +253,7 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
     monkeypatch.setattr(ground, "answers", made)
     with live_playback.Hearing(RATE, 4.0) as listening:
         listening.begin("it")
-        listening.performed(None, wire.Perform(job="a", model="m", seed=1, seconds=4.0))
+        listening.performed(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
         listening.listen()
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "First run on this computer: preparing the fast version. Then playing starts."
@@ -267,7 +269,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
     step, asked = [0.01], ear.hear
     monkeypatch.setattr(ear, "hear", lambda seconds: asked(step[0]))
 
-    def made(jobs: Any, ask: wire.Perform) -> Iterator[wire.Sounded]:
+    def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
         for number in range(200):
             step[0] = 0.01 if number < 50 else 0.06
             now[0] += step[0]
@@ -276,7 +278,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
     monkeypatch.setattr(ground, "answers", made)
     with live_playback.Hearing(RATE, 4.0) as listening:
         listening.begin("it")
-        listening.performed(None, wire.Perform(job="a", model="m", seed=1, seconds=4.0))
+        listening.performed(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
         listening.listen()
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "Playing it." and said[-1].endswith(" 1 gap.")
@@ -307,14 +309,14 @@ def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings:
     argv = ["sample", tiny_recordings, "--seed", "5", "--temperature", "0.9", "--label", "Low", "--seconds", "0.5"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
     jobs = Jobs(Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False))
-    ask = wire.Perform(job="a", model=tiny_recordings, seed=5, temperature=0.9, label=1, until=0.1)
+    ask = wire.StreamSound(job="a", model=tiny_recordings, seed=5, temperature=0.9, label=1, allowed_seconds=0.1)
     parts, allowed = list[np.ndarray](), 0.1
     for event in jobs.start(ask):
-        if isinstance(event, wire.Sounded):
+        if isinstance(event, wire.SoundChunk):
             parts.append(event.samples)
         elif isinstance(event, Rest) and parts:
             allowed += 0.1
-            list(jobs.start(wire.Steer(job="b", running="a", until=allowed)))
+            list(jobs.start(wire.Adjust(job="b", running_job="a", allowed_seconds=allowed)))
         if len(parts) == 25:
             break
     np.testing.assert_array_equal(np.concatenate(parts), samples(tmp_path / f"{tiny_recordings}-5.wav"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from studio.engine.__main__ import run
-from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Notice, Ready, Train
+from studio.wire.messages import AnyCommand, AnyEvent, Notice, PicturesPreview, Ready, Train
 
 PICTURE = np.full((1, 2, 2, 3), 7, np.uint8)
 
@@ -35,7 +35,7 @@ def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "leave":
                 os._exit(0)
-        yield Drawn(job=command.job, first=0, pictures=PICTURE, done=done, total=total)
+        yield PicturesPreview(job=command.job, first=0, pictures=PICTURE, done=done, total=total)
 
 
 if __name__ == "__main__":

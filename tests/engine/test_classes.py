@@ -20,13 +20,13 @@ def jobs() -> Jobs:
     return Jobs(CPU)
 
 
-def drawn(jobs: Jobs, ask: wire.Sample | wire.Path) -> np.ndarray:
-    last = [e for e in jobs.start(ask) if isinstance(e, wire.Drawn) and e.done == e.total]
+def drawn(jobs: Jobs, ask: wire.Sample | wire.Interpolate) -> np.ndarray:
+    last = [e for e in jobs.start(ask) if isinstance(e, wire.PicturesPreview) and e.done == e.total]
     return np.concatenate([event.pictures for event in last])
 
 
-def explored(jobs: Jobs, ask: wire.Explore) -> np.ndarray:
-    (shown,) = [e for e in jobs.start(ask) if isinstance(e, wire.Shown)]
+def explored(jobs: Jobs, ask: wire.DecodeLatent) -> np.ndarray:
+    (shown,) = [e for e in jobs.start(ask) if isinstance(e, wire.Decoded)]
     return shown.picture
 
 
@@ -44,11 +44,11 @@ def test_without_a_kind_each_seed_has_its_own_for_ever(tiny_kinds: str, jobs: Jo
     assert 4 < int(kinds.sum()) < 20, "both kinds come up"
     ask = wire.Sample(job="a", model=tiny_kinds, seeds=seeds)
     mixed = drawn(jobs, ask)
-    told = [kind for event in jobs.start(ask) if isinstance(event, wire.Drawn) for kind in event.labels or ()]
+    told = [kind for event in jobs.start(ask) if isinstance(event, wire.PicturesPreview) for kind in event.labels or ()]
     assert told == kinds.tolist()
     for seed in (0, 7, 23):
-        alone = explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=seed))
-        named = explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=seed, label=int(kinds[seed])))
+        alone = explored(jobs, wire.DecodeLatent(job="b", model=tiny_kinds, seed=seed))
+        named = explored(jobs, wire.DecodeLatent(job="b", model=tiny_kinds, seed=seed, label=int(kinds[seed])))
         assert np.array_equal(alone, mixed[seed])
         assert np.array_equal(alone, named)
 
@@ -60,7 +60,7 @@ def test_an_opened_picture_is_taken_for_its_likeliest_kind_and_comes_back(tiny_k
         assert isinstance(found, wire.Encoded)
         assert found.exact
         assert found.label == label
-        ask = wire.Explore(job="b", model=tiny_kinds, latent=found.latent, label=found.label)
+        ask = wire.DecodeLatent(job="b", model=tiny_kinds, latent=found.latent, label=found.label)
         assert np.array_equal(explored(jobs, ask), picture)
 
 
@@ -68,7 +68,7 @@ def test_a_kind_that_is_not_there_is_refused_with_those_there_are(tiny_kinds: st
     with pytest.raises(Misfit, match='"Kinds" has 2 kinds, 0 to 1, but kind 2'):
         list(jobs.start(wire.Sample(job="a", model=tiny_kinds, seeds=(1,), label=2)))
     with pytest.raises(Misfit, match='"Rings" knows no kinds'):
-        list(jobs.start(wire.Explore(job="a", model=tiny, label=0)))
+        list(jobs.start(wire.DecodeLatent(job="a", model=tiny, label=0)))
 
 
 def test_a_price_without_a_kind_is_that_of_the_even_mixture(tiny_kinds: str) -> None:
@@ -83,11 +83,11 @@ def test_a_price_without_a_kind_is_that_of_the_even_mixture(tiny_kinds: str) -> 
 
 
 def test_the_way_between_two_kinds_changes_in_the_middle(tiny_kinds: str, jobs: Jobs) -> None:
-    ends = wire.Point(seed=1, label=0), wire.Point(seed=2, label=1)
-    frames = drawn(jobs, wire.Path(job="a", model=tiny_kinds, begin=ends[0], end=ends[1], frames=9))
+    ends = wire.LatentPoint(seed=1, label=0), wire.LatentPoint(seed=2, label=1)
+    frames = drawn(jobs, wire.Interpolate(job="a", model=tiny_kinds, begin=ends[0], end=ends[1], frames=9))
     assert frames.shape == (9, 4, 4, 1)
-    assert np.array_equal(frames[0], explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=1, label=0)))
-    assert np.array_equal(frames[-1], explored(jobs, wire.Explore(job="b", model=tiny_kinds, seed=2, label=1)))
+    assert np.array_equal(frames[0], explored(jobs, wire.DecodeLatent(job="b", model=tiny_kinds, seed=1, label=0)))
+    assert np.array_equal(frames[-1], explored(jobs, wire.DecodeLatent(job="b", model=tiny_kinds, seed=2, label=1)))
 
 
 def test_a_kind_is_measured_given_it_and_without_it(
@@ -98,7 +98,7 @@ def test_a_kind_is_measured_given_it_and_without_it(
     y = np.arange(8) % 2
     np.savez(pack, train_x=255 - x, train_y=y, test_x=x, test_y=y)
     events = [e for e in jobs.start(wire.Evaluate(job="e", model=tiny_kinds, source=str(pack))) if e]
-    assert isinstance(events[-1], wire.Measured)
+    assert isinstance(events[-1], wire.EvaluationProgress)
     figures = {metric: value for metric, value, _ in events[-1].figures}
     assert set(figures) == {"bits per dimension", "bits per dimension given its kind", "nats in logit space"}
     assert [exact for _, _, exact in events[-1].figures] == [False, False, True]

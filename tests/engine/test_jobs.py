@@ -31,17 +31,17 @@ def ask() -> Ask:
 
     def answered(command: wire.AnyCommand) -> list[Any]:
         said = [event for event in at_work.start(command) if event is not None]
-        splitter = frames.events()
+        splitter = frames.event_splitter()
         for event in said:  # whatever a job says must go through the pipe
             splitter.feed(frames.encode(event))
-            assert type(splitter.next()) is type(event)
+            assert type(splitter.next_message()) is type(event)
         return said
 
     return answered
 
 
-def finished(events: list[Any]) -> list[wire.Drawn]:
-    return [e for e in events if isinstance(e, wire.Drawn) and e.done == e.total]
+def finished(events: list[Any]) -> list[wire.PicturesPreview]:
+    return [e for e in events if isinstance(e, wire.PicturesPreview) and e.done == e.total]
 
 
 def test_a_batch_is_drawn_in_groups_and_each_picture_is_its_seeds(tiny: str, ask: Ask) -> None:
@@ -56,7 +56,7 @@ def test_a_batch_is_drawn_in_groups_and_each_picture_is_its_seeds(tiny: str, ask
 
 def test_explore_at_home_shows_what_generate_made(tiny: str, ask: Ask) -> None:
     (made,) = finished(ask(wire.Sample(job="a", model=tiny, seeds=(7,), temperature=(0.6,))))
-    (shown,) = ask(wire.Explore(job="b", model=tiny, seed=7, temperature=(0.6,), sliders=(0.0,) * 12))
+    (shown,) = ask(wire.DecodeLatent(job="b", model=tiny, seed=7, temperature=(0.6,), sliders=(0.0,) * 12))
     assert np.array_equal(made.pictures[0], shown.picture)
 
 
@@ -65,7 +65,7 @@ def test_a_picture_of_ones_own_comes_back(tiny: str, ask: Ask, rings: np.ndarray
     (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[150]))
     assert (found.exact, found.differing, found.total, found.bound) == (True, 0, 192, True)
     latent = found.latent.astype(np.float64) if double else found.latent
-    (shown,) = ask(wire.Explore(job="b", model=tiny, latent=latent))
+    (shown,) = ask(wire.DecodeLatent(job="b", model=tiny, latent=latent))
     assert np.array_equal(shown.picture, rings[150])
 
 
@@ -122,9 +122,9 @@ def test_a_folder_becomes_a_model_among_the_persons_own(
     pack = tmp_path / "rings.npz"
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
     study = with_steps(study_of("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
-    command = wire.Train(job="t", source=str(pack), run=str(tmp_path / "run"), study=plain(study))
+    command = wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=plain(study))
     events = ask(command)
-    learned = [e for e in events if isinstance(e, wire.Learned)]
+    learned = [e for e in events if isinstance(e, wire.TrainingProgress)]
     assert learned[-1].step == learned[-1].steps == 4
     assert learned[-1].held_out is not None
     found = models.find("roses")
@@ -137,7 +137,7 @@ def test_a_folder_of_rubbish_is_refused_with_counts(ask: Ask, tmp_path: Path) ->
     (tmp_path / "notes.txt").write_text("no picture")
     study = study_of("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
     with pytest.raises(Refused, match="usable"):
-        ask(wire.Train(job="t", source=str(tmp_path), run=str(tmp_path / "run"), study=plain(study)))
+        ask(wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=plain(study)))
 
 
 def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:

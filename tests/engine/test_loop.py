@@ -21,25 +21,25 @@ from studio.engine.__main__ import Table, serve
 from studio.engine.errors import explain, out_of_memory
 from studio.engine.events import Rest
 from studio.engine.stdio import Inbox, Outbox, read
-from studio.wire.frames import LARGEST, BadFrame, encode, events
+from studio.wire.frames import MAX_FRAME_BYTES, BadFrame, encode, event_splitter
 from studio.wire.messages import (
     AnyCommand,
     AnyEvent,
+    DecodeLatent,
     Doctor,
-    Drawn,
     Ending,
     Event,
-    Explore,
     Failed,
     Finished,
+    Heartbeat,
     Notice,
-    Perform,
-    Pulse,
+    PicturesPreview,
     Ready,
     Sample,
     Starting,
     Stop,
     Stopped,
+    StreamSound,
     Train,
 )
 from tests.limits import LIMIT
@@ -56,7 +56,7 @@ class Heard(list[Event]):
 
     def say(self, event: Event) -> None:
         encode(event)
-        if not isinstance(event, Pulse):
+        if not isinstance(event, Heartbeat):
             self.append(event)
 
     def endings(self) -> list[tuple[str, type]]:
@@ -64,15 +64,15 @@ class Heard(list[Event]):
 
 
 def sample(job: str, hand: str = "", seeds: int = 1, model: str = "batch") -> Sample:
-    return Sample(job=job, model=model, seeds=tuple(range(seeds)), hand=hand)
+    return Sample(job=job, model=model, seeds=tuple(range(seeds)), control=hand)
 
 
-def explore(job: str, hand: str = "slider") -> Explore:
-    return Explore(job=job, model="m", hand=hand)
+def explore(job: str, hand: str = "slider") -> DecodeLatent:
+    return DecodeLatent(job=job, model="m", control=hand)
 
 
 def train(job: str) -> Train:
-    return Train(job=job, source="s", run="r", study={})
+    return Train(job=job, source="s", run_folder="r", config={})
 
 
 def steps_of(job: str, count: int, trace: list[str]) -> Steps:
@@ -203,7 +203,7 @@ def behaviour(kind: str, length: int, job: str, trace: list[str]) -> Steps:
         if kind == "talks nonsense":
             yield "nonsense"  # type: ignore[misc]
         if kind == "talks too much":
-            yield Drawn(job=job, first=0, pictures=np.zeros((1, 1), np.complex64), done=1, total=1)
+            yield PicturesPreview(job=job, first=0, pictures=np.zeros((1, 1), np.complex64), done=1, total=1)
     except GeneratorExit:
         if kind == "will not stop":
             yield None
@@ -323,7 +323,7 @@ def test_a_shortage_of_memory_is_known_and_comes_with_advice(error: Exception) -
 def test_a_failure_about_a_file_whose_name_is_no_text_can_be_sent() -> None:
     why, _ = explain(OSError(os.fsdecode(b"r\xffse.png")))
     assert "r?se.png" in why
-    encode(Failed(job="a", why=why))
+    encode(Failed(job="a", reason=why))
 
 
 # ── the pipe, inside this process ────────────────────────────────────────────────────────────────
@@ -337,7 +337,7 @@ class Line:
         self.back, sink = os.pipe()
         self.inbox, outbox = Inbox(), Outbox(sink)
         self.status: list[int] = []
-        self.splitter = events()
+        self.splitter = event_splitter()
 
         def live() -> None:
             self.status.append(serve(self.inbox, outbox, start))
@@ -366,17 +366,17 @@ class Line:
             thread.join(LIMIT)
             assert not thread.is_alive()
         os.close(self.back)
-        said = list(iter(self.splitter.next, None))
-        return [event for event in said if not isinstance(event, Pulse)]
+        said = list(iter(self.splitter.next_message, None))
+        return [event for event in said if not isinstance(event, Heartbeat)]
 
     def until(self, kind: type, job: str) -> list[AnyEvent]:
         """What is said up to an event of that kind for that job."""
         said: list[AnyEvent] = []
         while True:
-            while (event := self.splitter.next()) is not None:
+            while (event := self.splitter.next_message()) is not None:
                 said.append(event)
                 if isinstance(event, kind) and event.job == job:
-                    return [e for e in said if not isinstance(e, Pulse)]
+                    return [e for e in said if not isinstance(e, Heartbeat)]
             self.splitter.feed(os.read(self.back, 2**16))
 
 
@@ -386,7 +386,7 @@ def frame(head: object, arrays: bytes = b"") -> bytes:
 
 
 def one_drawing(command: AnyCommand) -> Steps:
-    yield Drawn(job=command.job, first=0, pictures=np.zeros((1, 2, 2, 3), np.uint8), done=1, total=1)
+    yield PicturesPreview(job=command.job, first=0, pictures=np.zeros((1, 2, 2, 3), np.uint8), done=1, total=1)
 
 
 @pytest.mark.parametrize(
@@ -407,9 +407,9 @@ def test_what_can_not_be_read_is_answered_and_the_next_command_is_done(bad: byte
     line.write(bad, encode(sample("good")))
     said = line.until(Finished, "good")
     line.end()
-    assert [type(e) for e in said] == [Failed, Drawn, Finished]
+    assert [type(e) for e in said] == [Failed, PicturesPreview, Finished]
     assert said[0].job == job
-    assert words in said[0].why
+    assert words in said[0].reason
     assert said[0].hint == "The engine goes on."
     assert line.status == [0]
 
@@ -435,10 +435,10 @@ def test_a_faulty_message_does_not_end_the_job_whose_name_it_bears() -> None:
 
 def test_a_frame_larger_than_allowed_ends_the_engine_after_saying_so() -> None:
     line = Line(one_drawing)
-    line.write(struct.pack("<II", LARGEST + 1, 10), b"x" * 100)
+    line.write(struct.pack("<II", MAX_FRAME_BYTES + 1, 10), b"x" * 100)
     said = line.rest()
     assert [type(e) for e in said] == [Failed]
-    assert "the stream is lost" in said[0].why
+    assert "the stream is lost" in said[0].reason
     assert line.status == [1]
     os.close(line.to)
 
@@ -447,7 +447,7 @@ def test_a_command_in_many_pieces_is_one_command() -> None:
     line = Line(one_drawing)
     for byte in encode(sample("slow")):
         os.write(line.to, bytes([byte]))
-    assert [type(e) for e in line.until(Finished, "slow")] == [Drawn, Finished]
+    assert [type(e) for e in line.until(Finished, "slow")] == [PicturesPreview, Finished]
     line.end()
 
 
@@ -490,8 +490,8 @@ def test_pulses_count_steps_and_name_the_job() -> None:
     line.write(encode(sample("a")))
     pulses = []
     while len(pulses) < 4:
-        while (event := line.splitter.next()) is not None:
-            pulses += [event] if isinstance(event, Pulse) else []
+        while (event := line.splitter.next_message()) is not None:
+            pulses += [event] if isinstance(event, Heartbeat) else []
         line.splitter.feed(os.read(line.back, 2**16))
     line.end()
     counts = [pulse.steps for pulse in pulses]
@@ -512,7 +512,7 @@ class Process(subprocess.Popen):
         super().__init__(
             [sys.executable, str(LIGHT), *words], stdin=pipe, stdout=pipe, stderr=pipe, env=environment, bufsize=0
         )
-        self.splitter = events()
+        self.splitter = event_splitter()
 
     def ask(self, *commands: AnyCommand) -> None:
         for command in commands:
@@ -521,8 +521,8 @@ class Process(subprocess.Popen):
     def until(self, kind: type) -> list[AnyEvent]:
         said: list[AnyEvent] = []
         while True:
-            while (event := self.splitter.next()) is not None:
-                said += [] if isinstance(event, Pulse) else [event]
+            while (event := self.splitter.next_message()) is not None:
+                said += [] if isinstance(event, Heartbeat) else [event]
                 if isinstance(event, kind):
                     return said
             data = self.stdout.read(2**16)
@@ -539,12 +539,17 @@ def process() -> Iterator[Process]:
 
 def test_it_says_starting_then_ready_then_answers(process: Process) -> None:
     process.ask(sample("a", seeds=2))  # asked before it is ready
-    assert [type(e) for e in process.until(Finished)] == [Starting, Ready, Drawn, Drawn, Finished]
+    assert [type(e) for e in process.until(Finished)] == [Starting, Ready, PicturesPreview, PicturesPreview, Finished]
 
 
 def test_stray_words_on_standard_output_do_not_harm_the_stream(process: Process) -> None:
     process.ask(sample("a", model="print", seeds=3))
-    assert [type(e) for e in process.until(Finished)][2:] == [Drawn, Drawn, Drawn, Finished]
+    assert [type(e) for e in process.until(Finished)][2:] == [
+        PicturesPreview,
+        PicturesPreview,
+        PicturesPreview,
+        Finished,
+    ]
     process.stdin.close()
     log = process.stderr.read()
     assert log.count(b"a stray word") == 3
@@ -554,7 +559,7 @@ def test_stray_words_on_standard_output_do_not_harm_the_stream(process: Process)
 @pytest.mark.parametrize("model", ["batch", "long step"])
 def test_the_end_of_input_ends_the_process(process: Process, model: str) -> None:
     process.ask(sample("a", model=model, seeds=1000))
-    process.until(Notice if model == "long step" else Drawn)
+    process.until(Notice if model == "long step" else PicturesPreview)
     process.stdin.close()
     process.wait(LIMIT)
 
@@ -565,7 +570,7 @@ def test_asked_to_end_it_does_in_good_order_and_ctrl_c_is_the_windows_business(p
     process.until(Ready)
     process.send_signal(signal.SIGINT)
     process.ask(sample("a", seeds=1000))
-    process.until(Drawn)
+    process.until(PicturesPreview)
     process.send_signal(signal.Signals[name])
     assert process.until(Stopped)[-1].job == "a"
     assert process.wait(LIMIT) == 0
@@ -583,7 +588,7 @@ def test_an_engine_that_can_not_load_says_why() -> None:
         said = process.until(Failed)
         assert process.wait(LIMIT) == 1
         process.stdin.close()
-    assert "a_library_that_is_not_there" in said[-1].why
+    assert "a_library_that_is_not_there" in said[-1].reason
     assert said[-1].job == ""
 
 
@@ -613,7 +618,7 @@ def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None
     heard, inbox = Heard(), Inbox()
     inbox.put(Stop(job="none"))
     table = Table(heard, start)
-    table.hear(Perform(job="a", model="m", seed=1))
+    table.hear(StreamSound(job="a", model="m", seed=1))
     table.hear(Sample(job="b", model="m", seeds=(1,)))
     began = time.monotonic()
     turns = 0

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from hypothesis.extra import numpy as some_numpy
 
 from studio.wire import frames, messages
-from studio.wire.frames import BadFrame, Splitter, decode, encode
+from studio.wire.frames import BadFrame, FrameSplitter, decode, encode
 from studio.wire.messages import AnyCommand, AnyEvent, Message
 
 PICTURES = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
@@ -23,56 +23,95 @@ LATENT = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 2, 2)
 
 COMMANDS = [
     messages.Sample(job="a", model="m", seeds=(0, 2**53 - 1), temperature=(0.7, 1.0), label=3),
-    messages.Explore(job="b", hand="slider", model="ü 日本", seed=7, latent=LATENT, sliders=(-1.5, 0.1)),
-    messages.Explore(job="c", model="m", latent=LATENT.astype(np.float64)),
-    messages.Path(
+    messages.DecodeLatent(job="b", control="slider", model="ü 日本", seed=7, latent=LATENT, sliders=(-1.5, 0.1)),
+    messages.DecodeLatent(job="c", model="m", latent=LATENT.astype(np.float64)),
+    messages.Interpolate(
         job="h",
         model="m",
-        begin=messages.Point(seed=1, sliders=(0.5,), label=2),
-        end=messages.Point(latent=LATENT.astype(np.float64)),
+        begin=messages.LatentPoint(seed=1, sliders=(0.5,), label=2),
+        end=messages.LatentPoint(latent=LATENT.astype(np.float64)),
         frames=16,
     ),
     messages.Encode(job="d", model="m", picture=PICTURES[0]),
-    messages.Complete(
-        job="i", model="m", picture=PICTURES[0], free=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
+    messages.Inpaint(
+        job="i", model="m", picture=PICTURES[0], mask=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
     ),
-    messages.Sample(job="k", model="m", seeds=(1,), heat=LATENT[0], mix="n", share=0.25, shares=LATENT[0], doubt=True),
-    messages.Steer(job="l", hand="heat", running="k", temperature=(0.5,), heat=LATENT[0], share=0.5, doubt=True),
-    messages.Perform(job="p", model="m", seed=3, seconds=2.5, label=1, begin=np.arange(5, dtype=np.int16), until=0.5),
-    messages.Steer(
-        job="n", running="p", label=2, until=3.5, curve=np.array([[0.0, 1.0], [2.5, 0.5]]), again=640, seed=5
+    messages.Sample(
+        job="k",
+        model="m",
+        seeds=(1,),
+        temperature_map=LATENT[0],
+        second_model="n",
+        share=0.25,
+        share_map=LATENT[0],
+        report_entropy=True,
     ),
-    messages.Price(job="q", model="m", sound=np.arange(5, dtype=np.int16), first=2, label=1),
-    messages.Join(job="o", model="m", sound=np.arange(5, dtype=np.int16), begin=1, end=4, seed=3, label=1),
+    messages.Adjust(
+        job="l",
+        control="heat",
+        running_job="k",
+        temperature=(0.5,),
+        temperature_map=LATENT[0],
+        share=0.5,
+        report_entropy=True,
+    ),
+    messages.StreamSound(
+        job="p",
+        model="m",
+        seed=3,
+        seconds=2.5,
+        label=1,
+        sound_to_continue=np.arange(5, dtype=np.int16),
+        allowed_seconds=0.5,
+    ),
+    messages.Adjust(
+        job="n",
+        running_job="p",
+        label=2,
+        allowed_seconds=3.5,
+        temperature_curve=np.array([[0.0, 1.0], [2.5, 0.5]]),
+        from_sample=640,
+        seed=5,
+    ),
+    messages.ComputeBits(job="q", model="m", sound=np.arange(5, dtype=np.int16), first_sample=2, label=1),
+    messages.FindLoop(job="o", model="m", sound=np.arange(5, dtype=np.int16), begin=1, end=4, seed=3, label=1),
     messages.Score(job="j", model="m", picture=PICTURES[0], label=1),
-    messages.Train(job="e", source="/pictures", run="/run", study={"family": "realnvp", "depth": 3, "rate": 1e-3}),
-    messages.Evaluate(job="e", model="m", source="/pictures", draws=2, most=100),
+    messages.Train(
+        job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "rate": 1e-3}
+    ),
+    messages.Evaluate(job="e", model="m", source="/pictures", draws=2, max_artworks=100),
     messages.Stop(job="f"),
     messages.Doctor(job="g"),
 ]
 EVENTS = [
-    messages.Sounded(job="m", first=9, samples=np.arange(5, dtype=np.int16), bits=LATENT[0, 0], speed=2.4),
+    messages.SoundChunk(job="m", first_sample=9, samples=np.arange(5, dtype=np.int16), bits=LATENT[0, 0], speed=2.4),
     messages.Starting(),
-    messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}, preparing=("sound",)),
-    messages.Preparing(loops=("pixels", "two sounds")),
-    messages.Pulse(steps=12, job="a"),
-    messages.Drawn(job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9), doubt=LATENT),
-    messages.Drawn(job="a", first=0, pictures=PICTURES, done=2, total=2, temperature=(0.5,), heat=LATENT[0], share=0.5),
-    messages.Shown(job="b", picture=PICTURES[1]),
-    messages.Encoded(job="d", latent=LATENT, exact=False, differing=1, total=60, largest=2, bits=3.25, bound=False),
-    messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], bound=True, label=1),
-    messages.Priced(job="q", first=2, bits=LATENT[0, 0], label=1),
-    messages.Joined(job="o", begin=2, end=4, bits=3.5, before=20.25, tried=400),
+    messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}, uncompiled_loops=("sound",)),
+    messages.CompilingLoops(loops=("pixels", "two sounds")),
+    messages.Heartbeat(steps=12, job="a"),
+    messages.PicturesPreview(
+        job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9), entropy=LATENT
+    ),
+    messages.PicturesPreview(
+        job="a", first=0, pictures=PICTURES, done=2, total=2, temperature=(0.5,), temperature_map=LATENT[0], share=0.5
+    ),
+    messages.Decoded(job="b", picture=PICTURES[1]),
+    messages.Encoded(
+        job="d", latent=LATENT, exact=False, differing=1, total=60, largest_difference=2, bits=3.25, is_bound=False
+    ),
+    messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], is_bound=True, label=1),
+    messages.BitsChunk(job="q", first_sample=2, bits=LATENT[0, 0], label=1),
+    messages.LoopFound(job="o", begin=2, end=4, join_bits=3.5, join_bits_before=20.25, tried_count=400),
     messages.Damaged(job="e", files=(("a.flac", "cut off: what is there is used"),)),
-    messages.Skipped(job="e", files=(("a.png", "is cut off"), ("b/ä.txt", "is not a picture"))),
-    messages.Gathered(job="e", used=9, skipped=2, duplicates=1),
-    messages.Learned(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
-    messages.Measured(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),
+    messages.SkippedFiles(job="e", files=(("a.png", "is cut off"), ("b/ä.txt", "is not a picture"))),
+    messages.DatasetLoaded(job="e", used=9, skipped=2, duplicates=1),
+    messages.TrainingProgress(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
+    messages.EvaluationProgress(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),
     messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),
     messages.Notice(job="a", text="Half a batch at a time."),
     messages.Finished(job="a", seconds=0.5),
     messages.Stopped(job="b"),
-    messages.Failed(job="", why="No such model.", hint="Choose another."),
+    messages.Failed(job="", reason="No such model.", hint="Choose another."),
 ]
 ALL = [(message, AnyCommand) for message in COMMANDS] + [(message, AnyEvent) for message in EVENTS]
 
@@ -116,20 +155,20 @@ def test_a_message_comes_back_as_it_was(message: Message, types: Any) -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_any_array_comes_back_bit_for_bit(array: np.ndarray) -> None:
-    given_back = decode(encode(messages.Shown(job="j", picture=np.asarray(array)))[4:], AnyEvent).picture
+    given_back = decode(encode(messages.Decoded(job="j", picture=np.asarray(array)))[4:], AnyEvent).picture
     assert given_back.shape == array.shape
     assert given_back.tobytes() == array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
 def test_an_array_that_is_not_contiguous_comes_back_as_it_was() -> None:
     turned = PICTURES[0].transpose(1, 0, 2)[::2]
-    given_back = decode(encode(messages.Shown(job="j", picture=turned))[4:], AnyEvent).picture
+    given_back = decode(encode(messages.Decoded(job="j", picture=turned))[4:], AnyEvent).picture
     np.testing.assert_array_equal(given_back, turned)
 
 
 def test_an_array_lies_where_processors_like_it() -> None:
     for job in ("j", "jo", "job", "jobs", "jobs5"):
-        latent = decode(encode(messages.Explore(job=job, model="m", latent=LATENT))[4:], AnyCommand).latent
+        latent = decode(encode(messages.DecodeLatent(job=job, model="m", latent=LATENT))[4:], AnyCommand).latent
         assert latent.flags.aligned
 
 
@@ -144,46 +183,46 @@ def test_numbers_of_numpy_are_sent_as_numbers() -> None:
 def test_a_stream_cut_at_any_byte_gives_the_same_messages() -> None:
     stream = b"".join(encode(message) for message in COMMANDS)
     for cut in range(len(stream) + 1):
-        splitter = frames.commands()
+        splitter = frames.command_splitter()
         splitter.feed(stream[:cut])
-        got = list(iter(splitter.next, None))
+        got = list(iter(splitter.next_message, None))
         splitter.feed(stream[cut:])
-        got += list(iter(splitter.next, None))
+        got += list(iter(splitter.next_message, None))
         assert len(got) == len(COMMANDS), f"cut at byte {cut}"
         assert all(map(same, COMMANDS, got)), f"cut at byte {cut}"
 
 
 def test_a_stream_that_comes_byte_by_byte_gives_the_same_messages() -> None:
-    splitter, got = frames.events(), []
+    splitter, got = frames.event_splitter(), []
     for byte in b"".join(encode(message) for message in EVENTS):
         splitter.feed(bytes([byte]))
-        got += list(iter(splitter.next, None))
+        got += list(iter(splitter.next_message, None))
     assert all(map(same, EVENTS, got))
     assert len(got) == len(EVENTS)
 
 
 def test_after_a_bad_frame_the_next_one_is_read() -> None:
-    splitter = frames.commands()
+    splitter = frames.command_splitter()
     bad = frame_body(b"no JSON")
     splitter.feed(struct.pack("<I", len(bad)) + bad + encode(COMMANDS[0]))
     with pytest.raises(BadFrame) as fault:
-        splitter.next()
-    assert fault.value.resync
-    assert same(splitter.next(), COMMANDS[0])
+        splitter.next_message()
+    assert fault.value.can_continue
+    assert same(splitter.next_message(), COMMANDS[0])
 
 
 def test_a_frame_that_claims_to_be_endless_is_refused_before_it_is_waited_for() -> None:
-    splitter = frames.commands()
-    splitter.feed(struct.pack("<I", frames.LARGEST + 1))
+    splitter = frames.command_splitter()
+    splitter.feed(struct.pack("<I", frames.MAX_FRAME_BYTES + 1))
     with pytest.raises(BadFrame, match="stream is lost") as fault:
-        splitter.next()
-    assert not fault.value.resync
+        splitter.next_message()
+    assert not fault.value.can_continue
 
 
 def test_a_message_too_large_for_a_frame_is_refused_where_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "LARGEST", 1000)
     with pytest.raises(BadFrame, match="larger than a frame"):
-        encode(messages.Shown(job="j", picture=np.zeros((20, 20, 3), np.uint8)))
+        encode(messages.Decoded(job="j", picture=np.zeros((20, 20, 3), np.uint8)))
 
 
 # ── what must not be believed ────────────────────────────────────────────────────────────────────
@@ -246,16 +285,16 @@ def test_an_event_is_not_taken_for_a_command() -> None:
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_refused_where_it_is_sent(loss: float) -> None:
     with pytest.raises(BadFrame, match="loss"):
-        encode(messages.Learned(job="j", step=1, steps=2, loss=loss))
+        encode(messages.TrainingProgress(job="j", step=1, steps=2, loss=loss))
     with pytest.raises(BadFrame, match="log_prob"):
-        encode(messages.Drawn(job="j", first=0, pictures=PICTURES, done=1, total=1, log_prob=(0.0, loss)))
+        encode(messages.PicturesPreview(job="j", first=0, pictures=PICTURES, done=1, total=1, log_prob=(0.0, loss)))
 
 
 def test_what_cannot_be_sent_is_refused_where_it_is_sent() -> None:
     with pytest.raises(BadFrame):
         encode(messages.Notice(job="j", text="\udcff.png"))
     with pytest.raises(BadFrame):
-        encode(messages.Shown(job="j", picture=np.array([object()])))
+        encode(messages.Decoded(job="j", picture=np.array([object()])))
 
 
 def test_mutated_frames_raise_nothing_but_bad_frame() -> None:
@@ -283,12 +322,12 @@ def test_mutated_frames_raise_nothing_but_bad_frame() -> None:
 @given(some.lists(some.binary(max_size=60), max_size=6))
 @settings(max_examples=150, deadline=None)
 def test_a_splitter_fed_with_garbage_raises_nothing_but_bad_frame(pieces: list[bytes]) -> None:
-    splitter: Splitter = frames.commands()
+    splitter: FrameSplitter = frames.command_splitter()
     for piece in pieces:
         splitter.feed(piece)
         for _ in range(len(piece) + 2):
             try:
-                if splitter.next() is None:
+                if splitter.next_message() is None:
                     break
             except BadFrame as fault:
                 assert str(fault)

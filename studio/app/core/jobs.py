@@ -9,29 +9,29 @@ from PySide6.QtCore import QTimer, Signal
 from studio.app.core.observable import Engine, State, Value
 from studio.app.core.text import about
 from studio.wire.messages import (
-    HAND,
+    URGENCY_CONTROL,
     AnyCommand,
     AnyEvent,
-    Complete,
+    BitsChunk,
+    ComputeBits,
+    DecodeLatent,
     Doctor,
-    Drawn,
     Encode,
     Evaluate,
-    Explore,
+    EvaluationProgress,
     Failed,
+    FindLoop,
     Finished,
-    Join,
-    Learned,
-    Measured,
-    Path,
-    Perform,
-    Price,
-    Priced,
-    Pulse,
+    Heartbeat,
+    Inpaint,
+    Interpolate,
+    PicturesPreview,
     Sample,
     Score,
     Stopped,
+    StreamSound,
     Train,
+    TrainingProgress,
 )
 
 NOTICED = 0.5
@@ -39,14 +39,14 @@ NOTICED = 0.5
 
 TITLES: dict[type[AnyCommand], str] = {
     Sample: "Pictures",
-    Complete: "Completions",
-    Explore: "Drawing for Explore",
-    Path: "Wavetable",
+    Inpaint: "Completions",
+    DecodeLatent: "Drawing for Explore",
+    Interpolate: "Wavetable",
     Encode: "Finding the latent",
     Score: "Maps of surprise",
-    Price: "Bits of the recording",
-    Join: "Best join of the loop",
-    Perform: "Sound",
+    ComputeBits: "Bits of the recording",
+    FindLoop: "Best join of the loop",
+    StreamSound: "Sound",
     Train: "Training",
     Evaluate: "Measuring a model",
     Doctor: "Checking this computer",
@@ -152,18 +152,20 @@ class Queue(State):
 
     def _follow(self, event: AnyEvent) -> None:
         match event:
-            case Pulse(job=str(job)):
+            case Heartbeat(job=str(job)):
                 self._advance(job)
-            case Drawn(job=job, first=first, pictures=pictures, done=done, total=total):
+            case PicturesPreview(job=job, first=first, pictures=pictures, done=done, total=total):
                 finished = first + len(pictures) if done == total else first
                 self._advance(job, finished, first + len(pictures) * done / max(total, 1))
-            case Priced(job=job, first=first, bits=bits):
+            case BitsChunk(job=job, first_sample=first, bits=bits):
                 asked = self._listed.get(job)
-                if isinstance(asked, Price):
-                    self._advance(job, None, first + len(bits) - asked.first)
+                if isinstance(asked, ComputeBits):
+                    self._advance(job, None, first + len(bits) - asked.first_sample)
             case Finished(job=job) | Stopped(job=job) | Failed(job=job):
                 self.drop(job)
-            case Learned(job=job, step=done, steps=total) | Measured(job=job, done=done, total=total):
+            case (
+                TrainingProgress(job=job, step=done, steps=total) | EvaluationProgress(job=job, done=done, total=total)
+            ):
                 self._advance(job, done, done, total)
             case _:
                 pass
@@ -227,17 +229,17 @@ class Queue(State):
 
 def _work(command: AnyCommand) -> str:
     """Return the name of the work that a job is part of. Each picture of a moving slider counts separately."""
-    return command.job if command.urgency == HAND else command.job.rpartition("-")[0] or command.job
+    return command.job if command.urgency == URGENCY_CONTROL else command.job.rpartition("-")[0] or command.job
 
 
 def _total(command: AnyCommand) -> int:
     """Return the amount of work in a command; 0 if it is unknown."""
     match command:
-        case Sample() | Complete():
+        case Sample() | Inpaint():
             return len(command.seeds)
-        case Path():
+        case Interpolate():
             return command.frames
-        case Price():
-            return len(command.sound) - command.first
+        case ComputeBits():
+            return len(command.sound) - command.first_sample
         case _:
             return 0

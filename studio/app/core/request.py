@@ -8,23 +8,23 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.observable import Engine, Value
 from studio.wire.messages import (
+    Adjust,
     AnyCommand,
     AnyEvent,
+    Decoded,
     Encoded,
     Ending,
     Failed,
     Finished,
-    Joined,
+    LoopFound,
     Scored,
-    Shown,
-    Steer,
     Stopped,
 )
 
 Policy = Literal["latest", "queue", "single"]
 Question = Callable[[str], AnyCommand | None]
 """Returns the command of the job with this name, or None if nothing is to be asked any more."""
-WHOLE = (Shown, Encoded, Scored, Joined)
+WHOLE = (Decoded, Encoded, Scored, LoopFound)
 """Events that are the whole answer of a job. The ending that follows adds nothing."""
 
 
@@ -142,7 +142,7 @@ class Request(QObject):
         if self.job:
             name = f"steer-{next(self._steers)}-{self.job}"
             hand = f"{hand}-{self.job}" if hand else ""
-            self._engine.send(Steer(job=name, hand=hand, running=self.job, **changes))
+            self._engine.send(Adjust(job=name, control=hand, running_job=self.job, **changes))
 
     def stop(self) -> None:
         """Ask for the end of the open job. What it has made until then is still delivered, and `stopped` follows."""

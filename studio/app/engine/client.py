@@ -16,13 +16,13 @@ from studio.app.engine.process import Pipe
 from studio.library import storage
 from studio.wire.frames import BadFrame, encode
 from studio.wire.messages import (
-    PROTOCOL,
-    QUEUED,
+    PROTOCOL_VERSION,
+    URGENCY_QUEUED,
     AnyCommand,
     AnyEvent,
     Ending,
     Failed,
-    Pulse,
+    Heartbeat,
     Ready,
     Starting,
     Stop,
@@ -212,7 +212,7 @@ class Engine(QObject):
                 self._life.pipe.write(frame)
 
     def _refuse(self, command: AnyCommand, why: str, hint: str) -> None:
-        self._answer(Failed(job=command.job, why=why, hint=hint))
+        self._answer(Failed(job=command.job, reason=why, hint=hint))
 
     def _answer(self, ending: Ending) -> None:
         """An ending of our own; a moment later, because nobody expects an answer before the question is out."""
@@ -239,16 +239,16 @@ class Engine(QObject):
     def _note(self, life: _Life, event: AnyEvent) -> None:
         """What an event says of the process itself."""
         match event:
-            case Starting(protocol=protocol, version=version) if protocol != PROTOCOL:
+            case Starting(protocol=protocol, version=version) if protocol != PROTOCOL_VERSION:
                 life.hopeless = True
                 self._end(life, f"The engine is of another version, {version}. Install the same on both machines.")
             case Ready():
                 life.ready, self.ready = True, event
-            case Pulse(steps=steps, job=job):
+            case Heartbeat(steps=steps, job=job):
                 life.at_work = job
                 if steps != life.steps or job is None:
                     life.steps, life.stuck = steps, 0.0
-            case Failed(job="", why=why, hint=hint):
+            case Failed(job="", reason=why, hint=hint):
                 self._reason = "" if life.ready else why
                 self.said.emit(f"{why} {hint}".strip())
 
@@ -287,7 +287,7 @@ class Engine(QObject):
             life.stuck += passed if life.at_work else 0.0
             patience = self._hang_after if life.ready else max(STARTING_AFTER, self._hang_after)
             asked = self._open.get(life.at_work or "")
-            slow = SLOW if asked and asked.urgency == QUEUED else WATCHED
+            slow = SLOW if asked and asked.urgency == URGENCY_QUEUED else WATCHED
             if life.silent > patience or life.stuck > patience * slow:
                 self._end(life, "The engine did not answer any more and was ended.")
 
@@ -348,4 +348,4 @@ class Engine(QObject):
 
 def _command_of(event: AnyEvent) -> str:
     """The name of the command that an event answers; empty for what the engine says of itself."""
-    return "" if isinstance(event, Pulse) else getattr(event, "job", "")
+    return "" if isinstance(event, Heartbeat) else getattr(event, "job", "")

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.wire.frames import BadFrame, events
+from studio.wire.frames import BadFrame, event_splitter
 from studio.wire.messages import AnyEvent
 
 CHUNK = 2**20
@@ -98,12 +98,12 @@ class Pipe(QObject):
 
     def _read(self, process: subprocess.Popen[bytes], log: threading.Thread) -> None:
         assert process.stdout is not None
-        splitter = events()
+        splitter = event_splitter()
         with process.stdout as pipe:
             try:
                 while data := _received(pipe.fileno()):
                     splitter.feed(data)
-                    while (event := splitter.next()) is not None:
+                    while (event := splitter.next_message()) is not None:
                         self._at_once(event)
                         self._say(self.heard, event)
             except Exception as fault:

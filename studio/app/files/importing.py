@@ -159,7 +159,7 @@ class Bringing(State):
         self.busy.set(True)
         self.looking.set(photo.picture.name)
         name, label = trained.card.name, self._label.get()
-        self._request.ask(lambda job: Encode(job=job, hand="photo", model=name, picture=photo.seen, label=label))
+        self._request.ask(lambda job: Encode(job=job, control="photo", model=name, picture=photo.seen, label=label))
 
     def cancel(self) -> None:
         """Leave the preview."""
@@ -189,7 +189,7 @@ class Bringing(State):
     def _show_failure(self, event: Failed) -> None:
         photo, _ = self._asked
         self._end()
-        self._fail(f"{event.why} {event.hint}", ("Try again", lambda: self._encode(photo)))
+        self._fail(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(photo)))
 
     def _show_loss(self, why: str) -> None:
         """The engine died while it encoded: the preview stays, using it is offered again."""

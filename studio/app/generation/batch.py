@@ -21,10 +21,10 @@ from studio.wire.messages import (
     AnyCommand,
     AnyEvent,
     Array,
-    Drawn,
+    CompilingLoops,
     Failed,
     Notice,
-    Preparing,
+    PicturesPreview,
     Ready,
 )
 
@@ -187,13 +187,13 @@ class Cells(State):
 
     def _note_compiling(self, event: AnyEvent) -> None:
         match event:
-            case Ready(preparing=loops) | Preparing(loops=loops):
+            case Ready(uncompiled_loops=loops) | CompilingLoops(loops=loops):
                 self.compiling.set("pixels" in loops)
                 self._tell()
 
     def _use_part(self, event: AnyEvent) -> None:
         match event:
-            case Drawn():
+            case PicturesPreview():
                 self._draw(event)
             case Notice(text=text):
                 self._messages.say(text)
@@ -213,7 +213,7 @@ class Cells(State):
         self._again = 0
         self._end(self._words().stopped(self.cells.get()))
         again = ("Try again", self.go_on)
-        self._messages.say(f"{event.why} {event.hint}".strip(), "failed", again, until=(self.running.changed,))
+        self._messages.say(f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.running.changed,))
 
     def _show_loss(self, why: str) -> None:
         """The engine died: keep what is finished, offer the rest."""
@@ -223,15 +223,15 @@ class Cells(State):
         said, button = words.lost(self.cells.get())
         self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on), until=(self.running.changed,))
 
-    def _draw(self, event: Drawn) -> None:
+    def _draw(self, event: PicturesPreview) -> None:
         cells, count, by = list(self.cells.get()), len(event.pictures), By.of(event)
         prices, kinds = event.log_prob or (None,) * count, event.labels or (None,) * count
-        parts, seats = event.following or (None,) * count, self._seats[event.first : event.first + count]
+        parts, seats = event.following_log_prob or (None,) * count, self._seats[event.first : event.first + count]
         for index, picture, price, kind, part in zip(seats, event.pictures, prices, kinds, parts, strict=False):
             seed = cells[index].seed
             cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
         pictures = [picture for index in seats if (picture := cells[index].picture) is not None]
-        self.doubt.meet(event.job, pictures, event.doubt, event.done == event.total)
+        self.doubt.meet(event.job, pictures, event.entropy, event.done == event.total)
         self.cells.set(tuple(cells))
         self._tell()
 

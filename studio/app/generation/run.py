@@ -17,7 +17,7 @@ from studio.library.storage import NotSaved
 from studio.library.work import Latent, Mix, Work
 from studio.media import export
 from studio.media.pictures.image import Refused, open_picture, read_bytes
-from studio.wire.messages import Array, Drawn
+from studio.wire.messages import Array, PicturesPreview
 
 Kind = Literal["picture", "sound"]
 KEY = "studio_grid"
@@ -37,16 +37,16 @@ class By(msgspec.Struct, frozen=True, kw_only=True):
     shares: Latent | None = None
 
     @classmethod
-    def of(cls, event: Drawn) -> "By | None":
+    def of(cls, event: PicturesPreview) -> "By | None":
         """None where nothing was changed."""
-        said = (event.temperature, event.heat, event.share, event.shares)
+        said = (event.temperature, event.temperature_map, event.share, event.share_map)
         if all(each is None for each in said):
             return None
         return cls(
             temperature=event.temperature[0] if event.temperature is not None else None,
-            heat=Latent.of(event.heat) if event.heat is not None else None,
+            heat=Latent.of(event.temperature_map) if event.temperature_map is not None else None,
             share=event.share,
-            shares=Latent.of(event.shares) if event.shares is not None else None,
+            shares=Latent.of(event.share_map) if event.share_map is not None else None,
         )
 
 

@@ -107,7 +107,7 @@ class Surprise(State):
 
     def _use_answer(self, event: AnyEvent) -> None:
         if isinstance(event, Scored):
-            self._keep(Map(self._asked.picture, event.bits, event.bound, self._asked.model))
+            self._keep(Map(self._asked.picture, event.bits, event.is_bound, self._asked.model))
         else:
             self._refuse(self._asked)
         self._ask()
@@ -117,7 +117,7 @@ class Surprise(State):
 
     def _show_failure(self, event: Failed) -> None:
         self._refuse(self._asked)
-        said = f"{event.why} The picture is shown without its map. {event.hint}".strip()
+        said = f"{event.reason} The picture is shown without its map. {event.hint}".strip()
         self._messages.say(said, "failed", until=(self.on.changed,))
         self._ask()
 
@@ -148,4 +148,4 @@ class Surprise(State):
             return None
         self._asked = asked
         picture = np.ascontiguousarray(asked.picture)
-        return Score(job=job, hand="surprise", model=asked.model, picture=picture, label=asked.label)
+        return Score(job=job, control="surprise", model=asked.model, picture=picture, label=asked.label)

@@ -52,7 +52,7 @@ class Start:
             _, height, width = trained.card.shape
             cut = _CUT[photo.how] if photo.box is None else "cut out and scaled"
             note = f"Your picture is {name}, {cut} to {width} × {height}{notes}"
-        figures = Figures(event.differing, event.total, event.largest, event.bits, event.bound)
+        figures = Figures(event.differing, event.total, event.largest_difference, event.bits, event.is_bound)
         return cls(storage.digest(latent.data), latent, name, note, figures, trained.card.kind)
 
     @classmethod

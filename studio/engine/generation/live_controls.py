@@ -29,24 +29,26 @@ class Steering:
     when a group begins.
     """
 
-    def __init__(self, loaded: Loaded, command: wire.Draw) -> None:
+    def __init__(self, loaded: Loaded, command: wire.DrawPictures) -> None:
         """Raises Misfit where the model cannot draw by it."""
         self._loaded = loaded
         self._by_rows = loaded.model.keeps and len(loaded.model.shape) == 3
-        self._heat = _Dial(command.temperature, command.heat, self._heated)
-        self._share = None if loaded.share is None else _Dial(command.share, command.shares, self._shared, loaded.share)
+        self._heat = _Dial(command.temperature, command.temperature_map, self._heated)
+        self._share = (
+            None if loaded.share is None else _Dial(command.share, command.share_map, self._shared, loaded.share)
+        )
         self._rows = 0
-        self._doubts = Doubts(torch.empty(0), self._may_watch(command.doubt))
+        self._doubts = Doubts(torch.empty(0), self._may_watch(command.report_entropy))
 
-    def turn(self, command: wire.Steer) -> None:
+    def turn(self, command: wire.Adjust) -> None:
         """Takes a wish in. Raises Misfit, and then nothing has changed."""
-        if command.label is not None or command.until is not None or command.seed is not None:
+        if command.label is not None or command.allowed_seconds is not None or command.seed is not None:
             raise Misfit("the kind of a picture is not changed while it is drawn")
-        wished = self._heat.wished(command.temperature, command.heat)
-        watched = self._doubts.watched if command.doubt is None else self._may_watch(command.doubt)
+        wished = self._heat.wished(command.temperature, command.temperature_map)
+        watched = self._doubts.watched if command.report_entropy is None else self._may_watch(command.report_entropy)
         if self._share is not None:
-            self._share.wish = self._share.wished(command.share, command.shares)
-        elif command.share is not None or command.shares is not None:
+            self._share.wish = self._share.wished(command.share, command.share_map)
+        elif command.share is not None or command.share_map is not None:
             raise Misfit("no second model is mixed in, so there is no share to change")
         self._heat.wish, self._doubts.watched = wished, watched
 

@@ -31,7 +31,7 @@ class Drawing:
 
     def __init__(
         self,
-        command: wire.Draw,
+        command: wire.DrawPictures,
         device: Device,
         loaded: sampling.Loaded,
         *,
@@ -43,7 +43,7 @@ class Drawing:
         self._draw, self._price = draw, price
         self._steering = Steering(loaded, command)
 
-    def turn(self, command: wire.Steer) -> None:
+    def turn(self, command: wire.Adjust) -> None:
         """Takes a wish in. Raises Misfit, and then nothing has changed."""
         self._steering.turn(command)
 
@@ -76,13 +76,13 @@ class Drawing:
             pictures, done, rows = drawn
             if done == rows or time.monotonic() - shown > _PREVIEW:
                 shown = time.monotonic()
-                yield wire.Drawn(
+                yield wire.PicturesPreview(
                     job=self.command.job,
                     first=first,
                     pictures=pictures,
                     done=done,
                     total=rows + 1,  # the last step is the price
-                    doubt=steering.doubt_of(done),
+                    entropy=steering.doubt_of(done),
                 )
             else:
                 yield None
@@ -99,11 +99,11 @@ class Drawing:
         rows: int,
         whole: list[float],
         following: list[float] | None,
-    ) -> wire.Drawn:
+    ) -> wire.PicturesPreview:
         """A group with its prices, and with what it was drawn by."""
         named = self.loaded.parts[0] if self.loaded.parts is not None else self.loaded
         c = sampling.classes_for(named, seeds, self.command.label)
-        return wire.Drawn(
+        return wire.PicturesPreview(
             job=self.command.job,
             first=first,
             pictures=pictures,
@@ -111,7 +111,7 @@ class Drawing:
             total=rows + 1,
             log_prob=tuple(whole),
             labels=tuple(int(kind) for kind in c) if c is not None else None,
-            following=tuple(following) if following is not None else None,
-            doubt=self._steering.doubt_of(rows),
+            following_log_prob=tuple(following) if following is not None else None,
+            entropy=self._steering.doubt_of(rows),
             **self._steering.as_drawn(),
         )

@@ -48,7 +48,7 @@ _CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_d
 class Performance:
     """One sound on its way."""
 
-    def __init__(self, command: wire.Perform, loaded: Loaded, other: Loaded | None = None) -> None:
+    def __init__(self, command: wire.StreamSound, loaded: Loaded, other: Loaded | None = None) -> None:
         """`other` is the second model, where two are mixed. Raises Misfit where they cannot play it."""
         self.voices = (loaded,) if other is None else (loaded, other)
         self.models = tuple(_playable(voice) for voice in self.voices)
@@ -56,11 +56,11 @@ class Performance:
         if len({(voice.card.rate, voice.model.levels) for voice in self.voices}) > 1:
             raise Misfit(f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that")
         self.rate, self.levels, self.field = loaded.card.rate, loaded.model.levels, max(m.field for m in self.models)
-        self.command, self.until, self.share = command, command.until, command.share
-        self.curve = _curve(command.curve, command.temperature)
+        self.command, self.until, self.share = command, command.allowed_seconds, command.share
+        self.curve = _curve(command.temperature_curve, command.temperature)
         self.label = command.label
         self.c = self._classes(command.label)
-        begin = command.begin if command.begin is not None else np.zeros(0, np.int16)
+        begin = command.sound_to_continue if command.sound_to_continue is not None else np.zeros(0, np.int16)
         if begin.dtype != np.int16 or begin.ndim != 1:
             raise Misfit(f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16")
         self.begun, self.made = len(begin), 0
@@ -95,23 +95,25 @@ class Performance:
         name = one[int(first)] if first is not None else ""
         return first, classes_for(self.voices[1], [self.command.seed], other.index(name) if name in other else None)
 
-    def turn(self, command: wire.Steer) -> None:
+    def turn(self, command: wire.Adjust) -> None:
         """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
-        if command.instead:
+        if command.replaces_late_edit:
             self._take_back()
-        if command.heat is not None or command.shares is not None:
+        if command.temperature_map is not None or command.share_map is not None:
             raise Misfit("a sound has no pixels that could differ")
         if command.share is not None and len(self.voices) == 1:
             raise Misfit("no second model is mixed in, so there is no share to change")
         if command.temperature is not None and len(command.temperature) != 1:
             raise Misfit("a sound that plays has one temperature")
         curve = self.curve
-        if command.curve is not None or command.temperature is not None:
-            curve = _curve(command.curve, command.temperature[0] if command.temperature is not None else 1.0)
+        if command.temperature_curve is not None or command.temperature is not None:
+            curve = _curve(
+                command.temperature_curve, command.temperature[0] if command.temperature is not None else 1.0
+            )
         turned = command.label is not None and command.label != self.label
         c = self._classes(command.label) if turned else self.c
-        if command.again is not None:
-            self._go_back(command.again)
+        if command.from_sample is not None:
+            self._go_back(command.from_sample)
         if turned:
             self.label = command.label
             self._follow(c)
@@ -119,7 +121,7 @@ class Performance:
             self._seed(command.seed)
         self.curve = curve
         self.share = self.share if command.share is None else command.share
-        self.until = self.until if command.until is None else command.until
+        self.until = self.until if command.allowed_seconds is None else command.allowed_seconds
 
     def _go_back(self, first: int) -> None:
         """Make it anew from a sample on. Raises Misfit."""
@@ -162,7 +164,7 @@ class Performance:
         """A piece of sound after another, until all is made."""
         self.compiled.start()
         yield from self.compiled.waited()
-        seconds, piece, first = self.command.seconds, round(wire.PIECE * self.rate), round(FIRST * self.rate)
+        seconds, piece, first = self.command.seconds, round(wire.CHUNK_SECONDS * self.rate), round(FIRST * self.rate)
         whole = math.inf if seconds is None else round(seconds * self.rate)
         while self.made < whole:
             count = int(min(first if self._anew else piece, whole - self.made))
@@ -199,9 +201,9 @@ class Performance:
         now = count / self.rate / max(worked, 1e-6)
         if self.compiled.done:  # before, nobody knows how fast it will be
             self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
-        yield wire.Sounded(
+        yield wire.SoundChunk(
             job=self.command.job,
-            first=first,
+            first_sample=first,
             samples=heard(x[0], self.levels),
             bits=bits[0].float().cpu().numpy(),
             speed=self.speed,

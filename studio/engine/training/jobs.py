@@ -39,8 +39,8 @@ def train(command: wire.Train, device: Device) -> Events:
 
     Raises run_lock.Held if another process trains the same run.
     """
-    study = msgspec.convert(command.study, Study)
-    folder = Path(command.run)
+    study = msgspec.convert(command.config, Study)
+    folder = Path(command.run_folder)
     run_lock.check(folder)
     _check_memory(study, device)
     data = yield from _to_learn(command, study)
@@ -53,7 +53,7 @@ def train(command: wire.Train, device: Device) -> Events:
         _check_resumed(run, fingerprint(data), force=command.force)
         for moment in loop.train(run, learn, watch, bf16=device.bf16):
             yield from _told(command.job, study, moment)
-        path = Path(command.out) if command.out else storage.home("models")
+        path = Path(command.output_folder) if command.output_folder else storage.home("models")
         kinds = _kinds(data, run.model)
         card = model_export.publish(run, path / f"{study.name}.safetensors", learn, watch, test, kinds)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on what it never saw.')
@@ -91,10 +91,10 @@ def _to_learn(command: wire.Train, study: Study) -> Generator[wire.AnyEvent | Re
 def _reported(job: str, report: dataset.Report) -> Events:
     """What became of the files, one by one."""
     for first in range(0, len(report.skipped), SKIPPED):
-        yield wire.Skipped(job=job, files=report.skipped[first : first + SKIPPED])
+        yield wire.SkippedFiles(job=job, files=report.skipped[first : first + SKIPPED])
     for first in range(0, len(report.damaged), SKIPPED):
         yield wire.Damaged(job=job, files=report.damaged[first : first + SKIPPED])
-    yield wire.Gathered(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
+    yield wire.DatasetLoaded(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
 
 
 def _told(job: str, study: Study, moment: loop.Moment | None) -> Events:
@@ -104,7 +104,7 @@ def _told(job: str, study: Study, moment: loop.Moment | None) -> Events:
         return
     if moment.notice:
         yield wire.Notice(job=job, text=moment.notice)
-    yield wire.Learned(
+    yield wire.TrainingProgress(
         job=job,
         step=moment.step,
         steps=study.plan.steps,
@@ -140,11 +140,11 @@ def evaluate(command: wire.Evaluate, shelf: Shelf, device: Device) -> Events:
     card = loaded.card
     data = yield from _loaded(command.source, card.shape, card.rate, card.labels)
     _, test = _sides(data, loaded.model)
-    if command.most is not None:
-        test = test.part(slice(command.most))
+    if command.max_artworks is not None:
+        test = test.part(slice(command.max_artworks))
     held_out, done, total = test.to(device.torch_device), 0, len(test)
     steps: Generator[tuple[int, int], None, tuple[Any, ...]]
-    if not command.spread:
+    if not command.report_spread:
         unlike = _unlike(data, total)
         steps = evaluation.figures(loaded.model, held_out, draws=command.draws, unlike=unlike)
     else:
@@ -153,10 +153,10 @@ def evaluate(command: wire.Evaluate, shelf: Shelf, device: Device) -> Events:
         try:
             done, total = next(steps)
         except StopIteration as end:
-            what = "spread" if command.spread else "figures"
-            yield wire.Measured(job=command.job, done=done, total=total, **{what: end.value})
+            what = "spread" if command.report_spread else "figures"
+            yield wire.EvaluationProgress(job=command.job, done=done, total=total, **{what: end.value})
             return
-        yield wire.Measured(job=command.job, done=done, total=total)
+        yield wire.EvaluationProgress(job=command.job, done=done, total=total)
 
 
 def _unlike(data: Data, count: int) -> torch.Tensor | None:

@@ -17,7 +17,7 @@ from studio.app.panels.explore.view import ExploreInspector, ExploreStage
 from studio.app.panels.generate.view import GenerateInspector, GenerateStage
 from studio.app.widgets.thumbnail import thumbnail_of
 from studio.wire import messages as wire
-from studio.wire.messages import Array, Drawn, Explore, Finished, Sample, Shown
+from studio.wire.messages import Array, Decoded, DecodeLatent, Finished, PicturesPreview, Sample
 from tests.app.fake_model import card, write_model
 from tests.app.fake_speaker import FakeSpeaker
 from tests.app.window_fixtures import Studio, WindowOpener, settle
@@ -43,8 +43,8 @@ def sounds(two_models: Path, window_opener: WindowOpener) -> Studio:
 
 
 def answer(studio: Studio, picture: Array) -> None:
-    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Explore))
-    studio.engine.say(Shown(job=asked.job, picture=picture), Finished(job=asked.job))
+    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, DecodeLatent))
+    studio.engine.say(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
     settle()
 
 
@@ -297,7 +297,7 @@ def grid(sounds: Studio) -> Studio:
     asked = next(c for c in reversed(sounds.engine.sent) if isinstance(c, Sample))
     made = np.stack([wave(n) for n in (1, 2, 3)])
     prices = (-500.0, -500.0, -500.0)
-    sounds.engine.say(Drawn(job=asked.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
+    sounds.engine.say(PicturesPreview(job=asked.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
     sounds.engine.say(Finished(job=asked.job))
     settle()
     return sounds
@@ -390,7 +390,7 @@ def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:
     QTest.keyClick(kind, Qt.Key.Key_End)
     assert state.dials.label.get() == 1
     asked = sounds.engine.sent[-1]
-    assert isinstance(asked, Explore) and asked.label == 1
+    assert isinstance(asked, DecodeLatent) and asked.label == 1
     answer(sounds, wave(2))
     stage = sounds.frame.panels["explore"].stage
     assert isinstance(stage, ExploreStage) and stage.wave_badge.detail.text() == "Seed 7, Dark, every slider at home"
@@ -420,9 +420,9 @@ def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: 
     dialog.fileSelected.emit(str(tmp_path / "way.wav"))
     dialog.reject()
     asked = sounds.engine.sent[-1]
-    assert isinstance(asked, wire.Path) and (asked.begin.seed, asked.end.seed) == (2, 1)
+    assert isinstance(asked, wire.Interpolate) and (asked.begin.seed, asked.end.seed) == (2, 1)
     assert section.save.text() == "Making" and not section.save.isEnabled()
-    sounds.engine.say(Drawn(job=asked.job, first=0, pictures=np.stack([wave()] * 64), done=1, total=1))
+    sounds.engine.say(PicturesPreview(job=asked.job, first=0, pictures=np.stack([wave()] * 64), done=1, total=1))
     sounds.engine.say(Finished(job=asked.job))
     qtbot.waitUntil(lambda: (tmp_path / "way.wav").exists())
     qtbot.waitUntil(lambda: "64 frames" in said(sounds))

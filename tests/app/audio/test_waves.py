@@ -16,7 +16,17 @@ from studio.library.work import Latent, Work
 from studio.media import export
 from studio.media.sounds import single_cycle, wavetable
 from studio.wire import messages as wire
-from studio.wire.messages import Array, Drawn, Encode, Encoded, Explore, Failed, Finished, Sample, Shown
+from studio.wire.messages import (
+    Array,
+    Decoded,
+    DecodeLatent,
+    Encode,
+    Encoded,
+    Failed,
+    Finished,
+    PicturesPreview,
+    Sample,
+)
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -46,10 +56,10 @@ def exploring(window: Window, engine: FakeEngine) -> Window:
     return window
 
 
-def answer(engine: FakeEngine, picture: Array) -> Explore:
+def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
     command = engine.sent[-1]
-    assert isinstance(command, Explore)
-    engine.say(Shown(job=command.job, picture=picture), Finished(job=command.job))
+    assert isinstance(command, DecodeLatent)
+    engine.say(Decoded(job=command.job, picture=picture), Finished(job=command.job))
     return command
 
 
@@ -91,11 +101,11 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
     command = engine.sent[-1]
     assert isinstance(command, Sample)
     made = np.stack([wave(n) for n in (1, 2, 3)])
-    engine.say(Drawn(job=command.job, first=0, pictures=made, done=1, total=2))
+    engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=2))
     window.generate.choose(1)
     assert window.tone.wave.get() is None  # it is not finished
     prices = (-1.0, -2.0, -3.0)
-    engine.say(Drawn(job=command.job, first=0, pictures=made, done=2, total=2, log_prob=prices))
+    engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=2, total=2, log_prob=prices))
     assert (window.tone.wave.get() == made[1]).all()
     window.generate.enlarge(2)
     assert (window.tone.wave.get() == made[2]).all()
@@ -153,7 +163,7 @@ def test_a_wave_is_saved_as_one_frame_and_comes_back(
     exploring.drop([tmp_path / "mine.wav"])
     qtbot.waitUntil(lambda: explore.dials.sliders.get()[1] == 1.5)
     assert (explore.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
-    assert isinstance(engine.sent[-1], Explore) and engine.sent[-1].sliders[1] == 1.5
+    assert isinstance(engine.sent[-1], DecodeLatent) and engine.sent[-1].sliders[1] == 1.5
 
 
 def test_all_waves_of_a_grid_are_saved_and_kept(
@@ -168,7 +178,7 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     assert isinstance(command, Sample) and command.label == 1
     made = np.stack([wave(1), wave(2)])
     prices = (-1.0, -2.0)
-    engine.say(Drawn(job=command.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
+    engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
     engine.say(Finished(job=command.job))
     (tmp_path / "out").mkdir()
     window.generate.save_all(tmp_path / "out")
@@ -228,7 +238,7 @@ def test_its_start_outlives_a_restart(
     again = opener(engine)
     engine.status.emit("Ready")
     command = engine.sent[-1]
-    assert isinstance(command, Explore) and command.latent is not None and (command.latent == latent).all()
+    assert isinstance(command, DecodeLatent) and command.latent is not None and (command.latent == latent).all()
     assert again.explore.badge.get().words == "3 of 256 values differ by 1"
     assert again.explore.dials.source.get() == "organ.wav"
 
@@ -283,10 +293,10 @@ def two_takes(exploring: Window, engine: FakeEngine) -> Window:
     return exploring
 
 
-def lead(window: Window, engine: FakeEngine, path: Path) -> wire.Path:
+def lead(window: Window, engine: FakeEngine, path: Path) -> wire.Interpolate:
     window.explore.wavetable.save(0, path)
     command = engine.sent[-1]
-    assert isinstance(command, wire.Path)
+    assert isinstance(command, wire.Interpolate)
     return command
 
 
@@ -310,8 +320,8 @@ def test_the_frames_are_saved_in_their_order(
     frames = np.stack([np.rint(wave(1) * (64 - n) / 64 + wave(3) * n / 64).astype(np.int16) for n in range(64)])
     for first in (32, 0):
         part = frames[first : first + 32]
-        engine.say(Drawn(job=way.job, first=first, pictures=part, done=1, total=2))
-        engine.say(Drawn(job=way.job, first=first, pictures=part, done=2, total=2))
+        engine.say(PicturesPreview(job=way.job, first=first, pictures=part, done=1, total=2))
+        engine.say(PicturesPreview(job=way.job, first=first, pictures=part, done=2, total=2))
     engine.say(Finished(job=way.job))
     saved(two_takes, qtbot, 'Saved "way.wav", 64 frames of 2,048 samples, with its recipe inside.')
     assert not two_takes.explore.wavetable.making.get()
@@ -349,10 +359,10 @@ def test_a_wavetable_brings_back_both_of_its_ends(
 
 def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: FakeEngine, tmp_path: Path) -> None:
     way = lead(two_takes, engine, tmp_path / "w.wav")
-    engine.say(Failed(job=way.job, why="Memory ran out.", hint="Close something."))
+    engine.say(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
     assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.making.get()
     two_takes.messages.act(0)
-    assert isinstance(engine.sent[-1], wire.Path) and engine.sent[-1].job != way.job
+    assert isinstance(engine.sent[-1], wire.Interpolate) and engine.sent[-1].job != way.job
     engine.die()
     assert said(two_takes).endswith("The wavetable was not saved yet.")
     engine.status.emit("Stopped")

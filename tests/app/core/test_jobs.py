@@ -14,30 +14,32 @@ from studio.wire import messages as wire
 from studio.wire.messages import (
     AnyCommand,
     AnyEvent,
-    Drawn,
-    Explore,
+    ComputeBits,
+    DecodeLatent,
     Failed,
+    FindLoop,
     Finished,
-    Join,
-    Perform,
-    Price,
+    PicturesPreview,
     Score,
     Stopped,
+    StreamSound,
 )
 from tests.app.fake_engine import FakeEngine
 
 PICTURE, SOUND = np.zeros((8, 8, 3), np.uint8), np.zeros(4000, np.int16)
 JOBS: dict[type[AnyCommand], AnyCommand] = {
     wire.Sample: wire.Sample(job="draw-1", model="tiny", seeds=(1, 2)),
-    Explore: Explore(job="explore-1", model="tiny"),
-    wire.Path: wire.Path(job="path-1", model="tiny", begin=wire.Point(), end=wire.Point(seed=1)),
+    DecodeLatent: DecodeLatent(job="explore-1", model="tiny"),
+    wire.Interpolate: wire.Interpolate(
+        job="path-1", model="tiny", begin=wire.LatentPoint(), end=wire.LatentPoint(seed=1)
+    ),
     wire.Encode: wire.Encode(job="encode-1", model="tiny", picture=PICTURE),
-    wire.Complete: wire.Complete(job="fill-1", model="tiny", seeds=(1,), picture=PICTURE, free=PICTURE[..., 0]),
-    Price: Price(job="price-1", model="tiny", sound=SOUND, first=2000),
-    Join: Join(job="join-1", model="tiny", sound=SOUND, begin=0, end=2000),
-    Perform: Perform(job="perform-1", model="tiny", seed=1),
+    wire.Inpaint: wire.Inpaint(job="fill-1", model="tiny", seeds=(1,), picture=PICTURE, mask=PICTURE[..., 0]),
+    ComputeBits: ComputeBits(job="price-1", model="tiny", sound=SOUND, first_sample=2000),
+    FindLoop: FindLoop(job="join-1", model="tiny", sound=SOUND, begin=0, end=2000),
+    StreamSound: StreamSound(job="perform-1", model="tiny", seed=1),
     Score: Score(job="surprise-1", model="tiny", picture=PICTURE),
-    wire.Train: wire.Train(job="train-1", source="", run="", study={}),
+    wire.Train: wire.Train(job="train-1", source="", run_folder="", config={}),
     wire.Evaluate: wire.Evaluate(job="evaluate-1", model="tiny", source=""),
     wire.Doctor: wire.Doctor(job="doctor-1"),
 }
@@ -67,7 +69,7 @@ def entries(window: Window) -> list[Entry]:
 
 def test_every_command_is_tried_here() -> None:
     """Steer belongs to the job that it steers, and Stop ends one."""
-    assert set(JOBS) == set(typing.get_args(AnyCommand)) - {wire.Steer, wire.Stop} == set(queues.TITLES)
+    assert set(JOBS) == set(typing.get_args(AnyCommand)) - {wire.Adjust, wire.Stop} == set(queues.TITLES)
 
 
 @pytest.mark.parametrize("asked", JOBS.values(), ids=lambda asked: type(asked).__name__)
@@ -80,7 +82,7 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
     clock.pass_(0.02)
     (entry,) = entries(window)
     assert entry.job == asked.job and entry.title[0].isupper() and progress(entry) == "waits for the engine"
-    engine.say(wire.Pulse(steps=1, job=asked.job))
+    engine.say(wire.Heartbeat(steps=1, job=asked.job))
     assert progress(entries(window)[0]) == "at work"
     window.queue.stop(asked.job)
     assert engine.stopped == [asked.job] and entries(window), "it stands there until it has ended"
@@ -90,13 +92,13 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
     assert not entries(window)
 
 
-@pytest.mark.parametrize("ending", [Finished(job="join-1"), Failed(job="join-1", why="No.")])
+@pytest.mark.parametrize("ending", [Finished(job="join-1"), Failed(job="join-1", reason="No.")])
 def test_it_leaves_with_its_end(window: Window, engine: FakeEngine, clock: Clock, ending: AnyEvent) -> None:
-    engine.send(JOBS[Join])
+    engine.send(JOBS[FindLoop])
     engine.say(ending)
     clock.pass_(1.0)
     assert not entries(window), "what ended soon is never shown"
-    engine.send(JOBS[Join])
+    engine.send(JOBS[FindLoop])
     clock.pass_(1.0)
     assert entries(window)
     engine.say(ending)
@@ -112,8 +114,8 @@ def test_it_leaves_with_an_engine_that_died(window: Window, engine: FakeEngine, 
 
 
 def test_a_change_of_a_job_is_no_job_of_its_own(window: Window, engine: FakeEngine, clock: Clock) -> None:
-    engine.send(JOBS[Perform])
-    engine.send(wire.Steer(job="steer-1", running="perform-1", until=1.0))
+    engine.send(JOBS[StreamSound])
+    engine.send(wire.Adjust(job="steer-1", running_job="perform-1", allowed_seconds=1.0))
     clock.pass_(1.0)
     assert [entry.job for entry in entries(window)] == ["perform-1"]
 
@@ -135,7 +137,9 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
     window.generate.generate()
     job = engine.sent[-1].job
     pictures = np.stack([np.full((8, 8, 3), n, np.uint8) for n in range(9)])
-    engine.say(Drawn(job=job, first=0, pictures=pictures, done=1, total=1, log_prob=(0.0,) * 9), Finished(job=job))
+    engine.say(
+        PicturesPreview(job=job, first=0, pictures=pictures, done=1, total=1, log_prob=(0.0,) * 9), Finished(job=job)
+    )
     window.surprise.switch(True)
     engine.status.emit("Ready")
     seen = []
@@ -145,7 +149,7 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
         clock.pass_(0.3)
         seen.append([entry.title for entry in entries(window)])
         bits = np.zeros((8, 8), np.float32)
-        engine.say(wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, bound=False), Finished(job=asked.job))
+        engine.say(wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, is_bound=False), Finished(job=asked.job))
     assert seen == [[], ["Maps of surprise"], ["Maps of surprise"]]
     (entry,) = entries(window)
     window.queue.stop(entry.job)
@@ -159,7 +163,7 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
 
 def test_a_hand_that_moves_on_is_not_one_long_work(window: Window, engine: FakeEngine, clock: Clock) -> None:
     for number in range(5):
-        engine.send(Explore(job=f"explore-{number}", model="tiny"))
+        engine.send(DecodeLatent(job=f"explore-{number}", model="tiny"))
         clock.pass_(0.3)
         engine.say(Finished(job=f"explore-{number}"))
         assert not entries(window)
@@ -167,16 +171,18 @@ def test_a_hand_that_moves_on_is_not_one_long_work(window: Window, engine: FakeE
 
 def test_progress_is_told_where_it_is_known(window: Window, engine: FakeEngine, clock: Clock) -> None:
     said: dict[type[AnyCommand], AnyEvent] = {
-        Price: wire.Priced(job="price-1", first=2000, bits=np.zeros(500, np.float32)),
-        wire.Path: Drawn(job="path-1", first=0, pictures=np.zeros((16, 8, 8, 3), np.uint8), done=1, total=1),
-        wire.Train: wire.Learned(job="train-1", step=25, steps=100, loss=3.0),
-        wire.Evaluate: wire.Measured(job="evaluate-1", done=50, total=200),
+        ComputeBits: wire.BitsChunk(job="price-1", first_sample=2000, bits=np.zeros(500, np.float32)),
+        wire.Interpolate: PicturesPreview(
+            job="path-1", first=0, pictures=np.zeros((16, 8, 8, 3), np.uint8), done=1, total=1
+        ),
+        wire.Train: wire.TrainingProgress(job="train-1", step=25, steps=100, loss=3.0),
+        wire.Evaluate: wire.EvaluationProgress(job="evaluate-1", done=50, total=200),
     }
     for kind, event in said.items():
         asked = JOBS[kind]
         engine.send(asked)
         clock.pass_(1.0)
-        engine.say(wire.Pulse(steps=1, job=asked.job))
+        engine.say(wire.Heartbeat(steps=1, job=asked.job))
         clock.pass_(2.0)
         engine.say(event)
         (entry,) = entries(window)

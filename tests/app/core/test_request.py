@@ -16,7 +16,18 @@ from pytestqt.qtbot import QtBot
 from studio.app.core.observable import Engine as EngineProtocol
 from studio.app.core.request import Policy, Request
 from studio.app.engine.client import Engine
-from studio.wire.messages import AnyCommand, AnyEvent, Drawn, Encoded, Failed, Finished, Sample, Shown, Steer, Stopped
+from studio.wire.messages import (
+    Adjust,
+    AnyCommand,
+    AnyEvent,
+    Decoded,
+    Encoded,
+    Failed,
+    Finished,
+    PicturesPreview,
+    Sample,
+    Stopped,
+)
 from tests.app.fake_engine import DIED, FakeEngine
 from tests.limits import LIMIT
 
@@ -66,8 +77,8 @@ def last(engine: FakeEngine) -> str:
     return engine.sent[-1].job
 
 
-def drawn(job: str) -> Drawn:
-    return Drawn(job=job, first=0, pictures=PICTURES, done=1, total=1)
+def drawn(job: str) -> PicturesPreview:
+    return PicturesPreview(job=job, first=0, pictures=PICTURES, done=1, total=1)
 
 
 # ── delivery ─────────────────────────────────────────────────────────────────────────────────────
@@ -89,7 +100,7 @@ def test_a_whole_answer_closes_the_question_and_the_ending_after_it_ends_no_othe
     asker = Asker(engine, "single")
     asker.ask()
     first = last(engine)
-    engine.say(Shown(job=first, picture=PICTURES[0]))
+    engine.say(Decoded(job=first, picture=PICTURES[0]))
     assert asker.heard == ["answered"] and not asker.request.running.get()
     asker.ask()
     engine.say(Finished(job=first))
@@ -101,7 +112,7 @@ def test_a_whole_answer_closes_the_question_and_the_ending_after_it_ends_no_othe
 def test_a_failure_carries_its_reason(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
-    failure = Failed(job=last(engine), why="Memory ran out.")
+    failure = Failed(job=last(engine), reason="Memory ran out.")
     engine.say(failure)
     assert asker.told == [("failed", failure)]
 
@@ -123,8 +134,8 @@ def test_a_change_names_the_open_job_and_is_sent_for_no_other(engine: FakeEngine
     job = last(engine)
     asker.request.steer("dials", share=0.5)
     asker.request.steer(doubt=True)
-    changes = [command for command in engine.sent if isinstance(command, Steer)]
-    assert [(change.running, change.hand) for change in changes] == [(job, f"dials-{job}"), (job, "")]
+    changes = [command for command in engine.sent if isinstance(command, Adjust)]
+    assert [(change.running_job, change.control) for change in changes] == [(job, f"dials-{job}"), (job, "")]
     assert changes[0].share == 0.5 and len({change.job for change in changes}) == 2
     engine.say(Finished(job=job))
     asker.request.steer(doubt=False)
@@ -139,7 +150,18 @@ def test_latest_asks_the_newest_of_those_that_waited(engine: FakeEngine) -> None
     for model in ("a", "b", "c"):
         asker.ask(model)
     assert models(engine) == ["a"] and not engine.stopped, "a hand that never rests still sees answers"
-    engine.say(Encoded(job=last(engine), latent=PICTURES, exact=True, differing=0, total=1, largest=0, bits=1, bound=0))
+    engine.say(
+        Encoded(
+            job=last(engine),
+            latent=PICTURES,
+            exact=True,
+            differing=0,
+            total=1,
+            largest_difference=0,
+            bits=1,
+            is_bound=0,
+        )
+    )
     assert models(engine) == ["a", "c"] and asker.heard == ["answered"]
     engine.say(Finished(job=last(engine)))
     assert models(engine) == ["a", "c"] and asker.heard == ["answered", "answered"]
@@ -153,7 +175,7 @@ def test_latest_forgets_what_waits_if_the_user_stops_it_and_goes_on_after_a_fail
     assert models(engine) == ["a"] and not asker.request.running.get()
     asker.ask("c")
     asker.ask("d")
-    engine.say(Failed(job=last(engine), why="No."))
+    engine.say(Failed(job=last(engine), reason="No."))
     assert models(engine) == ["a", "c", "d"]
 
 
@@ -219,7 +241,7 @@ def test_a_queue_asks_all_in_order_whatever_becomes_of_each(engine: FakeEngine) 
     assert models(engine) == ["a"]
     engine.say(Stopped(job=last(engine)))
     assert models(engine) == ["a", "b"]
-    engine.say(Failed(job=last(engine), why="No."))
+    engine.say(Failed(job=last(engine), reason="No."))
     assert models(engine) == ["a", "b", "c"]
     engine.die()
     assert models(engine) == ["a", "b", "c", "d"]
@@ -260,7 +282,7 @@ def test_late_answers_of_a_cancelled_job_are_not_delivered(engine: FakeEngine, p
     job = last(engine)
     asker.request.cancel()
     assert not asker.request.running.get()
-    engine.say(drawn(job), Shown(job=job, picture=PICTURES[0]), Stopped(job=job))
+    engine.say(drawn(job), Decoded(job=job, picture=PICTURES[0]), Stopped(job=job))
     assert not asker.told and models(engine) == ["a"], "what waited is forgotten"
     asker.ask("c")
     engine.say(Finished(job=last(engine)))
@@ -273,7 +295,7 @@ def test_what_is_left_runs_to_its_end_unheard(engine: FakeEngine) -> None:
     left = last(engine)
     asker.request.leave()
     asker.ask("b")
-    engine.say(drawn(left), Failed(job=left, why="No."))
+    engine.say(drawn(left), Failed(job=left, reason="No."))
     assert not asker.told and not engine.stopped and models(engine) == ["a", "b"]
     engine.say(Finished(job=last(engine)))
     assert asker.heard == ["answered"]
@@ -367,7 +389,12 @@ def test_at_once_is_the_thread_that_reads_and_signals_are_the_windows(
     end = time.monotonic() + LIMIT
     while len(asker.at_once) < 4 and time.monotonic() < end:
         time.sleep(0.01)  # the window stands still
-    assert [type(event) for event, _ in asker.at_once] == [Drawn, Drawn, Drawn, Finished] and not asker.told
+    assert [type(event) for event, _ in asker.at_once] == [
+        PicturesPreview,
+        PicturesPreview,
+        PicturesPreview,
+        Finished,
+    ] and not asker.told
     assert threading.main_thread() not in {thread for _, thread in asker.at_once}
     qtbot.waitUntil(lambda: not asker.request.running.get())
     assert asker.heard == ["progressed"] * 3 + ["answered"] and threads == {threading.main_thread()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from studio.app.app_state import Window
-from studio.wire.messages import Drawn, Finished, Sample
+from studio.wire.messages import Finished, PicturesPreview, Sample
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -26,7 +26,7 @@ def make(window: Window, engine: FakeEngine, model: str) -> None:
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.zeros((len(asked.seeds), 8, 8, 3), np.uint8)
     prices = tuple(-1.0 for _ in asked.seeds)
-    engine.say(Drawn(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.say(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
     engine.say(Finished(job=asked.job))
 
 

@@ -18,13 +18,13 @@ from studio.app.engine.client import Engine, here
 from studio.wire.frames import encode
 from studio.wire.messages import (
     Doctor,
-    Drawn,
     Ending,
     Event,
     Failed,
     Finished,
+    Heartbeat,
     Notice,
-    Pulse,
+    PicturesPreview,
     Ready,
     Sample,
     Starting,
@@ -98,8 +98,8 @@ def test_it_starts_works_and_rests(opened: Callable[..., Window]) -> None:
     window.engine.send(sample("a", seeds=3))  # asked before it is ready
     window.until(lambda: window.has(Finished, "a") and window.engine.now == "Ready")
     assert window.status == ["Starting", "Working", "Ready"]
-    told = [type(e) for e in window.events if not isinstance(e, Pulse)]
-    assert told == [Starting, Ready, Drawn, Drawn, Drawn, Finished]
+    told = [type(e) for e in window.events if not isinstance(e, Heartbeat)]
+    assert told == [Starting, Ready, PicturesPreview, PicturesPreview, PicturesPreview, Finished]
     assert window.engine.ready.device == "Paper"
     assert not window.said
 
@@ -132,11 +132,11 @@ def test_each_answer_is_heard_at_once_while_the_window_stands_still(opened: Call
     end = time.monotonic() + LIMIT
     while Finished not in [type(event) for event, _ in receiver.heard] and time.monotonic() < end:
         time.sleep(0.01)  # no event of Qt is looked at
-    assert [type(event) for event, _ in receiver.heard] == [Drawn, Drawn, Drawn, Finished]
+    assert [type(event) for event, _ in receiver.heard] == [PicturesPreview, PicturesPreview, PicturesPreview, Finished]
     assert threading.main_thread() not in [thread for _, thread in receiver.heard]
     assert not window.events and not receiver.received
     window.until(lambda: window.has(Finished, "a"))
-    assert [type(event) for event in receiver.received] == [Drawn, Drawn, Drawn, Finished]
+    assert [type(event) for event in receiver.received] == [PicturesPreview, PicturesPreview, PicturesPreview, Finished]
 
 
 def test_each_answer_goes_to_the_one_that_asked(opened: Callable[..., Window]) -> None:
@@ -152,7 +152,7 @@ def test_each_answer_goes_to_the_one_that_asked(opened: Callable[..., Window]) -
         assert [event.job for event in receiver.received] == [job] * (count + 1)
         assert [event for event, _ in receiver.heard] == receiver.received
     assert {type(event) for event in announced} >= {Starting, Ready}
-    assert not [event for event in announced if not isinstance(event, Pulse) and getattr(event, "job", "")]
+    assert not [event for event in announced if not isinstance(event, Heartbeat) and getattr(event, "job", "")]
 
 
 def test_each_that_asked_is_told_what_is_lost(opened: Callable[..., Window]) -> None:
@@ -188,7 +188,7 @@ def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
     monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(str(fault)))
 
     def once(event: object) -> None:
-        if isinstance(event, Drawn) and faults:
+        if isinstance(event, PicturesPreview) and faults:
             raise RuntimeError(faults.pop())
 
     window.engine.start()
@@ -199,18 +199,18 @@ def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
     window.until(lambda: window.engine.now == "Ready")
     window.engine.send(sample("b", seeds=3), Receiver(once))
     window.until(lambda: window.has(Finished, "b"))
-    assert len(window.has(Drawn, "b")) == 3 and len(window.said) == 1
+    assert len(window.has(PicturesPreview, "b")) == 3 and len(window.said) == 1
 
 
 def test_stop_ends_a_job(opened: Callable[..., Window]) -> None:
     window = opened()
     window.engine.start()
     window.engine.send(sample("a", seeds=4096))
-    window.until(lambda: window.has(Drawn))
+    window.until(lambda: window.has(PicturesPreview))
     window.engine.stop("a")
     window.until(lambda: window.has(Ending))
     assert window.has(Stopped, "a")
-    assert len(window.has(Drawn)) < 1000
+    assert len(window.has(PicturesPreview)) < 1000
 
 
 @posix
@@ -223,7 +223,7 @@ def test_killed_in_the_middle_of_a_batch_fifty_times_the_window_lives_and_no_pro
     for time_ in range(50):
         job = f"batch {time_}"
         engine.send(sample(job, seeds=4096))
-        window.until(lambda job=job: window.has(Drawn, job))
+        window.until(lambda job=job: window.has(PicturesPreview, job))
         killed = engine.process_id
         os.kill(killed, signal.SIGKILL)
         window.until(lambda time_=time_: len(window.lost) == time_ + 1)
@@ -297,7 +297,7 @@ def test_what_is_asked_between_two_engines_waits_for_the_next(
     window.engine.stop("c")
     window.until(lambda: window.has(Finished, "b"))
     assert window.has(Stopped, "c")
-    assert not window.has(Drawn, "c")
+    assert not window.has(PicturesPreview, "c")
 
 
 @posix
@@ -305,7 +305,7 @@ def test_a_frozen_engine_is_noticed_by_the_missing_pulse(opened: Callable[..., W
     window = opened(hang_after=1.5)
     window.engine.start()
     window.engine.send(sample("a", seeds=4096))
-    window.until(lambda: window.has(Drawn))
+    window.until(lambda: window.has(PicturesPreview))
     os.kill(window.engine.process_id, signal.SIGSTOP)
     window.until(lambda: window.lost)
     assert "did not answer" in window.said[-1]
@@ -317,14 +317,14 @@ def test_a_step_that_does_not_end_is_noticed_though_the_pulse_goes_on(opened: Ca
     window.engine.start()
     window.engine.send(sample("a", "long step"))
     window.until(lambda: window.lost)
-    assert len(window.has(Pulse)) >= 3
+    assert len(window.has(Heartbeat)) >= 3
     assert "did not answer" in window.said[-1]
 
 
 def test_a_job_of_the_queue_may_take_its_time(opened: Callable[..., Window]) -> None:
     window = opened(hang_after=1.5)
     window.engine.start()
-    window.engine.send(Train(job="t", source="long step", run="r", study={}))
+    window.engine.send(Train(job="t", source="long step", run_folder="r", config={}))
     window.until(lambda: window.has(Notice))
     window.qtbot.wait(5500)
     assert not window.lost
@@ -345,10 +345,10 @@ def test_answers_of_an_ended_command_are_not_heard(opened: Callable[..., Window]
     window.engine.start()
     window.engine.send(sample("a", seeds=2))
     window.until(lambda: window.has(Finished))
-    count = len(window.has(Drawn))
-    window.engine._hear(window.has(Drawn)[-1])
+    count = len(window.has(PicturesPreview))
+    window.engine._hear(window.has(PicturesPreview)[-1])
     window.engine._hear(Finished(job="a"))
-    assert len(window.has(Drawn)) == count
+    assert len(window.has(PicturesPreview)) == count
     assert len(window.has(Finished)) == 1
 
 
@@ -410,7 +410,7 @@ def test_behind_a_relay_as_ssh_is_one_nothing_changes(opened: Callable[..., Wind
     window.engine.send(sample("a", seeds=5))
     window.until(lambda: window.has(Finished, "a"))
     window.engine.send(sample("b", seeds=4096))
-    window.until(lambda: window.has(Drawn, "b"))
+    window.until(lambda: window.has(PicturesPreview, "b"))
     os.kill(int(pid.read_text()), signal.SIGKILL)  # the far engine dies, and the relay with it
     window.until(lambda: window.lost)
     window.engine.send(sample("c", seeds=5))

@@ -15,7 +15,7 @@ from studio.library import storage
 from studio.library.work import SHEET_KEY, Latent, Work
 from studio.media import export
 from studio.media.pictures.image import open_picture
-from studio.wire.messages import Encode, Explore, Finished, Shown
+from studio.wire.messages import Decoded, DecodeLatent, Encode, Finished
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -180,9 +180,9 @@ def test_explore_proposes_another_name_after_a_slider_was_moved(
             window.explore.dials.begin_move(0)
             window.explore.dials.move(0, value)
             window.explore.dials.end_move()
-        asked = next(sent for sent in reversed(engine.sent) if isinstance(sent, Explore))
+        asked = next(sent for sent in reversed(engine.sent) if isinstance(sent, DecodeLatent))
         picture = np.full((8, 8, 3), int(value) + 1, np.uint8)
-        engine.say(Shown(job=asked.job, picture=picture), Finished(job=asked.job))
+        engine.say(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
         names.append(window.explore.name_of())
     assert names == ["tiny-7.png", "tiny-7-0001.png"]
 

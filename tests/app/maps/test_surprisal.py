@@ -5,8 +5,8 @@ import pytest
 
 from studio.app.app_state import Window
 from studio.app.maps.surprisal import Scale, Surprise
-from studio.wire.messages import Array, Drawn, Failed, Finished, Sample, Score, Scored, Shown
-from studio.wire.messages import Explore as Asked
+from studio.wire.messages import Array, Decoded, Failed, Finished, PicturesPreview, Sample, Score, Scored
+from studio.wire.messages import DecodeLatent as Asked
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 
@@ -20,12 +20,12 @@ def answer(engine: FakeEngine, most: float = 8.0, bound: bool = False) -> None:
     asked = questions(engine)[-1]
     height, width = asked.picture.shape[:2]
     bits = np.linspace(0, most, height * width, dtype=np.float32).reshape(height, width)
-    engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, bound=bound), Finished(job=asked.job))
+    engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
 
 
 def show(engine: FakeEngine, colour: int) -> None:
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Asked))
-    engine.say(Shown(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
+    engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
 
 
 def grid(window: Window, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
@@ -35,7 +35,7 @@ def grid(window: Window, engine: FakeEngine, number: int = 3) -> tuple[Array, ..
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.stack([np.full((8, 8, 3), colour, np.uint8) for colour in range(number)])
     prices = (-9.0,) * number
-    engine.say(Drawn(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.say(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
     engine.say(Finished(job=asked.job))
     return tuple(cell.picture for cell in window.generate.cells.get() if cell.picture is not None)
 
@@ -135,7 +135,7 @@ def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: Window, eng
     picture, surprise = grid(window, engine, 1)[0], window.surprise
     surprise.switch(True)
     if how == "failed":
-        engine.say(Failed(job=questions(engine)[-1].job, why="Memory ran out.", hint="Close other programs."))
+        engine.say(Failed(job=questions(engine)[-1].job, reason="Memory ran out.", hint="Close other programs."))
         said = window.messages.current.get()
         assert said is not None
         assert said.text == "Memory ran out. The picture is shown without its map. Close other programs."

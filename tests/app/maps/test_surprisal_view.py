@@ -15,7 +15,7 @@ from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Look
-from studio.wire.messages import Drawn, Finished, Score, Scored
+from studio.wire.messages import Finished, PicturesPreview, Score, Scored
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, double_click, drag, settle, shown
 
@@ -26,7 +26,7 @@ def price(studio: Studio, bound: bool = False) -> None:
     assert isinstance(asked, Score)
     bits = np.ones((8, 8), np.float32)
     bits[:, 4:], bits[0, 0] = 9, 10
-    studio.engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, bound=bound), Finished(job=asked.job))
+    studio.engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
     settle()
 
 
@@ -116,7 +116,7 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
     doubt = np.full((1, 4, 8), np.nan, np.float32)
     doubt[:, 1:, :4], doubt[:, 1:, 4:] = 1, 9
-    studio.engine.say(Drawn(job=job, first=0, pictures=picture, done=4, total=9, doubt=doubt))
+    studio.engine.say(PicturesPreview(job=job, first=0, pictures=picture, done=4, total=9, entropy=doubt))
     settle()
     assert bar.doubt_legend.isVisible()
     assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"

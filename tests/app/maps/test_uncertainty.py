@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studio.app.app_state import Window
-from studio.wire.messages import Array, Complete, Drawn, Finished, Sample, Steer
+from studio.wire.messages import Adjust, Array, Finished, Inpaint, PicturesPreview, Sample
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -42,13 +42,14 @@ def bits(rows: int, most: float = 6.0) -> Array:
 
 
 def draw(engine: FakeEngine, job: str, rows: int, doubt: Array | None) -> None:
-    engine.say(Drawn(job=job, first=0, pictures=pictures(rows), done=rows, total=9, doubt=doubt))
+    engine.say(PicturesPreview(job=job, first=0, pictures=pictures(rows), done=rows, total=9, entropy=doubt))
 
 
 def finish(engine: FakeEngine, job: str, doubt: Array | None) -> None:
     prices = (-9.0, -9.0)
     engine.say(
-        Drawn(job=job, first=0, pictures=pictures(), done=9, total=9, log_prob=prices, doubt=doubt), Finished(job=job)
+        PicturesPreview(job=job, first=0, pictures=pictures(), done=9, total=9, log_prob=prices, entropy=doubt),
+        Finished(job=job),
     )
 
 
@@ -62,16 +63,16 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
     window: Window, engine: FakeEngine
 ) -> None:
     asked = begin(window, engine)
-    assert not asked.doubt
+    assert not asked.report_entropy
     finish(engine, asked.job, None)
     window.generate.grid.watch(True)
     said = window.messages.current.get()
     assert said is not None
     assert said.text == "Doubt is told while pictures are drawn, so it shows with the next ones."
     asked = begin(window, engine)
-    assert asked.doubt
+    assert asked.report_entropy
     finish(engine, asked.job, bits(8))
-    assert not begin(window, engine, "tiny").doubt
+    assert not begin(window, engine, "tiny").report_entropy
 
 
 def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, engine: FakeEngine) -> None:
@@ -133,15 +134,15 @@ def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEng
     asked = begin(window, engine)
     window.generate.grid.watch(True)
     steer = engine.sent[-1]
-    assert isinstance(steer, Steer)
-    assert (steer.running, steer.doubt, steer.temperature) == (asked.job, True, None)
+    assert isinstance(steer, Adjust)
+    assert (steer.running_job, steer.report_entropy, steer.temperature) == (asked.job, True, None)
     partly = bits(5)
     partly[:, :3] = np.nan
     draw(engine, asked.job, 5, partly)
     window.generate.doubt.point(cell(window), 0, 0)
     assert window.generate.doubt.under.get() is None
     window.generate.grid.watch(False)
-    assert isinstance(engine.sent[-1], Steer)
+    assert isinstance(engine.sent[-1], Adjust)
     assert window.generate.doubt.of(cell(window)) is None
     finish(engine, asked.job, None)
     count = len(engine.sent)
@@ -157,11 +158,13 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, 
     window.generate.branching.move(5)
     window.generate.branching.branch()
     complete = engine.sent[-1]
-    assert isinstance(complete, Complete)
-    assert complete.doubt
+    assert isinstance(complete, Inpaint)
+    assert complete.report_entropy
     told = bits(8)[:1]
     told[:, :5] = np.nan
-    engine.say(Drawn(job=complete.job, first=0, pictures=pictures()[:1], done=7, total=9, doubt=told[:, :7]))
+    engine.say(
+        PicturesPreview(job=complete.job, first=0, pictures=pictures()[:1], done=7, total=9, entropy=told[:, :7])
+    )
     large = window.generate.closeup.large.get()
     assert large is not None
     found = window.generate.doubt.of(large.picture)

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.media import export
-from studio.wire.messages import Drawn, Encode, Finished
+from studio.wire.messages import Encode, Finished, PicturesPreview
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -38,7 +38,9 @@ def made(window: Window, engine: FakeEngine) -> None:
     window.generate.generate()
     job = engine.sent[-1].job
     picture = np.full((1, 8, 8, 3), 40, np.uint8)
-    engine.say(Drawn(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job))
+    engine.say(
+        PicturesPreview(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job)
+    )
 
 
 def test_a_panel_begins_with_the_first_model_that_can_do_what_it_is_for(window: Window) -> None:
@@ -95,7 +97,9 @@ def test_a_completion_is_refused_and_offered_at_once(
     complete.dials.set_number(1)
     complete.complete()
     job, picture = engine.sent[-1].job, np.full((1, 8, 8, 3), 40, np.uint8)
-    engine.say(Drawn(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job))
+    engine.say(
+        PicturesPreview(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job)
+    )
     complete.choose((0,))
     count = len(engine.sent)
     complete.open_in_explore()

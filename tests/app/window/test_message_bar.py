@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from studio.app import app_state
 from studio.library.work import Work
-from studio.wire.messages import Drawn, Failed, Finished, Perform, Sample, Shown, Sounded, Stopped
-from studio.wire.messages import Explore as Asked
+from studio.wire.messages import Decoded, Failed, Finished, PicturesPreview, Sample, SoundChunk, Stopped, StreamSound
+from studio.wire.messages import DecodeLatent as Asked
 from tests.app.fake_model import card, write_model
 from tests.app.window.test_layout import check, resize
 from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
@@ -39,7 +39,9 @@ def draw(studio: Studio, one: np.ndarray) -> None:
     """Answer the newest batch with this picture or wave."""
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Sample))
     many = len(asked.seeds)
-    drawn = Drawn(job=asked.job, first=0, pictures=np.stack([one] * many), done=1, total=1, log_prob=(-1000.0,) * many)
+    drawn = PicturesPreview(
+        job=asked.job, first=0, pictures=np.stack([one] * many), done=1, total=1, log_prob=(-1000.0,) * many
+    )
     studio.engine.say(drawn, Finished(job=asked.job))
 
 
@@ -71,7 +73,7 @@ def explored(studio: Studio, answer: np.ndarray | None = None) -> None:
     studio.state.explore.dials.new_start(3)
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Asked))
     shown = picture(90) if answer is None else answer
-    studio.engine.say(Shown(job=asked.job, picture=shown), Finished(job=asked.job))
+    studio.engine.say(Decoded(job=asked.job, picture=shown), Finished(job=asked.job))
 
 
 def explored_wave(studio: Studio) -> None:
@@ -86,10 +88,10 @@ def completed(studio: Studio) -> None:
 def played(studio: Studio) -> None:
     studio.state.show_panel("sound")
     studio.state.sound.play()
-    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Perform))
+    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, StreamSound))
     noise = np.zeros(16_000, np.int16)
     bits = np.full(16_000, 2.5, np.float32)
-    studio.engine.say(Sounded(job=asked.job, first=0, samples=noise, bits=bits, speed=3.0))
+    studio.engine.say(SoundChunk(job=asked.job, first_sample=0, samples=noise, bits=bits, speed=3.0))
 
 
 STAGES: dict[str, Callable[[Studio], object]] = {
@@ -207,7 +209,7 @@ def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: Stu
 def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: Studio) -> None:
     full.state.generate.generate()
     full.state.show_panel("explore")
-    full.engine.say(Failed(job=full.engine.sent[-1].job, why="Memory ran out.", hint="Make fewer."))
+    full.engine.say(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
     assert text(full) == "Memory ran out. Make fewer."
     full.state.show_panel("generate")
     assert text(full) == "Memory ran out. Make fewer."
@@ -218,7 +220,7 @@ def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: Studio) -
 def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: Studio) -> None:
     generate = full.state.generate
     generate.generate()
-    full.engine.say(Failed(job=full.engine.sent[-1].job, why="Memory ran out.", hint="Make fewer."))
+    full.engine.say(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
     assert text(full)
     QTest.mouseClick(full.frame.panels["generate"].foot.main, LEFT)  # type: ignore[attr-defined]
     assert text(full) == ""

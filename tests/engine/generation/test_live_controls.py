@@ -25,16 +25,16 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     return Jobs(CPU)
 
 
-def ends(events: list[Any]) -> list[wire.Drawn]:
-    return [event for event in events if isinstance(event, wire.Drawn) and event.log_prob is not None]
+def ends(events: list[Any]) -> list[wire.PicturesPreview]:
+    return [event for event in events if isinstance(event, wire.PicturesPreview) and event.log_prob is not None]
 
 
-def made(jobs: Jobs, **asked: Any) -> list[wire.Drawn]:
+def made(jobs: Jobs, **asked: Any) -> list[wire.PicturesPreview]:
     return ends(list(jobs.start(wire.Sample(job="other", seeds=SEEDS, **asked))))
 
 
-def until(events: Iterator[Any], row: int) -> wire.Drawn:
-    return next(event for event in events if isinstance(event, wire.Drawn) and event.done == row)
+def until(events: Iterator[Any], row: int) -> wire.PicturesPreview:
+    return next(event for event in events if isinstance(event, wire.PicturesPreview) and event.done == row)
 
 
 def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: Jobs) -> None:
@@ -44,14 +44,14 @@ def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: Jobs
     below = made(jobs, model=tiny_pixels, heat=heat)[0]
     assert np.array_equal(below.pictures[:, :4], even.pictures[:, :4])
     assert not np.array_equal(below.pictures, even.pictures)
-    assert below.heat is not None
-    assert np.array_equal(below.heat, heat)
+    assert below.temperature_map is not None
+    assert np.array_equal(below.temperature_map, heat)
     all_cold = made(jobs, model=tiny_pixels, heat=np.zeros((8, 8), np.float32))[0]
     assert np.array_equal(all_cold.pictures, calm.pictures)
-    assert even.heat is None
+    assert even.temperature_map is None
     hot = made(jobs, model=tiny_pixels, temperature=(3.0,), heat=heat * 2)[0]
-    assert hot.heat is not None
-    assert hot.heat.max() == 4
+    assert hot.temperature_map is not None
+    assert hot.temperature_map.max() == 4
 
 
 def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pixels: str, jobs: Jobs) -> None:
@@ -59,16 +59,16 @@ def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pi
     calm = made(jobs, model=tiny_pixels, temperature=(0.0,))
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     until(events, 3)
-    assert not any(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
+    assert not any(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,))))
     first, second = ends(list(events))
     assert np.array_equal(first.pictures[:, :3], even[0].pictures[:, :3])
     assert not np.array_equal(first.pictures[:, 3:], even[0].pictures[:, 3:])
-    assert first.heat is not None
-    assert first.heat[:, 0].tolist() == [1] * 3 + [0] * 5
+    assert first.temperature_map is not None
+    assert first.temperature_map[:, 0].tolist() == [1] * 3 + [0] * 5
     assert first.temperature is None
     assert np.array_equal(second.pictures, calm[1].pictures)
-    assert (second.temperature, second.heat) == ((0.0,), None)
-    again = made(jobs, model=tiny_pixels, heat=first.heat)
+    assert (second.temperature, second.temperature_map) == ((0.0,), None)
+    again = made(jobs, model=tiny_pixels, heat=first.temperature_map)
     assert np.array_equal(again[0].pictures, first.pictures)
 
 
@@ -77,36 +77,36 @@ def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pix
     heat = np.ones((8, 8), np.float32)
     heat[:, 2] = 2
     until(events, 2)
-    list(jobs.start(wire.Steer(job="b", running="a", heat=heat)))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", temperature_map=heat)))
     until(events, 5)
-    list(jobs.start(wire.Steer(job="c", running="a", heat=np.ones_like(heat))))
+    list(jobs.start(wire.Adjust(job="c", running_job="a", temperature_map=np.ones_like(heat))))
     first, second = ends(list(events))
-    assert first.heat is not None
-    assert first.heat[:, 2].tolist() == [0.5] * 2 + [1] * 3 + [0.5] * 3
-    assert (np.delete(first.heat, 2, 1) == 0.5).all()
-    assert second.heat is None
+    assert first.temperature_map is not None
+    assert first.temperature_map[:, 2].tolist() == [0.5] * 2 + [1] * 3 + [0.5] * 3
+    assert (np.delete(first.temperature_map, 2, 1) == 0.5).all()
+    assert second.temperature_map is None
 
 
 def test_a_completion_is_steered_too(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
     free = np.zeros((8, 8), np.uint8)
     free[2:] = 1
     whole = {"model": tiny_pixels, "picture": rings[130, ..., :1], "free": free, "seeds": SEEDS}
-    events = jobs.start(wire.Complete(job="a", **whole))
+    events = jobs.start(wire.Inpaint(job="a", **whole))
     until(events, 4)
-    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,))))
     steered = ends(list(events))[0]
     heat = np.ones((8, 8), np.float32)
     heat[4:] = 0
-    painted = ends(list(jobs.start(wire.Complete(job="c", heat=heat, **whole))))[0]
+    painted = ends(list(jobs.start(wire.Inpaint(job="c", temperature_map=heat, **whole))))[0]
     assert np.array_equal(steered.pictures, painted.pictures)
-    assert np.array_equal(steered.heat, heat)
+    assert np.array_equal(steered.temperature_map, heat)
 
 
 def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_passed_over(
     tiny_pixels: str, jobs: Jobs
 ) -> None:
-    assert list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,)))) == []
-    assert list(jobs.start(wire.Steer(job="c", running="a", heat=np.zeros((3, 3))))) == []
+    assert list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,)))) == []
+    assert list(jobs.start(wire.Adjust(job="c", running_job="a", temperature_map=np.zeros((3, 3))))) == []
     events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS)))
     assert [event.text for event in events if isinstance(event, wire.Notice)] == [
         "The temperature is painted on (3, 3), but the picture is (8, 8)."
@@ -115,7 +115,7 @@ def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_pa
     for steered, asked in zip(ends(events), calm, strict=True):
         assert np.array_equal(steered.pictures, asked.pictures)
         assert steered.temperature == (0.0,)
-    assert list(jobs.start(wire.Steer(job="d", running="a", temperature=(2.0,)))) == []
+    assert list(jobs.start(wire.Adjust(job="d", running_job="a", temperature=(2.0,)))) == []
 
 
 def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: Jobs) -> None:
@@ -123,11 +123,11 @@ def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: Jobs) -> None:
     even, calm = ends(list(jobs.start(asked))), made(jobs, model=tiny, temperature=(0.1,))
     events = jobs.start(asked)
     until(events, 1)
-    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.1,))))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.1,))))
     first, second = ends(list(events))
     assert np.array_equal(first.pictures, even[0].pictures)
     assert np.array_equal(second.pictures, calm[1].pictures)
-    assert [(end.temperature, end.heat) for end in (first, second)] == [(None, None), ((0.1,), None)]
+    assert [(end.temperature, end.temperature_map) for end in (first, second)] == [(None, None), ((0.1,), None)]
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     until(events, 2)
     with pytest.raises(Misfit, match=words):
-        list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,), heat=heat)))
+        list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,), temperature_map=heat)))
     for end, even in zip(ends(list(events)), made(jobs, model=tiny_pixels), strict=True):
         assert np.array_equal(end.pictures, even.pictures)
-        assert (end.temperature, end.heat) == (None, None)
+        assert (end.temperature, end.temperature_map) == (None, None)
 
 
 def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: Jobs) -> None:
@@ -176,12 +176,12 @@ def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
     asked = {"model": tiny_pixels, "mix": tiny_others}
     events = jobs.start(wire.Sample(job="a", seeds=SEEDS, share=0.0, **asked))
     until(events, 3)
-    list(jobs.start(wire.Steer(job="b", running="a", share=1.0)))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", share=1.0)))
     first, second = ends(list(events))
-    assert first.shares is not None
-    assert first.shares[:, 0].tolist() == [0] * 3 + [1] * 5
-    assert (first.share, second.share, second.shares) == (None, 1.0, None)
-    again = made(jobs, share=1.0, shares=first.shares, **asked)[0]
+    assert first.share_map is not None
+    assert first.share_map[:, 0].tolist() == [0] * 3 + [1] * 5
+    assert (first.share, second.share, second.share_map) == (None, 1.0, None)
+    again = made(jobs, share=1.0, shares=first.share_map, **asked)[0]
     assert np.array_equal(again.pictures, first.pictures)
     assert again.log_prob == first.log_prob
     one, other = (made(jobs, model=name) for name in (tiny_pixels, tiny_others))
@@ -196,7 +196,7 @@ def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: s
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     until(events, 2)
     with pytest.raises(Misfit, match="no second model is mixed in"):
-        list(jobs.start(wire.Steer(job="b", running="a", share=0.5)))
+        list(jobs.start(wire.Adjust(job="b", running_job="a", share=0.5)))
 
 
 def _kinds(*names: str) -> sampling.Loaded:
@@ -221,19 +221,19 @@ def test_each_model_takes_the_kind_of_the_same_name_and_else_the_seeds_own() -> 
 
 
 def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
-    events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, doubt=True)))
-    drawn = [event for event in events if isinstance(event, wire.Drawn)]
+    events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, report_entropy=True)))
+    drawn = [event for event in events if isinstance(event, wire.PicturesPreview)]
     assert len(drawn) == 2 * 9
     for event in drawn:
-        assert event.doubt is not None
-        assert event.doubt.shape == (len(event.pictures), min(event.done, 8), 8)
-        assert event.doubt.dtype == np.float32
-        assert 0 <= event.doubt.min() <= event.doubt.max() <= 4, "bits of 16 levels"
+        assert event.entropy is not None
+        assert event.entropy.shape == (len(event.pictures), min(event.done, 8), 8)
+        assert event.entropy.dtype == np.float32
+        assert 0 <= event.entropy.min() <= event.entropy.max() <= 4, "bits of 16 levels"
     whole, unwatched = ends(events), made(jobs, model=tiny_pixels)
     for one, other in zip(whole, unwatched, strict=True):
         assert np.array_equal(one.pictures, other.pictures), "watched, the same is drawn"
-        assert other.doubt is None
-    cold = made(jobs, model=tiny_pixels, temperature=(0.0,), doubt=True)[0].doubt
+        assert other.entropy is None
+    cold = made(jobs, model=tiny_pixels, temperature=(0.0,), doubt=True)[0].entropy
     assert cold is not None
     assert not cold.any(), "there is nothing to choose"
     with pytest.raises(Misfit, match="does not draw pixel by pixel, so no pixel of it is open for a while"):
@@ -243,8 +243,8 @@ def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(tiny_pixels: 
 def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: Jobs) -> None:
     """Over many pictures what was paid comes to what was expected: the first pixel's doubt is the same for all."""
     seeds = tuple(range(400))
-    found = ends(list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=seeds, doubt=True))))
-    doubt = np.concatenate([event.doubt for event in found if event.doubt is not None])
+    found = ends(list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=seeds, report_entropy=True))))
+    doubt = np.concatenate([event.entropy for event in found if event.entropy is not None])
     paid = -np.concatenate([event.log_prob or () for event in found]) / np.log(2)
     assert np.ptp(doubt[:, 0, 0]) < 1e-5
     assert paid.mean() == pytest.approx(doubt.sum((1, 2)).mean(), abs=4 * paid.std() / len(paid) ** 0.5)
@@ -252,26 +252,26 @@ def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: Jobs) -> None:
 
 def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
-    assert until(events, 3).doubt is None
-    list(jobs.start(wire.Steer(job="b", running="a", doubt=True)))
-    now = until(events, 5).doubt
+    assert until(events, 3).entropy is None
+    list(jobs.start(wire.Adjust(job="b", running_job="a", report_entropy=True)))
+    now = until(events, 5).entropy
     assert now is not None
     assert np.isnan(now[:, :3]).all()
     assert np.isfinite(now[:, 3:]).all()
-    list(jobs.start(wire.Steer(job="b", running="a", doubt=False)))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", report_entropy=False)))
     first, second = ends(list(events))
-    assert (first.doubt, second.doubt) == (None, None)
+    assert (first.entropy, second.entropy) == (None, None)
     events = jobs.start(wire.Sample(job="a", model=tiny, seeds=SEEDS))
     until(events, 1)
     with pytest.raises(Misfit, match="does not draw pixel by pixel"):
-        list(jobs.start(wire.Steer(job="b", running="a", doubt=True)))
+        list(jobs.start(wire.Adjust(job="b", running_job="a", report_entropy=True)))
     assert len(ends(list(events))) == 2, "the job goes on as it was"
 
 
 def test_what_is_kept_of_a_picture_has_no_doubt(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
     picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
-    ask = wire.Complete(job="a", model=tiny_pixels, picture=picture, free=free, seeds=(1, 2), doubt=True)
+    ask = wire.Inpaint(job="a", model=tiny_pixels, picture=picture, mask=free, seeds=(1, 2), report_entropy=True)
     (last,) = ends(list(jobs.start(ask)))
-    assert last.doubt is not None
-    assert np.array_equal(np.isfinite(last.doubt), np.broadcast_to(free > 0, (2, 8, 8)))
+    assert last.entropy is not None
+    assert np.array_equal(np.isfinite(last.entropy), np.broadcast_to(free > 0, (2, 8, 8)))

@@ -88,6 +88,6 @@ def test_the_map_sums_to_the_price(tiny_kinds: str, tiny_recordings: str, rings:
             for event in jobs.start(wire.Score(job="a", model=model, picture=artwork))
             if isinstance(event, wire.Scored)
         )
-        assert found.given is not None and found.label is not None
+        assert found.log_prob_given_class is not None and found.label is not None
         assert float(found.bits.sum()) == pytest.approx(-found.log_prob / math.log(2), rel=1e-4)
-        assert found.given - math.log(2) - 1e-3 <= found.log_prob <= found.given + 1e-3
+        assert found.log_prob_given_class - math.log(2) - 1e-3 <= found.log_prob <= found.log_prob_given_class + 1e-3

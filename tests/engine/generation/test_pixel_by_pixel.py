@@ -48,12 +48,12 @@ def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask
     study = study_of("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
     fields = {**plain(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
     fields["plan"] |= {"steps": 12, "batch": 16, "rate": 0.01, "warm_up": 2}
-    ask(wire.Train(job="t", source=str(pack), run=str(tmp_path / "run"), study=fields))
+    ask(wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=fields))
     return "pixels"
 
 
-def drawn(events: list[Any]) -> list[wire.Drawn]:
-    return [event for event in events if isinstance(event, wire.Drawn)]
+def drawn(events: list[Any]) -> list[wire.PicturesPreview]:
+    return [event for event in events if isinstance(event, wire.PicturesPreview)]
 
 
 def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, pack: Path) -> None:
@@ -69,9 +69,9 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     last = [event for event in events if event.done == event.total]
     assert [(event.first, len(event.pictures)) for event in last] == [(0, 8), (8, 1)]
     assert {event.total for event in events} == {9}, "eight rows and the price"
-    (shown,) = ask(wire.Explore(job="b", model=learned, seed=3, temperature=(0.5,)))
+    (shown,) = ask(wire.DecodeLatent(job="b", model=learned, seed=3, temperature=(0.5,)))
     assert np.array_equal(shown.picture, last[0].pictures[3])
-    frames = drawn(ask(wire.Path(job="c", model=learned, begin=_point(3), end=_point(8), frames=3)))
+    frames = drawn(ask(wire.Interpolate(job="c", model=learned, begin=_point(3), end=_point(8), frames=3)))
     assert np.array_equal(frames[0].pictures[0], last[0].pictures[3])
 
     # A picture of one's own comes back, whatever it is, and its price is exact.
@@ -79,7 +79,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     for picture in (noise, np.zeros_like(noise)):
         (found,) = ask(wire.Encode(job="d", model=learned, picture=picture))
         assert (found.exact, found.differing, found.bound) == (True, 0, False)
-        (shown,) = ask(wire.Explore(job="e", model=learned, latent=found.latent, label=found.label))
+        (shown,) = ask(wire.DecodeLatent(job="e", model=learned, latent=found.latent, label=found.label))
         grades = 255 // (card.levels - 1)
         assert np.abs(shown.picture.astype(int) - picture).max() <= (128 if bits else grades)
 
@@ -93,7 +93,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
 def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
     picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
-    command = wire.Complete(job="a", model=tiny_pixels, picture=picture, free=free, seeds=tuple(range(10)))
+    command = wire.Inpaint(job="a", model=tiny_pixels, picture=picture, mask=free, seeds=tuple(range(10)))
     events = drawn(ask(command))
     done = [event for event in events if event.done == event.total]
     made = np.concatenate([event.pictures for event in done])
@@ -106,11 +106,11 @@ def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str,
 
 
 def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
-    steps = list(Jobs(CPU).start(wire.Explore(job="a", model=tiny_pixels, seed=3)))
+    steps = list(Jobs(CPU).start(wire.DecodeLatent(job="a", model=tiny_pixels, seed=3)))
     assert sum(step is None for step in steps) >= 8, "a step a row"
-    assert isinstance(steps[-1], wire.Shown)
-    ends = {"begin": wire.Point(), "end": wire.Point(seed=3)}
-    steps = list(Jobs(CPU).start(wire.Path(job="a", model=tiny_pixels, frames=2, **ends)))
+    assert isinstance(steps[-1], wire.Decoded)
+    ends = {"begin": wire.LatentPoint(), "end": wire.LatentPoint(seed=3)}
+    steps = list(Jobs(CPU).start(wire.Interpolate(job="a", model=tiny_pixels, frames=2, **ends)))
     assert sum(step is None for step in steps) > 8
 
 
@@ -118,7 +118,7 @@ def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: 
     picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
-    for made, price in zip(last.pictures, last.following or (), strict=True):
+    for made, price in zip(last.pictures, last.following_log_prob or (), strict=True):
         (scored,) = ask(wire.Score(job="b", model=tiny_pixels, picture=made))
         known_after = np.zeros((8, 8), bool)
         known_after[4:] = free[4:] == 0
@@ -126,11 +126,11 @@ def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: 
         assert price == pytest.approx(-scored.bits[known_after].sum() * math.log(2), rel=1e-4)
     free[4:] = 1
     (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
-    assert last.following is None, "nothing that is kept follows"
+    assert last.following_log_prob is None, "nothing that is kept follows"
 
 
-def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Complete:
-    return wire.Complete(job="a", model=model, picture=picture, free=free, seeds=(1, 2, 3))
+def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Inpaint:
+    return wire.Inpaint(job="a", model=model, picture=picture, mask=free, seeds=(1, 2, 3))
 
 
 def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
@@ -144,7 +144,7 @@ def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask,
     }
     for words, (model, given, free) in faults.items():
         with pytest.raises(Misfit, match=words):
-            ask(wire.Complete(job="a", model=model, picture=given, free=free, seeds=(1,)))
+            ask(wire.Inpaint(job="a", model=model, picture=given, mask=free, seeds=(1,)))
 
 
 @pytest.mark.parametrize("kind", ["pixels", "flow", "kinds", "waves"])
@@ -165,8 +165,8 @@ def test_a_price_says_where_the_bits_are(
     assert (found.label in (0, 1)) is (kind == "kinds")
 
 
-def _point(seed: int) -> wire.Point:
-    return wire.Point(seed=seed, temperature=(0.5,))
+def _point(seed: int) -> wire.LatentPoint:
+    return wire.LatentPoint(seed=seed, temperature=(0.5,))
 
 
 def _conditional() -> zoo.Recipe:

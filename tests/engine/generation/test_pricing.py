@@ -30,7 +30,7 @@ def sound(seconds: float, seed: int = 0) -> np.ndarray:
 
 
 def steps(jobs: Jobs, **asked: Any) -> list[Any]:
-    return list(jobs.start(wire.Price(**{"job": "p", "label": 1, **asked})))
+    return list(jobs.start(wire.ComputeBits(**{"job": "p", "label": 1, **asked})))
 
 
 def bits(said: list[Any]) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: 
         said = steps(jobs, model=tiny_recordings, sound=heard[first - lead : end], first=lead)
         pieces = [event for event in said if event is not None]
         assert pieces[0].first == lead and {piece.label for piece in pieces} == {1}
-        np.testing.assert_allclose(bits(said), whole.bits[first:end], atol=2e-3)
+        np.testing.assert_allclose(bits(said), whole.join_bits[first:end], atol=2e-3)
 
 
 def test_it_takes_as_many_steps_wherever_the_stretch_lies(
@@ -78,7 +78,7 @@ def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: J
     assert told.label == likeliest and not len(told.bits)
     for ask in (
         wire.Score(job="s", model=tiny_recordings, picture=heard),
-        wire.Price(job="p", model=tiny_recordings, sound=heard, first=30_000),
+        wire.ComputeBits(job="p", model=tiny_recordings, sound=heard, first_sample=30_000),
     ):
         assert {event.label for event in jobs.start(ask) if event is not None} == {likeliest}
     said = [

@@ -47,13 +47,13 @@ def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:
     assert models.cover(models.find(tiny_waves).path).shape == (9, 32)
     jobs = Jobs(CPU)
     events = [e for e in jobs.start(wire.Sample(job="a", model=tiny_waves, seeds=(1, 2, 3))) if e]
-    assert isinstance(events[-1], wire.Drawn)
+    assert isinstance(events[-1], wire.PicturesPreview)
     assert events[-1].pictures.shape == (3, 32)
     assert events[-1].pictures.dtype == np.int16
     assert events[-1].log_prob is not None
     wave = events[-1].pictures[1]
-    (shown,) = [e for e in jobs.start(wire.Explore(job="a", model=tiny_waves, seed=2)) if e]
-    assert isinstance(shown, wire.Shown)
+    (shown,) = [e for e in jobs.start(wire.DecodeLatent(job="a", model=tiny_waves, seed=2)) if e]
+    assert isinstance(shown, wire.Decoded)
     assert np.array_equal(shown.picture, wave)
     (found,) = [e for e in jobs.start(wire.Encode(job="a", model=tiny_waves, picture=wave)) if e]
     assert isinstance(found, wire.Encoded)
@@ -63,8 +63,10 @@ def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:
 
 
 def test_the_way_between_two_waves(tiny_waves: str) -> None:
-    ask = wire.Path(job="a", model=tiny_waves, begin=wire.Point(seed=1), end=wire.Point(seed=2, sliders=(1.0,)))
-    drawn = [e for e in Jobs(CPU).start(ask) if isinstance(e, wire.Drawn)]
+    ask = wire.Interpolate(
+        job="a", model=tiny_waves, begin=wire.LatentPoint(seed=1), end=wire.LatentPoint(seed=2, sliders=(1.0,))
+    )
+    drawn = [e for e in Jobs(CPU).start(ask) if isinstance(e, wire.PicturesPreview)]
     assert [e.first for e in drawn] == list(range(0, 64, len(drawn[0].pictures)))
     assert np.concatenate([e.pictures for e in drawn]).shape == (64, 32)
 
@@ -101,7 +103,7 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), alpha=None),
         plan=Plan(steps=2, batch=4),
     )
-    ask = wire.Train(job="t", source=str(tmp_path), run=str(tmp_path / "run"), study=plain(study))
+    ask = wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=plain(study))
     said = [e for e in Jobs(CPU).start(ask) if isinstance(e, wire.Notice)]
     assert said[0].text.startswith("12 sounds are used.")
     assert '"mine" is ready' in said[-1].text

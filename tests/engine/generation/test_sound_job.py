@@ -23,7 +23,7 @@ from studio.zoo.wavenet import WaveNet
 
 CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
 RATE = 8000
-PIECE = round(wire.PIECE * RATE)
+PIECE = round(wire.CHUNK_SECONDS * RATE)
 
 
 def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = (), salt: int = 0) -> sampling.Loaded:
@@ -53,16 +53,18 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     return at_work
 
 
-def command(**asked: Any) -> wire.Perform:
-    return wire.Perform(**{"job": "a", "model": "hum", "seed": 5, "seconds": 0.2, "label": 1, **asked})
+def command(**asked: Any) -> wire.StreamSound:
+    return wire.StreamSound(**{"job": "a", "model": "hum", "seed": 5, "seconds": 0.2, "label": 1, **asked})
 
 
-def sounded(events: Iterator[Any]) -> list[wire.Sounded]:
-    return [event for event in events if isinstance(event, wire.Sounded)]
+def sounded(events: Iterator[Any]) -> list[wire.SoundChunk]:
+    return [event for event in events if isinstance(event, wire.SoundChunk)]
 
 
-def whole(events: list[wire.Sounded]) -> np.ndarray:
-    assert [event.first for event in events] == np.cumsum([0, *(len(event.samples) for event in events[:-1])]).tolist()
+def whole(events: list[wire.SoundChunk]) -> np.ndarray:
+    assert [event.first_sample for event in events] == np.cumsum(
+        [0, *(len(event.samples) for event in events[:-1])]
+    ).tolist()
     return np.concatenate([event.samples for event in events])
 
 
@@ -94,7 +96,7 @@ def test_while_the_kernel_compiles_the_plain_player_plays_the_same(jobs: Jobs, m
     monkeypatch.setattr(sound_job, "_Compiling", Slow)
     monkeypatch.setattr(sound_job, "PATIENCE", 0.01)
     events = jobs.start(command(seconds=0.1))
-    first = next(event for event in events if isinstance(event, wire.Sounded))
+    first = next(event for event in events if isinstance(event, wire.SoundChunk))
     found = whole([first, *sounded(events)])
     np.testing.assert_array_equal(found, decoded(len(found)))
 
@@ -109,7 +111,7 @@ def test_in_the_middle_the_compiled_player_takes_over_unheard(jobs: Jobs, monkey
     monkeypatch.setattr(sound_job, "_Compiling", Late)
     monkeypatch.setattr(sound_job, "PATIENCE", 0.0)
     events = jobs.start(command())
-    begun = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
+    begun = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     made[0].run()
     rest = sounded(events)
     assert not any(event.speed for event in begun) and rest[-1].speed > 0
@@ -127,10 +129,10 @@ def test_it_goes_on_from_what_was_recorded(jobs: Jobs) -> None:
 
 def test_a_hand_changes_the_very_next_piece(jobs: Jobs) -> None:
     events = jobs.start(command())
-    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
-    list(jobs.start(wire.Steer(job="b", running="a", temperature=(0.0,))))
-    cold = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
-    list(jobs.start(wire.Steer(job="c", running="a", label=0, temperature=(1.0,))))
+    first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
+    list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,))))
+    cold = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
+    list(jobs.start(wire.Adjust(job="c", running_job="a", label=0, temperature=(1.0,))))
     rest = sounded(events)
     found, even = whole([*first, *cold, *rest]), decoded(round(0.2 * RATE))
     np.testing.assert_array_equal(found[: 3 * PIECE], even[: 3 * PIECE])
@@ -151,13 +153,13 @@ def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: Jobs) -
     made, rested = [], 0
     while rested < 3:
         event = next(events)
-        made += [event] if isinstance(event, wire.Sounded) else []
+        made += [event] if isinstance(event, wire.SoundChunk) else []
         rested = rested + 1 if isinstance(event, Rest) and made else 0
     assert len(whole(made)) == 3 * PIECE  # in whole pieces, so that all of them begin where they can be made anew
-    list(jobs.start(wire.Steer(job="b", running="a", until=0.1)))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", allowed_seconds=0.1)))
     while sum(len(event.samples) for event in made) < 5 * PIECE:
         event = next(events)
-        made += [event] if isinstance(event, wire.Sounded) else []
+        made += [event] if isinstance(event, wire.SoundChunk) else []
     assert isinstance(next(events), Rest)
     np.testing.assert_array_equal(whole(made), decoded(5 * PIECE))
 
@@ -185,13 +187,13 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     if not swift:
         never_compiled(monkeypatch)
     events = jobs.start(command(label=0))
-    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
+    first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(5)]
     if not swift:
         next(events)  # a piece is on its way, and is given up
     again = (5 - back) * PIECE
-    list(jobs.start(wire.Steer(job="b", running="a", label=1, again=again, temperature=(0.5,))))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", label=1, from_sample=again, temperature=(0.5,))))
     new = sounded(events)
-    assert new[0].first == again and new[-1].first + len(new[-1].samples) == round(0.2 * RATE)
+    assert new[0].first_sample == again and new[-1].first_sample + len(new[-1].samples) == round(0.2 * RATE)
     kept = np.concatenate([event.samples for event in first])[:again]
     z = MODEL.noise([5], round(0.2 * RATE))
     player = MODEL.player(torch.tensor([0]), 1)
@@ -208,8 +210,8 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
 
 def test_another_seed_takes_over_without_a_gap(jobs: Jobs) -> None:
     events = jobs.start(command())
-    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
-    list(jobs.start(wire.Steer(job="b", running="a", seed=6, again=3 * PIECE)))
+    first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(5)]
+    list(jobs.start(wire.Adjust(job="b", running_job="a", seed=6, from_sample=3 * PIECE)))
     found = np.concatenate([*(event.samples for event in first[:3]), *(event.samples for event in sounded(events))])
     z = MODEL.noise([5, 6], len(found))
     z[0, 3 * PIECE :] = z[1, 3 * PIECE :]
@@ -222,15 +224,15 @@ def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: Jobs
     said: list[Any] = []
     table = Table(SimpleNamespace(say=said.append), jobs.start)  # type: ignore[arg-type]
     table.hear(command(seconds=0.5))
-    while sum(isinstance(event, wire.Sounded) for event in said) < 4:
+    while sum(isinstance(event, wire.SoundChunk) for event in said) < 4:
         table.step()
-    table.hear(wire.Steer(job="b", running="a", again=PIECE, temperature=(0.5,)))
+    table.hear(wire.Adjust(job="b", running_job="a", from_sample=PIECE, temperature=(0.5,)))
     while len(table):
         table.step()
     ending = next(place for place, event in enumerate(said) if isinstance(event, wire.Finished) and event.job == "b")
-    assert sum(isinstance(event, wire.Sounded) for event in said[:ending]) == 4  # none comes in between
-    after = [event for event in said[ending:] if isinstance(event, wire.Sounded)]
-    assert after[0].first == PIECE and after[-1].first + len(after[-1].samples) == round(0.5 * RATE)
+    assert sum(isinstance(event, wire.SoundChunk) for event in said[:ending]) == 4  # none comes in between
+    after = [event for event in said[ending:] if isinstance(event, wire.SoundChunk)]
+    assert after[0].first_sample == PIECE and after[-1].first_sample + len(after[-1].samples) == round(0.5 * RATE)
 
 
 @pytest.mark.parametrize("swift", [True, False])
@@ -242,13 +244,13 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
     if not swift:
         never_compiled(monkeypatch)
     events = jobs.start(command(label=0))
-    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(5)]
+    first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(5)]
     change = {"running": "a", "label": 1, "temperature": (0.5,), "seed": 6}
-    list(jobs.start(wire.Steer(job="b", again=2 * PIECE, **change)))
+    list(jobs.start(wire.Adjust(job="b", from_sample=2 * PIECE, **change)))
     for _ in range(made):
-        assert next(event for event in events if isinstance(event, wire.Sounded)).first >= 2 * PIECE
+        assert next(event for event in events if isinstance(event, wire.SoundChunk)).first_sample >= 2 * PIECE
     at = 4 * PIECE + PIECE // 2
-    list(jobs.start(wire.Steer(job="c", again=at, instead=True, **change)))
+    list(jobs.start(wire.Adjust(job="c", from_sample=at, replaces_late_edit=True, **change)))
     new = np.concatenate([event.samples for event in sounded(events)])
     kept = np.concatenate([event.samples for event in first])[:at]
     assert len(kept) + len(new) == round(0.2 * RATE)
@@ -282,8 +284,8 @@ def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_
 def test_of_a_change_the_first_is_told_sooner(jobs: Jobs) -> None:
     events = jobs.start(command(seconds=0.5))
     for _ in range(4):
-        next(event for event in events if isinstance(event, wire.Sounded))
-    list(jobs.start(wire.Steer(job="b", running="a", again=2 * PIECE, temperature=(0.5,))))
+        next(event for event in events if isinstance(event, wire.SoundChunk))
+    list(jobs.start(wire.Adjust(job="b", running_job="a", from_sample=2 * PIECE, temperature=(0.5,))))
     new = sounded(events)
     assert [len(event.samples) for event in new[:2]] == [round(sound_job.FIRST * RATE), PIECE]
 
@@ -291,8 +293,8 @@ def test_of_a_change_the_first_is_told_sooner(jobs: Jobs) -> None:
 def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_job, "SPARE", 0.02)
     events = jobs.start(command())
-    made = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(6)]
-    list(jobs.start(wire.Steer(job="b", running="a", again=PIECE)))
+    made = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(6)]
+    list(jobs.start(wire.Adjust(job="b", running_job="a", from_sample=PIECE)))
     found = np.concatenate([made[0].samples, *(event.samples for event in sounded(events))])
     np.testing.assert_array_equal(found, decoded(round(0.2 * RATE)))
 
@@ -305,10 +307,10 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
         never_compiled(monkeypatch)
     asked = {"mix": "buzz", "share": 0.0, "seconds": 0.16}
     events = jobs.start(command(**asked))
-    first = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
-    list(jobs.start(wire.Steer(job="b", running="a", share=0.5)))
-    half = [next(event for event in events if isinstance(event, wire.Sounded)) for _ in range(3)]
-    list(jobs.start(wire.Steer(job="c", running="a", share=1.0)))
+    first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
+    list(jobs.start(wire.Adjust(job="b", running_job="a", share=0.5)))
+    half = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
+    list(jobs.start(wire.Adjust(job="c", running_job="a", share=1.0)))
     found = whole([*first, *half, *sounded(events)])
     np.testing.assert_array_equal(found[: 3 * PIECE], decoded(3 * PIECE))  # at 0 it is the first alone
 
@@ -343,8 +345,8 @@ def test_models_that_are_not_alike_cannot_be_mixed(jobs: Jobs, monkeypatch: pyte
 
 
 def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
-    first = next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.Sounded))
-    assert len(first.samples) == round(wire.PIECE * RATE)
+    first = next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.SoundChunk))
+    assert len(first.samples) == round(wire.CHUNK_SECONDS * RATE)
 
 
 @pytest.mark.parametrize(
@@ -362,15 +364,15 @@ def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
 )
 def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: Jobs, asked: dict[str, Any], words: str) -> None:
     events = jobs.start(command())
-    first = next(event for event in events if isinstance(event, wire.Sounded))
+    first = next(event for event in events if isinstance(event, wire.SoundChunk))
     with pytest.raises(Misfit, match=words):
-        list(jobs.start(wire.Steer(job="b", running="a", **asked)))
+        list(jobs.start(wire.Adjust(job="b", running_job="a", **asked)))
     np.testing.assert_array_equal(whole([first, *sounded(events)]), decoded(round(0.2 * RATE)))
 
 
 def test_what_makes_no_sound_that_goes_on_is_refused(jobs: Jobs, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Misfit, match='"Rings" does not make sound that goes on'):
-        list(Jobs(CPU).start(wire.Perform(job="a", model=tiny, seed=0)))
+        list(Jobs(CPU).start(wire.StreamSound(job="a", model=tiny, seed=0)))
     with pytest.raises(Misfit, match="sound is"):
         list(jobs.start(command(begin=np.zeros((3, 3), np.int16))))
     assert isinstance(HUM.model, AutoregressiveSound)

@@ -52,7 +52,7 @@ def study(recipe: zoo.Recipe, shape: tuple[int, ...] = (1, 8, 8), levels: int = 
 
 
 def learn(folder: Path, source: Path, what: Study, **asked: Any) -> list[wire.AnyEvent]:
-    command = wire.Train(job="t", source=str(source), run=str(folder / "run"), study=plain(what), **asked)
+    command = wire.Train(job="t", source=str(source), run_folder=str(folder / "run"), config=plain(what), **asked)
     return [event for event in Jobs(CPU).start(command) if event is not None]
 
 
@@ -92,7 +92,7 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
         folder.mkdir()
         what = study(FAMILIES["maf"][0], steps=40, rate=0.01, average=0.0)
         events = learn(folder, pack(folder / "p.npz", alike, test), what)
-        held_out = [event.held_out for event in events if isinstance(event, wire.Learned)]
+        held_out = [event.held_out for event in events if isinstance(event, wire.TrainingProgress)]
         card = models.find("few").card
         found[name] = held_out, card.value, load(models.find("few").path.read_bytes())
     assert found["alike"][0] == found["noise"][0], "the run is watched by what it may know, not by the test"
@@ -289,10 +289,10 @@ def test_skipped_files_are_told_one_by_one(tmp_path: Path, studio_home: Path) ->
     for number in range(700):
         (folder / f"x{number:03}.png").write_bytes(b"")
     events = learn(tmp_path, folder, study(FAMILIES["maf"][0]))
-    skipped = [file for event in events if isinstance(event, wire.Skipped) for file in event.files]
+    skipped = [file for event in events if isinstance(event, wire.SkippedFiles) for file in event.files]
     assert [name for name, _ in skipped] == [f"x{number:03}.png" for number in range(700)]
     assert {reason for _, reason in skipped} == {"is empty"}
-    (gathered,) = [event for event in events if isinstance(event, wire.Gathered)]
+    (gathered,) = [event for event in events if isinstance(event, wire.DatasetLoaded)]
     assert (gathered.used, gathered.skipped, gathered.duplicates) == (6, 700, 0)
 
 

@@ -61,7 +61,7 @@ def study(**changes: Any) -> dict[str, Any]:
 
 
 def learn(ask: Ask, pack: Path, run: Path, fields: dict[str, Any]) -> list[Any]:
-    return ask(wire.Train(job="t", source=str(pack), run=str(run), study=fields))
+    return ask(wire.Train(job="t", source=str(pack), run_folder=str(run), config=fields))
 
 
 def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path:
         "bits per sample by a linear prediction of order 2",
     ]
     assert models.cover(models.find("beeps").path).shape == (9, 600)
-    learned = [event for event in events if isinstance(event, wire.Learned)]
+    learned = [event for event in events if isinstance(event, wire.TrainingProgress)]
     assert learned[-1].held_out is not None
     assert learned[0].rate > 0
 
@@ -84,12 +84,12 @@ def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path:
     assert again.figures[0][1] == pytest.approx(card.value, abs=1e-3)
 
     events = ask(wire.Sample(job="a", model="beeps", seeds=(1, 2, 3), label=2))
-    last = [event for event in events if isinstance(event, wire.Drawn) and event.done == event.total]
+    last = [event for event in events if isinstance(event, wire.PicturesPreview) and event.done == event.total]
     assert last[0].pictures.shape == (3, 600)
     assert last[0].pictures.dtype == np.int16
     (found,) = ask(wire.Encode(job="b", model="beeps", picture=last[0].pictures[1], label=2))
     assert found.exact
-    (shown,) = ask(wire.Explore(job="c", model="beeps", latent=found.latent, label=2))
+    (shown,) = ask(wire.DecodeLatent(job="c", model="beeps", latent=found.latent, label=2))
     assert np.array_equal(shown.picture, last[0].pictures[1])
     (scored,) = ask(wire.Score(job="d", model="beeps", picture=last[0].pictures[1], label=2))
     assert last[0].log_prob is not None
@@ -99,8 +99,8 @@ def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path:
 
 def performed(ask: Ask, model: str, **asked: Any) -> tuple[np.ndarray, float]:
     """A sound of the kind 1, and its nats as its pieces say them."""
-    events = ask(wire.Perform(**{"job": "a", "model": model, "label": 1, **asked}))
-    parts = [event for event in events if isinstance(event, wire.Sounded)]
+    events = ask(wire.StreamSound(**{"job": "a", "model": model, "label": 1, **asked}))
+    parts = [event for event in events if isinstance(event, wire.SoundChunk)]
     nats = -math.log(2) * float(np.concatenate([part.bits for part in parts]).sum(dtype=np.float64))
     return np.concatenate([part.samples for part in parts]), nats
 
@@ -127,13 +127,13 @@ def test_a_run_goes_on_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) ->
     fields = study()
     fields["plan"] |= {"steps": 12, "save_seconds": 1e-6}
     whole = learn(ask, pack, tmp_path / "whole", fields)
-    steps = Jobs(CPU).start(wire.Train(job="t", source=str(pack), run=str(tmp_path / "cut"), study=fields))
+    steps = Jobs(CPU).start(wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "cut"), config=fields))
     for event in steps:
-        if isinstance(event, wire.Learned):
+        if isinstance(event, wire.TrainingProgress):
             break
     steps.close()  # type: ignore[attr-defined]
     resumed = learn(ask, pack, tmp_path / "cut", fields)
-    last = [[e for e in events if isinstance(e, wire.Learned)][-1] for events in (whole, resumed)]
+    last = [[e for e in events if isinstance(e, wire.TrainingProgress)][-1] for events in (whole, resumed)]
     assert last[0].loss == pytest.approx(last[1].loss, rel=1e-5)
 
 

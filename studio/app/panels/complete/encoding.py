@@ -99,7 +99,7 @@ class Pieces(State):
         self._give_up("Stopped before it was ready. The completion is still here.")
 
     def _show_failure(self, event: Failed) -> None:
-        self._give_up(f"{event.why} {event.hint}")
+        self._give_up(f"{event.reason} {event.hint}")
 
     def _show_loss(self, why: str) -> None:
         """The engine died meanwhile: asking again is offered."""

@@ -121,7 +121,7 @@ class Complete(PanelState):
         self.results.clear()
         self.grid.begin(run, cells, masks.packed(canvas.painting.heat.get()))
 
-    def _ask(self, **fields: Any) -> wire.Complete | None:
+    def _ask(self, **fields: Any) -> wire.Inpaint | None:
         hole = self._hole
         picture = self.canvas.originals.get(hole.picture) if hole is not None else None
         if hole is None or picture is None or self.grid.trained is None:
@@ -130,7 +130,7 @@ class Complete(PanelState):
         shape = picture.shape[:2]
         free = masks.unpacked_mask(hole.mask, shape).astype(np.uint8)
         heat = _factors(masks.unpacked_heat(self.grid.heat, shape)) if self.grid.heat else None
-        return wire.Complete(picture=picture, free=free, heat=heat, **fields)
+        return wire.Inpaint(picture=picture, mask=free, temperature_map=heat, **fields)
 
     def _words(self) -> Words:
         source = self._hole.source if self._hole is not None else ""

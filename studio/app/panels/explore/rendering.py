@@ -17,7 +17,7 @@ from studio.app.takes.start import Start
 from studio.library import storage
 from studio.library.models import Trained
 from studio.library.work import Work
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Explore, Failed, Shown
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLatent, Failed
 
 DRAWN = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"})
 """What of a record a picture depends on."""
@@ -34,11 +34,11 @@ class Scene:
     temperatures: tuple[float, ...]
     label: int | None
 
-    def question(self, job: str) -> Explore:
+    def question(self, job: str) -> DecodeLatent:
         """What the engine is asked."""
-        return Explore(
+        return DecodeLatent(
             job=job,
-            hand="explore",
+            control="explore",
             model=self.trained.card.name,
             seed=self.seed,
             latent=self.start.latent.array() if self.start is not None else None,
@@ -129,7 +129,7 @@ class Stage(State):
             self.ask()
 
     def _show(self, event: AnyEvent) -> None:
-        if isinstance(event, Shown):
+        if isinstance(event, Decoded):
             self._shown = self._asked
             self._request.send_next()
             self.picture.set(event.picture)
@@ -138,7 +138,7 @@ class Stage(State):
     def _show_failure(self, event: Failed) -> None:
         self._request.send_next()
         self._show_busy()
-        self._fail(f"{event.why} {event.hint}", "Try again")
+        self._fail(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
         """The engine died with the question open: the picture stays, drawing it again is offered."""

@@ -15,7 +15,7 @@ from studio.library import storage
 from studio.library.work import Work
 from studio.media.sounds.wavetable import FRAMES
 from studio.wire import messages as wire
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Drawn, Failed, Point
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, LatentPoint, PicturesPreview
 
 
 class Wavetable(State):
@@ -73,10 +73,10 @@ class Wavetable(State):
             return None
         begin, end, _ = self._wanted
         self._frames = {}
-        return wire.Path(job=job, model=begin.model, begin=_point(begin), end=_point(end), frames=FRAMES)
+        return wire.Interpolate(job=job, model=begin.model, begin=_point(begin), end=_point(end), frames=FRAMES)
 
     def _keep(self, event: AnyEvent) -> None:
-        if isinstance(event, Drawn) and event.done == event.total:
+        if isinstance(event, PicturesPreview) and event.done == event.total:
             self._frames |= dict(enumerate(event.pictures, event.first))
 
     def _use_answer(self, event: AnyEvent) -> None:
@@ -89,7 +89,7 @@ class Wavetable(State):
         self._fail("The wavetable was not made to its end.")
 
     def _show_failure(self, event: Failed) -> None:
-        self._fail(f"{event.why} {event.hint}")
+        self._fail(f"{event.reason} {event.hint}")
 
     def _show_loss(self, why: str) -> None:
         self._fail(f"{why} The wavetable was not saved yet.")
@@ -105,8 +105,8 @@ class Wavetable(State):
         self._messages.say(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))
 
 
-def _point(work: Work) -> Point:
-    return Point(
+def _point(work: Work) -> LatentPoint:
+    return LatentPoint(
         seed=work.seed,
         latent=work.latent.array() if work.latent is not None else None,
         sliders=work.sliders,

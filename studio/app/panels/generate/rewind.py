@@ -17,7 +17,7 @@ from studio.app.maps.uncertainty import Doubt
 from studio.app.model_browser.model_list import hash_of
 from studio.library.models import Trained
 from studio.library.work import Mix, Pixel, Rewound, Work
-from studio.wire.messages import AnyCommand, AnyEvent, Array, Complete, Drawn, Failed, Sample
+from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, PicturesPreview, Sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +219,7 @@ class Rewind(State):
             self.working.set(True)
             if free.all():
                 return Sample(job=job, **shared)
-            return Complete(job=job, picture=picture, free=free, **shared)
+            return Inpaint(job=job, picture=picture, mask=free, **shared)
 
         self._request.ask(question)
         self._tell()
@@ -246,7 +246,7 @@ class Rewind(State):
     def _show_failure(self, event: Failed) -> None:
         self._rest()
         again = ("Try again", self.again)
-        self._messages.say(f"{event.why} {event.hint}".strip(), "failed", again, until=(self.forming.changed,))
+        self._messages.say(f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.forming.changed,))
         self._end()
 
     def _show_loss(self, why: str) -> None:
@@ -263,14 +263,14 @@ class Rewind(State):
 
     def _draw(self, event: AnyEvent) -> None:
         forming = self.forming.get()
-        if forming is None or not isinstance(event, Drawn):
+        if forming is None or not isinstance(event, PicturesPreview):
             return
         work = forming.work
         if event.labels is not None:  # the seed's own kind, where none was asked for
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
-        self._doubt.meet(event.job, [picture], event.doubt, event.done == event.total)
+        self._doubt.meet(event.job, [picture], event.entropy, event.done == event.total)
         self.forming.set(replace(forming, picture=picture, row=row, work=work))
         if event.done == event.total:
             self._finished = event.pictures[0].copy()

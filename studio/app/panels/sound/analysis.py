@@ -11,7 +11,16 @@ from studio.app.core.observable import Engine, State, Value
 from studio.app.core.request import Request
 from studio.app.panels.sound.player import Player
 from studio.library.models import Trained
-from studio.wire.messages import LEAD, AnyCommand, AnyEvent, Failed, Join, Joined, Price, Priced
+from studio.wire.messages import (
+    CONTEXT_SAMPLES,
+    AnyCommand,
+    AnyEvent,
+    BitsChunk,
+    ComputeBits,
+    Failed,
+    FindLoop,
+    LoopFound,
+)
 
 
 class Joining(State):
@@ -41,22 +50,22 @@ class Joining(State):
         end = min(end, len(player.samples))
         sound = player.samples.copy()
         self._request.ask(
-            lambda job: Join(
-                job=job, model=model, sound=sound, begin=begin, end=end, seed=seed, label=label, hand="join"
+            lambda job: FindLoop(
+                job=job, model=model, sound=sound, begin=begin, end=end, seed=seed, label=label, control="join"
             )
         )
 
     def _use_answer(self, event: AnyEvent) -> None:
-        if not isinstance(event, Joined):
+        if not isinstance(event, LoopFound):
             self.said.set("")
             return
         self._then((event.begin / self._player.rate, event.end / self._player.rate))
-        least = "least" if event.bits < event.before else "as wanted, the least"
-        self.said.set(f"The join costs {event.bits:.1f} bits, {least} of {event.tried:,} tried")
+        least = "least" if event.join_bits < event.join_bits_before else "as wanted, the least"
+        self.said.set(f"The join costs {event.join_bits:.1f} bits, {least} of {event.tried_count:,} tried")
 
     def _show_failure(self, event: Failed) -> None:
         self.said.set("")
-        said = f"{event.why} The loop stays as it is. {event.hint}".strip()
+        said = f"{event.reason} The loop stays as it is. {event.hint}".strip()
         self._messages.say(said, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def _forget(self) -> None:
@@ -151,7 +160,7 @@ class Pricing(State):
         self._ask()
 
     def _use_part(self, event: AnyEvent) -> None:
-        if isinstance(event, Priced):
+        if isinstance(event, BitsChunk):
             self._keep(event)
             self._ask()
 
@@ -165,12 +174,12 @@ class Pricing(State):
         """Stop pricing. If the engine died, pricing may be the cause. The sound plays without prices."""
         self.stopped.set(True)
 
-    def _keep(self, event: Priced) -> None:
+    def _keep(self, event: BitsChunk) -> None:
         """Store more prices, and the class if the engine decided it."""
         if event.label != self._label:
             self._label = event.label
             self._tell()
-        first = self._asked.offset + event.first
+        first = self._asked.offset + event.first_sample
         self._asked = replace(self._asked, next=first + len(event.bits))
         # If the sound was cut in the meantime, the samples made since then already have prices.
         end = next((min(b, first + len(event.bits)) for a, b in self._missing if a <= first < b), first)
@@ -215,13 +224,13 @@ class Pricing(State):
         first, end = next(part for part in self._missing if _overlap(part, reach))
         first = max(first, reach[0])
         end = min(end, reach[1], first + round(MOST * self._player.rate))
-        offset = max(first - LEAD, 0)
+        offset = max(first - CONTEXT_SAMPLES, 0)
         if model.card.classes and self._label is None:
             first = end = len(samples)
             offset = max(end - round(TELLING * self._player.rate), 0)
         self._asked = _Question(offset, first, end, first)
         sound = samples[offset:end].copy()
-        return Price(job=job, model=model.card.name, sound=sound, first=first - offset, label=self._label)
+        return ComputeBits(job=job, model=model.card.name, sound=sound, first_sample=first - offset, label=self._label)
 
     def _reach(self) -> Stretch | None:
         """Return the samples to be priced now: the visible ones, then a margin; None if all have prices."""

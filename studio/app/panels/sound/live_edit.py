@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from studio.app.panels.sound.buffer import Reel
-from studio.wire.messages import AnyEvent, Ending, Failed, Sounded
+from studio.wire.messages import AnyEvent, Ending, Failed, SoundChunk
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Turn:
     """Whether the engine makes it so: what it says from now on is new."""
     landed: bool | None = None
     """Whether it came in time; None as long as that is open."""
-    new: list[Sounded] = field(default_factory=list)
+    new: list[SoundChunk] = field(default_factory=list)
 
 
 class Landing:
@@ -66,7 +66,7 @@ class Landing:
         """What the engine says."""
         with self.reel.lock:
             turn = self._turn
-            if isinstance(event, Sounded):
+            if isinstance(event, SoundChunk):
                 if self._job and event.job == self._job:
                     self._land(event, turn)
             elif turn is not None and isinstance(event, Ending) and event.job == turn.job:
@@ -74,13 +74,13 @@ class Landing:
                 if isinstance(event, Failed):
                     self.forget_turn()
 
-    def _land(self, event: Sounded, turn: Turn | None) -> None:
+    def _land(self, event: SoundChunk, turn: Turn | None) -> None:
         if turn is not None and turn.landed is False:
             return
         if turn is not None and turn.taken and turn.landed is None:
             turn.new.append(event)
             self._swap(turn)
-        elif self._begin + event.first == self.reel.whole and (turn is None or turn.landed or not turn.instead):
+        elif self._begin + event.first_sample == self.reel.whole and (turn is None or turn.landed or not turn.instead):
             self.reel.add(event.samples, event.bits)
 
     def _swap(self, turn: Turn) -> None:

@@ -12,7 +12,7 @@ from studio.app.core.text import clock
 from studio.app.panels.sound.buffer import Reel
 from studio.app.panels.sound.live_edit import Landing, Turn
 from studio.media.sounds.playback import FAST
-from studio.wire.messages import PIECE, AnyCommand, AnyEvent, Failed, Perform, Sounded, Steer
+from studio.wire.messages import CHUNK_SECONDS, Adjust, AnyCommand, AnyEvent, Failed, SoundChunk, StreamSound
 
 AHEAD = 0.8
 """Seconds that are made ahead of the ear, where making is faster than hearing."""
@@ -126,7 +126,7 @@ class Performing(State):
     @property
     def resting(self) -> bool:
         """Whether the engine has made all that it may and waits for playing to catch up."""
-        return bool(self.job) and self.reel.seconds - self.begin > self._allowed - PIECE - 1e-6
+        return bool(self.job) and self.reel.seconds - self.begin > self._allowed - CHUNK_SECONDS - 1e-6
 
     @property
     def settled(self) -> float:
@@ -178,7 +178,7 @@ class Performing(State):
 
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
-    def make(self, ask: Perform) -> None:
+    def make(self, ask: StreamSound) -> None:
         """Go on from the end of what there is."""
 
         def question(job: str) -> AnyCommand:
@@ -208,7 +208,7 @@ class Performing(State):
     def allow(self) -> None:
         """Let as much be made as the ear will want soon: less, where it has proved to be fast."""
         wanted = self._wanted()
-        if self.job and abs(wanted - self._allowed) > 5 * PIECE:
+        if self.job and abs(wanted - self._allowed) > 5 * CHUNK_SECONDS:
             self._allowed = wanted
             self._request.steer(until=wanted)
 
@@ -237,7 +237,13 @@ class Performing(State):
             self._turned = first / self.reel.rate
             self._allowed = self._wanted()
             again = first - self._begin
-            ask = Steer(job=job, running=self.job, again=again, until=self._allowed, instead=instead)
+            ask = Adjust(
+                job=job,
+                running_job=self.job,
+                from_sample=again,
+                allowed_seconds=self._allowed,
+                replaces_late_edit=instead,
+            )
             return replace(ask, **asked)
 
         self._steers.ask(question)
@@ -247,7 +253,7 @@ class Performing(State):
 
     def _use_part(self, event: AnyEvent) -> None:
         """Note what the engine has made; it has landed already."""
-        if isinstance(event, Sounded):
+        if isinstance(event, SoundChunk):
             self.speed.set(event.speed)
             self._look()
             self.grew.emit()
@@ -255,7 +261,7 @@ class Performing(State):
 
     def _show_failure(self, event: Failed) -> None:
         self._ended()
-        said = f"{event.why} What is made is kept. {event.hint}".strip()
+        said = f"{event.reason} What is made is kept. {event.hint}".strip()
         self._messages.say(said, "failed", until=(self.making.changed, self.left))
 
     def _show_loss(self, why: str) -> None:
@@ -284,7 +290,7 @@ class Performing(State):
     def _fail(self, event: Failed) -> None:
         change = self._over()
         change.fail()
-        said = f"{event.why} It plays on as it was. {event.hint}".strip()
+        said = f"{event.reason} It plays on as it was. {event.hint}".strip()
         self._messages.say(said, "failed", until=(self.making.changed, self.left))
         self.grew.emit()
         self._go_on()

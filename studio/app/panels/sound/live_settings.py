@@ -12,7 +12,7 @@ from studio.app.panels.sound.player import Player
 from studio.app.panels.sound.temperature_curve import Points
 from studio.library.models import Trained
 from studio.library.work import Mix, Turn, Work
-from studio.wire.messages import Perform
+from studio.wire.messages import StreamSound
 
 
 class Making(State):
@@ -96,17 +96,17 @@ class Making(State):
     def _begin(self) -> None:
         self._first, self._turns = (self._dials.label.get(), self._dials.mixing.chosen()), ()
 
-    def _asked(self) -> Perform:
+    def _asked(self) -> StreamSound:
         trained, dials, begin = self._dials.model.get(), self._dials, self._player.made
         assert trained is not None, "Play asks for one"
-        return Perform(
+        return StreamSound(
             job="perform",
             model=trained.card.name,
             seed=dials.seed.get(),
             temperature=heats.at(self.heat.get(), begin),
-            curve=heats.array(self.heat.get(), begin),
+            temperature_curve=heats.array(self.heat.get(), begin),
             label=dials.label.get(),
-            mix=dials.mixing.name.get(),
+            second_model=dials.mixing.name.get(),
             share=dials.mixing.share.get(),
         )
 

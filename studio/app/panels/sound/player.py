@@ -12,7 +12,7 @@ from studio.app.panels.sound.live_generation import PART, Performing
 from studio.media.sounds.audio_file import brought
 from studio.media.sounds.playback import CUSHION, FAST
 from studio.media.sounds.speaker import LATENCIES
-from studio.wire.messages import Array, Perform
+from studio.wire.messages import Array, StreamSound
 
 TICK = 50
 """Milliseconds between two looks at the ear."""
@@ -131,7 +131,7 @@ class Player(State):
         """Seconds that are made in a second of work, of late; 0 where that is not known."""
         return self.performing.speed
 
-    def make(self, ask: Perform) -> None:
+    def make(self, ask: StreamSound) -> None:
         """Go on from the end of what there is."""
         self.performing.make(ask)
         self._ticks.start()

@@ -54,16 +54,16 @@ def mark(window: Window, row: int = 4) -> None:
     painting.release()
 
 
-def run(window: Window, engine: FakeEngine, number: int = 4) -> wire.Complete:
+def run(window: Window, engine: FakeEngine, number: int = 4) -> wire.Inpaint:
     window.complete.dials.set_number(number)
     window.complete.dials.set_seed(10)
     window.complete.complete()
     return asked(engine)
 
 
-def asked(engine: FakeEngine) -> wire.Complete:
+def asked(engine: FakeEngine) -> wire.Inpaint:
     sent = engine.sent[-1]
-    assert isinstance(sent, wire.Complete)
+    assert isinstance(sent, wire.Inpaint)
     return sent
 
 
@@ -73,14 +73,14 @@ def draw(
     count = len(nats) if nats is not None else n
     pictures = np.stack([np.full((8, 8, 3), first + i, np.uint8) for i in range(count)])
     engine.say(
-        wire.Drawn(
+        wire.PicturesPreview(
             job=job,
             first=first,
             pictures=pictures,
             done=9 if nats is not None else 5,
             total=9,
             log_prob=tuple(nats) if nats is not None else None,
-            following=tuple(following) if following is not None else None,
+            following_log_prob=tuple(following) if following is not None else None,
         )
     )
 
@@ -238,11 +238,11 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: 
     generate.dials.set_temperature(0.5)
     complete.dials.set_temperature(0.6)
     made, filled, one, other = engine.sent[-3], engine.sent[-4], *engine.sent[-2:]
-    assert isinstance(one, wire.Steer)
-    assert isinstance(other, wire.Steer)
-    assert (one.running, other.running) == (made.job, filled.job)
+    assert isinstance(one, wire.Adjust)
+    assert isinstance(other, wire.Adjust)
+    assert (one.running_job, other.running_job) == (made.job, filled.job)
     assert one.job != other.job, "an engine refuses a second command of a name"
-    assert one.hand != other.hand, "the newer command of a hand replaces the older"
+    assert one.control != other.control, "the newer command of a hand replaces the older"
 
 
 def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: Window, engine: FakeEngine) -> None:
@@ -250,11 +250,11 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
     complete.grid.watch(True)
     mark(opened)
     asked = run(opened, engine, 1)
-    assert asked.doubt
+    assert asked.report_entropy
     told = np.full((1, 6, 8), np.nan, np.float32)
     told[:, 4:] = 2.0
     pictures = np.full((1, 8, 8, 3), 90, np.uint8)
-    engine.say(wire.Drawn(job=asked.job, first=0, pictures=pictures, done=6, total=9, doubt=told))
+    engine.say(wire.PicturesPreview(job=asked.job, first=0, pictures=pictures, done=6, total=9, entropy=told))
     picture, doubt = complete.results.cells.get()[0].picture, complete.doubt
     assert picture is not None
     doubt.point(picture, 5, 3)
@@ -263,7 +263,7 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
     assert doubt.under.get() is None, "it is kept"
     opened.surprise.switch(True)
     assert not doubt.on.get(), "one map at a time"
-    assert engine.sent[-1] == wire.Steer(job=engine.sent[-1].job, running=asked.job, doubt=False)
+    assert engine.sent[-1] == wire.Adjust(job=engine.sent[-1].job, running_job=asked.job, report_entropy=False)
 
 
 def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engine: FakeEngine) -> None:
@@ -276,20 +276,23 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
     painting.release()
     assert painting.mask.get()[:4].sum() == 0, "the hole stays"
     sent = run(opened, engine)
-    assert sent.heat is not None
-    assert sent.heat[1, 1] == pytest.approx(1.8)
-    assert sent.heat[6, 6] == 1.0
+    assert sent.temperature_map is not None
+    assert sent.temperature_map[1, 1] == pytest.approx(1.8)
+    assert sent.temperature_map[6, 6] == 1.0
     painting.set_warmth(0.2)
     painting.press((6.5, 6.5))
     painting.release()
     steer = engine.sent[-1]
-    assert isinstance(steer, wire.Steer)
-    assert steer.running == sent.job
-    assert steer.heat is not None
-    assert (float(steer.heat[6, 6]), float(steer.heat[1, 1])) == (pytest.approx(0.2), pytest.approx(1.8))
+    assert isinstance(steer, wire.Adjust)
+    assert steer.running_job == sent.job
+    assert steer.temperature_map is not None
+    assert (float(steer.temperature_map[6, 6]), float(steer.temperature_map[1, 1])) == (
+        pytest.approx(0.2),
+        pytest.approx(1.8),
+    )
     state.dials.set_temperature(0.5)
     steer = engine.sent[-1]
-    assert isinstance(steer, wire.Steer)
+    assert isinstance(steer, wire.Adjust)
     assert steer.temperature == (0.5,)
     count = len(engine.sent)
     state.dials.set_number(7)
@@ -324,9 +327,9 @@ def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine
     sent = run(opened, engine)
     assert (sent.model, sent.seeds, sent.temperature, sent.label) == ("rows", (10, 11, 12, 13), (0.7,), 1)
     assert np.array_equal(sent.picture, picture)
-    assert sent.free[:4].sum() == 0
-    assert sent.free[4:].all()
-    assert sent.heat is None
+    assert sent.mask[:4].sum() == 0
+    assert sent.mask[4:].all()
+    assert sent.temperature_map is None
     assert [entry.title for entry in opened.queue.entries.get()] == ["mine.png: 4 completions"]
 
 
@@ -393,8 +396,8 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engin
     mark(opened, 2)
     opened.complete.grid.go_on()
     assert asked(engine).seeds == (11, 12, 13)
-    assert asked(engine).free.sum() == 32
-    engine.say(wire.Failed(job=asked(engine).job, why="Memory ran out.", hint="Make fewer."))
+    assert asked(engine).mask.sum() == 32
+    engine.say(wire.Failed(job=asked(engine).job, reason="Memory ran out.", hint="Make fewer."))
     assert said(opened) == "Memory ran out. Make fewer."
     assert opened.complete.grid.can_go_on.get()
 
@@ -412,17 +415,17 @@ def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     state.dials.set_mix("rows")
     state.dials.set_share(0.25)
     sent = run(opened, engine)
-    assert (sent.model, sent.mix, sent.share) == ("dashes", "rows", 0.25)
+    assert (sent.model, sent.second_model, sent.share) == ("dashes", "rows", 0.25)
     state.dials.set_share(0.75)
     steer = engine.sent[-1]
-    assert isinstance(steer, wire.Steer)
-    assert (steer.running, steer.share, steer.temperature) == (sent.job, 0.75, (0.7,))
+    assert isinstance(steer, wire.Adjust)
+    assert (steer.running_job, steer.share, steer.temperature) == (sent.job, 0.75, (0.7,))
     draw(engine, sent.job, 0, [-300.0])
     state.choose((0,))
     assert state.percentile() is None, "what held-out pictures cost one model says nothing of two"
     engine.say(wire.Stopped(job=sent.job))
     state.grid.go_on()
-    assert (asked(engine).mix, asked(engine).share, asked(engine).seeds) == ("rows", 0.75, (11, 12, 13))
+    assert (asked(engine).second_model, asked(engine).share, asked(engine).seeds) == ("rows", 0.75, (11, 12, 13))
     opened.undo()
     assert state.dials.mixing.share.get() == 0.25
     again = opener(engine).complete
@@ -498,7 +501,7 @@ def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
         (tmp_path / name).mkdir()
         state.save_all(tmp_path / name)
     assert engine.starts > 0
-    engine.say(wire.Failed(job=engine.sent[-1].job, why="Memory ran out."))
+    engine.say(wire.Failed(job=engine.sent[-1].job, reason="Memory ran out."))
     answer(engine)
     answer(engine)
     qtbot.waitUntil(lambda: len(list((tmp_path / "second").glob("*.png"))) == 2)
@@ -562,7 +565,7 @@ def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeE
     assert again.grid.can_go_on.get()
     again.grid.go_on()
     assert asked(engine).seeds == (12, 13)
-    assert asked(engine).heat is not None
+    assert asked(engine).temperature_map is not None
     again.history.undo()
     again.history.undo()
     again.history.undo()

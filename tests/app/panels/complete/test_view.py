@@ -81,25 +81,25 @@ def mask(studio: Studio) -> Array:
     return studio.state.complete.canvas.painting.mask.get()
 
 
-def asked(studio: Studio) -> wire.Complete:
+def asked(studio: Studio) -> wire.Inpaint:
     sent = studio.engine.sent[-1]
-    assert isinstance(sent, wire.Complete)
+    assert isinstance(sent, wire.Inpaint)
     return sent
 
 
 def draw(studio: Studio, nats: list[float] | None, done: int = 9, following: list[float] | None = None) -> None:
     """Answer the newest question with as many pictures as seeds."""
-    sent = next(c for c in reversed(studio.engine.sent) if isinstance(c, wire.Complete))
+    sent = next(c for c in reversed(studio.engine.sent) if isinstance(c, wire.Inpaint))
     pictures = np.stack([np.full((8, 8, 3), 20 * i, np.uint8) for i in range(len(sent.seeds))])
     studio.engine.say(
-        wire.Drawn(
+        wire.PicturesPreview(
             job=sent.job,
             first=0,
             pictures=pictures,
             done=done,
             total=9,
             log_prob=tuple(nats) if nats else None,
-            following=tuple(following) if following else None,
+            following_log_prob=tuple(following) if following else None,
         )
     )
     if nats:
@@ -280,7 +280,7 @@ def test_paint_temperature_by_the_mouse_leaves_the_hole_as_it_was(studio: Studio
 def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: Studio) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio)
-    assert asked(studio).free.any()
+    assert asked(studio).mask.any()
     assert foot(studio).main.text().strip() == "Stop"
     draw(studio, None, done=3)
     grid = desk(studio).grid
@@ -378,7 +378,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     assert isinstance(sent, wire.Score)
     assert int(sent.picture[0, 0, 0]) == 20, "the chosen one is asked for first"
     bits = np.linspace(0, 8, 64, dtype=np.float32).reshape(8, 8)
-    studio.engine.say(wire.Scored(job=sent.job, log_prob=-10.0, bits=bits, bound=False), wire.Finished(job=sent.job))
+    studio.engine.say(wire.Scored(job=sent.job, log_prob=-10.0, bits=bits, is_bound=False), wire.Finished(job=sent.job))
     settle()
     assert grid.grab().toImage() != before
     corner = grid.visualRect(grid.model().index(0, 0)).topLeft()
@@ -400,8 +400,10 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
     told[:, 4:] = np.linspace(0, 9, 8)
     pictures = np.full((1, 8, 8, 3), 200, np.uint8)
     studio.engine.say(
-        wire.Drawn(job=asked(studio).job, first=0, pictures=pictures, done=8, total=9, doubt=told),
-        wire.Drawn(job=asked(studio).job, first=0, pictures=pictures, done=9, total=9, log_prob=(-9.0,), doubt=told),
+        wire.PicturesPreview(job=asked(studio).job, first=0, pictures=pictures, done=8, total=9, entropy=told),
+        wire.PicturesPreview(
+            job=asked(studio).job, first=0, pictures=pictures, done=9, total=9, log_prob=(-9.0,), entropy=told
+        ),
         wire.Finished(job=asked(studio).job),
     )
     settle()
@@ -432,12 +434,12 @@ def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_m
     stroke(studio, (4.5, 4.5))
     complete(studio)
     sent = studio.engine.sent[-1]
-    assert isinstance(sent, wire.Complete)
-    assert (sent.mix, sent.share) == ("dashes", 0.5)
+    assert isinstance(sent, wire.Inpaint)
+    assert (sent.second_model, sent.share) == ("dashes", 0.5)
     groove = dials.share.groove
     QTest.mouseClick(groove, LEFT, NONE, QPoint(groove.width() - 20, groove.height() // 2))
     steer = studio.engine.sent[-1]
-    assert isinstance(steer, wire.Steer)
+    assert isinstance(steer, wire.Adjust)
     assert steer.share is not None
     assert steer.share > 0.8
     settle()

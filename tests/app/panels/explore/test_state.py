@@ -11,7 +11,7 @@ from studio.app.panels.explore.state import Explore as ExploreState
 from studio.library import models, storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import Latent, Work
-from studio.wire.messages import Array, Encode, Encoded, Explore, Failed, Finished, Shown, Stopped
+from studio.wire.messages import Array, Decoded, DecodeLatent, Encode, Encoded, Failed, Finished, Stopped
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -30,16 +30,16 @@ def stage(explore: ExploreState) -> Array:
     return picture
 
 
-def asked(engine: FakeEngine) -> Explore:
+def asked(engine: FakeEngine) -> DecodeLatent:
     command = engine.sent[-1]
-    assert isinstance(command, Explore)
+    assert isinstance(command, DecodeLatent)
     return command
 
 
-def answer(engine: FakeEngine, picture: Array) -> Explore:
+def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
     """Answer the newest question."""
     command = asked(engine)
-    engine.say(Shown(job=command.job, picture=picture), Finished(job=command.job))
+    engine.say(Decoded(job=command.job, picture=picture), Finished(job=command.job))
     return command
 
 
@@ -69,9 +69,9 @@ def bring(window: Window, engine: FakeEngine, path: Path, qtbot: QtBot, differin
         exact=differing == 0,
         differing=differing,
         total=192,
-        largest=1,
+        largest_difference=1,
         bits=900.0,
-        bound=False,
+        is_bound=False,
     )
     engine.say(encoded, Finished(job=command.job))
     answer(engine, tone(99))
@@ -118,7 +118,7 @@ def test_the_next_question_does_not_wait_for_the_ending(window: Window, engine: 
     window.explore.dials.move(0, 1.0)
     first = asked(engine)
     window.explore.dials.move(0, 2.0)
-    engine.say(Shown(job=first.job, picture=tone(1)))
+    engine.say(Decoded(job=first.job, picture=tone(1)))
     assert asked(engine).sliders[0] == 2.0
     engine.say(Stopped(job=first.job))  # of the old one: the new one stays open
     window.explore.dials.move(0, 3.0)
@@ -197,7 +197,7 @@ def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: Window, engine:
 def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.dials.move(0, 1.0)
-    engine.say(Failed(job=asked(engine).job, why="The model was moved.", hint="Put it back."))
+    engine.say(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
     said = window.messages.current.get()
     assert said is not None and said.text == "The model was moved. Put it back." and said.kind == "failed"
     assert window.explore.picture.get() is not None
@@ -349,7 +349,7 @@ def test_while_the_engine_looks_the_badge_says_so(
     qtbot.waitUntil(lambda: explore.photo.get() is not None)
     explore.use_photo()
     assert explore.badge.get().kind == "working" and explore.busy.get()
-    engine.say(Failed(job=engine.sent[-1].job, why="Memory ran out."))
+    engine.say(Failed(job=engine.sent[-1].job, reason="Memory ran out."))
     assert explore.badge.get().kind is None and explore.photo.get() is not None and not explore.busy.get()
 
 

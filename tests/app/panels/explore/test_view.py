@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.panels.explore.view import ExploreFoot, ExploreInspector, ExploreStage
 from studio.media import export
 from studio.media.pictures.image import Picture
-from studio.wire.messages import Encode, Explore
+from studio.wire.messages import DecodeLatent, Encode
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, drag, picture, settle
 
@@ -123,7 +123,7 @@ def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio)
     drag(slider.groove, [slider.groove._place(0), slider.groove._place(1), slider.groove._place(2)])
     assert state.dials.sliders.get()[1] == pytest.approx(2, abs=0.03)
     asked = exploring.engine.sent[-1]
-    assert isinstance(asked, Explore)
+    assert isinstance(asked, DecodeLatent)
     assert asked.sliders[1] > 0
     state.dials.move(0, -1.5)
     assert inspector.directions.sliders[0].value.text() == "−1.50"

@@ -11,7 +11,7 @@ from studio.app.panels.generate.rewind import Base, Mark
 from studio.app.takes import tree
 from studio.library import work
 from studio.library.work import Pixel
-from studio.wire.messages import Array, Complete, Drawn, Failed, Finished, Sample, Stopped
+from studio.wire.messages import Array, Failed, Finished, Inpaint, PicturesPreview, Sample, Stopped
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -39,7 +39,8 @@ def begin(window: Window, engine: FakeEngine, count: int = 2, labels: tuple[int,
     job, pictures = engine.sent[-1].job, np.concatenate([tone(10 + n) for n in range(count)])
     prices = (-1.0,) * count
     engine.say(
-        Drawn(job=job, first=0, pictures=pictures, done=9, total=9, log_prob=prices, labels=labels), Finished(job=job)
+        PicturesPreview(job=job, first=0, pictures=pictures, done=9, total=9, log_prob=prices, labels=labels),
+        Finished(job=job),
     )
     window.generate.enlarge(1)
 
@@ -56,22 +57,22 @@ def base(window: Window) -> Base:
     return found
 
 
-def asked(engine: FakeEngine) -> Complete:
+def asked(engine: FakeEngine) -> Inpaint:
     command = engine.sent[-1]
-    assert isinstance(command, Complete)
+    assert isinstance(command, Inpaint)
     return command
 
 
 def answer(engine: FakeEngine, value: int) -> Array:
     """Draw the rest of what was asked in one tone, as an engine does; the picture."""
     command = asked(engine)
-    free = command.free[..., None] > 0
+    free = command.mask[..., None] > 0
     picture = np.where(free, np.uint8(value), command.picture)
     for done in (3, 8):
         seen = np.concatenate([picture[:done], np.zeros_like(picture[done:])])
-        engine.say(Drawn(job=command.job, first=0, pictures=seen[None], done=done, total=9))
+        engine.say(PicturesPreview(job=command.job, first=0, pictures=seen[None], done=done, total=9))
     engine.say(
-        Drawn(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
+        PicturesPreview(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
         Finished(job=command.job),
     )
     return picture
@@ -109,7 +110,7 @@ def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: W
     generate.branching.branch()
     command = asked(engine)
     assert (command.model, command.seeds, command.temperature) == ("rows", (4113,), (0.7,))
-    assert command.free[:5].sum() == 0 and command.free[5:].sum() == 23 and command.free[6, 2] == 0
+    assert command.mask[:5].sum() == 0 and command.mask[5:].sum() == 23 and command.mask[6, 2] == 0
     assert (command.picture[:5] == 11).all() and tuple(command.picture[6, 2]) == BLUE
 
 
@@ -157,11 +158,11 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine:
     generate.branching.move(5)
     generate.branching.branch()
     command = asked(engine)
-    drawn = np.where(command.free[..., None] > 0, np.uint8(99), command.picture)
-    engine.say(Drawn(job=command.job, first=0, pictures=drawn[None], done=3, total=9))
+    drawn = np.where(command.mask[..., None] > 0, np.uint8(99), command.picture)
+    engine.say(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=3, total=9))
     large = generate.closeup.large.get()
     assert large is not None and large.picture is not None and (large.picture == 11).all()  # still where it was
-    engine.say(Drawn(job=command.job, first=0, pictures=drawn[None], done=6, total=9))
+    engine.say(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=6, total=9))
     large = generate.closeup.large.get()
     assert large is not None and large.picture is not None
     assert (large.picture[5] == 99).all() and (large.picture[6:] == 11).all()
@@ -205,7 +206,7 @@ def test_at_the_top_row_a_whole_picture_is_made(window: Window, engine: FakeEngi
     engine.say(Stopped(job=command.job))
     window.generate.branching.impose(3, 3, BLUE)
     window.generate.branching.branch()
-    assert asked(engine).free.sum() == 63
+    assert asked(engine).mask.sum() == 63
 
 
 def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: FakeEngine) -> None:
@@ -214,7 +215,7 @@ def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: Fake
     generate.branching.move(5)
     generate.branching.branch()
     command = asked(engine)
-    engine.say(Drawn(job=command.job, first=0, pictures=tone(99), done=6, total=9))
+    engine.say(PicturesPreview(job=command.job, first=0, pictures=tone(99), done=6, total=9))
     generate.rewind.stop()
     assert engine.stopped == [command.job]
     engine.say(Stopped(job=command.job))
@@ -232,7 +233,7 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEn
     generate = window.generate
     generate.branching.move(5)
     generate.branching.branch()
-    engine.say(Failed(job=asked(engine).job, why="Memory ran out.", hint="Close something."))
+    engine.say(Failed(job=asked(engine).job, reason="Memory ran out.", hint="Close something."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Close something."
     window.messages.act(0)
@@ -286,7 +287,7 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     generate.dials.set_share(0.2)
     generate.branching.branch()
     command = asked(engine)
-    assert (command.mix, command.share, command.seeds) == ("others", 0.2, (4113,))
+    assert (command.second_model, command.share, command.seeds) == ("others", 0.2, (4113,))
     answer(engine, 99)
     child = window.takes.list.get()[1]
     assert child.work.mix is not None and child.work.mix.share == 0.2
@@ -317,7 +318,9 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: Fa
     window.generate.choose_model("tiny")
     window.generate.generate()
     job = engine.sent[-1].job
-    engine.say(Drawn(job=job, first=0, pictures=tone(1), done=1, total=1, log_prob=(-1.0,)), Finished(job=job))
+    engine.say(
+        PicturesPreview(job=job, first=0, pictures=tone(1), done=1, total=1, log_prob=(-1.0,)), Finished(job=job)
+    )
     window.generate.enlarge(0)
     assert window.generate.rewind.mark.get() is None
     window.generate.branching.branch()
@@ -334,7 +337,7 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, e
     generate.dials.set_seed(4112)
     generate.generate()
     job = engine.sent[-1].job
-    engine.say(Drawn(job=job, first=0, pictures=np.concatenate([tone(10), tone(11)]), done=5, total=9))
+    engine.say(PicturesPreview(job=job, first=0, pictures=np.concatenate([tone(10), tone(11)]), done=5, total=9))
     generate.enlarge(1)
     assert generate.rewind.base.get() is None, "while it is drawn there is nothing to take hold of"
     engine.say(Stopped(job=job))
@@ -344,7 +347,7 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, e
     generate.branching.move(3)
     generate.branching.branch()
     command = asked(engine)
-    assert (command.seeds, command.free[:3].sum(), command.free[3:].all()) == ((4113,), 0, True)
+    assert (command.seeds, command.mask[:3].sum(), command.mask[3:].all()) == ((4113,), 0, True)
     answer(engine, 100)
     (take,) = window.takes.list.get()
     assert take.work.rewound is not None
@@ -435,8 +438,8 @@ def test_a_file_of_it_brings_it_all_back(
     assert made is not None and made.rewound is not None
     other.generate.rewind.go_on(made)  # the file alone asks for the same again
     again = asked(other_engine)
-    assert np.array_equal(again.free, command.free) and again.seeds == command.seeds
-    kept = command.free == 0
+    assert np.array_equal(again.mask, command.mask) and again.seeds == command.seeds
+    kept = command.mask == 0
     assert np.array_equal(again.picture[kept], command.picture[kept])
     other.drop([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: not other.explore.busy.get())

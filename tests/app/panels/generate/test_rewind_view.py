@@ -13,7 +13,7 @@ from studio.app.panels.generate.colour_popup_view import ColourPopup
 from studio.app.panels.generate.rewind import Mark
 from studio.app.panels.generate.view import GenerateStage
 from studio.library.work import Pixel
-from studio.wire.messages import Complete, Drawn, Finished, Stopped
+from studio.wire.messages import Finished, Inpaint, PicturesPreview, Stopped
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, settle
 
@@ -68,17 +68,17 @@ def mark(studio: Studio) -> Mark:
     return found
 
 
-def asked(studio: Studio) -> Complete:
+def asked(studio: Studio) -> Inpaint:
     command = studio.engine.sent[-1]
-    assert isinstance(command, Complete)
+    assert isinstance(command, Inpaint)
     return command
 
 
 def answer(studio: Studio, colour: int) -> None:
     command = asked(studio)
-    picture = np.where(command.free[..., None] > 0, np.uint8(colour), command.picture)
+    picture = np.where(command.mask[..., None] > 0, np.uint8(colour), command.picture)
     studio.engine.say(
-        Drawn(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
+        PicturesPreview(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
         Finished(job=command.job),
     )
     settle()
@@ -115,7 +115,7 @@ def test_the_marker_is_dragged_and_letting_go_starts_nothing(rewinding: Studio) 
     assert mark(rewinding).row == 8
     rewinding.state.redo()
     QTest.mouseClick(caption.go_on, LEFT)
-    assert asked(rewinding).free[:5].sum() == 0
+    assert asked(rewinding).mask[:5].sum() == 0
 
 
 def test_escape_takes_a_drag_back(rewinding: Studio) -> None:
@@ -141,7 +141,7 @@ def test_the_marker_has_its_keys(rewinding: Studio) -> None:
         assert mark(rewinding).row == row
     count = len(rewinding.engine.sent)
     QTest.keyClick(page.marker, Qt.Key.Key_Return)
-    assert len(rewinding.engine.sent) == count + 1 and asked(rewinding).free[1:].all()
+    assert len(rewinding.engine.sent) == count + 1 and asked(rewinding).mask[1:].all()
     QTest.keyClick(page.marker, Qt.Key.Key_Up)  # while it draws, the line is at the row being drawn
     assert mark(rewinding).row == 1
 
@@ -222,12 +222,12 @@ def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Studi
     page, state = stage(rewinding), rewinding.state.generate
     state.generate()
     job, half = rewinding.engine.sent[-1].job, np.full((2, 8, 8, 3), 60, np.uint8)
-    rewinding.engine.say(Drawn(job=job, first=0, pictures=half, done=3, total=9))
+    rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=3, total=9))
     state.enlarge(1)
     settle()
     before = page.page.view.rect_shown(), page.large_caption.geometry()
     assert not page.marker.isVisible() and page.large_caption.said.text().startswith("Row 3 of 8. 0 of 2")
-    rewinding.engine.say(Drawn(job=job, first=0, pictures=half, done=9, total=9, log_prob=(-1.0, -1.0)))
+    rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=9, total=9, log_prob=(-1.0, -1.0)))
     settle()
     assert page.marker.isVisible() and (page.page.view.rect_shown(), page.large_caption.geometry()) == before
 

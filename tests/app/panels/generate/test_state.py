@@ -10,16 +10,16 @@ from studio.app.app_state import Window
 from studio.library import storage, work
 from studio.media.pictures.image import open_picture
 from studio.wire.messages import (
+    Adjust,
     Array,
-    Drawn,
+    CompilingLoops,
     Encode,
     Failed,
     Finished,
-    Preparing,
-    Pulse,
+    Heartbeat,
+    PicturesPreview,
     Ready,
     Sample,
-    Steer,
     Stopped,
 )
 from tests.app.conftest import Opener
@@ -33,9 +33,9 @@ def pictures(count: int, size: int = 8, channels: int = 3) -> Array:
     return np.stack([np.full((size, size, channels), 10 + n, np.uint8) for n in range(count)])
 
 
-def drawn(job: str, first: int, count: int, done: int = 5, total: int = 5) -> Drawn:
+def drawn(job: str, first: int, count: int, done: int = 5, total: int = 5) -> PicturesPreview:
     prices = tuple(-float(n) for n in range(count)) if done == total else None
-    return Drawn(job=job, first=first, pictures=pictures(count), done=done, total=total, log_prob=prices)
+    return PicturesPreview(job=job, first=first, pictures=pictures(count), done=done, total=total, log_prob=prices)
 
 
 def asked(engine: FakeEngine) -> Sample:
@@ -89,7 +89,7 @@ def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
     window = opener(engine)
     said = window.generate.grid.progress
     words = "First run on this computer: preparing the fast version."
-    engine.say(Ready(device="Paper", preparing=("pixels", "sound")))
+    engine.say(Ready(device="Paper", uncompiled_loops=("pixels", "sound")))
     window.generate.choose_model("tiny")
     begin(window, engine, 2)
     assert words not in said.get(), "it is drawn whole"
@@ -97,9 +97,9 @@ def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
     window.generate.choose_model("rows")
     window.generate.generate()
     assert said.get().endswith(words)
-    engine.say(Preparing(loops=("sound",)))
+    engine.say(CompilingLoops(loops=("sound",)))
     assert words not in said.get()
-    engine.say(Preparing(loops=("pixels",)))
+    engine.say(CompilingLoops(loops=("pixels",)))
     assert words in said.get()
     engine.say(Ready(device="Paper"))
     assert words not in said.get()
@@ -113,10 +113,12 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
     assert (window.generate.grid.rows, window.generate.grid.size) == (16, (16, 8))
     pictures = np.zeros((2, 16, 8, 3), np.uint8)
     for done, words in ((9, "Row \N{FIGURE SPACE}9 of 16."), (16, "Row 16 of 16.")):
-        engine.say(Drawn(job=job, first=0, pictures=pictures, done=done, total=17))  # the last step is the price
+        engine.say(
+            PicturesPreview(job=job, first=0, pictures=pictures, done=done, total=17)
+        )  # the last step is the price
         assert window.generate.grid.progress.get().startswith(f"{words} 0 of 2 finished")
         assert window.generate.cells.get()[0].rows_drawn(16) == done
-    engine.say(Drawn(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
+    engine.say(PicturesPreview(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
     assert (
         window.generate.grid.progress.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
     )
@@ -190,7 +192,7 @@ def test_asking_a_stopped_engine_starts_it(window: Window, engine: FakeEngine) -
 
 def test_a_failure_says_why_and_tries_again(window: Window, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 1), Failed(job=job, why="Memory ran out.", hint="Make fewer at a time."))
+    engine.say(drawn(job, 0, 1), Failed(job=job, reason="Memory ran out.", hint="Make fewer at a time."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Make fewer at a time." and said.kind == "failed"
     assert window.generate.cells.get()[0].finished
@@ -345,7 +347,7 @@ def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monk
     (entry,) = window.queue.entries.get()
     assert (entry.title, entry.done, entry.total, entry.started) == ("Tiny: 4 pictures", 0, 4, None)
     now[0] = 60.0  # the wait for the engine is not counted
-    engine.say(Pulse(steps=1, job=job))
+    engine.say(Heartbeat(steps=1, job=job))
     now[0] = 62.0
     engine.say(drawn(job, 0, 1))
     (entry,) = window.queue.entries.get()
@@ -486,11 +488,11 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
     generate.dials.set_mix("dashes")
     generate.dials.set_share(0.25)
     job = begin(mixer, engine, 4)
-    assert (asked(engine).mix, asked(engine).share) == ("dashes", 0.25)
+    assert (asked(engine).second_model, asked(engine).share) == ("dashes", 0.25)
     generate.dials.set_share(0.5)
     steer = engine.sent[-1]
-    assert isinstance(steer, Steer)
-    assert (steer.running, steer.temperature, steer.share) == (job, (0.7,), 0.5)
+    assert isinstance(steer, Adjust)
+    assert (steer.running_job, steer.temperature, steer.share) == (job, (0.7,), 0.5)
     generate.dials.set_temperature(1.5)
     assert engine.sent[-1].temperature == (1.5,)
     count = len(engine.sent)

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
 from studio.app.panels.generate.view import GenerateFoot, GenerateInspector, GenerateStage
-from studio.wire.messages import Drawn, Failed, Ready, Sample, Stopped
+from studio.wire.messages import Failed, PicturesPreview, Ready, Sample, Stopped
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, drag, right_click, settle
 
@@ -132,7 +132,7 @@ def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener,
     settle()
     empty = [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)]
     pictures = np.full((4, 12, 8, 3), 200, np.uint8)
-    studio.engine.say(Drawn(job=sent(studio).job, first=0, pictures=pictures, done=3, total=13))
+    studio.engine.say(PicturesPreview(job=sent(studio).job, first=0, pictures=pictures, done=3, total=13))
     settle()
     assert [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)] == empty
     assert stage.caption.first.text() == "Row \N{FIGURE SPACE}3 of 12"
@@ -148,7 +148,7 @@ def test_a_failure_keeps_what_was_drawn_and_says_so(studio: Studio) -> None:
     studio.ready()
     studio.state.generate.generate()
     studio.draw(1, 5)
-    studio.engine.say(Failed(job=sent(studio).job, why="Memory ran out.", hint="Make fewer pictures at once."))
+    studio.engine.say(Failed(job=sent(studio).job, reason="Memory ran out.", hint="Make fewer pictures at once."))
     assert studio.frame.message.isVisible()
     assert studio.frame.message.first.text() == "Memory ran out."
     assert studio.frame.message.rest.text() == "Make fewer pictures at once."
@@ -225,7 +225,7 @@ def test_the_time_below_generate_says_that_the_first_run_takes_longer(
     write_model(two_models, msgspec.structs.replace(rows, seconds_each=0.5))
     studio = window_opener()
     _, _, foot = parts(studio)
-    studio.engine.say(Ready(device="Paper", preparing=("pixels",)))
+    studio.engine.say(Ready(device="Paper", uncompiled_loops=("pixels",)))
     studio.state.generate.choose_model("rows")
     assert foot.time.text().endswith("takes longer.")
     studio.engine.say(Ready(device="Paper"))

@@ -5,7 +5,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.panels.sound.state import Sound
-from studio.wire.messages import Perform, Sounded, Steer, Stopped
+from studio.wire.messages import Adjust, SoundChunk, Stopped, StreamSound
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_speaker import FakeSpeaker
 
@@ -24,23 +24,23 @@ class Stage:
         self.sound: Sound = window.sound
         self.speaker: FakeSpeaker = window.tone._output  # type: ignore[assignment]
 
-    def asked(self) -> Perform:
+    def asked(self) -> StreamSound:
         """Return the newest Perform."""
-        return next(command for command in reversed(self.engine.sent) if isinstance(command, Perform))
+        return next(command for command in reversed(self.engine.sent) if isinstance(command, StreamSound))
 
-    def turned(self) -> Steer:
+    def turned(self) -> Adjust:
         """Return the newest Steer that replaces samples that are not heard yet."""
-        steers = (command for command in reversed(self.engine.sent) if isinstance(command, Steer))
-        return next(steer for steer in steers if steer.again is not None)
+        steers = (command for command in reversed(self.engine.sent) if isinstance(command, Adjust))
+        return next(steer for steer in steers if steer.from_sample is not None)
 
     def make(self, seconds: float, value: int = 1000, speed: float = 3.0, first: int | None = None) -> None:
         """Let the engine send `seconds` of samples of one value."""
         asked = self.asked()
-        begun = len(asked.begin) if asked.begin is not None else 0
+        begun = len(asked.sound_to_continue) if asked.sound_to_continue is not None else 0
         at = len(self.sound.player.samples) - begun if first is None else first
         for piece in range(round(seconds * RATE / PIECE)):
-            event = Sounded(
-                job=asked.job, first=at + piece * PIECE, samples=np.full(PIECE, value, np.int16),
+            event = SoundChunk(
+                job=asked.job, first_sample=at + piece * PIECE, samples=np.full(PIECE, value, np.int16),
                 bits=np.full(PIECE, 2.5, np.float32), speed=speed,
             )  # fmt: skip
             self.engine.say(event)

@@ -10,7 +10,17 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.panels.sound.analysis import MARGIN
-from studio.wire.messages import LEAD, Failed, Finished, Perform, Price, Priced, Score, Sounded, Stopped
+from studio.wire.messages import (
+    CONTEXT_SAMPLES,
+    BitsChunk,
+    ComputeBits,
+    Failed,
+    Finished,
+    Score,
+    SoundChunk,
+    Stopped,
+    StreamSound,
+)
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 
@@ -28,34 +38,36 @@ class Stage:
         self.look = window.sound.pricing.look
 
     @property
-    def asked(self) -> list[Price]:
-        return [command for command in self.engine.sent if isinstance(command, Price)]
+    def asked(self) -> list[ComputeBits]:
+        return [command for command in self.engine.sent if isinstance(command, ComputeBits)]
 
     def stretch(self) -> tuple[int, int]:
         """Return the first sample of the newest request, and the one after its last."""
         asked = self.asked[-1]
         samples = self.player.samples
         last = next(end for end in range(len(asked.sound), len(samples) + 1) if self._is_at(asked, end))
-        return last - len(asked.sound) + asked.first, last
+        return last - len(asked.sound) + asked.first_sample, last
 
-    def _is_at(self, asked: Price, end: int) -> bool:
+    def _is_at(self, asked: ComputeBits, end: int) -> bool:
         part = self.player.samples[end - len(asked.sound) : end]
         return bool(part[0] == asked.sound[0] and part[-1] == asked.sound[-1] and np.array_equal(part, asked.sound))
 
     def tell(self, label: int = 1) -> None:
         """Answer the request for the class."""
         asked = self.asked[-1]
-        assert asked.first == len(asked.sound) and asked.label is None
+        assert asked.first_sample == len(asked.sound) and asked.label is None
         bits = np.zeros(0, np.float32)
-        self.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=label), Finished(job=asked.job))
+        self.engine.say(
+            BitsChunk(job=asked.job, first_sample=asked.first_sample, bits=bits, label=label), Finished(job=asked.job)
+        )
 
     def price(self, samples: int | None = None, height: float = 3.0) -> None:
         """Answer the newest request, for at most so many samples."""
         asked = self.asked[-1]
-        end = len(asked.sound) if samples is None else min(asked.first + samples, len(asked.sound))
-        for first in range(asked.first, end, PIECE):
+        end = len(asked.sound) if samples is None else min(asked.first_sample + samples, len(asked.sound))
+        for first in range(asked.first_sample, end, PIECE):
             bits = np.full(min(PIECE, end - first), height, np.float32)
-            self.engine.say(Priced(job=asked.job, first=first, bits=bits, label=asked.label))
+            self.engine.say(BitsChunk(job=asked.job, first_sample=first, bits=bits, label=asked.label))
         if end == len(asked.sound):
             self.engine.say(Finished(job=asked.job))
 
@@ -113,7 +125,7 @@ def test_what_is_seen_is_priced_then_a_margin_and_nothing_twice(stage: Stage) ->
     stage.look((100.0, 110.0))
     stage.tell()
     assert stage.stretch() == (100 * RATE, 110 * RATE)
-    assert stage.asked[-1].first == LEAD, "as much before it as may matter, and no more"
+    assert stage.asked[-1].first_sample == CONTEXT_SAMPLES, "as much before it as may matter, and no more"
     stage.price()
     assert stage.known() == (100 * RATE, 110 * RATE) and (stage.player.bits[100 * RATE : 110 * RATE] == 3.0).all()
     more = round(10 * MARGIN * RATE)
@@ -139,7 +151,7 @@ def test_what_is_seen_no_more_is_stopped_at_once(stage: Stage) -> None:
     for second in (60.0, 30.0, 10.0):  # the user scrolls before the engine answers
         stage.look((second, second + 10.0))
     assert stage.engine.stopped == [job] and len(stage.asked) == count
-    late = Priced(job=job, first=LEAD + PIECE, bits=np.ones(PIECE, np.float32), label=1)
+    late = BitsChunk(job=job, first_sample=CONTEXT_SAMPLES + PIECE, bits=np.ones(PIECE, np.float32), label=1)
     stage.engine.say(late, Stopped(job=job))
     assert stage.stretch() == (10 * RATE, 20 * RATE)
     assert stage.known() == (100 * RATE, 100 * RATE + PIECE), "what comes too late is not asked for by anybody"
@@ -218,7 +230,7 @@ def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, q
 
 def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:
     stage.look((0.0, 50.0))
-    stage.engine.say(Failed(job=stage.asked[-1].job, why="No."))
+    stage.engine.say(Failed(job=stage.asked[-1].job, reason="No."))
     stage.look((1.0, 51.0))
     assert len(stage.engine.sent) == 1
     stage.look(None)
@@ -237,13 +249,13 @@ def test_what_is_made_after_a_cut_keeps_its_own_prices(stage: Stage) -> None:
     sound = stage.window.sound
     sound.set_cut(10.0)
     sound.play()
-    made = next(command for command in reversed(stage.engine.sent) if isinstance(command, Perform))
+    made = next(command for command in reversed(stage.engine.sent) if isinstance(command, StreamSound))
     samples = np.zeros(4000, np.int16)
     bits = np.full(4000, 7.0, np.float32)
-    stage.engine.say(Sounded(job=made.job, first=0, samples=samples, bits=bits, speed=2.0))
+    stage.engine.say(SoundChunk(job=made.job, first_sample=0, samples=samples, bits=bits, speed=2.0))
     for first in range(0, 11 * RATE, PIECE):
         bits = np.full(PIECE, 3.0, np.float32)
-        stage.engine.say(Priced(job=asked.job, first=first, bits=bits, label=1))
+        stage.engine.say(BitsChunk(job=asked.job, first_sample=first, bits=bits, label=1))
     assert (stage.player.bits[: 10 * RATE] == 3.0).all() and (stage.player.bits[10 * RATE :] == 7.0).all()
     sound.stop()
 
@@ -257,4 +269,4 @@ def test_a_restart_with_another_panel_open_asks_nothing(
     engine.status.emit("Ready")
     qtbot.waitUntil(lambda: len(window.sound.player.samples) == SECONDS * RATE)
     engine.status.emit("Working")
-    assert not [command for command in engine.sent if isinstance(command, Price | Score)]
+    assert not [command for command in engine.sent if isinstance(command, ComputeBits | Score)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.wire.messages import Finished, Join, Joined
+from studio.wire.messages import FindLoop, Finished, LoopFound
 from tests.app.panels.sound.stage import RATE, Stage, made, opened
 
 
@@ -20,9 +20,9 @@ def test_a_loop_is_repeated_without_end_and_its_best_join_can_be_taken_back(stag
     assert stage.hear(2.0)[1000:].all() and 0.2 <= sound.player.position < 0.5
     sound.find_join()
     asked = stage.engine.sent[-1]
-    assert isinstance(asked, Join) and (asked.begin, asked.end, len(asked.sound)) == (3200, 8000, RATE)
+    assert isinstance(asked, FindLoop) and (asked.begin, asked.end, len(asked.sound)) == (3200, 8000, RATE)
     assert sound.joining.busy.get()
-    found = Joined(job=asked.job, begin=3100, end=8050, bits=3.4, before=20.0, tried=400)
+    found = LoopFound(job=asked.job, begin=3100, end=8050, join_bits=3.4, join_bits_before=20.0, tried_count=400)
     stage.engine.say(found, Finished(job=asked.job))
     assert sound.player.loop.get() == (3100 / RATE, 8050 / RATE) and sound.player.looping.get()
     assert sound.joining.said.get() == "The join costs 3.4 bits, least of 400 tried"
@@ -40,7 +40,7 @@ def test_a_loop_that_changes_while_its_join_is_looked_for_stops_the_look(stage: 
     job = stage.engine.sent[-1].job
     sound.set_loop((0.3, 0.6))
     assert stage.engine.stopped[-1] == job and not sound.joining.busy.get()
-    stage.engine.say(Joined(job=job, begin=0, end=10, bits=0.0, before=0.0, tried=1))
+    stage.engine.say(LoopFound(job=job, begin=0, end=10, join_bits=0.0, join_bits_before=0.0, tried_count=1))
     assert sound.player.loop.get() == (0.3, 0.6)
 
 
@@ -49,7 +49,7 @@ def test_the_best_join_of_a_loop_starts_a_stopped_engine(stage: Stage, qtbot: Qt
     sound.set_loop((0.2, 0.5))
     stage.engine.status.emit("Stopped")
     sound.find_join()
-    assert stage.engine.starts == 1 and isinstance(stage.engine.sent[-1], Join)
+    assert stage.engine.starts == 1 and isinstance(stage.engine.sent[-1], FindLoop)
 
 
 def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
@@ -58,7 +58,11 @@ def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) ->
     assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
     sound.play()
     asked = stage.asked()
-    assert asked.seed == sound.dials.seed.get() and asked.begin is not None and len(asked.begin) == 4000
+    assert (
+        asked.seed == sound.dials.seed.get()
+        and asked.sound_to_continue is not None
+        and len(asked.sound_to_continue) == 4000
+    )
 
 
 def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: QtBot) -> None:
@@ -74,7 +78,7 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     assert sound.dials.seed.get() != seed and not stage.engine.stopped  # there is no gap: the running job is steered
     turn = stage.turned()
     at = sound.cut.get()
-    assert turn.seed == sound.dials.seed.get() and turn.again == round(at * RATE) and turn.running == job
+    assert turn.seed == sound.dials.seed.get() and turn.from_sample == round(at * RATE) and turn.running_job == job
     assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
     stage.engine.say(Finished(job=turn.job))
     (left,) = stage.window.takes.list.get()

@@ -11,7 +11,7 @@ from studio.app.core.observable import Plain
 from studio.app.panels.sound.buffer import Reel
 from studio.app.panels.sound.live_generation import EARLIER, LATER, MOST_SURE, SPARED, Performing
 from studio.media.sounds.playback import RAMP
-from studio.wire.messages import Failed, Finished, Perform, Sounded, Steer
+from studio.wire.messages import Adjust, Failed, Finished, SoundChunk, StreamSound
 from tests.app.fake_engine import FakeEngine
 
 RATE = 16_000
@@ -50,12 +50,12 @@ class Desk:
         self.performing = Performing(self.engine, self.messages, self.reel)
         self.reel.stream.begin(RATE)
         self.heard: list[np.ndarray] = []
-        self.performing.make(Perform(job="", model="hum", seed=0))
+        self.performing.make(StreamSound(job="", model="hum", seed=0))
         self.performing.sounds = True
 
     @property
-    def steer(self) -> Steer:
-        return next(c for c in reversed(self.engine.sent) if isinstance(c, Steer) and c.again is not None)
+    def steer(self) -> Adjust:
+        return next(c for c in reversed(self.engine.sent) if isinstance(c, Adjust) and c.from_sample is not None)
 
     def turn(self, wish: int) -> None:
         self.hand.wish = wish
@@ -66,7 +66,7 @@ class Desk:
         for at in range(first, first + round(seconds * RATE), BLOCK // 2):
             samples = np.full(BLOCK // 2, height, np.int16)
             bits = np.full(BLOCK // 2, height, np.float32)
-            event = Sounded(job=self.performing.job, first=at, samples=samples, bits=bits, speed=speed)
+            event = SoundChunk(job=self.performing.job, first_sample=at, samples=samples, bits=bits, speed=speed)
             self.engine.say(event)
 
     def hear(self, blocks: int = 1) -> None:
@@ -99,8 +99,8 @@ def as_it_was(desk: Desk) -> None:
 
 def test_what_is_new_takes_over_where_it_was_asked_for(desk: Desk) -> None:
     desk.turn(200)
-    again = desk.steer.again or 0
-    assert again / RATE < desk.reel.stream.position + 0.06 and not desk.steer.instead
+    again = desk.steer.from_sample or 0
+    assert again / RATE < desk.reel.stream.position + 0.06 and not desk.steer.replaces_late_edit
     assert len(desk.reel.samples) == again and desk.performing.settled == again / RATE
     desk.hear()
     desk.engine.say(Finished(job=desk.steer.job))
@@ -114,7 +114,7 @@ def test_what_is_new_takes_over_where_it_was_asked_for(desk: Desk) -> None:
 def test_until_enough_is_new_what_was_before_plays_on(desk: Desk) -> None:
     desk.performing.sure = 0.025
     desk.turn(200)
-    again = desk.steer.again or 0
+    again = desk.steer.from_sample or 0
     desk.hear()
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, MOMENT, 200)
@@ -126,18 +126,18 @@ def test_until_enough_is_new_what_was_before_plays_on(desk: Desk) -> None:
 
 def test_what_comes_too_late_is_asked_again_and_leaves_no_gap(desk: Desk) -> None:
     desk.turn(200)
-    late = desk.steer.again or 0
+    late = desk.steer.from_sample or 0
     desk.hear(6)  # beyond it
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(late, 2 * MOMENT, 200)
-    assert desk.steer.instead and (desk.steer.again or 0) > desk.reel.stream.free > late
+    assert desk.steer.replaces_late_edit and (desk.steer.from_sample or 0) > desk.reel.stream.free > late
     assert desk.performing.spared == LATER * SPARED and desk.hand.missed == 1
     desk.say(late + BLOCK, 2 * MOMENT, 200)  # was on its way
     desk.engine.say(Finished(job=desk.steer.job))
-    desk.say(desk.steer.again or 0, 0.2, 200)
+    desk.say(desk.steer.from_sample or 0, 0.2, 200)
     desk.hear(5)
     as_it_was(desk)
-    again = desk.steer.again or 0
+    again = desk.steer.from_sample or 0
     assert (desk.reel.samples[:again] == 100).all() and (desk.reel.samples[again:] == 200).all()
     assert desk.hand.held == [(again / RATE, 200)]
 
@@ -148,10 +148,10 @@ def test_the_newest_of_two_changes_waits_for_the_first(desk: Desk) -> None:
     desk.turn(300)
     first = desk.steer
     desk.engine.say(Finished(job=first.job))
-    desk.say(first.again or 0, 0.04, 200)
-    assert desk.steer.seed == 300 and desk.steer.job != first.job and not desk.steer.instead
+    desk.say(first.from_sample or 0, 0.04, 200)
+    assert desk.steer.seed == 300 and desk.steer.job != first.job and not desk.steer.replaces_late_edit
     desk.engine.say(Finished(job=desk.steer.job))
-    desk.say(desk.steer.again or 0, 0.2, 300)
+    desk.say(desk.steer.from_sample or 0, 0.2, 300)
     desk.hear(5)
     as_it_was(desk)
     assert [wish for _, wish in desk.hand.held] == [200, 300]
@@ -159,15 +159,15 @@ def test_the_newest_of_two_changes_waits_for_the_first(desk: Desk) -> None:
 
 def test_of_two_changes_of_which_the_first_comes_too_late_the_newest_is_asked_at_once(desk: Desk) -> None:
     desk.turn(200)
-    late = desk.steer.again or 0
+    late = desk.steer.from_sample or 0
     desk.turn(300)
     desk.hear(6)
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(late, MOMENT, 200)
-    assert desk.steer.instead and desk.steer.seed == 300
+    assert desk.steer.replaces_late_edit and desk.steer.seed == 300
     desk.engine.say(Finished(job=desk.steer.job))
     count = len(desk.engine.sent)
-    desk.say(desk.steer.again or 0, 0.2, 300)
+    desk.say(desk.steer.from_sample or 0, 0.2, 300)
     assert len(desk.engine.sent) == count
     as_it_was(desk)
     assert [wish for _, wish in desk.hand.held] == [300]
@@ -176,7 +176,7 @@ def test_of_two_changes_of_which_the_first_comes_too_late_the_newest_is_asked_at
 def test_what_the_engine_refuses_leaves_all_as_it_was(desk: Desk) -> None:
     desk.turn(200)
     desk.say(desk.reel.whole, 0.1, 100)
-    desk.engine.say(Failed(job=desk.steer.job, why="No.", hint=""))
+    desk.engine.say(Failed(job=desk.steer.job, reason="No.", hint=""))
     desk.hear(10)
     as_it_was(desk)
     assert (desk.reel.samples == 100).all() and desk.reel.seconds == pytest.approx(0.7)
@@ -204,7 +204,7 @@ def test_a_change_that_is_on_its_way_when_it_ends_holds_for_what_is_made_later(
 
 def test_a_cut_while_a_change_is_on_its_way_leaves_what_is_before_it(desk: Desk) -> None:
     desk.turn(200)
-    at = (desk.steer.again or 0) + 3 * BLOCK
+    at = (desk.steer.from_sample or 0) + 3 * BLOCK
     desk.performing.cut(at)
     desk.hear(4)
     as_it_was(desk)
@@ -215,7 +215,7 @@ def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew
     """Only the thread that hears the engine works; the window hears of all of it later."""
     desk.engine.stand_still()
     desk.turn(200)
-    again = desk.steer.again or 0
+    again = desk.steer.from_sample or 0
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, 0.3, 200)
     desk.hear(15)
@@ -233,9 +233,9 @@ def test_in_the_first_moments_a_change_waits_until_there_is_enough_to_ask_twice(
     desk.reel.stream.play()
     desk.hear()
     desk.turn(200)
-    assert not [c for c in desk.engine.sent if isinstance(c, Steer) and c.again is not None]
+    assert not [c for c in desk.engine.sent if isinstance(c, Adjust) and c.from_sample is not None]
     desk.say(round(0.06 * RATE), 0.08, 100)
-    again = desk.steer.again or 0
+    again = desk.steer.from_sample or 0
     assert desk.steer.seed == 200
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, 0.2, 200)
@@ -248,7 +248,7 @@ def test_a_machine_that_ran_dry_often_makes_more_ahead_than_it_wants_to_be_sure(
     for _ in range(20):
         desk.performing.dry()
     desk.turn(200)
-    until, again = desk.steer.until, desk.steer.again or 0
+    until, again = desk.steer.allowed_seconds, desk.steer.from_sample or 0
     assert until is not None and until > again / RATE + MOST_SURE
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, until - again / RATE, 200)
@@ -259,7 +259,7 @@ def test_a_machine_that_ran_dry_often_makes_more_ahead_than_it_wants_to_be_sure(
 def test_slower_than_it_is_heard_nothing_is_thrown_away(desk: Desk) -> None:
     desk.say(desk.reel.whole, 0.02, 100, speed=1.05)
     desk.turn(200)
-    assert desk.steer.again == desk.reel.whole
+    assert desk.steer.from_sample == desk.reel.whole
 
 
 def test_in_a_pause_it_begins_at_the_ear(desk: Desk) -> None:
@@ -267,7 +267,7 @@ def test_in_a_pause_it_begins_at_the_ear(desk: Desk) -> None:
     desk.reel.stream.pause()
     desk.hear(2)
     desk.turn(200)
-    again, position = desk.steer.again or 0, desk.reel.stream.position * RATE
+    again, position = desk.steer.from_sample or 0, desk.reel.stream.position * RATE
     assert again == round(position) and again < desk.reel.stream.free
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, 0.2, 200)
@@ -321,19 +321,19 @@ class Engine:
 
     def work(self) -> None:
         if (command := self._next()) is not None:
-            if command.instead:
+            if command.replaces_late_edit:
                 self.made, self.height = self.left
             self.left = self.made, self.height
-            assert command.again is not None and command.again <= self.made
-            self.made, self.height = command.again, command.seed or 0
+            assert command.from_sample is not None and command.from_sample <= self.made
+            self.made, self.height = command.from_sample, command.seed or 0
             self.desk.engine.say(Finished(job=command.job))
         if self.made < self.desk.reel.stream.position * RATE + 0.8 * RATE:
             first, self.made = self.made, self.made + BLOCK
             self.desk.say(first, 0.02, self.height)
 
-    def _next(self) -> Steer | None:
+    def _next(self) -> Adjust | None:
         """What was asked, once it has come."""
-        asked = [c for c in self.desk.engine.sent[self.seen :] if isinstance(c, Steer) and c.again is not None]
+        asked = [c for c in self.desk.engine.sent[self.seen :] if isinstance(c, Adjust) and c.from_sample is not None]
         self.due = max(self.due - 1, 0)
         if not asked or self.due:
             return None

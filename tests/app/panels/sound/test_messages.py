@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from studio.wire.messages import Failed, Join
+from studio.wire.messages import Failed, FindLoop
 from tests.app.panels.sound.stage import RATE, Stage, made, opened
 from tests.app.panels.sound.test_silence import let_fall_silent
 
@@ -113,13 +113,13 @@ def test_what_failed_is_told_until_it_is_made_again(stage: Stage, qtbot: QtBot) 
     sound.play()
     opened(stage, qtbot)
     stage.make(0.4)
-    stage.engine.say(Failed(job=stage.asked().job, why="Memory ran out.", hint=""))
+    stage.engine.say(Failed(job=stage.asked().job, reason="Memory ran out.", hint=""))
     assert said(stage).startswith("Memory ran out.")
     sound.player.seek(sound.player.made)
     sound.play()
     assert not said(stage)
     stage.make(0.4)
-    stage.engine.say(Failed(job=stage.asked().job, why="Memory ran out.", hint=""))
+    stage.engine.say(Failed(job=stage.asked().job, reason="Memory ran out.", hint=""))
     sound.dials.new_seed()
     assert not said(stage)
 
@@ -129,8 +129,8 @@ def test_a_join_that_failed_is_told_until_the_loop_changes(stage: Stage, qtbot: 
     sound.set_loop((0.2, 0.6))
     sound.find_join()
     asked = stage.engine.sent[-1]
-    assert isinstance(asked, Join)
-    stage.engine.say(Failed(job=asked.job, why="Memory ran out.", hint=""))
+    assert isinstance(asked, FindLoop)
+    stage.engine.say(Failed(job=asked.job, reason="Memory ran out.", hint=""))
     assert "The loop stays as it is" in said(stage)
     sound.set_loop((0.2, 0.5))
     assert not said(stage)

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.files.exporting import Form
-from studio.wire.messages import Finished, Price, Priced
+from studio.wire.messages import BitsChunk, ComputeBits, Finished
 from tests.app.fake_engine import FakeEngine
 from tests.app.panels.sound.stage import RATE, Stage, made, opened
 
@@ -30,8 +30,10 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     assert said is not None and "2.0 s, stereo; used as 16 kHz mono" in said.text
     sound.pricing.look((0.0, 24.0))
     asked = stage.engine.sent[-1]
-    assert isinstance(asked, Price) and len(asked.sound) == 2 * RATE and np.isnan(player.bits).all()
-    stage.engine.say(Priced(job=asked.job, first=0, bits=np.full(2 * RATE, 3.0, np.float32)), Finished(job=asked.job))
+    assert isinstance(asked, ComputeBits) and len(asked.sound) == 2 * RATE and np.isnan(player.bits).all()
+    stage.engine.say(
+        BitsChunk(job=asked.job, first_sample=0, bits=np.full(2 * RATE, 3.0, np.float32)), Finished(job=asked.job)
+    )
     assert (player.bits == 3.0).all()
     before = len(stage.engine.sent)
     stream = player.reel.stream
@@ -43,7 +45,7 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     sound.play()
     opened(stage, qtbot)
     asked_for = stage.asked()
-    assert asked_for.begin is not None and np.array_equal(asked_for.begin, whole[:12_000])
+    assert asked_for.sound_to_continue is not None and np.array_equal(asked_for.sound_to_continue, whole[:12_000])
     stage.make(0.5)
     assert len(player.samples) == 20_000 and np.array_equal(player.samples[:12_000], whole[:12_000])
     sound.keep_take()
@@ -80,7 +82,7 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     assert sound.cut.get() == 0 and sound.heat.get() == ((0.0, 0.7),)
     assert len(stage.window.takes.list.get()) == 1, "it stays among the takes"
     sound.play()
-    assert stage.asked().begin is None, "the model begins by itself"
+    assert stage.asked().sound_to_continue is None, "the model begins by itself"
     sound.stop()
     stage.window.undo()
     assert sound.recording.get() is not None and len(player.samples) == 2.5 * RATE and sound.cut.get() == 2.0

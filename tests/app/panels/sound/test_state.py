@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.panels.sound.live_generation import AHEAD, PART, SURE, SURER
-from studio.wire.messages import Failed, Finished, Steer, Stopped
+from studio.wire.messages import Adjust, Failed, Finished, Stopped
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
 from tests.app.panels.sound.stage import RATE, Stage, made, opened
@@ -25,8 +25,8 @@ def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot:
     sound.play()
     opened(stage, qtbot)
     asked = stage.asked()
-    assert (asked.seed, asked.begin, asked.until) == (7, None, AHEAD)
-    assert asked.curve is not None and asked.curve.tolist() == [[0.0, 0.8]]
+    assert (asked.seed, asked.sound_to_continue, asked.allowed_seconds) == (7, None, AHEAD)
+    assert asked.temperature_curve is not None and asked.temperature_curve.tolist() == [[0.0, 0.8]]
     assert not stage.hear(0.1).any() and sound.player.waiting.get()
     stage.make(0.4)
     heard = stage.hear(0.3)
@@ -34,7 +34,7 @@ def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot:
     assert sound.player.position == pytest.approx(0.3, abs=0.02)
     assert sound.player.ahead == pytest.approx(0.1, abs=0.02)
     more = stage.engine.sent[-1]
-    assert isinstance(more, Steer) and more.until == pytest.approx(0.3 + AHEAD, abs=0.03)
+    assert isinstance(more, Adjust) and more.allowed_seconds == pytest.approx(0.3 + AHEAD, abs=0.03)
     assert (sound.player.bits == 2.5).all() and len(sound.player.bits) == len(sound.player.samples) == 6400
 
 
@@ -66,16 +66,16 @@ def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stag
     stage.hear(0.2)
     sound.dials.set_temperature(0.5)
     turn = stage.turned()
-    assert turn.again is not None
-    at = turn.again / RATE
+    assert turn.from_sample is not None
+    at = turn.from_sample / RATE
     assert sound.player.position + 0.02 < at < sound.player.position + 0.15
-    assert turn.curve is not None and turn.curve.tolist() == [[0.0, 1.0], [at, 1.0], [at, 0.5]]
+    assert turn.temperature_curve is not None and turn.temperature_curve.tolist() == [[0.0, 1.0], [at, 1.0], [at, 0.5]]
     stage.make(0.1, value=-9, first=9600)  # was on its way already: made by the old temperature
     stage.engine.say(Finished(job=turn.job))
     stage.make(0.2, value=500)
     made = sound.player.samples
-    assert (made[: turn.again] == 1000).all() and (made[turn.again :] == 500).all()
-    assert len(made) == turn.again + round(0.2 * RATE)
+    assert (made[: turn.from_sample] == 1000).all() and (made[turn.from_sample :] == 500).all()
+    assert len(made) == turn.from_sample + round(0.2 * RATE)
 
 
 def test_only_the_newest_wish_is_told_while_one_is_on_its_way(stage: Stage, qtbot: QtBot) -> None:
@@ -87,12 +87,12 @@ def test_only_the_newest_wish_is_told_while_one_is_on_its_way(stage: Stage, qtbo
     before = len(stage.engine.sent)
     for heat in (0.9, 0.8, 0.7):
         sound.dials.set_temperature(heat)
-    turns = [one for one in stage.engine.sent[before:] if isinstance(one, Steer) and one.again is not None]
+    turns = [one for one in stage.engine.sent[before:] if isinstance(one, Adjust) and one.from_sample is not None]
     assert len(turns) == 1
     stage.engine.say(Finished(job=turns[0].job))
     stage.make(0.04)
     last = stage.turned()
-    assert last.curve is not None and last.curve[-1, 1] == 0.7
+    assert last.temperature_curve is not None and last.temperature_curve[-1, 1] == 0.7
     assert [heat for _, heat in sound.heat.get()][-1] == 0.7
 
 
@@ -105,9 +105,9 @@ def test_what_cannot_be_changed_plays_on_as_it_was(stage: Stage, qtbot: QtBot) -
     before, bits = sound.player.samples.copy(), sound.player.bits.copy()
     sound.dials.set_temperature(0.5)
     turn = stage.turned()
-    assert turn.again is not None and turn.again < len(before)
+    assert turn.from_sample is not None and turn.from_sample < len(before)
     stage.make(0.1, value=700, first=len(before))  # nothing has changed for the engine
-    stage.engine.say(Failed(job=turn.job, why="No.", hint=""))
+    stage.engine.say(Failed(job=turn.job, reason="No.", hint=""))
     assert np.array_equal(sound.player.samples[: len(before)], before)
     assert np.array_equal(sound.player.bits[: len(before)], bits)
     assert (sound.player.samples[len(before) :] == 700).all() and len(sound.player.samples) > len(before)
@@ -131,7 +131,7 @@ def test_an_engine_that_dies_lets_what_is_made_play_out(stage: Stage, qtbot: QtB
     assert "up to 0:00.5, which is kept" in said.text
     sound.play()
     again = stage.asked()
-    assert again.begin is not None and len(again.begin) == 8000
+    assert again.sound_to_continue is not None and len(again.sound_to_continue) == 8000
 
 
 def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, qtbot: QtBot) -> None:
@@ -249,7 +249,7 @@ def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtb
     sound.player.seek(sound.player.made)
     sound.play()
     asked = stage.asked()
-    assert asked.begin is not None and (asked.begin == 1000).all()
+    assert asked.sound_to_continue is not None and (asked.sound_to_continue == 1000).all()
 
 
 def test_another_sound_is_not_said_to_be_as_fast_as_the_last(stage: Stage, qtbot: QtBot) -> None:
@@ -271,21 +271,21 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     stage.hear(0.2)
     sound.dials.set_mix("bells")
     asked = stage.asked()
-    assert (asked.mix, asked.share) == ("bells", 0.5) and asked.begin is not None
-    begun = len(asked.begin) / RATE
+    assert (asked.second_model, asked.share) == ("bells", 0.5) and asked.sound_to_continue is not None
+    begun = len(asked.sound_to_continue) / RATE
     assert player.position < begun < player.position + 0.15 and player.playing.get()
     stage.make(0.4)
     stage.hear(0.2)
     sound.dials.set_share(0.2)
     turn = stage.turned()
-    assert turn.share == 0.2 and turn.running == asked.job
+    assert turn.share == 0.2 and turn.running_job == asked.job
     stage.engine.say(Finished(job=turn.job))
     stage.make(0.2)
     sound.keep_take()
     work = stage.window.takes.list.get()[0].work
     assert work.mix is not None and (work.mix.model, work.mix.share) == ("bells", 0.0)  # it began without
-    assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.begin)
-    assert work.turns[-1].at == len(asked.begin) + (turn.again or 0)
+    assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.sound_to_continue)
+    assert work.turns[-1].at == len(asked.sound_to_continue) + (turn.from_sample or 0)
     sound.show_take(0)
     assert "alone" in sound.pricing.said.get()  # the second model is not asked what it costs
     sound.dials.new_seed()
@@ -319,7 +319,7 @@ def test_minutes_of_live_changes_are_undone_by_few_points(stage: Stage, qtbot: Q
         sound.dials.set_temperature(0.5 + 0.01 * number)
         sound.history.seal()
         stage.engine.say(Finished(job=stage.turned().job))
-        stage.make(0.3, first=stage.turned().again)
+        stage.make(0.3, first=stage.turned().from_sample)
     assert len(sound.heat.get()) == 81
     most = max(len(record.get("heat", [])) for record in sound.history.records())
     assert most <= 4
@@ -358,7 +358,9 @@ def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot
     stage.hear(0.2)
     sound.dials.set_label(None)
     asked = stage.asked()
-    assert asked.label is None and asked.begin is not None and 0.2 < len(asked.begin) / RATE < 0.4
+    assert (
+        asked.label is None and asked.sound_to_continue is not None and 0.2 < len(asked.sound_to_continue) / RATE < 0.4
+    )
     stage.make(0.2)
     sound.stop()
     sound.keep_take()

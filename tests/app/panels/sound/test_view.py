@@ -15,7 +15,17 @@ from pytestqt.qtbot import QtBot
 from studio.app.panels.sound.inspector_view import SoundInspector
 from studio.app.panels.sound.player_view import Player
 from studio.app.panels.sound.view import EMPTY, NOBODY
-from studio.wire.messages import Finished, Join, Joined, Perform, Price, Priced, Pulse, Sounded, Stopped
+from studio.wire.messages import (
+    BitsChunk,
+    ComputeBits,
+    FindLoop,
+    Finished,
+    Heartbeat,
+    LoopFound,
+    SoundChunk,
+    Stopped,
+    StreamSound,
+)
 from tests.app.fake_model import card, write_model
 from tests.app.window.test_layout import SIZES, check, resize
 from tests.app.window_fixtures import Studio, WindowOpener, settle
@@ -36,14 +46,14 @@ class Stage:
 
     def make(self, seconds: float, speed: float = 3.0, price: float = 2.5) -> None:
         """Let the engine say so much sound."""
-        asked = next(each for each in reversed(self.studio.engine.sent) if isinstance(each, Perform))
-        begun = len(asked.begin) if asked.begin is not None else 0
+        asked = next(each for each in reversed(self.studio.engine.sent) if isinstance(each, StreamSound))
+        begun = len(asked.sound_to_continue) if asked.sound_to_continue is not None else 0
         at = len(self.sound.player.samples) - begun
         noise = np.random.default_rng(0).integers(-9000, 9000, PIECE).astype(np.int16)
         for piece in range(round(seconds * RATE / PIECE)):
             bits = np.full(PIECE, price, np.float32)
             self.studio.engine.say(
-                Sounded(job=asked.job, first=at + piece * PIECE, samples=noise, bits=bits, speed=speed)
+                SoundChunk(job=asked.job, first_sample=at + piece * PIECE, samples=noise, bits=bits, speed=speed)
             )
         self.show()
 
@@ -431,9 +441,11 @@ def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
     settle()
     stage.inspector.best.click()
     asked = stage.studio.engine.sent[-1]
-    assert isinstance(asked, Join)
+    assert isinstance(asked, FindLoop)
     assert not stage.inspector.best.isEnabled()
-    stage.studio.engine.say(Joined(job=asked.job, begin=8320, end=40_320, bits=3.4, before=9.0, tried=400))
+    stage.studio.engine.say(
+        LoopFound(job=asked.job, begin=8320, end=40_320, join_bits=3.4, join_bits_before=9.0, tried_count=400)
+    )
     assert stage.inspector.region.text() == "0:00.520 to 0:02.520"
     assert stage.inspector.join.text() == "The join costs 3.4 bits, least of 400 tried"
     assert stage.inspector.best.isEnabled()
@@ -451,19 +463,19 @@ def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
     stage.qtbot.waitUntil(lambda: len(stage.sound.player.samples) == len(noise))
     stage.show()
     asked = prices(stage)[-1]
-    told = Priced(job=asked.job, first=asked.first, bits=np.zeros(0, np.float32), label=0)
+    told = BitsChunk(job=asked.job, first_sample=asked.first_sample, bits=np.zeros(0, np.float32), label=0)
     stage.studio.engine.say(told, Finished(job=asked.job))
 
 
-def prices(stage: Stage) -> list[Price]:
-    return [command for command in stage.studio.engine.sent if isinstance(command, Price)]
+def prices(stage: Stage) -> list[ComputeBits]:
+    return [command for command in stage.studio.engine.sent if isinstance(command, ComputeBits)]
 
 
 def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
     """Let the engine price so many samples of the newest request."""
     asked = prices(stage)[-1]
     bits = np.full(samples, height, np.float32)
-    stage.studio.engine.say(Priced(job=asked.job, first=asked.first, bits=bits, label=asked.label))
+    stage.studio.engine.say(BitsChunk(job=asked.job, first_sample=asked.first_sample, bits=bits, label=asked.label))
 
 
 def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage, tmp_path: Path) -> None:
@@ -476,8 +488,8 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     engine.say(Stopped(job=engine.stopped[-1]))
     asked = prices(stage)[-1]
     begin, end = round(time.begin * RATE), round(time.end * RATE)
-    assert len(asked.sound) - asked.first == end - begin, "what is seen, and nothing else"
-    assert np.array_equal(asked.sound[asked.first :], stage.sound.player.samples[begin:end])
+    assert len(asked.sound) - asked.first_sample == end - begin, "what is seen, and nothing else"
+    assert np.array_equal(asked.sound[asked.first_sample :], stage.sound.player.samples[begin:end])
     stage.studio.state.show_panel("generate")
     settle()
     assert engine.stopped[-1] == asked.job
@@ -523,7 +535,7 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
     job = prices(stage)[-1].job
     engine = stage.studio.engine
     qtbot.waitUntil(box.isVisible)
-    engine.say(Pulse(steps=1, job=job))
+    engine.say(Heartbeat(steps=1, job=job))
     answer(stage, len(prices(stage)[-1].sound) // 4)
     assert box.title.text() == "Bits of the recording" and box.words.text().startswith("25 % done")
     assert box.bar.isVisible() and box.bar.value() == 250

@@ -145,8 +145,8 @@ def explore(session: Session, seed: int) -> None:
     trained = state.model.get()
     cover = window.models.cover(trained.card.name) if trained is not None else None
     if cover is not None:
-        path = storage.home("data") / "my-picture.png"
-        storage.write(path, export.png(cover[0]))
+        path = storage.home_folder("data") / "my-picture.png"
+        storage.write_file(path, export.png(cover[0]))
         state.open(path)
         session.until(lambda: state.photo.get() is not None, "The crop preview")
         state.use_photo()
@@ -164,12 +164,12 @@ def explore(session: Session, seed: int) -> None:
 def complete(session: Session, seed: int) -> None:
     """The lower half of a picture filled nine times, where there is a model that can keep a part."""
     window, state = session.state, session.state.complete
-    trained = next((one for one in window.models.cards.get() if one.card.keeps and one.card.shape[0] == 3), None)
+    trained = next((one for one in window.models.cards.get() if one.card.can_inpaint and one.card.shape[0] == 3), None)
     cover = window.models.cover(trained.card.name) if trained is not None else None
     if trained is None or cover is None:
         return
-    path = storage.home("data") / "my-picture.png"
-    storage.write(path, export.png(cover[0]))
+    path = storage.home_folder("data") / "my-picture.png"
+    storage.write_file(path, export.png(cover[0]))
     window.show_panel("complete")
     state.choose_model(trained.card.name)
     state.canvas.open(path)

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.safetensors")
     for file in parser.parse_args(argv).files:
         began = time.monotonic()
-        found = models.find(str(file))
+        found = models.find_model(str(file))
         card = found.card
         measured = range_of(found)
         if measured != card.temperature_range:
@@ -39,14 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def range_of(found: models.Trained) -> temperature_range.Range | None:
+def range_of(found: models.InstalledModel) -> temperature_range.Range | None:
     """Between which temperatures a trained model works, beside its cover."""
     loaded = sampling.load(found, torch.device("cpu"))
     card = found.card
     return temperature_range.measured(
         lambda temperature: temperature_range.drawn(loaded.model, temperature, card.rate, card.opening),
         card.temperature,
-        list(models.cover(found.path)),
+        list(models.read_cover(found.path)),
     )
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from studio import cli
 from studio.library import models
-from studio.library.work import from_png, from_wav
+from studio.library.work import recipe_of_png, recipe_of_wav
 from studio.media.pictures.image import fit, open_picture
 from tests.limits import LIMIT
 
@@ -54,10 +54,10 @@ def test_sample_makes_files_that_carry_their_making(
     *made, sheet = lines(capsys.readouterr().out)
     assert [line["seed"] for line in made] == [5, 6, 7]
     assert all(isinstance(line["log_prob"], float) for line in made)
-    work = from_png(Path(str(made[1]["file"])).read_bytes())
+    work = recipe_of_png(Path(str(made[1]["file"])).read_bytes())
     assert work is not None
     assert (work.model, work.seed, work.temperature) == (tiny, 6, (0.7,))
-    assert work.model_hash == models.find(tiny).hash
+    assert work.model_hash == models.find_model(tiny).file_hash
     assert sheet["sheet"] is True
     first = np.asarray(Image.open(str(made[0]["file"])))
     assert (
@@ -94,7 +94,7 @@ def test_enlarged_pictures_are_opened_again_as_they_were_made(
     for before, after in zip(small, large, strict=True):
         data = Path(str(after["file"])).read_bytes()
         assert Image.open(io.BytesIO(data)).size == (side, side)
-        work = from_png(data)
+        work = recipe_of_png(data)
         assert work is not None
         assert work.seed == after["seed"]
         opened = fit(open_picture(str(after["file"])).array, (3, 8, 8))
@@ -137,7 +137,7 @@ def test_recordings_are_made_gone_on_from_priced_and_brought_back(
     made = lines(capsys.readouterr().out)
     samples, rate = soundfile.read(str(made[1]["file"]), dtype="int16")
     assert (len(samples), rate) == (2000, 8000)
-    work = from_wav(Path(str(made[1]["file"])).read_bytes())
+    work = recipe_of_wav(Path(str(made[1]["file"])).read_bytes())
     assert work is not None
     assert (work.model, work.seed, work.label, work.heard) == (tiny_recordings, 6, 1, 0)
 
@@ -147,7 +147,7 @@ def test_recordings_are_made_gone_on_from_priced_and_brought_back(
     whole, rate = soundfile.read(out, dtype="int16")
     assert (len(whole), rate) == (2800, 8000)
     assert np.array_equal(whole[:2000], samples)
-    work = from_wav(out.read_bytes())
+    work = recipe_of_wav(out.read_bytes())
     assert work is not None
     assert (work.seed, work.heard) == (3, 2000)
     capsys.readouterr()
@@ -171,11 +171,15 @@ def test_two_models_are_mixed_and_the_file_says_which(
     argv = ["sample", tiny_pixels, "--seed", "5", "--json", "--out", str(tmp_path / "o")]
     assert cli.main([*argv, "--mix", tiny_others, "--share", "0.3"]) == 0
     (line,) = lines(capsys.readouterr().out)
-    work = from_png(Path(str(line["file"])).read_bytes())
+    work = recipe_of_png(Path(str(line["file"])).read_bytes())
     assert work is not None
     assert work.mix is not None
-    assert (work.mix.model, work.mix.model_hash, work.mix.share) == (tiny_others, models.find(tiny_others).hash, 0.3)
-    assert "mixed with tiny-others, share 0.3" in work.sentence()
+    assert (work.mix.model, work.mix.model_hash, work.mix.share) == (
+        tiny_others,
+        models.find_model(tiny_others).file_hash,
+        0.3,
+    )
+    assert "mixed with tiny-others, share 0.3" in work.summary()
     assert cli.main([*argv, "--mix", tiny]) == 1
     assert "does not draw pixel by pixel, so it cannot be mixed" in capsys.readouterr().err
     assert cli.main([*argv, "--mix", tiny_others, "--share", "1.5"]) == 2
@@ -189,7 +193,7 @@ def test_a_kind_is_asked_for_by_name_or_number(
         assert cli.main(argv) == 0
     one, other = (Path(str(line["file"])) for line in lines(capsys.readouterr().out))
     assert np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(other)))
-    work = from_png(one.read_bytes())
+    work = recipe_of_png(one.read_bytes())
     assert work is not None
     assert work.label == 1
     for model, label, words in ((tiny_kinds, "grey", "It has: Dark, Light."), (tiny, "0", "It knows no kinds")):
@@ -203,7 +207,7 @@ def test_evaluate_gives_every_figure_of_the_papers(
     np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
     assert cli.main(["evaluate", tiny, str(tmp_path / "rings.npz"), "--json"]) == 0
     figures = {str(line["metric"]): line for line in lines(capsys.readouterr().out)}
-    assert figures["bits per dimension"]["value"] == pytest.approx(models.find(tiny).card.value, abs=2e-3)
+    assert figures["bits per dimension"]["value"] == pytest.approx(models.find_model(tiny).card.value, abs=2e-3)
     assert figures["bits per dimension"]["exact"] is False
     assert figures["nats in logit space"]["exact"] is True
     assert figures["nats in logit space"]["n"] == 16
@@ -213,7 +217,7 @@ def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
     tiny: str, rings: np.ndarray, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
-    file, trained = studio_home / "models" / f"{tiny}.safetensors", models.find(tiny)
+    file, trained = studio_home / "models" / f"{tiny}.safetensors", models.find_model(tiny)
     known = trained.card.spread
     models.write_card(trained, msgspec.structs.replace(trained.card, spread=()))
     before = safetensors.numpy.load(file.read_bytes())
@@ -225,7 +229,7 @@ def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
     assert (said["n"], said["least"]) == (16, pytest.approx(known[0], abs=1e-3))
     after = safetensors.numpy.load(file.read_bytes())
     assert all(np.array_equal(after[name], tensor) for name, tensor in before.items())
-    assert models.find(tiny).card.spread == pytest.approx(known, abs=1e-3)
+    assert models.find_model(tiny).card.spread == pytest.approx(known, abs=1e-3)
     assert cli.main(["score", tiny, str(tmp_path / "one.png")]) == 0
     assert re.search(r"more typical than \d+ of 100 held-out pictures", capsys.readouterr().out)
 
@@ -287,7 +291,7 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
     made = [Path(str(line["file"])).read_bytes() for line in told]
     for data in made:
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data)))[:4], picture[:4])
-        work = from_png(data)
+        work = recipe_of_png(data)
         assert work is not None
         assert work.latent is not None
         assert work.latent.shape == (1, 8, 8)
@@ -443,7 +447,7 @@ def test_invert_says_for_each_file_whether_it_came_back(
     assert by_name["broken.jpg"]["reason"]
     assert by_name["pipe.png"]["reason"]
     assert "1 of 1 pictures came back byte for byte. 2 of 3 files could not be used." in said.err
-    back = from_png((tmp_path / "back" / next(p.name for p in (tmp_path / "back").iterdir())).read_bytes())
+    back = recipe_of_png((tmp_path / "back" / next(p.name for p in (tmp_path / "back").iterdir())).read_bytes())
     assert back is not None
     assert back.latent is not None
     assert back.source == "a.png"
@@ -566,7 +570,7 @@ def test_ctrl_c_keeps_what_was_finished_and_ends_with_130(tiny: str, tmp_path: P
     _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 130
     assert "What was finished is kept" in err
-    assert from_png(Path(first).read_bytes()) is not None
+    assert recipe_of_png(Path(first).read_bytes()) is not None
     assert not [p for p in (tmp_path / "out").iterdir() if p.suffix != ".png"]
 
 

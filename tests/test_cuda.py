@@ -110,7 +110,7 @@ def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) 
     assert resumed.progress.step == 12
     card = model_export.publish(resumed, tmp_path / "learned.safetensors", learn, test)
     assert np.isfinite(card.value)
-    loaded = sampling.load(models.find(str(tmp_path / "learned.safetensors")), CARD)
+    loaded = sampling.load(models.find_model(str(tmp_path / "learned.safetensors")), CARD)
     assert loaded.model.sample([1]).device.type == "cuda"
 
 

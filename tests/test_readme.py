@@ -6,7 +6,7 @@ from tests import readme
 
 
 def test_the_models_of_the_first_steps_are_on_the_shelf() -> None:
-    shelf = models.listing()[0]
+    shelf = models.list_models()[0]
     first = first_with_sliders(shelf)
     assert shelf[0].card.title == readme.FIRST, "the window begins with the first model"
     assert first is not None and first.card.title == readme.WITH_SLIDERS, "Explore begins with the first of these"

@@ -12,10 +12,10 @@ from studio.engine.generation import sampling
 from studio.engine.jobs import Jobs
 from studio.engine.levels import to_arrays, to_levels
 from studio.library import models
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.wire import messages as wire
 
-FILES = sorted(models.shipped().glob("*.safetensors"))
+FILES = sorted(models.shipped_folder().glob("*.safetensors"))
 EXACT = ("glow", "nice", "realnvp", "maf-mnist-28", "iaf-mnist-28")
 """Families whose couplings bring back any picture, and models with a latent that does, once others of it are tried.
 What a MAF says of a pixel can rest on hundreds before it, so that float64 alone does not hold a picture unlike all that
@@ -28,8 +28,8 @@ def jobs(request: pytest.FixtureRequest) -> Jobs:
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
-def shipped(request: pytest.FixtureRequest) -> Trained:
-    return models.find(str(request.param))
+def shipped(request: pytest.FixtureRequest) -> InstalledModel:
+    return models.find_model(str(request.param))
 
 
 def asked(jobs: Jobs, command: wire.AnyCommand) -> list[wire.AnyEvent]:
@@ -49,7 +49,7 @@ def odd_pictures(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     }
 
 
-def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: Trained, jobs: Jobs) -> None:
+def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: InstalledModel, jobs: Jobs) -> None:
     card = shipped.card
     if card.kind != "picture" or not zoo.recipe(card.recipe).build(card.shape, card.levels).invertible:
         pytest.skip("only where an artwork has a latent of its own size")
@@ -76,7 +76,7 @@ def test_white_paper_with_a_square_comes_back_from_a_model_of_digits(seed: int, 
     assert isinstance(shown, wire.Decoded) and np.array_equal(shown.picture, paper)
 
 
-def test_a_seed_is_one_artwork_alone_and_among_others(shipped: Trained, jobs: Jobs) -> None:
+def test_a_seed_is_one_artwork_alone_and_among_others(shipped: InstalledModel, jobs: Jobs) -> None:
     heat = (shipped.card.temperature,)
     many = asked(jobs, wire.Sample(job="a", model=shipped.card.name, seeds=tuple(range(8)), temperature=heat))
     (one,) = asked(jobs, wire.DecodeLatent(job="b", model=shipped.card.name, seed=5, temperature=heat))
@@ -96,7 +96,7 @@ def steps_apart(frames: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
     return float(np.sqrt(((wide[-1] - wide[0]) ** 2).mean())), np.array(apart)
 
 
-def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: Trained, jobs: Jobs) -> None:
+def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: InstalledModel, jobs: Jobs) -> None:
     loaded: sampling.Loaded = jobs.shelf.take(shipped.card.name)
     if loaded.model.keeps:
         pytest.skip("what draws entry by entry has no directions")

@@ -25,12 +25,12 @@ from studio.engine.levels import to_arrays
 from studio.engine.training.evaluation import SPREAD
 from studio.engine.training.recordings import Recordings
 from studio.library import models
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.media import dataset
 from studio.media.sounds import audio_dataset
 from studio.wire import messages as wire
 
-FILES = sorted(models.shipped().glob("*.safetensors"))
+FILES = sorted(models.shipped_folder().glob("*.safetensors"))
 PACKS = Path(__file__).parents[1] / "../shared/data"
 COVERED = 9
 HEARD = 2000
@@ -51,8 +51,8 @@ SPREADS: dict[type[Model], tuple[float, float]] = {
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
-def shipped(request: pytest.FixtureRequest) -> Trained:
-    return models.find(str(request.param))
+def shipped(request: pytest.FixtureRequest) -> InstalledModel:
+    return models.find_model(str(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +68,10 @@ def finished(steps: Generator[object, None, Any]) -> Any:
             return end.value
 
 
-def held_out(trained: Trained) -> tuple[list[np.ndarray], list[int] | None]:
+def held_out(trained: InstalledModel) -> tuple[list[np.ndarray], list[int] | None]:
     """The test artworks of a model's pack as a user would open them, recordings in pieces; and their classes."""
     card = trained.card
-    recipe = json.loads((models.shipped() / "recipes" / f"{card.name}.json").read_bytes())
+    recipe = json.loads((models.shipped_folder() / "recipes" / f"{card.name}.json").read_bytes())
     pack = PACKS / recipe["data"].split(",")[0]
     if not pack.exists():
         pytest.skip("the packs of ../shared/data are not here")
@@ -99,9 +99,9 @@ def pieces_of(
 
 
 @torch.inference_mode()
-def test_the_cover_is_the_artworks_of_the_first_seeds(shipped: Trained, loaded_models: sampling.Shelf) -> None:
+def test_the_cover_is_the_artworks_of_the_first_seeds(shipped: InstalledModel, loaded_models: sampling.Shelf) -> None:
     card, model = shipped.card, loaded_models.take(shipped.card.name).model
-    cover, seeds = models.cover(shipped.path).astype(int), range(1, COVERED + 1)
+    cover, seeds = models.read_cover(shipped.path).astype(int), range(1, COVERED + 1)
     if isinstance(model, AutoregressiveSound):
         *_, last = model.sample_steps(seeds, temperature=card.temperature, samples=HEARD)
         assert np.array_equal(to_arrays(last.x, model.levels), cover[:, :HEARD])
@@ -119,7 +119,7 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(shipped: Trained, loaded_m
 
 @torch.inference_mode()
 def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
-    shipped: Trained, loaded_models: sampling.Shelf
+    shipped: InstalledModel, loaded_models: sampling.Shelf
 ) -> None:
     card, loaded = shipped.card, loaded_models.take(shipped.card.name)
     assert len(card.spread) >= 2, "the card does not say how prices are spread"
@@ -135,7 +135,7 @@ def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
         # Given its class an artwork costs log2(classes) bits less at most, and is priced so many times faster.
         c = None if classes is None or not loaded.model.classes else torch.tensor([classes[place] for place in some])
         for nats in loaded.model.log_prob(x, c).tolist():
-            percentile = card.percentile(-nats / math.log(2) / x[0].numel())
+            percentile = card.strangeness_percentile(-nats / math.log(2) / x[0].numel())
             assert percentile is not None
             found.append(percentile)
     # Of a few, three standard errors of a mean over [0, 100].
@@ -157,12 +157,12 @@ def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: P
     assert (last.spread[0], last.spread[-1]) == pytest.approx((min(told), max(told)), abs=1e-3)
 
 
-def test_the_paper_that_stands_beside_a_figure_is_that_of_the_same_model(shipped: Trained) -> None:
+def test_the_paper_that_stands_beside_a_figure_is_that_of_the_same_model(shipped: InstalledModel) -> None:
     assert shipped.card.paper == zoo.paper(zoo.recipe(shipped.card.recipe))
 
 
 def test_each_row_of_a_papers_table_is_its_own_models() -> None:
-    papers = {path.stem: models.find(str(path)).card.paper for path in FILES}
+    papers = {path.stem: models.find_model(str(path)).card.paper for path in FILES}
     assert papers["maf-mnist-28"] == "-1302.9 nats in logit space on MNIST, with classes"
     assert papers["maf-wavetables"] == "-1300.5 nats in logit space on MNIST"
     assert papers["pixelrnn-row-mnist-28"] == "80.54 nats on binarised MNIST"
@@ -173,7 +173,7 @@ def test_each_row_of_a_papers_table_is_its_own_models() -> None:
 
 
 @torch.inference_mode()
-def test_encoded_latents_are_spread_as_is_said(shipped: Trained, loaded_models: sampling.Shelf) -> None:
+def test_encoded_latents_are_spread_as_is_said(shipped: InstalledModel, loaded_models: sampling.Shelf) -> None:
     loaded = loaded_models.take(shipped.card.name)
     artworks, classes = held_out(shipped)
     least = HEARD if shipped.card.rate else 1

@@ -32,7 +32,7 @@ from studio.app.panels.generate.state import Generate
 from studio.app.panels.sound.state import NO_MODEL, Sound
 from studio.app.takes.store import Takes
 from studio.library import storage
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.media import decoder
 from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
@@ -53,7 +53,7 @@ FAULT = "Something went wrong inside the window. What you did last may not have 
 
 def window_log() -> Path:
     """Return the path of the log of the window's faults."""
-    return storage.home("log") / "window.log"
+    return storage.home_folder("log") / "window.log"
 
 
 class Window(State):
@@ -137,7 +137,7 @@ class Window(State):
         """The bytes of QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
         """Sizes that views keep, such as the inspector's width; plain data."""
-        self._chosen: dict[str, Trained] = {}
+        self._chosen: dict[str, InstalledModel] = {}
         """The model of pictures and the model of waves that were chosen last."""
         self._why = ""
         """What the engine last reported about itself."""
@@ -250,7 +250,7 @@ class Window(State):
             if now is not None:
                 self.messages.say(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
 
-    def _note_model(self, trained: Trained | None) -> None:
+    def _note_model(self, trained: InstalledModel | None) -> None:
         if trained is not None and not trained.card.rate:
             self._chosen[trained.card.kind] = trained
 
@@ -275,12 +275,12 @@ class Window(State):
             case _:
                 self.messages.say(drops.words(kind, paths), "warn")
 
-    def _choose_added(self, trained: Trained) -> None:
+    def _choose_added(self, trained: InstalledModel) -> None:
         """Choose an added model in the open panel, or open a panel that can use it."""
         panel = self.panel.get()
         if trained.card.rate:
             panel = "sound"
-        elif panel == "sound" or (panel == "complete" and not trained.card.keeps):
+        elif panel == "sound" or (panel == "complete" and not trained.card.can_inpaint):
             panel = "generate"
         self._panels[panel].choose_model(trained.card.name)
         self.show_panel(panel)
@@ -376,7 +376,7 @@ class Window(State):
             }.get(self.panel.get())
             self.surprise.look(shown() if shown is not None else ())
 
-    def _maker(self) -> Trained | None:
+    def _maker(self) -> InstalledModel | None:
         """Return the model whose pictures the open panel shows."""
         panel = self._panels.get(self.panel.get(), self.generate)
         return self.generate.maker() if panel is self.generate else panel.model.get()

@@ -104,5 +104,5 @@ class FaultLog(QObject):
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             if str(times).strip("0") == "1":
                 with contextlib.suppress(storage.NotSaved):  # the user needs no message about a log
-                    storage.append(self.path, f"{now}  Latent Studio {__version__}\n{words}\n\n", MOST)
+                    storage.append_to_log(self.path, f"{now}  Latent Studio {__version__}\n{words}\n\n", MOST)
             return times == 1

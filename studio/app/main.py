@@ -63,7 +63,7 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
 def _lock() -> bool:
     """Return whether this is the only window with these folders. The lock is held until the process ends."""
     try:
-        return storage.lock(storage.home("data") / "window.lock") is not None
+        return storage.lock_file(storage.home_folder("data") / "window.lock") is not None
     except storage.NotSaved:  # if nothing can be written there, no other window keeps its state there either
         return True
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from studio.cli import command
 from studio.library import models
 from studio.library.card import Card
-from studio.library.work import Mix, Work
+from studio.library.work import ModelMixture, Work
 from studio.media import dataset, decoder
 from studio.media.pictures import image
 from studio.media.pictures.enlarging import Enlargement
@@ -68,7 +68,7 @@ def seeds(args: argparse.Namespace) -> tuple[int, ...]:
 def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
     """Return the requested temperature, or the model's own. Warn if the model does not work at it."""
     temperature = args.temperature if args.temperature is not None else card.temperature
-    if beyond := card.beyond(temperature):
+    if beyond := card.temperature_warning(temperature):
         command.say(beyond)
     return (temperature,)
 
@@ -77,13 +77,13 @@ def label(card: Card, given: str | None) -> int | None:
     """Return the number of a class, from its name or number. Raises WrongUse, which lists them."""
     if given is None:
         return None
-    names = [name.casefold() for name in card.kinds]
+    names = [name.casefold() for name in card.class_names]
     wanted = given.replace("_", " ").casefold()
     if wanted in names:
         return names.index(wanted)
     if given.isdecimal() and int(given) < len(names):
         return int(given)
-    there = f"It has: {', '.join(card.kinds)}." if names else "It knows no kinds; leave --label out."
+    there = f"It has: {', '.join(card.class_names)}." if names else "It knows no kinds; leave --label out."
     raise command.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
 
 
@@ -129,20 +129,20 @@ def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlarge
     return Enlargement(times, pixels, args.smooth)
 
 
-def mix(args: argparse.Namespace) -> Mix | None:
+def mix(args: argparse.Namespace) -> ModelMixture | None:
     """Return the second model that was asked for. Raises models.BadModel."""
     if not args.mix:
         return None
-    other = models.find(args.mix)
-    return Mix(model=other.card.name, model_hash=other.hash, share=args.share)
+    other = models.find_model(args.mix)
+    return ModelMixture(model=other.card.name, model_hash=other.file_hash, share=args.share)
 
 
-def work(trained: models.Trained, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
+def work(trained: models.InstalledModel, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
     return Work(
         kind=trained.card.kind,
         rate=trained.card.rate,
         model=trained.card.name,
-        model_hash=trained.hash,
+        model_hash=trained.file_hash,
         seed=seed,
         temperature=temperature,
         label=label,

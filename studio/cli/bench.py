@@ -25,7 +25,7 @@ def add(commands: command.Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each model and number of artworks, once it is measured."""
-    named = [models.find(name) for name in args.models] if args.models else models.listing()[0]
+    named = [models.find_model(name) for name in args.models] if args.models else models.list_models()[0]
     jobs = command.jobs(args, compile_first=True)
     from studio.engine import benchmark
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from studio.cli import arguments, command
 from studio.library import models, storage
-from studio.library.work import Latent, Work, from_wav, to_wavetable
+from studio.library.work import StoredArray, Work, encode_wavetable, recipe_of_wav
 from studio.media import names
 from studio.media.pictures import image
 from studio.media.sounds import wavetable
@@ -27,7 +27,7 @@ def add(commands: command.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    trained = models.find(args.model)
+    trained = models.find_model(args.model)
     if trained.card.kind != "sound":
         raise command.WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
     label = arguments.label(trained.card, args.label)
@@ -37,29 +37,29 @@ def run(args: argparse.Namespace) -> int:
     ask = wire.Interpolate(job="blend", model=args.model, begin=_asked(begin), end=_asked(end), frames=args.frames)
     drawn = (event for event in command.answers(jobs, ask) if isinstance(event, wire.PicturesPreview))
     made = [cycle for event in drawn for cycle in event.pictures]
-    storage.write(target, to_wavetable(np.stack(made), begin.leading_to(end)))
+    storage.write_file(target, encode_wavetable(np.stack(made), begin.wavetable_to(end)))
     command.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
     return 0
 
 
-def _point(jobs: Any, model: str, trained: models.Trained, given: str, label: int | None) -> Work:
+def _point(jobs: Any, model: str, trained: models.InstalledModel, given: str, label: int | None) -> Work:
     """Return where the way begins or ends: a seed, our own WAV, or a cycle."""
     if given.isdecimal():
         return arguments.work(trained, command.seed(given), (trained.card.temperature,), label)
     path = command.path(given)
-    work = from_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
+    work = recipe_of_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
     if work is not None and work.model == trained.card.name:
         return work
     ask = wire.Encode(job="open", model=model, picture=arguments.opened(path, trained.card), label=label)
     found = command.answer(jobs, ask, wire.Encoded)
     opened = arguments.work(trained, 0, (1.0,), found.label)
-    return msgspec.structs.replace(opened, latent=Latent.of(found.latent), source=names.shown(path.name))
+    return msgspec.structs.replace(opened, latent=StoredArray.from_array(found.latent), source=names.shown(path.name))
 
 
 def _asked(work: Work) -> wire.LatentPoint:
     return wire.LatentPoint(
         seed=work.seed,
-        latent=work.latent.array() if work.latent else None,
+        latent=work.latent.to_array() if work.latent else None,
         sliders=work.sliders,
         temperature=work.temperature,
         label=work.label,

@@ -150,11 +150,11 @@ def explained(error: BaseException, part: str = "engine") -> str:
 
 def _logged(error: BaseException) -> str:
     """Write an error to the log of the terminal. Return where that is, or nothing if that fails."""
-    path = storage.home("log") / "terminal.log"
+    path = storage.home_folder("log") / "terminal.log"
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     details = "".join(traceback.format_exception(error))
     with contextlib.suppress(storage.NotSaved):
-        storage.append(path, f"{now}  Latent Studio {__version__}\n{details}\n", LOG_SIZE)
+        storage.append_to_log(path, f"{now}  Latent Studio {__version__}\n{details}\n", LOG_SIZE)
         return f'The details are in "{names.shown(str(path))}".'
     return ""
 
@@ -231,9 +231,9 @@ def new_file(wished: Path, ending: str) -> Path:
     if wished.name in ("", "..") or os.path.isdir(wished):
         raise WrongUse(f'"{names.shown(str(wished))}" is a folder. Give the name of a file.')
     target = wished.with_suffix(ending)
-    storage.folder_of(wished)
-    folder = storage.folder_of(target)
-    return storage.free_name(folder, target.stem, ending) if os.path.lexists(target) else target
+    storage.create_parent(wished)
+    folder = storage.create_parent(target)
+    return storage.next_free_path(folder, target.stem, ending) if os.path.lexists(target) else target
 
 
 def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:

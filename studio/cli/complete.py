@@ -11,7 +11,7 @@ import numpy as np
 from studio.cli import arguments, command
 from studio.library import models, storage
 from studio.library.card import Card
-from studio.library.work import Latent, to_png
+from studio.library.work import StoredArray, encode_png
 from studio.media import decoder, names
 from studio.media.pictures import image
 from studio.wire import messages as wire
@@ -60,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
     If they are ranked by what follows the hole, save only the best.
     """
-    trained = models.find(args.model)
+    trained = models.find_model(args.model)
     if trained.card.kind == "sound":
         raise command.WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
-    if not trained.card.keeps:
+    if not trained.card.can_inpaint:
         raise command.WrongUse(CANNOT.format(trained.card.title))
     seeds = arguments.seeds(args)
     heat = arguments.heat(args, trained.card)
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     picture = _picture(args, trained.card)
     free = _mask(args, trained.card)
     _check_rank(args, free)
-    folder = storage.folder(args.out)
+    folder = storage.create_folder(args.out)
     jobs = command.jobs(args)
     made: list[Made] = []
     ask = wire.Inpaint(
@@ -113,15 +113,17 @@ def _report_left_out(args: argparse.Namespace, made: int, saved: int) -> None:
 
 
 def _save(
-    args: argparse.Namespace, trained: models.Trained, jobs: Any, folder: Path, one: Made, label: int | None
+    args: argparse.Namespace, trained: models.InstalledModel, jobs: Any, folder: Path, one: Made, label: int | None
 ) -> None:
     path = folder / f"{args.file.stem}-{one.seed}.png"
     # Its latent makes the whole picture again: what was kept, and what was made.
     encode = wire.Encode(job="encode", model=args.model, picture=one.picture, label=label)
     found = command.answer(jobs, encode, wire.Encoded)
     work = arguments.work(trained, one.seed, (1.0,), found.label)
-    work = msgspec.structs.replace(work, latent=Latent.of(found.latent), source=names.shown(args.file.name))
-    storage.write(path, to_png(one.picture, work, arguments.enlargement(args, trained.card)))
+    work = msgspec.structs.replace(
+        work, latent=StoredArray.from_array(found.latent), source=names.shown(args.file.name)
+    )
+    storage.write_file(path, encode_png(one.picture, work, arguments.enlargement(args, trained.card)))
     line = {"file": str(path), "seed": one.seed, "log_prob": one.log_prob, "following": one.following}
     words = f"{path}  {one.log_prob:,.1f} nats"
     command.tell(

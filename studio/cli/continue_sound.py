@@ -33,7 +33,7 @@ def add(commands: command.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    trained = models.find(args.model)
+    trained = models.find_model(args.model)
     card = trained.card
     heat = arguments.heat(args, card)
     if not card.rate:
@@ -73,9 +73,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _likeliest(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Array) -> int:
     """Return the class under which the last second of a sound is likeliest."""
-    command.progress(f"looking which of {len(card.kinds)} kinds it is")
+    command.progress(f"looking which of {len(card.class_names)} kinds it is")
     ask = wire.ComputeBits(job="kind", model=args.model, sound=begin, first_sample=len(begin))
     found = command.answer(jobs, ask, wire.BitsChunk)
     assert found.label is not None, "a model that knows kinds takes a sound for one"
-    command.say(f"It is taken for {card.kinds[found.label]}; --label takes it for another.")
+    command.say(f"It is taken for {card.class_names[found.label]}; --label takes it for another.")
     return found.label

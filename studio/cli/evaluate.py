@@ -26,7 +26,7 @@ def add(commands: command.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    trained = models.find(args.model)
+    trained = models.find_model(args.model)
     ask = wire.Evaluate(
         job="evaluate",
         model=args.model,
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write(args: argparse.Namespace, trained: models.Trained, event: wire.EvaluationProgress) -> None:
+def _write(args: argparse.Namespace, trained: models.InstalledModel, event: wire.EvaluationProgress) -> None:
     models.write_card(trained, msgspec.structs.replace(trained.card, spread=event.spread))
     least = event.spread[0]
     middle = event.spread[len(event.spread) // 2]

@@ -9,7 +9,7 @@ import numpy as np
 
 from studio.cli import arguments, command
 from studio.library import models, storage
-from studio.library.work import Latent, Work, to_png, to_wav
+from studio.library.work import StoredArray, Work, encode_png, encode_wav
 from studio.media import names
 from studio.media.pictures import image
 from studio.media.pictures.enlarging import Enlargement
@@ -34,9 +34,9 @@ def add(commands: command.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    trained = models.find(args.model)
+    trained = models.find_model(args.model)
     size = arguments.enlargement(args, trained.card)
-    folder = storage.folder(args.out) if args.out else None
+    folder = storage.create_folder(args.out) if args.out else None
     named = arguments.named(args.files)
     exact = 0
     unusable = 0
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             f"{path}: {words}",
         )
     usable = len(named) - unusable
-    summary = f"{exact} of {usable} {arguments.things(trained.card)} came back {trained.card.alike}."
+    summary = f"{exact} of {usable} {arguments.things(trained.card)} came back {trained.card.round_trip_text}."
     left_out = f"{unusable} of {len(named)} files could not be used."
     print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
     return 1 if unusable or exact < usable else 0
@@ -82,7 +82,13 @@ def _why(found: wire.Encoded) -> str:
 
 
 def _came_back(
-    jobs: Any, model: str, trained: models.Trained, found: wire.Encoded, path: Path, folder: Path, size: Enlargement
+    jobs: Any,
+    model: str,
+    trained: models.InstalledModel,
+    found: wire.Encoded,
+    path: Path,
+    folder: Path,
+    size: Enlargement,
 ) -> str:
     """Save the decoded picture with its latent inside; return the name of its file."""
     ask = wire.DecodeLatent(job="back", model=model, latent=found.latent, label=found.label)
@@ -91,14 +97,14 @@ def _came_back(
         kind=trained.card.kind,
         rate=trained.card.rate,
         model=trained.card.name,
-        model_hash=trained.hash,
+        model_hash=trained.file_hash,
         seed=0,
         label=found.label,
-        latent=Latent.of(found.latent),
+        latent=StoredArray.from_array(found.latent),
         source=names.shown(path.name),
         made=arguments.now(),
     )
     sound = trained.card.kind == "sound"
-    target = storage.free_name(folder, path.stem, ".wav" if sound else ".png")
-    storage.write(target, to_wav(shown.picture, work) if sound else to_png(shown.picture, work, size))
+    target = storage.next_free_path(folder, path.stem, ".wav" if sound else ".png")
+    storage.write_file(target, encode_wav(shown.picture, work) if sound else encode_png(shown.picture, work, size))
     return target.name

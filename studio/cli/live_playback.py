@@ -11,7 +11,7 @@ import numpy as np
 
 from studio.cli import command
 from studio.library import storage
-from studio.library.work import Work, to_wav
+from studio.library.work import Work, encode_wav
 from studio.media.sounds.playback import CUSHION, FAST, Stream
 from studio.media.sounds.silence import LONG, silent_end
 from studio.media.sounds.speaker import NoSound, Speaker
@@ -241,7 +241,7 @@ def tell_silence(samples: wire.Array, work: Work) -> None:
 def keep(args: argparse.Namespace, path: Path | None, made: Made, work: Work) -> None:
     """Save a recording if the user wants that, and print it. Raises KeyboardInterrupt if it was stopped."""
     if path is not None:
-        storage.write(path, to_wav(made.samples, work))
+        storage.write_file(path, encode_wav(made.samples, work))
     line = {"file": path and str(path), "seed": work.seed, "log_prob": made.log_prob}
     command.tell(args, line, f"seed {work.seed}" if path is None else str(path))
     tell_silence(made.samples, work)

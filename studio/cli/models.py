@@ -17,9 +17,9 @@ def add(commands: command.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    found, refused = models.listing()
+    found, refused = models.list_models()
     if args.markdown:
-        print(table([trained.card for trained in found if trained.path.parent == models.shipped()]))
+        print(table([trained.card for trained in found if trained.path.parent == models.shipped_folder()]))
         return 0
     for trained in found:
         card = trained.card
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
             "value": card.value,
             "exact": card.exact,
         }
-        what = f"{card.makes}, {card.size}"
-        command.tell(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.figure}")
+        what = f"{card.makes}, {card.size_text}"
+        command.tell(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.held_out_text}")
     for sentence in refused:
         command.say(sentence)
     return 1 if refused else 0
@@ -46,7 +46,7 @@ def table(cards: Sequence[Card]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for card in cards:
-        made = f"{card.makes}, {card.size}"
+        made = f"{card.makes}, {card.size_text}"
         size = f"{card.parameters / 1e6:.2f} M"
         fields = (card.name, card.family_title, made, card.learned_from, card.licence, size, f"{card.steps:,}")
         rows.append(f"| {' | '.join(fields)} | {_figures(card)} | {card.paper} |")
@@ -56,4 +56,4 @@ def table(cards: Sequence[Card]) -> str:
 def _figures(card: Card) -> str:
     """Return every held-out figure of a card, its main one first."""
     more = [f"{value:,.2f} {metric}, {'exact' if exact else 'bound'}" for metric, value, exact in card.figures[1:]]
-    return "; ".join([card.figure, *more])
+    return "; ".join([card.held_out_text, *more])

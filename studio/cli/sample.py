@@ -12,7 +12,7 @@ import msgspec
 from studio.cli import arguments, command, live_playback
 from studio.library import models, storage
 from studio.library.card import Card
-from studio.library.work import Work, smaller_than_asked, to_png, to_sheet, to_wav
+from studio.library.work import Work, encode_png, encode_sheet, encode_wav, reduced_size_text
 from studio.media import export
 from studio.media.pictures.enlarging import Enlargement
 from studio.media.sounds import waveform
@@ -39,7 +39,7 @@ def add(commands: command.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    trained = models.find(args.model)
+    trained = models.find_model(args.model)
     seeds = arguments.seeds(args)
     temperature = arguments.heat(args, trained.card)
     label = arguments.label(trained.card, args.label)
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args, trained.card)
     if trained.card.rate:
         return _recordings(args, trained, seeds, temperature, label)
-    folder = storage.folder(args.out)
+    folder = storage.create_folder(args.out)
     mix = arguments.mix(args)
     ask = wire.Sample(
         job="sample",
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         kept.finish()
     if args.sheet:
         path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
-        storage.write(path, _sheet(args, trained, kept))
+        storage.write_file(path, _sheet(args, trained, kept))
         command.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
     return 0
 
@@ -172,11 +172,11 @@ class Kept:
 
     def _save(self, made: Sequence[wire.Array], works: Sequence[Work]) -> None:
         """Save a batch, in the thread that saves. Raises storage.NotSaved; those before the failed one are saved."""
-        paths = [self._folder / f"{work.model}-{work.seed}{work.ending}" for work in works]
+        paths = [self._folder / f"{work.model}-{work.seed}{work.file_suffix}" for work in works]
         files = [self._in_a_file(each, work) for each, work in zip(made, works, strict=True)]
         placed = len(paths)
         try:
-            storage.write_all(list(zip(paths, files, strict=True)))
+            storage.write_files(list(zip(paths, files, strict=True)))
         except storage.NotSaved as fault:
             placed = [path.absolute() for path in paths].index(fault.path)
             raise
@@ -191,10 +191,10 @@ class Kept:
         self._told = max(self._told, end)
 
     def _in_a_file(self, made: wire.Array, work: Work) -> bytes:
-        return to_wav(made, work) if work.kind == "sound" else to_png(made, work, self._size)
+        return encode_wav(made, work) if work.kind == "sound" else encode_png(made, work, self._size)
 
 
-def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> bytes:
+def _sheet(args: argparse.Namespace, trained: models.InstalledModel, kept: Kept) -> bytes:
     """Return a PNG with pictures and their recipes, or with drawings of waves.
 
     It has about as many rows as columns.
@@ -204,21 +204,21 @@ def _sheet(args: argparse.Namespace, trained: models.Trained, kept: Kept) -> byt
         drawn = [waveform.picture(cycle) for cycle in kept.made]
         return export.png(export.sheet(drawn, columns, over=waveform.MIDDLE))
     size = arguments.enlargement(args, trained.card, SHEET_TIMES)
-    if smaller := smaller_than_asked(size, columns, kept.made):
+    if smaller := reduced_size_text(size, columns, kept.made):
         command.say(smaller)
-    return to_sheet(kept.made, kept.works, columns, size)
+    return encode_sheet(kept.made, kept.works, columns, size)
 
 
 def _recordings(
     args: argparse.Namespace,
-    trained: models.Trained,
+    trained: models.InstalledModel,
     seeds: Sequence[int],
     temperature: tuple[float],
     label: int | None,
 ) -> int:
     """Make recordings one by one. Together they would not be faster, and be heard later."""
     card = trained.card
-    folder = storage.folder(args.out) if args.out else None
+    folder = storage.create_folder(args.out) if args.out else None
     mix = arguments.mix(args)
     seconds = args.seconds if args.seconds is not None else card.shape[0] / card.rate
     with live_playback.Hearing(card.rate, seconds, len(seeds), args.play) as ear:

@@ -44,12 +44,12 @@ class Priced:
 
 
 def run(args: argparse.Namespace) -> int:
-    trained = models.find(args.model)
+    trained = models.find_model(args.model)
     card = trained.card
     label = arguments.label(card, args.label)
     if args.map is not None and card.kind == "sound":
         raise command.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
-    folder = storage.folder(args.map) if args.map else None
+    folder = storage.create_folder(args.map) if args.map else None
     jobs = command.jobs(args)
     unusable = 0
     mapped: list[Priced] = []
@@ -86,7 +86,7 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
 
     bits = per_entry(found.log_prob)
     given = bits if found.log_prob_given_class is None else per_entry(found.log_prob_given_class)
-    percentile = card.percentile(given if card.rate else bits)  # as the spread of the card was priced
+    percentile = card.strangeness_percentile(given if card.rate else bits)  # as the spread of the card was priced
     line = {
         "file": str(priced.path),
         "model": card.name,
@@ -95,7 +95,7 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
         "percentile": percentile,
     }
     sort = "bound" if found.is_bound else "exact"
-    kind = "" if found.label is None else card.kinds[found.label]
+    kind = "" if found.label is None else card.class_names[found.label]
     if kind and args.label is not None:
         words = f"{priced.path}: {bits:.4f} bits per {unit} given {kind}, {sort}"
     else:
@@ -113,6 +113,6 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
 
 def _map(priced: Priced, folder: Path, scale: Scale) -> dict[str, Any]:
     """Save a picture beside its map, with a legend. Return the file and the ends of the scale."""
-    target = storage.free_name(folder, f"{priced.path.stem}-bits", ".png")
-    storage.write(target, export.png(plate(priced.picture, priced.found.bits, scale)))
+    target = storage.next_free_path(folder, f"{priced.path.stem}-bits", ".png")
+    storage.write_file(target, export.png(plate(priced.picture, priced.found.bits, scale)))
     return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.words[0].split(" ", 1)[1]}

@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
     from studio.engine.training.config import plain
 
     study = _study(args)
-    folder = storage.home("runs") / study.name
+    folder = storage.home_folder("runs") / study.name
     try:
         run_lock.check(folder)
     except run_lock.Held as error:
@@ -92,7 +92,7 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
         job="train",
         source=str(args.source),
         run_folder=str(folder),
-        output_folder=str(storage.folder(args.out)) if args.out else "",
+        output_folder=str(storage.create_folder(args.out)) if args.out else "",
         config=plain(study),
         force=args.force,
     )
@@ -117,15 +117,15 @@ def _study(args: argparse.Namespace) -> "Study":
     except BadStudy as error:
         raise ground.WrongUse(str(error)) from None
     name = study.name if args.name is None else args.name
-    if storage.clean(name) != name or not (storage.home("runs") / name / "study.json").exists():
+    if storage.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
     return named(study, name, retitle=not args.recipe) if name != study.name else study
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:
     """Check the name of a new model. Raises WrongUse, which names a free one."""
-    if fault := model_names.fault(name, args.out):
-        free = model_names.free(name, args.out)
+    if fault := model_names.name_fault(name, args.out):
+        free = model_names.free_model_name(name, args.out)
         raise ground.WrongUse(f'"{names.shown(name)}" {fault}. This one is free: --name {free}')
 
 
@@ -137,7 +137,7 @@ def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":
     if begun and not args.resume:
         raise ground.WrongUse(
             f'A run named "{study.name}" is there already. Add --resume to go on, or take another name: '
-            f"--name {model_names.free(study.name, args.out)}"
+            f"--name {model_names.free_model_name(study.name, args.out)}"
         )
     if args.resume and not begun:
         raise ground.WrongUse(f'There is no run named "{study.name}" to resume. Leave --resume out to begin it.')
@@ -196,7 +196,7 @@ class _Stoppable:
 def _report_files(args: argparse.Namespace, gathered: wire.DatasetLoaded, skipped: Files, damaged: Files) -> None:
     """List the files that are not learned from, and those that are although damaged, where the user asked for it."""
     if args.report:
-        storage.write(args.report, table(skipped, damaged))
+        storage.write_file(args.report, table(skipped, damaged))
     if args.json and (skipped or damaged):
         lists = {"skipped": _objects(skipped), "damaged": _objects(damaged)}
         ground.tell(args, {"used": gathered.used, "duplicates": gathered.duplicates, **lists}, "")
@@ -264,8 +264,8 @@ def _words(study: "Study", event: wire.TrainingProgress) -> str:
 
 def _report_model(args: argparse.Namespace, study: "Study") -> None:
     """Print where the model is and what to do with it."""
-    path = (args.out or storage.home("models")) / f"{study.name}.safetensors"
-    card = models.find(str(path)).card
+    path = (args.out or storage.home_folder("models")) / f"{study.name}.safetensors"
+    card = models.find_model(str(path)).card
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
     ground.tell(args, {**line, "exact": card.exact}, str(path))

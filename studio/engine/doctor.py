@@ -71,7 +71,7 @@ def _torchaudio() -> Finding:
 
 
 def _models() -> Finding:
-    found, refused = models.listing()
+    found, refused = models.list_models()
     words = ", ".join(t.card.name for t in found) or "none"
     return "Models", bool(found) and not refused, " ".join([words, *refused])
 
@@ -85,7 +85,7 @@ def _loops(device: Device) -> Finding:
 
 
 def _space() -> Finding:
-    folder = storage.home("data")
+    folder = storage.home_folder("data")
     existing = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(existing).free
     return "Space", free > ENOUGH_SPACE, f"{free / 1e9:.1f} GB free for {folder}"

@@ -25,11 +25,11 @@ _AGAIN = "It was not opened. Fetch it again."
 Sizes = Mapping[str, tuple[int, ...]]
 
 
-def check(found: models.Trained) -> None:
+def check(found: models.InstalledModel) -> None:
     """Compare a card with what its file holds. Raises models.BadModel in less time and memory than loading takes."""
     card = found.card
     name = found.path.name
-    contents = models.contents(found.path)
+    contents = models.list_tensors(found.path)
     size = max(tensor.end for tensor in contents.values())
     with torch.device("meta"):
         model = described(card, name)

@@ -35,7 +35,7 @@ def wanted(device: str) -> tuple[str, ...]:
     if not kernels.own() or getattr(sys, "frozen", False):
         return ()
     try:
-        kept = storage.folder(kernels.folder())
+        kept = storage.create_folder(kernels.folder())
     except storage.NotSaved:
         return ()
     missing = kernels.missing() if os.access(kept, os.W_OK) else ()
@@ -144,7 +144,7 @@ class Ahead:
             if child.returncode or set(self._hurried) & set(self._left):
                 self._give_up()
             elif not self._left:
-                storage.thin(kernels.folder().parent, VERSIONS)
+                storage.keep_newest(kernels.folder().parent, VERSIONS)
 
     def _strike(self, loop: str) -> None:
         with self._lock:

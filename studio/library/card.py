@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-Line = Annotated[str, Meta(max_length=500)]
+ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
 """Families of the zoo that draw row by row, and so can keep what is drawn and go on from there."""
 SAMPLE_BY_SAMPLE = frozenset({"wavenet"})
 """Families of the zoo that make a sound sample by sample."""
 Group = Literal["", "study"]
 """The groups of models. A study is trained on a data set on which papers compare models, such as MNIST."""
-HEADINGS = ("Pictures", "Sound", "Studies")
+GROUP_HEADINGS = ("Pictures", "Sound", "Studies")
 """Under which lists show models, in this order."""
 
 
@@ -22,13 +22,13 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     """The file's stem, for example `realnvp-emoji-32`."""
-    title: Line
+    title: ShortText
     """For people, for example `Stickers`."""
-    family: Line
+    family: ShortText
     """A key of the zoo, for example `realnvp`."""
-    family_title: Line
+    family_title: ShortText
     """As the paper calls it, for example `RealNVP`."""
-    makes: Line
+    makes: ShortText
     """For example `Emoji, 32 × 32 colour`."""
     kind: Literal["picture", "sound"] = "picture"
     group: Group = ""
@@ -40,24 +40,24 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """Hz of recordings; 0 of pictures, and of sounds that are single cycles."""
     recipe: dict[str, Any]
-    learned_from: Line
+    learned_from: ShortText
     """For example `2,832 emoji (Noto, Fluent)`."""
-    licence: Line
+    licence: ShortText
     """Of the training data."""
     parameters: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=0)]
-    metric: Line = "bits per dimension"
+    metric: ShortText = "bits per dimension"
     value: float
     """The held-out figure."""
     exact: bool
     """False where the figure is a bound."""
-    figures: tuple[tuple[Line, float, bool], ...] = ()
+    figures: tuple[tuple[ShortText, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
     spread: tuple[float, ...] = ()
     """Bits per dimension of held-out artworks as they are opened, under the even mixture of the kinds: the least, the
     most, and the quantiles at equal distances between them. Of recordings: bits per sample of pieces as long as `shape`
     says, given their kind. Empty in a file that does not say."""
-    paper: Line = ""
+    paper: ShortText = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
     """Where its pictures look best: the dial's home."""
@@ -71,34 +71,34 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     directions: tuple[str, ...] = ()
     """Names of the latent directions in the file."""
     classes: tuple[str, ...] = ()
-    labels: tuple[Line, ...] = ()
+    labels: tuple[ShortText, ...] = ()
     """The columns of a pack's index that its kinds were read from, each a sort of kinds."""
     seconds_each: float = 0.0
     """Seconds to make one picture of sixteen on the machine that trained it."""
-    date: Line
-    version: Line
+    date: ShortText
+    version: ShortText
     """Of the application that trained it."""
-    former: tuple[Line, ...] = ()
+    former: tuple[ShortText, ...] = ()
     """Hashes that the file had with earlier cards and the same parameters."""
 
     @property
-    def kinds(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """The names of its classes, for people."""
         return tuple(name.replace("_", " ") for name in self.classes)
 
     @property
-    def sorts(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def class_groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The name of each sort of kinds with its kinds, the last running fastest. Kinds of two sorts (`7 george`) are
         told apart where every one of the first goes with every one of the second; all else is one sort."""
-        pairs = [name.partition(" ") for name in self.kinds]
+        pairs = [name.partition(" ") for name in self.class_names]
         first, second = (tuple(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 2))
-        if len(self.labels) == 2 and self.kinds == tuple(f"{one} {other}" for one in first for other in second):
+        if len(self.labels) == 2 and self.class_names == tuple(f"{one} {other}" for one in first for other in second):
             one, other = (column.replace("_", " ").capitalize() for column in self.labels)
             return (one if one != "Label" else "Kind", first), (other, second)
-        return (("Kind", self.kinds),) if self.kinds else ()
+        return (("Kind", self.class_names),) if self.class_names else ()
 
     @property
-    def size(self) -> str:
+    def size_text(self) -> str:
         """For people: `32 × 32 colour`, `256 samples`, `16 kHz`."""
         if self.rate:
             return f"{self.rate / 1000:g} kHz"
@@ -108,37 +108,37 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return f"{width} × {height} {'colour' if channels == 3 else 'grey'}"
 
     @property
-    def pixels(self) -> tuple[int, int] | None:
+    def picture_size(self) -> tuple[int, int] | None:
         """(height, width) of its pictures; None of sounds."""
         return (self.shape[1], self.shape[2]) if self.kind == "picture" else None
 
     @property
-    def keeps(self) -> bool:
+    def can_inpaint(self) -> bool:
         """Whether the model can keep a part of a picture and make the rest."""
         return self.family in PIXEL_BY_PIXEL
 
     @property
-    def heading(self) -> str:
+    def group_heading(self) -> str:
         """Return the one of HEADINGS below which lists show the model."""
         if self.kind == "sound":
             return "Sound"
         return "Studies" if self.group == "study" else "Pictures"
 
     @property
-    def way(self) -> str:
+    def sampling_text(self) -> str:
         """Return in words how the model makes an artwork: `draws pixel by pixel`."""
         verb = "draws" if self.kind == "picture" else "makes sound"
         if self.family in SAMPLE_BY_SAMPLE:
             return f"{verb} sample by sample"
-        return f"{verb} {'pixel by pixel' if self.keeps else 'at once'}"
+        return f"{verb} {'pixel by pixel' if self.can_inpaint else 'at once'}"
 
     @property
-    def alike(self) -> str:
+    def round_trip_text(self) -> str:
         """How an artwork comes back of which the model has every level: `byte for byte`, `in the model's 16 levels`."""
         full, words = (256, "byte for byte") if self.kind == "picture" else (65536, "sample for sample")
         return words if self.levels == full else f"in the model's {self.levels:,} levels"
 
-    def percentile(self, bits: float) -> float | None:
+    def strangeness_percentile(self, bits: float) -> float | None:
         """Of how many in a hundred held-out artworks it is true that they cost more bits per dimension; None where the
         card does not say."""
         if len(self.spread) < 2:
@@ -150,7 +150,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         place = (below + (bits - low) / (high - low)) / (len(self.spread) - 1)
         return round(100 * (1 - place), 1)
 
-    def beyond(self, temperature: float) -> str:
+    def temperature_warning(self, temperature: float) -> str:
         """Return for people what is to be expected at a temperature outside the range; empty within it."""
         if self.temperature_range is None:
             return ""
@@ -160,16 +160,16 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return f"At {temperature:g} most works are blank or saturated. This model works from {low:g} to {high:g}."
 
     @property
-    def figure(self) -> str:
+    def held_out_text(self) -> str:
         """For people: `2.61 bits per dimension, bound`."""
         return f"{self.value:,.2f} {self.metric}, {'exact' if self.exact else 'bound'}"
 
 
-def from_json(data: bytes | str) -> Card:
+def card_from_json(data: bytes | str) -> Card:
     """A card as it stands in a file. Raises msgspec.ValidationError naming the field."""
     return msgspec.json.decode(data, type=Card)
 
 
-def to_json(card: Card) -> str:
+def card_to_json(card: Card) -> str:
     """A card as it goes into a file."""
     return msgspec.json.encode(card).decode()

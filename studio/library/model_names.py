@@ -6,51 +6,51 @@ import unicodedata
 from pathlib import Path
 
 from studio.library import models, storage
-from studio.library.model_file import ENDING, PICKLES
+from studio.library.model_file import MODEL_SUFFIX, PICKLE_SUFFIXES
 
-LONGEST = 100
+MAX_MODEL_NAME = 100
 """Characters of a name, as a card allows them."""
 _ALLOWED = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-def fault(name: str, folder: Path | None = None) -> str:
+def name_fault(name: str, folder: Path | None = None) -> str:
     """Return why a model cannot have a name; empty if it can. It ends a sentence.
 
     folder: where its file goes. None: to the user's own models, where it may not hide a shipped one.
     """
     if not _ALLOWED.fullmatch(name):
         return "is not a name for a model: take small letters, digits, dots, hyphens and underscores"
-    if len(name) > LONGEST:
-        return f"is longer than {LONGEST} characters"
-    if name.endswith((ENDING, *PICKLES)):
+    if len(name) > MAX_MODEL_NAME:
+        return f"is longer than {MAX_MODEL_NAME} characters"
+    if name.endswith((MODEL_SUFFIX, *PICKLE_SUFFIXES)):
         return "ends like a file"
-    if storage.clean(name) != name:  # a device of Windows, or a dot at the end, which Windows removes
+    if storage.clean_name(name) != name:  # a device of Windows, or a dot at the end, which Windows removes
         return "is not a name that Windows allows"
-    if name in _stems(models.shipped()) and folder is None:
+    if name in _stems(models.shipped_folder()) and folder is None:
         return "is the name of a model that comes with the program"
-    if name in _stems(storage.home("models") if folder is None else folder):
+    if name in _stems(storage.home_folder("models") if folder is None else folder):
         return "is the name of a model that is there already"
     return ""
 
 
-def free(wish: str, folder: Path | None = None) -> str:
+def free_model_name(wish: str, folder: Path | None = None) -> str:
     """Return a name like `wish` that a new model and its run can have."""
     plain = unicodedata.normalize("NFKD", wish).encode("ascii", "ignore").decode().lower()
-    for ending in (ENDING, *PICKLES):
+    for ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
         plain = plain.removesuffix(ending)
-    stem = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("._-")[: LONGEST - 10].strip("._-") or "model"
-    if storage.clean(stem) != stem:
+    stem = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("._-")[: MAX_MODEL_NAME - 10].strip("._-") or "model"
+    if storage.clean_name(stem) != stem:
         stem = f"my-{stem}"
-    runs = _stems(storage.home("runs"), "")
+    runs = _stems(storage.home_folder("runs"), "")
     number = 1
     name = stem
-    while name in runs or fault(name, folder):
+    while name in runs or name_fault(name, folder):
         number += 1
         name = f"{stem}-{number}"
     return name
 
 
-def _stems(folder: Path, ending: str = ENDING) -> set[str]:
+def _stems(folder: Path, ending: str = MODEL_SUFFIX) -> set[str]:
     """Return the names of files with an ending, without it. Some systems ignore case, so they are in small letters."""
     try:
         names = [name.casefold() for name in os.listdir(folder)]

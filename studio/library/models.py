@@ -22,36 +22,36 @@ from studio.library import card as cards
 from studio.library import storage
 from studio.library.card import Card
 from studio.library.model_file import (
-    ENDING,
-    LARGEST_METADATA,
-    PICKLES,
+    MAX_METADATA_BYTES,
+    MODEL_SUFFIX,
+    PICKLE_SUFFIXES,
     BadModel,
-    Tensor,
-    finite,
-    header,
-    opened,
-    refusal,
-    unreadable,
+    TensorEntry,
+    is_finite,
+    open_checked,
+    read_header,
+    refusal_error,
+    unreadable_error,
 )
 from studio.media.names import shown
 
 __all__ = [
-    "ENDING",
+    "MODEL_SUFFIX",
     "BadModel",
-    "Trained",
-    "adopt",
-    "contents",
-    "cover",
+    "InstalledModel",
+    "import_model",
+    "list_tensors",
+    "read_cover",
     "direction_names",
-    "find",
-    "listing",
-    "read",
+    "find_model",
+    "list_models",
+    "read_model",
     "rename_direction",
-    "shipped",
+    "shipped_folder",
     "write_card",
 ]
 
-ORDER = (
+SHIPPED_ORDER = (
     "pixelcnnpp-brush-32",
     "maf-letters-32",
     "pixelcnnpp-icons-32",
@@ -80,46 +80,46 @@ ORDER = (
 )
 """Order of the shipped models in lists: pictures, waves, recordings, studies; in each group the best ones first. The
 first launch chooses the first model that is installed."""
-LONGEST_LABEL = 60
+MAX_DIRECTION_NAME = 60
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
-class Trained:
+class InstalledModel:
     """A trained model: its card, and the file that holds it."""
 
     card: Card
     path: Path
 
     @property
-    def hash(self) -> str:
+    def file_hash(self) -> str:
         """BLAKE2b (16 bytes, hexadecimal) of the file. Raises BadModel where it is gone."""
         try:
             found = os.stat(self.path)
-            return _hash(self.path, found.st_mtime_ns, found.st_size)
+            return _hash_file(self.path, found.st_mtime_ns, found.st_size)
         except OSError as error:
-            raise unreadable(self.path, error) from None
+            raise unreadable_error(self.path, error) from None
 
-    def knows(self, hash: str) -> bool:
+    def has_hash(self, hash: str) -> bool:
         """Return whether the file has this hash, or had it with an earlier card. Raises BadModel."""
-        return hash == self.hash or hash in self.card.former
+        return hash == self.file_hash or hash in self.card.former
 
 
-def shipped() -> Path:
+def shipped_folder() -> Path:
     """The folder of the models that we ship: inside the package once installed, beside it in a clone."""
     package = Path(studio.__file__).parent
     inside = package / "models"
     return inside if inside.is_dir() else package.parent / "models"
 
 
-def listing() -> tuple[list[Trained], list[str]]:
+def list_models() -> tuple[list[InstalledModel], list[str]]:
     """The shipped models, then the person's own, and why others were refused; of two of one name, the person's own."""
-    found: dict[str, Trained] = {}
+    found: dict[str, InstalledModel] = {}
     refused = []
-    for folder in (shipped(), storage.home("models")):
-        for path in _inside(folder):
+    for folder in (shipped_folder(), storage.home_folder("models")):
+        for path in _model_files_in(folder):
             try:
-                trained = _trained(path)
+                trained = _read_installed(path)
                 found.pop(trained.card.name, None)
                 found[trained.card.name] = trained
             except BadModel as fault:
@@ -127,23 +127,23 @@ def listing() -> tuple[list[Trained], list[str]]:
     return list(found.values()), refused
 
 
-def find(name: str) -> Trained:
+def find_model(name: str) -> InstalledModel:
     """A model by its name, or by the path of its file. Raises BadModel with the nearest names."""
-    if Path(name).suffix in (ENDING, *PICKLES) or Path(name).name != name:
-        return _trained(Path(name))
+    if Path(name).suffix in (MODEL_SUFFIX, *PICKLE_SUFFIXES) or Path(name).name != name:
+        return _read_installed(Path(name))
     damaged: BadModel | None = None
-    for folder in (storage.home("models"), shipped()):
-        path = folder / f"{name}{ENDING}"
+    for folder in (storage.home_folder("models"), shipped_folder()):
+        path = folder / f"{name}{MODEL_SUFFIX}"
         if not os.path.isfile(path):
             continue
         try:
-            named = _trained(path)  # reading all headers took longer than drawing
+            named = _read_installed(path)  # reading all headers took longer than drawing
         except BadModel as fault:
             damaged = damaged or fault
         else:
             if named.card.name == name:
                 return named
-    known = {trained.card.name: trained for trained in listing()[0]}
+    known = {trained.card.name: trained for trained in list_models()[0]}
     if name in known:
         return known[name]
     if damaged is not None:
@@ -156,171 +156,171 @@ def find(name: str) -> Trained:
     raise BadModel(f'There is no model named "{shown(name)}". The nearest: {", ".join(nearest)}.')
 
 
-def adopt(path: Path) -> Trained:
+def import_model(path: Path) -> InstalledModel:
     """Copies a model's file into the person's own folder. Raises BadModel or storage.NotSaved.
 
     A file that is there already, whatever its name, is not copied again.
     """
-    data = read(path)
-    same = storage.digest(data)
-    for known in listing()[0]:
-        if known.path.stat().st_size == len(data) and known.hash == same:
+    data = read_model(path)
+    same = storage.hash_bytes(data)
+    for known in list_models()[0]:
+        if known.path.stat().st_size == len(data) and known.file_hash == same:
             return known
-    name = _trained(path).card.name
-    folder = storage.home("models")
-    target = folder / f"{name}{ENDING}"
+    name = _read_installed(path).card.name
+    folder = storage.home_folder("models")
+    target = folder / f"{name}{MODEL_SUFFIX}"
     number = 2
     while target.exists():
-        target = folder / f"{name}-{number}{ENDING}"
+        target = folder / f"{name}-{number}{MODEL_SUFFIX}"
         number += 1
-    storage.write(target, data)
-    return _trained(target)
+    storage.write_file(target, data)
+    return _read_installed(target)
 
 
-def write_card(trained: Trained, card: Card) -> None:
+def write_card(trained: InstalledModel, card: Card) -> None:
     """Write another card into a model's file. Raises BadModel or storage.NotSaved.
 
     The parameters stay the same, byte for byte, and earlier works are still recognised as works of this model.
     """
-    data = read(trained.path)
-    card = msgspec.structs.replace(card, former=(*trained.card.former, storage.digest(data)))
+    data = read_model(trained.path)
+    card = msgspec.structs.replace(card, former=(*trained.card.former, storage.hash_bytes(data)))
     length = int.from_bytes(data[:8], "little")
     head = msgspec.json.decode(data[8 : 8 + length])
-    head["__metadata__"]["card"] = cards.to_json(card)
+    head["__metadata__"]["card"] = cards.card_to_json(card)
     text = msgspec.json.encode(head)
     text += b" " * (-len(text) % 8)  # so that the numbers lie where processors like to read them
-    storage.write(trained.path, len(text).to_bytes(8, "little") + text + data[8 + length :])
+    storage.write_file(trained.path, len(text).to_bytes(8, "little") + text + data[8 + length :])
 
 
-def read(path: Path) -> bytes:
+def read_model(path: Path) -> bytes:
     """The whole file of a model, checked: header, sizes, and that every number is finite. Raises BadModel."""
-    with opened(path) as file:
-        contents = header(file, path)
+    with open_checked(path) as file:
+        contents = read_header(file, path)
         file.seek(0)
         try:
             data = file.read()
         except MemoryError:
             raise BadModel(f'"{shown(path.name)}" does not fit into memory and was not opened.') from None
         except OSError as error:
-            raise unreadable(path, error) from None
+            raise unreadable_error(path, error) from None
     if len(data) != max(tensor.end for tensor in contents.tensors.values()):
-        raise refusal(path, "changed while it was read")
+        raise refusal_error(path, "changed while it was read")
     for name, tensor in contents.tensors.items():
-        if not finite(data, tensor):
-            raise refusal(path, f'contains broken numbers (in "{name}")')
+        if not is_finite(data, tensor):
+            raise refusal_error(path, f'contains broken numbers (in "{name}")')
     return data
 
 
-def contents(path: Path) -> dict[str, Tensor]:
+def list_tensors(path: Path) -> dict[str, TensorEntry]:
     """What a model's file says that it holds, read from its header alone. Raises BadModel."""
-    with opened(path) as file:
-        return header(file, path).tensors
+    with open_checked(path) as file:
+        return read_header(file, path).tensors
 
 
-def cover(path: Path) -> np.ndarray:
+def read_cover(path: Path) -> np.ndarray:
     """A model's cover: pictures (n, height, width, channels) uint8, or waves (n, samples) int16; n may be 0.
 
     Raises BadModel.
     """
-    with opened(path) as file:
-        contents = header(file, path)
+    with open_checked(path) as file:
+        contents = read_header(file, path)
         tensor = contents.tensors.get("cover")
         if tensor is None:
             return np.zeros((0, 1, 1, 3), np.uint8)
         pictures = tensor.dtype == "U8" and len(tensor.shape) == 4 and tensor.shape[3] in (1, 3)
         waves = tensor.dtype == "I16" and len(tensor.shape) == 2
         if not pictures and not waves:
-            raise refusal(path, "has a cover that is made neither of pictures nor of waves")
+            raise refusal_error(path, "has a cover that is made neither of pictures nor of waves")
         file.seek(tensor.begin)
         data = file.read(tensor.end - tensor.begin)
     if len(data) != tensor.end - tensor.begin:
-        raise refusal(path, "changed while it was read")
+        raise refusal_error(path, "changed while it was read")
     return np.frombuffer(data, np.uint8 if pictures else "<i2").reshape(tensor.shape)
 
 
-def direction_names(trained: Trained) -> tuple[str, ...]:
+def direction_names(trained: InstalledModel) -> tuple[str, ...]:
     """The names of a model's directions: those of its card, and over them those that the person gave."""
-    own = _own_names(trained)
+    own = _read_user_names(trained)
     return tuple(own.get(str(index), name) for index, name in enumerate(trained.card.directions))
 
 
-def rename_direction(trained: Trained, index: int, label: str) -> None:
+def rename_direction(trained: InstalledModel, index: int, label: str) -> None:
     """Store the user's name for a direction; an empty name restores the card's.
 
     Raises storage.NotSaved, and BadModel if the model's file is missing.
     """
     if not 0 <= index < len(trained.card.directions):
         raise IndexError(f"{trained.card.name} has {len(trained.card.directions)} directions, not one numbered {index}")
-    own = _own_names(trained)
-    own[str(index)] = shown(label).strip()[:LONGEST_LABEL]
+    own = _read_user_names(trained)
+    own[str(index)] = shown(label).strip()[:MAX_DIRECTION_NAME]
     own = {key: name for key, name in own.items() if name}
-    storage.write(_names_file(trained, trained.hash), msgspec.json.format(msgspec.json.encode(own)))
+    storage.write_file(_direction_names_file(trained, trained.file_hash), msgspec.json.format(msgspec.json.encode(own)))
 
 
 # ── names of directions ──────────────────────────────────────────────────────────────────────────
 
 
-def _names_file(trained: Trained, hash: str) -> Path:
+def _direction_names_file(trained: InstalledModel, hash: str) -> Path:
     """By name for people, by hash because a model trained anew has other directions."""
-    return storage.home("data") / "names" / f"{trained.card.name}-{hash[:8]}.json"
+    return storage.home_folder("data") / "names" / f"{trained.card.name}-{hash[:8]}.json"
 
 
-def _own_names(trained: Trained) -> dict[str, str]:
+def _read_user_names(trained: InstalledModel) -> dict[str, str]:
     """Return the names that the user gave last, whichever card the file had."""
     try:
-        hashes = (trained.hash, *reversed(trained.card.former))
+        hashes = (trained.file_hash, *reversed(trained.card.former))
     except BadModel:  # the model was deleted, so its names are no longer needed
         return {}
     for hash in hashes:
         try:
-            with open(_names_file(trained, hash), "rb") as file:
-                names = msgspec.json.decode(file.read(LARGEST_METADATA), type=dict[str, str])
+            with open(_direction_names_file(trained, hash), "rb") as file:
+                names = msgspec.json.decode(file.read(MAX_METADATA_BYTES), type=dict[str, str])
         except FileNotFoundError:
             continue
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged file loses the names, never the model
             return {}
-        return {key: shown(name)[:LONGEST_LABEL] for key, name in names.items()}
+        return {key: shown(name)[:MAX_DIRECTION_NAME] for key, name in names.items()}
     return {}
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _inside(folder: Path) -> list[Path]:
+def _model_files_in(folder: Path) -> list[Path]:
     """What in a folder is, or pretends to be, a model: by ORDER, and what has no place there after it, by name."""
     try:
-        names = sorted(os.listdir(folder), key=_place)
+        names = sorted(os.listdir(folder), key=_sort_key)
     except OSError:
         return []
-    endings = (ENDING, *PICKLES)
+    endings = (MODEL_SUFFIX, *PICKLE_SUFFIXES)
     return [folder / name for name in names if name.lower().endswith(endings) and not name.startswith(".")]
 
 
-def _place(name: str) -> tuple[int, str]:
+def _sort_key(name: str) -> tuple[int, str]:
     stem = Path(name).stem
-    return ORDER.index(stem) if stem in ORDER else len(ORDER), name
+    return SHIPPED_ORDER.index(stem) if stem in SHIPPED_ORDER else len(SHIPPED_ORDER), name
 
 
-def _trained(path: Path) -> Trained:
+def _read_installed(path: Path) -> InstalledModel:
     """A model by its header alone. Its file's stem is its name, where that can be one."""
-    with opened(path) as file:
-        contents = header(file, path)
+    with open_checked(path) as file:
+        contents = read_header(file, path)
     if "card" not in contents.metadata or not any(name.startswith("weights.") for name in contents.tensors):
-        raise refusal(path, "is no model of this program: it has no card that says what its numbers mean", "")
+        raise refusal_error(path, "is no model of this program: it has no card that says what its numbers mean", "")
     try:
-        card = cards.from_json(contents.metadata["card"])
+        card = cards.card_from_json(contents.metadata["card"])
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise refusal(
+        raise refusal_error(
             path, f"has a card that cannot be read ({error})", "Ask for it again, or update this program."
         ) from None
-    if fault := _misshapen(card, max(tensor.end for tensor in contents.tensors.values())):
-        raise refusal(path, f"has a card that gives {fault}")
+    if fault := _shape_fault(card, max(tensor.end for tensor in contents.tensors.values())):
+        raise refusal_error(path, f"has a card that gives {fault}")
     if _NAME.fullmatch(path.stem):
         card = msgspec.structs.replace(card, name=path.stem)
-    return Trained(card, path)
+    return InstalledModel(card, path)
 
 
-def _misshapen(card: Card, size: int) -> str:
+def _shape_fault(card: Card, size: int) -> str:
     """Return what is wrong with the shape on the card of a file of `size` bytes; empty if nothing is.
 
     A picture of more numbers than the file of its model has bytes would only take memory.
@@ -336,6 +336,6 @@ def _misshapen(card: Card, size: int) -> str:
 
 
 @functools.lru_cache(256)
-def _hash(path: Path, changed: int, size: int) -> str:
+def _hash_file(path: Path, changed: int, size: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

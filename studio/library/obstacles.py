@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studio.media.names import shown
 
-LONGEST_NAME = 255
+MAX_NAME_BYTES = 255
 """Bytes in a name, on nearly every file system."""
 _SORTS = (
     (stat.S_ISREG, "a file"),
@@ -18,62 +18,62 @@ _SORTS = (
 )
 
 
-def obstacle(path: Path, error: OSError, *, folder: bool = False) -> str:
+def describe_obstacle(path: Path, error: OSError, *, folder: bool = False) -> str:
     """Return why an absolute path could not be written. The clause follows a colon.
 
     Arguments
         error: what the system said
         folder: whether the path itself should be a folder, and not only its parents
     """
-    if not folder and (reason := no_file(path)):
+    if not folder and (reason := why_not_a_file(path)):
         return reason
     match error.errno:
         case errno.ENAMETOOLONG:
-            return _too_long(path)
+            return _too_long_text(path)
         case errno.ELOOP:
-            return _circle(path)
+            return _link_loop_text(path)
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return _forbidden(path)
+            return _forbidden_text(path)
         case errno.ENOENT | errno.ENOTDIR | errno.EEXIST:
-            return _on_the_way(path, folder)
+            return _missing_parent_text(path, folder)
     return f'the disk reported "{error.strerror or "no reason given"}"'
 
 
-def no_file(path: Path) -> str:
+def why_not_a_file(path: Path) -> str:
     """Return why an absolute path cannot be a file; empty if it can."""
     try:
         found = os.stat(path).st_mode
     except OSError as error:
-        reasons = {errno.ENAMETOOLONG: _too_long, errno.ELOOP: _circle}
+        reasons = {errno.ENAMETOOLONG: _too_long_text, errno.ELOOP: _link_loop_text}
         return reasons[error.errno](path) if error.errno in reasons else ""
     if stat.S_ISDIR(found):
         return "a folder has this name"
-    return "" if stat.S_ISREG(found) else f'"{shown(str(path))}" is {_sort(found)}'
+    return "" if stat.S_ISREG(found) else f'"{shown(str(path))}" is {_file_type(found)}'
 
 
-def _sort(mode: int) -> str:
+def _file_type(mode: int) -> str:
     return next((sort for fits, sort in _SORTS if fits(mode)), "of an unknown sort")
 
 
-def _too_long(path: Path) -> str:
+def _too_long_text(path: Path) -> str:
     for part in path.parts:
-        if (length := len(os.fsencode(part))) > LONGEST_NAME:
-            return f'the name "{shown(part)}" is {length - LONGEST_NAME} bytes too long'
+        if (length := len(os.fsencode(part))) > MAX_NAME_BYTES:
+            return f'the name "{shown(part)}" is {length - MAX_NAME_BYTES} bytes too long'
     return "its path is too long"
 
 
-def _circle(path: Path) -> str:
+def _link_loop_text(path: Path) -> str:
     return f'links on the way to "{shown(str(path))}" lead in a circle'
 
 
-def _forbidden(path: Path) -> str:
+def _forbidden_text(path: Path) -> str:
     parent = next(folder for folder in path.parents if os.path.isdir(folder))
     if os.path.isfile(path) and os.access(parent, os.W_OK):
         return f'the file "{shown(str(path))}" may not be replaced'
     return f'nothing may be written in "{shown(str(parent))}"'
 
 
-def _on_the_way(path: Path, folder: bool) -> str:
+def _missing_parent_text(path: Path, folder: bool) -> str:
     """Return what stands in place of the first folder that is missing."""
     for part in (*reversed(path.parents), *((path,) if folder else ())):
         if os.path.isdir(part):
@@ -83,12 +83,12 @@ def _on_the_way(path: Path, folder: bool) -> str:
             found = os.stat(part).st_mode
         except OSError as fault:
             if fault.errno == errno.ELOOP:
-                return _circle(path)
+                return _link_loop_text(path)
             if os.path.islink(part):
                 return f'"{name}" is a link to "{shown(os.readlink(part))}", which is not there'
             if not folder:
                 return f'the folder "{shown(str(path.parent))}" is not there'
             break
-        return f'"{name}" is {_sort(found)}, not a folder'
+        return f'"{name}" is {_file_type(found)}, not a folder'
     parent = next(part for part in path.parents if os.path.isdir(part))
     return f'the system keeps no files in "{shown(str(parent))}"'

@@ -24,7 +24,7 @@ from typing import Literal
 
 import platformdirs
 
-from studio.library.obstacles import LONGEST_NAME, no_file, obstacle
+from studio.library.obstacles import MAX_NAME_BYTES, describe_obstacle, why_not_a_file
 from studio.media.names import shown
 
 if sys.platform == "win32":
@@ -32,9 +32,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-Kind = Literal["data", "config", "cache", "log", "models", "works", "runs"]
-Why = Literal["full", "read-only", "missing", "other"]
-KINDS: tuple[Kind, ...] = ("data", "config", "cache", "log", "models", "works", "runs")
+FolderName = Literal["data", "config", "cache", "log", "models", "works", "runs"]
+SaveFailure = Literal["full", "read-only", "missing", "other"]
+FOLDER_NAMES: tuple[FolderName, ...] = ("data", "config", "cache", "log", "models", "works", "runs")
 
 _APPLICATION = "latent-studio"
 _PREFIX = ".studio-"
@@ -42,8 +42,8 @@ _LEFTOVER = re.compile(r"\.studio-(\d{1,10})-[0-9a-f]{12}")
 _FOREIGN_LEFTOVER = re.compile(r"\.tmp[A-Za-z0-9]{6}")  # what safetensors' own writer leaves behind when it is killed
 _HOUR = 3600.0
 _IN_USE = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation; a virus scanner lets go again
-_PATIENCE = 2.5  # seconds; after 4,000 rewrites on Windows 11 none had failed that were tried so long
-_WHY: dict[int, Why] = {
+_RETRY_SECONDS = 2.5  # seconds; after 4,000 rewrites on Windows 11 none had failed that were tried so long
+_WHY: dict[int, SaveFailure] = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
     errno.EROFS: "read-only",
@@ -57,7 +57,7 @@ _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT
 
 _LONGEST_ENDING = 12  # bytes; a longer ending is not kept when a file name is shortened
 
-_TOGETHER = 16
+_WRITER_THREADS = 16
 """Threads that write files at the same time, so that the disk serves them together (tests/benchmarks/saving.py)."""
 
 _writing: set[str] = set()
@@ -66,14 +66,14 @@ _writing: set[str] = set()
 class NotSaved(OSError):
     """Reports a file that could not be written; what was there before is unchanged."""
 
-    def __init__(self, path: Path, why: Why, sentence: str) -> None:
+    def __init__(self, path: Path, why: SaveFailure, sentence: str) -> None:
         super().__init__(sentence)
         self.path = path
-        self.why = why
-        self.sentence = sentence
+        self.cause = why
+        self.message = sentence
 
 
-def home(kind: Kind) -> Path:
+def home_folder(kind: FolderName) -> Path:
     """Return a folder of the studio: $STUDIO_HOME/<kind>, else the one of platformdirs. `write` creates it."""
     if own := os.environ.get("STUDIO_HOME"):
         return Path(own).absolute() / kind
@@ -90,56 +90,56 @@ def home(kind: Kind) -> Path:
     return data if kind == "data" else data / kind
 
 
-def write(path: Path, data: bytes | bytearray | memoryview) -> None:
+def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
     """Write a file, whole or not at all. Its folder must exist, unless it is one of `home`. Raises NotSaved."""
     path = Path(path).absolute()
     try:
-        _make_own(path.parent)
+        _create_home_folder(path.parent)
         _replace(path, data)
     except OSError as error:
-        raise _not_written(path, error, len(data)) from error
+        raise _write_error(path, error, len(data)) from error
 
 
-def write_all(files: Sequence[tuple[Path, bytes]]) -> None:
+def write_files(files: Sequence[tuple[Path, bytes]]) -> None:
     """Write many files, each whole or not at all, much faster than one `write` after another.
 
     When this returns, all of them are on the disk. Folders are created as by `write`. Raises NotSaved at the first
     file that cannot be written: the files before it are written, this one and those after it are not.
     """
     paths = [Path(path).absolute() for path, _ in files]
-    temporaries = [_temporary(path) for path in paths]
+    temporaries = [_temporary_path(path) for path in paths]
     _writing.update(temporary.name for temporary in temporaries)
     placed = 0
     try:
-        with ThreadPoolExecutor(_TOGETHER) as threads:
-            faults = list(threads.map(_prepare, paths, temporaries, (data for _, data in files)))
+        with ThreadPoolExecutor(_WRITER_THREADS) as threads:
+            faults = list(threads.map(_write_temporary, paths, temporaries, (data for _, data in files)))
         for path, temporary, fault in zip(paths, temporaries, faults, strict=True):
             if fault is not None:
                 raise fault
             _rename(temporary, path)
             placed += 1
     except OSError as error:
-        raise _not_written(paths[placed], error, len(files[placed][1])) from error
+        raise _write_error(paths[placed], error, len(files[placed][1])) from error
     finally:
         _writing.difference_update(temporary.name for temporary in temporaries)
         for temporary in temporaries[placed:]:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        _bring_all_to_disk(paths[:placed])
+        _sync_folders_of(paths[:placed])
 
 
-def append(path: Path, text: str, most: int) -> None:
+def append_to_log(path: Path, text: str, max_bytes: int) -> None:
     """Append text to a log. Raises NotSaved.
 
     If the log would grow beyond `most` bytes, it is renamed to `NAME.old.log` and a new one begins.
     """
     path = Path(path).absolute()
-    data = text.encode("utf-8", "replace")[-most:]
+    data = text.encode("utf-8", "replace")[-max_bytes:]
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        _make(path.parent)
+        _create_folders(path.parent)
         with contextlib.suppress(FileNotFoundError):
-            if os.stat(path).st_size + len(data) > most:
+            if os.stat(path).st_size + len(data) > max_bytes:
                 _rename(path, path.with_suffix(f".old{path.suffix}"))
         file = os.open(path, flags, 0o644)
         try:
@@ -148,10 +148,10 @@ def append(path: Path, text: str, most: int) -> None:
             os.close(file)
     except OSError as error:
         kept = "What was saved before is unchanged."
-        raise _refusal(path, error, "saved", kept, len(data), obstacle(path, error)) from error
+        raise _storage_error(path, error, "saved", kept, len(data), describe_obstacle(path, error)) from error
 
 
-def lock(path: Path) -> int | None:
+def lock_file(path: Path) -> int | None:
     """Lock a file for this process; return None if another process holds the lock. Raises NotSaved.
 
     Returns the descriptor of the open file; closing it releases the lock. The system releases the lock when the
@@ -159,10 +159,10 @@ def lock(path: Path) -> int | None:
     """
     path = Path(path).absolute()
     try:
-        _make(path.parent)
+        _create_folders(path.parent)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
     except OSError as error:
-        raise _refusal(path, error, "made", "Nothing was changed.", 0, obstacle(path, error)) from error
+        raise _storage_error(path, error, "made", "Nothing was changed.", 0, describe_obstacle(path, error)) from error
     try:
         if sys.platform == "win32":
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
@@ -175,49 +175,51 @@ def lock(path: Path) -> int | None:
     return file
 
 
-def folder(path: Path) -> Path:
+def create_folder(path: Path) -> Path:
     """Create a folder with all its parents if it does not exist. Raises NotSaved.
 
     A file is written there and removed, so that a long job does not end in a folder that takes no files.
     """
     path = Path(path).absolute()
     try:
-        _make(path)
+        _create_folders(path)
     except OSError as error:
-        reason = obstacle(path, error, folder=True)
-        raise _refusal(path, error, "made", "Nothing was changed.", 0, reason) from error
-    temporary = _temporary(path / "file")
+        reason = describe_obstacle(path, error, folder=True)
+        raise _storage_error(path, error, "made", "Nothing was changed.", 0, reason) from error
+    temporary = _temporary_path(path / "file")
     try:
         _write_new(temporary, b"")
         os.unlink(temporary)
     except OSError as error:
-        raise _refusal(path, error, "used", "Nothing was changed.", 0, obstacle(temporary, error)) from error
+        raise _storage_error(
+            path, error, "used", "Nothing was changed.", 0, describe_obstacle(temporary, error)
+        ) from error
     return path
 
 
-def folder_of(path: Path) -> Path:
+def create_parent(path: Path) -> Path:
     """Return the folder of a file that is to be written, as `folder`. Raises NotSaved, also if it can be no file."""
     path = Path(path).absolute()
-    if reason := no_file(path):
+    if reason := why_not_a_file(path):
         raise NotSaved(path, "other", f'"{shown(path.name)}" was not saved: {reason}. Choose another place.')
-    return folder(path.parent)
+    return create_folder(path.parent)
 
 
-def leave_empty(folder: Path) -> None:
+def remove_if_empty(folder: Path) -> None:
     """Remove a folder if it is empty. Never raises."""
     with contextlib.suppress(OSError):  # not empty, or already removed
         os.rmdir(folder)
 
 
-def to_bin(path: Path) -> Path:
+def move_to_bin(path: Path) -> Path:
     """Move a file or folder into today's bin in the data folder; return its new path. Raises NotSaved."""
     path = Path(path).absolute()
-    today = home("data") / "bin" / datetime.date.today().isoformat()
+    today = home_folder("data") / "bin" / datetime.date.today().isoformat()
     try:
-        _make(today)
+        _create_folders(today)
     except OSError as error:
-        reason = obstacle(today, error, folder=True)
-        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
+        reason = describe_obstacle(today, error, folder=True)
+        raise _storage_error(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
     try:
         target = today / path.name
         for number in range(2, 10_000):
@@ -225,66 +227,66 @@ def to_bin(path: Path) -> Path:
                 break
             target = today / f"{number} {path.name}"
         shutil.move(path, target)
-        _bring_to_disk(path.parent)
-        _bring_to_disk(today)
+        _sync_folder(path.parent)
+        _sync_folder(today)
     except OSError as error:
-        reason = obstacle(path, error) if os.path.lexists(path) else "it is not there"
-        raise _refusal(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
+        reason = describe_obstacle(path, error) if os.path.lexists(path) else "it is not there"
+        raise _storage_error(path, error, "moved to the bin", "It is where it was.", 0, reason) from error
     return target
 
 
-def drop(path: Path) -> None:
+def delete_file(path: Path) -> None:
     """Remove a file of the studio that nothing refers to any more. The user's files go `to_bin` instead."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
-def sweep(folder: Path) -> int:
+def delete_leftovers(folder: Path) -> int:
     """Remove files that killed processes left half-written in a folder; return their number. Never raises."""
     swept = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
-                if _left_over(entry):
+                if _is_leftover(entry):
                     os.unlink(entry.path)
                     swept += 1
     return swept
 
 
-def thin(folder: Path, most: int) -> None:
+def keep_newest(folder: Path, count: int) -> None:
     """Keep only the newest `most` subfolders of a cache folder. Never raises."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         found = [(entry.stat().st_mtime, entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-        for _, old in sorted(found, reverse=True)[most:]:
+        for _, old in sorted(found, reverse=True)[count:]:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def digest(data: bytes | bytearray | memoryview) -> str:
+def hash_bytes(data: bytes | bytearray | memoryview) -> str:
     """Return the BLAKE2b hash (16 bytes) in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def free_name(folder: Path, stem: str, ending: str) -> Path:
+def next_free_path(folder: Path, stem: str, ending: str) -> Path:
     """Return a free path in a folder, valid on every system: `STEM-0001.png`, then `STEM-0002.png` …"""
     ending = "." + ending.lstrip(".")
-    stem = clean(stem, LONGEST_NAME - len(f"-000000{ending}".encode()))
-    taken = re.compile(re.escape(_alike(stem)) + r"-(\d{1,6})" + re.escape(_alike(ending)))
+    stem = clean_name(stem, MAX_NAME_BYTES - len(f"-000000{ending}".encode()))
+    taken = re.compile(re.escape(_normalised_name(stem)) + r"-(\d{1,6})" + re.escape(_normalised_name(ending)))
     highest = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        numbers = (taken.fullmatch(_alike(entry.name)) for entry in entries)
+        numbers = (taken.fullmatch(_normalised_name(entry.name)) for entry in entries)
         highest = max((int(number[1]) for number in numbers if number), default=0)
     return Path(folder) / f"{stem}-{highest + 1:04d}{ending}"
 
 
-def clean(name: str, longest: int = LONGEST_NAME) -> str:
+def clean_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
     """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes. Its ending is kept."""
     name = shown(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
     name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
     if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
         name = "_" + name
-    if len(name.encode()) > longest:
+    if len(name.encode()) > max_bytes:
         ending = Path(name).suffix if len(Path(name).suffix.encode()) <= _LONGEST_ENDING else ""
-        stem = name[: len(name) - len(ending)].encode()[: longest - len(ending.encode())]
+        stem = name[: len(name) - len(ending)].encode()[: max_bytes - len(ending.encode())]
         name = stem.decode(errors="ignore").rstrip(" .") + ending
     return name or "untitled"
 
@@ -292,14 +294,14 @@ def clean(name: str, longest: int = LONGEST_NAME) -> str:
 # ── how ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _temporary(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     """Return the name under which a file is written before it is renamed."""
     return path.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
 
 
 def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
     _check_file(path)
-    temporary = _temporary(path)
+    temporary = _temporary_path(path)
     _writing.add(temporary.name)
     try:
         _write_new(temporary, data)
@@ -310,13 +312,13 @@ def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
         raise
     finally:
         _writing.discard(temporary.name)
-    _bring_to_disk(path.parent)
+    _sync_folder(path.parent)
 
 
-def _prepare(path: Path, temporary: Path, data: bytes) -> OSError | None:
+def _write_temporary(path: Path, temporary: Path, data: bytes) -> OSError | None:
     """Write a file to the disk under its temporary name; return the error, if any. Runs in any thread."""
     try:
-        _make_own(path.parent)
+        _create_home_folder(path.parent)
         _check_file(path)
         _write_new(temporary, data)
     except OSError as error:
@@ -326,7 +328,7 @@ def _prepare(path: Path, temporary: Path, data: bytes) -> OSError | None:
 
 def _check_file(path: Path) -> None:
     """Raise OSError if a folder, a device or a pipe has this name: a file must not take the place of a device."""
-    if no_file(path):
+    if why_not_a_file(path):
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
@@ -344,7 +346,7 @@ def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
 
 
 def _rename(temporary: Path, path: Path) -> None:
-    patience = time.monotonic() + _PATIENCE
+    patience = time.monotonic() + _RETRY_SECONDS
     while True:
         try:
             return os.replace(temporary, path)
@@ -354,26 +356,26 @@ def _rename(temporary: Path, path: Path) -> None:
             time.sleep(0.05)
 
 
-def _make_own(folder: Path) -> None:
+def _create_home_folder(folder: Path) -> None:
     """Create a folder if it is one of `home` or inside one."""
-    if any(folder.is_relative_to(home(kind)) for kind in KINDS):
-        _make(folder)
+    if any(folder.is_relative_to(home_folder(kind)) for kind in FOLDER_NAMES):
+        _create_folders(folder)
 
 
-def _make(folder: Path) -> None:
+def _create_folders(folder: Path) -> None:
     """Create a folder and its parents, and bring each new name to the disk."""
     if os.path.isdir(folder):
         return
     if folder.parent != folder:
-        _make(folder.parent)
+        _create_folders(folder.parent)
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder)
     if not os.path.isdir(folder):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    _bring_to_disk(folder.parent)
+    _sync_folder(folder.parent)
 
 
-def _bring_to_disk(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows opens no folders, and its journal keeps the order of renames
         return
     file = os.open(folder, os.O_RDONLY)
@@ -386,26 +388,26 @@ def _bring_to_disk(folder: Path) -> None:
         os.close(file)
 
 
-def _bring_all_to_disk(paths: Sequence[Path]) -> None:
+def _sync_folders_of(paths: Sequence[Path]) -> None:
     """Bring the new names of renamed files to the disk. Raises NotSaved."""
     for folder in dict.fromkeys(path.parent for path in paths):
         try:
-            _bring_to_disk(folder)
+            _sync_folder(folder)
         except OSError as error:
             last = next(path for path in paths if path.parent == folder)
-            raise _not_written(last, error, 0) from error
+            raise _write_error(last, error, 0) from error
 
 
-def _left_over(entry: os.DirEntry[str]) -> bool:
+def _is_leftover(entry: os.DirEntry[str]) -> bool:
     found = entry.stat(follow_symlinks=False)
     if not stat.S_ISREG(found.st_mode):
         return False
     if ours := _LEFTOVER.fullmatch(entry.name):
-        return entry.name not in _writing and not _alive(int(ours[1]))
+        return entry.name not in _writing and not _is_running(int(ours[1]))
     return bool(_FOREIGN_LEFTOVER.fullmatch(entry.name)) and time.time() - found.st_mtime > _HOUR
 
 
-def _alive(process: int) -> bool:
+def _is_running(process: int) -> bool:
     """Return whether another process has this number. In a container, our own may have been that of a dead one."""
     if process == os.getpid():
         return False
@@ -420,17 +422,17 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _alike(name: str) -> str:
+def _normalised_name(name: str) -> str:
     """Return a key that is equal for names that a file system without case and composition cannot distinguish."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _not_written(path: Path, error: OSError, size: int) -> NotSaved:
+def _write_error(path: Path, error: OSError, size: int) -> NotSaved:
     kept = _KEPT.get(path.suffix.lower(), "What was saved before is unchanged.")
-    return _refusal(path, error, "saved", kept, size, obstacle(path, error))
+    return _storage_error(path, error, "saved", kept, size, describe_obstacle(path, error))
 
 
-def _refusal(path: Path, error: OSError, done: str, kept: str, size: int, reason: str) -> NotSaved:
+def _storage_error(path: Path, error: OSError, done: str, kept: str, size: int, reason: str) -> NotSaved:
     why = _WHY.get(error.errno or 0, "other")
     name = shown(path.name)
     if why == "full":

@@ -17,15 +17,15 @@ from studio.media.pictures.enlarging import AS_MADE, Enlargement
 from studio.media.pictures.image import MOST_PIXELS
 from studio.media.sounds import single_cycle, wavetable
 
-KEY = "studio_recipe"
+RECIPE_KEY = "studio_recipe"
 """Name of the PNG iTXt chunk or sound tag that holds a work's making."""
-SHEET_KEY = "studio_sheet"
+SHEET_RECIPE_KEY = "studio_sheet"
 """Name of the PNG text that holds the recipes of all pictures on a sheet, row by row."""
-SMALL_KEY = "studio_sheet_pixels"
+SHEET_PIXELS_KEY = "studio_sheet_pixels"
 """Name of the PNG text that holds a smooth sheet as it was before its pictures were enlarged."""
 
 
-class Latent(msgspec.Struct, frozen=True):
+class StoredArray(msgspec.Struct, frozen=True):
     """The start of a picture that was opened, or what was painted: the exact numbers, little-endian, as they are."""
 
     dtype: Literal["<f4", "<f8"]
@@ -33,32 +33,32 @@ class Latent(msgspec.Struct, frozen=True):
     data: bytes
 
     @classmethod
-    def of(cls, z: np.ndarray) -> "Latent":
+    def from_array(cls, z: np.ndarray) -> "StoredArray":
         """A latent array, kept bit for bit."""
         z = np.ascontiguousarray(z, "<f8" if z.dtype == np.float64 else "<f4")
         return cls("<f8" if z.dtype.itemsize == 8 else "<f4", z.shape, z.tobytes())
 
-    def array(self) -> np.ndarray:
+    def to_array(self) -> np.ndarray:
         """The latent again. Raises ValueError where data and shape disagree."""
         return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
 
-Seconds = Annotated[float, Meta(ge=0.0, le=1e6)]
-Heat = Annotated[float, Meta(ge=0.0, le=4.0)]
+SecondsValue = Annotated[float, Meta(ge=0.0, le=1e6)]
+TemperatureValue = Annotated[float, Meta(ge=0.0, le=4.0)]
 
 
-class End(msgspec.Struct, frozen=True, kw_only=True):
+class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
     """The other end of a path: what differs from its beginning, with the same model."""
 
     seed: Annotated[int, Meta(ge=0, lt=2**53)]
     temperature: tuple[Annotated[float, Meta(ge=0.0, le=4.0)], ...] = (1.0,)
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
-    latent: Latent | None = None
+    latent: StoredArray | None = None
     source: Annotated[str, Meta(max_length=300)] = ""
 
 
-class Pixel(msgspec.Struct, frozen=True, array_like=True):
+class ImposedPixel(msgspec.Struct, frozen=True, array_like=True):
     """A pixel whose colour the artist chose."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
@@ -67,15 +67,15 @@ class Pixel(msgspec.Struct, frozen=True, array_like=True):
     """Grey, or red, green and blue."""
 
 
-class Rewound(msgspec.Struct, frozen=True, kw_only=True):
+class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that went on from a row of another one: `row` rows are that one's, the rest was drawn with the work's
     seed, but for the pixels that were imposed. The picture itself carries what was kept, so its file is enough to make
     it again."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
-    imposed: tuple[Pixel, ...] = ()
+    imposed: tuple[ImposedPixel, ...] = ()
 
-    def free(self, height: int, width: int) -> np.ndarray:
+    def drawn_mask(self, height: int, width: int) -> np.ndarray:
         """(height, width) uint8, 1 where the model draws."""
         free = np.ones((height, width), np.uint8)
         free[: self.row] = 0
@@ -83,29 +83,29 @@ class Rewound(msgspec.Struct, frozen=True, kw_only=True):
             free[pixel.row, pixel.column] = 0
         return free
 
-    def onto(self, picture: np.ndarray) -> np.ndarray:
+    def impose_on(self, picture: np.ndarray) -> np.ndarray:
         """A picture (height, width, channels) uint8 with the imposed pixels on it."""
         seen = picture.copy()
         for pixel in self._within(*picture.shape[:2]):
             seen[pixel.row, pixel.column] = pixel.colour
         return seen
 
-    def _within(self, height: int, width: int) -> list[Pixel]:
+    def _within(self, height: int, width: int) -> list[ImposedPixel]:
         return [pixel for pixel in self.imposed if pixel.row < height and pixel.column < width]
 
 
-class Mix(msgspec.Struct, frozen=True, kw_only=True):
+class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
     """A second model that decided, too, pixel by pixel."""
 
     model: Annotated[str, Meta(max_length=200)]
     model_hash: Annotated[str, Meta(max_length=128)]
     share: Annotated[float, Meta(ge=0.0, le=1.0)]
     """How much it decided."""
-    shares: Latent | None = None
+    shares: StoredArray | None = None
     """What the share was at each pixel (height, width), where it was not the same at all."""
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
     """What a hand changed while a sound was made, from sample `at` of it on; what is None stayed as it was."""
 
     at: Annotated[int, Meta(ge=0, lt=2**53)]
@@ -129,24 +129,24 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One for all scales, or one each from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
-    heat: Latent | None = None
+    heat: StoredArray | None = None
     """The temperature of each pixel (height, width), where it was not the same for all: painted, or changed on the
     way."""
-    mix: Mix | None = None
-    latent: Latent | None = None
+    mix: ModelMixture | None = None
+    latent: StoredArray | None = None
     """Set where the start is a picture of the artist's own instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
     """Name of the file that was opened, for people."""
     heard: Annotated[int, Meta(ge=0)] = 0
     """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
-    curve: Annotated[tuple[tuple[Seconds, Heat], ...], Meta(max_length=10_000)] = ()
+    curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
     """Of a sound whose temperature was not the same all along: seconds of it and the temperature there, joined by
     straight lines; two of one second are a step."""
-    until: End | None = None
+    until: WavetableEnd | None = None
     """Set where it is a wavetable: its frames lead from this work to that end."""
-    turns: Annotated[tuple[Turn, ...], Meta(max_length=100_000)] = ()
+    turns: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
     """What was changed while a sound was made, in order. Its length is that of its file."""
-    rewound: Rewound | None = None
+    rewound: RedrawnFromRow | None = None
     """Set where only a part was drawn, from a row of another picture on."""
     came_from: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
     """`key` of each work that it came from, the nearest first, where those were kept."""
@@ -156,29 +156,29 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What the artist calls it."""
 
     @property
-    def key(self) -> str:
+    def identity_hash(self) -> str:
         """Tells works apart, whatever they are called."""
-        return storage.digest(to_json(msgspec.structs.replace(self, name="")).encode())
+        return storage.hash_bytes(work_to_json(msgspec.structs.replace(self, name="")).encode())
 
     @property
-    def steered(self) -> bool:
+    def has_live_settings(self) -> bool:
         """Whether more than a seed, a temperature, a kind and sliders went into it."""
         return bool(self.heat or self.mix or self.turns or self.curve)
 
     @property
-    def ending(self) -> str:
+    def file_suffix(self) -> str:
         """Of the file that holds it."""
         return ".wav" if self.kind == "sound" else ".png"
 
-    def other_end(self) -> "Work | None":
+    def end_work(self) -> "Work | None":
         """The work that a wavetable leads to."""
-        return None if self.until is None else msgspec.structs.replace(self, until=None, **_parts(self.until))
+        return None if self.until is None else msgspec.structs.replace(self, until=None, **_end_fields(self.until))
 
-    def leading_to(self, other: "Work") -> "Work":
+    def wavetable_to(self, other: "Work") -> "Work":
         """The wavetable from this work to another one of the same model."""
-        return msgspec.structs.replace(self, until=End(**_parts(other)))
+        return msgspec.structs.replace(self, until=WavetableEnd(**_end_fields(other)))
 
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """For galleries that show a PNG's `parameters`."""
         heat = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
@@ -192,17 +192,17 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.model}, {start}{until}, temperature {heat}{mix}. {self.software}"
 
 
-def _parts(of: End | Work) -> dict[str, Any]:
+def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
     """What an end says of itself."""
-    return {name: getattr(of, name) for name in End.__struct_fields__}
+    return {name: getattr(of, name) for name in WavetableEnd.__struct_fields__}
 
 
-def from_json(data: bytes | str) -> Work:
+def work_from_json(data: bytes | str) -> Work:
     """A work's making as it stands in a file. Raises msgspec.ValidationError naming the field."""
     return msgspec.json.decode(data, type=Work)
 
 
-def to_json(work: Work) -> str:
+def work_to_json(work: Work) -> str:
     """A work's making as it goes into a file."""
     return msgspec.json.encode(work).decode()
 
@@ -211,13 +211,13 @@ class BadWork(ValueError):
     """A making that cannot be read; a sentence for people."""
 
 
-def to_png(picture: np.ndarray, work: Work, enlargement: Enlargement = AS_MADE) -> bytes:
+def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = AS_MADE) -> bytes:
     """Encode a picture (height, width, 1 | 3) uint8 as a PNG that contains its recipe."""
-    texts = {KEY: to_json(work), "Software": work.software, "parameters": work.sentence()}
+    texts = {RECIPE_KEY: work_to_json(work), "Software": work.software, "parameters": work.summary()}
     return export.png(enlargement.of(picture), texts | enlargement.texts(picture))
 
 
-class Sheet(msgspec.Struct, frozen=True):
+class SheetRecipe(msgspec.Struct, frozen=True):
     """Describes a sheet: its recipes, row by row, and the size of each picture in pixels of the sheet."""
 
     columns: Annotated[int, Meta(ge=1)]
@@ -226,7 +226,7 @@ class Sheet(msgspec.Struct, frozen=True):
     works: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=4096)]
 
 
-def fitting(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> Enlargement:
+def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> Enlargement:
     """Return the enlargement, reduced if a sheet of `places` pictures would be too large to open here.
 
     Arguments
@@ -237,18 +237,18 @@ def fitting(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> En
     return enlargement if max(high, wide) <= longest else Enlargement(pixels=longest, smooth=enlargement.smooth)
 
 
-def smaller_than_asked(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
+def reduced_size_text(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
     """Say how large pictures are on a sheet, if they are smaller than was asked for; empty if they are not."""
     columns = min(columns, len(pictures))
     shape = pictures[0].shape[:2]
     asked = enlargement.size(shape[0], shape[1])
-    high, wide = fitting(enlargement, -(-len(pictures) // columns) * columns, shape).size(shape[0], shape[1])
+    high, wide = fit_enlargement(enlargement, -(-len(pictures) // columns) * columns, shape).size(shape[0], shape[1])
     if (high, wide) == asked:
         return ""
     return f"Each is {wide:,} × {high:,} pixels. At {asked[1]:,} × {asked[0]:,} the sheet would be too large."
 
 
-def to_sheet(
+def encode_sheet(
     pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = AS_MADE
 ) -> bytes:
     """Encode pictures of one size as one PNG, in rows, with the recipe of each.
@@ -257,21 +257,21 @@ def to_sheet(
     """
     columns = min(columns, len(pictures))
     places = -(-len(pictures) // columns) * columns
-    enlargement = fitting(enlargement, places, pictures[0].shape[:2])
+    enlargement = fit_enlargement(enlargement, places, pictures[0].shape[:2])
     seen = [enlargement.of(picture) for picture in pictures]
     height, width = seen[0].shape[:2]
-    said = Sheet(columns, height, width, [msgspec.Raw(to_json(each).encode()) for each in works])
+    said = SheetRecipe(columns, height, width, [msgspec.Raw(work_to_json(each).encode()) for each in works])
     texts = {
-        SHEET_KEY: msgspec.json.encode(said).decode(),
+        SHEET_RECIPE_KEY: msgspec.json.encode(said).decode(),
         "Software": works[0].software,
-        "parameters": "\n".join(work.sentence() for work in works),
+        "parameters": "\n".join(work.summary() for work in works),
     }
     if enlargement.texts(pictures[0]):
-        texts[SMALL_KEY] = enlarging.packed(export.sheet(pictures, columns))
+        texts[SHEET_PIXELS_KEY] = enlarging.packed(export.sheet(pictures, columns))
     return export.png(export.sheet(seen, columns), texts)
 
 
-def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
+def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
     """Return the pictures of a sheet with their recipes; none if the studio did not make the sheet.
 
     Pictures that were enlarged smoothly are returned as their model made them, others as they are on the sheet.
@@ -282,29 +282,29 @@ def from_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
         array: the pixels of the sheet (height, width, channels) uint8
     """
     texts = export.texts(data)
-    text = texts.get(SHEET_KEY)
+    text = texts.get(SHEET_RECIPE_KEY)
     if text is None:
         return []
     try:
-        said = msgspec.json.decode(text, type=Sheet)
+        said = msgspec.json.decode(text, type=SheetRecipe)
     except msgspec.MsgspecError as error:
-        raise _not_understood(error, "sheet") from None
+        raise _recipe_error(error, "sheet") from None
     rows = -(-len(said.works) // said.columns)
     gap = export.GAP
     high = said.height
     wide = said.width
     if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
         return []  # it was cropped or scaled in another program
-    works = [_understood(bytes(recipe).decode(), "picture") for recipe in said.works]
-    seen = _cells(array, said.columns, rows)[: len(works)]
-    small = decoder.unpack_picture(texts[SMALL_KEY], array.shape[:2]) if SMALL_KEY in texts else None
+    works = [_decode_recipe(bytes(recipe).decode(), "picture") for recipe in said.works]
+    seen = _split_sheet(array, said.columns, rows)[: len(works)]
+    small = decoder.unpack_picture(texts[SHEET_PIXELS_KEY], array.shape[:2]) if SHEET_PIXELS_KEY in texts else None
     if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > said.columns * (gap + 1):
-        originals = _cells(small, said.columns, rows)
+        originals = _split_sheet(small, said.columns, rows)
         seen = [old if enlarging.is_blended(new, old) else new for new, old in zip(seen, originals, strict=False)]
     return list(zip(seen, works, strict=True))
 
 
-def _cells(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]:
+def _split_sheet(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]:
     """Return the pictures on a sheet, row by row."""
     gap = export.GAP
     high = (sheet.shape[0] - gap) // rows - gap
@@ -318,29 +318,29 @@ def _cells(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]:
     return found
 
 
-def from_png(data: bytes) -> Work | None:
+def recipe_of_png(data: bytes) -> Work | None:
     """The making inside a PNG, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    recipe = export.texts(data).get(KEY)
-    return _understood(recipe, "picture") if recipe is not None else None
+    recipe = export.texts(data).get(RECIPE_KEY)
+    return _decode_recipe(recipe, "picture") if recipe is not None else None
 
 
-def to_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
+def encode_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
     """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
-    return export.wav(sound, work.rate or wavetable.RATE, _comments(work), bits=bits)
+    return export.wav(sound, work.rate or wavetable.RATE, _recipe_comments(work), bits=bits)
 
 
-def to_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
+def encode_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
     """A recording as a FLAC of 16 or 24 bits."""
-    words = {"SOFTWARE": work.software, "TITLE": work.sentence(), "COMMENT": f"{KEY} {to_json(work)}"}
+    words = {"SOFTWARE": work.software, "TITLE": work.summary(), "COMMENT": f"{RECIPE_KEY} {work_to_json(work)}"}
     return export.flac(sound, work.rate, words, bits=bits)
 
 
-def from_flac(data: bytes) -> Work | None:
+def recipe_of_flac(data: bytes) -> Work | None:
     """The making inside a FLAC, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    return _in_comment(export.comments(data).get("COMMENT", ""))
+    return _recipe_in_comment(export.comments(data).get("COMMENT", ""))
 
 
-def to_wavetable(cycles: np.ndarray, work: Work) -> bytes:
+def encode_wavetable(cycles: np.ndarray, work: Work) -> bytes:
     """int16 cycles (n, samples) as frames of 2,048 samples, as synthesizers load them; one is a single cycle.
 
     The chunk `clm ` says the length of a frame, and its 1 asks for linear fades between frames (Serum and Surge
@@ -349,44 +349,48 @@ def to_wavetable(cycles: np.ndarray, work: Work) -> bytes:
     table = wavetable.frames(cycles)
     chunks = {"clm ": f"<!>{wavetable.SAMPLES} 10000000 wavetable (latent-studio)".encode()}
     if len(cycles) == 1:
-        chunks["smpl"] = _loop(wavetable.SAMPLES, wavetable.RATE)
-    return export.wav(table.reshape(-1), wavetable.RATE, _comments(work), chunks)
+        chunks["smpl"] = _loop_chunk(wavetable.SAMPLES, wavetable.RATE)
+    return export.wav(table.reshape(-1), wavetable.RATE, _recipe_comments(work), chunks)
 
 
-def from_wav(data: bytes) -> Work | None:
+def recipe_of_wav(data: bytes) -> Work | None:
     """The making inside a WAV, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    return _in_comment(single_cycle.words(data).get("ICMT", ""))
+    return _recipe_in_comment(single_cycle.words(data).get("ICMT", ""))
 
 
-def _in_comment(comment: str) -> Work | None:
-    return _understood(comment.removeprefix(f"{KEY} "), "sound") if comment.startswith(f"{KEY} ") else None
+def _recipe_in_comment(comment: str) -> Work | None:
+    return (
+        _decode_recipe(comment.removeprefix(f"{RECIPE_KEY} "), "sound")
+        if comment.startswith(f"{RECIPE_KEY} ")
+        else None
+    )
 
 
-def _comments(work: Work) -> dict[str, str]:
-    return {"ISFT": work.software, "INAM": work.sentence(), "ICMT": f"{KEY} {to_json(work)}"}
+def _recipe_comments(work: Work) -> dict[str, str]:
+    return {"ISFT": work.software, "INAM": work.summary(), "ICMT": f"{RECIPE_KEY} {work_to_json(work)}"}
 
 
-def _loop(samples: int, rate: int) -> bytes:
+def _loop_chunk(samples: int, rate: int) -> bytes:
     """A `smpl` chunk: all of it is one cycle, to be repeated for ever; its pitch as a MIDI note and a part of one."""
     note, part = divmod(69 + 12 * math.log2(rate / samples / 440), 1)
     head = struct.pack("<9I", 0, 0, round(1e9 / rate), int(note), int(part * 2**32), 0, 0, 1, 0)
     return head + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
 
 
-def _understood(recipe: str, what: str) -> Work:
+def _decode_recipe(recipe: str, what: str) -> Work:
     """A making as it stood in a file. Raises BadWork."""
     try:
-        work = from_json(recipe)
+        work = work_from_json(recipe)
         end, mix = work.until, work.mix
         for latent in (work.latent, work.heat, end.latent if end else None, mix.shares if mix else None):
-            if latent is not None and not np.isfinite(latent.array()).all():
+            if latent is not None and not np.isfinite(latent.to_array()).all():
                 raise ValueError("latent: not every number is finite")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _not_understood(error, what) from None
+        raise _recipe_error(error, what) from None
     return work
 
 
-def _not_understood(error: Exception, what: str) -> BadWork:
+def _recipe_error(error: Exception, what: str) -> BadWork:
     return BadWork(
         f"How this {what} was made cannot be read ({error}). It is damaged, or comes from a newer version. "
         f"The {what} itself can still be opened."

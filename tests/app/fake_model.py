@@ -52,7 +52,7 @@ def write_model(folder: Path, of: Card, salt: float = 0.0) -> Path:
         "directions": np.zeros((len(of.directions), *of.shape), np.float32),
         "cover": cover(of),
     }
-    path.write_bytes(safetensors.numpy.save(tensors, {"card": cards.to_json(of)}))
+    path.write_bytes(safetensors.numpy.save(tensors, {"card": cards.card_to_json(of)}))
     return path
 
 

@@ -137,7 +137,7 @@ def test_what_an_older_version_left_is_opened_without_a_fault(
     takes.mkdir(parents=True)
     names = ["000001.png", "000002.png"]
     for name in names:
-        (takes / name).write_bytes(work.to_png(tone(1), Work(model="tiny", model_hash="", seed=int(name[:6]))))
+        (takes / name).write_bytes(work.encode_png(tone(1), Work(model="tiny", model_hash="", seed=int(name[:6]))))
     step = ["take off", {"takes": names, "seed": 7}, {"takes": names[:1], "brightness": 3}]
     explore = {"takes": names, "starts": {}, "seed": 8, "history": {"done": [step], "undone": []}, "brightness": 3}
     settings.parent.mkdir(parents=True)
@@ -157,7 +157,7 @@ def test_damaged_settings_do_not_lose_takes(
     takes = studio_home / "data" / "takes"
     takes.mkdir(parents=True)
     for n in (1, 2):
-        (takes / f"{n:06d}.png").write_bytes(work.to_png(tone(n), Work(model="tiny", model_hash="", seed=n)))
+        (takes / f"{n:06d}.png").write_bytes(work.encode_png(tone(n), Work(model="tiny", model_hash="", seed=n)))
     (takes / "000003.png").write_bytes(b"no picture")
     window = opener(engine)
     qtbot.waitUntil(lambda: len(window.explore.takes.get()) == 2)
@@ -200,7 +200,7 @@ def test_nothing_is_written_where_nothing_changed(window: Window, settings: Path
 def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     Image.new("RGB", (5, 5)).save(tmp_path / "photo.JPG")
-    (tmp_path / "work.png").write_bytes(work.to_png(tone(1), Work(model="tiny", model_hash="", seed=1)))
+    (tmp_path / "work.png").write_bytes(work.encode_png(tone(1), Work(model="tiny", model_hash="", seed=1)))
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "old.pt").write_bytes(b"\x80\x04")
     (tmp_path / "x.wav").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
@@ -211,7 +211,7 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     assert would["notes.txt"].startswith('"notes.txt" is no picture, sound or model')
     (tmp_path / "song.flac").write_bytes(b"fLaC" + bytes(40))
     made = Work(kind="sound", model="waves", model_hash="", seed=1)
-    (tmp_path / "made.wav").write_bytes(work.to_wav(np.zeros(256, np.int16), made))
+    (tmp_path / "made.wav").write_bytes(work.encode_wav(np.zeros(256, np.int16), made))
     assert "pickle" in would["old.pt"] and would["x.wav"] == "Open in Explore"
     assert window.would([tmp_path / "song.flac"]).startswith("There is no model of recordings")
     assert window.would([tmp_path / "made.wav"]) == "Restore this work"

@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, help="another checkout of the studio, measured in the same run")
     parser.add_argument("--idle", action="store_true", help="without four busy processes")
     given = parser.parse_args()
-    names = given.models or sorted(path.stem for path in models.shipped().glob("*.safetensors"))
+    names = given.models or sorted(path.stem for path in models.shipped_folder().glob("*.safetensors"))
     print("model | seconds | at work | in the queue | beside four alone | load")
     missed = []
     with contextlib.nullcontext() if given.idle else busy_machine():

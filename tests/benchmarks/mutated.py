@@ -36,8 +36,8 @@ from studio.engine.generation import sampling
 from studio.engine.training import checkpoint
 from studio.library import models, work
 from studio.library.model_file import BadModel
-from studio.library.storage import digest
-from studio.library.work import Latent, Work
+from studio.library.storage import hash_bytes
+from studio.library.work import StoredArray, Work
 from studio.media import dataset, decoder
 from studio.media.pictures.enlarging import Enlargement
 from studio.media.pictures.image import Refused
@@ -186,7 +186,7 @@ def _as_cycle(path: Path) -> object:
 
 def _works() -> list[Good]:
     rng = np.random.default_rng(1)
-    latent = Latent.of(rng.standard_normal((3, 8, 8)).astype(np.float32))
+    latent = StoredArray.from_array(rng.standard_normal((3, 8, 8)).astype(np.float32))
     making = Work(model="rings", model_hash="0" * 32, seed=7, latent=latent, source="rose.png", sliders=(0.5, -1.0))
     sound = Work(kind="sound", model="waves", model_hash="0" * 32, seed=3, rate=RATE, curve=((0.0, 1.0), (1.0, 0.5)))
     pictures = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(4)]
@@ -195,18 +195,23 @@ def _works() -> list[Good]:
     opened = (open_file, shelf.open_kept)
     heard = (_as_recording, shelf.open_kept)
     return [
-        Good("work", "work.png", work.to_png(pictures[0], making), opened),
-        Good("work", "smooth.png", work.to_png(pictures[0], making, smooth), opened),
-        Good("work", "sheet.png", work.to_sheet(pictures, [making] * 4, 2), opened),
-        Good("work", "smooth sheet.png", work.to_sheet(pictures, [making] * 4, 2, smooth), opened),
-        Good("work", "work.wav", work.to_wav(wave, sound), heard),
-        Good("work", "work.flac", work.to_flac(wave, sound), (_as_recording,)),
-        Good("work", "table.wav", work.to_wavetable(np.stack([wave[:256]] * 4), sound), opened),
+        Good("work", "work.png", work.encode_png(pictures[0], making), opened),
+        Good("work", "smooth.png", work.encode_png(pictures[0], making, smooth), opened),
+        Good("work", "sheet.png", work.encode_sheet(pictures, [making] * 4, 2), opened),
+        Good("work", "smooth sheet.png", work.encode_sheet(pictures, [making] * 4, 2, smooth), opened),
+        Good("work", "work.wav", work.encode_wav(wave, sound), heard),
+        Good("work", "work.flac", work.encode_flac(wave, sound), (_as_recording,)),
+        Good("work", "table.wav", work.encode_wavetable(np.stack([wave[:256]] * 4), sound), opened),
     ]
 
 
 def _models() -> list[Good]:
-    ways: tuple[Open, ...] = (lambda path: models.find(str(path)), models.read, models.cover, _as_engine)
+    ways: tuple[Open, ...] = (
+        lambda path: models.find_model(str(path)),
+        models.read_model,
+        models.read_cover,
+        _as_engine,
+    )
     with tempfile.TemporaryDirectory() as folder:
         made = [card(), card("waves", (64,)), card("sounds", (2000,), rate=RATE)]
         files = [write_model(Path(folder), each) for each in made]
@@ -240,7 +245,7 @@ def _as_engine(path: Path) -> object:
 
 
 def _manifests() -> list[Good]:
-    listed = [{"file": f"step-{n:08d}.safetensors", "size": 10, "hash": digest(b"x"), "step": n} for n in range(5)]
+    listed = [{"file": f"step-{n:08d}.safetensors", "size": 10, "hash": hash_bytes(b"x"), "step": n} for n in range(5)]
     index = "split,file,speaker\n" + "".join(f"{side},{n}.wav,a\n" for n in range(3) for side in ("train", "test"))
     settings = {"geometry": "AAAA", "panel": "explore", "explore": {"takes": ["1.png"], "undo": [[1, 2], None]}}
     rng = np.random.default_rng(2)

@@ -52,8 +52,10 @@ def made(recipe: zoo.Recipe, shape: tuple[int, int, int], levels: int) -> Autore
 
 def trained(names: Sequence[str]) -> list[tuple[str, Autoregressive]]:
     """Models by name or file; without any, all of ours that draw pixel by pixel."""
-    found = [models.find(name) for name in names] or [
-        each for each in models.listing()[0] if each.path.parent == models.shipped() and each.card.keeps
+    found = [models.find_model(name) for name in names] or [
+        each
+        for each in models.list_models()[0]
+        if each.path.parent == models.shipped_folder() and each.card.can_inpaint
     ]
     device, pairs = torch.device("cpu"), []
     for each in found:

@@ -178,7 +178,7 @@ def told(where: str, found: dict[str, list[float]], silent: str) -> None:
 def main(model: str) -> None:
     steady_allocator()
     torch.set_num_threads(1)
-    at_work, usual, card = jobs.Jobs(choose("cpu")), picture_job._PREVIEW, models.find(model).card
+    at_work, usual, card = jobs.Jobs(choose("cpu")), picture_job._PREVIEW, models.find_model(model).card
     print(f"{model}, {PICTURES} pictures at once, load {os.getloadavg()[0]:.1f}")
     here(at_work, usual, job("warm", model, 1))
     _, steps, said = here(at_work, usual, job("warm", model))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.library import storage
-from studio.library.work import Work, to_png
+from studio.library.work import Work, encode_png
 
 SIDE = 28
 BATCH = 128
@@ -33,13 +33,13 @@ def timed(words: str, act: Callable[[], object]) -> float:
 
 def one_by_one(folder: Path, pictures: list[bytes]) -> None:
     for number, data in enumerate(pictures):
-        storage.write(folder / f"single-{number}.png", data)
+        storage.write_file(folder / f"single-{number}.png", data)
 
 
 def together(folder: Path, pictures: list[bytes], batch: int) -> None:
     files = [(folder / f"batch-{batch}-{number}.png", data) for number, data in enumerate(pictures)]
     for first in range(0, len(files), batch):
-        storage.write_all(files[first : first + batch])
+        storage.write_files(files[first : first + batch])
 
 
 def main(where: str | None = None, number: int = 1024) -> None:
@@ -49,7 +49,7 @@ def main(where: str | None = None, number: int = 1024) -> None:
 
     def encode() -> None:
         pictures.extend(
-            to_png(array, Work(model="maf-mnist-28", model_hash="0" * 32, seed=seed))
+            encode_png(array, Work(model="maf-mnist-28", model_hash="0" * 32, seed=seed))
             for seed, array in enumerate(arrays)
         )
 

@@ -17,7 +17,7 @@ from tests.media.containers.writers import LITTLE, RATE, wav
 def test_a_recording_that_is_cut_off_is_told(
     tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    card = models.find(tiny_recordings).card
+    card = models.find_model(tiny_recordings).card
     (tmp_path / "cut.wav").write_bytes(wav()[: -len(LITTLE) // 2])
     samples = arguments.opened(tmp_path / "cut.wav", card)
     assert len(samples) == RATE // 4 and samples.dtype == np.int16
@@ -31,7 +31,7 @@ def test_a_recording_that_is_cut_off_is_told(
 def test_a_cycle_in_anti_phase_is_told(
     form: str, tiny_waves: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    card = models.find(tiny_waves).card
+    card = models.find_model(tiny_waves).card
     cycle = 0.5 * np.sin(2 * np.pi * np.arange(600) / 600)
     path = tmp_path / f"cycle.{form.lower()}"
     soundfile.write(path, np.stack([cycle, -cycle], 1), 44_100, format=form)
@@ -50,7 +50,7 @@ def test_a_sound_that_cannot_be_read_is_refused_in_words_about_sounds(
     path.write_bytes(begins + bytes(2000))
     for name in (tiny_waves, tiny_recordings):
         with pytest.raises(Refused, match=r"is M4A, .* Save it as WAV or FLAC|holds no MP3 sound that can be read"):
-            arguments.opened(path, models.find(name).card)
+            arguments.opened(path, models.find_model(name).card)
 
 
 def test_a_picture_that_is_too_unlike_for_numbers_of_64_bits_is_said_to_be(

@@ -12,7 +12,7 @@ import pytest
 
 from studio import cli, kernels
 from studio.engine.generation import sampling
-from studio.library.work import from_png
+from studio.library.work import recipe_of_png
 
 SLOW = "First run on this computer: preparing the fast version."
 CHILD = """
@@ -50,7 +50,7 @@ def test_a_picture_does_not_wait_for_a_compiler(
         monkeypatch.setattr(f"studio.kernels.{compiled}", None)
     assert cli.main(["sample", name, "-n", "2", "--seed", "1", "--json", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr()
-    assert all(from_png(Path(json.loads(line)["file"]).read_bytes()) for line in said.out.splitlines())
+    assert all(recipe_of_png(Path(json.loads(line)["file"]).read_bytes()) for line in said.out.splitlines())
     assert said.err.count(SLOW) == 1
     while not asked.exists() or not asked.read_text():  # it may be made and not yet written
         time.sleep(0.01)
@@ -106,7 +106,7 @@ def test_pictures_that_nobody_priced_are_named_when_a_command_is_stopped(
     assert cli.main(["sample", tiny, "-n", "3", "--seed", "1", "--json", "--out", str(tmp_path)]) == 130
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["seed"], line["log_prob"]) for line in told] == [(1, None), (2, None), (3, None)]
-    assert all(from_png(Path(line["file"]).read_bytes()) for line in told)
+    assert all(recipe_of_png(Path(line["file"]).read_bytes()) for line in told)
 
 
 def test_pictures_whose_price_took_too_much_memory_are_saved_and_named_once(

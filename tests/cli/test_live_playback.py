@@ -23,7 +23,7 @@ from studio.engine.device import Device
 from studio.engine.events import Rest
 from studio.engine.jobs import Jobs
 from studio.library import models
-from studio.library.work import Work, from_wav
+from studio.library.work import Work, recipe_of_wav
 from studio.media.sounds.playback import RAMP, limited
 from studio.media.sounds.resampling import Resampler
 from studio.wire import messages as wire
@@ -123,7 +123,7 @@ def test_of_a_sound_that_is_gone_on_from_the_end_is_heard_and_what_follows(
     said = capsys.readouterr().err
     assert 'Playing the end of "mine.wav" and what follows, seed 3.' in said and "Heard 2.4 s" in said
     assert "It is taken for High; --label" in said or "It is taken for Low; --label" in said
-    work = from_wav(out.read_bytes())
+    work = recipe_of_wav(out.read_bytes())
     assert work is not None and work.label in (0, 1), "the kind that it was taken for, so that it can be made again"
 
 
@@ -325,7 +325,7 @@ def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings:
 def test_a_recording_at_an_unsafe_temperature_is_warned_of_once(
     tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trained = models.find(tiny_recordings)
+    trained = models.find_model(tiny_recordings)
     models.write_card(trained, msgspec.structs.replace(trained.card, temperature_range=(0.5, 1.5)))
     argv = ["sample", tiny_recordings, "--temperature", "3", "--seconds", "0.1", "--out", str(tmp_path)]
     assert cli.main(argv) == 0
@@ -335,7 +335,7 @@ def test_a_recording_at_an_unsafe_temperature_is_warned_of_once(
 def test_two_models_of_sound_are_mixed_and_the_file_says_which(tiny_recordings: str, tmp_path: Path) -> None:
     argv = ["sample", tiny_recordings, "--seed", "5", "--seconds", "0.2", "--mix", tiny_recordings, "--share", "0.3"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
-    work = from_wav((tmp_path / f"{tiny_recordings}-5.wav").read_bytes())
+    work = recipe_of_wav((tmp_path / f"{tiny_recordings}-5.wav").read_bytes())
     assert work is not None and work.mix is not None
     assert (work.mix.model, work.mix.share) == (tiny_recordings, 0.3)
 

@@ -53,7 +53,7 @@ def test_a_training_loses_only_what_its_reader_does_not_survive(
     assert "20 pictures are used." in said.err
     assert f"{len(STEMS)} files were skipped" in said.err
     assert not any(word in said.err for word in RAW)
-    assert models.find("roses").card.steps == 2
+    assert models.find_model("roses").card.steps == 2
 
 
 @pytest.mark.usefixtures("planted_readers")

@@ -38,7 +38,7 @@ def seeds(folder: Path) -> list[int]:
 def test_a_slow_disk_holds_up_nothing_but_the_first_result(
     kept: sample.Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_all, open_again = storage.write_all, threading.Event()
+    write_all, open_again = storage.write_files, threading.Event()
     add(kept, 1)
     kept.save_soon()
     assert seeds(tmp_path) == [1], "the first lies on the disk before anything else is made"

@@ -163,7 +163,7 @@ def test_a_name_that_cannot_be_is_refused_and_a_free_one_works(
     assert not (studio_home / "runs").exists()
     argv[argv.index("--name") + 1] = free
     assert cli.main(argv) == 0
-    assert models.find(free).card.name == free
+    assert models.find_model(free).card.name == free
 
 
 def test_a_name_of_ones_own_model_is_refused_but_for_its_run(
@@ -173,9 +173,9 @@ def test_a_name_of_ones_own_model_is_refused_but_for_its_run(
     assert "take another name: --name roses-2" in said(argv, 2, capsys)
     assert cli.main([*argv, "--resume", "--steps", "5"]) == 0
     shutil.rmtree(studio_home / "runs")
-    before = models.find("roses").hash
+    before = models.find_model("roses").file_hash
     assert "there already. This one is free: --name roses-2" in said(argv, 2, capsys)
-    assert models.find("roses").hash == before
+    assert models.find_model("roses").file_hash == before
 
 
 def test_a_recipe_takes_another_name(argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +185,7 @@ def test_a_recipe_takes_another_name(argv: list[str], tmp_path: Path, capsys: py
     again = ["train", argv[1], "--recipe", str(recipe), "--steps", "2"]
     assert "--name roses-2" in said(again, 2, capsys)
     assert cli.main([*again, "--name", "roses-2"]) == 0
-    assert models.find("roses-2").card.title == "Roses", "a recipe has a title of its own"
+    assert models.find_model("roses-2").card.title == "Roses", "a recipe has a title of its own"
 
 
 def test_resuming_nothing_is_told(argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,9 +203,9 @@ def test_resuming_with_fewer_steps_or_other_pictures_is_told(
     np.savez(tmp_path / "rings.npz", train_x=255 - rings[:120], test_x=rings[120:])
     message = said([*resume, "--steps", "5"], 1, capsys)
     assert "other artworks" in message and "Add --force" in message
-    assert models.find("roses").card.steps == 4
+    assert models.find_model("roses").card.steps == 4
     assert cli.main([*resume, "--steps", "5", "--force"]) == 0
-    assert models.find("roses").card.steps == 5
+    assert models.find_model("roses").card.steps == 5
 
 
 def test_resuming_without_a_number_of_steps_goes_on_to_that_of_the_run(
@@ -213,7 +213,7 @@ def test_resuming_without_a_number_of_steps_goes_on_to_that_of_the_run(
 ) -> None:
     assert cli.main(argv) == 0
     assert cli.main([*argv[:-2], "--resume"]) == 0
-    assert models.find("roses").card.steps == 4
+    assert models.find_model("roses").card.steps == 4
 
 
 def test_a_run_that_is_being_trained_is_refused_with_the_process(

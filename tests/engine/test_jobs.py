@@ -127,7 +127,7 @@ def test_a_folder_becomes_a_model_among_the_persons_own(
     learned = [e for e in events if isinstance(e, wire.TrainingProgress)]
     assert learned[-1].step == learned[-1].steps == 4
     assert learned[-1].held_out is not None
-    found = models.find("roses")
+    found = models.find_model("roses")
     assert found.path == studio_home / "models" / "roses.safetensors"
     assert found.card.learned_from == "rings.npz"
     assert finished(ask(wire.Sample(job="s", model="roses", seeds=(1,))))

@@ -43,9 +43,9 @@ for line in sys.stdin:
 def altered(source: Path, target: Path, tensors: dict[str, torch.Tensor] | None = None, **claims: Any) -> Path:
     """Write a copy of a model with another card and other tensors. `recipe` changes some of its fields."""
     tensors = load(source.read_bytes()) | (tensors or {})
-    card = models.find(str(source)).card
+    card = models.find_model(str(source)).card
     claims["recipe"] = {**card.recipe, **claims.get("recipe", {})}
-    target.write_bytes(save(tensors, {"card": cards.to_json(msgspec.structs.replace(card, **claims))}))
+    target.write_bytes(save(tensors, {"card": cards.card_to_json(msgspec.structs.replace(card, **claims))}))
     return target
 
 
@@ -94,7 +94,7 @@ def test_a_card_that_claims_more_than_its_file_holds_is_refused_at_once(
 ) -> None:
     asked: list[tuple[str, Path]] = []
     for source in all_files:
-        card = models.find(str(source)).card
+        card = models.find_model(str(source)).card
         for name, claim in CLAIMS.items():
             fields = claim(card)
             if fields is not None:
@@ -117,9 +117,9 @@ def test_a_model_without_directions_is_refused_in_words(trained_file: Path, tmp_
     tensors = load(trained_file.read_bytes())
     del tensors["directions"]
     path = tmp_path / "none.safetensors"
-    path.write_bytes(save(tensors, {"card": cards.to_json(models.find(str(trained_file)).card)}))
+    path.write_bytes(save(tensors, {"card": cards.card_to_json(models.find_model(str(trained_file)).card)}))
     with pytest.raises(models.BadModel, match=r'"none.safetensors" describes 12 directions, but .* not hold them'):
-        sampling.load(models.find(str(path)), torch.device("cpu"))
+        sampling.load(models.find_model(str(path)), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("size", [(12,), (12, 3, 8), (11, 3, 8, 8), (12, 3, 4, 4), (0, 3, 8, 8)])
@@ -128,7 +128,7 @@ def test_directions_of_another_size_are_refused_in_words(
 ) -> None:
     path = altered(trained_file, tmp_path / "odd.safetensors", {"directions": torch.zeros(size)})
     with pytest.raises(models.BadModel, match=r"describes directions of the size 12 × 3 × 8 × 8"):
-        sampling.load(models.find(str(path)), torch.device("cpu"))
+        sampling.load(models.find_model(str(path)), torch.device("cpu"))
 
 
 def test_a_shipped_model_whose_file_lacks_directions_is_refused_as_well(
@@ -138,6 +138,6 @@ def test_a_shipped_model_whose_file_lacks_directions_is_refused_as_well(
     tensors = load(trained_file.read_bytes())
     del tensors["directions"]
     path = tmp_path / "none.safetensors"
-    path.write_bytes(save(tensors, {"card": cards.to_json(models.find(str(trained_file)).card)}))
+    path.write_bytes(save(tensors, {"card": cards.card_to_json(models.find_model(str(trained_file)).card)}))
     with pytest.raises(models.BadModel, match="describes 12 directions"):
-        sampling.load(models.find(str(path)), torch.device("cpu"))
+        sampling.load(models.find_model(str(path)), torch.device("cpu"))

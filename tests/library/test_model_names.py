@@ -21,7 +21,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def own() -> Path:
-    folder = storage.home("models")
+    folder = storage.home_folder("models")
     folder.mkdir(parents=True)
     (folder / "Roses.SAFETENSORS").write_bytes(b"")
     return folder
@@ -29,9 +29,9 @@ def own() -> Path:
 
 @pytest.mark.parametrize("name", [*DEVICES, *(f"{name}.v2" for name in DEVICES[:6])])
 def test_devices_of_windows_are_no_names(name: str) -> None:
-    assert model_names.fault(name) == "is not a name that Windows allows"
-    offered = model_names.free(name)
-    assert offered == f"my-{name}" and model_names.fault(offered) == ""
+    assert model_names.name_fault(name) == "is not a name that Windows allows"
+    offered = model_names.free_model_name(name)
+    assert offered == f"my-{name}" and model_names.name_fault(offered) == ""
 
 
 @pytest.mark.parametrize(
@@ -59,29 +59,29 @@ def test_devices_of_windows_are_no_names(name: str) -> None:
     ],
 )
 def test_what_cannot_be_a_name_is_told_with_a_free_one(name: str, words: str, offered: str) -> None:
-    assert words in model_names.fault(name)
-    assert model_names.free(name) == offered
-    assert model_names.fault(offered) == ""
+    assert words in model_names.name_fault(name)
+    assert model_names.free_model_name(name) == offered
+    assert model_names.name_fault(offered) == ""
 
 
 def test_a_name_that_is_offered_is_no_run_either() -> None:
     for taken in ("tulips", "tulips-2"):
-        (storage.home("runs") / taken).mkdir(parents=True)
-    assert model_names.free("tulips") == "tulips-3"
+        (storage.home_folder("runs") / taken).mkdir(parents=True)
+    assert model_names.free_model_name("tulips") == "tulips-3"
 
 
 def test_in_another_folder_a_name_must_be_free_there(tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
-    assert model_names.fault("glow-emoji-32", folder) == "", "it hides no model that comes with the program"
-    assert model_names.fault("roses", folder) == ""
+    assert model_names.name_fault("glow-emoji-32", folder) == "", "it hides no model that comes with the program"
+    assert model_names.name_fault("roses", folder) == ""
     (folder / "tulips.safetensors").write_bytes(b"")
-    assert "there already" in model_names.fault("tulips", folder)
-    assert model_names.free("tulips", folder) == "tulips-2"
-    assert "Windows" in model_names.fault("con", folder)
+    assert "there already" in model_names.name_fault("tulips", folder)
+    assert model_names.free_model_name("tulips", folder) == "tulips-2"
+    assert "Windows" in model_names.name_fault("con", folder)
 
 
 def test_every_offered_name_can_be_found_by_its_name() -> None:
     for wish in ("con", "a.pt", "x.bin.", "A B"):
-        name = model_names.free(wish)
+        name = model_names.free_model_name(wish)
         assert Path(name).name == name and Path(name).suffix not in (".pt", ".bin", ".safetensors")

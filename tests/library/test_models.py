@@ -46,7 +46,7 @@ def write_model(path: Path, made: card.Card = CARD, **tensors: np.ndarray) -> Pa
     """A small sound model in a file."""
     held = {"weights.net.w": np.ones((2, 2), np.float32), "cover": COVER, **tensors}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(safetensors.numpy.save(held, {"card": card.to_json(made)}))
+    path.write_bytes(safetensors.numpy.save(held, {"card": card.card_to_json(made)}))
     return path
 
 
@@ -75,31 +75,31 @@ def test_people_meet_the_shipped_by_intent_not_by_name(shelf: Path) -> None:
     )  # fmt: skip
     for name in sorted(met):
         write_model(shelf / f"{name}.safetensors")
-    assert tuple(trained.card.name for trained in models.listing()[0]) == met
+    assert tuple(trained.card.name for trained in models.list_models()[0]) == met
 
 
 def test_every_model_that_we_make_has_its_place() -> None:
-    recipes = (models.shipped() / "recipes").glob("*.json")
-    assert sorted(models.ORDER) == sorted(path.stem for path in recipes)
+    recipes = (models.shipped_folder() / "recipes").glob("*.json")
+    assert sorted(models.SHIPPED_ORDER) == sorted(path.stem for path in recipes)
 
 
 def test_the_shipped_come_first_then_the_persons_own(shelf: Path) -> None:
-    write_model(storage.home("models") / "aaa-own.safetensors")
+    write_model(storage.home_folder("models") / "aaa-own.safetensors")
     write_model(shelf / "zzz-shipped.safetensors")
     write_model(shelf / ".hidden.safetensors")
     (shelf / "README.md").write_text("no model")
-    found, refused = models.listing()
+    found, refused = models.list_models()
     assert [trained.card.name for trained in found] == ["zzz-shipped", "aaa-own"]
     assert refused == []
-    assert models.find("aaa-own") == found[1]
-    assert models.find("zzz-shipped").card.title == "Tiny"
+    assert models.find_model("aaa-own") == found[1]
+    assert models.find_model("zzz-shipped").card.title == "Tiny"
 
 
 def test_one_bad_file_spoils_no_list(shelf: Path) -> None:
     write_model(shelf / "good.safetensors")
     (shelf / "bad.safetensors").write_bytes(b"rubbish")
     (shelf / "torch.pt").write_bytes(b"\x80\x02.")
-    found, refused = models.listing()
+    found, refused = models.list_models()
     assert [trained.card.name for trained in found] == ["good"]
     assert len(refused) == 2
     assert '"bad.safetensors"' in refused[0]
@@ -108,50 +108,50 @@ def test_one_bad_file_spoils_no_list(shelf: Path) -> None:
 
 def test_of_two_models_of_one_name_the_persons_own_is_meant(shelf: Path) -> None:
     write_model(shelf / "flowers.safetensors")
-    own = write_model(storage.home("models") / "flowers.safetensors")
-    assert [trained.path for trained in models.listing()[0]] == [own]
-    assert models.find("flowers").path == own
+    own = write_model(storage.home_folder("models") / "flowers.safetensors")
+    assert [trained.path for trained in models.list_models()[0]] == [own]
+    assert models.find_model("flowers").path == own
 
 
 def test_a_model_is_found_by_its_name_without_a_look_into_others(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("flowers", "others", "waves"):
         write_model(shelf / f"{name}.safetensors")
     monkeypatch.setattr(models, "listing", None)
-    assert models.find("flowers").path == shelf / "flowers.safetensors"
+    assert models.find_model("flowers").path == shelf / "flowers.safetensors"
 
 
 def test_a_broken_model_of_the_persons_own_hides_no_shipped_one(shelf: Path) -> None:
     write_model(shelf / "flowers.safetensors")
-    own = write_model(storage.home("models") / "flowers.safetensors")
+    own = write_model(storage.home_folder("models") / "flowers.safetensors")
     own.write_bytes(b"rubbish")
-    assert models.find("flowers").path == shelf / "flowers.safetensors"
+    assert models.find_model("flowers").path == shelf / "flowers.safetensors"
 
 
 def test_a_file_that_was_renamed_goes_by_its_new_name(shelf: Path) -> None:
     write_model(shelf / "renamed.safetensors")
     write_model(shelf / "Name with CAPITALS.safetensors")
-    assert {trained.card.name for trained in models.listing()[0]} == {"renamed", "tiny-model"}
+    assert {trained.card.name for trained in models.list_models()[0]} == {"renamed", "tiny-model"}
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(shelf: Path) -> None:
     with pytest.raises(BadModel, match="no trained model at all"):
-        models.find("anything")
+        models.find_model("anything")
     for name in ("realnvp-emoji-32", "realnvp-fashion-28", "glow-flowers-64"):
         write_model(shelf / f"{name}.safetensors")
     with pytest.raises(BadModel, match=r'"realnvp-emoij". The nearest: realnvp-emoji-32'):
-        models.find("realnvp-emoij")
+        models.find_model("realnvp-emoij")
 
 
 def test_a_model_is_found_by_the_path_of_its_file(tmp_path: Path, shelf: Path) -> None:
     path = write_model(tmp_path / "elsewhere" / "mine.safetensors")
-    assert models.find(str(path)).card.name == "mine"
+    assert models.find_model(str(path)).card.name == "mine"
     with pytest.raises(BadModel, match="gone.safetensors"):
-        models.find(str(tmp_path / "gone.safetensors"))
+        models.find_model(str(tmp_path / "gone.safetensors"))
 
 
 def test_the_shipped_models_lie_beside_the_package() -> None:
-    assert models.shipped().name == "models"
-    assert (models.shipped().parent / "studio").is_dir() or models.shipped().parent.name == "studio"
+    assert models.shipped_folder().name == "models"
+    assert (models.shipped_folder().parent / "studio").is_dir() or models.shipped_folder().parent.name == "studio"
 
 
 @POSIX_ONLY
@@ -162,7 +162,7 @@ def test_pipes_devices_and_folders_are_named_and_never_waited_for(shelf: Path) -
     (shelf / "folder.safetensors").mkdir()
     (shelf / "lost.safetensors").symlink_to(shelf / "nowhere")
     (shelf / "linked.safetensors").symlink_to(write_model(shelf / "good.safetensors"))
-    found, refused = models.listing()
+    found, refused = models.list_models()
     assert [trained.card.name for trained in found] == ["good", "linked"]
     assert len(refused) == 4
 
@@ -181,7 +181,7 @@ def test_pipes_devices_and_folders_are_named_and_never_waited_for(shelf: Path) -
 )
 def test_a_card_whose_shape_cannot_be_is_refused_in_words(fields: dict[str, Any], words: str, shelf: Path) -> None:
     write_model(shelf / "claims.safetensors", msgspec.structs.replace(CARD, **fields))
-    found, (refused,) = models.listing()
+    found, (refused,) = models.list_models()
     assert found == []
     assert '"claims.safetensors"' in refused and words in refused
 
@@ -191,34 +191,34 @@ def test_a_card_whose_shape_cannot_be_is_refused_in_words(fields: dict[str, Any]
 
 def test_a_model_is_read_whole(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.safetensors")
-    data = models.read(path)
+    data = models.read_model(path)
     assert data == path.read_bytes()
     np.testing.assert_array_equal(safetensors.numpy.load(data)["weights.net.w"], np.ones((2, 2), np.float32))
 
 
 def test_the_cover_is_read_alone(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.safetensors", zzz=np.ones(5, np.float16))
-    np.testing.assert_array_equal(models.cover(path), COVER)
-    assert len(models.cover(write_model(tmp_path / "n.safetensors", cover=np.zeros((0, 2, 2, 1), np.uint8)))) == 0
+    np.testing.assert_array_equal(models.read_cover(path), COVER)
+    assert len(models.read_cover(write_model(tmp_path / "n.safetensors", cover=np.zeros((0, 2, 2, 1), np.uint8)))) == 0
     plain = safetensors.numpy.save({"weights.w": np.ones(1, np.float32)})
     (tmp_path / "plain.safetensors").write_bytes(plain)
-    assert len(models.cover(tmp_path / "plain.safetensors")) == 0
+    assert len(models.read_cover(tmp_path / "plain.safetensors")) == 0
     with pytest.raises(BadModel, match="cover"):
-        models.cover(write_model(tmp_path / "o.safetensors", cover=np.zeros(5, np.float32)))
+        models.read_cover(write_model(tmp_path / "o.safetensors", cover=np.zeros(5, np.float32)))
 
 
 def test_another_card_leaves_the_numbers_and_what_was_made_with_them_known(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.safetensors", directions=np.ones((3, 2, 2), np.float16))
-    first = models.find(str(path))
+    first = models.find_model(str(path))
     models.rename_direction(first, 1, "warmth")
-    was = first.hash
+    was = first.file_hash
     for title in ("Another", "A third"):
-        trained = models.find(str(path))
+        trained = models.find_model(str(path))
         models.write_card(trained, msgspec.structs.replace(trained.card, title=title))
-    now = models.find(str(path))
+    now = models.find_model(str(path))
     assert now.card.title == "A third"
-    assert now.hash != was
-    assert now.knows(was) and now.knows(now.hash) and not now.knows("0" * 32)
+    assert now.file_hash != was
+    assert now.has_hash(was) and now.has_hash(now.file_hash) and not now.has_hash("0" * 32)
     assert models.direction_names(now) == ("1", "warmth", "3")
     held = safetensors.numpy.load(path.read_bytes())
     np.testing.assert_array_equal(held["directions"], np.ones((3, 2, 2), np.float16))
@@ -228,22 +228,22 @@ def test_another_card_leaves_the_numbers_and_what_was_made_with_them_known(tmp_p
 
 def test_the_hash_is_that_of_the_file_and_follows_it(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.safetensors")
-    trained = models.find(str(path))
-    assert trained.hash == storage.digest(path.read_bytes())
+    trained = models.find_model(str(path))
+    assert trained.file_hash == storage.hash_bytes(path.read_bytes())
     write_model(path, **{"weights.net.w": np.zeros((2, 3), np.float32)})
-    assert trained.hash == storage.digest(path.read_bytes())
+    assert trained.file_hash == storage.hash_bytes(path.read_bytes())
     path.unlink()
     with pytest.raises(BadModel, match="m.safetensors"):
-        _ = trained.hash
+        _ = trained.file_hash
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_broken_numbers_are_refused(tmp_path: Path, dtype: type, broken: float) -> None:
     path = write_model(tmp_path / "m.safetensors", **{"weights.b": np.array([0, broken, 1], dtype)})
-    assert models.find(str(path))
+    assert models.find_model(str(path))
     with pytest.raises(BadModel, match=r'broken numbers \(in "weights.b"\)'):
-        models.read(path)
+        models.read_model(path)
 
 
 @pytest.mark.parametrize(("bits", "sound"), [(0x3F80, True), (0xFF7F, True), (0x7F80, False), (0xFFC0, False)])
@@ -252,10 +252,10 @@ def test_broken_numbers_of_sixteen_bits_are_refused(tmp_path: Path, bits: int, s
     path = tmp_path / "m.safetensors"
     path.write_bytes(with_header(head, struct.pack("<HH", 0, bits)))
     if sound:
-        assert models.read(path)
+        assert models.read_model(path)
     else:
         with pytest.raises(BadModel, match="broken numbers"):
-            models.read(path)
+            models.read_model(path)
 
 
 # ── what only pretends ───────────────────────────────────────────────────────────────────────────
@@ -282,7 +282,11 @@ def test_a_pickle_is_refused_whatever_it_calls_itself(tmp_path: Path, name: str,
                 archive.writestr("archive/data.pkl", data)
         else:
             path.write_bytes(data)
-        for opening in (lambda: models.find(str(path)), lambda: models.read(path), lambda: models.cover(path)):
+        for opening in (
+            lambda: models.find_model(str(path)),
+            lambda: models.read_model(path),
+            lambda: models.read_cover(path),
+        ):
             with pytest.raises(BadModel) as fault:
                 opening()
             assert str(fault.value) == (
@@ -298,13 +302,13 @@ def test_a_sound_file_that_happens_to_begin_like_a_pickle_is_opened(tmp_path: Pa
     (length,) = struct.unpack_from("<Q", sound)
     head = sound[8 : 8 + length].rstrip().ljust(low + 0x10000)
     (tmp_path / "m.safetensors").write_bytes(with_header(head, sound[8 + length :]))
-    assert models.read(tmp_path / "m.safetensors")[:2] == bytes([0x80, low >> 8])
+    assert models.read_model(tmp_path / "m.safetensors")[:2] == bytes([0x80, low >> 8])
 
 
 def test_a_model_of_another_program_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "lora.safetensors").write_bytes(safetensors.numpy.save({"unet.w": np.ones(3, np.float32)}))
     with pytest.raises(BadModel, match="no model of this program"):
-        models.find(str(tmp_path / "lora.safetensors"))
+        models.find_model(str(tmp_path / "lora.safetensors"))
 
 
 CARDS = {
@@ -314,9 +318,9 @@ CARDS = {
     "an empty one": "{}",
     "half a surrogate": "\ud800",
     "a name that is a number": '{"name": 5}',
-    "a name that is a path": card.to_json(CARD).replace("tiny-model", "../../etc"),
-    "steps below nothing": card.to_json(CARD).replace('"steps":1', '"steps":-1'),
-    "nested deeply": card.to_json(CARD).replace(
+    "a name that is a path": card.card_to_json(CARD).replace("tiny-model", "../../etc"),
+    "steps below nothing": card.card_to_json(CARD).replace('"steps":1', '"steps":-1'),
+    "nested deeply": card.card_to_json(CARD).replace(
         '{"family":', '{"a":' + '{"a":' * 9000 + "1" + "}" * 9000 + ',"family":'
     ),
 }
@@ -327,7 +331,7 @@ def test_a_card_that_cannot_be_read_is_refused(tmp_path: Path, written: str) -> 
     path = tmp_path / "m.safetensors"
     path.write_bytes(with_header({"__metadata__": {"card": written}, **one()}, FOUR))
     with pytest.raises(BadModel, match=r'^"m.safetensors" has a card that cannot be read'):
-        models.find(str(path))
+        models.find_model(str(path))
 
 
 def one(**changes: Any) -> dict[str, Any]:
@@ -401,7 +405,11 @@ HOSTILE = {
 def test_a_hostile_header_is_refused_by_name_and_at_once(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "hostile.safetensors"
     path.write_bytes(data)
-    for opening in (lambda: models.find(str(path)), lambda: models.read(path), lambda: models.cover(path)):
+    for opening in (
+        lambda: models.find_model(str(path)),
+        lambda: models.read_model(path),
+        lambda: models.read_cover(path),
+    ):
         started = time.process_time()
         with pytest.raises(BadModel) as fault:
             opening()
@@ -419,7 +427,7 @@ def test_a_file_larger_than_any_memory_is_refused_by_arithmetic(tmp_path: Path) 
     path.write_bytes(head)
     os.truncate(path, len(head) + size)
     with pytest.raises(BadModel, match="huge.safetensors"):
-        models.read(path)
+        models.read_model(path)
 
 
 def test_what_is_accepted_is_accepted_by_safetensors_too(tmp_path: Path) -> None:
@@ -440,7 +448,7 @@ def test_what_is_accepted_is_accepted_by_safetensors_too(tmp_path: Path) -> None
                 del changed[dice.randrange(len(changed)) :]
         path.write_bytes(changed)
         try:
-            data = models.read(path)
+            data = models.read_model(path)
         except BadModel:
             continue
         accepted += 1
@@ -450,7 +458,7 @@ def test_what_is_accepted_is_accepted_by_safetensors_too(tmp_path: Path) -> None
 
 def test_the_limits_are_wide_enough_for_a_large_model(tmp_path: Path) -> None:
     tensors = {f"weights.flow.{i}.net.convolution.weight": np.ones(1, np.float32) for i in range(5000)}
-    assert len(models.read(write_model(tmp_path / "m.safetensors", **tensors))) < model_file.LARGEST_HEADER
+    assert len(models.read_model(write_model(tmp_path / "m.safetensors", **tensors))) < model_file.MAX_HEADER_BYTES
 
 
 # ── the person's own ─────────────────────────────────────────────────────────────────────────────
@@ -458,11 +466,11 @@ def test_the_limits_are_wide_enough_for_a_large_model(tmp_path: Path) -> None:
 
 def test_a_direction_keeps_the_name_it_was_given(shelf: Path) -> None:
     write_model(shelf / "m.safetensors")
-    trained = models.find("m")
+    trained = models.find_model("m")
     assert models.direction_names(trained) == ("1", "2", "3")
     models.rename_direction(trained, 1, " Rundheit \u202e")
     models.rename_direction(trained, 2, "x" * 500)
-    assert models.direction_names(models.find("m")) == ("1", "Rundheit \ufffd", "x" * models.LONGEST_LABEL)
+    assert models.direction_names(models.find_model("m")) == ("1", "Rundheit \ufffd", "x" * models.MAX_DIRECTION_NAME)
     models.rename_direction(trained, 1, "  ")
     assert models.direction_names(trained)[:2] == ("1", "2")
     with pytest.raises(IndexError):
@@ -471,17 +479,17 @@ def test_a_direction_keeps_the_name_it_was_given(shelf: Path) -> None:
 
 def test_a_model_trained_anew_has_names_of_its_own(shelf: Path) -> None:
     path = write_model(shelf / "m.safetensors")
-    models.rename_direction(models.find("m"), 0, "round")
+    models.rename_direction(models.find_model("m"), 0, "round")
     write_model(path, **{"weights.net.w": np.zeros((3, 3), np.float32)})
-    assert models.direction_names(models.find("m")) == ("1", "2", "3")
+    assert models.direction_names(models.find_model("m")) == ("1", "2", "3")
 
 
 @pytest.mark.parametrize("damaged", [b"", b"[", b'{"0": 5}', b"\xff", b'["a"]'])
 def test_damaged_names_cost_the_names_alone(shelf: Path, damaged: bytes) -> None:
     write_model(shelf / "m.safetensors")
-    trained = models.find("m")
+    trained = models.find_model("m")
     models.rename_direction(trained, 0, "round")
-    (names,) = (storage.home("data") / "names").iterdir()
+    (names,) = (storage.home_folder("data") / "names").iterdir()
     names.write_bytes(damaged)
     assert models.direction_names(trained) == ("1", "2", "3")
     models.rename_direction(trained, 0, "round")
@@ -491,17 +499,17 @@ def test_damaged_names_cost_the_names_alone(shelf: Path, damaged: bytes) -> None
 def test_a_model_is_copied_in_once(tmp_path: Path, shelf: Path) -> None:
     write_model(shelf / "m.safetensors")
     same = write_model(tmp_path / "other name.safetensors")
-    assert models.adopt(same).path == shelf / "m.safetensors"
+    assert models.import_model(same).path == shelf / "m.safetensors"
     other = write_model(tmp_path / "new" / "m.safetensors", **{"weights.net.w": np.zeros((2, 2), np.float32)})
-    assert models.adopt(other).path == storage.home("models") / "m.safetensors"
+    assert models.import_model(other).path == storage.home_folder("models") / "m.safetensors"
     third = write_model(tmp_path / "newer" / "m.safetensors", **{"weights.net.w": np.full((2, 2), 2, np.float32)})
-    assert models.adopt(third).card.name == "m-2"
-    assert models.adopt(third).card.name == "m-2"
-    assert len(list(storage.home("models").iterdir())) == 2
+    assert models.import_model(third).card.name == "m-2"
+    assert models.import_model(third).card.name == "m-2"
+    assert len(list(storage.home_folder("models").iterdir())) == 2
 
 
 def test_a_bad_model_is_not_copied_in(tmp_path: Path, shelf: Path) -> None:
     path = write_model(tmp_path / "m.safetensors", **{"weights.b": np.array([np.nan], np.float32)})
     with pytest.raises(BadModel):
-        models.adopt(path)
-    assert not storage.home("models").exists()
+        models.import_model(path)
+    assert not storage.home_folder("models").exists()

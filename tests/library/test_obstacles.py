@@ -77,9 +77,9 @@ def stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
     path = make(tmp_path)
     with pytest.raises(NotSaved) as fault:
-        storage.folder(path)
-    assert words in fault.value.sentence
-    assert "Nothing was changed. Choose another place." in fault.value.sentence
+        storage.create_folder(path)
+    assert words in fault.value.message
+    assert "Nothing was changed. Choose another place." in fault.value.message
 
 
 @pytest.mark.parametrize(
@@ -97,32 +97,32 @@ def test_a_folder_that_cannot_be_made(make: Callable[[Path], Path], words: str, 
 def test_a_file_in_a_place_where_none_can_be(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
     path = make(tmp_path) / "rose.png"
     with pytest.raises(NotSaved) as one:
-        storage.write(path, b"1")
+        storage.write_file(path, b"1")
     with pytest.raises(NotSaved) as many:
-        storage.write_all([(path, b"1")])
+        storage.write_files([(path, b"1")])
     for fault in (one, many):
-        assert words in fault.value.sentence
-        assert "The picture is still here." in fault.value.sentence
+        assert words in fault.value.message
+        assert "The picture is still here." in fault.value.message
 
 
 def test_a_file_whose_name_is_a_folder_or_too_long(tmp_path: Path) -> None:
     (tmp_path / "rose.png").mkdir()
     for name, words in (("rose.png", "a folder has this name"), ("n" * 252 + ".png", "is 1 bytes too long")):
         with pytest.raises(NotSaved) as fault:
-            storage.write(tmp_path / name, b"1")
-        assert words in fault.value.sentence
+            storage.write_file(tmp_path / name, b"1")
+        assert words in fault.value.message
     assert [path.name for path in tmp_path.iterdir()] == ["rose.png"], "no half-written file is left"
 
 
 def test_what_is_gone_cannot_be_moved_to_the_bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotSaved, match='"rose.png" was not moved to the bin: it is not there'):
-        storage.to_bin(tmp_path / "rose.png")
+        storage.move_to_bin(tmp_path / "rose.png")
     (tmp_path / "rose.png").write_bytes(b"1")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "data").write_bytes(b"a file in place of the folder")
     monkeypatch.setenv("STUDIO_HOME", str(tmp_path / "other"))
     with pytest.raises(NotSaved, match='data" is a file, not a folder'):
-        storage.to_bin(tmp_path / "rose.png")
+        storage.move_to_bin(tmp_path / "rose.png")
 
 
 @pytest.fixture
@@ -139,12 +139,12 @@ def protected(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_folder_in_which_nothing_may_be_written_is_refused_before_the_work(protected: Path) -> None:
     with pytest.raises(NotSaved, match=f'"protected" was not used: nothing may be written in "{protected}"') as fault:
-        storage.folder(protected)
-    assert fault.value.why == "read-only"
+        storage.create_folder(protected)
+    assert fault.value.cause == "read-only"
     with pytest.raises(NotSaved, match=f'nothing may be written in "{protected}"'):
-        storage.folder(protected / "a" / "b")
+        storage.create_folder(protected / "a" / "b")
     with pytest.raises(NotSaved, match=f'nothing may be written in "{protected}"'):
-        storage.write(protected / "rose.png", b"1")
+        storage.write_file(protected / "rose.png", b"1")
 
 
 @pytest.mark.parametrize(("make", "words"), [(a_pipe, 'pipe" is a pipe'), (a_socket, 'plug" is a socket')])
@@ -152,11 +152,11 @@ def test_a_file_never_takes_the_place_of_what_is_none(make: Callable[[Path], Pat
     path = make(tmp_path)
     before = os.stat(path)
     with pytest.raises(NotSaved, match=words):
-        storage.write(path, b"1")
+        storage.write_file(path, b"1")
     with pytest.raises(NotSaved, match=words):
-        storage.write_all([(path, b"1")])
+        storage.write_files([(path, b"1")])
     with pytest.raises(NotSaved, match=words):
-        storage.folder_of(path)
+        storage.create_parent(path)
     assert os.stat(path) == before
 
 
@@ -168,4 +168,4 @@ def test_a_quota_is_not_called_a_full_disk(tmp_path: Path, monkeypatch: pytest.M
 
         monkeypatch.setattr(storage, "_write_new", refuse)
         with pytest.raises(NotSaved, match=f'{words}: "rose.png" was not saved'):
-            storage.write(tmp_path / "rose.png", b"1")
+            storage.write_file(tmp_path / "rose.png", b"1")

@@ -57,7 +57,7 @@ def operations(monkeypatch: pytest.MonkeyPatch, path: Path) -> int:
     """How many operations one undisturbed write takes."""
     disk = FaultyDisk(0)
     monkeypatch.setattr(storage, "os", disk)
-    storage.write(path, NEW)
+    storage.write_file(path, NEW)
     return len(disk.done)
 
 
@@ -69,9 +69,9 @@ def test_a_file_is_written_readable_by_others_and_leaves_nothing_beside_it(tmp_p
     path = tmp_path / "rose.png"
     before = os.umask(0o022)
     try:
-        storage.write(path, NEW)
+        storage.write_file(path, NEW)
         os.umask(0o077)
-        storage.write(tmp_path / "secret.png", b"")
+        storage.write_file(tmp_path / "secret.png", b"")
     finally:
         os.umask(before)
     assert path.read_bytes() == NEW
@@ -87,7 +87,7 @@ def test_bytes_reach_the_disk_before_the_name_and_the_name_before_we_say_so(
 ) -> None:
     disk = FaultyDisk(0)
     monkeypatch.setattr(storage, "os", disk)
-    storage.write(tmp_path / "rose.png", NEW)
+    storage.write_file(tmp_path / "rose.png", NEW)
     assert disk.done.count("write") > 1
     steps = [name for name in disk.done if name not in ("open", "close", "write")]
     assert steps == (["fsync", "replace"] if os.name == "nt" else ["fsync", "replace", "fsync"])
@@ -106,15 +106,15 @@ def test_whichever_operation_fails_the_file_is_the_old_or_the_new(
         disk = FaultyDisk(nth, OSError(number, os.strerror(number)), lasting)
         monkeypatch.setattr(storage, "os", disk)
         with pytest.raises(NotSaved) as fault:
-            storage.write(path, NEW)
+            storage.write_file(path, NEW)
         monkeypatch.setattr(storage, "os", os)
         assert path.read_bytes() in ((OLD, NEW) if "replace" in disk.done[: nth - 1] else (OLD,)), f"operation {nth}"
         assert "rose.png" in str(fault.value)
-        assert "still here" in fault.value.sentence
+        assert "still here" in fault.value.message
         assert lasting or leftovers(tmp_path) == [], f"operation {nth}"
-        storage.sweep(tmp_path)
+        storage.delete_leftovers(tmp_path)
         assert leftovers(tmp_path) == []
-        storage.write(path, NEW)
+        storage.write_file(path, NEW)
         assert path.read_bytes() == NEW
 
 
@@ -126,10 +126,10 @@ def test_wherever_the_power_is_cut_the_file_is_the_old_or_the_new(
         path.write_bytes(OLD)
         monkeypatch.setattr(storage, "os", FaultyDisk(nth, PowerCut(), lasting=True))
         with pytest.raises(PowerCut):
-            storage.write(path, NEW)
+            storage.write_file(path, NEW)
         monkeypatch.setattr(storage, "os", os)
         assert path.read_bytes() in (OLD, NEW), f"operation {nth}"
-        storage.sweep(tmp_path)
+        storage.delete_leftovers(tmp_path)
         assert leftovers(tmp_path) == []
 
 
@@ -143,12 +143,12 @@ def many(folder: Path, data: bytes = NEW) -> list[tuple[Path, bytes]]:
 def test_many_files_are_whole_under_their_names_and_leave_nothing_beside_them(
     tmp_path: Path, studio_home: Path
 ) -> None:
-    folder = storage.folder(tmp_path / "roses")
-    files = [*many(folder), (storage.home("works") / "tulip.png", OLD)]
-    storage.write_all(files)
+    folder = storage.create_folder(tmp_path / "roses")
+    files = [*many(folder), (storage.home_folder("works") / "tulip.png", OLD)]
+    storage.write_files(files)
     assert all(path.read_bytes() == data for path, data in files)
     assert sorted(os.listdir(folder)) == sorted(path.name for path, _ in many(folder))
-    storage.write_all([])
+    storage.write_files([])
 
 
 def test_all_bytes_reach_the_disk_before_any_name_and_all_names_before_we_say_so(
@@ -156,7 +156,7 @@ def test_all_bytes_reach_the_disk_before_any_name_and_all_names_before_we_say_so
 ) -> None:
     disk = FaultyDisk(0)
     monkeypatch.setattr(storage, "os", disk)
-    storage.write_all(many(tmp_path))
+    storage.write_files(many(tmp_path))
     steps = [name for name in disk.done if name not in ("open", "close", "write")]
     assert steps == ["fsync"] * 5 + ["replace"] * 5 + ([] if os.name == "nt" else ["fsync"])
 
@@ -167,14 +167,14 @@ def test_whichever_operation_fails_the_files_before_the_refused_one_are_new_and_
 ) -> None:
     disk = FaultyDisk(0)
     monkeypatch.setattr(storage, "os", disk)
-    storage.write_all(many(tmp_path))
+    storage.write_files(many(tmp_path))
     paths = [path for path, _ in many(tmp_path)]
     for nth in range(1, len(disk.done) + 1):
         monkeypatch.setattr(storage, "os", os)
-        storage.write_all([(path, OLD) for path in paths])
+        storage.write_files([(path, OLD) for path in paths])
         monkeypatch.setattr(storage, "os", FaultyDisk(nth, OSError(errno.ENOSPC, "full"), lasting))
         with pytest.raises(NotSaved) as fault:
-            storage.write_all(many(tmp_path))
+            storage.write_files(many(tmp_path))
         monkeypatch.setattr(storage, "os", os)
         new = [path.read_bytes() != OLD for path in paths]
         assert all(path.read_bytes() in (OLD, data) for path, data in many(tmp_path)), f"operation {nth}"
@@ -182,7 +182,7 @@ def test_whichever_operation_fails_the_files_before_the_refused_one_are_new_and_
         assert all(new[:refused]), f"operation {nth}"
         unsure = lasting or nth > len(disk.done) - 3  # the folder was not brought to the disk, so no file counts
         assert unsure or not any(new[refused:]), f"operation {nth}"
-        storage.sweep(tmp_path)
+        storage.delete_leftovers(tmp_path)
         assert leftovers(tmp_path) == []
 
 
@@ -191,16 +191,16 @@ def test_wherever_the_power_is_cut_each_of_many_files_is_the_old_or_the_new(
 ) -> None:
     disk = FaultyDisk(0)
     monkeypatch.setattr(storage, "os", disk)
-    storage.write_all(many(tmp_path))
+    storage.write_files(many(tmp_path))
     for nth in range(1, len(disk.done) + 1):
         monkeypatch.setattr(storage, "os", os)
-        storage.write_all([(path, OLD) for path, _ in many(tmp_path)])
+        storage.write_files([(path, OLD) for path, _ in many(tmp_path)])
         monkeypatch.setattr(storage, "os", FaultyDisk(nth, PowerCut(), lasting=True))
         with pytest.raises(PowerCut):
-            storage.write_all(many(tmp_path))
+            storage.write_files(many(tmp_path))
         monkeypatch.setattr(storage, "os", os)
         assert all(path.read_bytes() in (OLD, data) for path, data in many(tmp_path)), f"operation {nth}"
-        storage.sweep(tmp_path)
+        storage.delete_leftovers(tmp_path)
         assert leftovers(tmp_path) == []
 
 
@@ -230,8 +230,8 @@ def test_a_killed_writer_leaves_a_whole_file_and_its_leftovers_are_swept(tmp_pat
             time.sleep(0.02 + dice.random() * 0.05)
             writer.kill()
         data = (tmp_path / "work.bin").read_bytes()
-        assert storage.digest(data[32:]) == data[:32].decode()
-        storage.sweep(tmp_path)
+        assert storage.hash_bytes(data[32:]) == data[:32].decode()
+        storage.delete_leftovers(tmp_path)
         assert leftovers(tmp_path) == []
 
 
@@ -241,8 +241,8 @@ def test_two_that_write_at_once_leave_one_whole_file(tmp_path: Path) -> None:
 
     def again(data: bytes) -> None:
         for _ in range(15):
-            storage.write(path, data)
-            storage.sweep(tmp_path)  # must not take away what another is writing
+            storage.write_file(path, data)
+            storage.delete_leftovers(tmp_path)  # must not take away what another is writing
 
     threads = [threading.Thread(target=again, args=(data,)) for data in contents]
     for thread in threads:
@@ -272,57 +272,57 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_on_a_full_disk_the_old_file_stays_and_the_message_says_what_to_do(small_disk: Path) -> None:
     path = small_disk / "rose.png"
-    storage.write(path, OLD)
+    storage.write_file(path, OLD)
     with pytest.raises(NotSaved) as fault:
-        storage.write(path, b"x" * 1_900_000)
-    assert fault.value.why == "full"
+        storage.write_file(path, b"x" * 1_900_000)
+    assert fault.value.cause == "full"
     assert fault.value.path == path
-    assert fault.value.sentence == (
+    assert fault.value.message == (
         'The disk is full: "rose.png" was not saved. The picture is still here. '
         "Free about 2 MB or choose another place."
     )
     assert path.read_bytes() == OLD
     assert os.listdir(small_disk) == ["rose.png"]
-    storage.write(path, NEW)
+    storage.write_file(path, NEW)
     assert path.read_bytes() == NEW
 
 
 def test_on_a_read_only_disk_the_message_says_so(small_disk: Path) -> None:
-    storage.write(small_disk / "rose.png", OLD)
+    storage.write_file(small_disk / "rose.png", OLD)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(NotSaved, match="nothing may be written") as fault:
-        storage.write(small_disk / "rose.png", NEW)
-    assert fault.value.why == "read-only"
+        storage.write_file(small_disk / "rose.png", NEW)
+    assert fault.value.cause == "read-only"
     assert (small_disk / "rose.png").read_bytes() == OLD
     with pytest.raises(NotSaved, match="moved to the bin. It is where|not moved"):
-        storage.to_bin(small_disk / "rose.png")
+        storage.move_to_bin(small_disk / "rose.png")
     assert (small_disk / "rose.png").read_bytes() == OLD
 
 
 def test_a_folder_that_is_gone_is_not_made_again_behind_the_back(tmp_path: Path) -> None:
     with pytest.raises(NotSaved, match="is not there") as fault:
-        storage.write(tmp_path / "stick" / "rose.png", NEW)
-    assert fault.value.why == "missing"
+        storage.write_file(tmp_path / "stick" / "rose.png", NEW)
+    assert fault.value.cause == "missing"
     assert not (tmp_path / "stick").exists()
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(NotSaved) as fault:
-        storage.folder(tmp_path / "file" / "below")
-    assert fault.value.why == "missing"
+        storage.create_folder(tmp_path / "file" / "below")
+    assert fault.value.cause == "missing"
 
 
 def test_a_folder_is_made_where_it_is_asked_for(tmp_path: Path) -> None:
-    assert storage.folder(tmp_path / "a" / "b").is_dir()
-    assert storage.folder(tmp_path / "a" / "b").is_dir()
+    assert storage.create_folder(tmp_path / "a" / "b").is_dir()
+    assert storage.create_folder(tmp_path / "a" / "b").is_dir()
 
 
 def test_a_fault_is_told_in_words_for_people(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(NotSaved) as fault:
-        storage.write(tmp_path / "folder.json", b"{}")
-    assert fault.value.why == "other"
+        storage.write_file(tmp_path / "folder.json", b"{}")
+    assert fault.value.cause == "other"
     for word in ("Errno", "Traceback", "!"):
-        assert word not in fault.value.sentence
-    assert "What was saved before is unchanged." in fault.value.sentence
+        assert word not in fault.value.message
+    assert "What was saved before is unchanged." in fault.value.message
 
 
 # ── folders ──────────────────────────────────────────────────────────────────────────────────────
@@ -330,19 +330,19 @@ def test_a_fault_is_told_in_words_for_people(tmp_path: Path) -> None:
 
 def test_the_folders_follow_studio_home_and_are_made_on_demand(studio_home: Path) -> None:
     assert not studio_home.exists()
-    for kind in storage.KINDS:
-        assert storage.home(kind) == studio_home / kind
-        storage.write(storage.home(kind) / "deeper" / "note.txt", b"1")
+    for kind in storage.FOLDER_NAMES:
+        assert storage.home_folder(kind) == studio_home / kind
+        storage.write_file(storage.home_folder(kind) / "deeper" / "note.txt", b"1")
         assert (studio_home / kind / "deeper" / "note.txt").read_bytes() == b"1"
 
 
 def test_without_studio_home_the_folders_lie_where_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STUDIO_HOME")
-    for kind in storage.KINDS:
-        folder = storage.home(kind)
+    for kind in storage.FOLDER_NAMES:
+        folder = storage.home_folder(kind)
         assert folder.is_absolute()
         assert "latent-studio" in str(folder) or kind == "works"
-    assert len({storage.home(kind) for kind in storage.KINDS}) >= 6
+    assert len({storage.home_folder(kind) for kind in storage.FOLDER_NAMES}) >= 6
 
 
 @POSIX_ONLY
@@ -362,10 +362,10 @@ def test_sweeping_takes_only_what_the_dead_left(tmp_path: Path) -> None:
         os.utime(tmp_path / ".tmpold123", (0, 0))
         (tmp_path / f".studio-{dead.pid}-00000000000a").mkdir()
         (tmp_path / f".studio-{dead.pid}-00000000000b").symlink_to(tmp_path / "rose.png")
-        assert storage.sweep(tmp_path) == 3
+        assert storage.delete_leftovers(tmp_path) == 3
         living.communicate(b"\n")
     assert set(os.listdir(tmp_path)) == {*keep, *(f".studio-{dead.pid}-00000000000{x}" for x in "ab")}
-    assert storage.sweep(tmp_path / "no such folder") == 0
+    assert storage.delete_leftovers(tmp_path / "no such folder") == 0
 
 
 def test_of_a_cache_the_newest_folders_stay(tmp_path: Path) -> None:
@@ -374,35 +374,35 @@ def test_of_a_cache_the_newest_folders_stay(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
     (tmp_path / "file").write_bytes(b"1")
     (tmp_path / "link").symlink_to(tmp_path / "c")
-    storage.thin(tmp_path, 2)
+    storage.keep_newest(tmp_path, 2)
     assert set(os.listdir(tmp_path)) == {"a", "d", "file", "link"}
-    storage.thin(tmp_path / "no such folder", 2)
+    storage.keep_newest(tmp_path / "no such folder", 2)
 
 
 def test_the_bin_keeps_everything_under_its_date(tmp_path: Path, studio_home: Path) -> None:
     bins = []
     for content in (b"1", b"2", b"3"):
         (tmp_path / "rose.png").write_bytes(content)
-        bins.append(storage.to_bin(tmp_path / "rose.png"))
+        bins.append(storage.move_to_bin(tmp_path / "rose.png"))
         assert not (tmp_path / "rose.png").exists()
     assert [path.read_bytes() for path in bins] == [b"1", b"2", b"3"]
     assert bins[0].parent == studio_home / "data" / "bin" / datetime.date.today().isoformat()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "curve.json").write_bytes(b"[]")
-    assert (storage.to_bin(tmp_path / "run") / "curve.json").read_bytes() == b"[]"
+    assert (storage.move_to_bin(tmp_path / "run") / "curve.json").read_bytes() == b"[]"
     with pytest.raises(NotSaved, match="bin"):
-        storage.to_bin(tmp_path / "nothing")
+        storage.move_to_bin(tmp_path / "nothing")
 
 
 def test_the_bin_takes_from_another_disk(small_disk: Path) -> None:
     (small_disk / "rose.png").write_bytes(OLD)
-    assert storage.to_bin(small_disk / "rose.png").read_bytes() == OLD
+    assert storage.move_to_bin(small_disk / "rose.png").read_bytes() == OLD
     assert os.listdir(small_disk) == []
 
 
 def test_the_digest_is_blake2b() -> None:
-    assert storage.digest(b"") == "cae66941d9efbd404e4d88758ea67670"
-    assert storage.digest(b"a") != storage.digest(b"b")
+    assert storage.hash_bytes(b"") == "cae66941d9efbd404e4d88758ea67670"
+    assert storage.hash_bytes(b"a") != storage.hash_bytes(b"b")
 
 
 # ── names ────────────────────────────────────────────────────────────────────────────────────────
@@ -441,37 +441,37 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_any_name_becomes_one_that_every_system_takes(tmp_path: Path, name: str) -> None:
-    path = storage.free_name(tmp_path, name, ".png")
+    path = storage.next_free_path(tmp_path, name, ".png")
     assert path.parent == tmp_path
     assert len(path.name.encode()) <= 255
     assert path.name.endswith("-0001.png")
     assert not set('<>:"/\\|?*\u202e\x1b\0\n') & set(path.name)
     assert not path.name.startswith((".", " "))
     assert path.name.split(".")[0].upper() not in ("CON", "NUL", "LPT1", "COM¹")
-    storage.write(path, b"1")
+    storage.write_file(path, b"1")
     assert os.listdir(tmp_path) == [path.name]
-    assert storage.free_name(tmp_path, name, "png").name.endswith("-0002.png")
+    assert storage.next_free_path(tmp_path, name, "png").name.endswith("-0002.png")
 
 
 def test_a_free_name_follows_the_highest_taken_whatever_its_case(tmp_path: Path) -> None:
     for taken in ("Rose-0001.png", "rose-0041.PNG", "rose-0050.wav", "rosette-0099.png", "rose-x.png"):
         (tmp_path / taken).write_bytes(b"")
-    assert storage.free_name(tmp_path, "rose", ".png").name == "rose-0042.png"
-    assert storage.free_name(tmp_path / "not yet", "rose", ".png").name == "rose-0001.png"
+    assert storage.next_free_path(tmp_path, "rose", ".png").name == "rose-0042.png"
+    assert storage.next_free_path(tmp_path / "not yet", "rose", ".png").name == "rose-0001.png"
 
 
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_log_grows_at_its_end_and_is_begun_again_when_it_is_full(studio_home: Path) -> None:
-    log = storage.home("log") / "window.log"
+    log = storage.home_folder("log") / "window.log"
     for line in ("one\n", "two\n"):
-        storage.append(log, line, 10)
+        storage.append_to_log(log, line, 10)
     assert log.read_text() == "one\ntwo\n"
-    storage.append(log, "three\n", 10)
+    storage.append_to_log(log, "three\n", 10)
     assert log.read_text() == "three\n"
     assert (log.parent / "window.old.log").read_text() == "one\ntwo\n"
-    storage.append(log, "a line that is longer than the log\n", 10)
+    storage.append_to_log(log, "a line that is longer than the log\n", 10)
     assert log.stat().st_size == 10
     assert sorted(path.name for path in log.parent.iterdir()) == ["window.log", "window.old.log"]
 
@@ -480,7 +480,7 @@ def test_a_log_that_cannot_be_written_says_why(studio_home: Path) -> None:
     studio_home.mkdir()
     (studio_home / "log").write_text("a file where the folder should be")
     with pytest.raises(NotSaved, match="was not saved"):
-        storage.append(storage.home("log") / "window.log", "one", 10)
+        storage.append_to_log(storage.home_folder("log") / "window.log", "one", 10)
 
 
 # ── locks ────────────────────────────────────────────────────────────────────────────────────────
@@ -500,12 +500,12 @@ def test_a_lock_is_held_by_one_process_and_never_outlives_it(tmp_path: Path) -> 
     assert holder.stdout is not None
     try:
         assert holder.stdout.readline() == "True\n"
-        assert storage.lock(path) is None
+        assert storage.lock_file(path) is None
     finally:
         holder.kill()
         holder.wait()
         holder.stdout.close()
-    mine = storage.lock(path)
+    mine = storage.lock_file(path)
     assert mine is not None, "the file is still there, but whoever held it was killed"
     os.close(mine)
 
@@ -514,10 +514,10 @@ def test_a_lock_where_nothing_may_be_written_says_why(studio_home: Path) -> None
     studio_home.mkdir()
     (studio_home / "data").write_text("a file where the folder should be")
     with pytest.raises(NotSaved, match="was not made"):
-        storage.lock(storage.home("data") / "window.lock")
+        storage.lock_file(storage.home_folder("data") / "window.lock")
 
 
 def test_a_name_that_is_cut_keeps_its_ending() -> None:
-    name = storage.clean("é" * 150 + ".png")
+    name = storage.clean_name("é" * 150 + ".png")
     assert (len(name.encode()), name[-5:]) == (254, "é.png")
-    assert storage.clean("é" * 150).encode() == ("é" * 127).encode()
+    assert storage.clean_name("é" * 150).encode() == ("é" * 127).encode()

@@ -17,7 +17,19 @@ from hypothesis import strategies as some
 from PIL import Image, PngImagePlugin
 
 from studio.library import work
-from studio.library.work import BadWork, Latent, Mix, Pixel, Rewound, Turn, Work, from_png, from_sheet, to_png, to_sheet
+from studio.library.work import (
+    BadWork,
+    ImposedPixel,
+    ModelMixture,
+    RedrawnFromRow,
+    SoundEdit,
+    StoredArray,
+    Work,
+    decode_sheet,
+    encode_png,
+    encode_sheet,
+    recipe_of_png,
+)
 from studio.media import export
 from studio.media.pictures.enlarging import Enlargement
 from studio.media.sounds import audio_file, single_cycle, wavetable
@@ -50,18 +62,18 @@ def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
 
 def test_what_was_painted_or_mixed_comes_back_and_is_said() -> None:
     heat = np.linspace(0, 4, 48, dtype=np.float32).reshape(8, 6)
-    mix = Mix(model="garden", model_hash="ab", share=0.25, shares=Latent.of(heat / 4))
-    got = from_png(to_png(PICTURE, msgspec.structs.replace(WORK, heat=Latent.of(heat), mix=mix)))
+    mix = ModelMixture(model="garden", model_hash="ab", share=0.25, shares=StoredArray.from_array(heat / 4))
+    got = recipe_of_png(encode_png(PICTURE, msgspec.structs.replace(WORK, heat=StoredArray.from_array(heat), mix=mix)))
     assert got is not None
-    assert got.steered
-    assert not WORK.steered
+    assert got.has_live_settings
+    assert not WORK.has_live_settings
     assert got.heat is not None
-    assert np.array_equal(got.heat.array(), heat)
+    assert np.array_equal(got.heat.to_array(), heat)
     assert got.mix == mix
-    assert "changed from pixel to pixel, mixed with garden, share 0.25, changed from pixel to pixel." in got.sentence()
-    bad = msgspec.structs.replace(WORK, heat=Latent.of(np.full((8, 6), np.nan)))
+    assert "changed from pixel to pixel, mixed with garden, share 0.25, changed from pixel to pixel." in got.summary()
+    bad = msgspec.structs.replace(WORK, heat=StoredArray.from_array(np.full((8, 6), np.nan)))
     with pytest.raises(BadWork, match="not every number is finite"):
-        from_png(to_png(PICTURE, bad))
+        recipe_of_png(encode_png(PICTURE, bad))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -69,14 +81,16 @@ def test_what_was_painted_or_mixed_comes_back_and_is_said() -> None:
 def test_a_saved_work_gives_back_its_making_and_its_pixels(dtype: type, scale: int) -> None:
     z = np.random.default_rng(2).normal(size=(3, 8, 6)).astype(dtype)
     z[0, 0, 0] = np.nextafter(dtype(1), dtype(2))
-    made = Work(**{name: getattr(WORK, name) for name in ("model", "model_hash", "seed")}, latent=Latent.of(z))
-    data = to_png(PICTURE, made, Enlargement(scale))
-    got = from_png(data)
+    made = Work(
+        **{name: getattr(WORK, name) for name in ("model", "model_hash", "seed")}, latent=StoredArray.from_array(z)
+    )
+    data = encode_png(PICTURE, made, Enlargement(scale))
+    got = recipe_of_png(data)
     assert got == made
     assert got is not None
     assert got.latent is not None
-    assert got.latent.array().tobytes() == z.tobytes()
-    assert got.latent.array().shape == z.shape
+    assert got.latent.to_array().tobytes() == z.tobytes()
+    assert got.latent.to_array().shape == z.shape
     np.testing.assert_array_equal(pixels(data)[::scale, ::scale], PICTURE)
     assert pixels(data).shape == (8 * scale, 6 * scale, 3)
 
@@ -97,35 +111,35 @@ works = some.builds(
 @given(works)
 @settings(max_examples=60, deadline=None)
 def test_any_making_comes_back_as_it_was(made: Work) -> None:
-    assert from_png(to_png(PICTURE, made)) == made
+    assert recipe_of_png(encode_png(PICTURE, made)) == made
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 5])
 def test_a_sheet_gives_back_every_picture_and_its_making(columns: int) -> None:
     pictures = [PICTURE, PICTURE[::-1], PICTURE[:, ::-1]]
     works = [msgspec.structs.replace(WORK, seed=seed) for seed in range(3)]
-    data = to_sheet(pictures, works, columns, Enlargement(4))
-    found = from_sheet(data, pixels(data))
+    data = encode_sheet(pictures, works, columns, Enlargement(4))
+    found = decode_sheet(data, pixels(data))
     assert [made for _, made in found] == works
     for (seen, _), picture in zip(found, pictures, strict=True):
         np.testing.assert_array_equal(seen, picture.repeat(4, 0).repeat(4, 1))
-    assert from_png(data) is None
-    assert from_sheet(data, pixels(data)[:-1]) == [], "it was cut since"
-    assert from_sheet(to_png(PICTURE, WORK), PICTURE) == []
+    assert recipe_of_png(data) is None
+    assert decode_sheet(data, pixels(data)[:-1]) == [], "it was cut since"
+    assert decode_sheet(encode_png(PICTURE, WORK), PICTURE) == []
 
 
 def test_a_smooth_sheet_gives_back_every_picture_as_it_was_made_unless_it_was_painted_on() -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (8, 6, 3), np.uint8) for _ in range(5)]
     works = [msgspec.structs.replace(WORK, seed=seed) for seed in range(5)]
-    data = to_sheet(pictures, works, 2, Enlargement(4, smooth=True))
+    data = encode_sheet(pictures, works, 2, Enlargement(4, smooth=True))
     sheet = pixels(data).copy()
-    found = from_sheet(data, sheet)
+    found = decode_sheet(data, sheet)
     assert [made for _, made in found] == works
     for (seen, _), picture in zip(found, pictures, strict=True):
         np.testing.assert_array_equal(seen, picture)
     sheet[4:12, 4:12] = 0
-    (first, _), (second, _) = from_sheet(data, sheet)[:2]
+    (first, _), (second, _) = decode_sheet(data, sheet)[:2]
     assert first.shape == (32, 24, 3)
     assert not first[2:10, 2:10].any()
     np.testing.assert_array_equal(second, pictures[1])
@@ -144,41 +158,41 @@ def test_a_smooth_sheet_gives_back_every_picture_as_it_was_made_unless_it_was_pa
 def test_a_sheet_that_cannot_be_understood_is_refused_in_a_sentence(said: str) -> None:
     array = np.zeros((8 + 4, 6 + 4, 3), np.uint8)
     with pytest.raises(BadWork, match="cannot be read"):
-        from_sheet(export.png(array, {work.SHEET_KEY: said}), array)
+        decode_sheet(export.png(array, {work.SHEET_RECIPE_KEY: said}), array)
 
 
 def test_a_grey_picture_is_saved_grey() -> None:
-    data = to_png(PICTURE[..., :1], WORK)
+    data = encode_png(PICTURE[..., :1], WORK)
     assert Image.open(io.BytesIO(data)).mode == "L"
     np.testing.assert_array_equal(pixels(data), PICTURE[..., 0])
 
 
 def test_other_programs_can_read_how_it_was_made() -> None:
-    with Image.open(io.BytesIO(to_png(PICTURE, WORK))) as image:
+    with Image.open(io.BytesIO(encode_png(PICTURE, WORK))) as image:
         assert isinstance(image, PngImagePlugin.PngImageFile)
         texts = image.text
-    assert texts["parameters"] == WORK.sentence()
+    assert texts["parameters"] == WORK.summary()
     assert "realnvp-emoji-32, seed 9007199254740991, temperature 0.7" in texts["parameters"]
     assert texts["Software"].startswith("Latent Studio")
-    assert json.loads(texts[work.KEY])["seed"] == WORK.seed
+    assert json.loads(texts[work.RECIPE_KEY])["seed"] == WORK.seed
 
 
 def test_the_making_survives_another_program_that_packs_it() -> None:
     info = PngImagePlugin.PngInfo()
-    info.add_itxt(work.KEY, work.to_json(WORK), zip=True)
+    info.add_itxt(work.RECIPE_KEY, work.work_to_json(WORK), zip=True)
     buffer = io.BytesIO()
     Image.fromarray(PICTURE).save(buffer, "PNG", pnginfo=info)
-    assert from_png(buffer.getvalue()) == WORK
+    assert recipe_of_png(buffer.getvalue()) == WORK
 
 
 def test_a_picture_of_another_program_carries_no_making() -> None:
-    assert from_png(export.png(PICTURE)) is None
-    assert from_png(export.png(PICTURE, {"parameters": "a rose"})) is None
-    assert from_png(b"") is None
-    assert from_png(b"\xff\xd8\xff no PNG") is None
+    assert recipe_of_png(export.png(PICTURE)) is None
+    assert recipe_of_png(export.png(PICTURE, {"parameters": "a rose"})) is None
+    assert recipe_of_png(b"") is None
+    assert recipe_of_png(b"\xff\xd8\xff no PNG") is None
 
 
-RECIPE = json.loads(work.to_json(WORK))
+RECIPE = json.loads(work.work_to_json(WORK))
 LATENT = {"dtype": "<f4", "shape": [2], "data": "AACAPwAAgD8="}
 
 
@@ -204,23 +218,23 @@ LATENT = {"dtype": "<f4", "shape": [2], "data": "AACAPwAAgD8="}
     ids=lambda recipe: recipe[-40:],
 )
 def test_a_making_that_cannot_be_understood_is_said_and_not_used(recipe: str) -> None:
-    data = export.png(PICTURE, {work.KEY: recipe})
+    data = export.png(PICTURE, {work.RECIPE_KEY: recipe})
     with pytest.raises(BadWork, match="The picture itself can still be opened"):
-        from_png(data)
+        recipe_of_png(data)
 
 
 def test_a_small_text_that_unpacks_without_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "MOST_TEXT", 2**20)
     bomb = zlib.compress(bytes(2**25), 9)
     for kind, body in (
-        (b"iTXt", work.KEY.encode() + b"\0\1\0\0\0" + bomb),
-        (b"zTXt", work.KEY.encode() + b"\0\0" + bomb),
+        (b"iTXt", work.RECIPE_KEY.encode() + b"\0\1\0\0\0" + bomb),
+        (b"zTXt", work.RECIPE_KEY.encode() + b"\0\0" + bomb),
     ):
         data = with_chunk(export.png(PICTURE, {"Title": "kept"}), kind, body)
         assert len(data) < 100_000
         tracemalloc.start()
         assert export.texts(data) == {"Title": "kept"}
-        assert from_png(data) is None
+        assert recipe_of_png(data) is None
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 2**23
@@ -234,10 +248,10 @@ def damaged(data: bytes) -> Any:
 
 
 def test_a_damaged_picture_gives_its_making_whole_or_not_at_all() -> None:
-    data = to_png(PICTURE[:2, :2], WORK)
+    data = encode_png(PICTURE[:2, :2], WORK)
     whole = 0
     for changed in damaged(data):
-        got = from_png(changed)
+        got = recipe_of_png(changed)
         assert got in (WORK, None)
         whole += got is not None
     assert 0 < whole < 2 * len(data)
@@ -245,52 +259,58 @@ def test_a_damaged_picture_gives_its_making_whole_or_not_at_all() -> None:
 
 # ── sounds ───────────────────────────────────────────────────────────────────────────────────────
 
-SOUND = msgspec.structs.replace(WORK, kind="sound", model="maf-wavetables", latent=Latent.of(np.arange(256) / 7))
+SOUND = msgspec.structs.replace(
+    WORK, kind="sound", model="maf-wavetables", latent=StoredArray.from_array(np.arange(256) / 7)
+)
 CYCLE = np.random.default_rng(3).integers(-20_000, 20_000, 256).astype(np.int16)
 
 
 def test_a_saved_wave_gives_back_its_making_and_its_samples(tmp_path: Path) -> None:
-    data = work.to_wav(CYCLE, SOUND)
-    assert work.from_wav(data) == SOUND
+    data = work.encode_wav(CYCLE, SOUND)
+    assert work.recipe_of_wav(data) == SOUND
     (tmp_path / "a.wav").write_bytes(data)
     assert (single_cycle.open_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
 
 
 def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_path: Path) -> None:
     made = msgspec.structs.replace(
-        SOUND, latent=None, rate=16_000, turns=(Turn(at=100, share=0.5), Turn(at=150, label=3)), name="Rain, 雨"
+        SOUND,
+        latent=None,
+        rate=16_000,
+        turns=(SoundEdit(at=100, share=0.5), SoundEdit(at=150, label=3)),
+        name="Rain, 雨",
     )
     for bits in (16, 24):
         for data, back, ending in (
-            (work.to_wav(CYCLE, made, bits=bits), work.from_wav, "wav"),
-            (work.to_flac(CYCLE, made, bits=bits), work.from_flac, "flac"),
+            (work.encode_wav(CYCLE, made, bits=bits), work.recipe_of_wav, "wav"),
+            (work.encode_flac(CYCLE, made, bits=bits), work.recipe_of_flac, "flac"),
         ):
-            assert back(data) == made and made.steered
+            assert back(data) == made and made.has_live_settings
             (tmp_path / f"a.{ending}").write_bytes(data)
             heard = audio_file.open_recording(tmp_path / f"a.{ending}", centred=False)
             assert heard.rate == 16_000 and (heard.wave * 32_768 == CYCLE).all()
-    assert work.from_flac(export.flac(CYCLE, 16_000, {"COMMENT": "recorded at home"})) is None
+    assert work.recipe_of_flac(export.flac(CYCLE, 16_000, {"COMMENT": "recorded at home"})) is None
 
 
 def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
     """Sixty-four frames of 2,048 samples, one after another, one channel of floats; the frame's length is told."""
     cycles = np.stack([np.roll(CYCLE, n) // 3 for n in range(64)])
-    data = work.to_wavetable(cycles, SOUND.leading_to(WORK))
+    data = work.encode_wavetable(cycles, SOUND.wavetable_to(WORK))
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     assert samples.shape == (64 * 2048,) and rate == 44_100
     assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == cycles).all()
     parts = single_cycle.chunks(data)
     assert parts[b"clm "].startswith(b"<!>2048 1") and b"smpl" not in parts
     assert list(parts)[-1] == b"data"  # a look at the beginning of the file finds all the rest
-    made = work.from_wav(data)
+    made = work.recipe_of_wav(data)
     assert made is not None and made.until is not None and made.until.seed == WORK.seed
-    assert made.other_end() == msgspec.structs.replace(
+    assert made.end_work() == msgspec.structs.replace(
         SOUND, latent=None, until=None, seed=WORK.seed, sliders=WORK.sliders
     )
 
 
 def test_a_single_cycle_is_a_loop_with_its_pitch() -> None:
-    data = work.to_wavetable(CYCLE[None] // 3, SOUND)
+    data = work.encode_wavetable(CYCLE[None] // 3, SOUND)
     loop = struct.unpack("<15I", single_cycle.chunks(data)[b"smpl"])
     note = loop[3] + loop[4] / 2**32
     assert wavetable.hertz(note) == pytest.approx(44_100 / 2048, rel=1e-7)
@@ -300,47 +320,47 @@ def test_a_single_cycle_is_a_loop_with_its_pitch() -> None:
 
 
 def test_a_wave_without_a_making_and_one_with_a_broken_one() -> None:
-    assert work.from_wav(export.wav(CYCLE, 44_100, {"ICMT": "recorded at home"})) is None
-    assert work.from_wav(b"no sound") is None
+    assert work.recipe_of_wav(export.wav(CYCLE, 44_100, {"ICMT": "recorded at home"})) is None
+    assert work.recipe_of_wav(b"no sound") is None
     with pytest.raises(BadWork, match="How this sound was made cannot be read"):
-        work.from_wav(export.wav(CYCLE, 44_100, {"ICMT": f'{work.KEY} {{"kind": "sound"}}'}))
-    broken = SOUND.leading_to(msgspec.structs.replace(SOUND, latent=Latent.of(np.full(4, np.nan))))
+        work.recipe_of_wav(export.wav(CYCLE, 44_100, {"ICMT": f'{work.RECIPE_KEY} {{"kind": "sound"}}'}))
+    broken = SOUND.wavetable_to(msgspec.structs.replace(SOUND, latent=StoredArray.from_array(np.full(4, np.nan))))
     with pytest.raises(BadWork, match="not every number is finite"):
-        work.from_wav(work.to_wav(CYCLE, broken))
+        work.recipe_of_wav(work.encode_wav(CYCLE, broken))
 
 
 def test_the_words_name_both_ends() -> None:
-    assert "seed 9007199254740991 to from 日本語" not in SOUND.sentence()
-    assert " to seed 9007199254740991," in SOUND.leading_to(WORK).sentence()
-    assert (SOUND.ending, WORK.ending) == (".wav", ".png")
+    assert "seed 9007199254740991 to from 日本語" not in SOUND.summary()
+    assert " to seed 9007199254740991," in SOUND.wavetable_to(WORK).summary()
+    assert (SOUND.file_suffix, WORK.file_suffix) == (".wav", ".png")
 
 
 def test_a_picture_that_went_on_from_a_row_carries_what_was_kept() -> None:
-    rewound = Rewound(row=4, imposed=(Pixel(5, 2, (40, 90, 200)), Pixel(99, 0, (1, 2, 3))))
+    rewound = RedrawnFromRow(row=4, imposed=(ImposedPixel(5, 2, (40, 90, 200)), ImposedPixel(99, 0, (1, 2, 3))))
     made = msgspec.structs.replace(WORK, rewound=rewound, came_from=("ab", "cd"), name="Crown")
-    data = to_png(rewound.onto(PICTURE), made)
-    got = from_png(data)
+    data = encode_png(rewound.impose_on(PICTURE), made)
+    got = recipe_of_png(data)
     assert got == made
     assert got is not None
     assert got.rewound is not None
-    free = got.rewound.free(8, 6)
+    free = got.rewound.drawn_mask(8, 6)
     assert free[:4].sum() == 0
     assert free[4:].sum() == 23  # 4 rows of 6, but for one pixel; the other lies outside
     assert tuple(pixels(data)[5, 2]) == (40, 90, 200)
     np.testing.assert_array_equal(pixels(data)[:4], PICTURE[:4])
-    assert "on from row 4, seed" in made.sentence()
+    assert "on from row 4, seed" in made.summary()
 
 
 def test_a_work_is_known_by_its_key_whatever_it_is_called() -> None:
-    assert WORK.key == msgspec.structs.replace(WORK, name="Crown").key
-    assert WORK.key != msgspec.structs.replace(WORK, seed=1).key
-    again = work.from_json(work.to_json(WORK))
-    assert again.key == WORK.key
+    assert WORK.identity_hash == msgspec.structs.replace(WORK, name="Crown").identity_hash
+    assert WORK.identity_hash != msgspec.structs.replace(WORK, seed=1).identity_hash
+    again = work.work_from_json(work.work_to_json(WORK))
+    assert again.identity_hash == WORK.identity_hash
 
 
 def test_makings_of_the_first_version_are_read() -> None:
     old = {"model": "m", "model_hash": "", "seed": 7, "temperature": [0.7], "made": "2026-11-23T12:00:00+01:00"}
-    got = work.from_json(json.dumps(old))
+    got = work.work_from_json(json.dumps(old))
     assert (got.seed, got.rewound, got.came_from, got.name) == (7, None, (), "")
 
 
@@ -348,6 +368,6 @@ def test_makings_of_the_first_version_are_read() -> None:
     "rewound", [{"row": -1}, {"row": 3, "imposed": [[0, 0, []]]}, {"row": 3, "imposed": [[0, 0, [256]]]}, {"row": "3"}]
 )
 def test_a_row_or_colour_that_makes_no_sense_is_refused(rewound: dict[str, Any]) -> None:
-    texts = {work.KEY: json.dumps({"model": "m", "model_hash": "", "seed": 7, "rewound": rewound})}
+    texts = {work.RECIPE_KEY: json.dumps({"model": "m", "model_hash": "", "seed": 7, "rewound": rewound})}
     with pytest.raises(BadWork, match="rewound"):
-        from_png(export.png(PICTURE, texts))
+        recipe_of_png(export.png(PICTURE, texts))

@@ -137,7 +137,7 @@ def test_the_first_pictures_say_where_they_lie_or_that_they_could_not_be_made(
     assert run.first_pictures("There is no display here") == status
     out, err = capsys.readouterr()
     sheet = tmp_path / "first-pictures" / f"{run.DEFAULT_MODEL}-1-sheet.png"
-    met = next(name for name in models.ORDER if (models.shipped() / f"{name}.safetensors").is_file())
+    met = next(name for name in models.SHIPPED_ORDER if (models.shipped_folder() / f"{name}.safetensors").is_file())
     assert met == run.DEFAULT_MODEL  # with a display or without one
     assert {"sample", run.DEFAULT_MODEL, "--sheet", str(sheet.parent)} <= set(ran)
     assert (str(sheet) in out and "invert" in out) if status == 0 else (out == "" and "could not be made" in err)

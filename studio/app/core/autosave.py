@@ -75,7 +75,7 @@ class Keeping(QObject):
             raise outcome
         elif not self._said_not_saved:
             self._said_not_saved = True
-            self._messages.say(outcome.sentence, "warn", ("Try again", self.save), until=(self.saved,))
+            self._messages.say(outcome.message, "warn", ("Try again", self.save), until=(self.saved,))
 
 
 LARGEST = 32 * 2**20
@@ -90,12 +90,12 @@ class SettingsFile:
     """
 
     def __init__(self, path: Path | None = None, written: bool = True) -> None:
-        self._path = path or storage.home("config") / "settings.json"
+        self._path = path or storage.home_folder("config") / "settings.json"
         self._written = written
 
     def read(self) -> tuple[dict[str, Any], str]:
         """What was kept, and a sentence where the file was damaged (it is kept aside) or cannot be read."""
-        storage.sweep(self._path.parent)
+        storage.delete_leftovers(self._path.parent)
         try:
             with open(self._path, "rb") as file:
                 data = file.read(LARGEST + 1)
@@ -114,14 +114,14 @@ class SettingsFile:
             if not self._written:
                 return {}, damaged
             with contextlib.suppress(NotSaved):  # then the next save replaces it, which is as good as can be had
-                storage.to_bin(self._path)
+                storage.move_to_bin(self._path)
             return {}, f"{damaged} The damaged file is in the bin."
         return plain, ""
 
     def write(self, plain: dict[str, Any]) -> None:
         """Keep this. Raises NotSaved."""
         if self._written:
-            storage.write(self._path, json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode())
+            storage.write_file(self._path, json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode())
 
 
 _SAFE = "Your takes are safe."

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from studio.app.core.observable import State, Value
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 
 
 class Smoothing(State):
     """Holds whether pictures are shown smooth. `maker` returns the model whose pictures are visible."""
 
-    def __init__(self, maker: Callable[[], Trained | None], parent: State) -> None:
+    def __init__(self, maker: Callable[[], InstalledModel | None], parent: State) -> None:
         super().__init__(parent)
         self._maker = maker
         self.on: Value[bool] = Value(False, self)

@@ -332,7 +332,7 @@ class Engine(QObject):
         """For people who look into why an engine ended. A log that can't be saved is worth no message."""
         if self._log:
             with contextlib.suppress(storage.NotSaved):
-                storage.write(storage.home("log") / "engine.log", "\n".join((*self._log, "")).encode())
+                storage.write_file(storage.home_folder("log") / "engine.log", "\n".join((*self._log, "")).encode())
 
     def _tell(self) -> None:
         if self._life is None:

@@ -12,7 +12,7 @@ from studio.app.files.export_settings import Exporting
 from studio.app.files.exporting import Piece, in_a_file
 from studio.library import storage
 from studio.library.storage import NotSaved
-from studio.library.work import Work, to_png
+from studio.library.work import Work, encode_png
 from studio.media import export
 from studio.media.names import shown
 from studio.wire.messages import Array
@@ -45,31 +45,31 @@ class Clipboard(State):
 
         def encode() -> bytes:
             if work is not None:
-                return to_png(picture, work, size)
+                return encode_png(picture, work, size)
             return export.png(size.of(picture), size.texts(picture))
 
         self._copying.run(encode, lambda data: self._copied(data, size.size(*picture.shape[:2]), work is not None))
 
     def _copy_sound(self, sound: Array, work: Work) -> None:
         """Copy a sound as a file too, for programs that take no sounds from the clipboard."""
-        folder = storage.home("cache") / "copied"
-        path = folder / storage.clean(f"{work.model}-{work.seed}{work.ending}")
+        folder = storage.home_folder("cache") / "copied"
+        path = folder / storage.clean_name(f"{work.model}-{work.seed}{work.file_suffix}")
 
         def store() -> bytes:
             data = in_a_file(Piece(sound, work, path.name))
             for old in folder.glob("*.wav"):  # only the newest is on the clipboard
-                storage.drop(old)
-            storage.write(path, data)
+                storage.delete_file(old)
+            storage.write_file(path, data)
             return data
 
         self._copying.run(store, lambda data: self._copied_sound(path, data))
 
     def paste(self, encode: Callable[[], bytes], name: str = "Pasted picture.png") -> None:
         """Open something pasted. `encode` returns the bytes of its file and runs in another thread."""
-        path = storage.home("cache") / "pasted" / name
+        path = storage.home_folder("cache") / "pasted" / name
 
         def store() -> Path:
-            storage.write(path, encode())
+            storage.write_file(path, encode())
             return path
 
         self._pasting.run(store, self._pasted)
@@ -88,7 +88,7 @@ class Clipboard(State):
 
     def _copied_sound(self, path: Path, data: bytes | Exception) -> None:
         if isinstance(data, NotSaved):
-            self._messages.say(data.sentence, "failed")
+            self._messages.say(data.message, "failed")
         elif isinstance(data, Exception):
             raise data
         else:
@@ -97,7 +97,7 @@ class Clipboard(State):
 
     def _pasted(self, path: Path | Exception) -> None:
         if isinstance(path, NotSaved):
-            self._messages.say(path.sentence, "failed")
+            self._messages.say(path.message, "failed")
         elif isinstance(path, Exception):
             raise path
         else:

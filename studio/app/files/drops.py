@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from studio.library.model_file import ENDING, PICKLES
-from studio.library.work import KEY, SHEET_KEY
+from studio.library.model_file import MODEL_SUFFIX, PICKLE_SUFFIXES
+from studio.library.work import RECIPE_KEY, SHEET_RECIPE_KEY
 from studio.media.containers.recognition import container
 from studio.media.names import shown
 from studio.media.sounds.audio_file import refusal
@@ -52,18 +52,18 @@ def kind(paths: Sequence[Path]) -> Kind:
     with contextlib.suppress(OSError, ValueError):
         if stat.S_ISDIR(os.stat(paths[0]).st_mode):
             return "folder"
-        if ending in (ENDING, *PICKLES):
-            return "model" if ending == ENDING else "pickle"
+        if ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
+            return "model" if ending == MODEL_SUFFIX else "pickle"
     begins = _beginning(paths[0])
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
-        ours = any(key.encode() + b"\0" in begins for key in (KEY, SHEET_KEY))
+        ours = any(key.encode() + b"\0" in begins for key in (RECIPE_KEY, SHEET_RECIPE_KEY))
         return "work" if begins.startswith(b"\x89PNG") and ours else "picture"
     form = container(begins, ending)
     if form is None:
         return "other"
     if not form.read:
         return "unread sound"
-    if KEY.encode() + b" " in begins:
+    if RECIPE_KEY.encode() + b" " in begins:
         cycle = form.name == "WAV" and _RATE.search(begins) is None
         return "work" if cycle else "recorded work"
     return "wave" if may_be_cycles(paths[0]) else "recording"
@@ -80,7 +80,7 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
         case "folder":
             return f'"{name}" is a folder. Drop one of its pictures, or train on it with "studio train" in a terminal.'
         case "pickle":
-            return f'"{name}" is a pickle, which can run programs when opened. Ask for a {ENDING} file.'
+            return f'"{name}" is a pickle, which can run programs when opened. Ask for a {MODEL_SUFFIX} file.'
         case "unread sound":
             return str(refusal(name, container(_beginning(paths[0]), paths[0].suffix)))
         case _:

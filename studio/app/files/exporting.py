@@ -21,7 +21,7 @@ from studio.app.core.observable import State
 from studio.app.files.export_settings import Exporting
 from studio.app.files.folders import Folders
 from studio.library import storage, work
-from studio.library.obstacles import LONGEST_NAME
+from studio.library.obstacles import MAX_NAME_BYTES
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media.names import shown
@@ -71,7 +71,7 @@ class Piece:
 
     @property
     def ending(self) -> str:
-        return self.form.ending if self.work.rate else self.work.ending
+        return self.form.ending if self.work.rate else self.work.file_suffix
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Saved:
     def sentence(self) -> str:
         if self.fault is not None:
             before = f" {self.count:,} of {self.total:,} {self.called} were saved before." if self.count else ""
-            return self.fault.sentence + before
+            return self.fault.message + before
         if self.count < self.total:
             return f"Stopped. {self.count:,} of {self.total:,} {self.called} are saved."
         if self.on_sheet:
@@ -155,17 +155,17 @@ class Saving(State):
 
     def name_for(self, piece: Piece) -> str:
         """Propose a file name for a piece."""
-        return self._folders.propose(piece.name, replace(piece.work, made="", name="", came_from=()).key)
+        return self._folders.propose(piece.name, replace(piece.work, made="", name="", came_from=()).identity_hash)
 
     def name_for_picture(self, picture: Array, name: str) -> str:
         """Propose a file name for a picture without a recipe."""
-        return self._folders.propose(name, storage.digest(picture.tobytes()))
+        return self._folders.propose(name, storage.hash_bytes(picture.tobytes()))
 
     def name_for_sheet(self, pieces: Sequence[Piece]) -> str:
         """Propose a file name for a sheet."""
         stem = Path(pieces[0].name).stem
-        key = "\n".join(piece.work.key for piece in pieces)
-        return self._folders.propose(f"{stem}-sheet.png", storage.digest(key.encode()))
+        key = "\n".join(piece.work.identity_hash for piece in pieces)
+        return self._folders.propose(f"{stem}-sheet.png", storage.hash_bytes(key.encode()))
 
     def one(self, piece: Piece, path: Path) -> None:
         """Save a piece under a name that the user chose."""
@@ -281,7 +281,7 @@ def write(wish: Wish, say_count: Callable[[int], object]) -> Saved:
         batch = pieces[count : count + TOGETHER]
         paths = [wish.place(piece) for piece in batch]
         try:
-            storage.write_all(
+            storage.write_files(
                 [(path, in_a_file(piece, wish.enlargement)) for path, piece in zip(paths, batch, strict=True)]
             )
         except NotSaved as fault:
@@ -300,28 +300,28 @@ def _write_sheet(wish: Wish) -> Saved:
     pictures = [piece.picture for piece in pieces]
     works = [piece.work for piece in pieces]
     try:
-        storage.write(path, work.to_sheet(pictures, works, columns, wish.enlargement))
+        storage.write_file(path, work.encode_sheet(pictures, works, columns, wish.enlargement))
     except NotSaved as fault:
         return Saved(0, len(pieces), path, fault)
-    smaller = work.smaller_than_asked(wish.enlargement, columns, pictures)
+    smaller = work.reduced_size_text(wish.enlargement, columns, pictures)
     return Saved(len(pieces), len(pieces), path, on_sheet=True, smaller=smaller)
 
 
 def in_a_file(piece: Piece, enlargement: Enlargement = AS_MADE) -> bytes:
     """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
     if piece.work.kind == "picture":
-        return work.to_png(piece.picture, piece.work, enlargement)
+        return work.encode_png(piece.picture, piece.work, enlargement)
     if piece.work.rate:
         return _recording(piece)
-    return work.to_wavetable(piece.picture if piece.picture.ndim == 2 else piece.picture[None], piece.work)
+    return work.encode_wavetable(piece.picture if piece.picture.ndim == 2 else piece.picture[None], piece.work)
 
 
 def _recording(piece: Piece) -> bytes:
     samples = piece.picture
     bits = piece.form.bits
     if piece.form.ending == ".flac":
-        return work.to_flac(samples, piece.work, bits=bits)
-    return work.to_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
+        return work.encode_flac(samples, piece.work, bits=bits)
+    return work.encode_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
 
 
 class FreeNames:
@@ -333,8 +333,8 @@ class FreeNames:
 
     def of(self, name: str) -> Path:
         """Return a free path for a name, numbered if necessary: `rose.png`, `rose-0001.png` …"""
-        wanted = self._folder / storage.clean(name)
-        stem = storage.clean(wanted.stem, LONGEST_NAME - len(f"-000000{wanted.suffix}".encode()))
+        wanted = self._folder / storage.clean_name(name)
+        stem = storage.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))
         paths = (wanted.with_name(f"{stem}-{number:04d}{wanted.suffix}") for number in itertools.count(1))
         path = next(path for path in itertools.chain([wanted], paths) if self._is_free(path))
         self._given.add(path.name.casefold())

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QStandardPaths
 
 from studio.app.core.observable import Field, State, Value
 from studio.library import storage
-from studio.library.obstacles import LONGEST_NAME
+from studio.library.obstacles import MAX_NAME_BYTES
 from studio.library.storage import NotSaved
 
 
@@ -35,7 +35,7 @@ class Folders(State):
     def for_saving(self) -> Path:
         """Return the folder used last for saving; at first `Pictures/Latent Studio`, which may not exist yet."""
         last = Path(self._saving.get())
-        return last if self._saving.get() and last.is_dir() else storage.home("works")
+        return last if self._saving.get() and last.is_dir() else storage.home_folder("works")
 
     def remember_opening(self, folder: Path) -> None:
         self._opening.set(str(folder))
@@ -45,7 +45,7 @@ class Folders(State):
         folder = self.for_saving()
         if not folder.is_dir():
             try:
-                storage.folder(folder)
+                storage.create_folder(folder)
             except NotSaved:
                 return Path.home()
             self._made = folder
@@ -54,7 +54,7 @@ class Folders(State):
     def end_saving(self, folder: Path | None) -> None:
         """Remember the chosen folder; None if the dialog was cancelled. Remove a folder created for nothing."""
         if self._made is not None and self._made != folder:
-            storage.leave_empty(self._made)
+            storage.remove_if_empty(self._made)
         self._made = None
         if folder is not None:
             self._saving.set(str(folder))
@@ -66,8 +66,8 @@ class Folders(State):
             key: identifies the artwork
         """
         folder = self.for_saving()
-        wanted = Path(storage.clean(name))
-        stem = storage.clean(wanted.stem, LONGEST_NAME - len(f"-000000{wanted.suffix}".encode()))
+        wanted = Path(storage.clean_name(name))
+        stem = storage.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))
         number = 0
         proposed = wanted.name
         while self._proposed.get(proposed.casefold(), key) != key or os.path.lexists(folder / proposed):

@@ -12,7 +12,7 @@ from studio.app.core.messages import Action, Messages
 from studio.app.core.observable import Engine, State, Value
 from studio.app.core.request import Request
 from studio.app.files.opening import Opened, open_file
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.media.pictures.image import Box, Picture, Refused, fit
 from studio.media.sounds import single_cycle
 from studio.media.sounds.single_cycle import Wave
@@ -49,7 +49,7 @@ class Bringing(State):
         self,
         engine: Engine,
         messages: Messages,
-        model: Value[Trained | None],
+        model: Value[InstalledModel | None],
         label: Value[int | None],
         parent: QObject | None = None,
     ) -> None:
@@ -59,7 +59,7 @@ class Bringing(State):
         self.busy: Value[bool] = Value(False, self)
         self.looking: Value[str] = Value("", self)
         """Name of the picture that is being encoded."""
-        self._asked: tuple[Photo, Trained]
+        self._asked: tuple[Photo, InstalledModel]
         """The photo that was encoded last, and the model that it was for."""
         self._request = Request(engine, "encode", "single", self)
         self._request.answered.connect(self._use_answer)

@@ -7,7 +7,7 @@ import numpy as np
 
 from studio.app.core.text import lasting
 from studio.library import work
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.work import BadWork, Work
 from studio.media import decoder
 from studio.media.containers.contents import form_of
@@ -36,10 +36,10 @@ def open_file(path: Path, samples: int | None = None) -> Opened:
     """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
     ending = path.suffix.lower()
     picture = decoder.open_wave(path, samples) if form_of(path) is not None else decoder.open_picture(path)
-    read = work.from_wav if ending in WAVES else work.from_png if ending == ".png" else None
+    read = work.recipe_of_wav if ending in WAVES else work.recipe_of_png if ending == ".png" else None
     try:
         data = read_bytes(path, picture.name) if read is not None else b""
-        sheet = work.from_sheet(data, picture.array) if isinstance(picture, Picture) else []
+        sheet = work.decode_sheet(data, picture.array) if isinstance(picture, Picture) else []
         if sheet and isinstance(picture, Picture):
             first, making = sheet[0]
             return Opened(replace(picture, array=first), making, sheet=tuple(sheet))
@@ -50,7 +50,7 @@ def open_file(path: Path, samples: int | None = None) -> Opened:
         return Opened(picture, None)
 
 
-def in_shape(array: Array, trained: Trained | None) -> Array:
+def in_shape(array: Array, trained: InstalledModel | None) -> Array:
     """An artwork of a model as that model makes it: every picture's file comes back in colour, and maybe enlarged."""
     if trained is None or array.ndim != len(trained.card.shape):
         return array
@@ -64,7 +64,7 @@ def in_shape(array: Array, trained: Trained | None) -> Array:
 LONGEST = 600
 """Seconds of a recording that are taken in."""
 
-_READERS = {".wav": work.from_wav, ".wave": work.from_wav, ".flac": work.from_flac}
+_READERS = {".wav": work.recipe_of_wav, ".wave": work.recipe_of_wav, ".flac": work.recipe_of_flac}
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from studio.app.generation.run import By, Cell, Kind, Run
 from studio.app.generation.wording import Words
 from studio.app.maps.uncertainty import Doubt
 from studio.app.model_browser.model_list import Models
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.wire.messages import (
     AnyCommand,
     AnyEvent,
@@ -103,19 +103,21 @@ class Cells(State):
         return self.run.kind if self.run is not None else "picture"
 
     @property
-    def trained(self) -> Trained | None:
+    def trained(self) -> InstalledModel | None:
         """The model that makes them, where it is here."""
         return self._models.find(self.run.model) if self.run is not None else None
 
     @property
     def size(self) -> tuple[int, int] | None:
         """(height, width) of the pictures, where their model is here."""
-        return self.trained.card.pixels if self.trained is not None else None
+        return self.trained.card.picture_size if self.trained is not None else None
 
     @property
     def rows(self) -> int:
         """In how many rows the pictures are drawn one after another; 0 where they are drawn whole."""
-        return self.size[0] if self.trained is not None and self.trained.card.keeps and self.size is not None else 0
+        return (
+            self.size[0] if self.trained is not None and self.trained.card.can_inpaint and self.size is not None else 0
+        )
 
     def begin(self, run: Run, cells: Sequence[Cell], heat: str = "") -> None:
         """Make these, in place of those that were here."""

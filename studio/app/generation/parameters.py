@@ -11,8 +11,8 @@ from studio.app.core.undo import ChangeStep
 from studio.app.generation.run import Cell, Run
 from studio.app.model_browser.model_list import Models, hash_of
 from studio.library.card import Card
-from studio.library.models import Trained
-from studio.library.work import Mix, Work
+from studio.library.models import InstalledModel
+from studio.library.work import ModelMixture, Work
 
 
 class Mixing(State):
@@ -21,7 +21,7 @@ class Mixing(State):
     def __init__(self, models: Models, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._models = models
-        self.partners: Value[tuple[Trained, ...]] = Value((), self)
+        self.partners: Value[tuple[InstalledModel, ...]] = Value((), self)
         """The models that can be mixed with the one that is chosen."""
         self.name: Value[str] = Value("", self)
         """Of the second model, empty for none."""
@@ -32,7 +32,7 @@ class Mixing(State):
             Field("share", self.share.get, lambda share: self.share.set(within(share, 0.0, 1.0))),
         )
 
-    def fit(self, trained: Trained | None) -> None:
+    def fit(self, trained: InstalledModel | None) -> None:
         """Another model is chosen, or others are here; a second one that does not fit is left out."""
         cards = self._models.cards.get()
         self.partners.set(tuple(other for other in cards if trained is not None and mixable(trained, other)))
@@ -43,22 +43,22 @@ class Mixing(State):
         known = {other.card.name for other in self.partners.get()}
         self.name.set(name if name in known else "")
 
-    def chosen(self) -> Mix | None:
+    def chosen(self) -> ModelMixture | None:
         """What goes into a run that begins now."""
         other = self._models.find(self.name.get()) if self.name.get() else None
-        return Mix(model=other.card.name, model_hash=hash_of(other), share=self.share.get()) if other else None
+        return ModelMixture(model=other.card.name, model_hash=hash_of(other), share=self.share.get()) if other else None
 
 
-def mixable(one: Trained, other: Trained) -> bool:
+def mixable(one: InstalledModel, other: InstalledModel) -> bool:
     """Whether two models draw pixel by pixel in one size and as many levels, or sample by sample at one rate."""
     a, b = one.card, other.card
     if a.rate or b.rate:
         return (a.rate, a.levels) == (b.rate, b.levels) and a.name != b.name
     fits = (a.kind, a.shape, a.levels) == (b.kind, b.shape, b.levels)
-    return fits and a.keeps and b.keeps and a.name != b.name
+    return fits and a.can_inpaint and b.can_inpaint and a.name != b.name
 
 
-def titles(partners: Sequence[Trained]) -> list[tuple[str, str]]:
+def titles(partners: Sequence[InstalledModel]) -> list[tuple[str, str]]:
     """What a list shows, and what it stands for; the first is none."""
     return [("None", ""), *((other.card.title, other.card.name) for other in partners)]
 
@@ -143,7 +143,7 @@ class Dials(State):
         models: Models,
         number: int,
         most: int,
-        able: Callable[[Trained], bool],
+        able: Callable[[InstalledModel], bool],
         change: ChangeStep,
         parent: QObject | None = None,
     ) -> None:
@@ -152,7 +152,7 @@ class Dials(State):
         self._most = most
         self._able = able
         self._change = change
-        self.model: Value[Trained | None] = Value(None, self)
+        self.model: Value[InstalledModel | None] = Value(None, self)
         self.number: Value[int] = Value(number, self)
         """Of pictures, 1 to `most`."""
         self._field = SeedField(self)
@@ -244,7 +244,7 @@ class Dials(State):
         if trained is not None:
             self.set_temperature(trained.card.temperature, None)
 
-    def begin(self, trained: Trained) -> tuple[Run, list[Cell]]:
+    def begin(self, trained: InstalledModel) -> tuple[Run, list[Cell]]:
         """What a run that begins now is made with, and its empty cells."""
         if self._spent == self.seed.get() and not self.locked.get():
             self.new_seed()
@@ -255,7 +255,7 @@ class Dials(State):
 
     def _sizes(self) -> tuple[int, ...]:
         trained = self.model.get()
-        return tuple(len(kinds) for _, kinds in trained.card.sorts) if trained is not None else ()
+        return tuple(len(kinds) for _, kinds in trained.card.class_groups) if trained is not None else ()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -282,19 +282,19 @@ class Dials(State):
         self.mixing.fit(self.model.get())
 
 
-def at_home(trained: Trained) -> Plain:
+def at_home(trained: InstalledModel) -> Plain:
     """A model with its dials at home."""
     return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
 
 
-def of_work(work: Work, trained: Trained) -> Plain:
+def of_work(work: Work, trained: InstalledModel) -> Plain:
     """A model with the dials as a work had them."""
     temperature, mix = work.temperature[0], work.mix
     said: Plain = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
     return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
 
 
-def known_label(label: int | None, trained: Trained | None) -> int | None:
+def known_label(label: int | None, trained: InstalledModel | None) -> int | None:
     """A kind that a model knows, None for any other."""
     if label is None or trained is None or not 0 <= label < len(trained.card.classes):
         return None

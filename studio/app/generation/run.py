@@ -14,7 +14,7 @@ import numpy as np
 from studio.app.files.exporting import Piece
 from studio.library import storage
 from studio.library.storage import NotSaved
-from studio.library.work import Latent, Mix, Work
+from studio.library.work import ModelMixture, StoredArray, Work
 from studio.media import export
 from studio.media.pictures.image import Refused, open_picture, read_bytes
 from studio.wire.messages import Array, PicturesPreview
@@ -32,9 +32,9 @@ class By(msgspec.Struct, frozen=True, kw_only=True):
     """What a picture was drawn by, where a hand changed it on the way: as an engine's `Drawn` says it."""
 
     temperature: float | None = None
-    heat: Latent | None = None
+    heat: StoredArray | None = None
     share: float | None = None
-    shares: Latent | None = None
+    shares: StoredArray | None = None
 
     @classmethod
     def of(cls, event: PicturesPreview) -> "By | None":
@@ -44,9 +44,9 @@ class By(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return cls(
             temperature=event.temperature[0] if event.temperature is not None else None,
-            heat=Latent.of(event.temperature_map) if event.temperature_map is not None else None,
+            heat=StoredArray.from_array(event.temperature_map) if event.temperature_map is not None else None,
             share=event.share,
-            shares=Latent.of(event.share_map) if event.share_map is not None else None,
+            shares=StoredArray.from_array(event.share_map) if event.share_map is not None else None,
         )
 
 
@@ -86,7 +86,7 @@ class Run:
     temperature: float
     label: int | None
     kind: Kind = "picture"
-    mix: Mix | None = None
+    mix: ModelMixture | None = None
 
     def turned(self, temperature: float, share: float | None) -> "Run":
         """The same by other dials."""
@@ -123,7 +123,7 @@ class Run:
         if cell.picture is None or not cell.finished:
             return None
         work = self.making(cell)
-        return Piece(cell.picture, work, storage.clean(f"{self.model}-{cell.seed}{work.ending}"))
+        return Piece(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────
@@ -150,14 +150,14 @@ def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
         data = export.png(np.concatenate(stack), {KEY: json.dumps(said)})
-        storage.write(_path(name), data + storage.digest(data).encode())
+        storage.write_file(_path(name), data + storage.hash_bytes(data).encode())
 
 
 def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
     """The grid that was kept, None where there is none or it cannot be read."""
     try:
         data = read_bytes(_path(name), name)
-        if storage.digest(data[:-_DIGEST]).encode() != data[-_DIGEST:]:
+        if storage.hash_bytes(data[:-_DIGEST]).encode() != data[-_DIGEST:]:
             return None
         array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
         said = json.loads(export.texts(data)[KEY])
@@ -174,7 +174,7 @@ def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
             else Cell(int(seed))
             for seed in map(str, said["seeds"])
         )
-        mix = msgspec.convert(said.get("mix"), Mix | None)
+        mix = msgspec.convert(said.get("mix"), ModelMixture | None)
         return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
     except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
@@ -185,7 +185,7 @@ def _row(picture: Array) -> Array:
 
 
 def _path(name: str) -> Path:
-    return storage.home("data") / f"{name}.png"
+    return storage.home_folder("data") / f"{name}.png"
 
 
 def _bys(cells: Sequence[Cell]) -> list[list[Any]]:

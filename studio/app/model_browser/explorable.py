@@ -3,22 +3,24 @@
 from collections.abc import Iterable
 
 from studio.library.card import Card
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 
 NO_SLIDERS = "No sliders"
 
 
-def has_sliders(trained: Trained) -> bool:
+def has_sliders(trained: InstalledModel) -> bool:
     """Return whether a model makes whole pictures or waves and has directions, each of which is a slider."""
     return bool(trained.card.directions) and not trained.card.rate
 
 
-def first_with_sliders(models: Iterable[Trained]) -> Trained | None:
+def first_with_sliders(models: Iterable[InstalledModel]) -> InstalledModel | None:
     """Return the first model that has sliders."""
     return next(filter(has_sliders, models), None)
 
 
-def replacement(models: Iterable[Trained], trained: Trained | None, preferred: Trained | None = None) -> Trained | None:
+def replacement(
+    models: Iterable[InstalledModel], trained: InstalledModel | None, preferred: InstalledModel | None = None
+) -> InstalledModel | None:
     """Return the model with sliders that can show an artwork of a model without; models of the same size come first.
 
     Returns None if the model has sliders itself, or if no other one is installed. `preferred` comes first among equals.
@@ -31,4 +33,4 @@ def replacement(models: Iterable[Trained], trained: Trained | None, preferred: T
 
 def no_sliders(card: Card) -> str:
     """Return the reason why a model cannot be explored, without the full stop."""
-    return f'"{card.title}" {card.way} and has no sliders'
+    return f'"{card.title}" {card.sampling_text} and has no sliders'

@@ -9,13 +9,13 @@ from studio.app.core.background import Later
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Field, State, Value
 from studio.library import models
-from studio.library.card import HEADINGS
-from studio.library.models import BadModel, Trained
+from studio.library.card import GROUP_HEADINGS
+from studio.library.models import BadModel, InstalledModel
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 
 FAVOURITES = "Favourites"
-Section = tuple[str, tuple[Trained, ...]]
+Section = tuple[str, tuple[InstalledModel, ...]]
 """A heading, and the models below it."""
 
 
@@ -25,7 +25,7 @@ class Models(State):
     def __init__(self, messages: Messages) -> None:
         super().__init__()
         self._messages = messages
-        self.cards: Value[tuple[Trained, ...]] = Value((), self)
+        self.cards: Value[tuple[InstalledModel, ...]] = Value((), self)
         self.refused: Value[tuple[str, ...]] = Value((), self)
         self.favourites: Value[frozenset[str]] = Value(frozenset(), self)
         """Names of the favourite models, including missing ones."""
@@ -35,7 +35,7 @@ class Models(State):
 
     def refresh(self) -> None:
         """Look again into the models' folders."""
-        found, refused = models.listing()
+        found, refused = models.list_models()
         self._covers.clear()
         self.cards.set(tuple(found))
         self.refused.set(tuple(refused))
@@ -50,17 +50,17 @@ class Models(State):
 
     def sections(self) -> tuple[Section, ...]:
         """Return the models as lists show them: favourites first, then by heading."""
-        found: dict[str, list[Trained]] = {heading: [] for heading in (FAVOURITES, *HEADINGS)}
+        found: dict[str, list[InstalledModel]] = {heading: [] for heading in (FAVOURITES, *GROUP_HEADINGS)}
         for trained in self.cards.get():
             favourite = trained.card.name in self.favourites.get()
-            found[FAVOURITES if favourite else trained.card.heading].append(trained)
+            found[FAVOURITES if favourite else trained.card.group_heading].append(trained)
         return tuple((heading, tuple(held)) for heading, held in found.items() if held)
 
-    def find(self, name: str) -> Trained | None:
+    def find(self, name: str) -> InstalledModel | None:
         """The model of this name, if it is here."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
-    def choose(self, name: str) -> Trained | None:
+    def choose(self, name: str) -> InstalledModel | None:
         """Return the chosen model. If its file was deleted, show a message and look for models again."""
         trained = self.find(name)
         if trained is None or trained.path.exists():
@@ -75,23 +75,23 @@ class Models(State):
             )
         return self.find(name)
 
-    def first(self, recordings: bool = False) -> Trained | None:
+    def first(self, recordings: bool = False) -> InstalledModel | None:
         """The first of those that make pictures or waves, or of those that make recordings."""
         return next((trained for trained in self.cards.get() if bool(trained.card.rate) is recordings), None)
 
-    def of(self, work: Work) -> Trained | None:
+    def of(self, work: Work) -> InstalledModel | None:
         """The model that made a work, or one of its name; says nothing."""
         named = self.find(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
         same = (trained for trained in known if _knows(trained, work.model_hash))
         return next(same, named)
 
-    def of_work(self, work: Work) -> Trained | None:
+    def of_work(self, work: Work) -> InstalledModel | None:
         """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
         not know the work's kind."""
         trained = self.of(work)
         if trained is None:
-            add = ("Add a model…", lambda: self._messages.which.emit(models.ENDING, self.add))
+            add = ("Add a model…", lambda: self._messages.which.emit(models.MODEL_SUFFIX, self.add))
             self._messages.say(_missing(work), "warn", add, until=(self.cards.changed,))
             return None
         odd = []
@@ -115,28 +115,28 @@ class Models(State):
             return None
         if trained.path not in self._covers:
             try:
-                cover = models.cover(trained.path)
+                cover = models.read_cover(trained.path)
             except BadModel:  # said when the folders were looked into; a card without a cover is still a card
                 cover = np.zeros((0, 1, 1, 3), np.uint8)
             self._covers[trained.path] = cover if len(cover) else None
         return self._covers[trained.path]
 
-    def add(self, path: Path, then: Callable[[Trained], object] = lambda trained: None) -> None:
+    def add(self, path: Path, then: Callable[[InstalledModel], object] = lambda trained: None) -> None:
         """Copy a model's file to the person's own models; `then` gets it. Says the outcome."""
 
-        def adopted(outcome: Trained | Exception) -> None:
-            if isinstance(outcome, Trained):
+        def adopted(outcome: InstalledModel | Exception) -> None:
+            if isinstance(outcome, InstalledModel):
                 self.refresh()
                 self._messages.say(f'"{outcome.card.title}" was added to your models.')
                 then(self.find(outcome.card.name) or outcome)
             elif isinstance(outcome, BadModel):
                 self._messages.say(str(outcome), "failed")
             elif isinstance(outcome, NotSaved):
-                self._messages.say(outcome.sentence, "failed", ("Try again", lambda: self.add(path, then)))
+                self._messages.say(outcome.message, "failed", ("Try again", lambda: self.add(path, then)))
             else:
                 raise outcome
 
-        self._adopting.run(lambda: models.adopt(path), adopted)
+        self._adopting.run(lambda: models.import_model(path), adopted)
 
     def close(self) -> None:
         """Wait for what is being copied."""
@@ -152,17 +152,17 @@ def _missing(work: Work) -> str:
     )
 
 
-def hash_of(trained: Trained) -> str:
+def hash_of(trained: InstalledModel) -> str:
     """The hash of a model's file, empty where the file is gone."""
     try:
-        return trained.hash
+        return trained.file_hash
     except BadModel:
         return ""
 
 
-def _knows(trained: Trained, hash: str) -> bool:
+def _knows(trained: InstalledModel, hash: str) -> bool:
     """Return whether a model's file has this hash, or had it with an earlier card."""
     try:
-        return trained.knows(hash)
+        return trained.has_hash(hash)
     except BadModel:
         return False

@@ -8,8 +8,8 @@ import numpy as np
 from studio.app.core.observable import Plain
 from studio.app.files.importing import Photo
 from studio.library import storage
-from studio.library.models import Trained
-from studio.library.work import Latent, Work
+from studio.library.models import InstalledModel
+from studio.library.work import StoredArray, Work
 from studio.wire.messages import Encoded
 
 _CUT = {"crop": "cropped to the middle and scaled", "fit": "squeezed", "pad": "scaled with margins"}
@@ -32,7 +32,7 @@ class Start:
 
     key: str
     """Of its latent: the name of its file without the ending."""
-    latent: Latent
+    latent: StoredArray
     source: str
     note: str
     figures: Figures | None
@@ -40,9 +40,9 @@ class Start:
     kind: Literal["picture", "sound"] = "picture"
 
     @classmethod
-    def of(cls, event: Encoded, photo: Photo, trained: Trained) -> "Start":
+    def of(cls, event: Encoded, photo: Photo, trained: InstalledModel) -> "Start":
         """The start that an engine made of a picture."""
-        latent = Latent.of(np.asarray(event.latent))
+        latent = StoredArray.from_array(np.asarray(event.latent))
         name, notes = photo.picture.name, "".join(f"; {note}" for note in photo.picture.notes)
         if photo.made:
             note = f"Begun from {name}"
@@ -53,7 +53,7 @@ class Start:
             cut = _CUT[photo.how] if photo.box is None else "cut out and scaled"
             note = f"Your picture is {name}, {cut} to {width} × {height}{notes}"
         figures = Figures(event.differing, event.total, event.largest_difference, event.bits, event.is_bound)
-        return cls(storage.digest(latent.data), latent, name, note, figures, trained.card.kind)
+        return cls(storage.hash_bytes(latent.data), latent, name, note, figures, trained.card.kind)
 
     @classmethod
     def of_work(cls, work: Work) -> "Start | None":
@@ -62,7 +62,7 @@ class Start:
             return None
         what = "wave" if work.kind == "sound" else "picture"
         note = f"Started from {work.source or f'a {what}'}"
-        return cls(storage.digest(work.latent.data), work.latent, work.source, note, None, work.kind)
+        return cls(storage.hash_bytes(work.latent.data), work.latent, work.source, note, None, work.kind)
 
     def plain(self) -> Plain:
         """What its file, a work, does not say."""

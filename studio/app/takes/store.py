@@ -36,7 +36,7 @@ class Take:
     @functools.cached_property
     def key(self) -> str:
         """Of its making: what takes that come from it call it."""
-        return self.work.key
+        return self.work.identity_hash
 
 
 def open_kept(path: Path) -> Take | None:
@@ -50,7 +50,7 @@ def open_kept(path: Path) -> Take | None:
 
 def in_a_file(take: Take) -> bytes:
     """A take as it lies on the shelf: every pixel, every sample."""
-    return (work.to_wav if take.work.kind == "sound" else work.to_png)(take.picture, take.work)
+    return (work.encode_wav if take.work.kind == "sound" else work.encode_png)(take.picture, take.work)
 
 
 class Shelf:
@@ -62,7 +62,7 @@ class Shelf:
 
     def read(self) -> list[Take]:
         """What the folder holds, oldest first; what in it cannot be read is left alone. Nothing is held yet."""
-        storage.sweep(self._folder)
+        storage.delete_leftovers(self._folder)
         paths = sorted(path for path in self._folder.glob("*.*") if path.suffix in (".png", ".wav"))
         return [take for path in paths if (take := self.read_one(path.name)) is not None]
 
@@ -78,7 +78,7 @@ class Shelf:
         path = self._folder / name
         try:
             data = read_bytes(path, name)
-            return work.from_wav(data) if path.suffix in WAVES else work.from_png(data)
+            return work.recipe_of_wav(data) if path.suffix in WAVES else work.recipe_of_png(data)
         except (Refused, BadWork):
             return None
 
@@ -95,13 +95,13 @@ class Shelf:
     def keep(self, take: Take) -> None:
         """Hold a take and write its file. Raises NotSaved after it is held, so that nothing is lost."""
         self._held[take.name] = Take(np.array(take.picture), take.work, take.name)
-        storage.write(self._folder / take.name, in_a_file(take))
+        storage.write_file(self._folder / take.name, in_a_file(take))
 
     def save(self) -> None:
         """Write what could not be written before. Raises NotSaved."""
         for name, take in self._held.items():
             if not (self._folder / name).exists():
-                storage.write(self._folder / name, in_a_file(take))
+                storage.write_file(self._folder / name, in_a_file(take))
 
     def put_away(self, names: Iterable[str]) -> None:
         """Let go of what nothing leads back to; their files go to the bin."""
@@ -109,7 +109,7 @@ class Shelf:
             self._held.pop(name, None)
             if (self._folder / name).exists():
                 with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
-                    storage.to_bin(self._folder / name)
+                    storage.move_to_bin(self._folder / name)
 
     def free_name(self, ending: str) -> str:
         """The next name, so that the order of names is the order of keeping."""
@@ -141,8 +141,8 @@ class Takes(State):
         """Whether names may be changed. A second window on the same folders would write over those of the first."""
         self.list: Value[tuple[Take, ...]] = Value((), self)
         """In the order in which they were kept."""
-        self._shelf = Shelf(storage.home("data") / "takes")
-        self._start_shelf = Shelf(storage.home("data") / "starts")
+        self._shelf = Shelf(storage.home_folder("data") / "takes")
+        self._start_shelf = Shelf(storage.home_folder("data") / "starts")
         self._names: list[str] = []
         self._starts: dict[str, Start] = {}
         self._loading = Later(self)
@@ -199,7 +199,7 @@ class Takes(State):
 
     def keep(self, picture: Array, work: Work) -> str:
         """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
-        name = self._shelf.free_name(work.ending)
+        name = self._shelf.free_name(work.file_suffix)
         self._write(self._shelf, Take(picture, work, name))
         return name
 
@@ -229,7 +229,7 @@ class Takes(State):
         if known is None:
             unknown = np.zeros(256, np.int16) if work.kind == "sound" else np.zeros((1, 1, 3), np.uint8)
             seen = picture if picture is not None else unknown
-            self._write(self._start_shelf, Take(seen, work, f"{start.key}{work.ending}"))
+            self._write(self._start_shelf, Take(seen, work, f"{start.key}{work.file_suffix}"))
 
     # ── files ────────────────────────────────────────────────────────────────────────────────────
 
@@ -237,14 +237,14 @@ class Takes(State):
         try:
             shelf.keep(take)
         except NotSaved as fault:
-            self._messages.say(fault.sentence, "failed", ("Try again", self._write_again))
+            self._messages.say(fault.message, "failed", ("Try again", self._write_again))
 
     def _write_again(self) -> None:
         try:
             self._shelf.save()
             self._start_shelf.save()
         except NotSaved as fault:
-            self._messages.say(fault.sentence, "failed", ("Try again", self._write_again))
+            self._messages.say(fault.message, "failed", ("Try again", self._write_again))
         else:
             self._messages.say("Your takes are saved.")
 

@@ -47,12 +47,14 @@ class Loaded:
     """`(height, width)`, how much the second decides; it may be changed while a picture is drawn."""
 
 
-def load(found: models.Trained, device: torch.device, *, double: bool = False) -> Loaded:
+def load(found: models.InstalledModel, device: torch.device, *, double: bool = False) -> Loaded:
     """Builds and fills a model from its file, in float64 if `double`. Raises models.BadModel where weights and card
     disagree."""
-    if found.path.parent != models.shipped():  # those came with this program, and a first check takes half a second
+    if (
+        found.path.parent != models.shipped_folder()
+    ):  # those came with this program, and a first check takes half a second
         model_check.check(found)
-    weights, directions = checkpoint.open_model(models.read(found.path))
+    weights, directions = checkpoint.open_model(models.read_model(found.path))
     with one_thread():  # many small operations: with two threads on busy cores a Glow took four times as long
         model = _filled(found, weights)
         sizes = None if directions is None else tuple(directions.shape)
@@ -64,10 +66,10 @@ def load(found: models.Trained, device: torch.device, *, double: bool = False) -
     assert directions is not None, "it was compared with the card"
     if device.type == "cpu" and not double:
         zoo.pack(model)
-    return Loaded(found.card, found.hash, model, directions.to(device, model.dtype), each)
+    return Loaded(found.card, found.file_hash, model, directions.to(device, model.dtype), each)
 
 
-def _filled(found: models.Trained, weights: dict[str, Tensor]) -> Model:
+def _filled(found: models.InstalledModel, weights: dict[str, Tensor]) -> Model:
     """The model of a card with its weights in place. Raises models.BadModel where they disagree."""
     model = model_check.described(found.card, found.path.name)
     zoo.plain(model)
@@ -82,13 +84,13 @@ class Shelf:
     def __init__(self, device: torch.device, most: int = 4) -> None:
         self.device, self.most = device, most
         self._loaded: dict[tuple[str, bool], Loaded] = {}
-        self._found: dict[str, tuple[models.Trained, str]] = {}
+        self._found: dict[str, tuple[models.InstalledModel, str]] = {}
         """Each name's model, and the hash of its file when its card was read."""
 
     def take(self, name: str, *, double: bool = False) -> Loaded:
         """The model of that name. Raises models.BadModel where there is none or its file is not sound."""
         found = self._find(name)
-        key = (found.hash, double)
+        key = (found.file_hash, double)
         if key not in self._loaded:
             self._loaded[key] = load(found, self.device, double=double)
         self._loaded[key] = self._loaded.pop(key)
@@ -96,12 +98,12 @@ class Shelf:
             del self._loaded[next(iter(self._loaded))]
         return self._loaded[key]
 
-    def _find(self, name: str) -> models.Trained:
+    def _find(self, name: str) -> models.InstalledModel:
         # Reading every card of every folder again would cost a dragged slider its 50 ms.
         known, read = self._found.get(name, (None, ""))
-        if known is None or not known.path.is_file() or known.hash != read:
-            known = models.find(name)
-            self._found[name] = known, known.hash
+        if known is None or not known.path.is_file() or known.file_hash != read:
+            known = models.find_model(name)
+            self._found[name] = known, known.file_hash
         return known
 
 
@@ -122,7 +124,9 @@ def mixed(one: Loaded, other: Loaded) -> Loaded:
                 "take two models that draw pixel by pixel, in one size"
             )
     if (a.shape, a.levels) != (b.shape, b.levels):
-        sizes = [f'"{each.card.title}" makes {each.card.size} of {each.model.levels} levels' for each in (one, other)]
+        sizes = [
+            f'"{each.card.title}" makes {each.card.size_text} of {each.model.levels} levels' for each in (one, other)
+        ]
         raise Misfit(f"{sizes[0]}, and {sizes[1]}, so they cannot be mixed; take two models of one size")
     assert isinstance(a, Autoregressive), "it was looked at above"
     assert isinstance(b, Autoregressive), "it was looked at above"

@@ -52,7 +52,9 @@ class Performance:
         """`other` is the second model, where two are mixed. Raises Misfit where they cannot play it."""
         self.voices = (loaded,) if other is None else (loaded, other)
         self.models = tuple(_playable(voice) for voice in self.voices)
-        kinds = [f'"{voice.card.title}" has {voice.card.size} and {voice.model.levels} levels' for voice in self.voices]
+        kinds = [
+            f'"{voice.card.title}" has {voice.card.size_text} and {voice.model.levels} levels' for voice in self.voices
+        ]
         if len({(voice.card.rate, voice.model.levels) for voice in self.voices}) > 1:
             raise Misfit(f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that")
         self.rate, self.levels, self.field = loaded.card.rate, loaded.model.levels, max(m.field for m in self.models)

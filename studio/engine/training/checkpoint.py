@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from studio.library import storage
-from studio.library.card import Card, to_json
+from studio.library.card import Card, card_to_json
 
 KEPT = 3
 """How many rolling checkpoints stay, besides the best."""
@@ -67,7 +67,7 @@ def _found(folder: Path) -> list[Entry]:
         read = _read(data)
         if read is None or _broken(read[0]):
             continue
-        found.append(Entry(path.name, len(data), storage.digest(data), int(name[2]), name[1] == "best"))
+        found.append(Entry(path.name, len(data), storage.hash_bytes(data), int(name[2]), name[1] == "best"))
     return found
 
 
@@ -82,17 +82,17 @@ def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: 
     folder = run / "checkpoints"
     data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
     file = f"{'best' if best else 'step'}-{step:08d}.safetensors"
-    storage.write(folder / file, data)
-    new = Entry(file, len(data), storage.digest(data), step, best)
+    storage.write_file(folder / file, data)
+    new = Entry(file, len(data), storage.hash_bytes(data), step, best)
     old = entries(run)
     tops = [e for e in old if e.best and not best]
     rolling = sorted((e for e in old if not e.best and (best or e.step != step)), key=lambda e: e.step)
     listed = [*tops, *(rolling if best else rolling[-(KEPT - 1) :]), new]
-    storage.write(folder / "manifest.json", msgspec.json.encode(listed))
+    storage.write_file(folder / "manifest.json", msgspec.json.encode(listed))
     names = {e.file for e in listed}
     for entry in old:
         if entry.file not in names:
-            storage.drop(folder / entry.file)
+            storage.delete_file(folder / entry.file)
 
 
 def _broken(tensors: dict[str, Tensor]) -> str:
@@ -109,7 +109,7 @@ def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[st
     listed = [e for e in entries(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
         data = _bytes(run / "checkpoints" / entry.file)
-        if len(data) == entry.size and storage.digest(data) == entry.hash and (read := _read(data)) is not None:
+        if len(data) == entry.size and storage.hash_bytes(data) == entry.hash and (read := _read(data)) is not None:
             return read
     if listed:
         raise Damaged(
@@ -143,8 +143,8 @@ def publish(path: Path, card: Card, weights: dict[str, Tensor], directions: Tens
     Directions `(n, *latent_shape)`; cover `(n, H, W, C)` uint8, or of sounds `(n, samples)` int16.
     """
     tensors = {f"weights.{name}": t for name, t in weights.items()} | {"directions": directions, "cover": cover}
-    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {"card": to_json(card)})
-    storage.write(path, data)
+    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {"card": card_to_json(card)})
+    storage.write_file(path, data)
 
 
 def open_model(data: bytes) -> tuple[dict[str, Tensor], Tensor | None]:

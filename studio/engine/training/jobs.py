@@ -53,10 +53,10 @@ def train(command: wire.Train, device: Device) -> Events:
         _check_resumed(run, fingerprint(data), force=command.force)
         for moment in loop.train(run, learn, watch, bf16=device.bf16):
             yield from _told(command.job, study, moment)
-        path = Path(command.output_folder) if command.output_folder else storage.home("models")
+        path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         kinds = _kinds(data, run.model)
         card = model_export.publish(run, path / f"{study.name}.safetensors", learn, watch, test, kinds)
-    yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.figure} on what it never saw.')
+    yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on what it never saw.')
 
 
 def _check_memory(study: Study, device: Device) -> None:

@@ -116,11 +116,11 @@ class Run:
     def discard(self) -> None:
         """Remove a run that has learned nothing from the disk, so that its name is free."""
         for entry in checkpoint.entries(self.folder):
-            storage.drop(self.folder / "checkpoints" / entry.file)
-        storage.drop(self.folder / "checkpoints" / "manifest.json")
-        storage.leave_empty(self.folder / "checkpoints")
-        storage.drop(self.folder / "study.json")
-        storage.leave_empty(self.folder)
+            storage.delete_file(self.folder / "checkpoints" / entry.file)
+        storage.delete_file(self.folder / "checkpoints" / "manifest.json")
+        storage.remove_if_empty(self.folder / "checkpoints")
+        storage.delete_file(self.folder / "study.json")
+        storage.remove_if_empty(self.folder)
 
     def roll_back(self) -> None:
         """Back to the newest good checkpoint with half the rate. Raises Diverged after the third time."""
@@ -225,8 +225,8 @@ def train(
 def _begin(run: Run, learn: Examples | Recordings) -> None:
     """Put a run on the disk. What starts from data starts: one pass in float32, so that the first step finds everything
     in its place."""
-    storage.folder(run.folder / "checkpoints")
-    storage.write(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
+    storage.create_folder(run.folder / "checkpoints")
+    storage.write_file(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
     if run.resumed:
         return
     if isinstance(learn, Examples):

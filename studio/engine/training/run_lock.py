@@ -29,26 +29,26 @@ def held(run: Path) -> Iterator[None]:
 
     Raises Held if another training holds the run, and storage.NotSaved if the folder cannot be made.
     """
-    lock = storage.lock(run / "lock")
+    lock = storage.lock_file(run / "lock")
     if lock is None:
         raise _refusal(run)
     try:
         mine = Holder(os.getpid(), datetime.datetime.now().strftime("%H:%M"))
-        storage.write(run / "holder.json", msgspec.json.encode(mine))
+        storage.write_file(run / "holder.json", msgspec.json.encode(mine))
         yield
     finally:
         os.close(lock)
         if not (run / "study.json").exists():
             for name in ("holder.json", "lock"):
-                storage.drop(run / name)
-            storage.leave_empty(run)
+                storage.delete_file(run / name)
+            storage.remove_if_empty(run)
 
 
 def check(run: Path) -> None:
     """Raise Held if another training holds a run, without taking it."""
     if not (run / "lock").exists():
         return
-    lock = storage.lock(run / "lock")
+    lock = storage.lock_file(run / "lock")
     if lock is None:
         raise _refusal(run)
     os.close(lock)

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.app_state import Window
 from studio.app.core.text import grouped
 from studio.library import work
-from studio.library.work import Latent, Work
+from studio.library.work import StoredArray, Work
 from studio.media import export
 from studio.media.sounds import single_cycle, wavetable
 from studio.wire import messages as wire
@@ -184,7 +184,7 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     window.generate.save_all(tmp_path / "out")
     saved(window, qtbot, 'Saved 2 waves in "out"')
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["waves-5.wav", "waves-6.wav"]
-    made_of = work.from_wav((tmp_path / "out" / "waves-6.wav").read_bytes())
+    made_of = work.recipe_of_wav((tmp_path / "out" / "waves-6.wav").read_bytes())
     assert made_of is not None and (made_of.seed, made_of.label, made_of.kind) == (6, 1, "sound")
     window.generate.keep_take(1)
     again = opener(engine)
@@ -284,7 +284,7 @@ def two_takes(exploring: Window, engine: FakeEngine) -> Window:
         seed=9,
         sliders=(0.0, 2.0, 0.0),
         label=1,
-        latent=Latent.of(np.arange(256, dtype=np.float32)),
+        latent=StoredArray.from_array(np.arange(256, dtype=np.float32)),
         source="organ.wav",
     )
     exploring.explore.restore_work(made, wave(3))
@@ -329,7 +329,7 @@ def test_the_frames_are_saved_in_their_order(
     samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == frames).all()
     assert single_cycle.chunks(data)[b"clm "].startswith(b"<!>2048")
-    made = work.from_wav(data)
+    made = work.recipe_of_wav(data)
     assert made is not None and made.source == "organ.wav" and made.until is not None and made.until.seed == 7
 
 
@@ -339,7 +339,7 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     explore = two_takes.explore
     begin, end = explore.takes.get()[1].work, explore.takes.get()[0].work
     frames = np.stack([wave(3), wave(2), wave(1)])
-    (tmp_path / "way.wav").write_bytes(work.to_wavetable(frames, begin.leading_to(end)))
+    (tmp_path / "way.wav").write_bytes(work.encode_wavetable(frames, begin.wavetable_to(end)))
     for index in (1, 0):
         explore.strip.prune(index)
     explore.dials.new_start(3)
@@ -425,7 +425,7 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
 def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: FakeEngine) -> None:
     digest = exploring.models.of_work(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
-    exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.hash, seed=1, label=7))
+    exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))
     assert exploring.explore.dials.label.get() is None
     said = exploring.messages.current.get()
     assert said is not None

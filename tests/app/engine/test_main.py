@@ -53,7 +53,7 @@ studio.close()
 
 def test_the_second_window_says_that_there_is_another_and_writes_no_settings(studio_home: Path) -> None:
     write_model(studio_home / "models", card())
-    first = storage.lock(studio_home / "data" / "window.lock")
+    first = storage.lock_file(studio_home / "data" / "window.lock")
     assert first is not None
     for held in (True, False):
         done = subprocess.run(

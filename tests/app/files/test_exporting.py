@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.app_state import Window
 from studio.app.files.exporting import TOGETHER, Piece
 from studio.library import storage
-from studio.library.work import SHEET_KEY, Latent, Work
+from studio.library.work import SHEET_RECIPE_KEY, StoredArray, Work
 from studio.media import export
 from studio.media.pictures.image import open_picture
 from studio.wire.messages import Decoded, DecodeLatent, Encode, Finished
@@ -77,7 +77,7 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
 ) -> None:
     """The original of a smooth file cannot be computed from its pixels."""
     window.smooth.set(True)
-    (piece,) = pieces(1, heat=Latent.of(np.ones((8, 8), np.float32)))
+    (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
     window.saving.one(piece, tmp_path / "rose.png")
     said(window, qtbot)
     window.explore.open(tmp_path / "rose.png")
@@ -98,7 +98,7 @@ def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
     for index, piece in enumerate(many):
         y, x = 2 + index // 2 * 34, 2 + index % 2 * 34
         assert np.array_equal(sheet[y : y + 32 : 4, x : x + 32 : 4], piece.picture)
-    recipes = export.texts((tmp_path / "roses.png").read_bytes())[SHEET_KEY]
+    recipes = export.texts((tmp_path / "roses.png").read_bytes())[SHEET_RECIPE_KEY]
     assert all(f'"seed":{seed},' in recipes for seed in range(6))
 
 
@@ -110,7 +110,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     window.smooth.set(smooth)
     trained = window.models.find("tiny")
     assert trained is not None
-    many = pieces(6, model_hash=trained.hash)
+    many = pieces(6, model_hash=trained.file_hash)
     window.saving.sheet(many, tmp_path / "roses.png")
     said(window, qtbot)
     window.messages.dismiss()
@@ -232,7 +232,7 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     window: Window, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Semaphore(1)
-    write_all = storage.write_all
+    write_all = storage.write_files
 
     def slow(files: list[tuple[Path, bytes]]) -> None:
         go_on.acquire(timeout=LIMIT)  # so that a failing test ends

@@ -112,7 +112,7 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
     key = window.complete.canvas.originals.keep(picture)
     originals = Originals(window.messages)
     assert np.array_equal(originals.get(key), picture)
-    for path in (storage.home("data") / "painted.png", storage.home("data") / "originals" / f"{key}.png"):
+    for path in (storage.home_folder("data") / "painted.png", storage.home_folder("data") / "originals" / f"{key}.png"):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)

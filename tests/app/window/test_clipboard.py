@@ -16,7 +16,7 @@ from studio.app.panels.complete.view import CompleteStage
 from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import image
-from studio.library.work import Work, from_png, from_wav
+from studio.library.work import Work, recipe_of_png, recipe_of_wav
 from studio.media import decoder, export
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, picture, right_click, settle
@@ -55,7 +55,7 @@ def on_clipboard(qtbot: QtBot) -> tuple[Work | None, tuple[int, int]]:
     board = QGuiApplication.clipboard()
     qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("image/png"))
     seen = board.image()
-    return from_png(bytes(board.mimeData().data("image/png").data())), (seen.width(), seen.height())
+    return recipe_of_png(bytes(board.mimeData().data("image/png").data())), (seen.width(), seen.height())
 
 
 def press(menu: QMenu | None, words: str) -> None:
@@ -215,7 +215,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
     assert studio.state.messages.current.get().text.startswith("There is no sound")
     model = studio.state.models.find("whistle")
-    work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.hash, seed=7)
+    work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.file_hash, seed=7)
     wave = (3000 * np.sin(np.arange(8000) / 9)).astype(np.int16)
     sound.change("keep take", takes={studio.state.takes.keep(wave, work): True})
     sound.show_take(0)
@@ -228,7 +228,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     path = Path(url.toLocalFile())
     assert path.name == "whistle-7.wav"
     assert path.read_bytes() == wav
-    copied = from_wav(wav)
+    copied = recipe_of_wav(wav)
     assert copied is not None
     assert copied.seed == 7
     assert "Copied the sound" in studio.state.messages.current.get().text

@@ -66,7 +66,9 @@ def test_score_gives_the_mixture_and_the_likeliest_class_beside_it(
     assert line["bits_per_dimension"] == pytest.approx(mixed, abs=1e-4)
     assert line["bits_per_dimension_given_label"] == pytest.approx(min(given), abs=1e-4)
     assert line["label"] == ("Dark", "Light")[given.index(min(given))]
-    assert line["percentile"] == models.find(tiny_kinds).card.percentile(line["bits_per_dimension_given_label"])
+    assert line["percentile"] == models.find_model(tiny_kinds).card.strangeness_percentile(
+        line["bits_per_dimension_given_label"]
+    )
 
     assert cli.main(["score", tiny_kinds, str(picture)]) == 0
     said = capsys.readouterr().out

@@ -57,7 +57,7 @@ def drawn(events: list[Any]) -> list[wire.PicturesPreview]:
 
 
 def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, pack: Path) -> None:
-    card = models.find(learned).card
+    card = models.find_model(learned).card
     bits = card.levels == 2
     assert card.exact
     assert card.metric == ("nats" if bits else "bits per dimension")

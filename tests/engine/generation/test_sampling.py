@@ -47,7 +47,7 @@ def test_the_card_tells_what_the_file_holds(tiny: str, shelf: Shelf) -> None:
     assert loaded.model.shape == loaded.card.shape == (3, 8, 8)
     assert len(loaded.directions) == len(loaded.card.directions) == 12
     assert len(loaded.card.scales) == loaded.model.scales == 2
-    assert models.cover(models.find(tiny).path).shape == (9, 8, 8, 3)
+    assert models.read_cover(models.find_model(tiny).path).shape == (9, 8, 8, 3)
     assert 0 < loaded.card.value < 9
 
 

@@ -42,9 +42,9 @@ def test_every_level_of_a_picture_comes_back(levels: int) -> None:
 def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:
     loaded = Shelf(CPU.torch_device).take(tiny_waves)
     assert loaded.card.kind == "sound"
-    assert loaded.card.size == "32 samples"
+    assert loaded.card.size_text == "32 samples"
     assert loaded.card.levels == 1024
-    assert models.cover(models.find(tiny_waves).path).shape == (9, 32)
+    assert models.read_cover(models.find_model(tiny_waves).path).shape == (9, 32)
     jobs = Jobs(CPU)
     events = [e for e in jobs.start(wire.Sample(job="a", model=tiny_waves, seeds=(1, 2, 3))) if e]
     assert isinstance(events[-1], wire.PicturesPreview)

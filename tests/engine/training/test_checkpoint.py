@@ -85,7 +85,7 @@ def test_a_checkpoint_whose_state_cannot_be_read_gives_way_to_the_one_before(run
     data = path.read_bytes().replace(b'{\\"step\\": 6}', b'{\\"step\\"; 6}')
     path.write_bytes(data)
     listed = checkpoint.entries(run)
-    listed[-1] = checkpoint.Entry(path.name, len(data), checkpoint.storage.digest(data), 6)
+    listed[-1] = checkpoint.Entry(path.name, len(data), checkpoint.storage.hash_bytes(data), 6)
     manifest(run).write_bytes(checkpoint.msgspec.json.encode(listed))
     found = checkpoint.newest(run)
     assert found is not None and found[1]["step"] == 5

@@ -40,7 +40,7 @@ def test_what_a_person_asks_for_is_checked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "models").glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_shipped_card_says_what_its_recipe_says(file: Path) -> None:
     study = study_in((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
-    card = models.find(str(file)).card
+    card = models.find_model(str(file)).card
     for field in ("name", "title", "licence", "group", "smooth", "temperature", "levels", "rate"):
         assert getattr(card, field) == getattr(study, field), field
-    assert (card.heading == "Studies") == ("MNIST" in card.learned_from)
+    assert (card.group_heading == "Studies") == ("MNIST" in card.learned_from)

@@ -93,8 +93,8 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
         what = study(FAMILIES["maf"][0], steps=40, rate=0.01, average=0.0)
         events = learn(folder, pack(folder / "p.npz", alike, test), what)
         held_out = [event.held_out for event in events if isinstance(event, wire.TrainingProgress)]
-        card = models.find("few").card
-        found[name] = held_out, card.value, load(models.find("few").path.read_bytes())
+        card = models.find_model("few").card
+        found[name] = held_out, card.value, load(models.find_model("few").path.read_bytes())
     assert found["alike"][0] == found["noise"][0], "the run is watched by what it may know, not by the test"
     for key, tensor in found["alike"][2].items():
         assert torch.equal(tensor, found["noise"][2][key]), key
@@ -132,8 +132,8 @@ def few(folder: Path, source: Path, what: Study, count: int) -> None:
         assert not (folder / "run").exists(), "its name is free again"
     else:
         learn(folder, source, what)
-        assert np.isfinite(models.find("few").card.value)
-        models.read(models.find("few").path)
+        assert np.isfinite(models.find_model("few").card.value)
+        models.read_model(models.find_model("few").path)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
@@ -147,7 +147,7 @@ def test_a_folder_of_very_few_pictures_likewise(count: int, tmp_path: Path, stud
     what = study(FAMILIES["maf"][0])
     if count > LEAST:
         learn(tmp_path, folder, what)
-        assert models.find("few").card.steps == 2
+        assert models.find_model("few").card.steps == 2
         return
     with pytest.raises((Refused, Misfit), match=r"At least (3|4) are needed"):
         learn(tmp_path, folder, what)
@@ -164,7 +164,7 @@ def test_a_class_with_a_single_picture_is_learned(family: str, tmp_path: Path, s
         folder.mkdir()
         source = pack(folder / "p.npz", pictures(6), pictures(2, 1), train_y=labels.astype(int), test_y=np.arange(2))
         learn(folder, source, what)
-        assert np.isfinite(models.find("few").card.value)
+        assert np.isfinite(models.find_model("few").card.value)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -178,7 +178,7 @@ def test_very_few_recordings_are_learned_from(count: int, seconds: float, tmp_pa
     recipe = zoo.wavenet.WaveNet(cycles=1, layers=4, channels=8, skip=8)
     what = msgspec.structs.replace(study(recipe, (500,), cut=200), rate=8000)
     learn(tmp_path, folder, what)
-    assert np.isfinite(models.find("few").card.value)
+    assert np.isfinite(models.find_model("few").card.value)
 
 
 def test_a_single_recording_is_watched_by_its_end() -> None:
@@ -235,7 +235,7 @@ def test_a_second_training_of_a_run_is_refused_and_the_first_is_named(tmp_path: 
         assert child.wait(LIMIT) == 0
         child.stdout.close()
     learn(tmp_path, source, study(FAMILIES["maf"][0]))
-    assert models.find("few").card.steps == 2
+    assert models.find_model("few").card.steps == 2
 
 
 # ── a run goes on ────────────────────────────────────────────────────────────────────────────────
@@ -258,25 +258,25 @@ def test_a_run_does_not_go_on_with_other_pictures_unasked(begun: Callable[..., l
     for others in (pictures(8, seed=5), pictures(9), pictures(8)[::-1].copy()):
         with pytest.raises(BadStudy, match=r"other artworks than these. Nothing was changed. Add --force"):
             begun(others, 3)
-    assert models.find("few").card.steps == 2
+    assert models.find_model("few").card.steps == 2
     begun(pictures(8, seed=5), 3, force=True)
-    assert models.find("few").card.steps == 3
+    assert models.find_model("few").card.steps == 3
     begun(pictures(8, seed=5), 4)
-    assert models.find("few").card.steps == 4
+    assert models.find_model("few").card.steps == 4
     with pytest.raises(BadStudy, match="other artworks"):
         begun(pictures(8), 5)
 
 
 def test_a_run_goes_on_with_the_same_pictures_from_another_place(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     begun(pictures(8), 3)
-    assert models.find("few").card.steps == 3
+    assert models.find_model("few").card.steps == 3
 
 
 def test_fewer_steps_than_done_are_refused(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     with pytest.raises(BadStudy, match="has learned for 2 steps already, more than 1. Nothing was changed"):
         begun(pictures(8), 1)
     begun(pictures(8), 2)  # the same number: it is measured and saved again
-    assert models.find("few").card.steps == 2
+    assert models.find_model("few").card.steps == 2
 
 
 def test_skipped_files_are_told_one_by_one(tmp_path: Path, studio_home: Path) -> None:

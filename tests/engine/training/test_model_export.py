@@ -47,8 +47,8 @@ def test_convolutions_take_half_the_bytes_and_statistics_do_not(trained_file: Pa
 
 
 def test_a_published_file_passes_the_check_that_strangers_files_pass(trained_file: Path) -> None:
-    assert models.read(trained_file) == trained_file.read_bytes()
-    assert models.cover(trained_file).shape == (9, 8, 8, 3)
+    assert models.read_model(trained_file) == trained_file.read_bytes()
+    assert models.read_cover(trained_file).shape == (9, 8, 8, 3)
 
 
 def test_a_direction_moves_the_artwork_along_its_principal_component(x: Examples) -> None:
@@ -157,8 +157,8 @@ def test_weights_beyond_half_floats_stay_whole(halves: Halves) -> None:
                 part.kinds[1] = -1e6  # no watched artwork has this class; its units are off
     seen = Examples(halves.x[:8], torch.zeros(8, dtype=torch.long))
     model_export.publish(halves.run, halves.path, halves.learn, seen, seen, ("0", "1"))
-    assert models.read(halves.path)
-    assert sampling.load(models.find(str(halves.path)), torch.device("cpu")).card.name == "halves"
+    assert models.read_model(halves.path)
+    assert sampling.load(models.find_model(str(halves.path)), torch.device("cpu")).card.name == "halves"
 
 
 def test_a_model_whose_figures_are_no_numbers_is_not_published(tmp_path: Path, x: Examples) -> None:

@@ -66,16 +66,16 @@ def learn(ask: Ask, pack: Path, run: Path, fields: dict[str, Any]) -> list[Any]:
 
 def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path: Path) -> None:
     events = learn(ask, pack, tmp_path / "run", study())
-    card = models.find("beeps").card
+    card = models.find_model("beeps").card
     assert card.classes == ("high saw", "high square", "low saw", "low square")
-    assert (card.kind, card.rate, card.levels, card.size) == ("sound", 8000, 256, "8 kHz")
+    assert (card.kind, card.rate, card.levels, card.size_text) == ("sound", 8000, 256, "8 kHz")
     assert (card.metric, card.exact, card.directions) == ("bits per sample given its kind", True, ())
     assert 0 < card.value < 3, "eight bits before it learned anything"
     assert [name for name, _, _ in card.figures[1:]] == [
         "bits per sample as FLAC",
         "bits per sample by a linear prediction of order 2",
     ]
-    assert models.cover(models.find("beeps").path).shape == (9, 600)
+    assert models.read_cover(models.find_model("beeps").path).shape == (9, 600)
     learned = [event for event in events if isinstance(event, wire.TrainingProgress)]
     assert learned[-1].held_out is not None
     assert learned[0].rate > 0
@@ -228,7 +228,7 @@ def test_a_folder_of_ones_own_is_learned_by_its_preset(ask: Ask, tmp_path: Path)
     fields = plain(with_steps(study, 3))
     fields["plan"] |= {"cut": 200}
     learn(ask, folder, tmp_path / "run", fields)
-    card = models.find("mine").card
+    card = models.find_model("mine").card
     assert (card.rate, card.classes, card.metric) == (8000, (), "bits per sample")
 
 

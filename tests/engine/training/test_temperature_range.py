@@ -82,15 +82,15 @@ def test_the_card_of_a_trained_model_has_its_range(
     trained_file: Path, trained_recordings_file: Path, trained_waves_file: Path
 ) -> None:
     for file in (trained_file, trained_recordings_file, trained_waves_file):
-        card = models.find(str(file)).card
+        card = models.find_model(str(file)).card
         assert card.temperature_range is not None
         low, high = card.temperature_range
         assert 0 <= low <= card.temperature <= high <= 4
-        assert card.beyond(card.temperature) == ""
+        assert card.temperature_warning(card.temperature) == ""
 
 
 def test_a_recording_is_drawn_for_as_long_as_is_looked_at(trained_recordings_file: Path) -> None:
-    found = models.find(str(trained_recordings_file))
+    found = models.find_model(str(trained_recordings_file))
     loaded = sampling.load(found, torch.device("cpu"))
     works = temperature_range.drawn(loaded.model, 0.8, found.card.rate, found.card.opening)
     wanted = min(round(temperature_range.SECONDS * found.card.rate), found.card.shape[0])
@@ -98,7 +98,7 @@ def test_a_recording_is_drawn_for_as_long_as_is_looked_at(trained_recordings_fil
 
 
 def test_a_flow_turned_up_saturates_and_its_range_ends_before(trained_file: Path, tmp_path: Path) -> None:
-    loaded = sampling.load(models.find(str(trained_file)), torch.device("cpu"))
+    loaded = sampling.load(models.find_model(str(trained_file)), torch.device("cpu"))
     assert temperature_range.drawn(loaded.model, 0.8)[0].shape == (8, 8, 3)
     wild = temperature_range.drawn(loaded.model, 400.0)
     assert sum(map(saturated, wild)) > WORKS / 2, "a flow of bounded scales that is hot enough draws black and white"
@@ -109,13 +109,13 @@ def test_the_range_of_a_model_that_was_trained_before_is_written_and_no_weight_c
 ) -> None:
     path = tmp_path / "older.safetensors"
     path.write_bytes(trained_file.read_bytes())
-    found = models.find(str(path))
+    found = models.find_model(str(path))
     models.write_card(found, msgspec.structs.replace(found.card, temperature_range=None))
     before = load(path.read_bytes())
     assert main([str(path)]) == 0
     after = load(path.read_bytes())
     assert before.keys() == after.keys() and all(torch.equal(before[key], after[key]) for key in before)
-    card = models.find(str(path)).card
+    card = models.find_model(str(path)).card
     assert card.temperature_range is not None
     assert f"{card.temperature_range[0]:g} to {card.temperature_range[1]:g}" in capsys.readouterr().out
 
@@ -125,7 +125,7 @@ def test_the_terminal_says_where_a_model_does_not_work(
 ) -> None:
     from studio import cli
 
-    found = models.find(tiny)
+    found = models.find_model(tiny)
     models.write_card(found, msgspec.structs.replace(found.card, temperature_range=(0.5, 1.5)))
     words = "most works are blank or saturated. This model works from 0.5 to 1.5."
     for temperature, told in (("0.4", True), ("0.5", False), ("1.5", False), ("2", True)):

@@ -20,7 +20,7 @@ from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import Painting
 from studio.app.takes.selection import Strip
 from studio.library import storage
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media import decoder, export
@@ -35,18 +35,18 @@ class Originals(State):
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
-        self._folder = storage.home("data") / "originals"
+        self._folder = storage.home_folder("data") / "originals"
         self._held: dict[str, Array] = {}
 
     def keep(self, picture: Array) -> str:
         """Keep a picture (height, width, 1 | 3) uint8; its key, which ends with the number of its channels."""
         data = export.png(picture)
-        key = f"{storage.digest(data)}-{picture.shape[2]}"
+        key = f"{storage.hash_bytes(data)}-{picture.shape[2]}"
         self._held[key] = np.array(picture)
         try:
-            storage.write(self._folder / f"{key}.png", data)
+            storage.write_file(self._folder / f"{key}.png", data)
         except NotSaved as fault:
-            self._messages.say(fault.sentence, "failed")
+            self._messages.say(fault.message, "failed")
         return key
 
     def get(self, key: str) -> Array | None:
@@ -56,7 +56,7 @@ class Originals(State):
                 return None
             path = self._folder / f"{key}.png"
             try:
-                if storage.digest(read_bytes(path, path.name)) != key.rpartition("-")[0]:
+                if storage.hash_bytes(read_bytes(path, path.name)) != key.rpartition("-")[0]:
                     return None
                 array = open_picture(path).array  # in this process, because every byte is as it was written
             except Refused:
@@ -70,7 +70,7 @@ class Originals(State):
         for path in self._folder.glob("*.png"):
             if path.name not in known:
                 with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
-                    storage.to_bin(path)
+                    storage.move_to_bin(path)
 
 
 NOBODY_KEEPS = "No model here can keep a part of a picture. Add one that draws pixel by pixel, such as a PixelCNN++."
@@ -172,7 +172,7 @@ class Canvas(State):
         another is offered; `any_model` takes that one at once."""
         trained = self._models.of_work(work)
         own = self._model.get()
-        if trained is not None and trained.card.keeps:
+        if trained is not None and trained.card.can_inpaint:
             self._choose(trained.card.name)
         elif not any_model or own is None:
             other: tuple[Action, ...] = ()
@@ -190,7 +190,7 @@ class Canvas(State):
             self._messages.say("This take is a wave, and only pictures can be completed.", "warn")
             return
         own = self._models.of(take.work)
-        if own is not None and own.card.keeps:
+        if own is not None and own.card.can_inpaint:
             self._choose(own.card.name)
         self._bring(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
 
@@ -233,9 +233,9 @@ class Canvas(State):
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def fitted(self, trained: Trained) -> Plain:
+    def fitted(self, trained: InstalledModel) -> Plain:
         """Return picture, mask and temperature map in the shape of another model."""
-        picture, size = self.picture.get(), trained.card.pixels
+        picture, size = self.picture.get(), trained.card.picture_size
         if picture is None or size is None:
             return {}
         mask, heat = (masks.resized(layer.get(), size) for layer in (self.painting.mask, self.painting.heat))
@@ -255,20 +255,20 @@ class Canvas(State):
         self._reading.wait()
 
 
-def cannot(trained: Trained) -> str:
+def cannot(trained: InstalledModel) -> str:
     return f'"{trained.card.title}" makes the whole picture at once and cannot keep part of it.'
 
 
-def _shaped(picture: Array, trained: Trained) -> Array:
+def _shaped(picture: Array, trained: InstalledModel) -> Array:
     """A picture in the size and the channels of a model."""
     channels, height, width = trained.card.shape
     return fit(picture, (channels, height, width))
 
 
-def _fits(picture: Picture, trained: Trained) -> bool:
+def _fits(picture: Picture, trained: InstalledModel) -> bool:
     """Whether it has the model's size already, or was enlarged from it by whole blocks."""
     height, width = picture.array.shape[:2]
-    rows, columns = trained.card.pixels or (height + 1, width + 1)
+    rows, columns = trained.card.picture_size or (height + 1, width + 1)
     times = height // rows
     if (height, width) != (rows * times, columns * times):
         return False

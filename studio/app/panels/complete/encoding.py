@@ -14,7 +14,7 @@ from studio.app.core.observable import Engine, State
 from studio.app.core.request import Request
 from studio.app.files.exporting import Piece
 from studio.library import storage
-from studio.library.work import Latent, Work
+from studio.library.work import StoredArray, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Failed
 
 
@@ -34,7 +34,7 @@ class Made:
 
     def piece(self, found: Encoded) -> Piece:
         """The picture with all it takes to make it again."""
-        latent = Latent.of(np.asarray(found.latent))
+        latent = StoredArray.from_array(np.asarray(found.latent))
         return Piece(self.picture, replace(self.work(), label=found.label, latent=latent), self.name())
 
     def work(self) -> Work:
@@ -51,7 +51,7 @@ class Made:
 
     def name(self) -> str:
         """A file name to suggest."""
-        return storage.clean(f"{Path(self.source).stem or self.model}-{self.seed}.png")
+        return storage.clean_name(f"{Path(self.source).stem or self.model}-{self.seed}.png")
 
 
 Then = Callable[[list[Piece]], object]

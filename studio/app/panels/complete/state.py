@@ -27,7 +27,7 @@ from studio.app.panels.complete.encoding import Made, Pieces
 from studio.app.panels.complete.ranking import Completions, Ranking
 from studio.app.takes.selection import Strip
 from studio.app.takes.store import Takes
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.wire import messages as wire
 from studio.wire.messages import Array
 
@@ -57,8 +57,8 @@ class Complete(PanelState):
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
-        self.dials = Dials(models, 9, MOST, lambda trained: trained.card.keeps, self.change, self)
-        self.model: Value[Trained | None] = self.dials.model
+        self.dials = Dials(models, 9, MOST, lambda trained: trained.card.can_inpaint, self.change, self)
+        self.model: Value[InstalledModel | None] = self.dials.model
         self._takes = takes
         self.strip = Strip(takes, messages, self.change, self)
         self.canvas = Canvas(
@@ -92,7 +92,7 @@ class Complete(PanelState):
         trained = self._models.choose(name)
         if trained is None or trained == self.model.get():
             return
-        if not trained.card.keeps:
+        if not trained.card.can_inpaint:
             self._messages.say(cannot(trained), "warn", until=(self.model.changed,))
             return
         self.change("model", **at_home(trained), **self.canvas.fitted(trained))
@@ -162,7 +162,7 @@ class Complete(PanelState):
         cell, trained, run = self.looked_at(), self.grid.trained, self.grid.run
         if cell is None or cell.log_prob is None or trained is None or run is None or run.mix is not None:
             return None
-        return trained.card.percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
+        return trained.card.strangeness_percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
 
     def shown(self) -> tuple[Shown, ...]:
         """The finished completions, for their maps: the chosen one before the others."""

@@ -36,7 +36,7 @@ def badge(start: Start | None, looking: str, card: Card) -> Badge:
         return Badge(note=start.note)
     still = "with every slider at home" if card.directions else ""
     if figures.differing == 0:
-        detail = ", ".join(filter(None, (still, f"{start.source} comes back {card.alike}")))
+        detail = ", ".join(filter(None, (still, f"{start.source} comes back {card.round_trip_text}")))
         return Badge("exact", "Exact", detail, start.note)
     what = "wave" if start.kind == "sound" else "picture"
     count = f"{figures.differing:,} of {figures.total:,} values differ"

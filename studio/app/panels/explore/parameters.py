@@ -14,7 +14,7 @@ from studio.app.panels.explore.rendering import Scene
 from studio.app.takes.start import Start
 from studio.app.takes.store import Takes
 from studio.library import models
-from studio.library.models import BadModel, Trained
+from studio.library.models import BadModel, InstalledModel
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 
@@ -40,7 +40,7 @@ class Sliders(State):
         self._messages = messages
         self._takes = takes
         self._change = change
-        self.model: Value[Trained | None] = Value(None, self)
+        self.model: Value[InstalledModel | None] = Value(None, self)
         self._field = SeedField(self)
         self.seed: Value[int] = self._field.seed
         self.locked: Value[bool] = self._field.locked
@@ -216,11 +216,11 @@ class Sliders(State):
         return f"{names[index].lower()} temperature" if len(names) > 1 else "temperature"
 
 
-def scales(trained: Trained) -> int:
+def scales(trained: InstalledModel) -> int:
     return len(trained.card.scales) or 1
 
 
-def at_home(trained: Trained) -> Plain:
+def at_home(trained: InstalledModel) -> Plain:
     """A model with every dial at home."""
     return {
         "model": trained.card.name,
@@ -231,7 +231,7 @@ def at_home(trained: Trained) -> Plain:
     }
 
 
-def of_work(work: Work, trained: Trained) -> Plain:
+def of_work(work: Work, trained: InstalledModel) -> Plain:
     """A model with the dials as a work had them."""
     return {
         "model": trained.card.name,

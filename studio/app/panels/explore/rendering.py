@@ -15,7 +15,7 @@ from studio.app.files.opening import in_shape
 from studio.app.model_browser.model_list import hash_of
 from studio.app.takes.start import Start
 from studio.library import storage
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLatent, Failed
 
@@ -27,7 +27,7 @@ DRAWN = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"}
 class Scene:
     """All that a picture is made from."""
 
-    trained: Trained
+    trained: InstalledModel
     seed: int
     start: Start | None
     sliders: tuple[float, ...]
@@ -41,7 +41,7 @@ class Scene:
             control="explore",
             model=self.trained.card.name,
             seed=self.seed,
-            latent=self.start.latent.array() if self.start is not None else None,
+            latent=self.start.latent.to_array() if self.start is not None else None,
             sliders=self.sliders,
             temperature=self.temperatures,
             label=self.label,
@@ -65,7 +65,9 @@ class Scene:
     def name(self) -> str:
         """A file name to suggest."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
-        return storage.clean(f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.kind == 'sound' else 'png'}")
+        return storage.clean_name(
+            f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.kind == 'sound' else 'png'}"
+        )
 
 
 class Stage(State):

@@ -22,7 +22,7 @@ from studio.app.panels.explore.wavetable import Wavetable
 from studio.app.takes.selection import Strip
 from studio.app.takes.start import Start
 from studio.app.takes.store import Take, Takes
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.media.pictures.image import Box, Picture
 from studio.media.sounds.single_cycle import Wave
@@ -44,8 +44,8 @@ class Explore(PanelState):
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
         self.dials = Sliders(models, messages, takes, self.change, self)
-        self.model: Value[Trained | None] = self.dials.model
-        self.replacement: Value[Trained | None] = Value(None, self)
+        self.model: Value[InstalledModel | None] = self.dials.model
+        self.replacement: Value[InstalledModel | None] = Value(None, self)
         """The model that is offered instead of one without sliders; None if the model has sliders, or none has."""
         for value in (self.model, models.cards):
             value.changed.connect(self._find_replacement)
@@ -147,7 +147,7 @@ class Explore(PanelState):
             self.to_generate.emit(opened.work, picture.array)
             return
         if opened.work is not None and self.restore_work(opened.work, picture.array):
-            end = opened.work.other_end()
+            end = opened.work.end_work()
             if end is not None and isinstance(picture, Wave):
                 self._keep_ends(opened.work, picture.array, end, picture.last)
             if len(opened.sheet) > 1:
@@ -182,7 +182,7 @@ class Explore(PanelState):
             if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
                 self.keep_work(work, in_shape(wave, trained))
 
-    def _encoded(self, event: Encoded, photo: Photo, trained: Trained) -> None:
+    def _encoded(self, event: Encoded, photo: Photo, trained: InstalledModel) -> None:
         start, scene = Start.of(event, photo, trained), self.dials.scene()
         if scene is not None and scene.trained == trained:
             self._takes.hold_start(start, replace(scene, start=start).work(), photo.seen)
@@ -196,7 +196,7 @@ class Explore(PanelState):
             )
         self._brought = ""
 
-    def _bring(self, trained: Trained, work: Work, picture: Array, take: Take | None = None) -> None:
+    def _bring(self, trained: InstalledModel, work: Work, picture: Array, take: Take | None = None) -> None:
         """Begin from a picture that no seed alone makes: its latent is asked for."""
         self.choose_model(trained.card.name)
         if work.label != self.dials.label.get():
@@ -204,7 +204,7 @@ class Explore(PanelState):
         self._brought = take.key if take is not None else ""
         self._bringing.use_picture(in_shape(picture, trained), _title_of(work, trained))
 
-    def _bring_to(self, other: Trained, work: Work, picture: Array) -> None:
+    def _bring_to(self, other: InstalledModel, work: Work, picture: Array) -> None:
         """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
         self._brought = ""
         self.cancel_photo()
@@ -225,7 +225,7 @@ class Explore(PanelState):
         if piece is not None:
             work = other(piece.work, came_from=self._takes.line(self._origin))
             name = self._takes.keep(piece.picture, work)
-            self.change("keep take", takes={name: True}, current=name, origin=work.key)
+            self.change("keep take", takes={name: True}, current=name, origin=work.identity_hash)
 
     def keep_work(self, work: Work, picture: Array) -> None:
         """Keep a picture that was made elsewhere; the stage stays as it is."""
@@ -235,7 +235,7 @@ class Explore(PanelState):
         """Put a take on the stage, with everything it was made with."""
         take = self.takes.get()[index]
         trained = self._models.of_work(take.work)
-        if trained is not None and (take.work.rewound is not None or take.work.steered):
+        if trained is not None and (take.work.rewound is not None or take.work.has_live_settings):
             self._bring(trained, take.work, take.picture, take)
         elif trained is not None:
             self._become(f"take {index + 1}", trained, take.work, take.picture, take)
@@ -290,14 +290,16 @@ class Explore(PanelState):
         if trained is None:
             return False
         self.cancel_photo()
-        if (work.rewound is not None or work.steered) and picture is not None:
+        if (work.rewound is not None or work.has_live_settings) and picture is not None:
             self._bring(trained, work, picture)
         else:
             self._become("restore the work", trained, work, picture)
         self.came.emit()
         return True
 
-    def _become(self, name: str, trained: Trained, work: Work, picture: Array | None, take: Take | None = None) -> None:
+    def _become(
+        self, name: str, trained: InstalledModel, work: Work, picture: Array | None, take: Take | None = None
+    ) -> None:
         start = Start.of_work(work)
         if start is not None:
             self._takes.hold_start(start, work, picture)
@@ -347,12 +349,12 @@ class Explore(PanelState):
             self._stage.ask()
 
 
-def _title_of(work: Work, trained: Trained | None) -> str:
+def _title_of(work: Work, trained: InstalledModel | None) -> str:
     """Return the title of a picture that one of the studio's models made."""
     return work.name or f"{trained.card.title if trained is not None else work.model}, seed {work.seed}"
 
 
-def _other_kind(picture: Picture | Wave, trained: Trained | None) -> str:
+def _other_kind(picture: Picture | Wave, trained: InstalledModel | None) -> str:
     what, makes = ("wave", "pictures") if isinstance(picture, Wave) else ("picture", "sounds")
     title = trained.card.title if trained is not None else ""
     return f'"{picture.name}" is a {what}, and "{title}" makes {makes}. Choose a model of {what}s, then open it again.'

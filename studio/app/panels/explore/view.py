@@ -131,7 +131,7 @@ class ExploreStage(QStackedWidget):
         moved = sum(abs(value) > 5e-4 for value in sliders)
         where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
         trained, label = self._state.model.get(), self._state.dials.label.get()
-        kind = f", {trained.card.kinds[label]}" if trained is not None and label is not None else ""
+        kind = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
         words = f"Seed {grouped(self._state.dials.seed.get())}{kind}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)

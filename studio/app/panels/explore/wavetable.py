@@ -55,8 +55,8 @@ class Wavetable(State):
         piece = self._stage.piece
         if piece is None or index not in self.partners():
             return ""
-        name = storage.clean(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
-        return self._saving.name_for(Piece(piece.picture, piece.work.leading_to(self._takes.get()[index].work), name))
+        name = storage.clean_name(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
+        return self._saving.name_for(Piece(piece.picture, piece.work.wavetable_to(self._takes.get()[index].work), name))
 
     def save(self, index: int, path: Path) -> None:
         """Save the way to a take as a wavetable. Says the outcome."""
@@ -99,7 +99,7 @@ class Wavetable(State):
         begin, end, path = self._wanted
         frames = np.stack([self._frames[number] for number in range(FRAMES)])
         self._frames = {}
-        self._saving.one(Piece(frames, begin.leading_to(end), path.name), path)
+        self._saving.one(Piece(frames, begin.wavetable_to(end), path.name), path)
 
     def _fail(self, why: str) -> None:
         self._messages.say(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))
@@ -108,7 +108,7 @@ class Wavetable(State):
 def _point(work: Work) -> LatentPoint:
     return LatentPoint(
         seed=work.seed,
-        latent=work.latent.array() if work.latent is not None else None,
+        latent=work.latent.to_array() if work.latent is not None else None,
         sliders=work.sliders,
         temperature=work.temperature,
         label=work.label,

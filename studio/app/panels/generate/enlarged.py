@@ -75,7 +75,7 @@ class Closeup(State):
         take, index, cells, run = self._strip.shown, self.index.get(), self._grid.cells.get(), self._grid.run
         if take is not None and take.work.kind == "picture":
             trained = self._models.of(take.work)
-            if trained is not None and trained.card.pixels is not None:
+            if trained is not None and trained.card.picture_size is not None:
                 return Base(in_shape(take.picture, trained), take.work, trained, f"take {take.name}")
         if take is None and run is not None and index is not None and index < len(cells):
             return self._of_cell(run, cells[index])
@@ -84,7 +84,7 @@ class Closeup(State):
     def _of_cell(self, run: Run, cell: Cell) -> Base | None:
         """A finished one; or a half-drawn one, while nothing draws on it."""
         trained, place = self._grid.trained, f"cell {cell.seed}"
-        if trained is None or trained.card.pixels is None or cell.picture is None:
+        if trained is None or trained.card.picture_size is None or cell.picture is None:
             return None
         if cell.finished:
             return Base(cell.picture, run.making(cell), trained, place)
@@ -112,7 +112,7 @@ class Closeup(State):
         said = tree.titled(takes, tree.parents(takes), place)
         picture = in_shape(take.picture, self._models.of(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
-        piece = Piece(picture, take.work, storage.clean(f"{file}{take.work.ending}"))
+        piece = Piece(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
         return Large(picture, said, take.work.seed, piece=piece, sound=take.work.kind == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────

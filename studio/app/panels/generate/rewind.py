@@ -15,8 +15,8 @@ from studio.app.core.request import Request
 from studio.app.core.text import FIGURE_SPACE, now
 from studio.app.maps.uncertainty import Doubt
 from studio.app.model_browser.model_list import hash_of
-from studio.library.models import Trained
-from studio.library.work import Mix, Pixel, Rewound, Work
+from studio.library.models import InstalledModel
+from studio.library.work import ImposedPixel, ModelMixture, RedrawnFromRow, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, PicturesPreview, Sample
 
 
@@ -26,7 +26,7 @@ class Base:
 
     picture: Array
     work: Work
-    trained: Trained
+    trained: InstalledModel
     place: str
     """Where it stands: `take 000002.png`, `cell 4114`."""
     drawn: int | None = None
@@ -47,11 +47,11 @@ class Mark:
     """Where the marker is: so many rows are kept. Armed, a hand has moved it, and what lies below is dimmed."""
 
     row: int
-    imposed: tuple[Pixel, ...] = ()
+    imposed: tuple[ImposedPixel, ...] = ()
     armed: bool = False
 
     @property
-    def held(self) -> tuple[Pixel, ...]:
+    def held(self) -> tuple[ImposedPixel, ...]:
         """The imposed pixels that lie below the marker."""
         return tuple(pixel for pixel in self.imposed if pixel.row >= self.row)
 
@@ -61,7 +61,9 @@ class Mark:
 
     @classmethod
     def of_plain(cls, plain: Plain) -> "Mark":
-        imposed = tuple(Pixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["imposed"])
+        imposed = tuple(
+            ImposedPixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["imposed"]
+        )
         return cls(int(plain["row"]), imposed, bool(plain["armed"]))
 
 
@@ -115,7 +117,7 @@ class Rewind(State):
 
     def show(self, base: Base | None) -> None:
         """Another picture is on the stage, or none; the same one keeps its marker."""
-        before, self_base = self.base.get(), base if base is not None and base.trained.card.keeps else None
+        before, self_base = self.base.get(), base if base is not None and base.trained.card.can_inpaint else None
         if before is not None and self_base is not None and before.place == self_base.place:
             return
         forming = self.forming.get()
@@ -142,15 +144,15 @@ class Rewind(State):
         rest = tuple(pixel for pixel in mark.imposed if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
             near = colours.among_levels(colour, base.trained.card.levels)
-            rest = (*rest, Pixel(row, column, near))
+            rest = (*rest, ImposedPixel(row, column, near))
         return Mark(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
-    def making(self, seed: int, temperature: float, label: int | None, mix: Mix | None) -> Work | None:
+    def making(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
         """The making of what would come out now; None where all of the picture is kept."""
         base, mark = self.base.get(), self.mark.get()
         if base is None or mark is None or mark.row >= base.rows:
             return None
-        rewound = Rewound(row=mark.row, imposed=mark.held)
+        rewound = RedrawnFromRow(row=mark.row, imposed=mark.held)
         return Work(
             model=base.trained.card.name,
             model_hash=hash_of(base.trained),
@@ -167,8 +169,10 @@ class Rewind(State):
         base = self.base.get()
         if base is None or work.rewound is None or base.drawn is not None:
             return False
-        was = base.work.rewound or Rewound(row=0)
-        if base.work.latent is not None or any(base.work.sliders) or base.work.steered:  # no seed alone made it
+        was = base.work.rewound or RedrawnFromRow(row=0)
+        if (
+            base.work.latent is not None or any(base.work.sliders) or base.work.has_live_settings
+        ):  # no seed alone made it
             return False
         was_made, will_be = (
             (made.model_hash, made.seed, made.temperature, made.label, made.mix) for made in (base.work, work)
@@ -199,20 +203,20 @@ class Rewind(State):
         rewound = work.rewound
         assert rewound is not None, "a making that keeps nothing is another picture"
         self._finished = None
-        picture, free = rewound.onto(base.picture), rewound.free(*base.picture.shape[:2])
+        picture, free = rewound.impose_on(base.picture), rewound.drawn_mask(*base.picture.shape[:2])
         self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
         shared: Plain = {
             "model": base.trained.card.name,
             "seeds": (work.seed,),
             "temperature": work.temperature,
-            "heat": work.heat.array() if work.heat is not None else None,
+            "heat": work.heat.to_array() if work.heat is not None else None,
             "label": work.label,
             "doubt": self._doubt.on.get(),
         }
         if work.mix is not None:
             shares = work.mix.shares
             shared |= {"mix": work.mix.model, "share": work.mix.share}
-            shared["shares"] = shares.array() if shares is not None else None
+            shared["shares"] = shares.to_array() if shares is not None else None
 
         def question(job: str) -> AnyCommand:
             self._queue.add(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)

@@ -63,7 +63,7 @@ class Branching(State):
         elif large is not None and large.piece is not None:
             trained = self._models.of(large.piece.work)
             title = trained.card.title if trained is not None else large.piece.work.model
-            if trained is not None and trained.card.keeps:
+            if trained is not None and trained.card.can_inpaint:
                 return
             what = "wave" if large.sound else "picture"
             said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
@@ -112,7 +112,7 @@ class Branching(State):
         if base is None or self._rewind.same(work):
             return True
         like = self._takes.like(work)
-        above = () if base.drawn is not None else (tree.origin(self._takes.list.get(), base.work, work).key,)
+        above = () if base.drawn is not None else (tree.origin(self._takes.list.get(), base.work, work).identity_hash,)
         return like is not None and like.work.came_from[:1] == above
 
     def _went_on(self, work: Work, picture: Array, base: Base) -> None:
@@ -123,7 +123,7 @@ class Branching(State):
             above = take.work if take is not None else above
             if take is None:
                 put[self._takes.keep(base.picture, above)] = True
-        line = self._takes.line(above.key) if base.drawn is None else ()
+        line = self._takes.line(above.identity_hash) if base.drawn is None else ()
         name = self._takes.keep(picture, other(work, came_from=line))
         after: Plain = {"takes": {**put, name: True}}
         now = self._rewind.base.get()

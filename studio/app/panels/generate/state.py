@@ -20,7 +20,7 @@ from studio.app.panels.generate.rewind import Rewind
 from studio.app.panels.generate.rewind_actions import Branching
 from studio.app.takes.selection import Strip
 from studio.app.takes.store import Takes
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.wire.messages import Array, Sample
 
 MOST = 4096
@@ -41,7 +41,7 @@ class Generate(PanelState):
         super().__init__()
         self._models, self._messages = models, messages
         self.dials = Dials(models, 16, MOST, lambda trained: not trained.card.rate, self.change, self)
-        self.model: Value[Trained | None] = self.dials.model
+        self.model: Value[InstalledModel | None] = self.dials.model
         self.grid = Cells(engine, models, messages, queue, "Generate", "grid", self._words, Sample, self.generate, self)
         self.doubt = self.grid.doubt
         self.cells: Value[tuple[Cell, ...]] = self.grid.cells
@@ -119,7 +119,7 @@ class Generate(PanelState):
         piece = self._piece(None)
         return piece.picture if piece is not None else None
 
-    def maker(self) -> Trained | None:
+    def maker(self) -> InstalledModel | None:
         """Return the model that made the visible pictures; the chosen one if there are none."""
         large = self.closeup.large.get()
         base = self.rewind.base.get()

@@ -347,7 +347,7 @@ class GenerateFoot(QWidget):
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
         told = seconds > 0 and not self._generate.cells.get()
         many = Words(made_by(trained)).count(number)
-        first = trained is not None and trained.card.keeps and self._generate.grid.compiling.get()
+        first = trained is not None and trained.card.can_inpaint and self._generate.grid.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
         self.time.setText(f"{many} in {about(seconds)}{longer}" if told else "")
         self.time.setVisible(told)

@@ -10,7 +10,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import Engine, State, Value
 from studio.app.core.request import Request
 from studio.app.panels.sound.player import Player
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.wire.messages import (
     CONTEXT_SAMPLES,
     AnyCommand,
@@ -113,7 +113,7 @@ class Pricing(State):
         self._player = player
         self.said: Value[str] = Value("", self)
         """A note on which model and class the prices assume: `as Piano alone prices it`."""
-        self._model: Trained | None = None
+        self._model: InstalledModel | None = None
         self._label: int | None = None
         self._mixed = False
         self._missing: list[Stretch] = []
@@ -132,7 +132,7 @@ class Pricing(State):
         player.leaves.connect(self._leave)
         player.grew.connect(self._follow)
 
-    def begin(self, trained: Trained, label: int | None, mixed: bool) -> None:
+    def begin(self, trained: InstalledModel, label: int | None, mixed: bool) -> None:
         """Price the player's samples. `mixed`: a second model helped to make them; its prices are not computed."""
         self._leave()
         self._model = trained
@@ -203,7 +203,7 @@ class Pricing(State):
     def _tell(self) -> None:
         if self._model is not None:
             alone = f"as {self._model.card.title} alone prices it" if self._mixed else ""
-            kind = f"taken for {self._model.card.kinds[self._label]}" if self._label is not None else ""
+            kind = f"taken for {self._model.card.class_names[self._label]}" if self._label is not None else ""
             self.said.set(", ".join(filter(None, [alone, kind])))
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────

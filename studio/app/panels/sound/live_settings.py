@@ -10,8 +10,8 @@ from studio.app.model_browser.model_list import hash_of
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.player import Player
 from studio.app.panels.sound.temperature_curve import Points
-from studio.library.models import Trained
-from studio.library.work import Mix, Turn, Work
+from studio.library.models import InstalledModel
+from studio.library.work import ModelMixture, SoundEdit, Work
 from studio.wire.messages import StreamSound
 
 
@@ -31,9 +31,9 @@ class Making(State):
         step. What is made already keeps what it was made by."""
         self.fresh = True
         """Whether nothing was made yet from the cut on: what lies behind it goes away with Play."""
-        self._first: tuple[int | None, Mix | None] = (None, None)
+        self._first: tuple[int | None, ModelMixture | None] = (None, None)
         """Kind and mix that what is made began with."""
-        self._turns: tuple[Turn, ...] = ()
+        self._turns: tuple[SoundEdit, ...] = ()
         self._hand: Plain = {}
         """What a hand has changed and the engine was not told yet."""
         self._held: Plain = {}
@@ -73,7 +73,7 @@ class Making(State):
         self.turned.emit()
         self._player.make(self._asked())
 
-    def work(self, trained: Trained, source: str, came_from: tuple[str, ...]) -> Work:
+    def work(self, trained: InstalledModel, source: str, came_from: tuple[str, ...]) -> Work:
         """The making of the sound as far as it is made."""
         curve = self.heat.get()
         return Work(
@@ -145,7 +145,7 @@ class Making(State):
         if mix is not None and (first is None or first.model != mix.model):
             self._first = label, replace(mix, share=0.0)
         share = (mix.share if mix is not None else 0.0) if mixed else None
-        self._turns = (*(turn for turn in self._turns if turn.at < at), Turn(at=at, share=share))
+        self._turns = (*(turn for turn in self._turns if turn.at < at), SoundEdit(at=at, share=share))
         self.turned.emit()
 
     def miss(self) -> None:
@@ -179,12 +179,12 @@ class Making(State):
         at = round(first * self._player.rate)
         label = self._dials.label.get() if "label" in hand else None
         share = self._dials.mixing.share.get() if "share" in hand and self._dials.mixing.name.get() else None
-        more = (Turn(at=at, label=label, share=share),) if label is not None or share is not None else ()
+        more = (SoundEdit(at=at, label=label, share=share),) if label is not None or share is not None else ()
         self._turns = (*(turn for turn in self._turns if turn.at < at), *more)
         curve = heats.array(self.heat.get(), self._player.performing.begin)
         return {"curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
 
-    def _all(self) -> tuple[Points, float, tuple[int | None, Mix | None], tuple[Turn, ...]]:
+    def _all(self) -> tuple[Points, float, tuple[int | None, ModelMixture | None], tuple[SoundEdit, ...]]:
         return self.heat.get(), self.cut.get(), self._first, self._turns
 
     def _follow(self, _: object = None) -> None:

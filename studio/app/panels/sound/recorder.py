@@ -11,7 +11,7 @@ from studio.app.model_browser.model_list import hash_of
 from studio.app.panels.sound.player import Player
 from studio.app.panels.sound.source import SoundStage
 from studio.app.takes.store import Takes
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.work import Work
 
 
@@ -30,12 +30,12 @@ class Taping(State):
         super().__init__(parent)
         self._player, self._stage, self._takes = player, stage, takes
         self._messages, self._change = messages, change
-        self._by: tuple[Trained, int] | None = None
+        self._by: tuple[InstalledModel, int] | None = None
         """The model, and the seed, of what was on the stage when it began."""
         player.leaves.connect(self.end)
         player.ticked.connect(self._watch)
 
-    def begin(self, trained: Trained, seed: int) -> None:
+    def begin(self, trained: InstalledModel, seed: int) -> None:
         """Keep what is heard from now on."""
         if not self._player.recording.get():
             self._by = trained, seed

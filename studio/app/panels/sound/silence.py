@@ -9,7 +9,7 @@ from studio.app.core.observable import State
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.live_settings import Making
 from studio.app.panels.sound.player import Player
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.media.sounds.silence import LONG, silent_end
 
 PATIENT = 20.0
@@ -29,7 +29,7 @@ class Silence(State):
         player: Player,
         making: Making,
         messages: Messages,
-        model: Callable[[], Trained | None],
+        model: Callable[[], InstalledModel | None],
         new_seed: Callable[[], object],
         parent: QObject | None = None,
     ) -> None:

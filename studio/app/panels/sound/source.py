@@ -13,7 +13,7 @@ from studio.app.panels.sound.live_settings import Making
 from studio.app.panels.sound.player import Player
 from studio.app.takes.selection import Strip
 from studio.app.takes.store import Take, Takes
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.media.sounds.audio_file import at_rate
 from studio.wire.messages import Array
@@ -147,20 +147,20 @@ class SoundStage(State):
         words = f"{lasting(self._player.made)}, used as {self._player.rate / 1000:g} kHz mono" if own else ""
         self.recording.set(Source(name, words) if name else None)
 
-    def _clear(self, trained: Trained | None) -> None:
+    def _clear(self, trained: InstalledModel | None) -> None:
         """Nothing is there."""
         self._player.load(trained.card.rate if trained is not None else self._player.rate, np.zeros(0, np.int16))
         self._ground, self._kept, self._loaded = None, None, ("", "")
         self._making.clear()
 
-    def _put_whole(self, take: Take, trained: Trained) -> None:
+    def _put_whole(self, take: Take, trained: InstalledModel) -> None:
         """A take as it was made."""
         self._player.load(trained.card.rate, _samples(take, trained.card.rate))
         self._ground, self._kept = take, (len(self._player.samples), take.name)
         self._making.show(take.work)
         self._pricing.begin(trained, self._dials.label.get(), take.work.mix is not None)
 
-    def _put_cut(self, take: Take, trained: Trained, cut: float, here: bool) -> None:
+    def _put_cut(self, take: Take, trained: InstalledModel, cut: float, here: bool) -> None:
         """A take that is to be gone on from; of a recording all is there still, to choose the cut on. `here`: the take
         is what the player holds."""
         own, rate = _there_before(take), trained.card.rate

@@ -29,7 +29,7 @@ from studio.app.panels.sound.temperature_curve import Points
 from studio.app.takes.selection import Strip
 from studio.app.takes.store import Take, Takes
 from studio.library import storage
-from studio.library.models import Trained
+from studio.library.models import InstalledModel
 from studio.library.work import Work
 
 NEAR = 0.05
@@ -57,7 +57,7 @@ class Sound(PanelState):
         self._models, self._messages, self._queue, self._takes = models, messages, queue, takes
         self.dials = Dials(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
         """Seed and kind begin another sound; what is made by the others begins where they were turned."""
-        self.model: Value[Trained | None] = self.dials.model
+        self.model: Value[InstalledModel | None] = self.dials.model
         self.player = Player(engine, output, messages, self)
         self.joining = Joining(engine, self.player, messages, self)
         """The best join of the player's loop: `busy`, and what it costs in `said`."""
@@ -239,7 +239,7 @@ class Sound(PanelState):
             if outcome.fault:
                 self._messages.say(outcome.fault, "warn", until=(self.busy.changed, self.player.leaves))
 
-    def _bring(self, found: Recorded, trained: Trained) -> None:
+    def _bring(self, found: Recorded, trained: InstalledModel) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
         if found.work is not None and self._models.of_work(found.work) is not None:
             like = self._takes.like(found.work)
@@ -284,7 +284,7 @@ class Sound(PanelState):
         trained, work = self.model.get(), self.stage.work()
         if trained is None or work is None:
             return None
-        name = storage.clean(f"{trained.card.name}-{work.seed}{form.ending}")
+        name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
         return Piece(self.player.samples.copy(), work, name, form)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
@@ -358,6 +358,6 @@ class Sound(PanelState):
         return refused
 
 
-def _warm(trained: Trained) -> list[list[float]]:
+def _warm(trained: InstalledModel) -> list[list[float]]:
     """The model's own temperature all along."""
     return [[0.0, trained.card.temperature]]

@@ -10,7 +10,7 @@ from studio.app.app_state import Window
 from studio.app.panels.explore.state import Explore as ExploreState
 from studio.library import models, storage, work
 from studio.library.storage import NotSaved
-from studio.library.work import Latent, Work
+from studio.library.work import StoredArray, Work
 from studio.wire.messages import Array, Decoded, DecodeLatent, Encode, Encoded, Failed, Finished, Stopped
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
@@ -479,7 +479,7 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
-    (tmp_path / "lost.png").write_bytes(work.to_png(tone(3), lost))
+    (tmp_path / "lost.png").write_bytes(work.encode_png(tone(3), lost))
     window.explore.open(tmp_path / "lost.png")
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     said = window.messages.current.get()
@@ -495,7 +495,7 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
 def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: FakeEngine) -> None:
     trained = window.models.find("tones")
     assert trained is not None
-    assert window.explore.restore_work(Work(model="old-name", model_hash=trained.hash, seed=1, temperature=(1.2,)))
+    assert window.explore.restore_work(Work(model="old-name", model_hash=trained.file_hash, seed=1, temperature=(1.2,)))
     assert window.explore.model.get() == trained and window.explore.dials.temperatures.get() == (1.2,)
     assert window.messages.current.get() is None
 
@@ -505,7 +505,7 @@ def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warn
 ) -> None:
     before = window.models.find("tiny")
     assert before is not None
-    was = before.hash
+    was = before.file_hash
     models.write_card(before, msgspec.structs.replace(before.card, title="Another"))
     window.models.refresh()
     assert window.explore.restore_work(Work(model="tiny", model_hash=was, seed=1))
@@ -521,7 +521,9 @@ def test_a_work_of_a_model_trained_anew_warns(window: Window, engine: FakeEngine
 def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: Window, engine: FakeEngine) -> None:
     trained = window.models.find("tiny")
     assert trained is not None
-    far = Work(model="tiny", model_hash=trained.hash, seed=1, sliders=(9.5, -16.0, 0.1), temperature=(3.5, 0.0, 4.0))
+    far = Work(
+        model="tiny", model_hash=trained.file_hash, seed=1, sliders=(9.5, -16.0, 0.1), temperature=(3.5, 0.0, 4.0)
+    )
     window.explore.restore_work(far)
     assert (
         window.explore.dials.sliders.get() == far.sliders and window.explore.dials.temperatures.get() == far.temperature
@@ -576,7 +578,7 @@ def test_everything_is_there_again_after_a_restart(
     )
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 1)
     take = explore.takes.get()[0]
-    assert (take.picture == 99).all() and take.work.latent == Latent.of(LATENT)
+    assert (take.picture == 99).all() and take.work.latent == StoredArray.from_array(LATENT)
     other.show_panel("explore")
     for _ in range(110):
         other.undo()

@@ -10,7 +10,7 @@ from studio.app.app_state import Window
 from studio.app.panels.generate.rewind import Base, Mark
 from studio.app.takes import tree
 from studio.library import work
-from studio.library.work import Pixel
+from studio.library.work import ImposedPixel
 from studio.wire.messages import Array, Failed, Finished, Inpaint, PicturesPreview, Sample, Stopped
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
@@ -106,7 +106,7 @@ def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: W
     generate.branching.move(5)
     generate.branching.impose(6, 2, BLUE)
     generate.branching.impose(4, 2, BLUE)  # above the marker, so it stays as it is
-    assert mark(window).held == (Pixel(6, 2, BLUE),)
+    assert mark(window).held == (ImposedPixel(6, 2, BLUE),)
     generate.branching.branch()
     command = asked(engine)
     assert (command.model, command.seeds, command.temperature) == ("rows", (4113,), (0.7,))
@@ -309,7 +309,7 @@ def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngin
     assert asked(engine).seeds == (7,)  # another model makes another picture of it
     answer(engine, 99)
     trained = window.models.find("rows")
-    assert trained is not None and window.takes.list.get()[1].work.model_hash == trained.hash
+    assert trained is not None and window.takes.list.get()[1].work.model_hash == trained.file_hash
 
 
 def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: FakeEngine) -> None:
@@ -401,7 +401,7 @@ def test_the_tree_is_there_again_after_a_restart(
     before = words(window)
     second = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(second.takes.list.get()) == 2)
-    assert words(second) == before and mark(second) == Mark(5, (Pixel(6, 2, BLUE),))
+    assert words(second) == before and mark(second) == Mark(5, (ImposedPixel(6, 2, BLUE),))
     assert second.takes.list.get()[1].work.name == "Crown"
     second.undo()
     second.undo()
@@ -431,10 +431,10 @@ def test_a_file_of_it_brings_it_all_back(
     other.show_panel("explore")
     other.drop([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: len(other.takes.list.get()) == 1)
-    assert other.panel.get() == "generate" and mark(other) == Mark(5, (Pixel(6, 2, BLUE),))
+    assert other.panel.get() == "generate" and mark(other) == Mark(5, (ImposedPixel(6, 2, BLUE),))
     assert (other.generate.dials.seed.get(), other.generate.dials.temperature.get()) == (4113, 1.25)
     assert np.array_equal(base(other).picture, picture)
-    made = work.from_png((tmp_path / "on.png").read_bytes())
+    made = work.recipe_of_png((tmp_path / "on.png").read_bytes())
     assert made is not None and made.rewound is not None
     other.generate.rewind.go_on(made)  # the file alone asks for the same again
     again = asked(other_engine)

@@ -282,10 +282,10 @@ def test_a_picture_is_saved_with_its_making(window: Window, engine: FakeEngine, 
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == 'Saved "rose.png" with its recipe inside.'
-    found = work.from_png((tmp_path / "rose.png").read_bytes())
+    found = work.recipe_of_png((tmp_path / "rose.png").read_bytes())
     assert found is not None and (found.model, found.seed, found.temperature) == ("tiny", 4114, (0.7,))
     trained = window.models.find("tiny")
-    assert trained is not None and found.model_hash == trained.hash
+    assert trained is not None and found.model_hash == trained.file_hash
     assert (open_picture(tmp_path / "rose.png").array == 12).all()
 
 
@@ -308,7 +308,7 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
     engine.say(drawn(job, 0, 4), Finished(job=job))
     full = tmp_path / "full"
     roomy = tmp_path / "roomy"
-    prepare = storage._prepare
+    prepare = storage._write_temporary
     full.mkdir()
     roomy.mkdir()
 
@@ -450,7 +450,7 @@ def made_of(window: Window, index: int, folder: Path, qtbot: QtBot) -> work.Work
     path.unlink(missing_ok=True)
     window.generate.save(index, path)
     qtbot.waitUntil(path.exists)
-    found = work.from_png(path.read_bytes())
+    found = work.recipe_of_png(path.read_bytes())
     assert found is not None
     return found
 
@@ -508,9 +508,9 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
         assert half.mix is not None
         assert half.mix.model == "dashes"
         assert half.mix.shares is not None
-        assert np.array_equal(half.mix.shares.array(), shares)
+        assert np.array_equal(half.mix.shares.to_array(), shares)
         assert half.heat is not None
-        assert np.array_equal(half.heat.array(), shares)
+        assert np.array_equal(half.heat.to_array(), shares)
         assert after.mix is not None
         assert (after.temperature, after.mix.share, after.mix.shares, after.heat) == ((1.5,), 0.5, None, None)
         mixer = opener(engine)

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 from studio.app.main import Studio, assemble  # noqa: E402
 from studio.library import storage  # noqa: E402
 from studio.media import export  # noqa: E402
-from studio.media.sounds.speaker import Source  # noqa: E402
+from studio.media.sounds.speaker import SampleSource  # noqa: E402
 
 SIZE = (1440, 900)
 PATIENCE = 300.0
@@ -48,7 +48,7 @@ class Silence(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._source: Source | None = None
+        self._source: SampleSource | None = None
         self._since = 0.0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._pull)
@@ -57,8 +57,8 @@ class Silence(QObject):
     def outputs(self) -> tuple[str, ...]:
         return (self.device,)
 
-    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
-        source.begin(CARD)
+    def open(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None:
+        source.set_card_rate(CARD)
         self._source, self._since = source, time.monotonic()
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ def explore(session: Session, seed: int) -> None:
     cover = window.models.cover(trained.card.name) if trained is not None else None
     if cover is not None:
         path = storage.home_folder("data") / "my-picture.png"
-        storage.write_file(path, export.png(cover[0]))
+        storage.write_file(path, export.encode_png_bytes(cover[0]))
         state.open(path)
         session.until(lambda: state.photo.get() is not None, "The crop preview")
         state.use_photo()
@@ -169,7 +169,7 @@ def complete(session: Session, seed: int) -> None:
     if trained is None or cover is None:
         return
     path = storage.home_folder("data") / "my-picture.png"
-    storage.write_file(path, export.png(cover[0]))
+    storage.write_file(path, export.encode_png_bytes(cover[0]))
     window.show_panel("complete")
     state.choose_model(trained.card.name)
     state.canvas.open(path)

@@ -84,7 +84,7 @@ def one_application(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def planted_readers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have files of the user read by a child whose readers misbehave at files of certain names."""
-    own = decoder.Decoder(PLANTED, seconds=1)
+    own = decoder.FileDecoder(PLANTED, seconds=1)
     monkeypatch.setattr(decoder, "shared", own)
     yield
     own.close()

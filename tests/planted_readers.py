@@ -42,7 +42,7 @@ def misbehave(stem: str) -> None:
         case "writes":
             Path(os.environ["PLANTED_FILE"]).write_bytes(b"x" * 100)
         case "breaks":  # this file is read well, but the next one in the same process crashes it
-            decoder_process.READERS = dict.fromkeys(decoder_process.READERS, lambda *_, **__: os.abort())
+            decoder_process.FILE_READERS = dict.fromkeys(decoder_process.FILE_READERS, lambda *_, **__: os.abort())
 
 
 def planted(reader: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,5 +55,5 @@ def planted(reader: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    decoder_process.READERS = {name: planted(reader) for name, reader in decoder_process.READERS.items()}
+    decoder_process.FILE_READERS = {name: planted(reader) for name, reader in decoder_process.FILE_READERS.items()}
     sys.exit(decoder_process.main())

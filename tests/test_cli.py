@@ -19,7 +19,7 @@ from PIL import Image
 from studio import cli
 from studio.library import models
 from studio.library.work import recipe_of_png, recipe_of_wav
-from studio.media.pictures.image import fit, open_picture
+from studio.media.pictures.image import fit_to_shape, open_picture
 from tests.limits import LIMIT
 
 pytestmark = pytest.mark.usefixtures("no_stepping_back")
@@ -97,7 +97,7 @@ def test_enlarged_pictures_are_opened_again_as_they_were_made(
         work = recipe_of_png(data)
         assert work is not None
         assert work.seed == after["seed"]
-        opened = fit(open_picture(str(after["file"])).array, (3, 8, 8))
+        opened = fit_to_shape(open_picture(str(after["file"])).array, (3, 8, 8))
         assert np.array_equal(opened, np.asarray(Image.open(str(before["file"]))))
     assert open_picture(str(sheet["file"])).array.shape == (2 * side + 6, side + 4, 3)
     assert cli.main(["invert", tiny, str(large[0]["file"]), *options, "--out", str(tmp_path / "back")]) == 0

@@ -83,7 +83,7 @@ def held_out(trained: InstalledModel) -> tuple[list[np.ndarray], list[int] | Non
 @cache
 def pictures_of(pack: Path, shape: tuple[int, ...]) -> tuple[list[np.ndarray], list[int] | None]:
     """Read the test pictures of a pack once for all models that learned from it."""
-    pictures = dataset.load(pack, shape)
+    pictures = dataset.load_dataset(pack, shape)
     return list(pictures.test), None if pictures.test_labels is None else pictures.test_labels.tolist()
 
 
@@ -92,7 +92,7 @@ def pieces_of(
     pack: Path, samples: int, rate: int, labels: tuple[str, ...]
 ) -> tuple[list[np.ndarray], list[int] | None]:
     """Read the test recordings of a pack once, in pieces of so many samples."""
-    sounds = finished(audio_dataset.loading(pack, rate, labels))
+    sounds = finished(audio_dataset.load_recordings_in_steps(pack, rate, labels))
     classes = None if sounds.test_labels is None else torch.from_numpy(sounds.test_labels)
     pieces = Recordings(tuple(torch.from_numpy(np.array(wave)) for wave in sounds.test), classes).pieces(samples)
     return [piece.numpy() for piece in pieces.x], None if pieces.c is None else pieces.c.tolist()

@@ -260,7 +260,7 @@ class Window(State):
             case _ if self._is_sound(kind):
                 self.sound.open(paths[0])
                 if len(paths) > 1:
-                    name = drops.shown(paths[0].name)
+                    name = drops.display_name(paths[0].name)
                     self.messages.say(f'Only "{name}" is opened: Sound goes on from one at a time.')
             case "picture" | "wave" | "work":
                 here = self.panel.get() == "complete" and kind != "wave"
@@ -268,7 +268,7 @@ class Window(State):
                     self._fit_explore(kind)
                 (self.complete.canvas if here else self.explore).open(paths[0])
                 if len(paths) > 1:
-                    name, panel = drops.shown(paths[0].name), "Complete" if here else "Explore"
+                    name, panel = drops.display_name(paths[0].name), "Complete" if here else "Explore"
                     self.messages.say(f'Only "{name}" is opened: {panel} shows one at a time.')
             case "model" | "pickle":
                 self.models.add(paths[0], self._choose_added)
@@ -404,7 +404,7 @@ class Window(State):
     def close(self) -> None:
         """Save the state for the last time and wait for running work, but not for files that are being read."""
         self.keeping.stop()
-        with decoder.shared.interrupted():
+        with decoder.shared_decoder.interrupted():
             for state in (
                 self.tone,
                 self.sound,

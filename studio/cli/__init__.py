@@ -67,11 +67,11 @@ def _run(argv: Sequence[str]) -> int:
 
 def _sentence(error: Exception) -> str:
     """Return an error in words. Ours are sentences already. For the system's, name the file and the reason."""
-    if isinstance(error, (command.Failure, BadModel, BadWork, image.Refused, storage.NotSaved)):
+    if isinstance(error, (command.Failure, BadModel, BadWork, image.FileRefused, storage.NotSaved)):
         return getattr(error, "sentence", None) or str(error)
     if isinstance(error, OSError) and error.strerror:
         name = error.filename
-        what = "The system refused" if name is None else f'"{names.shown(os.fsdecode(name))}" could not be used'
+        what = "The system refused" if name is None else f'"{names.display_name(os.fsdecode(name))}" could not be used'
         return f"{what}: {_reason(error)}."
     return command.explained(error, "command")
 

@@ -19,7 +19,7 @@ from studio.wire import messages as wire
 
 def named(given: Sequence[Path]) -> list[Path]:
     """Return files, and those in folders."""
-    return [path for each in given for path in (dataset.files(each) if each.is_dir() else [each])]
+    return [path for each in given for path in (dataset.list_files(each) if each.is_dir() else [each])]
 
 
 def opened(path: Path, card: Card) -> wire.Array:
@@ -30,12 +30,12 @@ def opened(path: Path, card: Card) -> wire.Array:
         _say_notes(found.name, found.notes)
         return array
     if card.kind == "sound":
-        wave = decoder.open_wave(path, card.shape[0])
-        array = single_cycle.from_wave(wave.array, card.shape[0], wave.name)
+        wave = decoder.open_wave_file(path, card.shape[0])
+        array = single_cycle.cycle_from_wave(wave.array, card.shape[0], wave.name)
         _say_notes(wave.name, wave.notes)
         return array
     channels, height, width = card.shape
-    return image.fit(picture(path), (channels, height, width))
+    return image.fit_to_shape(picture(path), (channels, height, width))
 
 
 def picture(path: Path) -> wire.Array:

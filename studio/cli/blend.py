@@ -21,7 +21,7 @@ def add(commands: command.Commands) -> None:
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument("begin", metavar="A", help="a seed, or a WAV")
     sub.add_argument("end", metavar="B", help="a seed, or a WAV")
-    sub.add_argument("--frames", type=command.frames, default=wavetable.FRAMES, help="cycles on the way (64)")
+    sub.add_argument("--frames", type=command.frames, default=wavetable.FRAME_COUNT, help="cycles on the way (64)")
     sub.add_argument("--label", help="the kind, by name or number (each seed's own)")
     sub.add_argument("--out", type=command.path, required=True, metavar="FILE.wav")
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     drawn = (event for event in command.answers(jobs, ask) if isinstance(event, wire.PicturesPreview))
     made = [cycle for event in drawn for cycle in event.pictures]
     storage.write_file(target, encode_wavetable(np.stack(made), begin.wavetable_to(end)))
-    command.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.SAMPLES}, str(target))
+    command.tell(args, {"file": str(target), "frames": len(made), "samples": wavetable.FRAME_SAMPLES}, str(target))
     return 0
 
 
@@ -47,13 +47,15 @@ def _point(jobs: Any, model: str, trained: models.InstalledModel, given: str, la
     if given.isdecimal():
         return arguments.work(trained, command.seed(given), (trained.card.temperature,), label)
     path = command.path(given)
-    work = recipe_of_wav(image.read_bytes(path, names.shown(path.name))) if path.is_file() else None
+    work = recipe_of_wav(image.read_bytes(path, names.display_name(path.name))) if path.is_file() else None
     if work is not None and work.model == trained.card.name:
         return work
     ask = wire.Encode(job="open", model=model, picture=arguments.opened(path, trained.card), label=label)
     found = command.answer(jobs, ask, wire.Encoded)
     opened = arguments.work(trained, 0, (1.0,), found.label)
-    return msgspec.structs.replace(opened, latent=StoredArray.from_array(found.latent), source=names.shown(path.name))
+    return msgspec.structs.replace(
+        opened, latent=StoredArray.from_array(found.latent), source=names.display_name(path.name)
+    )
 
 
 def _asked(work: Work) -> wire.LatentPoint:

@@ -16,7 +16,7 @@ from studio import __version__, streams
 from studio.library import models, storage
 from studio.media import names
 from studio.media.pictures import image
-from studio.media.pictures.enlarging import LARGEST
+from studio.media.pictures.enlarging import MAX_SIDE
 from studio.wire import messages as wire
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -114,7 +114,7 @@ def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
                 time.sleep(event.seconds)
             elif event is not None:
                 yield event
-    except (KeyboardInterrupt, GeneratorExit, storage.NotSaved, models.BadModel, image.Refused):
+    except (KeyboardInterrupt, GeneratorExit, storage.NotSaved, models.BadModel, image.FileRefused):
         raise
     except BaseException as error:  # also SystemExit, as in the engine of the window
         raise Failure(explained(error)) from error
@@ -155,7 +155,7 @@ def _logged(error: BaseException) -> str:
     details = "".join(traceback.format_exception(error))
     with contextlib.suppress(storage.NotSaved):
         storage.append_to_log(path, f"{now}  Latent Studio {__version__}\n{details}\n", LOG_SIZE)
-        return f'The details are in "{names.shown(str(path))}".'
+        return f'The details are in "{names.display_name(str(path))}".'
     return ""
 
 
@@ -229,7 +229,7 @@ def path(text: str) -> Path:
 def new_file(wished: Path, ending: str) -> Path:
     """Return a free path for a result, and create its folder, before the work. Raises NotSaved or WrongUse."""
     if wished.name in ("", "..") or os.path.isdir(wished):
-        raise WrongUse(f'"{names.shown(str(wished))}" is a folder. Give the name of a file.')
+        raise WrongUse(f'"{names.display_name(str(wished))}" is a folder. Give the name of a file.')
     target = wished.with_suffix(ending)
     storage.create_parent(wished)
     folder = storage.create_parent(target)
@@ -261,8 +261,8 @@ def scale(text: str) -> tuple[int, int]:
     """Read `8`, `8x` or `512px`. Return the factor, and the pixels of the longer side (0 if not given)."""
     pixels = text.endswith("px")
     number = text.removesuffix("px") if pixels else text.removesuffix("x").removesuffix("×")
-    if not number.isdecimal() or not 1 <= int(number) <= (LARGEST if pixels else MOST_TIMES):
+    if not number.isdecimal() or not 1 <= int(number) <= (MAX_SIDE if pixels else MOST_TIMES):
         raise argparse.ArgumentTypeError(
-            f"{text} is no size: give 1 to {MOST_TIMES} times, or 1px to {LARGEST}px for the longer side"
+            f"{text} is no size: give 1 to {MOST_TIMES} times, or 1px to {MAX_SIDE}px for the longer side"
         )
     return (1, int(number)) if pixels else (int(number), 0)

@@ -121,7 +121,7 @@ def _save(
     found = command.answer(jobs, encode, wire.Encoded)
     work = arguments.work(trained, one.seed, (1.0,), found.label)
     work = msgspec.structs.replace(
-        work, latent=StoredArray.from_array(found.latent), source=names.shown(args.file.name)
+        work, latent=StoredArray.from_array(found.latent), source=names.display_name(args.file.name)
     )
     storage.write_file(path, encode_png(one.picture, work, arguments.enlargement(args, trained.card)))
     line = {"file": str(path), "seed": one.seed, "log_prob": one.log_prob, "following": one.following}
@@ -135,10 +135,10 @@ def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     """Return the picture in a model's size and channels. Say if its colours are lost."""
     array = arguments.picture(args.file)
     if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
-        name = names.shown(args.file.name)
+        name = names.display_name(args.file.name)
         command.say(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
     channels, height, width = card.shape
-    return image.fit(array, (channels, height, width))
+    return image.fit_to_shape(array, (channels, height, width))
 
 
 def _check_rank(args: argparse.Namespace, free: wire.Array) -> None:
@@ -158,7 +158,7 @@ def _mask(args: argparse.Namespace, card: Card) -> wire.Array:
     _, height, width = card.shape
     if mask.shape[:2] not in (picture.shape[:2], (height, width)):
         raise command.WrongUse(
-            f'The mask "{names.shown(args.mask.name)}" is {mask.shape[1]} × {mask.shape[0]} pixels, but the picture is '
+            f'The mask "{names.display_name(args.mask.name)}" is {mask.shape[1]} × {mask.shape[0]} pixels, but the picture is '
             f"{picture.shape[1]} × {picture.shape[0]}. Save it in the size of the picture."
         )
-    return (image.fit(mask, (1, height, width))[..., 0] >= 128).astype(np.uint8)
+    return (image.fit_to_shape(mask, (1, height, width))[..., 0] >= 128).astype(np.uint8)

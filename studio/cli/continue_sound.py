@@ -61,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
             label=label,
             sound_to_continue=begin,
         )
-        ear.begin(f'the end of "{names.shown(args.file.name)}" and what follows, seed {seed}', end)
+        ear.begin(f'the end of "{names.display_name(args.file.name)}" and what follows, seed {seed}', end)
         made = ear.performed(jobs, ask)
         work = arguments.work(trained, seed, heat, label)
-        work = msgspec.structs.replace(work, heard=len(begin), source=names.shown(args.file.name))
+        work = msgspec.structs.replace(work, heard=len(begin), source=names.display_name(args.file.name))
         whole = made._replace(samples=np.concatenate((begin, made.samples)))
         live_playback.keep(args, target, whole, work)
         ear.listen()

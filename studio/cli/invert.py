@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         command.progress(f"{path.name}")
         try:
             picture = arguments.opened(path, trained.card)
-        except image.Refused as refused:
+        except image.FileRefused as refused:
             unusable += 1
             line = {"file": str(path), "exact": False, "differing": None, "reason": refused.reason}
             command.tell(args, line, str(refused))
@@ -101,7 +101,7 @@ def _came_back(
         seed=0,
         label=found.label,
         latent=StoredArray.from_array(found.latent),
-        source=names.shown(path.name),
+        source=names.display_name(path.name),
         made=arguments.now(),
     )
     sound = trained.card.kind == "sound"

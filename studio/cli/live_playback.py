@@ -12,9 +12,9 @@ import numpy as np
 from studio.cli import command
 from studio.library import storage
 from studio.library.work import Work, encode_wav
-from studio.media.sounds.playback import CUSHION, FAST, Stream
-from studio.media.sounds.silence import LONG, silent_end
-from studio.media.sounds.speaker import NoSound, Speaker
+from studio.media.sounds.playback import FASTER_THAN_REAL_TIME, START_BUFFER_SECONDS, PlaybackBuffer
+from studio.media.sounds.silence import LONG, silent_tail
+from studio.media.sounds.speaker import NoSoundOutput, Speaker
 from studio.wire import messages as wire
 
 BETWEEN = 0.5
@@ -49,7 +49,7 @@ class Hearing:
         """Whether somebody listens."""
         self.failed = False
         """Whether it could not be heard, or not to its end."""
-        self._stream = Stream(rate)
+        self._stream = PlaybackBuffer(rate)
         self._speaker = Speaker()
         self._seconds = count * seconds + (count - 1) * BETWEEN
         self._whole = False
@@ -87,11 +87,11 @@ class Hearing:
         """Begin the next recording, with its name; `before` (n,) int16 exists already."""
         if not self.on:
             return
-        if len(self._stream.made):
-            self._stream.write(np.zeros(round(BETWEEN * self._stream.rate), np.int16))
-        self._begins.append((len(self._stream.made) / self._stream.rate, words))
+        if len(self._stream.samples):
+            self._stream.append(np.zeros(round(BETWEEN * self._stream.rate), np.int16))
+        self._begins.append((len(self._stream.samples) / self._stream.rate, words))
         if before is not None:
-            self._stream.write(before)
+            self._stream.append(before)
 
     def performed(self, jobs: Any, ask: wire.StreamSound) -> Made:
         """Make a recording, and play its pieces. Ctrl+C ends it with what was made until then."""
@@ -115,7 +115,7 @@ class Hearing:
 
     def _hear(self, event: wire.SoundChunk) -> None:
         if self.on:
-            self._stream.write(event.samples)
+            self._stream.append(event.samples)
             self._came = min(self._came, time.monotonic())
             if self._quick is not None:
                 self._sure += len(event.samples) / self._stream.rate
@@ -129,9 +129,9 @@ class Hearing:
     def listen(self) -> None:
         """Wait until all that was made is heard."""
         self._whole = True
-        self._stream.finish()
+        self._stream.mark_complete()
         try:
-            while self.on and not self._stream.over:
+            while self.on and not self._stream.has_ended:
                 self._look()
                 command.progress(self._words)
                 time.sleep(LOOK)
@@ -146,7 +146,7 @@ class Hearing:
         if self.on:
             self._stream.pause()
             end = time.monotonic() + FADE
-            while not self._stream.silent and time.monotonic() < end:
+            while not self._stream.is_silent and time.monotonic() < end:
                 time.sleep(0.005)
             time.sleep(self._speaker.delay)
         self.on = False
@@ -157,7 +157,7 @@ class Hearing:
         if fault := self._speaker.fault():
             self._give_up(fault)
             return
-        gaps = self._stream.gaps
+        gaps = self._stream.underruns
         if gaps > self._dried:  # it is not as fast as it was
             self._dried = gaps
             self._sounds = False
@@ -165,7 +165,7 @@ class Hearing:
             self._quick = None
             self._sure = 0.0
             self._stream.pause()
-        if not self._sounds and (self._whole or (self._sure >= SURE and self._stream.ahead >= self._needed)):
+        if not self._sounds and (self._whole or (self._sure >= SURE and self._stream.buffered_seconds >= self._needed)):
             self._sounds = self._stream.position > 0 or self._open()
             self._stream.play()
         while self._sounds and self._begins and self._begins[0][0] <= self._stream.position:
@@ -175,7 +175,7 @@ class Hearing:
 
     def _explain(self) -> None:
         """Tell the user why nothing is heard yet, once that is known and will last."""
-        missing = self._needed - self._stream.ahead
+        missing = self._needed - self._stream.buffered_seconds
         if self._sure >= SURE and missing > self._speed and self._said != "slow":
             self._said = "slow"
             wait = f"in about {missing / self._speed:.0f} s"
@@ -188,7 +188,7 @@ class Hearing:
         """Open the sound card; return whether it plays."""
         try:
             self._speaker.open(self._stream)
-        except NoSound as fault:
+        except NoSoundOutput as fault:
             self._give_up(str(fault))
         return self.on
 
@@ -201,7 +201,9 @@ class Hearing:
     @property
     def _needed(self) -> float:
         """Return the seconds that must be made, but not heard, before it begins."""
-        return max((self._seconds - self._stream.position) * (1 - self._speed / FAST), CUSHION)
+        return max(
+            (self._seconds - self._stream.position) * (1 - self._speed / FASTER_THAN_REAL_TIME), START_BUFFER_SECONDS
+        )
 
     @property
     def _words(self) -> str:
@@ -209,7 +211,7 @@ class Hearing:
         if not self.on:
             return ""
         stream = self._stream
-        made = len(stream.made) / stream.rate
+        made = len(stream.samples) / stream.rate
         return f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made, {self._pace}, {self._gaps}"
 
     @property
@@ -221,7 +223,7 @@ class Hearing:
 
     @property
     def _gaps(self) -> str:
-        count = self._stream.gaps + self._speaker.gaps
+        count = self._stream.underruns + self._speaker.underruns
         return f"{count or 'no'} gap{'s' * (count != 1)}"
 
 
@@ -232,7 +234,7 @@ def tell_nothing_made(out: str) -> None:
 
 def tell_silence(samples: wire.Array, work: Work) -> None:
     """Print where a long silence at the end of a sound (n,) int16 begins."""
-    silent = silent_end(samples[work.heard :])
+    silent = silent_tail(samples[work.heard :])
     if silent >= LONG * work.rate:
         since = (len(samples) - silent) / work.rate
         command.say(f"It is silent from {since:.1f} s on. Try another seed or a higher temperature.")

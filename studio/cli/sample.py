@@ -201,8 +201,8 @@ def _sheet(args: argparse.Namespace, trained: models.InstalledModel, kept: Kept)
     """
     columns = max(1, round(len(kept.made) ** 0.5))
     if trained.card.kind == "sound":
-        drawn = [waveform.picture(cycle) for cycle in kept.made]
-        return export.png(export.sheet(drawn, columns, over=waveform.MIDDLE))
+        drawn = [waveform.draw_cycle(cycle) for cycle in kept.made]
+        return export.encode_png_bytes(export.arrange_sheet(drawn, columns, over=waveform.MIDDLE))
     size = arguments.enlargement(args, trained.card, SHEET_TIMES)
     if smaller := reduced_size_text(size, columns, kept.made):
         command.say(smaller)

@@ -11,7 +11,7 @@ from studio.library import models, storage
 from studio.library.card import Card
 from studio.media import export
 from studio.media.pictures import image
-from studio.media.pictures.surprisal_map import Scale, plate
+from studio.media.pictures.surprisal_map import ColourScale, draw_plate
 from studio.wire import messages as wire
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 picture = arguments.opened(path, card)
                 ask = wire.Score(job="score", model=args.model, picture=picture, label=label)
-            except image.Refused as refused:
+            except image.FileRefused as refused:
                 unusable += 1
                 command.say(str(refused))
                 continue
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
                 mapped.append(priced)
     finally:  # all maps share one scale, so they are saved at the end, also after Ctrl+C
         if folder is not None and mapped:
-            scale = Scale.of([priced.found.bits for priced in mapped], mapped[0].found.is_bound)
+            scale = ColourScale.of_maps([priced.found.bits for priced in mapped], mapped[0].found.is_bound)
             for priced in mapped:
                 _tell(args, card, priced, _map(priced, folder, scale))
     return 1 if unusable else 0
@@ -111,8 +111,8 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
     command.tell(args, line | more, words)
 
 
-def _map(priced: Priced, folder: Path, scale: Scale) -> dict[str, Any]:
+def _map(priced: Priced, folder: Path, scale: ColourScale) -> dict[str, Any]:
     """Save a picture beside its map, with a legend. Return the file and the ends of the scale."""
     target = storage.next_free_path(folder, f"{priced.path.stem}-bits", ".png")
-    storage.write_file(target, export.png(plate(priced.picture, priced.found.bits, scale)))
-    return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.words[0].split(" ", 1)[1]}
+    storage.write_file(target, export.encode_png_bytes(draw_plate(priced.picture, priced.found.bits, scale)))
+    return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.description[0].split(" ", 1)[1]}

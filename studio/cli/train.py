@@ -126,7 +126,7 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
     """Check the name of a new model. Raises WrongUse, which names a free one."""
     if fault := model_names.name_fault(name, args.out):
         free = model_names.free_model_name(name, args.out)
-        raise ground.WrongUse(f'"{names.shown(name)}" {fault}. This one is free: --name {free}')
+        raise ground.WrongUse(f'"{names.display_name(name)}" {fault}. This one is free: --name {free}')
 
 
 def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":

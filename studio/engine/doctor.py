@@ -49,7 +49,7 @@ def findings(device: Device) -> tuple[Finding, ...]:
 def _sound() -> Finding:
     try:
         outputs = speaker.outputs()
-    except speaker.NoSound as error:
+    except speaker.NoSoundOutput as error:
         return "Sound", False, str(error)
     return "Sound", bool(outputs), ", ".join(outputs) or "no device that can play; pictures and export work without"
 

@@ -14,7 +14,7 @@ from studio.density.model import Model
 from studio.engine.levels import outward
 from studio.library import models
 from studio.library.card import Card
-from studio.media.names import shown
+from studio.media.names import display_name
 
 GREATER = 8
 """How many times larger than its file a model may be in memory. The shipped ones are 1 to 3 times larger."""
@@ -64,7 +64,7 @@ def compare(model: Model, sizes: Sizes, name: str) -> None:
     counts = {"missing": needed - sizes.keys(), "unknown": sizes.keys() - wanted.keys(), "of another size": odd}
     faults = ", ".join(f"{len(keys):,} {what}" for what, keys in counts.items() if keys)
     if faults:
-        raise models.BadModel(f'The weights in "{shown(name)}" do not fit its card ({faults}). {_AGAIN}')
+        raise models.BadModel(f'The weights in "{display_name(name)}" do not fit its card ({faults}). {_AGAIN}')
 
 
 def compare_directions(model: Model, card: Card, size: tuple[int, ...] | None, name: str) -> None:
@@ -79,4 +79,4 @@ def compare_directions(model: Model, card: Card, size: tuple[int, ...] | None, n
 
 def unfit(name: str, fault: str) -> models.BadModel:
     """Return the error for a card that does not fit its file. `fault` ends its sentence."""
-    return models.BadModel(f'The card in "{shown(name)}" {fault}. {_AGAIN}')
+    return models.BadModel(f'The card in "{display_name(name)}" {fault}. {_AGAIN}')

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 
-from studio.media.names import shown
+from studio.media.names import display_name
 
 MODEL_SUFFIX = ".safetensors"
 DTYPE_SIZES = {
@@ -69,7 +69,7 @@ def open_checked(path: Path) -> Iterator[BinaryIO]:
         raise unreadable_error(path, error) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BadModel(f'"{shown(path.name)}" is not a file and was not opened.')
+        raise BadModel(f'"{display_name(path.name)}" is not a file and was not opened.')
     with open(descriptor, "rb") as file:
         yield file
 
@@ -170,16 +170,16 @@ def is_finite(data: bytes, tensor: TensorEntry) -> bool:
 def unreadable_error(path: Path, error: OSError | ValueError) -> BadModel:
     """What to raise where the system does not hand out a file."""
     reason = getattr(error, "strerror", None) or "its name is not valid"
-    return BadModel(f'"{shown(path.name)}" could not be read ({reason}).')
+    return BadModel(f'"{display_name(path.name)}" could not be read ({reason}).')
 
 
 def _is_pickle(path: Path) -> BadModel:
     return BadModel(
-        f'"{shown(path.name)}" is a pickle, which can run programs when opened, so it was not opened. '
+        f'"{display_name(path.name)}" is a pickle, which can run programs when opened, so it was not opened. '
         "Ask for a .safetensors file."
     )
 
 
 def refusal_error(path: Path, what: str, hint: str = _DOWNLOAD_HINT) -> BadModel:
     """What to raise where a file is not what it should be; `what` goes on from its name."""
-    return BadModel(f'"{shown(path.name)}" {what}, so it was not opened. {hint}'.rstrip())
+    return BadModel(f'"{display_name(path.name)}" {what}, so it was not opened. {hint}'.rstrip())

@@ -33,7 +33,7 @@ from studio.library.model_file import (
     refusal_error,
     unreadable_error,
 )
-from studio.media.names import shown
+from studio.media.names import display_name
 
 __all__ = [
     "MODEL_SUFFIX",
@@ -150,10 +150,10 @@ def find_model(name: str) -> InstalledModel:
         raise damaged
     if not known:
         raise BadModel(
-            f'There is no model named "{shown(name)}", and no trained model at all. Train one, or copy one in.'
+            f'There is no model named "{display_name(name)}", and no trained model at all. Train one, or copy one in.'
         )
     nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known)[:3]
-    raise BadModel(f'There is no model named "{shown(name)}". The nearest: {", ".join(nearest)}.')
+    raise BadModel(f'There is no model named "{display_name(name)}". The nearest: {", ".join(nearest)}.')
 
 
 def import_model(path: Path) -> InstalledModel:
@@ -200,7 +200,7 @@ def read_model(path: Path) -> bytes:
         try:
             data = file.read()
         except MemoryError:
-            raise BadModel(f'"{shown(path.name)}" does not fit into memory and was not opened.') from None
+            raise BadModel(f'"{display_name(path.name)}" does not fit into memory and was not opened.') from None
         except OSError as error:
             raise unreadable_error(path, error) from None
     if len(data) != max(tensor.end for tensor in contents.tensors.values()):
@@ -252,7 +252,7 @@ def rename_direction(trained: InstalledModel, index: int, label: str) -> None:
     if not 0 <= index < len(trained.card.directions):
         raise IndexError(f"{trained.card.name} has {len(trained.card.directions)} directions, not one numbered {index}")
     own = _read_user_names(trained)
-    own[str(index)] = shown(label).strip()[:MAX_DIRECTION_NAME]
+    own[str(index)] = display_name(label).strip()[:MAX_DIRECTION_NAME]
     own = {key: name for key, name in own.items() if name}
     storage.write_file(_direction_names_file(trained, trained.file_hash), msgspec.json.format(msgspec.json.encode(own)))
 
@@ -279,7 +279,7 @@ def _read_user_names(trained: InstalledModel) -> dict[str, str]:
             continue
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):  # a damaged file loses the names, never the model
             return {}
-        return {key: shown(name)[:MAX_DIRECTION_NAME] for key, name in names.items()}
+        return {key: display_name(name)[:MAX_DIRECTION_NAME] for key, name in names.items()}
     return {}
 
 

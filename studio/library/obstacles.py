@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from studio.media.names import shown
+from studio.media.names import display_name
 
 MAX_NAME_BYTES = 255
 """Bytes in a name, on nearly every file system."""
@@ -48,7 +48,7 @@ def why_not_a_file(path: Path) -> str:
         return reasons[error.errno](path) if error.errno in reasons else ""
     if stat.S_ISDIR(found):
         return "a folder has this name"
-    return "" if stat.S_ISREG(found) else f'"{shown(str(path))}" is {_file_type(found)}'
+    return "" if stat.S_ISREG(found) else f'"{display_name(str(path))}" is {_file_type(found)}'
 
 
 def _file_type(mode: int) -> str:
@@ -58,19 +58,19 @@ def _file_type(mode: int) -> str:
 def _too_long_text(path: Path) -> str:
     for part in path.parts:
         if (length := len(os.fsencode(part))) > MAX_NAME_BYTES:
-            return f'the name "{shown(part)}" is {length - MAX_NAME_BYTES} bytes too long'
+            return f'the name "{display_name(part)}" is {length - MAX_NAME_BYTES} bytes too long'
     return "its path is too long"
 
 
 def _link_loop_text(path: Path) -> str:
-    return f'links on the way to "{shown(str(path))}" lead in a circle'
+    return f'links on the way to "{display_name(str(path))}" lead in a circle'
 
 
 def _forbidden_text(path: Path) -> str:
     parent = next(folder for folder in path.parents if os.path.isdir(folder))
     if os.path.isfile(path) and os.access(parent, os.W_OK):
-        return f'the file "{shown(str(path))}" may not be replaced'
-    return f'nothing may be written in "{shown(str(parent))}"'
+        return f'the file "{display_name(str(path))}" may not be replaced'
+    return f'nothing may be written in "{display_name(str(parent))}"'
 
 
 def _missing_parent_text(path: Path, folder: bool) -> str:
@@ -78,17 +78,17 @@ def _missing_parent_text(path: Path, folder: bool) -> str:
     for part in (*reversed(path.parents), *((path,) if folder else ())):
         if os.path.isdir(part):
             continue
-        name = shown(str(part))
+        name = display_name(str(part))
         try:
             found = os.stat(part).st_mode
         except OSError as fault:
             if fault.errno == errno.ELOOP:
                 return _link_loop_text(path)
             if os.path.islink(part):
-                return f'"{name}" is a link to "{shown(os.readlink(part))}", which is not there'
+                return f'"{name}" is a link to "{display_name(os.readlink(part))}", which is not there'
             if not folder:
-                return f'the folder "{shown(str(path.parent))}" is not there'
+                return f'the folder "{display_name(str(path.parent))}" is not there'
             break
         return f'"{name}" is {_file_type(found)}, not a folder'
     parent = next(part for part in path.parents if os.path.isdir(part))
-    return f'the system keeps no files in "{shown(str(parent))}"'
+    return f'the system keeps no files in "{display_name(str(parent))}"'

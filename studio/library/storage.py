@@ -25,7 +25,7 @@ from typing import Literal
 import platformdirs
 
 from studio.library.obstacles import MAX_NAME_BYTES, describe_obstacle, why_not_a_file
-from studio.media.names import shown
+from studio.media.names import display_name
 
 if sys.platform == "win32":
     import msvcrt
@@ -201,7 +201,7 @@ def create_parent(path: Path) -> Path:
     """Return the folder of a file that is to be written, as `folder`. Raises NotSaved, also if it can be no file."""
     path = Path(path).absolute()
     if reason := why_not_a_file(path):
-        raise NotSaved(path, "other", f'"{shown(path.name)}" was not saved: {reason}. Choose another place.')
+        raise NotSaved(path, "other", f'"{display_name(path.name)}" was not saved: {reason}. Choose another place.')
     return create_folder(path.parent)
 
 
@@ -280,7 +280,7 @@ def next_free_path(folder: Path, stem: str, ending: str) -> Path:
 
 def clean_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
     """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes. Its ending is kept."""
-    name = shown(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
+    name = display_name(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
     name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
     if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
         name = "_" + name
@@ -434,7 +434,7 @@ def _write_error(path: Path, error: OSError, size: int) -> NotSaved:
 
 def _storage_error(path: Path, error: OSError, done: str, kept: str, size: int, reason: str) -> NotSaved:
     why = _WHY.get(error.errno or 0, "other")
-    name = shown(path.name)
+    name = display_name(path.name)
     if why == "full":
         needed = max(1, -(-size // 1_000_000))
         cause = "Your share of the disk is used up" if error.errno == errno.EDQUOT else "The disk is full"

@@ -13,8 +13,8 @@ from studio import __version__
 from studio.library import storage
 from studio.media import decoder, export
 from studio.media.pictures import enlarging
-from studio.media.pictures.enlarging import AS_MADE, Enlargement
-from studio.media.pictures.image import MOST_PIXELS
+from studio.media.pictures.enlarging import UNENLARGED, Enlargement
+from studio.media.pictures.image import MAX_PIXELS
 from studio.media.sounds import single_cycle, wavetable
 
 RECIPE_KEY = "studio_recipe"
@@ -211,10 +211,10 @@ class BadWork(ValueError):
     """A making that cannot be read; a sentence for people."""
 
 
-def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = AS_MADE) -> bytes:
+def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENLARGED) -> bytes:
     """Encode a picture (height, width, 1 | 3) uint8 as a PNG that contains its recipe."""
     texts = {RECIPE_KEY: work_to_json(work), "Software": work.software, "parameters": work.summary()}
-    return export.png(enlargement.of(picture), texts | enlargement.texts(picture))
+    return export.encode_png_bytes(enlargement.enlarge(picture), texts | enlargement.png_texts(picture))
 
 
 class SheetRecipe(msgspec.Struct, frozen=True):
@@ -232,8 +232,8 @@ def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...
     Arguments
         shape: height and width of each picture
     """
-    longest = math.isqrt(MOST_PIXELS // places) - export.GAP
-    high, wide = enlargement.size(shape[0], shape[1])
+    longest = math.isqrt(MAX_PIXELS // places) - export.SHEET_GAP
+    high, wide = enlargement.enlarged_size(shape[0], shape[1])
     return enlargement if max(high, wide) <= longest else Enlargement(pixels=longest, smooth=enlargement.smooth)
 
 
@@ -241,15 +241,17 @@ def reduced_size_text(enlargement: Enlargement, columns: int, pictures: Sequence
     """Say how large pictures are on a sheet, if they are smaller than was asked for; empty if they are not."""
     columns = min(columns, len(pictures))
     shape = pictures[0].shape[:2]
-    asked = enlargement.size(shape[0], shape[1])
-    high, wide = fit_enlargement(enlargement, -(-len(pictures) // columns) * columns, shape).size(shape[0], shape[1])
+    asked = enlargement.enlarged_size(shape[0], shape[1])
+    high, wide = fit_enlargement(enlargement, -(-len(pictures) // columns) * columns, shape).enlarged_size(
+        shape[0], shape[1]
+    )
     if (high, wide) == asked:
         return ""
     return f"Each is {wide:,} × {high:,} pixels. At {asked[1]:,} × {asked[0]:,} the sheet would be too large."
 
 
 def encode_sheet(
-    pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = AS_MADE
+    pictures: Sequence[np.ndarray], works: Sequence[Work], columns: int, enlargement: Enlargement = UNENLARGED
 ) -> bytes:
     """Encode pictures of one size as one PNG, in rows, with the recipe of each.
 
@@ -258,7 +260,7 @@ def encode_sheet(
     columns = min(columns, len(pictures))
     places = -(-len(pictures) // columns) * columns
     enlargement = fit_enlargement(enlargement, places, pictures[0].shape[:2])
-    seen = [enlargement.of(picture) for picture in pictures]
+    seen = [enlargement.enlarge(picture) for picture in pictures]
     height, width = seen[0].shape[:2]
     said = SheetRecipe(columns, height, width, [msgspec.Raw(work_to_json(each).encode()) for each in works])
     texts = {
@@ -266,9 +268,9 @@ def encode_sheet(
         "Software": works[0].software,
         "parameters": "\n".join(work.summary() for work in works),
     }
-    if enlargement.texts(pictures[0]):
-        texts[SHEET_PIXELS_KEY] = enlarging.packed(export.sheet(pictures, columns))
-    return export.png(export.sheet(seen, columns), texts)
+    if enlargement.png_texts(pictures[0]):
+        texts[SHEET_PIXELS_KEY] = enlarging.pack_picture(export.arrange_sheet(pictures, columns))
+    return export.encode_png_bytes(export.arrange_sheet(seen, columns), texts)
 
 
 def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
@@ -281,7 +283,7 @@ def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]
     Arguments
         array: the pixels of the sheet (height, width, channels) uint8
     """
-    texts = export.texts(data)
+    texts = export.png_texts(data)
     text = texts.get(SHEET_RECIPE_KEY)
     if text is None:
         return []
@@ -290,7 +292,7 @@ def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]
     except msgspec.MsgspecError as error:
         raise _recipe_error(error, "sheet") from None
     rows = -(-len(said.works) // said.columns)
-    gap = export.GAP
+    gap = export.SHEET_GAP
     high = said.height
     wide = said.width
     if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
@@ -306,7 +308,7 @@ def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]
 
 def _split_sheet(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]:
     """Return the pictures on a sheet, row by row."""
-    gap = export.GAP
+    gap = export.SHEET_GAP
     high = (sheet.shape[0] - gap) // rows - gap
     wide = (sheet.shape[1] - gap) // columns - gap
     found = []
@@ -320,24 +322,24 @@ def _split_sheet(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]
 
 def recipe_of_png(data: bytes) -> Work | None:
     """The making inside a PNG, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    recipe = export.texts(data).get(RECIPE_KEY)
+    recipe = export.png_texts(data).get(RECIPE_KEY)
     return _decode_recipe(recipe, "picture") if recipe is not None else None
 
 
 def encode_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
     """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
-    return export.wav(sound, work.rate or wavetable.RATE, _recipe_comments(work), bits=bits)
+    return export.encode_wav_bytes(sound, work.rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
 
 
 def encode_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
     """A recording as a FLAC of 16 or 24 bits."""
     words = {"SOFTWARE": work.software, "TITLE": work.summary(), "COMMENT": f"{RECIPE_KEY} {work_to_json(work)}"}
-    return export.flac(sound, work.rate, words, bits=bits)
+    return export.encode_flac_bytes(sound, work.rate, words, bits=bits)
 
 
 def recipe_of_flac(data: bytes) -> Work | None:
     """The making inside a FLAC, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    return _recipe_in_comment(export.comments(data).get("COMMENT", ""))
+    return _recipe_in_comment(export.flac_comments(data).get("COMMENT", ""))
 
 
 def encode_wavetable(cycles: np.ndarray, work: Work) -> bytes:
@@ -346,16 +348,16 @@ def encode_wavetable(cycles: np.ndarray, work: Work) -> bytes:
     The chunk `clm ` says the length of a frame, and its 1 asks for linear fades between frames (Serum and Surge
     read it; Vital takes 2,048 for granted). A single cycle is also a loop with its pitch, for samplers.
     """
-    table = wavetable.frames(cycles)
-    chunks = {"clm ": f"<!>{wavetable.SAMPLES} 10000000 wavetable (latent-studio)".encode()}
+    table = wavetable.wavetable_frames(cycles)
+    chunks = {"clm ": f"<!>{wavetable.FRAME_SAMPLES} 10000000 wavetable (latent-studio)".encode()}
     if len(cycles) == 1:
-        chunks["smpl"] = _loop_chunk(wavetable.SAMPLES, wavetable.RATE)
-    return export.wav(table.reshape(-1), wavetable.RATE, _recipe_comments(work), chunks)
+        chunks["smpl"] = _loop_chunk(wavetable.FRAME_SAMPLES, wavetable.FILE_RATE)
+    return export.encode_wav_bytes(table.reshape(-1), wavetable.FILE_RATE, _recipe_comments(work), chunks)
 
 
 def recipe_of_wav(data: bytes) -> Work | None:
     """The making inside a WAV, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
-    return _recipe_in_comment(single_cycle.words(data).get("ICMT", ""))
+    return _recipe_in_comment(single_cycle.riff_texts(data).get("ICMT", ""))
 
 
 def _recipe_in_comment(comment: str) -> Work | None:

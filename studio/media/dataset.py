@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image
 
 from studio.media import decoder
-from studio.media.names import shown
-from studio.media.pictures.image import Refused, compose, fit
-from studio.media.sounds.single_cycle import from_wave
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused, compose_over, fit_to_shape
+from studio.media.sounds.single_cycle import cycle_from_wave
 
 _ROUNDING = 8
 """Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""
@@ -32,7 +32,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """What became of the files of a folder."""
 
     used: int
@@ -41,13 +41,13 @@ class Report:
     duplicates: int = 0
     """Files whose content another file already brought."""
     sounds: bool = False
-    alike: int = 0
+    similar: int = 0
     """Files of other content that are the same as another one in the model's shape."""
     damaged: tuple[tuple[str, str], ...] = ()
     """Files that are used although they are cut off or damaged: name within the folder, and what is wrong."""
 
     @property
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """For people: `171 pictures are used. 1 file was skipped: "a.png" is empty. 3 were duplicates.`"""
         thing = "sound" if self.sounds else "picture"
         parts = [f"{self.used:,} {thing}s are used." if self.used != 1 else f"1 {thing} is used."]
@@ -62,16 +62,16 @@ class Report:
             parts.append(f"{damaged} used, although cut off or damaged: {names}.")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were duplicates." if self.duplicates != 1 else "1 was a duplicate.")
-        if self.alike:
-            were = "were" if self.alike != 1 else "was"
-            parts.append(f"{self.alike:,} {were} the same as another at this {'length' if self.sounds else 'size'}.")
+        if self.similar:
+            were = "were" if self.similar != 1 else "was"
+            parts.append(f"{self.similar:,} {were} the same as another at this {'length' if self.sounds else 'size'}.")
         return " ".join(parts)
 
 
-class TooFew(Refused):
+class TooFewArtworks(FileRefused):
     """Reports that a folder holds too little to learn from; `report` says what became of its files."""
 
-    def __init__(self, name: str, reason: str, report: Report) -> None:
+    def __init__(self, name: str, reason: str, report: ImportReport) -> None:
         super().__init__(name, reason)
         self.report = report
 
@@ -85,15 +85,15 @@ class Dataset:
     train_labels: np.ndarray | None
     test_labels: np.ndarray | None
     label_names: tuple[str, ...]
-    report: Report
+    report: ImportReport
     name: str
     licence: str
     """Empty unless NAME.licence.txt lies beside the pack."""
 
 
-def load(source: Path, shape: Shape) -> Dataset:
+def load_dataset(source: Path, shape: Shape) -> Dataset:
     """A pack (.npz) or a folder in a model's shape. Raises Refused, with counts, below two usable artworks."""
-    steps = loading(source, shape)
+    steps = load_dataset_in_steps(source, shape)
     while True:
         try:
             next(steps)
@@ -102,7 +102,7 @@ def load(source: Path, shape: Shape) -> Dataset:
             return dataset
 
 
-def loading(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
+def load_dataset_in_steps(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
     """As `load`, in steps that yield (done, total) files, so that it can be shown and stopped."""
     source = Path(source)
     if source.is_dir():
@@ -111,7 +111,7 @@ def loading(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
     return _pack(source, shape)
 
 
-def files(source: Path) -> list[Path]:
+def list_files(source: Path) -> list[Path]:
     """Everything within a folder that is not a folder, sorted; or the file itself. The folder may be a link.
 
     Links within it, pipes and devices are listed, so that each can be named as refused, but never followed or
@@ -138,7 +138,7 @@ def files(source: Path) -> list[Path]:
 
 
 def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
-    paths = files(source)
+    paths = list_files(source)
     sounds = len(shape) == 1
     artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the digest of their content
     skipped: list[tuple[str, str]] = []
@@ -146,10 +146,10 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
     contents: set[bytes] = set()
     duplicates = 0
     for done, path in enumerate(paths, 1):
-        name = shown(os.path.relpath(path, source))
+        name = display_name(os.path.relpath(path, source))
         try:
             if path.name.startswith(".") and not path.is_dir():
-                raise Refused(name, "is a hidden file")
+                raise FileRefused(name, "is a hidden file")
             if sounds:  # one that is damaged is no cycle
                 array, wrong = decoder.open_cycle(path, shape[0]), ""
             else:
@@ -162,20 +162,22 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
                 contents.add(content)
                 artworks[content] = array if sounds else _fitted(array, shape)
                 damaged += [(name, wrong)] if wrong else []
-        except Refused as refusal:
+        except FileRefused as refusal:
             skipped.append((name, refusal.reason))
         yield done, len(paths)
-    different = _different(artworks)
+    different = _drop_duplicates(artworks)
     alike = len(artworks) - len(different)
-    report = Report(len(different), tuple(skipped), duplicates, sounds, alike, tuple(damaged))
+    report = ImportReport(len(different), tuple(skipped), duplicates, sounds, alike, tuple(damaged))
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
-        raise TooFew(shown(source.name), f"has too few {thing} to learn from ({_counts(report)})", report)
+        raise TooFewArtworks(
+            display_name(source.name), f"has too few {thing} to learn from ({_counts(report)})", report
+        )
     train, test = _split(different)
-    return Dataset(train, test, None, None, (), report, shown(source.resolve().name), "")
+    return Dataset(train, test, None, None, (), report, display_name(source.resolve().name), "")
 
 
-def _different(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
+def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
     """Leave one of all artworks that are the same: that with the lowest digest."""
     places = {key: _place(array) for key, array in artworks.items()}
     groups: list[list[bytes]] = []  # by the places of their first
@@ -209,7 +211,7 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return any(int(np.abs(np.roll(wave, shift) - other).max()) <= _ROUNDING for shift in (0, -1, 1))
 
 
-def _reasons(report: Report) -> str:
+def _reasons(report: ImportReport) -> str:
     """The first files that were skipped, each with its reason, and how many more there are."""
     return _first([f'"{name}" {reason}' for name, reason in report.skipped])
 
@@ -225,12 +227,12 @@ def damage(notes: Sequence[str]) -> str:
     return "; ".join(note for note in notes if any(word in note for word in _DAMAGE))
 
 
-def _counts(report: Report) -> str:
+def _counts(report: ImportReport) -> str:
     """For people, with the first reasons: `1 usable, 2 skipped: "a.png" is empty, "b.txt" is cut off`."""
     reasons = _reasons(report)
     duplicates = f", {report.duplicates} duplicates" if report.duplicates else ""
     size = "length" if report.sounds else "size"
-    alike = f", {report.alike} the same as another at this {size}" if report.alike else ""
+    alike = f", {report.similar} the same as another at this {size}" if report.similar else ""
     counts = f"{report.used} usable{duplicates}{alike}, {len(report.skipped)} skipped"
     return f"{counts}: {reasons}" if reasons else counts
 
@@ -252,8 +254,8 @@ def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pack(source: Path, shape: Shape) -> Dataset:
-    name = shown(source.name)
-    parts = decoder.read_pack(os.path.realpath(source))  # of a link that the person names, what it leads to
+    name = display_name(source.name)
+    parts = decoder.open_pack(os.path.realpath(source))  # of a link that the person names, what it leads to
     sounds = len(shape) == 1
     train, train_labels = _checked(parts, "train", name, sounds)
     if "test_x" in parts:
@@ -267,12 +269,12 @@ def _pack(source: Path, shape: Shape) -> Dataset:
     learned = ~_among(train, test)
     alike = int(len(learned) - learned.sum())
     train, train_labels = _chosen(train, train_labels, learned)
-    report = Report(len(train) + len(test), sounds=sounds, alike=alike)
+    report = ImportReport(len(train) + len(test), sounds=sounds, similar=alike)
     if len(train) < 1 or len(test) < 1:
-        raise Refused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts(report)})")
+        raise FileRefused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts(report)})")
     names = parts.get("label_names", np.array([], str)).reshape(-1)
-    labels = tuple(shown(str(label)) for label in names)
-    return Dataset(train, test, train_labels, test_labels, labels, report, shown(source.stem), _licence(source))
+    labels = tuple(display_name(str(label)) for label in names)
+    return Dataset(train, test, train_labels, test_labels, labels, report, display_name(source.stem), _licence(source))
 
 
 def _among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -294,16 +296,16 @@ def _checked(parts: dict[str, np.ndarray], side: str, name: str, sounds: bool) -
     things, form = ("sounds", "16-bit numbers of shape (number, samples)") if sounds else ("pictures", _PICTURES)
     x = parts.get(f"{side}_x")
     if x is None:
-        raise Refused(name, f"has no {things} named {side}_x")
+        raise FileRefused(name, f"has no {things} named {side}_x")
     pictures = x.dtype == np.uint8 and x.ndim == 4 and x.shape[3] in (1, 3, 4)
     waves = x.dtype == np.int16 and x.ndim == 2
     if not (waves if sounds else pictures) or 0 in x.shape[1:]:
-        raise Refused(name, f"does not hold {things} ({side}_x is {x.dtype} of shape {x.shape}, not {form})")
+        raise FileRefused(name, f"does not hold {things} ({side}_x is {x.dtype} of shape {x.shape}, not {form})")
     labels = parts.get(f"{side}_y")
     if labels is None:
         return x, None
     if labels.shape != (len(x),) or labels.dtype.kind not in "iu":
-        raise Refused(name, f"has labels that do not belong to its {things} ({side}_y)")
+        raise FileRefused(name, f"has labels that do not belong to its {things} ({side}_y)")
     return x, labels.astype(np.int64)
 
 
@@ -315,9 +317,9 @@ def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
     if len(shape) == 1:
         if pictures.shape[1:] == shape:
             return pictures
-        return np.stack([from_wave(wave.astype(float), shape[0], "a wave") for wave in pictures])
+        return np.stack([cycle_from_wave(wave.astype(float), shape[0], "a wave") for wave in pictures])
     channels, height, width = shape
-    pictures = compose(pictures) if pictures.shape[3] == 4 else pictures
+    pictures = compose_over(pictures) if pictures.shape[3] == 4 else pictures
     block = pictures.shape[1] // height
     if block < 1 or pictures.shape[1:3] != (height * block, width * block):
         return np.stack([_fitted(picture, shape) for picture in pictures])
@@ -336,7 +338,7 @@ def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
 
 def _fitted(picture: np.ndarray, shape: Shape) -> np.ndarray:
     channels, height, width = shape
-    return fit(picture, (channels, height, width))
+    return fit_to_shape(picture, (channels, height, width))
 
 
 def _licence(source: Path) -> str:

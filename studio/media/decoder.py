@@ -20,36 +20,36 @@ import numpy as np
 
 from studio.media import pack
 from studio.media.decoder_messages import LENGTH, Answer, Died, Fault, Ready, Request, arrays, message, unexpected
-from studio.media.names import shown
-from studio.media.pictures.image import Picture, Refused
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused, OpenedPicture
 from studio.media.sounds.audio_file import Recording
-from studio.media.sounds.single_cycle import Wave
+from studio.media.sounds.single_cycle import OpenedWave
 
-SECONDS = 10
+BASE_CPU_SECONDS = 10
 """Seconds of processor time for a file: 64 megapixels of PNG take 2 s."""
-A_MEGABYTE = 1
+SECONDS_PER_MEGABYTE = 1
 """More seconds for each megabyte of a file."""
 A_COMPRESSED_MEGABYTE = 10
 """More seconds for each megabyte of a recording: two hours in 5 MB of Opus take 28 s."""
-MEMORY = 2**30
+BASE_MEMORY_BYTES = 2**30
 """Bytes that may be resident in the child."""
-PATIENCE = 120.0
+BASE_WALL_SECONDS = 120.0
 """Seconds by the clock for a file, whatever it is doing."""
-BUSY = 10
+WALL_PER_CPU_SECOND = 10
 """How many times its processor time a file may take by the clock: on a busy computer it took 8 times."""
 MEGABYTES_A_SECOND = 1.0
 """The speed of a slow network drive, by which a large file gets more time."""
-LOADING = 120.0
+START_SECONDS = 120.0
 """Seconds that the child may take to start: it may come from a cold disk."""
-CHILDREN = 2
+MAX_CHILDREN = 2
 """At once: a long recording does not keep a picture waiting."""
-LONG = 5 * 2**30
+MAX_AUDIO_MEMORY = 5 * 2**30
 """Bytes more for a long recording, whose samples are kept at its own rate first: two hours at 48 kHz need 1.4 GB."""
 COMPRESSED = 1000
 """Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
-LARGEST = 4 * 2**30
+MAX_ANSWER_BYTES = 4 * 2**30
 """Bytes of all arrays of one file: two hours of a recording fit at 96 kHz, but not at 384 kHz."""
-AGAIN = "Try saving it again from where it came."
+SAVE_AGAIN_HINT = "Try saving it again from where it came."
 
 _HIDDEN = 0
 if sys.platform == "win32":  # otherwise Windows opens a console window
@@ -59,7 +59,7 @@ _OUT_OF_TIME = -signal.SIGXCPU if hasattr(signal, "SIGXCPU") else 0
 T = TypeVar("T")
 
 
-class Decoder:
+class FileDecoder:
     """Reads files in child processes, at most CHILDREN at once. Any thread may call it.
 
     Arguments
@@ -69,7 +69,11 @@ class Decoder:
     """
 
     def __init__(
-        self, program: Sequence[str] | None = None, *, seconds: int = SECONDS, patience: float = PATIENCE
+        self,
+        program: Sequence[str] | None = None,
+        *,
+        seconds: int = BASE_CPU_SECONDS,
+        patience: float = BASE_WALL_SECONDS,
     ) -> None:
         self._program = list(program) if program is not None else _own_program()
         self._seconds = seconds
@@ -79,17 +83,17 @@ class Decoder:
         self._interruptions = 0
         self._refuses = False
         self._lock = threading.Lock()
-        self._free = threading.BoundedSemaphore(CHILDREN)
+        self._free = threading.BoundedSemaphore(MAX_CHILDREN)
 
-    def read(
+    def read_file(
         self,
         reader: str,
         path: Path | str,
         kind: type[T],
         *,
-        most: int = LARGEST,
-        memory: int = MEMORY,
-        a_megabyte: int = A_MEGABYTE,
+        max_bytes: int = MAX_ANSWER_BYTES,
+        memory: int = BASE_MEMORY_BYTES,
+        seconds_per_megabyte: int = SECONDS_PER_MEGABYTE,
         **words: Any,
     ) -> T:
         """Return what a reader of the child finds in a file. Raises Refused with the reason.
@@ -101,16 +105,16 @@ class Decoder:
             a_megabyte: seconds of processor time for each megabyte of the file
             words: further arguments of the reader
         """
-        name = shown(os.path.basename(path))
+        name = display_name(os.path.basename(path))
         megabytes = _size(path) / 1e6
-        seconds = self._seconds + int(a_megabyte * megabytes)
+        seconds = self._seconds + int(seconds_per_megabyte * megabytes)
         request = Request(reader, os.fsencode(_absolute(path)), seconds, memory, words)
         begun = self._interruptions
         with self._free:
-            patience = self._patience + BUSY * seconds + megabytes / MEGABYTES_A_SECOND
-            found = self._answer(request, patience, kind, most, name, begun)
+            patience = self._patience + WALL_PER_CPU_SECOND * seconds + megabytes / MEGABYTES_A_SECOND
+            found = self._answer(request, patience, kind, max_bytes, name, begun)
         if isinstance(found, Fault):
-            raise Refused(found.name, found.reason, found.hint)
+            raise FileRefused(found.name, found.reason, found.hint)
         return found
 
     @contextlib.contextmanager
@@ -149,7 +153,7 @@ class Decoder:
                 raise _interrupted(name) from None
             if verdict == "crash" and not fresh:  # what an earlier file broke is not this one's fault
                 return self._answer(request, patience, kind, most, name, begun)
-            return _verdict(name, verdict)
+            return _fault_of_dead_child(name, verdict)
         except MemoryError:
             self._end(child)
             return Fault(name, "needs too much memory", "", "memory")
@@ -224,7 +228,7 @@ class _Child:
 
     def load(self) -> None:
         """Wait until it has started. Raises Died."""
-        with self._limit(LOADING):
+        with self._limit(START_SECONDS):
             if not isinstance(message(self._source), Ready):
                 raise Died
 
@@ -296,18 +300,20 @@ class _Child:
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _verdict(name: str, verdict: Literal["crash", "time"]) -> Fault:
+def _fault_of_dead_child(name: str, verdict: Literal["crash", "time"]) -> Fault:
     if verdict == "time":
-        return Fault(name, "takes too long to read", AGAIN)
-    return Fault(name, "crashed the program that reads files", AGAIN)
+        return Fault(name, "takes too long to read", SAVE_AGAIN_HINT)
+    return Fault(name, "crashed the program that reads files", SAVE_AGAIN_HINT)
 
 
-def _interrupted(name: str) -> Refused:
-    return Refused(name, "was not read to its end", "Open it again.")
+def _interrupted(name: str) -> FileRefused:
+    return FileRefused(name, "was not read to its end", "Open it again.")
 
 
-def _unstartable(name: str) -> Refused:
-    return Refused(name, "could not be read", "The program that reads files does not start. Install the studio again.")
+def _unstartable(name: str) -> FileRefused:
+    return FileRefused(
+        name, "could not be read", "The program that reads files does not start. Install the studio again."
+    )
 
 
 # ── the child's process ──────────────────────────────────────────────────────────────────────────
@@ -341,42 +347,48 @@ def _size(path: Path | str) -> int:
 
 # ── readers ──────────────────────────────────────────────────────────────────────────────────────
 
-shared = Decoder()
+shared_decoder = FileDecoder()
 """The decoder that everything in this process uses."""
-atexit.register(lambda: shared.close())
+atexit.register(lambda: shared_decoder.close())
 
 
-def open_picture(path: Path | str) -> Picture:
+def open_picture(path: Path | str) -> OpenedPicture:
     """Open a picture as `image.open_picture` does, in the child. Raises Refused."""
-    return shared.read("picture", path, Picture)
+    return shared_decoder.read_file("picture", path, OpenedPicture)
 
 
 def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
     """Open a recording as `recording.open_recording` does, in the child. Raises Refused."""
-    memory = MEMORY + min(LONG, COMPRESSED * _size(path))
-    return shared.read(
-        "recording", path, Recording, memory=memory, a_megabyte=A_COMPRESSED_MEGABYTE, rate=rate, centred=centred
+    memory = BASE_MEMORY_BYTES + min(MAX_AUDIO_MEMORY, COMPRESSED * _size(path))
+    return shared_decoder.read_file(
+        "recording",
+        path,
+        Recording,
+        memory=memory,
+        seconds_per_megabyte=A_COMPRESSED_MEGABYTE,
+        rate=rate,
+        centred=centred,
     )
 
 
-def open_wave(path: Path | str, samples: int | None = None) -> Wave:
+def open_wave_file(path: Path | str, samples: int | None = None) -> OpenedWave:
     """Open a wave as `sound.open_wave` does, in the child. Raises Refused."""
-    return shared.read("wave", path, Wave, samples=samples)
+    return shared_decoder.read_file("wave", path, OpenedWave, samples=samples)
 
 
 def open_cycle(path: Path | str, samples: int) -> np.ndarray:
     """Open a cycle (samples,) int16 as `cycles.open_cycle` does, in the child. Raises Refused."""
-    return shared.read("cycle", path, np.ndarray, samples=samples)
+    return shared_decoder.read_file("cycle", path, np.ndarray, samples=samples)
 
 
-def read_pack(path: Path | str) -> dict[str, np.ndarray]:
+def open_pack(path: Path | str) -> dict[str, np.ndarray]:
     """Read the arrays of a pack as `pack.members` does, in the child. Raises Refused."""
-    return shared.read("pack", path, dict[str, np.ndarray], most=pack.LARGEST)
+    return shared_decoder.read_file("pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES)
 
 
 def unpack_picture(text: str, most: tuple[int, ...]) -> np.ndarray | None:
     """Unpack a picture in a text as `enlarging.unpacked` does, in the child. Return None if that fails."""
     try:
-        return shared.read("text", "", np.ndarray | None, text=text, within=list(most))  # type: ignore[arg-type]
-    except Refused:
+        return shared_decoder.read_file("text", "", np.ndarray | None, text=text, within=list(most))  # type: ignore[arg-type]
+    except FileRefused:
         return None

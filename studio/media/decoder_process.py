@@ -22,31 +22,31 @@ import msgspec
 import numpy as np
 
 from studio.media import pack
-from studio.media.decoder import AGAIN
+from studio.media.decoder import SAVE_AGAIN_HINT
 from studio.media.decoder_messages import BLOCK, LARGEST_HEAD, LENGTH, Answer, Fault, Ready, Request
-from studio.media.names import shown
+from studio.media.names import display_name
 from studio.media.pictures import enlarging, image
 from studio.media.sounds import audio_file, single_cycle
 
 if sys.platform != "win32":
     import resource
 
-DESCRIPTORS = 64
+MAX_DESCRIPTORS = 64
 _NO_NEW_PRIVILEGES = 38
 """PR_SET_NO_NEW_PRIVS of Linux: no program that a reader might start gets more rights."""
 
 
 def _text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
     """Unpack a picture from the text of another file; `path` is empty."""
-    return enlarging.unpacked(text, tuple(within))
+    return enlarging.unpack_picture_text(text, tuple(within))
 
 
-READERS: dict[str, Callable[..., Any]] = {
+FILE_READERS: dict[str, Callable[..., Any]] = {
     "picture": image.open_picture,
     "recording": audio_file.open_recording,
-    "wave": single_cycle.open_wave,
-    "cycle": single_cycle.open_cycle,
-    "pack": pack.members,
+    "wave": single_cycle.read_wave,
+    "cycle": single_cycle.read_cycle,
+    "pack": pack.read_members,
     "text": _text,
 }
 
@@ -56,18 +56,18 @@ def main() -> int:
     if sys.stdout is None or sys.stdout.isatty():
         print("The reader of files speaks to the studio and not to people. Try: studio --help", file=sys.stderr)
         return 2
-    source, sink = _claim()
+    source, sink = _claim_standard_streams()
     requests: SimpleQueue[Request] = SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
     _limit()
     _send(sink, Ready())
     while True:
         request = requests.get()
-        _allow(request)
+        _set_limits(request)
         _answer(sink, request)
 
 
-def _claim() -> tuple[int, int]:
+def _claim_standard_streams() -> tuple[int, int]:
     """Take standard input and output for the frames. What a library reads or prints goes nowhere."""
     source = os.dup(0)
     sink = os.dup(1)
@@ -101,27 +101,31 @@ def _limit() -> None:
     sys.dont_write_bytecode = True
     if sys.platform == "win32":
         return
-    for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, DESCRIPTORS)):
+    for what, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, MAX_DESCRIPTORS),
+    ):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(what, (most, most))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
-def _allow(request: Request) -> None:
+def _set_limits(request: Request) -> None:
     """Grant the processor time and the memory of a request. Beyond that time the system ends the process."""
     if sys.platform == "win32":
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _soften(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + request.seconds)
+    _set_soft_limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + request.seconds)
     if sys.platform == "linux":
         with open("/proc/self/statm", encoding="ascii") as file:
             size, resident = (int(pages) * resource.getpagesize() for pages in file.read().split()[:2])
         # Memory that libraries reserve and never use does not count.
-        _soften(resource.RLIMIT_AS, request.memory + size - resident)
+        _set_soft_limit(resource.RLIMIT_AS, request.memory + size - resident)
 
 
-def _soften(what: int, most: int) -> None:
+def _set_soft_limit(what: int, most: int) -> None:
     """Set a limit that the next request may raise again."""
     hard = resource.getrlimit(what)[1]
     resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
@@ -131,11 +135,11 @@ def _soften(what: int, most: int) -> None:
 
 
 def _answer(sink: int, request: Request) -> None:
-    arrays: list[np.ndarray | pack.Member] = []
+    arrays: list[np.ndarray | pack.PackMember] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = READERS[request.reader](Path(os.fsdecode(request.path)), **request.words)
+            found = FILE_READERS[request.reader](Path(os.fsdecode(request.path)), **request.words)
         value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _collect(each, arrays)))
         _send(sink, Answer(tuple((array.dtype.str, array.shape) for array in arrays), value))
     except Exception as error:
@@ -151,18 +155,18 @@ def _answer(sink: int, request: Request) -> None:
         _send(sink, _fault(request, error))
 
 
-def _collect(value: object, arrays: list[np.ndarray | pack.Member]) -> object:
+def _collect(value: object, arrays: list[np.ndarray | pack.PackMember]) -> object:
     """Collect an array, which is sent after the head, and return its number."""
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.ndarray | pack.Member):
+    if isinstance(value, np.ndarray | pack.PackMember):
         arrays.append(value)
         return len(arrays) - 1
     raise TypeError(f"{type(value).__name__} cannot be sent")
 
 
-def _blocks(array: np.ndarray | pack.Member) -> Iterable[bytes | memoryview]:
-    if isinstance(array, pack.Member):
+def _blocks(array: np.ndarray | pack.PackMember) -> Iterable[bytes | memoryview]:
+    if isinstance(array, pack.PackMember):
         return array.blocks
     whole = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     return (whole[at : at + BLOCK] for at in range(0, len(whole), BLOCK))
@@ -170,16 +174,16 @@ def _blocks(array: np.ndarray | pack.Member) -> Iterable[bytes | memoryview]:
 
 def _fault(request: Request, error: Exception) -> Fault:
     path = os.fsdecode(request.path)
-    name = shown(os.path.basename(path))
+    name = display_name(os.path.basename(path))
     match error:
-        case image.Refused() if request.reader != "pack" and _is_archive(path):
-            return Fault(error.name, "is an archive", pack.UNPACK)
-        case image.Refused():
+        case image.FileRefused() if request.reader != "pack" and _is_archive(path):
+            return Fault(error.name, "is an archive", pack.UNPACK_HINT)
+        case image.FileRefused():
             return Fault(error.name, error.reason, error.hint)
         case MemoryError():
             return Fault(name, "needs too much memory to read", "", "memory")
         case _:
-            return Fault(name, "could not be read", AGAIN, "reader")
+            return Fault(name, "could not be read", SAVE_AGAIN_HINT, "reader")
 
 
 def _is_archive(path: str) -> bool:

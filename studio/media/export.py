@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-GAP = 2
+SHEET_GAP = 2
 """Pixels between the pictures of a sheet."""
-MOST_TEXT = 16 * 2**20
+MAX_TEXT_BYTES = 16 * 2**20
 """Bytes of all texts of a PNG that are read, unpacked."""
 _MOST_PARTS = 1_000_000
 """Chunks of a file that are looked through: 200 MB of pixels in the usual chunks of 8 kB are 25,000."""
@@ -22,7 +22,7 @@ _MOST_BLOCKS = 10_000
 _FLAC, _COMMENTS = b"fLaC", 4
 
 
-def png(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
+def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
     """Encode a picture (height, width, 1 | 3) uint8 as a PNG.
 
     `texts` are stored in uncompressed iTXt chunks (UTF-8), so that anyone can read them. A key has 1 to 79
@@ -41,13 +41,13 @@ def png(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def texts(data: bytes) -> dict[str, str]:
+def png_texts(data: bytes) -> dict[str, str]:
     """The texts of a PNG (iTXt, tEXt, zTXt) by their keys; nothing where it is no PNG or is damaged there.
 
     Pillow is not asked: it would refuse the whole picture for one long text, and decodes on the way.
     """
     found: dict[str, str] = {}
-    left = MOST_TEXT
+    left = MAX_TEXT_BYTES
     left_out = 0
     for kind, body in _text_chunks(data):
         text = _text(kind, body, left)
@@ -98,7 +98,7 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
     return (key.decode("latin-1"), rest) if key and len(rest) <= most else None
 
 
-def wav(
+def encode_wav_bytes(
     samples: np.ndarray, rate: int, words: dict[str, str], chunks: dict[str, bytes] | None = None, *, bits: int = 0
 ) -> bytes:
     """Samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel: as they are, or as whole numbers of 16 or
@@ -143,7 +143,7 @@ def _whole(samples: np.ndarray, bits: int) -> np.ndarray:
     return whole
 
 
-def flac(samples: np.ndarray, rate: int, words: dict[str, str], *, bits: int = 16) -> bytes:
+def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, bits: int = 16) -> bytes:
     """Samples as `wav` takes them as a FLAC of 16 or 24 bits; `words` are its comments, UTF-8, by keys of letters."""
     import soundfile
 
@@ -163,7 +163,7 @@ def flac(samples: np.ndarray, rate: int, words: dict[str, str], *, bits: int = 1
     return _FLAC + b"".join(heads) + rest
 
 
-def comments(data: bytes) -> dict[str, str]:
+def flac_comments(data: bytes) -> dict[str, str]:
     """The comments of a FLAC by their keys in capitals; nothing where it is no FLAC or is damaged there."""
     found: dict[str, str] = {}
     for body in [body for kind, body in _blocks(data)[0] if kind == _COMMENTS][:1]:
@@ -206,7 +206,9 @@ def _chunk(key: bytes, body: bytes) -> bytes:
     return key + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
-def sheet(pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = GAP, over: int = 255) -> np.ndarray:
+def arrange_sheet(
+    pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = SHEET_GAP, over: int = 255
+) -> np.ndarray:
     """Arrange pictures (n, height, width, channels) uint8 in rows, with `gap` pixels of the grey `over` around each.
 
     With n = 0 the sheet consists of its gap only.

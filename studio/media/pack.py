@@ -10,13 +10,13 @@ from typing import IO
 
 import numpy as np
 
-from studio.media.names import shown
-from studio.media.pictures.image import Refused
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused
 
-LARGEST = 16 * 2**30
+MAX_PACK_BYTES = 16 * 2**30
 """The most bytes of a pack, unpacked."""
-MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
-UNPACK = "Unpack it first, then name the folder."
+MAX_MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
+UNPACK_HINT = "Unpack it first, then name the folder."
 _ARCHIVES = (
     b"PK\x03\x04",
     b"PK\x05\x06",
@@ -36,10 +36,10 @@ _NUMBERS = "biufc"
 _TEXTS = "SU"
 """Kinds of numpy's types of text."""
 _DIMENSIONS = 8
-_ARCHIVE = ("is an archive", UNPACK)
+_ARCHIVE = ("is an archive", UNPACK_HINT)
 
 
-class Member:
+class PackMember:
     """Describes an array of a pack that is not read yet.
 
     Arguments
@@ -52,24 +52,24 @@ class Member:
         self.blocks = blocks
 
 
-def members(path: Path | str) -> dict[str, Member | np.ndarray]:
+def read_members(path: Path | str) -> dict[str, PackMember | np.ndarray]:
     """Return the arrays of a pack that have one of the names in MEMBERS. Raises Refused."""
-    name = shown(os.path.basename(path))
+    name = display_name(os.path.basename(path))
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Refused(name, "is neither a folder nor a pack (.npz)")
+            raise FileRefused(name, "is neither a folder nor a pack (.npz)")
         if not zipfile.is_zipfile(path):
             if is_archive(path):
-                raise Refused(name, *_ARCHIVE)
-            raise Refused(name, "is not a pack of pictures (.npz), or is damaged")
+                raise FileRefused(name, *_ARCHIVE)
+            raise FileRefused(name, "is not a pack of pictures (.npz), or is damaged")
         archive = zipfile.ZipFile(path)  # open until the last block is read
         names = archive.namelist()
         if not any(each.endswith(".npy") for each in names):
-            raise Refused(name, *_ARCHIVE)
+            raise FileRefused(name, *_ARCHIVE)
         size = sum(each.file_size for each in archive.infolist())
-        if size > LARGEST:
-            raise Refused(name, f"would need {size / 2**30:,.0f} GB once unpacked")
-        return {each: _member(archive, f"{each}.npy", name) for each in MEMBERS if f"{each}.npy" in names}
+        if size > MAX_PACK_BYTES:
+            raise FileRefused(name, f"would need {size / 2**30:,.0f} GB once unpacked")
+        return {each: _member(archive, f"{each}.npy", name) for each in MAX_MEMBERS if f"{each}.npy" in names}
     except Exception as error:
         raise _refusal(name, error) from None
 
@@ -81,7 +81,7 @@ def is_archive(path: Path | str) -> bool:
     return begins.startswith(_ARCHIVES) or begins[_TAR] == b"ustar"
 
 
-def _member(archive: zipfile.ZipFile, entry: str, name: str) -> Member | np.ndarray:
+def _member(archive: zipfile.ZipFile, entry: str, name: str) -> PackMember | np.ndarray:
     file = archive.open(entry)
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
@@ -89,16 +89,16 @@ def _member(archive: zipfile.ZipFile, entry: str, name: str) -> Member | np.ndar
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, by_columns, dtype = header(file)
     if dtype.hasobject:
-        raise Refused(name, "holds Python objects, which can run programs")
+        raise FileRefused(name, "holds Python objects, which can run programs")
     if dtype.kind not in _NUMBERS + _TEXTS or not dtype.itemsize or len(shape) > _DIMENSIONS:
-        raise Refused(name, f"holds neither pictures nor sounds ({entry} is {dtype} of shape {shape})")
+        raise FileRefused(name, f"holds neither pictures nor sounds ({entry} is {dtype} of shape {shape})")
     if by_columns and len(shape) > 1:
         with archive.open(entry) as again:
             return np.ascontiguousarray(np.lib.format.read_array(again, allow_pickle=False))
     size = math.prod(shape) * dtype.itemsize
     if size > archive.getinfo(entry).file_size:
-        raise Refused(name, "is damaged")
-    return Member(dtype, shape, _blocks(file, size, name))
+        raise FileRefused(name, "is damaged")
+    return PackMember(dtype, shape, _blocks(file, size, name))
 
 
 def _blocks(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
@@ -118,18 +118,18 @@ def _blocks(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
         raise _refusal(name, error) from None
 
 
-def _refusal(name: str, error: Exception) -> Refused:
+def _refusal(name: str, error: Exception) -> FileRefused:
     """Return why a pack is not read. zipfile and numpy raise many types: ValueError, EOFError, LZMAError and more."""
     match error:
-        case Refused():
+        case FileRefused():
             return error
         case FileNotFoundError():
-            return Refused(name, "is not there")
+            return FileRefused(name, "is not there")
         case PermissionError():
-            return Refused(name, "may not be read by you")
+            return FileRefused(name, "may not be read by you")
         case MemoryError():
-            return Refused(name, "does not fit into memory")
+            return FileRefused(name, "does not fit into memory")
         case RuntimeError() if "password" in str(error):
-            return Refused(name, "is locked with a password", UNPACK)
+            return FileRefused(name, "is locked with a password", UNPACK_HINT)
         case _:
-            return Refused(name, "is damaged")
+            return FileRefused(name, "is damaged")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from studio.media.sounds.speaker import NoSound, Source
+from studio.media.sounds.speaker import NoSoundOutput, SampleSource
 
 
 class FakeSpeaker:
@@ -13,7 +13,7 @@ class FakeSpeaker:
     """Samples that it asks for at once."""
 
     def __init__(self) -> None:
-        self.source: Source | None = None
+        self.source: SampleSource | None = None
         self.names: tuple[str, ...] = ("Built-in speakers", "Headphones")
         self.device = ""
         self.delay = self.latency = self.still = 0.0
@@ -24,13 +24,13 @@ class FakeSpeaker:
     def outputs(self) -> tuple[str, ...]:
         return self.names
 
-    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
+    def open(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None:
         self.opens += 1
         self.latency = latency
         self.device = device or self.names[0]
         if self.refuses:
-            raise NoSound(self.refuses)
-        source.begin(self.rate)
+            raise NoSoundOutput(self.refuses)
+        source.set_card_rate(self.rate)
         self.source = source
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ def main() -> int:
         found = decoder.open_recording(path, args.to)
         seconds = time.monotonic() - began
         size = path.stat().st_size / 1e6
-    (child,) = decoder.shared.process_ids
+    (child,) = decoder.shared_decoder.process_ids
     lines = Path(f"/proc/{child}/status").read_text("utf-8").splitlines()
     peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
     print(

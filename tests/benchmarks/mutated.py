@@ -40,7 +40,7 @@ from studio.library.storage import hash_bytes
 from studio.library.work import StoredArray, Work
 from studio.media import dataset, decoder
 from studio.media.pictures.enlarging import Enlargement
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from studio.media.sounds import audio_dataset
 from tests.app.fake_model import card, write_model
 
@@ -277,11 +277,11 @@ def _as_index(path: Path) -> object:
         for number in range(3):
             soundfile.write(folder / side / f"{number}.wav", np.sin(np.arange(2000) / (number + 9)) / 2, RATE)
     (folder / "index.csv").write_bytes(path.read_bytes())
-    return list(audio_dataset.loading(folder, RATE, ("speaker",)))
+    return list(audio_dataset.load_recordings_in_steps(folder, RATE, ("speaker",)))
 
 
 def _as_pack(path: Path) -> object:
-    return dataset.load(path, (3, 4, 4))
+    return dataset.load_dataset(path, (3, 4, 4))
 
 
 # ── mutations ────────────────────────────────────────────────────────────────────────────────────
@@ -343,7 +343,7 @@ def open_one(way: Open, path: Path, sort: str, found: Found) -> None:
     try:
         way(path)
         found.opened[sort] += 1
-    except (Refused, BadModel, checkpoint.Damaged) as refusal:
+    except (FileRefused, BadModel, checkpoint.Damaged) as refusal:
         found.refused[sort] += 1
         _judge(str(refusal), path, found)
     except Exception as error:
@@ -352,7 +352,7 @@ def open_one(way: Open, path: Path, sort: str, found: Found) -> None:
     found.slowest = max(found.slowest, (passed, path.name))
     if passed > SLOW:
         found.hangs.append(f"{path.name}: {passed:.1f} s")
-    for process in decoder.shared.process_ids:
+    for process in decoder.shared_decoder.process_ids:
         found.peak = max(found.peak, _peak(process))
 
 
@@ -368,7 +368,7 @@ def _judge(sentence: str, path: Path, found: Found) -> None:
 def _processor_time() -> float:
     """Return seconds of this process and of the children that wait for files."""
     ticks = 0
-    for process in decoder.shared.process_ids:
+    for process in decoder.shared_decoder.process_ids:
         try:
             stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         except OSError:

@@ -27,7 +27,7 @@ import soundfile
 from PySide6.QtWidgets import QApplication
 
 from studio.app.main import assemble
-from studio.media.sounds.playback import RAMP, limited
+from studio.media.sounds.playback import RAMP, limit_level
 from studio.media.sounds.resampling import Resampler
 from studio.media.sounds.speaker import Speaker
 from studio.wire.messages import Adjust, AnyCommand
@@ -146,7 +146,7 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
     desk.again, desk.longest = 0, 0.0
     player.set_level(1.0)
     stream = player.reel.stream
-    stream.record()
+    stream.start_recording()
     desk.sound.play()
     desk.until(lambda: player.position > 0)
     end = time.monotonic() + seconds
@@ -156,17 +156,19 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
         desk.rest(0.5)
     performing, longest, speed = player.performing, desk.longest, player.speed.get()
     performing.halt()
-    desk.until(lambda: stream.over)
+    desk.until(lambda: stream.has_ended)
     desk.rest(1)
-    given, rate = stream.recorded()
+    given, rate = stream.stop_recording()
     words = f"{len(turned)} changes of temperature, {desk.again} of which had to be asked again"
     print(f"{len(given) / rate:.0f} s heard, {words}, load {load:.1f} before and {os.getloadavg()[0]:.1f} after")
     print(
         f"  made at {speed:.1f} times real time; at the end {1000 * performing.spared:.0f} ms were spared and "
         f"{1000 * performing.sure:.0f} wanted; the window stood still for {1000 * longest:.0f} ms at most"
     )
-    print(f"  gaps: {stream.gaps} of the making, {desk.speaker.gaps} that the card tells of")
-    made = limited(Resampler(player.rate, round(rate)).bring(player.samples.astype(np.float32) / 32_768, last=True))
+    print(f"  gaps: {stream.underruns} of the making, {desk.speaker.underruns} that the card tells of")
+    made = limit_level(
+        Resampler(player.rate, round(rate)).resample(player.samples.astype(np.float32) / 32_768, last=True)
+    )
     edge = round(RAMP * rate)
     if len(given) == len(made):
         differing = np.abs(given[edge:-edge] - made[edge:-edge])
@@ -254,10 +256,10 @@ def killed(desk: Desk) -> None:
     desk.begin()
     desk.rest(1.5)
     stream, ahead = player.reel.stream, player.ahead
-    stream.record()
+    stream.start_recording()
     os.kill(desk.engine.process_id, signal.SIGKILL)
-    took = desk.until(lambda: stream.over)
-    last = abs(float(stream.recorded()[0][-1]))
+    took = desk.until(lambda: stream.has_ended)
+    last = abs(float(stream.stop_recording()[0][-1]))
     print(
         f"  engine killed with {ahead:.2f} s ahead: {took:.2f} s played on, up to "
         f"{1000 * abs(player.position - player.made):.1f} ms from the end, the last sample {last:.4f}"

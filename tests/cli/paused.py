@@ -50,7 +50,7 @@ def _watch_training(moment: str) -> None:
     from studio.media import dataset
 
     device.step_back = lambda: None
-    keep, publish, step, loading = checkpoint.keep, model_export.publish, loop._step, dataset.loading
+    keep, publish, step, loading = checkpoint.keep, model_export.publish, loop._step, dataset.load_dataset_in_steps
 
     def kept(run: Any, tensors: Any, state: Any, **how: Any) -> None:
         if moment == "saving" and state["step"] > 2:
@@ -74,7 +74,7 @@ def _watch_training(moment: str) -> None:
             _pause("loading")
         return loading(*args)
 
-    checkpoint.keep, model_export.publish, loop._step, dataset.loading = kept, published, stepped, loaded
+    checkpoint.keep, model_export.publish, loop._step, dataset.load_dataset_in_steps = kept, published, stepped, loaded
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from PIL import Image
 from studio import cli
 from studio.cli import arguments
 from studio.library import models
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from tests.media.containers.writers import LITTLE, RATE, wav
 
 
@@ -49,7 +49,7 @@ def test_a_sound_that_cannot_be_read_is_refused_in_words_about_sounds(
     path = tmp_path / "voice.mp3"
     path.write_bytes(begins + bytes(2000))
     for name in (tiny_waves, tiny_recordings):
-        with pytest.raises(Refused, match=r"is M4A, .* Save it as WAV or FLAC|holds no MP3 sound that can be read"):
+        with pytest.raises(FileRefused, match=r"is M4A, .* Save it as WAV or FLAC|holds no MP3 sound that can be read"):
             arguments.opened(path, models.find_model(name).card)
 
 

@@ -24,7 +24,7 @@ from studio.engine.events import Rest
 from studio.engine.jobs import Jobs
 from studio.library import models
 from studio.library.work import Work, recipe_of_wav
-from studio.media.sounds.playback import RAMP, limited
+from studio.media.sounds.playback import RAMP, limit_level
 from studio.media.sounds.resampling import Resampler
 from studio.wire import messages as wire
 from tests.app.fake_speaker import FakeSpeaker
@@ -75,7 +75,7 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
 
 def told(heard: np.ndarray, wanted: np.ndarray) -> None:
     """All of it was heard, but for the ramps at both ends."""
-    inner = np.rint(limited(wanted.astype(np.float32) / 32_768) * 32_768).astype(np.int16)[EDGE:-EDGE]
+    inner = np.rint(limit_level(wanted.astype(np.float32) / 32_768) * 32_768).astype(np.int16)[EDGE:-EDGE]
     places = np.flatnonzero(heard == inner[0])
     assert any(np.array_equal(heard[at : at + len(inner)], inner) for at in places)
     assert abs(len(heard) - len(wanted)) <= 2 * EDGE
@@ -368,7 +368,7 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
     heard = heard[sounding[0] : sounding[-1] + 1]
     assert 1 < len(heard) / CARD < 29, "Ctrl+C ends it before the 30 seconds are over"
     made = samples(tmp_path / f"{tiny_recordings}-5.wav").astype(np.float32) / 32_768
-    given = limited(Resampler(RATE, CARD).bring(made))
+    given = limit_level(Resampler(RATE, CARD).resample(made))
     # A null sink whose first stream begins takes back what its monitor has given already, so the middle is compared.
     middle = heard[CARD // 2 : -round(0.1 * CARD)]
     silence = "".join("x" if loud else " " for loud in np.abs(middle) > 1e-6)

@@ -12,7 +12,7 @@ import pytest
 from studio.cli import sample
 from studio.library import storage
 from studio.library.work import Work
-from studio.media.pictures.enlarging import AS_MADE
+from studio.media.pictures.enlarging import UNENLARGED
 from tests.limits import LIMIT
 
 Files = Sequence[tuple[Path, bytes]]
@@ -23,7 +23,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sample.Kept:
     """Hold results at a clock that shows another minute whenever it is looked at."""
     minutes = iter(range(0, 60_000, 60))
     monkeypatch.setattr(sample, "time", SimpleNamespace(monotonic=lambda: next(minutes)))
-    return sample.Kept(argparse.Namespace(json=False), tmp_path, AS_MADE)
+    return sample.Kept(argparse.Namespace(json=False), tmp_path, UNENLARGED)
 
 
 def add(kept: sample.Kept, *seeds: int) -> None:

@@ -15,7 +15,7 @@ from studio.engine.generation import sampling
 from studio.engine.jobs import Jobs
 from studio.engine.training.config import plain, study_of, with_steps
 from studio.library import models
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from studio.wire import frames
 from studio.wire import messages as wire
 
@@ -136,7 +136,7 @@ def test_a_folder_becomes_a_model_among_the_persons_own(
 def test_a_folder_of_rubbish_is_refused_with_counts(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     study = study_of("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
-    with pytest.raises(Refused, match="usable"):
+    with pytest.raises(FileRefused, match="usable"):
         ask(wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=plain(study)))
 
 

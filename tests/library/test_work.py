@@ -158,7 +158,7 @@ def test_a_smooth_sheet_gives_back_every_picture_as_it_was_made_unless_it_was_pa
 def test_a_sheet_that_cannot_be_understood_is_refused_in_a_sentence(said: str) -> None:
     array = np.zeros((8 + 4, 6 + 4, 3), np.uint8)
     with pytest.raises(BadWork, match="cannot be read"):
-        decode_sheet(export.png(array, {work.SHEET_RECIPE_KEY: said}), array)
+        decode_sheet(export.encode_png_bytes(array, {work.SHEET_RECIPE_KEY: said}), array)
 
 
 def test_a_grey_picture_is_saved_grey() -> None:
@@ -186,8 +186,8 @@ def test_the_making_survives_another_program_that_packs_it() -> None:
 
 
 def test_a_picture_of_another_program_carries_no_making() -> None:
-    assert recipe_of_png(export.png(PICTURE)) is None
-    assert recipe_of_png(export.png(PICTURE, {"parameters": "a rose"})) is None
+    assert recipe_of_png(export.encode_png_bytes(PICTURE)) is None
+    assert recipe_of_png(export.encode_png_bytes(PICTURE, {"parameters": "a rose"})) is None
     assert recipe_of_png(b"") is None
     assert recipe_of_png(b"\xff\xd8\xff no PNG") is None
 
@@ -218,7 +218,7 @@ LATENT = {"dtype": "<f4", "shape": [2], "data": "AACAPwAAgD8="}
     ids=lambda recipe: recipe[-40:],
 )
 def test_a_making_that_cannot_be_understood_is_said_and_not_used(recipe: str) -> None:
-    data = export.png(PICTURE, {work.RECIPE_KEY: recipe})
+    data = export.encode_png_bytes(PICTURE, {work.RECIPE_KEY: recipe})
     with pytest.raises(BadWork, match="The picture itself can still be opened"):
         recipe_of_png(data)
 
@@ -230,10 +230,10 @@ def test_a_small_text_that_unpacks_without_end_is_left_out(monkeypatch: pytest.M
         (b"iTXt", work.RECIPE_KEY.encode() + b"\0\1\0\0\0" + bomb),
         (b"zTXt", work.RECIPE_KEY.encode() + b"\0\0" + bomb),
     ):
-        data = with_chunk(export.png(PICTURE, {"Title": "kept"}), kind, body)
+        data = with_chunk(export.encode_png_bytes(PICTURE, {"Title": "kept"}), kind, body)
         assert len(data) < 100_000
         tracemalloc.start()
-        assert export.texts(data) == {"Title": "kept"}
+        assert export.png_texts(data) == {"Title": "kept"}
         assert recipe_of_png(data) is None
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -269,7 +269,7 @@ def test_a_saved_wave_gives_back_its_making_and_its_samples(tmp_path: Path) -> N
     data = work.encode_wav(CYCLE, SOUND)
     assert work.recipe_of_wav(data) == SOUND
     (tmp_path / "a.wav").write_bytes(data)
-    assert (single_cycle.open_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
+    assert (single_cycle.read_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
 
 
 def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_path: Path) -> None:
@@ -288,8 +288,8 @@ def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_pat
             assert back(data) == made and made.has_live_settings
             (tmp_path / f"a.{ending}").write_bytes(data)
             heard = audio_file.open_recording(tmp_path / f"a.{ending}", centred=False)
-            assert heard.rate == 16_000 and (heard.wave * 32_768 == CYCLE).all()
-    assert work.recipe_of_flac(export.flac(CYCLE, 16_000, {"COMMENT": "recorded at home"})) is None
+            assert heard.rate == 16_000 and (heard.samples * 32_768 == CYCLE).all()
+    assert work.recipe_of_flac(export.encode_flac_bytes(CYCLE, 16_000, {"COMMENT": "recorded at home"})) is None
 
 
 def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     assert samples.shape == (64 * 2048,) and rate == 44_100
     assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == cycles).all()
-    parts = single_cycle.chunks(data)
+    parts = single_cycle.riff_chunks(data)
     assert parts[b"clm "].startswith(b"<!>2048 1") and b"smpl" not in parts
     assert list(parts)[-1] == b"data"  # a look at the beginning of the file finds all the rest
     made = work.recipe_of_wav(data)
@@ -311,19 +311,19 @@ def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
 
 def test_a_single_cycle_is_a_loop_with_its_pitch() -> None:
     data = work.encode_wavetable(CYCLE[None] // 3, SOUND)
-    loop = struct.unpack("<15I", single_cycle.chunks(data)[b"smpl"])
+    loop = struct.unpack("<15I", single_cycle.riff_chunks(data)[b"smpl"])
     note = loop[3] + loop[4] / 2**32
-    assert wavetable.hertz(note) == pytest.approx(44_100 / 2048, rel=1e-7)
+    assert wavetable.note_frequency(note) == pytest.approx(44_100 / 2048, rel=1e-7)
     assert loop[7] == 1 and loop[11:13] == (0, 2047)
     samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     assert samples.shape == (2048,)
 
 
 def test_a_wave_without_a_making_and_one_with_a_broken_one() -> None:
-    assert work.recipe_of_wav(export.wav(CYCLE, 44_100, {"ICMT": "recorded at home"})) is None
+    assert work.recipe_of_wav(export.encode_wav_bytes(CYCLE, 44_100, {"ICMT": "recorded at home"})) is None
     assert work.recipe_of_wav(b"no sound") is None
     with pytest.raises(BadWork, match="How this sound was made cannot be read"):
-        work.recipe_of_wav(export.wav(CYCLE, 44_100, {"ICMT": f'{work.RECIPE_KEY} {{"kind": "sound"}}'}))
+        work.recipe_of_wav(export.encode_wav_bytes(CYCLE, 44_100, {"ICMT": f'{work.RECIPE_KEY} {{"kind": "sound"}}'}))
     broken = SOUND.wavetable_to(msgspec.structs.replace(SOUND, latent=StoredArray.from_array(np.full(4, np.nan))))
     with pytest.raises(BadWork, match="not every number is finite"):
         work.recipe_of_wav(work.encode_wav(CYCLE, broken))
@@ -370,4 +370,4 @@ def test_makings_of_the_first_version_are_read() -> None:
 def test_a_row_or_colour_that_makes_no_sense_is_refused(rewound: dict[str, Any]) -> None:
     texts = {work.RECIPE_KEY: json.dumps({"model": "m", "model_hash": "", "seed": 7, "rewound": rewound})}
     with pytest.raises(BadWork, match="rewound"):
-        recipe_of_png(export.png(PICTURE, texts))
+        recipe_of_png(export.encode_png_bytes(PICTURE, texts))

@@ -17,10 +17,10 @@ import soundfile
 from PIL import Image
 
 from studio.media import decoder, pack
-from studio.media.decoder import Decoder
+from studio.media.decoder import FileDecoder
 from studio.media.decoder_messages import Answer, Fault, Ready
 from studio.media.pictures import image
-from studio.media.pictures.image import Picture, Refused
+from studio.media.pictures.image import FileRefused, OpenedPicture
 from studio.media.sounds import audio_file, single_cycle
 from tests.conftest import PLANTED
 from tests.limits import LIMIT
@@ -44,8 +44,8 @@ def hum(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def misbehaving() -> Iterator[Decoder]:
-    own = Decoder(PLANTED, seconds=1)
+def misbehaving() -> Iterator[FileDecoder]:
+    own = FileDecoder(PLANTED, seconds=1)
     yield own
     own.close()
 
@@ -74,14 +74,15 @@ def test_every_reader_gives_what_it_gives_without_the_child(photo: Path, hum: Pa
         decoder.open_recording(hum, 16_000, centred=False),
         audio_file.open_recording(hum, 16_000, centred=False),
     )
-    np.testing.assert_array_equal(heard.wave, told.wave)
+    np.testing.assert_array_equal(heard.samples, told.samples)
     assert (heard.seconds, heard.notes) == (told.seconds, told.notes)
     soundfile.write(tmp_path / "cycle.wav", np.sin(np.arange(600) / 600 * 2 * np.pi) * 0.5, 44_100)
     np.testing.assert_array_equal(
-        decoder.open_wave(tmp_path / "cycle.wav", 128).array, single_cycle.open_wave(tmp_path / "cycle.wav", 128).array
+        decoder.open_wave_file(tmp_path / "cycle.wav", 128).array,
+        single_cycle.read_wave(tmp_path / "cycle.wav", 128).array,
     )
     np.testing.assert_array_equal(
-        decoder.open_cycle(tmp_path / "cycle.wav", 256), single_cycle.open_cycle(tmp_path / "cycle.wav", 256)
+        decoder.open_cycle(tmp_path / "cycle.wav", 256), single_cycle.read_cycle(tmp_path / "cycle.wav", 256)
     )
 
 
@@ -94,7 +95,7 @@ def test_arrays_of_a_pack_come_back_in_their_types_and_order(tmp_path: Path) -> 
         "label_names": np.array(["Rose", "Übung"]),
     }
     np.savez_compressed(tmp_path / "p.npz", more=np.zeros(3), **parts)  # type: ignore[arg-type]
-    found = decoder.read_pack(tmp_path / "p.npz")
+    found = decoder.open_pack(tmp_path / "p.npz")
     assert found.keys() == parts.keys()
     for name, expected in parts.items():
         np.testing.assert_array_equal(found[name], expected)
@@ -114,23 +115,23 @@ def test_a_path_within_the_current_folder_is_found_after_the_folder_changes(
 def test_a_refusal_reads_as_it_does_without_the_child(reader: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no artwork")
     there = {"open_picture": image, "open_recording": audio_file, "open_wave": single_cycle}.get(reader)
-    with pytest.raises(Refused) as fault:
+    with pytest.raises(FileRefused) as fault:
         getattr(decoder, reader)(tmp_path / "notes.txt")
-    with pytest.raises(Refused) as expected:
-        getattr(there, reader)(tmp_path / "notes.txt") if there else pack.members(tmp_path / "notes.txt")
+    with pytest.raises(FileRefused) as expected:
+        getattr(there, reader)(tmp_path / "notes.txt") if there else pack.read_members(tmp_path / "notes.txt")
     assert (str(fault.value), fault.value.reason) == (str(expected.value), expected.value.reason)
-    with pytest.raises(Refused, match="not there"):
+    with pytest.raises(FileRefused, match="not there"):
         getattr(decoder, reader)(tmp_path / "nothing.wav")
 
 
 def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
-    own, faults = Decoder(), list[BaseException]()
+    own, faults = FileDecoder(), list[BaseException]()
 
     def read() -> None:
         try:
             for _ in range(20):
-                assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
-                assert own.read("recording", hum, audio_file.Recording, rate=None, centred=True).rate == 8000
+                assert own.read_file("picture", photo, OpenedPicture).array.shape == (40, 60, 3)
+                assert own.read_file("recording", hum, audio_file.Recording, rate=None, centred=True).rate == 8000
         except BaseException as fault:
             faults.append(fault)
 
@@ -139,7 +140,7 @@ def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join(LIMIT)
-    assert not faults and len(own.process_ids) <= decoder.CHILDREN
+    assert not faults and len(own.process_ids) <= decoder.MAX_CHILDREN
     own.close()
 
 
@@ -160,23 +161,23 @@ def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
     ],
 )
 def test_a_file_that_its_reader_does_not_survive_is_refused_and_the_next_is_read(
-    stem: str, said: str, photo: Path, misbehaving: Decoder
+    stem: str, said: str, photo: Path, misbehaving: FileDecoder
 ) -> None:
     bad = photo.rename(photo.with_name(f"{stem}.png"))
     good = photo.with_name("good.png")
     good.write_bytes(bad.read_bytes())
-    assert misbehaving.read("picture", good, Picture).array.shape == (40, 60, 3)
-    with pytest.raises(Refused) as fault:
-        misbehaving.read("picture", bad, Picture)
+    assert misbehaving.read_file("picture", good, OpenedPicture).array.shape == (40, 60, 3)
+    with pytest.raises(FileRefused) as fault:
+        misbehaving.read_file("picture", bad, OpenedPicture)
     assert str(fault.value) == f'"{stem}.png" {said}'
-    assert misbehaving.read("picture", good, Picture).array.shape == (40, 60, 3)
+    assert misbehaving.read_file("picture", good, OpenedPicture).array.shape == (40, 60, 3)
 
 
 def test_a_file_whose_reader_waits_for_ever_is_given_up(photo: Path) -> None:
-    own = Decoder(PLANTED, seconds=0, patience=2.0)
+    own = FileDecoder(PLANTED, seconds=0, patience=2.0)
     slow = photo.rename(photo.with_name("sleeps.png"))
-    with pytest.raises(Refused, match="takes too long to read"):
-        own.read("picture", slow, Picture)
+    with pytest.raises(FileRefused, match="takes too long to read"):
+        own.read_file("picture", slow, OpenedPicture)
     own.close()
 
 
@@ -185,11 +186,11 @@ def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
     photos = [photo.with_name(name) for name in ("sleeps.png", "hangs.png", "waits.png")]
     for path in photos:
         path.write_bytes(photo.read_bytes())
-    own, told = Decoder(PLANTED, seconds=1000, patience=1000), list[str]()
+    own, told = FileDecoder(PLANTED, seconds=1000, patience=1000), list[str]()
 
     def read(path: Path) -> None:
-        with pytest.raises(Refused) as fault:
-            own.read("picture", path, Picture)
+        with pytest.raises(FileRefused) as fault:
+            own.read_file("picture", path, OpenedPicture)
         told.append(str(fault.value))
 
     threads = [threading.Thread(target=read, args=(path,)) for path in photos]
@@ -204,39 +205,39 @@ def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
     assert sorted(told) == sorted(
         f'"{path.name}" was not read to its end and was not opened. Open it again.' for path in (*photos, photo)
     )
-    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    assert own.read_file("picture", photo, OpenedPicture).array.shape == (40, 60, 3)
     own.close()
 
 
 @POSIX_ONLY
-def test_what_a_library_prints_is_not_taken_for_an_answer(photo: Path, misbehaving: Decoder) -> None:
+def test_what_a_library_prints_is_not_taken_for_an_answer(photo: Path, misbehaving: FileDecoder) -> None:
     noisy = photo.rename(photo.with_name("prints.png"))
-    assert misbehaving.read("picture", noisy, Picture).array.shape == (40, 60, 3)
+    assert misbehaving.read_file("picture", noisy, OpenedPicture).array.shape == (40, 60, 3)
 
 
 @POSIX_ONLY
 def test_a_reader_writes_no_file(
-    photo: Path, misbehaving: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photo: Path, misbehaving: FileDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLANTED_FILE", str(tmp_path / "written"))
-    with pytest.raises(Refused, match="could not be read"):
-        misbehaving.read("picture", photo.rename(photo.with_name("writes.png")), Picture)
+    with pytest.raises(FileRefused, match="could not be read"):
+        misbehaving.read_file("picture", photo.rename(photo.with_name("writes.png")), OpenedPicture)
     assert not (tmp_path / "written").exists() or not (tmp_path / "written").read_bytes()
 
 
-def test_no_file_is_blamed_for_what_an_earlier_one_broke(photo: Path, misbehaving: Decoder) -> None:
+def test_no_file_is_blamed_for_what_an_earlier_one_broke(photo: Path, misbehaving: FileDecoder) -> None:
     first = photo.with_name("breaks.png")
     first.write_bytes(photo.read_bytes())
     for path in (first, photo, photo):
-        assert misbehaving.read("picture", path, Picture).array.shape == (40, 60, 3)
+        assert misbehaving.read_file("picture", path, OpenedPicture).array.shape == (40, 60, 3)
 
 
 @POSIX_ONLY
 def test_a_child_that_was_killed_while_it_waited_is_replaced(photo: Path) -> None:
-    own = Decoder()
-    own.read("picture", photo, Picture)
+    own = FileDecoder()
+    own.read_file("picture", photo, OpenedPicture)
     os.kill(own.process_ids[0], signal.SIGKILL)
-    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    assert own.read_file("picture", photo, OpenedPicture).array.shape == (40, 60, 3)
     own.close()
 
 
@@ -270,8 +271,8 @@ def test_the_child_ends_with_its_parent_also_in_the_middle_of_a_file(stem: str, 
 
 @LINUX_ONLY
 def test_the_child_runs_within_its_limits(photo: Path) -> None:
-    own = Decoder()
-    own.read("picture", photo, Picture)
+    own = FileDecoder()
+    own.read_file("picture", photo, OpenedPicture)
     folder = Path(f"/proc/{own.process_ids[0]}")
     limits = {line[:26].strip(): line[26:].split()[0] for line in (folder / "limits").read_text().splitlines()}
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
@@ -286,8 +287,8 @@ def test_the_child_runs_within_its_limits(photo: Path) -> None:
 
 def test_a_child_that_cannot_be_started_is_said(photo: Path) -> None:
     for program in (["/nowhere/python"], [sys.executable, "-c", "raise SystemExit(1)"]):
-        with pytest.raises(Refused) as fault:
-            Decoder(program).read("picture", photo, Picture)
+        with pytest.raises(FileRefused) as fault:
+            FileDecoder(program).read_file("picture", photo, OpenedPicture)
         assert "The program that reads files does not start." in str(fault.value)
 
 
@@ -327,9 +328,9 @@ def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name
 )
 def test_an_answer_that_no_reader_gives_is_not_believed(said: bytes, photo: Path) -> None:
     program = f"import sys; sys.stdout.buffer.write({frame(Ready()) + said!r}); sys.stdout.flush(); sys.stdin.read()"
-    own = Decoder([sys.executable, "-c", program], seconds=0, patience=1.0)
-    with pytest.raises(Refused, match="crashed the program that reads files|takes too long"):
-        own.read("picture", photo, Picture)
+    own = FileDecoder([sys.executable, "-c", program], seconds=0, patience=1.0)
+    with pytest.raises(FileRefused, match="crashed the program that reads files|takes too long"):
+        own.read_file("picture", photo, OpenedPicture)
     own.close()
 
 
@@ -371,11 +372,11 @@ def elsewhere(system: str, then: str) -> list[str]:
 @POSIX_ONLY
 @pytest.mark.parametrize("system", ["win32", "darwin"])
 def test_a_child_without_the_limits_of_linux_reads_files(system: str, photo: Path, hum: Path) -> None:
-    own = Decoder(elsewhere(system, "sys.exit(decoder_process.main())"))
-    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
-    assert own.read("recording", hum, audio_file.Recording, rate=None).seconds == 0.5
-    with pytest.raises(Refused, match="is not there"):
-        own.read("picture", photo.with_name("none.png"), Picture)
+    own = FileDecoder(elsewhere(system, "sys.exit(decoder_process.main())"))
+    assert own.read_file("picture", photo, OpenedPicture).array.shape == (40, 60, 3)
+    assert own.read_file("recording", hum, audio_file.Recording, rate=None).seconds == 0.5
+    with pytest.raises(FileRefused, match="is not there"):
+        own.read_file("picture", photo.with_name("none.png"), OpenedPicture)
     own.close()
 
 
@@ -389,11 +390,11 @@ def test_a_child_on_macos_has_limits_of_time_and_descriptors(photo: Path) -> Non
         "decoder_process.READERS['picture'] = hang\n"
         "sys.exit(decoder_process.main())"
     )
-    own = Decoder(elsewhere("darwin", then), seconds=1)
+    own = FileDecoder(elsewhere("darwin", then), seconds=1)
     (photo.parent / "hangs.png").write_bytes(photo.read_bytes())
-    with pytest.raises(Refused, match="takes too long to read"):
-        own.read("picture", photo.parent / "hangs.png", Picture)
-    assert own.read("picture", photo, Picture).array.shape == (40, 60, 3)
+    with pytest.raises(FileRefused, match="takes too long to read"):
+        own.read_file("picture", photo.parent / "hangs.png", OpenedPicture)
+    assert own.read_file("picture", photo, OpenedPicture).array.shape == (40, 60, 3)
     own.close()
 
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.background import Later
 from studio.app.core.observable import State, Value
-from studio.media.sounds.speaker import LATENCIES, NoSound, Source
+from studio.media.sounds.speaker import LATENCIES, NoSoundOutput, SampleSource
 
 
 class Output(Protocol):
@@ -19,7 +19,7 @@ class Output(Protocol):
     @property
     def still(self) -> float: ...
     def outputs(self) -> tuple[str, ...]: ...
-    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None: ...
+    def open(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None: ...
     def close(self) -> None: ...
     def fault(self) -> str: ...
 
@@ -73,7 +73,7 @@ class SoundCard(State):
             return f'"{self._output.device}" takes no sound at the moment. Playing waits for it.'
         return ""
 
-    def give(self, source: Source) -> None:
+    def give(self, source: SampleSource) -> None:
         """Let the card read from a source, if it reads from none."""
         if not self.open:
             self.open = True
@@ -107,14 +107,14 @@ class SoundCard(State):
     def _opened(self, outcome: None | Exception) -> None:
         self._still = 0
         self._taken = True
-        if isinstance(outcome, NoSound):
+        if isinstance(outcome, NoSoundOutput):
             self.open = False
             self.refused.emit(str(outcome))
         elif outcome is not None:
             raise outcome
 
     def _looked(self, outcome: tuple[str, ...] | Exception) -> None:
-        if isinstance(outcome, NoSound):
+        if isinstance(outcome, NoSoundOutput):
             outcome = ()
         if isinstance(outcome, Exception):
             raise outcome

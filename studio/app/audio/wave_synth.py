@@ -7,9 +7,9 @@ from studio.app.core.background import Later
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Field, State, Value, within
 from studio.media.sounds import wavetable
-from studio.media.sounds.oscillator import HeldTone
+from studio.media.sounds.oscillator import Oscillator
 from studio.media.sounds.single_cycle import LONGEST_CYCLE
-from studio.media.sounds.speaker import NoSound
+from studio.media.sounds.speaker import NoSoundOutput
 from studio.wire.messages import Array
 
 LONGEST = LONGEST_CYCLE
@@ -39,12 +39,12 @@ def name(note: int) -> str:
 
 def pitch(note: int) -> str:
     """For people: `A2, 110.0 Hz`."""
-    return f"{name(note)}, {wavetable.hertz(note):,.1f} Hz"
+    return f"{name(note)}, {wavetable.note_frequency(note):,.1f} Hz"
 
 
 def harmonics(wave: Array, count: int = 64) -> Array:
     """How loud each of the first harmonics is, (count,) decibels."""
-    return wavetable.harmonics(wave, count)
+    return wavetable.harmonic_amplitudes(wave, count)
 
 
 class Tone(State):
@@ -74,8 +74,8 @@ class Tone(State):
             Field("octave", self.octave.get, lambda octave: self.set_octave(int(octave))),
             Field("level", self.level.get, self.set_level),
         )
-        self._source = HeldTone()
-        self._source.level(self._gain())
+        self._source = Oscillator()
+        self._source.set_level(self._gain())
         self._opening = Later(self)
         self._open, self._still = False, 0
         self._listening = QTimer(self)
@@ -92,7 +92,7 @@ class Tone(State):
             if wave is None:
                 self.stop()
             else:
-                self._source.wave(wave)
+                self._source.set_wave(wave)
 
     def press(self, note: int) -> None:
         """A key goes down."""
@@ -135,7 +135,7 @@ class Tone(State):
 
     def set_level(self, level: float) -> None:
         self.level.set(within(level, 0.0, 1.0))
-        self._source.level(self._gain())
+        self._source.set_level(self._gain())
 
     def watch(self) -> None:
         """Look whether the sound card still plays, and let go of it after a while of silence."""
@@ -156,9 +156,9 @@ class Tone(State):
             self.note.set(down[-1])
         self.sounding.set(plays)
         if not plays:
-            self._source.release()
+            self._source.release_note()
             return
-        self._source.play(self.note.get())
+        self._source.play_note(self.note.get())
         if not self._open:
             self._open = True
             self.opens.emit()
@@ -171,8 +171,8 @@ class Tone(State):
         if outcome is None:
             self._watching.start()
             if wave is not None:
-                self._source.wave(wave)  # the card's rate came from another thread
-        elif isinstance(outcome, NoSound):
+                self._source.set_wave(wave)  # the card's rate came from another thread
+        elif isinstance(outcome, NoSoundOutput):
             self._open = False
             self.stop()
             again = ("Try again", lambda: self.hold(True))

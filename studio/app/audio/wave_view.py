@@ -10,7 +10,7 @@ from studio.app.core.guard import guarded
 from studio.app.widgets.controls import tip
 from studio.app.widgets.theme import Look
 from studio.app.widgets.thumbnail import ROOM, _pen, line
-from studio.media.sounds.wavetable import curve
+from studio.media.sounds.wavetable import cycle_curve
 from studio.wire.messages import Array
 
 BEYOND = 0.14
@@ -161,6 +161,6 @@ def _around(wave: Array | None, points: int) -> Array:
     """One cycle as it is heard, and a little of the ones before and after it."""
     if wave is None:
         return np.zeros(0)
-    one = curve(wave, max(points, 64))
+    one = cycle_curve(wave, max(points, 64))
     more = round(BEYOND * len(one))
     return np.concatenate([one[-more:], one, one[: more + 1]])

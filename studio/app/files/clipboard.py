@@ -14,7 +14,7 @@ from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import Work, encode_png
 from studio.media import export
-from studio.media.names import shown
+from studio.media.names import display_name
 from studio.wire.messages import Array
 
 
@@ -46,9 +46,11 @@ class Clipboard(State):
         def encode() -> bytes:
             if work is not None:
                 return encode_png(picture, work, size)
-            return export.png(size.of(picture), size.texts(picture))
+            return export.encode_png_bytes(size.enlarge(picture), size.png_texts(picture))
 
-        self._copying.run(encode, lambda data: self._copied(data, size.size(*picture.shape[:2]), work is not None))
+        self._copying.run(
+            encode, lambda data: self._copied(data, size.enlarged_size(*picture.shape[:2]), work is not None)
+        )
 
     def _copy_sound(self, sound: Array, work: Work) -> None:
         """Copy a sound as a file too, for programs that take no sounds from the clipboard."""
@@ -93,7 +95,7 @@ class Clipboard(State):
             raise data
         else:
             self.copied_sound.emit(path, data)
-            self._messages.say(f'Copied the sound as "{shown(path.name)}", with its recipe inside.')
+            self._messages.say(f'Copied the sound as "{display_name(path.name)}", with its recipe inside.')
 
     def _pasted(self, path: Path | Exception) -> None:
         if isinstance(path, NotSaved):

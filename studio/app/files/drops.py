@@ -10,9 +10,9 @@ from typing import Literal
 
 from studio.library.model_file import MODEL_SUFFIX, PICKLE_SUFFIXES
 from studio.library.work import RECIPE_KEY, SHEET_RECIPE_KEY
-from studio.media.containers.recognition import container
-from studio.media.names import shown
-from studio.media.sounds.audio_file import refusal
+from studio.media.containers.recognition import recognise_format
+from studio.media.names import display_name
+from studio.media.sounds.audio_file import refusal_reason
 from studio.media.sounds.single_cycle import may_be_cycles
 
 Kind = Literal[
@@ -40,7 +40,7 @@ _WORDS: dict[Kind, str] = {
     "model": "Add this model",
 }
 
-__all__ = ["Kind", "kind", "shown", "words"]
+__all__ = ["Kind", "kind", "display_name", "words"]
 _RATE = re.compile(rb'"rate":[1-9]')
 
 
@@ -58,10 +58,10 @@ def kind(paths: Sequence[Path]) -> Kind:
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
         ours = any(key.encode() + b"\0" in begins for key in (RECIPE_KEY, SHEET_RECIPE_KEY))
         return "work" if begins.startswith(b"\x89PNG") and ours else "picture"
-    form = container(begins, ending)
+    form = recognise_format(begins, ending)
     if form is None:
         return "other"
-    if not form.read:
+    if not form.can_be_read:
         return "unread sound"
     if RECIPE_KEY.encode() + b" " in begins:
         cycle = form.name == "WAV" and _RATE.search(begins) is None
@@ -73,7 +73,7 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
     """What would happen, in two or three words, or a sentence that says why nothing would."""
     if kind in _WORDS:
         return _WORDS[kind]
-    name = shown(paths[0].name) if paths else ""
+    name = display_name(paths[0].name) if paths else ""
     match kind:
         case "nothing":
             return "There is no file in what was dropped. Drop a picture, or a model."
@@ -82,7 +82,7 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
         case "pickle":
             return f'"{name}" is a pickle, which can run programs when opened. Ask for a {MODEL_SUFFIX} file.'
         case "unread sound":
-            return str(refusal(name, container(_beginning(paths[0]), paths[0].suffix)))
+            return str(refusal_reason(name, recognise_format(_beginning(paths[0]), paths[0].suffix)))
         case _:
             said = f'"{name}" is no picture, sound or model, so it was not opened.'
             return f"{said} PNG, JPEG, WAV and MP3 can be."

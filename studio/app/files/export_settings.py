@@ -3,9 +3,9 @@
 from PySide6.QtCore import QObject
 
 from studio.app.core.observable import Field, State, Value
-from studio.media.pictures.enlarging import LARGEST, Enlargement, blended
+from studio.media.pictures.enlarging import MAX_SIDE, Enlargement, enlarge_smoothly
 
-__all__ = ["LARGEST", "TIMES", "Exporting", "blended"]
+__all__ = ["MAX_SIDE", "TIMES", "Exporting", "enlarge_smoothly"]
 TIMES = (1, 4, 8, 16)
 """Factors by which a saved picture can be larger."""
 
@@ -41,7 +41,7 @@ class Exporting(State):
             self.times.set(times)
 
     def choose_pixels(self, pixels: int) -> None:
-        self.pixels.set(min(max(pixels, 1), LARGEST))
+        self.pixels.set(min(max(pixels, 1), MAX_SIDE))
 
     def choose_sheet(self, on: bool) -> None:
         self.on_sheet.set(on)

@@ -5,7 +5,7 @@ from typing import Any
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from studio.app.core.observable import Value
-from studio.app.files.export_settings import LARGEST, TIMES, Exporting
+from studio.app.files.export_settings import MAX_SIDE, TIMES, Exporting
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Choice, Column, Label, Number, Segments
 from studio.app.widgets.theme import Look
@@ -26,7 +26,7 @@ class ExportSection(Column):
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)
         self.times.addItem("In pixels", 0)
-        self.pixels = Number("Longer side", 1, LARGEST, "Limit the pixels of the longer side")
+        self.pixels = Number("Longer side", 1, MAX_SIDE, "Limit the pixels of the longer side")
         self.pixels.setSuffix(" px")
         self.sheet = Segments(
             look,
@@ -84,7 +84,7 @@ class ExportSection(Column):
         shape = trained.card.pixels if trained is not None else None
         self.setVisible(shape is not None)
         if shape is not None:
-            height, width = self._exporting.enlargement.size(*shape)
+            height, width = self._exporting.enlargement.enlarged_size(*shape)
             how = "smooth" if self._exporting.smooth.get() else "crisp"
             each = "each " if self._several and self._exporting.on_sheet.get() else ""
             said = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"

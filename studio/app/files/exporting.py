@@ -24,8 +24,8 @@ from studio.library import storage, work
 from studio.library.obstacles import MAX_NAME_BYTES
 from studio.library.storage import NotSaved
 from studio.library.work import Work
-from studio.media.names import shown
-from studio.media.pictures.enlarging import AS_MADE, Enlargement
+from studio.media.names import display_name
+from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.wire.messages import Array
 
 TOGETHER = 128
@@ -99,11 +99,11 @@ class Saved:
         if self.count < self.total:
             return f"Stopped. {self.count:,} of {self.total:,} {self.called} are saved."
         if self.on_sheet:
-            where = f'on "{shown(self.last.name)}", each with its recipe inside.'
+            where = f'on "{display_name(self.last.name)}", each with its recipe inside.'
             return f"Saved {self.total:,} {self.called} {where} {self.smaller}".strip()
         if self.total == 1:
-            return f'Saved "{shown(self.last.name)}"{self.size} with its recipe inside.'
-        return f'Saved {self.total:,} {self.called} in "{shown(self.last.parent.name)}", each with its recipe inside.'
+            return f'Saved "{display_name(self.last.name)}"{self.size} with its recipe inside.'
+        return f'Saved {self.total:,} {self.called} in "{display_name(self.last.parent.name)}", each with its recipe inside.'
 
 
 Place = Callable[[Piece], Path]
@@ -307,7 +307,7 @@ def _write_sheet(wish: Wish) -> Saved:
     return Saved(len(pieces), len(pieces), path, on_sheet=True, smaller=smaller)
 
 
-def in_a_file(piece: Piece, enlargement: Enlargement = AS_MADE) -> bytes:
+def in_a_file(piece: Piece, enlargement: Enlargement = UNENLARGED) -> bytes:
     """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
     if piece.work.kind == "picture":
         return work.encode_png(piece.picture, piece.work, enlargement)

@@ -13,9 +13,9 @@ from studio.app.core.observable import Engine, State, Value
 from studio.app.core.request import Request
 from studio.app.files.opening import Opened, open_file
 from studio.library.models import InstalledModel
-from studio.media.pictures.image import Box, Picture, Refused, fit
+from studio.media.pictures.image import Box, FileRefused, OpenedPicture, fit_to_shape
 from studio.media.sounds import single_cycle
-from studio.media.sounds.single_cycle import Wave
+from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import AnyEvent, Array, Encode, Encoded, Failed
 
 How = Literal["crop", "fit", "pad"]
@@ -25,7 +25,7 @@ How = Literal["crop", "fit", "pad"]
 class Photo:
     """The crop preview: the whole picture, how it is cut, and what the model will see of it; or a wave, as it is."""
 
-    picture: Picture | Wave
+    picture: OpenedPicture | OpenedWave
     how: How
     box: Box | None
     """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
@@ -76,30 +76,30 @@ class Bringing(State):
         self.busy.set(True)
         self._opening.run(lambda: open_file(path, samples), self._opened)
 
-    def preview(self, picture: Picture) -> None:
+    def preview(self, picture: OpenedPicture) -> None:
         """Show the preview of a picture that was opened, and offer to stretch one that uses little of its range."""
         self.show(picture)
         self._offer(picture)
 
-    def _offer(self, picture: Picture) -> None:
-        if picture.narrow:
+    def _offer(self, picture: OpenedPicture) -> None:
+        if picture.has_narrow_range:
             self._messages.say(little_range(picture), "warn", ("Stretch", self._stretch), until=(self._left,))
 
     def _stretch(self) -> None:
         """Spread the values of the picture in the preview from black to white."""
         photo = self.photo.get()
-        if photo is not None and isinstance(photo.picture, Picture) and photo.picture.narrow:
-            self.show(photo.picture.exchanged(), photo.how, photo.box)
+        if photo is not None and isinstance(photo.picture, OpenedPicture) and photo.picture.has_narrow_range:
+            self.show(photo.picture.with_arrays_exchanged(), photo.how, photo.box)
             said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
             self._messages.say(said, "warn", ("Undo", self._undo_stretch), until=(self._left,))
 
     def _undo_stretch(self) -> None:
         photo = self.photo.get()
-        if photo is not None and isinstance(photo.picture, Picture) and not photo.picture.narrow:
-            self.show(photo.picture.exchanged(), photo.how, photo.box)
-            self._offer(photo.picture.exchanged())
+        if photo is not None and isinstance(photo.picture, OpenedPicture) and not photo.picture.has_narrow_range:
+            self.show(photo.picture.with_arrays_exchanged(), photo.how, photo.box)
+            self._offer(photo.picture.with_arrays_exchanged())
 
-    def show(self, picture: Picture, how: How = "crop", box: Box | None = None) -> None:
+    def show(self, picture: OpenedPicture, how: How = "crop", box: Box | None = None) -> None:
         """The preview of a picture, cut as said."""
         trained = self._model.get()
         if trained is None or len(trained.card.shape) != 3:
@@ -112,12 +112,12 @@ class Bringing(State):
             self.photo.set(Photo(picture, how, box, seen))
 
         # 64 megapixels take a while to scale down, and the crop is dragged.
-        self._fitting.run(lambda: fit(picture.array, (channels, height, width), how, box), fitted)
+        self._fitting.run(lambda: fit_to_shape(picture.array, (channels, height, width), how, box), fitted)
 
     def cut(self, how: How, box: Box | None) -> None:
         """Cut the picture in the preview in another way."""
         photo = self.photo.get()
-        if photo is not None and isinstance(photo.picture, Picture):
+        if photo is not None and isinstance(photo.picture, OpenedPicture):
             self.show(photo.picture, how, box)
 
     def use(self) -> None:
@@ -129,16 +129,16 @@ class Bringing(State):
     def use_picture(self, picture: Array, name: str) -> None:
         """Have the engine encode a picture that its model made. It needs no preview."""
         self._leave()
-        self._encode(Photo(Picture(picture, name, ()), "fit", None, picture, made=True))
+        self._encode(Photo(OpenedPicture(picture, name, ()), "fit", None, picture, made=True))
 
-    def use_wave(self, wave: Wave) -> None:
+    def use_wave(self, wave: OpenedWave) -> None:
         """Have the engine encode a wave, brought to what models of waves learn from. It needs no preview."""
         trained = self._model.get()
         if trained is None:
             return
         try:
-            seen = single_cycle.from_wave(wave.array, trained.card.shape[0], wave.name)
-        except Refused as refusal:
+            seen = single_cycle.cycle_from_wave(wave.array, trained.card.shape[0], wave.name)
+        except FileRefused as refusal:
             self._fail(str(refusal))
             return
         self._leave()
@@ -173,7 +173,7 @@ class Bringing(State):
     def refit(self) -> None:
         """Begin the preview anew, for another model."""
         photo = self.photo.get()
-        if photo is not None and isinstance(photo.picture, Picture):
+        if photo is not None and isinstance(photo.picture, OpenedPicture):
             self.cancel()
             self.show(photo.picture, photo.how, photo.box)
             self._offer(photo.picture)
@@ -195,7 +195,7 @@ class Bringing(State):
         """The engine died while it encoded: the preview stays, using it is offered again."""
         photo, _ = self._asked
         self._end()
-        what = "wave" if isinstance(photo.picture, Wave) else "picture"
+        what = "wave" if isinstance(photo.picture, OpenedWave) else "picture"
         said = f"{why} Your {what} is still here and was not used yet."
         self._fail(said, ("Use it", lambda: self._encode(photo)))
 
@@ -222,6 +222,6 @@ class Bringing(State):
         self.looking.set("")
 
 
-def little_range(picture: Picture) -> str:
+def little_range(picture: OpenedPicture) -> str:
     """Return the message for a picture that uses little of its range."""
-    return f'"{picture.name}" {picture.narrow.removeprefix("it ")}. Stretch it to see more.'
+    return f'"{picture.name}" {picture.has_narrow_range.removeprefix("it ")}. Stretch it to see more.'

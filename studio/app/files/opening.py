@@ -10,11 +10,11 @@ from studio.library import work
 from studio.library.models import InstalledModel
 from studio.library.work import BadWork, Work
 from studio.media import decoder
-from studio.media.containers.contents import form_of
-from studio.media.names import shown
-from studio.media.pictures.image import Picture, Refused, fit, read_bytes
+from studio.media.containers.contents import recognise_file
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused, OpenedPicture, fit_to_shape, read_bytes
 from studio.media.sounds import wavetable
-from studio.media.sounds.single_cycle import Wave
+from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array
 
 WAVES = (".wav", ".wave")
@@ -24,7 +24,7 @@ WAVES = (".wav", ".wave")
 class Opened:
     """A file that was opened: the picture or wave, and how it was made where it is a work of ours."""
 
-    picture: Picture | Wave
+    picture: OpenedPicture | OpenedWave
     work: Work | None
     fault: str = ""
     """Why its making cannot be read, where it carries one."""
@@ -35,18 +35,18 @@ class Opened:
 def open_file(path: Path, samples: int | None = None) -> Opened:
     """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
     ending = path.suffix.lower()
-    picture = decoder.open_wave(path, samples) if form_of(path) is not None else decoder.open_picture(path)
+    picture = decoder.open_wave_file(path, samples) if recognise_file(path) is not None else decoder.open_picture(path)
     read = work.recipe_of_wav if ending in WAVES else work.recipe_of_png if ending == ".png" else None
     try:
         data = read_bytes(path, picture.name) if read is not None else b""
-        sheet = work.decode_sheet(data, picture.array) if isinstance(picture, Picture) else []
-        if sheet and isinstance(picture, Picture):
+        sheet = work.decode_sheet(data, picture.array) if isinstance(picture, OpenedPicture) else []
+        if sheet and isinstance(picture, OpenedPicture):
             first, making = sheet[0]
             return Opened(replace(picture, array=first), making, sheet=tuple(sheet))
         return Opened(picture, read(data) if read is not None else None)
     except BadWork as fault:
         return Opened(picture, None, str(fault))
-    except Refused:  # it went away in between; the picture is here
+    except FileRefused:  # it went away in between; the picture is here
         return Opened(picture, None)
 
 
@@ -56,9 +56,9 @@ def in_shape(array: Array, trained: InstalledModel | None) -> Array:
         return array
     if array.ndim == 1:
         samples = trained.card.shape[0]
-        return array if len(array) == samples else wavetable.cycle(array / wavetable.FULL, samples)
+        return array if len(array) == samples else wavetable.cycle_of_frame(array / wavetable.FULL, samples)
     channels, height, width = trained.card.shape
-    return fit(array, (channels, height, width))
+    return fit_to_shape(array, (channels, height, width))
 
 
 LONGEST = 600
@@ -91,10 +91,10 @@ def open_recorded(path: Path, rate: int) -> Recorded:
     making, fault = work_of(path)
     found = decoder.open_recording(path, making.rate if making is not None else rate, centred=making is None)
     if found.quiet and making is None:
-        raise Refused(found.name, "is silent")
-    samples = whole(found.wave[: LONGEST * found.rate])
+        raise FileRefused(found.name, "is silent")
+    samples = whole(found.samples[: LONGEST * found.rate])
     notes = found.notes
-    if len(samples) < len(found.wave):
+    if len(samples) < len(found.samples):
         notes = (f"the first {LONGEST // 60} minutes are used", *notes)
     channels = {1: "mono", 2: "stereo"}.get(found.channels, f"{found.channels} channels")
     words = f"{lasting(found.seconds)}, {channels}; used as {found.rate / 1000:g} kHz mono"
@@ -105,17 +105,17 @@ def work_of(path: Path) -> tuple[Work | None, str]:
     """How a recording of ours was made, None for any other file; and why that cannot be read, where it cannot."""
     reader = _READERS.get(path.suffix.lower())
     try:
-        making = reader(read_bytes(path, shown(path.name))) if reader is not None else None
+        making = reader(read_bytes(path, display_name(path.name))) if reader is not None else None
     except BadWork as broken:
         return None, str(broken)
-    except Refused:  # said better by what opens it
+    except FileRefused:  # said better by what opens it
         return None, ""
     return (making if making is not None and making.rate else None), ""
 
 
 def kept(path: Path, making: Work) -> Array:
     """The samples (n,) int16 of a work of ours. Raises Refused."""
-    return whole(decoder.open_recording(path, making.rate, centred=False).wave)
+    return whole(decoder.open_recording(path, making.rate, centred=False).samples)
 
 
 def whole(wave: Array) -> Array:

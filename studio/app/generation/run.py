@@ -16,7 +16,7 @@ from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
 from studio.media import export
-from studio.media.pictures.image import Refused, open_picture, read_bytes
+from studio.media.pictures.image import FileRefused, open_picture, read_bytes
 from studio.wire.messages import Array, PicturesPreview
 
 Kind = Literal["picture", "sound"]
@@ -149,7 +149,7 @@ def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
         "by": _bys(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
-        data = export.png(np.concatenate(stack), {KEY: json.dumps(said)})
+        data = export.encode_png_bytes(np.concatenate(stack), {KEY: json.dumps(said)})
         storage.write_file(_path(name), data + storage.hash_bytes(data).encode())
 
 
@@ -160,7 +160,7 @@ def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
         if storage.hash_bytes(data[:-_DIGEST]).encode() != data[-_DIGEST:]:
             return None
         array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
-        said = json.loads(export.texts(data)[KEY])
+        said = json.loads(export.png_texts(data)[KEY])
         model, digest, temperature, label, *kind = said["run"]
         drawn, sound = said["drawn"], kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
@@ -176,7 +176,7 @@ def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
         )
         mix = msgspec.convert(said.get("mix"), ModelMixture | None)
         return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
-    except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
+    except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
 
 

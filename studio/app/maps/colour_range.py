@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from studio.app.core.observable import State, Value
-from studio.media.pictures.surprisal_map import Scale, ends
+from studio.media.pictures.surprisal_map import ColourScale, percentile_range
 from studio.wire.messages import Array
 
 
@@ -12,7 +12,7 @@ class Reach(State):
 
     def __init__(self, parent: State) -> None:
         super().__init__(parent)
-        self.scale: Value[Scale | None] = Value(None, self)
+        self.scale: Value[ColourScale | None] = Value(None, self)
         """None until the first map is there."""
         self._ends: tuple[float, float] | None = None
         """Of all maps without their tails; None where a hand has set them."""
@@ -27,16 +27,16 @@ class Reach(State):
         scale = self.scale.get()
         if scale is not None:
             self._ends = None
-            self.scale.set(scale.set(low, high))
+            self.scale.set(scale.with_range(low, high))
 
     def fit(self, maps: Sequence[Array], bound: bool) -> None:
         """As far as these maps and no further."""
-        low, high = zip(*map(ends, maps), strict=True)
+        low, high = zip(*map(percentile_range, maps), strict=True)
         self._put(min(low), max(high), bound)
 
     def widen(self, bits: Array, bound: bool) -> None:
         """As far as another map, too, where no hand has set it."""
-        low, high = ends(bits)
+        low, high = percentile_range(bits)
         if self.scale.get() is None:
             self._put(low, high, bound)
         elif self._ends is not None:
@@ -44,4 +44,4 @@ class Reach(State):
 
     def _put(self, low: float, high: float, bound: bool) -> None:
         self._ends = low, high
-        self.scale.set(Scale.over(low, high, bound))
+        self.scale.set(ColourScale.over_range(low, high, bound))

@@ -5,7 +5,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.maps.surprisal import Scale, Surprise, figure, price
+from studio.app.maps.surprisal import ColourScale, Surprise, bits_text, format_bits_value
 from studio.app.maps.uncertainty import Doubt
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import tip
@@ -15,7 +15,7 @@ from studio.app.widgets.theme import Look
 WIDE, NARROW, TALL = 252, 128, 36
 BAR, HANDLE, CAUGHT = 10, 18, 28
 """Pixels: how tall the colours and a handle are, and how wide a handle is caught."""
-_NONE = Scale(0.0, 1.0, 0.0, 1.0, False)
+_NONE = ColourScale(0.0, 1.0, 0.0, 1.0, False)
 """What the colours are drawn with until there is a map."""
 
 
@@ -28,9 +28,9 @@ class SurpriseLegend(QWidget):
     def __init__(self, look: Look, name: str = "Surprise") -> None:
         super().__init__()
         self._look = look
-        self._scale: Scale | None = None
+        self._scale: ColourScale | None = None
         self._under: float | None = None
-        self._held: tuple[int, Scale] | None = None
+        self._held: tuple[int, ColourScale] | None = None
         """Which end a hand holds, 0 or 1, and the scale before it did."""
         self._width = WIDE
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -46,7 +46,7 @@ class SurpriseLegend(QWidget):
         bind(self, surprise.under, self.show_under)
         self.homed.connect(surprise.reset)
 
-    def show_scale(self, scale: Scale | None) -> None:
+    def show_scale(self, scale: ColourScale | None) -> None:
         self._scale = scale
         self._describe()
 
@@ -62,7 +62,7 @@ class SurpriseLegend(QWidget):
     @property
     def words(self) -> tuple[str, ...]:
         """What stands right below the colours, and the same in fewer words."""
-        return self._scale.words if self._scale is not None else ("bits a pixel",)
+        return self._scale.description if self._scale is not None else ("bits a pixel",)
 
     def place(self, bits: float) -> float:
         """Where in the widget these bits stand."""
@@ -138,7 +138,7 @@ class SurpriseLegend(QWidget):
         wide = max(2, round(bar.width() * self.devicePixelRatioF()))
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.drawImage(bar, image((scale or _NONE).legend(wide)))
+            painter.drawImage(bar, image((scale or _NONE).draw_legend(wide)))
             painter.setPen(QPen(look.colour("border"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(bar, look.px(2), look.px(2))
@@ -169,13 +169,13 @@ class SurpriseLegend(QWidget):
         painter.setFont(look.font(12))
         painter.setPen(look.colour("soft"))
         if self._scale is not None:
-            painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignLeft), figure(self._scale.low))
+            painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignLeft), format_bits_value(self._scale.low))
         room = self.width() - look.px(32)
         words = next((w for w in self.words if painter.fontMetrics().horizontalAdvance(w) <= room), self.words[-1])
         if self._under is not None:
             painter.setFont(look.font(12, 600))
             painter.setPen(look.colour("text"))
-            words = price(self._under)
+            words = bits_text(self._under)
         painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignRight), words)
 
     def _left(self) -> float:
@@ -185,7 +185,7 @@ class SurpriseLegend(QWidget):
         return float(self.width() - self._look.px(2))
 
     def _describe(self) -> None:
-        low = f"{figure(self._scale.low)} to " if self._scale is not None else ""
-        under = f"; under pointer {figure(self._under)}" if self._under is not None else ""
+        low = f"{format_bits_value(self._scale.low)} to " if self._scale is not None else ""
+        under = f"; under pointer {format_bits_value(self._under)}" if self._under is not None else ""
         self.setAccessibleDescription(f"{low}{self.words[0]}{under}")
         self.update()

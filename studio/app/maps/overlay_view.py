@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PySide6.QtCore import QObject
 
-from studio.app.maps.surprisal import Map, Scale, Surprise
+from studio.app.maps.surprisal import ColourScale, Map, Surprise
 from studio.app.maps.uncertainty import Doubt
 from studio.app.panels.complete.results_view import CompletionsView
 from studio.app.panels.generate.grid_view import GridView
@@ -17,26 +17,26 @@ RELIEF = 0.2
 """Of a picture's light and shade that is left on a map of shares, which has no outlines of its own."""
 
 
-def over(map: Map | None, scale: Scale | None) -> Array | None:
+def over(map: Map | None, scale: ColourScale | None) -> Array | None:
     """What is to be seen in place of a picture: its map, of shares in faint relief; None where there is no map."""
     if map is None or scale is None:
         return None
     if not map.bound:
-        return scale.coloured(map.bits)
+        return scale.colour_map(map.bits)
     light = map.picture.astype(np.float32).mean(2, keepdims=True)
     relief = RELIEF * (light - light.mean())
-    found: Array = (scale.coloured(map.bits) + relief).clip(0, 255).astype(np.uint8)
+    found: Array = (scale.colour_map(map.bits) + relief).clip(0, 255).astype(np.uint8)
     return found
 
 
-def lit(picture: Array, doubt: Array | None, scale: Scale | None) -> Array | None:
+def lit(picture: Array, doubt: Array | None, scale: ColourScale | None) -> Array | None:
     """What is to be seen in place of a picture: the colours of its bits (rows drawn, width), and its own where a pixel
     has none; None where nothing is known."""
     if doubt is None or scale is None or not np.isfinite(doubt).any():
         return None
     seen = np.broadcast_to(picture, (*picture.shape[:2], 3)).copy()
     known = np.isfinite(doubt)
-    seen[: len(doubt)][known] = scale.coloured(doubt)[known]
+    seen[: len(doubt)][known] = scale.colour_map(doubt)[known]
     return seen
 
 

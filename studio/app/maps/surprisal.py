@@ -10,10 +10,10 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import Engine, Field, State, Value
 from studio.app.core.request import Request
 from studio.app.maps.colour_range import Reach
-from studio.media.pictures.surprisal_map import Scale, figure, price
+from studio.media.pictures.surprisal_map import ColourScale, bits_text, format_bits_value
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Score, Scored
 
-__all__ = ["Map", "Scale", "Shown", "Surprise", "figure", "price"]
+__all__ = ["Map", "ColourScale", "Shown", "Surprise", "format_bits_value", "bits_text"]
 
 KEPT = 1024
 """Maps that are kept; of more pictures than that on show, the first are priced."""
@@ -53,7 +53,7 @@ class Surprise(State):
         self.on: Value[bool] = Value(False, self)
         self.fields = (Field.of("on", self.on, bool),)
         self._reach = Reach(self)
-        self.scale: Value[Scale | None] = self._reach.scale
+        self.scale: Value[ColourScale | None] = self._reach.scale
         """Common to all pictures that are compared; None until the first map is there."""
         self.set_ends = self._reach.set
         self.under: Value[float | None] = Value(None, self)

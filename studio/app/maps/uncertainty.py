@@ -7,7 +7,7 @@ import numpy as np
 
 from studio.app.core.observable import State, Value
 from studio.app.maps.colour_range import Reach
-from studio.media.pictures.surprisal_map import Scale
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array
 
 KEPT, JOBS = 4096, 4
@@ -21,7 +21,7 @@ class Doubt(State):
         super().__init__()
         self.on: Value[bool] = Value(False, self)
         self._reach = Reach(self)
-        self.scale: Value[Scale | None] = self._reach.scale
+        self.scale: Value[ColourScale | None] = self._reach.scale
         """Common to all pictures; None until the first row is there."""
         self.set_ends = self._reach.set
         self.begin = self._reach.begin

@@ -19,7 +19,7 @@ from studio.app.takes.start import Start
 from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import BadWork, Work
-from studio.media.pictures.image import Refused, read_bytes
+from studio.media.pictures.image import FileRefused, read_bytes
 from studio.wire.messages import Array
 
 
@@ -70,7 +70,7 @@ class Shelf:
         """One file of the folder, None where it is no work."""
         try:
             return open_kept(self._folder / name)
-        except Refused:
+        except FileRefused:
             return None
 
     def making(self, name: str) -> Work | None:
@@ -79,7 +79,7 @@ class Shelf:
         try:
             data = read_bytes(path, name)
             return work.recipe_of_wav(data) if path.suffix in WAVES else work.recipe_of_png(data)
-        except (Refused, BadWork):
+        except (FileRefused, BadWork):
             return None
 
     def hold(self, takes: Iterable[Take]) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.widgets.theme import Look
-from studio.media.pictures.enlarging import blended
+from studio.media.pictures.enlarging import enlarge_smoothly
 from studio.wire.messages import Array
 
 NARROWEST = 480
@@ -77,7 +77,7 @@ def enlarged(array: Array, height: int, width: int) -> QPixmap:
 
 def blended_pixmap(array: Array, height: int, width: int) -> QPixmap:
     """The same, with its pixels blended."""
-    return QPixmap.fromImage(image(blended(array, height, width)))
+    return QPixmap.fromImage(image(enlarge_smoothly(array, height, width)))
 
 
 def draw_crisp(painter: QPainter, x: float, y: float, pixmap: QPixmap) -> None:
@@ -236,7 +236,7 @@ class PictureView(QWidget):
                 painter.drawImage(self._rect, self._image)
             else:
                 if self._drawn is None or self._drawn.size() != self._rect.size():
-                    self._drawn = image(blended(self._seen, self._rect.height(), self._rect.width()))
+                    self._drawn = image(enlarge_smoothly(self._seen, self._rect.height(), self._rect.width()))
                 painter.drawImage(self._rect.topLeft(), self._drawn)
             if self._drawn_rows is not None and self._drawn_rows < self._seen.shape[0]:
                 rest = self._rect.adjusted(0, self._drawn_rows * self.scale(), 0, 0)

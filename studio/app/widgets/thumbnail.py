@@ -11,10 +11,10 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
 
 from studio.app.widgets.picture import draw_crisp, image
 from studio.app.widgets.theme import Look
-from studio.media.pictures.surprisal_map import Scale
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.media.sounds import spectrogram
 from studio.media.sounds.single_cycle import LONGEST_CYCLE
-from studio.media.sounds.wavetable import curve
+from studio.media.sounds.wavetable import cycle_curve
 from studio.wire.messages import Array
 
 
@@ -59,8 +59,8 @@ def line(place: QRectF, values: Array) -> QPolygonF:
 
 def spectrogram_of(sound: Array, width: int, height: int, ratio: float) -> QPixmap:
     """A small picture of a recording: its spectrum over time, in device pixels."""
-    levels = spectrogram.of(sound, RATE, width)  # (width, rows)
-    colours = Scale(0.0, 255.0, 0.0, 255.0, False).coloured(levels.T[::-1])
+    levels = spectrogram.whole_spectrogram(sound, RATE, width)  # (width, rows)
+    colours = ColourScale(0.0, 255.0, 0.0, 255.0, False).colour_map(levels.T[::-1])
     picture = QImage(colours.tobytes(), width, len(colours), 3 * width, QImage.Format.Format_RGB888)
     ignore, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
     pixmap = QPixmap.fromImage(picture.scaled(width, height, ignore, smooth))
@@ -80,7 +80,7 @@ def thumbnail_of(wave: Array, width: int, height: int, ratio: float, look: Look)
         painter.setPen(QPen(look.colour("line"), ratio))
         painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
         painter.setPen(_pen(look.colour("text"), 1.4 * ratio))
-        painter.drawPolyline(line(place, curve(wave, max(128, width))))
+        painter.drawPolyline(line(place, cycle_curve(wave, max(128, width))))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 

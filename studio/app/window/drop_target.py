@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
-from studio.app.files.drops import shown
+from studio.app.files.drops import display_name
 from studio.app.widgets.icons import pixmap
 from studio.app.widgets.theme import Look
 
@@ -99,7 +99,7 @@ class Drops(QObject):
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
         if isinstance(event, QDragEnterEvent):
-            self._overlay.say(self._state.would(paths), shown(paths[0].name))
+            self._overlay.say(self._state.would(paths), display_name(paths[0].name))
         elif event.type() == QEvent.Type.Drop:
             self._overlay.hide()
             self._state.drop(paths)

@@ -21,11 +21,11 @@ from studio.engine.training.config import BadStudy, Study
 from studio.engine.training.recordings import Recordings, recordings_of
 from studio.library import storage
 from studio.media import dataset
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
 
-Data = dataset.Dataset | audio_dataset.Recordings
+Data = dataset.Dataset | audio_dataset.RecordingDataset
 LEAST = 3
 """Pictures or waves besides those held out: one to watch by, and two, because one has no deviation to start from."""
 COPIES = 5
@@ -44,7 +44,7 @@ def train(command: wire.Train, device: Device) -> Events:
     run_lock.check(folder)
     _check_memory(study, device)
     data = yield from _to_learn(command, study)
-    yield wire.Notice(job=command.job, text=data.report.sentence)
+    yield wire.Notice(job=command.job, text=data.report.summary)
     yield from _reported(command.job, data.report)
     with run_lock.held(folder):
         run = loop.Run(study, folder, device.torch_device)
@@ -79,16 +79,16 @@ def _to_learn(command: wire.Train, study: Study) -> Generator[wire.AnyEvent | Re
     """The artworks of a study. Raises Refused, with the number that is needed, if there are too few."""
     try:
         return (yield from _loaded(command.source, study.shape, study.rate, study.labels))
-    except Refused as refusal:
-        if isinstance(refusal, dataset.TooFew):
+    except FileRefused as refusal:
+        if isinstance(refusal, dataset.TooFewArtworks):
             yield from _reported(command.job, refusal.report)
         if "to learn from" not in refusal.reason:
             raise
         needed = "At least 1 is needed." if study.rate else f"At least {LEAST + 1} are needed."
-        raise Refused(refusal.name, refusal.reason, needed) from None
+        raise FileRefused(refusal.name, refusal.reason, needed) from None
 
 
-def _reported(job: str, report: dataset.Report) -> Events:
+def _reported(job: str, report: dataset.ImportReport) -> Events:
     """What became of the files, one by one."""
     for first in range(0, len(report.skipped), SKIPPED):
         yield wire.SkippedFiles(job=job, files=report.skipped[first : first + SKIPPED])
@@ -164,13 +164,17 @@ def _unlike(data: Data, count: int) -> torch.Tensor | None:
     if data.test[0].ndim > 1:
         return None
     cycles = isinstance(data, dataset.Dataset)
-    return torch.from_numpy(likeness.unlike(list(data.test[:count]), list(data.train), cycles=cycles))
+    return torch.from_numpy(likeness.unlike_training(list(data.test[:count]), list(data.train), cycles=cycles))
 
 
 def _loaded(source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, ...]) -> Generator[None, None, Data]:
     """Artworks of a shape; recordings where there is a rate, with the kinds that columns of their index say."""
     steps: Generator[object, None, Data]
-    steps = audio_dataset.loading(Path(source), rate, labels) if rate else dataset.loading(Path(source), shape)
+    steps = (
+        audio_dataset.load_recordings_in_steps(Path(source), rate, labels)
+        if rate
+        else dataset.load_dataset_in_steps(Path(source), shape)
+    )
     while True:
         try:
             next(steps)
@@ -183,7 +187,7 @@ def _loaded(source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, .
 def _sides(data: Data, model: Model) -> tuple[Examples, Examples] | tuple[Recordings, Recordings]:
     """What may be learned from and what is held out, with classes where the model knows them; pictures of two levels
     in bits that are drawn. Raises Misfit."""
-    if isinstance(data, audio_dataset.Recordings):
+    if isinstance(data, audio_dataset.RecordingDataset):
         if not isinstance(model, AutoregressiveSound):
             raise Misfit("only a WaveNet learns from recordings; take it, or leave the rate out for single cycles")
         return recordings_of(data, model)

@@ -96,9 +96,9 @@ def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
     return row
 
 
-def recordings_of(data: files.Recordings, model: AutoregressiveSound) -> tuple[Recordings, Recordings]:
+def recordings_of(data: files.RecordingDataset, model: AutoregressiveSound) -> tuple[Recordings, Recordings]:
     """What may be learned from and what is held out, in a model's levels. Raises Misfit where kinds do not fit it."""
-    known = tuple(len(sort) for sort in data.sorts)
+    known = tuple(len(sort) for sort in data.class_groups)
     wanted = tuple(model.net.classes)
     if known != wanted:
         raise Misfit(f'the recipe asks for {_counted(wanted)}, but "{data.name}" has {_counted(known)}')

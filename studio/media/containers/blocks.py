@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from studio.media.containers.streams import BROKEN, ELSE, Stream, check
-from studio.media.pictures.image import Refused
+from studio.media.containers.streams import BROKEN, ELSE, AudioStream, check_format
+from studio.media.pictures.image import FileRefused
 
 _BLOCK = 65_536
 _FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "OGG", "MP3", "MPEG", "AIFF", "CAF", "AU"})
@@ -17,7 +17,7 @@ _FAULTS = 1000
 """After this many damaged places in one stream, decoding is not resumed."""
 
 
-class Block(NamedTuple):
+class AudioBlock(NamedTuple):
     """Holds some samples that follow each other."""
 
     samples: np.ndarray
@@ -26,13 +26,13 @@ class Block(NamedTuple):
     """In Hz."""
 
 
-class Unreadable(Exception):
+class UnreadableBlock(Exception):
     """A stream cannot be decoded, or not any further."""
 
 
-def blocks(
-    stream: Stream, name: str, notes: list[str], dtype: Literal["float32", "float64"] = "float32"
-) -> Iterator[Block]:
+def read_blocks(
+    stream: AudioStream, name: str, notes: list[str], dtype: Literal["float32", "float64"] = "float32"
+) -> Iterator[AudioBlock]:
     """Yield the samples of a stream. After damage they continue, and a note says so.
 
     Raises Refused for a format that is not read here, and Unreadable if no sample can be decoded.
@@ -43,7 +43,7 @@ def blocks(
     while True:
         done = 0
         reached_end = False
-        with contextlib.suppress(Unreadable):  # decoding continues after the damage, below
+        with contextlib.suppress(UnreadableBlock):  # decoding continues after the damage, below
             for block in _plain(stream, name, dtype):
                 done += len(block.samples)
                 any_samples |= len(block.samples) > 0
@@ -57,7 +57,7 @@ def blocks(
         if stream.resume is not None and faults < _FAULTS:
             following = stream.resume(done)
         if following is None and not any_samples:
-            raise Unreadable
+            raise UnreadableBlock
         note = stream.fault() if following is None and stream.fault is not None else BROKEN
         notes += [note] if note not in notes else []
         if following is None:
@@ -65,7 +65,7 @@ def blocks(
         stream = following
 
 
-def _plain(stream: Stream, name: str, dtype: str) -> Iterator[Block]:
+def _plain(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
     """Yield the samples up to the first damaged place, then raise Unreadable."""
     import soundfile
 
@@ -78,14 +78,14 @@ def _plain(stream: Stream, name: str, dtype: str) -> Iterator[Block]:
             except soundfile.SoundFileError:
                 empty = np.isnan(out).all(1)
                 got = out[: empty.argmax()] if empty.any() else out
-                yield Block(got, sound.samplerate)
-                raise Unreadable from None
+                yield AudioBlock(got, sound.samplerate)
+                raise UnreadableBlock from None
             if not len(got):
                 return
-            yield Block(got, sound.samplerate)
+            yield AudioBlock(got, sound.samplerate)
 
 
-def _opened(stream: Stream, name: str) -> Any:
+def _opened(stream: AudioStream, name: str) -> Any:
     """Return the decoder of a stream. Raises Refused and Unreadable."""
     import soundfile
 
@@ -99,8 +99,8 @@ def _opened(stream: Stream, name: str) -> Any:
     try:
         sound = Forward(stream.pieces)
     except (soundfile.SoundFileError, MemoryError):
-        raise Unreadable from None
+        raise UnreadableBlock from None
     if sound.format not in _FORMATS or not sound.subtype.startswith(_CODECS):
-        raise Refused(name, f"is {sound.format} of {sound.subtype}, which is not read here", ELSE)
-    check(sound.samplerate, sound.channels, name)
+        raise FileRefused(name, f"is {sound.format} of {sound.subtype}, which is not read here", ELSE)
+    check_format(sound.samplerate, sound.channels, name)
     return sound

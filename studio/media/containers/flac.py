@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from studio.media.containers import flac_frame, mpeg
-from studio.media.containers.spliced_file import Pieces, bytes_at, find
-from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, Stream, check
-from studio.media.pictures.image import Refused
+from studio.media.containers.spliced_file import SplicedFile, find_bytes, read_bytes_at
+from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, AudioStream, check_format
+from studio.media.pictures.image import FileRefused
 
 _BLOCK = 2**20
 _LONGEST_HEAD = 16
@@ -52,27 +52,27 @@ class _Frame:
         return self.first + self.form.count
 
 
-def flac(file: BinaryIO, begin: int, name: str) -> Stream:
+def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
     """Return the sound in a FLAC, up to the next one that is joined. Raises Refused."""
     size = os.fstat(file.fileno()).st_size
-    head = bytes_at(file, begin, 42)
+    head = read_bytes_at(file, begin, 42)
     if len(head) < 42 or head[4] & 127 or head[5:8] != b"\0\0\x22":
-        raise Refused(name, "is damaged", AGAIN)
+        raise FileRefused(name, "is damaged", AGAIN)
     packed = int.from_bytes(head[18:26], "big")
     rate = packed >> 44
     channels = (packed >> 41 & 7) + 1
-    check(rate, channels, name)
+    check_format(rate, channels, name)
     block, longest = struct.unpack_from(">H", head, 10)[0], int.from_bytes(head[15:18], "big")
     info = _Info(rate, block, channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1), longest)
     start, ends_in_file = _after_blocks(file, begin, size)
-    ends = (place for mark in _MARK if (place := find(file, mark, start, size)) >= 0)
+    ends = (place for mark in _MARK if (place := find_bytes(file, mark, start, size)) >= 0)
     stop = min(ends, default=size)
     found = next(_frames(file, info, start, stop), None)
     last = collections.deque(_frames(file, info, max(start, stop - _LAST), stop), maxlen=1)
     if found is None or not last:
         if info.samples and (not ends_in_file or stop - start < _LONGEST_HEAD):
-            raise Refused(name, "is cut off before its sound begins", AGAIN)
-        raise Refused(name, "holds no FLAC sound that can be read", AGAIN)
+            raise FileRefused(name, "is cut off before its sound begins", AGAIN)
+        raise FileRefused(name, "holds no FLAC sound that can be read", AGAIN)
     return _stream(file, head, info, found, stop, last[0])
 
 
@@ -83,7 +83,7 @@ def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
     """
     at = begin + 4
     while at + 4 <= size:
-        head = bytes_at(file, at, 4)
+        head = read_bytes_at(file, at, 4)
         if head[0] == 0xFF:
             return begin + 42, True
         at += 4 + int.from_bytes(head[1:4], "big")
@@ -92,10 +92,10 @@ def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
     return begin + 42, False
 
 
-def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, last: _Frame) -> Stream:
+def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, last: _Frame) -> AudioStream:
     """Return the stream from a frame on. Its header counts the samples up to the end of the last frame."""
 
-    def resume(samples: int) -> Stream | None:
+    def resume(samples: int) -> AudioStream | None:
         """Return the stream after the frame that could not be decoded, or None."""
         found = _frames(file, info, begin.at, stop)
         frame = next((frame for frame in found if frame.first > begin.first + samples), None)
@@ -104,17 +104,17 @@ def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, 
     count = max(last.end - begin.first, 0)
     fields = int.from_bytes(head[18:26], "big") >> 36 << 36 | count
     true = _MARK[1] + head[8:12] + bytes(6) + fields.to_bytes(8, "big") + bytes(16)
-    pieces = Pieces(file, [true, (begin.at, stop)])
+    pieces = SplicedFile(file, [true, (begin.at, stop)])
     notes = _lost(file, info, last, stop)
-    return Stream(pieces, stop, notes, count / info.rate, count, resume, lambda: _fault(file, info, last, stop))
+    return AudioStream(pieces, stop, notes, count / info.rate, count, resume, lambda: _fault(file, info, last, stop))
 
 
 def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
     """Return what is wrong with the last frame if it cannot be decoded."""
     try:
-        flac_frame.length(bytes_at(file, last.at, stop - last.at), last.form)
+        flac_frame.length(read_bytes_at(file, last.at, stop - last.at), last.form)
     except EOFError:
-        if 0 < info.longest <= stop - last.at or not any(bytes_at(file, stop - _ZEROS, _ZEROS)):
+        if 0 < info.longest <= stop - last.at or not any(read_bytes_at(file, stop - _ZEROS, _ZEROS)):
             return BROKEN
         return CUT if info.samples > last.end else TORN
     except flac_frame.Damaged:
@@ -127,10 +127,10 @@ def _lost(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ..
     if info.samples <= last.end:
         return ()
     try:
-        rest = last.at + flac_frame.length(bytes_at(file, last.at, stop - last.at), last.form)
+        rest = last.at + flac_frame.length(read_bytes_at(file, last.at, stop - last.at), last.form)
     except (EOFError, flac_frame.Damaged):  # decoding will tell
         return ()
-    if rest == stop or mpeg.tag(bytes_at(file, rest, 32)):
+    if rest == stop or mpeg.id3_length(read_bytes_at(file, rest, 32)):
         return ()
     return (CUT,) if stop - rest < _LONGEST_HEAD else (BROKEN,)
 
@@ -139,7 +139,7 @@ def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Fra
     """Yield the frames with whole heads that begin between two places."""
     at = start
     while at < stop:
-        block = bytes_at(file, at, min(_BLOCK, stop - at) + _LONGEST_HEAD)
+        block = read_bytes_at(file, at, min(_BLOCK, stop - at) + _LONGEST_HEAD)
         place = block.find(b"\xff")
         while 0 <= place < min(_BLOCK, stop - at):
             if place + 1 < len(block) and block[place + 1] & 0xFE == 0xF8:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from studio.media.containers.spliced_file import Piece, Pieces, add_range, bytes_at
-from studio.media.containers.streams import BROKEN, CUT, Stream
+from studio.media.containers.spliced_file import ByteRange, SplicedFile, add_range, read_bytes_at
+from studio.media.containers.streams import BROKEN, CUT, AudioStream
 
 _KBIT = {  # of MPEG 1 by layer, and of MPEG 2 by layer
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -26,7 +26,7 @@ _IN_A_ROW = 3
 """Frames that must follow each other, so that random bytes are not taken for a frame."""
 
 
-class Frame(NamedTuple):
+class MpegFrame(NamedTuple):
     """Describes a frame: what all frames of a sound share, and its length in bytes."""
 
     sort: tuple[int, int, int, bool]
@@ -50,7 +50,7 @@ class _Row(NamedTuple):
     """Whether its last frame is not whole."""
 
 
-def frame(head: bytes) -> Frame | None:
+def parse_frame(head: bytes) -> MpegFrame | None:
     """Return the frame that begins with these four bytes, or None."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
@@ -70,17 +70,17 @@ def frame(head: bytes) -> Frame | None:
     else:
         samples = 576 if old == 2 and layer == 3 else 1152
         length = samples // 8 * bits // rate + padding
-    return Frame((version, layer, rate, head[3] >> 6 == 3), length, samples)
+    return MpegFrame((version, layer, rate, head[3] >> 6 == 3), length, samples)
 
 
-def first(file: BinaryIO, start: int, stop: int) -> int:
+def find_first_frame(file: BinaryIO, start: int, stop: int) -> int:
     """Return where several frames in a row begin between two places, or -1."""
     at = start
     while at < stop:
-        block = bytes_at(file, at, min(_BLOCK, stop - at) + 3)
+        block = read_bytes_at(file, at, min(_BLOCK, stop - at) + 3)
         place = block.find(b"\xff")
         while 0 <= place < min(_BLOCK, stop - at):
-            if frame(block[place : place + 4]) is not None and _row(file, at + place):
+            if parse_frame(block[place : place + 4]) is not None and _row(file, at + place):
                 return at + place
             place = block.find(b"\xff", place + 1)
         at += _BLOCK
@@ -91,17 +91,17 @@ def _row(file: BinaryIO, at: int) -> bool:
     """Return whether frames of one sort follow each other from a place on."""
     sort = None
     for number in range(_IN_A_ROW):
-        head = bytes_at(file, at, 4)
-        found = frame(head)
+        head = read_bytes_at(file, at, 4)
+        found = parse_frame(head)
         if found is None or found.sort != (sort or found.sort):
-            ends = not head and (number > 1 or bytes_at(file, at - 1, 1) != b"")
-            return number > 0 and (ends or tag(bytes_at(file, at, 32)) > 0)
+            ends = not head and (number > 1 or read_bytes_at(file, at - 1, 1) != b"")
+            return number > 0 and (ends or id3_length(read_bytes_at(file, at, 32)) > 0)
         sort = found.sort
         at += found.length
     return True
 
 
-def tag(head: bytes) -> int:
+def id3_length(head: bytes) -> int:
     """Return the length of the tag that begins with these bytes, or 0."""
     if head.startswith(b"ID3") and len(head) >= 10 and max(head[6:10]) < 128:
         length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -114,20 +114,20 @@ def tag(head: bytes) -> int:
     return 0
 
 
-def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
+def find_mpeg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
     """Yield the sounds from a frame on. Each table of contents begins a new one."""
     size = os.fstat(file.fileno()).st_size
     at = begin
     while 0 <= at < size:
         made = _sound(file, at, size)
         yield made
-        at = first(file, max(made.stop, at + 1), size)
+        at = find_first_frame(file, max(made.stop, at + 1), size)
 
 
-def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
+def _sound(file: BinaryIO, begin: int, size: int) -> AudioStream:
     """Return the sound whose first frame begins at a place."""
-    head = bytes_at(file, begin, _HEAD)
-    known = frame(head)
+    head = read_bytes_at(file, begin, _HEAD)
+    known = parse_frame(head)
     assert known is not None
     table = _table(head, known)
     row = _frames_of(file, begin, size, known)
@@ -137,11 +137,11 @@ def _sound(file: BinaryIO, begin: int, size: int) -> Stream:
     if missing == CUT or (row.cut and missing != BROKEN):
         notes.append(CUT)
     seconds = row.frames * known.samples / known.sort[2]
-    pieces = Pieces(file, _with_table(file, row.ranges, known, table, row.frames))
-    return Stream(pieces, row.stop, tuple(notes), seconds)
+    pieces = SplicedFile(file, _with_table(file, row.ranges, known, table, row.frames))
+    return AudioStream(pieces, row.stop, tuple(notes), seconds)
 
 
-def _frames_of(file: BinaryIO, begin: int, size: int, known: Frame) -> _Row:
+def _frames_of(file: BinaryIO, begin: int, size: int, known: MpegFrame) -> _Row:
     """Return the frames of the sound that begins at a place with `known`."""
     ranges: list[tuple[int, int]] = []
     at = begin
@@ -150,8 +150,8 @@ def _frames_of(file: BinaryIO, begin: int, size: int, known: Frame) -> _Row:
     broken = False
     cut = False
     while at < size:
-        head = bytes_at(file, at, _HEAD)
-        found = frame(head)
+        head = read_bytes_at(file, at, _HEAD)
+        found = parse_frame(head)
         if found is not None and found.sort == known.sort:
             if count and _table(head, found):  # another sound
                 break
@@ -162,22 +162,22 @@ def _frames_of(file: BinaryIO, begin: int, size: int, known: Frame) -> _Row:
             add_range(ranges, at, at + found.length)
             count += 1
             at += found.length
-        elif length := tag(head):
+        elif length := id3_length(head):
             at += length
         elif found is not None and _row(file, at):  # another sound, without a table
             break
         else:
-            place = first(file, at + 1, size)
+            place = find_first_frame(file, at + 1, size)
             if place < 0:
                 reach = size
                 break
-            again = frame(bytes_at(file, place, 4))
+            again = parse_frame(read_bytes_at(file, place, 4))
             broken |= again is not None and again.sort == known.sort
             at = place
     return _Row(ranges, min(at, size), max(at, reach), count, broken, cut)
 
 
-def _table(head: bytes, found: Frame) -> int:
+def _table(head: bytes, found: MpegFrame) -> int:
     """Return where the table of contents begins in a frame, or 0.
 
     A frame with a table holds no sound.
@@ -191,7 +191,7 @@ def _table(head: bytes, found: Frame) -> int:
     return 36 if head[36:40] == b"VBRI" else 0
 
 
-def _side(found: Frame) -> int:
+def _side(found: MpegFrame) -> int:
     """Return the bytes between the head and the contents of a layer 3 frame."""
     version, _, _, mono = found.sort
     if version == 3:
@@ -204,7 +204,7 @@ def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, r
 
     reach: bytes that the file holds from the first frame on, with those that are no frames
     """
-    head = bytes_at(file, begin + table, 18)
+    head = read_bytes_at(file, begin + table, 18)
     if not table or len(head) < 18:
         return ""
     size = count = None
@@ -226,7 +226,9 @@ def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, r
     return BROKEN if size is not None and reach >= size else CUT
 
 
-def _with_table(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, table: int, count: int) -> list[Piece]:
+def _with_table(
+    file: BinaryIO, ranges: list[tuple[int, int]], known: MpegFrame, table: int, count: int
+) -> list[ByteRange]:
     """Return the pieces of a sound after a table of contents that is right.
 
     Without a table, decoders guess the length from the first frames, and stop there.
@@ -234,7 +236,7 @@ def _with_table(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, tab
     if known.sort[1] != 3 or not ranges:
         return list(ranges)
     begin, stop = ranges[0]
-    head = bytearray(bytes_at(file, begin, table + 16))
+    head = bytearray(read_bytes_at(file, begin, table + 16))
     if table and head[table : table + 4] != b"VBRI":
         count -= 1
         begin += len(head)
@@ -243,10 +245,10 @@ def _with_table(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, tab
         count -= 1 if table else 0
         # A frame of 9 in the list of bit rates, silent, without a checksum, has room for a table.
         head = bytearray(4 + _side(known)) + b"Xing\0\0\0\3" + bytes(8)
-        second = bytes_at(file, ranges[0][0], 2)[1]
+        second = read_bytes_at(file, ranges[0][0], 2)[1]
         mono = known.sort[3]
         head[:4] = (0xFF, second | 1, 0x90 | _which(known) << 2, 0xC0 if mono else 0)
-        own = frame(bytes(head))
+        own = parse_frame(bytes(head))
         assert own is not None
         table = 4 + _side(known)
         head = head.ljust(own.length, b"\0")
@@ -260,7 +262,7 @@ def _with_table(file: BinaryIO, ranges: list[tuple[int, int]], known: Frame, tab
     return [bytes(head), *ranges]
 
 
-def _which(known: Frame) -> int:
+def _which(known: MpegFrame) -> int:
     """Return the place of a rate in the list of its version."""
     version, _, rate, _ = known.sort
     return _RATES[version].index(rate)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from studio.media.containers.spliced_file import Pieces, add_range, bytes_at, find
-from studio.media.containers.streams import BROKEN, CUT, RATES, Stream
+from studio.media.containers.spliced_file import SplicedFile, add_range, find_bytes, read_bytes_at
+from studio.media.containers.streams import BROKEN, CUT, RATES, AudioStream
 
 _HEAD = 27
 _FIRST = 2
@@ -48,7 +48,7 @@ class _Link:
     """What is wrong with it."""
 
 
-def streams(file: BinaryIO, begin: int) -> Iterator[Stream]:
+def find_ogg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
     """Yield the links of a chain, each with the pages of its sound alone."""
     link = _Link()
     begun = False
@@ -77,20 +77,20 @@ def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
     good = at
     ended = False
     while at < size:
-        head = bytes_at(file, at, _HEAD + 255)
+        head = read_bytes_at(file, at, _HEAD + 255)
         page = _page(head, at)
-        if page is not None and page.stop > size and find(file, b"OggS", at + 1, size) < 0:
+        if page is not None and page.stop > size and find_bytes(file, b"OggS", at + 1, size) < 0:
             yield page
             return
-        whole = bytes_at(file, at, page.stop - at) if page is not None else b""
-        if page is not None and checksum(whole) == struct.unpack_from("<I", whole, 22)[0]:
+        whole = read_bytes_at(file, at, page.stop - at) if page is not None else b""
+        if page is not None and page_checksum(whole) == struct.unpack_from("<I", whole, 22)[0]:
             if good < at:
                 yield BROKEN
             yield page
             good = at = page.stop
             ended = bool(page.flags & _LAST)
         else:
-            place = find(file, b"OggS", at + 1, size)
+            place = find_bytes(file, b"OggS", at + 1, size)
             at = place if place >= 0 else size
     if good < size and not ended:  # what follows the end of a sound is none of it
         yield CUT if size - good < _HEAD else BROKEN
@@ -106,7 +106,7 @@ def _page(head: bytes, at: int) -> _Page | None:
     return _Page(at, at + length, flags, position, serial, number, head[body:].startswith(_SOUNDS))
 
 
-def _stream(file: BinaryIO, link: _Link) -> Stream:
+def _stream(file: BinaryIO, link: _Link) -> AudioStream:
     """Return the stream of a link.
 
     Its last page is marked as the end, with a position that its packets can reach.
@@ -115,19 +115,19 @@ def _stream(file: BinaryIO, link: _Link) -> Stream:
     *pages, last = link.pages
     cut = last.stop > size
     before = next((page.position for page in reversed(pages) if page.position >= 0), 0)
-    whole = bytearray(bytes_at(file, last.begin, last.stop - last.begin))
+    whole = bytearray(read_bytes_at(file, last.begin, last.stop - last.begin))
     if cut:
         _keep_whole_packets(whole)
     if cut or not before <= last.position <= before + _PAGE:
         whole[6:14] = struct.pack("<q", before + _PAGE)  # decoding ends with the packets
     whole[5] |= _LAST
-    whole[22:26] = struct.pack("<I", checksum(bytes(whole)))
+    whole[22:26] = struct.pack("<I", page_checksum(bytes(whole)))
     ranges: list[tuple[int, int]] = []
     for page in pages:
         add_range(ranges, page.begin, page.stop)
     notes = [note for note in (BROKEN, CUT) if note in link.notes or (note == CUT and cut)]
     seconds = _samples(link.pages) / _rate(file, link)
-    return Stream(Pieces(file, [*ranges, bytes(whole)]), min(last.stop, size), tuple(notes), seconds)
+    return AudioStream(SplicedFile(file, [*ranges, bytes(whole)]), min(last.stop, size), tuple(notes), seconds)
 
 
 def _samples(pages: list[_Page]) -> int:
@@ -139,7 +139,7 @@ def _samples(pages: list[_Page]) -> int:
 
 def _rate(file: BinaryIO, link: _Link) -> int:
     """Return how many positions make a second. In Opus that is always 48,000."""
-    head = bytes_at(file, link.pages[0].begin, 256)
+    head = read_bytes_at(file, link.pages[0].begin, 256)
     at = head.find(b"\x01vorbis")
     return (int.from_bytes(head[at + 12 : at + 16], "little") or RATES[0]) if at >= 0 else 48_000
 
@@ -163,7 +163,7 @@ def _keep_whole_packets(page: bytearray) -> None:
     page[:] = page[:26] + bytes((kept,)) + page[_HEAD : _HEAD + kept] + page[body : body + end]
 
 
-def checksum(page: bytes) -> int:
+def page_checksum(page: bytes) -> int:
     """Return the checksum of a page, with its own field as zero.
 
     It is the checksum of zip with the bits of each byte in reverse order.

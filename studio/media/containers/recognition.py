@@ -3,21 +3,21 @@
 from typing import NamedTuple
 
 
-class Container(NamedTuple):
+class FileFormat(NamedTuple):
     """Names a file format and says whether the studio reads it."""
 
     name: str
     """The name that the user sees: `M4A`."""
-    read: bool
+    can_be_read: bool
     """Whether the studio can read it."""
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Return the format for use in a sentence: `a sound (M4A)`, `a film (MP4)`."""
-        return self.name if self.film else f"a sound ({self.name})"
+        return self.name if self.is_video else f"a sound ({self.name})"
 
     @property
-    def film(self) -> bool:
+    def is_video(self) -> bool:
         """Return whether it is a format of films."""
         return self.name.startswith("a film")
 
@@ -25,55 +25,55 @@ class Container(NamedTuple):
 BEGINNING = 16
 """Bytes at the beginning of a file that suffice to recognise its format."""
 _BEGINNINGS = {
-    b"fLaC": Container("FLAC", True),
-    b"OggS": Container("Ogg", True),
-    b"ID3": Container("MP3", True),
-    b"caff": Container("CAF", True),
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": Container("WMA", False),
-    b"#!AMR": Container("AMR", False),
-    b"MThd": Container("MIDI (notes without a sound)", False),
-    b"MAC ": Container("Monkey's Audio", False),
-    b"wvpk": Container("WavPack", False),
-    b"DSD ": Container("DSD", False),
-    b".snd": Container("AU", True),
-    b"dns.": Container("AU", True),
-    b"riff\x2e\x91\xcf\x11": Container("Wave64", True),
-    b"\x1a\x45\xdf\xa3": Container("a film (Matroska or WebM)", False),
+    b"fLaC": FileFormat("FLAC", True),
+    b"OggS": FileFormat("Ogg", True),
+    b"ID3": FileFormat("MP3", True),
+    b"caff": FileFormat("CAF", True),
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": FileFormat("WMA", False),
+    b"#!AMR": FileFormat("AMR", False),
+    b"MThd": FileFormat("MIDI (notes without a sound)", False),
+    b"MAC ": FileFormat("Monkey's Audio", False),
+    b"wvpk": FileFormat("WavPack", False),
+    b"DSD ": FileFormat("DSD", False),
+    b".snd": FileFormat("AU", True),
+    b"dns.": FileFormat("AU", True),
+    b"riff\x2e\x91\xcf\x11": FileFormat("Wave64", True),
+    b"\x1a\x45\xdf\xa3": FileFormat("a film (Matroska or WebM)", False),
 }
 _IN_FORM = {  # the four bytes after the length in RIFF and FORM files and their kin
-    b"WAVE": Container("WAV", True),
-    b"AIFF": Container("AIFF", True),
-    b"AIFC": Container("AIFF", True),
-    b"AVI ": Container("a film (AVI)", False),
+    b"WAVE": FileFormat("WAV", True),
+    b"AIFF": FileFormat("AIFF", True),
+    b"AIFC": FileFormat("AIFF", True),
+    b"AVI ": FileFormat("a film (AVI)", False),
 }
 _PICTURES = (b"heic", b"heix", b"heif", b"avif", b"avis", b"mif1", b"msf1")
 """Brands of picture files that begin as MP4 files do."""
 _ENDINGS = {
-    "wav": Container("WAV", True),
-    "wave": Container("WAV", True),
-    "flac": Container("FLAC", True),
-    "ogg": Container("Ogg", True),
-    "oga": Container("Ogg", True),
-    "opus": Container("Ogg", True),
-    "mp3": Container("MP3", True),
-    "aif": Container("AIFF", True),
-    "aiff": Container("AIFF", True),
-    "aifc": Container("AIFF", True),
-    "caf": Container("CAF", True),
-    "m4a": Container("M4A", False),
-    "m4b": Container("M4B", False),
-    "aac": Container("AAC", False),
-    "wma": Container("WMA", False),
-    "amr": Container("AMR", False),
-    "mka": Container("MKA", False),
-    "ape": Container("Monkey's Audio", False),
-    "wv": Container("WavPack", False),
-    "au": Container("AU", True),
-    "w64": Container("Wave64", True),
+    "wav": FileFormat("WAV", True),
+    "wave": FileFormat("WAV", True),
+    "flac": FileFormat("FLAC", True),
+    "ogg": FileFormat("Ogg", True),
+    "oga": FileFormat("Ogg", True),
+    "opus": FileFormat("Ogg", True),
+    "mp3": FileFormat("MP3", True),
+    "aif": FileFormat("AIFF", True),
+    "aiff": FileFormat("AIFF", True),
+    "aifc": FileFormat("AIFF", True),
+    "caf": FileFormat("CAF", True),
+    "m4a": FileFormat("M4A", False),
+    "m4b": FileFormat("M4B", False),
+    "aac": FileFormat("AAC", False),
+    "wma": FileFormat("WMA", False),
+    "amr": FileFormat("AMR", False),
+    "mka": FileFormat("MKA", False),
+    "ape": FileFormat("Monkey's Audio", False),
+    "wv": FileFormat("WavPack", False),
+    "au": FileFormat("AU", True),
+    "w64": FileFormat("Wave64", True),
 }
 
 
-def container(begins: bytes, ending: str = "") -> Container | None:
+def recognise_format(begins: bytes, ending: str = "") -> FileFormat | None:
     """Return the format of a sound or film; None for any other file.
 
     Arguments
@@ -91,21 +91,21 @@ def container(begins: bytes, ending: str = "") -> Container | None:
     return found or _ENDINGS.get(ending.lower().removeprefix("."))
 
 
-def _mp4(brand: bytes, ending: str) -> Container | None:
+def _mp4(brand: bytes, ending: str) -> FileFormat | None:
     """Return the format of a file of the MP4 family. Phones write the brand of films into sounds, too."""
     if brand in _PICTURES:
         return None
     named = _ENDINGS.get(ending.lower().removeprefix("."))
-    if named is not None and not named.read:
+    if named is not None and not named.can_be_read:
         return named
     sound = brand.startswith(b"M4") or named is not None
-    return Container("M4A", False) if sound else Container("a film (MP4)", False)
+    return FileFormat("M4A", False) if sound else FileFormat("a film (MP4)", False)
 
 
-def _frames(second: int) -> Container | None:
+def _frames(second: int) -> FileFormat | None:
     """Return the format of bare MPEG frames from their second byte: layer 0 is AAC."""
     if second & 0xF6 == 0xF0:
-        return Container("AAC", False)
+        return FileFormat("AAC", False)
     is_layer_3 = second & 0x06 == 0x02
     has_version = second & 0x18 != 0x08
-    return Container("MP3", True) if is_layer_3 and has_version else None
+    return FileFormat("MP3", True) if is_layer_3 and has_version else None

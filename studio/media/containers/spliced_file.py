@@ -7,15 +7,15 @@ import os
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-Piece = bytes | tuple[int, int]
+ByteRange = bytes | tuple[int, int]
 """Bytes as they are, or where a piece of the other file begins and ends."""
 _BLOCK = 2**20
 
 
-class Pieces(io.RawIOBase):
+class SplicedFile(io.RawIOBase):
     """Reads pieces one after the other as if they were one file. The other file must stay open."""
 
-    def __init__(self, file: BinaryIO, pieces: Sequence[Piece]) -> None:
+    def __init__(self, file: BinaryIO, pieces: Sequence[ByteRange]) -> None:
         super().__init__()
         self._file = file
         self._pieces = [piece for piece in pieces if _length(piece)]
@@ -50,14 +50,14 @@ class Pieces(io.RawIOBase):
             self._at += len(got)
         return done
 
-    def _of(self, piece: Piece, skip: int, most: int) -> bytes:
+    def _of(self, piece: ByteRange, skip: int, most: int) -> bytes:
         if isinstance(piece, bytes):
             return piece[skip : skip + most]
         start, stop = piece
-        return bytes_at(self._file, start + skip, min(most, stop - start - skip))
+        return read_bytes_at(self._file, start + skip, min(most, stop - start - skip))
 
 
-def bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
+def read_bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
     """Return at most `count` bytes of a file from a place on. From 2**40 on, there are none."""
     if not 0 <= at < 2**40:
         return b""
@@ -65,10 +65,10 @@ def bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
     return file.read(max(count, 0))
 
 
-def find(file: BinaryIO, words: bytes, start: int, stop: int) -> int:
+def find_bytes(file: BinaryIO, words: bytes, start: int, stop: int) -> int:
     """Return the first place of these bytes between two places of a file, or -1."""
     while start < stop:
-        block = bytes_at(file, start, min(_BLOCK, stop - start))
+        block = read_bytes_at(file, start, min(_BLOCK, stop - start))
         place = block.find(words)
         if place >= 0:
             return start + place
@@ -86,5 +86,5 @@ def add_range(ranges: list[tuple[int, int]], start: int, stop: int) -> None:
         ranges.append((start, stop))
 
 
-def _length(piece: Piece) -> int:
+def _length(piece: ByteRange) -> int:
     return len(piece) if isinstance(piece, bytes) else max(piece[1] - piece[0], 0)

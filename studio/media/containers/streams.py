@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from studio.media.containers.spliced_file import Piece, Pieces, bytes_at, find
-from studio.media.pictures.image import Refused
+from studio.media.containers.spliced_file import ByteRange, SplicedFile, find_bytes, read_bytes_at
+from studio.media.pictures.image import FileRefused
 
 CUT = "cut off: what is there is used"
 BROKEN = "damaged in places: what is whole is used"
@@ -44,10 +44,10 @@ _LOOKED_AT = 65_536
 
 
 @dataclass(frozen=True)
-class Stream:
+class AudioStream:
     """Describes one stream of sound as a file that a decoder reads to its end."""
 
-    pieces: Pieces
+    pieces: SplicedFile
     stop: int
     """Where it ends in the user's file."""
     notes: tuple[str, ...] = ()
@@ -56,13 +56,13 @@ class Stream:
     """Its length as frames or pages tell it before decoding; 0 if they do not."""
     samples: int | None = None
     """How many samples it holds; None if only decoding tells."""
-    resume: "Callable[[int], Stream | None] | None" = None
+    resume: "Callable[[int], AudioStream | None] | None" = None
     """Give the stream after a damaged place, from the number of samples before it on."""
     fault: Callable[[], str] | None = None
     """Tell what is wrong with its end, if nothing follows a damaged place."""
 
 
-class Extent(NamedTuple):
+class DataExtent(NamedTuple):
     """Tells where samples end in a file, and what differs from the header."""
 
     stop: int
@@ -72,7 +72,7 @@ class Extent(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class ChunkLayout:
     """Describes how the chunks of a file follow each other."""
 
     file: BinaryIO
@@ -88,7 +88,7 @@ class Layout:
 
     def chunk(self, at: int) -> tuple[bytes, int] | None:
         """Return the key and the length of the chunk at a place, or None."""
-        head = bytes_at(self.file, at, self.head)
+        head = read_bytes_at(self.file, at, self.head)
         if len(head) < self.head or not head[:4].isascii() or not head[:4].decode().isprintable():
             return None
         order = "little" if self.order == "<" else "big"
@@ -101,27 +101,27 @@ class Layout:
         unpadded = self.chunk(stop)
         return stop if unpadded is not None and unpadded[0] in _KNOWN else stop + 1
 
-    def extent(self, start: int, length: int, limit: int = LIMIT_32) -> Extent:
+    def extent(self, start: int, length: int, limit: int = LIMIT_32) -> DataExtent:
         """Return where samples end, from their beginning and the length in their header.
 
         limit: the smallest number that no length can be
         """
         there = self.size - start
         if length <= there and self._is_right(start, length):
-            return Extent(start + length)
+            return DataExtent(start + length)
         unknown = length == 0 or _unknown(length, limit)
         if length > there and not unknown and not self._is_complete(start, length):
-            return Extent(self.size, (CUT,), False)
+            return DataExtent(self.size, (CUT,), False)
         begin = start + (0 if unknown else min(length, there))
         places = (self._next(mark, begin) for mark in STARTS)
         stop = min((place for place in places if place >= 0), default=0) or self._rest(begin)
-        return Extent(stop, (LONGER,) if 0 < length < there else (), False)
+        return DataExtent(stop, (LONGER,) if 0 < length < there else (), False)
 
     def _next(self, mark: bytes, start: int) -> int:
         """Return where the first sound with this beginning is joined to this one, or -1."""
-        place = find(self.file, mark, start, self.size)
-        while place >= 0 and not begins_sound(bytes_at(self.file, place, 16)):
-            place = find(self.file, mark, place + 1, self.size)
+        place = find_bytes(self.file, mark, start, self.size)
+        while place >= 0 and not begins_sound(read_bytes_at(self.file, place, 16)):
+            place = find_bytes(self.file, mark, place + 1, self.size)
         return place
 
     def _is_right(self, start: int, length: int) -> bool:
@@ -129,7 +129,7 @@ class Layout:
         stop = start + length
         if any(at >= self.size or self._are_chunks(at) for at in (stop, stop + 1)):
             return True
-        begins = bytes_at(self.file, stop, _LOOKED_AT)
+        begins = read_bytes_at(self.file, stop, _LOOKED_AT)
         if not length:
             return False
         return begins.startswith((*STARTS, *_TAGS)) or _is_text(begins) or _is_zero(self.file, stop)
@@ -163,7 +163,7 @@ class Layout:
     def _rest(self, start: int) -> int:
         """Return where samples of unknown length end: before the last chunks of the file."""
         begin = max(start, self.size - _LOOKED_AT)
-        last = bytes_at(self.file, begin, self.size - begin)
+        last = read_bytes_at(self.file, begin, self.size - begin)
         keys = _KNOWN - {b"fmt ", b"data", b"COMM", b"SSND"}
         places = [place for key in keys for place in _places(last, key) if self._ends_file(begin + place)]
         return begin + min(places) if places else self.size
@@ -184,22 +184,22 @@ def begins_sound(head: bytes) -> bool:
     return head == WAVE64 or head.startswith((b"caff\0\1\0\0desc", b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"OggS\0"))
 
 
-def stream(file: BinaryIO, header: bytes, start: int, extent: Extent, block: int) -> Stream:
+def make_stream(file: BinaryIO, header: bytes, start: int, extent: DataExtent, block: int) -> AudioStream:
     """Return the stream of a header and of samples.
 
     block: bytes of one sample of all channels; 0 if that is unknown
     """
-    pieces: list[Piece] = [header, (start, extent.stop)]
+    pieces: list[ByteRange] = [header, (start, extent.stop)]
     samples = (extent.stop - start) // block if block else None
-    return Stream(Pieces(file, pieces), extent.stop, extent.notes, samples=samples)
+    return AudioStream(SplicedFile(file, pieces), extent.stop, extent.notes, samples=samples)
 
 
-def check(rate: int, channels: int, name: str) -> None:
+def check_format(rate: int, channels: int, name: str) -> None:
     """Raise Refused if a rate or a number of channels is not read."""
     if not RATES[0] <= rate <= RATES[1]:
-        raise Refused(name, f"says it has {rate:,} samples a second, and {RATES[0]:,} to {RATES[1]:,} are read")
+        raise FileRefused(name, f"says it has {rate:,} samples a second, and {RATES[0]:,} to {RATES[1]:,} are read")
     if not 1 <= channels <= CHANNELS:
-        raise Refused(name, f"says it has {channels:,} channels, and 1 to {CHANNELS} are read")
+        raise FileRefused(name, f"says it has {channels:,} channels, and 1 to {CHANNELS} are read")
 
 
 def _unknown(length: int, limit: int) -> bool:

@@ -28,7 +28,7 @@ Points = tuple[tuple[float, float], ...]
 Function = Callable[[np.ndarray], np.ndarray]
 
 
-class Scale(NamedTuple):
+class LevelScale(NamedTuple):
     """States which values are black and white."""
 
     low: float
@@ -37,11 +37,11 @@ class Scale(NamedTuple):
     """Whether `low` is white and `high` is black."""
 
 
-Convert = Callable[[np.ndarray, Scale], np.ndarray]
+ColourConversion = Callable[[np.ndarray, LevelScale], np.ndarray]
 """Converts (rows, width, channels) to (rows, width, 3) uint8 in sRGB."""
 
 
-def fractions(values: np.ndarray, scale: Scale) -> np.ndarray:
+def levels_to_fractions(values: np.ndarray, scale: LevelScale) -> np.ndarray:
     """Return values as fractions from 0, black, to 1, white. Others are clipped; NaN counts as `low`."""
     exact = np.float32 if values.dtype.itemsize <= 2 else np.float64
     part: np.ndarray = np.subtract(values, scale.low, dtype=exact)
@@ -52,12 +52,12 @@ def fractions(values: np.ndarray, scale: Scale) -> np.ndarray:
     return 1 - part if scale.inverted else part
 
 
-def levels(values: np.ndarray, scale: Scale) -> np.ndarray:
+def fractions_to_levels(values: np.ndarray, scale: LevelScale) -> np.ndarray:
     """Return values as bytes, rounded to nearest."""
-    if values.dtype == np.uint8 and scale == Scale(0, 255):
+    if values.dtype == np.uint8 and scale == LevelScale(0, 255):
         return values
     of_table = values.dtype in (np.uint8, np.uint16)
-    part = fractions(_every(values.dtype) if of_table else values, scale)
+    part = levels_to_fractions(_every(values.dtype) if of_table else values, scale)
     rounded: np.ndarray = np.rint(part * 255).astype(np.uint8)
     return rounded[values] if of_table else rounded
 
@@ -68,7 +68,7 @@ def _every(dtype: np.dtype) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ColourCurve:
     """Converts values at full depth: to linear light, by a matrix, and to sRGB."""
 
     light: tuple[Function, ...]
@@ -77,7 +77,7 @@ class Curve:
     """(3, 3), from linear RGB of the file to linear sRGB. None: the primaries are the same."""
     note: str
 
-    def __call__(self, values: np.ndarray, scale: Scale) -> np.ndarray:
+    def __call__(self, values: np.ndarray, scale: LevelScale) -> np.ndarray:
         """Convert (rows, width, 1 | 3) to (rows, width, 3) uint8 in sRGB."""
         channels = range(values.shape[2])
         light = np.stack([_light(values[..., i], self.light[i % len(self.light)], scale) for i in channels], axis=2)
@@ -88,9 +88,9 @@ class Curve:
         return encoded if len(channels) == 3 else np.repeat(encoded, 3, axis=2)
 
 
-def _light(values: np.ndarray, curve: Function, scale: Scale) -> np.ndarray:
+def _light(values: np.ndarray, curve: Function, scale: LevelScale) -> np.ndarray:
     of_table = values.dtype in (np.uint8, np.uint16)
-    light: np.ndarray = curve(fractions(_every(values.dtype) if of_table else values, scale))
+    light: np.ndarray = curve(levels_to_fractions(_every(values.dtype) if of_table else values, scale))
     return light.astype(np.float32)[values] if of_table else light
 
 
@@ -103,12 +103,12 @@ def _encoding() -> np.ndarray:
     return table
 
 
-def of_srgb(encoded: np.ndarray) -> np.ndarray:
+def srgb_to_light(encoded: np.ndarray) -> np.ndarray:
     """Return the linear light of fractions that are encoded as sRGB."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-def power(exponent: float) -> Function:
+def power_curve(exponent: float) -> Function:
     """Return the curve light = value ^ exponent."""
     return lambda encoded: encoded**exponent
 
@@ -131,7 +131,7 @@ def _to_d50(points: Points) -> np.ndarray:
     return adapted
 
 
-def conversion(mode: str, profile: bytes | None, deep: bool) -> tuple[Convert, list[str]]:
+def conversion(mode: str, profile: bytes | None, deep: bool) -> tuple[ColourConversion, list[str]]:
     """Return the conversion of colours of a mode to sRGB, and notes about the profile.
 
     Arguments
@@ -162,15 +162,15 @@ def conversion(mode: str, profile: bytes | None, deep: bool) -> tuple[Convert, l
         return plain, [LEFT_OUT]
 
 
-def _plain(mode: str, values: np.ndarray, scale: Scale) -> np.ndarray:
+def _plain(mode: str, values: np.ndarray, scale: LevelScale) -> np.ndarray:
     if mode == "RGB":
-        return levels(values, scale)
+        return fractions_to_levels(values, scale)
     if mode == "L":
-        return np.repeat(levels(values, scale), 3, axis=2)
-    if values.dtype == np.uint8 and scale == Scale(0, 255):
+        return np.repeat(fractions_to_levels(values, scale), 3, axis=2)
+    if values.dtype == np.uint8 and scale == LevelScale(0, 255):
         return np.asarray(_image(values, mode).convert("RGB"))
-    light = 1 - fractions(values, scale)
-    return levels(light[..., :3] * light[..., 3:], Scale(0, 1))
+    light = 1 - levels_to_fractions(values, scale)
+    return fractions_to_levels(light[..., :3] * light[..., 3:], LevelScale(0, 1))
 
 
 def _image(values: np.ndarray, mode: str) -> Image.Image:
@@ -182,20 +182,20 @@ def _image(values: np.ndarray, mode: str) -> Image.Image:
     return Image.frombytes(mode, (width, rows), np.ascontiguousarray(values).tobytes())
 
 
-def _transformed(own: ImageCms.ImageCmsProfile, mode: str) -> Convert:
+def _transformed(own: ImageCms.ImageCmsProfile, mode: str) -> ColourConversion:
     transform = ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB")
 
-    def convert(values: np.ndarray, scale: Scale) -> np.ndarray:
-        return np.asarray(transform.apply(_image(levels(values, scale), mode)))
+    def convert(values: np.ndarray, scale: LevelScale) -> np.ndarray:
+        return np.asarray(transform.apply(_image(fractions_to_levels(values, scale), mode)))
 
     return convert
 
 
-def _is_srgb(managed: Convert, mode: str) -> bool:
+def _is_srgb(managed: ColourConversion, mode: str) -> bool:
     """Tell whether a profile changes no colour by more than a rounding."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     every = np.stack(np.meshgrid(*[steps] * len(mode), indexing="ij"), axis=-1).reshape(1, -1, len(mode))
-    same = managed(every, Scale(0, 255)).astype(int) - _plain(mode, every, Scale(0, 255))
+    same = managed(every, LevelScale(0, 255)).astype(int) - _plain(mode, every, LevelScale(0, 255))
     return bool(np.abs(same).max() <= 1)
 
 
@@ -215,7 +215,7 @@ def _hdr(profile: bytes) -> list[str]:
     return ["its HDR colours were converted for an ordinary screen"] if said[9:10] in (b"\x10", b"\x12") else []
 
 
-def _curve(own: ImageCms.ImageCmsProfile, profile: bytes) -> Curve | None:
+def _curve(own: ImageCms.ImageCmsProfile, profile: bytes) -> ColourCurve | None:
     """Return the conversion of a profile of curves and a matrix; None for others.
 
     Pillow would convert in 8 bits.
@@ -224,13 +224,13 @@ def _curve(own: ImageCms.ImageCmsProfile, profile: bytes) -> Curve | None:
     if b"A2B0" in tags or own.profile.connection_space.strip() != "XYZ":
         return None
     if b"kTRC" in tags:
-        return Curve((_tone(tags[b"kTRC"]),), None, CONVERTED)
+        return ColourCurve((_tone(tags[b"kTRC"]),), None, CONVERTED)
     if not own.profile.is_matrix_shaper:
         return None
     colorants = (own.profile.red_colorant, own.profile.green_colorant, own.profile.blue_colorant)
     columns = np.array([colorant[0] for colorant in colorants if colorant is not None]).T
     tones = tuple(_tone(tags[key]) for key in (b"rTRC", b"gTRC", b"bTRC"))
-    return Curve(tones, np.linalg.inv(_to_d50(SRGB)) @ columns, CONVERTED)
+    return ColourCurve(tones, np.linalg.inv(_to_d50(SRGB)) @ columns, CONVERTED)
 
 
 def _tone(tag: bytes) -> Function:
@@ -239,7 +239,7 @@ def _tone(tag: bytes) -> Function:
         (count,) = struct.unpack_from(">I", tag, 8)
         points = np.array(struct.unpack_from(f">{count}H", tag, 12), float)
         if count < 2:
-            return power(points[0] / 256 if count else 1.0)
+            return power_curve(points[0] / 256 if count else 1.0)
         return lambda encoded: np.interp(encoded, np.linspace(0, 1, count), points / 65535)
     (form,) = struct.unpack_from(">H", tag, 8)
     if tag[:4] != b"para" or form > 4:

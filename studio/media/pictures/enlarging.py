@@ -13,9 +13,9 @@ from PIL import Image
 
 from studio.media import export
 
-KEY = "studio_pixels"
+SMALL_PICTURE_KEY = "studio_pixels"
 """Name of the PNG text that holds the original of a smooth picture: a PNG in base64."""
-LARGEST = 4096
+MAX_SIDE = 4096
 """The most pixels that the longer side of an enlarged picture can have."""
 _ROUNDING = 2
 """Levels of a pixel by which two computers may differ after the same blending."""
@@ -32,35 +32,35 @@ class Enlargement:
     smooth: bool = False
     """Whether pixels are blended. If not, each becomes a square, and the factor is a whole number."""
 
-    def size(self, height: int, width: int) -> tuple[int, int]:
+    def enlarged_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of the enlarged picture; never smaller than the picture."""
         longer = max(height, width)
         if self.smooth and self.pixels:
-            target = min(max(self.pixels, longer), max(LARGEST, longer))
+            target = min(max(self.pixels, longer), max(MAX_SIDE, longer))
             return round(height * target / longer), round(width * target / longer)
         times = self.pixels // longer if self.pixels else self.times
-        times = max(1, min(times, LARGEST // longer))
+        times = max(1, min(times, MAX_SIDE // longer))
         return height * times, width * times
 
-    def of(self, picture: np.ndarray) -> np.ndarray:
+    def enlarge(self, picture: np.ndarray) -> np.ndarray:
         """Enlarge a picture (height, width, channels) uint8."""
-        height, width = self.size(*picture.shape[:2])
+        height, width = self.enlarged_size(*picture.shape[:2])
         if (height, width) == picture.shape[:2]:
             return picture
         if self.smooth:
-            return blended(picture, height, width)
+            return enlarge_smoothly(picture, height, width)
         return picture.repeat(height // picture.shape[0], axis=0).repeat(width // picture.shape[1], axis=1)
 
-    def texts(self, picture: np.ndarray) -> dict[str, str]:
+    def png_texts(self, picture: np.ndarray) -> dict[str, str]:
         """Return the PNG texts from which `before` recovers a blended picture; none for others."""
-        is_blended = self.smooth and self.size(*picture.shape[:2]) != picture.shape[:2]
-        return {KEY: packed(picture)} if is_blended else {}
+        is_blended = self.smooth and self.enlarged_size(*picture.shape[:2]) != picture.shape[:2]
+        return {SMALL_PICTURE_KEY: pack_picture(picture)} if is_blended else {}
 
 
-AS_MADE = Enlargement()
+UNENLARGED = Enlargement()
 
 
-def before(data: bytes, array: np.ndarray) -> np.ndarray | None:
+def original_picture(data: bytes, array: np.ndarray) -> np.ndarray | None:
     """Recover the picture (height, width, 3) uint8 from which a smooth PNG was made.
 
     Returns None if the PNG was not enlarged by the studio, or if its pixels were edited since.
@@ -69,18 +69,18 @@ def before(data: bytes, array: np.ndarray) -> np.ndarray | None:
         data: the PNG
         array: its pixels (height, width, 3) uint8
     """
-    if KEY.encode() + b"\0" not in data:
+    if SMALL_PICTURE_KEY.encode() + b"\0" not in data:
         return None
-    small = unpacked(export.texts(data).get(KEY, ""), array.shape[:2])
+    small = unpack_picture_text(export.png_texts(data).get(SMALL_PICTURE_KEY, ""), array.shape[:2])
     return small if small is not None and is_blended(array, small) else None
 
 
-def packed(picture: np.ndarray) -> str:
+def pack_picture(picture: np.ndarray) -> str:
     """Return a picture (height, width, 1 | 3) uint8 as the text of a PNG."""
-    return base64.b64encode(export.png(picture)).decode()
+    return base64.b64encode(export.encode_png_bytes(picture)).decode()
 
 
-def unpacked(text: str, most: tuple[int, ...]) -> np.ndarray | None:
+def unpack_picture_text(text: str, most: tuple[int, ...]) -> np.ndarray | None:
     """Return the picture (height, width, 3) uint8 in a text. None: it is damaged, or larger than `most`."""
     try:
         kept = base64.b64decode(text, validate=True)
@@ -94,11 +94,11 @@ def unpacked(text: str, most: tuple[int, ...]) -> np.ndarray | None:
 
 def is_blended(array: np.ndarray, small: np.ndarray) -> bool:
     """Tell whether `array` is `small` enlarged smoothly, and nobody painted on it. Both (height, width, channels)."""
-    enlarged = blended(small, *array.shape[:2])
+    enlarged = enlarge_smoothly(small, *array.shape[:2])
     return bool(np.abs(enlarged.astype(np.int16) - array).max() <= _ROUNDING)
 
 
-def blended(array: np.ndarray, height: int, width: int) -> np.ndarray:
+def enlarge_smoothly(array: np.ndarray, height: int, width: int) -> np.ndarray:
     """Enlarge a picture (height, width, channels) uint8 by bicubic (Catmull-Rom) interpolation."""
     old, across, channels = array.shape
     rows = _weights(old, height) @ array.reshape(old, -1).astype(np.float32)  # (height, across · channels)

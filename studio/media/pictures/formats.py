@@ -9,12 +9,12 @@ import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from studio.media.pictures import complaints, jpeg, png, tiff
-from studio.media.pictures.raster import BAND, BROKEN, CUT, DAMAGED, FOREIGN, TURNED, Raster, Unreadable
+from studio.media.pictures.raster import BAND, BROKEN, CUT, DAMAGED, FOREIGN, TURNED, Raster, UnreadablePicture
 
 Image.MAX_IMAGE_PIXELS = None  # every reader here checks the size by itself, before it decodes
 
-MOST_PIXELS = 64_000_000
-MOST_REDUCED = 256_000_000
+MAX_DECODED_PIXELS = 64_000_000
+MAX_REDUCED_PIXELS = 256_000_000
 """Pixels of the largest JPEG; one of more than MOST_PIXELS is decoded at a half or less of its size."""
 _MOST_OF_WEBP = 56_000_000
 """Pixels of the largest WebP: its decoder and Pillow keep four copies of four bytes, which must fit into 1 GB."""
@@ -44,15 +44,15 @@ def format_of(data: bytes) -> str:
     return next((name for beginning, name in _BEGINNINGS.items() if data.startswith(beginning)), "")
 
 
-def read(data: bytes) -> Raster:
+def decode_picture(data: bytes) -> Raster:
     """Decode the first picture of a file. Raises Unreadable, and whatever decoders raise."""
     match format_of(data):
         case "PNG":
-            _check(*png.size(data))
-            return png.read(data)
+            _check(*png.png_size(data))
+            return png.decode_png(data)
         case "TIFF":
-            _check(*tiff.size(data))
-            return tiff.read(data) or _tiff(data)
+            _check(*tiff.tiff_size(data))
+            return tiff.decode_tiff(data) or _tiff(data)
         case "JPEG":
             return _jpeg(data)
         case "WEBP":
@@ -63,10 +63,10 @@ def read(data: bytes) -> Raster:
         case "BMP":
             return _decoded(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), [])
         case _:
-            raise Unreadable(DAMAGED)
+            raise UnreadablePicture(DAMAGED)
 
 
-def fault(data: bytes, error: Exception) -> str:
+def picture_fault(data: bytes, error: Exception) -> str:
     """Return why a file could not be decoded, as its own structure tells."""
     try:
         return _fault(data, str(error))
@@ -78,7 +78,7 @@ def _fault(data: bytes, error: str) -> str:
     is_cut = False
     match format_of(data):
         case "TIFF":
-            return tiff.fault(data)
+            return tiff.tiff_fault(data)
         case "JPEG":
             kind, precision, _, _, _ = _frame(data)
             if kind not in (0xC0, 0xC1, _PROGRESSIVE, 0xC9, 0xCA) or precision != 8:
@@ -97,10 +97,10 @@ def _fault(data: bytes, error: str) -> str:
 
 def _check(width: int, height: int, most: int | None = None) -> None:
     """Raise Unreadable if a picture has more pixels than `most`; None: MOST_PIXELS."""
-    most = MOST_PIXELS if most is None else most
+    most = MAX_DECODED_PIXELS if most is None else most
     if width * height > most:
         reason = f"has {width * height / 1e6:,.0f} megapixels (at most {most // 1_000_000} are opened)"
-        raise Unreadable(reason, "Save it smaller.")
+        raise UnreadablePicture(reason, "Save it smaller.")
 
 
 def _decoded(image: Image.Image, notes: list[str]) -> Raster:
@@ -144,9 +144,9 @@ def _tiff(data: bytes) -> Raster:
     try:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     except Exception:  # its directory could be read: Pillow does not know the layout
-        raise Unreadable(FOREIGN) from None
+        raise UnreadablePicture(FOREIGN) from None
     with complaints.gathered() as said:
-        raster = _decoded(image, [*tiff.notes(data)])
+        raster = _decoded(image, [*tiff.tiff_notes(data)])
     return replace(raster, notes=(*raster.notes, BROKEN)) if said else raster
 
 
@@ -156,7 +156,7 @@ def _mode(image: Image.Image) -> tuple[str, str]:
     if mode.startswith("I;16"):
         return "L", mode
     if mode in ("I", "F"):
-        raise Unreadable(FOREIGN)
+        raise UnreadablePicture(FOREIGN)
     if mode in ("LA", "La"):
         return "L", "LA"
     if image.has_transparency_data:
@@ -191,12 +191,12 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 def _jpeg(data: bytes) -> Raster:
     """Decode a JPEG; a very large one at a part of its size."""
     kind, _, width, height, parts = _frame(data)
-    _check(width, height, MOST_REDUCED)
-    scale = next(scale for scale in (1, 2, 4, 8) if -(-width // scale) * -(-height // scale) <= MOST_PIXELS)
+    _check(width, height, MAX_REDUCED_PIXELS)
+    scale = next(scale for scale in (1, 2, 4, 8) if -(-width // scale) * -(-height // scale) <= MAX_DECODED_PIXELS)
     megapixels = f"{width * height / 1e6:,.0f} megapixels"
     needed = len(data) + 2 * parts * width * height + 4 * width * height / scale**2
     if kind == _PROGRESSIVE and needed > _MOST_BYTES:
-        raise Unreadable(f"needs too much memory (a progressive JPEG of {megapixels})", "Save it smaller.")
+        raise UnreadablePicture(f"needs too much memory (a progressive JPEG of {megapixels})", "Save it smaller.")
     image = JpegImagePlugin.jpeg_factory(io.BytesIO(data))
     notes = []
     if image.format == "MPO" and _has_others(image):

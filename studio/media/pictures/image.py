@@ -17,14 +17,14 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image
 
-from studio.media.containers.recognition import BEGINNING, container
-from studio.media.names import shown
+from studio.media.containers.recognition import BEGINNING, recognise_format
+from studio.media.names import display_name
 from studio.media.pictures import enlarging, formats
-from studio.media.pictures.raster import NARROW_NOTE, Developed, Unreadable, develop
-from studio.media.pictures.raster import compose as compose
+from studio.media.pictures.raster import NARROW_NOTE, DevelopedPicture, UnreadablePicture, develop_raster
+from studio.media.pictures.raster import compose_over as compose_over
 
-MOST_PIXELS = formats.MOST_PIXELS
-LARGEST_FILE = 256 * 2**20
+MAX_PIXELS = formats.MAX_DECODED_PIXELS
+MAX_PICTURE_FILE_BYTES = 256 * 2**20
 """Bytes of one file: 64 megapixels in four uncompressed bytes."""
 
 _STRETCHED = "it is stretched from"
@@ -32,7 +32,7 @@ _STRETCHED = "it is stretched from"
 Box = tuple[float, float, float, float]
 
 
-class Refused(ValueError):
+class FileRefused(ValueError):
     """A file that was not used. `reason` goes on from the name: `is cut off`."""
 
     def __init__(self, name: str, reason: str, hint: str = "") -> None:
@@ -43,7 +43,7 @@ class Refused(ValueError):
 
 
 @dataclass(frozen=True)
-class Picture:
+class OpenedPicture:
     """A picture that was opened: upright, in sRGB, transparency put over white."""
 
     array: np.ndarray
@@ -56,49 +56,51 @@ class Picture:
     """The same with the values that it uses spread from black to white; None if it uses enough of its range."""
 
     @property
-    def narrow(self) -> str:
+    def has_narrow_range(self) -> str:
         """Return what part of its range a picture uses, as a note; empty if it was stretched, or needs not be."""
         return next((note for note in self.notes if note.startswith(NARROW_NOTE)), "")
 
-    def exchanged(self) -> "Picture":
+    def with_arrays_exchanged(self) -> "OpenedPicture":
         """Return the stretched picture, with this one as its `stretched`; and back."""
         if self.stretched is None:
             return self
-        words = (NARROW_NOTE, _STRETCHED) if self.narrow else (_STRETCHED, NARROW_NOTE)
+        words = (NARROW_NOTE, _STRETCHED) if self.has_narrow_range else (_STRETCHED, NARROW_NOTE)
         notes = tuple(note.replace(*words) for note in self.notes)
         return replace(self, array=self.stretched, stretched=self.array, notes=notes)
 
 
-def open_picture(path: Path | str) -> Picture:
+def open_picture(path: Path | str) -> OpenedPicture:
     """Open the picture in a file; one that was saved larger and blended is restored. Raises Refused with the reason."""
-    name = shown(os.path.basename(path))
+    name = display_name(os.path.basename(path))
     data = read_bytes(Path(path), name)
     if not formats.format_of(data):
-        form = container(data[:BEGINNING], Path(path).suffix)
-        what = form.words if form is not None else "not a picture that can be read here"
-        raise Refused(name, f"is {what}", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
+        form = recognise_format(data[:BEGINNING], Path(path).suffix)
+        what = form.description if form is not None else "not a picture that can be read here"
+        raise FileRefused(name, f"is {what}", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which says nothing about the pixels
             found = _decode(data)
-            before = enlarging.before(data, found.array) if max(found.array.shape) <= enlarging.LARGEST else None
-    except Unreadable as fault:
-        raise Refused(name, str(fault), fault.hint) from None
+            before = (
+                enlarging.original_picture(data, found.array) if max(found.array.shape) <= enlarging.MAX_SIDE else None
+            )
+    except UnreadablePicture as fault:
+        raise FileRefused(name, str(fault), fault.hint) from None
     except MemoryError:
-        raise Refused(name, "does not fit into memory") from None
+        raise FileRefused(name, "does not fit into memory") from None
     if before is not None:
-        return Picture(before, name, found.notes)
-    return Picture(found.array, name, found.notes, found.stretched)
+        return OpenedPicture(before, name, found.notes)
+    return OpenedPicture(found.array, name, found.notes, found.stretched)
 
 
 def read_bytes(path: Path, name: str) -> bytes:
     """The bytes of a regular file that is not a link; never waits for a pipe or a device. Raises Refused."""
-    with opened(path, name, LARGEST_FILE) as file:
-        return file.read(LARGEST_FILE + 1)
+    with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
+        return file.read(MAX_PICTURE_FILE_BYTES + 1)
 
 
 @contextlib.contextmanager
-def opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
+def decode_opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
     """A regular file, no link, of at most so many bytes; never waits for a pipe or a device. Raises Refused."""
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
@@ -106,41 +108,41 @@ def opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
         with open(os.open(path, flags), "rb") as file:
             _check(os.fstat(file.fileno()), name, most)
             yield file
-    except Refused:
+    except FileRefused:
         raise
     except FileNotFoundError:
-        raise Refused(name, "is not there any more") from None
+        raise FileRefused(name, "is not there any more") from None
     except PermissionError:
-        raise Refused(name, "may not be read by you") from None
+        raise FileRefused(name, "may not be read by you") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         why = getattr(error, "strerror", None) or "its name is not valid"
-        raise Refused(name, f"could not be read ({why})") from None
+        raise FileRefused(name, f"could not be read ({why})") from None
 
 
 def _check(found: os.stat_result, name: str, most: int) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise Refused(name, "is a hidden folder" if name.startswith(".") else "is a folder")
+        raise FileRefused(name, "is a hidden folder" if name.startswith(".") else "is a folder")
     if stat.S_ISLNK(found.st_mode):
-        raise Refused(name, "is a link", "Open the file it leads to.")
+        raise FileRefused(name, "is a link", "Open the file it leads to.")
     if not stat.S_ISREG(found.st_mode):
-        raise Refused(name, "is not a file but a device or a pipe")
+        raise FileRefused(name, "is not a file but a device or a pipe")
     if found.st_size == 0:
-        raise Refused(name, "is empty")
+        raise FileRefused(name, "is empty")
     if found.st_size > most:
-        raise Refused(name, f"is larger than {most >> 20} MB")
+        raise FileRefused(name, f"is larger than {most >> 20} MB")
 
 
-def _decode(data: bytes) -> Developed:
+def _decode(data: bytes) -> DevelopedPicture:
     """Decode a file that begins like a picture. Raises Unreadable and MemoryError."""
     try:
-        return develop(formats.read(data))
-    except (Unreadable, MemoryError):
+        return develop_raster(formats.decode_picture(data))
+    except (UnreadablePicture, MemoryError):
         raise
     except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError and more on damaged files
-        raise Unreadable(formats.fault(data, error)) from None
+        raise UnreadablePicture(formats.picture_fault(data, error)) from None
 
 
-def fit(
+def fit_to_shape(
     array: np.ndarray,
     shape: tuple[int, int, int],
     how: Literal["crop", "fit", "pad"] = "crop",
@@ -155,7 +157,7 @@ def fit(
     by whole blocks, comes out as it was.
     """
     channels, height, width = shape
-    array = compose(array, over) if array.shape[2] == 4 else array
+    array = compose_over(array, over) if array.shape[2] == 4 else array
     left, top, right, bottom = _part(array.shape[0], array.shape[1], box)
     if how == "crop":
         left, top, right, bottom = _middle(left, top, right, bottom, width / height)

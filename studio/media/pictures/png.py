@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from studio.media.pictures import colour
-from studio.media.pictures.raster import BAND, CUT, DAMAGED, FOREIGN, Raster, Unreadable
+from studio.media.pictures.raster import BAND, CUT, DAMAGED, FOREIGN, Raster, UnreadablePicture
 
 BEGINNING = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -52,7 +52,12 @@ _PRIMARIES: dict[int, colour.Points] = {  # ITU-T H.273, table 2: white, red, gr
     11: ((0.314, 0.351), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06)),
     12: ((0.3127, 0.329), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06)),
 }
-_TRANSFERS = {4: colour.power(2.2), 5: colour.power(2.8), 8: colour.power(1.0), 13: colour.of_srgb}
+_TRANSFERS = {
+    4: colour.power_curve(2.2),
+    5: colour.power_curve(2.8),
+    8: colour.power_curve(1.0),
+    13: colour.srgb_to_light,
+}
 """ITU-T H.273, table 3."""
 _GAMMA_ROUNDING = 0.05
 """The share by which a gamma may differ from 1 / 2.2 and still mean sRGB: libpng's threshold."""
@@ -82,14 +87,14 @@ class _Chunks:
         return CUT if self.cut else DAMAGED
 
 
-def read(data: bytes) -> Raster:
+def decode_png(data: bytes) -> Raster:
     """Decode a PNG file. Raises Unreadable."""
     chunks = _chunks(data)
     width, height, depth, kind, packing, filtering, interlaced = struct.unpack(">IIBBBBB", chunks.head)
     if (kind, depth) not in _KINDS or packing or filtering or interlaced > 1 or not 0 < width < 2**31 > height > 0:
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     if kind == 3 and not chunks.palette:
-        raise Unreadable(chunks.fault)
+        raise UnreadablePicture(chunks.fault)
     notes = []
     if chunks.frames + chunks.hidden > 1:
         notes.append("only the first of its pictures is used")
@@ -114,7 +119,7 @@ def read(data: bytes) -> Raster:
     )
 
 
-def size(data: bytes) -> tuple[int, int]:
+def png_size(data: bytes) -> tuple[int, int]:
     """Return the width and height that a PNG claims; 0 × 0 if it is short."""
     return struct.unpack(">II", data[16:24]) if len(data) >= 24 else (0, 0)
 
@@ -127,12 +132,12 @@ def _chunks(data: bytes) -> _Chunks:
     chunks = _Chunks()
     for kind, body, whole in _walk(data, chunks):
         if not chunks.head and (kind != b"IHDR" or len(body) != 13 or kind in chunks.faulty):
-            raise Unreadable(FOREIGN if kind == b"CgBI" else chunks.fault)
+            raise UnreadablePicture(FOREIGN if kind == b"CgBI" else chunks.fault)
         if kind == b"IHDR":
             chunks.head = bytes(body)
         elif kind == b"PLTE":
             if not 0 < len(body) <= 768 or len(body) % 3:
-                raise Unreadable(chunks.fault)
+                raise UnreadablePicture(chunks.fault)
             chunks.palette = bytes(body)
         elif kind == b"IDAT":
             chunks.pixels.append(body)
@@ -146,9 +151,9 @@ def _chunks(data: bytes) -> _Chunks:
             chunks.texts.append(bytes(whole))
         elif not kind[0] & 32 and kind not in _IGNORED:  # a capital: the picture cannot be shown without it
             is_known = chunks.cut or kind in chunks.faulty
-            raise Unreadable(chunks.fault if is_known else FOREIGN)
+            raise UnreadablePicture(chunks.fault if is_known else FOREIGN)
     if not chunks.head:  # nothing follows the first eight bytes
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     return chunks
 
 
@@ -185,7 +190,7 @@ def _bands(
         try:
             return Image.frombytes(mode, shape, packed, "zip", rows, interlaced)
         except ValueError:
-            raise Unreadable(chunks.fault) from None
+            raise UnreadablePicture(chunks.fault) from None
 
     # Of 16 bits Pillow keeps one byte, the high or the low one.
     layouts = [f"{layout}B", f"{layout}L"] if layout.endswith(";16") else [layout]
@@ -250,7 +255,7 @@ def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
 # ── what belongs to the colours ──────────────────────────────────────────────────────────────────
 
 
-def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.Curve | None, list[str]]:
+def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.ColourCurve | None, list[str]]:
     """Return the profile or curve for sRGB, and notes (PNG 3, 4.3)."""
     said = chunks.other
     if len(said.get(b"cICP", b"")) == 4:
@@ -266,7 +271,7 @@ def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.Curve | None, list[s
     return None, _by_gamma(said), []
 
 
-def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple[colour.Curve | None, list[str]]:
+def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple[colour.ColourCurve | None, list[str]]:
     """Return the conversion that a cICP chunk asks for, and notes for the user."""
     if transfer in colour.HDR_TRANSFERS:
         return None, [colour.HDR]
@@ -275,10 +280,10 @@ def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple
     change = colour.to_srgb(_PRIMARIES[primaries])
     if transfer == 13 and change is None:
         return None, []
-    return colour.Curve((_TRANSFERS[transfer],), change, "its colours were converted to sRGB"), []
+    return colour.ColourCurve((_TRANSFERS[transfer],), change, "its colours were converted to sRGB"), []
 
 
-def _by_gamma(said: dict[bytes, bytes]) -> colour.Curve | None:
+def _by_gamma(said: dict[bytes, bytes]) -> colour.ColourCurve | None:
     """Return the conversion that gAMA and cHRM ask for; None if sRGB overrides them."""
     if len(said.get(b"sRGB", b"")) == 1:
         return None
@@ -293,9 +298,9 @@ def _by_gamma(said: dict[bytes, bytes]) -> colour.Curve | None:
     is_usual = not gamma or abs(gamma * 2.2 - 1) < _GAMMA_ROUNDING
     if is_usual and change is None:
         return None
-    light = colour.of_srgb if is_usual else colour.power(1 / gamma)
+    light = colour.srgb_to_light if is_usual else colour.power_curve(1 / gamma)
     note = "its gamma was converted to sRGB" if change is None else "its colours were converted to sRGB"
-    return colour.Curve((light,), change, note)
+    return colour.ColourCurve((light,), change, note)
 
 
 def _change(points: colour.Points) -> np.ndarray | None:

@@ -32,7 +32,7 @@ _HINTS = {
 }
 
 
-class Unreadable(ValueError):
+class UnreadablePicture(ValueError):
     """Says why a file cannot be used. It continues from the name: `is cut off`."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
@@ -59,7 +59,7 @@ class Raster:
     """Whether colours were multiplied by the opacity."""
     profile: bytes | None = None
     """The ICC profile; empty if it could not be read."""
-    curve: colour.Curve | None = None
+    curve: colour.ColourCurve | None = None
     """How values become light, if the file says so without a profile."""
     orientation: int = 1
     notes: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class _Range:
 
 
 @dataclass(frozen=True)
-class Developed:
+class DevelopedPicture:
     """Holds a picture in 8 bits, sRGB, over white."""
 
     array: np.ndarray
@@ -104,7 +104,7 @@ class _Work:
     transparent: bool = False
 
 
-def develop(raster: Raster) -> Developed:
+def develop_raster(raster: Raster) -> DevelopedPicture:
     """Convert all bands of a raster."""
     notes = [*raster.notes, *([TURNED] if raster.orientation in range(2, 9) else [])]
     convert, colour_notes = _conversion(raster)
@@ -123,10 +123,12 @@ def develop(raster: Raster) -> Developed:
     if work.transparent:
         notes.append("transparency was put over white")
     upright = _upright(array, raster.orientation)
-    return Developed(upright, None if stretched is None else _upright(stretched, raster.orientation), tuple(notes))
+    return DevelopedPicture(
+        upright, None if stretched is None else _upright(stretched, raster.orientation), tuple(notes)
+    )
 
 
-def _conversion(raster: Raster) -> tuple[colour.Convert, list[str]]:
+def _conversion(raster: Raster) -> tuple[colour.ColourConversion, list[str]]:
     """Return the conversion to sRGB, and notes for the user."""
     if raster.curve is not None:
         return raster.curve, [raster.curve.note]
@@ -162,29 +164,29 @@ def _split(raster: Raster, band: np.ndarray) -> tuple[np.ndarray, np.ndarray | N
     return band[..., :channels], band[..., channels] if band.shape[2] > channels else None
 
 
-def _converted(raster: Raster, convert: colour.Convert, low: float, high: float, work: _Work) -> np.ndarray:
+def _converted(raster: Raster, convert: colour.ColourConversion, low: float, high: float, work: _Work) -> np.ndarray:
     """Return (height, width, 3) uint8 with `low` as black and `high` as white."""
     array = np.empty((raster.height, raster.width, 3), np.uint8)
     top = 0
     for band in raster.bands():
         values, opacity = _split(raster, band)
         work.range.add(values)
-        scale = colour.Scale(low, high, raster.inverted)
-        opaque = colour.Scale(0.0, raster.white or 1.0)
+        scale = colour.LevelScale(low, high, raster.inverted)
+        opaque = colour.LevelScale(0.0, raster.white or 1.0)
         if raster.associated and opacity is not None:
-            part = colour.fractions(opacity, opaque)[..., None]
-            values = colour.fractions(values, scale) / np.maximum(part, 1e-6)
-            scale = colour.Scale(0.0, 1.0)
+            part = colour.levels_to_fractions(opacity, opaque)[..., None]
+            values = colour.levels_to_fractions(values, scale) / np.maximum(part, 1e-6)
+            scale = colour.LevelScale(0.0, 1.0)
         rgb = convert(values, scale)
         if opacity is not None and opacity.min() < opaque.high:
-            rgb = compose(np.concatenate([rgb, colour.levels(opacity, opaque)[..., None]], axis=2))
+            rgb = compose_over(np.concatenate([rgb, colour.fractions_to_levels(opacity, opaque)[..., None]], axis=2))
             work.transparent = True
         array[top : top + len(band)] = rgb
         top += len(band)
     return array
 
 
-def compose(rgba: np.ndarray, over: int = 255) -> np.ndarray:
+def compose_over(rgba: np.ndarray, over: int = 255) -> np.ndarray:
     """Put (…, 4) uint8 with straight alpha over a grey: (…, 3) uint8, rounded to nearest."""
     alpha = rgba[..., 3:].astype(np.uint16)
     mixed = rgba[..., :3] * alpha + np.uint16(over) * (255 - alpha)  # at most 255², which fits

@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from studio.media.pictures import tiff_tags
-from studio.media.pictures.raster import BAND, CUT, DAMAGED, FOREIGN, Raster, Unreadable
+from studio.media.pictures.raster import BAND, CUT, DAMAGED, FOREIGN, Raster, UnreadablePicture
 from studio.media.pictures.tiff_tags import Directory, directory_at, pages
 
 BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -71,14 +71,14 @@ class _Layout:
         return -(-self.height // self.block[0]), -(-self.width // self.block[1])
 
 
-def read(data: bytes) -> Raster | None:
+def decode_tiff(data: bytes) -> Raster | None:
     """Decode the first picture of a TIFF file. Return None for a kind that is left to Pillow. Raises Unreadable."""
     directory = directory_at(data)
     packing = directory.number(tiff_tags.COMPRESSION, 1)
     if packing in _AS_PICTURES or (packing in _PACKED and directory.number(tiff_tags.PHOTOMETRIC) in (6, 8)):
         return None
     if packing not in _PACKED:
-        raise Unreadable(FOREIGN)
+        raise UnreadablePicture(FOREIGN)
     layout = _layout(directory, ">" if data[:1] == b"M" else "<")
     mode, opacity, associated, is_left_out = _channels(directory, layout)
     channels = [*range(1 if mode == "P" else len(mode)), *([] if opacity is None else [opacity])]
@@ -105,18 +105,18 @@ def read(data: bytes) -> Raster | None:
     )
 
 
-def size(data: bytes) -> tuple[int, int]:
+def tiff_size(data: bytes) -> tuple[int, int]:
     """Return the width and height that a TIFF file claims. Raises Unreadable."""
     directory = directory_at(data)
     return directory.number(tiff_tags.WIDTH), directory.number(tiff_tags.HEIGHT)
 
 
-def notes(data: bytes) -> tuple[str, ...]:
+def tiff_notes(data: bytes) -> tuple[str, ...]:
     """Return notes for the user on the pictures in a file. Raises Unreadable."""
     return pages(data, directory_at(data))
 
 
-def fault(data: bytes) -> str:
+def tiff_fault(data: bytes) -> str:
     """Return why Pillow could not decode a file that was left to it."""
     directory = directory_at(data)
     offsets = directory.numbers(tiff_tags.OFFSETS, tiff_tags.TILE_OFFSETS)
@@ -137,20 +137,20 @@ def _layout(directory: Directory, order: str) -> _Layout:
     bits = set(directory.numbers(tiff_tags.BITS) or (1,))
     forms = set(directory.numbers(tiff_tags.FORMAT) or (1,))
     if not 0 < samples <= 1000 or width < 1 or height < 1:
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     if len(bits) > 1 or len(forms) > 1 or not forms <= {1, 2, 3, 4}:
-        raise Unreadable(FOREIGN)
+        raise UnreadablePicture(FOREIGN)
     depth = bits.pop()
     form = {1: "u", 2: "i", 3: "f", 4: "u"}[forms.pop()]
     predictor = directory.number(tiff_tags.PREDICTOR, 1)
     if depth not in _depths(form, predictor) or predictor not in (1, 2, 3) or (predictor == 3 and form != "f"):
-        raise Unreadable(FOREIGN)
+        raise UnreadablePicture(FOREIGN)
     tiled = tiff_tags.TILE_WIDTH in directory.tags
     block = (min(directory.number(tiff_tags.ROWS, height), height), width)
     if tiled:
         block = (directory.number(tiff_tags.TILE_HEIGHT), directory.number(tiff_tags.TILE_WIDTH))
     if not 0 < block[0] * block[1] <= 2**28:
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     layout = _Layout(
         width=width,
         height=height,
@@ -189,7 +189,7 @@ def _checked(layout: _Layout) -> _Layout:
     if layout.compression == 1:  # how many bytes there are follows from the rest
         counts = (layout.row * layout.block[0],) * len(offsets)
     if len(offsets) < wanted or len(counts) < wanted:
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     rows = max(1, _BYTES // layout.row)
     if layout.compression == 1 and down == 1 and not layout.tiled and rows < layout.height:
         tops = range(0, layout.height, rows)
@@ -207,16 +207,16 @@ def _channels(directory: Directory, layout: _Layout) -> tuple[str, int | None, b
     """
     mode = _MODES.get(layout.photometric)
     if mode is None or (mode == "CMYK" and directory.number(tiff_tags.INKS, 1) != 1):
-        raise Unreadable(FOREIGN)
+        raise UnreadablePicture(FOREIGN)
     colours = 1 if mode == "P" else len(mode)
     if layout.samples < colours:
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     extra = directory.numbers(tiff_tags.EXTRA)
     if not extra and mode == "RGB" and layout.samples == 4:
         extra = (2,)  # as other programs take it
     opacity = next((colours + i for i, what in enumerate(extra) if what in (1, 2, 999)), None)  # 999: Corel Draw
     if opacity is not None and opacity >= layout.samples:
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     left = layout.samples - colours - (opacity is not None)
     return mode, opacity, opacity is not None and extra[opacity - colours] == 1, left > 0
 
@@ -231,9 +231,9 @@ def _palette(directory: Directory, layout: _Layout) -> np.ndarray:
     entries = 2**layout.bits
     numbers = directory.numbers(tiff_tags.COLOURS)
     if layout.form != "u" or layout.bits > 16:
-        raise Unreadable(FOREIGN)
+        raise UnreadablePicture(FOREIGN)
     if len(numbers) < 3 * entries:
-        raise Unreadable(DAMAGED)
+        raise UnreadablePicture(DAMAGED)
     colours = np.array(numbers[: 3 * entries]).reshape(3, entries).T
     if colours.max() < 256:  # old programs wrote bytes
         colours = colours * 257
@@ -307,14 +307,14 @@ def _unpacked(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.I
     if layout.compression == 1 and layout.fill == 1:
         joined = b"".join(pieces)[: rows * layout.row]
         if len(joined) < rows * layout.row:
-            raise Unreadable(CUT if _is_cut(data, layout.offsets, layout.counts) else DAMAGED)
+            raise UnreadablePicture(CUT if _is_cut(data, layout.offsets, layout.counts) else DAMAGED)
         return np.frombuffer(joined, np.uint8).reshape(rows, layout.row)
     try:
         image = TiffImageFile(io.BytesIO(_as_bytes(pieces, layout, rows)))
         image.load()
     except (OSError, SyntaxError):
         cut = max(ends) > len(data) and _is_cut(data, layout.offsets, layout.counts)
-        raise Unreadable(CUT if cut else DAMAGED) from None
+        raise UnreadablePicture(CUT if cut else DAMAGED) from None
     return image
 
 

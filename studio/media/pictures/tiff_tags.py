@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from studio.media.pictures.raster import TORN, Unreadable
+from studio.media.pictures.raster import TORN, UnreadablePicture
 
 SUBFILE = 254
 WIDTH = 256
@@ -72,7 +72,7 @@ def directory_at(data: bytes, at: int | None = None) -> Directory:
             place += struct.calcsize(order + offset)
         return Directory(tags, struct.unpack_from(order + offset, data, place)[0])
     except struct.error:  # it may lie in what is missing, or be named wrongly
-        raise Unreadable(TORN) from None
+        raise UnreadablePicture(TORN) from None
 
 
 def _value(data: bytes, order: str, offset: str, kind: int, number: int, place: int) -> tuple[int, ...] | bytes | None:

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from studio.media import decoder
-from studio.media.dataset import Report, TooFew, damage, files
-from studio.media.names import shown
-from studio.media.pictures.image import Refused, read_bytes
+from studio.media.dataset import ImportReport, TooFewArtworks, damage, list_files
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused, read_bytes
 from studio.media.sounds import audio_file
 
 SHORTEST = 0.05
@@ -28,42 +28,44 @@ _ROWS = 200_000
 
 
 @dataclass(frozen=True)
-class Recordings:
+class RecordingDataset:
     """Sounds (samples,) int16, each of its own length; labels (n,) int64 where kinds were asked for."""
 
     train: tuple[np.ndarray, ...]
     test: tuple[np.ndarray, ...]
     train_labels: np.ndarray | None
     test_labels: np.ndarray | None
-    sorts: tuple[tuple[str, ...], ...]
+    class_groups: tuple[tuple[str, ...], ...]
     """The names of the kinds of each sort; a label counts through the last sort first."""
-    report: Report
+    report: ImportReport
     name: str
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """A name for every label: `3 jackson`."""
-        return tuple(" ".join(names) for names in itertools.product(*self.sorts)) if self.sorts else ()
+        return tuple(" ".join(names) for names in itertools.product(*self.class_groups)) if self.class_groups else ()
 
 
-def loading(source: Path, rate: int, columns: Sequence[str] = ()) -> Generator[tuple[int, int], None, Recordings]:
+def load_recordings_in_steps(
+    source: Path, rate: int, columns: Sequence[str] = ()
+) -> Generator[tuple[int, int], None, RecordingDataset]:
     """A folder or pack at a rate in Hz, in steps that yield (done, total) files.
 
     columns: of a pack's index, each a sort of kinds
     Raises Refused, with counts, where there is too little to learn from or a pack is damaged.
     """
     source = Path(source)
-    name = shown(source.resolve().name)
+    name = display_name(source.resolve().name)
     if not source.is_dir():
-        raise Refused(name, "is no folder of recordings" if source.exists() else "is not there")
+        raise FileRefused(name, "is no folder of recordings" if source.exists() else "is not there")
     if (source / "index.csv").is_file():
         return (yield from _pack(source, name, rate, columns))
     if columns:
-        raise Refused(name, "has no index.csv that would say the kinds of its sounds")
+        raise FileRefused(name, "has no index.csv that would say the kinds of its sounds")
     return (yield from _folder(source, name, rate))
 
 
-def open_recording(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
+def open_for_training(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
     """A sound file as (samples,) int16 at a rate in Hz, its channels made one. Raises Refused with the reason.
 
     silent: whether silence is welcome, too
@@ -74,27 +76,27 @@ def open_recording(path: Path, rate: int, *, silent: bool = False, centred: bool
 
 def as_samples(found: audio_file.Recording, *, silent: bool = False) -> np.ndarray:
     """A recording as (samples,) int16, if it is long and loud enough. Raises Refused with the reason."""
-    if len(found.wave) < SHORTEST * found.rate:
-        raise Refused(found.name, f"is shorter than {SHORTEST:g} seconds")
+    if len(found.samples) < SHORTEST * found.rate:
+        raise FileRefused(found.name, f"is shorter than {SHORTEST:g} seconds")
     if not silent and found.quiet:
-        raise Refused(found.name, "is silent")
-    wave: np.ndarray = np.round(np.clip(found.wave * 32_768, -32_768, 32_767)).astype(np.int16)
+        raise FileRefused(found.name, "is silent")
+    wave: np.ndarray = np.round(np.clip(found.samples * 32_768, -32_768, 32_767)).astype(np.int16)
     return wave
 
 
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], None, Recordings]:
+def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], None, RecordingDataset]:
     found: dict[bytes, np.ndarray] = {}
     skipped: list[tuple[str, str]] = []
     damaged: list[tuple[str, str]] = []
-    paths, duplicates = files(source), 0
+    paths, duplicates = list_files(source), 0
     for done, path in enumerate(paths, 1):
-        within = shown(os.path.relpath(path, source))
+        within = display_name(os.path.relpath(path, source))
         try:
             if path.name.startswith("."):
-                raise Refused(within, "is a hidden file")
+                raise FileRefused(within, "is a hidden file")
             opened = decoder.open_recording(path, rate)
             wave, wrong = as_samples(opened), damage(opened.notes)
             key = hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
@@ -103,14 +105,14 @@ def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], No
             else:
                 found[key] = wave
                 damaged += [(within, wrong)] if wrong else []
-        except Refused as refusal:
+        except FileRefused as refusal:
             skipped.append((within, refusal.reason))
         yield done, len(paths)
-    report = Report(len(found), tuple(skipped), duplicates, sounds=True, damaged=tuple(damaged))
+    report = ImportReport(len(found), tuple(skipped), duplicates, sounds=True, damaged=tuple(damaged))
     if not found:
-        raise TooFew(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)", report)
+        raise TooFewArtworks(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)", report)
     train, test = _split(found)
-    return Recordings(train, test, None, None, (), report, name)
+    return RecordingDataset(train, test, None, None, (), report, name)
 
 
 def _split(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
@@ -127,11 +129,13 @@ def _split(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tupl
 # ── a pack ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generator[tuple[int, int], None, Recordings]:
+def _pack(
+    source: Path, name: str, rate: int, columns: Sequence[str]
+) -> Generator[tuple[int, int], None, RecordingDataset]:
     rows = _index(source / "index.csv", name)
     missing = [column for column in ("split", *columns) if column not in rows[0]]
     if missing:
-        raise Refused(name, f'has no column "{shown(missing[0])}" in its index.csv')
+        raise FileRefused(name, f'has no column "{display_name(missing[0])}" in its index.csv')
     sorts = tuple(tuple(sorted({row[column] for row in rows})) for column in columns)
     clips = {"start", "length"} <= rows[0].keys()
     sides: list[tuple[tuple[np.ndarray, ...], np.ndarray | None]] = []
@@ -140,7 +144,7 @@ def _pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generat
     def read(path: Path) -> np.ndarray:
         opened = decoder.open_recording(path, rate, centred=False)
         wrong = damage(opened.notes)
-        damaged.extend([(shown(os.path.relpath(path, source)), wrong)] if wrong else [])
+        damaged.extend([(display_name(os.path.relpath(path, source)), wrong)] if wrong else [])
         return as_samples(opened)
 
     for side in ("train", "test"):
@@ -160,10 +164,10 @@ def _pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generat
         sides.append((tuple(waves), labels))
     (train, train_labels), (test, test_labels) = sides
     if not train or not test:
-        raise Refused(name, f"has too few sounds to learn from ({len(train)} and {len(test)} held out)")
-    named = tuple(tuple(shown(kind.replace("_", " ")) for kind in sort) for sort in sorts)
-    report = Report(len(train) + len(test), sounds=True, damaged=tuple(damaged))
-    return Recordings(train, test, train_labels, test_labels, named, report, name)
+        raise FileRefused(name, f"has too few sounds to learn from ({len(train)} and {len(test)} held out)")
+    named = tuple(tuple(display_name(kind.replace("_", " ")) for kind in sort) for sort in sorts)
+    report = ImportReport(len(train) + len(test), sounds=True, damaged=tuple(damaged))
+    return RecordingDataset(train, test, train_labels, test_labels, named, report, name)
 
 
 def _index(path: Path, name: str) -> list[dict[str, str]]:
@@ -171,9 +175,9 @@ def _index(path: Path, name: str) -> list[dict[str, str]]:
         text = read_bytes(path, name).decode("utf-8-sig")
         rows = list(itertools.islice(csv.DictReader(io.StringIO(text), strict=True, restval=""), _ROWS))
     except (csv.Error, UnicodeDecodeError):
-        raise Refused(name, "has an index.csv that cannot be read") from None
+        raise FileRefused(name, "has an index.csv that cannot be read") from None
     if not rows:
-        raise Refused(name, "has an index.csv without rows")
+        raise FileRefused(name, "has an index.csv without rows")
     return rows
 
 
@@ -181,9 +185,11 @@ def _clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
     try:
         start, length = int(row["start"]), int(row["length"])
     except ValueError:
-        raise Refused(name, "has an index.csv that cannot be read") from None
+        raise FileRefused(name, "has an index.csv that cannot be read") from None
     if not 0 <= start < start + length <= len(whole):
-        raise Refused(name, f"has a clip in its index.csv that ends at {start + length:,} of {len(whole):,} samples")
+        raise FileRefused(
+            name, f"has a clip in its index.csv that ends at {start + length:,} of {len(whole):,} samples"
+        )
     return whole[start : start + length]
 
 
@@ -191,5 +197,5 @@ def _inside(source: Path, side: str, row: dict[str, str], name: str) -> Path:
     """A row's file, which must lie in the folder of its side."""
     file = row.get("file", "")
     if not file or file != os.path.basename(file) or file.startswith("."):
-        raise Refused(name, "has an index.csv that names no file of its own")
+        raise FileRefused(name, "has an index.csv that names no file of its own")
     return source / side / file

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from studio.media.containers import blocks
-from studio.media.containers.contents import LARGEST, refusal, sounds_in
-from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, Stream
-from studio.media.names import shown
-from studio.media.pictures.image import Refused, opened
+from studio.media.containers.contents import LARGEST, find_streams, refusal_reason
+from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, AudioStream
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused, decode_opened
 
-LONGEST = 2 * 3600
+MAX_SECONDS = 2 * 3600
 """Seconds of a recording."""
 PADDING = 1.0
 """Seconds that an encoder may add to a sound, so that two hours stay two hours as MP3."""
@@ -42,14 +42,14 @@ DAMAGED = 0.001
 _EMPTY = "is cut off before its sound begins"
 CANCELLED = "its channels cancel each other out, so the first one is used"
 APART = "its parts have different rates: all are brought to that of the first"
-__all__ = ["Recording", "at_rate", "brought", "open_recording", "refusal"]
+__all__ = ["Recording", "resample_recording", "resample_whole", "open_recording", "refusal_reason"]
 
 
 @dataclass(frozen=True)
 class Recording:
     """A sound file that was opened."""
 
-    wave: np.ndarray
+    samples: np.ndarray
     """(samples,) float32 from -1 to 1 at `rate`, its channels made one."""
     rate: int
     """Hz."""
@@ -72,9 +72,9 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
     centred: whether a middle that is off is put right
     """
-    path, name = Path(path), shown(os.path.basename(path))
-    with opened(path, name, LARGEST) as file:
-        streams, form, notes = sounds_in(file, name, path.suffix)
+    path, name = Path(path), display_name(os.path.basename(path))
+    with decode_opened(path, name, LARGEST) as file:
+        streams, form, notes = find_streams(file, name, path.suffix)
         size = os.fstat(file.fileno()).st_size
         try:
             found = _mixed(streams, size, name, notes)
@@ -82,11 +82,11 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
                 del found
                 found = _mixed(streams, size, name, notes, only=0)
                 notes.append(CANCELLED)
-        except (blocks.Unreadable, MemoryError):
-            raise Refused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal(name, form) from None
+        except (blocks.UnreadableBlock, MemoryError):
+            raise FileRefused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal_reason(name, form) from None
     wave, length = found.wave, len(found.wave)
     if not length:
-        raise Refused(name, _EMPTY if CUT in notes else "holds no sound")
+        raise FileRefused(name, _EMPTY if CUT in notes else "holds no sound")
     if found.broken:
         notes.append(f"{found.broken:,} samples that were no numbers became silence")
     clipped = _clipped(wave, found.rate)
@@ -132,7 +132,7 @@ class _Mixed:
         self.wave.resize(self.count, refcheck=False)
 
 
-def _mixed(streams: list[Stream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
+def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
     """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises Refused."""
     mixed, entries, seconds = _Mixed(), 0, 0.0
     _bearable(sum(stream.seconds for stream in streams), 0, size, name)
@@ -155,15 +155,15 @@ def _mixed(streams: list[Stream], size: int, name: str, notes: list[str], only: 
             notes += [APART] if APART not in notes else []
     mixed.finish()
     if mixed.broken > DAMAGED * entries:
-        raise Refused(name, f"holds {mixed.broken:,} samples that are no numbers", AGAIN)
+        raise FileRefused(name, f"holds {mixed.broken:,} samples that are no numbers", AGAIN)
     return mixed
 
 
-def _blocks(stream: Stream, name: str, notes: list[str], last: bool) -> Iterator[blocks.Block]:
+def _blocks(stream: AudioStream, name: str, notes: list[str], last: bool) -> Iterator[blocks.AudioBlock]:
     """Return the samples of a stream; none if it is unreadable, unless it is the last hope."""
     try:
-        yield from blocks.blocks(stream, name, notes)
-    except blocks.Unreadable:
+        yield from blocks.read_blocks(stream, name, notes)
+    except blocks.UnreadableBlock:
         if last:
             raise
         notes += [BROKEN] if BROKEN not in notes else []
@@ -182,10 +182,10 @@ def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
 
 def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
     """Raise Refused if a file of so many bytes holds more than a recording does."""
-    if seconds > LONGEST + PADDING:
-        raise Refused(name, f"is longer than {LONGEST // 3600} hours")
+    if seconds > MAX_SECONDS + PADDING:
+        raise FileRefused(name, f"is longer than {MAX_SECONDS // 3600} hours")
     if 2 * entries > ROOM and 2 * entries > SQUEEZED * size:
-        raise Refused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")
+        raise FileRefused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")
 
 
 def _loudest(wave: np.ndarray) -> float:
@@ -227,12 +227,12 @@ def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> None:
         notes.append("made quieter, because it was too loud for its file")
 
 
-def at_rate(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
+def resample_recording(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
     """Samples (n,) int16 at another rate in Hz."""
-    return samples if rate == before else brought(samples.astype(np.float32) / np.float32(32_768), before, rate)
+    return samples if rate == before else resample_whole(samples.astype(np.float32) / np.float32(32_768), before, rate)
 
 
-def brought(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
+def resample_whole(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
     """Floats (n,) from -1 to 1 as int16 at another rate in Hz."""
     found = _at(heard, before, rate) if len(heard) else heard
     whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)

@@ -20,15 +20,15 @@ SHIFTS = tuple(sorted({sign * shift for shift in (0, 1, 2, 3, 4, 6, 8, 12, 16, 2
 """Samples by which recordings are shifted to compare them: at most 2 ms at 16 kHz, as onsets differ."""
 
 
-def unlike(test: Sequence[Array], learned: Sequence[Array], *, cycles: bool) -> Array:
+def unlike_training(test: Sequence[Array], learned: Sequence[Array], *, cycles: bool) -> Array:
     """Return which waves of `test` resemble no learned one, `(len(test),)` of booleans."""
     shifts = (0,) if cycles else SHIFTS
     limit = CYCLES if cycles else RECORDINGS
-    found: Array = likeness(test, learned, shifts) <= limit
+    found: Array = max_correlation(test, learned, shifts) <= limit
     return found
 
 
-def likeness(test: Sequence[Array], learned: Sequence[Array], shifts: Sequence[int] = SHIFTS) -> Array:
+def max_correlation(test: Sequence[Array], learned: Sequence[Array], shifts: Sequence[int] = SHIFTS) -> Array:
     """Return the largest correlation of each wave with learned ones at any shift, `(n,)`."""
     samples = min(max(len(wave) for wave in (*test, *learned)), WINDOW)
     some = _unit_vectors(test, samples)

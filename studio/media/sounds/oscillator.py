@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from studio.media.sounds import wavetable
-from studio.media.sounds.wavetable import CEILING, TABLE
+from studio.media.sounds.wavetable import CEILING, TABLE_SAMPLES
 
 CROSSFADE = 0.02
 """Seconds from one wave to the next."""
@@ -19,7 +19,7 @@ BLOCK = 1024
 """Samples made at once; a sound card that asks for more gets several."""
 
 
-class _Wish(NamedTuple):
+class _OscillatorTarget(NamedTuple):
     """What should sound: replaced as a whole, so that the sound card's thread never sees half of it."""
 
     table: np.ndarray | None
@@ -27,7 +27,7 @@ class _Wish(NamedTuple):
     loudness: float
 
 
-class HeldTone:
+class Oscillator:
     """A Source. The window's thread wishes, the sound card's thread reads the newest wish once a block."""
 
     def __init__(self, rate: float = 48_000.0) -> None:
@@ -35,8 +35,8 @@ class HeldTone:
         self._cycle: np.ndarray | None = None
         self._level = 1.0
         self._note: float | None = None
-        self._hertz = wavetable.hertz(57)
-        self._wish = _Wish(None, self._hertz, 0.0)
+        self._hertz = wavetable.note_frequency(57)
+        self._target = _OscillatorTarget(None, self._hertz, 0.0)
         # From here on only the sound card's thread writes.
         self._phase = 0.0
         self._loudness = 0.0
@@ -52,42 +52,42 @@ class HeldTone:
     # ── the window's thread ──────────────────────────────────────────────────────────────────────
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         """Whether nothing is heard any more, the last ramp over."""
-        return self._loudness == 0.0 and self._wish.loudness == 0.0
+        return self._loudness == 0.0 and self._target.loudness == 0.0
 
-    def begin(self, rate: float) -> None:
+    def set_card_rate(self, rate: float) -> None:
         """A sound card will read this many samples a second, and begins in silence."""
         self._loudness = 0.0
         if rate != self._rate:
             self._rate = rate
-            self._say(fresh=True)
+            self._update_target(fresh=True)
 
-    def play(self, note: float) -> None:
+    def play_note(self, note: float) -> None:
         """Hold this note (MIDI: 69 is the A of 440 Hz) until `release`; another one while it sounds is a legato."""
         self._note, before = note, self._hertz
-        self._hertz = wavetable.hertz(note)
-        self._say(fresh=self._hertz != before)
+        self._hertz = wavetable.note_frequency(note)
+        self._update_target(fresh=self._hertz != before)
 
-    def release(self) -> None:
+    def release_note(self) -> None:
         self._note = None
-        self._say()
+        self._update_target()
 
-    def wave(self, cycle: np.ndarray) -> None:
+    def set_wave(self, cycle: np.ndarray) -> None:
         """Another int16 cycle, also while one sounds."""
         self._cycle = cycle
-        self._say(fresh=True)
+        self._update_target(fresh=True)
 
-    def level(self, level: float) -> None:
+    def set_level(self, level: float) -> None:
         """How loud, 0 to 1."""
         self._level = min(max(level, 0.0), 1.0)
-        self._say()
+        self._update_target()
 
-    def _say(self, fresh: bool = False) -> None:
-        table = self._wish.table
+    def _update_target(self, fresh: bool = False) -> None:
+        table = self._target.table
         if fresh and self._cycle is not None:
-            table = wavetable.tone(self._cycle, self._hertz, self._rate)
-        self._wish = _Wish(table, self._hertz, self._level if self._note is not None else 0.0)
+            table = wavetable.band_limited_table(self._cycle, self._hertz, self._rate)
+        self._target = _OscillatorTarget(table, self._hertz, self._level if self._note is not None else 0.0)
 
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
@@ -97,7 +97,7 @@ class HeldTone:
             self._block(out[start : start + BLOCK])
 
     def _block(self, out: np.ndarray) -> None:
-        wish, n = self._wish, len(out)
+        wish, n = self._target, len(out)
         table = wish.table
         if table is None or (self._loudness == 0.0 and wish.loudness == 0.0):
             self._table, self._next = table, None
@@ -121,7 +121,7 @@ class HeldTone:
         at += self._phase
         self._phase = float(at[-1]) % 1.0
         np.mod(at, 1.0, out=at)
-        at *= TABLE
+        at *= TABLE_SAMPLES
         self._place[:n] = at
         at -= self._place[:n]
 

@@ -12,7 +12,7 @@ FINEST = 64
 """Samples of one entry of a table of means."""
 
 
-class Peaks:
+class PeakPyramid:
     """The samples (n,) int16 so far, and tables of the lowest and highest of every 16, 256, 4096, … of them."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Peaks:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def show(self, samples: Array, kept: int) -> None:
+    def set_samples(self, samples: Array, kept: int) -> None:
         """The samples as they are now; the first `kept` of them are those of before."""
         self.samples = samples
         below = samples[:, None]
@@ -67,7 +67,7 @@ class Peaks:
         return np.fmin(at[:-1], at[1:]), np.fmax(at[:-1], at[1:])
 
 
-class Means:
+class MeanTable:
     """The mean of a growing row of numbers (n,) float32 between any two places; what is no number counts as nothing."""
 
     def __init__(self) -> None:
@@ -79,14 +79,14 @@ class Means:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def show(self, numbers: Array, kept: int) -> None:
+    def set_numbers(self, numbers: Array, kept: int) -> None:
         """The numbers as they are now; the first `kept` of them are those of before."""
         self._numbers = numbers
         self._sums.cut(kept // FINEST + 1)
         done = len(self._sums) - 1
         self._sums.add(self._sums.rows[-1] + np.cumsum(self._of(done, len(numbers) // FINEST), 0))
 
-    def renew(self, numbers: Array, first: int, end: int) -> None:
+    def update_range(self, numbers: Array, first: int, end: int) -> None:
         """Update the entries of the numbers from the first up to before the second; (n,) may have grown."""
         self._numbers = numbers[: len(self)]
         begin = first // FINEST
@@ -150,7 +150,7 @@ class _Growing:
         self._count = end
 
 
-def same(before: Array, now: Array) -> int:
+def common_prefix(before: Array, now: Array) -> int:
     """How many samples at the beginning of two sounds are the same; those of one piece of memory are."""
     count = min(len(before), len(now))
     if np.may_share_memory(before, now) or np.array_equal(before[:count], now[:count]):

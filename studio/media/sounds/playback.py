@@ -17,19 +17,19 @@ from studio.media.sounds.wavetable import CEILING
 
 RAMP = 0.005
 """Seconds from silence to full loudness and back."""
-CUSHION = 0.06
+START_BUFFER_SECONDS = 0.06
 """Seconds that must be there before it starts, and starts again after it ran dry."""
-FAST = 1.1
+FASTER_THAN_REAL_TIME = 1.1
 """Times real time from which on it is made faster than it is heard."""
 KNEE = 0.75
 """Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
-LOOK = 0.002
+POLL_SECONDS = 0.002
 """Seconds between two looks for what is being made."""
 _REPEATS = 64
 """Turns back of a loop that are remembered: more than lie between what is brought and what is given."""
 
 
-class _Wish(NamedTuple):
+class _PlaybackTarget(NamedTuple):
     """What should be heard: replaced as a whole, so that the card's thread never sees half of it."""
 
     playing: bool
@@ -40,82 +40,82 @@ class _Wish(NamedTuple):
     """First sample of what is repeated, and the one after its last."""
 
 
-class Stream:
+class PlaybackBuffer:
     """A Source of samples at `rate` in Hz that are written while it plays; held until `play`."""
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._made, self._count, self._whole = np.zeros(4 * rate, np.int16), 0, False
-        self._wish, self._wishing = _Wish(False, 0, 0), threading.Lock()
-        self.gaps = 0
+        self._samples, self._count, self._is_complete = np.zeros(4 * rate, np.int16), 0, False
+        self._target, self._wishing = _PlaybackTarget(False, 0, 0), threading.Lock()
+        self.underruns = 0
         """How often it ran dry: nothing was made in time."""
         self.level = 1.0
         """How loud, from 0 to 1."""
-        self._tape: list[np.ndarray] | None = None
-        self._taped = 0
+        self._recording: list[np.ndarray] | None = None
+        self._recorded_count = 0
         self._bringing = threading.Lock()
         """Held for the copy of a few samples, so that nothing takes the place of what is just being brought."""
         # From here on only the sound card's thread writes.
         self._question = 0.0, 0  # when the card asked last, and for how many samples at `rate`
         self._card, self._jumps, self._loud = float(rate), 0, 1.0
-        self._turn(0)
+        self._restart_at(0)
 
     # ── who makes it ─────────────────────────────────────────────────────────────────────────────
 
-    def write(self, samples: np.ndarray) -> None:
+    def append(self, samples: np.ndarray) -> None:
         """The next samples (n,): int16, or floats from -1 to 1; what is no number becomes silence."""
         if samples.dtype != np.int16:
             finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
             samples = np.rint(finite * 32_768).clip(-32_768, 32_767).astype(np.int16)
         end = self._count + len(samples)
         self._make_room(end)
-        self._made[self._count : end] = samples
+        self._samples[self._count : end] = samples
         self._count = end  # last: the card's thread reads up to it
 
-    def swap(self, first: int, samples: np.ndarray) -> bool:
+    def replace_from(self, first: int, samples: np.ndarray) -> bool:
         """Put samples (n,) int16 in place of all that was written from a sample on; whether that could be done. What
         sounds already, or was brought to the card's rate, stays."""
         end = first + len(samples)
         self._make_room(end)
         with self._bringing:
             brought = self._fed > first
-            if brought and not self.silent:
+            if brought and not self.is_silent:
                 return False
-            self._made[first:end] = samples
+            self._samples[first:end] = samples
             self._count = end
         if brought:
             self.seek(self.position)
         return True
 
     def _make_room(self, end: int) -> None:
-        if end > len(self._made):
+        if end > len(self._samples):
             room = np.zeros(2 * end, np.int16)
-            room[: self._count] = self._made[: self._count]
-            self._made = room
+            room[: self._count] = self._samples[: self._count]
+            self._samples = room
 
-    def finish(self) -> None:
+    def mark_complete(self) -> None:
         """Nothing more will be written, until `go_on`."""
-        self._whole = True
+        self._is_complete = True
 
-    def go_on(self) -> None:
+    def mark_incomplete(self) -> None:
         """More will be written, after all."""
-        if self._whole:
-            self._whole = False
+        if self._is_complete:
+            self._is_complete = False
             self.seek(self.position)
 
     @property
-    def free(self) -> int:
+    def first_replaceable(self) -> int:
         """The first sample that has not been brought to the card's rate yet."""
         return self._fed
 
-    def free_after(self, seconds: float) -> int:
+    def first_replaceable_after(self, seconds: float) -> int:
         """The first sample that will not have been brought by then, if the card asks on as it did last."""
         asked, step = self._question
         now, each = time.monotonic(), step / self.rate
         left = now + seconds - max(asked + each, now)
         return self._fed + step * (math.floor(left / each) + 1 if left > 0 and step else 0)
 
-    def drop(self, first: int) -> None:
+    def truncate(self, first: int) -> None:
         """Let go of what was written from a sample on."""
         with self._bringing:
             brought = self._fed > first
@@ -127,48 +127,48 @@ class Stream:
 
     def play(self) -> None:
         with self._wishing:
-            self._wish = self._wish._replace(playing=True)
+            self._target = self._target._replace(playing=True)
 
     def pause(self) -> None:
         with self._wishing:
-            self._wish = self._wish._replace(playing=False)
+            self._target = self._target._replace(playing=False)
 
     def seek(self, seconds: float) -> None:
         """Go on from there, as far as it is made."""
         place = min(max(round(seconds * self.rate), 0), self._count)
         with self._wishing:
-            self._wish = self._wish._replace(jump=self._wish.jump + 1, place=place)
+            self._target = self._target._replace(jump=self._target.jump + 1, place=place)
 
-    def loop(self, begin: float | None, end: float = 0.0) -> None:
+    def set_loop(self, begin: float | None, end: float = 0.0) -> None:
         """Repeat what lies between two seconds, as soon as it comes there; None for nothing any more."""
         region = None if begin is None else (round(begin * self.rate), round(end * self.rate))
         with self._wishing:
-            self._wish = self._wish._replace(loop=region if region is not None and region[0] < region[1] else None)
+            self._target = self._target._replace(loop=region if region is not None and region[0] < region[1] else None)
 
-    def record(self) -> None:
+    def start_recording(self) -> None:
         """Keep what is given to the card, at its rate, from now on."""
-        self._tape, self._taped = [], 0
+        self._recording, self._recorded_count = [], 0
 
     @property
-    def taped(self) -> float:
+    def recorded_seconds(self) -> float:
         """Seconds that are kept so far."""
-        return self._taped / self._card
+        return self._recorded_count / self._card
 
-    def recorded(self) -> tuple[np.ndarray, float]:
+    def stop_recording(self) -> tuple[np.ndarray, float]:
         """What was kept since `record` (n,) float32 without `level`, and its rate in Hz; nothing is kept any more."""
-        tape, self._tape, self._taped = self._tape or [], None, 0
+        tape, self._recording, self._recorded_count = self._recording or [], None, 0
         return np.concatenate((np.zeros(0, np.float32), *tape)), self._card
 
     @property
-    def made(self) -> np.ndarray:
+    def samples(self) -> np.ndarray:
         """All samples so far (n,) int16."""
         count = self._count
-        return self._made[:count]
+        return self._samples[:count]
 
     @property
     def position(self) -> float:
         """Seconds that the card was given; they are heard its latency later."""
-        wish = self._wish
+        wish = self._target
         place = float(wish.place) if wish.jump != self._jumps else self._at(self._given * self.rate / self._card)
         return min(place, self._count) / self.rate
 
@@ -179,27 +179,27 @@ class Stream:
         return place + heard - fed
 
     @property
-    def ahead(self) -> float:
+    def buffered_seconds(self) -> float:
         """Seconds that are made and not yet given to the card."""
         return max(self._count / self.rate - self.position, 0.0)
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         """Whether nothing is heard, the last ramp over."""
         return self._gain == 0.0
 
     @property
-    def over(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the whole of it was heard, but for an end after a gap that is shorter than its ramp."""
-        return self._whole and self.silent and self._flushed and self._ready.size <= self._ramp
+        return self._is_complete and self.is_silent and self._flushed and self._ready.size <= self._ramp
 
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
-    def begin(self, rate: float) -> None:
+    def set_card_rate(self, rate: float) -> None:
         """A card will read so many samples a second; it goes on where it was."""
         place = round(self._at(self._given * self.rate / self._card))
         self._card = rate
-        self._turn(min(place, self._count))
+        self._restart_at(min(place, self._count))
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
         """The next samples into `out` (n,) float32. It does not run dry before `until`, in time.monotonic(): what the
@@ -207,12 +207,12 @@ class Stream:
         self._question, at = (time.monotonic(), math.ceil(len(out) * self.rate / self._card)), 0
         while at < len(out):
             part = out[at:]
-            if self._gain == 0.0 and self._wish.jump != self._jumps:
-                self._jumps = self._wish.jump
-                self._turn(min(self._wish.place, self._count))
+            if self._gain == 0.0 and self._target.jump != self._jumps:
+                self._jumps = self._target.jump
+                self._restart_at(min(self._target.place, self._count))
             self._fetch(wanted := len(part) + self._ramp)
             while self._awaits(wanted) and time.monotonic() < until:
-                time.sleep(LOOK)
+                time.sleep(POLL_SECONDS)
                 self._fetch(wanted)
             count = self._sounding(part) if self._may_sound() else self._fading(part)
             if not count:
@@ -220,7 +220,7 @@ class Stream:
                 break
             at += count
 
-    def _turn(self, place: int) -> None:
+    def _restart_at(self, place: int) -> None:
         """Begin at a sample of what was made, from silence."""
         # Of the samples that were brought since, how many there were where it went on elsewhere, and where.
         self._fed, self._brought = place, 0
@@ -232,20 +232,22 @@ class Stream:
 
     def _awaits(self, wanted: int) -> bool:
         """Whether so many samples are not ready, and sounding needs what is being made."""
-        wish = self._wish
+        wish = self._target
         sounding = wish.playing and wish.jump == self._jumps and not self._dry
-        return sounding and not self._whole and self._ready.size < wanted
+        return sounding and not self._is_complete and self._ready.size < wanted
 
     def _may_sound(self) -> bool:
         """Whether there is enough to go on; counts it where it ran dry."""
-        wish = self._wish
+        wish = self._target
         if not wish.playing or wish.jump != self._jumps:
             return False
         if self._ready.size <= self._ramp:  # what is left is faded out
-            self.gaps += not (self._dry or self._whole)
+            self.underruns += not (self._dry or self._is_complete)
             self._dry = True
             return False
-        self._dry = self._dry and not self._whole and wish.loop is None and self.ahead < CUSHION
+        self._dry = (
+            self._dry and not self._is_complete and wish.loop is None and self.buffered_seconds < START_BUFFER_SECONDS
+        )
         return not self._dry
 
     def _sounding(self, part: np.ndarray) -> int:
@@ -272,12 +274,12 @@ class Stream:
         return 0
 
     def _give(self, part: np.ndarray, gain: np.ndarray | None) -> None:
-        part[:] = limited(self._ready[: len(part)])
+        part[:] = limit_level(self._ready[: len(part)])
         if gain is not None:
             part *= gain
-        if self._tape is not None:
-            self._tape.append(part.copy())
-            self._taped += len(part)
+        if self._recording is not None:
+            self._recording.append(part.copy())
+            self._recorded_count += len(part)
         loud, self._loud = self._loud, self.level
         if loud != self._loud:
             part *= np.linspace(loud, self._loud, len(part), dtype=np.float32)
@@ -298,7 +300,7 @@ class Stream:
                     break
                 self._fed, self._flushed = self._fed + len(piece), last
             if self._bent is not None:
-                found = self._bent.bring(found, last)
+                found = self._bent.resample(found, last)
             self._brought += len(piece)
             parts.append(found)
             there += len(found)
@@ -308,13 +310,13 @@ class Stream:
     def _next(self, few: int) -> tuple[np.ndarray, bool]:
         """The next samples, a few at most, and whether nothing comes after them."""
         count = self._count  # before the array, which may be a longer one by then
-        made, end, repeats = self._made, *self._end(count)
+        made, end, repeats = self._samples, *self._end(count)
         piece = made[self._fed : min(self._fed + few, end)]
-        return piece, self._whole and not repeats and self._fed + len(piece) >= count
+        return piece, self._is_complete and not repeats and self._fed + len(piece) >= count
 
     def _end(self, count: int) -> tuple[int, bool]:
         """How far it goes on from where it is, and whether it then turns back; at the end of a loop it does so."""
-        loop = self._wish.loop
+        loop = self._target.loop
         if loop is None or loop[1] > count or self._fed > loop[1]:
             return count, False
         if self._fed == loop[1]:
@@ -323,7 +325,7 @@ class Stream:
         return loop[1], True
 
 
-def limited(wave: np.ndarray) -> np.ndarray:
+def limit_level(wave: np.ndarray) -> np.ndarray:
     """Samples (n,) float32 that stay within -1 dBFS: up to KNEE as they are, above it ever less steep."""
     height = np.abs(wave)
     if not height.size or height.max() <= KNEE:

@@ -36,7 +36,7 @@ class Resampler:
         self._at = 0
         """Where in `_x` the next one's filter begins, in parts of a sample of which there are `up`."""
 
-    def bring(self, x: np.ndarray, last: bool = False) -> np.ndarray:
+    def resample(self, x: np.ndarray, last: bool = False) -> np.ndarray:
         """What comes after what was brought before, as far as x (n,) float32 tells; after the `last`, all of it."""
         x = np.concatenate((self._x, x, np.zeros(self.held if last else 0, np.float32)))
         filters = sliding_window_view(x, 2 * self.held) if len(x) >= 2 * self.held else np.zeros((0, 0), np.float32)

@@ -12,7 +12,7 @@ LONG = 8.0
 three minutes of the music box at its own temperature."""
 
 
-def silent_end(samples: np.ndarray) -> int:
+def silent_tail(samples: np.ndarray) -> int:
     """Count the silent samples at the end of a sound (n,) int16."""
     for count in (FEW, len(samples)):  # a few samples usually decide
         backwards = samples[max(len(samples) - count, 0) :][::-1].astype(np.int32)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from studio.media.containers import blocks
-from studio.media.containers.contents import refusal, sounds_in
-from studio.media.containers.spliced_file import bytes_at
+from studio.media.containers.contents import find_streams, refusal_reason
+from studio.media.containers.spliced_file import read_bytes_at
 from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN
-from studio.media.names import shown
-from studio.media.pictures.image import LARGEST_FILE, Refused, opened
+from studio.media.names import display_name
+from studio.media.pictures.image import MAX_PICTURE_FILE_BYTES, FileRefused, decode_opened
 from studio.media.sounds import wavetable
 from studio.media.sounds.audio_file import CANCELLED, SILENT
 
@@ -24,17 +24,17 @@ PEAK = 30_000
 """Of every wave, of 32,767."""
 
 
-def open_cycle(path: Path, samples: int) -> np.ndarray:
+def read_cycle(path: Path, samples: int) -> np.ndarray:
     """A sound file that holds one cycle, as `(samples,)` int16. Raises Refused with the reason.
 
     It is mixed to mono, loses its mean, is resampled by its Fourier series, turned to begin where it
     rises through zero, and scaled to one peak: as the waves of a pack are.
     """
-    wave = open_wave(path, samples)
-    return from_wave(wave.array, samples, wave.name)
+    wave = read_wave(path, samples)
+    return cycle_from_wave(wave.array, samples, wave.name)
 
 
-def from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
+def cycle_from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
     """One cycle of any length as `(samples,)` int16. Raises Refused where it is silent."""
     spectrum = np.fft.rfft(wave)
     spectrum[0] = 0
@@ -45,7 +45,7 @@ def from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
     cycle = np.fft.irfft(fitted, samples)
     peak = float(np.abs(cycle).max())
     if peak < 1e-6 * max(len(wave) / samples, 1):
-        raise Refused(name, "is silent")
+        raise FileRefused(name, "is silent")
     rising = np.flatnonzero((np.roll(cycle, 1) < 0) & (cycle >= 0))
     begin = int(rising[np.argmax(cycle[rising] - np.roll(cycle, 1)[rising])]) if len(rising) else 0
     turned: np.ndarray = np.round(np.roll(cycle, -begin) * PEAK / peak).astype(np.int16)
@@ -74,7 +74,7 @@ _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
 
 @dataclass(frozen=True)
-class Wave:
+class OpenedWave:
     """A single cycle that was opened."""
 
     array: np.ndarray
@@ -87,9 +87,9 @@ class Wave:
     """What had to be converted, for people."""
 
 
-def open_wave(path: Path | str, samples: int | None = None) -> Wave:
+def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
     """The cycle in a sound file, of `samples` samples where that is asked for. Raises Refused with the reason."""
-    name = shown(os.path.basename(path))
+    name = display_name(os.path.basename(path))
     heard, rate, table, notes = _heard(Path(path), name)
     frames = _frames(heard, rate, table, name)
     if len(frames) > 1:
@@ -97,13 +97,13 @@ def open_wave(path: Path | str, samples: int | None = None) -> Wave:
     before = frames.shape[1]
     if samples is not None and before != samples:
         notes.append(f"{before:,} samples brought to {samples:,}")
-    ends = np.stack([wavetable.resampled(frame, samples or before) for frame in (frames[0], frames[-1])])
+    ends = np.stack([wavetable.resample_cycle(frame, samples or before) for frame in (frames[0], frames[-1])])
     loudest = float(np.abs(ends).max())
     if loudest > 1 + 1e-3:
         ends /= loudest
         notes.append("made quieter, because it was too loud for its file")
-    first, last = (wavetable.cycle(end, len(end)) for end in ends)
-    return Wave(first, last, name, tuple(notes))
+    first, last = (wavetable.cycle_of_frame(end, len(end)) for end in ends)
+    return OpenedWave(first, last, name, tuple(notes))
 
 
 def may_be_cycles(path: Path) -> bool:
@@ -111,46 +111,46 @@ def may_be_cycles(path: Path) -> bool:
 
     A WAV that is damaged after its first bytes may be one, too: whatever opens it tells the reason.
     """
-    name, wav = shown(path.name), False
+    name, wav = display_name(path.name), False
     try:
-        with opened(path, name, LARGEST_FILE) as file:
+        with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
             if os.fstat(file.fileno()).st_size > _SMALL:
                 return False
-            wav = bytes_at(file, 0, 12)[8:] == b"WAVE"
-            sounds, _, _ = sounds_in(file, name, path.suffix)
-            table = b"clm " in bytes_at(file, 0, 65_536)
-    except Refused:
+            wav = read_bytes_at(file, 0, 12)[8:] == b"WAVE"
+            sounds, _, _ = find_streams(file, name, path.suffix)
+            table = b"clm " in read_bytes_at(file, 0, 65_536)
+    except FileRefused:
         return wav
     count = sounds[0].samples
     if count is None:
         return False
-    frames, rest = divmod(count, wavetable.SAMPLES)
+    frames, rest = divmod(count, wavetable.FRAME_SAMPLES)
     return table or count <= LONGEST_CYCLE or (not rest and frames <= MOST_FRAMES)
 
 
 def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
     """Return the samples (n,) float64 of a file, its rate, its chunk about frames, and notes. Raises Refused."""
-    with opened(path, name, LARGEST_FILE) as file:
-        sounds, form, notes = sounds_in(file, name, path.suffix)
+    with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
+        sounds, form, notes = find_streams(file, name, path.suffix)
         if len(sounds) > 1:
             notes.append("the first of its sounds is used")
         told = len(notes)
         parts, rate, count = list[np.ndarray](), 1, 0
         try:
-            for block in blocks.blocks(sounds[0], name, notes, "float64"):
+            for block in blocks.read_blocks(sounds[0], name, notes, "float64"):
                 parts.append(block.samples)
                 rate, count = block.rate, count + len(block.samples)
                 if count > _MOST_SAMPLES:
                     break
-        except (blocks.Unreadable, MemoryError):
+        except (blocks.UnreadableBlock, MemoryError):
             if not {CUT, TORN} & {*notes}:
-                raise refusal(name, form) from None
-        data = bytes_at(file, 0, LARGEST_FILE) if form is not None and form.name == "WAV" else b""
+                raise refusal_reason(name, form) from None
+        data = read_bytes_at(file, 0, MAX_PICTURE_FILE_BYTES) if form is not None and form.name == "WAV" else b""
     for note in (note for note in notes[told:] if note in _INCOMPLETE):
-        raise Refused(name, _INCOMPLETE[note], AGAIN)
+        raise FileRefused(name, _INCOMPLETE[note], AGAIN)
     if not parts:
-        raise Refused(name, "holds no sound")
-    return _mono(np.concatenate(parts), notes), rate, chunks(data).get(b"clm ", b""), notes
+        raise FileRefused(name, "holds no sound")
+    return _mono(np.concatenate(parts), notes), rate, riff_chunks(data).get(b"clm ", b""), notes
 
 
 def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
@@ -166,7 +166,7 @@ def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
     return mean
 
 
-def chunks(data: bytes) -> dict[bytes, bytes]:
+def riff_chunks(data: bytes) -> dict[bytes, bytes]:
     """The chunks of a WAV by their keys, the first of each, as far as the file goes; none where it is no WAV."""
     found: dict[bytes, bytes] = {}
     at = 12 if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else len(data)
@@ -181,10 +181,10 @@ def chunks(data: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def words(data: bytes) -> dict[str, str]:
+def riff_texts(data: bytes) -> dict[str, str]:
     """The comments of a WAV (RIFF INFO) by their keys."""
     said: dict[str, str] = {}
-    body, at = chunks(data).get(b"LISTINFO", b""), 4
+    body, at = riff_chunks(data).get(b"LISTINFO", b""), 4
     while at + 8 <= len(body):
         key, (length,) = body[at : at + 4], struct.unpack_from("<I", body, at + 4)
         text = body[at + 8 : at + 8 + length].rstrip(b"\0")
@@ -197,15 +197,17 @@ def _frames(heard: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray
     """The cycles (n, samples): as many as the file says, or as there are frames of 2,048, else one."""
     told = _FRAME.match(table)
     frame = int(told[1]) if told else 0
-    if not frame and len(heard) > wavetable.SAMPLES and len(heard) % wavetable.SAMPLES == 0:
-        frame = wavetable.SAMPLES if len(heard) <= MOST_FRAMES * wavetable.SAMPLES and not _one(heard) else 0
+    if not frame and len(heard) > wavetable.FRAME_SAMPLES and len(heard) % wavetable.FRAME_SAMPLES == 0:
+        frame = (
+            wavetable.FRAME_SAMPLES if len(heard) <= MOST_FRAMES * wavetable.FRAME_SAMPLES and not _one(heard) else 0
+        )
     if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(heard)):
         return heard[: len(heard) // frame * frame].reshape(-1, frame)
     if len(heard) < SHORTEST_CYCLE:
-        raise Refused(name, "is too short to be a cycle of a wave")
+        raise FileRefused(name, "is too short to be a cycle of a wave")
     if len(heard) > LONGEST_CYCLE:
         length = f"is {len(heard) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
-        raise Refused(name, length, "Cut one cycle out of it in a sound editor.")
+        raise FileRefused(name, length, "Cut one cycle out of it in a sound editor.")
     return heard[None]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-LATENCY = 0.07
+DEFAULT_LATENCY = 0.07
 """Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
 a machine that stands still for 50 ms, as a virtual one does when its host is busy."""
 MORE, LESS, LATEST = 1.5, 0.9, 0.3
@@ -31,14 +31,14 @@ _PREFERRED = ("pipewire", "pulse", "default")
 """On Linux the first device is often a monitor's socket that nothing is plugged into."""
 
 
-class NoSound(RuntimeError):
+class NoSoundOutput(RuntimeError):
     """Sound cannot be played here; a sentence that says what to do."""
 
 
-class Source(Protocol):
+class SampleSource(Protocol):
     """Where sound comes from."""
 
-    def begin(self, rate: float) -> None:
+    def set_card_rate(self, rate: float) -> None:
         """A card will read `rate` samples a second, from silence. Before its first question."""
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
@@ -55,12 +55,12 @@ class Speaker:
     """One stream to one sound card. Opening may take a while: not in the thread that draws."""
 
     def __init__(self) -> None:
-        self._latency = LATENCY
+        self._latency = DEFAULT_LATENCY
         """What this machine was found to need."""
         self._chosen = False
         """Whether a person chose another."""
         self._stream: Any = None
-        self._source: Source | None = None
+        self._source: SampleSource | None = None
         self._at_library = threading.Lock()
         """PortAudio forgets its devices while it reads them anew: nobody may open one then."""
         self._look_again = False
@@ -73,7 +73,7 @@ class Speaker:
         self._mono = np.zeros(BLOCK, np.float32)
         self.device = ""
         """Name of the device that plays, or played last."""
-        self.gaps = 0
+        self.underruns = 0
         """How often the card asked in vain since it was opened."""
 
     @property
@@ -97,7 +97,7 @@ class Speaker:
                 self._look_again = False
             return outputs()
 
-    def open(self, source: Source, device: str = "", latency: float = 0.0) -> None:
+    def open(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None:
         """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound.
 
         latency: in seconds; 0 for what this machine needs, which is more than before after there were gaps.
@@ -105,10 +105,10 @@ class Speaker:
         with self._at_library:
             self._open(source, device, latency)
 
-    def _open(self, source: Source, device: str, latency: float) -> None:
+    def _open(self, source: SampleSource, device: str, latency: float) -> None:
         self.close()
         if not self._chosen and self.device:
-            self._latency = min(max((MORE if self.gaps else LESS) * self._latency, LATENCY), LATEST)
+            self._latency = min(max((MORE if self.underruns else LESS) * self._latency, DEFAULT_LATENCY), LATEST)
         self._chosen = latency > 0
         sd = _library()
         if self._look_again:
@@ -116,8 +116,8 @@ class Speaker:
         self._look_again = True  # unless it goes well
         found = _choose(sd, device)
         self.device, rate = str(found["name"]), float(found["default_samplerate"])
-        self._source, self._ended, self._failed, self.gaps, self._delay = source, False, "", 0, 0.0
-        source.begin(rate)
+        self._source, self._ended, self._failed, self.underruns, self._delay = source, False, "", 0, 0.0
+        source.set_card_rate(rate)
         self._asked = time.monotonic()
         try:
             self._stream = sd.OutputStream(
@@ -134,7 +134,7 @@ class Speaker:
             self._stream.start()
         except (sd.PortAudioError, ValueError, OSError) as error:
             self.close()
-            raise NoSound(
+            raise NoSoundOutput(
                 f'"{self.device}" could not be opened for sound ({_reason(error)}). Another program may hold it. '
                 "Everything else works."
             ) from None
@@ -166,7 +166,7 @@ class Speaker:
         """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
         self._asked = time.monotonic()
         if status:
-            self.gaps += 1
+            self.underruns += 1
         try:
             self._delay = when.outputBufferDacTime - when.currentTime
             until = self._asked + self._delay - KEPT
@@ -188,7 +188,9 @@ def _library() -> Any:
     try:
         import sounddevice  # its import fails where PortAudio is not installed
     except (OSError, ImportError):
-        raise NoSound("The sound library PortAudio is missing. On Debian or Ubuntu: install libportaudio2.") from None
+        raise NoSoundOutput(
+            "The sound library PortAudio is missing. On Debian or Ubuntu: install libportaudio2."
+        ) from None
     return sounddevice
 
 
@@ -198,16 +200,18 @@ def _read_devices_anew(sd: Any) -> None:
     try:
         sd._initialize()
     except sd.PortAudioError as error:
-        raise NoSound(f"The system's sound does not answer ({_reason(error)}). Everything else works.") from None
+        raise NoSoundOutput(f"The system's sound does not answer ({_reason(error)}). Everything else works.") from None
 
 
 def _choose(sd: Any, wanted: str = "") -> Any:
     """The device of that name, or the one that the person hears. Raises NoSound where there is none."""
-    none = NoSound("No device for sound was found. Everything else works. Plug one in, and play again.")
+    none = NoSoundOutput("No device for sound was found. Everything else works. Plug one in, and play again.")
     try:
         able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
         if wanted:
-            gone = NoSound(f'"{wanted}" is not there any more. Everything else works. Take another device for sound.')
+            gone = NoSoundOutput(
+                f'"{wanted}" is not there any more. Everything else works. Take another device for sound.'
+            )
             return next((device for device in able if device["name"] == wanted), None) or _raise(gone)
         if sys.platform.startswith("linux"):
             for name in _PREFERRED:

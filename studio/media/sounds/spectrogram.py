@@ -31,7 +31,7 @@ AT_ONCE = 1024
 """Columns that are computed between two frames of the window, at most: some milliseconds."""
 
 
-class Spectrum:
+class Spectrogram:
     """Columns of levels (columns, rows) uint8, 0 silent to 255 as loud as can be, low frequencies first."""
 
     def __init__(self, rate: int) -> None:
@@ -53,19 +53,19 @@ class Spectrum:
         self.columns = 0
         """How many were computed."""
 
-    def show(self, samples: Array, kept: int) -> None:
+    def set_samples(self, samples: Array, kept: int) -> None:
         """The samples as they are now; the first `kept` of them are those of before."""
         self._samples = samples
         self.columns = min(self.columns, self._due(kept))
 
     @property
-    def behind(self) -> int:
+    def pending_columns(self) -> int:
         """Columns that could be computed now."""
         return self._due(len(self._samples)) - self.columns
 
-    def more(self, most: int = AT_ONCE) -> Array:
+    def compute_columns(self, most: int = AT_ONCE) -> Array:
         """The next columns, as many as there are samples for; a column lies around its sample."""
-        count = max(min(self.behind, most), 0)
+        count = max(min(self.pending_columns, most), 0)
         first = self.columns * self.hop - self.size // 2
         end = first + max(count - 1, 0) * self.hop + self.size
         part = self._samples[max(first, 0) : end].astype(np.float32)
@@ -74,12 +74,12 @@ class Spectrum:
         self.columns += count
         return self._levels(frames)
 
-    def at(self, places: Array) -> Array:
+    def columns_at(self, places: Array) -> Array:
         """Columns that begin at these samples."""
         part = np.concatenate((self._samples.astype(np.float32), np.zeros(self.size, np.float32)))
         return self._levels(np.lib.stride_tricks.sliding_window_view(part, self.size)[places])
 
-    def place(self, hertz: float) -> float:
+    def row_of_frequency(self, hertz: float) -> float:
         """Where a frequency lies in a column, from 0 at the lower edge to 1 at the upper."""
         return float(np.log1p(hertz / BEND) / np.log1p(self.top / BEND))
 
@@ -97,10 +97,10 @@ class Spectrum:
         return max((samples - self.size // 2) // self.hop + 1, 0)
 
 
-def of(samples: Array, rate: int, columns: int) -> Array:
+def whole_spectrogram(samples: Array, rate: int, columns: int) -> Array:
     """A whole sound as so many columns (columns, rows): the loudest of a few moments in each."""
-    whole = Spectrum(rate)
-    whole.show(samples, 0)
+    whole = Spectrogram(rate)
+    whole.set_samples(samples, 0)
     last = max(len(samples) - whole.size, 0)
-    found: Array = whole.at(np.linspace(0, last, columns * FEW).astype(int)).reshape(columns, FEW, -1).max(1)
+    found: Array = whole.columns_at(np.linspace(0, last, columns * FEW).astype(int)).reshape(columns, FEW, -1).max(1)
     return found

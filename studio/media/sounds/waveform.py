@@ -17,10 +17,10 @@ _THICKNESS = 2
 """Width of the wave's line in pixels."""
 
 
-def picture(cycle: np.ndarray) -> np.ndarray:
+def draw_cycle(cycle: np.ndarray) -> np.ndarray:
     """Draw a cycle (samples,) int16 as a smooth line: (HEIGHT, WIDTH, 1) uint8."""
     width, height = WIDTH * _FINER, HEIGHT * _FINER
-    heights = wavetable.resampled(cycle, width) / wavetable.FULL
+    heights = wavetable.resample_cycle(cycle, width) / wavetable.FULL
     y = height / 2 - heights * height * ROOM / 2
     large = Image.new("L", (width, height), GROUND)
     draw = ImageDraw.Draw(large)

@@ -10,15 +10,15 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-SAMPLES = 2048
+FRAME_SAMPLES = 2048
 """Of one frame, as synthesizers load a wavetable."""
 
-FRAMES = 64
+FRAME_COUNT = 64
 
-RATE = 44_100
+FILE_RATE = 44_100
 """Hz that a wavetable's file says; synthesizers look at the frames only."""
 
-TABLE = 16_384
+TABLE_SAMPLES = 16_384
 """Samples of a table that is read with linear interpolation: at 128 harmonics the error stays 70 dB below them."""
 
 CEILING = 10 ** (-1 / 20)
@@ -28,28 +28,28 @@ FULL = 32_768
 """What int16 counts to 1.0."""
 
 
-def resampled(cycle: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
+def resample_cycle(cycle: np.ndarray, samples: int = FRAME_SAMPLES) -> np.ndarray:
     """A cycle (n,) as (samples,) float64 of the same period; exact upwards, without aliasing downwards."""
     return _sum(np.fft.rfft(np.asarray(cycle, np.float64)), len(cycle), samples, len(cycle) // 2)
 
 
-def frames(cycles: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
+def wavetable_frames(cycles: np.ndarray, samples: int = FRAME_SAMPLES) -> np.ndarray:
     """int16 cycles (m, n) as the frames of a wavetable, (m, samples) float32 from -1 to 1.
 
     Every (samples / n)-th sample is the cycle's own. Between samples a wave may rise above them, so a table
     that would pass 1 is made quieter as a whole.
     """
-    table = np.stack([resampled(cycle, samples) for cycle in cycles]) / FULL
+    table = np.stack([resample_cycle(cycle, samples) for cycle in cycles]) / FULL
     return np.asarray(table / max(1.0, float(np.abs(table).max(initial=0.0))), np.float32)
 
 
-def cycle(frame: np.ndarray, samples: int) -> np.ndarray:
+def cycle_of_frame(frame: np.ndarray, samples: int) -> np.ndarray:
     """One frame (n,) from -1 to 1 as an int16 cycle (samples,); not-a-numbers are silence."""
     clean = np.nan_to_num(np.asarray(frame, np.float64), posinf=0.0, neginf=0.0)
-    return np.asarray(np.clip(np.rint(resampled(clean, samples) * FULL), -FULL, FULL - 1), np.int16)
+    return np.asarray(np.clip(np.rint(resample_cycle(clean, samples) * FULL), -FULL, FULL - 1), np.int16)
 
 
-def tone(cycle: np.ndarray, hertz: float, rate: float) -> np.ndarray:
+def band_limited_table(cycle: np.ndarray, hertz: float, rate: float) -> np.ndarray:
     """The table (TABLE + 1,) float32 of an int16 cycle held at a pitch: read it `hertz` times a second.
 
     Harmonics at or above half the rate are left out, and so is the mean, which cannot be heard but clicks.
@@ -58,12 +58,12 @@ def tone(cycle: np.ndarray, hertz: float, rate: float) -> np.ndarray:
     spectrum = np.fft.rfft(np.nan_to_num(np.asarray(cycle, np.float64), posinf=0.0, neginf=0.0) / FULL)
     spectrum[0] = 0.0
     most = min(len(cycle) // 2, int(np.ceil(rate / 2 / hertz)) - 1)
-    table = _sum(spectrum, len(cycle), TABLE, most)
+    table = _sum(spectrum, len(cycle), TABLE_SAMPLES, most)
     table *= min(1.0, CEILING / max(float(np.abs(table).max()), 1e-9))
     return np.append(table, table[0]).astype(np.float32)
 
 
-def harmonics(cycle: np.ndarray, count: int) -> np.ndarray:
+def harmonic_amplitudes(cycle: np.ndarray, count: int) -> np.ndarray:
     """Loudness of the first `count` harmonics (count,), in decibels below a sine as loud as int16 can say."""
     spectrum = np.abs(np.fft.rfft(np.asarray(cycle, np.float64) / FULL)) * 2 / len(cycle)
     loud = np.zeros(count)
@@ -71,7 +71,7 @@ def harmonics(cycle: np.ndarray, count: int) -> np.ndarray:
     return 20 * np.log10(np.maximum(loud, 1e-6))
 
 
-def hertz(note: float) -> float:
+def note_frequency(note: float) -> float:
     """Of a MIDI note: 69 is the A of 440 Hz, 12 make an octave."""
     return float(440.0 * 2.0 ** ((note - 69) / 12))
 
@@ -89,6 +89,6 @@ def _sum(spectrum: np.ndarray, before: int, samples: int, most: int) -> np.ndarr
     return np.asarray(np.fft.irfft(kept, samples)) * (samples / before)
 
 
-def curve(wave: Array, samples: int = SAMPLES) -> Array:
+def cycle_curve(wave: Array, samples: int = FRAME_SAMPLES) -> Array:
     """A wave as it is heard between its samples, (samples,) from -1 to 1."""
-    return resampled(wave, samples) / FULL
+    return resample_cycle(wave, samples) / FULL

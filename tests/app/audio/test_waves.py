@@ -201,8 +201,8 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
 
 def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     path = tmp_path / "organ.wav"
-    long = np.rint(wavetable.resampled(wave(2), 600)).astype(np.int16)
-    path.write_bytes(export.wav(long, 44_100, {}))
+    long = np.rint(wavetable.resample_cycle(wave(2), 600)).astype(np.int16)
+    path.write_bytes(export.encode_wav_bytes(long, 44_100, {}))
     exploring.explore.dials.set_label(1)
     answer(engine, wave())
     exploring.drop([path])
@@ -228,7 +228,7 @@ def test_its_start_outlives_a_restart(
     exploring: Window, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "organ.wav"
-    path.write_bytes(export.wav(wave(2), 44_100, {}))
+    path.write_bytes(export.encode_wav_bytes(wave(2), 44_100, {}))
     exploring.explore.open(path)
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
     latent = np.arange(256, dtype=np.float32)
@@ -247,7 +247,7 @@ def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
     exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
-    (tmp_path / "organ.wav").write_bytes(export.wav(wave(), 44_100, {}))
+    (tmp_path / "organ.wav").write_bytes(export.encode_wav_bytes(wave(), 44_100, {}))
     exploring.explore.open(tmp_path / "rose.png")
     saved(exploring, qtbot, '"rose.png" is a picture, and "Waves" makes sounds. Choose a model of pictures, then')
     exploring.explore.choose_model("tiny")
@@ -258,14 +258,14 @@ def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
 
 
 def test_silence_is_no_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
-    (tmp_path / "hush.wav").write_bytes(export.wav(np.zeros(256, np.int16), 44_100, {}))
+    (tmp_path / "hush.wav").write_bytes(export.encode_wav_bytes(np.zeros(256, np.int16), 44_100, {}))
     exploring.explore.open(tmp_path / "hush.wav")
     saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
     assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.busy.get()
 
 
 def test_a_song_is_refused_with_its_length(exploring: Window, tmp_path: Path, qtbot: QtBot) -> None:
-    (tmp_path / "song.wav").write_bytes(export.wav(np.zeros(100_000, np.int16), 44_100, {}))
+    (tmp_path / "song.wav").write_bytes(export.encode_wav_bytes(np.zeros(100_000, np.int16), 44_100, {}))
     exploring.explore.open(tmp_path / "song.wav")
     saved(exploring, qtbot, "is 2.3 seconds long, and a single cycle has at most 8,192 samples")
 
@@ -328,7 +328,7 @@ def test_the_frames_are_saved_in_their_order(
     data = (tmp_path / "way.wav").read_bytes()
     samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == frames).all()
-    assert single_cycle.chunks(data)[b"clm "].startswith(b"<!>2048")
+    assert single_cycle.riff_chunks(data)[b"clm "].startswith(b"<!>2048")
     made = work.recipe_of_wav(data)
     assert made is not None and made.source == "organ.wav" and made.until is not None and made.until.seed == 7
 

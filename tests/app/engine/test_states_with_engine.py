@@ -20,8 +20,8 @@ from studio.library import models
 from studio.media import export
 from studio.media.pictures.image import open_picture
 from studio.media.sounds import wavetable
-from studio.media.sounds.playback import RAMP, limited
-from studio.media.sounds.single_cycle import open_wave
+from studio.media.sounds.playback import RAMP, limit_level
+from studio.media.sounds.single_cycle import read_wave
 from tests.app.fake_speaker import FakeSpeaker
 
 Opener = Callable[[], tuple[Window, Engine]]
@@ -182,15 +182,15 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     # The frames lead from what the stage shows to the take, both as Explore showed them.
     explore.wavetable.save(0, tmp_path / "way.wav")
     qtbot.waitUntil((tmp_path / "way.wav").exists, timeout=START)
-    opened = open_wave(tmp_path / "way.wav", 32)
+    opened = read_wave(tmp_path / "way.wav", 32)
     quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # as a whole, where it would pass 1
     assert quieter > 0.9
     assert np.abs(opened.array - second * quieter).max() < 2 and np.abs(opened.last - first * quieter).max() < 2
     assert "the first of its 64 frames is used" in opened.notes
 
     # A wave of one's own becomes a start, and comes back.
-    own = np.rint(wavetable.resampled(first, 300)).astype(np.int16)
-    (tmp_path / "own.wav").write_bytes(export.wav(own, 44_100, {}))
+    own = np.rint(wavetable.resample_cycle(first, 300)).astype(np.int16)
+    (tmp_path / "own.wav").write_bytes(export.encode_wav_bytes(own, 44_100, {}))
     window.drop([tmp_path / "own.wav"])
     qtbot.waitUntil(lambda: explore.dials.source.get() == "own.wav", timeout=START)
     qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
@@ -364,7 +364,7 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     said = window.messages.current.get()
     assert said is not None and f"The sound was made up to {clock(player.made)}, which is kept." in said.text
     heard = np.concatenate((first, speaker.hear(player.made + 1)))
-    wanted = limited(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
+    wanted = limit_level(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
     steepest = np.abs(np.diff(wanted)).max() + np.abs(wanted).max() / (RAMP * speaker.rate)
     assert player.position == player.made and not heard[-speaker.rate // 2 :].any()
     assert np.abs(np.diff(heard)).max() < 1.01 * steepest

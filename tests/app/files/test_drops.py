@@ -8,8 +8,8 @@ import soundfile
 
 from studio.app.files import drops
 from studio.app.files.opening import open_file
-from studio.media.pictures.image import Refused
-from studio.media.sounds.single_cycle import Wave
+from studio.media.pictures.image import FileRefused
+from studio.media.sounds.single_cycle import OpenedWave
 from tests.media.containers.writers import wav
 
 CYCLE = np.rint(9000 * np.sin(2 * np.pi * np.arange(600) / 600)).astype("<i2")
@@ -30,7 +30,7 @@ def test_a_cycle_is_opened_in_explore_whatever_file_it_lies_in(form: str, tmp_pa
     soundfile.write(path, CYCLE, 44_100, format=form)
     assert drops.kind([path]) == "wave"
     found = open_file(path, 256).picture
-    assert isinstance(found, Wave) and found.array.shape == (256,)
+    assert isinstance(found, OpenedWave) and found.array.shape == (256,)
     soundfile.write(path, LONG, 44_100, format=form)
     assert drops.kind([path]) == "recording"
 
@@ -38,7 +38,7 @@ def test_a_cycle_is_opened_in_explore_whatever_file_it_lies_in(form: str, tmp_pa
 @pytest.mark.parametrize("name", ["voice.m4a", "broken.mp3"])
 def test_a_sound_that_cannot_be_read_is_told_in_words_about_sounds(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\0\0\0 ftypM4A " + bytes(2000) if name == "voice.m4a" else bytes(2000))
-    with pytest.raises(Refused) as told:
+    with pytest.raises(FileRefused) as told:
         open_file(tmp_path / name, 256)
     assert "picture" not in str(told.value) and "PNG" not in str(told.value)
     assert told.value.reason in ("is M4A, which cannot be read here", "holds no MP3 sound that can be read")

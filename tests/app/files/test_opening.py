@@ -125,7 +125,7 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
 def test_no_reader_of_files_starts_before_the_first_file(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = decoder.Decoder()
+    own = decoder.FileDecoder()
     monkeypatch.setattr(decoder, "shared", own)
     window.begin()
     window.show_panel("explore")

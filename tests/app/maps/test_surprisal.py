@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from studio.app.app_state import Window
-from studio.app.maps.surprisal import Scale, Surprise
+from studio.app.maps.surprisal import ColourScale, Surprise
 from studio.wire.messages import Array, Decoded, Failed, Finished, PicturesPreview, Sample, Score, Scored
 from studio.wire.messages import DecodeLatent as Asked
 from tests.app.conftest import Opener
@@ -105,14 +105,14 @@ def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(windo
 
 
 def test_ends_stay_apart_and_inside() -> None:
-    scale = Scale.over(-1.3, 21.0, True)
+    scale = ColourScale.over_range(-1.3, 21.0, True)
     assert (scale.low, scale.high) == (-5.0, 25.0)
-    assert scale.set(-90.0, 90.0) == scale
-    crossed = scale.set(10.0, 3.0)
+    assert scale.with_range(-90.0, 90.0) == scale
+    crossed = scale.with_range(10.0, 3.0)
     assert crossed.low == 10.0
     assert crossed.high > 10.0
-    assert Scale.over(2.0, 12.0, False).low == 0.0
-    flat = Scale.over(3.0, 3.0, True)
+    assert ColourScale.over_range(2.0, 12.0, False).low == 0.0
+    flat = ColourScale.over_range(3.0, 3.0, True)
     assert flat.low <= 3.0 < flat.high
 
 

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.maps.legend_view import SurpriseLegend
 from studio.app.maps.overlay_view import over
-from studio.app.maps.surprisal import Map, Scale
+from studio.app.maps.surprisal import ColourScale, Map
 from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import PictureView
@@ -38,7 +38,7 @@ def centre(view: PictureView) -> int:
 def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours() -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     picture[0] = 255
-    scale = Scale(0.0, 10.0, 0.0, 10.0, True)
+    scale = ColourScale(0.0, 10.0, 0.0, 10.0, True)
     bits = np.full((2, 2), 5, np.float32)
     shares, exact = (over(Map(picture, bits, bound, "tiny"), scale) for bound in (True, False))
     assert shares is not None
@@ -165,12 +165,12 @@ def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
     legend = SurpriseLegend(look)
     qtbot.addWidget(legend)
     shown(legend, look, 252, 36)
-    scale = Scale.over(0.0, 12.0, False)
+    scale = ColourScale.over_range(0.0, 12.0, False)
     said: list[tuple[float, float]] = []
 
     def move(low: float, high: float) -> None:
         said.append((low, high))
-        legend.show_scale(scale.set(low, high))
+        legend.show_scale(scale.with_range(low, high))
 
     legend.moved.connect(move)
     legend.show_scale(scale)
@@ -188,5 +188,5 @@ def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
         double_click(legend)
     with qtbot.waitSignal(legend.homed):
         QTest.keyClick(legend, Qt.Key.Key_Delete)
-    legend.show_scale(Scale.over(-3.0, 21.0, True))
+    legend.show_scale(ColourScale.over_range(-3.0, 21.0, True))
     assert legend.accessibleDescription() == "−5 to 25 bits, share of the total"

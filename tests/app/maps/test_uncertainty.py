@@ -84,7 +84,7 @@ def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, en
     assert found is not None
     assert found.shape == (2, 8)
     assert scale is not None
-    assert (scale.low, scale.high, scale.bound) == (0, 3, False)
+    assert (scale.low, scale.high, scale.is_bound) == (0, 3, False)
     doubt.point(cell(window), 1, 7)
     assert doubt.under.get() == 3.0
     doubt.point(cell(window), 2, 7)

@@ -86,7 +86,7 @@ def test_a_completion_is_refused_and_offered_at_once(
     window: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "mine.png"
-    path.write_bytes(export.png(np.full((8, 8, 3), 90, np.uint8)))
+    path.write_bytes(export.encode_png_bytes(np.full((8, 8, 3), 90, np.uint8)))
     window.show_panel("complete")
     window.drop([path])
     complete = window.complete
@@ -135,7 +135,7 @@ def test_a_photo_that_is_dropped_beside_a_model_without_sliders_goes_to_one_that
     window: Window, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "rose.png"
-    path.write_bytes(export.png(np.full((20, 30, 3), 90, np.uint8)))
+    path.write_bytes(export.encode_png_bytes(np.full((20, 30, 3), 90, np.uint8)))
     window.drop([path])
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     assert name_in(window, "explore") == "glow" and window.messages.current.get() is None
@@ -145,7 +145,7 @@ def test_a_photo_goes_to_the_model_that_a_hand_chose_in_explore(window: Window, 
     window.show_panel("explore")
     window.explore.choose_model("brush")
     path = tmp_path / "rose.png"
-    path.write_bytes(export.png(np.full((20, 30, 3), 90, np.uint8)))
+    path.write_bytes(export.encode_png_bytes(np.full((20, 30, 3), 90, np.uint8)))
     window.drop([path])
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     assert name_in(window, "explore") == "brush"

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.files.crop_view import middle
 from studio.app.generation.run import Cell
 from studio.app.panels.generate.grid_view import GridView, arrange, described, grouped
-from studio.app.widgets.picture import PictureView, blended, enlarged
+from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged
 from studio.app.widgets.theme import Look
 from tests.app.window_fixtures import picture, settle, shown
 
@@ -57,12 +57,12 @@ def test_grey_pictures_are_grey(qtbot: QtBot) -> None:
 
 
 def test_smooth_keeps_flat_colours_and_meets_between_two() -> None:
-    flat = blended(picture(120, (4, 4, 3)), 40, 40)
+    flat = enlarge_smoothly(picture(120, (4, 4, 3)), 40, 40)
     assert flat.shape == (40, 40, 3)
     assert np.unique(flat).tolist() == [120]
     step = np.zeros((1, 4, 1), np.uint8)
     step[:, 2:] = 200
-    row = blended(step, 8, 32)[0, :, 0]
+    row = enlarge_smoothly(step, 8, 32)[0, :, 0]
     assert row[15] < 100 < row[16]
     assert row[0] == 0
     assert row[-1] == 200

@@ -178,7 +178,7 @@ def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
     form: str, studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its bytes are not decoded in this process: a child reads them, and this one does not survive them."""
-    deadly = decoder.Decoder([sys.executable, "-c", DEADLY])
+    deadly = decoder.FileDecoder([sys.executable, "-c", DEADLY])
     monkeypatch.setattr(decoder, "shared", deadly)
     data = QMimeData()
     data.setData(form, b"\xff\xd8\xff\xe0 a picture that only the child looks at")
@@ -192,7 +192,7 @@ def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
 
 
 def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_path: Path, qtbot: QtBot) -> None:
-    (tmp_path / "mine.png").write_bytes(export.png(picture(50, (20, 30, 3))))
+    (tmp_path / "mine.png").write_bytes(export.encode_png_bytes(picture(50, (20, 30, 3))))
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "mine.png"))])
     QGuiApplication.clipboard().setMimeData(data)

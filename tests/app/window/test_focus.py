@@ -156,7 +156,7 @@ def test_what_is_put_away_leaves_the_focus_out_of_the_rail(
 
 def test_a_crop_that_is_left_gives_the_focus_to_the_stage(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
-    path.write_bytes(export.png(picture(90, (20, 10, 3))))
+    path.write_bytes(export.encode_png_bytes(picture(90, (20, 10, 3))))
     exploring.state.explore.open(path)
     qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
     settle()

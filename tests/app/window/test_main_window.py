@@ -246,7 +246,7 @@ def data_of(path: Path) -> QMimeData:
 
 def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
     frame, path = studio.frame, tmp_path / "rose.png"
-    path.write_bytes(export.png(picture()))
+    path.write_bytes(export.encode_png_bytes(picture()))
     data, copy = data_of(path), Qt.DropAction.CopyAction
     left = Qt.MouseButton.LeftButton
     QApplication.sendEvent(frame, QDragEnterEvent(frame.rect().center(), copy, data, left, NONE))
@@ -286,7 +286,7 @@ def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
 
 def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
-    path.write_bytes(export.png(picture()))
+    path.write_bytes(export.encode_png_bytes(picture()))
     data = data_of(path)
     at = studio.frame.rect().center()
     left = Qt.MouseButton.LeftButton
@@ -301,7 +301,7 @@ def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio
 
 def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
-    path.write_bytes(export.png(picture()))
+    path.write_bytes(export.encode_png_bytes(picture()))
     data = data_of(path)
     at = studio.frame.rect().center()
     left = Qt.MouseButton.LeftButton

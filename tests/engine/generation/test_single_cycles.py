@@ -15,7 +15,7 @@ from studio.engine.levels import Misfit, to_arrays, to_levels
 from studio.engine.training.config import Plan, Study, plain
 from studio.library import models
 from studio.media import dataset
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from studio.media.sounds import single_cycle
 from studio.wire import messages as wire
 
@@ -80,9 +80,9 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.zeros(44_100), 44_100)
     soundfile.write(tmp_path / "silent.wav", np.zeros(600), 44_100)
     (tmp_path / "notes.txt").write_text("hello")
-    found = dataset.load(tmp_path, (32,))
+    found = dataset.load_dataset(tmp_path, (32,))
     assert found.report.used == 12
-    assert found.report.sentence.startswith('12 sounds are used. 3 files were skipped: "long.wav" is 1.0 seconds long')
+    assert found.report.summary.startswith('12 sounds are used. 3 files were skipped: "long.wav" is 1.0 seconds long')
     reasons = dict(found.report.skipped)
     assert reasons["long.wav"] == "is 1.0 seconds long, and a single cycle has at most 8,192 samples"
     assert reasons["silent.wav"] == "is silent"
@@ -111,7 +111,7 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
 
 def test_a_resampled_cycle_keeps_its_shape() -> None:
     fine = np.sin(2 * np.pi * np.arange(1024) / 1024) - 0.5 * np.sin(4 * np.pi * np.arange(1024) / 1024)
-    coarse = single_cycle.from_wave(fine + 3, 256, "a wave").astype(float)
+    coarse = single_cycle.cycle_from_wave(fine + 3, 256, "a wave").astype(float)
     wanted = fine[::4] / np.abs(fine[::4]).max()
     turned = np.fft.irfft(np.fft.rfft(coarse).conj() * np.fft.rfft(wanted), 256)
     shift = int(turned.argmax())
@@ -121,5 +121,5 @@ def test_a_resampled_cycle_keeps_its_shape() -> None:
 def test_pictures_are_no_sounds(tmp_path: Path) -> None:
     pack = tmp_path / "pictures.npz"
     np.savez(pack, train_x=np.zeros((4, 8, 8, 1), np.uint8))
-    with pytest.raises(Refused, match="does not hold sounds"):
-        dataset.load(pack, (32,))
+    with pytest.raises(FileRefused, match="does not hold sounds"):
+        dataset.load_dataset(pack, (32,))

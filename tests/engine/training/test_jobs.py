@@ -22,7 +22,7 @@ from studio.engine.training.config import BadStudy, Plan, Study, plain
 from studio.engine.training.jobs import LEAST, split
 from studio.engine.training.recordings import Recordings
 from studio.library import models
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire
 from tests.limits import LIMIT
 
@@ -149,7 +149,7 @@ def test_a_folder_of_very_few_pictures_likewise(count: int, tmp_path: Path, stud
         learn(tmp_path, folder, what)
         assert models.find_model("few").card.steps == 2
         return
-    with pytest.raises((Refused, Misfit), match=r"At least (3|4) are needed"):
+    with pytest.raises((FileRefused, Misfit), match=r"At least (3|4) are needed"):
         learn(tmp_path, folder, what)
     assert not (tmp_path / "run").exists()
 

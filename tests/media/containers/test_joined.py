@@ -10,7 +10,7 @@ import soundfile
 
 from studio.media.containers import flac, flac_frame, mpeg, ogg
 from studio.media.containers.streams import BROKEN, CUT, TORN
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from studio.media.sounds.audio_file import Recording, open_recording
 from tests.media.containers import writers
 from tests.media.containers.writers import chunk, wav
@@ -42,8 +42,8 @@ def last_head(sort: str, data: bytes) -> int:
         return last.at
     if sort != "mp3":
         return data.rfind(b"OggS")
-    at = mpeg.first(io.BytesIO(data), 0, len(data))
-    while (found := mpeg.frame(data[at:])) and at + found.length < len(data):
+    at = mpeg.find_first_frame(io.BytesIO(data), 0, len(data))
+    while (found := mpeg.parse_frame(data[at:])) and at + found.length < len(data):
         at += found.length
     return at
 
@@ -68,8 +68,8 @@ def test_joined_sounds_are_all_opened(sort: str, seconds: tuple[int, ...], tmp_p
     parts = [packed(sort, tune(each, hertz=440 * (1 + number))) for number, each in enumerate(seconds)]
     found = opened(tmp_path, b"".join(parts))
     assert found.seconds == sum(seconds) and found.notes == ()
-    assert pitch(found.wave[: RATE // 2], RATE) == pytest.approx(440, abs=4)
-    assert pitch(found.wave[-RATE // 2 :], RATE) == pytest.approx(440 * len(seconds), abs=4)
+    assert pitch(found.samples[: RATE // 2], RATE) == pytest.approx(440, abs=4)
+    assert pitch(found.samples[-RATE // 2 :], RATE) == pytest.approx(440 * len(seconds), abs=4)
 
 
 @pytest.mark.parametrize("sort", PACKED)
@@ -78,7 +78,7 @@ def test_joined_sounds_of_different_rates_and_channels_are_brought_to_the_first(
     found = opened(tmp_path, packed(sort, tune(1)) + packed(sort, second, 24_000) + packed(sort, tune(1)))
     assert found.seconds == pytest.approx(4, abs=0.002) and found.file_rate == RATE and found.channels == 1
     assert found.notes == ("its parts have different rates: all are brought to that of the first",)
-    assert pitch(found.wave[RATE * 3 // 2 : RATE * 5 // 2], RATE) == pytest.approx(880, abs=4)
+    assert pitch(found.samples[RATE * 3 // 2 : RATE * 5 // 2], RATE) == pytest.approx(880, abs=4)
 
 
 @pytest.mark.parametrize("sort", writers.ALL)
@@ -86,7 +86,7 @@ def test_joined_files_of_every_container_are_opened(sort: str, tmp_path: Path) -
     one = writers.ALL[sort]()
     found = opened(tmp_path, one + one)
     assert found.seconds == 2 and found.notes == ()
-    np.testing.assert_array_equal(found.wave[:RATE], found.wave[RATE:])
+    np.testing.assert_array_equal(found.samples[:RATE], found.samples[RATE:])
 
 
 @pytest.mark.parametrize("sort", writers.ALL)
@@ -95,14 +95,14 @@ def test_joined_files_of_unknown_length_are_opened(sort: str, length: int, tmp_p
     one = writers.ALL[sort](length, length)
     found = opened(tmp_path, one + one + one)
     assert found.seconds == 3 and found.notes == ()
-    np.testing.assert_array_equal(found.wave[:RATE], found.wave[RATE : 2 * RATE])
+    np.testing.assert_array_equal(found.samples[:RATE], found.samples[RATE : 2 * RATE])
 
 
 def test_two_piped_waves_are_two_sounds(tmp_path: Path) -> None:
     piped = wav(2**32 - 1, 2**32 - 1, before=chunk(b"LIST", b"INFOISFT\4\0\0\0me\0\0"))
     found = opened(tmp_path, piped + piped)
     assert found.seconds == 2 and found.notes == ()
-    np.testing.assert_array_equal(found.wave[:RATE], found.wave[RATE:])
+    np.testing.assert_array_equal(found.samples[:RATE], found.samples[RATE:])
 
 
 def test_sounds_of_different_sorts_may_be_joined(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_damage_in_the_middle_costs_what_is_damaged(sort: str, tmp_path: Path) -
     data[middle : middle + 3000] = DICE.integers(0, 256, 3000).astype(np.uint8).tobytes()
     found = opened(tmp_path, bytes(data))
     assert 26 < found.seconds < 30 and found.notes == (BROKEN,)
-    assert pitch(found.wave[-RATE:], RATE) == pytest.approx(440, abs=4)
+    assert pitch(found.samples[-RATE:], RATE) == pytest.approx(440, abs=4)
 
 
 def test_every_damaged_frame_of_a_flac_costs_itself_alone(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_an_mp3_without_its_beginning_is_opened(missing: int, tmp_path: Path) ->
     whole = packed("mp3", tune(30))
     found = opened(tmp_path, whole[missing:])
     assert 28.4 < found.seconds < 30.1 and found.notes == (BEGINNING_CUT,)
-    assert pitch(found.wave[-RATE:], RATE) == pytest.approx(440, abs=4)
+    assert pitch(found.samples[-RATE:], RATE) == pytest.approx(440, abs=4)
 
 
 def test_a_flac_whose_first_frame_is_damaged_is_opened(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_flac_whose_first_frame_is_damaged_is_opened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sort", PACKED)
 def test_what_is_cut_before_its_sound_is_refused_as_that(sort: str, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="cut off before its sound begins|no MP3 sound"):
+    with pytest.raises(FileRefused, match="cut off before its sound begins|no MP3 sound"):
         opened(tmp_path, packed(sort, tune(1))[: 60 if sort == "flac" else 100])
 
 
@@ -245,7 +245,7 @@ def test_blocks_follow_each_other_without_a_seam(sort: str, tmp_path: Path) -> N
     whole, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     found = opened(tmp_path, data)
     loudest = max(1.0, float(np.abs(whole).max()))
-    np.testing.assert_allclose(found.wave, whole / loudest, atol=1e-6)
+    np.testing.assert_allclose(found.samples, whole / loudest, atol=1e-6)
 
 
 # ── numbers that lie ─────────────────────────────────────────────────────────────────────────────
@@ -296,7 +296,7 @@ def test_the_end_that_an_ogg_tells_is_not_believed(sort: str, position: int, end
     parts = pages(packed(sort, tune(30)))
     parts[-1][6:14] = struct.pack("<q", position)
     parts[-1][5] = 4 if ends else 0
-    parts[-1][22:26] = struct.pack("<I", ogg.checksum(bytes(parts[-1])))
+    parts[-1][22:26] = struct.pack("<I", ogg.page_checksum(bytes(parts[-1])))
     found = opened(tmp_path, b"".join(parts))
     assert found.seconds == pytest.approx(30, abs=0.01) and found.notes == ()
 
@@ -308,20 +308,20 @@ def test_an_ogg_that_was_joined_into_later_is_no_longer_than_it_is(sort: str, tm
     for part in parts[2:]:
         position = struct.unpack_from("<q", part, 6)[0] + 10**10
         part[6:14] = struct.pack("<q", position)
-        part[22:26] = struct.pack("<I", ogg.checksum(bytes(part)))
+        part[22:26] = struct.pack("<I", ogg.page_checksum(bytes(part)))
     found = opened(tmp_path, b"".join(parts))
     assert found.seconds == pytest.approx(30, abs=0.01) and found.notes == ()
 
 
 def test_the_checksum_of_a_page_is_that_of_others() -> None:
     for part in pages(packed("vorbis", tune(2))):
-        assert ogg.checksum(bytes(part)) == struct.unpack_from("<I", part, 22)[0]
+        assert ogg.page_checksum(bytes(part)) == struct.unpack_from("<I", part, 22)[0]
 
 
 def test_streams_beside_the_sound_are_left_out(tmp_path: Path) -> None:
     """Pages of pictures or words that are multiplexed with those of the sound."""
     beside = bytearray(b"OggS\0\2" + bytes(8) + struct.pack("<III", 77, 0, 0) + b"\1\x08fishead\0")
-    beside[22:26] = struct.pack("<I", ogg.checksum(bytes(beside)))
+    beside[22:26] = struct.pack("<I", ogg.page_checksum(bytes(beside)))
     first, *rest = pages(packed("vorbis", tune(3)))
     for data in (beside + first, first + beside):
         found = opened(tmp_path, bytes(data) + b"".join(rest))
@@ -338,5 +338,5 @@ def test_a_chain_of_very_many_links_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sort", PACKED)
 def test_more_than_two_hours_are_refused_however_they_are_joined(sort: str, tmp_path: Path) -> None:
     one = packed(sort, np.zeros((8000 * 200, 1)) + 0.1 * DICE.standard_normal((1, 1)), 8000)
-    with pytest.raises(Refused, match="is longer than 2 hours|times its size"):
+    with pytest.raises(FileRefused, match="is longer than 2 hours|times its size"):
         opened(tmp_path, one * 37)

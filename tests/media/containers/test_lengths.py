@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from studio.media.containers.streams import CUT, LONGER
-from studio.media.pictures.image import Refused
+from studio.media.pictures.image import FileRefused
 from studio.media.sounds.audio_file import Recording, open_recording
 from tests.media.containers import writers
 from tests.media.containers.writers import LITTLE, RATE, SOUND, chunk, wav
@@ -24,7 +24,7 @@ def opened(path: Path, data: bytes) -> Recording:
 
 def is_whole(found: Recording, *notes: str) -> bool:
     """Whether it is the one second of `containers`, sample for sample, with these notes."""
-    np.testing.assert_array_equal(np.rint(found.wave * 32_768), SOUND)
+    np.testing.assert_array_equal(np.rint(found.samples * 32_768), SOUND)
     assert found.notes == notes
     return (found.file_rate, found.channels, found.seconds) == (RATE, 1, 1.0)
 
@@ -56,7 +56,7 @@ def test_a_file_that_ends_early_is_cut_off_wherever(sort: str, tmp_path: Path) -
     begin = len(data) - len(LITTLE)
     for stop in (*np.linspace(begin + 50, len(data) - 100, 12).astype(int), *(len(data) - few for few in (44, 8, 2))):
         found = opened(tmp_path / "a", data[:stop])
-        assert len(found.wave) == (stop - begin) // 2, stop
+        assert len(found.samples) == (stop - begin) // 2, stop
         assert found.notes == (CUT,), stop
 
 
@@ -113,7 +113,7 @@ def test_what_is_put_behind_a_file_is_not_heard(sort: str, after: bytes, tmp_pat
 def test_a_recording_that_goes_on_after_silence_is_not_taken_for_space(tmp_path: Path) -> None:
     body = LITTLE + bytes(2**18) + LITTLE
     found = opened(tmp_path / "a", wav(len(LITTLE), body=body))
-    assert len(found.wave) == len(body) // 2
+    assert len(found.samples) == len(body) // 2
 
 
 @pytest.mark.parametrize("count", [0, 7, 2**32 - 1, 2**31])
@@ -174,7 +174,7 @@ def test_a_tag_before_a_file_is_no_fault(sort: str, tmp_path: Path) -> None:
 
 
 def test_an_archive_with_a_sound_in_it_is_none(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="is not a sound that can be read"):
+    with pytest.raises(FileRefused, match="is not a sound that can be read"):
         opened(tmp_path / "a", b"PK\3\4" + bytes(26) + wav() + b"PK\1\2" + bytes(42))
 
 
@@ -203,12 +203,12 @@ def test_24_bits_may_lie_in_four_bytes(tmp_path: Path) -> None:
     ],
 )
 def test_a_format_that_is_not_read_is_named(form: bytes, reason: str, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(FileRefused, match=reason):
         opened(tmp_path / "a", wav(form=form))
 
 
 @pytest.mark.parametrize("sort", writers.ALL)
 def test_a_header_without_samples_holds_no_sound(sort: str, tmp_path: Path) -> None:
     data = writers.ALL[sort]()
-    with pytest.raises(Refused, match="holds no sound|is cut off"):
+    with pytest.raises(FileRefused, match="holds no sound|is cut off"):
         opened(tmp_path / "a", data[: len(data) - len(LITTLE)])

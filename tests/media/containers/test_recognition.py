@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from studio.media.containers.recognition import BEGINNING, container
+from studio.media.containers.recognition import BEGINNING, recognise_format
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,8 @@ from studio.media.containers.recognition import BEGINNING, container
 def test_what_can_be_read_is_known_by_its_bytes_whatever_it_is_called(form: str, name: str) -> None:
     file = io.BytesIO()
     soundfile.write(file, 0.5 * np.sin(np.arange(8000) / 9), 8000, format=form)
-    found = container(file.getvalue()[:BEGINNING], ".m4a")
-    assert found is not None and (found.name, found.read) == (name, True)
+    found = recognise_format(file.getvalue()[:BEGINNING], ".m4a")
+    assert found is not None and (found.name, found.can_be_read) == (name, True)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ def test_what_can_be_read_is_known_by_its_bytes_whatever_it_is_called(form: str,
     ],
 )
 def test_what_is_no_sound_is_none(begins: bytes, ending: str) -> None:
-    assert container(begins, ending) is None
+    assert recognise_format(begins, ending) is None
 
 
 def test_what_its_bytes_do_not_tell_its_name_tells() -> None:
-    found = container(b"what is this", ".MP3")
-    assert found is not None and (found.name, found.read, found.words) == ("MP3", True, "a sound (MP3)")
+    found = recognise_format(b"what is this", ".MP3")
+    assert found is not None and (found.name, found.can_be_read, found.description) == ("MP3", True, "a sound (MP3)")

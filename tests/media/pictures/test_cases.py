@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.media.pictures.image import Picture, open_picture
+from studio.media.pictures.image import OpenedPicture, open_picture
 
 CORNERS = [(220, 40, 40), (40, 200, 60), (50, 60, 210), (230, 220, 60)]
 REDS = [(red, red, red) for red, _, _ in CORNERS]
@@ -61,7 +61,7 @@ def test_rows_of_the_cases_open_with_their_colours_and_true_notes(
     assert bool(notes) == bool(told)
 
 
-def opened(folder: Path, values: np.ndarray) -> Picture:
+def opened(folder: Path, values: np.ndarray) -> OpenedPicture:
     """Open values that Pillow keeps as a TIFF."""
     buffer = io.BytesIO()
     Image.fromarray(values).save(buffer, "TIFF")

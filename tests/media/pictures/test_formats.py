@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from studio.media.pictures import formats
-from studio.media.pictures.image import Refused, open_picture
+from studio.media.pictures.image import FileRefused, open_picture
 from tests.media.opening import reason
 from tests.media.pictures.writers import END, chunk, png, tiff
 
@@ -87,16 +87,16 @@ def test_what_is_too_large_is_refused_with_advice(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(formats, "MOST_REDUCED", 110_000)
     for ending in ("PNG", "JPEG", "TIFF", "BMP", "GIF"):
         (tmp_path / "photo").write_bytes(saved(photo, ending))
-        with pytest.raises(Refused, match="megapixels.*Save it smaller"):
+        with pytest.raises(FileRefused, match="megapixels.*Save it smaller"):
             open_picture(tmp_path / "photo")
     monkeypatch.setattr(formats, "_MOST_OF_WEBP", 100_000)
     (tmp_path / "photo").write_bytes(saved(photo, "WEBP"))
-    with pytest.raises(Refused, match="megapixels.*Save it smaller"):
+    with pytest.raises(FileRefused, match="megapixels.*Save it smaller"):
         open_picture(tmp_path / "photo")
     monkeypatch.undo()
     monkeypatch.setattr(formats, "_MOST_BYTES", 100_000)
     (tmp_path / "photo").write_bytes(saved(photo, "JPEG", progressive=True))
-    with pytest.raises(Refused, match="too much memory.*progressive JPEG.*Save it smaller"):
+    with pytest.raises(FileRefused, match="too much memory.*progressive JPEG.*Save it smaller"):
         open_picture(tmp_path / "photo")
 
 
@@ -142,7 +142,7 @@ def test_a_file_is_called_cut_off_only_if_it_is(tmp_path: Path, ending: str) -> 
         try:
             (tmp_path / "rose").write_bytes(broken)
             open_picture(tmp_path / "rose")
-        except Refused as fault:
+        except FileRefused as fault:
             assert fault.reason == "is damaged"
 
 

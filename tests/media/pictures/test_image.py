@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 from PIL import Image, ImageCms
 
 from studio.media.pictures import formats, image
-from studio.media.pictures.image import Picture, Refused, compose, fit, open_picture
+from studio.media.pictures.image import FileRefused, OpenedPicture, compose_over, fit_to_shape, open_picture
 from tests.media.opening import opened, refused
 from tests.media.pictures.writers import chunk, png, tiff
 
@@ -48,14 +48,14 @@ def test_all_files_of_a_messy_folder_open_upright_or_are_refused_with_a_reason()
     for row in rows:
         try:
             picture = open_picture(CORPUS / "images" / row["file"])
-        except Refused as fault:
+        except FileRefused as fault:
             assert row["expect"] == "skip", str(fault)
             assert fault.reason.startswith(("is ", "has "))
             continue
         assert row["expect"] == "ok", row["file"]
         assert picture.array.shape == (int(row["height"]), int(row["width"]), 3), row["file"]
         assert picture.array.dtype == np.uint8
-        small = fit(picture.array, (3, 32, 32))
+        small = fit_to_shape(picture.array, (3, 32, 32))
         assert small.shape == (32, 32, 3)
 
 
@@ -213,10 +213,10 @@ def test_what_is_no_file_is_neither_opened_nor_waited_for(tmp_path: Path) -> Non
             os.chdir(here)
         reasons = {}
         for name in ("pipe.png", "zero.png", "loop.png", "folder.png", "link.png", "socket.png", "gone.png"):
-            with pytest.raises(Refused) as fault:
+            with pytest.raises(FileRefused) as fault:
                 open_picture(tmp_path / name)
             reasons[name] = fault.value.reason
-    with pytest.raises(Refused):
+    with pytest.raises(FileRefused):
         open_picture("/dev/zero")
     assert reasons == {
         "pipe.png": "is not a file but a device or a pipe",
@@ -322,7 +322,7 @@ def test_a_picture_that_is_cut_off_is_never_half_used(tmp_path: Path, kind: str)
     for twentieth in range(1, 20):
         try:
             np.testing.assert_array_equal(opened(tmp_path, data[: len(data) * twentieth // 20]).array, whole)
-        except Refused as fault:
+        except FileRefused as fault:
             refusals += 1
             assert "cut off" in fault.reason or "damaged" in fault.reason or "not a picture" in fault.reason
     assert refusals >= 18
@@ -335,7 +335,7 @@ def test_a_picture_that_is_cut_off_is_never_half_used(tmp_path: Path, kind: str)
 def test_whatever_a_decoder_raises_is_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, reason: str
 ) -> None:
-    def fail(*_: object) -> Picture:
+    def fail(*_: object) -> OpenedPicture:
         raise fault
 
     monkeypatch.setattr(formats, "read", fail)
@@ -357,7 +357,7 @@ def test_mutated_files_open_or_are_refused(tmp_path: Path) -> None:
             changed[chance.randrange(len(changed))] = chance.choice((0, 255, chance.randrange(256)))
         try:
             assert opened(tmp_path, bytes(changed)).array.dtype == np.uint8
-        except Refused as fault:
+        except FileRefused as fault:
             assert fault.reason
 
 
@@ -367,12 +367,12 @@ def test_mutated_files_open_or_are_refused(tmp_path: Path) -> None:
 def test_transparency_is_mixed_exactly() -> None:
     rgba = np.array([[[0, 100, 255, 0], [0, 100, 255, 255], [0, 100, 255, 128], [0, 100, 255, 1]]], np.uint8)
     exact = rgba[..., :3] * (rgba[..., 3:] / 255) + 255 * (1 - rgba[..., 3:] / 255)
-    np.testing.assert_array_equal(compose(rgba), np.rint(exact).astype(np.uint8))
-    np.testing.assert_array_equal(compose(rgba, 0)[0, 0], (0, 0, 0))
+    np.testing.assert_array_equal(compose_over(rgba), np.rint(exact).astype(np.uint8))
+    np.testing.assert_array_equal(compose_over(rgba, 0)[0, 0], (0, 0, 0))
 
 
 def test_what_is_in_shape_already_comes_out_as_it_was() -> None:
-    result = fit(PHOTO, (3, 60, 80))
+    result = fit_to_shape(PHOTO, (3, 60, 80))
     np.testing.assert_array_equal(result, PHOTO)
     assert not np.shares_memory(result, PHOTO)
 
@@ -380,15 +380,17 @@ def test_what_is_in_shape_already_comes_out_as_it_was() -> None:
 @pytest.mark.parametrize("scale", [2, 3, 8])
 def test_an_enlarged_export_comes_back_exactly(scale: int) -> None:
     small = dice.integers(0, 256, (32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(fit(small.repeat(scale, 0).repeat(scale, 1), (3, 32, 32)), small)
+    np.testing.assert_array_equal(fit_to_shape(small.repeat(scale, 0).repeat(scale, 1), (3, 32, 32)), small)
     grey = small[..., :1]
-    np.testing.assert_array_equal(fit(np.repeat(grey.repeat(scale, 0).repeat(scale, 1), 3, 2), (1, 32, 32)), grey)
+    np.testing.assert_array_equal(
+        fit_to_shape(np.repeat(grey.repeat(scale, 0).repeat(scale, 1), 3, 2), (1, 32, 32)), grey
+    )
 
 
 def test_a_grey_picture_is_weighed_as_eyes_do() -> None:
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
-    np.testing.assert_array_equal(fit(colours, (1, 1, 4))[0, :, 0], [76, 150, 29, 255])
-    np.testing.assert_array_equal(fit(PHOTO[..., :1], (3, 60, 80)), PHOTO[..., :1].repeat(3, 2))
+    np.testing.assert_array_equal(fit_to_shape(colours, (1, 1, 4))[0, :, 0], [76, 150, 29, 255])
+    np.testing.assert_array_equal(fit_to_shape(PHOTO[..., :1], (3, 60, 80)), PHOTO[..., :1].repeat(3, 2))
 
 
 def halves() -> np.ndarray:
@@ -401,13 +403,13 @@ def halves() -> np.ndarray:
 def test_crop_takes_the_middle_undistorted() -> None:
     picture = halves()
     picture[:, :50] = picture[:, 150:] = 128  # what is cut off
-    result = fit(picture, (3, 20, 20))
+    result = fit_to_shape(picture, (3, 20, 20))
     assert (result[:, :8] <= 3).all()
     assert (result[:, 12:] >= 252).all()
 
 
 def test_pad_keeps_all_of_it_and_adds_margins() -> None:
-    result = fit(halves(), (3, 20, 20), "pad", over=77)
+    result = fit_to_shape(halves(), (3, 20, 20), "pad", over=77)
     assert (result[:5] == 77).all()
     assert (result[15:] == 77).all()
     assert (result[5:15, :8] <= 3).all()
@@ -415,24 +417,24 @@ def test_pad_keeps_all_of_it_and_adds_margins() -> None:
 
 
 def test_fit_squeezes_all_of_it() -> None:
-    result = fit(halves(), (3, 20, 20), "fit")
+    result = fit_to_shape(halves(), (3, 20, 20), "fit")
     assert (result[:, :8] <= 3).all()
     assert (result[:, 12:] >= 252).all()
 
 
 def test_a_part_is_taken_where_the_box_says() -> None:
-    assert (fit(halves(), (3, 10, 10), box=(0, 0, 0.4, 1)) == 0).all()
-    assert (fit(halves(), (3, 10, 10), "fit", box=(0.6, 0.2, 1, 0.9)) == 255).all()
-    np.testing.assert_array_equal(fit(PHOTO, (3, 30, 40), box=(0.5, 0.5, 1, 1)), PHOTO[30:, 40:])
+    assert (fit_to_shape(halves(), (3, 10, 10), box=(0, 0, 0.4, 1)) == 0).all()
+    assert (fit_to_shape(halves(), (3, 10, 10), "fit", box=(0.6, 0.2, 1, 0.9)) == 255).all()
+    np.testing.assert_array_equal(fit_to_shape(PHOTO, (3, 30, 40), box=(0.5, 0.5, 1, 1)), PHOTO[30:, 40:])
     for box in ((0.5, 0, 0.5, 1), (0, 0, 1.1, 1), (-0.1, 0, 1, 1), (0, 0.9, 1, 0.1), (0, 0, float("nan"), 1)):
         with pytest.raises(ValueError, match="part of a picture"):
-            fit(PHOTO, (3, 8, 8), box=box)
+            fit_to_shape(PHOTO, (3, 8, 8), box=box)
 
 
 def test_small_pictures_are_averaged_not_picked() -> None:
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
-    np.testing.assert_allclose(fit(stripes, (3, 8, 8)).astype(int), 128, atol=8)  # not 0 and not 255
+    np.testing.assert_allclose(fit_to_shape(stripes, (3, 8, 8)).astype(int), 128, atol=8)  # not 0 and not 255
 
 
 @given(
@@ -450,7 +452,7 @@ def test_any_size_comes_into_shape_and_one_colour_stays_one(
     picture = np.full((height, width, channels), grey, np.uint8)
     if channels == 4:
         picture[..., 3] = 255
-    result = fit(picture, shape, how, over=grey)
+    result = fit_to_shape(picture, shape, how, over=grey)
     assert result.shape == (shape[1], shape[2], shape[0])
     assert result.dtype == np.uint8
     assert (result == grey).all()

@@ -8,21 +8,21 @@ import pytest
 import soundfile
 
 from studio.media.containers.streams import BROKEN, CUT
-from studio.media.pictures.image import Refused
-from studio.media.sounds.audio_dataset import Recordings, loading, open_recording
+from studio.media.pictures.image import FileRefused
+from studio.media.sounds.audio_dataset import RecordingDataset, load_recordings_in_steps, open_for_training
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 needs_packs = pytest.mark.skipif(not (DATA / "packs").is_dir(), reason="the packs of sounds are not here")
 needs_user = pytest.mark.skipif(not (DATA / "user/audio").is_dir(), reason="the messy sample files are not here")
 
 
-def load(source: Path, rate: int, columns: Sequence[str] = ()) -> Recordings:
-    steps = loading(source, rate, columns)
+def load(source: Path, rate: int, columns: Sequence[str] = ()) -> RecordingDataset:
+    steps = load_recordings_in_steps(source, rate, columns)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: Recordings = end.value
+            found: RecordingDataset = end.value
             return found
 
 
@@ -74,7 +74,7 @@ def test_clips_are_cut_where_the_index_says_and_counted_through_all_sorts(clips:
 )
 def test_a_damaged_index_is_named(clips: Path, index: str, reason: str) -> None:
     (clips / "index.csv").write_text(index)
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(FileRefused, match=reason):
         load(clips, 8000)
 
 
@@ -97,7 +97,7 @@ def test_a_folder_of_ones_own_is_brought_to_one_rate_and_channel(tmp_path: Path)
     (second,) = (x for x in (*found.train, *found.test) if len(x) == 16_000)
     spectrum = np.abs(np.fft.rfft(second))
     assert int(spectrum.argmax()) == 440
-    with pytest.raises(Refused, match="no index.csv"):
+    with pytest.raises(FileRefused, match="no index.csv"):
         load(folder, 16_000, ("label",))
 
 
@@ -106,7 +106,7 @@ def test_of_a_single_recording_the_end_is_held_out(tmp_path: Path) -> None:
     found = load(tmp_path / "one", 8000)
     assert [len(found.train[0]), len(found.test[0])] == [14_400, 1_600]
     (tmp_path / "none").mkdir()
-    with pytest.raises(Refused, match="no sounds to learn from"):
+    with pytest.raises(FileRefused, match="no sounds to learn from"):
         load(tmp_path / "none", 8000)
 
 
@@ -126,8 +126,8 @@ def test_messy_files_are_opened_or_refused_with_a_reason() -> None:
         if path.is_dir():
             continue
         try:
-            wave = open_recording(path, 16_000)
-        except Refused as refusal:
+            wave = open_for_training(path, 16_000)
+        except FileRefused as refusal:
             assert refusal.reason
             continue
         used += 1
@@ -145,7 +145,7 @@ def test_sounds_that_are_used_although_cut_off_are_named(tmp_path: Path, clips: 
     (tmp_path / "mine" / "copy of 1.wav").write_bytes((tmp_path / "mine" / "1.wav").read_bytes())
     report = load(tmp_path / "mine", 8000).report
     assert report.damaged == (("1.wav", CUT), ("3.wav", CUT))
-    assert report.sentence == (
+    assert report.summary == (
         '4 sounds are used. 2 files are used, although cut off or damaged: "1.wav", "3.wav". 1 was a duplicate.'
     )
     data = bytearray((clips / "train.flac").read_bytes())

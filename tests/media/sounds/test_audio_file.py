@@ -12,9 +12,9 @@ import pytest
 import soundfile
 
 from studio.media import decoder, export
-from studio.media.pictures.image import Refused
-from studio.media.sounds.audio_file import Recording, brought, open_recording
-from studio.media.sounds.single_cycle import open_wave
+from studio.media.pictures.image import FileRefused
+from studio.media.sounds.audio_file import Recording, open_recording, resample_whole
+from studio.media.sounds.single_cycle import read_wave
 
 USER = Path(__file__).parents[3] / "../shared/data/user"
 RATE = 16_000
@@ -44,7 +44,7 @@ def test_every_messy_file_is_opened_as_it_is_or_refused() -> None:
     for row in rows():
         path = USER / "audio" / row["file"]
         if row["expect"] != "ok" or path.suffix == ".m4a":
-            with pytest.raises(Refused) as told:
+            with pytest.raises(FileRefused) as told:
                 open_recording(path, RATE)
             assert told.value.reason, row["file"]
             continue
@@ -52,8 +52,8 @@ def test_every_messy_file_is_opened_as_it_is_or_refused() -> None:
         whole, used = (round(seconds * found.file_rate) for seconds in (float(row["seconds"]), found.seconds))
         assert (found.file_rate, found.channels) == (int(row["rate"]), int(row["channels"])), row["file"]
         assert abs(used - whole + padding(path)) <= 1, row["file"]
-        assert abs(len(found.wave) - found.seconds * RATE) <= 1, row["file"]
-        assert np.isfinite(found.wave).all() and np.abs(found.wave).max() <= 1, row["file"]
+        assert abs(len(found.samples) - found.seconds * RATE) <= 1, row["file"]
+        assert np.isfinite(found.samples).all() and np.abs(found.samples).max() <= 1, row["file"]
 
 
 @pytest.mark.skipif(not rows(), reason="the messy sample files are not here")
@@ -72,9 +72,9 @@ def test_every_messy_file_is_opened_as_it_is_or_refused() -> None:
 def test_what_had_to_be_done_is_said(file: str, note: str) -> None:
     found = open_recording(USER / "audio" / file)
     assert any(note in words for words in found.notes)
-    assert file == "odd/silence.wav" or np.abs(found.wave).max() > 1e-4
+    assert file == "odd/silence.wav" or np.abs(found.samples).max() > 1e-4
     if file == "odd/dc_offset.wav":
-        assert abs(found.wave.mean()) < 1e-4
+        assert abs(found.samples.mean()) < 1e-4
 
 
 @pytest.mark.skipif(not rows(), reason="the messy sample files are not here")
@@ -86,15 +86,15 @@ def test_a_pitch_stays_where_it_was_at_another_rate(tmp_path: Path) -> None:
     wave = np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
     soundfile.write(tmp_path / "a.flac", np.stack([wave, 0.5 * wave], 1), 48_000)
     found = open_recording(tmp_path / "a.flac", RATE)
-    spectrum = np.abs(np.fft.rfft(found.wave[: RATE // 2] * np.hanning(RATE // 2)))
+    spectrum = np.abs(np.fft.rfft(found.samples[: RATE // 2] * np.hanning(RATE // 2)))
     assert int(spectrum.argmax()) == 500
-    assert np.abs(found.wave[1000:-1000]).max() == pytest.approx(0.75, abs=0.01)
+    assert np.abs(found.samples[1000:-1000]).max() == pytest.approx(0.75, abs=0.01)
 
 
 def test_plain_samples_come_through_untouched(tmp_path: Path) -> None:
     wave = np.random.default_rng(0).integers(-20_000, 20_000, 5000).astype(np.int16)
-    (tmp_path / "a.wav").write_bytes(export.wav(wave, RATE, {}))
-    np.testing.assert_array_equal(open_recording(tmp_path / "a.wav", RATE).wave * 32_768, wave)
+    (tmp_path / "a.wav").write_bytes(export.encode_wav_bytes(wave, RATE, {}))
+    np.testing.assert_array_equal(open_recording(tmp_path / "a.wav", RATE).samples * 32_768, wave)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_what_cannot_be_read_is_told_in_words_about_sounds(
     begins: bytes, name: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(begins + bytes(5000))
-    for read in (open_recording, open_wave):
-        with pytest.raises(Refused) as told:
+    for read in (open_recording, read_wave):
+        with pytest.raises(FileRefused) as told:
             read(tmp_path / name)
         assert told.value.reason == reason
 
@@ -191,28 +191,28 @@ def header(tag: int = 1, channels: int = 1, rate: int = RATE, length: int = 4000
 def test_what_lies_is_refused(tmp_path: Path, data: object, reason: str) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(data())  # type: ignore[operator]
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(FileRefused, match=reason):
         open_recording(path, RATE)
 
 
 def test_a_file_that_is_cut_off_anywhere_gives_what_is_there(tmp_path: Path) -> None:
-    whole = export.wav(SINE, RATE, {}, bits=16)
+    whole = export.encode_wav_bytes(SINE, RATE, {}, bits=16)
     for cut in np.linspace(46, len(whole) - 2, 20).astype(int):
         (tmp_path / "a.wav").write_bytes(whole[:cut])
         found = open_recording(tmp_path / "a.wav")
-        assert len(found.wave) == (cut - 44) // 2
+        assert len(found.samples) == (cut - 44) // 2
         assert "cut off: what is there is used" in found.notes
 
 
 def test_what_is_no_number_is_silence_or_too_much(tmp_path: Path) -> None:
     wave = SINE.copy()
     wave[[5, 900]] = np.nan, np.inf
-    (tmp_path / "a.wav").write_bytes(export.wav(wave, RATE, {}))
+    (tmp_path / "a.wav").write_bytes(export.encode_wav_bytes(wave, RATE, {}))
     found = open_recording(tmp_path / "a.wav")
-    assert found.wave[[5, 900]].tolist() == [0, 0] and "2 samples that were no numbers" in found.notes[0]
+    assert found.samples[[5, 900]].tolist() == [0, 0] and "2 samples that were no numbers" in found.notes[0]
     wave[:100] = np.nan
-    (tmp_path / "a.wav").write_bytes(export.wav(wave, RATE, {}))
-    with pytest.raises(Refused, match="101 samples that are no numbers"):
+    (tmp_path / "a.wav").write_bytes(export.encode_wav_bytes(wave, RATE, {}))
+    with pytest.raises(FileRefused, match="101 samples that are no numbers"):
         open_recording(tmp_path / "a.wav")
 
 
@@ -221,14 +221,17 @@ def test_nothing_is_waited_for_and_no_link_is_followed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "link.wav").symlink_to("/dev/zero")
     for name, reason in (("pipe.wav", "device or a pipe"), ("link.wav", "is a link"), ("none.wav", "not there")):
-        with pytest.raises(Refused, match=reason):
+        with pytest.raises(FileRefused, match=reason):
             open_recording(tmp_path / name)
 
 
 def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
     """400 mutants of a WAV and a FLAC."""
     dice, path = np.random.default_rng(3), tmp_path / "a.wav"
-    seeds = [export.wav(SINE[:2000], RATE, {"ICMT": "x"}), export.flac(SINE[:2000], RATE, {"TITLE": "x"})]
+    seeds = [
+        export.encode_wav_bytes(SINE[:2000], RATE, {"ICMT": "x"}),
+        export.encode_flac_bytes(SINE[:2000], RATE, {"TITLE": "x"}),
+    ]
     for number in range(400):
         data = bytearray(seeds[number % 2])
         for at in dice.integers(0, min(len(data), 300), 4):
@@ -236,10 +239,10 @@ def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
         path.write_bytes(data)
         try:
             found = open_recording(path, RATE)
-        except Refused as refusal:
+        except FileRefused as refusal:
             assert refusal.reason
         else:
-            assert np.isfinite(found.wave).all() and np.abs(found.wave).max() <= 1
+            assert np.isfinite(found.samples).all() and np.abs(found.samples).max() <= 1
 
 
 @pytest.mark.parametrize(("before", "rate"), [(44_100, RATE), (48_000, 44_100), (8000, RATE), (22_050, 96_000)])
@@ -250,9 +253,9 @@ def test_a_rate_is_changed_in_pieces_as_if_it_were_changed_at_once(before: int, 
     wave = (0.3 * dice.standard_normal(2**21 + 12_345)).clip(-1, 1).astype(np.float32)  # several pieces
     soundfile.write(tmp_path / "a.wav", wave, before, subtype="FLOAT")
     expected = soxr.resample(wave, before, rate).clip(-1, 1)
-    np.testing.assert_allclose(open_recording(tmp_path / "a.wav", rate).wave, expected, atol=1 / 32_768)
+    np.testing.assert_allclose(open_recording(tmp_path / "a.wav", rate).samples, expected, atol=1 / 32_768)
     whole = np.rint(expected * 32_768).clip(-32_768, 32_767)
-    assert np.abs(brought(wave, before, rate) - whole).max() <= 1
+    assert np.abs(resample_whole(wave, before, rate) - whole).max() <= 1
 
 
 def test_samples_that_are_clipped_are_counted_across_pieces(tmp_path: Path) -> None:
@@ -271,13 +274,13 @@ def test_a_long_recording_needs_little_more_memory_than_its_samples(tmp_path: Pa
     with soundfile.SoundFile(tmp_path / "a.flac", "w", 44_100, 2) as file:
         for _ in range(30):
             file.write(np.repeat(np.sin(np.arange(60 * 44_100) / 20)[:, None] * 0.5, 2, 1))
-    own = decoder.Decoder()
+    own = decoder.FileDecoder()
     try:
-        found = own.read("recording", tmp_path / "a.flac", Recording, memory=2**31, rate=RATE)
+        found = own.read_file("recording", tmp_path / "a.flac", Recording, memory=2**31, rate=RATE)
         (child,) = own.process_ids
         lines = Path(f"/proc/{child}/status").read_text("utf-8").splitlines()
     finally:
         own.close()
-    assert found.seconds == 1800 and len(found.wave) == 1800 * RATE
+    assert found.seconds == 1800 and len(found.samples) == 1800 * RATE
     peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
     assert peak < 318 + 150

@@ -24,9 +24,9 @@ def test_a_cycle_is_alike_however_loud_and_not_if_a_tenth_is_another() -> None:
     near = 0.5 * learned[1] + 0.03 * learned[0]
     test = [learned[2] // 3, near.astype(np.int16), (0.9 * learned[0] + 0.1 * learned[2]).astype(np.int16)]
     test.append(np.zeros(256, np.int16))
-    assert likeness.unlike(test, learned, cycles=True).tolist() == [False, False, True, True]
+    assert likeness.unlike_training(test, learned, cycles=True).tolist() == [False, False, True, True]
     # sin a and 0.06 sin b of it: the correlation is 1 / √(1 + 0.06²)
-    assert likeness.likeness(test, learned, (0,))[1] == pytest.approx((1 + 0.06**2) ** -0.5, abs=1e-5)
+    assert likeness.max_correlation(test, learned, (0,))[1] == pytest.approx((1 + 0.06**2) ** -0.5, abs=1e-5)
 
 
 def test_a_stroke_is_alike_if_it_begins_2_ms_later_in_some_noise() -> None:
@@ -35,20 +35,20 @@ def test_a_stroke_is_alike_if_it_begins_2_ms_later_in_some_noise() -> None:
     later = np.concatenate((np.zeros(24), learned[7] / 2))[:4000]
     earlier = learned[3][12:]
     test = [*others, (later[: len(noise)] + noise[: len(later)]).astype(np.int16), earlier]
-    assert likeness.unlike(test, learned, cycles=False).tolist() == [True] * 6 + [False] * 2
+    assert likeness.unlike_training(test, learned, cycles=False).tolist() == [True] * 6 + [False] * 2
 
 
 @pytest.mark.skipif(not AKWF.exists(), reason="the packs of ../shared/data are not here")
 def test_as_many_of_the_packs_are_alike_as_the_readme_says() -> None:
     with np.load(AKWF) as pack:
-        alike = ~likeness.unlike(list(pack["test_x"]), list(pack["train_x"]), cycles=True)
+        alike = ~likeness.unlike_training(list(pack["test_x"]), list(pack["train_x"]), cycles=True)
     assert (int(alike.sum()), len(alike)) == (68, 408)
-    steps = audio_dataset.loading(DRUMS, 16_000, ("label",))
+    steps = audio_dataset.load_recordings_in_steps(DRUMS, 16_000, ("label",))
     while True:
         try:
             next(steps)
         except StopIteration as end:
             drums = end.value
             break
-    alike = ~likeness.unlike(drums.test, drums.train, cycles=False)
+    alike = ~likeness.unlike_training(drums.test, drums.train, cycles=False)
     assert (int(alike.sum()), len(alike)) == (81, 161)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soxr
 
-from studio.media.sounds.playback import CUSHION, KNEE, RAMP, Stream, limited
-from studio.media.sounds.speaker import NoSound, Speaker
+from studio.media.sounds.playback import KNEE, RAMP, START_BUFFER_SECONDS, PlaybackBuffer, limit_level
+from studio.media.sounds.speaker import NoSoundOutput, Speaker
 from studio.media.sounds.wavetable import CEILING
 from tests.limits import LIMIT
 from tests.media.sounds.conftest import RATE, Daemon, Recorder, skip_if_gaps
@@ -21,7 +21,7 @@ def sine(seconds: float, rate: int = RATE, hertz: float = 100.0) -> np.ndarray:
     return np.rint(20_000 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.int16)
 
 
-def heard(stream: Stream, seconds: float, block: int = 441, card: int = RATE) -> np.ndarray:
+def heard(stream: PlaybackBuffer, seconds: float, block: int = 441, card: int = RATE) -> np.ndarray:
     """What a card that asks in blocks is given."""
     out = np.zeros(round(seconds * card) // block * block, np.float32)
     for start in range(0, len(out), block):
@@ -29,8 +29,8 @@ def heard(stream: Stream, seconds: float, block: int = 441, card: int = RATE) ->
     return out
 
 
-def opened(stream: Stream, card: int = RATE) -> Stream:
-    stream.begin(card)
+def opened(stream: PlaybackBuffer, card: int = RATE) -> PlaybackBuffer:
+    stream.set_card_rate(card)
     stream.play()
     return stream
 
@@ -41,65 +41,65 @@ STEEPEST = 20_000 / 32_768 * 2 * np.pi * 100 / RATE + 1 / EDGE
 
 @pytest.mark.parametrize("block", [1, 64, 441, 4096])
 def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
-    stream, wave = opened(Stream(RATE)), sine(0.5)
-    stream.write(wave)
-    stream.finish()
+    stream, wave = opened(PlaybackBuffer(RATE)), sine(0.5)
+    stream.append(wave)
+    stream.mark_complete()
     out = heard(stream, 0.6, block)
     np.testing.assert_array_equal(out[EDGE : len(wave) - EDGE] * 32_768, wave[EDGE:-EDGE])
     assert not out[len(wave) :].any() and np.abs(np.diff(out)).max() < STEEPEST
-    assert stream.over and stream.gaps == 0 and stream.position == pytest.approx(0.5)
+    assert stream.has_ended and stream.underruns == 0 and stream.position == pytest.approx(0.5)
 
 
 def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
     """Also after a minute, in which it is made in pieces of 20 ms, and nothing drifts."""
-    stream, wave = Stream(16_000), sine(60, 16_000)
+    stream, wave = PlaybackBuffer(16_000), sine(60, 16_000)
     opened(stream, CARD)
     parts = []
     for piece in np.array_split(wave, 3_001):
-        stream.write(piece)
-        if stream.ahead > 0.2:
+        stream.append(piece)
+        if stream.buffered_seconds > 0.2:
             parts.append(heard(stream, 0.03, 480, CARD))
-    stream.finish()
+    stream.mark_complete()
     out = np.concatenate([*parts, heard(stream, 1.2, 480, CARD)])
     wanted = soxr.resample(wave.astype(np.float32) / 32_768, 16_000, CARD)
     edge = round(RAMP * CARD)
-    assert stream.gaps == 0
+    assert stream.underruns == 0
     assert np.abs(out[edge : len(wanted) - edge] - wanted[edge:-edge]).max() < 3e-6  # 100 dB below the sine
 
 
 def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None:
-    stream, wave = opened(Stream(RATE)), sine(1)
+    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
     half = len(wave) // 2
-    stream.write(wave[:half])
+    stream.append(wave[:half])
     first = heard(stream, 0.7)
-    assert stream.gaps == 1 and stream.silent and not first[half:].any()
-    stream.write(wave[half : half + round(CUSHION * RATE / 2)])
+    assert stream.underruns == 1 and stream.is_silent and not first[half:].any()
+    stream.append(wave[half : half + round(START_BUFFER_SECONDS * RATE / 2)])
     assert not heard(stream, 0.1).any()
-    stream.write(wave[half + round(CUSHION * RATE / 2) :])
-    stream.finish()
+    stream.append(wave[half + round(START_BUFFER_SECONDS * RATE / 2) :])
+    stream.mark_complete()
     second = heard(stream, 0.7)
     np.testing.assert_array_equal(second[EDGE : half - EDGE] * 32_768, wave[half + EDGE : -EDGE])
     assert max(np.abs(np.diff(part)).max() for part in (first, second)) < STEEPEST
-    assert stream.gaps == 1 and stream.over
+    assert stream.underruns == 1 and stream.has_ended
 
 
 def test_it_is_over_where_only_less_than_a_ramp_is_left_after_a_gap() -> None:
-    stream = opened(Stream(16_000), CARD)
-    stream.write(sine(0.5, 16_000))
+    stream = opened(PlaybackBuffer(16_000), CARD)
+    stream.append(sine(0.5, 16_000))
     heard(stream, 0.7, 480, CARD)
-    assert stream.gaps == 1 and stream.silent and not stream.over
-    stream.finish()  # of what was held back to be resampled a little comes now
+    assert stream.underruns == 1 and stream.is_silent and not stream.has_ended
+    stream.mark_complete()  # of what was held back to be resampled a little comes now
     assert not heard(stream, 0.1, 480, CARD).any()
-    assert stream.over
+    assert stream.has_ended
 
 
 def test_pausing_and_going_elsewhere_never_click() -> None:
-    stream = opened(Stream(RATE))
-    stream.write(sine(2))
+    stream = opened(PlaybackBuffer(RATE))
+    stream.append(sine(2))
     out = [heard(stream, 0.2)]
     stream.pause()
     out.append(heard(stream, 0.1))
-    assert stream.silent and stream.position == pytest.approx(0.2 + RAMP, abs=0.001)
+    assert stream.is_silent and stream.position == pytest.approx(0.2 + RAMP, abs=0.001)
     stream.play()
     out.append(heard(stream, 0.1))
     stream.seek(1.5)
@@ -114,29 +114,31 @@ def test_pausing_and_going_elsewhere_never_click() -> None:
 
 
 def test_what_is_put_in_the_place_of_what_was_to_come_is_heard_from_there_on_without_a_seam() -> None:
-    stream, wave = opened(Stream(RATE)), sine(1)
-    stream.write(wave)
+    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+    stream.append(wave)
     before = heard(stream, 0.2)
-    first = stream.free + 100
-    assert stream.swap(first, -wave[first : first + 5000])
-    assert len(stream.made) == first + 5000
+    first = stream.first_replaceable + 100
+    assert stream.replace_from(first, -wave[first : first + 5000])
+    assert len(stream.samples) == first + 5000
     after = heard(stream, 0.1)
     wanted = np.concatenate((wave[:first], -wave[first:]))
     out = np.rint(np.concatenate((before, after)) * 32_768)
     np.testing.assert_array_equal(out[EDGE:], wanted[EDGE : len(out)])
-    assert stream.gaps == 0
+    assert stream.underruns == 0
 
 
 def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
-    stream, wave = opened(Stream(RATE)), sine(1)
-    stream.write(wave)
+    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+    stream.append(wave)
     heard(stream, 0.2)
-    assert not stream.swap(stream.free - 1, -wave[:5000])
-    np.testing.assert_array_equal(stream.made, wave)
+    assert not stream.replace_from(stream.first_replaceable - 1, -wave[:5000])
+    np.testing.assert_array_equal(stream.samples, wave)
     stream.pause()
     heard(stream, 0.1)
     first = round(stream.position * RATE)
-    assert first < stream.free and stream.swap(first, -wave[:5000]), "in silence nothing of it was heard"
+    assert first < stream.first_replaceable and stream.replace_from(first, -wave[:5000]), (
+        "in silence nothing of it was heard"
+    )
     stream.play()
     out = heard(stream, 0.1)
     np.testing.assert_array_equal(np.rint(out[EDGE:] * 32_768), -wave[EDGE : len(out)])
@@ -144,16 +146,16 @@ def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
 
 @pytest.mark.parametrize("late", [0.0, 0.01])
 def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(late: float) -> None:
-    stream, wave = opened(Stream(RATE)), sine(1)
+    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
     half = len(wave) // 2
-    stream.write(wave[:half])
+    stream.append(wave[:half])
     before = heard(stream, 0.48)
 
     def more() -> None:
         time.sleep(late)
         for piece in np.array_split(wave[half:], 20):
-            stream.write(piece)
-        stream.finish()
+            stream.append(piece)
+        stream.mark_complete()
 
     maker = threading.Thread(target=more)
     maker.start()
@@ -162,68 +164,68 @@ def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(la
     maker.join()
     whole = np.rint(np.concatenate((before, out)) * 32_768)
     np.testing.assert_array_equal(whole[EDGE:], wave[EDGE : len(whole)])
-    assert stream.gaps == 0
+    assert stream.underruns == 0
 
 
 def test_nothing_is_waited_for_after_a_pause_or_at_the_end_or_before_it_begins() -> None:
     """Else this would take minutes."""
     out = np.zeros(round(0.2 * RATE), np.float32)
-    for end in (Stream.pause, Stream.finish, lambda stream: stream.seek(0.15)):
-        stream = opened(Stream(RATE))
+    for end in (PlaybackBuffer.pause, PlaybackBuffer.mark_complete, lambda stream: stream.seek(0.15)):
+        stream = opened(PlaybackBuffer(RATE))
         stream.fill(out, time.monotonic() + 600)
         assert not out.any()
-        stream.write(sine(0.15))
+        stream.append(sine(0.15))
         heard(stream, 0.05)
         end(stream)
         stream.fill(out, time.monotonic() + 600)
-        assert out.any() and stream.gaps == 0
+        assert out.any() and stream.underruns == 0
 
 
 def test_what_will_be_brought_soon_is_known_from_the_last_question(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("studio.media.sounds.playback.time.monotonic", lambda: now)
-    stream = opened(Stream(16_000), CARD)
-    assert stream.free_after(1.0) == 0, "no card has asked"
-    stream.write(sine(1, 16_000))
+    stream = opened(PlaybackBuffer(16_000), CARD)
+    assert stream.first_replaceable_after(1.0) == 0, "no card has asked"
+    stream.append(sine(1, 16_000))
     heard(stream, 0.1, 960, CARD)
-    free = stream.free
+    free = stream.first_replaceable
     for seconds, blocks in ((0.0, 0), (0.019, 0), (0.021, 1), (0.041, 2)):
-        assert stream.free_after(seconds) == free + 320 * blocks
+        assert stream.first_replaceable_after(seconds) == free + 320 * blocks
     now += 0.015
-    assert stream.free_after(0.01) == free + 320
+    assert stream.first_replaceable_after(0.01) == free + 320
     now += 1.0  # it is late, and so it may ask at once
-    assert stream.free_after(0.019) == free + 320
+    assert stream.first_replaceable_after(0.019) == free + 320
     heard(stream, 0.02, 960, CARD)
-    assert stream.free == free + 320
+    assert stream.first_replaceable == free + 320
 
 
 def test_of_a_sound_at_another_rate_a_few_milliseconds_are_held_back() -> None:
     """What is held back cannot be changed any more."""
-    stream = opened(Stream(16_000), RATE)
-    stream.write(sine(1, 16_000))
+    stream = opened(PlaybackBuffer(16_000), RATE)
+    stream.append(sine(1, 16_000))
     for _ in range(20):
         heard(stream, 0.02, RATE // 50)
-        assert 0 < stream.free / 16_000 - stream.position < 0.012
+        assert 0 < stream.first_replaceable / 16_000 - stream.position < 0.012
 
 
 def test_what_is_no_number_or_too_loud_never_reaches_the_card() -> None:
-    stream = opened(Stream(RATE))
+    stream = opened(PlaybackBuffer(RATE))
     wave = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.5], np.float32)
-    stream.write(np.tile(wave, 4000))
+    stream.append(np.tile(wave, 4000))
     out = heard(stream, 0.4)
     assert np.isfinite(out).all()
     assert 0.8 < np.abs(out).max() <= CEILING
     up = np.linspace(-1, 1, 2001, dtype=np.float32)
-    bent = limited(up)
+    bent = limit_level(up)
     assert (np.diff(bent) > 0).all() and np.abs(bent).max() <= CEILING
     assert np.array_equal(bent[np.abs(up) <= KNEE], up[np.abs(up) <= KNEE])
 
 
 def test_on_another_card_it_goes_on_where_it_was() -> None:
-    stream = opened(Stream(RATE))
-    stream.write(sine(2))
+    stream = opened(PlaybackBuffer(RATE))
+    stream.append(sine(2))
     heard(stream, 0.5)
-    stream.begin(CARD)
+    stream.set_card_rate(CARD)
     assert stream.position == pytest.approx(0.5, abs=0.001)
     assert heard(stream, 0.1, 480, CARD).any()
     assert stream.position == pytest.approx(0.6, abs=0.001)
@@ -234,14 +236,14 @@ def test_on_another_card_it_goes_on_where_it_was() -> None:
 
 def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recorder) -> None:
     """A thread makes it at twice the speed of hearing, in pieces of 20 ms."""
-    stream, player = Stream(RATE), Speaker()
+    stream, player = PlaybackBuffer(RATE), Speaker()
     wave = (np.arange(round(1.5 * RATE)) % 15_000 + 5_000).astype(np.int16)
 
     def make() -> None:
         for piece in np.split(wave, 75):
-            stream.write(piece)
+            stream.append(piece)
             time.sleep(0.01)
-        stream.finish()
+        stream.mark_complete()
 
     maker = threading.Thread(target=make)
     player.open(stream, latency=0.2)
@@ -249,13 +251,13 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
     maker.start()
     stream.play()
     end = time.monotonic() + LIMIT
-    while not stream.over and time.monotonic() < end:
+    while not stream.has_ended and time.monotonic() < end:
         time.sleep(0.02)
     maker.join()
     time.sleep(0.3)
     assert player.fault() == ""
     player.close()
-    skip_if_gaps(player.gaps, stream.gaps)
+    skip_if_gaps(player.underruns, stream.underruns)
     out = np.rint(recording() * 32_768).astype(int)
     at = int(np.flatnonzero(out)[0]) - 1 + EDGE  # the first sample of a ramp is silent
     told = out[at : at + len(wave) - 2 * EDGE]
@@ -266,7 +268,7 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
     """Made in pieces of 20 ms, a little ahead of the ear, as an engine does. What is the same as what was made has no
     gap and no click."""
     seconds, rate, ahead = 10, 16_000, 0.5
-    stream, player = Stream(rate), Speaker()
+    stream, player = PlaybackBuffer(rate), Speaker()
     generator, at = np.random.default_rng(0), np.arange(seconds * rate) / rate
     wave = sum(
         np.sin(2 * np.pi * (hertz * at + np.sin(at * slow))) for hertz, slow in generator.uniform(1, 400, (4, 2))
@@ -275,16 +277,16 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
     player.open(stream, latency=0.3)
     stream.play()
     for piece in np.split(wave, seconds * 50):
-        stream.write(piece)
-        while stream.ahead > ahead:
+        stream.append(piece)
+        while stream.buffered_seconds > ahead:
             time.sleep(0.005)
-    stream.finish()
-    while not stream.over and not player.fault():
+    stream.mark_complete()
+    while not stream.has_ended and not player.fault():
         time.sleep(0.02)
     time.sleep(0.5)
-    fault, gaps = player.fault(), player.gaps
+    fault, gaps = player.fault(), player.underruns
     player.close()
-    skip_if_gaps(gaps, stream.gaps)
+    skip_if_gaps(gaps, stream.underruns)
     out = np.rint(recording() * 32_768)
     wanted = np.rint(soxr.resample(wave.astype(np.float32) / 32_768, rate, RATE) * 32_768)
     assert fault == "" and len(out) > len(wanted)
@@ -297,8 +299,8 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
 
 
 def test_a_card_that_goes_away_pauses_it_and_another_goes_on(sound_card: Daemon) -> None:
-    stream, player = Stream(16_000), Speaker()
-    stream.write(sine(60, 16_000))
+    stream, player = PlaybackBuffer(16_000), Speaker()
+    stream.append(sine(60, 16_000))
     stream.play()
     for _ in range(3):
         player.open(stream)
@@ -313,6 +315,6 @@ def test_a_card_that_goes_away_pauses_it_and_another_goes_on(sound_card: Daemon)
             time.sleep(0.02)
         assert "went away" in player.fault()
         player.close()
-        with pytest.raises(NoSound, match="Everything else works"):
+        with pytest.raises(NoSoundOutput, match="Everything else works"):
             player.open(stream)
         sound_card.start()

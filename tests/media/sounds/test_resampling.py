@@ -8,8 +8,8 @@ from studio.media.sounds.resampling import Resampler
 
 def brought(x: np.ndarray, rate: int, card: int, pieces: int) -> np.ndarray:
     resampler = Resampler(rate, card)
-    parts = [resampler.bring(piece) for piece in np.array_split(x, pieces)]
-    return np.concatenate((*parts, resampler.bring(x[:0], last=True)))
+    parts = [resampler.resample(piece) for piece in np.array_split(x, pieces)]
+    return np.concatenate((*parts, resampler.resample(x[:0], last=True)))
 
 
 def sine(hertz: float, count: int, rate: int) -> np.ndarray:
@@ -39,5 +39,5 @@ def test_it_is_the_same_to_the_last_bit_however_it_is_cut(pieces: int) -> None:
 def test_no_more_is_held_back_than_half_its_filter() -> None:
     resampler, given = Resampler(16_000, 44_100), 0
     for piece in range(1, 101):
-        given += len(resampler.bring(np.zeros(37, np.float32)))
+        given += len(resampler.resample(np.zeros(37, np.float32)))
         assert piece < 3 or abs(piece * 37 - resampler.held - given * 16_000 / 44_100) < 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from studio.media.pictures.image import Refused
-from studio.media.sounds.single_cycle import from_wave, may_be_cycles, open_cycle, open_wave
+from studio.media.pictures.image import FileRefused
+from studio.media.sounds.single_cycle import cycle_from_wave, may_be_cycles, read_cycle, read_wave
 from tests.media.containers.writers import chunk, wav
 
 SAMPLES = 256
@@ -25,18 +25,18 @@ def write(path: Path, wave: np.ndarray, form: str, subtype: str = "PCM_16") -> P
 
 def both(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return what the window opens, and its notes. The terminal and training must open the same."""
-    wave = open_wave(path, SAMPLES)
-    seen = from_wave(wave.array, SAMPLES, wave.name)
-    np.testing.assert_array_equal(open_cycle(path, SAMPLES), seen)
+    wave = read_wave(path, SAMPLES)
+    seen = cycle_from_wave(wave.array, SAMPLES, wave.name)
+    np.testing.assert_array_equal(read_cycle(path, SAMPLES), seen)
     return seen, wave.notes
 
 
 def refused(path: Path) -> str:
     """Why both refuse a file, in the same words."""
     reasons = set()
-    for read in (open_cycle, both):
-        with pytest.raises(Refused) as told:
-            read(path, SAMPLES) if read is open_cycle else read(path)  # type: ignore[call-arg]
+    for read in (read_cycle, both):
+        with pytest.raises(FileRefused) as told:
+            read(path, SAMPLES) if read is read_cycle else read(path)  # type: ignore[call-arg]
         reasons.add(told.value.reason)
     assert len(reasons) == 1
     return reasons.pop()

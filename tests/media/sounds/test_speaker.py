@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from studio.media.sounds import speaker, wavetable
-from studio.media.sounds.oscillator import CROSSFADE, RAMP, HeldTone
-from studio.media.sounds.speaker import LATENCY, LATEST, LESS, MORE, NoSound, Speaker
+from studio.media.sounds.oscillator import CROSSFADE, RAMP, Oscillator
+from studio.media.sounds.speaker import DEFAULT_LATENCY, LATEST, LESS, MORE, NoSoundOutput, Speaker
 from studio.media.sounds.wavetable import CEILING, FULL
 from tests.limits import LIMIT
 from tests.media.sounds.conftest import RATE, Daemon, Recorder, skip_if_gaps
@@ -59,7 +59,7 @@ def test_no_sample_is_lost(recording: Recorder) -> None:
     time.sleep(1.2)
     assert player.fault() == "" and source.rate == RATE
     player.close()
-    skip_if_gaps(player.gaps)
+    skip_if_gaps(player.underruns)
     heard = np.rint(recording() * 32_768).astype(int)
     sounding = np.flatnonzero(heard)
     heard = heard[sounding[0] + round(SETTLED * RATE) : sounding[-1] + 1]
@@ -69,29 +69,29 @@ def test_no_sample_is_lost(recording: Recorder) -> None:
 
 def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Recorder) -> None:
     """The wave moves every 20 ms, as under a slider, and the pitch every 200 ms."""
-    player, tone = Speaker(), HeldTone()
-    tone.level(0.8)
-    tone.wave(bent(0.0))
+    player, tone = Speaker(), Oscillator()
+    tone.set_level(0.8)
+    tone.set_wave(bent(0.0))
     player.open(tone, latency=SAFE)
     time.sleep(SETTLED)
-    tone.play(45)
+    tone.play_note(45)
     notes = (45, 57, 52, 64, 48, 69, 50)
     for number in range(70):
-        tone.wave(bent(0.5 * np.sin(number / 5)))
+        tone.set_wave(bent(0.5 * np.sin(number / 5)))
         if number % 10 == 0:
-            tone.play(notes[number // 10])
+            tone.play_note(notes[number // 10])
         time.sleep(0.02)
-    tone.release()
+    tone.release_note()
     time.sleep(SAFE + 0.1)
     assert player.fault() == ""
     player.close()
-    skip_if_gaps(player.gaps)
+    skip_if_gaps(player.underruns)
     heard = recording()
     sounding = np.flatnonzero(np.abs(heard) > 1e-4)
     first, last = sounding[0], sounding[-1]
     assert last - first > RATE and np.abs(heard).max() <= CEILING + 1e-4
     # No click: the steepest the waves are by themselves, and what the fades between them may add.
-    slope = 0.8 * CEILING * 2 * np.pi * wavetable.hertz(69) / RATE * (1 + np.pi / 6)
+    slope = 0.8 * CEILING * 2 * np.pi * wavetable.note_frequency(69) / RATE * (1 + np.pi / 6)
     assert np.abs(np.diff(heard)).max() < slope + 1.8 / (CROSSFADE * RATE) + 1 / (RAMP * RATE)
     # No gap: these waves are silent at their two crossings only.
     silent = np.abs(heard[first:last]) < 1e-3
@@ -100,9 +100,9 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
 
 
 def test_a_daemon_that_dies_is_told_and_another_is_found(sound_card: Daemon) -> None:
-    player, tone = Speaker(), HeldTone()
-    tone.wave(bent(0.1))
-    tone.play(57)
+    player, tone = Speaker(), Oscillator()
+    tone.set_wave(bent(0.1))
+    tone.play_note(57)
     player.open(tone)
     time.sleep(0.2)
     assert player.fault() == ""
@@ -112,7 +112,7 @@ def test_a_daemon_that_dies_is_told_and_another_is_found(sound_card: Daemon) -> 
         time.sleep(0.05)
     assert player.fault() == f'"{player.device}" went away. Nothing is lost; only the sound stopped.'
     player.close()
-    with pytest.raises(NoSound, match="Everything else works"):
+    with pytest.raises(NoSoundOutput, match="Everything else works"):
         player.open(tone)
     sound_card.start()
     player.open(tone)
@@ -143,7 +143,7 @@ def test_without_portaudio_a_sentence_says_what_to_install(monkeypatch: pytest.M
 
     monkeypatch.setattr(builtins, "__import__", importing)
     for ask in (speaker.outputs, lambda: Speaker().open(Counter())):
-        with pytest.raises(NoSound, match="PortAudio is missing. On Debian or Ubuntu: install libportaudio2."):
+        with pytest.raises(NoSoundOutput, match="PortAudio is missing. On Debian or Ubuntu: install libportaudio2."):
             ask()
 
 
@@ -199,7 +199,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_no_device_is_a_sentence_and_the_next_try_looks_anew(machine: Any) -> None:
     here = machine({"name": "Microphone", "max_output_channels": 0})
     player = Speaker()
-    with pytest.raises(NoSound, match="No device for sound was found. Everything else works."):
+    with pytest.raises(NoSoundOutput, match="No device for sound was found. Everything else works."):
         player.open(Counter())
     here.devices.append({**here.devices[0], "name": "Headphones", "index": 0, "max_output_channels": 1})
     here.devices.pop(0)
@@ -210,7 +210,7 @@ def test_no_device_is_a_sentence_and_the_next_try_looks_anew(machine: Any) -> No
 
 def test_a_device_that_is_held_is_told_in_words(machine: Any) -> None:
     machine({"name": "USB headphones"}, refuses="Device unavailable")
-    with pytest.raises(NoSound) as told:
+    with pytest.raises(NoSoundOutput) as told:
         Speaker().open(Counter())
     assert str(told.value) == (
         '"USB headphones" could not be opened for sound (Device unavailable). Another program may hold it. '
@@ -233,7 +233,7 @@ def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
     player.open(Counter(), "USB headphones")
     assert player.device == "USB headphones" and here.opened[0]["device"] == 1
     here.devices.pop(1)
-    with pytest.raises(NoSound, match='"USB headphones" is not there any more'):
+    with pytest.raises(NoSoundOutput, match='"USB headphones" is not there any more'):
         player.open(Counter(), "USB headphones")
     player.open(Counter())
     assert here.looked == 1 and len(here.opened) == 2
@@ -300,7 +300,7 @@ def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> No
     here.opened[0]["callback"](out, len(out), NOW, None)
     assert (out[:, 0] == out[:, 1]).all() and (np.rint(out[:, 0] * 32_768) == np.arange(10_000) + 1).all()
     here.opened[0]["callback"](out, len(out), NOW, "output underflow")
-    assert player.gaps == 1 and player.delay == 0.25
+    assert player.underruns == 1 and player.delay == 0.25
     assert source.until - time.monotonic() <= 0.25 - speaker.KEPT, "then the card has nothing left"
 
 
@@ -313,7 +313,9 @@ def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
     player.open(Counter())
     player.open(Counter())
     latencies = [settings["latency"] for settings in here.opened]
-    assert latencies[:4] == pytest.approx([LATENCY, 1.5 * LATENCY, 2.25 * LATENCY, 3.375 * LATENCY])
+    assert latencies[:4] == pytest.approx(
+        [DEFAULT_LATENCY, 1.5 * DEFAULT_LATENCY, 2.25 * DEFAULT_LATENCY, 3.375 * DEFAULT_LATENCY]
+    )
     assert latencies[4:] == pytest.approx([LATEST, LESS * LATEST])
 
 
@@ -325,8 +327,10 @@ def test_after_none_it_is_asked_later_again_but_not_too_late(machine: Any) -> No
     for _ in range(6):
         player.open(Counter())
     latencies = [settings["latency"] for settings in here.opened]
-    assert latencies[1:4] == pytest.approx([MORE * LATENCY, LESS * MORE * LATENCY, LESS**2 * MORE * LATENCY])
-    assert latencies[-2:] == [LATENCY, LATENCY]
+    assert latencies[1:4] == pytest.approx(
+        [MORE * DEFAULT_LATENCY, LESS * MORE * DEFAULT_LATENCY, LESS**2 * MORE * DEFAULT_LATENCY]
+    )
+    assert latencies[-2:] == [DEFAULT_LATENCY, DEFAULT_LATENCY]
 
 
 def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
@@ -336,4 +340,4 @@ def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: A
         player.open(Counter(), latency=latency)
         here.opened[-1]["callback"](np.zeros((64, 2), np.float32), 64, NOW, "output underflow")
     player.open(Counter())
-    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, LATENCY, MORE * LATENCY]
+    assert [settings["latency"] for settings in here.opened] == [0.02, 0.02, DEFAULT_LATENCY, MORE * DEFAULT_LATENCY]

@@ -24,8 +24,8 @@ from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media import decoder, export
-from studio.media.pictures.image import Box, Picture, Refused, fit, open_picture, read_bytes
-from studio.media.sounds.single_cycle import Wave
+from studio.media.pictures.image import Box, FileRefused, OpenedPicture, fit_to_shape, open_picture, read_bytes
+from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array
 
 
@@ -40,7 +40,7 @@ class Originals(State):
 
     def keep(self, picture: Array) -> str:
         """Keep a picture (height, width, 1 | 3) uint8; its key, which ends with the number of its channels."""
-        data = export.png(picture)
+        data = export.encode_png_bytes(picture)
         key = f"{storage.hash_bytes(data)}-{picture.shape[2]}"
         self._held[key] = np.array(picture)
         try:
@@ -59,7 +59,7 @@ class Originals(State):
                 if storage.hash_bytes(read_bytes(path, path.name)) != key.rpartition("-")[0]:
                     return None
                 array = open_picture(path).array  # in this process, because every byte is as it was written
-            except Refused:
+            except FileRefused:
                 return None
             self._held[key] = np.ascontiguousarray(array[..., : int(channels)])
         return self._held[key]
@@ -129,7 +129,7 @@ class Canvas(State):
     def open_mask(self, path: Path) -> None:
         """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
 
-        def read(found: Picture | Exception) -> None:
+        def read(found: OpenedPicture | Exception) -> None:
             if isinstance(found, ValueError):  # Refused: a sentence for people
                 self._messages.say(str(found), "failed")
             elif isinstance(found, Exception):
@@ -139,10 +139,10 @@ class Canvas(State):
 
         self._reading.run(lambda: decoder.open_picture(path), read)
 
-    def _use_mask(self, found: Picture) -> None:
+    def _use_mask(self, found: OpenedPicture) -> None:
         (height, width), (tall, wide) = found.array.shape[:2], self.painting.shape
         if (height, width) == (tall, wide) and self.picture.get() is not None:
-            self._change("open mask", mask=masks.packed(fit(found.array, (1, tall, wide))[..., 0] >= 128))
+            self._change("open mask", mask=masks.packed(fit_to_shape(found.array, (1, tall, wide))[..., 0] >= 128))
             return
         self._messages.say(
             f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
@@ -198,7 +198,7 @@ class Canvas(State):
         trained, picture = self._model.get(), opened.picture
         if trained is None:
             return
-        if isinstance(picture, Wave):
+        if isinstance(picture, OpenedWave):
             self._messages.say(
                 f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
             )
@@ -213,15 +213,15 @@ class Canvas(State):
             self.came.emit()
             return
         self._bring(in_shape(picture.array, trained), picture.name)
-        if picture.narrow:
+        if picture.has_narrow_range:
             stretch = partial(self._use_stretched, picture)
             self._messages.say(little_range(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,))
 
-    def _use_stretched(self, picture: Picture) -> None:
+    def _use_stretched(self, picture: OpenedPicture) -> None:
         """Put the stretched picture in place of the one on the canvas; what is painted stays."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.keep(_shaped(picture.exchanged().array, trained))
+            key = self.originals.keep(_shaped(picture.with_arrays_exchanged().array, trained))
             self._change(f"stretch {picture.name}", picture=key)
 
     def _bring(self, picture: Array, name: str, take: str | None = None) -> None:
@@ -262,10 +262,10 @@ def cannot(trained: InstalledModel) -> str:
 def _shaped(picture: Array, trained: InstalledModel) -> Array:
     """A picture in the size and the channels of a model."""
     channels, height, width = trained.card.shape
-    return fit(picture, (channels, height, width))
+    return fit_to_shape(picture, (channels, height, width))
 
 
-def _fits(picture: Picture, trained: InstalledModel) -> bool:
+def _fits(picture: OpenedPicture, trained: InstalledModel) -> bool:
     """Whether it has the model's size already, or was enlarged from it by whole blocks."""
     height, width = picture.array.shape[:2]
     rows, columns = trained.card.picture_size or (height + 1, width + 1)

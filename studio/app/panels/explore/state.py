@@ -24,8 +24,8 @@ from studio.app.takes.start import Start
 from studio.app.takes.store import Take, Takes
 from studio.library.models import InstalledModel
 from studio.library.work import Work
-from studio.media.pictures.image import Box, Picture
-from studio.media.sounds.single_cycle import Wave
+from studio.media.pictures.image import Box, OpenedPicture
+from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array, Encoded
 
 
@@ -148,16 +148,16 @@ class Explore(PanelState):
             return
         if opened.work is not None and self.restore_work(opened.work, picture.array):
             end = opened.work.end_work()
-            if end is not None and isinstance(picture, Wave):
+            if end is not None and isinstance(picture, OpenedWave):
                 self._keep_ends(opened.work, picture.array, end, picture.last)
             if len(opened.sheet) > 1:
                 self._say_sheet(opened)
             return
         trained = self.model.get()
-        if trained is None or (trained.card.kind == "sound") != isinstance(picture, Wave):
+        if trained is None or (trained.card.kind == "sound") != isinstance(picture, OpenedWave):
             self._messages.say(_other_kind(picture, trained), "warn", until=(self.model.changed,))
             return
-        if isinstance(picture, Wave):
+        if isinstance(picture, OpenedWave):
             self._bringing.use_wave(picture)
         else:
             self._bringing.preview(picture)
@@ -354,7 +354,7 @@ def _title_of(work: Work, trained: InstalledModel | None) -> str:
     return work.name or f"{trained.card.title if trained is not None else work.model}, seed {work.seed}"
 
 
-def _other_kind(picture: Picture | Wave, trained: InstalledModel | None) -> str:
-    what, makes = ("wave", "pictures") if isinstance(picture, Wave) else ("picture", "sounds")
+def _other_kind(picture: OpenedPicture | OpenedWave, trained: InstalledModel | None) -> str:
+    what, makes = ("wave", "pictures") if isinstance(picture, OpenedWave) else ("picture", "sounds")
     title = trained.card.title if trained is not None else ""
     return f'"{picture.name}" is a {what}, and "{title}" makes {makes}. Choose a model of {what}s, then open it again.'

@@ -13,7 +13,7 @@ from studio.app.panels.explore.rendering import Stage
 from studio.app.takes.store import Take
 from studio.library import storage
 from studio.library.work import Work
-from studio.media.sounds.wavetable import FRAMES
+from studio.media.sounds.wavetable import FRAME_COUNT
 from studio.wire import messages as wire
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, LatentPoint, PicturesPreview
 
@@ -73,14 +73,14 @@ class Wavetable(State):
             return None
         begin, end, _ = self._wanted
         self._frames = {}
-        return wire.Interpolate(job=job, model=begin.model, begin=_point(begin), end=_point(end), frames=FRAMES)
+        return wire.Interpolate(job=job, model=begin.model, begin=_point(begin), end=_point(end), frames=FRAME_COUNT)
 
     def _keep(self, event: AnyEvent) -> None:
         if isinstance(event, PicturesPreview) and event.done == event.total:
             self._frames |= dict(enumerate(event.pictures, event.first))
 
     def _use_answer(self, event: AnyEvent) -> None:
-        if len(self._frames) == FRAMES:
+        if len(self._frames) == FRAME_COUNT:
             self._save()
         else:
             self._show_stop()
@@ -97,7 +97,7 @@ class Wavetable(State):
     def _save(self) -> None:
         assert self._wanted is not None
         begin, end, path = self._wanted
-        frames = np.stack([self._frames[number] for number in range(FRAMES)])
+        frames = np.stack([self._frames[number] for number in range(FRAME_COUNT)])
         self._frames = {}
         self._saving.one(Piece(frames, begin.wavetable_to(end), path.name), path)
 

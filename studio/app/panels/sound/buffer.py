@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from studio.media.sounds.playback import Stream
+from studio.media.sounds.playback import PlaybackBuffer
 
 
 class Reel:
@@ -17,8 +17,8 @@ class Reel:
     """
 
     def __init__(self, rate: int, samples: np.ndarray) -> None:
-        self.rate, self.stream, self.lock = rate, Stream(rate), threading.RLock()
-        self.stream.write(samples)
+        self.rate, self.stream, self.lock = rate, PlaybackBuffer(rate), threading.RLock()
+        self.stream.append(samples)
         self._prices, self._priced = np.zeros(0, np.float32), 0
         self._gives_way: int | None = None
         self.price(0, np.full(len(samples), np.nan, np.float32))
@@ -26,12 +26,12 @@ class Reel:
     @property
     def whole(self) -> int:
         """How many samples there are, with what is to give way."""
-        return len(self.stream.made)
+        return len(self.stream.samples)
 
     @property
     def samples(self) -> np.ndarray:
         """(n,) int16, all that stays."""
-        return self.stream.made[: self._gives_way]
+        return self.stream.samples[: self._gives_way]
 
     @property
     def bits(self) -> np.ndarray:
@@ -47,7 +47,7 @@ class Reel:
         """The next of them."""
         with self.lock:
             self.price(self.whole, bits)
-            self.stream.write(samples)
+            self.stream.append(samples)
 
     def price(self, first: int, bits: np.ndarray) -> None:
         """What samples from a number on cost."""
@@ -65,7 +65,7 @@ class Reel:
         """Let go of what there is from a sample on."""
         with self.lock:
             self.stay()
-            self.stream.drop(first)
+            self.stream.truncate(first)
 
     def give_way(self, first: int) -> None:
         """What there is from a sample on is to give way."""
@@ -80,7 +80,7 @@ class Reel:
         with self.lock:
             assert self._gives_way is not None, "give_way comes first"
             first = self._gives_way
-            if not self.stream.swap(first, samples):
+            if not self.stream.replace_from(first, samples):
                 return False
             self.price(first, bits)
             self.stay()

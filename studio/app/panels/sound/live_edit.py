@@ -87,7 +87,7 @@ class Landing:
         """Put what is new in its place, once there is enough of it."""
         samples = np.concatenate([event.samples for event in turn.new])
         bits = np.concatenate([event.bits for event in turn.new])
-        free = self.reel.stream.free
+        free = self.reel.stream.first_replaceable
         sure = not self.sounds or turn.first + len(samples) - free >= turn.sure
         if sure and self.reel.swap(samples, bits):
             turn.landed = True

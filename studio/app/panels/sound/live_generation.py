@@ -11,7 +11,7 @@ from studio.app.core.request import Request
 from studio.app.core.text import clock
 from studio.app.panels.sound.buffer import Reel
 from studio.app.panels.sound.live_edit import Landing, Turn
-from studio.media.sounds.playback import FAST
+from studio.media.sounds.playback import FASTER_THAN_REAL_TIME
 from studio.wire.messages import CHUNK_SECONDS, Adjust, AnyCommand, AnyEvent, Failed, SoundChunk, StreamSound
 
 AHEAD = 0.8
@@ -143,12 +143,12 @@ class Performing(State):
         What would not last until it can be asked again, should it come too late, is all kept.
         """
         stream, rate = self.reel.stream, self.reel.rate
-        if stream.ahead > LIVE or self.speed.get() < FAST:
+        if stream.buffered_seconds > LIVE or self.speed.get() < FASTER_THAN_REAL_TIME:
             return self.reel.whole
         if not self.sounds:
             return max(round(stream.position * rate), self._begin)
         lead, whole = round(self._soon * rate), self.reel.whole
-        first = max(stream.free_after(self._soon), round(self._turned * rate), self._begin)
+        first = max(stream.first_replaceable_after(self._soon), round(self._turned * rate), self._begin)
         return first if whole - first >= lead else whole
 
     @property
@@ -160,8 +160,8 @@ class Performing(State):
     def _able(self) -> bool:
         """Whether a change can be asked for: enough is there to ask once more, should it come too late. In the first
         moments, after a gap and under a hand that never rests it waits until that is so."""
-        ahead = (self.reel.whole - self.reel.stream.free) / self.reel.rate
-        return not self.sounds or self.speed.get() < FAST or ahead >= min(2 * self._soon, SOON / 2)
+        ahead = (self.reel.whole - self.reel.stream.first_replaceable) / self.reel.rate
+        return not self.sounds or self.speed.get() < FASTER_THAN_REAL_TIME or ahead >= min(2 * self._soon, SOON / 2)
 
     @property
     def _sure(self) -> float:
@@ -170,7 +170,7 @@ class Performing(State):
 
     def _wanted(self) -> float:
         """How many seconds of what it makes the engine may have made: a little more than the ear will want soon."""
-        position, fast = self.reel.stream.position, self.speed.get() >= FAST or not self.speed.get()
+        position, fast = self.reel.stream.position, self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
         soon = max(SOON, 3 * self._sure)
         calm = CALM * max(position - self._turned, 0.0) if self._turned else AHEAD
         reach = min(soon + calm, AHEAD) if fast else PART
@@ -183,7 +183,7 @@ class Performing(State):
 
         def question(job: str) -> AnyCommand:
             self._begin, self._turned = self._landing.open(job), 0.0
-            self.reel.stream.go_on()
+            self.reel.stream.mark_incomplete()
             self.making.set(True)
             self._allowed = self._wanted()
             begin = self.reel.samples.copy() if self._begin else None
@@ -323,6 +323,6 @@ class Performing(State):
         change, self._next = self._next, None
         if change is not None:  # it holds for what is made later
             change.hold(self.reel.seconds)
-        self.reel.stream.finish()
+        self.reel.stream.mark_complete()
         self.making.set(False)
         self.moved.emit()

@@ -9,8 +9,8 @@ from studio.app.core.observable import Engine, State, Value, within
 from studio.app.core.text import about, clock
 from studio.app.panels.sound.buffer import Reel
 from studio.app.panels.sound.live_generation import PART, Performing
-from studio.media.sounds.audio_file import brought
-from studio.media.sounds.playback import CUSHION, FAST
+from studio.media.sounds.audio_file import resample_whole
+from studio.media.sounds.playback import FASTER_THAN_REAL_TIME, START_BUFFER_SECONDS
 from studio.media.sounds.speaker import LATENCIES
 from studio.wire.messages import Array, StreamSound
 
@@ -101,17 +101,17 @@ class Player(State):
     @property
     def ahead(self) -> float:
         """Seconds that are made and not given to the sound card yet."""
-        return self.reel.stream.ahead
+        return self.reel.stream.buffered_seconds
 
     @property
     def gaps(self) -> int:
         """How often nothing was made in time."""
-        return self.reel.stream.gaps
+        return self.reel.stream.underruns
 
     @property
     def taped(self) -> float:
         """Seconds that are recorded so far."""
-        return self.reel.stream.taped
+        return self.reel.stream.recorded_seconds
 
     def price(self, first: int, bits: Array) -> None:
         """What samples from number `first` on cost is known now."""
@@ -169,20 +169,20 @@ class Player(State):
         self.loop.set(loop)
         self.looping.set(loop is not None and (self.looping.get() if on is None else on))
         begin, end = loop if loop is not None and self.looping.get() else (None, 0.0)
-        self.reel.stream.loop(begin, end)
+        self.reel.stream.set_loop(begin, end)
         if begin is not None and not begin <= self.position < end:
             self.seek(begin)
 
     def record(self) -> None:
         """Keep what is heard from now on, as it is heard: pauses are left out, moves and repeats are in it."""
-        self.reel.stream.record()
+        self.reel.stream.start_recording()
         self.recording.set(True)
 
     def recorded(self) -> Array:
         """What was heard since `record` (n,) int16 at the sound's rate."""
         self.recording.set(False)
-        heard, rate = self.reel.stream.recorded()
-        return brought(heard, rate, self.rate)
+        heard, rate = self.reel.stream.stop_recording()
+        return resample_whole(heard, rate, self.rate)
 
     def choose(self, device: str) -> None:
         """Play by another output; empty for the system's own."""
@@ -212,7 +212,7 @@ class Player(State):
 
     def _over(self) -> bool:
         """Whether it is heard to its end."""
-        return self.reel.stream.over or not self.ahead
+        return self.reel.stream.has_ended or not self.ahead
 
     def _wait(self) -> None:
         """Whether enough is there to be heard without a gap."""
@@ -220,12 +220,16 @@ class Player(State):
         if not making.job or self.looping.get():
             making.sounds = True
         else:
-            need = CUSHION if speed >= FAST else max(PART * (1 - speed), CUSHION)
+            need = (
+                START_BUFFER_SECONDS
+                if speed >= FASTER_THAN_REAL_TIME
+                else max(PART * (1 - speed), START_BUFFER_SECONDS)
+            )
             ran_dry, self._dried = self.gaps > self._dried, self.gaps
             if ran_dry:
                 making.dry()
             making.sounds = ahead > 0 and not ran_dry if making.sounds else ahead >= need
-            if not making.sounds and speed and need > CUSHION:
+            if not making.sounds and speed and need > START_BUFFER_SECONDS:
                 left = about((need - ahead) / speed)
                 said = f"{speed:.1f} × real time. {self._begins} in {left}, then without a gap for {PART:.0f} s."
             elif not making.sounds:

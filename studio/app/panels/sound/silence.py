@@ -10,7 +10,7 @@ from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.live_settings import Making
 from studio.app.panels.sound.player import Player
 from studio.library.models import InstalledModel
-from studio.media.sounds.silence import LONG, silent_end
+from studio.media.sounds.silence import LONG, silent_tail
 
 PATIENT = 20.0
 """Seconds of silence allowed after a recording that is itself silent at its end: the model may still begin."""
@@ -64,7 +64,7 @@ class Silence(State):
         knots = [second for second, _ in self._making.heat.get() if second <= player.made]
         since = max(player.performing.changed, *knots, 0.0)
         count = round(seconds * player.rate)
-        return player.made - since >= seconds and silent_end(player.samples[-count:]) >= count
+        return player.made - since >= seconds and silent_tail(player.samples[-count:]) >= count
 
     def _will_be_hotter(self) -> bool:
         """Return whether the temperature curve rises later."""
@@ -79,4 +79,4 @@ class Silence(State):
         cut = round(self._making.cut.get() * player.rate)
         before = round(BEFORE * player.rate)
         recent = player.samples[max(cut - before, 0) :]
-        return cut >= before and silent_end(recent) == len(recent)
+        return cut >= before and silent_tail(recent) == len(recent)

@@ -15,7 +15,7 @@ from studio.app.takes.selection import Strip
 from studio.app.takes.store import Take, Takes
 from studio.library.models import InstalledModel
 from studio.library.work import Work
-from studio.media.sounds.audio_file import at_rate
+from studio.media.sounds.audio_file import resample_recording
 from studio.wire.messages import Array
 
 
@@ -187,4 +187,4 @@ def _there_before(take: Take) -> bool:
 
 
 def _samples(take: Take, rate: int) -> Array:
-    return at_rate(take.picture, take.work.rate, rate)
+    return resample_recording(take.picture, take.work.rate, rate)

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.panels.explore.view import ExploreFoot, ExploreInspector, ExploreStage
 from studio.media import export
-from studio.media.pictures.image import Picture
+from studio.media.pictures.image import OpenedPicture
 from studio.wire.messages import DecodeLatent, Encode
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, drag, picture, settle
@@ -39,7 +39,7 @@ def exploring(studio: Studio) -> Studio:
 
 def bring(studio: Studio, qtbot: QtBot, tmp_path: Path, name: str = "rose.png") -> None:
     path = tmp_path / name
-    path.write_bytes(export.png(picture(50, (20, 30, 3))))
+    path.write_bytes(export.encode_png_bytes(picture(50, (20, 30, 3))))
     studio.state.drop([path])
     qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
 
@@ -258,7 +258,7 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
 def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: Studio, qtbot: QtBot) -> None:
     stage, _, _ = parts(exploring)
     tall = np.zeros((9000, 300, 3), np.uint8)
-    exploring.state.explore._bringing.show(Picture(tall, "tall.png", ()))
+    exploring.state.explore._bringing.show(OpenedPicture(tall, "tall.png", ()))
     qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
     assert max(stage.crop.view._image.width(), stage.crop.view._image.height()) <= 2250
 

@@ -48,7 +48,7 @@ class Desk:
         self.engine, self.messages, self.hand = FakeEngine(), Messages(), Hand()
         self.reel = Reel(RATE, np.zeros(0, np.int16))
         self.performing = Performing(self.engine, self.messages, self.reel)
-        self.reel.stream.begin(RATE)
+        self.reel.stream.set_card_rate(RATE)
         self.heard: list[np.ndarray] = []
         self.performing.make(StreamSound(job="", model="hum", seed=0))
         self.performing.sounds = True
@@ -94,7 +94,7 @@ def as_it_was(desk: Desk) -> None:
     heard = desk.whole()
     np.testing.assert_array_equal(heard[EDGE:], desk.reel.samples[EDGE : len(heard)])
     np.testing.assert_array_equal(desk.reel.bits, desk.reel.samples)
-    assert desk.reel.stream.gaps == 0
+    assert desk.reel.stream.underruns == 0
 
 
 def test_what_is_new_takes_over_where_it_was_asked_for(desk: Desk) -> None:
@@ -130,7 +130,7 @@ def test_what_comes_too_late_is_asked_again_and_leaves_no_gap(desk: Desk) -> Non
     desk.hear(6)  # beyond it
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(late, 2 * MOMENT, 200)
-    assert desk.steer.replaces_late_edit and (desk.steer.from_sample or 0) > desk.reel.stream.free > late
+    assert desk.steer.replaces_late_edit and (desk.steer.from_sample or 0) > desk.reel.stream.first_replaceable > late
     assert desk.performing.spared == LATER * SPARED and desk.hand.missed == 1
     desk.say(late + BLOCK, 2 * MOMENT, 200)  # was on its way
     desk.engine.say(Finished(job=desk.steer.job))
@@ -268,7 +268,7 @@ def test_in_a_pause_it_begins_at_the_ear(desk: Desk) -> None:
     desk.hear(2)
     desk.turn(200)
     again, position = desk.steer.from_sample or 0, desk.reel.stream.position * RATE
-    assert again == round(position) and again < desk.reel.stream.free
+    assert again == round(position) and again < desk.reel.stream.first_replaceable
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, 0.2, 200)
     assert (desk.reel.samples[again:] == 200).all()
@@ -302,7 +302,7 @@ def test_however_long_its_answers_take_there_is_no_gap_and_no_sample_is_another(
     heard, reel = desk.whole(), desk.reel
     begin = int(np.flatnonzero(heard)[0]) - 1
     np.testing.assert_array_equal(heard[begin + EDGE :], reel.samples[EDGE : len(heard) - begin])
-    assert reel.stream.gaps == 0 and desk.hand.missed
+    assert reel.stream.underruns == 0 and desk.hand.missed
     heights = np.zeros(len(reel.samples), np.int16) + 100
     for second, wish in desk.hand.held:
         heights[round(second * RATE) :] = wish

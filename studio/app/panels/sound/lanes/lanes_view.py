@@ -15,7 +15,7 @@ from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.panels.sound.lanes.waveform_view import WaveLane
 from studio.app.widgets.controls import Label
 from studio.app.widgets.theme import Look
-from studio.media.sounds.peaks import same
+from studio.media.sounds.peaks import common_prefix
 from studio.wire.messages import Array
 
 NAMES = 92
@@ -115,7 +115,7 @@ class Lanes(QWidget):
         Of what was shown before, the first `kept` samples and `priced` prices may still be the same, and no more; the
         arrays may be those of before with something else in them.
         """
-        kept = min(kept, same(self._samples, samples)) if rate == self.wave.rate else 0
+        kept = min(kept, common_prefix(self._samples, samples)) if rate == self.wave.rate else 0
         self.wave.show_sound(samples, rate, kept)
         self.spectrum.show_sound(samples, rate, kept)
         self.bits.show_bits(bits, rate, min(kept, priced))

@@ -6,11 +6,11 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.maps.surprisal import Scale
+from studio.app.maps.surprisal import ColourScale
 from studio.app.panels.sound.lanes.lane_view import Lane
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Look
-from studio.media.sounds.spectrogram import ROWS, Spectrum
+from studio.media.sounds.spectrogram import ROWS, Spectrogram
 from studio.wire.messages import Array
 
 MOST = 8
@@ -28,7 +28,7 @@ class SpectrumLane(Lane):
     def __init__(self, look: Look, timeline: Timeline) -> None:
         super().__init__(look, timeline, 240, 64)
         self.setAccessibleName("Spectrogram")
-        self.spectrum = Spectrum(16_000)
+        self.spectrum = Spectrogram(16_000)
         self._levels = np.zeros((1024, ROWS), np.uint8)
         """Of every column; those that the spectrum has are true."""
         self._paints = _paints()
@@ -40,18 +40,18 @@ class SpectrumLane(Lane):
     def show_sound(self, samples: Array, rate: int, kept: int) -> None:
         """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
         if rate != self.spectrum.rate:
-            self.spectrum = Spectrum(rate)
+            self.spectrum = Spectrogram(rate)
             self._describe()
             self.renew()
         before = self.spectrum.columns
-        self.spectrum.show(samples, kept)
+        self.spectrum.set_samples(samples, kept)
         self._renew_columns(self.spectrum.columns, before)
         self._go_on()
 
     @property
     def ready(self) -> bool:
         """Whether it shows all that there is."""
-        return self.isVisible() and not self.spectrum.behind
+        return self.isVisible() and not self.spectrum.pending_columns
 
     def _describe(self) -> None:
         top = f"{self.spectrum.top / 1000:g} kilohertz"
@@ -59,16 +59,16 @@ class SpectrumLane(Lane):
 
     def _go_on(self) -> None:
         """Some more columns, where they are seen; those that are left come when the window has drawn itself."""
-        if not self.isVisible() or not self.spectrum.behind:
+        if not self.isVisible() or not self.spectrum.pending_columns:
             return
         first = self.spectrum.columns
-        found = self.spectrum.more()
+        found = self.spectrum.compute_columns()
         end = first + len(found)
         if end > len(self._levels):
             self._levels = np.concatenate((self._levels, np.zeros((max(end, len(self._levels)), ROWS), np.uint8)))
         self._levels[first:end] = found
         self._renew_columns(first, end)
-        if self.spectrum.behind:
+        if self.spectrum.pending_columns:
             self._soon.start(0)
 
     def _renew_columns(self, first: int, end: int) -> None:
@@ -120,7 +120,7 @@ class SpectrumLane(Lane):
 
 def _paints() -> Array:
     """The colours of maps of surprise, (256,) as a picture holds them, from silent to loud."""
-    red, green, blue = Scale(0.0, 1.0, 0.0, 1.0, False).legend(256)[0].astype(np.uint32).T
+    red, green, blue = ColourScale(0.0, 1.0, 0.0, 1.0, False).draw_legend(256)[0].astype(np.uint32).T
     found: Array = 0xFF << 24 | red << 16 | green << 8 | blue
     return found
 
@@ -137,7 +137,7 @@ class Hertz(QWidget):
         spectrum, last, unit = self._lane.spectrum, -1e9, ""
         found = list[tuple[float, str]]()
         for hertz in reversed(OCTAVES):
-            y = self.height() * (1 - spectrum.place(hertz))
+            y = self.height() * (1 - spectrum.row_of_frequency(hertz))
             if hertz > spectrum.top or y - last < self._look.px(LINE):
                 continue
             number, own = (hertz / 1000, " kHz") if hertz >= 1000 else (hertz, " Hz")

@@ -8,7 +8,7 @@ from studio.app.core.guard import guarded
 from studio.app.panels.sound.lanes.lane_view import Lane
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Look
-from studio.media.sounds.peaks import Means
+from studio.media.sounds.peaks import MeanTable
 from studio.wire.messages import Array
 
 AROUND = 0.05
@@ -27,13 +27,13 @@ class BitsLane(Lane):
         super().__init__(look, timeline, 64, 32)
         self.setAccessibleName("Bits a sample")
         self.rate, self.most = 16_000, 8.0
-        self._means = Means()
+        self._means = MeanTable()
 
     def show_bits(self, bits: Array, rate: int, kept: int, most: float = 8.0) -> None:
         """The price of each sample (n,) float32; the first `kept` are those of before."""
         grown = rate == self.rate and kept == len(self._means)
         self.rate, self.most = rate, most
-        self._means.show(bits, kept)
+        self._means.set_numbers(bits, kept)
         if grown:
             self.renew(self.timeline.x(kept / rate) - 2, self.timeline.x(len(bits) / rate))
         else:
@@ -41,7 +41,7 @@ class BitsLane(Lane):
 
     def show_priced(self, bits: Array, first: int, end: int) -> None:
         """Redraw the samples from the first number up to before the second, which have prices now."""
-        self._means.renew(bits, first, end)
+        self._means.update_range(bits, first, end)
         self.renew(self.timeline.x(first / self.rate) - 2, self.timeline.x(end / self.rate))
 
     def at(self, seconds: float) -> float | None:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage, QPainter
 from studio.app.panels.sound.lanes.lane_view import Lane
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Look
-from studio.media.sounds.peaks import Peaks
+from studio.media.sounds.peaks import PeakPyramid
 from studio.wire.messages import Array
 
 ROOM = 0.92
@@ -24,7 +24,7 @@ class WaveLane(Lane):
         super().__init__(look, timeline, 160, 56)
         self.setAccessibleName("Sound")
         self.rate = 16_000
-        self._peaks = Peaks()
+        self._peaks = PeakPyramid()
         self._made = self._heard = 0.0
         self._marks: object = None
         timeline.marked.connect(self._follow)
@@ -33,7 +33,7 @@ class WaveLane(Lane):
         """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
         grown = rate == self.rate and kept == len(self._peaks)
         self.rate = rate
-        self._peaks.show(samples, kept)
+        self._peaks.set_samples(samples, kept)
         if grown:
             self._between(kept / rate, len(samples) / rate)
         else:

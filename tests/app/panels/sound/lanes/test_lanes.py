@@ -17,8 +17,8 @@ from studio.app.panels.sound.lanes.lanes_view import Lanes
 from studio.app.panels.sound.temperature_curve import moved, put, without
 from studio.app.widgets.theme import Look
 from studio.media.sounds import spectrogram
-from studio.media.sounds.peaks import Means, Peaks, same
-from studio.media.sounds.spectrogram import Spectrum
+from studio.media.sounds.peaks import MeanTable, PeakPyramid, common_prefix
+from studio.media.sounds.spectrogram import Spectrogram
 from tests.app.window_fixtures import double_click, settle, shown
 
 RATE = 8000
@@ -35,8 +35,8 @@ def plain(places: np.ndarray, reduce: Any) -> list[int]:
 
 @pytest.mark.parametrize("apart", [2, 16, 64, 512, 4096])
 def test_peaks_are_the_lowest_and_highest_at_any_scale(apart: int) -> None:
-    peaks = Peaks()
-    peaks.show(NOISE, 0)
+    peaks = PeakPyramid()
+    peaks.set_samples(NOISE, 0)
     places = np.arange(0, 40_961, apart, dtype=float)
     low, high = peaks.between(places)
     assert low.tolist() == plain(places, np.min)
@@ -44,29 +44,29 @@ def test_peaks_are_the_lowest_and_highest_at_any_scale(apart: int) -> None:
 
 
 def test_peaks_that_grew_are_those_of_the_whole() -> None:
-    whole, grown = Peaks(), Peaks()
-    whole.show(NOISE, 0)
+    whole, grown = PeakPyramid(), PeakPyramid()
+    whole.set_samples(NOISE, 0)
     for count in (0, 7, 300, 300, 5000, 20_011, len(NOISE)):
-        grown.show(NOISE[:count], min(count, len(grown)))
+        grown.set_samples(NOISE[:count], min(count, len(grown)))
     other = NOISE.copy()
     other[30_000:] = 0
-    grown.show(other[:40_000], 30_000)
-    grown.show(NOISE, 30_000)
+    grown.set_samples(other[:40_000], 30_000)
+    grown.set_samples(NOISE, 30_000)
     places = np.linspace(0, 49_000, 200)
     np.testing.assert_array_equal(np.stack(grown.between(places)), np.stack(whole.between(places)))
 
 
 def test_beyond_the_newest_sample_there_is_no_peak() -> None:
-    peaks = Peaks()
-    peaks.show(NOISE[:1000], 0)
+    peaks = PeakPyramid()
+    peaks.set_samples(NOISE[:1000], 0)
     low, _ = peaks.between(np.arange(0, 4000, 100.0))
     assert np.isfinite(low[:9]).all()
     assert np.isnan(low[10:]).all()
 
 
 def test_closer_than_samples_the_wave_is_a_line_without_holes() -> None:
-    peaks = Peaks()
-    peaks.show(np.array([0, 100, -100, 0], np.int16), 0)
+    peaks = PeakPyramid()
+    peaks.set_samples(np.array([0, 100, -100, 0], np.int16), 0)
     low, high = peaks.between(np.arange(0, 3.01, 0.25))
     assert high[:3].tolist() == [25, 50, 75]
     assert (low[1:] <= high[:-1]).all()
@@ -77,9 +77,9 @@ def test_closer_than_samples_the_wave_is_a_line_without_holes() -> None:
 def test_means_count_only_what_is_known(apart: int) -> None:
     numbers = np.random.default_rng(1).random(20_000).astype(np.float32)
     numbers[:6400] = np.nan
-    means = Means()
+    means = MeanTable()
     for count in (0, 100, 7000, 20_000):
-        means.show(numbers[:count], len(means))
+        means.set_numbers(numbers[:count], len(means))
     places = np.arange(0, 19_201, apart, dtype=float)
     found = means.between(places)
     assert np.isnan(found[0])
@@ -95,14 +95,14 @@ def tone(hertz: float, rate: int = RATE, seconds: float = 1.0) -> np.ndarray:
 
 def test_means_of_what_became_known_later_are_those_of_the_whole() -> None:
     numbers = np.full(50_000, np.nan, np.float32)
-    found = Means()
-    whole = Means()
-    found.show(numbers, 0)
+    found = MeanTable()
+    whole = MeanTable()
+    found.set_numbers(numbers, 0)
     generator = np.random.default_rng(2)
     for first, end in ((20_000, 28_192), (100, 130), (0, 100), (49_000, 50_000), (28_192, 41_003), (64, 128)):
         numbers[first:end] = generator.uniform(0, 8, end - first)
-        found.renew(numbers, first, end)
-        whole.show(numbers, 0)
+        found.update_range(numbers, first, end)
+        whole.set_numbers(numbers, 0)
         for places in (np.linspace(0, 50_000, 300), np.linspace(41_000, 41_050, 51)):
             np.testing.assert_allclose(found.between(places), whole.between(places), rtol=1e-6)
 
@@ -111,8 +111,8 @@ def test_means_of_what_became_known_later_are_those_of_the_whole() -> None:
 @pytest.mark.parametrize("part", [0.02, 0.05, 0.1, 0.25, 0.5, 0.95])
 def test_a_pure_tone_is_one_bright_row_at_its_place_and_as_bright_at_any(rate: int, part: float) -> None:
     hertz = part * rate / 2
-    levels, one = spectrogram.of(tone(hertz, rate), rate, 10)[5], Spectrum(rate)
-    around = [one.place(max(hertz + sign * rate / one.size, 0)) * spectrogram.ROWS for sign in (-1, 1)]
+    levels, one = spectrogram.whole_spectrogram(tone(hertz, rate), rate, 10)[5], Spectrogram(rate)
+    around = [one.row_of_frequency(max(hertz + sign * rate / one.size, 0)) * spectrogram.ROWS for sign in (-1, 1)]
     assert around[0] - 1 <= levels.argmax() <= around[1] + 1
     assert levels.max() == pytest.approx(
         255 * (1 - 6.2 / -spectrogram.QUIETEST), abs=6
@@ -122,43 +122,46 @@ def test_a_pure_tone_is_one_bright_row_at_its_place_and_as_bright_at_any(rate: i
 
 
 def test_octaves_are_further_apart_the_higher_they_are() -> None:
-    one = Spectrum(16_000)
-    apart = np.diff([one.place(hertz) for hertz in (0, 125, 250, 500, 1000, 2000, 4000, 8000)])
-    assert one.place(8000) == 1 and (np.diff(apart[1:]) > 0).all()
+    one = Spectrogram(16_000)
+    apart = np.diff([one.row_of_frequency(hertz) for hertz in (0, 125, 250, 500, 1000, 2000, 4000, 8000)])
+    assert one.row_of_frequency(8000) == 1 and (np.diff(apart[1:]) > 0).all()
     # Glasberg and Moore's filters are 24.7 (4.37 f / 1000 + 1) Hz wide: equal steps hold equally many.
     edges = 24.7 * (4.37 * np.array([100.0, 1000.0, 6000.0]) / 1000 + 1)
-    steps = [one.place(f + w / 2) - one.place(f - w / 2) for f, w in zip((100, 1000, 6000), edges, strict=True)]
+    steps = [
+        one.row_of_frequency(f + w / 2) - one.row_of_frequency(f - w / 2)
+        for f, w in zip((100, 1000, 6000), edges, strict=True)
+    ]
     assert steps == pytest.approx([steps[1]] * 3, rel=0.05)
 
 
 def test_a_spectrum_that_grew_is_that_of_the_whole() -> None:
-    whole, grown = Spectrum(RATE), Spectrum(RATE)
-    whole.show(NOISE, 0)
+    whole, grown = Spectrogram(RATE), Spectrogram(RATE)
+    whole.set_samples(NOISE, 0)
     parts, kept = [], 0
     for count in (10, 400, 4000, 4100, len(NOISE)):
-        grown.show(NOISE[:count], kept)
-        parts += [grown.more(3), grown.more(100)]
+        grown.set_samples(NOISE[:count], kept)
+        parts += [grown.compute_columns(3), grown.compute_columns(100)]
         kept = count
-    while grown.behind:
-        parts.append(grown.more())
-    np.testing.assert_array_equal(np.concatenate(parts), whole.more(10_000))
+    while grown.pending_columns:
+        parts.append(grown.compute_columns())
+    np.testing.assert_array_equal(np.concatenate(parts), whole.compute_columns(10_000))
 
 
 def test_of_another_end_only_that_is_computed_anew() -> None:
-    one = Spectrum(RATE)
-    one.show(NOISE, 0)
-    one.more(10_000)
+    one = Spectrogram(RATE)
+    one.set_samples(NOISE, 0)
+    one.compute_columns(10_000)
     before = one.columns
-    one.show(NOISE, 40_000)
-    assert 0 < one.behind < before / 4
+    one.set_samples(NOISE, 40_000)
+    assert 0 < one.pending_columns < before / 4
 
 
 def test_the_same_memory_is_the_same_and_a_copy_is_looked_at() -> None:
     other = NOISE.copy()
-    assert same(NOISE[:100], NOISE) == 100
-    assert same(NOISE, other) == len(NOISE)
+    assert common_prefix(NOISE[:100], NOISE) == 100
+    assert common_prefix(NOISE, other) == len(NOISE)
     other[777] += 1
-    assert same(NOISE, other) == 777
+    assert common_prefix(NOISE, other) == 777
 
 
 def test_a_knot_stays_between_its_neighbours_and_after_what_is_settled() -> None:

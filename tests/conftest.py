@@ -35,8 +35,8 @@ ROOT = Path(__file__).parents[1]
 CASES = ROOT / "../shared/cases/inputs.py"
 
 # Compiled loops are shared by all tests of this clone, whatever home a test has, and no engine compiles ahead.
-LOOPS = ROOT / ".pytest_cache" / "loops" / kernels.digest()
-os.environ[kernels.ASKED] = str(LOOPS)
+LOOPS = ROOT / ".pytest_cache" / "loops" / kernels.sources_digest()
+os.environ[kernels.CACHE_VARIABLE] = str(LOOPS)
 for old in LOOPS.parent.glob("*"):
     if old != LOOPS:
         shutil.rmtree(old, ignore_errors=True)

@@ -77,11 +77,11 @@ def _models() -> Finding:
 
 
 def _loops(device: Device) -> Finding:
-    every, missing = needed(device.torch_device.type), kernels.missing()
+    every, missing = needed(device.torch_device.type), kernels.missing_loops()
     done = sum(loop not in missing for loop in every)
-    when = "while the window has nothing to do" if kernels.own() else "when they are needed"
+    when = "while the window has nothing to do" if kernels.is_own_folder() else "when they are needed"
     said = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"
-    return "Loops", True, f"{said}, in {kernels.folder()}"
+    return "Loops", True, f"{said}, in {kernels.cache_folder()}"
 
 
 def _space() -> Finding:

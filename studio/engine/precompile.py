@@ -32,13 +32,13 @@ def needed(device: str) -> tuple[str, ...]:
 def wanted(device: str) -> tuple[str, ...]:
     """Those that are to be compiled ahead. None where somebody else sees to the folder, or nothing can be kept there,
     or the studio is one frozen program without a Python that could run another."""
-    if not kernels.own() or getattr(sys, "frozen", False):
+    if not kernels.is_own_folder() or getattr(sys, "frozen", False):
         return ()
     try:
-        kept = storage.create_folder(kernels.folder())
+        kept = storage.create_folder(kernels.cache_folder())
     except storage.NotSaved:
         return ()
-    missing = kernels.missing() if os.access(kept, os.W_OK) else ()
+    missing = kernels.missing_loops() if os.access(kept, os.W_OK) else ()
     return tuple(name for name in needed(device) if name in missing)
 
 
@@ -58,7 +58,7 @@ def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
             explain()
         return missing
 
-    kernels.elsewhere.asked = asked
+    kernels.compiled_elsewhere.is_pending = asked
 
 
 class Ahead:
@@ -144,7 +144,7 @@ class Ahead:
             if child.returncode or set(self._hurried) & set(self._left):
                 self._give_up()
             elif not self._left:
-                storage.keep_newest(kernels.folder().parent, VERSIONS)
+                storage.keep_newest(kernels.cache_folder().parent, VERSIONS)
 
     def _strike(self, loop: str) -> None:
         with self._lock:

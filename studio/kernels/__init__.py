@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import platformdirs
 
-ASKED = "NUMBA_CACHE_DIR"
+CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 """Numba's own variable. Whoever sets it chooses another folder, and sees to it himself."""
 
 
-class Loop(NamedTuple):
+class CompiledLoop(NamedTuple):
     """What is compiled at once: `prepare` of a file compiles it, and keeps what is named `last` after all else."""
 
     file: str
@@ -32,46 +32,46 @@ class Loop(NamedTuple):
 
 
 LOOPS = {
-    "masked maps": Loop("made", "prepare", "made._forward-*.1.nbc"),
-    "pixels": Loop("pixels", "prepare", "pixels._play-*.1.nbc"),
-    "sound": Loop("wavenet", "prepare", "wavenet._play-*.1.nbc"),
-    "two sounds": Loop("wavenet", "prepare_two", "wavenet._play_two-*.1.nbc"),
-    "masked maps in float64": Loop("made", "prepare_double", "made._forward-*.2.nbc"),
-    "masked maps that learn": Loop("made", "prepare_adjoint", "made._adjoint-*.1.nbc"),
-    "masked mixtures": Loop("mixture", "prepare", "mixture._inverse-*.1.nbc"),
+    "masked maps": CompiledLoop("made", "prepare", "made._forward-*.1.nbc"),
+    "pixels": CompiledLoop("pixels", "prepare", "pixels._play-*.1.nbc"),
+    "sound": CompiledLoop("wavenet", "prepare", "wavenet._play-*.1.nbc"),
+    "two sounds": CompiledLoop("wavenet", "prepare_two", "wavenet._play_two-*.1.nbc"),
+    "masked maps in float64": CompiledLoop("made", "prepare_double", "made._forward-*.2.nbc"),
+    "masked maps that learn": CompiledLoop("made", "prepare_adjoint", "made._adjoint-*.1.nbc"),
+    "masked mixtures": CompiledLoop("mixture", "prepare", "mixture._inverse-*.1.nbc"),
 }
 """By what they are for, in the order in which they are compiled ahead: first what is quick, or waited for most."""
 
 
-class Elsewhere:
+class OtherCompiler:
     """Whether another process compiles a loop for this one, so that torch is to serve meanwhile."""
 
-    asked: Callable[[str], bool] | None = None
+    is_pending: Callable[[str], bool] | None = None
     """Set by an engine that has such a process."""
 
     def __call__(self, loop: str) -> bool:
-        return self.asked is not None and self.asked(loop)
+        return self.is_pending is not None and self.is_pending(loop)
 
 
-elsewhere = Elsewhere()
+compiled_elsewhere = OtherCompiler()
 
 
-def folder() -> Path:
+def cache_folder() -> Path:
     """Where what is compiled is kept."""
-    return Path(os.environ[ASKED])
+    return Path(os.environ[CACHE_VARIABLE])
 
 
-def own() -> bool:
+def is_own_folder() -> bool:
     """Whether we have chosen it."""
-    return folder() == OURS
+    return cache_folder() == OWN_FOLDER
 
 
-def missing() -> tuple[str, ...]:
+def missing_loops() -> tuple[str, ...]:
     """The loops that are not compiled yet."""
-    return tuple(name for name, loop in LOOPS.items() if not any(folder().glob(f"*/{loop.last}")))
+    return tuple(name for name, loop in LOOPS.items() if not any(cache_folder().glob(f"*/{loop.last}")))
 
 
-def digest() -> str:
+def sources_digest() -> str:
     """Of all that compiled code is made from: the sources and where they lie, the compiler, Python, the processor."""
     found, here = hashlib.blake2b(digest_size=8), Path(__file__).parent
     for source in sorted(here.glob("*.py")):
@@ -91,5 +91,5 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
-OURS = platformdirs.user_cache_path("latent-studio", False) / "loops" / digest()
-os.environ.setdefault(ASKED, str(OURS))
+OWN_FOLDER = platformdirs.user_cache_path("latent-studio", False) / "loops" / sources_digest()
+os.environ.setdefault(CACHE_VARIABLE, str(OWN_FOLDER))

@@ -11,10 +11,10 @@ from numba.core.caching import FunctionCache
 from studio import kernels
 
 # It has read that itself, unless somebody has imported it before.
-numba.config.CACHE_DIR = os.environ[kernels.ASKED]  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = os.environ[kernels.CACHE_VARIABLE]  # type: ignore[attr-defined]
 
 
-def compiled(function: Callable[..., Any], quick: set[str] | bool, **more: Any) -> Any:
+def compile_function(function: Callable[..., Any], quick: set[str] | bool, **more: Any) -> Any:
     """The function, compiled when it is first called.
 
     Arguments
@@ -23,11 +23,11 @@ def compiled(function: Callable[..., Any], quick: set[str] | bool, **more: Any) 
     """
     loop: Any = numba.njit(function, nogil=True, fastmath=quick, **more)
     with contextlib.suppress(RuntimeError):  # there is no folder at all in which it could be kept
-        loop._cache = _Kept(function)  # type: ignore[no-untyped-call]  # instead of numba's own, by `cache=True`
+        loop._cache = _LoopCache(function)  # type: ignore[no-untyped-call]  # instead of numba's own, by `cache=True`
     return loop
 
 
-class _Kept(FunctionCache):
+class _LoopCache(FunctionCache):
     """What was compiled at earlier starts. No fault of a file or of the disk is one of the loop."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

@@ -31,7 +31,7 @@ def widens_halves() -> bool:
     return platform.machine() in ("arm64", "aarch64") or bool(binding.get_host_cpu_features().get("f16c"))
 
 
-def laid(w: NDArray[Any], rows: int) -> NDArray[Any]:
+def lay_out_weights(w: NDArray[Any], rows: int) -> NDArray[Any]:
     """Weights (n, m) as products of so many rows read them: block after block of outputs, of each all inputs."""
     parts, first, vectors = [], 0, SUMS // _together(rows)
     while vectors:

@@ -27,7 +27,7 @@ _TAYLOR = tuple(np.float32(1 / f) for f in (5040, 720, 120, 24, 6, 2))
 
 def compiled(function: Callable[..., Any]) -> Any:
     # Products may be fused with sums, but no sum may be taken in another order: voices must not depend on each other.
-    return compiler.compiled(function, {"contract", "nsz"}, error_model="numpy")
+    return compiler.compile_function(function, {"contract", "nsz"}, error_model="numpy")
 
 
 class Exponentials(NamedTuple):
@@ -47,7 +47,7 @@ def exponentials(count: int) -> Exponentials:
     return Exponentials(np.zeros(count, np.float32), bits, bits.view(np.float32), np.zeros(-(-count // _BLOCK)))
 
 
-@partial(compiler.compiled, quick=True, error_model="numpy")
+@partial(compiler.compile_function, quick=True, error_model="numpy")
 def _highest(v: Array, row: int, count: int) -> Any:
     """The largest number, which is the same in any order."""
     most = v[row, 0]
@@ -147,7 +147,7 @@ def _of_logistics(
 
 
 @compiled
-def drawn(
+def draw_level(
     v: Array, row: int, levels: int, mixture: int, heat: float, least: float, u: float, level: int, parts: Exponentials
 ) -> tuple[int, float]:
     """The level that u draws at a temperature from a row of numbers, or `level` where that is not negative; and the
@@ -161,7 +161,9 @@ def drawn(
 
 
 @compiled
-def price(v: Array, row: int, levels: int, mixture: int, level: int, least: float, parts: Exponentials) -> float:
+def log_prob_of_level(
+    v: Array, row: int, levels: int, mixture: int, level: int, least: float, parts: Exponentials
+) -> float:
     """ln p of a level at a temperature of 1."""
     if mixture:
         up_to = _mixed(v, row, mixture, 1.0, least, levels, level)

@@ -23,16 +23,16 @@ from studio.kernels import compiler
 
 Array = NDArray[Any]
 LANES = 4
-CHUNK = 8
+ARTWORKS_AT_ONCE = 8
 """Artworks that go through all weights together: as many as the second cache holds (measured: 4 to 16 are alike)."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     # Sums may be taken in another order and fused, but no number may be assumed to be finite.
-    return compiler.compiled(function, {"reassoc", "contract", "nsz", "arcp"})
+    return compiler.compile_function(function, {"reassoc", "contract", "nsz", "arcp"})
 
 
-class Form(NamedTuple):
+class MapOptions(NamedTuple):
     """Of the map: a = r / √(1 + (r / bound)²); the hidden units' activation; how many threads share the artworks."""
 
     bound: float = math.inf
@@ -40,10 +40,10 @@ class Form(NamedTuple):
     threads: int = 1
 
 
-PLAIN = Form()
+DEFAULT_OPTIONS = MapOptions()
 
 
-class Plan(NamedTuple):
+class MadePlan(NamedTuple):
     """Where the weights of each unit lie and when it is computed. Units: those of hidden layers, then outputs.
 
     The state of an artwork is one row of numbers: the entries in their order, the hidden units, the outputs.
@@ -62,7 +62,7 @@ class Plan(NamedTuple):
     ready: Array
 
 
-def plan(order: Array, degrees: Sequence[Array], outputs: int) -> Plan:
+def plan_network(order: Array, degrees: Sequence[Array], outputs: int) -> MadePlan:
     """The plan of a network.
 
     Arguments
@@ -82,11 +82,11 @@ def plan(order: Array, degrees: Sequence[Array], outputs: int) -> Plan:
     ready = np.argsort(of_all, kind="stable")
     whole = (order, total, np.cumsum(total) - total, np.concatenate(source))
     first = np.searchsorted(of_all[ready], np.arange(1, entries + 2))
-    return Plan(*(a.astype(np.int64) for a in (*whole, first, ready)))
+    return MadePlan(*(a.astype(np.int64) for a in (*whole, first, ready)))
 
 
 @compiled
-def add(w: Array, u: int, n: int, s: Array, b: int, c: int, t: int) -> None:
+def add_unit(w: Array, u: int, n: int, s: Array, b: int, c: int, t: int) -> None:
     """Adds one unit's sum over n sources from column c on to column t, for four artworks from b on."""
     row = w[u : u + n]
     h0, h1, h2, h3 = s[b, c : c + n], s[b + 1, c : c + n], s[b + 2, c : c + n], s[b + 3, c : c + n]
@@ -131,11 +131,11 @@ def _add_two(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t: int,
 
 
 @compiled
-def hidden_unit(p: Plan, u: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
+def hidden_unit(p: MadePlan, u: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
     """One hidden unit of artworks low … high - 1, all of whose sources are known."""
     t = len(p.order) + u
     for b in range(low, high, LANES):
-        add(w, p.start[u], p.reach[u], s, b, p.source[u], t)
+        add_unit(w, p.start[u], p.reach[u], s, b, p.source[u], t)
         for i in range(b, b + LANES):
             s[i, t] = math.tanh(s[i, t]) if tanh else max(s[i, t], w.dtype.type(0))
 
@@ -161,11 +161,13 @@ def _push_two(w: Array, u: int, v: int, n: int, g: Array, b: int, c: int, by: Ar
 
 
 @compiled
-def _inverse(p: Plan, w: Array, s: Array, z: Array, a: Array, low: int, high: int, bound: float, tanh: bool) -> None:
+def _inverse(
+    p: MadePlan, w: Array, s: Array, z: Array, a: Array, low: int, high: int, bound: float, tanh: bool
+) -> None:
     entries, hidden = len(p.order), len(p.ready)
     limit, one = w.dtype.type(bound), w.dtype.type(1)
-    for begin in range(low, high, CHUNK):
-        end = min(begin + CHUNK, high)
+    for begin in range(low, high, ARTWORKS_AT_ONCE):
+        end = min(begin + ARTWORKS_AT_ONCE, high)
         for d in range(entries):
             e = p.order[d]
             m, r = hidden + e, hidden + entries + e
@@ -180,11 +182,13 @@ def _inverse(p: Plan, w: Array, s: Array, z: Array, a: Array, low: int, high: in
 
 
 @compiled
-def _forward(p: Plan, w: Array, s: Array, x: Array, a: Array, low: int, high: int, bound: float, tanh: bool) -> None:
+def _forward(
+    p: MadePlan, w: Array, s: Array, x: Array, a: Array, low: int, high: int, bound: float, tanh: bool
+) -> None:
     entries, hidden = len(p.order), len(p.ready)
     limit, one = w.dtype.type(bound), w.dtype.type(1)
-    for begin in range(low, high, CHUNK):
-        end = min(begin + CHUNK, high)
+    for begin in range(low, high, ARTWORKS_AT_ONCE):
+        end = min(begin + ARTWORKS_AT_ONCE, high)
         for u in range(hidden):
             hidden_unit(p, u, w, s, begin, end, tanh)
         for e in range(entries):
@@ -199,7 +203,7 @@ def _forward(p: Plan, w: Array, s: Array, x: Array, a: Array, low: int, high: in
 
 @compiled
 def _adjoint(
-    p: Plan,
+    p: MadePlan,
     w: Array,
     s: Array,
     z: Array,
@@ -214,8 +218,8 @@ def _adjoint(
     entries, hidden = len(p.order), len(p.ready)
     limit, one = w.dtype.type(bound), w.dtype.type(1)
     g, by, other_by = np.zeros_like(s), np.zeros_like(s[:, 0]), np.zeros_like(s[:, 0])
-    for begin in range(low, high, CHUNK):
-        end = min(begin + CHUNK, high)
+    for begin in range(low, high, ARTWORKS_AT_ONCE):
+        end = min(begin + ARTWORKS_AT_ONCE, high)
         for d in range(entries - 1, -1, -1):
             for j in range(p.first[d + 1] - 1, p.first[d] - 1, -1):
                 u = p.ready[j]
@@ -237,7 +241,7 @@ def _adjoint(
                 _push_two(w, p.start[m], p.start[r], p.reach[m], g, b, p.source[m], by, other_by)
 
 
-class Solution(NamedTuple):
+class InverseSolution(NamedTuple):
     """The inverse of z: x and log-scales a, `(B, D)`, and the state that the adjoint needs."""
 
     x: Array
@@ -246,13 +250,13 @@ class Solution(NamedTuple):
 
 
 def inverse(
-    p: Plan,
+    p: MadePlan,
     weights: Array,
     biases: Array,
     z: Array,
     more: Array | None = None,
-    form: Form = PLAIN,
-) -> Solution:
+    form: MapOptions = DEFAULT_OPTIONS,
+) -> InverseSolution:
     """x with (x - m(x)) · exp(-a(x)) = z.
 
     Arguments
@@ -260,70 +264,72 @@ def inverse(
         z: `(B, D)`, of the same dtype
         more: `(B, units of the first layer)`, added to their biases, for a condition
     """
-    state, wide = first_state(biases, z, more), pad(z)
+    state, wide = first_state(biases, z, more), pad_rows(z)
     a = np.empty_like(wide)
-    share(lambda low, high: _inverse(p, weights, state, wide, a, low, high, *form[:2]), len(state), form.threads)
-    return Solution(entries_of(p, state, len(z)), a[: len(z)], state)
+    share_rows(lambda low, high: _inverse(p, weights, state, wide, a, low, high, *form[:2]), len(state), form.threads)
+    return InverseSolution(entries_of(p, state, len(z)), a[: len(z)], state)
 
 
-def forward(p: Plan, weights: Array, biases: Array, x: Array, more: Array | None = None, form: Form = PLAIN) -> Array:
+def forward(
+    p: MadePlan, weights: Array, biases: Array, x: Array, more: Array | None = None, form: MapOptions = DEFAULT_OPTIONS
+) -> Array:
     """z = (x - m(x)) · exp(-a(x)), `(B, D)`. Few artworks take less time than by dense products of half zeros, and each
     comes out the same, bit for bit, in any batch."""
-    state, z = first_state(biases, x, more), pad(x)
+    state, z = first_state(biases, x, more), pad_rows(x)
     state[:, : x.shape[1]] = z[:, p.order]
     a = np.empty_like(z)
-    share(lambda low, high: _forward(p, weights, state, z, a, low, high, *form[:2]), len(state), form.threads)
+    share_rows(lambda low, high: _forward(p, weights, state, z, a, low, high, *form[:2]), len(state), form.threads)
     return z[: len(x)]
 
 
 def adjoint(
-    p: Plan,
+    p: MadePlan,
     weights: Array,
-    found: Solution,
+    found: InverseSolution,
     z: Array,
     of_x: Array,
     of_a: Array,
-    form: Form = PLAIN,
+    form: MapOptions = DEFAULT_OPTIONS,
 ) -> Array:
     """v, the gradient with respect to z, of a number whose gradients with respect to x and a are given, `(B, D)`.
 
     v solves Jᵀ v = of_x + (∂a/∂x)ᵀ of_a with J = ∂z/∂x, a triangular system, from the last entry to the first.
     """
-    v = pad(of_x)
-    every = (pad(z), pad(found.a), v, pad(of_a))
-    share(lambda low, high: _adjoint(p, weights, found.state, *every, low, high, *form[:2]), len(v), form.threads)
+    v = pad_rows(of_x)
+    every = (pad_rows(z), pad_rows(found.a), v, pad_rows(of_a))
+    share_rows(lambda low, high: _adjoint(p, weights, found.state, *every, low, high, *form[:2]), len(v), form.threads)
     return v[: len(z)]
 
 
 def first_state(biases: Array, z: Array, more: Array | None) -> Array:
     """States of which nothing but the biases is known."""
     rows, entries = z.shape
-    state = np.empty((padded(rows), entries + len(biases)), z.dtype)
+    state = np.empty((padded_count(rows), entries + len(biases)), z.dtype)
     state[:, entries:] = biases
     if more is not None:
         state[:rows, entries : entries + more.shape[1]] += more
     return state
 
 
-def entries_of(p: Plan, state: Array, rows: int) -> Array:
+def entries_of(p: MadePlan, state: Array, rows: int) -> Array:
     """The entries `(rows, D)` as they stand, of states that hold them in their order."""
     x = np.empty((rows, len(p.order)), state.dtype)
     x[:, p.order] = state[:rows, : len(p.order)]
     return x
 
 
-def padded(rows: int) -> int:
+def padded_count(rows: int) -> int:
     return -(-rows // LANES) * LANES
 
 
-def pad(x: Array) -> Array:
+def pad_rows(x: Array) -> Array:
     """A copy with rows of zeros below, up to a multiple of LANES."""
-    wide = np.zeros((padded(len(x)), x.shape[1]), x.dtype)
+    wide = np.zeros((padded_count(len(x)), x.shape[1]), x.dtype)
     wide[: len(x)] = x
     return wide
 
 
-def share(work: Callable[[int, int], None], rows: int, threads: int) -> None:
+def share_rows(work: Callable[[int, int], None], rows: int, threads: int) -> None:
     """Gives each thread an even share of the rows."""
     shares = min(threads, rows // LANES)
     cuts = [rows // LANES * i // shares * LANES for i in range(shares + 1)]
@@ -353,7 +359,7 @@ def prepare_double() -> None:
     forward(*_smallest(np.float64))
 
 
-def _smallest(dtype: Any) -> tuple[Plan, Array, Array, Array]:
+def _smallest(dtype: Any) -> tuple[MadePlan, Array, Array, Array]:
     """A map of two entries with one hidden unit, and one artwork."""
-    p = plan(np.arange(2), [np.ones(1, np.int64)], 2)
+    p = plan_network(np.arange(2), [np.ones(1, np.int64)], 2)
     return p, np.zeros(p.reach.sum(), dtype), np.zeros(len(p.reach), dtype), np.zeros((1, 2), dtype)

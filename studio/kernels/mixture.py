@@ -11,19 +11,19 @@ import math
 import numpy as np
 
 from studio.kernels.made import (
+    DEFAULT_OPTIONS,
     LANES,
-    PLAIN,
     Array,
-    Form,
-    Plan,
-    add,
+    MadePlan,
+    MapOptions,
+    add_unit,
     compiled,
     entries_of,
     first_state,
     hidden_unit,
-    pad,
-    plan,
-    share,
+    pad_rows,
+    plan_network,
+    share_rows,
 )
 
 _HALF = 0.5**0.5
@@ -72,7 +72,7 @@ def _root(score: float, weights: Array, means: Array, scales: Array) -> float:
 
 
 @compiled
-def _inverse(p: Plan, w: Array, s: Array, z: Array, low: int, high: int, bound: float, tanh: bool) -> None:
+def _inverse(p: MadePlan, w: Array, s: Array, z: Array, low: int, high: int, bound: float, tanh: bool) -> None:
     entries, units = len(p.order), len(p.ready)
     count = (len(p.reach) - units) // entries // 3
     weights, means, scales = np.empty(count), np.empty(count), np.empty(count)
@@ -80,7 +80,7 @@ def _inverse(p: Plan, w: Array, s: Array, z: Array, low: int, high: int, bound: 
         for d in range(entries):
             e = p.order[d]
             for u in range(units + e, len(p.reach), entries):
-                add(w, p.start[u], p.reach[u], s, begin, p.source[u], entries + u)
+                add_unit(w, p.start[u], p.reach[u], s, begin, p.source[u], entries + u)
             for b in range(begin, begin + LANES):
                 o = s[b, entries + units + e :: entries]
                 most, total = o[:count].max(), 0.0
@@ -96,17 +96,19 @@ def _inverse(p: Plan, w: Array, s: Array, z: Array, low: int, high: int, bound: 
                 hidden_unit(p, p.ready[j], w, s, begin, begin + LANES, tanh)
 
 
-def inverse(p: Plan, weights: Array, biases: Array, z: Array, more: Array | None = None, form: Form = PLAIN) -> Array:
+def inverse(
+    p: MadePlan, weights: Array, biases: Array, z: Array, more: Array | None = None, form: MapOptions = DEFAULT_OPTIONS
+) -> Array:
     """z `(B, D)` of scores, for a network with 3 · Gaussians outputs, as `made.inverse` takes them: log π, μ, log σ.
 
     To the μ of Gaussian k of n, 2 k / (n - 1) - 1 is added; log σ is bounded as log-scales are.
     """
-    state, wide = first_state(biases, z, more), pad(z)
-    share(lambda low, high: _inverse(p, weights, state, wide, low, high, *form[:2]), len(state), form.threads)
+    state, wide = first_state(biases, z, more), pad_rows(z)
+    share_rows(lambda low, high: _inverse(p, weights, state, wide, low, high, *form[:2]), len(state), form.threads)
     return entries_of(p, state, len(z))
 
 
 def prepare() -> None:
     """Compiles all of it, by the smallest map of two Gaussians."""
-    p, z = plan(np.arange(2), [np.ones(1, np.int64)], 6), np.zeros((1, 2), np.float32)
-    inverse(p, np.zeros(p.reach.sum(), np.float32), np.zeros(len(p.reach), np.float32), z, None, Form(1.0))
+    p, z = plan_network(np.arange(2), [np.ones(1, np.int64)], 6), np.zeros((1, 2), np.float32)
+    inverse(p, np.zeros(p.reach.sum(), np.float32), np.zeros(len(p.reach), np.float32), z, None, MapOptions(1.0))

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from studio.kernels.made import LANES, Array, compiled, share
+from studio.kernels.made import LANES, Array, compiled, share_rows
 
-KINDS = ("dot", "same", "relu", "concat_elu", "gate", "tanh_gate", "cell")
-DOT, SAME, RELU, CONCAT_ELU, GATE, TANH_GATE, CELL = range(len(KINDS))
+OPERATION_NAMES = ("dot", "same", "relu", "concat_elu", "gate", "tanh_gate", "cell")
+DOT, SAME, RELU, CONCAT_ELU, GATE, TANH_GATE, CELL = range(len(OPERATION_NAMES))
 OPERATION = ("kind", "every", "later", "outputs", "inputs", "weights", "adds")
 """Columns of a table of operations: `outputs` numbers from `inputs`; where their weights `(outputs, inputs)` begin;
 whether start is added. Each has four windows: out, second out, start and x."""
@@ -35,7 +35,7 @@ Shared = tuple[Array, Array, int, int]
 """Weights, the state of all pictures, how many numbers one has, and the most that an operation works on."""
 
 
-class Tape(NamedTuple):
+class CompiledSchedule(NamedTuple):
     """A schedule as loops read it."""
 
     backwards: Ops
@@ -204,7 +204,7 @@ def _play(tape: Ops, shared: Shared, i: int, j: int, step: int, count: int, row:
             _run(ops[o], w, s, at, by, lanes, pictures, size, y, bits)
 
 
-def row(tape: Tape, state: Array, pictures: int, i: int, width: int, threads: int) -> None:
+def run_row(tape: CompiledSchedule, state: Array, pictures: int, i: int, width: int, threads: int) -> None:
     """What is found once for row i of pictures; state `(padded(pictures), size)`."""
     shared = tape.weights, state.reshape(-1), tape.size, tape.widest
 
@@ -213,10 +213,10 @@ def row(tape: Tape, state: Array, pictures: int, i: int, width: int, threads: in
             _play(tape.backwards, shared, i, width - 1, -1, width, 0, low, high)
         _play(tape.rows, shared, i, 0, 1, width, 1, low, min(high, pictures))
 
-    share(work, len(state), threads)
+    share_rows(work, len(state), threads)
 
 
-def column(tape: Tape, state: Array, i: int, j: int) -> None:
+def run_column(tape: CompiledSchedule, state: Array, i: int, j: int) -> None:
     """What is found at the pixel in row i and column j of all pictures.
 
     By one thread: two wait as long for weights as one does, and for a processor where torch's own do not sleep yet.
@@ -228,5 +228,5 @@ def column(tape: Tape, state: Array, i: int, j: int) -> None:
 def prepare() -> None:
     """Compiles all of it, by a schedule of nothing."""
     nothing = np.zeros((0, len(OPERATION)), np.int64), np.zeros((0, 4, len(WINDOW)), np.int64)
-    tape = Tape(nothing, nothing, nothing, np.zeros(1, np.float32), 1, 1)
-    row(tape, np.zeros((LANES, 1), np.float32), 1, 0, 1, 1)
+    tape = CompiledSchedule(nothing, nothing, nothing, np.zeros(1, np.float32), 1, 1)
+    run_row(tape, np.zeros((LANES, 1), np.float32), 1, 0, 1, 1)

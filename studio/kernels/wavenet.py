@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from studio.kernels.dot_products import ROWS, add_products, laid, widens_halves
-from studio.kernels.level_sampling import Array, Exponentials, compiled, drawn, exponentials, price
+from studio.kernels.dot_products import ROWS, add_products, lay_out_weights, widens_halves
+from studio.kernels.level_sampling import Array, Exponentials, compiled, draw_level, exponentials, log_prob_of_level
 
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _MOST = np.float32(9)
@@ -41,7 +41,7 @@ _EVEN = tuple(
 """tanh x = x · odd(x²) / even(x²) for |x| ≤ 9, the fraction that Eigen and XLA use."""
 
 
-class Weights(NamedTuple):
+class WaveNetWeights(NamedTuple):
     """A network as the loop reads it: L layers of R channels, S skip channels, Q numbers for a sample."""
 
     first: Array
@@ -61,27 +61,27 @@ class Weights(NamedTuple):
     """R, S, Q, levels, logistics of a mixture or 0."""
 
 
-class State(NamedTuple):
+class WaveNetState(NamedTuple):
     """Voices on their way; changed as they go."""
 
     rings: Array
     """`(sum of d + spare, voices, R)`, each layer's past: the input of sample t is at t % (d + spare) of its part."""
     levels: Array
     """`(voices,)`, the last level of each."""
-    spare: int
+    undo_samples: int
     """Samples that can be gone back."""
 
 
-class Side(NamedTuple):
+class RunningNetwork(NamedTuple):
     """A network at work; two of them can make one voice together."""
 
-    net: Weights
+    net: WaveNetWeights
     base: Array
     hop: int
-    state: State
+    state: WaveNetState
 
 
-class Room(NamedTuple):
+class Workspace(NamedTuple):
     """To work in: rows beyond the voices stay zero."""
 
     h: Array
@@ -103,18 +103,18 @@ class Room(NamedTuple):
     softmax: Exponentials
 
 
-def _room(net: Weights, state: State, start: int) -> Room:
+def _room(net: WaveNetWeights, state: WaveNetState, start: int) -> Workspace:
     voices = len(state.levels)
     channels, skip, count, _, _ = net.sizes
     rows, samples = _rows(voices), _samples(voices)
     widths = {"h": channels + skip, "x": channels, "z": channels, "sums": skip, "y": skip}
     numbers = len(net.biases) - 2 * skip
-    return Room(
+    return Workspace(
         **{name: np.zeros((rows, width), np.float32) for name, width in widths.items()},
         far=np.zeros((samples * rows, channels), np.float32),
         g=np.zeros((len(net.dilations) * samples * rows, 2 * channels), np.float32),
         numbers=np.zeros((rows, numbers), np.float32),
-        slots=start % (net.dilations + state.spare),
+        slots=start % (net.dilations + state.undo_samples),
         softmax=exponentials(count),
     )
 
@@ -155,10 +155,10 @@ def _begin(first: Array, level: int, levels: int, biases: Array, h: Array, v: in
 
 
 @compiled
-def _foreseen(net: Weights, base: Array, number: int, hop: int, state: State, room: Room) -> None:
+def _foreseen(net: WaveNetWeights, base: Array, number: int, hop: int, state: WaveNetState, room: Workspace) -> None:
     """What the filters of the next samples, from `number` on, add up to so far: their base, and all that the past adds
     where it is known for each of them."""
-    far, g, slots, rings, spare = room.far, room.g, room.slots, state.rings, state.spare
+    far, g, slots, rings, spare = room.far, room.g, room.slots, state.rings, state.undo_samples
     _, voices, channels = rings.shape
     rows, one, size = len(far), len(room.h), len(net.layers) // len(slots)
     place, samples = 0, rows // one
@@ -189,9 +189,9 @@ def _gated(g: Array, row: int, z: Array, voices: int) -> None:
 
 
 @compiled
-def _through(net: Weights, state: State, t: int, room: Room) -> None:
+def _through(net: WaveNetWeights, state: WaveNetState, t: int, room: Workspace) -> None:
     """One sample through all layers, number t of those whose past was foreseen."""
-    (h, x, z, far, g), w, slots, rings, spare = room[:5], net.layers, room.slots, state.rings, state.spare
+    (h, x, z, far, g), w, slots, rings, spare = room[:5], net.layers, room.slots, state.rings, state.undo_samples
     _, voices, channels = rings.shape
     rows, place, square = len(h), 0, channels * channels
     for layer in range(len(slots)):
@@ -216,7 +216,7 @@ def _through(net: Weights, state: State, t: int, room: Room) -> None:
 
 
 @compiled
-def _head(w: Array, biases: Array, voices: int, room: Room) -> None:
+def _head(w: Array, biases: Array, voices: int, room: Workspace) -> None:
     """Numbers of the sums of skips."""
     h, sums, y, numbers = room.h, room.sums, room.y, room.numbers
     (rows, skip), count = sums.shape, numbers.shape[1]
@@ -233,7 +233,7 @@ def _head(w: Array, biases: Array, voices: int, room: Room) -> None:
 
 
 @compiled
-def _look(side: Side, number: int, t: int, room: Room) -> None:
+def _look(side: RunningNetwork, number: int, t: int, room: Workspace) -> None:
     """The numbers of the next sample of all voices, number t since the loop began."""
     net, base, hop, state = side
     voices, together = len(state.levels), len(room.far) // len(room.h)
@@ -247,37 +247,37 @@ def _look(side: Side, number: int, t: int, room: Room) -> None:
 
 @compiled
 def _play(
-    side: Side, start: int, u: Array, heat: Array, least: float,
-    levels: Array, middles: Array, prices: Array, room: Room,
+    side: RunningNetwork, start: int, u: Array, heat: Array, least: float,
+    levels: Array, middles: Array, prices: Array, room: Workspace,
 ) -> None:  # fmt: skip
     _, _, _, graded, mixture = side.net.sizes
     voices, samples = levels.shape
     for t in range(samples):
         _look(side, start + t, t, room)
         for v in range(voices):
-            found = drawn(room.numbers, v, graded, mixture, heat[v, t], least, u[v, t], levels[v, t], room.softmax)
+            found = draw_level(room.numbers, v, graded, mixture, heat[v, t], least, u[v, t], levels[v, t], room.softmax)
             levels[v, t], middles[v, t] = found
-            prices[v, t] = price(room.numbers, v, graded, mixture, found[0], least, room.softmax)
+            prices[v, t] = log_prob_of_level(room.numbers, v, graded, mixture, found[0], least, room.softmax)
             side.state.levels[v] = found[0]
 
 
-def stacked(filters: Array, out: Array, dilations: Array, voices: int) -> Array:
+def stack_filters(filters: Array, out: Array, dilations: Array, voices: int) -> Array:
     """Weights of layers, from W `(L, 2 R, 2 R)` and [U; S] `(L, R, R + S)`, as so many voices read them."""
     rows, samples, channels = _rows(voices), _samples(voices), out.shape[1]
     parts = []
     for w, u, reach in zip(filters, out, dilations, strict=True):
         known = rows * samples if reach >= samples else rows
-        parts += [laid(w[:channels], known), laid(w[channels:], rows), laid(u, rows)]
-    return packed(np.concatenate(parts))
+        parts += [lay_out_weights(w[:channels], known), lay_out_weights(w[channels:], rows), lay_out_weights(u, rows)]
+    return pack_weights(np.concatenate(parts))
 
 
-def topped(a: Array, b: Array, voices: int) -> Array:
+def stack_head(a: Array, b: Array, voices: int) -> Array:
     """Weights of the head, from A `(S, S)` and B `(S, Q)`, as so many voices read them."""
     rows = _rows(voices)
-    return packed(np.concatenate((laid(a, rows), laid(b, rows))))
+    return pack_weights(np.concatenate((lay_out_weights(a, rows), lay_out_weights(b, rows))))
 
 
-def packed(weights: Array) -> Array:
+def pack_weights(weights: Array) -> Array:
     """Weights as halves where each of them is one and the processor can widen them, else as they are; at the beginning
     of a line of the cache, since what lies across two lines is read twice."""
     if widens_halves():
@@ -292,8 +292,16 @@ def packed(weights: Array) -> Array:
     return own
 
 
-def play(
-    net: Weights, base: Array, hop: int, state: State, start: int, u: Array, heat: Array, least: float, levels: Array
+def sample(
+    net: WaveNetWeights,
+    base: Array,
+    hop: int,
+    state: WaveNetState,
+    start: int,
+    u: Array,
+    heat: Array,
+    least: float,
+    levels: Array,
 ) -> tuple[Array, Array]:
     """The next samples of all voices, from number `start` of their sounds on.
 
@@ -307,29 +315,31 @@ def play(
     """
     middles, prices = np.empty(levels.shape), np.empty(levels.shape)
     room = _room(net, state, start)
-    _play(Side(net, base, hop, state), start, u, heat, least, levels, middles, prices, room)
+    _play(RunningNetwork(net, base, hop, state), start, u, heat, least, levels, middles, prices, room)
     return middles, prices
 
 
 @compiled
 def _play_two(
-    a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array, levels: Array,
-    prices: Array, of_a: Room, of_b: Room,
+    a: RunningNetwork, b: RunningNetwork, start: int, u: Array, heat: Array, least: float, second: Array, levels: Array,
+    prices: Array, of_a: Workspace, of_b: Workspace,
 ) -> None:  # fmt: skip
     (_, _, _, graded, of_one), (_, _, _, _, of_other) = a.net.sizes, b.net.sizes
     for t in range(len(levels)):
         _look(a, start + t, t, of_a)
         _look(b, start + t, t, of_b)
         if second[t]:
-            level, _ = drawn(of_b.numbers, 0, graded, of_other, heat[t], least, u[t], -1, of_b.softmax)
+            level, _ = draw_level(of_b.numbers, 0, graded, of_other, heat[t], least, u[t], -1, of_b.softmax)
         else:
-            level, _ = drawn(of_a.numbers, 0, graded, of_one, heat[t], least, u[t], -1, of_a.softmax)
+            level, _ = draw_level(of_a.numbers, 0, graded, of_one, heat[t], least, u[t], -1, of_a.softmax)
         levels[t] = a.state.levels[0] = b.state.levels[0] = level
-        prices[0, t] = price(of_a.numbers, 0, graded, of_one, level, least, of_a.softmax)
-        prices[1, t] = price(of_b.numbers, 0, graded, of_other, level, least, of_b.softmax)
+        prices[0, t] = log_prob_of_level(of_a.numbers, 0, graded, of_one, level, least, of_a.softmax)
+        prices[1, t] = log_prob_of_level(of_b.numbers, 0, graded, of_other, level, least, of_b.softmax)
 
 
-def play_two(a: Side, b: Side, start: int, u: Array, heat: Array, least: float, second: Array) -> tuple[Array, Array]:
+def sample_mixture(
+    a: RunningNetwork, b: RunningNetwork, start: int, u: Array, heat: Array, least: float, second: Array
+) -> tuple[Array, Array]:
     """The next samples `(n,)` of one voice that two networks make, of which `second` says where the second one draws;
     and their ln p under each of the two at a temperature of 1, `(2, n)`.
 
@@ -346,22 +356,22 @@ def prepare() -> None:
     """Compiles the loop of one network, for weights as this processor reads those of a model's file."""
     net, base, state = _smallest()
     half = np.full((1, 1), 0.5)
-    play(net, base, 1, state, 0, half, half, 0.0, np.zeros((1, 1), np.int64))
+    sample(net, base, 1, state, 0, half, half, 0.0, np.zeros((1, 1), np.int64))
 
 
 def prepare_two() -> None:
     """Compiles the loop of two."""
-    sides = [Side(net, base, 1, state) for net, base, state in (_smallest(), _smallest())]
+    sides = [RunningNetwork(net, base, 1, state) for net, base, state in (_smallest(), _smallest())]
     half = np.full(1, 0.5)
-    play_two(sides[0], sides[1], 0, half, half, 0.0, np.zeros(1, np.bool_))
+    sample_mixture(sides[0], sides[1], 0, half, half, 0.0, np.zeros(1, np.bool_))
 
 
-def _smallest() -> tuple[Weights, Array, State]:
+def _smallest() -> tuple[WaveNetWeights, Array, WaveNetState]:
     """A network of one layer and eight channels, and a voice of it."""
     n, dilations = 8, np.ones(1, np.int64)
-    layers = stacked(np.zeros((1, 2 * n, 2 * n), np.float32), np.zeros((1, n, 2 * n), np.float32), dilations, 1)
-    head = topped(np.zeros((n, n), np.float32), np.zeros((n, n), np.float32), 1)
+    layers = stack_filters(np.zeros((1, 2 * n, 2 * n), np.float32), np.zeros((1, n, 2 * n), np.float32), dilations, 1)
+    head = stack_head(np.zeros((n, n), np.float32), np.zeros((n, n), np.float32), 1)
     first, shift, biases = (np.zeros(shape, np.float32) for shape in ((1, n), (1, n), 3 * n))
-    net = Weights(first, layers, shift, head, biases, dilations, (n, n, n, n, 0))
+    net = WaveNetWeights(first, layers, shift, head, biases, dilations, (n, n, n, n, 0))
     rings, levels = np.zeros((1, 1, n), np.float32), np.zeros(1, np.int64)
-    return net, np.zeros((1, 1, 1, 2 * n), np.float32), State(rings, levels, 0)
+    return net, np.zeros((1, 1, 1, 2 * n), np.float32), WaveNetState(rings, levels, 0)

@@ -28,7 +28,7 @@ while not asked.with_suffix(".end").exists():
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Begin without compiled loops. Return a file in which the child process notes the loops that it compiles."""
     file = tmp_path / "asked"
-    monkeypatch.setattr(kernels.elsewhere, "asked", None)
+    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", None)
     monkeypatch.setattr("studio.engine.precompile.wanted", lambda device: tuple(kernels.LOOPS))
     monkeypatch.setattr("studio.engine.precompile.here", lambda: [sys.executable, "-c", CHILD, str(file)])
     yield file

@@ -147,11 +147,11 @@ def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:
     assert tiny in looked_at["Models"]
     assert "GB free" in looked_at["Space"]
     assert "torch" in looked_at
-    assert str(kernels.folder()) in looked_at["Loops"]
+    assert str(kernels.cache_folder()) in looked_at["Loops"]
 
 
 def test_doctor_counts_the_loops_that_are_compiled(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernels.ASKED, str(tmp_path))
+    monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path))
     (tmp_path / "kernels_1").mkdir()
     for done, loop in enumerate(kernels.LOOPS.values()):
         (diagnosis,) = ask(wire.Doctor(job="d"))

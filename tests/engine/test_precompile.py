@@ -105,13 +105,13 @@ def test_where_no_child_can_do_it_whoever_needs_a_loop_compiles_it_himself(told:
 def test_none_is_compiled_ahead_where_somebody_sees_to_it_or_nothing_can_be_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(kernels.ASKED, str(tmp_path / "kept"))
+    monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path / "kept"))
     assert wanted("cpu") == ()
     monkeypatch.setattr(kernels, "OURS", tmp_path / "kept")
     assert wanted("cpu") == tuple(kernels.LOOPS)
     assert set(wanted("cpu")) - set(wanted("cuda")) == {"pixels"}
     (tmp_path / "file").touch()
-    monkeypatch.setenv(kernels.ASKED, str(tmp_path / "file" / "kept"))
+    monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path / "file" / "kept"))
     monkeypatch.setattr(kernels, "OURS", tmp_path / "file" / "kept")
     assert wanted("cpu") == ()
 
@@ -224,7 +224,7 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
         asked.append(loop)
         return True
 
-    monkeypatch.setattr(kernels.elsewhere, "asked", answer)
+    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", answer)
     monkeypatch.setattr("studio.kernels.pixels.row", None)
     assert torch.equal(model.sample([1, 2, 3]), compiled)
     assert set(asked) == {"pixels"}
@@ -242,7 +242,7 @@ def test_while_masked_maps_are_compiled_torch_makes_the_same_artworks_in_any_bat
     with torch.inference_mode():
         compiled = Shelf(torch.device("cpu")).take(model).model.sample(seeds)
     asked: list[str] = []
-    monkeypatch.setattr(kernels.elsewhere, "asked", lambda loop: asked.append(loop) or True)
+    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", lambda loop: asked.append(loop) or True)
     for loop in ("inverse", "forward"):
         monkeypatch.setattr(f"studio.kernels.made.{loop}", None)
     twin = Shelf(torch.device("cpu")).take(model).model
@@ -259,7 +259,7 @@ def test_whoever_learns_waits_for_the_loops_whose_gradients_are_compiled(monkeyp
     from studio import zoo
 
     asked: list[str] = []
-    monkeypatch.setattr(kernels.elsewhere, "asked", lambda loop: asked.append(loop) or True)
+    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", lambda loop: asked.append(loop) or True)
     model = zoo.iaf.IAF(layers=2, hidden=(8,)).build((1, 2, 2), 256).float()
     model.loss(torch.zeros(2, 1, 2, 2, dtype=torch.uint8)).mean().backward()
     assert not asked

@@ -67,7 +67,7 @@ def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: p
     for each in kernels.LOOPS.values():  # others of its file may have been asked for by other tests, or not
         if each.file == loop.file:
             getattr(file, each.prepare)()
-    assert name not in kernels.missing()
+    assert name not in kernels.missing_loops()
     last = loop.last.partition(".")[2].partition("-")[0]
     compiled = getattr(file, last)
     before, calls = list(compiled.signatures), []
@@ -85,16 +85,16 @@ def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: p
 def place(*, home: str, cache: str | None = None) -> tuple[str, str]:
     """Where a new process keeps loops, and whether that is its own choice."""
     env = {**os.environ, "STUDIO_HOME": home}
-    env.pop(kernels.ASKED)
+    env.pop(kernels.CACHE_VARIABLE)
     program = "from studio import kernels; print(kernels.folder(), kernels.own(), sep='\\n')"
-    env |= {kernels.ASKED: cache} if cache else {}
+    env |= {kernels.CACHE_VARIABLE: cache} if cache else {}
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     folder, own = run.stdout.splitlines()
     return folder, own
 
 
 def test_they_are_kept_for_the_person_wherever_works_lie_unless_another_folder_is_named(tmp_path: Path) -> None:
-    theirs = platformdirs.user_cache_path("latent-studio", False) / "loops" / kernels.digest()
+    theirs = platformdirs.user_cache_path("latent-studio", False) / "loops" / kernels.sources_digest()
     assert place(home=str(tmp_path)) == (str(theirs), "True")
     assert place(home=str(tmp_path), cache=str(tmp_path / "else")) == (str(tmp_path / "else"), "False")
 
@@ -102,10 +102,10 @@ def test_they_are_kept_for_the_person_wherever_works_lie_unless_another_folder_i
 def test_another_line_in_any_source_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = shutil.copytree(Path(kernels.__file__).parent, tmp_path / "kernels", ignore=shutil.ignore_patterns("__*__"))
     monkeypatch.setattr(kernels, "__file__", str(copy / "__init__.py"))
-    before = kernels.digest()
-    assert before == kernels.digest()
+    before = kernels.sources_digest()
+    assert before == kernels.sources_digest()
     (copy / "vectors.py").write_text((copy / "vectors.py").read_text() + "\n")
-    assert kernels.digest() != before
+    assert kernels.sources_digest() != before
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kept"))
     monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
     small = importlib.import_module("small")
-    yield lambda: compiler.compiled(small.doubled, True)
+    yield lambda: compiler.compile_function(small.doubled, True)
     del sys.modules["small"]
 
 

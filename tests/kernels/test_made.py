@@ -33,14 +33,14 @@ class Case:
             net.weights += 0.1 * torch.randn_like(net.weights)
             net.biases += 0.3 * torch.randn_like(net.biases)
         self.net, self.map, self.dtype = net, MaskedAffine(net, order, bound=2.0), dtype
-        self.plan = made.plan(order.numpy(), [d.numpy() for d in net.degrees[1:]], 2)
+        self.plan = made.plan_network(order.numpy(), [d.numpy() for d in net.degrees[1:]], 2)
         self.weights, self.biases = net.weights.detach().numpy(), net.biases.detach().numpy()
-        self.form = made.Form(2.0, tanh, 1)
+        self.form = made.MapOptions(2.0, tanh, 1)
 
     def noise(self, rows: int, seed: int = 0) -> torch.Tensor:
         return torch.randn(rows, self.net.entries, generator=torch.Generator().manual_seed(seed)).to(self.dtype)
 
-    def solve(self, z: torch.Tensor, threads: int = 1, more: NDArray[np.float32] | None = None) -> made.Solution:
+    def solve(self, z: torch.Tensor, threads: int = 1, more: NDArray[np.float32] | None = None) -> made.InverseSolution:
         return made.inverse(self.plan, self.weights, self.biases, z.numpy(), more, self.form._replace(threads=threads))
 
 

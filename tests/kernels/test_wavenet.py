@@ -12,7 +12,7 @@ from torch import Tensor
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.sound_stream import PlainPlayer, Player
 from studio.kernels import wavenet
-from studio.kernels.dot_products import add_products, laid
+from studio.kernels.dot_products import add_products, lay_out_weights
 from studio.zoo.compiled.wavenet import swift
 from studio.zoo.wavenet import WaveNet
 
@@ -202,7 +202,7 @@ def test_products_are_numpys_and_the_same_for_any_number_of_rows(rows: int) -> N
     for n, m in ((3, 8), (16, 24), (32, 96), (64, 256)):
         x, out = (generator.standard_normal((rows + 1, size)).astype(np.float32) for size in (n + 2, m + 5))
         w = generator.standard_normal((n, m)).astype(np.float16)
-        halves = np.concatenate((np.zeros(7, np.float16), laid(w, rows)))
+        halves = np.concatenate((np.zeros(7, np.float16), lay_out_weights(w, rows)))
         found = [out.copy(), out.copy()]
         products(found[0], 1, x, 0, rows, halves.astype(np.float32), 7, n, m)
         products(found[1], 1, x, 0, rows, halves.view(np.uint16), 7, n, m)
@@ -212,7 +212,7 @@ def test_products_are_numpys_and_the_same_for_any_number_of_rows(rows: int) -> N
         assert np.array_equal(found[0], found[1])
         for row in range(rows):
             alone = out.copy()
-            products(alone, row + 1, x, row, 1, laid(w, 1).astype(np.float32), 0, n, m)
+            products(alone, row + 1, x, row, 1, lay_out_weights(w, 1).astype(np.float32), 0, n, m)
             assert np.array_equal(alone[row + 1], found[0][row + 1])
 
 

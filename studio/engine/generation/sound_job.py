@@ -326,7 +326,7 @@ class _Compiling(threading.Thread):
 
     @torch.no_grad()
     def run(self) -> None:
-        while kernels.elsewhere("sound" if len(self._models) == 1 else "two sounds"):
+        while kernels.compiled_elsewhere("sound" if len(self._models) == 1 else "two sounds"):
             time.sleep(POLL)
         player = Duet(self._models, self._c, together, spare=self._spare)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)

@@ -64,9 +64,11 @@ class _Compiled:
         except ImportError:
             return None
         net = self.net
-        self._plan = self._plan or made.plan(_array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs)
+        self._plan = self._plan or made.plan_network(
+            _array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs
+        )
         more = None if net.kinds is None or c is None else _array(net.kinds[c])
-        form = made.Form(bound or math.inf, net.activation == "tanh", torch.get_num_threads())
+        form = made.MapOptions(bound or math.inf, net.activation == "tanh", torch.get_num_threads())
         return self._plan, _array(net.weights), _array(net.biases), _array(x), more, form
 
 
@@ -79,7 +81,7 @@ class OnePass(_Compiled):
 
     def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
         # Gradients of the inverse exist only as compiled loops, so training waits for them.
-        if not torch.is_grad_enabled() and x.dtype in LOOPS and kernels.elsewhere(LOOPS[x.dtype]):
+        if not torch.is_grad_enabled() and x.dtype in LOOPS and kernels.compiled_elsewhere(LOOPS[x.dtype]):
             return None
         return super()._asked(x, c, bound)
 

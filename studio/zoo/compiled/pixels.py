@@ -23,7 +23,7 @@ class Compiled:
         """None for all but float32 on a processor, and where nothing compiles."""
         if seen.dtype != torch.float32 or seen.device.type != "cpu":
             return None
-        if kernels.elsewhere("pixels"):
+        if kernels.compiled_elsewhere("pixels"):
             return _Alone(schedule, seen, c)
         try:
             from studio.kernels import pixels  # noqa: F401  not before it is needed: the compiler takes half a second
@@ -47,10 +47,10 @@ class _CompiledPlayer(Player):
     """Plays with compiled loops. The memory of each buffer is a part of one flat state for each picture."""
 
     def __init__(self, schedule: Schedule, seen: Tensor, c: Tensor | None, tape: Any) -> None:
-        from studio.kernels.made import padded
+        from studio.kernels.made import padded_count
 
         self.tape = tape
-        self.state = torch.zeros(padded(len(seen)), tape.size)
+        self.state = torch.zeros(padded_count(len(seen)), tape.size)
         self.flat, self.threads = self.state.numpy(), torch.get_num_threads()
         super().__init__(schedule, seen, c)
 
@@ -61,12 +61,12 @@ class _CompiledPlayer(Player):
     def _begin(self, i: int) -> None:
         from studio.kernels import pixels
 
-        pixels.row(self.tape, self.flat, len(self.pictures), i, self.pictures.shape[3], self.threads)
+        pixels.run_row(self.tape, self.flat, len(self.pictures), i, self.pictures.shape[3], self.threads)
 
     def _go_on(self, i: int, j: int) -> None:
         from studio.kernels import pixels
 
-        pixels.column(self.tape, self.flat, i, j)
+        pixels.run_column(self.tape, self.flat, i, j)
 
 
 def _places(buffers: Sequence[Buffer]) -> dict[Buffer, int]:
@@ -84,7 +84,7 @@ def _tape(schedule: Schedule) -> Any:
     for operations in (schedule.backwards, schedule.rows, schedule.columns):
         heads, windows = np.zeros((len(operations), 7), np.int64), np.zeros((len(operations), 4, 6), np.int64)
         for o, operation in enumerate(operations):
-            heads[o] = _head(operation, pixels.KINDS.index(operation.kind), begin)
+            heads[o] = _head(operation, pixels.OPERATION_NAMES.index(operation.kind), begin)
             windows[o] = [_window(window, places[window.buffer]) for window in _four(operation)]
             if operation.weight is not None:
                 weights.append(operation.weight.t().flatten())
@@ -93,7 +93,7 @@ def _tape(schedule: Schedule) -> Any:
     size = sum(math.prod(buffer.shape) for buffer in places)
     widest = max(window.size for operation in schedule.operations() for window in _four(operation))
     backwards, rows, columns = tables
-    return pixels.Tape(backwards, rows, columns, torch.cat(weights).numpy(), size, widest)
+    return pixels.CompiledSchedule(backwards, rows, columns, torch.cat(weights).numpy(), size, widest)
 
 
 def _head(operation: Operation, kind: int, begin: int) -> list[int]:

@@ -49,7 +49,7 @@ class _Swift:
         self._sizes = np.array(net.dilations) + spare
         self._begins = np.cumsum(self._sizes) - self._sizes
         rings = _blank(int(self._sizes.sum()), count, net.channels)
-        self.state = wavenet.State(rings, np.full(count, net.levels // 2), spare)
+        self.state = wavenet.WaveNetState(rings, np.full(count, net.levels // 2), spare)
         self._heard = self._most = 0
         """Samples that it knows no more of than it needs to go on, and how many it got to at most."""
         self._was: tuple[int, Any] | None = None
@@ -64,7 +64,7 @@ class _Swift:
 
     def forget(self, count: int, last: Tensor | None) -> bool:
         at = self.at - count
-        if at < max(self._heard, self._most - self.state.spare):
+        if at < max(self._heard, self._most - self.state.undo_samples):
             return False
         self._was, self._aside = (self.at, self.state.levels.copy()), []
         self.at = at
@@ -126,7 +126,7 @@ class _Swift:
         self.goes_on(levels.shape[1])
         parts = [t.double().contiguous().numpy() for t in (u, heat)]
         least, filled = self.conditional.least, levels.contiguous().numpy()
-        middles, prices = wavenet.play(
+        middles, prices = wavenet.sample(
             self.weights, self.base, self.net.hop, self.state, self.at, parts[0], parts[1], least, filled
         )
         self.at += levels.shape[1]
@@ -155,12 +155,12 @@ def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> T
         return None
     from studio.kernels import wavenet
 
-    sides = [wavenet.Side(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
+    sides = [wavenet.RunningNetwork(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
     chances, heats = (t[0].contiguous().numpy() for t in _thrown(z, heat))
     by_b = second[0].cpu().numpy()
     for each in (a, b):
         each.goes_on(len(by_b))
-    levels, prices = wavenet.play_two(sides[0], sides[1], a.at, chances, heats, a.conditional.least, by_b)
+    levels, prices = wavenet.sample_mixture(sides[0], sides[1], a.at, chances, heats, a.conditional.least, by_b)
     for each, own in zip((a, b), prices, strict=True):
         each.at += len(levels)
         each.log_prob = torch.from_numpy(own)[None].to(a.device)
@@ -177,11 +177,11 @@ def weights(net: WaveNetwork, conditional: Conditional, voices: int) -> Any:
     out[:-1, :channels] = net.residual
     out[:, channels:] = net.skip.view(len(net.skip), layers, channels).transpose(0, 1)
     dilations, b = np.array(net.dilations), pad(net.b, (0, 0, 0, spare))
-    return wavenet.Weights(
+    return wavenet.WaveNetWeights(
         net.first.detach().numpy(),
-        wavenet.stacked(net.filters.mT.numpy(), out.mT.numpy(), dilations, voices),
+        wavenet.stack_filters(net.filters.mT.numpy(), out.mT.numpy(), dilations, voices),
         pad(net.shift, (0, 0, 0, 1)).numpy(),
-        wavenet.topped(net.a.t().numpy(), b.t().numpy(), voices),
+        wavenet.stack_head(net.a.t().numpy(), b.t().numpy(), voices),
         torch.cat((net.skip_bias, net.a_bias, pad(net.b_bias, (0, spare)))).numpy(),
         dilations,
         _sizes(net, conditional),

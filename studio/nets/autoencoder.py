@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Block(nn.Module):
+class AutoencoderBlock(nn.Module):
     """x + conv(elu(conv(elu(x)))); the second convolution starts at zero (He et al., 2016, arXiv:1603.05027)."""
 
     def __init__(self, maps: int) -> None:
@@ -23,7 +23,7 @@ class Block(nn.Module):
         return result
 
 
-class Encoder(nn.Module):
+class EncoderNetwork(nn.Module):
     """Pictures `(B, C, H, W)` → `(B, numbers)`, with `blocks` at half and at a quarter of the size.
 
     Arguments
@@ -39,10 +39,10 @@ class Encoder(nn.Module):
         self.body = nn.Sequential(
             nn.PixelUnshuffle(2),
             nn.Conv2d(4 * channels, maps, 3, padding=1),
-            *[Block(maps) for _ in range(blocks)],
+            *[AutoencoderBlock(maps) for _ in range(blocks)],
             nn.PixelUnshuffle(2),
             nn.Conv2d(4 * maps, 2 * maps, 1),
-            *[Block(2 * maps) for _ in range(blocks)],
+            *[AutoencoderBlock(2 * maps) for _ in range(blocks)],
             nn.ELU(),
         )
         last = nn.Linear(hidden, numbers)
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         return result
 
 
-class Decoder(nn.Module):
+class DecoderNetwork(nn.Module):
     """Latents `(B, latent)` → `(B, channels_out, H, W)`, the encoder's way back."""
 
     def __init__(
@@ -70,10 +70,10 @@ class Decoder(nn.Module):
             nn.Unflatten(1, (2 * maps, height // 4, width // 4)),
         )
         self.body = nn.Sequential(
-            *[Block(2 * maps) for _ in range(blocks)],
+            *[AutoencoderBlock(2 * maps) for _ in range(blocks)],
             nn.Conv2d(2 * maps, 4 * maps, 1),
             nn.PixelShuffle(2),
-            *[Block(maps) for _ in range(blocks)],
+            *[AutoencoderBlock(maps) for _ in range(blocks)],
             nn.ELU(),
             nn.Conv2d(maps, 4 * channels_out, 3, padding=1),
             nn.PixelShuffle(2),

@@ -182,7 +182,7 @@ class PackedPointwise(nn.Module):
         return y.view(count, height, width, -1).permute(0, 3, 1, 2)
 
 
-def packed(conv: nn.Conv2d, *, relu: bool = False) -> nn.Module:
+def pack_convolution(conv: nn.Conv2d, *, relu: bool = False) -> nn.Module:
     """The convolution as it is fastest for inference in float32 on a processor."""
     return PackedPointwise(conv, relu=relu) if conv.kernel_size == (1, 1) else PackedConv(conv, relu=relu)
 
@@ -198,8 +198,8 @@ def pack(model: nn.Module) -> None:
         if callable(own):
             own()
         if isinstance(module, ResidualBlock) and isinstance(module.body[2], nn.Conv2d):
-            module.body[2], module.body[4] = packed(module.body[2], relu=True), nn.Identity()
+            module.body[2], module.body[4] = pack_convolution(module.body[2], relu=True), nn.Identity()
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if type(child) is nn.Conv2d and child.weight.dtype == torch.float32:
-                setattr(module, name, packed(child))
+                setattr(module, name, pack_convolution(child))

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-from studio.nets.masked_convolution import Mask, MaskedConv, Product, RowConv, colours_of
+from studio.nets.masked_convolution import Mask, MaskedConv, RowConv, RowProduct, colours_of
 
 
-def gate(x: Tensor) -> Tensor:
+def tanh_gate(x: Tensor) -> Tensor:
     """tanh(a) σ(b) of x = [a, b]."""
     a, b = x.chunk(2, -1 if x.dim() < 4 else 1)
     return torch.tanh(a) * torch.sigmoid(b)
@@ -49,37 +49,37 @@ class GatedLayer(nn.Module):
     def forward(self, v: Tensor, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         seen = self.vertical(v)
         told = conv2d(pad(seen, (0, 0, 1, 0))[:, :, :-1], self.link)  # shifted down by a row
-        y = self.out(gate(self.horizontal(h) + told + _of_kind(self.horizontal_kinds, c, 4)))
+        y = self.out(tanh_gate(self.horizontal(h) + told + _class_features(self.horizontal_kinds, c, 4)))
         if self.vertical_bias is not None:
-            v = gate(seen + self.vertical_bias[:, None, None] + _of_kind(self.vertical_kinds, c, 4))
+            v = tanh_gate(seen + self.vertical_bias[:, None, None] + _class_features(self.vertical_kinds, c, 4))
         return v, y if self.first else h + y
 
-    def steps(self, count: int, width: int, c: Tensor | None) -> "GatedSteps":
+    def steps(self, count: int, width: int, c: Tensor | None) -> "GatedLayerSteps":
         """The same, row by row and pixel by pixel."""
-        return GatedSteps(self, count, width, c)
+        return GatedLayerSteps(self, count, width, c)
 
 
-class GatedSteps:
+class GatedLayerSteps:
     """A gated layer step by step: `row` with the row above, once a row but the first, then `at` for each column."""
 
     def __init__(self, layer: GatedLayer, count: int, width: int, c: Tensor | None) -> None:
-        self.first, self.link = layer.first, Product(layer.link)
+        self.first, self.link = layer.first, RowProduct(layer.link)
         self.vertical = layer.vertical.steps(count, width)
         self.horizontal, self.out = layer.horizontal.steps(count, width), layer.out.steps(count, width)
         bias = None if layer.vertical_bias is None else layer.vertical_bias.view(1, 1, -1)
-        self.bias = None if bias is None else bias + _of_kind(layer.vertical_kinds, c, 3)
-        self.base = layer.horizontal.bias.view(1, 1, -1) + _of_kind(layer.horizontal_kinds, c, 3)
+        self.bias = None if bias is None else bias + _class_features(layer.vertical_kinds, c, 3)
+        self.base = layer.horizontal.bias.view(1, 1, -1) + _class_features(layer.horizontal_kinds, c, 3)
         self.horizontal.sums = self.base.expand(count, width, -1)
 
     def row(self, v: Tensor) -> Tensor:
         """`(B, W, in)` → `(B, W, features)`; what it tells goes to the row that comes next."""
         seen = self.vertical(v)
         self.horizontal.sums = self.link(seen) + self.base
-        return v if self.bias is None else gate(seen + self.bias)
+        return v if self.bias is None else tanh_gate(seen + self.bias)
 
     def at(self, j: int, h: Tensor) -> Tensor:
         """`(B, in)` → `(B, features)` at column j."""
-        y = self.out.at(j, gate(self.horizontal.at(j, h)))
+        y = self.out.at_column(j, tanh_gate(self.horizontal.at_column(j, h)))
         return y if self.first else h + y
 
 
@@ -87,7 +87,7 @@ def _kinds(classes: int, features: int) -> nn.Parameter | None:
     return nn.Parameter(torch.zeros(classes, 2 * features)) if classes else None
 
 
-def _of_kind(kinds: Tensor | None, c: Tensor | None, dimensions: int) -> Tensor | float:
+def _class_features(kinds: Tensor | None, c: Tensor | None, dimensions: int) -> Tensor | float:
     """V c, to be added to features, innermost where there are three dimensions; nothing where there is no class."""
     if kinds is None or c is None:
         return 0.0

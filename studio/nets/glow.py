@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from studio.nets.convolution import PackedConv
-from studio.nets.glow_steps import margins, padded
+from studio.nets.glow_steps import edge_windows, pad_to_eight
 
 GAIN = 3.0
 """The factor before logs, which lets them learn faster."""
-SPREAD = 0.05
+START_DEVIATION = 0.05
 """Standard deviation of hidden weights at the start."""
 
 
@@ -32,7 +32,7 @@ class ScaledConv(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, size: int, *, zero: bool = False) -> None:
         super().__init__()
-        spread = 0.0 if zero else SPREAD
+        spread = 0.0 if zero else START_DEVIATION
         self.hidden, self.known = not zero, zero
         self.weight = nn.Parameter(spread * torch.randn(channels_out, channels_in, size, size))
         self.edge = nn.Parameter(spread * torch.randn(channels_out, 1, size, size)) if size > 1 else None
@@ -58,7 +58,7 @@ class ScaledConv(nn.Module):
         """The convolution, its weights and bias scaled, which is less work than to scale what it gives."""
         weight, bias, edge = self._scaled(scale, b)
         y = _in_any_batch(lambda x: conv2d(x, weight, bias, padding=weight.shape[2] // 2), x)
-        return y if edge is None else y + edge_map(edge, x.shape[2], x.shape[3])
+        return y if edge is None else y + edge_sums(edge, x.shape[2], x.shape[3])
 
     def _scaled(self, scale: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Weights and bias of one convolution, and of the edge where it is added behind.
@@ -113,7 +113,7 @@ class FoldedConv(nn.Module):
         y: Tensor = self.conv(x) if isinstance(self.conv, PackedConv) else _in_any_batch(self.conv, x)
         if self.edge is not None:
             if self.edges is None or self.edges.shape[2:] != x.shape[2:]:
-                self.edges = edge_map(self.edge, x.shape[2], x.shape[3])
+                self.edges = edge_sums(self.edge, x.shape[2], x.shape[3])
             return y.add_(self.edges)
         return torch.relu_(y) if self.relu else y
 
@@ -149,7 +149,7 @@ def _with_ones(x: Tensor) -> Tensor:
     return torch.cat((x, ones), 1).contiguous(memory_format=torch.channels_last)
 
 
-def edge_map(edge: Tensor, height: int, width: int) -> Tensor:
+def edge_sums(edge: Tensor, height: int, width: int) -> Tensor:
     """e * edge `(1, channels, H, W)`: what the margin adds to each place of a picture of that size."""
     margin = pad(edge.new_zeros(1, 1, height, width), (1, 1, 1, 1), value=1.0)
     return conv2d(margin, edge)
@@ -166,20 +166,20 @@ class CouplingNet(nn.Sequential):
         )
 
 
-def stacked(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
+def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
     """The scaled weights of started nets of one size, for pictures of that size, as `LearningSteps` takes them.
 
     All at once, for many small tensors take longer to handle than to compute. `offset` is added to what they give.
     """
     w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = _stacks(nets)
-    margin = margins(height, width, w1.dtype)
+    margin = edge_windows(height, width, w1.dtype)
     a1, a3 = (
         margin @ (edge.flatten(2) * scale[:, :, None]).transpose(1, 2) + (b * scale)[:, None]  # (K, H · W, channels)
         for edge, b, scale in ((e1, b1, s1), (e3, b3, s3))
     )
     v1, v2 = (w1 * s1[:, :, None, None, None]).flatten(2), w2.flatten(2) * s2[:, :, None]  # (K, channels_out, …)
     v3 = w3.permute(0, 2, 3, 1, 4).flip(1, 2).flatten(1, 3)  # (K, 9 · channels_out, channels_in)
-    return padded(v1, 2), a1, v2, b2 * s2, padded(v3, 1), s3, a3 + offset
+    return pad_to_eight(v1, 2), a1, v2, b2 * s2, pad_to_eight(v3, 1), s3, a3 + offset
 
 
 def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:
@@ -205,7 +205,7 @@ def packed_layers(net: CouplingNet, offset: Tensor) -> tuple[Tensor, ...]:
     return v1.t().contiguous(), v2.t().contiguous(), b2 * s2, v3.flatten(0, 2).t().contiguous(), edge3, b3 * s3 + offset
 
 
-class EdgeMap(nn.Module):
+class EdgeLayer(nn.Module):
     """A last layer that looks at zeros alone: what remains is its bias and the edge, `(1, channels, H, W)`.
 
     So a learned prior may differ at the border of the picture, as in the authors' code.
@@ -220,4 +220,4 @@ class EdgeMap(nn.Module):
 
     def forward(self) -> Tensor:
         scale = (GAIN * self.logs).exp()[:, None, None]
-        return (edge_map(self.edge, self.height, self.width) + self.b[:, None, None]) * scale
+        return (edge_sums(self.edge, self.height, self.width) + self.b[:, None, None]) * scale

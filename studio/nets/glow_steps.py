@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 
 @functools.cache
-def margins(height: int, width: int, dtype: torch.dtype) -> Tensor:
+def edge_windows(height: int, width: int, dtype: torch.dtype) -> Tensor:
     """`(H · W, 9)`: 1 where a pixel's window reaches over the edge of the picture, else 0."""
     return _around(pad(torch.zeros(1, height, width, 1, dtype=dtype), (0, 0, 1, 1, 1, 1), value=1.0)).reshape(-1, 9)
 
@@ -26,12 +26,12 @@ def _around(frame: Tensor) -> Tensor:
     return frame.as_strided((count, height - 2, width - 2, 3, 3 * channels), (picture, row, pixel, row, 1))
 
 
-def padded(x: Tensor, dim: int) -> Tensor:
+def pad_to_eight(x: Tensor, dim: int) -> Tensor:
     """x and zeros up to a multiple of 8 entries, with which products are a quarter faster: 112 instead of 108."""
     return pad(x, (0, 0) * (x.dim() - 1 - dim) + (0, -x.shape[dim] % 8))
 
 
-def added(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
+def add_windows(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
     """What each pixel gives to the nine around it, added where it belongs: the transpose of `_around`.
 
     `(B · H · W, 9 · C or more)` → `size`, (B, H, W, C); it works in `parts`, and the result is a view of them.
@@ -53,7 +53,7 @@ def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[T
     return moves, parts
 
 
-def steps_of_flow(x: Tensor, *stacks: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+def apply_learning_steps(x: Tensor, *stacks: Tensor, floor: float) -> tuple[Tensor, Tensor]:
     """LearningSteps of these arguments."""
     result: tuple[Tensor, Tensor] = LearningSteps.apply(floor, x, *stacks)  # type: ignore[no-untyped-call]
     return result
@@ -92,7 +92,7 @@ class LearningSteps(torch.autograd.Function):
             seen = _around(frame).clone(memory_format=torch.contiguous_format).view(len(h), -1)  # 9 · C/2 of each pixel
             h1 = (seen @ v1.narrow(1, 0, seen.shape[1]).t()).view(count, -1, len(a2)).add_(a1).relu_().flatten(0, 1)
             h2 = (h1 @ v2.t()).add_(a2).relu_()  # (B · H · W, width)
-            plain = added(h2 @ v3.t(), (count, height, width, a3.shape[1])).contiguous().flatten(1, 2)
+            plain = add_windows(h2 @ v3.t(), (count, height, width, a3.shape[1])).contiguous().flatten(1, 2)
             r = torch.addcmul(a3, plain, s3).flatten(0, 1)  # (B · H · W, its channels)
             moved = h.narrow(1, half, half).add_(r.narrow(1, r.shape[1] - half, half))
             if r.shape[1] > half:
@@ -136,7 +136,7 @@ class LearningSteps(torch.autograd.Function):
             dh = _where_above(dh @ v2, h1)
             torch.mm(dh.t(), seen, out=dv1.narrow(1, 0, 9 * half))
             torch.sum(dh.view(count, height * width, -1), 0, out=da1)
-            d.view(dz.shape).narrow(3, 0, half).add_(added(dh @ v1, (count, height, width, half)))
+            d.view(dz.shape).narrow(3, 0, half).add_(add_windows(dh @ v1, (count, height, width, half)))
             torch.sum(d, 0, out=dshift)
             torch.mm(rows.t(), d, out=dmix)
             d = d @ mix.t()
@@ -170,11 +170,11 @@ class PackedStep:
         *,
         floor: float,
         slope: float,
-        desk: "Desk",
+        desk: "WorkBuffers",
     ) -> None:
         self.there, self.back, self.floor, self.slope, self.desk = there, back, floor, slope, desk
         v1, v2, b2, v3, self.edge3, self.b3 = layers
-        self.weights, self.least = [v1[None], v2[None], padded(v3, 1)[None]], -b2
+        self.weights, self.least = [v1[None], v2[None], pad_to_eight(v3, 1)[None]], -b2
         self.half, self.given = len(there[1]) // 2, len(self.b3)
         self.fits: torch.Size | None = None
 
@@ -183,8 +183,8 @@ class PackedStep:
         height, width = size
         with torch.inference_mode(False), torch.no_grad():  # or it could only be used in inference mode
             constant = (-self.least @ self.weights[2][0]).expand(height * width, -1).contiguous()
-            inside = added(constant, (1, height, width, self.given))
-            at_edge = (margins(height, width, self.b3.dtype) @ self.edge3.t()).view(inside.shape)
+            inside = add_windows(constant, (1, height, width, self.given))
+            at_edge = (edge_windows(height, width, self.b3.dtype) @ self.edge3.t()).view(inside.shape)
             self.a3 = inside + at_edge + self.b3  # (1, H, W, channels of r)
         self.fits = size
 
@@ -193,7 +193,7 @@ class PackedStep:
         if size != self.fits:
             self._fit(size)
         desk = self.desk
-        desk.fit(rows, size, self.given)
+        desk.resize(rows, size, self.given)
         v1, v2, v3 = (weight.expand(len(rows), -1, -1) for weight in self.weights)
         desk.inside.copy_(rows.narrow(2, 0, self.half).view(desk.inside.shape))
         h = torch.relu_(torch.bmm(desk.around.reshape(desk.seen), v1))  # (B · parts, H · W / parts, width)
@@ -234,7 +234,7 @@ class PackedStep:
 
 def _rows(x: Tensor) -> Tensor:
     """Pictures `(B, C, H, W)` as pixels `(B · parts, H · W / parts, C)`."""
-    parts = parts_of(x.shape[2] * x.shape[3])
+    parts = product_count(x.shape[2] * x.shape[3])
     return x.permute(0, 2, 3, 1).reshape(len(x) * parts, -1, x.shape[1])
 
 
@@ -242,7 +242,7 @@ def _pictures(rows: Tensor, size: torch.Size) -> Tensor:
     return rows.view(-1, *size, rows.shape[2]).permute(0, 3, 1, 2)
 
 
-def parts_of(pixels: int) -> int:
+def product_count(pixels: int) -> int:
     """In how many products the pixels of a picture are multiplied: one for each thread, where they divide so."""
     threads = torch.get_num_threads()
     return next((parts for parts in range(threads, pixels) if pixels % parts == 0), pixels)
@@ -252,13 +252,13 @@ def _mixed(rows: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
     return torch.baddbmm(shift, rows, weight.expand(len(rows), -1, -1))
 
 
-class Desk:
+class WorkBuffers:
     """Where packed steps do their work: memory for so many pictures of one size, used again by every step."""
 
     def __init__(self) -> None:
         self.fits: tuple[object, ...] = ()
 
-    def fit(self, rows: Tensor, size: torch.Size, given: int) -> None:
+    def resize(self, rows: Tensor, size: torch.Size, given: int) -> None:
         """Makes place for the pixels of pictures of that size, and for what a net gives of them."""
         if self.fits == (rows.shape, size):
             return
@@ -269,7 +269,7 @@ class Desk:
             frame[:, 1:-1, 1:-1, half] = 1
             self.inside, self.around = frame[:, 1:-1, 1:-1, :half], _around(frame)
             self.seen = (*rows.shape[:2], 9 * (half + 1))
-            self.parts = padded(torch.zeros(*rows.shape[:2], 9 * given), 2)
+            self.parts = pad_to_eight(torch.zeros(*rows.shape[:2], 9 * given), 2)
         self.moves, self.sums = _moves(self.parts.flatten(0, 1), (count, height, width, given))
         self.fits = (rows.shape, size)
 

@@ -122,7 +122,7 @@ class MADE(nn.Module):
         return torch.relu(h) if self.activation == "relu" else torch.tanh(h)
 
     @torch.no_grad()
-    def one_pass(self, rows: int, entry: Callable[[int, Tensor], Tensor], c: Tensor | None = None) -> Tensor:
+    def solve_in_order(self, rows: int, entry: Callable[[int, Tensor], Tensor], c: Tensor | None = None) -> Tensor:
         """x `(rows, D)` entry by entry in their order, where `entry(i, o)` gives x_i `(rows,)` of o `(rows, outputs)`.
 
         A hidden unit is final once the entries up to its degree are, and is computed once, so that this costs one

@@ -24,25 +24,25 @@ def colours_of(features: int, colours: int) -> Tensor:
     return torch.arange(features) * colours // features
 
 
-Step = Callable[[int, int], Tensor]
+PixelStep = Callable[[int, int], Tensor]
 """Row and column of a pixel → what a network gives for it, `(B, out)`."""
-ROWS = 8
+PICTURES_PER_GROUP = 8
 """Pictures that steps are taken for together."""
 
 
-def in_groups(make: Callable[[Tensor, Tensor | None], Step], seen: Tensor, c: Tensor | None) -> Step:
+def step_in_groups(make: Callable[[Tensor, Tensor | None], PixelStep], seen: Tensor, c: Tensor | None) -> PixelStep:
     """Steps for any number of pictures from those that `make` gives for `ROWS`, the last group filled up with zeros.
 
     A product rounds by its size, so it has always the same: a picture comes out the same in any batch. `seen` is
     filled between the steps, and a step looks at its own row and the one above.
     """
-    groups = torch.split(_filled_up(seen), ROWS)
-    kinds = [None] * len(groups) if c is None else torch.split(_filled_up(c), ROWS)
+    groups = torch.split(_filled_up(seen), PICTURES_PER_GROUP)
+    kinds = [None] * len(groups) if c is None else torch.split(_filled_up(c), PICTURES_PER_GROUP)
     steps = [make(*group) for group in zip(groups, kinds, strict=True)]
 
     def step(i: int, j: int) -> Tensor:
         rows = slice(max(i - 1, 0), i + 1)
-        for group, pictures in zip(groups, torch.split(seen, ROWS), strict=True):
+        for group, pictures in zip(groups, torch.split(seen, PICTURES_PER_GROUP), strict=True):
             group[: len(pictures), :, rows] = pictures[:, :, rows]
         return torch.cat([each(i, j) for each in steps])[: len(seen)]
 
@@ -50,10 +50,10 @@ def in_groups(make: Callable[[Tensor, Tensor | None], Step], seen: Tensor, c: Te
 
 
 def _filled_up(x: Tensor) -> Tensor:
-    return torch.cat((x, x.new_zeros(-len(x) % ROWS, *x.shape[1:])))
+    return torch.cat((x, x.new_zeros(-len(x) % PICTURES_PER_GROUP, *x.shape[1:])))
 
 
-class Product:
+class RowProduct:
     """x W, `(…, in)` → `(…, out)`, of which no row depends on its place among the others.
 
     MKL sums the rows of a product of 5 or 11 columns in several ways, by their place; of 16, 32, 48 … columns it does
@@ -114,12 +114,12 @@ class MaskedConv(nn.Module):
         kernel = torch.cat((self.above, pad(self.left * self.mask, (0, self.side))), 2)
         return conv2d(pad(x, (self.side, self.side, self.side, 0)), kernel, self.bias)
 
-    def steps(self, count: int, width: int) -> "MaskedSteps":
+    def steps(self, count: int, width: int) -> "MaskedConvSteps":
         """The same, pixel by pixel, for so many pictures of that width."""
-        return MaskedSteps(self, count, width)
+        return MaskedConvSteps(self, count, width)
 
 
-class MaskedSteps:
+class MaskedConvSteps:
     """A masked convolution pixel by pixel. `next_row`, then `at` for each column in turn, then `next_row` …
 
     Asked again for the same column it forgets what it was given there: a pixel's colours come one after another.
@@ -127,8 +127,8 @@ class MaskedSteps:
 
     def __init__(self, conv: MaskedConv, count: int, width: int) -> None:
         self.side, self.bias = conv.side, conv.bias
-        self.past = Product(conv.left * conv.mask)
-        self.rows = None if conv.above is None else RowSteps(conv.above, count, width)
+        self.past = RowProduct(conv.left * conv.mask)
+        self.rows = None if conv.above is None else RowConvSteps(conv.above, count, width)
         self.sums = conv.bias.expand(count, width, -1)  # from the rows above
         self.row = conv.left.new_zeros(count, self.side + width, conv.left.shape[1])
 
@@ -137,11 +137,11 @@ class MaskedSteps:
         if self.rows is not None:
             self.sums = self.rows(self.row[:, self.side :]) + self.bias
 
-    def put(self, j: int, x: Tensor) -> None:
+    def set_column(self, j: int, x: Tensor) -> None:
         """What column j of the row now is, `(B, in)`, where it was not yet all there when `at` was asked."""
         self.row[:, self.side + j] = x
 
-    def at(self, j: int, x: Tensor) -> Tensor:
+    def at_column(self, j: int, x: Tensor) -> Tensor:
         """`(B, in)` → `(B, out)` at column j."""
         if self.side == 0:
             return self.past(x) + self.bias
@@ -164,17 +164,17 @@ class RowConv(nn.Module):
         rows, size = self.weight.shape[2:]
         return conv2d(pad(x, (size // 2, size // 2, rows - 1, 0)), self.weight)
 
-    def steps(self, count: int, width: int) -> "RowSteps":
+    def steps(self, count: int, width: int) -> "RowConvSteps":
         """The same, row by row."""
-        return RowSteps(self.weight, count, width)
+        return RowConvSteps(self.weight, count, width)
 
 
-class RowSteps:
+class RowConvSteps:
     """A convolution row by row: given rows `(B, W, in)` in turn, it gives `(B, W, out)` of each and those before."""
 
     def __init__(self, weight: Tensor, count: int, width: int) -> None:
         _, inputs, rows, size = weight.shape
-        self.product = Product(weight)
+        self.product = RowProduct(weight)
         self.frame = weight.new_zeros(count, rows, width + size - 1, inputs)
         self.inside = self.frame[:, -1, size // 2 : size // 2 + width]
         picture, row, pixel, _ = self.frame.stride()

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.nn.functional import elu
 
 Stepper = Callable[[int, int], Tensor]
-Kind = Literal["dot", "same", "relu", "concat_elu", "gate", "tanh_gate", "cell"]
+OperationName = Literal["dot", "same", "relu", "concat_elu", "gate", "tanh_gate", "cell"]
 
 
 @dataclass(frozen=True, eq=False)
-class Buffer:
+class RowBuffer:
     """Numbers that stay: for each picture the newest `rows` rows of `width` places of `channels` numbers.
 
     Arguments
@@ -39,17 +39,17 @@ class Buffer:
     left: int = 0
     right: int = 0
     start: Tensor | None = None
-    kinds: bool = False
+    start_by_class: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.rows, self.left + self.width + self.right, self.channels
 
 
-class Window(NamedTuple):
+class BufferWindow(NamedTuple):
     """`span` places of a buffer, side by side: of its row `step · I + down`, from its column `step · J + across` on."""
 
-    buffer: Buffer
+    buffer: RowBuffer
     down: int = 0
     across: int = 0
     span: int = 1
@@ -60,15 +60,15 @@ class Window(NamedTuple):
         return self.span * self.buffer.channels
 
 
-def constant(values: Tensor, *, kinds: bool = False) -> Window:
+def constant_window(values: Tensor, *, kinds: bool = False) -> BufferWindow:
     """The same numbers at every place: values `(n,)`, or `(classes, n)` where each class has its own."""
     start = values[:, None] if kinds else values
-    return Window(Buffer(values.shape[-1], start=start, kinds=kinds), step=0)
+    return BufferWindow(RowBuffer(values.shape[-1], start=start, start_by_class=kinds), step=0)
 
 
-def scratch(channels: int) -> Window:
+def scratch_window(channels: int) -> BufferWindow:
     """Numbers that nobody needs at the next place."""
-    return Window(Buffer(channels), step=0)
+    return BufferWindow(RowBuffer(channels), step=0)
 
 
 class Operation(NamedTuple):
@@ -77,37 +77,45 @@ class Operation(NamedTuple):
     `later`: not in the first row of the picture, where out stays as it started.
     """
 
-    kind: Kind
-    out: tuple[Window, ...]
-    given: tuple[Window, ...]
+    kind: OperationName
+    out: tuple[BufferWindow, ...]
+    given: tuple[BufferWindow, ...]
     weight: Tensor | None = None
     every: int = 1
     later: bool = False
 
 
-def dot(out: Window, start: Window, x: Window, weight: Tensor, every: int = 1, *, later: bool = False) -> Operation:
+def dot_operation(
+    out: BufferWindow, start: BufferWindow, x: BufferWindow, weight: Tensor, every: int = 1, *, later: bool = False
+) -> Operation:
     """out ← start + x W, with W `(n, m)`."""
     return Operation("dot", (out,), (start, x), weight, every, later)
 
 
-def apply(
-    kind: Kind, out: Window, x: Window, start: Window | None = None, every: int = 1, *, later: bool = False
+def function_operation(
+    kind: OperationName,
+    out: BufferWindow,
+    x: BufferWindow,
+    start: BufferWindow | None = None,
+    every: int = 1,
+    *,
+    later: bool = False,
 ) -> Operation:
     """out ← f(x), or start + f(x). A gate is a · σ(b), and a tanh gate tanh(a) · σ(b), of x = [a, b]."""
     return Operation(kind, (out,), (x,) if start is None else (start, x), None, every, later)
 
 
-def cell(h: Window, c: Window, gates: Window, before: Window) -> Operation:
+def lstm_operation(h: BufferWindow, c: BufferWindow, gates: BufferWindow, before: BufferWindow) -> Operation:
     """h and c of an LSTM from its gates and the c before, as `lstm` has them."""
     return Operation("cell", (h, c), (before, gates))
 
 
-def flat(kernel: Tensor) -> Tensor:
+def flatten_kernel(kernel: Tensor) -> Tensor:
     """A row of a kernel, `(out, in, columns)`, as the W `(columns · in, out)` that a window is multiplied with."""
     return kernel.permute(2, 1, 0).reshape(-1, len(kernel)).contiguous()
 
 
-def lstm(gates: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+def lstm_cell(gates: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
     """h = σ(o) tanh(c) and c = σ(f) c' + σ(i) tanh(g), of gates [o, f, i, g] `(…, 4 · n)` and c' `(…, n)`
     (van den Oord et al., 2016, arXiv:1601.06759, equation 3)."""
     n = before.shape[-1]
@@ -117,7 +125,7 @@ def lstm(gates: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule:
+class PixelSchedule:
     """All operations of a network, in order.
 
     Arguments
@@ -128,8 +136,8 @@ class Schedule:
         backwards: place by place from the right, before all others of a row; not in the first row
     """
 
-    seen: Buffer
-    numbers: Window
+    seen: RowBuffer
+    numbers: BufferWindow
     rows: Sequence[Operation]
     columns: Sequence[Operation]
     backwards: Sequence[Operation] = ()
@@ -137,21 +145,21 @@ class Schedule:
     def operations(self) -> Iterable[Operation]:
         yield from (*self.backwards, *self.rows, *self.columns)
 
-    def buffers(self) -> list[Buffer]:
+    def buffers(self) -> list[RowBuffer]:
         """All that is remembered, each once."""
         windows = (window for operation in self.operations() for window in (*operation.out, *operation.given))
         return list(dict.fromkeys(window.buffer for window in windows))
 
 
-class Player:
+class ScheduleRunner:
     """Plays a schedule with torch: `player(i, j)` gives numbers `(B, n)` of a pixel of pictures that are being seen."""
 
-    def __init__(self, schedule: Schedule, seen: Tensor, c: Tensor | None) -> None:
+    def __init__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> None:
         self.schedule, self.pictures, self.row = schedule, seen, -1
-        self.memory: dict[Buffer, tuple[Tensor, int, int]] = {}
+        self.memory: dict[RowBuffer, tuple[Tensor, int, int]] = {}
         for buffer, memory in self._memory(schedule.buffers()).items():
             if buffer.start is not None:
-                memory += buffer.start[c][:, None] if buffer.kinds else buffer.start
+                memory += buffer.start[c][:, None] if buffer.start_by_class else buffer.start
             # Where it begins, and how far one picture's is from the next, are asked for at every step.
             self.memory[buffer] = memory, memory.stride(0), int(memory.storage_offset())
         self.backwards = [_Placed(o, len(seen)) for o in schedule.backwards]
@@ -163,18 +171,18 @@ class Player:
         if i != self.row:
             self.row = i
             if i:
-                self._see(i - 1, 0, self.pictures.shape[3])
-            self._begin(i)
-        self._see(i, max(j - 1, 0), j + 1)
-        self._go_on(i, j)
+                self._set_seen(i - 1, 0, self.pictures.shape[3])
+            self._begin_row(i)
+        self._set_seen(i, max(j - 1, 0), j + 1)
+        self._run_pixel(i, j)
         return self._view(self.schedule.numbers, i, j, 1)[:, 0].clone()
 
-    def _memory(self, buffers: Sequence[Buffer]) -> dict[Buffer, Tensor]:
+    def _memory(self, buffers: Sequence[RowBuffer]) -> dict[RowBuffer, Tensor]:
         """Zeros for each buffer, `(B, rows, width with margins, channels)`."""
         count = self.pictures.shape[0]
         return {buffer: self.pictures.new_zeros(count, *buffer.shape) for buffer in buffers}
 
-    def _begin(self, i: int) -> None:
+    def _begin_row(self, i: int) -> None:
         """Row i, all rows above which have been seen."""
         width = self.pictures.shape[3]
         for j in reversed(range(width if i else 0)):
@@ -185,14 +193,14 @@ class Player:
             if i % every == 0 and not (placed.operation.later and i == 0):
                 self._run(placed, i, 0, width // every)
 
-    def _go_on(self, i: int, j: int) -> None:
+    def _run_pixel(self, i: int, j: int) -> None:
         """The pixel in row i and column j, all before which have been seen."""
         for placed in self.columns:
             every = placed.operation.every
             if i % every == 0 and j % every == 0:
                 self._run(placed, i, j)
 
-    def _see(self, i: int, begin: int, end: int) -> None:
+    def _set_seen(self, i: int, begin: int, end: int) -> None:
         channels, buffer = self.pictures.shape[1], self.schedule.seen
         part = self.memory[buffer][0][:, i % buffer.rows, buffer.left + begin : buffer.left + end]
         part[..., :channels] = self.pictures[:, :, i, begin:end].transpose(1, 2)
@@ -214,7 +222,7 @@ class Player:
         for view, value in zip(out, _values(operation, given), strict=True):
             view.copy_(value)
 
-    def _view(self, window: Window, i: int, j: int, places: int) -> Tensor:
+    def _view(self, window: BufferWindow, i: int, j: int, places: int) -> Tensor:
         """A window at each of so many places from (I, J) on, `(B, places, size)`."""
         buffer, down, across, span, step = window
         rows, columns, channels = buffer.shape
@@ -242,7 +250,7 @@ def _values(operation: Operation, given: Sequence[Tensor]) -> Sequence[Tensor]:
     """Return the outputs of an operation that is not a product, from its inputs; each is `(B, places, n)`."""
     start, x = given[0], given[-1]
     if operation.kind == "cell":
-        return _alone(lstm, x, start)
+        return _alone(lstm_cell, x, start)
     (value,) = _alone(lambda x: (_applied(operation.kind, x),), x)
     return (start + value,) if len(given) == 2 else (value,)
 
@@ -256,7 +264,7 @@ def _alone(function: Callable[..., tuple[Tensor, ...]], *given: Tensor) -> tuple
     return tuple(torch.stack(values) for values in zip(*each, strict=True))
 
 
-def _applied(kind: Kind, x: Tensor) -> Tensor:
+def _applied(kind: OperationName, x: Tensor) -> Tensor:
     if kind == "relu":
         return torch.relu(x)
     if kind == "concat_elu":
@@ -267,7 +275,7 @@ def _applied(kind: Kind, x: Tensor) -> Tensor:
     return (torch.tanh(a) if kind == "tanh_gate" else a) * torch.sigmoid(b)
 
 
-class Scheduled(nn.Module):
+class ScheduledNetwork(nn.Module):
     """A network that goes pixel by pixel as its schedule says, or by steps of its own where it has them.
 
     Arguments
@@ -278,13 +286,13 @@ class Scheduled(nn.Module):
     def __init__(
         self,
         net: nn.Module,
-        write: Callable[[nn.Module, int], Schedule],
-        quick: Callable[[Schedule, Tensor, Tensor | None], Stepper | None] | None = None,
+        write: Callable[[nn.Module, int], PixelSchedule],
+        quick: Callable[[PixelSchedule, Tensor, Tensor | None], Stepper | None] | None = None,
     ) -> None:
         super().__init__()
-        self.body, self.write, self.quick = net, write, quick
+        self.body, self.write_schedule, self.make_fast_stepper = net, write, quick
         self.folded = False
-        self.written: dict[int, Schedule] = {}
+        self.schedules: dict[int, PixelSchedule] = {}
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
         numbers: Tensor = self.body(seen, c)
@@ -294,14 +302,14 @@ class Scheduled(nn.Module):
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         """Pixel by pixel, as `density.autoregressive` asks. A schedule holds the weights as they are now."""
         width = seen.shape[3]
-        schedule = self.written.get(width) or self.write(self.body, width)
+        schedule = self.schedules.get(width) or self.write_schedule(self.body, width)
         if self.folded:
-            self.written[width] = schedule
-        quick = self.quick(schedule, seen, c) if self.quick else None
+            self.schedules[width] = schedule
+        quick = self.make_fast_stepper(schedule, seen, c) if self.make_fast_stepper else None
         if quick is not None:
             return quick
         own = getattr(self.body, "stepper", None)
-        return own(seen, c) if callable(own) else Player(schedule, seen, c)
+        return own(seen, c) if callable(own) else ScheduleRunner(schedule, seen, c)
 
     def fold(self) -> None:
         """Keeps the schedule, for inference: weights stay as they are from now on."""

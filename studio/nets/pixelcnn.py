@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from studio.nets.gated_layer import GatedLayer
-from studio.nets.masked_convolution import MaskedConv, MaskedSteps, Step, colours_of, in_groups
+from studio.nets.masked_convolution import MaskedConv, MaskedConvSteps, PixelStep, colours_of, step_in_groups
 
-FIRST = 7
+FIRST_KERNEL_SIZE = 7
 """Size of the first kernel."""
 
 
-class Head(nn.Module):
+class OutputHead(nn.Module):
     """The last two layers, 1×1 with a relu before each, `features` → `head` → `numbers`; it starts by giving zeros."""
 
     def __init__(self, features: int, head: int, numbers: int, colours: int) -> None:
@@ -35,10 +35,10 @@ class Head(nn.Module):
     def steps(self, count: int) -> Callable[[Tensor], Tensor]:
         """The same for one pixel, `(B, features)` → `(B, numbers)`."""
         first, last = self.first.steps(count, 1), self.last.steps(count, 1)
-        return lambda h: last.at(0, torch.relu(first.at(0, torch.relu(h))))
+        return lambda h: last.at_column(0, torch.relu(first.at_column(0, torch.relu(h))))
 
 
-class Block(nn.Module):
+class ResidualMaskedBlock(nn.Module):
     """h + B₁ relu(B_n relu(B₁ relu(h))), of 2 · width features outside and width inside."""
 
     def __init__(self, width: int, size: int, colours: int) -> None:
@@ -54,29 +54,31 @@ class Block(nn.Module):
             y = layer(torch.relu(y))
         return h + y
 
-    def steps(self, count: int, width: int) -> "BlockSteps":
+    def steps(self, count: int, width: int) -> "ResidualMaskedBlockSteps":
         """The same, pixel by pixel."""
-        return BlockSteps([layer.steps(count, width) for layer in self.layers if isinstance(layer, MaskedConv)])
+        return ResidualMaskedBlockSteps(
+            [layer.steps(count, width) for layer in self.layers if isinstance(layer, MaskedConv)]
+        )
 
 
-class BlockSteps:
+class ResidualMaskedBlockSteps:
     """A block pixel by pixel, as `MaskedSteps`."""
 
-    def __init__(self, layers: Sequence[MaskedSteps]) -> None:
+    def __init__(self, layers: Sequence[MaskedConvSteps]) -> None:
         self.layers = layers
 
     def next_row(self) -> None:
         for layer in self.layers:
             layer.next_row()
 
-    def at(self, j: int, h: Tensor) -> Tensor:
+    def at_column(self, j: int, h: Tensor) -> Tensor:
         y = h
         for layer in self.layers:
-            y = layer.at(j, torch.relu(y))
+            y = layer.at_column(j, torch.relu(y))
         return h + y
 
 
-class PixelCNN(nn.Module):
+class PixelCNNNetwork(nn.Module):
     """One stack of masked convolutions.
 
     Arguments
@@ -90,9 +92,9 @@ class PixelCNN(nn.Module):
 
     def __init__(self, colours: int, numbers: int, width: int, blocks: int, size: int, head: int) -> None:
         super().__init__()
-        self.first = MaskedConv(colours_of(colours, colours), colours_of(2 * width, colours), FIRST, "A")
-        self.blocks = nn.ModuleList(Block(width, size, colours) for _ in range(blocks))
-        self.head = Head(2 * width, head, numbers, colours)
+        self.first = MaskedConv(colours_of(colours, colours), colours_of(2 * width, colours), FIRST_KERNEL_SIZE, "A")
+        self.blocks = nn.ModuleList(ResidualMaskedBlock(width, size, colours) for _ in range(blocks))
+        self.head = OutputHead(2 * width, head, numbers, colours)
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
         h = self.first(seen.contiguous(memory_format=torch.channels_last))
@@ -100,13 +102,13 @@ class PixelCNN(nn.Module):
             h = block(h)
         return self.head(h)  # type: ignore[no-any-return]
 
-    def stepper(self, seen: Tensor, c: Tensor | None) -> Step:
+    def stepper(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         """The same pixel by pixel, as `density.autoregressive` asks."""
-        return in_groups(self._steps, seen, c)
+        return step_in_groups(self._steps, seen, c)
 
-    def _steps(self, seen: Tensor, c: Tensor | None) -> Step:
+    def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         count, _, _, width = seen.shape
-        blocks = [block.steps(count, width) for block in self.blocks if isinstance(block, Block)]
+        blocks = [block.steps(count, width) for block in self.blocks if isinstance(block, ResidualMaskedBlock)]
         first, head, row = self.first.steps(count, width), self.head.steps(count), -1
 
         def step(i: int, j: int) -> Tensor:
@@ -117,15 +119,15 @@ class PixelCNN(nn.Module):
                 first.next_row()
                 for block in blocks:
                     block.next_row()
-            h = first.at(j, seen[:, :, i, j])
+            h = first.at_column(j, seen[:, :, i, j])
             for block in blocks:
-                h = block.at(j, h)
+                h = block.at_column(j, h)
             return head(h)
 
         return step
 
 
-class GatedPixelCNN(nn.Module):
+class GatedPixelCNNNetwork(nn.Module):
     """Two stacks of gated layers.
 
     Arguments
@@ -142,12 +144,12 @@ class GatedPixelCNN(nn.Module):
         self, colours: int, numbers: int, features: int, layers: int, size: int, head: int, classes: int
     ) -> None:
         super().__init__()
-        kernels = [(colours, FIRST), *[(features, size)] * (layers - 1)]
+        kernels = [(colours, FIRST_KERNEL_SIZE), *[(features, size)] * (layers - 1)]
         self.layers = nn.ModuleList(
             GatedLayer(inputs, features, colours, n, first=i == 0, last=i == layers - 1, classes=classes)
             for i, (inputs, n) in enumerate(kernels)
         )
-        self.head = Head(features, head, numbers, colours)
+        self.head = OutputHead(features, head, numbers, colours)
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
         v = h = seen.contiguous(memory_format=torch.channels_last)
@@ -155,11 +157,11 @@ class GatedPixelCNN(nn.Module):
             v, h = layer(v, h, c)
         return self.head(h)  # type: ignore[no-any-return]
 
-    def stepper(self, seen: Tensor, c: Tensor | None) -> Step:
+    def stepper(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         """The same pixel by pixel, as `density.autoregressive` asks."""
-        return in_groups(self._steps, seen, c)
+        return step_in_groups(self._steps, seen, c)
 
-    def _steps(self, seen: Tensor, c: Tensor | None) -> Step:
+    def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         count, _, _, width = seen.shape
         layers = [layer.steps(count, width, c) for layer in self.layers if isinstance(layer, GatedLayer)]
         head, row = self.head.steps(count), 0
@@ -179,9 +181,9 @@ class GatedPixelCNN(nn.Module):
         return step
 
 
-def _complete(first: MaskedSteps, seen: Tensor, i: int, j: int) -> None:
+def _complete(first: MaskedConvSteps, seen: Tensor, i: int, j: int) -> None:
     """Shows the first layer the pixel before (i, j) once more: when it was asked there, that was still to be drawn."""
     if j:
-        first.put(j - 1, seen[:, :, i, j - 1])
+        first.set_column(j - 1, seen[:, :, i, j - 1])
     elif i:
-        first.put(seen.shape[3] - 1, seen[:, :, i - 1, -1])
+        first.set_column(seen.shape[3] - 1, seen[:, :, i - 1, -1])

@@ -105,7 +105,7 @@ class ShiftedConv(nn.Module):
             self.weight, self.known = nn.Parameter(weight), True
 
 
-class Stream(NamedTuple):
+class StreamState(NamedTuple):
     """Where a stream is: x `(B, filters, H, W)`, and e(x) `(B, 2 · filters, H, W)`, which most layers look at."""
 
     x: Tensor
@@ -117,8 +117,8 @@ def concat_elu(x: Tensor) -> Tensor:
     return elu(torch.cat((x, -x), 1))
 
 
-def _stream(x: Tensor) -> Stream:
-    return Stream(x, concat_elu(x))
+def _stream(x: Tensor) -> StreamState:
+    return StreamState(x, concat_elu(x))
 
 
 class Dropout(nn.Module):
@@ -148,7 +148,7 @@ class GatedResnet(nn.Module):
         self.second = ShiftedConv(2 * filters, 2 * filters, size, scale=0.1)
         self.kinds = nn.Parameter(SPREAD * torch.randn(classes, 2 * filters)) if classes else None  # V
 
-    def forward(self, s: Stream, skips: Sequence[Tensor], c: Tensor | None) -> Stream:
+    def forward(self, s: StreamState, skips: Sequence[Tensor], c: Tensor | None) -> StreamState:
         h = self.first(s.e)
         if self.nin is not None:
             h = h + self.nin(torch.cat(tuple(skips), 1))
@@ -159,7 +159,7 @@ class GatedResnet(nn.Module):
         return _stream(s.x + a * torch.sigmoid(b))
 
 
-class Pair(nn.Module):
+class StreamPair(nn.Module):
     """A layer of both streams; `skips` is what each sees of an earlier layer of its own."""
 
     def __init__(self, filters: int, skips: int, dropout: float, classes: int) -> None:
@@ -168,13 +168,13 @@ class Pair(nn.Module):
         self.ul = GatedResnet(filters, BESIDE, skips + 1, dropout, classes)
 
     def forward(
-        self, u: Stream, ul: Stream, skips: tuple[Tensor, Tensor] | None, c: Tensor | None
-    ) -> tuple[Stream, Stream]:
+        self, u: StreamState, ul: StreamState, skips: tuple[Tensor, Tensor] | None, c: Tensor | None
+    ) -> tuple[StreamState, StreamState]:
         u = self.u(u, skips[:1] if skips else (), c)
         return u, self.ul(ul, (u.e, *skips[1:]) if skips else (u.e,), c)
 
 
-class Resized(nn.Module):
+class ResizedStreams(nn.Module):
     """Both streams at half or at twice their size."""
 
     def __init__(self, filters: int, *, double: bool) -> None:
@@ -182,15 +182,15 @@ class Resized(nn.Module):
         self.u = ShiftedConv(filters, filters, AROUND, halve=not double, double=double)
         self.ul = ShiftedConv(filters, filters, BESIDE, halve=not double, double=double)
 
-    def forward(self, u: Stream, ul: Stream) -> tuple[Stream, Stream]:
+    def forward(self, u: StreamState, ul: StreamState) -> tuple[StreamState, StreamState]:
         return _stream(self.u(u.x)), _stream(self.ul(ul.x))
 
 
-Way = Iterator[tuple[Any, Any]]
+LayersBySize = Iterator[tuple[Any, Any]]
 """Pairs of one size after the other, and a Resized or None."""
 
 
-class ShiftedNet(nn.Module):
+class PixelCNNPPNetwork(nn.Module):
     """Pictures seen `(B, C, H, W)` in [-1, 1] → `(B, numbers, H, W)`, each pixel's numbers from those before it.
 
     H and W are whole multiples of 4. A channel of ones tells the convolutions where the picture ends.
@@ -212,18 +212,18 @@ class ShiftedNet(nn.Module):
         self.left = ShiftedConv(channels + 1, filters, (2, 1))
 
         def pairs(count: int, skips: int) -> nn.ModuleList:
-            return nn.ModuleList(Pair(filters, skips, dropout, classes) for _ in range(count))
+            return nn.ModuleList(StreamPair(filters, skips, dropout, classes) for _ in range(count))
 
         self.down = nn.ModuleList(pairs(resnets, 0) for _ in range(3))
-        self.halved = nn.ModuleList(Resized(filters, double=False) for _ in range(2))
+        self.halved = nn.ModuleList(ResizedStreams(filters, double=False) for _ in range(2))
         self.up = nn.ModuleList(pairs(count, 1) for count in (resnets, resnets + 1, resnets + 1))
-        self.doubled = nn.ModuleList(Resized(filters, double=True) for _ in range(2))
+        self.doubled = nn.ModuleList(ResizedStreams(filters, double=True) for _ in range(2))
         self.last = ShiftedConv(filters, numbers)
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
         u, ul = self._first(seen)
         kept = [(u.e, ul.e)]
-        for pairs, resized in self.way_down():
+        for pairs, resized in self.layers_down():
             for pair in pairs:
                 u, ul = pair(u, ul, None, c)
                 kept.append((u.e, ul.e))
@@ -231,7 +231,7 @@ class ShiftedNet(nn.Module):
                 u, ul = resized(u, ul)
                 kept.append((u.e, ul.e))
         kept.pop()  # the way up starts from it
-        for pairs, resized in self.way_up():
+        for pairs, resized in self.layers_up():
             for pair in pairs:
                 u, ul = pair(u, ul, kept.pop(), c)
             if resized is not None:
@@ -239,15 +239,15 @@ class ShiftedNet(nn.Module):
         numbers: Tensor = self.last(elu(ul.x))
         return numbers
 
-    def way_down(self) -> Way:
+    def layers_down(self) -> LayersBySize:
         """The layers of each size, and what leads to the next; each stream is kept as it is after each of them."""
         return itertools.zip_longest(self.down, self.halved)
 
-    def way_up(self) -> Way:
+    def layers_up(self) -> LayersBySize:
         """The same from the smallest size on. Each pair also sees what was kept last, and takes it away."""
         return itertools.zip_longest(self.up, self.doubled)
 
-    def _first(self, seen: Tensor) -> tuple[Stream, Stream]:
+    def _first(self, seen: Tensor) -> tuple[StreamState, StreamState]:
         """Both streams at their start, shifted so that no pixel sees itself."""
         x = torch.cat((seen, torch.ones_like(seen[:, :1])), 1).contiguous(memory_format=torch.channels_last)
         u = _down(self.above(x))

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from studio.nets.masked_convolution import MaskedConv, colours_of
-from studio.nets.pixel_schedule import lstm
-from studio.nets.pixelcnn import FIRST, Head
+from studio.nets.pixel_schedule import lstm_cell
+from studio.nets.pixelcnn import FIRST_KERNEL_SIZE, OutputHead
 
-Cells = Literal["row", "diagonal"]
+CellName = Literal["row", "diagonal"]
 
 
 class RowLSTM(nn.Module):
@@ -46,7 +46,7 @@ class RowLSTM(nn.Module):
         found = []
         for row in gates.unbind():
             above = torch.cat((pad(h, (0, 0, 1, -1)), h, pad(h, (0, 0, -1, 1))), 2)
-            h, c = lstm(row + above @ self.of_state, c)
+            h, c = lstm_cell(row + above @ self.of_state, c)
             found.append(h)
         y: Tensor = x + self.out(torch.stack(found).permute(1, 3, 0, 2))
         return y
@@ -87,13 +87,13 @@ class DiagonalBiLSTM(nn.Module):
             state = torch.cat((*[outside] * (d < width), state, *[first] * (d < height)), 1)
             beside, above = state[:, 1:], state[:, :-1]
             around = torch.cat((beside[..., :n], above[..., :n]), 3).flatten(1, 2)  # (2, places · B, 2 n)
-            h, c = lstm(torch.baddbmm(part.flatten(1, 2), around, self.of_state).view_as(part), beside[..., n:])
+            h, c = lstm_cell(torch.baddbmm(part.flatten(1, 2), around, self.of_state).view_as(part), beside[..., n:])
             state = torch.cat((h, c), 3)
             found.append(h)
         return torch.cat(found, 1).index_select(1, order.argsort()).view(2, height, width, count, n)
 
 
-class PixelRNN(nn.Module):
+class PixelRNNNetwork(nn.Module):
     """Pictures seen `(B, C, H, W)` → numbers `(B, C · each, H, W)`; those of a colour know the ones before it.
 
     Arguments
@@ -105,12 +105,12 @@ class PixelRNN(nn.Module):
         head: features of the last layer but one
     """
 
-    def __init__(self, colours: int, numbers: int, cells: Cells, features: int, layers: int, head: int) -> None:
+    def __init__(self, colours: int, numbers: int, cells: CellName, features: int, layers: int, head: int) -> None:
         super().__init__()
-        self.first = MaskedConv(colours_of(colours, colours), colours_of(2 * features, colours), FIRST, "A")
+        self.first = MaskedConv(colours_of(colours, colours), colours_of(2 * features, colours), FIRST_KERNEL_SIZE, "A")
         layer = RowLSTM if cells == "row" else DiagonalBiLSTM
         self.layers = nn.ModuleList(layer(features, colours) for _ in range(layers))
-        self.head = Head(2 * features, head, numbers, colours)
+        self.head = OutputHead(2 * features, head, numbers, colours)
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
         x = self.first(seen)

@@ -25,7 +25,7 @@ Queues = list[Tensor]
 """What each layer remembers: its last d inputs, `(B, channels, d)`."""
 
 
-class Span(NamedTuple):
+class LayerSpan(NamedTuple):
     """What the layers are to be run over.
 
     dilations: d of each layer
@@ -39,7 +39,7 @@ class Span(NamedTuple):
     frames: Tensor | None = None
 
 
-class WaveNetwork(nn.Module):
+class WaveNetNetwork(nn.Module):
     """Numbers for every sample of sounds, from those before it.
 
     Arguments
@@ -91,7 +91,7 @@ class WaveNetwork(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             h, base, nothing = self._first(before), self.base(c, len(x)), self.field - 1
             h = torch.cat((h.new_zeros(*h.shape[:2], nothing), h), 2)
-            span = Span(self.dilations, (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
+            span = LayerSpan(self.dilations, (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
             return self._numbers(h, base, span)
 
     def after(self, x: Tensor, c: Tensor | None = None) -> Tensor:
@@ -108,7 +108,7 @@ class WaveNetwork(nn.Module):
             h = self._first(seen)
             if any(empty):
                 h = h * (at >= nothing[:, None])[:, None]
-            return self._numbers(h, self.base(c, len(x)), Span(self.dilations, empty if any(empty) else None))
+            return self._numbers(h, self.base(c, len(x)), LayerSpan(self.dilations, empty if any(empty) else None))
 
     @torch.no_grad()
     def go_on(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
@@ -120,12 +120,12 @@ class WaveNetwork(nn.Module):
         """
         with torch.autocast(before.device.type, enabled=False):
             h, base = self._first(before), self.base(c, len(before))
-            span = Span(self.dilations, None, self._frames(base, start, before.shape[1]))
+            span = LayerSpan(self.dilations, None, self._frames(base, start, before.shape[1]))
             return self._numbers(h, base, span, queues)
 
-    def steps(self, queues: Queues, c: Tensor | None, start: int, count: int) -> "Steps":
+    def steps(self, queues: Queues, c: Tensor | None, start: int, count: int) -> "WaveNetSteps":
         """The same sample by sample, from number `start` of so many sounds on."""
-        return Steps(self, queues, self.base(c, count), start)
+        return WaveNetSteps(self, queues, self.base(c, count), start)
 
     def queues(self, count: int) -> Queues:
         """What layers remember at the beginning of so many sounds."""
@@ -167,10 +167,10 @@ class WaveNetwork(nn.Module):
         height = 2 * levels.to(self.first.dtype) / (self.levels - 1) - 1
         return height[:, None] * self.first.t()
 
-    def _numbers(self, h: Tensor, base: Tensor, span: Span, queues: Queues | None = None) -> Tensor:
+    def _numbers(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None = None) -> Tensor:
         twice = self.twice()
         weights = self.filters * twice, 2 * self.residual, self.shift
-        z: Tensor = Layers.apply(h, base * twice, *weights, span, queues)  # type: ignore[no-untyped-call]
+        z: Tensor = WaveNetLayers.apply(h, base * twice, *weights, span, queues)  # type: ignore[no-untyped-call]
         sums = torch.relu(_product(2 * self.skip, z, self.skip_bias))
         return _product(self.b, torch.relu(_product(self.a, sums, self.a_bias)), self.b_bias)
 
@@ -181,14 +181,14 @@ class WaveNetwork(nn.Module):
         return ones[:, None]
 
 
-class Steps:
+class WaveNetSteps:
     """The network sample by sample: called with the levels `(B,)` before a sample, it gives its numbers `(B, numbers)`.
 
     Each sound's products are its own, since a product rounds by its size. Queues are rings; the oldest is at number
     of samples so far, modulo d.
     """
 
-    def __init__(self, net: WaveNetwork, queues: Queues, base: Tensor, start: int) -> None:
+    def __init__(self, net: WaveNetNetwork, queues: Queues, base: Tensor, start: int) -> None:
         self.net, self.rings, self.start, self.passed = net, queues, start, 0
         count, twice = len(base), net.twice()
         self.base = (base * twice).permute(1, 3, 0, 2)[:, :, :, None]  # (layers, frames, B, 1, 2 · channels)
@@ -240,7 +240,7 @@ def _product(weight: Tensor, x: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x)
 
 
-class Layers(torch.autograd.Function):
+class WaveNetLayers(torch.autograd.Function):
     """All layers one after the other, with their gradients.
 
     Arguments
@@ -261,7 +261,7 @@ class Layers(torch.autograd.Function):
         filters: Tensor,
         residual: Tensor,
         shift: Tensor,
-        span: Span,
+        span: LayerSpan,
         queues: Queues | None,
     ) -> Tensor:
         count, channels = h.shape[:2]

@@ -15,8 +15,8 @@ from msgspec import Meta
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
 from studio.nets import pixelcnn
-from studio.nets.pixel_schedule import Scheduled
-from studio.nets.pixelcnn_schedule import schedule
+from studio.nets.pixel_schedule import ScheduledNetwork
+from studio.nets.pixelcnn_schedule import pixelcnn_schedule
 from studio.zoo.compiled.pixels import Compiled
 
 
@@ -37,10 +37,10 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
             raise ValueError("a Gated PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]
         head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
-        net = pixelcnn.GatedPixelCNN(
+        net = pixelcnn.GatedPixelCNNNetwork(
             channels, head.numbers, self.width, self.layers, self.size, self.head, self.classes
         )
-        return Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), head, self.classes)
+        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head, self.classes)
 
 
 PRESETS = {

@@ -25,8 +25,8 @@ from studio.density.bijections.coupling import Additive, ChannelCoupling, ShiftS
 from studio.density.bijections.learned_prior import Split, TopPrior
 from studio.density.bijections.linear import ActNorm, InvertibleConv, Mixing, Squeeze
 from studio.density.flow import Flow
-from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv, packed_layers, stacked
-from studio.nets.glow_steps import Desk, PackedStep, steps_of_flow
+from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv, packed_layers, stack_networks
+from studio.nets.glow_steps import PackedStep, WorkBuffers, apply_learning_steps
 
 WEIGHT_OF_CLASS = 0.01
 """Of the classifier's bits beside the bits per dimension, as in the authors' code."""
@@ -78,7 +78,7 @@ class GlowStep(Bijection):
         affine = isinstance(self.coupling, ShiftScaleCoupling)
         return torch.cat((zeros + ShiftScaleCoupling.OFFSET, zeros)) if affine else zeros
 
-    def pack_at(self, desk: Desk) -> None:
+    def pack_at(self, desk: WorkBuffers) -> None:
         """For inference in float32 on a processor, after `fold`; the net's own layers are needed no more."""
         mixing, layers = self.mixing, packed_layers(self.net, self.offset())
         there, back = (mixing.there.t(), mixing.shift), (mixing.back.t(), mixing.shift_back)
@@ -106,13 +106,13 @@ class Level(Chain):
         """The steps as matrix products over pixels, faster than by convolutions on a processor."""
         height, width = x.shape[2:]
         mix, shift, log_det = linear.stacked([step.mixing for step in steps])
-        layers = stacked([step.net for step in steps], height, width, steps[0].offset())
-        z, ladj = steps_of_flow(x.permute(0, 2, 3, 1), mix, shift, *layers, floor=ShiftScaleCoupling.FLOOR)
+        layers = stack_networks([step.net for step in steps], height, width, steps[0].offset())
+        z, ladj = apply_learning_steps(x.permute(0, 2, 3, 1), mix, shift, *layers, floor=ShiftScaleCoupling.FLOOR)
         return z.permute(0, 3, 1, 2), ladj + log_det * (height * width)
 
     def pack(self) -> None:
         """For inference in float32 on a processor, after `fold`."""
-        desk = Desk()
+        desk = WorkBuffers()
         for step in self.flows:
             if step.packed is None and step.mixing.norm.b.dtype == torch.float32:
                 step.pack_at(desk)
@@ -162,7 +162,7 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
         if height % halvings or width % halvings:
             raise ValueError(f"{width} × {height} pixels cannot be halved {self.scales} times; take fewer scales")
         top_channels = channels * 2 ** (self.scales + 1)
-        top = TopPrior(top_channels, EdgeMap(2 * top_channels, height // halvings, width // halvings), self.classes)
+        top = TopPrior(top_channels, EdgeLayer(2 * top_channels, height // halvings, width // halvings), self.classes)
         bijection, scale_of = self._scale(0, (channels, height, width), top)
         fields = dict(
             shape=shape, levels=levels, bijection=bijection, alpha=None, scale_of=scale_of, classes=self.classes

@@ -14,8 +14,8 @@ from msgspec import Meta
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
 from studio.nets import pixelcnn
-from studio.nets.pixel_schedule import Scheduled
-from studio.nets.pixelcnn_schedule import schedule
+from studio.nets.pixel_schedule import ScheduledNetwork
+from studio.nets.pixelcnn_schedule import pixelcnn_schedule
 from studio.zoo.compiled.pixels import Compiled
 
 
@@ -37,8 +37,8 @@ class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_fi
             raise ValueError("a PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]
         head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
-        net = pixelcnn.PixelCNN(channels, head.numbers, self.width, self.blocks, self.size, self.head)
-        return Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), head)
+        net = pixelcnn.PixelCNNNetwork(channels, head.numbers, self.width, self.blocks, self.size, self.head)
+        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head)
 
 
 PRESETS = {

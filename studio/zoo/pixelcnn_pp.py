@@ -14,9 +14,9 @@ from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import LogisticMixture
-from studio.nets.pixel_schedule import Scheduled
-from studio.nets.pixelcnn_pp import ShiftedNet
-from studio.nets.pixelcnn_pp_schedule import schedule
+from studio.nets.pixel_schedule import ScheduledNetwork
+from studio.nets.pixelcnn_pp import PixelCNNPPNetwork
+from studio.nets.pixelcnn_pp_schedule import pixelcnn_pp_schedule
 from studio.zoo.compiled.pixels import Compiled
 
 
@@ -39,8 +39,10 @@ class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", t
         if height % 4 or width % 4:
             raise ValueError(f"{width} × {height} pixels cannot be halved twice; take whole multiples of 4")
         mixture = LogisticMixture(channels, levels, self.mixture)
-        net = ShiftedNet(channels, self.filters, self.resnets, mixture.numbers, self.dropout, self.classes)
-        model = Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), mixture, self.classes)
+        net = PixelCNNPPNetwork(channels, self.filters, self.resnets, mixture.numbers, self.dropout, self.classes)
+        model = Autoregressive(
+            shape, levels, ScheduledNetwork(net, pixelcnn_pp_schedule, Compiled()), mixture, self.classes
+        )
         model.starting = 64  # pixels by the thousand each, which is plenty for means and variances
         return model
 

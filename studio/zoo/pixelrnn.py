@@ -15,8 +15,8 @@ from msgspec import Meta
 from studio.density.autoregressive import Autoregressive
 from studio.density.conditional import Bernoulli, Categorical
 from studio.nets import pixelrnn
-from studio.nets.pixel_schedule import Scheduled
-from studio.nets.pixelcnn_schedule import schedule
+from studio.nets.pixel_schedule import ScheduledNetwork
+from studio.nets.pixelcnn_schedule import pixelcnn_schedule
 from studio.zoo.compiled.pixels import Compiled
 
 
@@ -24,7 +24,7 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
     """The hyperparameters of a PixelRNN."""
 
     cells: Annotated[
-        pixelrnn.Cells,
+        pixelrnn.CellName,
         Meta(title="States", description="Go from row to row, or along diagonals from both sides, which sees more"),
     ] = "diagonal"
     width: Annotated[
@@ -40,8 +40,8 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
             raise ValueError("a PixelRNN makes pictures, and sounds were asked for")
         channels = shape[0]
         head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
-        net = pixelrnn.PixelRNN(channels, head.numbers, self.cells, self.width, self.layers, self.head)
-        return Autoregressive(shape, levels, Scheduled(net, schedule, Compiled()), head)
+        net = pixelrnn.PixelRNNNetwork(channels, head.numbers, self.cells, self.width, self.layers, self.head)
+        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head)
 
 
 PRESETS = {

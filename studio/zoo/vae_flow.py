@@ -19,7 +19,7 @@ from torch import nn
 from studio.density.decoder_likelihood import Bernoulli, Logistic
 from studio.density.posterior import InverseAutoregressivePosterior, PlanarPosterior, Posterior, RadialPosterior
 from studio.density.variational import Variational
-from studio.nets.autoencoder import Decoder, Encoder
+from studio.nets.autoencoder import DecoderNetwork, EncoderNetwork
 from studio.nets.made import ContextMADE
 from studio.nets.mlp import MLP
 
@@ -79,8 +79,8 @@ class VAEFlow(msgspec.Struct, frozen=True, kw_only=True, tag="vae_flow", tag_fie
         channels, height, width = shape
         if self.net == "convolution":
             return (
-                Encoder(shape, self.maps, self.depth, self.hidden, numbers),
-                Decoder(self.latent, self.hidden, self.maps, self.depth, channels_out, height, width),
+                EncoderNetwork(shape, self.maps, self.depth, self.hidden, numbers),
+                DecoderNetwork(self.latent, self.hidden, self.maps, self.depth, channels_out, height, width),
             )
         encoder = MLP(channels * height * width, self.hidden, self.depth, numbers, zero=True)
         decoder = MLP(self.latent, self.hidden, self.depth, channels_out * height * width)

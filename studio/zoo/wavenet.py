@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.conditional import Conditional, Levels, Logistics
-from studio.nets.wavenet import WaveNetwork
+from studio.nets.wavenet import WaveNetNetwork
 from studio.zoo.compiled.wavenet import swift
 
 
@@ -51,7 +51,7 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
         drawn: Conditional = Levels(1, levels) if levels <= 256 else Logistics(levels, self.mixture)
         dilations = [2**layer for layer in range(self.layers)] * self.cycles
         sizes = (self.channels, self.skip, drawn.numbers, self.classes, self.local, self.hop)
-        net = WaveNetwork(levels, dilations, *sizes)
+        net = WaveNetNetwork(levels, dilations, *sizes)
         kinds = math.prod(self.classes) if self.classes else 0
         return AutoregressiveSound(shape, levels, net, drawn, classes=kinds, follows=self.local > 0, play=swift)
 

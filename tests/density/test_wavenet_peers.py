@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.nets.wavenet import WaveNetwork
+from studio.nets.wavenet import WaveNetNetwork
 
 peers = pytest.importorskip("wavenet_vocoder")
 modules = pytest.importorskip("wavenet_vocoder.modules")
@@ -13,10 +13,10 @@ LAYERS, CHANNELS, SKIP, LEVELS = 6, 8, 12, 16
 
 
 @torch.no_grad()
-def the_same(peer: torch.nn.Module, gin: int) -> WaveNetwork:
+def the_same(peer: torch.nn.Module, gin: int) -> WaveNetNetwork:
     """Our network with the peer's weights. It multiplies the stream by √½ after every layer and the sum of skips by √½
     at every addition; both are a matter of how large each layer's weights are."""
-    net = WaveNetwork(LEVELS, [1, 2, 4] * 2, CHANNELS, SKIP, LEVELS, (3,) if gin else ()).double()
+    net = WaveNetNetwork(LEVELS, [1, 2, 4] * 2, CHANNELS, SKIP, LEVELS, (3,) if gin else ()).double()
     half, last = 0.5**0.5, LAYERS - 1
     net.first.copy_(peer.first_conv.weight[:, :, 0].t() + peer.first_conv.bias)
     skips = []

@@ -8,35 +8,46 @@ import torch
 from torch import Tensor, nn
 
 from studio.nets import pixelcnn_pp_schedule, pixelcnn_schedule
-from studio.nets.pixel_schedule import Buffer, Kind, Player, Schedule, Window, apply, dot, scratch
-from studio.nets.pixelcnn import GatedPixelCNN
-from studio.nets.pixelcnn_pp import ShiftedNet
-from studio.nets.pixelrnn import PixelRNN
+from studio.nets.pixel_schedule import (
+    BufferWindow,
+    OperationName,
+    PixelSchedule,
+    RowBuffer,
+    ScheduleRunner,
+    dot_operation,
+    function_operation,
+    scratch_window,
+)
+from studio.nets.pixelcnn import GatedPixelCNNNetwork
+from studio.nets.pixelcnn_pp import PixelCNNPPNetwork
+from studio.nets.pixelrnn import PixelRNNNetwork
 from studio.zoo.compiled.pixels import Compiled
 
 
-def schedule_of(name: str, width: int) -> Schedule:
+def schedule_of(name: str, width: int) -> PixelSchedule:
     """The schedule of a network as after some training."""
     torch.manual_seed(0)
     net: nn.Module = {
-        "shifted": lambda: ShiftedNet(3, 7, 2, 9, classes=3),
-        "row": lambda: PixelRNN(3, 6, "row", 7, 2, 9),
-        "diagonal": lambda: PixelRNN(3, 6, "diagonal", 7, 2, 9),
-        "gated": lambda: GatedPixelCNN(3, 6, 7, 3, 5, 9, classes=3),
+        "shifted": lambda: PixelCNNPPNetwork(3, 7, 2, 9, classes=3),
+        "row": lambda: PixelRNNNetwork(3, 6, "row", 7, 2, 9),
+        "diagonal": lambda: PixelRNNNetwork(3, 6, "diagonal", 7, 2, 9),
+        "gated": lambda: GatedPixelCNNNetwork(3, 6, 7, 3, 5, 9, classes=3),
     }[name]()
     for parameter in net.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
-    write = pixelcnn_pp_schedule.schedule if name == "shifted" else pixelcnn_schedule.schedule
+    write = pixelcnn_pp_schedule.pixelcnn_pp_schedule if name == "shifted" else pixelcnn_schedule.pixelcnn_schedule
     return write(net.eval(), width)
 
 
-def compiled(schedule: Schedule, seen: Tensor, c: Tensor | None) -> Player:
+def compiled(schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> ScheduleRunner:
     found = Compiled()(schedule, seen, c)
     assert found is not None
     return found
 
 
-def played(schedule: Schedule, x: Tensor, c: Tensor | None, player: Callable[..., Player] = compiled) -> Tensor:
+def played(
+    schedule: PixelSchedule, x: Tensor, c: Tensor | None, player: Callable[..., ScheduleRunner] = compiled
+) -> Tensor:
     """All numbers `(H · W, B, n)`, with pixels seen as they come."""
     seen, (height, width) = torch.zeros_like(x), x.shape[2:]
     step, found = player(schedule, seen, c), []
@@ -51,7 +62,7 @@ def played(schedule: Schedule, x: Tensor, c: Tensor | None, player: Callable[...
 def test_compiled_it_finds_torchs_numbers_and_the_same_in_any_batch(name: str) -> None:
     schedule, x, c = schedule_of(name, 8), torch.randn(6, 3, 8, 8), torch.tensor([0, 2, 1, 1, 0, 2])
     together = played(schedule, x, c)
-    assert torch.allclose(together, played(schedule, x, c, Player), atol=1e-5)
+    assert torch.allclose(together, played(schedule, x, c, ScheduleRunner), atol=1e-5)
     assert torch.equal(played(schedule, x[1:2], c[1:2]), together[:, 1:2])
     assert torch.equal(played(schedule, x[2:], c[2:]), together[:, 2:])
 
@@ -66,15 +77,15 @@ def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["same", "relu", "concat_elu", "gate", "tanh_gate"])
-def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: Kind) -> None:
-    seen, x = Buffer(12, 4), torch.randn(2, 12, 1, 4) * torch.tensor([1e-6, 1.0, 30.0, 1e4])
+def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: OperationName) -> None:
+    seen, x = RowBuffer(12, 4), torch.randn(2, 12, 1, 4) * torch.tensor([1e-6, 1.0, 30.0, 1e4])
     size = {"concat_elu": 24, "gate": 6, "tanh_gate": 6}.get(kind, 12)
-    out, twice = scratch(size), scratch(size)
-    columns = [apply(kind, out, Window(seen)), apply("same", twice, out, out)]
-    ignored = dot(scratch(1), scratch(1), out, torch.zeros(size, 1))
-    schedule = Schedule(seen, twice, rows=[], columns=[*columns, ignored])
+    out, twice = scratch_window(size), scratch_window(size)
+    columns = [function_operation(kind, out, BufferWindow(seen)), function_operation("same", twice, out, out)]
+    ignored = dot_operation(scratch_window(1), scratch_window(1), out, torch.zeros(size, 1))
+    schedule = PixelSchedule(seen, twice, rows=[], columns=[*columns, ignored])
     shown = []
-    for player in (compiled, Player):
+    for player in (compiled, ScheduleRunner):
         step = player(schedule, x, None)
         shown.append(torch.stack([step(0, j) for j in range(1, 4)]))
     assert torch.allclose(*shown, rtol=1e-5, atol=1e-6)

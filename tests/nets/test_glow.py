@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from studio.nets.convolution import fold, pack
-from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv
+from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv
 
 
 def entries(*shape: int, seed: int = 1) -> Tensor:
@@ -77,7 +77,7 @@ def test_folded_and_packed_it_is_the_same_map(size: tuple[int, int]) -> None:
 
 @torch.no_grad()
 def test_a_layer_without_a_picture_is_that_layer_on_zeros() -> None:
-    edges, conv = learned(EdgeMap(6, 4, 5)), ScaledConv(2, 6, 3, zero=True).double()
+    edges, conv = learned(EdgeLayer(6, 4, 5)), ScaledConv(2, 6, 3, zero=True).double()
     for name in ("edge", "b", "logs"):
         getattr(conv, name).copy_(getattr(edges, name))
     assert torch.allclose(edges(), conv(torch.zeros(1, 2, 4, 5, dtype=torch.float64)), atol=1e-12)

@@ -5,7 +5,14 @@ import torch
 from torch import Tensor
 
 from studio.nets.gated_layer import GatedLayer
-from studio.nets.masked_convolution import ROWS, MaskedConv, Product, RowConv, colours_of, in_groups
+from studio.nets.masked_convolution import (
+    PICTURES_PER_GROUP,
+    MaskedConv,
+    RowConv,
+    RowProduct,
+    colours_of,
+    step_in_groups,
+)
 
 
 def test_features_belong_to_colours_in_contiguous_groups() -> None:
@@ -27,8 +34,8 @@ def test_a_masked_convolution_goes_pixel_by_pixel(size: int, mask: str, above: b
     for i in range(4):
         steps.next_row()
         for j in range(6):
-            steps.at(j, torch.randn(2, 5, dtype=torch.float64))  # what it was told before is forgotten
-            assert torch.allclose(steps.at(j, x[:, :, i, j]), y[:, :, i, j], atol=1e-12)
+            steps.at_column(j, torch.randn(2, 5, dtype=torch.float64))  # what it was told before is forgotten
+            assert torch.allclose(steps.at_column(j, x[:, :, i, j]), y[:, :, i, j], atol=1e-12)
 
 
 @torch.no_grad()
@@ -78,12 +85,12 @@ def test_a_gated_layer_goes_row_by_row_and_pixel_by_pixel(first: bool, last: boo
 @pytest.mark.parametrize("inputs", [3, 21, 192, 960])
 def test_a_row_of_a_product_does_not_depend_on_its_place(inputs: int, outputs: int) -> None:
     torch.manual_seed(0)
-    product = Product(torch.randn(outputs, inputs, 1, 1))
+    product = RowProduct(torch.randn(outputs, inputs, 1, 1))
     for columns in (1, 7, 28):
         mine = torch.randn(columns, inputs)
         found = []
-        for place in range(ROWS):
-            x = torch.randn(ROWS, columns, inputs)
+        for place in range(PICTURES_PER_GROUP):
+            x = torch.randn(PICTURES_PER_GROUP, columns, inputs)
             x[place] = mine
             found.append(product(x)[place])
         assert all(torch.equal(one, found[0]) for one in found)
@@ -91,12 +98,12 @@ def test_a_row_of_a_product_does_not_depend_on_its_place(inputs: int, outputs: i
 
 def test_groups_are_always_of_one_size_and_see_what_is_filled_in() -> None:
     def make(seen: Tensor, c: Tensor | None) -> object:
-        assert len(seen) == ROWS
+        assert len(seen) == PICTURES_PER_GROUP
         assert c is not None
         return lambda i, j: seen[:, :, i, j] + 10 * seen[:, :, max(i - 1, 0), j] + 100 * c[:, None]
 
     seen, c = torch.zeros(11, 2, 3, 3), torch.arange(11)
-    step = in_groups(make, seen, c)  # type: ignore[arg-type]
+    step = step_in_groups(make, seen, c)  # type: ignore[arg-type]
     for i in range(3):
         for j in range(3):
             seen[:, :, i, j] = torch.randn(11, 2)

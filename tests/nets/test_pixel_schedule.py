@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from studio.nets import pixelcnn_pp_schedule, pixelcnn_schedule
-from studio.nets.pixel_schedule import Player, Schedule, Scheduled, Window
-from studio.nets.pixelcnn import GatedPixelCNN, PixelCNN
-from studio.nets.pixelcnn_pp import ShiftedNet
-from studio.nets.pixelrnn import PixelRNN
+from studio.nets.pixel_schedule import BufferWindow, PixelSchedule, ScheduledNetwork, ScheduleRunner
+from studio.nets.pixelcnn import GatedPixelCNNNetwork, PixelCNNNetwork
+from studio.nets.pixelcnn_pp import PixelCNNPPNetwork
+from studio.nets.pixelrnn import PixelRNNNetwork
 
-Write = Callable[[nn.Module, int], Schedule]
+Write = Callable[[nn.Module, int], PixelSchedule]
 
 
 def pictures(*shape: int, seed: int = 1) -> Tensor:
@@ -24,17 +24,17 @@ def made(name: str, channels: int) -> tuple[nn.Module, Write, int]:
     """A network as after some training, in float64; how its schedule is written; how often a pixel is asked for."""
     torch.manual_seed(0)
     net: nn.Module = {
-        "shifted": lambda: ShiftedNet(channels, 5, 2, 7, classes=3),
-        "row": lambda: PixelRNN(channels, 2 * channels, "row", 6, 3, 9),
-        "diagonal": lambda: PixelRNN(channels, 2 * channels, "diagonal", 6, 3, 9),
-        "masked": lambda: PixelCNN(channels, 2 * channels, 6, 3, 5, 9),
-        "gated": lambda: GatedPixelCNN(channels, 2 * channels, 6, 4, 5, 9, classes=3),
+        "shifted": lambda: PixelCNNPPNetwork(channels, 5, 2, 7, classes=3),
+        "row": lambda: PixelRNNNetwork(channels, 2 * channels, "row", 6, 3, 9),
+        "diagonal": lambda: PixelRNNNetwork(channels, 2 * channels, "diagonal", 6, 3, 9),
+        "masked": lambda: PixelCNNNetwork(channels, 2 * channels, 6, 3, 5, 9),
+        "gated": lambda: GatedPixelCNNNetwork(channels, 2 * channels, 6, 4, 5, 9, classes=3),
     }[name]()
     net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long))
     for parameter in net.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     shifted = name == "shifted"
-    write: Write = pixelcnn_pp_schedule.schedule if shifted else pixelcnn_schedule.schedule
+    write: Write = pixelcnn_pp_schedule.pixelcnn_pp_schedule if shifted else pixelcnn_schedule.pixelcnn_schedule
     return net.double().eval(), write, 1 if shifted else channels
 
 
@@ -48,7 +48,7 @@ def test_pixel_by_pixel_it_finds_the_whole_networks_numbers(name: str, channels:
     net, write, asked = made(name, channels)
     x, c = pictures(3, channels, height, width), torch.tensor([0, 2, 1])
     whole, seen = net(x, c), torch.zeros_like(x)
-    step = Player(write(net, width), seen, c)
+    step = ScheduleRunner(write(net, width), seen, c)
     for i, j, k in itertools.product(range(height), range(width), range(asked)):
         own = slice(2 * k, 2 * k + 2) if asked > 1 else slice(None)
         assert torch.allclose(step(i, j)[:, own], whole[:, own, i, j], atol=1e-9, rtol=0)
@@ -62,7 +62,7 @@ def test_a_pictures_numbers_are_the_same_to_the_last_bit_in_any_batch(name: str)
     net, x, c = net.float(), pictures(5, 1, 4, 8).float(), torch.tensor([0, 2, 1, 1, 0])
 
     def found(part: slice) -> Tensor:
-        step = Player(write(net, 8), x[part], c[part])
+        step = ScheduleRunner(write(net, 8), x[part], c[part])
         return torch.stack([step(i, j) for i, j in itertools.product(range(4), range(8))])
 
     together = found(slice(None))
@@ -73,7 +73,7 @@ def test_a_pictures_numbers_are_the_same_to_the_last_bit_in_any_batch(name: str)
 @torch.no_grad()
 def test_steps_follow_the_weights_until_they_are_folded() -> None:
     net, write, _ = made("shifted", 1)
-    scheduled, x, c = Scheduled(net, write), pictures(1, 1, 4, 4), torch.tensor([0])
+    scheduled, x, c = ScheduledNetwork(net, write), pictures(1, 1, 4, 4), torch.tensor([0])
     before = scheduled.stepper(x, c)(0, 0)
     for parameter in net.parameters():
         parameter += 0.1
@@ -81,8 +81,8 @@ def test_steps_follow_the_weights_until_they_are_folded() -> None:
     assert not torch.equal(after, before)
     scheduled.fold()
     first, second = (scheduled.stepper(x, c) for _ in range(2))
-    assert isinstance(first, Player)
-    assert isinstance(second, Player)
+    assert isinstance(first, ScheduleRunner)
+    assert isinstance(second, ScheduleRunner)
     assert torch.equal(second(0, 0), after)
     assert second.schedule is first.schedule
 
@@ -90,24 +90,24 @@ def test_steps_follow_the_weights_until_they_are_folded() -> None:
 @torch.no_grad()
 def test_a_network_with_steps_of_its_own_takes_them_where_nothing_is_quicker() -> None:
     net, write, _ = made("masked", 1)
-    x, quick = pictures(1, 1, 4, 4), Player(write(net, 4), pictures(1, 1, 4, 4), None)
-    assert not isinstance(Scheduled(net, write).stepper(x, None), Player)
-    assert not isinstance(Scheduled(net, write, lambda *_: None).stepper(x, None), Player)
-    assert Scheduled(net, write, lambda *_: quick).stepper(x, None) is quick
+    x, quick = pictures(1, 1, 4, 4), ScheduleRunner(write(net, 4), pictures(1, 1, 4, 4), None)
+    assert not isinstance(ScheduledNetwork(net, write).stepper(x, None), ScheduleRunner)
+    assert not isinstance(ScheduledNetwork(net, write, lambda *_: None).stepper(x, None), ScheduleRunner)
+    assert ScheduledNetwork(net, write, lambda *_: quick).stepper(x, None) is quick
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_that_repeat_make_no_windows_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, write, _ = made(name, 1)
-    player, made_in = Player(write(net, 4), pictures(1, 1, 16, 4), torch.tensor([0])), [0] * 16
-    view = Player._view
+    player, made_in = ScheduleRunner(write(net, 4), pictures(1, 1, 16, 4), torch.tensor([0])), [0] * 16
+    view = ScheduleRunner._view
 
-    def counted(self: Player, window: Window, i: int, j: int, places: int) -> Tensor:
+    def counted(self: ScheduleRunner, window: BufferWindow, i: int, j: int, places: int) -> Tensor:
         made_in[self.row] += 1
         return view(self, window, i, j, places)
 
-    monkeypatch.setattr(Player, "_view", counted)
+    monkeypatch.setattr(ScheduleRunner, "_view", counted)
     for i, j in itertools.product(range(16), range(4)):
         player(i, j)
     assert made_in[1] > 50, "each operation has some"

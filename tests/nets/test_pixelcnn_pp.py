@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from studio.nets.convolution import fold, plain
-from studio.nets.pixelcnn_pp import AROUND, BESIDE, GatedResnet, ShiftedConv, ShiftedNet, Stream, concat_elu
+from studio.nets.pixelcnn_pp import AROUND, BESIDE, GatedResnet, PixelCNNPPNetwork, ShiftedConv, StreamState, concat_elu
 
 
 def entries(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def made(channels: int = 2, resnets: int = 2, classes: int = 0) -> ShiftedNet:
+def made(channels: int = 2, resnets: int = 2, classes: int = 0) -> PixelCNNPPNetwork:
     """A network as after some training, in float64."""
     torch.manual_seed(0)
-    net = ShiftedNet(channels, 4, resnets, 5, classes=classes)
+    net = PixelCNNPPNetwork(channels, 4, resnets, 5, classes=classes)
     net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long) if classes else None)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -77,7 +77,7 @@ def test_a_first_batch_sets_mean_and_variance_of_every_convolution_once() -> Non
     torch.manual_seed(0)
     net = GatedResnet(6, AROUND, skips=1, dropout=0.0, classes=0).train()
     x, skip = 3 * torch.randn(32, 6, 8, 8) + 1, torch.randn(32, 12, 8, 8)
-    net(Stream(x, concat_elu(x)), [skip], None)
+    net(StreamState(x, concat_elu(x)), [skip], None)
     first = net.first(concat_elu(x))
     assert torch.allclose(first.mean((0, 2, 3)), torch.zeros(6), atol=1e-4)
     assert torch.allclose(first.std((0, 2, 3)), torch.ones(6), atol=1e-2)
@@ -89,13 +89,13 @@ def test_a_first_batch_sets_mean_and_variance_of_every_convolution_once() -> Non
     other = GatedResnet(6, AROUND, skips=1, dropout=0.0, classes=0).train()
     other.load_state_dict(before)
     for resnet in (net, other):
-        resnet(Stream(5 * x, concat_elu(5 * x)), [skip], None)
+        resnet(StreamState(5 * x, concat_elu(5 * x)), [skip], None)
         assert all(torch.equal(before[key], value) for key, value in resnet.state_dict().items())
 
 
 @torch.no_grad()
 def test_a_channel_that_is_always_the_same_starts_finite() -> None:
-    net = ShiftedNet(1, 4, 1, 5).train()
+    net = PixelCNNPPNetwork(1, 4, 1, 5).train()
     assert bool(torch.isfinite(net(torch.ones(8, 1, 8, 8))).all())
     assert max(float(conv.g.max()) for conv in net.modules() if isinstance(conv, ShiftedConv)) <= 100
 
@@ -111,7 +111,7 @@ def test_multiplied_out_it_is_the_same_map_with_fewer_numbers(way: object) -> No
     assert sum(p.numel() for p in net.parameters()) == count - sum(
         len(conv.b) for conv in net.modules() if isinstance(conv, ShiftedConv)
     )
-    other = ShiftedNet(2, 4, 2, 5).double()
+    other = PixelCNNPPNetwork(2, 4, 2, 5).double()
     plain(other)
     other.load_state_dict(net.state_dict())
     other.train().double()(x)  # what was learned is not started anew
@@ -132,4 +132,4 @@ def test_a_class_moves_every_pixel_and_dropout_single_values() -> None:
 
 
 def test_the_paper_sized_network_has_the_authors_number_of_parameters() -> None:
-    assert sum(p.numel() for p in ShiftedNet(3, 160, 5, 100).parameters()) == 53_659_080
+    assert sum(p.numel() for p in PixelCNNPPNetwork(3, 160, 5, 100).parameters()) == 53_659_080

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from studio.nets.masked_convolution import MaskedConv
-from studio.nets.pixelrnn import Cells, DiagonalBiLSTM, PixelRNN, RowLSTM
+from studio.nets.pixelrnn import CellName, DiagonalBiLSTM, PixelRNNNetwork, RowLSTM
 
 Array = NDArray[np.float64]
 
@@ -115,8 +115,8 @@ def test_a_diagonal_bilstm_sees_all_pixels_up_to_its_own(height: int, width: int
 
 @pytest.mark.parametrize(("height", "width"), [(5, 5), (7, 4), (3, 8)])
 @pytest.mark.parametrize("cells", ["row", "diagonal"])
-def test_numbers_of_a_colour_know_the_colours_before_it(cells: Cells, height: int, width: int) -> None:
-    net = learned(PixelRNN(3, 6, cells, 6, 2, 24))
+def test_numbers_of_a_colour_know_the_colours_before_it(cells: CellName, height: int, width: int) -> None:
+    net = learned(PixelRNNNetwork(3, 6, cells, 6, 2, 24))
     with torch.no_grad():
         net.head.first.bias += 3  # no relu is shut
     x = entries(1, 3, height, width).requires_grad_()
@@ -134,7 +134,7 @@ def test_numbers_of_a_colour_know_the_colours_before_it(cells: Cells, height: in
 
 def test_learned_states_and_all_else_get_a_gradient() -> None:
     for cells in ("row", "diagonal"):
-        net = learned(PixelRNN(1, 1, cells, 4, 2, 24))
+        net = learned(PixelRNNNetwork(1, 1, cells, 4, 2, 24))
         net(entries(2, 1, 5, 4)).square().sum().backward()
         assert all(bool((p.grad != 0).any()) for p in net.parameters() if p.grad is not None)
         assert all(p.grad is not None for p in net.parameters())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.nets.wavenet import Layers, Span, WaveNetwork
+from studio.nets.wavenet import LayerSpan, WaveNetLayers, WaveNetNetwork
 
 DILATIONS = (1, 2, 4, 1, 2, 4)
 FIELD = 15
@@ -20,24 +20,24 @@ KINDS: list[dict[str, Any]] = [
 ]
 
 
-def made(dtype: torch.dtype = torch.float64, levels: int = 9, **words: Any) -> WaveNetwork:
+def made(dtype: torch.dtype = torch.float64, levels: int = 9, **words: Any) -> WaveNetNetwork:
     """A small network as after some training."""
     torch.manual_seed(0)
-    net = WaveNetwork(levels, DILATIONS, 4, 6, 5, **words)
+    net = WaveNetNetwork(levels, DILATIONS, 4, 6, 5, **words)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter += 0.2 * torch.randn_like(parameter)
     return net.to(dtype)
 
 
-def lively(net: WaveNetwork) -> WaveNetwork:
+def lively(net: WaveNetNetwork) -> WaveNetNetwork:
     """The same with nothing cut off by a relu, so that all that is heard is to be seen."""
     net.skip_bias.data += 9
     net.a_bias.data += 99
     return net
 
 
-def sounds(net: WaveNetwork, count: int = 3, samples: int = 40) -> tuple[Tensor, Tensor | None]:
+def sounds(net: WaveNetNetwork, count: int = 3, samples: int = 40) -> tuple[Tensor, Tensor | None]:
     """Levels `(count, samples)` and a condition for them."""
     x = torch.randint(0, net.levels, (count, samples), generator=torch.Generator().manual_seed(1))
     kinds = torch.arange(count) % math.prod(net.classes) if net.classes else None
@@ -50,7 +50,7 @@ def sounds(net: WaveNetwork, count: int = 3, samples: int = 40) -> tuple[Tensor,
     return x, torch.cat((turning.to(signal), signal), 1)
 
 
-def as_the_paper_says(net: WaveNetwork, x: list[int], c: Tensor | None) -> Tensor:
+def as_the_paper_says(net: WaveNetNetwork, x: list[int], c: Tensor | None) -> Tensor:
     """Numbers `(T, numbers)` of one sound by recursion over layers and time, zeros before the beginning."""
     known: dict[tuple[int, int], Tensor] = {}
     width = net.channels
@@ -174,10 +174,10 @@ def test_gradients_of_the_layers_are_right(framed: bool) -> None:
     frames = torch.arange(9) // 3 if framed else None
     if not framed:
         tensors[1] = tensors[1][..., :1]
-    span = Span(dilations, (3, 0), frames)
+    span = LayerSpan(dilations, (3, 0), frames)
     tensors[0][0, :, :3] = 0
     given = [t.requires_grad_() for t in tensors]
-    assert torch.autograd.gradcheck(lambda *t: Layers.apply(t[0] * _there(), *t[1:], span, None), given)
+    assert torch.autograd.gradcheck(lambda *t: WaveNetLayers.apply(t[0] * _there(), *t[1:], span, None), given)
 
 
 def _there() -> Tensor:

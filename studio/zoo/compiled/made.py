@@ -124,7 +124,7 @@ class OnePass(_Compiled):
                 scales[rows, i] = bounded(o[:, 1], bound)
                 return filled[rows, i] * scales[rows, i].exp() + o[:, 0]
 
-            return self.net.one_pass(ROWS, entry, None if kinds is None else kinds[rows])
+            return self.net.solve_in_order(ROWS, entry, None if kinds is None else kinds[rows])
 
         def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
             raise NotImplementedError("no gradient is taken through what torch found")

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from studio import kernels
 from studio.density.threads import one_thread
-from studio.nets.pixel_schedule import Buffer, Operation, Player, Schedule, Window
+from studio.nets.pixel_schedule import BufferWindow, Operation, PixelSchedule, RowBuffer, ScheduleRunner
 
 
 class Compiled:
     """Plays schedules with compiled loops; what these read of the newest schedule is kept."""
 
     def __init__(self) -> None:
-        self._known: tuple[Schedule, Any] | None = None
+        self._known: tuple[PixelSchedule, Any] | None = None
 
-    def __call__(self, schedule: Schedule, seen: Tensor, c: Tensor | None) -> Player | None:
+    def __call__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> ScheduleRunner | None:
         """None for all but float32 on a processor, and where nothing compiles."""
         if seen.dtype != torch.float32 or seen.device.type != "cpu":
             return None
@@ -34,7 +34,7 @@ class Compiled:
         return _CompiledPlayer(schedule, seen, c, self._known[1])
 
 
-class _Alone(Player):
+class _Alone(ScheduleRunner):
     """Plays with torch while another process compiles, by one thread. The products of a pixel are small, and beside a
     process at work two threads wait for each other: on two busy cores a picture took four to five times as long."""
 
@@ -43,10 +43,10 @@ class _Alone(Player):
             return super().__call__(i, j)
 
 
-class _CompiledPlayer(Player):
+class _CompiledPlayer(ScheduleRunner):
     """Plays with compiled loops. The memory of each buffer is a part of one flat state for each picture."""
 
-    def __init__(self, schedule: Schedule, seen: Tensor, c: Tensor | None, tape: Any) -> None:
+    def __init__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None, tape: Any) -> None:
         from studio.kernels.made import padded_count
 
         self.tape = tape
@@ -54,7 +54,7 @@ class _CompiledPlayer(Player):
         self.flat, self.threads = self.state.numpy(), torch.get_num_threads()
         super().__init__(schedule, seen, c)
 
-    def _memory(self, buffers: Sequence[Buffer]) -> dict[Buffer, Tensor]:
+    def _memory(self, buffers: Sequence[RowBuffer]) -> dict[RowBuffer, Tensor]:
         own, places = self.state[: len(self.pictures)], _places(buffers)
         return {b: own[:, at : at + math.prod(b.shape)].view(len(own), *b.shape) for b, at in places.items()}
 
@@ -69,13 +69,13 @@ class _CompiledPlayer(Player):
         pixels.run_column(self.tape, self.flat, i, j)
 
 
-def _places(buffers: Sequence[Buffer]) -> dict[Buffer, int]:
+def _places(buffers: Sequence[RowBuffer]) -> dict[RowBuffer, int]:
     """Where each buffer begins in a picture's state."""
     ends = np.cumsum([0, *(math.prod(buffer.shape) for buffer in buffers)]).tolist()
     return dict(zip(buffers, ends, strict=False))
 
 
-def _tape(schedule: Schedule) -> Any:
+def _tape(schedule: PixelSchedule) -> Any:
     """A schedule as `pixels.Tape`."""
     from studio.kernels import pixels
 
@@ -102,12 +102,12 @@ def _head(operation: Operation, kind: int, begin: int) -> list[int]:
     return [kind, operation.every, operation.later, out, given, begin, len(operation.given) > 1]
 
 
-def _four(operation: Operation) -> tuple[Window, Window, Window, Window]:
+def _four(operation: Operation) -> tuple[BufferWindow, BufferWindow, BufferWindow, BufferWindow]:
     """Out, second out, start and x; where an operation has one alone, it stands for both."""
     return operation.out[0], operation.out[-1], operation.given[0], operation.given[-1]
 
 
-def _window(window: Window, place: int) -> list[int]:
+def _window(window: BufferWindow, place: int) -> list[int]:
     """A row of `pixels.WINDOW`."""
     buffer, down, across, _, step = window
     rows, _, channels = buffer.shape

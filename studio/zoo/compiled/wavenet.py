@@ -17,10 +17,10 @@ from torch.nn.functional import pad
 from studio.density.conditional import Conditional, Logistics, within
 from studio.density.sound_stream import Player
 from studio.density.threads import one_thread
-from studio.nets.wavenet import Queues, WaveNetwork
+from studio.nets.wavenet import Queues, WaveNetNetwork
 
 
-def swift(net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int = 0) -> Player | None:
+def swift(net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int = 0) -> Player | None:
     """A compiled player; None for all but float32, and where nothing compiles."""
     if net.bias.dtype != torch.float32:
         return None
@@ -39,7 +39,7 @@ class _Swift:
     """
 
     @torch.no_grad()
-    def __init__(self, net: WaveNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int) -> None:
+    def __init__(self, net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int) -> None:
         from studio.kernels import wavenet
 
         self.net, self.conditional, self.at = net, conditional, 0
@@ -168,7 +168,7 @@ def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> T
 
 
 @torch.no_grad()
-def weights(net: WaveNetwork, conditional: Conditional, voices: int) -> Any:
+def weights(net: WaveNetNetwork, conditional: Conditional, voices: int) -> Any:
     """A network as the loop of so many voices reads it."""
     from studio.kernels import wavenet
 
@@ -188,6 +188,6 @@ def weights(net: WaveNetwork, conditional: Conditional, voices: int) -> Any:
     )
 
 
-def _sizes(net: WaveNetwork, conditional: Conditional) -> tuple[int, int, int, int, int]:
+def _sizes(net: WaveNetNetwork, conditional: Conditional) -> tuple[int, int, int, int, int]:
     mixture = conditional.mixture if isinstance(conditional, Logistics) else 0
     return net.channels, len(net.skip), len(net.b), net.levels, mixture

@@ -13,7 +13,7 @@ from studio.density.bijections.learned_prior import Split, TopPrior
 from studio.density.bijections.linear import ActNorm, InvertibleConv, Mixing
 from studio.density.flow import Flow
 from studio.nets.convolution import channels_last
-from studio.nets.glow import CouplingNet, EdgeMap, ScaledConv
+from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv
 from studio.zoo.glow import Glow
 
 SMALL = Glow(scales=2, depth=2, width=8)
@@ -49,8 +49,8 @@ PARTS = {
     "mixing, plain": lambda: Mixing(ActNorm(4), InvertibleConv(4, plu=False)),
     "coupling": lambda: ShiftScaleCoupling(CouplingNet(2, 6, 4)),
     "split": lambda: Split(Mixing(ActNorm(2), InvertibleConv(2)), ScaledConv(2, 4, 3, zero=True)),
-    "top": lambda: TopPrior(4, EdgeMap(8, 2, 3)),
-    "top with classes": lambda: TopPrior(4, EdgeMap(8, 2, 3), classes=3),
+    "top": lambda: TopPrior(4, EdgeLayer(8, 2, 3)),
+    "top with classes": lambda: TopPrior(4, EdgeLayer(8, 2, 3), classes=3),
 }
 
 

@@ -77,12 +77,12 @@ def test_a_sound_is_the_processors_to_the_last_sample() -> None:
     assert isinstance(there, AutoregressiveSound)
     assert torch.equal(there.sample([1, 2]).cpu(), model.sample([1, 2]))
     begin = artworks(model, 1)[:, :150]
-    players = [each.player(None, 1) for each in (model, there)]
+    players = [each.make_sampler(None, 1) for each in (model, there)]
     for each, device in zip(players, ("cpu", "cuda"), strict=True):
-        each.hear(begin.to(device))
+        each.append(begin.to(device))
     z, heat = model.noise([5], 200), torch.full((1, 200), 0.8)
     here, far = (
-        each.play(z.to(device), heat.to(device)) for each, device in zip(players, ("cpu", "cuda"), strict=True)
+        each.sample(z.to(device), heat.to(device)) for each, device in zip(players, ("cpu", "cuda"), strict=True)
     )
     assert far.device.type == "cuda"
     assert (far.cpu() != here).float().mean() < 0.05  # what was heard was added up in another order

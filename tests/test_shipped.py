@@ -98,7 +98,7 @@ def steps_apart(frames: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
 
 def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: InstalledModel, jobs: Jobs) -> None:
     loaded: sampling.Loaded = jobs.shelf.take(shipped.card.name)
-    if loaded.model.keeps:
+    if loaded.model.can_inpaint:
         pytest.skip("what draws entry by entry has no directions")
     assert len(loaded.card.directions) == len(loaded.directions) >= 8
     name, heat = shipped.card.name, (shipped.card.temperature,)

@@ -107,7 +107,7 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(shipped: InstalledModel, l
         assert np.array_equal(to_arrays(last.x, model.levels), cover[:, :HEARD])
         return
     made = to_arrays(model.sample(seeds, temperature=card.temperature), model.levels).astype(int)
-    if model.keeps:
+    if model.can_inpaint:
         assert np.array_equal(made, cover)
         return
     # A value may lie so near to the edge of a level that another processor rounds it to the next one: in the cover of
@@ -124,7 +124,7 @@ def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
     card, loaded = shipped.card, loaded_models.take(shipped.card.name)
     assert len(card.spread) >= 2, "the card does not say how prices are spread"
     artworks, classes = held_out(shipped)
-    drawn = math.prod(card.shape[-2:] if card.kind == "picture" else card.shape) if loaded.model.keeps else 1
+    drawn = math.prod(card.shape[-2:] if card.kind == "picture" else card.shape) if loaded.model.can_inpaint else 1
     count = min(len(artworks), MOST, max(WORK // (card.parameters * drawn), FEWEST))
     if WHOLE:
         count, classes = min(len(artworks), SPREAD), None

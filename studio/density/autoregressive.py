@@ -28,15 +28,15 @@ import torch
 from torch import Tensor, nn
 
 from studio.density.conditional import Conditional
-from studio.density.model import Model, Step
-from studio.density.threads import one_thread
+from studio.density.model import DecodingStep, Model
+from studio.density.threads import single_threaded
 
 Stepper = Callable[[int, int], Tensor]
-PIXELS = 4
+PIXELS_PER_STEP = 4
 """Of a row in one step. Measured in tests/benchmarks/previews.py."""
 
 
-def plain_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
+def uncached_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
     """The whole network anew for every pixel, picture by picture. What every cache must equal."""
 
     def step(i: int, j: int) -> Tensor:
@@ -48,7 +48,7 @@ def plain_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
 
 
 @dataclass
-class Doubts:
+class PixelEntropies:
     """How open every pixel was just before it was drawn: the entropy in bits of its levels at its temperature,
 
         H_t = -Σ_x p(x | x_1 … x_{t-1}) log2 p(x | x_1 … x_{t-1}),
@@ -62,9 +62,9 @@ class Doubts:
     """
 
     bits: Tensor
-    watched: bool = True
+    is_recorded: bool = True
 
-    def note(self, i: int, j: int, bits: Tensor, free: Tensor) -> None:
+    def add_entropy(self, i: int, j: int, bits: Tensor, free: Tensor) -> None:
         """One more sub-pixel of a pixel has these bits `(B,)`, in pictures that are free there `(B,)`."""
         before = self.bits[:, i, j]
         self.bits[:, i, j] = torch.where(free, before.nan_to_num() + bits.to(before), before)
@@ -81,8 +81,8 @@ class Autoregressive(Model):
             p(x) = Σ p(x | c) / classes; a latent needs its class.
     """
 
-    heats_noise = False
-    keeps = True
+    scales_noise = False
+    can_inpaint = True
 
     def __init__(
         self, shape: Sequence[int], levels: int, net: nn.Module, conditional: Conditional, classes: int = 0
@@ -94,27 +94,27 @@ class Autoregressive(Model):
         """The network's own steps where it has them."""
         own = getattr(self.net, "stepper", None)
         if not callable(own):
-            return plain_stepper(self.net, seen, c)
+            return uncached_stepper(self.net, seen, c)
         cached: Stepper = own(seen, c)
         return cached
 
-    def _prices(self, x: Tensor, c: Tensor | None) -> Tensor:
+    def _log_probs(self, x: Tensor, c: Tensor | None) -> Tensor:
         """ln p of every sub-pixel in nats, `(B, *shape)`; in training without the floor."""
-        self._need(c)
-        numbers = self.net(self.conditional.seen(x.to(self.dtype)), c)
+        self._check_class(c)
+        numbers = self.net(self.conditional.network_input(x.to(self.dtype)), c)
         return self.conditional.log_prob(x, numbers.to(self.dtype), floor=not self.training)
 
-    def _need(self, c: Tensor | None) -> None:
+    def _check_class(self, c: Tensor | None) -> None:
         if self.classes and c is None:
             raise ValueError(f"this model has {self.classes} classes, and none was given")
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        return -self._prices(x, c) / math.log(2)
+        return -self._log_probs(x, c) / math.log(2)
 
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         if self.classes and c is None:
-            return torch.logsumexp(self.price_of_classes(x), 1) - math.log(self.classes)
-        return self._prices(x, c).flatten(1).sum(1)
+            return torch.logsumexp(self.log_prob_of_classes(x), 1) - math.log(self.classes)
+        return self._log_probs(x, c).flatten(1).sum(1)
 
     def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         found = []
@@ -132,16 +132,16 @@ class Autoregressive(Model):
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Step by step as it is decoded, so that both find the same numbers to the last bit, and the same picture."""
         z = torch.zeros(x.shape, device=x.device, dtype=self.dtype)
-        seen, places = torch.zeros_like(z), self._places()
-        for k, i, j, numbers in self._walk(seen, c):
+        seen, places = torch.zeros_like(z), self._places_in_levels()
+        for k, i, j, numbers in self._sub_pixels(seen, c):
             u = places[k, i, j].expand(len(x))
-            z[:, k, i, j] = self.conditional.score(numbers, x[:, :k, i, j], x[:, k, i, j], u)
-            seen[:, k, i, j] = self.conditional.seen(x[:, k, i, j].to(z.dtype))
-            if self._pauses(k, j):
+            z[:, k, i, j] = self.conditional.noise_of_level(numbers, x[:, :k, i, j], x[:, k, i, j], u)
+            seen[:, k, i, j] = self.conditional.network_input(x[:, k, i, j].to(z.dtype))
+            if self._ends_step(k, j):
                 yield None
         yield z
 
-    def _places(self) -> Tensor:
+    def _places_in_levels(self) -> Tensor:
         """Where in its level the noise of each sub-pixel lies, `shape`. One draw serves all pictures, so that alike
         pictures have alike latents."""
         return torch.rand(self.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -153,35 +153,35 @@ class Autoregressive(Model):
         c: Tensor | None = None,
         temperature: float | Tensor = 1.0,
         keep: Tensor | None = None,
-        doubts: Doubts | None = None,
-    ) -> Iterator[Step]:
+        entropies: PixelEntropies | None = None,
+    ) -> Iterator[DecodingStep]:
         """As `Model.decode_steps`; `doubts`, where there are any, are filled in while they are watched."""
         _, height, width = self.shape
         heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
-        free, x = self._kept(z, keep)
+        free, x = self._known_levels(z, keep)
         drawn = free.any(0).tolist()
         seen = torch.zeros_like(z)
-        for k, i, j, numbers in self._walk(seen, c):
+        for k, i, j, numbers in self._sub_pixels(seen, c):
             place = x[:, k, i, j]
             if drawn[k][i][j]:
                 asked = numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j]
-                with one_thread():
-                    if doubts is not None and doubts.watched:
-                        new, bits = self.conditional.level_and_doubt(*asked)
-                        doubts.note(i, j, bits, free[:, k, i, j])
+                with single_threaded():
+                    if entropies is not None and entropies.is_recorded:
+                        new, bits = self.conditional.draw_level_with_entropy(*asked)
+                        entropies.add_entropy(i, j, bits, free[:, k, i, j])
                     else:
-                        new = self.conditional.level(*asked)
+                        new = self.conditional.draw_level(*asked)
                 place.copy_(torch.where(free[:, k, i, j], new.to(x.dtype), place))
-            seen[:, k, i, j] = self.conditional.seen(place.to(z.dtype))
-            if self._pauses(k, j):
-                yield Step(x.clone(), i + (j == width - 1), height)
+            seen[:, k, i, j] = self.conditional.network_input(place.to(z.dtype))
+            if self._ends_step(k, j):
+                yield DecodingStep(x.clone(), i + (j == width - 1), height)
 
-    def _pauses(self, k: int, j: int) -> bool:
+    def _ends_step(self, k: int, j: int) -> bool:
         """Whether a step ends with this sub-pixel: each takes some pixels of a row, so that none lasts long."""
         channels, _, width = self.shape
-        return k == channels - 1 and (j == width - 1 or j % PIXELS == PIXELS - 1)
+        return k == channels - 1 and (j == width - 1 or j % PIXELS_PER_STEP == PIXELS_PER_STEP - 1)
 
-    def _kept(self, z: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _known_levels(self, z: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
         """Where the model is free, and the levels as far as they are known, each `(B, *shape)`."""
         if keep is None:
             return torch.ones_like(z, dtype=torch.bool), torch.zeros_like(z, dtype=torch.uint8)
@@ -191,9 +191,9 @@ class Autoregressive(Model):
             raise ValueError(f"a level of {int(keep.max())} is to be kept, but there are {self.levels}")
         return keep < 0, keep.clamp(min=0).to(torch.uint8)
 
-    def _walk(self, seen: Tensor, c: Tensor | None) -> Iterator[tuple[int, int, int, Tensor]]:
+    def _sub_pixels(self, seen: Tensor, c: Tensor | None) -> Iterator[tuple[int, int, int, Tensor]]:
         """Channel, row and column of every sub-pixel in order, with the numbers of its pixel `(B, numbers)`."""
-        self._need(c)
+        self._check_class(c)
         channels, height, width = self.shape
         step = self.stepper(seen, c)
         for i, j in product(range(height), range(width)):

@@ -26,17 +26,17 @@ import torch
 from torch import Tensor, nn
 
 from studio.density.conditional import Conditional
-from studio.density.model import Model, Step
-from studio.density.sound_stream import PlainPlayer, Play, Player
+from studio.density.model import DecodingStep, Model
+from studio.density.sound_stream import MakeFastSampler, StreamSampler, TorchSampler
 
-CHUNK = 320
+SAMPLES_PER_STEP = 320
 """Samples between two looks at who else waits: 20 ms at 16 kHz."""
-SEGMENT = 16_384
+SEGMENT_SAMPLES = 16_384
 """Samples that are priced or heard together."""
-SHORT = 1024
+SHORT_SEGMENT_SAMPLES = 1024
 """Samples that are priced in one step of a job. A step takes 25 ms of one core with the largest shipped model, so that
 other jobs get their turn."""
-BLOCK = 1024
+NOISE_BLOCK_SAMPLES = 1024
 """Samples of noise that are drawn together, so that the first are the same for any length."""
 
 
@@ -52,8 +52,8 @@ class AutoregressiveSound(Model):
         play: a faster player than the plain one, where it can play
     """
 
-    heats_noise = False
-    keeps = True
+    scales_noise = False
+    can_inpaint = True
 
     def __init__(
         self,
@@ -63,57 +63,61 @@ class AutoregressiveSound(Model):
         conditional: Conditional,
         *,
         classes: int = 0,
-        follows: bool = False,
-        play: Play | None = None,
+        follows_signal: bool = False,
+        make_fast_sampler: MakeFastSampler | None = None,
     ) -> None:
         super().__init__(shape, levels, shape, exact=True, classes=classes)
         self.net: Any = net
-        self.conditional, self.follows, self._play = conditional, follows, play
+        self.conditional, self.follows_signal, self._make_fast_sampler = conditional, follows_signal, make_fast_sampler
 
     @property
-    def field(self) -> int:
+    def receptive_field(self) -> int:
         """How many samples before it a sample is predicted from."""
         return int(self.net.field)
 
     @property
-    def silence(self) -> int:
+    def silence_level(self) -> int:
         """The level of silence."""
         return self.levels // 2
 
-    def player(self, c: Tensor | None, count: int, spare: int = 0) -> Player:
+    def make_sampler(self, c: Tensor | None, count: int, undo_samples: int = 0) -> StreamSampler:
         """So many voices at their beginning; so many samples they can forget again, where a compiled loop plays."""
-        self._need(c)
-        swift = self._play(self.net, self.conditional, c, count, spare) if self._play else None
-        return swift or PlainPlayer(self.net, self.conditional, c, count)
+        self._check_condition(c)
+        swift = (
+            self._make_fast_sampler(self.net, self.conditional, c, count, undo_samples)
+            if self._make_fast_sampler
+            else None
+        )
+        return swift or TorchSampler(self.net, self.conditional, c, count)
 
     # ── prices ──────────────────────────────────────────────────────────────────────────────────
 
-    def _need(self, c: Tensor | None) -> None:
-        if c is None and self.follows:
+    def _check_condition(self, c: Tensor | None) -> None:
+        if c is None and self.follows_signal:
             raise ValueError("this model follows a signal, and none was given")
         if c is None and self.classes:
             raise ValueError(f"this model has {self.classes} classes, and none was given")
 
-    def priced(self, x: Tensor, numbers: Tensor) -> Tensor:
+    def log_prob_of_samples(self, x: Tensor, numbers: Tensor) -> Tensor:
         """ln p in nats, `(B, T)`; in training without the floor."""
         price = self.conditional.log_prob(x[:, None], numbers.to(self.dtype), floor=not self.training)
         return price[:, 0]
 
-    def _segments(self, x: Tensor, c: Tensor | None, size: int = SHORT) -> Iterator[Tensor]:
+    def _segments(self, x: Tensor, c: Tensor | None, size: int = SHORT_SEGMENT_SAMPLES) -> Iterator[Tensor]:
         """ln p of samples in nats, segment after segment."""
-        self._need(c)
-        prices = Prices(self, c, len(x))
+        self._check_condition(c)
+        prices = StreamingLogProb(self, c, len(x))
         for part in torch.split(x, size, 1):
             yield prices.log_prob(part)
 
-    def _prices(self, x: Tensor, c: Tensor | None) -> Tensor:
+    def _log_probs(self, x: Tensor, c: Tensor | None) -> Tensor:
         if torch.is_grad_enabled():
-            self._need(c)
-            return self.priced(x, self.net(x, c))
-        return torch.cat(list(self._segments(x, c, SEGMENT)), 1)
+            self._check_condition(c)
+            return self.log_prob_of_samples(x, self.net(x, c))
+        return torch.cat(list(self._segments(x, c, SEGMENT_SAMPLES)), 1)
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        return -self._prices(x, c) / math.log(2)
+        return -self._log_probs(x, c) / math.log(2)
 
     @torch.no_grad()
     def surprisal_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
@@ -124,9 +128,9 @@ class AutoregressiveSound(Model):
         yield torch.cat(found, 1)
 
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        if c is None and self.classes and not self.follows:
-            return torch.logsumexp(self.price_of_classes(x), 1) - math.log(self.classes)
-        return self._prices(x, c).double().sum(1).to(self.dtype)
+        if c is None and self.classes and not self.follows_signal:
+            return torch.logsumexp(self.log_prob_of_classes(x), 1) - math.log(self.classes)
+        return self._log_probs(x, c).double().sum(1).to(self.dtype)
 
     @torch.no_grad()
     def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
@@ -143,12 +147,12 @@ class AutoregressiveSound(Model):
     def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return -self.log_prob(x, c).mean() / (x.shape[1] * math.log(2))
 
-    def loss_of_parts(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def loss_of_cuts(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """As `loss`, of parts of sounds `(B, field + n)`: mean bits of those of the last n samples that are not
         negative. The field is heard alone; what is negative there is before the sound's beginning."""
-        self._need(c)
-        wanted = x[:, self.field :]
-        prices = self.priced(wanted.clamp(min=0), self.net.after(x, c))
+        self._check_condition(c)
+        wanted = x[:, self.receptive_field :]
+        prices = self.log_prob_of_samples(wanted.clamp(min=0), self.net.after(x, c))
         counted = wanted >= 0
         return -(prices * counted).sum() / counted.sum().clamp(min=1) / math.log(2)
 
@@ -157,7 +161,7 @@ class AutoregressiveSound(Model):
     def noise(self, seeds: Sequence[int], samples: int | None = None) -> Tensor:
         """Standard noise `(len(seeds), samples)`, for as many samples as wanted; a longer one begins as a shorter."""
         wanted = samples or self.shape[0]
-        count = -(-wanted // BLOCK)
+        count = -(-wanted // NOISE_BLOCK_SAMPLES)
         rows = [torch.cat(list(itertools.islice(self.noise_blocks(seed), count)))[:wanted] for seed in seeds]
         return torch.stack(rows)
 
@@ -165,7 +169,7 @@ class AutoregressiveSound(Model):
         """The noise of a seed, block after block `(n,)` without an end."""
         stream = torch.Generator().manual_seed(seed)
         while True:
-            yield torch.randn(BLOCK, generator=stream).to(self.scale_of.device, self.dtype)
+            yield torch.randn(NOISE_BLOCK_SAMPLES, generator=stream).to(self.scale_of.device, self.dtype)
 
     def sample_steps(
         self,
@@ -173,10 +177,10 @@ class AutoregressiveSound(Model):
         c: Tensor | None = None,
         temperature: float | Tensor = 1.0,
         samples: int | None = None,
-    ) -> Iterator[Step]:
+    ) -> Iterator[DecodingStep]:
         """New sounds, one for each seed, step by step. Without c a seed draws its class, too."""
-        if c is None and not self.follows:
-            c = self.classes_of(seeds)
+        if c is None and not self.follows_signal:
+            c = self.draw_classes(seeds)
         return self.decode_steps(self.noise(seeds, samples), c, temperature)
 
     def temperature_by_scale(self, temperatures: Sequence[float]) -> Tensor:
@@ -191,41 +195,43 @@ class AutoregressiveSound(Model):
     @torch.no_grad()
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Sample by sample as it is decoded, so that both find the same numbers to the last bit, and the same sound."""
-        player, found = self.player(c, len(x)), []
+        player, found = self.make_sampler(c, len(x)), []
         # One draw of the places in the levels serves all sounds, so that alike sounds have alike latents.
         stream = torch.Generator().manual_seed(0)
-        for part in torch.split(x, CHUNK, 1):
+        for part in torch.split(x, SAMPLES_PER_STEP, 1):
             u = torch.rand(part.shape[1], generator=stream, dtype=torch.float64)
-            found.append(player.read(part, u))
+            found.append(player.noise_of_levels(part, u))
             yield None
         yield torch.cat(found, 1)
 
     @torch.no_grad()
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
-    ) -> Iterator[Step]:
+    ) -> Iterator[DecodingStep]:
         """As every model's; a beginning that is kept is heard at once. Every step shows the same tensor, filled
         further, and silence to come."""
         heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
-        heard = self._heard(z, keep)
+        heard = self._known_count(z, keep)
         form = torch.uint8 if self.levels <= 256 else torch.int32
-        x = torch.full(z.shape, self.silence, dtype=form, device=z.device)
-        player = self.player(c, len(z))
-        ends = [*range(SEGMENT, heard, SEGMENT), heard] if heard else []
-        ends += [*range(heard + CHUNK, z.shape[1], CHUNK), z.shape[1]] if heard < z.shape[1] else []
+        x = torch.full(z.shape, self.silence_level, dtype=form, device=z.device)
+        player = self.make_sampler(c, len(z))
+        ends = [*range(SEGMENT_SAMPLES, heard, SEGMENT_SAMPLES), heard] if heard else []
+        ends += (
+            [*range(heard + SAMPLES_PER_STEP, z.shape[1], SAMPLES_PER_STEP), z.shape[1]] if heard < z.shape[1] else []
+        )
         begin = 0
         for done, end in enumerate(ends, 1):
             part = slice(begin, end)
             known = None if keep is None else keep[:, part].long()
             if known is not None and end <= heard:
-                player.hear(known)
+                player.append(known)
                 x[:, part] = known.to(form)
             else:
-                x[:, part] = player.play(z[:, part], heat[:, part], known).to(form)
+                x[:, part] = player.sample(z[:, part], heat[:, part], known).to(form)
             begin = end
-            yield Step(x, done, len(ends))
+            yield DecodingStep(x, done, len(ends))
 
-    def _heard(self, z: Tensor, keep: Tensor | None) -> int:
+    def _known_count(self, z: Tensor, keep: Tensor | None) -> int:
         """How many samples at the beginning of all sounds are known."""
         if keep is None:
             return 0
@@ -236,7 +242,7 @@ class AutoregressiveSound(Model):
         return int((keep >= 0).all(0).cumprod(0).sum())
 
 
-class Prices:
+class StreamingLogProb:
     """The prices of sounds in parts, each of which goes on where the one before it ended."""
 
     def __init__(self, model: AutoregressiveSound, c: Tensor | None, count: int) -> None:
@@ -250,20 +256,20 @@ class Prices:
         net = self._model.net
         numbers = net.go_on(net.before(x, self._last), self._queues, self._c, self._at)
         self._last, self._at = x[:, -1:], self._at + x.shape[1]
-        return self._model.priced(x, numbers)
+        return self._model.log_prob_of_samples(x, numbers)
 
     def bits(self, x: Tensor) -> Tensor:
         """-log2 p of them."""
         return -self.log_prob(x) / math.log(2)
 
-    def turn(self, c: Tensor | None) -> None:
+    def set_condition(self, c: Tensor | None) -> None:
         """From the next sample on they are those under another condition."""
         self._c = c
 
-    def of(self, x: Tensor) -> Tensor:
+    def bits_of_continuations(self, x: Tensor) -> Tensor:
         """-log2 p of some ways `(n, m)` in which one sound could go on; it does not go on thereby."""
         count, last = len(x), self._last
         queues = [queue.expand(count, -1, -1).clone() for queue in self._queues]
         before = self._model.net.before(x, None if last is None else last.expand(count, 1))
         c = None if self._c is None else self._c.expand(count, *self._c.shape[1:])
-        return -self._model.priced(x, self._model.net.go_on(before, queues, c, self._at)) / math.log(2)
+        return -self._model.log_prob_of_samples(x, self._model.net.go_on(before, queues, c, self._at)) / math.log(2)

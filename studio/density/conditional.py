@@ -17,30 +17,30 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, softplus
 
-FLOOR = 2.0**-21
+MIN_PROBABILITY = 2.0**-21
 """Probability that every level has at least. An interval of that width survives its z being kept in float32, whose
 rounding moves Φ(z) by 2⁻²⁶ at most; the floor costs 0.0002 bits of an entry of 256 levels, and 0.000002 of two."""
 
-ROOM = 2.0**-13
+EDGE_DISTANCE = 2.0**-13
 """How far Φ(z) stays from the edges of its level, or two fifths of the level if that is narrower. Noise from elsewhere,
 whose F was rounded in another way, then still draws the level."""
 
 Elementwise = Callable[[Tensor], Tensor]
 
-COLD = 1e-3
+MIN_TEMPERATURE = 1e-3
 """A temperature below which all is as at it, so that nothing is divided by zero."""
 
-LARGEST = 64.0
+MAX_SCALAR_OUTPUT = 64.0
 """If an output of the network is larger than this, the level is found with tensors."""
 
-MARGIN = 1e-5
+SCALAR_EDGE_MARGIN = 1e-5
 """How far such a level's edges must be from the noise: with no number above LARGEST and s of e⁻⁷ · COLD at least, no
 argument of σ is above 8e7, so that a few roundings by 1e-16 of it move F by less than 1e-6."""
 
 
-def within(below: Tensor, above: Tensor, u: Tensor) -> Tensor:
+def place_in_interval(below: Tensor, above: Tensor, u: Tensor) -> Tensor:
     """The places at shares u of intervals from `below` to `above`, with `ROOM` to their edges."""
-    room = (0.4 * (above - below)).clamp(max=ROOM)
+    room = (0.4 * (above - below)).clamp(max=EDGE_DISTANCE)
     return below + room + u * (above - below - 2 * room)
 
 
@@ -58,15 +58,17 @@ class Conditional:
 
     numbers: int
     colours_by_net: bool
-    least: float = FLOOR
-    most, thing = 256, "pixel"
+    min_probability: float = MIN_PROBABILITY
+    max_levels, element_name = 256, "pixel"
 
     def __init__(self, channels: int, levels: int) -> None:
-        if not 2 <= levels <= self.most:
-            raise ValueError(f"one {self.thing} at a time takes 2 to {self.most} levels, and {levels} were asked for")
+        if not 2 <= levels <= self.max_levels:
+            raise ValueError(
+                f"one {self.element_name} at a time takes 2 to {self.max_levels} levels, and {levels} were asked for"
+            )
         self.channels, self.levels = channels, levels
 
-    def seen(self, x: Tensor) -> Tensor:
+    def network_input(self, x: Tensor) -> Tensor:
         """What a network sees of levels x, given as floating point: values from -1 to 1."""
         return 2 * x / (self.levels - 1) - 1
 
@@ -79,8 +81,8 @@ class Conditional:
         log_q = self._log_prob(x, numbers)
         if not floor:
             return log_q
-        share = math.log1p(-self.levels * self.least)
-        return torch.logaddexp(log_q + share, log_q.new_tensor(math.log(self.least)))
+        share = math.log1p(-self.levels * self.min_probability)
+        return torch.logaddexp(log_q + share, log_q.new_tensor(math.log(self.min_probability)))
 
     def probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         """p of every level of one sub-pixel, `(B, levels)`, in float64.
@@ -93,37 +95,39 @@ class Conditional:
         edges = self._edges(numbers, before, temperature)
         return torch.diff(edges, prepend=torch.zeros_like(edges[:, :1]))
 
-    def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+    def draw_level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         """The level `(B,)` that noise z `(B,)` draws; the rest as for `probabilities`."""
-        return self._drawn(self._edges(numbers, before, temperature), z, temperature)
+        return self._level_on_edges(self._edges(numbers, before, temperature), z, temperature)
 
-    def level_and_doubt(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+    def draw_level_with_entropy(
+        self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """`level`, and how open it was before the noise chose it: -Σ p log2 p in bits, `(B,)` in float64, of the p that
         are drawn from. At temperature 0 there is nothing to choose, so it is 0."""
         edges = self._edges(numbers, before, temperature)
         p = torch.diff(edges, prepend=torch.zeros_like(edges[:, :1]))
-        doubt = torch.special.entr(p.clamp(min=0)).sum(1) / math.log(2) * wide(temperature > 0)
-        return self._drawn(edges, z, temperature), doubt
+        doubt = torch.special.entr(p.clamp(min=0)).sum(1) / math.log(2) * to_float64(temperature > 0)
+        return self._level_on_edges(edges, z, temperature), doubt
 
-    def _drawn(self, edges: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+    def _level_on_edges(self, edges: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         # What is left at temperature 0 may be two levels as likely; then no noise may choose between them.
-        u = torch.special.ndtr(wide(z) * wide(temperature > 0))
+        u = torch.special.ndtr(to_float64(z) * to_float64(temperature > 0))
         x = torch.searchsorted(edges, u[:, None], right=True)[:, 0]
         return x.clamp(max=self.levels - 1).to(z.device)
 
-    def score(self, numbers: Tensor, before: Tensor, x: Tensor, u: Tensor) -> Tensor:
+    def noise_of_level(self, numbers: Tensor, before: Tensor, x: Tensor, u: Tensor) -> Tensor:
         """The noise z `(B,)` that at temperature 1 draws level x `(B,)`, at the share u `(B,)` of its interval."""
         edges = self._edges(numbers, before, torch.ones_like(numbers[:, 0]))
         at = x.long().to(edges.device)[:, None]
         below = edges.gather(1, (at - 1).clamp(min=0)) * (at > 0)
-        z: Tensor = torch.special.ndtri(within(below, edges.gather(1, at), u.to(edges)[:, None]))[:, 0]
+        z: Tensor = torch.special.ndtri(place_in_interval(below, edges.gather(1, at), u.to(edges)[:, None]))[:, 0]
         return z.to(numbers.device, numbers.dtype)
 
     def _edges(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         """F, the sum of p up to each level, `(B, levels)`, in float64."""
-        heat = wide(temperature)[:, None]
-        cdf = self._cdf(wide(numbers), wide(before), heat.clamp(min=COLD))
-        floor = self.least * heat.clamp(max=1)
+        heat = to_float64(temperature)[:, None]
+        cdf = self._cdf(to_float64(numbers), to_float64(before), heat.clamp(min=MIN_TEMPERATURE))
+        floor = self.min_probability * heat.clamp(max=1)
         evenly = torch.arange(1, self.levels + 1, device=cdf.device, dtype=cdf.dtype)
         return torch.addcmul((1 - self.levels * floor) * cdf, floor, evenly)
 
@@ -159,7 +163,7 @@ class Categorical(Conditional):
         return up_to / up_to[:, -1:]
 
 
-class Bernoulli(Conditional):
+class BernoulliLevels(Conditional):
     """Two levels, q(1) = sigmoid(number / T); a number for each channel."""
 
     colours_by_net = True
@@ -209,7 +213,7 @@ class LogisticMixture(Conditional):
     def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
         log_w = torch.log_softmax(numbers[:, : self.mixture], 1)  # (B, K, H, W)
         means, log_s, coefficients = self._components(numbers)
-        values, prices = self.seen(x.to(numbers.dtype)), []
+        values, prices = self.network_input(x.to(numbers.dtype)), []
         for k in range(self.channels):
             mean = self._mean(means, coefficients, values[:, :k])
             joint = log_w + self._of_components(values[:, k, None], mean, log_s[:, k])
@@ -221,22 +225,22 @@ class LogisticMixture(Conditional):
         log_w = _shares(numbers[:, : self.mixture] / temperature)  # (B, K)
         means, log_s, coefficients = self._components(numbers, _tanh)
         log_s = log_s + temperature[:, None].log()
-        values, k = self.seen(before), before.shape[1]
+        values, k = self.network_input(before), before.shape[1]
         for i in range(k):
             mean = self._mean(means, coefficients, values[:, :i])
             log_w = _shares(log_w + self._of_components(values[:, i, None], mean, log_s[:, i], _log_sigmoid))
         mean = self._mean(means, coefficients, values)[..., None]  # (B, K, 1)
-        edges = self.seen(torch.arange(1, self.levels, device=mean.device, dtype=mean.dtype)) - self.half
+        edges = self.network_input(torch.arange(1, self.levels, device=mean.device, dtype=mean.dtype)) - self.half
         up_to = torch.sigmoid((edges - mean) * _exp(-log_s[:, k, :, None]))  # (B, K, levels - 1)
         cdf = (_exp(log_w)[..., None] * up_to).sum(1)
         return torch.cat((cdf, torch.ones_like(cdf[:, :1])), 1)
 
-    def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+    def draw_level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         if len(numbers) == 1 and numbers.device.type == "cpu":
             found = self._level_of_one(numbers[0].tolist(), before[0].tolist(), float(z), float(temperature))
             if found is not None:
                 return torch.tensor([found])
-        return super().level(numbers, before, z, temperature)
+        return super().draw_level(numbers, before, z, temperature)
 
     def _level_of_one(self, numbers: list[float], before: list[int], z: float, temperature: float) -> int | None:
         """Find the level of one picture as `level` does, but without tensors.
@@ -244,9 +248,9 @@ class LogisticMixture(Conditional):
         For so few numbers tensors take seven times as long. None if rounding might decide between two levels, because
         torch rounds exp, tanh and log another way.
         """
-        if not -LARGEST < min(numbers) <= max(numbers) < LARGEST:
+        if not -MAX_SCALAR_OUTPUT < min(numbers) <= max(numbers) < MAX_SCALAR_OUTPUT:
             return None
-        heat = max(temperature, COLD)
+        heat = max(temperature, MIN_TEMPERATURE)
         parts = [numbers[at : at + self.mixture] for at in range(0, len(numbers), self.mixture)]
         values = [2 * x / (self.levels - 1) - 1 for x in before]
         log_w = [number / heat for number in parts[0]]
@@ -256,7 +260,7 @@ class LogisticMixture(Conditional):
         most = max(log_w)
         w = [math.exp(each - most) for each in log_w]
         logistics = list(zip(w, *self._logistics(parts, values, heat), strict=True))
-        floor, whole = self.least * min(temperature, 1), sum(w)
+        floor, whole = self.min_probability * min(temperature, 1), sum(w)
 
         def up_to(x: int) -> float:
             """F, by σ(a) = ½ + ½ tanh(½ a)."""
@@ -274,7 +278,7 @@ class LogisticMixture(Conditional):
                 level, above = middle, found
             else:
                 low, below = middle, found
-        return level if below + MARGIN < u < above - MARGIN else None
+        return level if below + SCALAR_EDGE_MARGIN < u < above - SCALAR_EDGE_MARGIN else None
 
     def _logistics(self, parts: list[list[float]], before: list[float], heat: float) -> tuple[list[float], list[float]]:
         """Return μ and 1 / s of each logistic of a sub-pixel, given the values before it; `parts` of K numbers each."""
@@ -346,38 +350,38 @@ def _shares(log_w: Tensor) -> Tensor:
     return above - _exp(above).cumsum(1)[:, -1:].log()
 
 
-def wide(t: Tensor) -> Tensor:
+def to_float64(t: Tensor) -> Tensor:
     """In float64; Apple's graphics have none, so there it is the processor's work."""
     return t.to("cpu" if t.device.type == "mps" else t.device, torch.float64)
 
 
-LEAST = 2.0**-40
+MIN_SAMPLE_PROBABILITY = 2.0**-40
 """Probability that every level of a sample has at least. Pictures have 2⁻²¹; a sound would click with it twice a
 second. A level between two that are likely may then be too unlikely for a latent in float32, not in float64."""
 
 
-class Levels(Categorical):
+class CategoricalSample(Categorical):
     """A softmax over up to 256 levels of a sample (section 2.2: μ-law first, which is for whoever grades sounds)."""
 
-    least, thing = LEAST, "sample"
+    min_probability, element_name = MIN_SAMPLE_PROBABILITY, "sample"
 
 
-class Logistics(LogisticMixture):
+class LogisticMixtureSample(LogisticMixture):
     """A mixture of discretised logistics over up to 65,536 levels of a sample (van den Oord et al., Parallel WaveNet,
     2017, arXiv:1711.10433, section 2.1).
 
     ln s may be as low as -16, a hundredth of a level. F is never listed for all levels: a level is found by halving.
     """
 
-    least, most, thing = LEAST, 65_536, "sample"
+    min_probability, max_levels, element_name = MIN_SAMPLE_PROBABILITY, 65_536, "sample"
     NARROW = -16.0
 
     def __init__(self, levels: int, mixture: int = 10) -> None:
         super().__init__(1, levels, mixture)
 
-    def level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+    def draw_level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         up_to = self._up_to(numbers, temperature)
-        u = torch.special.ndtr(wide(z) * wide(temperature > 0))
+        u = torch.special.ndtr(to_float64(z) * to_float64(temperature > 0))
         low, high = torch.full_like(u, -1), torch.full_like(u, self.levels - 1)
         for _ in range((self.levels - 1).bit_length()):
             middle = ((low + high) / 2).floor().clamp(min=0)
@@ -385,24 +389,24 @@ class Logistics(LogisticMixture):
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return high.long().to(z.device)
 
-    def score(self, numbers: Tensor, before: Tensor, x: Tensor, u: Tensor) -> Tensor:
-        up_to, at = self._up_to(numbers, torch.ones_like(numbers[:, 0])), wide(x)
-        z: Tensor = torch.special.ndtri(within(up_to(at - 1), up_to(at), u.to(at)))
+    def noise_of_level(self, numbers: Tensor, before: Tensor, x: Tensor, u: Tensor) -> Tensor:
+        up_to, at = self._up_to(numbers, torch.ones_like(numbers[:, 0])), to_float64(x)
+        z: Tensor = torch.special.ndtri(place_in_interval(up_to(at - 1), up_to(at), u.to(at)))
         return z.to(numbers.device, numbers.dtype)
 
     def _up_to(self, numbers: Tensor, temperature: Tensor) -> Callable[[Tensor], Tensor]:
         """F as a function of levels `(B,)`, float64."""
-        heat = wide(temperature)[:, None].clamp(min=1e-3)
-        means, log_s, _ = self._components(wide(numbers))
+        heat = to_float64(temperature)[:, None].clamp(min=1e-3)
+        means, log_s, _ = self._components(to_float64(numbers))
         share, mean, s = (
-            torch.softmax(wide(numbers)[:, : self.mixture] / heat, 1),
+            torch.softmax(to_float64(numbers)[:, : self.mixture] / heat, 1),
             means[:, 0],
             log_s[:, 0].exp() * heat,
         )
-        least = self.least * heat[:, 0].clamp(max=1)
+        least = self.min_probability * heat[:, 0].clamp(max=1)
 
         def up_to(x: Tensor) -> Tensor:
-            below = (share * torch.sigmoid((self.seen(x)[:, None] + self.half - mean) / s)).sum(1)
+            below = (share * torch.sigmoid((self.network_input(x)[:, None] + self.half - mean) / s)).sum(1)
             whole = torch.where(x < self.levels - 1, below * (x >= 0), torch.ones_like(below))
             return (1 - self.levels * least) * whole + least * (x + 1)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Observation(nn.Module):
+class DecoderLikelihood(nn.Module):
     """p(x | z) of artworks x `(B, *shape)` of whole levels, given the decoder's `(B, numbers · channels, …)`.
 
     Attributes
@@ -25,11 +25,11 @@ class Observation(nn.Module):
         super().__init__()
         self.levels = levels
 
-    def seen(self, x: Tensor) -> Tensor:
+    def network_input(self, x: Tensor) -> Tensor:
         """What the encoder sees of x: values from -1 to 1."""
         raise NotImplementedError
 
-    def drawn(self, x: Tensor, u: Tensor) -> Tensor:
+    def draw_artwork(self, x: Tensor, u: Tensor) -> Tensor:
         """The artwork that is priced, drawn from x with noise u in [0, 1) of its shape."""
         raise NotImplementedError
 
@@ -37,30 +37,30 @@ class Observation(nn.Module):
         """ln p of each entry of what was `drawn`, `(B, *shape)`."""
         raise NotImplementedError
 
-    def mean(self, numbers: Tensor) -> Tensor:
+    def mean_artwork(self, numbers: Tensor) -> Tensor:
         """The mean artwork in levels, `(B, *shape)`, not yet rounded."""
         raise NotImplementedError
 
 
-class Bernoulli(Observation):
+class BernoulliLikelihood(DecoderLikelihood):
     """Black or white. A grey is the probability of white: bits are drawn from it anew wherever it is priced."""
 
     numbers = 1
 
-    def seen(self, x: Tensor) -> Tensor:
+    def network_input(self, x: Tensor) -> Tensor:
         return 2 * x / (self.levels - 1) - 1
 
-    def drawn(self, x: Tensor, u: Tensor) -> Tensor:
+    def draw_artwork(self, x: Tensor, u: Tensor) -> Tensor:
         return torch.where(x > u * (self.levels - 1), self.levels - 1, torch.zeros_like(x))
 
     def log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
         return nn.functional.logsigmoid(torch.where(x > 0, numbers, -numbers))
 
-    def mean(self, numbers: Tensor) -> Tensor:
+    def mean_artwork(self, numbers: Tensor) -> Tensor:
         return torch.sigmoid(numbers) * (self.levels - 1)
 
 
-class Logistic(Observation):
+class LogisticLikelihood(DecoderLikelihood):
     """The discretised logistic: each entry has its own μ and s, with ln s = -7 sigmoid(a + START).
 
     A level of 256 is e⁻⁵·⁵. Where a network says nothing yet, s is e⁻¹·⁹: with a START at narrow logistics the first
@@ -71,10 +71,10 @@ class Logistic(Observation):
 
     numbers = 2
 
-    def seen(self, x: Tensor) -> Tensor:
+    def network_input(self, x: Tensor) -> Tensor:
         return (2 * x + 1) / self.levels - 1
 
-    def drawn(self, x: Tensor, u: Tensor) -> Tensor:
+    def draw_artwork(self, x: Tensor, u: Tensor) -> Tensor:
         return x
 
     def log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
@@ -87,6 +87,6 @@ class Logistic(Observation):
         inside = up_to + over + torch.log(-torch.expm1(-per_s / self.levels))
         return torch.where(x == 0, up_to, torch.where(x == self.levels - 1, over, inside))
 
-    def mean(self, numbers: Tensor) -> Tensor:
+    def mean_artwork(self, numbers: Tensor) -> Tensor:
         mu, _ = numbers.chunk(2, 1)
         return ((mu + 0.5) * self.levels - 0.5).clamp(0, self.levels - 1)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from studio.density.bijections.bijection import Bijection, sum_entries
-from studio.density.model import Model, Step
+from studio.density.model import DecodingStep, Model
 
 OUTER = 0.2
 """The share of a level from which `points` draws. Of 64 latents of white pictures with a square, a MAF in float64
@@ -70,11 +70,11 @@ class Flow(Model):
     def _price(self, x: Tensor, c: Tensor | None, u: Tensor) -> tuple[Tensor, Tensor]:
         """z, and log |det ∂z/∂x| `(B,)` with x in levels."""
         self._need(c)
-        h, constant = self.dequantised(x, u)
+        h, constant = self.dequantise(x, u)
         z, ladj = self.bijection(h, c)
         return z, ladj + constant
 
-    def dequantised(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    def dequantise(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """h, and log |det ∂h/∂x| `(B,)` with x in levels."""
         h, slopes = self._squash((x.to(self.dtype) + u) / self.levels)
         return h, sum_entries(slopes) - math.prod(self.shape) * math.log(self.levels)
@@ -84,11 +84,11 @@ class Flow(Model):
         if u is None:
             u = torch.rand(x.shape, device=x.device, dtype=self.dtype) if self.training else self.pattern.to(self.dtype)
         if self.classes and c is None:
-            return torch.logsumexp(self.price_of_classes(x, u), 1) - math.log(self.classes)
+            return torch.logsumexp(self.log_prob_of_classes(x, u), 1) - math.log(self.classes)
         z, ladj = self._price(x, c, u)
         return ladj + sum_entries(_log_normal(z))
 
-    def price_of_classes(self, x: Tensor, u: Tensor | None = None) -> Tensor:
+    def log_prob_of_classes(self, x: Tensor, u: Tensor | None = None) -> Tensor:
         every = torch.arange(self.classes, device=x.device)
         return torch.stack([self.log_prob(x, c.expand(len(x)), u) for c in every], 1)
 
@@ -98,7 +98,7 @@ class Flow(Model):
 
     def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         self._need(c)
-        h, constant = self.dequantised(x, self.pattern.to(self.dtype))
+        h, constant = self.dequantise(x, self.pattern.to(self.dtype))
         price = constant
         for z, ladj in self.bijection.forward_steps(h, c):
             yield None
@@ -114,7 +114,7 @@ class Flow(Model):
 
     def surprisal_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         self._need(c)
-        h, constant = self.dequantised(x, self.pattern.to(self.dtype))
+        h, constant = self.dequantise(x, self.pattern.to(self.dtype))
         bits = torch.zeros_like(h)
         for z, ladj in self.bijection.forward_steps(h, c):
             yield None
@@ -130,7 +130,7 @@ class Flow(Model):
         """
         return self._price(x, c, torch.full_like(self.pattern, 0.5, dtype=self.dtype) if u is None else u)[0]
 
-    def points(self, x: Tensor, seed: int) -> Tensor:
+    def dequantisation_points(self, x: Tensor, seed: int) -> Tensor:
         """Other points u of the levels of x, of its shape, drawn from a seed; their latents decode to x, too.
 
         Only the least and the greatest level have no neighbour on one side, so their outer ends have the most room;
@@ -143,13 +143,13 @@ class Flow(Model):
 
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
-    ) -> Iterator[Step]:
+    ) -> Iterator[DecodingStep]:
         if keep is not None:
             raise ValueError("a flow makes the whole artwork at once and cannot keep part of it")
         self._need(c)
         total = self.bijection.steps
         for done, h in enumerate(self.bijection.inverse_steps(z * temperature, c), 1):
-            yield Step(self._levels(h), done, total)
+            yield DecodingStep(self._levels(h), done, total)
 
     def decode(self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0) -> Tensor:
         self._need(c)

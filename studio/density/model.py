@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Step(NamedTuple):
+class DecodingStep(NamedTuple):
     """An artwork as far as it is: levels `(B, *shape)`, after `done` of `total` parts; `done` may stay where a step
     brought a piece of one."""
 
@@ -45,10 +45,10 @@ class Model(nn.Module):
     latent_shape: tuple[int, ...]
     exact: bool
     invertible: bool = True
-    heats_noise: bool = True
-    keeps: bool = False
+    scales_noise: bool = True
+    can_inpaint: bool = False
     classes: int
-    starting: int = 256
+    initialisation_count: int = 256
     scale_of: Tensor
 
     def __init__(
@@ -81,7 +81,7 @@ class Model(nn.Module):
 
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
-    ) -> Iterator[Step]:
+    ) -> Iterator[DecodingStep]:
         """The artworks of latents z, step by step; the last step is the result.
 
         Arguments
@@ -129,7 +129,7 @@ class Model(nn.Module):
         rows = [torch.randn(self.latent_shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(rows).to(self.scale_of.device, self.dtype)
 
-    def classes_of(self, seeds: Sequence[int]) -> Tensor | None:
+    def draw_classes(self, seeds: Sequence[int]) -> Tensor | None:
         """A class for each seed, `(len(seeds),)`, each as likely as the others; None where the model knows none."""
         if not self.classes:
             return None
@@ -138,16 +138,16 @@ class Model(nn.Module):
         drawn = [int(torch.randint(self.classes, (1,), generator=stream)) for stream in streams]
         return torch.tensor(drawn, dtype=torch.long, device=self.scale_of.device)
 
-    def price_of_classes(self, x: Tensor) -> Tensor:
+    def log_prob_of_classes(self, x: Tensor) -> Tensor:
         """log p(x | c) in nats for every class, `(B, classes)`."""
         every = torch.arange(self.classes, device=x.device)
         return torch.stack([self.log_prob(x, c.expand(len(x))) for c in every], 1)
 
     def sample_steps(
         self, seeds: Sequence[int], c: Tensor | None = None, temperature: float | Tensor = 1.0
-    ) -> Iterator[Step]:
+    ) -> Iterator[DecodingStep]:
         """New artworks, one for each seed, step by step. Without c a seed draws its class, too."""
-        return self.decode_steps(self.noise(seeds), self.classes_of(seeds) if c is None else c, temperature)
+        return self.decode_steps(self.noise(seeds), self.draw_classes(seeds) if c is None else c, temperature)
 
     def sample(self, seeds: Sequence[int], c: Tensor | None = None, temperature: float | Tensor = 1.0) -> Tensor:
         """New artworks `(len(seeds), *shape)`, one for each seed. Without c a seed draws its class, too."""

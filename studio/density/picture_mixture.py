@@ -13,7 +13,7 @@ from studio.density.autoregressive import Autoregressive, Stepper
 from studio.density.conditional import Conditional
 
 
-def mixed(a: Autoregressive, b: Autoregressive, share: float | Tensor) -> Autoregressive:
+def mix_models(a: Autoregressive, b: Autoregressive, share: float | Tensor) -> Autoregressive:
     """The mixture of two models, in use and not for training.
 
     Arguments
@@ -24,13 +24,13 @@ def mixed(a: Autoregressive, b: Autoregressive, share: float | Tensor) -> Autore
     """
     if (a.shape, a.levels) != (b.shape, b.levels):
         raise ValueError(f"{a.shape} of {a.levels} levels cannot be mixed with {b.shape} of {b.levels}")
-    net = Both(a, b, torch.as_tensor(share, dtype=a.dtype, device=a.scale_of.device).expand(a.shape[1:]))
+    net = PairedNetworks(a, b, torch.as_tensor(share, dtype=a.dtype, device=a.scale_of.device).expand(a.shape[1:]))
     known = a.classes or b.classes
     classes = max(a.classes, 1) * max(b.classes, 1) if known else 0
-    return Autoregressive(a.shape, a.levels, net, Mixture(a.conditional, b.conditional), classes).eval()
+    return Autoregressive(a.shape, a.levels, net, MixtureConditional(a.conditional, b.conditional), classes).eval()
 
 
-class Both(nn.Module):
+class PairedNetworks(nn.Module):
     """Numbers of a, numbers of b, and the share, `(B, a.numbers + b.numbers + 1, H, W)`."""
 
     share: Tensor
@@ -48,7 +48,7 @@ class Both(nn.Module):
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         """Both models' own steps, side by side."""
         of_a, of_b = self._classes(c)
-        step_a, step_b = _paced(self.a, seen, of_a), _paced(self.b, seen, of_b)
+        step_a, step_b = _step_once_a_pixel(self.a, seen, of_a), _step_once_a_pixel(self.b, seen, of_b)
 
         def step(i: int, j: int) -> Tensor:
             return torch.cat((step_a(i, j), step_b(i, j), self.share[i, j].expand(len(seen), 1)), 1)
@@ -63,7 +63,7 @@ class Both(nn.Module):
         return of_a, c % each if self.b.classes else None
 
 
-def _paced(model: Autoregressive, seen: Tensor, c: Tensor | None) -> Stepper:
+def _step_once_a_pixel(model: Autoregressive, seen: Tensor, c: Tensor | None) -> Stepper:
     """Steps of one model at the pace of both: one that is asked once a pixel is not asked again for each colour."""
     own = model.stepper(seen, c)
     if model.conditional.colours_by_net:
@@ -79,7 +79,7 @@ def _paced(model: Autoregressive, seen: Tensor, c: Tensor | None) -> Stepper:
     return step
 
 
-class Mixture(Conditional):
+class MixtureConditional(Conditional):
     """q = (1 - s) q_a + s q_b; the numbers are a's, then b's, then s. The floor is the same for all."""
 
     def __init__(self, a: Conditional, b: Conditional) -> None:

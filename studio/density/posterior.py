@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from studio.density.bijections.planar import planar, radial
+from studio.density.bijections.planar import planar_flow, radial_flow
 
-WIDEST = 5.0
+MAX_LOG_SIGMA = 5.0
 """Largest |log σ|: no encoder's output makes z infinite or a price without a number."""
-FORGET = 1.5
+GATE_START = 1.5
 """Added to s, so that a new gate keeps most of z (arXiv:1606.04934, section 4: from +1 to +2)."""
 
 
@@ -38,7 +38,7 @@ class Posterior(nn.Module):
         Where a log-determinant belongs to no single entry each bears an even share; the sum is log q.
         """
         mu, log_sigma, rest = torch.split(h, [self.latent, self.latent, self.numbers - 2 * self.latent], 1)
-        log_sigma = WIDEST * torch.tanh(log_sigma / WIDEST)
+        log_sigma = MAX_LOG_SIGMA * torch.tanh(log_sigma / MAX_LOG_SIGMA)
         z, ladj = self.transform(mu + log_sigma.exp() * eps, rest)
         return z, -0.5 * (eps.square() + math.log(2 * math.pi)) - log_sigma - ladj
 
@@ -67,7 +67,7 @@ class PlanarPosterior(Posterior):
     def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         each = self.start.to(z.dtype) + h.view(len(h), self.flows, -1)
         u, w, b = torch.split(each, [self.latent, self.latent, 1], 2)
-        z, ladj = planar(z, u, w, b[..., 0])
+        z, ladj = planar_flow(z, u, w, b[..., 0])
         return z, (ladj / self.latent)[:, None].expand_as(z)
 
 
@@ -81,7 +81,7 @@ class RadialPosterior(Posterior):
     def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         each = h.view(len(h), self.flows, -1)
         center, alpha, beta = torch.split(each, [self.latent, 1, 1], 2)
-        z, ladj = radial(z, center, alpha[..., 0], beta[..., 0])
+        z, ladj = radial_flow(z, center, alpha[..., 0], beta[..., 0])
         return z, (ladj / self.latent)[:, None].expand_as(z)
 
 
@@ -104,7 +104,7 @@ class InverseAutoregressivePosterior(Posterior):
         total = torch.zeros_like(z)
         for net in self.nets:
             m, s = net(z, h).to(z.dtype).unbind(-1)
-            s = s + FORGET
+            s = s + GATE_START
             z = torch.lerp(m, z, torch.sigmoid(s))
             total = total + nn.functional.logsigmoid(s)
         return z, total

@@ -7,7 +7,7 @@ import torch
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """Torch keeps to one thread inside.
 
     For many short operations: some of them (Φ in float64 among them) wake the other threads whatever their size, which

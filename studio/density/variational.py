@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from studio.density.decoder_likelihood import Observation
-from studio.density.model import Model, Step
+from studio.density.decoder_likelihood import DecoderLikelihood
+from studio.density.model import DecodingStep, Model
 from studio.density.posterior import Posterior
 
-DRAWS = 61
+FIXED_DRAWS = 61
 """How many fixed draws of noise there are for prices outside training; the artwork says which is its own."""
-AT_ONCE = 1024
+LATENTS_AT_ONCE = 1024
 """Latents that `importance` decodes at a time."""
-ROWS = 8
+ROWS_AT_ONCE = 8
 """Latents that `decode_steps` decodes at a time."""
 
 
@@ -51,7 +51,7 @@ class Variational(Model):
         encoder: nn.Module,
         decoder: nn.Module,
         posterior: Posterior,
-        observation: Observation,
+        observation: DecoderLikelihood,
         anneal: int = 0,
         free_bits: float = 0.0,
     ) -> None:
@@ -60,8 +60,8 @@ class Variational(Model):
         self.anneal, self.free_bits = anneal, free_bits
         self.register_buffer("steps", torch.tensor(0))
         generator = torch.Generator().manual_seed(0)
-        self.register_buffer("eps", torch.randn(DRAWS, *self.latent_shape, generator=generator), persistent=False)
-        self.register_buffer("pattern", torch.rand(DRAWS, *self.shape, generator=generator), persistent=False)
+        self.register_buffer("eps", torch.randn(FIXED_DRAWS, *self.latent_shape, generator=generator), persistent=False)
+        self.register_buffer("pattern", torch.rand(FIXED_DRAWS, *self.shape, generator=generator), persistent=False)
 
     def _noise(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """ε `(B, latent)` and u `(B, *shape)`: new in training, else those that belong to the artworks."""
@@ -69,17 +69,17 @@ class Variational(Model):
             eps = torch.randn(len(x), *self.latent_shape, device=x.device, dtype=self.dtype)
             return eps, torch.rand(x.shape, device=x.device, dtype=self.dtype)
         place = torch.arange(math.prod(self.shape), device=x.device) + 1
-        which = (x.flatten(1).long() * place).sum(1) % DRAWS
+        which = (x.flatten(1).long() * place).sum(1) % FIXED_DRAWS
         return self.eps[which].to(self.dtype), self.pattern[which].to(self.dtype)
 
     def _posterior(self, x: Tensor) -> Tensor:
         """What the encoder says about artworks in levels, `(B, posterior.numbers)`."""
-        h: Tensor = self.encoder(self.observation.seen(x))
+        h: Tensor = self.encoder(self.observation.network_input(x))
         return h.to(self.dtype)
 
     def _terms(self, x: Tensor, eps: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """ln p(x | z) by entries `(B, *shape)`; ln q(z | x) and ln p(z) by entries `(B, latent)`."""
-        x = self.observation.drawn(x.to(self.dtype), u)
+        x = self.observation.draw_artwork(x.to(self.dtype), u)
         z, log_q = self.posterior(self._posterior(x), eps)
         return self._reconstruction(x, z), log_q, _log_normal(z)
 
@@ -119,7 +119,7 @@ class Variational(Model):
         return nats / (math.prod(self.shape) * math.log(2))
 
     @torch.no_grad()
-    def importance(self, x: Tensor, draws: int, generator: torch.Generator | None = None) -> Tensor:
+    def importance_log_prob(self, x: Tensor, draws: int, generator: torch.Generator | None = None) -> Tensor:
         """The importance-weighted bound of ln p(x) in nats, `(B,)`, from `draws` of the posterior.
 
         A generator (on the processor) draws all noise anew, also that of the bits; without one the bits are those
@@ -131,10 +131,10 @@ class Variational(Model):
         else:
             u = torch.rand(x.shape, generator=generator).to(x.device, self.dtype)
             eps = torch.randn(draws, len(x), *self.latent_shape, generator=generator)
-        x = self.observation.drawn(x.to(self.dtype), u)
+        x = self.observation.draw_artwork(x.to(self.dtype), u)
         h = self._posterior(x)
         weights = []
-        for part in torch.split(eps.to(x.device, self.dtype), max(AT_ONCE // len(x), 1)):
+        for part in torch.split(eps.to(x.device, self.dtype), max(LATENTS_AT_ONCE // len(x), 1)):
             many = part.expand(-1, len(x), -1).flatten(0, 1)  # (draws · B, latent)
             z, log_q = self.posterior(h.repeat(len(part), 1), many)
             reconstruction = self._reconstruction(x.repeat(len(part), *[1] * (x.dim() - 1)), z)
@@ -151,11 +151,11 @@ class Variational(Model):
 
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
-    ) -> Iterator[Step]:
+    ) -> Iterator[DecodingStep]:
         if keep is not None:
             raise ValueError("a VAE makes the whole artwork at once and cannot keep part of it")
-        mean = self.observation.mean(self._decoded(z * temperature))
-        yield Step(mean.round().to(torch.uint8 if self.levels <= 256 else torch.int32), 1, 1)
+        mean = self.observation.mean_artwork(self._decoded(z * temperature))
+        yield DecodingStep(mean.round().to(torch.uint8 if self.levels <= 256 else torch.int32), 1, 1)
 
     def _decoded(self, z: Tensor) -> Tensor:
         """The decoder's numbers, in blocks of exactly `ROWS`, the last filled up with zeros.
@@ -163,9 +163,9 @@ class Variational(Model):
         Convolutions and matrix products round a single row differently from many (measured with torch 2.13 in
         float32); so a row comes out the same bit for bit in any batch. One picture of 28 × 28 takes as long as 8.
         """
-        missing = -len(z) % ROWS
+        missing = -len(z) % ROWS_AT_ONCE
         filled = torch.cat((z, z.new_zeros(missing, *z.shape[1:]))) if missing else z
-        return torch.cat([self.decoder(block) for block in torch.split(filled, ROWS)])[: len(z)].to(self.dtype)
+        return torch.cat([self.decoder(block) for block in torch.split(filled, ROWS_AT_ONCE)])[: len(z)].to(self.dtype)
 
 
 def _log_normal(z: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 
 from studio.density.autoregressive import Autoregressive
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.density.bijections.masked_affine import Inverse, MaskedAffine
+from studio.density.bijections.masked_affine import InverseMap, MaskedAffine
 from studio.density.bijections.masked_mixture import MaskedMixture
 from studio.density.flow import Flow
 from studio.density.model import Model
@@ -58,7 +58,7 @@ def measured(model: Model, count: int, rate: int = 0) -> Speed:
         return Speed(count, _median(lambda: model.sample(seeds)), None, _naive_flow(model, count))
     first, whole, worked = _rows(model, seeds)
     steps = len(model.scale_of[0].flatten()) * (model.shape[0] if model.conditional.colours_by_net else 1)
-    seen, c = torch.zeros_like(model.noise(seeds)), model.classes_of(seeds)
+    seen, c = torch.zeros_like(model.noise(seeds)), model.draw_classes(seeds)
     return Speed(count, whole, first, steps * _pass(lambda: model.net(seen, c)), worked)
 
 
@@ -73,14 +73,14 @@ def _rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, fl
 
 def _of_recordings(model: AutoregressiveSound, count: int, rate: int) -> Speed:
     """Of a second at so many samples."""
-    samples, c = round(PART * rate), model.classes_of(range(count))
-    z, player = model.noise(range(count), 2 * samples), model.player(c, count)
+    samples, c = round(PART * rate), model.draw_classes(range(count))
+    z, player = model.noise(range(count), 2 * samples), model.make_sampler(c, count)
     heat = torch.ones_like(z[:, :samples])
-    player.play(z[:, :samples], heat)
+    player.sample(z[:, :samples], heat)
     began = _now()
-    player.play(z[:, samples:], heat)
+    player.sample(z[:, samples:], heat)
     whole = (_now() - began) / PART
-    x = torch.full((count, model.field + 1), model.silence, device=z.device)
+    x = torch.full((count, model.receptive_field + 1), model.silence_level, device=z.device)
     return Speed(count, whole, None, rate * _pass(lambda: model.net.after(x, c)))
 
 
@@ -88,10 +88,10 @@ def _naive_flow(model: Model, count: int) -> float | None:
     """Each masked layer that is inverted takes a pass of its network for every entry."""
     if not isinstance(model, Flow):
         return None
-    quick = {id(layer.inner) for layer in model.modules() if isinstance(layer, Inverse)}
+    quick = {id(layer.inner) for layer in model.modules() if isinstance(layer, InverseMap)}
     layers = [layer for layer in model.modules() if isinstance(layer, MaskedAffine | MaskedMixture)]
     slow = [layer for layer in layers if id(layer) not in quick]
-    entries, c = model.scale_of.numel(), model.classes_of(range(count))
+    entries, c = model.scale_of.numel(), model.draw_classes(range(count))
     x = torch.zeros(count, entries, device=model.scale_of.device, dtype=model.dtype)
     passes = [_pass(lambda layer=layer: layer.net(x, c)) for layer in slow]  # type: ignore[misc]
     return entries * sum(passes) if slow else None

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
-from studio.density.conditional import Bernoulli, Categorical
+from studio.density.conditional import BernoulliLevels, Categorical
 from studio.nets import pixelcnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
@@ -36,7 +36,7 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
         if len(shape) != 3:
             raise ValueError("a Gated PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]
-        head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
+        head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
         net = pixelcnn.GatedPixelCNNNetwork(
             channels, head.numbers, self.width, self.layers, self.size, self.head, self.classes
         )

@@ -20,10 +20,10 @@ from msgspec import Meta
 from torch import Tensor, nn
 
 from studio.density.bijections import linear
-from studio.density.bijections.bijection import Bijection, Chain, Within
+from studio.density.bijections.bijection import Bijection, Chain, OnPart
 from studio.density.bijections.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
 from studio.density.bijections.learned_prior import Split, TopPrior
-from studio.density.bijections.linear import ActNorm, InvertibleConv, Mixing, Squeeze
+from studio.density.bijections.linear import ActNorm, ChannelMixing, InvertibleConv, Squeeze
 from studio.density.flow import Flow
 from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv, packed_layers, stack_networks
 from studio.nets.glow_steps import PackedStep, WorkBuffers, apply_learning_steps
@@ -35,7 +35,7 @@ WEIGHT_OF_CLASS = 0.01
 class GlowStep(Bijection):
     """A step of flow: actnorm and 1×1 convolution, then a coupling."""
 
-    def __init__(self, mixing: Mixing, coupling: Bijection) -> None:
+    def __init__(self, mixing: ChannelMixing, coupling: Bijection) -> None:
         super().__init__()
         self.mixing, self.coupling = mixing, coupling
         self.packed: PackedStep | None = None
@@ -105,7 +105,7 @@ class Level(Chain):
     def _learn(self, steps: Sequence[GlowStep], x: Tensor) -> tuple[Tensor, Tensor]:
         """The steps as matrix products over pixels, faster than by convolutions on a processor."""
         height, width = x.shape[2:]
-        mix, shift, log_det = linear.stacked([step.mixing for step in steps])
+        mix, shift, log_det = linear.stack_mixings([step.mixing for step in steps])
         layers = stack_networks([step.net for step in steps], height, width, steps[0].offset())
         z, ladj = apply_learning_steps(x.permute(0, 2, 3, 1), mix, shift, *layers, floor=ShiftScaleCoupling.FLOOR)
         return z.permute(0, 3, 1, 2), ladj + log_det * (height * width)
@@ -181,11 +181,11 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
             inner, inner_marks = self._scale(scale + 1, half, top)
             parts.append(Split(inner, ScaledConv(channels // 2, channels, 3, zero=True)))
             marks = torch.cat((inner_marks, torch.full(half, self.scales - 1 - scale)))
-        within = Within(Squeeze(), Level(parts))
+        within = OnPart(Squeeze(), Level(parts))
         return within, within.outer.inverse(marks[None])[0]
 
     def _step(self, channels: int) -> Bijection:
-        mixing = Mixing(ActNorm(channels), InvertibleConv(channels, plu=self.mixing == "plu"))
+        mixing = ChannelMixing(ActNorm(channels), InvertibleConv(channels, plu=self.mixing == "plu"))
         half = channels // 2
         if self.coupling == "additive":
             return GlowStep(mixing, ChannelCoupling(False, CouplingNet(half, self.width, half), Additive()))

@@ -15,9 +15,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from studio.density.bijections.bijection import Bijection, Chain, Flat
+from studio.density.bijections.bijection import Bijection, Chain, Flattened
 from studio.density.bijections.linear import BatchNorm
-from studio.density.bijections.masked_affine import Inverse
+from studio.density.bijections.masked_affine import InverseMap
 from studio.density.flow import Flow
 from studio.nets.made import Activation, Degrees
 from studio.zoo.compiled.made import masked_affine, network
@@ -53,10 +53,10 @@ class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="famil
         parts: list[Bijection] = []
         for layer in range(self.layers):
             net = network(entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed)
-            parts.append(Inverse(masked_affine(net, self.bound)))
+            parts.append(InverseMap(masked_affine(net, self.bound)))
             if self.batch_norm:
                 parts.append(BatchNorm(entries, eps=1e-5, affine=True))
-        return Flow(shape, levels, Flat(Chain(parts)), self.alpha, classes=self.classes)
+        return Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes)
 
 
 PRESETS = {

@@ -13,10 +13,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from studio.density.bijections.bijection import Bijection, Chain, Flat
+from studio.density.bijections.bijection import Bijection, Chain, Flattened
 from studio.density.bijections.linear import BatchNorm
 from studio.density.bijections.masked_mixture import MaskedMixture
-from studio.density.bijections.vector_transforms import DiagonalScale, Spectrum
+from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform
 from studio.density.flow import Flow
 from studio.nets.made import MADE, Activation, Degrees
 from studio.zoo.compiled.made import OnePassMixture, masked_affine, network
@@ -55,7 +55,7 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
             raise ValueError("an artwork of one entry has nothing that comes before it; take larger ones")
         if self.mixture == 1:
             raise ValueError("a mixture of one Gaussian is another layer; take 2 or more, or 0")
-        parts: list[Bijection] = [Spectrum(), DiagonalScale(entries)] if self.spectrum else []
+        parts: list[Bijection] = [HarmonicTransform(), DiagonalScale(entries)] if self.spectrum else []
         for layer in range(self.layers):
             parts.append(masked_affine(self._net(entries, layer), self.bound))
             if self.batch_norm:
@@ -63,7 +63,7 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
         if self.mixture:
             net = self._net(entries, self.layers, 3 * self.mixture)
             parts.append(MaskedMixture(net, net.order, self.bound, OnePassMixture(net)))
-        return Flow(shape, levels, Flat(Chain(parts)), self.alpha, classes=self.classes)
+        return Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes)
 
     def _net(self, entries: int, layer: int, outputs: int = 2) -> MADE:
         return network(entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed, outputs)

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from studio.density.bijections.bijection import Bijection, Chain, Flat, Within
+from studio.density.bijections.bijection import Bijection, Chain, Flattened, OnPart
 from studio.density.bijections.coupling import Additive, ChannelCoupling
 from studio.density.bijections.logistic_prior import LogisticScores
 from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Whitening
@@ -54,12 +54,12 @@ class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="fam
         parts.append(DiagonalScale(entries, math.pi / math.sqrt(3) if logistic else 1.0))
         if logistic:
             parts.append(LogisticScores())
-        inner: Bijection = Within(OddEven(), Chain(parts))
+        inner: Bijection = OnPart(OddEven(), Chain(parts))
         if self.whitening:
             inner = Chain([Whitening(entries), inner])
-        flow = Flow(shape, levels, Flat(inner), self.alpha)
+        flow = Flow(shape, levels, Flattened(inner), self.alpha)
         if self.whitening:
-            flow.starting = WHITENED
+            flow.initialisation_count = WHITENED
         return flow
 
     def _coupling(self, entries: int, swap: bool) -> Bijection:

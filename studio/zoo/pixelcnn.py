@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
-from studio.density.conditional import Bernoulli, Categorical
+from studio.density.conditional import BernoulliLevels, Categorical
 from studio.nets import pixelcnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
@@ -36,7 +36,7 @@ class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_fi
         if len(shape) != 3:
             raise ValueError("a PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]
-        head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
+        head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
         net = pixelcnn.PixelCNNNetwork(channels, head.numbers, self.width, self.blocks, self.size, self.head)
         return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head)
 

@@ -43,7 +43,7 @@ class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", t
         model = Autoregressive(
             shape, levels, ScheduledNetwork(net, pixelcnn_pp_schedule, Compiled()), mixture, self.classes
         )
-        model.starting = 64  # pixels by the thousand each, which is plenty for means and variances
+        model.initialisation_count = 64  # pixels by the thousand each, which is plenty for means and variances
         return model
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
-from studio.density.conditional import Bernoulli, Categorical
+from studio.density.conditional import BernoulliLevels, Categorical
 from studio.nets import pixelrnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
@@ -39,7 +39,7 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
         if len(shape) != 3:
             raise ValueError("a PixelRNN makes pictures, and sounds were asked for")
         channels = shape[0]
-        head = Bernoulli(channels) if levels == 2 else Categorical(channels, levels)
+        head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
         net = pixelrnn.PixelRNNNetwork(channels, head.numbers, self.cells, self.width, self.layers, self.head)
         return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head)
 

@@ -21,10 +21,10 @@ import msgspec
 import torch
 from msgspec import Meta
 
-from studio.density.bijections.bijection import Bijection, Chain, Within
+from studio.density.bijections.bijection import Bijection, Chain, OnPart
 from studio.density.bijections.coupling import Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
 from studio.density.bijections.linear import BatchNorm, Squeeze
-from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Spectrum
+from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform, OddEven
 from studio.density.flow import Flow
 from studio.nets.convolution import ResidualNet
 from studio.nets.mlp import MLP
@@ -80,8 +80,8 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
             kept, moved = halves[::-1] if swap else halves
             net = MLP(kept, self.width, self.blocks, 2 * moved, zero=True, dropout=self.dropout)
             parts.append(ChannelCoupling(swap, net, Affine(1.0, self.bound)))
-        inner = Within(OddEven(), Chain(parts))
-        return Chain([Spectrum(), inner]) if self.spectrum else inner
+        inner = OnPart(OddEven(), Chain(parts))
+        return Chain([HarmonicTransform(), inner]) if self.spectrum else inner
 
     def _scale(self, scale: int, shape: tuple[int, int, int]) -> tuple[Bijection, torch.Tensor]:
         """Everything from a scale to the coarsest, and the scale of each entry."""
@@ -93,9 +93,9 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
             return Chain(parts), torch.zeros(shape, dtype=torch.long)
         squeezed = (4 * channels, height // 2, width // 2)
         across = Chain([self._channels(squeezed, 2 * maps, swap=bool(i % 2)) for i in range(3)])
-        parts.append(Within(Squeeze("plain"), across))
+        parts.append(OnPart(Squeeze("plain"), across))
         inner, inner_scales = self._scale(scale + 1, (2 * channels, height // 2, width // 2))
-        factored = Within(Squeeze("diagonal"), inner, part=0.5)
+        factored = OnPart(Squeeze("diagonal"), inner, part=0.5)
         here = torch.full(shape, self.scales - 1 - scale, dtype=torch.long)
         return Chain([*parts, factored]), factored.scale_of(here, inner_scales)
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 from torch import nn
 
-from studio.density.decoder_likelihood import Bernoulli, Logistic
+from studio.density.decoder_likelihood import BernoulliLikelihood, LogisticLikelihood
 from studio.density.posterior import InverseAutoregressivePosterior, PlanarPosterior, Posterior, RadialPosterior
 from studio.density.variational import Variational
 from studio.nets.autoencoder import DecoderNetwork, EncoderNetwork
@@ -58,7 +58,7 @@ class VAEFlow(msgspec.Struct, frozen=True, kw_only=True, tag="vae_flow", tag_fie
         if self.net == "convolution" and (height % 4 or width % 4):
             raise ValueError(f"{width} × {height} pixels cannot be halved twice; take dense layers")
         posterior = self._posterior()
-        observation = {"bernoulli": Bernoulli, "logistic": Logistic}[self.observation](levels)
+        observation = {"bernoulli": BernoulliLikelihood, "logistic": LogisticLikelihood}[self.observation](levels)
         encoder, decoder = self._nets((channels, height, width), posterior.numbers, observation.numbers * channels)
         return Variational(shape, levels, encoder, decoder, posterior, observation, self.anneal, self.free_bits)
 

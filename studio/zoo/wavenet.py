@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.density.conditional import Conditional, Levels, Logistics
+from studio.density.conditional import CategoricalSample, Conditional, LogisticMixtureSample
 from studio.nets.wavenet import WaveNetNetwork
 from studio.zoo.compiled.wavenet import swift
 
@@ -48,12 +48,16 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
         """The model for sounds (samples,), of that length where none is asked for. Raises ValueError for pictures."""
         if len(shape) != 1:
             raise ValueError("a WaveNet makes sounds, and pictures were asked for")
-        drawn: Conditional = Levels(1, levels) if levels <= 256 else Logistics(levels, self.mixture)
+        drawn: Conditional = (
+            CategoricalSample(1, levels) if levels <= 256 else LogisticMixtureSample(levels, self.mixture)
+        )
         dilations = [2**layer for layer in range(self.layers)] * self.cycles
         sizes = (self.channels, self.skip, drawn.numbers, self.classes, self.local, self.hop)
         net = WaveNetNetwork(levels, dilations, *sizes)
         kinds = math.prod(self.classes) if self.classes else 0
-        return AutoregressiveSound(shape, levels, net, drawn, classes=kinds, follows=self.local > 0, play=swift)
+        return AutoregressiveSound(
+            shape, levels, net, drawn, classes=kinds, follows_signal=self.local > 0, make_fast_sampler=swift
+        )
 
 
 PRESETS = {

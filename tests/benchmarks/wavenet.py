@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.density.sound_stream import PlainPlayer, Player
+from studio.density.sound_stream import StreamSampler, TorchSampler
 from studio.engine.device import steady_allocator
 from studio.kernels.dot_products import add_products
 from studio.zoo.compiled.wavenet import swift
@@ -54,10 +54,10 @@ def seconds(act: Callable[[int], object], count: int) -> float:
     return min(times) / count
 
 
-def playing(player: Player, voices: int) -> Callable[[int], object]:
+def playing(player: StreamSampler, voices: int) -> Callable[[int], object]:
     def act(count: int) -> object:
         z = torch.randn(voices, count)
-        return player.play(z, torch.ones_like(z))
+        return player.sample(z, torch.ones_like(z))
 
     return act
 
@@ -196,7 +196,7 @@ def measured(name: str) -> None:
         f"  8 voices {8 / of_eight:8,.0f} samples/s, {of_eight / best:.2f} × the time of one; "
         f"their products alone take {least / best:.2f} × at {weights * 8e-9 / least:.0f} G a second"
     )
-    of_torch = seconds(playing(PlainPlayer(whole.net, whole.conditional, None, 1), 1), 30)
+    of_torch = seconds(playing(TorchSampler(whole.net, whole.conditional, None, 1), 1), 30)
     print(f"  torch    {1 / of_torch:8,.0f} samples/s with queues: {of_torch / best:.0f} ×")
     if torch.cuda.is_available():
         there, card = made(*size, halves=True).cuda(), torch.cuda.get_device_name()

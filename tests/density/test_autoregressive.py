@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.autoregressive import Autoregressive, Stepper, plain_stepper
-from studio.density.conditional import Bernoulli, Categorical, Conditional, LogisticMixture
+from studio.density.autoregressive import Autoregressive, Stepper, uncached_stepper
+from studio.density.conditional import BernoulliLevels, Categorical, Conditional, LogisticMixture
 
 SHAPE = (3, 3, 4)
-HEADS = [Categorical(3, 20), Bernoulli(3), LogisticMixture(3, 256, 3), LogisticMixture(3, 7, 2)]
+HEADS = [Categorical(3, 20), BernoulliLevels(3), LogisticMixture(3, 256, 3), LogisticMixture(3, 7, 2)]
 
 
 class Triangle(nn.Module):
@@ -80,7 +80,7 @@ def model(request: pytest.FixtureRequest) -> Autoregressive:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("head", [Categorical(1, 2), Bernoulli(1), LogisticMixture(1, 2, 2)], ids=name)
+@pytest.mark.parametrize("head", [Categorical(1, 2), BernoulliLevels(1), LogisticMixture(1, 2, 2)], ids=name)
 def test_the_probabilities_of_all_small_pictures_sum_to_one(head: Conditional) -> None:
     model = made(head, (1, 3, 3))
     every = torch.cartesian_prod(*[torch.arange(2)] * 9).view(-1, 1, 3, 3)
@@ -115,7 +115,7 @@ def test_what_it_makes_has_noise_in_the_levels_it_was_drawn_from(model: Autoregr
 
 @torch.no_grad()
 def test_the_latent_of_what_it_makes_is_standard_noise() -> None:
-    model = made(Bernoulli(1), (1, 12, 12))
+    model = made(BernoulliLevels(1), (1, 12, 12))
     model.net.weight *= 4  # so that it is sure of many pixels
     x = model.sample(range(100))
     surprise = model.surprisal(x)
@@ -215,7 +215,7 @@ def test_a_networks_own_steps_are_asked_for_in_order(head: Conditional, times: i
     x = model.decode(z)
     assert net.asked == [(i, j) for i in range(2) for j in range(3) for _ in range(times)]
     assert torch.equal(model.encode(x), model.encode(x))
-    model.stepper = lambda seen, c: plain_stepper(net, seen, c)  # type: ignore[method-assign]
+    model.stepper = lambda seen, c: uncached_stepper(net, seen, c)  # type: ignore[method-assign]
     assert torch.equal(model.decode(z), x)
 
 
@@ -243,7 +243,7 @@ def test_what_is_all_but_excluded_still_teaches() -> None:
 
 @torch.no_grad()
 def test_what_cannot_be_kept_is_said() -> None:
-    model = made(Bernoulli(1), (1, 2, 2))
+    model = made(BernoulliLevels(1), (1, 2, 2))
     z = model.noise([1])
     with pytest.raises(ValueError, match=r"\(1, 1, 3, 2\), but the pictures are \(1, 1, 2, 2\)"):
         list(model.decode_steps(z, keep=torch.full((1, 1, 3, 2), -1)))
@@ -255,7 +255,7 @@ def test_levels_are_drawn_by_one_thread_and_others_have_theirs_between_two_steps
     class Watched(Categorical):
         def level(self, *asked: Tensor) -> Tensor:
             within.add(torch.get_num_threads())
-            return super().level(*asked)
+            return super().draw_level(*asked)
 
     within: set[int] = set()
     between: set[int] = set()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from studio.density.bijections.bijection import Chain
 from studio.density.bijections.linear import BatchNorm
-from studio.density.bijections.masked_affine import Inverse, MaskedAffine
+from studio.density.bijections.masked_affine import InverseMap, MaskedAffine
 from studio.nets.made import MADE
 from studio.zoo.compiled.made import OnePass
 
@@ -146,7 +146,7 @@ def test_an_iaf_is_pyros() -> None:
     peer = pyro_transforms.AffineAutoregressive(ForPyro(f), -math.inf, math.inf)
     z = entries(5, ENTRIES)
     x = peer(z)
-    assert float((Inverse(f).inverse(z) - x).abs().max()) < CLOSE
-    back, ladj = Inverse(f)(x)
+    assert float((InverseMap(f).inverse(z) - x).abs().max()) < CLOSE
+    back, ladj = InverseMap(f)(x)
     assert float((back - z).abs().max()) < CLOSE
     assert float((ladj + peer.log_abs_det_jacobian(z, x)).abs().max()) < CLOSE

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.density.autoregressive_sound import CHUNK, AutoregressiveSound
-from studio.density.conditional import Levels, Logistics
+from studio.density.autoregressive_sound import SAMPLES_PER_STEP, AutoregressiveSound
+from studio.density.conditional import CategoricalSample, LogisticMixtureSample
 from studio.zoo.wavenet import WaveNet
 
 SMALL = {"cycles": 2, "layers": 3, "channels": 8, "skip": 8}
@@ -32,11 +32,11 @@ def sounds(model: AutoregressiveSound, count: int, samples: int, seed: int = 0) 
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("drawn", [Levels, Logistics])
+@pytest.mark.parametrize("drawn", [CategoricalSample, LogisticMixtureSample])
 def test_probabilities_of_all_short_sounds_sum_to_one(drawn: type) -> None:
     model = made(4)
-    if drawn is Logistics:
-        model.conditional = Logistics(4, 2)
+    if drawn is LogisticMixtureSample:
+        model.conditional = LogisticMixtureSample(4, 2)
         model.net.b = torch.nn.Parameter(torch.randn(6, 8, dtype=torch.float64))
         model.net.b_bias = torch.nn.Parameter(torch.randn(6, dtype=torch.float64))
     every = torch.tensor(list(itertools.product(range(4), repeat=5)))
@@ -44,7 +44,7 @@ def test_probabilities_of_all_short_sounds_sum_to_one(drawn: type) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("levels", "samples"), [(256, 1), (256, CHUNK + 1), (65_536, 7)])
+@pytest.mark.parametrize(("levels", "samples"), [(256, 1), (256, SAMPLES_PER_STEP + 1), (65_536, 7)])
 def test_a_sound_of_any_length_comes_back(levels: int, samples: int) -> None:
     model = made(levels, classes=(3, 2))
     x, c = sounds(model, 2, samples), torch.tensor([5, 1])
@@ -62,18 +62,18 @@ def test_a_sound_of_any_length_comes_back(levels: int, samples: int) -> None:
 @torch.no_grad()
 def test_a_longer_sound_of_a_seed_begins_as_the_shorter() -> None:
     model = made()
-    *_, short = model.sample_steps([4, 5], samples=CHUNK)
-    *_, long = model.sample_steps([5], samples=CHUNK + 9)
-    assert torch.equal(long.x[0, :CHUNK], short.x[1])
+    *_, short = model.sample_steps([4, 5], samples=SAMPLES_PER_STEP)
+    *_, long = model.sample_steps([5], samples=SAMPLES_PER_STEP + 9)
+    assert torch.equal(long.x[0, :SAMPLES_PER_STEP], short.x[1])
     assert model.sample([4]).shape == (1, 12)
 
 
 @torch.no_grad()
 def test_a_beginning_is_kept_and_gone_on_from_as_if_it_had_been_drawn() -> None:
     model = made(local=2, hop=4)
-    c, samples = torch.randn(2, 2, 100, dtype=torch.float64), CHUNK + 40
+    c, samples = torch.randn(2, 2, 100, dtype=torch.float64), SAMPLES_PER_STEP + 40
     *_, whole = model.decode_steps(model.noise([1, 2], samples), c)
-    for heard in (1, CHUNK + 5, samples):
+    for heard in (1, SAMPLES_PER_STEP + 5, samples):
         keep = whole.x.long().clone()
         keep[:, heard:] = -1
         steps = list(model.decode_steps(model.noise([1, 2], samples), c, keep=keep))
@@ -93,13 +93,13 @@ def test_what_is_heard_before_playing_is_all_that_counts() -> None:
     x, z = sounds(model, 2, 50), model.noise([1, 2], 8)
     ways = []
     for cuts in ((50,), (20, 30)):
-        player = model.player(None, 2)
+        player = model.make_sampler(None, 2)
         for part in x.split(cuts, 1):
-            player.hear(part)
-        ways.append(player.play(z, torch.ones_like(z)))
-    player = model.player(None, 2)
-    player.read(x, torch.rand(50))
-    ways.append(player.play(z, torch.ones_like(z)))
+            player.append(part)
+        ways.append(player.sample(z, torch.ones_like(z)))
+    player = model.make_sampler(None, 2)
+    player.noise_of_levels(x, torch.rand(50))
+    ways.append(player.sample(z, torch.ones_like(z)))
     assert torch.equal(ways[0], ways[1])
     assert torch.equal(ways[0], ways[2])
 
@@ -107,13 +107,13 @@ def test_what_is_heard_before_playing_is_all_that_counts() -> None:
 @torch.no_grad()
 def test_a_part_is_priced_as_in_the_whole_and_its_past_is_not_counted() -> None:
     model = made(classes=(2,))
-    x, c, field = sounds(model, 2, 40), torch.tensor([0, 1]), model.field
+    x, c, field = sounds(model, 2, 40), torch.tensor([0, 1]), model.receptive_field
     parts = torch.full((2, field + 10), -1)
     parts[0, field - 12 :] = x[0, :22]
     parts[1, field : field + 6] = x[1, :6]  # the sound ends there
     bits = model.surprisal(x, c)
     expected = (bits[0, 12:22].sum() + bits[1, :6].sum()) / 16
-    assert float(model.loss_of_parts(parts, c)) == pytest.approx(float(expected), rel=1e-6)
+    assert float(model.loss_of_cuts(parts, c)) == pytest.approx(float(expected), rel=1e-6)
 
 
 @torch.no_grad()

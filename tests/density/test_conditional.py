@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from studio.density.conditional import FLOOR, Bernoulli, Categorical, Conditional, LogisticMixture
+from studio.density.conditional import MIN_PROBABILITY, BernoulliLevels, Categorical, Conditional, LogisticMixture
 
 EVERY = [
     Categorical(1, 2),
     Categorical(3, 4),
     Categorical(1, 256),
     Categorical(3, 256),
-    Bernoulli(1),
-    Bernoulli(3),
+    BernoulliLevels(1),
+    BernoulliLevels(3),
     LogisticMixture(1, 2, 3),
     LogisticMixture(3, 4, 3),
     LogisticMixture(1, 256, 5),
@@ -60,7 +60,7 @@ def test_the_prices_of_all_levels_are_their_probabilities_and_sum_to_one(conditi
         many = numbers[..., None, None].expand(conditional.levels, -1, 1, 1)
         p = conditional.log_prob(x[..., None, None], many)[:, k, 0, 0].exp()
         assert float(p.sum()) == pytest.approx(1, abs=1e-12)
-        assert float(p.min()) >= FLOOR * (1 - 1e-12)
+        assert float(p.min()) >= MIN_PROBABILITY * (1 - 1e-12)
         assert torch.allclose(conditional.probabilities(numbers, before[:, :k], ones(1))[0], p, atol=1e-14)
 
 
@@ -74,25 +74,25 @@ def test_noise_of_a_level_draws_it_again_however_unlikely(
     x = levels(conditional, count, conditional.channels)
     x[: conditional.levels] = torch.arange(conditional.levels)[:, None]
     for k, share in itertools.product(range(conditional.channels), (0.0, 0.5, 1.0)):
-        z = conditional.score(numbers, x[:, :k], x[:, k], torch.full((count,), share))
+        z = conditional.noise_of_level(numbers, x[:, :k], x[:, k], torch.full((count,), share))
         assert z.dtype == dtype
         assert float(z.abs().max()) < 5.1
-        assert torch.equal(conditional.level(numbers, x[:, :k], z, ones(count)), x[:, k].long())
+        assert torch.equal(conditional.draw_level(numbers, x[:, :k], z, ones(count)), x[:, k].long())
 
 
 def test_noise_draws_every_level_as_often_as_it_is_likely() -> None:
-    for conditional in (Categorical(3, 5), Bernoulli(3), LogisticMixture(3, 5, 3)):
+    for conditional in (Categorical(3, 5), BernoulliLevels(3), LogisticMixture(3, 5, 3)):
         numbers, before = normal(1, conditional.numbers), levels(conditional, 1, 2)
         z = torch.special.ndtri((torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000)
         many = (numbers.expand(20_000, -1), before.expand(20_000, -1))
-        drawn = torch.bincount(conditional.level(*many, z, ones(20_000)), minlength=conditional.levels) / 20_000
+        drawn = torch.bincount(conditional.draw_level(*many, z, ones(20_000)), minlength=conditional.levels) / 20_000
         assert torch.allclose(drawn.double(), conditional.probabilities(numbers, before, ones(1))[0], atol=1e-4)
 
 
 def test_any_noise_draws_some_level(conditional: Conditional) -> None:
     z = torch.tensor([-1e30, -40.0, -9.0, 0.0, 9.0, 40.0, 1e30])
     numbers = normal(7, conditional.numbers, dtype=torch.float32)
-    x = conditional.level(numbers, levels(conditional, 7, 0), z, torch.ones(7))
+    x = conditional.draw_level(numbers, levels(conditional, 7, 0), z, torch.ones(7))
     assert x[:3].tolist() == [0, 0, 0]
     assert x[4:].tolist() == [conditional.levels - 1] * 3
 
@@ -102,7 +102,9 @@ def test_colder_is_likelier_and_at_zero_the_likeliest_is_left(conditional: Condi
     warm, mild, cold = (conditional.probabilities(numbers, before, t * ones(50)) for t in (1.0, 0.5, 0.0))
     entropy = [-(p * p.clamp(min=1e-300).log()).sum(1).mean() for p in (warm, mild, cold)]
     assert entropy[0] > entropy[1] > entropy[2]
-    drawn = [conditional.level(numbers, before, z.expand(50), 0 * ones(50)) for z in torch.tensor([-5.0, 0.3, 5.0])]
+    drawn = [
+        conditional.draw_level(numbers, before, z.expand(50), 0 * ones(50)) for z in torch.tensor([-5.0, 0.3, 5.0])
+    ]
     assert torch.equal(drawn[0], drawn[1])
     assert torch.equal(drawn[0], drawn[2])
     if not isinstance(conditional, LogisticMixture):  # whose mode need not be that of its heaviest component
@@ -118,21 +120,21 @@ def test_doubt_is_the_mean_price_of_what_may_be_drawn(conditional: Conditional, 
         x[:, k] = torch.arange(conditional.levels)
         many = numbers[..., None, None].expand(conditional.levels, -1, 1, 1)
         nats = conditional.log_prob(x[..., None, None], many)[:, k, 0, 0].tolist()
-        _, doubt = conditional.level_and_doubt(numbers, before[:, :k], normal(1), ones(1))
+        _, doubt = conditional.draw_level_with_entropy(numbers, before[:, :k], normal(1), ones(1))
         mean = sum(math.exp(each) * -each / math.log(2) for each in nats)
         assert float(doubt) == pytest.approx(mean, abs=1e-9)
         assert float(doubt) <= math.log2(conditional.levels) + 1e-12
         for heat in (0.3, 1.7):
             p = conditional.probabilities(numbers, before[:, :k], heat * ones(1))[0].tolist()
-            _, doubt = conditional.level_and_doubt(numbers, before[:, :k], normal(1), heat * ones(1))
+            _, doubt = conditional.draw_level_with_entropy(numbers, before[:, :k], normal(1), heat * ones(1))
             assert float(doubt) == pytest.approx(sum(-each * math.log2(each) for each in p if each > 0), abs=1e-9)
 
 
 def test_watched_the_same_is_drawn_and_at_zero_there_is_no_doubt(conditional: Conditional) -> None:
     numbers, before, z = normal(50, conditional.numbers), levels(conditional, 50, 0), normal(50, seed=2)
     heat = torch.linspace(0, 2, 50, dtype=torch.float64)
-    drawn, doubt = conditional.level_and_doubt(numbers, before, z, heat)
-    assert torch.equal(drawn, conditional.level(numbers, before, z, heat))
+    drawn, doubt = conditional.draw_level_with_entropy(numbers, before, z, heat)
+    assert torch.equal(drawn, conditional.draw_level(numbers, before, z, heat))
     assert float(doubt[0]) == 0
     assert bool((doubt[25:] > 0).all())
 
@@ -158,9 +160,9 @@ def test_the_categorical_is_a_softmax_of_each_channels_own_numbers() -> None:
 
 
 def test_two_levels_are_a_bernoulli_or_a_softmax_of_two() -> None:
-    number, x = normal(3, 1, 4, 4), levels(Bernoulli(1), 3, 1, 4, 4)
+    number, x = normal(3, 1, 4, 4), levels(BernoulliLevels(1), 3, 1, 4, 4)
     softmax = Categorical(1, 2).log_prob(x, torch.cat((torch.zeros_like(number), number), 1))
-    assert torch.allclose(Bernoulli(1).log_prob(x, number), softmax)
+    assert torch.allclose(BernoulliLevels(1).log_prob(x, number), softmax)
 
 
 def _paper_mixture(x: np.ndarray, numbers: np.ndarray, mixture: int) -> tuple[np.ndarray, float]:
@@ -200,7 +202,7 @@ def test_the_mixture_of_logistics_is_the_papers() -> None:
         bare = head.log_prob(*asked, floor=False)[0, :, 0, 0]
         assert bare.numpy() == pytest.approx(each, abs=1e-9)
         assert float(bare.sum()) == pytest.approx(whole, abs=1e-9)
-        floored = np.log((1 - 256 * FLOOR) * np.exp(each) + FLOOR)
+        floored = np.log((1 - 256 * MIN_PROBABILITY) * np.exp(each) + MIN_PROBABILITY)
         assert head.log_prob(*asked)[0, :, 0, 0].numpy() == pytest.approx(floored, abs=1e-9)
 
 
@@ -225,7 +227,7 @@ def test_prices_and_gradients_are_finite_for_any_numbers_in_float32(conditional:
 
 
 def test_what_a_network_sees_goes_from_minus_one_to_one(conditional: Conditional) -> None:
-    seen = conditional.seen(torch.arange(conditional.levels, dtype=torch.float32))
+    seen = conditional.network_input(torch.arange(conditional.levels, dtype=torch.float32))
     assert seen[0] == -1
     assert seen[-1] == 1
     assert torch.allclose(seen.diff(), torch.tensor(2 / (conditional.levels - 1)), atol=1e-6)
@@ -235,7 +237,7 @@ def test_what_there_is_no_conditional_for_is_said() -> None:
     with pytest.raises(ValueError, match="2 to 256 levels, and 512 were asked"):
         Categorical(1, 512)
     with pytest.raises(ValueError, match="2 levels, and 16 were asked"):
-        Bernoulli(1, 16)
+        BernoulliLevels(1, 16)
     with pytest.raises(ValueError, match="grey or RGB, and 4 channels"):
         LogisticMixture(4, 256)
 
@@ -258,7 +260,7 @@ def alone(head: LogisticMixture, count: int, size: float, seed: int) -> list[tup
 @pytest.mark.parametrize("size", [0.3, 3.0, 30.0])
 def test_a_single_pictures_level_is_that_of_the_plain_formula(head: LogisticMixture, size: float) -> None:
     for asked in alone(head, 420, size, seed=5):
-        assert torch.equal(head.level(*asked), Conditional.level(head, *asked))
+        assert torch.equal(head.draw_level(*asked), Conditional.draw_level(head, *asked))
 
 
 @pytest.mark.parametrize("head", MIXTURES, ids=name)
@@ -271,7 +273,7 @@ def test_rounding_never_decides_a_single_pictures_level(head: LogisticMixture) -
             z = torch.special.ndtri(u)
             for near in (z, torch.nextafter(z, z + 1), torch.nextafter(z, z - 1)):
                 asked = numbers, before, near[None], heat
-                assert torch.equal(head.level(*asked), Conditional.level(head, *asked))
+                assert torch.equal(head.draw_level(*asked), Conditional.draw_level(head, *asked))
 
 
 class Calls(TorchFunctionMode):
@@ -290,5 +292,5 @@ def test_a_single_pictures_level_takes_few_calls_of_torch() -> None:
     asked = alone(head, 210, 0.3, seed=9)
     with Calls() as calls:
         for each in asked:
-            head.level(*each)
+            head.draw_level(*each)
     assert calls.count / len(asked) < 30

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from studio.density.decoder_likelihood import Bernoulli, Logistic
+from studio.density.decoder_likelihood import BernoulliLikelihood, LogisticLikelihood
 
 
 @pytest.mark.parametrize("levels", [2, 5, 256])
@@ -14,7 +14,7 @@ def test_the_discretised_logistic_sums_to_one_over_all_levels(levels: int) -> No
     for mu in (-3.0, -0.5, 0.0, 0.123, 0.5, 2.0):
         for log_s in (-9.0, -0.5, 0.0, 1.0, 9.0):
             numbers = torch.tensor([mu, log_s], dtype=torch.float64).view(1, 2, 1, 1).expand(levels, 2, 1, 1)
-            total = Logistic(levels).log_prob(every, numbers).exp().sum()
+            total = LogisticLikelihood(levels).log_prob(every, numbers).exp().sum()
             assert float(total) == pytest.approx(1, abs=1e-12)
 
 
@@ -26,11 +26,15 @@ def test_the_discretised_logistic_is_the_difference_of_two_sigmoids() -> None:
     above = torch.sigmoid(((x + 1) / 256 - 0.5 - mu) / s)
     below = torch.sigmoid((x / 256 - 0.5 - mu) / s)
     above[-1], below[0] = 1, 0
-    assert torch.allclose(Logistic(256).log_prob(x, numbers).exp(), above - below, atol=1e-13)
+    assert torch.allclose(LogisticLikelihood(256).log_prob(x, numbers).exp(), above - below, atol=1e-13)
 
 
-@pytest.mark.parametrize("observation", [Bernoulli(256), Logistic(256)], ids=["bernoulli", "logistic"])
-def test_prices_and_their_gradients_are_finite_for_any_numbers_in_float32(observation: Bernoulli | Logistic) -> None:
+@pytest.mark.parametrize(
+    "observation", [BernoulliLikelihood(256), LogisticLikelihood(256)], ids=["bernoulli", "logistic"]
+)
+def test_prices_and_their_gradients_are_finite_for_any_numbers_in_float32(
+    observation: BernoulliLikelihood | LogisticLikelihood,
+) -> None:
     x = torch.tensor([0.0, 255.0]).view(2, 1, 1, 1).expand(2, 1, 1, 9)
     sizes = torch.tensor([-1e4, -100, -8, -1, 0, 1, 8, 100, 1e4])
     for second in sizes:
@@ -44,10 +48,10 @@ def test_prices_and_their_gradients_are_finite_for_any_numbers_in_float32(observ
 
 
 def test_a_grey_is_the_probability_of_white() -> None:
-    observation = Bernoulli(256)
+    observation = BernoulliLikelihood(256)
     x = torch.tensor([0.0, 51.0, 255.0]).repeat(20000, 1)
     u = torch.rand(x.shape, generator=torch.Generator().manual_seed(0))
-    drawn = observation.drawn(x, u)
+    drawn = observation.draw_artwork(x, u)
     assert set(drawn.unique().tolist()) == {0.0, 255.0}
     white = (drawn == 255).double().mean(0)
     assert float(white[0]) == 0
@@ -58,24 +62,26 @@ def test_a_grey_is_the_probability_of_white() -> None:
 def test_both_prices_of_a_bit_sum_to_one() -> None:
     numbers = torch.linspace(-5, 5, 11, dtype=torch.float64).view(1, 1, 1, 11)
     black, white = (torch.full_like(numbers, level) for level in (0.0, 255.0))
-    observation = Bernoulli(256)
+    observation = BernoulliLikelihood(256)
     total = observation.log_prob(black, numbers).exp() + observation.log_prob(white, numbers).exp()
     assert torch.allclose(total, torch.ones_like(total))
-    assert torch.allclose(observation.mean(numbers) / 255, observation.log_prob(white, numbers).exp())
+    assert torch.allclose(observation.mean_artwork(numbers) / 255, observation.log_prob(white, numbers).exp())
 
 
 def test_the_mean_of_a_logistic_is_the_level_around_mu() -> None:
     x = torch.arange(256, dtype=torch.float64).view(1, 1, 1, 256)
     numbers = torch.cat(((x + 0.5) / 256 - 0.5, torch.zeros_like(x)), 1)
-    observation = Logistic(256)
-    assert torch.allclose(observation.mean(numbers), x)
+    observation = LogisticLikelihood(256)
+    assert torch.allclose(observation.mean_artwork(numbers), x)
     outside = torch.tensor([-9.0, 9.0], dtype=torch.float64).view(1, 1, 1, 2)
-    assert observation.mean(torch.cat((outside, outside), 1)).flatten().tolist() == [0, 255]
+    assert observation.mean_artwork(torch.cat((outside, outside), 1)).flatten().tolist() == [0, 255]
 
 
-@pytest.mark.parametrize("observation", [Bernoulli(256), Logistic(256)], ids=["bernoulli", "logistic"])
-def test_an_encoder_sees_numbers_from_minus_one_to_one(observation: Bernoulli | Logistic) -> None:
-    seen = observation.seen(torch.arange(256.0))
+@pytest.mark.parametrize(
+    "observation", [BernoulliLikelihood(256), LogisticLikelihood(256)], ids=["bernoulli", "logistic"]
+)
+def test_an_encoder_sees_numbers_from_minus_one_to_one(observation: BernoulliLikelihood | LogisticLikelihood) -> None:
+    seen = observation.network_input(torch.arange(256.0))
     assert float(seen[0]) == pytest.approx(-1, abs=1 / 256)
     assert float(seen[-1]) == pytest.approx(1, abs=1 / 256)
     assert bool((seen.diff() > 0).all())

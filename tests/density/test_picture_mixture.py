@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.density.autoregressive import Autoregressive, plain_stepper
-from studio.density.picture_mixture import mixed
+from studio.density.autoregressive import Autoregressive, uncached_stepper
+from studio.density.picture_mixture import mix_models
 
 PAIRS = [("pixelcnn", "gated_pixelcnn"), ("gated_pixelcnn", "pixelcnn_pp"), ("pixelcnn_pp", "pixelrnn")]
 CASES = [(*pair, shape, levels) for pair in PAIRS for shape, levels in (((1, 4, 4), 2), ((3, 4, 4), 6))]
@@ -45,7 +45,7 @@ def test_at_either_end_it_is_the_one_model_to_the_last_bit(case: tuple[str, str,
     a, b = pair(case)
     z, x = a.noise([1, 2, 3]), pictures(a)
     for share, alone in ((0.0, a), (1.0, b)):
-        both = mixed(a, b, share)
+        both = mix_models(a, b, share)
         assert torch.equal(both.decode(z, temperature=0.7), alone.decode(z, temperature=0.7))
         assert torch.equal(both.surprisal(x), alone.surprisal(x))
         assert torch.equal(both.encode(x), alone.encode(x))
@@ -58,7 +58,7 @@ def test_any_picture_comes_back_and_costs_what_the_mixed_probabilities_say(
 ) -> None:
     a, b = pair(case)
     ramp = torch.linspace(0, 1, 16).view(4, 4)
-    both, x = mixed(a, b, ramp), pictures(a)
+    both, x = mix_models(a, b, ramp), pictures(a)
     z = both.encode(x)
     assert torch.equal(both.decode(z), x)
     of_a, of_b = (2 ** -model.surprisal(x).double() for model in (a, b))
@@ -66,9 +66,9 @@ def test_any_picture_comes_back_and_costs_what_the_mixed_probabilities_say(
     assert torch.allclose(2 ** -both.surprisal(x).double(), wanted, rtol=1e-4, atol=1e-9)
     assert torch.allclose(both.log_prob(x).double(), wanted.log().flatten(1).sum(1), rtol=1e-5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(both, "stepper", functools.partial(plain_stepper, both.net))
+        patch.setattr(both, "stepper", functools.partial(uncached_stepper, both.net))
         noise = both.noise([4, 5])
-        assert torch.equal(both.decode(noise), mixed(a, b, ramp).decode(noise))
+        assert torch.equal(both.decode(noise), mix_models(a, b, ramp).decode(noise))
 
 
 @torch.no_grad()
@@ -76,20 +76,20 @@ def test_the_probabilities_of_all_pictures_sum_to_one() -> None:
     a, b = made("pixelcnn", (1, 3, 3), 2), made("gated_pixelcnn", (1, 3, 3), 2)
     every = torch.cartesian_prod(*[torch.arange(2, dtype=torch.uint8)] * 9).view(-1, 1, 3, 3)
     for share in (0.3, 0.8):
-        assert float(mixed(a, b, share).log_prob(every).double().exp().sum()) == pytest.approx(1, abs=1e-5)
+        assert float(mix_models(a, b, share).log_prob(every).double().exp().sum()) == pytest.approx(1, abs=1e-5)
 
 
 @torch.no_grad()
 def test_a_share_that_is_changed_on_the_way_holds_from_there_on() -> None:
     a, b = made("pixelcnn", (1, 4, 4), 6), made("gated_pixelcnn", (1, 4, 4), 6)
     share, z = torch.zeros(4, 4), a.noise([1, 2, 3, 4])
-    steps = mixed(a, b, share).decode_steps(z)
+    steps = mix_models(a, b, share).decode_steps(z)
     top = next(steps).x[..., 0, :]
     share[1:] = 1
     *_, last = steps
     turned = torch.ones(4, 4)
     turned[0] = 0
-    assert torch.equal(last.x, mixed(a, b, turned).decode(z))
+    assert torch.equal(last.x, mix_models(a, b, turned).decode(z))
     assert torch.equal(last.x[..., 0, :], top)
     assert torch.equal(top, a.decode(z)[..., 0, :])
 
@@ -98,7 +98,7 @@ def test_a_share_that_is_changed_on_the_way_holds_from_there_on() -> None:
 @pytest.mark.parametrize(("kinds_a", "kinds_b"), [(2, 3), (2, 0), (0, 3)])
 def test_each_model_hears_its_own_class(kinds_a: int, kinds_b: int) -> None:
     a, b = (made("gated_pixelcnn", (1, 4, 4), 6, kinds) for kinds in (kinds_a, kinds_b))
-    both, x = mixed(a, b, 0.4), pictures(a, 1)
+    both, x = mix_models(a, b, 0.4), pictures(a, 1)
     assert both.classes == max(kinds_a, 1) * max(kinds_b, 1)
     for c in range(both.classes):
         of_a, of_b = divmod(c, max(kinds_b, 1))
@@ -116,4 +116,4 @@ def test_only_models_of_one_shape_and_as_many_levels_are_mixed() -> None:
     one = made("pixelcnn", (1, 4, 4), 6)
     for other in (made("pixelcnn", (1, 3, 3), 6), made("pixelcnn", (1, 4, 4), 2)):
         with pytest.raises(ValueError, match="cannot be mixed"):
-            mixed(one, other, 0.5)
+            mix_models(one, other, 0.5)

@@ -4,25 +4,25 @@ import math
 
 import torch
 
-from studio.density.conditional import Levels, Logistics
+from studio.density.conditional import CategoricalSample, LogisticMixtureSample
 
 
 def test_levels_found_by_halving_are_those_of_the_whole_list() -> None:
-    drawn = Logistics(200, 3)
+    drawn = LogisticMixtureSample(200, 3)
     numbers = torch.randn(400, drawn.numbers, dtype=torch.float64)
     z, heat = 1.5 * torch.randn(400, dtype=torch.float64), torch.linspace(0, 1.5, 400, dtype=torch.float64)
     edges = drawn._edges(numbers, numbers[:, :0], heat)
     u = torch.special.ndtr(z * (heat > 0))
     assert torch.equal(
-        drawn.level(numbers, numbers[:, :0], z, heat), torch.searchsorted(edges, u[:, None], right=True)[:, 0]
+        drawn.draw_level(numbers, numbers[:, :0], z, heat), torch.searchsorted(edges, u[:, None], right=True)[:, 0]
     )
 
 
 @torch.no_grad()
 def test_sixteen_bits_may_be_as_certain_as_eight() -> None:
     """A bound of ln s made for 256 levels would ask 6.9 bits of every sample at least (models.md, trap 6)."""
-    drawn = Logistics(65_536, 1)
-    value = float(drawn.seen(torch.tensor([41_000.0])))
+    drawn = LogisticMixtureSample(65_536, 1)
+    value = float(drawn.network_input(torch.tensor([41_000.0])))
     numbers = torch.tensor([0.0, value, -15.0]).view(1, 3, 1)
     price = drawn.log_prob(torch.tensor([[[41_000]]]), numbers.double())
     assert -float(price) / math.log(2) < 0.01
@@ -30,5 +30,5 @@ def test_sixteen_bits_may_be_as_certain_as_eight() -> None:
 
 def test_no_level_clicks() -> None:
     """What the floor gives to all levels together is drawn less than once in ten minutes."""
-    for drawn in (Levels(1, 256), Logistics(65_536)):
-        assert drawn.levels * drawn.least * 16_000 * 600 < 1
+    for drawn in (CategoricalSample(1, 256), LogisticMixtureSample(65_536)):
+        assert drawn.levels * drawn.min_probability * 16_000 * 600 < 1

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.density import variational
-from studio.density.decoder_likelihood import Bernoulli, Logistic
+from studio.density.decoder_likelihood import BernoulliLikelihood, LogisticLikelihood
 from studio.density.posterior import InverseAutoregressivePosterior, PlanarPosterior, Posterior, RadialPosterior
 from studio.density.variational import Variational
 from studio.nets.made import ContextMADE
@@ -43,7 +43,7 @@ def small(posterior: str = "diagonal", *, levels: int = 256, logistic: bool = Fa
     that no latent that matters is drawn too seldom."""
     torch.manual_seed(5)
     made = posterior_of(posterior)
-    observation = Logistic(levels) if logistic else Bernoulli(levels)
+    observation = LogisticLikelihood(levels) if logistic else BernoulliLikelihood(levels)
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, made.numbers))
     numbers = observation.numbers
     decoder = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 4 * numbers), nn.Unflatten(1, (numbers, 2, 2)))
@@ -61,7 +61,7 @@ def silent(**settings: float) -> Variational:
     decoder = nn.Sequential(nn.Linear(3, 4), nn.Unflatten(1, SHAPE))
     nn.init.zeros_(decoder[0].weight)
     nn.init.zeros_(decoder[0].bias)
-    return Variational(SHAPE, 256, Silent(6), decoder, Posterior(3), Bernoulli(256), **settings)  # type: ignore[arg-type]
+    return Variational(SHAPE, 256, Silent(6), decoder, Posterior(3), BernoulliLikelihood(256), **settings)  # type: ignore[arg-type]
 
 
 def pictures(count: int, seed: int = 0) -> Tensor:
@@ -89,14 +89,14 @@ def test_many_draws_agree_with_the_likelihood_integrated_over_the_latent(posteri
     model, x = small(posterior), every_black_and_white()
     exact = true_log_prob(model, x)
     assert float(exact.exp().sum()) == pytest.approx(1, abs=1e-6)
-    assert torch.allclose(model.importance(x, 4000), exact, atol=0.08)
+    assert torch.allclose(model.importance_log_prob(x, 4000), exact, atol=0.08)
 
 
 @torch.no_grad()
 def test_with_levels_too_many_draws_agree_with_the_likelihood() -> None:
     model, x = small(levels=4, logistic=True), pictures(6) % 4
     model.decoder.get_parameter("2.bias")[4:] = -1.0  # wide logistics, so that many latents matter
-    assert torch.allclose(model.importance(x, 30_000), true_log_prob(model, x), atol=0.1)
+    assert torch.allclose(model.importance_log_prob(x, 30_000), true_log_prob(model, x), atol=0.1)
 
 
 @torch.no_grad()
@@ -106,7 +106,7 @@ def test_bounds_lie_below_the_likelihood_and_tighten_with_draws(posterior: str) 
     generator = torch.Generator().manual_seed(2)
 
     def mean(draws: int) -> float:
-        return float(model.importance(x.repeat(2000 // draws, 1, 1, 1), draws, generator).mean())
+        return float(model.importance_log_prob(x.repeat(2000 // draws, 1, 1, 1), draws, generator).mean())
 
     exact = float(true_log_prob(model, x).mean())
     one, four, many = mean(1), mean(4), mean(100)
@@ -121,7 +121,7 @@ def test_bounds_lie_below_the_likelihood_and_tighten_with_draws(posterior: str) 
 def test_one_draw_is_the_lower_bound() -> None:
     model, x = small("planar"), pictures(1).expand(500, *SHAPE)
     bits, latent = torch.Generator().manual_seed(3), model.eps[:1].double()
-    price = model.importance(x[:1], 1, bits)
+    price = model.importance_log_prob(x[:1], 1, bits)
     bits = torch.Generator().manual_seed(3)
     u, eps = torch.rand(1, *SHAPE, generator=bits).double(), torch.randn(1, 1, 2, generator=bits)[0].double()
     reconstruction, log_q, log_p = model._terms(x[:1], eps, u)
@@ -132,18 +132,18 @@ def test_one_draw_is_the_lower_bound() -> None:
 @torch.no_grad()
 def test_the_draws_are_taken_a_few_at_a_time_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = small("iaf"), pictures(3)
-    at_once = model.importance(x, 50)
+    at_once = model.importance_log_prob(x, 50)
     monkeypatch.setattr(variational, "AT_ONCE", 7)
-    assert torch.allclose(model.importance(x, 50), at_once)
+    assert torch.allclose(model.importance_log_prob(x, 50), at_once)
 
 
 @torch.no_grad()
 def test_a_generator_draws_bits_and_latents_anew_and_can_be_repeated() -> None:
     model, x = small(), torch.full((1, *SHAPE), 128, dtype=torch.uint8)
-    again = [model.importance(x, 5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    again = [model.importance_log_prob(x, 5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
     assert torch.equal(again[0], again[1])
     assert not torch.equal(again[0], again[2])
-    assert torch.equal(model.importance(x, 5), model.importance(x, 5))
+    assert torch.equal(model.importance_log_prob(x, 5), model.importance_log_prob(x, 5))
 
 
 def test_free_bits_give_nothing_for_a_divergence_below_them() -> None:
@@ -209,7 +209,7 @@ def test_the_latent_of_a_picture_is_the_centre_of_its_posterior(posterior: str) 
     model, x = small(posterior), pictures(3)
     z = model.encode(x)
     assert torch.equal(z, model.encode(x))
-    h = model.encoder(model.observation.seen(x.double()))
+    h = model.encoder(model.observation.network_input(x.double()))
     assert torch.equal(z, model.posterior(h, torch.zeros(3, 2, dtype=torch.float64))[0])
     assert not model.invertible
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.bijections.planar import planar, radial
+from studio.density.bijections.planar import planar_flow, radial_flow
 from studio.density.posterior import InverseAutoregressivePosterior
 from studio.nets.made import ContextMADE
 
@@ -32,7 +32,7 @@ def test_planar_is_the_peers(size: float) -> None:
         entries(1, seed=4),
         entries(20, ENTRIES),
     )
-    ours = planar(z, *[p.expand(20, 1, -1) for p in (u, w)], b.expand(20, 1))
+    ours = planar_flow(z, *[p.expand(20, 1, -1) for p in (u, w)], b.expand(20, 1))
     flow = normflows.flows.Planar((ENTRIES,), u=u[None], w=w[None], b=b)
     assert apart(ours, flow(z)) < CLOSE
     transform = pyro.Planar(ENTRIES).double()
@@ -45,7 +45,7 @@ def test_planar_is_the_peers(size: float) -> None:
 @torch.no_grad()
 def test_radial_is_the_peers() -> None:
     center, alpha, beta, z = entries(ENTRIES, seed=2), entries(1, seed=3), entries(1, seed=4), entries(20, ENTRIES)
-    ours = radial(z, center.expand(20, 1, -1), alpha.expand(20, 1), beta.expand(20, 1))
+    ours = radial_flow(z, center.expand(20, 1, -1), alpha.expand(20, 1), beta.expand(20, 1))
     transform = pyro.Radial(ENTRIES).double()
     for parameter, value in ((transform.x0, center), (transform.alpha_prime, alpha), (transform.beta_prime, beta)):
         parameter.copy_(value)

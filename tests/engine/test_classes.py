@@ -39,7 +39,7 @@ def test_a_kind_is_drawn_as_asked(tiny_kinds: str, jobs: Jobs) -> None:
 def test_without_a_kind_each_seed_has_its_own_for_ever(tiny_kinds: str, jobs: Jobs) -> None:
     model = Shelf(CPU.torch_device).take(tiny_kinds).model
     seeds = tuple(range(24))
-    kinds = model.classes_of(seeds)
+    kinds = model.draw_classes(seeds)
     assert kinds is not None
     assert 4 < int(kinds.sum()) < 20, "both kinds come up"
     ask = wire.Sample(job="a", model=tiny_kinds, seeds=seeds)
@@ -74,7 +74,7 @@ def test_a_kind_that_is_not_there_is_refused_with_those_there_are(tiny_kinds: st
 def test_a_price_without_a_kind_is_that_of_the_even_mixture(tiny_kinds: str) -> None:
     model = Shelf(CPU.torch_device).take(tiny_kinds).model
     x = torch.randint(0, 256, (5, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    each = model.price_of_classes(x).double()
+    each = model.log_prob_of_classes(x).double()
     assert torch.allclose(model.log_prob(x).double(), torch.log(each.exp().mean(1)), rtol=1e-5) or bool(
         torch.allclose(model.log_prob(x).double(), torch.logsumexp(each, 1) - math.log(2), rtol=1e-6)
     )

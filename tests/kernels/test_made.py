@@ -50,7 +50,7 @@ class Case:
 def test_it_equals_the_plain_inverse(case: tuple, rows: int) -> None:  # type: ignore[type-arg]
     made_map = Case(*case)
     z = made_map.noise(rows)
-    found, plain = made_map.solve(z), made_map.map.plain_inverse(z)
+    found, plain = made_map.solve(z), made_map.map.torch_inverse(z)
     assert np.abs(found.x - plain.numpy()).max() < ROUNDING[made_map.dtype]
     assert np.abs(made_map.map(plain)[1].numpy() + found.a.sum(1)).max() < 10 * ROUNDING[made_map.dtype]
 
@@ -96,7 +96,7 @@ def test_a_condition_is_more_bias_of_the_first_layer() -> None:
     z, c = case.noise(5), torch.tensor([0, 2, 1, 2, 0])
     assert case.net.kinds is not None
     found = case.solve(z, more=case.net.kinds.detach()[c].numpy())
-    assert np.abs(found.x - case.map.plain_inverse(z, c).numpy()).max() < 1e-11
+    assert np.abs(found.x - case.map.torch_inverse(z, c).numpy()).max() < 1e-11
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c[-1] == torch.float64], ids=str)
@@ -104,7 +104,7 @@ def test_the_adjoint_is_the_gradient_through_the_plain_inverse(case: tuple) -> N
     made_map = Case(*case)
     z = made_map.noise(9).requires_grad_()
     of_x, of_a = made_map.noise(9, seed=1), made_map.noise(9, seed=2)
-    x = made_map.map.plain_inverse(z)
+    x = made_map.map.torch_inverse(z)
     a = made_map.map._moves(x, None)[1]
     (plain,) = torch.autograd.grad((x * of_x).sum() + (a * of_a).sum(), z)
     z = z.detach()

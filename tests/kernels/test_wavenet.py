@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.density.sound_stream import PlainPlayer, Player
+from studio.density.sound_stream import StreamSampler, TorchSampler
 from studio.kernels import wavenet
 from studio.kernels.dot_products import add_products, lay_out_weights
 from studio.zoo.compiled.wavenet import swift
@@ -43,10 +43,10 @@ def condition(words: dict[str, Any], count: int) -> Tensor | None:
     return torch.cat((kinds[:, None, None].expand(-1, 1, 20), signal), 1)
 
 
-def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[Player, Player]:
+def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[StreamSampler, StreamSampler]:
     quick = swift(model.net, model.conditional, c, count)
     assert quick is not None
-    return quick, PlainPlayer(model.net, model.conditional, c, count)
+    return quick, TorchSampler(model.net, model.conditional, c, count)
 
 
 @torch.no_grad()
@@ -58,8 +58,10 @@ def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, wor
         latents = []
         for player in players(model, condition(words, 3), 3):
             if primed:
-                player.hear(x[:, :primed])
-            latents.append(player.read(x[:, primed:], torch.linspace(0, 1, 90 - primed, dtype=torch.float64)))
+                player.append(x[:, :primed])
+            latents.append(
+                player.noise_of_levels(x[:, primed:], torch.linspace(0, 1, 90 - primed, dtype=torch.float64))
+            )
             prices = -model.surprisal(x, condition(words, 3))[:, primed:] * math.log(2)
             assert torch.allclose(player.log_prob.float(), prices, rtol=1e-3, atol=1e-3)
         assert torch.allclose(*latents, atol=2e-5)
@@ -75,16 +77,16 @@ def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[st
     heat = torch.ones_like(z)
     whole, player = (swift(model.net, model.conditional, c, 1, 64) for _ in range(2))
     assert whole is not None and player is not None
-    x = whole.play(z, heat)
-    found = player.play(z[:, :300], heat[:, :300])
+    x = whole.sample(z, heat)
+    found = player.sample(z[:, :300], heat[:, :300])
     assert torch.equal(found, x[:, :300])
     last = found[:, 300 - 51]
-    assert player.forget(50, last)
-    other = player.play(-z[:, 250 : 250 + anew], heat[:, :anew])
+    assert player.undo(50, last)
+    other = player.sample(-z[:, 250 : 250 + anew], heat[:, :anew])
     assert not torch.equal(other[:, :50], x[:, 250 : 250 + min(anew, 50)])
-    assert player.recall() and not player.recall()
-    assert player.forget(10, found[:, 300 - 11])
-    assert torch.equal(player.play(z[:, 290:], heat[:, 290:]), x[:, 290:])
+    assert player.redo() and not player.redo()
+    assert player.undo(10, found[:, 300 - 11])
+    assert torch.equal(player.sample(z[:, 290:], heat[:, 290:]), x[:, 290:])
 
 
 @torch.no_grad()
@@ -93,16 +95,16 @@ def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
     z = model.noise([1], 120)
     whole, player = (swift(model.net, model.conditional, None, 1, 32) for _ in range(2))
     assert whole is not None and player is not None
-    x = whole.play(z, torch.ones_like(z))
-    player.hear(x[:, :20])
-    player.play(z[:, 20:30], torch.ones(1, 10))
-    assert not player.forget(11, x[:, 18]), "what is heard at once leaves only what is needed to go on"
-    player.play(z[:, 30:100], torch.ones(1, 70))
-    assert not player.forget(33, x[:, 66])
-    assert torch.equal(player.play(z[:, 100:], torch.ones(1, 20)), x[:, 100:])
-    assert player.forget(32, x[:, 87])
-    assert torch.equal(player.play(z[:, 88:], torch.ones(1, 32)), x[:, 88:])
-    assert not player.forget(33, x[:, 86])
+    x = whole.sample(z, torch.ones_like(z))
+    player.append(x[:, :20])
+    player.sample(z[:, 20:30], torch.ones(1, 10))
+    assert not player.undo(11, x[:, 18]), "what is heard at once leaves only what is needed to go on"
+    player.sample(z[:, 30:100], torch.ones(1, 70))
+    assert not player.undo(33, x[:, 66])
+    assert torch.equal(player.sample(z[:, 100:], torch.ones(1, 20)), x[:, 100:])
+    assert player.undo(32, x[:, 87])
+    assert torch.equal(player.sample(z[:, 88:], torch.ones(1, 32)), x[:, 88:])
+    assert not player.undo(33, x[:, 86])
 
 
 @torch.no_grad()
@@ -115,7 +117,7 @@ def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dic
         heat, drawn = torch.full_like(z, temperature), []
         for player, sizes in zip(players(model, condition(words, 2), 2), ((90,), (1, 50, 39)), strict=True):
             chunks = zip(z.split(sizes, 1), heat.split(sizes, 1), given.split(sizes, 1), strict=True)
-            drawn.append(torch.cat([player.play(*chunk) for chunk in chunks], 1))
+            drawn.append(torch.cat([player.sample(*chunk) for chunk in chunks], 1))
         assert drawn[0][1, 40:44].tolist() == [3] * 4
         # A number of finest levels may round to another side; then all that follows may differ.
         same = int((drawn[0] == drawn[1]).all(0).cumprod(0).sum())
@@ -130,11 +132,11 @@ def test_a_voice_is_the_same_among_any_number_of_voices(levels: int, words: dict
     heat = torch.ones_like(z)
     together, _ = players(model, c, count)
     places = torch.linspace(0, 1, 9, dtype=torch.float64)
-    all_of_them, latents = together.play(z, heat), together.read(torch.full((count, 9), 2), places)
+    all_of_them, latents = together.sample(z, heat), together.noise_of_levels(torch.full((count, 9), 2), places)
     for some in (slice(0, 1), slice(3, 5), slice(2, 10)):
         few, _ = players(model, None if c is None else c[some], len(z[some]))
-        assert torch.equal(few.play(z[some], heat[some]), all_of_them[some])
-        assert torch.equal(few.read(torch.full((len(z[some]), 9), 2), places), latents[some])
+        assert torch.equal(few.sample(z[some], heat[some]), all_of_them[some])
+        assert torch.equal(few.noise_of_levels(torch.full((len(z[some]), 9), 2), places), latents[some])
 
 
 @torch.no_grad()
@@ -156,10 +158,10 @@ def test_voices_turn_to_another_kind_between_two_chunks() -> None:
     z, drawn = model.noise([1, 2], 90), []
     for turned in (True, False):
         for player in players(model, torch.tensor([0, 1]), 2):
-            first = player.play(z[:, :41], torch.ones(2, 41))
+            first = player.sample(z[:, :41], torch.ones(2, 41))
             if turned:
-                player.turn(torch.tensor([5, 3]))
-            drawn.append(torch.cat((first, player.play(z[:, 41:], torch.ones(2, 49))), 1))
+                player.set_condition(torch.tensor([5, 3]))
+            drawn.append(torch.cat((first, player.sample(z[:, 41:], torch.ones(2, 49))), 1))
     assert torch.equal(drawn[0], drawn[1])
     assert torch.equal(drawn[0][:, :41], drawn[2][:, :41])
     assert not torch.equal(drawn[0], drawn[2])
@@ -177,7 +179,7 @@ def test_torch_keeps_to_one_thread_beside_it(monkeypatch: pytest.MonkeyPatch) ->
     quick, _ = players(made(256, {}), None, 1)
     torch.set_num_threads(2)
     try:
-        quick.play(torch.zeros(1, 4), torch.ones(1, 4))
+        quick.sample(torch.zeros(1, 4), torch.ones(1, 4))
         assert counted == [1] and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -193,7 +195,7 @@ def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeyp
     monkeypatch.setattr(wavenet, "widens_halves", lambda: False)
     whole, _ = players(model, None, 3)
     assert whole.weights.layers.dtype == np.float32  # type: ignore[attr-defined]
-    assert torch.equal(packed.play(z, torch.ones_like(z)), whole.play(z, torch.ones_like(z)))
+    assert torch.equal(packed.sample(z, torch.ones_like(z)), whole.sample(z, torch.ones_like(z)))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.density.autoregressive import Autoregressive, Doubts, plain_stepper
+from studio.density.autoregressive import Autoregressive, PixelEntropies, uncached_stepper
 
 SHAPES = [(1, 4, 4), (1, 8, 4), (3, 4, 8), (1, 7, 5), (3, 3, 5)]
 SMALLEST = [(1, 3, 3), (1, 3, 4), (1, 4, 4)]
@@ -161,9 +161,9 @@ def test_the_probabilities_of_all_pictures_of_two_levels_sum_to_one(family: str)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_cached_steps_are_the_whole_networks_numbers(case: tuple[str, tuple[int, ...], int]) -> None:
     model = model_of(*case)
-    target = model.conditional.seen(pictures(model, 3).double())
+    target = model.conditional.network_input(pictures(model, 3).double())
     seen, whole = torch.zeros_like(target), model.net(target, None)
-    cached, plain = model.stepper(seen, None), plain_stepper(model.net, seen, None)
+    cached, plain = model.stepper(seen, None), uncached_stepper(model.net, seen, None)
     last = -1, -1
     for k, i, j, own in numbers_of_each(model):
         if last not in ((-1, -1), (i, j)):
@@ -187,7 +187,7 @@ def test_cached_decoding_draws_what_plain_decoding_draws(case: tuple[str, tuple[
     x = model.decode(z, c)
     assert torch.equal(model.decode(model.encode(x, c), c), x)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model, "stepper", functools.partial(plain_stepper, model.net))
+        patch.setattr(model, "stepper", functools.partial(uncached_stepper, model.net))
         assert torch.equal(model.decode(z, c), x)
     if classes:
         assert not torch.equal(model.decode(z, torch.tensor([1, 1])), x)
@@ -244,10 +244,10 @@ def test_doubts_are_the_entropies_of_what_was_drawn_from(case: tuple[str, tuple[
     model = model_of(*case)
     (channels, height, width), z = model.shape, model.noise([1, 2])
     heat = torch.linspace(0.2, 2, height * width, dtype=torch.float64).view(height, width).expand(z.shape)
-    doubts = Doubts(torch.full((2, height, width), torch.nan, dtype=torch.float64))
-    *_, last = model.decode_steps(z, temperature=heat, doubts=doubts)
+    doubts = PixelEntropies(torch.full((2, height, width), torch.nan, dtype=torch.float64))
+    *_, last = model.decode_steps(z, temperature=heat, entropies=doubts)
     assert torch.equal(last.x, model.decode(z, temperature=heat)), "watched, the same is drawn"
-    numbers = model.net(model.conditional.seen(last.x.double()), None)
+    numbers = model.net(model.conditional.network_input(last.x.double()), None)
     for i, j in itertools.product(range(height), range(width)):
         each = [
             model.conditional.probabilities(numbers[:, :, i, j], last.x[:, :k, i, j], heat[:, k, i, j])
@@ -264,9 +264,9 @@ def test_what_is_kept_or_drawn_unwatched_has_no_doubt_and_what_comes_after_has(f
     x, z, (_, height, width) = pictures(model, 2), model.noise([3, 4]), model.shape
     keep = x.int()
     keep[:, :, 1:, 1:] = -1
-    doubts = Doubts(torch.full((2, height, width), torch.nan, dtype=torch.float64), watched=False)
-    for step in model.decode_steps(z, keep=keep, doubts=doubts):
-        doubts.watched = step.done >= 2
+    doubts = PixelEntropies(torch.full((2, height, width), torch.nan, dtype=torch.float64), is_recorded=False)
+    for step in model.decode_steps(z, keep=keep, entropies=doubts):
+        doubts.is_recorded = step.done >= 2
     known = doubts.bits.isfinite()
     assert torch.equal(known[:, 2:, 1:], torch.ones_like(known[:, 2:, 1:]))
     assert int(known.sum()) == 2 * (height - 2) * (width - 1)

@@ -86,7 +86,7 @@ class Inverted(Bijection):
         return cast(Tensor, self.inner(z, c)[0])
 
 
-class Within(Bijection):
+class OnPart(Bijection):
     """f acts between `outer` and its inverse: outer⁻¹ ∘ f ∘ outer, for an outer that only moves entries.
 
     With `part` < 1 only the first `part` of the channels that `outer` yields go through f; the rest
@@ -135,7 +135,7 @@ class Within(Bijection):
         return self._close(inner[None], rest)[0]
 
 
-class Flat(Bijection):
+class Flattened(Bijection):
     """f acts on the entries `(B, D)` of an artwork of any shape, row by row of the last dimension."""
 
     def __init__(self, inner: Bijection) -> None:

@@ -137,7 +137,7 @@ class ActNorm(Bijection):
         self.register_buffer("started", torch.tensor(False))
 
     @torch.no_grad()
-    def start(self, x: Tensor) -> None:
+    def initialise(self, x: Tensor) -> None:
         """Takes b and logs from a training batch, once: the flag is saved, and read again only where it may be new."""
         if self.known or not self.training:
             return
@@ -149,7 +149,7 @@ class ActNorm(Bijection):
         self.known = True
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        self.start(x)
+        self.initialise(x)
         logs = self.factor * self.logs
         z = (x + self.b[:, None, None]) * logs.exp()[:, None, None]
         return z, (logs.sum() * math.prod(x.shape[2:])).expand(len(x))
@@ -197,11 +197,11 @@ class InvertibleConv(Bijection):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with _full_precision(x):
-            z = at_every_pixel(x, self.weight(), x.new_zeros(1))
+            z = multiply_every_pixel(x, self.weight(), x.new_zeros(1))
         return z, (self.log_det() * math.prod(x.shape[2:])).expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        return at_every_pixel(z, _inverse(self.weight()), z.new_zeros(1))
+        return multiply_every_pixel(z, _inverse(self.weight()), z.new_zeros(1))
 
 
 def _assembled(p: Tensor, lower: Tensor, upper: Tensor, sign: Tensor, log_s: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ def _assembled(p: Tensor, lower: Tensor, upper: Tensor, sign: Tensor, log_s: Ten
     return p @ (lower.tril(-1) + eye) @ (upper.triu(1) + torch.diag_embed(sign * log_s.exp()))
 
 
-class Mixing(Bijection):
+class ChannelMixing(Bijection):
     """An actnorm, then an invertible 1×1 convolution, as one: z = W S (x + b) with S = diag(exp(3 · logs)).
 
     It stays in the precision of x where a training step is otherwise taken in half of it: what these channels
@@ -236,18 +236,18 @@ class Mixing(Bijection):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         pixels = math.prod(x.shape[2:])
-        self.norm.start(x)
+        self.norm.initialise(x)
         with _full_precision(x):
             if self.folded:
-                return at_every_pixel(x, self.there, self.shift), x.new_full((len(x),), self.slope * pixels)
+                return multiply_every_pixel(x, self.there, self.shift), x.new_full((len(x),), self.slope * pixels)
             weight, shift, log_det = self._scaled()
-            return at_every_pixel(x, weight, shift), (log_det * pixels).expand(len(x))
+            return multiply_every_pixel(x, weight, shift), (log_det * pixels).expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         with _full_precision(z):
             if self.folded:
-                return at_every_pixel(z, self.back, self.shift_back)
-            return at_every_pixel(z, _inverse(self._scaled()[0]), -self.norm.b)
+                return multiply_every_pixel(z, self.back, self.shift_back)
+            return multiply_every_pixel(z, _inverse(self._scaled()[0]), -self.norm.b)
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -260,7 +260,7 @@ class Mixing(Bijection):
         self.slope, self.folded = float(log_det), True
 
 
-def stacked(mixings: Sequence[Mixing]) -> tuple[Tensor, Tensor, Tensor]:
+def stack_mixings(mixings: Sequence[ChannelMixing]) -> tuple[Tensor, Tensor, Tensor]:
     """(W S)ᵀ `(K, C, C)` of all, W S b `(K, C)`, and the sum of their log-determinants: many small tensors take
     longer to handle than to compute, so it is done at once."""
     convs = [mixing.conv for mixing in mixings]
@@ -289,7 +289,7 @@ def _inverse(weight: Tensor) -> Tensor:
     return cast(Tensor, torch.linalg.inv(weight.double())).to(weight.dtype)
 
 
-def at_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
+def multiply_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
     """W x + shift at every pixel of x `(B, C, H, W)`, with channels innermost in memory.
 
     Every picture is multiplied in as many products as there are threads: a product rounds by its size, and a single

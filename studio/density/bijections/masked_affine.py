@@ -17,11 +17,11 @@ from torch.autograd.function import once_differentiable
 
 from studio.density.bijections.bijection import Bijection
 
-ROWS = 8
+ROWS_AT_ONCE = 8
 """How many artworks an inverse map is sampled at a time, so that each is the same, bit for bit, in any batch."""
 
 
-class Solution(NamedTuple):
+class AffineSolution(NamedTuple):
     """What a solver found: x and a, `(B, D)`; `adjoint` takes gradients of x and of a to that of z."""
 
     x: Tensor
@@ -29,10 +29,10 @@ class Solution(NamedTuple):
     adjoint: Callable[[Tensor, Tensor], Tensor]
 
 
-class Solver(Protocol):
+class AffineSolver(Protocol):
     """Quicker ways through the map of a network, without gradients; None where there are none."""
 
-    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> AffineSolution | None:
         """x and a from z."""
 
     def forward(self, x: Tensor, c: Tensor | None, bound: float | None) -> Tensor | None:
@@ -56,7 +56,9 @@ class MaskedAffine(Bijection):
 
     order: Tensor
 
-    def __init__(self, net: nn.Module, order: Tensor, bound: float | None = 5.0, solver: Solver | None = None) -> None:
+    def __init__(
+        self, net: nn.Module, order: Tensor, bound: float | None = 5.0, solver: AffineSolver | None = None
+    ) -> None:
         super().__init__()
         self.net, self.bound, self.solver = net, bound, solver
         self.register_buffer("order", order, persistent=False)
@@ -64,7 +66,7 @@ class MaskedAffine(Bijection):
     def _moves(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         """Shift m and log-scale a of each entry, `(B, D)`."""
         m, r = self.net(x, c).to(x.dtype).unbind(1)
-        return m, bounded(r, self.bound)
+        return m, bound_log_scale(r, self.bound)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         m, a = self._moves(x, c)
@@ -77,14 +79,14 @@ class MaskedAffine(Bijection):
         """x with f(x) = z, and log |det ∂x/∂z| `(B,)`. Gradients flow through both."""
         found = None if self.solver is None else self.solver.inverse(z.detach(), c, self.bound)
         if found is None:
-            x = self.plain_inverse(z, c)
+            x = self.torch_inverse(z, c)
             return x, self._moves(x, c)[1].sum(1)
         if not torch.is_grad_enabled():
             return found.x, found.a.sum(1)
         x, a = _Implicit.apply(z, *self._moves(found.x, c), found)  # type: ignore[no-untyped-call]
         return x, a.sum(1)
 
-    def plain_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def torch_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """x by D passes of the network: what a solver must equal."""
         x, entries = torch.zeros_like(z), torch.arange(z.shape[1], device=z.device)
         for i in self.order:
@@ -99,12 +101,12 @@ class MaskedAffine(Bijection):
             self.solver.prepare(self.order.new_zeros(1, len(self.order), dtype=next(self.parameters()).dtype))
 
 
-def bounded(r: Tensor, bound: float | None) -> Tensor:
+def bound_log_scale(r: Tensor, bound: float | None) -> Tensor:
     """The log-scale of the network's number r."""
     return r if bound is None else r * torch.rsqrt(1 + (r / bound).square())
 
 
-class Inverse(Bijection):
+class InverseMap(Bijection):
     """f⁻¹ of a masked affine map f: sampling takes one pass of the network, the likelihood is solved for.
 
     So runs the flow of Kingma, Salimans, Jozefowicz, Chen, Sutskever and Welling, Improving Variational
@@ -122,16 +124,19 @@ class Inverse(Bijection):
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         solver = self.inner.solver
         found = None if solver is None or torch.is_grad_enabled() else solver.forward(z, c, self.inner.bound)
-        return self.plain_inverse(z, c) if found is None else found
+        return self.torch_inverse(z, c) if found is None else found
 
-    def plain_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def torch_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """x by torch: what a solver must equal."""
         # Matrix products round a row differently beside other numbers of rows, so there are always ROWS of them.
-        missing = -len(z) % ROWS
+        missing = -len(z) % ROWS_AT_ONCE
         filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
         kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))
-        blocks = range(0, len(filled), ROWS)
-        parts = [self.inner(filled[i : i + ROWS], None if kinds is None else kinds[i : i + ROWS])[0] for i in blocks]
+        blocks = range(0, len(filled), ROWS_AT_ONCE)
+        parts = [
+            self.inner(filled[i : i + ROWS_AT_ONCE], None if kinds is None else kinds[i : i + ROWS_AT_ONCE])[0]
+            for i in blocks
+        ]
         return torch.cat(parts)[: len(z)]
 
 
@@ -143,7 +148,7 @@ class _Implicit(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, m: Tensor, a: Tensor, found: Solution) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, z: Tensor, m: Tensor, a: Tensor, found: AffineSolution) -> tuple[Tensor, Tensor]:
         # x and a must not be kept by hand: they come to hold this node, and a circle of theirs is never given back.
         ctx.save_for_backward(z, found.a)
         ctx.adjoint = found.adjoint

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from studio.density.bijections.bijection import Bijection
-from studio.density.bijections.masked_affine import bounded
+from studio.density.bijections.masked_affine import bound_log_scale
 
-Solver = Callable[[Tensor, Tensor | None, float], Tensor | None]
+MixtureSolver = Callable[[Tensor, Tensor | None, float], Tensor | None]
 """Finds z from ε `(B, D)`, c and the bound; None where it cannot."""
 
 
@@ -32,7 +32,7 @@ class MaskedMixture(Bijection):
 
     order: Tensor
 
-    def __init__(self, net: nn.Module, order: Tensor, bound: float = 5.0, solver: Solver | None = None) -> None:
+    def __init__(self, net: nn.Module, order: Tensor, bound: float = 5.0, solver: MixtureSolver | None = None) -> None:
         super().__init__()
         self.net, self.bound, self.solver = net, bound, solver
         self.register_buffer("order", order, persistent=False)
@@ -40,7 +40,7 @@ class MaskedMixture(Bijection):
     def _parts(self, z: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """log π, μ and log σ, `(B, Gaussians, D)`."""
         weights, means, scales = self.net(z, c).to(z.dtype).chunk(3, 1)
-        return torch.log_softmax(weights, 1), means + starts(means), bounded(scales, self.bound)
+        return torch.log_softmax(weights, 1), means + start_biases(means), bound_log_scale(scales, self.bound)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         log_pi, mu, log_sigma = self._parts(x, c)
@@ -53,10 +53,10 @@ class MaskedMixture(Bijection):
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         found = None if self.solver is None else self.solver(z, c, self.bound)
-        return self.plain_inverse(z, c) if found is None else found
+        return self.torch_inverse(z, c) if found is None else found
 
     @torch.no_grad()
-    def plain_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+    def torch_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """The inverse by D passes of the network and bisection: what a solver must equal."""
         x = torch.zeros_like(z)
         for i in self.order.tolist():
@@ -72,7 +72,7 @@ class MaskedMixture(Bijection):
             self.solver(self.order.new_zeros(1, len(self.order), dtype=dtype), None, self.bound)
 
 
-def starts(means: Tensor) -> Tensor:
+def start_biases(means: Tensor) -> Tensor:
     """What is added to the network's means, `(Gaussians, 1)`: without it all Gaussians would learn the same."""
     return torch.linspace(-1, 1, means.shape[1], dtype=means.dtype, device=means.device)[:, None]
 

@@ -10,11 +10,11 @@ appendix A. Neither has an inverse in closed form, so a density is only priced w
 import torch
 from torch import Tensor, nn
 
-LEAST = -60.0
+MIN_LENGTH = -60.0
 """Below this w·u is taken as this, so that softplus(w·u), the least slope of the map, is no zero in float32."""
 
 
-def planar(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def planar_flow(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """K planar maps, one after another, and their ladj `(B,)`.
 
     The slope of a map along w is 1 + (1 - t²) w·û with t = tanh(w·z + b). As w·û = softplus(w·u) - 1, that is
@@ -26,7 +26,7 @@ def planar(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         b: `(B, K)`
     """
     wu = (w * u).sum(-1)  # (B, K)
-    slope = nn.functional.softplus(wu.clamp(min=LEAST))
+    slope = nn.functional.softplus(wu.clamp(min=MIN_LENGTH))
     square = w.square().sum(-1).clamp(min=1e-30)
     u = u + ((slope - 1 - wu) / square)[..., None] * w
     tanhs = []
@@ -38,7 +38,7 @@ def planar(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return z, torch.log(square_of_t + (1 - square_of_t) * slope).sum(1)
 
 
-def radial(z: Tensor, center: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
+def radial_flow(z: Tensor, center: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
     """K radial maps, one after another, and their ladj `(B,)`.
 
         ladj = (D - 1) log(1 + β h) + log(1 + α β h²)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from studio.density.bijections.bijection import Bijection
 
-LARGEST = 20.0
+MAX_LOG_SCALE = 20.0
 """Of a log-scale, either way, so that neither direction overflows."""
 
 
@@ -49,7 +49,7 @@ class DiagonalScale(Bijection):
         self.started.fill_(True)
 
     def _bounded(self) -> Tensor:
-        return self.s.clamp(-LARGEST, LARGEST)
+        return self.s.clamp(-MAX_LOG_SCALE, MAX_LOG_SCALE)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.training and not bool(self.started):
@@ -102,7 +102,7 @@ class Whitening(Bijection):
         return torch.stack([torch.mv(self.factor, row) for row in z]) + self.mean
 
 
-class Spectrum(Bijection):
+class HarmonicTransform(Bijection):
     """A single cycle as its harmonics: z0, then √2 Re and √2 Im of each harmonic, of the orthonormal Fourier transform.
 
         z = √2 · F x,  F_kn = exp(-2πi k n / D) / √D

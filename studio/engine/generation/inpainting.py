@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio.density.autoregressive import Autoregressive, Doubts
+from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.engine.generation import sampling
 from studio.engine.generation.sampling import Loaded
 from studio.engine.levels import Misfit
@@ -19,7 +19,7 @@ def kept(loaded: Loaded, picture: Array, free: Array) -> Tensor:
 
     Raises Misfit where the model can keep nothing, or where picture or part do not fit.
     """
-    if not loaded.model.keeps:
+    if not loaded.model.can_inpaint:
         raise Misfit(
             f'"{loaded.card.title}" makes the whole artwork at once and can keep no part of it; '
             "take a model that draws pixel by pixel"
@@ -42,7 +42,7 @@ def draw(
     seeds: Sequence[int],
     heat: float | Tensor,
     label: int | None = None,
-    doubts: Doubts | None = None,
+    doubts: PixelEntropies | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
     """Completions for seeds `(n, *outward shape)`, with the steps done and in all, as `sampling.draw`."""
     model = loaded.model

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.density.autoregressive import Doubts
+from studio.density.autoregressive import PixelEntropies
 from studio.engine.generation import sampling
 from studio.engine.generation.sampling import Loaded
 from studio.engine.levels import Misfit
@@ -32,25 +32,27 @@ class Steering:
     def __init__(self, loaded: Loaded, command: wire.DrawPictures) -> None:
         """Raises Misfit where the model cannot draw by it."""
         self._loaded = loaded
-        self._by_rows = loaded.model.keeps and len(loaded.model.shape) == 3
+        self._by_rows = loaded.model.can_inpaint and len(loaded.model.shape) == 3
         self._heat = _Dial(command.temperature, command.temperature_map, self._heated)
         self._share = (
             None if loaded.share is None else _Dial(command.share, command.share_map, self._shared, loaded.share)
         )
         self._rows = 0
-        self._doubts = Doubts(torch.empty(0), self._may_watch(command.report_entropy))
+        self._doubts = PixelEntropies(torch.empty(0), self._may_watch(command.report_entropy))
 
     def turn(self, command: wire.Adjust) -> None:
         """Takes a wish in. Raises Misfit, and then nothing has changed."""
         if command.label is not None or command.allowed_seconds is not None or command.seed is not None:
             raise Misfit("the kind of a picture is not changed while it is drawn")
         wished = self._heat.wished(command.temperature, command.temperature_map)
-        watched = self._doubts.watched if command.report_entropy is None else self._may_watch(command.report_entropy)
+        watched = (
+            self._doubts.is_recorded if command.report_entropy is None else self._may_watch(command.report_entropy)
+        )
         if self._share is not None:
             self._share.wish = self._share.wished(command.share, command.share_map)
         elif command.share is not None or command.share_map is not None:
             raise Misfit("no second model is mixed in, so there is no share to change")
-        self._heat.wish, self._doubts.watched = wished, watched
+        self._heat.wish, self._doubts.is_recorded = wished, watched
 
     def begin(self) -> Tensor:
         """A new group draws by what is wished for now: temperatures `latent_shape`; `follow` changes them."""
@@ -66,17 +68,17 @@ class Steering:
             for dial in self._dials():
                 dial.now[..., rows:, :] = dial.wish[2][..., rows:, :]
 
-    def doubts(self, count: int) -> Doubts:
+    def doubts(self, count: int) -> PixelEntropies:
         """Those of a new group of so many pictures; `turn` has them watched or not."""
         model = self._loaded.model
         places = model.shape[1:] if self._by_rows else ()
         none = torch.full((count, *places), math.nan, device=model.scale_of.device)
-        self._doubts = Doubts(none, self._doubts.watched)
+        self._doubts = PixelEntropies(none, self._doubts.is_recorded)
         return self._doubts
 
     def doubt_of(self, rows: int) -> wire.Array | None:
         """How open the pixels of the rows that are drawn were, as a Drawn says it."""
-        return self._doubts.bits[:, :rows].cpu().numpy().copy() if self._doubts.watched else None
+        return self._doubts.bits[:, :rows].cpu().numpy().copy() if self._doubts.is_recorded else None
 
     def as_drawn(self) -> dict[str, Any]:
         """What the group was drawn by, as fields of a Drawn."""

@@ -15,7 +15,7 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
-from studio.density.autoregressive_sound import AutoregressiveSound, Prices
+from studio.density.autoregressive_sound import AutoregressiveSound, StreamingLogProb
 from studio.engine.generation.sampling import Loaded, classes_for
 from studio.engine.levels import Misfit, graded
 from studio.wire.messages import Array
@@ -51,7 +51,7 @@ class Join:
 def best(loaded: Loaded, sound: Array, begin: int, end: int, seed: int, label: int | None) -> Iterator[Join | None]:
     """None after each step, then the best join. Raises Misfit where there is no such loop."""
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
+    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
         raise Misfit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1:
         raise Misfit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
@@ -64,7 +64,7 @@ def best(loaded: Loaded, sound: Array, begin: int, end: int, seed: int, label: i
     count = min(round(REACH * rate), len(sound) - max(a for a, _ in pairs))
     stands = yield from _prices(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
     costs: dict[tuple[int, int], float] = {}
-    prices, heard = Prices(model, c, 1), max(min(b for _, b in pairs) - model.field - 1, 0)
+    prices, heard = StreamingLogProb(model, c, 1), max(min(b for _, b in pairs) - model.receptive_field - 1, 0)
     for b in sorted({b for _, b in pairs}):
         for part in torch.split(x[:, heard:b], STEP, 1):
             prices.bits(part)
@@ -75,7 +75,7 @@ def best(loaded: Loaded, sound: Array, begin: int, end: int, seed: int, label: i
             some = of_end[first : first + TOGETHER]
             after = torch.cat([x[:, a : a + count] for a in some])
             there = torch.stack([stands[a : a + count] for a in some])
-            extra = (prices.of(after) - there).sum(1)
+            extra = (prices.bits_of_continuations(after) - there).sum(1)
             costs |= {(a, b): float(bits) for a, bits in zip(some, extra, strict=True)}
             yield None
     a, b = min(pairs, key=lambda pair: costs[pair])
@@ -108,8 +108,8 @@ def _prices(
     model: AutoregressiveSound, x: Tensor, c: Tensor | None, first: int, end: int
 ) -> Generator[None, None, Tensor]:
     """Bits of samples where they stand, `(end,)`, known from `first` on."""
-    begin = max(first - model.field - 1, 0)
-    prices, found = Prices(model, c, 1), [torch.zeros(begin, device=x.device, dtype=model.dtype)]
+    begin = max(first - model.receptive_field - 1, 0)
+    prices, found = StreamingLogProb(model, c, 1), [torch.zeros(begin, device=x.device, dtype=model.dtype)]
     for part in torch.split(x[:, begin:end], STEP, 1):
         found.append(prices.bits(part)[0])
         yield None

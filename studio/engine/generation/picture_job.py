@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from studio.density.autoregressive import Doubts
+from studio.density.autoregressive import PixelEntropies
 from studio.engine import errors
 from studio.engine.device import Device, batch_that_fits, release
 from studio.engine.events import Events
@@ -19,7 +19,7 @@ percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
 _PREVIEW = 1 / 30
 """Seconds between two previews."""
 
-DrawSteps = Callable[[tuple[int, ...], Tensor, Doubts], Iterator[tuple[wire.Array, int, int] | None]]
+DrawSteps = Callable[[tuple[int, ...], Tensor, PixelEntropies], Iterator[tuple[wire.Array, int, int] | None]]
 """Seeds, temperatures, and doubts to be filled in → their pictures as far as they are, the steps done, and how many
 there are; None between."""
 PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]

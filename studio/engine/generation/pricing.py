@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from studio.density.autoregressive_sound import SHORT, AutoregressiveSound, Prices
+from studio.density.autoregressive_sound import SHORT_SEGMENT_SAMPLES, AutoregressiveSound, StreamingLogProb
 from studio.engine.generation.sampling import Loaded, class_of
 from studio.engine.levels import Misfit, graded
 from studio.wire.messages import Array
@@ -32,7 +32,7 @@ def priced(loaded: Loaded, sound: Array, first: int, label: int | None) -> Itera
     yields one empty piece with the class. Raises Misfit.
     """
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
+    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
         raise Misfit(f'"{loaded.card.title}" makes no recordings, so it cannot price one; use a WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1 or not sound.size or first > sound.size:
         raise Misfit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
@@ -42,13 +42,15 @@ def priced(loaded: Loaded, sound: Array, first: int, label: int | None) -> Itera
     if first == x.shape[1]:
         yield Piece(first, np.zeros(0, np.float32), label)
         return
-    prices = Prices(model, c, 1)
-    for part in torch.split(x[:, max(first - model.field - 1, 0) : first], SHORT, 1) if first else ():
+    prices = StreamingLogProb(model, c, 1)
+    for part in (
+        torch.split(x[:, max(first - model.receptive_field - 1, 0) : first], SHORT_SEGMENT_SAMPLES, 1) if first else ()
+    ):
         prices.bits(part)
         yield None
-    for begin in range(first, x.shape[1], TOGETHER * SHORT):
+    for begin in range(first, x.shape[1], TOGETHER * SHORT_SEGMENT_SAMPLES):
         found = []
-        for part in torch.split(x[:, begin : begin + TOGETHER * SHORT], SHORT, 1):
+        for part in torch.split(x[:, begin : begin + TOGETHER * SHORT_SEGMENT_SAMPLES], SHORT_SEGMENT_SAMPLES, 1):
             found.append(prices.bits(part)[0])
             yield None
         yield Piece(begin, torch.cat(found).float().cpu().numpy(), label)

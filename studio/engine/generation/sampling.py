@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.density.autoregressive import Autoregressive, Doubts
+from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.flow import Flow
-from studio.density.model import Model, Step
-from studio.density.picture_mixture import mixed as mixed_models
-from studio.density.threads import one_thread
+from studio.density.model import DecodingStep, Model
+from studio.density.picture_mixture import mix_models as mixed_models
+from studio.density.threads import single_threaded
 from studio.engine import model_check
 from studio.engine.levels import Misfit, graded, to_arrays, to_levels
 from studio.engine.training import checkpoint
@@ -55,7 +55,7 @@ def load(found: models.InstalledModel, device: torch.device, *, double: bool = F
     ):  # those came with this program, and a first check takes half a second
         model_check.check(found)
     weights, directions = checkpoint.open_model(models.read_model(found.path))
-    with one_thread():  # many small operations: with two threads on busy cores a Glow took four times as long
+    with single_threaded():  # many small operations: with two threads on busy cores a Glow took four times as long
         model = _filled(found, weights)
         sizes = None if directions is None else tuple(directions.shape)
         model_check.compare_directions(model, found.card, sizes, found.path.name)
@@ -157,7 +157,7 @@ def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tens
         had = f"has {count} kinds, 0 to {count - 1}" if count else "knows no kinds"
         raise Misfit(f'"{loaded.card.title}" {had}, but kind {label} was asked for')
     if label is None:
-        return loaded.model.classes_of(seeds)
+        return loaded.model.draw_classes(seeds)
     return torch.full((len(seeds),), label, device=loaded.model.scale_of.device)
 
 
@@ -167,7 +167,7 @@ def draw(
     seeds: Sequence[int],
     heat: float | Tensor,
     label: int | None = None,
-    doubts: Doubts | None = None,
+    doubts: PixelEntropies | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
     """Artworks of seeds `(n, *outward shape)`, with the steps done and in all; None after what is a part of a step.
 
@@ -176,13 +176,13 @@ def draw(
     """
     model, c = loaded.model, classes_for(loaded, seeds, label)
     if isinstance(model, Autoregressive):
-        steps = model.decode_steps(model.noise(seeds), c, heat, doubts=doubts)
+        steps = model.decode_steps(model.noise(seeds), c, heat, entropies=doubts)
     else:
         steps = model.sample_steps(seeds, c, heat)
     yield from forming(steps, model.levels)
 
 
-def forming(steps: Iterator[Step], levels: int) -> Iterator[tuple[Array, int, int] | None]:
+def forming(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:
     """What people see of a decoding, as `draw` says it."""
     before = 0
     for step in steps:
@@ -223,7 +223,7 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
     if len(sliders) > len(loaded.directions):
         raise Misfit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
     heat = temperature_of(loaded.model, temperature)
-    z = start * heat if loaded.model.heats_noise else start
+    z = start * heat if loaded.model.scales_noise else start
     if not sliders:
         return z
     weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
@@ -234,7 +234,7 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
 def heat_left(loaded: Loaded, temperature: Sequence[float]) -> Tensor:
     """At which temperature to decode what `moved` gives, `latent_shape`."""
     heat = temperature_of(loaded.model, temperature)
-    return torch.ones_like(heat) if loaded.model.heats_noise else heat
+    return torch.ones_like(heat) if loaded.model.scales_noise else heat
 
 
 @torch.inference_mode()
@@ -328,7 +328,7 @@ def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generat
     """Of several latents of an artwork x `(1, *shape)` the one that decodes to it best, in small steps."""
     many = x.expand(AT_ONCE, *x.shape[1:])
     kinds = None if c is None else c.expand(AT_ONCE)
-    z = model.encode(many, kinds, model.points(many, seed))
+    z = model.encode(many, kinds, model.dequantisation_points(many, seed))
     yield None
     apart = yield from _apart(model, many, z, kinds)
     best = int((apart > 0).flatten(1).sum(1).argmin())

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from studio import kernels
-from studio.density.autoregressive_sound import BLOCK, SEGMENT, AutoregressiveSound
-from studio.density.sound_mixture import Classes, Duet
+from studio.density.autoregressive_sound import NOISE_BLOCK_SAMPLES, SEGMENT_SAMPLES, AutoregressiveSound
+from studio.density.sound_mixture import ClassOfEachModel, MixtureSampler
 from studio.engine.events import Events, Rest
 from studio.engine.generation.live_controls import MAX_TEMPERATURE
 from studio.engine.generation.sampling import Loaded, classes_for
@@ -57,7 +57,11 @@ class Performance:
         ]
         if len({(voice.card.rate, voice.model.levels) for voice in self.voices}) > 1:
             raise Misfit(f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that")
-        self.rate, self.levels, self.field = loaded.card.rate, loaded.model.levels, max(m.field for m in self.models)
+        self.rate, self.levels, self.field = (
+            loaded.card.rate,
+            loaded.model.levels,
+            max(m.receptive_field for m in self.models),
+        )
         self.command, self.until, self.share = command, command.allowed_seconds, command.share
         self.curve = _curve(command.temperature_curve, command.temperature)
         self.label = command.label
@@ -69,7 +73,7 @@ class Performance:
         self.past: wire.Array = graded(begin[-self.field - 1 :], self.levels).numpy().astype(np.int32)
         """The levels made last `(T,)`. No tensor: torch would wake its other threads to copy it for every piece."""
         self._seed(command.seed)
-        self.player: Duet | None = None
+        self.player: MixtureSampler | None = None
         self.spare = round(SPARE * self.rate)
         self.compiled = _Compiling(self.models, self.c, self.spare)
         self.speed = 0.0
@@ -88,7 +92,7 @@ class Performance:
     def _device(self) -> torch.device:
         return self.models[0].scale_of.device
 
-    def _classes(self, label: int | None) -> Classes:
+    def _classes(self, label: int | None) -> ClassOfEachModel:
         """The class of each model: the second's is that of the same name, else the seed's own. Raises Misfit."""
         first = classes_for(self.voices[0], [self.command.seed], label)
         if len(self.voices) == 1:
@@ -139,7 +143,7 @@ class Performance:
         """All is as it was before the last change that made something anew."""
         if not self._left:
             return
-        c, able = self.c, self.player is not None and self.player.recall()
+        c, able = self.c, self.player is not None and self.player.redo()
         for name, was in self._left.items():
             setattr(self, name, was)
         self._left = {}
@@ -149,16 +153,16 @@ class Performance:
             self._follow(self.c)
         self._stand(self._done)
 
-    def _follow(self, c: Classes) -> None:
+    def _follow(self, c: ClassOfEachModel) -> None:
         self.c = c
         if self.player is not None:
-            self.player.turn(c)
+            self.player.set_condition(c)
 
     def _stand(self, gone: int) -> None:
         """What is made next follows what stands now, without so many samples that the player has made."""
         self._done, self._anew = 0, True
         last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
-        if self.player is not None and gone and not self.player.forget(gone, last):
+        if self.player is not None and gone and not self.player.undo(gone, last):
             self.player = self._new_player()
 
     @torch.no_grad()
@@ -186,7 +190,7 @@ class Performance:
             few, at = min(count - done, most), first + done
             heat = torch.from_numpy(self._heat((at + np.arange(few)) / self.rate))[None]
             z, dice = self.noise.at(self.begun + at, few), self.dice.at(self.begun + at, few)
-            parts.append(self.player.play(z, heat.to(z.device, z.dtype), dice, self.share))
+            parts.append(self.player.sample(z, heat.to(z.device, z.dtype), dice, self.share))
             done += few
             self._done = done
             if done < count and time.monotonic() - began > STEP:
@@ -222,30 +226,32 @@ class Performance:
     def _ready_player(self) -> bool:
         """A player that knows the past; whether it is the compiled one where there is one."""
         swift = self.compiled.done
-        better = self.player is not None and self.player.plain and swift and not self.compiled.plain
+        better = self.player is not None and self.player.uses_torch and swift and not self.compiled.plain
         if self.player is None or better:
             self.player = self._new_player()
         return swift and not self.compiled.plain
 
-    def _new_player(self) -> Duet:
+    def _new_player(self) -> MixtureSampler:
         """One that has heard what was made last."""
         compiled = self.compiled
         player = compiled.player if compiled.done else None
         if player is not None:
             compiled.player = None
-            player.turn(self.c)
+            player.set_condition(self.c)
         else:
-            player = Duet(self.models, self.c, together, plain=not compiled.done, spare=self.spare)
+            player = MixtureSampler(
+                self.models, self.c, together, torch_only=not compiled.done, undo_samples=self.spare
+            )
         past = torch.from_numpy(self.past[-self.field - 1 :]).long()[None].to(self._device)
-        for part in torch.split(past, SEGMENT, 1) if past.numel() else ():
-            player.hear(part)
+        for part in torch.split(past, SEGMENT_SAMPLES, 1) if past.numel() else ():
+            player.append(part)
         return player
 
 
 def _playable(loaded: Loaded) -> AutoregressiveSound:
     """Its model. Raises Misfit where that cannot be played live."""
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows or not loaded.card.rate:
+    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
         raise Misfit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
     return model
 
@@ -254,7 +260,7 @@ def _dice(seed: int, device: torch.device) -> Iterator[Tensor]:
     """Numbers from 0 to 1 that throw which of two models draws: block after block, of a seed that no noise has."""
     stream = torch.Generator().manual_seed(2**53 + seed)
     while True:
-        yield torch.rand(BLOCK, generator=stream).to(device)
+        yield torch.rand(NOISE_BLOCK_SAMPLES, generator=stream).to(device)
 
 
 def _curve(curve: wire.Array | None, temperature: float) -> wire.Array:
@@ -301,7 +307,7 @@ class _Noise:
 
     def at(self, first: int, count: int) -> Tensor:
         """`(1, count)` from a sample on."""
-        begin, end = first // BLOCK, (first + count - 1) // BLOCK
+        begin, end = first // NOISE_BLOCK_SAMPLES, (first + count - 1) // NOISE_BLOCK_SAMPLES
         if begin < self._next and begin not in self._blocks:
             self._begin()
         while self._next <= end:
@@ -309,16 +315,16 @@ class _Noise:
             self._blocks.pop(self._next - self.BLOCKS, None)
             self._next += 1
         found = torch.cat([self._blocks[block] for block in range(begin, end + 1)])
-        return found[first - begin * BLOCK :][None, :count]
+        return found[first - begin * NOISE_BLOCK_SAMPLES :][None, :count]
 
 
 class _Compiling(threading.Thread):
     """Has the compiled player compiled, which takes from nothing to many seconds."""
 
-    def __init__(self, models: tuple[AutoregressiveSound, ...], c: Classes, spare: int) -> None:
+    def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, spare: int) -> None:
         super().__init__(daemon=True)
         self._models, self._c, self._spare = models, c, spare
-        self.player: Duet | None = None
+        self.player: MixtureSampler | None = None
         """The first of them, which has played nothing."""
         self.done = False
         self.plain = True
@@ -328,11 +334,11 @@ class _Compiling(threading.Thread):
     def run(self) -> None:
         while kernels.compiled_elsewhere("sound" if len(self._models) == 1 else "two sounds"):
             time.sleep(POLL)
-        player = Duet(self._models, self._c, together, spare=self._spare)
+        player = MixtureSampler(self._models, self._c, together, undo_samples=self._spare)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
-        player.play(0 * one, one, one, 0.0)
-        self.player = player if player.forget(1, None) else None
-        self.plain = player.plain
+        player.sample(0 * one, one, one, 0.0)
+        self.player = player if player.undo(1, None) else None
+        self.plain = player.uses_torch
         self.done = True
 
     def waited(self) -> Iterator[Rest]:

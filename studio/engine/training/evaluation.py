@@ -9,7 +9,7 @@ from torch import Tensor
 
 from studio.density.autoregressive import Autoregressive
 from studio.density.bijections.linear import BatchNorm
-from studio.density.decoder_likelihood import Bernoulli
+from studio.density.decoder_likelihood import BernoulliLikelihood
 from studio.density.flow import Flow
 from studio.density.model import Model
 from studio.density.variational import Variational
@@ -197,12 +197,12 @@ def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator
     for _ in range(draws):
         u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
         if model.classes:
-            given = model.price_of_classes(part.x, u)
+            given = model.log_prob_of_classes(part.x, u)
             price = torch.logsumexp(given, 1) - math.log(model.classes)
         else:
             price = model.log_prob(part.x, None, u)
             given = price[:, None]
-        stretch = model.dequantised(part.x, u)[1] if model.alpha is not None else -dimensions * math.log(model.levels)
+        stretch = model.dequantise(part.x, u)[1] if model.alpha is not None else -dimensions * math.log(model.levels)
         label = given.new_zeros(len(part), dtype=torch.long) if part.c is None or not model.classes else part.c
         sums[0] -= price / (dimensions * math.log(2))
         sums[1] -= given.gather(1, label[:, None])[:, 0] / (dimensions * math.log(2))
@@ -212,10 +212,10 @@ def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator
 
 
 def _of_vae(model: Variational, part: Examples, draws: int) -> list[tuple[str, bool, Tensor]]:
-    binary = isinstance(model.observation, Bernoulli)
+    binary = isinstance(model.observation, BernoulliLikelihood)
     unit, scale = ("nats", 1.0) if binary else ("bits per dimension", math.prod(model.shape) * math.log(2))
     elbo = model.log_prob(part.x)
-    weighted = model.importance(part.x, draws)
+    weighted = model.importance_log_prob(part.x, draws)
     return [(f"{unit}, ELBO", False, -elbo / scale), (f"{unit} of {draws} weighted draws", False, -weighted / scale)]
 
 
@@ -229,7 +229,7 @@ def _of_autoregressive(model: Autoregressive, part: Examples, total: int) -> lis
         price = given - math.log(model.classes)
         exact = False
     else:
-        every = model.price_of_classes(part.x)
+        every = model.log_prob_of_classes(part.x)
         given = every.gather(1, part.c[:, None])[:, 0]
         price = torch.logsumexp(every, 1) - math.log(model.classes)
         exact = True

@@ -154,7 +154,7 @@ def cuts_at(sounds: Recordings, step: int, plan: Plan, model: Model) -> Examples
     """The cuts of a step, for a model of recordings."""
     if not isinstance(model, AutoregressiveSound):
         raise BadStudy("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
-    return sounds.cuts(step, plan.batch, plan.cut, model.field, model.silence, plan.seed)
+    return sounds.cuts(step, plan.batch, plan.cut, model.receptive_field, model.silence_level, plan.seed)
 
 
 def rate_at(step: int, plan: Plan, scale: float) -> float:
@@ -230,7 +230,7 @@ def _begin(run: Run, learn: Examples | Recordings) -> None:
     if run.resumed:
         return
     if isinstance(learn, Examples):
-        first = learn.part(slice(run.model.starting)).to(run.device)
+        first = learn.part(slice(run.model.initialisation_count)).to(run.device)
         with torch.no_grad():
             run.model.train()
             run.model.log_prob(first.x, first.c)

@@ -24,7 +24,7 @@ class Cuts(Examples):
 
     def loss(self, model: Model) -> Tensor:
         assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
-        return model.loss_of_parts(self.x, self.c)
+        return model.loss_of_cuts(self.x, self.c)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from studio import kernels
-from studio.density.bijections.masked_affine import ROWS, MaskedAffine, Solution, bounded
-from studio.density.threads import one_thread
+from studio.density.bijections.masked_affine import ROWS_AT_ONCE, AffineSolution, MaskedAffine, bound_log_scale
+from studio.density.threads import single_threaded
 from studio.nets.made import MADE, Activation, Degrees
 
 Array = NDArray[Any]
@@ -90,7 +90,7 @@ class OnePass(_Compiled):
             self.inverse(z, None, None)
             self.forward(z, None, None)
 
-    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution | None:
+    def inverse(self, z: Tensor, c: Tensor | None, bound: float | None) -> AffineSolution | None:
         asked = self._asked(z, c, bound)
         if asked is None:
             return None if torch.is_grad_enabled() else self._by_torch(z, c, bound)
@@ -102,7 +102,7 @@ class OnePass(_Compiled):
         def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
             return _tensor(made.adjoint(plan, weights, found, start, _array(of_x), _array(of_a), form), z)
 
-        return Solution(_tensor(found.x, z), _tensor(found.a, z), adjoint)
+        return AffineSolution(_tensor(found.x, z), _tensor(found.a, z), adjoint)
 
     def forward(self, x: Tensor, c: Tensor | None, bound: float | None) -> Tensor | None:
         asked = self._asked(x, c, bound)
@@ -112,26 +112,26 @@ class OnePass(_Compiled):
 
         return _tensor(made.forward(*asked), x)
 
-    def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> Solution:
+    def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> AffineSolution:
         """Compute by one thread, because the products are small, and in blocks of ROWS, which fixes the rounding."""
-        missing = -len(z) % ROWS
+        missing = -len(z) % ROWS_AT_ONCE
         filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
         kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))
         scales = torch.zeros_like(filled)
 
         def block(rows: slice) -> Tensor:
             def entry(i: int, o: Tensor) -> Tensor:
-                scales[rows, i] = bounded(o[:, 1], bound)
+                scales[rows, i] = bound_log_scale(o[:, 1], bound)
                 return filled[rows, i] * scales[rows, i].exp() + o[:, 0]
 
-            return self.net.solve_in_order(ROWS, entry, None if kinds is None else kinds[rows])
+            return self.net.solve_in_order(ROWS_AT_ONCE, entry, None if kinds is None else kinds[rows])
 
         def adjoint(of_x: Tensor, of_a: Tensor) -> Tensor:
             raise NotImplementedError("no gradient is taken through what torch found")
 
-        with one_thread():
-            x = torch.cat([block(slice(begin, begin + ROWS)) for begin in range(0, len(filled), ROWS)])
-        return Solution(x[: len(z)], scales[: len(z)], adjoint)
+        with single_threaded():
+            x = torch.cat([block(slice(begin, begin + ROWS_AT_ONCE)) for begin in range(0, len(filled), ROWS_AT_ONCE)])
+        return AffineSolution(x[: len(z)], scales[: len(z)], adjoint)
 
 
 class OnePassMixture(_Compiled):

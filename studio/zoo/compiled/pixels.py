@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio import kernels
-from studio.density.threads import one_thread
+from studio.density.threads import single_threaded
 from studio.nets.pixel_schedule import BufferWindow, Operation, PixelSchedule, RowBuffer, ScheduleRunner
 
 
@@ -39,7 +39,7 @@ class _Alone(ScheduleRunner):
     process at work two threads wait for each other: on two busy cores a picture took four to five times as long."""
 
     def __call__(self, i: int, j: int) -> Tensor:
-        with one_thread():
+        with single_threaded():
             return super().__call__(i, j)
 
 

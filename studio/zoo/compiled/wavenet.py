@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from studio.density.conditional import Conditional, Logistics, within
-from studio.density.sound_stream import Player
-from studio.density.threads import one_thread
+from studio.density.conditional import Conditional, LogisticMixtureSample, place_in_interval
+from studio.density.sound_stream import StreamSampler
+from studio.density.threads import single_threaded
 from studio.nets.wavenet import Queues, WaveNetNetwork
 
 
-def swift(net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int = 0) -> Player | None:
+def swift(
+    net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int = 0
+) -> StreamSampler | None:
     """A compiled player; None for all but float32, and where nothing compiles."""
     if net.bias.dtype != torch.float32:
         return None
@@ -116,8 +118,8 @@ class _Swift:
         levels = x.cpu().long().clone()
         middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
         half = self.log_prob.cpu().double().exp() / 2
-        with one_thread():
-            z: Tensor = torch.special.ndtri(within(middles - half, middles + half, u))
+        with single_threaded():
+            z: Tensor = torch.special.ndtri(place_in_interval(middles - half, middles + half, u))
         return z.to(self.device, self.net.bias.dtype)
 
     def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
@@ -125,7 +127,7 @@ class _Swift:
 
         self.goes_on(levels.shape[1])
         parts = [t.double().contiguous().numpy() for t in (u, heat)]
-        least, filled = self.conditional.least, levels.contiguous().numpy()
+        least, filled = self.conditional.min_probability, levels.contiguous().numpy()
         middles, prices = wavenet.sample(
             self.weights, self.base, self.net.hop, self.state, self.at, parts[0], parts[1], least, filled
         )
@@ -143,13 +145,13 @@ def _blank(*shape: int) -> Any:
 
 def _thrown(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
     """Φ(z), a half where it is not heated, and the temperatures, in float64 on the processor."""
-    with one_thread():
+    with single_threaded():
         warm = heat.cpu().double()
         return torch.special.ndtr(z.cpu().double() * (warm > 0)), warm
 
 
 @torch.no_grad()
-def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> Tensor | None:
+def together(a: StreamSampler, b: StreamSampler, z: Tensor, heat: Tensor, second: Tensor) -> Tensor | None:
     """The next levels `(1, n)` of one voice that two compiled players make; None where one of them is another."""
     if not isinstance(a, _Swift) or not isinstance(b, _Swift):
         return None
@@ -160,7 +162,9 @@ def together(a: Player, b: Player, z: Tensor, heat: Tensor, second: Tensor) -> T
     by_b = second[0].cpu().numpy()
     for each in (a, b):
         each.goes_on(len(by_b))
-    levels, prices = wavenet.sample_mixture(sides[0], sides[1], a.at, chances, heats, a.conditional.least, by_b)
+    levels, prices = wavenet.sample_mixture(
+        sides[0], sides[1], a.at, chances, heats, a.conditional.min_probability, by_b
+    )
     for each, own in zip((a, b), prices, strict=True):
         each.at += len(levels)
         each.log_prob = torch.from_numpy(own)[None].to(a.device)
@@ -189,5 +193,5 @@ def weights(net: WaveNetNetwork, conditional: Conditional, voices: int) -> Any:
 
 
 def _sizes(net: WaveNetNetwork, conditional: Conditional) -> tuple[int, int, int, int, int]:
-    mixture = conditional.mixture if isinstance(conditional, Logistics) else 0
+    mixture = conditional.mixture if isinstance(conditional, LogisticMixtureSample) else 0
     return net.channels, len(net.skip), len(net.b), net.levels, mixture

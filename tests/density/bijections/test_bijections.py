@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.bijections.bijection import Bijection, Chain, Inverted, Within
+from studio.density.bijections.bijection import Bijection, Chain, Inverted, OnPart
 from studio.density.bijections.coupling import Additive, Affine, ChannelCoupling, MaskedCoupling, checkerboard
 from studio.density.bijections.linear import ActNorm, BatchNorm, InvertibleConv, Squeeze
 
@@ -40,8 +40,8 @@ CASES = {
     "squeeze, plain": lambda: Squeeze("plain"),
     "squeeze, diagonal": lambda: Squeeze("diagonal"),
     "inverted": lambda: Inverted(ChannelCoupling(True, net(1, 2), Affine(1.0))),
-    "within": lambda: Within(Squeeze("diagonal"), ChannelCoupling(False, net(2, 4), Affine(1.0)), part=0.5),
-    "chain": lambda: Chain([InvertibleConv(2), started_actnorm(), Within(Squeeze(), InvertibleConv(8))]),
+    "within": lambda: OnPart(Squeeze("diagonal"), ChannelCoupling(False, net(2, 4), Affine(1.0)), part=0.5),
+    "chain": lambda: Chain([InvertibleConv(2), started_actnorm(), OnPart(Squeeze(), InvertibleConv(8))]),
 }
 
 
@@ -107,7 +107,7 @@ def test_the_diagonal_squeeze_keeps_a_checkerboard_in_its_first_half() -> None:
 
 @torch.no_grad()
 def test_what_is_factored_out_stays_as_it_is() -> None:
-    within = Within(Squeeze("diagonal"), started_actnorm_of(4), part=0.5)
+    within = OnPart(Squeeze("diagonal"), started_actnorm_of(4), part=0.5)
     x = torch.randn(2, 2, 4, 4)
     z, _ = within(x)
     board = checkerboard(4, 4).bool().expand(2, 2, 4, 4)

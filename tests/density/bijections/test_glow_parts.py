@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from studio.density.bijections.bijection import Bijection, Chain
 from studio.density.bijections.coupling import ShiftScaleCoupling
 from studio.density.bijections.learned_prior import Split, TopPrior
-from studio.density.bijections.linear import ActNorm, InvertibleConv, Mixing
+from studio.density.bijections.linear import ActNorm, ChannelMixing, InvertibleConv
 from studio.density.flow import Flow
 from studio.nets.convolution import channels_last
 from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv
@@ -45,10 +45,10 @@ def model(recipe: Glow = SMALL, shape: tuple[int, ...] = (1, 8, 8), levels: int 
 
 
 PARTS = {
-    "mixing, PLU": lambda: Mixing(ActNorm(4), InvertibleConv(4)),
-    "mixing, plain": lambda: Mixing(ActNorm(4), InvertibleConv(4, plu=False)),
+    "mixing, PLU": lambda: ChannelMixing(ActNorm(4), InvertibleConv(4)),
+    "mixing, plain": lambda: ChannelMixing(ActNorm(4), InvertibleConv(4, plu=False)),
     "coupling": lambda: ShiftScaleCoupling(CouplingNet(2, 6, 4)),
-    "split": lambda: Split(Mixing(ActNorm(2), InvertibleConv(2)), ScaledConv(2, 4, 3, zero=True)),
+    "split": lambda: Split(ChannelMixing(ActNorm(2), InvertibleConv(2)), ScaledConv(2, 4, 3, zero=True)),
     "top": lambda: TopPrior(4, EdgeLayer(8, 2, 3)),
     "top with classes": lambda: TopPrior(4, EdgeLayer(8, 2, 3), classes=3),
 }
@@ -115,8 +115,8 @@ def test_priors_stay_finite_whatever_the_network_says() -> None:
 def test_each_actnorm_starts_from_what_the_ones_before_it_make_of_the_first_batch() -> None:
     torch.manual_seed(0)
     flow = SMALL.build((3, 8, 8)).train()
-    mixings = [m for m in flow.modules() if isinstance(m, Mixing)]
-    seen: dict[Mixing, Tensor] = {}
+    mixings = [m for m in flow.modules() if isinstance(m, ChannelMixing)]
+    seen: dict[ChannelMixing, Tensor] = {}
     hooks = [m.register_forward_pre_hook(lambda m, given: seen.update({m: given[0]})) for m in mixings]
     flow.loss(pictures(64, (3, 8, 8)))
     assert len(seen) == 4
@@ -275,7 +275,7 @@ def test_a_class_moves_the_prior_and_a_classifier_helps() -> None:
     flow = recipe.build((1, 8, 8)).double()
     x, c = pictures(12, (1, 8, 8)), torch.arange(12) % 3
     with torch.no_grad():
-        untold = flow.eval().price_of_classes(x)
+        untold = flow.eval().log_prob_of_classes(x)
     assert torch.allclose(untold, untold[:, :1].expand(-1, 3)), "before training no class is another"
     flow.train().loss(x, c).backward()
     top = next(part for part in flow.modules() if isinstance(part, TopPrior))
@@ -293,7 +293,7 @@ def test_a_class_moves_the_prior_and_a_classifier_helps() -> None:
         z = flow.noise([5])
         made = [flow.decode(z, torch.tensor([k])) for k in range(3)]
         assert not torch.equal(made[0], made[1])
-        told = flow.price_of_classes(x)
+        told = flow.log_prob_of_classes(x)
         assert torch.allclose(flow.log_prob(x), torch.logsumexp(told, 1) - math.log(3))
         assert torch.equal(flow.decode(flow.encode(x, c), c), x)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from studio.density.bijections.bijection import Bijection
 from studio.density.bijections.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
-from studio.density.bijections.linear import ActNorm, InvertibleConv, Mixing, Squeeze
+from studio.density.bijections.linear import ActNorm, ChannelMixing, InvertibleConv, Squeeze
 from studio.nets.glow import CouplingNet
 from studio.zoo.glow import Glow
 
@@ -28,14 +28,14 @@ def learned(module: nn.Module, spread: float = 0.1) -> nn.Module:
     return module.double().eval()
 
 
-def mixing(channels: int) -> Mixing:
-    made = Mixing(ActNorm(channels), InvertibleConv(channels, generator=torch.Generator().manual_seed(2)))
+def mixing(channels: int) -> ChannelMixing:
+    made = ChannelMixing(ActNorm(channels), InvertibleConv(channels, generator=torch.Generator().manual_seed(2)))
     assert bool((made.conv.sign < 0).any()), "the case with negative signs must be among the tested"
     learned(made)
     return made
 
 
-def peers_of(ours: Mixing) -> tuple[nn.Module, nn.Module]:
+def peers_of(ours: ChannelMixing) -> tuple[nn.Module, nn.Module]:
     channels = len(ours.norm.b)
     norm = normflows.flows.ActNorm((channels, 1, 1)).double()
     norm.s.copy_(-3 * ours.norm.logs[:, None, None][None])

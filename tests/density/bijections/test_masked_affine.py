@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.density.bijections.masked_affine import Inverse, MaskedAffine, Solution
+from studio.density.bijections.masked_affine import AffineSolution, InverseMap, MaskedAffine
 from studio.zoo.compiled.made import OnePass, masked_affine, network
 
 
@@ -68,7 +68,7 @@ def test_gradients_of_the_solved_inverse_are_right() -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_learning_through_the_solver_is_learning_through_all_passes(activation: str) -> None:
-    quick = Inverse(made(20, activation=activation))
+    quick = InverseMap(made(20, activation=activation))
     slow = copy.deepcopy(quick)
     slow.inner.solver = None
     x = entries(7, 20)
@@ -84,7 +84,7 @@ def test_learning_through_the_solver_is_learning_through_all_passes(activation: 
 @torch.no_grad()
 def test_the_other_way_round_is_the_inverse_with_the_same_weights() -> None:
     f = made()
-    other, x = Inverse(f), entries(5, 6)
+    other, x = InverseMap(f), entries(5, 6)
     z, ladj = f(x)
     assert torch.allclose(other.inverse(x), z, atol=1e-12)
     back, of_inverse = other(z)
@@ -96,16 +96,16 @@ def test_the_other_way_round_is_the_inverse_with_the_same_weights() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_sampled_the_other_way_round_a_row_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
     net = network(150, 0, (90, 170), "sequential", "relu", 3, 0)
-    f = Inverse(masked_affine(net, 5.0).to(dtype))
+    f = InverseMap(masked_affine(net, 5.0).to(dtype))
     for parameter in f.parameters():
         parameter += 0.05 * torch.randn_like(parameter)
     z, c = entries(21, 150).to(dtype), torch.arange(21) % 3
-    for way in (f.inverse, f.plain_inverse):
+    for way in (f.inverse, f.torch_inverse):
         whole = way(z, c)
         assert torch.equal(whole, torch.cat([way(z[i : i + 1], c[i : i + 1]) for i in range(21)]))
         assert torch.equal(whole[3:14], way(z[3:14], c[3:14]))
     assert torch.allclose(
-        f.inverse(z, c), f.plain_inverse(z, c), rtol=0, atol=1e-4 if dtype == torch.float32 else 1e-11
+        f.inverse(z, c), f.torch_inverse(z, c), rtol=0, atol=1e-4 if dtype == torch.float32 else 1e-11
     )
 
 
@@ -114,7 +114,7 @@ def test_both_ways_round_the_density_integrates_to_one() -> None:
     f = made(2)
     axis = torch.linspace(-12, 12, 401, dtype=torch.float64)
     grid = torch.cartesian_prod(axis, axis)
-    for each in (f, Inverse(f)):
+    for each in (f, InverseMap(f)):
         z, ladj = each(grid)
         density = (ladj - 0.5 * z.square().sum(1) - math.log(2 * math.pi)).exp()
         assert float(density.sum() * (axis[1] - axis[0]) ** 2) == pytest.approx(1, abs=1e-3)
@@ -125,12 +125,12 @@ def test_both_ways_round_the_density_integrates_to_one() -> None:
 def test_without_a_compiler_torch_takes_the_same_single_pass(layer: int, monkeypatch: pytest.MonkeyPatch) -> None:
     f = made(20, layer, classes=2)
     z, c = entries(5, 20), torch.tensor([0, 1, 1, 0, 1])
-    compiled, other_way = f.invert(z, c), Inverse(f).inverse(z, c)
+    compiled, other_way = f.invert(z, c), InverseMap(f).inverse(z, c)
     monkeypatch.setitem(sys.modules, "studio.kernels.made", None)
     monkeypatch.delattr("studio.kernels.made")
     for other, one in zip(f.invert(z, c), compiled, strict=True):
         assert torch.allclose(other, one, atol=1e-12)
-    assert torch.allclose(Inverse(f).inverse(z, c), other_way, atol=1e-12)
+    assert torch.allclose(InverseMap(f).inverse(z, c), other_way, atol=1e-12)
     with torch.enable_grad():
         assert torch.allclose(f.invert(z.requires_grad_(), c)[0], compiled[0], atol=1e-12)
 
@@ -139,7 +139,7 @@ def test_a_step_of_learning_gives_its_memory_back(monkeypatch: pytest.MonkeyPatc
     f, seen = made(), []
     solve = OnePass.inverse
 
-    def watched(self: OnePass, *given: Any) -> Solution | None:
+    def watched(self: OnePass, *given: Any) -> AffineSolution | None:
         found = solve(self, *given)
         assert found is not None
         seen.append(weakref.ref(found.adjoint))

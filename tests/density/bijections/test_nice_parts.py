@@ -10,7 +10,7 @@ from torch import Tensor
 from studio.density.bijections.bijection import Bijection, sum_entries
 from studio.density.bijections.coupling import Additive, ChannelCoupling
 from studio.density.bijections.logistic_prior import LogisticScores
-from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Spectrum, Whitening
+from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform, OddEven, Whitening
 from studio.nets.mlp import MLP
 from studio.zoo.nice import NICE
 from studio.zoo.realnvp import RealNVP
@@ -43,7 +43,7 @@ MAKERS: dict[str, Callable[[int], Bijection]] = {
     "logistic": lambda size: LogisticScores(),
     "scale": lambda size: started(DiagonalScale(size), correlated(50, size)),
     "whitening": lambda size: started(Whitening(size), correlated(50, size)),
-    "spectrum": lambda size: Spectrum(),
+    "spectrum": lambda size: HarmonicTransform(),
     "odd and even": lambda size: OddEven(),
 }
 
@@ -137,7 +137,7 @@ def test_whitening_takes_fewer_artworks_than_entries_and_entries_that_never_vary
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_whitening_and_harmonics_go_back_alike_in_any_batch(dtype: torch.dtype) -> None:
     z = entries(64, 48).to(dtype)
-    for bijection in (started(Whitening(48), correlated(200, 48)).to(dtype), Spectrum()):
+    for bijection in (started(Whitening(48), correlated(200, 48)).to(dtype), HarmonicTransform()):
         alone = torch.cat([bijection.inverse(z[i : i + 1]) for i in range(64)])
         for count in (2, 3, 7, 16, 64):
             assert torch.equal(bijection.inverse(z[:count]), alone[:count])
@@ -147,7 +147,7 @@ def test_whitening_and_harmonics_go_back_alike_in_any_batch(dtype: torch.dtype) 
 def test_harmonics_are_those_of_the_cycle() -> None:
     time = torch.arange(16, dtype=torch.float64) / 16
     wave = 0.5 + torch.cos(2 * math.pi * time) - 3 * torch.sin(2 * math.pi * 5 * time) + torch.cos(16 * math.pi * time)
-    z, ladj = Spectrum()(wave[None])
+    z, ladj = HarmonicTransform()(wave[None])
     expected = torch.zeros(16, dtype=torch.float64)
     expected[0], expected[1], expected[10], expected[15] = 0.5 * 4, math.sqrt(8), 3 * math.sqrt(8), 4
     assert torch.allclose(z[0], expected, atol=1e-12)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.bijections.bijection import Within
+from studio.density.bijections.bijection import OnPart
 from studio.density.bijections.coupling import Additive, Affine, ChannelCoupling
 from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Whitening
 from studio.nets.mlp import MLP
@@ -56,7 +56,7 @@ def moved(size: int, swap: bool) -> Tensor:
 def test_nices_coupling_is_the_peers(size: int, swap: bool) -> None:
     free = int(moved(size, swap).sum())
     net = learned(MLP(size - free, 16, 2, free))
-    ours = Within(OddEven(), ChannelCoupling(swap, net, Additive()))
+    ours = OnPart(OddEven(), ChannelCoupling(swap, net, Additive()))
     peer = AdditiveCouplingTransform(moved(size, swap), lambda i, o: WithContext(net))
     x = entries(5, size)
     assert apart(ours(x), peer(x)) < CLOSE
@@ -81,7 +81,7 @@ def test_the_coupling_of_realnvp_for_sounds_is_the_peers(size: int, swap: bool) 
     free = int(moved(size, swap).sum())
     net = learned(MLP(size - free, 16, 2, 2 * free))
     transform = Affine(1.0)
-    ours = Within(OddEven(), ChannelCoupling(swap, net, transform)).double()
+    ours = OnPart(OddEven(), ChannelCoupling(swap, net, transform)).double()
     peer = Peer(moved(size, swap), lambda i, o: WithContext(net))
     peer.transform_of_ours = transform
     x = entries(5, size)

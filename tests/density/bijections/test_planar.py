@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.density.bijections.planar import planar, radial
+from studio.density.bijections.planar import planar_flow, radial_flow
 
 Map = Callable[..., tuple[Tensor, Tensor]]
 
@@ -17,12 +17,12 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 def parameters(which: Map, rows: int, maps: int, entries: int) -> tuple[Tensor, ...]:
     vector = numbers(rows, maps, entries, seed=1)
-    if which is planar:
+    if which is planar_flow:
         return vector, numbers(rows, maps, entries, seed=2), numbers(rows, maps, seed=3)
     return vector, numbers(rows, maps, seed=2), numbers(rows, maps, seed=3)
 
 
-@pytest.mark.parametrize("which", [planar, radial])
+@pytest.mark.parametrize("which", [planar_flow, radial_flow])
 @pytest.mark.parametrize("maps", [1, 4])
 def test_the_log_determinant_is_the_jacobians(which: Map, maps: int) -> None:
     z, given = numbers(6, 5), parameters(which, 6, maps, 5)
@@ -35,7 +35,7 @@ def test_the_log_determinant_is_the_jacobians(which: Map, maps: int) -> None:
         assert float(ladj[row]) == pytest.approx(float(expected), abs=1e-12)
 
 
-@pytest.mark.parametrize("which", [planar, radial])
+@pytest.mark.parametrize("which", [planar_flow, radial_flow])
 def test_each_row_has_its_own_maps(which: Map) -> None:
     z, given = numbers(7, 3), parameters(which, 7, 2, 3)
     together = which(z, *given)
@@ -45,7 +45,7 @@ def test_each_row_has_its_own_maps(which: Map) -> None:
         assert torch.allclose(together[1][row], alone[1][0], atol=1e-14)
 
 
-@pytest.mark.parametrize("which", [planar, radial])
+@pytest.mark.parametrize("which", [planar_flow, radial_flow])
 def test_several_maps_are_one_after_another(which: Map) -> None:
     z, given = numbers(4, 3), parameters(which, 4, 3, 3)
     expected, total = z, torch.zeros(4, dtype=torch.float64)
@@ -62,7 +62,7 @@ def test_several_maps_are_one_after_another(which: Map) -> None:
 def test_planar_is_finite_for_any_w_times_u_in_float32(wu: float, b: float) -> None:
     w = torch.full((1, 1, 4), 2.0, requires_grad=True)
     u = torch.full((1, 1, 4), wu / 8, requires_grad=True)
-    z, ladj = planar(torch.zeros(1, 4), u, w, torch.full((1, 1), b))
+    z, ladj = planar_flow(torch.zeros(1, 4), u, w, torch.full((1, 1), b))
     (z.sum() + ladj.sum()).backward()
     for tensor in (z, ladj, u.grad, w.grad):
         assert tensor is not None
@@ -71,7 +71,7 @@ def test_planar_is_finite_for_any_w_times_u_in_float32(wu: float, b: float) -> N
 
 def test_planar_is_finite_without_a_direction() -> None:
     w = torch.zeros(1, 1, 4, requires_grad=True)
-    z, ladj = planar(torch.ones(1, 4), torch.ones(1, 1, 4), w, torch.ones(1, 1))
+    z, ladj = planar_flow(torch.ones(1, 4), torch.ones(1, 1, 4), w, torch.ones(1, 1))
     (z.sum() + ladj.sum()).backward()
     assert torch.allclose(z, 1 + torch.tanh(torch.ones(1, 4)))
     assert w.grad is not None
@@ -92,20 +92,20 @@ def undone(y: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
 
 
 def test_a_planar_map_can_be_undone_also_where_u_points_against_w() -> None:
-    z, (u, w, b) = 3 * numbers(200, 4), parameters(planar, 200, 1, 4)
+    z, (u, w, b) = 3 * numbers(200, 4), parameters(planar_flow, 200, 1, 4)
     u = 5 * u
     assert bool(((u * w).sum(-1) < -1).any()), "rows that the constraint turns must be among the tested"
-    y, _ = planar(z, u, w, b)
+    y, _ = planar_flow(z, u, w, b)
     assert float((undone(y, u, w, b) - z).abs().max()) < 1e-9
 
 
 def test_a_radial_map_may_draw_in_as_far_as_alpha_allows() -> None:
     z, center = 0.01 * numbers(50, 3), torch.zeros(50, 1, 3, dtype=torch.float64)
     alpha, beta = torch.full((50, 1), 1.0, dtype=torch.float64), torch.full((50, 1), -30.0, dtype=torch.float64)
-    inner, ladj = radial(z, center, alpha, beta)
+    inner, ladj = radial_flow(z, center, alpha, beta)
     assert float(inner.norm(dim=1).max()) < float(z.norm(dim=1).max()) / 10
     assert bool(torch.isfinite(ladj).all())
     assert bool((inner * z >= 0).all()), "nothing is carried past the centre"
-    same, none = radial(z, center, alpha, alpha)
+    same, none = radial_flow(z, center, alpha, alpha)
     assert torch.equal(same, z)
     assert torch.equal(none, torch.zeros_like(none))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.density.autoregressive_sound import Prices
+from studio.density.autoregressive_sound import StreamingLogProb
 from studio.engine.generation import loop_finder
 from studio.engine.levels import Misfit, graded
 from tests.engine.generation.test_sound_job import HUM, MODEL, RATE
@@ -28,7 +28,7 @@ def cost(sound: np.ndarray, begin: int, end: int) -> float:
     """As the head of studio/engine/generation/loop_finder.py has it, by whole sounds."""
     x, c, count = graded(sound, 256)[None].long(), torch.tensor([1]), round(loop_finder.REACH * RATE)
     after = torch.cat((x[:, :end], x[:, begin : begin + count]), 1)
-    joined, stands = (Prices(MODEL, c, 1).bits(each)[0] for each in (after, x[:, : begin + count]))
+    joined, stands = (StreamingLogProb(MODEL, c, 1).bits(each)[0] for each in (after, x[:, : begin + count]))
     return float((joined[-count:] - stands[-count:]).sum())
 
 

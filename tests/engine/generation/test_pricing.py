@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.density.autoregressive_sound import SHORT, AutoregressiveSound
+from studio.density.autoregressive_sound import SHORT_SEGMENT_SAMPLES, AutoregressiveSound
 from studio.engine.device import Device
 from studio.engine.generation.sampling import TELLING
 from studio.engine.jobs import Jobs
@@ -52,7 +52,7 @@ def test_it_takes_as_many_steps_wherever_the_stretch_lies(
     tiny_recordings: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     priced = list[int]()
-    plain = AutoregressiveSound.priced
+    plain = AutoregressiveSound.log_prob_of_samples
 
     def counted(self: AutoregressiveSound, x: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         priced.append(x.shape[1])
@@ -64,16 +64,18 @@ def test_it_takes_as_many_steps_wherever_the_stretch_lies(
     for first in (10_000, 400_000):
         priced.clear()
         said = steps(jobs, model=tiny_recordings, sound=heard[: first + 4000], first=first)
-        assert max(priced) <= SHORT and len(said) >= len(priced), "between two of these others have their turn"
+        assert max(priced) <= SHORT_SEGMENT_SAMPLES and len(said) >= len(priced), (
+            "between two of these others have their turn"
+        )
         taken.append(sum(priced))
-    assert taken[0] == taken[1] < 4000 + 2 * SHORT
+    assert taken[0] == taken[1] < 4000 + 2 * SHORT_SEGMENT_SAMPLES
 
 
 def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: Jobs) -> None:
     model = jobs.shelf.take(tiny_recordings).model
     heard = sound(5.0)
     last = graded(heard[-round(TELLING * RATE) :], model.levels)[None]
-    likeliest = int(model.price_of_classes(last)[0].argmax())
+    likeliest = int(model.log_prob_of_classes(last)[0].argmax())
     (told,) = filter(None, steps(jobs, model=tiny_recordings, sound=heard, first=len(heard), label=None))
     assert told.label == likeliest and not len(told.bits)
     for ask in (

@@ -162,7 +162,7 @@ def test_a_blend_keeps_how_far_encoded_latents_are_spread(tiny: str, tiny_pixels
             line = sampling.way(z[i], z[i + 1], 9).flatten(1).std(1)
             low, high = sorted(ends[i : i + 2].tolist())
             assert 0.97 * low < float(line.min()) <= float(line.max()) < 1.03 * high
-        if loaded.model.keeps:
+        if loaded.model.can_inpaint:
             assert float(z.std()) == pytest.approx(1, abs=0.05), "what draws pixel by pixel has standard noise"
 
 

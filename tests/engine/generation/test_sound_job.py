@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from studio.density.autoregressive_sound import AutoregressiveSound, Prices
-from studio.density.sound_stream import PlainPlayer
+from studio.density.autoregressive_sound import AutoregressiveSound, StreamingLogProb
+from studio.density.sound_stream import TorchSampler
 from studio.engine.__main__ import Table
 from studio.engine.device import Device
 from studio.engine.events import Rest
@@ -202,9 +202,9 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     wanted = heard(player.play(z[:, again:], torch.full((1, z.shape[1] - again), 0.5)), 256)[0]
     np.testing.assert_array_equal(np.concatenate([event.samples for event in new]), wanted)
     bits = np.concatenate([event.bits for event in new])
-    price = Prices(MODEL, torch.tensor([0]), 1)
+    price = StreamingLogProb(MODEL, torch.tensor([0]), 1)
     price.bits(graded(kept, 256)[None].long())
-    price.turn(torch.tensor([1]))
+    price.set_condition(torch.tensor([1]))
     np.testing.assert_allclose(bits, price.bits(graded(wanted, 256)[None].long())[0], rtol=1e-3, atol=1e-3)
 
 
@@ -376,4 +376,4 @@ def test_what_makes_no_sound_that_goes_on_is_refused(jobs: Jobs, tiny: str, monk
     with pytest.raises(Misfit, match="sound is"):
         list(jobs.start(command(begin=np.zeros((3, 3), np.int16))))
     assert isinstance(HUM.model, AutoregressiveSound)
-    assert not isinstance(HUM.model.player(torch.tensor([1]), 1), PlainPlayer)
+    assert not isinstance(HUM.model.make_sampler(torch.tensor([1]), 1), TorchSampler)

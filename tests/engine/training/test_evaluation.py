@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from studio.density.autoregressive import Autoregressive
 from studio.density.bijections.bijection import Bijection
 from studio.density.bijections.linear import BatchNorm
-from studio.density.conditional import Bernoulli as Bits
+from studio.density.conditional import BernoulliLevels as Bits
 from studio.density.conditional import Categorical
-from studio.density.decoder_likelihood import Bernoulli, Logistic, Observation
+from studio.density.decoder_likelihood import BernoulliLikelihood, DecoderLikelihood, LogisticLikelihood
 from studio.density.flow import Flow
 from studio.density.posterior import Posterior
 from studio.density.variational import Variational
@@ -101,7 +101,7 @@ def test_a_figure_is_the_mean_over_artworks_of_every_batch() -> None:
     assert found["nats in logit space"] == pytest.approx(-(2 * 1.388808 + 0.918939) / 3, abs=TOLERANCE)
 
 
-def vae(observation: Observation, numbers: Tensor) -> Variational:
+def vae(observation: DecoderLikelihood, numbers: Tensor) -> Variational:
     """Return a VAE whose posterior is its prior, so that both bounds are the price itself."""
     nothing, says = Constant(torch.zeros(4)), Constant(numbers)
     return Variational((1, 1, 2), observation.levels, nothing, says, Posterior(2), observation).double().eval()
@@ -109,7 +109,7 @@ def vae(observation: Observation, numbers: Tensor) -> Variational:
 
 def test_a_vae_of_bits_has_the_price_of_its_bits_in_nats() -> None:
     # sigmoid(1.2) = 0.768525: white costs 0.263282 nats and black 1.463282; white and black stand side by side.
-    model = vae(Bernoulli(256), torch.full((1, 1, 2), 1.2))
+    model = vae(BernoulliLikelihood(256), torch.full((1, 1, 2), 1.2))
     x = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
     assert figures(model, Examples(x)) == {
         "nats, ELBO": (pytest.approx(0.263282 + 1.463282, abs=TOLERANCE), False),
@@ -121,7 +121,7 @@ def test_a_vae_of_levels_has_bits_per_dimension() -> None:
     # a = 1 and μ = 0: ln s = -7 · sigmoid(0) = -3.5, so that of two levels each is as likely.
     numbers = torch.tensor([0.0, 1.0]).view(2, 1, 1).expand(2, 1, 2)
     x = torch.tensor([0, 1], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert figures(vae(Logistic(2), numbers), Examples(x)) == {
+    assert figures(vae(LogisticLikelihood(2), numbers), Examples(x)) == {
         "bits per dimension, ELBO": (pytest.approx(1.0, abs=TOLERANCE), False),
         "bits per dimension of 128 weighted draws": (pytest.approx(1.0, abs=TOLERANCE), False),
     }
@@ -131,7 +131,7 @@ def test_the_latent_of_a_vae_is_paid_for() -> None:
     # The posterior N(1, 1) of each of two entries: KL = ½ each, in the ELBO on average over the fixed draws.
     moved = Constant(torch.tensor([1.0, 1.0, 0.0, 0.0]))
     says = Constant(torch.zeros(1, 1, 2))
-    model = Variational((1, 1, 2), 256, moved, says, Posterior(2), Bernoulli(256)).double().eval()
+    model = Variational((1, 1, 2), 256, moved, says, Posterior(2), BernoulliLikelihood(256)).double().eval()
     x = torch.randint(0, 256, (4000, 1, 1, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     bound, tighter = (value for value, _ in figures(model, Examples(x)).values())
     assert bound == pytest.approx(2 * math.log(2) + 1, abs=0.3)

@@ -174,12 +174,12 @@ def test_a_cut_costs_what_it_costs_within_its_sound() -> None:
         parameter += 0.2 * torch.randn_like(parameter)
     model.double().train()
     x = torch.randint(0, 256, (1000,))
-    cut = Recordings((x,)).cuts(0, 1, 100, model.field, 128, seed=1)
+    cut = Recordings((x,)).cuts(0, 1, 100, model.receptive_field, 128, seed=1)
     row = cut.x[0].tolist()
     bits = model.surprisal(x[None])[0]
     there = [level for level in row if level >= 0]
     begin = next(i for i in range(1000) if x[i : i + len(there)].tolist() == there)
-    wanted = begin + model.field - row.count(-1) if row[0] < 0 else begin + model.field
+    wanted = begin + model.receptive_field - row.count(-1) if row[0] < 0 else begin + model.receptive_field
     priced = bits[max(wanted, 0) : begin + len(there)]
     assert float(cut.loss(model)) == pytest.approx(float(priced.mean()), rel=1e-6)
 
@@ -236,4 +236,4 @@ def test_the_recipes_of_sounds_are_usable() -> None:
     for path in (Path(__file__).parents[3] / "models/recipes").glob("wavenet-*.json"):
         found = study_in(path.read_bytes())
         model = found.recipe.build(found.shape, found.levels)
-        assert model.field >= found.rate / 4, "a quarter of a second, or a tone has no past"
+        assert model.receptive_field >= found.rate / 4, "a quarter of a second, or a tone has no past"

@@ -158,7 +158,7 @@ def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: P
 
 
 def test_the_paper_that_stands_beside_a_figure_is_that_of_the_same_model(shipped: InstalledModel) -> None:
-    assert shipped.card.paper == zoo.paper(zoo.recipe(shipped.card.recipe))
+    assert shipped.card.paper == zoo.paper_of(zoo.recipe_from_fields(shipped.card.recipe))
 
 
 def test_each_row_of_a_papers_table_is_its_own_models() -> None:

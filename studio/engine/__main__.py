@@ -263,7 +263,7 @@ def _load(wish: str | None, outbox: Outbox) -> tuple[Start, Ready, Spare]:
     ahead = Ahead(wanted(device.torch_device.type), lambda left: outbox.say(CompilingLoops(loops=left)))
     kernels.compiled_elsewhere.is_pending = ahead.asked
     gc.freeze()  # what stays for good is not looked through again and again while something is made
-    ready = Ready(device=device.name_for_people, families=zoo.forms(), uncompiled_loops=ahead.left)
+    ready = Ready(device=device.name_for_people, families=zoo.family_forms(), uncompiled_loops=ahead.left)
     return Jobs(device).start, ready, ahead.begin
 
 

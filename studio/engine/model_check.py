@@ -48,7 +48,7 @@ def check(found: models.InstalledModel) -> None:
 def described(card: Card, name: str) -> Model:
     """Build the model of a card, on torch's default device. Raises models.BadModel if there is no such model."""
     try:
-        model = zoo.recipe(card.recipe).build(card.shape, card.levels)
+        model = zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels)
     except (msgspec.ValidationError, ValueError, RuntimeError, OverflowError) as error:  # torch: a size out of range
         raise unfit(name, f"describes no model ({str(error).partition(chr(10))[0]})") from None
     if model.classes != len(card.classes):

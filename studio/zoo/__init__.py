@@ -20,7 +20,18 @@ from studio.zoo import (
     wavenet,
 )
 
-__all__ = ["FAMILIES", "Family", "Recipe", "channels_last", "fold", "forms", "pack", "paper", "plain", "recipe"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Recipe",
+    "channels_last",
+    "fold",
+    "family_forms",
+    "pack",
+    "paper_of",
+    "plain",
+    "recipe_from_fields",
+]
 
 Flows = nice.NICE | realnvp.RealNVP | maf.MAF | iaf.IAF | glow.Glow | vae_flow.VAEFlow
 Pixels = pixelrnn.PixelRNN | pixelcnn.PixelCNN | gated_pixelcnn.GatedPixelCNN | pixelcnn_pp.PixelCNNPP
@@ -59,13 +70,13 @@ FAMILIES = {
 }
 
 
-def recipe(fields: dict[str, Any]) -> Recipe:
+def recipe_from_fields(fields: dict[str, Any]) -> Recipe:
     """A recipe from plain fields with `family`. Raises msgspec.ValidationError naming the field."""
     found: Recipe = msgspec.convert(fields, Recipe)
     return found
 
 
-def paper(recipe: Recipe) -> str:
+def paper_of(recipe: Recipe) -> str:
     """The figure that the paper gives for the model most like a recipe, on the paper's own data.
 
     With classes, MAF's is that of p(x) = Σ p(x | c) / classes (arXiv:1705.07057) and PixelCNN++'s that given the class
@@ -85,7 +96,7 @@ def paper(recipe: Recipe) -> str:
     return FAMILIES[family].paper
 
 
-def forms() -> dict[str, Any]:
+def family_forms() -> dict[str, Any]:
     """For each family its title, presets and the JSON schema of its dials, for forms in the window."""
     return {
         key: {

@@ -17,7 +17,7 @@ from studio.density.conditional import BernoulliLevels, Categorical
 from studio.nets import pixelcnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
-from studio.zoo.compiled.pixels import Compiled
+from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelcnn", tag_field="family"):
@@ -40,7 +40,9 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
         net = pixelcnn.GatedPixelCNNNetwork(
             channels, head.numbers, self.width, self.layers, self.size, self.head, self.classes
         )
-        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head, self.classes)
+        return Autoregressive(
+            shape, levels, ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers()), head, self.classes
+        )
 
 
 PRESETS = {

@@ -28,7 +28,7 @@ from studio.density.flow import Flow
 from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv, packed_layers, stack_networks
 from studio.nets.glow_steps import PackedStep, WorkBuffers, apply_learning_steps
 
-WEIGHT_OF_CLASS = 0.01
+CLASSIFIER_WEIGHT = 0.01
 """Of the classifier's bits beside the bits per dimension, as in the authors' code."""
 
 
@@ -78,7 +78,7 @@ class GlowStep(Bijection):
         affine = isinstance(self.coupling, ShiftScaleCoupling)
         return torch.cat((zeros + ShiftScaleCoupling.OFFSET, zeros)) if affine else zeros
 
-    def pack_at(self, desk: WorkBuffers) -> None:
+    def pack_into(self, desk: WorkBuffers) -> None:
         """For inference in float32 on a processor, after `fold`; the net's own layers are needed no more."""
         mixing, layers = self.mixing, packed_layers(self.net, self.offset())
         there, back = (mixing.there.t(), mixing.shift), (mixing.back.t(), mixing.shift_back)
@@ -86,7 +86,7 @@ class GlowStep(Bijection):
         del self.net[:]
 
 
-class Level(Chain):
+class FlowScale(Chain):
     """K steps of flow at one size, then the prior of what they factor out, with the levels inside it."""
 
     @property
@@ -115,7 +115,7 @@ class Level(Chain):
         desk = WorkBuffers()
         for step in self.flows:
             if step.packed is None and step.mixing.norm.b.dtype == torch.float32:
-                step.pack_at(desk)
+                step.pack_into(desk)
 
 
 class ClassifiedFlow(Flow):
@@ -136,7 +136,7 @@ class ClassifiedFlow(Flow):
         with top.register_forward_pre_hook(lambda _, given: seen.append(given[0])):
             bits = super().loss(x, c)
         scores = self.classifier(seen[0].mean((2, 3)))
-        return bits + WEIGHT_OF_CLASS * nn.functional.cross_entropy(scores.float(), c) / math.log(2)
+        return bits + CLASSIFIER_WEIGHT * nn.functional.cross_entropy(scores.float(), c) / math.log(2)
 
 
 class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="family"):
@@ -181,7 +181,7 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
             inner, inner_marks = self._scale(scale + 1, half, top)
             parts.append(Split(inner, ScaledConv(channels // 2, channels, 3, zero=True)))
             marks = torch.cat((inner_marks, torch.full(half, self.scales - 1 - scale)))
-        within = OnPart(Squeeze(), Level(parts))
+        within = OnPart(Squeeze(), FlowScale(parts))
         return within, within.outer.inverse(marks[None])[0]
 
     def _step(self, channels: int) -> Bijection:

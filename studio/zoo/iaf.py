@@ -20,7 +20,7 @@ from studio.density.bijections.linear import BatchNorm
 from studio.density.bijections.masked_affine import InverseMap
 from studio.density.flow import Flow
 from studio.nets.made import Activation, Degrees
-from studio.zoo.compiled.made import masked_affine, network
+from studio.zoo.compiled.made import compiled_masked_affine, made_network
 
 
 class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="family"):
@@ -52,8 +52,8 @@ class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="famil
             raise ValueError("an artwork of one entry has nothing that comes before it; take larger ones")
         parts: list[Bijection] = []
         for layer in range(self.layers):
-            net = network(entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed)
-            parts.append(InverseMap(masked_affine(net, self.bound)))
+            net = made_network(entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed)
+            parts.append(InverseMap(compiled_masked_affine(net, self.bound)))
             if self.batch_norm:
                 parts.append(BatchNorm(entries, eps=1e-5, affine=True))
         return Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes)

@@ -19,7 +19,7 @@ from studio.density.bijections.masked_mixture import MaskedMixture
 from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform
 from studio.density.flow import Flow
 from studio.nets.made import MADE, Activation, Degrees
-from studio.zoo.compiled.made import OnePassMixture, masked_affine, network
+from studio.zoo.compiled.made import CompiledMixtureSolver, compiled_masked_affine, made_network
 
 
 class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="family"):
@@ -57,16 +57,18 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
             raise ValueError("a mixture of one Gaussian is another layer; take 2 or more, or 0")
         parts: list[Bijection] = [HarmonicTransform(), DiagonalScale(entries)] if self.spectrum else []
         for layer in range(self.layers):
-            parts.append(masked_affine(self._net(entries, layer), self.bound))
+            parts.append(compiled_masked_affine(self._net(entries, layer), self.bound))
             if self.batch_norm:
                 parts.append(BatchNorm(entries, eps=1e-5, affine=True))
         if self.mixture:
             net = self._net(entries, self.layers, 3 * self.mixture)
-            parts.append(MaskedMixture(net, net.order, self.bound, OnePassMixture(net)))
+            parts.append(MaskedMixture(net, net.order, self.bound, CompiledMixtureSolver(net)))
         return Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes)
 
     def _net(self, entries: int, layer: int, outputs: int = 2) -> MADE:
-        return network(entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed, outputs)
+        return made_network(
+            entries, layer, self.hidden, self.degrees, self.activation, self.classes, self.seed, outputs
+        )
 
 
 PRESETS = {

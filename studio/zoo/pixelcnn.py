@@ -16,7 +16,7 @@ from studio.density.conditional import BernoulliLevels, Categorical
 from studio.nets import pixelcnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
-from studio.zoo.compiled.pixels import Compiled
+from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_field="family"):
@@ -38,7 +38,7 @@ class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_fi
         channels = shape[0]
         head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
         net = pixelcnn.PixelCNNNetwork(channels, head.numbers, self.width, self.blocks, self.size, self.head)
-        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head)
+        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers()), head)
 
 
 PRESETS = {

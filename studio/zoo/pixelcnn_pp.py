@@ -17,7 +17,7 @@ from studio.density.conditional import LogisticMixture
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_pp import PixelCNNPPNetwork
 from studio.nets.pixelcnn_pp_schedule import pixelcnn_pp_schedule
-from studio.zoo.compiled.pixels import Compiled
+from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", tag_field="family"):
@@ -41,7 +41,7 @@ class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", t
         mixture = LogisticMixture(channels, levels, self.mixture)
         net = PixelCNNPPNetwork(channels, self.filters, self.resnets, mixture.numbers, self.dropout, self.classes)
         model = Autoregressive(
-            shape, levels, ScheduledNetwork(net, pixelcnn_pp_schedule, Compiled()), mixture, self.classes
+            shape, levels, ScheduledNetwork(net, pixelcnn_pp_schedule, CompiledSteppers()), mixture, self.classes
         )
         model.initialisation_count = 64  # pixels by the thousand each, which is plenty for means and variances
         return model

@@ -17,7 +17,7 @@ from studio.density.conditional import BernoulliLevels, Categorical
 from studio.nets import pixelrnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
-from studio.zoo.compiled.pixels import Compiled
+from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_field="family"):
@@ -41,7 +41,7 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
         channels = shape[0]
         head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
         net = pixelrnn.PixelRNNNetwork(channels, head.numbers, self.cells, self.width, self.layers, self.head)
-        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, Compiled()), head)
+        return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers()), head)
 
 
 PRESETS = {

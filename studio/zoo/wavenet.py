@@ -18,7 +18,7 @@ from msgspec import Meta
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.conditional import CategoricalSample, Conditional, LogisticMixtureSample
 from studio.nets.wavenet import WaveNetNetwork
-from studio.zoo.compiled.wavenet import swift
+from studio.zoo.compiled.wavenet import make_compiled_sampler
 
 
 class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_field="family"):
@@ -56,7 +56,13 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
         net = WaveNetNetwork(levels, dilations, *sizes)
         kinds = math.prod(self.classes) if self.classes else 0
         return AutoregressiveSound(
-            shape, levels, net, drawn, classes=kinds, follows_signal=self.local > 0, make_fast_sampler=swift
+            shape,
+            levels,
+            net,
+            drawn,
+            classes=kinds,
+            follows_signal=self.local > 0,
+            make_fast_sampler=make_compiled_sampler,
         )
 
 

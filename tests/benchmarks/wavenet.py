@@ -22,7 +22,7 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.sound_stream import StreamSampler, TorchSampler
 from studio.engine.device import steady_allocator
 from studio.kernels.dot_products import add_products
-from studio.zoo.compiled.wavenet import swift
+from studio.zoo.compiled.wavenet import make_compiled_sampler
 from studio.zoo.wavenet import WaveNet
 
 SIZES = {
@@ -172,7 +172,8 @@ def measured(name: str) -> None:
     size = SIZES[name]
     whole, halves = made(*size, halves=False), made(*size, halves=True)
     players = {
-        words: swift(model.net, model.conditional, None, 1) for words, model in (("float32", whole), ("halves", halves))
+        words: make_compiled_sampler(model.net, model.conditional, None, 1)
+        for words, model in (("float32", whole), ("halves", halves))
     }
     weights = sum(p.numel() for p in whole.net.parameters()) - whole.net.first.numel()
     print(f"{name}: {size[0] * size[1]} layers of {size[2]}/{size[3]}, {weights / 1e6:.2f} M weights a sample")
@@ -188,7 +189,7 @@ def measured(name: str) -> None:
             f"{read / 1e6:.2f} MB of weights a sample, {read / of_one / 1e9:.0f} of {allowed / 1e9:.0f} GB/s, "
             f"{read / of_one / allowed:.0%}"
         )
-    eight = swift(halves.net, halves.conditional, None, 8)
+    eight = make_compiled_sampler(halves.net, halves.conditional, None, 8)
     assert eight is not None
     of_eight = seconds(playing(eight, 8), 400)
     least = 8 * weights / arithmetic()

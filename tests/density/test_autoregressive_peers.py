@@ -10,7 +10,7 @@ from studio.density.bijections.bijection import Chain
 from studio.density.bijections.linear import BatchNorm
 from studio.density.bijections.masked_affine import InverseMap, MaskedAffine
 from studio.nets.made import MADE
-from studio.zoo.compiled.made import OnePass
+from studio.zoo.compiled.made import CompiledAffineSolver
 
 zuko = pytest.importorskip("zuko")
 pytest.importorskip("nflows")
@@ -36,7 +36,7 @@ def ours(order: Tensor, seed: int = 0) -> MaskedAffine:
     with torch.no_grad():
         net.weights.normal_(std=0.3)
         net.biases.normal_(std=0.3)
-    return MaskedAffine(net, order, bound=None, solver=OnePass(net))
+    return MaskedAffine(net, order, bound=None, solver=CompiledAffineSolver(net))
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from numba.core.caching import IndexDataCacheFile
 from studio import kernels, zoo
 from studio.density.sound_mixture import MixtureSampler
 from studio.kernels import compiler
-from studio.zoo.compiled.wavenet import together
+from studio.zoo.compiled.wavenet import sample_jointly
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def played(count: int) -> None:
         parameter.data = parameter.data.half().float()
     one = torch.ones(1, 3)
     with torch.no_grad():
-        MixtureSampler(models, (None,) * count, together).sample(0 * one, one, one, 0.5)
+        MixtureSampler(models, (None,) * count, sample_jointly).sample(0 * one, one, one, 0.5)
 
 
 SMALL = zoo.maf.MAF(layers=2, hidden=(8,)), zoo.iaf.IAF(layers=2, hidden=(8,))

@@ -21,7 +21,7 @@ from studio.nets.pixel_schedule import (
 from studio.nets.pixelcnn import GatedPixelCNNNetwork
 from studio.nets.pixelcnn_pp import PixelCNNPPNetwork
 from studio.nets.pixelrnn import PixelRNNNetwork
-from studio.zoo.compiled.pixels import Compiled
+from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 def schedule_of(name: str, width: int) -> PixelSchedule:
@@ -40,7 +40,7 @@ def schedule_of(name: str, width: int) -> PixelSchedule:
 
 
 def compiled(schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> ScheduleRunner:
-    found = Compiled()(schedule, seen, c)
+    found = CompiledSteppers()(schedule, seen, c)
     assert found is not None
     return found
 
@@ -94,13 +94,13 @@ def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: OperationName)
 @torch.no_grad()
 def test_only_float32_on_the_processor_is_compiled() -> None:
     schedule, x = schedule_of("row", 4), torch.randn(2, 3, 4, 4)
-    assert Compiled()(schedule, x, None) is not None
-    assert Compiled()(schedule, x.double(), None) is None
+    assert CompiledSteppers()(schedule, x, None) is not None
+    assert CompiledSteppers()(schedule, x.double(), None) is None
 
 
 @torch.no_grad()
 def test_what_loops_read_of_a_schedule_is_made_once() -> None:
-    schedule, x, player = schedule_of("row", 4), torch.randn(2, 3, 4, 4), Compiled()
+    schedule, x, player = schedule_of("row", 4), torch.randn(2, 3, 4, 4), CompiledSteppers()
     first, second = (player(schedule, x, None) for _ in range(2))
     other = player(schedule_of("row", 4), x, None)
     assert first is not None

@@ -13,7 +13,7 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.sound_stream import StreamSampler, TorchSampler
 from studio.kernels import wavenet
 from studio.kernels.dot_products import add_products, lay_out_weights
-from studio.zoo.compiled.wavenet import swift
+from studio.zoo.compiled.wavenet import make_compiled_sampler
 from studio.zoo.wavenet import WaveNet
 
 CASES: list[tuple[int, dict[str, Any]]] = [
@@ -44,7 +44,7 @@ def condition(words: dict[str, Any], count: int) -> Tensor | None:
 
 
 def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[StreamSampler, StreamSampler]:
-    quick = swift(model.net, model.conditional, c, count)
+    quick = make_compiled_sampler(model.net, model.conditional, c, count)
     assert quick is not None
     return quick, TorchSampler(model.net, model.conditional, c, count)
 
@@ -75,7 +75,7 @@ def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[st
     model, c = made(levels, words), condition(words, 1)
     z = model.noise([1], 400)
     heat = torch.ones_like(z)
-    whole, player = (swift(model.net, model.conditional, c, 1, 64) for _ in range(2))
+    whole, player = (make_compiled_sampler(model.net, model.conditional, c, 1, 64) for _ in range(2))
     assert whole is not None and player is not None
     x = whole.sample(z, heat)
     found = player.sample(z[:, :300], heat[:, :300])
@@ -93,7 +93,7 @@ def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[st
 def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
     model = made(256, {})
     z = model.noise([1], 120)
-    whole, player = (swift(model.net, model.conditional, None, 1, 32) for _ in range(2))
+    whole, player = (make_compiled_sampler(model.net, model.conditional, None, 1, 32) for _ in range(2))
     assert whole is not None and player is not None
     x = whole.sample(z, torch.ones_like(z))
     player.append(x[:, :20])

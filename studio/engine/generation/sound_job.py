@@ -18,7 +18,7 @@ from studio.engine.generation.live_controls import MAX_TEMPERATURE
 from studio.engine.generation.sampling import Loaded, classes_for
 from studio.engine.levels import Misfit, graded, heard
 from studio.wire import messages as wire
-from studio.zoo.compiled.wavenet import together
+from studio.zoo.compiled.wavenet import sample_jointly
 
 FIRST = 0.005
 """Seconds of sound of the first piece after a change: it is soon heard."""
@@ -240,7 +240,7 @@ class Performance:
             player.set_condition(self.c)
         else:
             player = MixtureSampler(
-                self.models, self.c, together, torch_only=not compiled.done, undo_samples=self.spare
+                self.models, self.c, sample_jointly, torch_only=not compiled.done, undo_samples=self.spare
             )
         past = torch.from_numpy(self.past[-self.field - 1 :]).long()[None].to(self._device)
         for part in torch.split(past, SEGMENT_SAMPLES, 1) if past.numel() else ():
@@ -334,7 +334,7 @@ class _Compiling(threading.Thread):
     def run(self) -> None:
         while kernels.compiled_elsewhere("sound" if len(self._models) == 1 else "two sounds"):
             time.sleep(POLL)
-        player = MixtureSampler(self._models, self._c, together, undo_samples=self._spare)
+        player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._spare)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
         player.sample(0 * one, one, one, 0.0)
         self.player = player if player.undo(1, None) else None

@@ -158,7 +158,7 @@ def _card(
         value=value,
         exact=exact,
         figures=rounded,
-        paper=zoo.paper(study.recipe),
+        paper=zoo.paper_of(study.recipe),
         temperature=study.temperature,
         opening=study.opening,
         scales=_scales(model.scales),

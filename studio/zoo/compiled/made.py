@@ -13,11 +13,11 @@ from studio.density.threads import single_threaded
 from studio.nets.made import MADE, Activation, Degrees
 
 Array = NDArray[Any]
-LOOPS = {torch.float32: "masked maps", torch.float64: "masked maps in float64"}
+LOOP_NAMES = {torch.float32: "masked maps", torch.float64: "masked maps in float64"}
 """Those of `kernels.LOOPS` that compute a masked affine map or its inverse."""
 
 
-def network(
+def made_network(
     entries: int,
     layer: int,
     hidden: tuple[int, ...],
@@ -41,12 +41,12 @@ def network(
     )
 
 
-def masked_affine(net: MADE, bound: float) -> MaskedAffine:
+def compiled_masked_affine(net: MADE, bound: float) -> MaskedAffine:
     """The map of one layer."""
-    return MaskedAffine(net, net.order, bound, OnePass(net))
+    return MaskedAffine(net, net.order, bound, CompiledAffineSolver(net))
 
 
-class _Compiled:
+class _CompiledSolver:
     """A masked network as compiled loops read it: its weights where they lie, so they are followed while they learn.
 
     Numbers on another device are fetched: every entry waits for the one before it, and a graphics card takes longer
@@ -72,7 +72,7 @@ class _Compiled:
         return self._plan, _array(net.weights), _array(net.biases), _array(x), more, form
 
 
-class OnePass(_Compiled):
+class CompiledAffineSolver(_CompiledSolver):
     """Computes a masked affine map and its inverse with compiled loops.
 
     torch inverts it in one pass, too, if nothing compiles or while another process compiles. Its results may then
@@ -81,7 +81,7 @@ class OnePass(_Compiled):
 
     def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
         # Gradients of the inverse exist only as compiled loops, so training waits for them.
-        if not torch.is_grad_enabled() and x.dtype in LOOPS and kernels.compiled_elsewhere(LOOPS[x.dtype]):
+        if not torch.is_grad_enabled() and x.dtype in LOOP_NAMES and kernels.compiled_elsewhere(LOOP_NAMES[x.dtype]):
             return None
         return super()._asked(x, c, bound)
 
@@ -134,7 +134,7 @@ class OnePass(_Compiled):
         return AffineSolution(x[: len(z)], scales[: len(z)], adjoint)
 
 
-class OnePassMixture(_Compiled):
+class CompiledMixtureSolver(_CompiledSolver):
     """The inverse of masked mixtures of Gaussians, compiled."""
 
     def __call__(self, z: Tensor, c: Tensor | None, bound: float) -> Tensor | None:

@@ -13,7 +13,7 @@ from studio.density.threads import single_threaded
 from studio.nets.pixel_schedule import BufferWindow, Operation, PixelSchedule, RowBuffer, ScheduleRunner
 
 
-class Compiled:
+class CompiledSteppers:
     """Plays schedules with compiled loops; what these read of the newest schedule is kept."""
 
     def __init__(self) -> None:
@@ -24,17 +24,17 @@ class Compiled:
         if seen.dtype != torch.float32 or seen.device.type != "cpu":
             return None
         if kernels.compiled_elsewhere("pixels"):
-            return _Alone(schedule, seen, c)
+            return _SingleThreadedRunner(schedule, seen, c)
         try:
             from studio.kernels import pixels  # noqa: F401  not before it is needed: the compiler takes half a second
         except ImportError:
             return None
         if self._known is None or self._known[0] is not schedule:
             self._known = schedule, _tape(schedule)
-        return _CompiledPlayer(schedule, seen, c, self._known[1])
+        return _CompiledRunner(schedule, seen, c, self._known[1])
 
 
-class _Alone(ScheduleRunner):
+class _SingleThreadedRunner(ScheduleRunner):
     """Plays with torch while another process compiles, by one thread. The products of a pixel are small, and beside a
     process at work two threads wait for each other: on two busy cores a picture took four to five times as long."""
 
@@ -43,7 +43,7 @@ class _Alone(ScheduleRunner):
             return super().__call__(i, j)
 
 
-class _CompiledPlayer(ScheduleRunner):
+class _CompiledRunner(ScheduleRunner):
     """Plays with compiled loops. The memory of each buffer is a part of one flat state for each picture."""
 
     def __init__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None, tape: Any) -> None:
@@ -58,12 +58,12 @@ class _CompiledPlayer(ScheduleRunner):
         own, places = self.state[: len(self.pictures)], _places(buffers)
         return {b: own[:, at : at + math.prod(b.shape)].view(len(own), *b.shape) for b, at in places.items()}
 
-    def _begin(self, i: int) -> None:
+    def _begin_row(self, i: int) -> None:
         from studio.kernels import pixels
 
         pixels.run_row(self.tape, self.flat, len(self.pictures), i, self.pictures.shape[3], self.threads)
 
-    def _go_on(self, i: int, j: int) -> None:
+    def _run_pixel(self, i: int, j: int) -> None:
         from studio.kernels import pixels
 
         pixels.run_column(self.tape, self.flat, i, j)

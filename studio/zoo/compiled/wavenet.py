@@ -20,8 +20,8 @@ from studio.density.threads import single_threaded
 from studio.nets.wavenet import Queues, WaveNetNetwork
 
 
-def swift(
-    net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int = 0
+def make_compiled_sampler(
+    net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, undo_samples: int = 0
 ) -> StreamSampler | None:
     """A compiled player; None for all but float32, and where nothing compiles."""
     if net.bias.dtype != torch.float32:
@@ -30,10 +30,10 @@ def swift(
         from studio.kernels import wavenet  # noqa: F401  not before it is needed: the compiler takes half a second
     except ImportError:
         return None
-    return _Swift(net, conditional, c, count, spare)
+    return _CompiledSampler(net, conditional, c, count, undo_samples)
 
 
-class _Swift:
+class _CompiledSampler:
     """Plays with the compiled loop; the weights are copied as they are at the beginning.
 
     The rings hold more than the layers look back to, so that going back is a matter of where the next sample is. What
@@ -47,45 +47,45 @@ class _Swift:
         self.net, self.conditional, self.at = net, conditional, 0
         self.device = net.bias.device
         self.log_prob = torch.zeros(count, 0, device=self.device)
-        self.weights = weights(net if self.device.type == "cpu" else copy.deepcopy(net).cpu(), conditional, count)
+        self.weights = copy_weights(net if self.device.type == "cpu" else copy.deepcopy(net).cpu(), conditional, count)
         self._sizes = np.array(net.dilations) + spare
         self._begins = np.cumsum(self._sizes) - self._sizes
-        rings = _blank(int(self._sizes.sum()), count, net.channels)
+        rings = _zero_pages(int(self._sizes.sum()), count, net.channels)
         self.state = wavenet.WaveNetState(rings, np.full(count, net.levels // 2), spare)
-        self._heard = self._most = 0
+        self._oldest_known = self._most = 0
         """Samples that it knows no more of than it needs to go on, and how many it got to at most."""
-        self._was: tuple[int, Any] | None = None
+        self._before_undo: tuple[int, Any] | None = None
         """Where it was, and after which levels, before it forgot some."""
-        self._aside: list[tuple[int, Any]] = []
-        self.turn(c)
+        self._overwritten: list[tuple[int, Any]] = []
+        self.set_condition(c)
 
     @torch.no_grad()
-    def turn(self, c: Tensor | None) -> None:
+    def set_condition(self, c: Tensor | None) -> None:
         self.c, base = c, self.net.base(c, len(self.state.levels))
         self.base = base.cpu().permute(3, 1, 0, 2).contiguous().numpy()  # (frames, layers, B, 2 · channels)
 
-    def forget(self, count: int, last: Tensor | None) -> bool:
+    def undo(self, count: int, last: Tensor | None) -> bool:
         at = self.at - count
-        if at < max(self._heard, self._most - self.state.undo_samples):
+        if at < max(self._oldest_known, self._most - self.state.undo_samples):
             return False
-        self._was, self._aside = (self.at, self.state.levels.copy()), []
+        self._before_undo, self._overwritten = (self.at, self.state.levels.copy()), []
         self.at = at
         self.state.levels[:] = self.net.levels // 2 if last is None else last.cpu().numpy()
         return True
 
-    def recall(self) -> bool:
-        if self._was is None:
+    def redo(self) -> bool:
+        if self._before_undo is None:
             return False
-        for first, rows in self._aside:
+        for first, rows in self._overwritten:
             self.state.rings[self._rows(first, rows.shape[1])] = rows
-        (self.at, self.state.levels[:]), self._was, self._aside = self._was, None, []
+        (self.at, self.state.levels[:]), self._before_undo, self._overwritten = self._before_undo, None, []
         return True
 
-    def goes_on(self, count: int) -> None:
+    def advance(self, count: int) -> None:
         """So many samples follow; what they are written over is set aside where it may be recalled."""
-        over = min(self._was[0] - self.at, count) if self._was is not None else 0
+        over = min(self._before_undo[0] - self.at, count) if self._before_undo is not None else 0
         if over > 0:
-            self._aside.append((self.at, self.state.rings[self._rows(self.at, over)]))
+            self._overwritten.append((self.at, self.state.rings[self._rows(self.at, over)]))
         self._most = max(self._most, self.at + count)
 
     def _rows(self, first: int, count: int) -> Any:
@@ -93,7 +93,7 @@ class _Swift:
         return self._begins[:, None] + (first + np.arange(count)) % self._sizes[:, None]
 
     @torch.no_grad()
-    def hear(self, x: Tensor) -> None:
+    def append(self, x: Tensor) -> None:
         rings = torch.from_numpy(self.state.rings)
         queues: Queues = [rings[rows].permute(1, 2, 0).to(self.device) for rows in self._pasts()]
         last = torch.from_numpy(self.state.levels)[:, None].to(self.device) if self.at else None
@@ -102,19 +102,19 @@ class _Swift:
         for rows, queue in zip(self._pasts(), queues, strict=True):
             rings[rows] = queue.permute(2, 0, 1).cpu()
         self.state.levels[:] = x[:, -1].cpu().numpy()
-        self._heard, self._most, self._was = self.at, max(self._most, self.at), None
+        self._oldest_known, self._most, self._before_undo = self.at, max(self._most, self.at), None
 
     def _pasts(self) -> list[Tensor]:
         """Where each layer's ring has what it looks back to, the oldest first, `(d,)`."""
         sizes = zip(self._begins.tolist(), self._sizes.tolist(), self.net.dilations, strict=True)
         return [begin + torch.arange(self.at - d, self.at) % size for begin, size, d in sizes]
 
-    def play(self, z: Tensor, heat: Tensor, given: Tensor | None = None) -> Tensor:
+    def sample(self, z: Tensor, temperature: Tensor, given: Tensor | None = None) -> Tensor:
         levels = torch.full(z.shape, -1, dtype=torch.long) if given is None else given.cpu().long().clone()
-        self._run(*_thrown(z, heat), levels)
+        self._run(*_uniforms_and_temperatures(z, temperature), levels)
         return levels.to(self.device)
 
-    def read(self, x: Tensor, u: Tensor) -> Tensor:
+    def noise_of_levels(self, x: Tensor, u: Tensor) -> Tensor:
         levels = x.cpu().long().clone()
         middles = self._run(torch.zeros(x.shape), torch.ones(x.shape), levels)
         half = self.log_prob.cpu().double().exp() / 2
@@ -125,7 +125,7 @@ class _Swift:
     def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
         from studio.kernels import wavenet
 
-        self.goes_on(levels.shape[1])
+        self.advance(levels.shape[1])
         parts = [t.double().contiguous().numpy() for t in (u, heat)]
         least, filled = self.conditional.min_probability, levels.contiguous().numpy()
         middles, prices = wavenet.sample(
@@ -137,13 +137,13 @@ class _Swift:
         return torch.from_numpy(middles)
 
 
-def _blank(*shape: int) -> Any:
+def _zero_pages(*shape: int) -> Any:
     """Zeros of which each page comes when it is used: of so large an array NumPy asks for pages of 2 MB, and to empty
     one for every layer takes a fifth of a second before the first sample."""
     return np.frombuffer(mmap.mmap(-1, 4 * math.prod(shape)), np.float32).reshape(shape)
 
 
-def _thrown(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
+def _uniforms_and_temperatures(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
     """Φ(z), a half where it is not heated, and the temperatures, in float64 on the processor."""
     with single_threaded():
         warm = heat.cpu().double()
@@ -151,17 +151,17 @@ def _thrown(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def together(a: StreamSampler, b: StreamSampler, z: Tensor, heat: Tensor, second: Tensor) -> Tensor | None:
+def sample_jointly(a: StreamSampler, b: StreamSampler, z: Tensor, heat: Tensor, second: Tensor) -> Tensor | None:
     """The next levels `(1, n)` of one voice that two compiled players make; None where one of them is another."""
-    if not isinstance(a, _Swift) or not isinstance(b, _Swift):
+    if not isinstance(a, _CompiledSampler) or not isinstance(b, _CompiledSampler):
         return None
     from studio.kernels import wavenet
 
     sides = [wavenet.RunningNetwork(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
-    chances, heats = (t[0].contiguous().numpy() for t in _thrown(z, heat))
+    chances, heats = (t[0].contiguous().numpy() for t in _uniforms_and_temperatures(z, heat))
     by_b = second[0].cpu().numpy()
     for each in (a, b):
-        each.goes_on(len(by_b))
+        each.advance(len(by_b))
     levels, prices = wavenet.sample_mixture(
         sides[0], sides[1], a.at, chances, heats, a.conditional.min_probability, by_b
     )
@@ -172,7 +172,7 @@ def together(a: StreamSampler, b: StreamSampler, z: Tensor, heat: Tensor, second
 
 
 @torch.no_grad()
-def weights(net: WaveNetNetwork, conditional: Conditional, voices: int) -> Any:
+def copy_weights(net: WaveNetNetwork, conditional: Conditional, voices: int) -> Any:
     """A network as the loop of so many voices reads it."""
     from studio.kernels import wavenet
 

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from studio.density.bijections.masked_affine import AffineSolution, InverseMap, MaskedAffine
-from studio.zoo.compiled.made import OnePass, masked_affine, network
+from studio.zoo.compiled.made import CompiledAffineSolver, compiled_masked_affine, made_network
 
 
 def made(entries: int = 6, layer: int = 1, activation: str = "tanh", classes: int = 0) -> MaskedAffine:
     torch.manual_seed(entries)
-    net = network(entries, layer, (9, 14), "sequential", activation, classes, 0)  # type: ignore[arg-type]
-    found = masked_affine(net, 3.0).double()
+    net = made_network(entries, layer, (9, 14), "sequential", activation, classes, 0)  # type: ignore[arg-type]
+    found = compiled_masked_affine(net, 3.0).double()
     with torch.no_grad():
         for parameter in found.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
@@ -95,8 +95,8 @@ def test_the_other_way_round_is_the_inverse_with_the_same_weights() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_sampled_the_other_way_round_a_row_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
-    net = network(150, 0, (90, 170), "sequential", "relu", 3, 0)
-    f = InverseMap(masked_affine(net, 5.0).to(dtype))
+    net = made_network(150, 0, (90, 170), "sequential", "relu", 3, 0)
+    f = InverseMap(compiled_masked_affine(net, 5.0).to(dtype))
     for parameter in f.parameters():
         parameter += 0.05 * torch.randn_like(parameter)
     z, c = entries(21, 150).to(dtype), torch.arange(21) % 3
@@ -137,15 +137,15 @@ def test_without_a_compiler_torch_takes_the_same_single_pass(layer: int, monkeyp
 
 def test_a_step_of_learning_gives_its_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
     f, seen = made(), []
-    solve = OnePass.inverse
+    solve = CompiledAffineSolver.inverse
 
-    def watched(self: OnePass, *given: Any) -> AffineSolution | None:
+    def watched(self: CompiledAffineSolver, *given: Any) -> AffineSolution | None:
         found = solve(self, *given)
         assert found is not None
         seen.append(weakref.ref(found.adjoint))
         return found
 
-    monkeypatch.setattr(OnePass, "inverse", watched)
+    monkeypatch.setattr(CompiledAffineSolver, "inverse", watched)
     for _ in range(3):
         x, ladj = f.invert(entries(5, 6))
         (x.sum() + ladj.sum()).backward()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from studio.density.bijections.masked_mixture import MaskedMixture
 from studio.nets.made import MADE
-from studio.zoo.compiled.made import OnePassMixture
+from studio.zoo.compiled.made import CompiledMixtureSolver
 
 
 def made(
@@ -20,7 +20,7 @@ def made(
     with torch.no_grad():
         for parameter in net.parameters():
             parameter += size * torch.randn_like(parameter)
-    return MaskedMixture(net, order, 3.0, OnePassMixture(net))
+    return MaskedMixture(net, order, 3.0, CompiledMixtureSolver(net))
 
 
 def entries(*shape: int, seed: int = 0) -> Tensor:

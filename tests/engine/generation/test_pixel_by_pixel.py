@@ -170,7 +170,7 @@ def _point(seed: int) -> wire.LatentPoint:
 
 
 def _conditional() -> zoo.Recipe:
-    return zoo.recipe({**RECIPE, "classes": 2})
+    return zoo.recipe_from_fields({**RECIPE, "classes": 2})
 
 
 def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def test_the_figure_on_the_card_is_the_figure_of_the_file(tiny: str, x: Examples
 
 
 def _whole(loaded: sampling.Loaded) -> torch.nn.Module:
-    return zoo.recipe(loaded.card.recipe).build(loaded.card.shape)
+    return zoo.recipe_from_fields(loaded.card.recipe).build(loaded.card.shape)
 
 
 def test_convolutions_take_half_the_bytes_and_statistics_do_not(trained_file: Path) -> None:

@@ -39,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def range_of(found: models.InstalledModel) -> temperature_range.Range | None:
+def range_of(found: models.InstalledModel) -> temperature_range.TemperatureRange | None:
     """Between which temperatures a trained model works, beside its cover."""
-    loaded = sampling.load(found, torch.device("cpu"))
+    loaded = sampling.load_model(found, torch.device("cpu"))
     card = found.card
-    return temperature_range.measured(
-        lambda temperature: temperature_range.drawn(loaded.model, temperature, card.rate, card.opening),
+    return temperature_range.measure_range(
+        lambda temperature: temperature_range.draw_works(loaded.model, temperature, card.rate, card.opening),
         card.temperature,
         list(models.read_cover(found.path)),
     )

@@ -183,13 +183,13 @@ def _trained(
 ) -> Path:
     import torch
 
-    from studio.engine.levels import Examples
+    from studio.engine.levels import TrainingExamples
     from studio.engine.training import loop, model_export
-    from studio.engine.training.config import Plan, Study
+    from studio.engine.training.config import TrainingConfig, TrainingPlan
 
     folder = folders.mktemp("trained")
     title = name.removeprefix("tiny-").capitalize()
-    study = Study(
+    study = TrainingConfig(
         name=name,
         title=title,
         makes=title,
@@ -198,15 +198,15 @@ def _trained(
         shape=x.shape[1:],
         levels=levels,
         recipe=recipe,
-        plan=Plan(steps=steps, batch=32, rate=rate, evaluate=20, warm_up=5),
+        plan=TrainingPlan(steps=steps, batch=32, rate=rate, evaluate=20, warm_up=5),
     )
-    run = loop.Run(study, folder / "run", torch.device("cpu"))
-    known = Examples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
-    learn, watch, test = (known.part(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
-    for _ in loop.train(run, learn, watch, bf16=False):
+    run = loop.TrainingRun(study, folder / "run", torch.device("cpu"))
+    known = TrainingExamples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
+    learn, watch, test = (known.select(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
+    for _ in loop.train_run(run, learn, watch, bf16=False):
         continue
     path = folder / f"{name}.safetensors"
-    model_export.publish(run, path, learn, watch, test, classes)
+    model_export.export_model(run, path, learn, watch, test, classes)
     return path
 
 
@@ -217,10 +217,10 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from studio import zoo
     from studio.engine.training import loop, model_export
-    from studio.engine.training.config import Plan, Study
-    from studio.engine.training.recordings import Recordings
+    from studio.engine.training.config import TrainingConfig, TrainingPlan
+    from studio.engine.training.recordings import TrainingRecordings
 
-    study = Study(
+    study = TrainingConfig(
         name="tiny-recordings",
         title="Recordings",
         makes="Beeps",
@@ -230,16 +230,16 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rate=8000,
         labels=("pitch",),
         recipe=zoo.wavenet.WaveNet(cycles=1, layers=4, channels=8, skip=8, classes=(2,)),
-        plan=Plan(steps=20, batch=4, cut=200, rate=0.01, evaluate=20, warm_up=5),
+        plan=TrainingPlan(steps=20, batch=4, cut=200, rate=0.01, evaluate=20, warm_up=5),
     )
     folder = tmp_path_factory.mktemp("recordings")
-    run = loop.Run(study, folder / "run", torch.device("cpu"))
+    run = loop.TrainingRun(study, folder / "run", torch.device("cpu"))
     waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
-    sounds = Recordings(tuple(waves), torch.arange(8) % 2)
-    for _ in loop.train(run, sounds, sounds.part(slice(2)), bf16=False):
+    sounds = TrainingRecordings(tuple(waves), torch.arange(8) % 2)
+    for _ in loop.train_run(run, sounds, sounds.select(slice(2)), bf16=False):
         continue
     path = folder / "tiny-recordings.safetensors"
-    model_export.publish(run, path, sounds, sounds.part(slice(2)), sounds.part(slice(2)), ("High", "Low"))
+    model_export.export_model(run, path, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
     return path
 
 

@@ -12,12 +12,12 @@ from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine import errors
-from studio.engine.device import choose
+from studio.engine.device import choose_device
 from studio.engine.generation import sampling
-from studio.engine.levels import Examples
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import loop, model_export
-from studio.engine.training.config import Plan, Study
-from studio.engine.training.recordings import Recordings
+from studio.engine.training.config import TrainingConfig, TrainingPlan
+from studio.engine.training.recordings import TrainingRecordings
 from studio.library import models
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA on this machine")
@@ -28,7 +28,7 @@ SHAPES = {"wavenet": (400,)}
 
 @pytest.fixture(autouse=True, scope="module")
 def chosen() -> None:
-    choose("cuda")
+    choose_device("cuda")
 
 
 def made(family: str) -> Model:
@@ -92,31 +92,31 @@ def test_a_sound_is_the_processors_to_the_last_sample() -> None:
 @pytest.mark.parametrize("family", zoo.FAMILIES)
 def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) -> None:
     rate = 8000 if family == "wavenet" else 0
-    study = Study(
+    study = TrainingConfig(
         name="learned", title="Learned", makes="Dots", learned_from="dots", licence="CC0 1.0",
         shape=SHAPES.get(family, (1, 8, 8)), rate=rate, recipe=zoo.FAMILIES[family].presets["tiny"],
-        plan=Plan(steps=12, batch=16, cut=128, evaluate=6, warm_up=2, rate=0.002),
+        plan=TrainingPlan(steps=12, batch=16, cut=128, evaluate=6, warm_up=2, rate=0.002),
     )  # fmt: skip
-    run = loop.Run(study, tmp_path / "run", CARD)
+    run = loop.TrainingRun(study, tmp_path / "run", CARD)
     x = artworks(run.model, 64) // 64 * 16
-    learn: Examples | Recordings = Recordings(tuple(x)) if rate else Examples(x)
-    test = learn.part(slice(8))
-    moments = [moment for moment in loop.train(run, learn, test, bf16=bf16) if moment]
+    learn: TrainingExamples | TrainingRecordings = TrainingRecordings(tuple(x)) if rate else TrainingExamples(x)
+    test = learn.select(slice(8))
+    moments = [moment for moment in loop.train_run(run, learn, test, bf16=bf16) if moment]
     assert not any(moment.notice for moment in moments)
     losses = [held for _, _, held in run.progress.curve if held is not None]
     assert len(losses) == 2
     assert np.isfinite(losses).all()
-    resumed = loop.Run(study, tmp_path / "run", CARD)
+    resumed = loop.TrainingRun(study, tmp_path / "run", CARD)
     assert resumed.progress.step == 12
-    card = model_export.publish(resumed, tmp_path / "learned.safetensors", learn, test)
+    card = model_export.export_model(resumed, tmp_path / "learned.safetensors", learn, test)
     assert np.isfinite(card.value)
-    loaded = sampling.load(models.find_model(str(tmp_path / "learned.safetensors")), CARD)
+    loaded = sampling.load_model(models.find_model(str(tmp_path / "learned.safetensors")), CARD)
     assert loaded.model.sample([1]).device.type == "cuda"
 
 
 def test_a_full_card_is_known_as_such_and_can_be_used_on() -> None:
     with pytest.raises(torch.OutOfMemoryError) as caught:
         torch.empty(2**46, dtype=torch.uint8, device=CARD)
-    assert errors.out_of_memory(caught.value)
-    assert not errors.device_lost(caught.value)
+    assert errors.is_out_of_memory(caught.value)
+    assert not errors.is_device_lost(caught.value)
     assert float(torch.ones(1, device=CARD) + 1) == 2

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from studio import zoo
-from studio.engine.device import choose
+from studio.engine.device import choose_device
 from studio.engine.generation import sampling
-from studio.engine.jobs import Jobs
+from studio.engine.jobs import JobStarter
 from studio.engine.levels import to_arrays, to_levels
 from studio.library import models
 from studio.library.models import InstalledModel
@@ -23,8 +23,8 @@ it learned, such as white paper of a model of digits."""
 
 
 @pytest.fixture(scope="module", params=("cpu", *(("cuda",) if torch.cuda.is_available() else ())))
-def jobs(request: pytest.FixtureRequest) -> Jobs:
-    return Jobs(choose(request.param))
+def jobs(request: pytest.FixtureRequest) -> JobStarter:
+    return JobStarter(choose_device(request.param))
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
@@ -32,7 +32,7 @@ def shipped(request: pytest.FixtureRequest) -> InstalledModel:
     return models.find_model(str(request.param))
 
 
-def asked(jobs: Jobs, command: wire.AnyCommand) -> list[wire.AnyEvent]:
+def asked(jobs: JobStarter, command: wire.AnyCommand) -> list[wire.AnyEvent]:
     return [event for event in jobs.start(command) if event is not None]
 
 
@@ -49,7 +49,7 @@ def odd_pictures(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     }
 
 
-def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: InstalledModel, jobs: Jobs) -> None:
+def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: InstalledModel, jobs: JobStarter) -> None:
     card = shipped.card
     if card.kind != "picture" or not zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels).invertible:
         pytest.skip("only where an artwork has a latent of its own size")
@@ -64,7 +64,7 @@ def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: Insta
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_white_paper_with_a_square_comes_back_from_a_model_of_digits(seed: int, jobs: Jobs) -> None:
+def test_white_paper_with_a_square_comes_back_from_a_model_of_digits(seed: int, jobs: JobStarter) -> None:
     generator = np.random.default_rng(seed)
     row, column = generator.integers(0, 22, 2)
     side = generator.integers(2, 12)
@@ -76,7 +76,7 @@ def test_white_paper_with_a_square_comes_back_from_a_model_of_digits(seed: int, 
     assert isinstance(shown, wire.Decoded) and np.array_equal(shown.picture, paper)
 
 
-def test_a_seed_is_one_artwork_alone_and_among_others(shipped: InstalledModel, jobs: Jobs) -> None:
+def test_a_seed_is_one_artwork_alone_and_among_others(shipped: InstalledModel, jobs: JobStarter) -> None:
     heat = (shipped.card.temperature,)
     many = asked(jobs, wire.Sample(job="a", model=shipped.card.name, seeds=tuple(range(8)), temperature=heat))
     (one,) = asked(jobs, wire.DecodeLatent(job="b", model=shipped.card.name, seed=5, temperature=heat))
@@ -96,8 +96,8 @@ def steps_apart(frames: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
     return float(np.sqrt(((wide[-1] - wide[0]) ** 2).mean())), np.array(apart)
 
 
-def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: InstalledModel, jobs: Jobs) -> None:
-    loaded: sampling.Loaded = jobs.shelf.take(shipped.card.name)
+def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: InstalledModel, jobs: JobStarter) -> None:
+    loaded: sampling.LoadedModel = jobs.model_cache.get_model(shipped.card.name)
     if loaded.model.can_inpaint:
         pytest.skip("what draws entry by entry has no directions")
     assert len(loaded.card.directions) == len(loaded.directions) >= 8

@@ -18,12 +18,12 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.flow import Flow
 from studio.density.model import Model
 from studio.density.variational import Variational
-from studio.engine.device import choose
+from studio.engine.device import choose_device
 from studio.engine.generation import sampling
-from studio.engine.jobs import Jobs
+from studio.engine.jobs import JobStarter
 from studio.engine.levels import to_arrays
-from studio.engine.training.evaluation import SPREAD
-from studio.engine.training.recordings import Recordings
+from studio.engine.training.evaluation import SPREAD_ARTWORKS
+from studio.engine.training.recordings import TrainingRecordings
 from studio.library import models
 from studio.library.models import InstalledModel
 from studio.media import dataset
@@ -56,8 +56,8 @@ def shipped(request: pytest.FixtureRequest) -> InstalledModel:
 
 
 @pytest.fixture(scope="module")
-def loaded_models() -> sampling.Shelf:
-    return sampling.Shelf(torch.device("cpu"))
+def loaded_models() -> sampling.ModelCache:
+    return sampling.ModelCache(torch.device("cpu"))
 
 
 def finished(steps: Generator[object, None, Any]) -> Any:
@@ -94,13 +94,17 @@ def pieces_of(
     """Read the test recordings of a pack once, in pieces of so many samples."""
     sounds = finished(audio_dataset.load_recordings_in_steps(pack, rate, labels))
     classes = None if sounds.test_labels is None else torch.from_numpy(sounds.test_labels)
-    pieces = Recordings(tuple(torch.from_numpy(np.array(wave)) for wave in sounds.test), classes).pieces(samples)
+    pieces = TrainingRecordings(
+        tuple(torch.from_numpy(np.array(wave)) for wave in sounds.test), classes
+    ).cut_into_pieces(samples)
     return [piece.numpy() for piece in pieces.x], None if pieces.c is None else pieces.c.tolist()
 
 
 @torch.inference_mode()
-def test_the_cover_is_the_artworks_of_the_first_seeds(shipped: InstalledModel, loaded_models: sampling.Shelf) -> None:
-    card, model = shipped.card, loaded_models.take(shipped.card.name).model
+def test_the_cover_is_the_artworks_of_the_first_seeds(
+    shipped: InstalledModel, loaded_models: sampling.ModelCache
+) -> None:
+    card, model = shipped.card, loaded_models.get_model(shipped.card.name).model
     cover, seeds = models.read_cover(shipped.path).astype(int), range(1, COVERED + 1)
     if isinstance(model, AutoregressiveSound):
         *_, last = model.sample_steps(seeds, temperature=card.temperature, samples=HEARD)
@@ -119,19 +123,19 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(shipped: InstalledModel, l
 
 @torch.inference_mode()
 def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
-    shipped: InstalledModel, loaded_models: sampling.Shelf
+    shipped: InstalledModel, loaded_models: sampling.ModelCache
 ) -> None:
-    card, loaded = shipped.card, loaded_models.take(shipped.card.name)
+    card, loaded = shipped.card, loaded_models.get_model(shipped.card.name)
     assert len(card.spread) >= 2, "the card does not say how prices are spread"
     artworks, classes = held_out(shipped)
     drawn = math.prod(card.shape[-2:] if card.kind == "picture" else card.shape) if loaded.model.can_inpaint else 1
     count = min(len(artworks), MOST, max(WORK // (card.parameters * drawn), FEWEST))
     if WHOLE:
-        count, classes = min(len(artworks), SPREAD), None
+        count, classes = min(len(artworks), SPREAD_ARTWORKS), None
     places = np.unique(np.linspace(0, len(artworks) - 1, count).round().astype(int))
     found = list[float]()
     for some in np.array_split(places, count if card.rate else -(-count // 16)):
-        x = sampling.levels_of(loaded, np.stack([artworks[place] for place in some]))
+        x = sampling.levels_of_artworks(loaded, np.stack([artworks[place] for place in some]))
         # Given its class an artwork costs log2(classes) bits less at most, and is priced so many times faster.
         c = None if classes is None or not loaded.model.classes else torch.tensor([classes[place] for place in some])
         for nats in loaded.model.log_prob(x, c).tolist():
@@ -147,7 +151,7 @@ def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: P
     generator = np.random.default_rng(0)
     greys = generator.integers(60, 200, (9, 28, 28, 1)).astype(np.uint8)
     np.savez(tmp_path / "greys.npz", train_x=255 - greys, test_x=greys)
-    jobs, name = Jobs(choose("cpu")), "pixelcnn-mnist-28"
+    jobs, name = JobStarter(choose_device("cpu")), "pixelcnn-mnist-28"
     told = []
     for grey in greys:
         events = list(jobs.start(wire.Score(job="a", model=name, picture=grey)))
@@ -173,21 +177,25 @@ def test_each_row_of_a_papers_table_is_its_own_models() -> None:
 
 
 @torch.inference_mode()
-def test_encoded_latents_are_spread_as_is_said(shipped: InstalledModel, loaded_models: sampling.Shelf) -> None:
-    loaded = loaded_models.take(shipped.card.name)
+def test_encoded_latents_are_spread_as_is_said(shipped: InstalledModel, loaded_models: sampling.ModelCache) -> None:
+    loaded = loaded_models.get_model(shipped.card.name)
     artworks, classes = held_out(shipped)
     least = HEARD if shipped.card.rate else 1
     some = [i for i, artwork in enumerate(artworks) if len(artwork) >= least][:6]
-    x = sampling.levels_of(loaded, np.stack([artworks[i][: HEARD if shipped.card.rate else None] for i in some]))
+    x = sampling.levels_of_artworks(
+        loaded, np.stack([artworks[i][: HEARD if shipped.card.rate else None] for i in some])
+    )
     c = torch.tensor([classes[i] for i in some]) if classes is not None and loaded.model.classes else None
     z = loaded.model.encode(x, c)
     low, high = next(each for kind, each in SPREADS.items() if isinstance(loaded.model, kind))
     assert low < float(z.std()) < high
     lengths = z.flatten(1).norm(dim=1)
-    middle = torch.stack([sampling.way(a, b, 3)[1] for a, b in zip(z, z[1:], strict=False)])
+    middle = torch.stack([sampling.interpolate_latents(a, b, 3)[1] for a, b in zip(z, z[1:], strict=False)])
     assert torch.allclose(middle.flatten(1).norm(dim=1), (lengths[1:] + lengths[:-1]) / 2, rtol=1e-3)
     if len(loaded.directions):
         noise = math.sqrt(z[0].numel())
         for slider in (-3.0, 3.0):
-            moved = torch.stack([sampling.moved(loaded, one, (slider,), (1.0,)) for one in z]).flatten(1).norm(dim=1)
+            moved = (
+                torch.stack([sampling.move_latent(loaded, one, (slider,), (1.0,)) for one in z]).flatten(1).norm(dim=1)
+            )
             assert bool((moved < 1.15 * lengths.clamp(min=noise)).all()), "a slider leads beyond noise"

@@ -36,14 +36,19 @@ def run(args: argparse.Namespace) -> int:
         for count in (1,) if card.rate else (1, TOGETHER):
             command.progress(f"{card.name}, {count} at once")
             try:
-                found = benchmark.measured(jobs.shelf.take(name).model, count, card.rate)
+                found = benchmark.measure_speed(jobs.shelf.take(name).model, count, card.rate)
             except models.BadModel as fault:
                 unusable += 1
                 command.say(str(fault))
                 break
-            times = None if found.naive is None else found.naive / found.whole
-            line = {"name": card.name, "count": count, "seconds": found.whole, "first_row_seconds": found.first}
-            command.tell(args, {**line, "naive_seconds": found.naive, "times": times}, words(card, found))
+            times = None if found.naive_seconds is None else found.naive_seconds / found.total_seconds
+            line = {
+                "name": card.name,
+                "count": count,
+                "seconds": found.total_seconds,
+                "first_row_seconds": found.first_seconds,
+            }
+            command.tell(args, {**line, "naive_seconds": found.naive_seconds, "times": times}, words(card, found))
     return 1 if unusable else 0
 
 

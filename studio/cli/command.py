@@ -80,9 +80,9 @@ def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
     except (ImportError, OSError) as error:  # a library is missing, or one that it needs
         raise Failure(f"The engine could not load: {type(error).__name__}: {error}. Run the set-up again.") from error
 
-    device.steady_allocator()
+    device.keep_freed_memory()
     try:
-        found = jobs.Jobs(device.choose(args.device))
+        found = jobs.JobStarter(device.choose_device(args.device))
     except device.NoDevice as error:
         raise WrongUse(str(error)) from None
     if not compile_first:
@@ -101,7 +101,7 @@ def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
 
     Raises Failure if the job fails, or ends without an event.
     """
-    from studio.engine.events import Rest
+    from studio.engine.events import Pause
 
     events = jobs.start(command)
     silent = True
@@ -110,7 +110,7 @@ def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
             silent = silent and event is None
             if isinstance(event, wire.Notice):
                 say(event.text)
-            elif isinstance(event, Rest):
+            elif isinstance(event, Pause):
                 time.sleep(event.seconds)
             elif event is not None:
                 yield event
@@ -139,11 +139,11 @@ def explained(error: BaseException, part: str = "engine") -> str:
     """
     from studio.engine import errors
 
-    why, hint = errors.explain(error)
-    if hint == errors.AGAIN:
+    why, hint = errors.explain_error(error)
+    if hint == errors.RETRY_HINT:
         hint = "Run the command again."
-    elif hint == errors.LOGGED:
-        why = f"The {part} met a fault of its own: {errors.finding(error)}."
+    elif hint == errors.LOG_HINT:
+        why = f"The {part} met a fault of its own: {errors.error_text(error)}."
         hint = f"What was finished is kept. {_logged(error)}".strip()
     return f"{why} {hint}".strip()
 

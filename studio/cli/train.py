@@ -15,7 +15,7 @@ from studio.media import names
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
-    from studio.engine.training.config import Study
+    from studio.engine.training.config import TrainingConfig
 
 CYCLE = 256
 """Samples of one cycle of sound that a model learns from."""
@@ -76,15 +76,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, stop: Interruption) -> int:
-    from studio.engine.device import step_back
+    from studio.engine.device import lower_priority
     from studio.engine.training import run_lock
-    from studio.engine.training.config import plain
+    from studio.engine.training.config import config_to_dict
 
     study = _study(args)
     folder = storage.home_folder("runs") / study.name
     try:
-        run_lock.check(folder)
-    except run_lock.Held as error:
+        run_lock.check_run(folder)
+    except run_lock.RunLocked as error:
         ground.say(str(error))
         return 1
     study = _checked(args, study, folder)
@@ -93,33 +93,33 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
         source=str(args.source),
         run_folder=str(folder),
         output_folder=str(storage.create_folder(args.out)) if args.out else "",
-        config=plain(study),
+        config=config_to_dict(study),
         force=args.force,
     )
-    step_back()
+    lower_priority()
     _run_training(args, study, ask, stop)
     stop.sentence = "Stopped. The model is saved."
     _report_model(args, study)
     return 0
 
 
-def _study(args: argparse.Namespace) -> "Study":
+def _study(args: argparse.Namespace) -> "TrainingConfig":
     """Return the study that the arguments describe. Raises WrongUse."""
-    from studio.engine.training.config import BadStudy, named, study_in, study_of
+    from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json, with_name
 
     if not args.recipe and args.name is None:
         raise ground.WrongUse("A model needs a name: add --name NAME.")
     try:
         if args.recipe:
-            study = study_in(args.recipe.read_bytes())
+            study = config_from_json(args.recipe.read_bytes())
         else:
-            study = study_of("model", args.source, args.family, args.preset, *_form(args))
-    except BadStudy as error:
+            study = config_for_data("model", args.source, args.family, args.preset, *_form(args))
+    except BadTrainingConfig as error:
         raise ground.WrongUse(str(error)) from None
     name = study.name if args.name is None else args.name
     if storage.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
-    return named(study, name, retitle=not args.recipe) if name != study.name else study
+    return with_name(study, name, retitle=not args.recipe) if name != study.name else study
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:
@@ -129,9 +129,9 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
         raise ground.WrongUse(f'"{names.display_name(name)}" {fault}. This one is free: --name {free}')
 
 
-def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":
+def _checked(args: argparse.Namespace, study: "TrainingConfig", folder: Path) -> "TrainingConfig":
     """Return the study, with the steps of its run if that exists. Raises WrongUse."""
-    from studio.engine.training.config import BadStudy, study_in, with_steps
+    from studio.engine.training.config import BadTrainingConfig, config_from_json, with_steps
 
     begun = (folder / "study.json").exists()
     if begun and not args.resume:
@@ -143,12 +143,12 @@ def _checked(args: argparse.Namespace, study: "Study", folder: Path) -> "Study":
         raise ground.WrongUse(f'There is no run named "{study.name}" to resume. Leave --resume out to begin it.')
     if args.steps:
         return with_steps(study, args.steps)
-    with contextlib.suppress(BadStudy, OSError):  # damaged: the recipe's own steps
-        return with_steps(study, study_in((folder / "study.json").read_bytes()).plan.steps)
+    with contextlib.suppress(BadTrainingConfig, OSError):  # damaged: the recipe's own steps
+        return with_steps(study, config_from_json((folder / "study.json").read_bytes()).plan.steps)
     return study
 
 
-def _run_training(args: argparse.Namespace, study: "Study", ask: wire.Train, stop: Interruption) -> None:
+def _run_training(args: argparse.Namespace, study: "TrainingConfig", ask: wire.Train, stop: Interruption) -> None:
     """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
     begun = False
     objects = ground.Interval()
@@ -225,7 +225,7 @@ def table(skipped: Files, damaged: Files) -> bytes:
 
 
 def _report_step(
-    args: argparse.Namespace, study: "Study", event: wire.TrainingProgress, objects: ground.Interval
+    args: argparse.Namespace, study: "TrainingConfig", event: wire.TrainingProgress, objects: ground.Interval
 ) -> None:
     """Print the progress: as a result if the model was just measured, otherwise as progress."""
     measured = event.held_out is not None
@@ -246,7 +246,7 @@ def _report_step(
         ground.say("All steps are done. Measuring and saving the model.")
 
 
-def _words(study: "Study", event: wire.TrainingProgress) -> str:
+def _words(study: "TrainingConfig", event: wire.TrainingProgress) -> str:
     """Return a step in words.
 
     `step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`.
@@ -262,7 +262,7 @@ def _words(study: "Study", event: wire.TrainingProgress) -> str:
     return f"{how}, {rate} {things} a second{left}"
 
 
-def _report_model(args: argparse.Namespace, study: "Study") -> None:
+def _report_model(args: argparse.Namespace, study: "TrainingConfig") -> None:
     """Print where the model is and what to do with it."""
     path = (args.out or storage.home_folder("models")) / f"{study.name}.safetensors"
     card = models.find_model(str(path)).card

@@ -6,7 +6,7 @@ from types import ModuleType
 _EXTENSION = "torchaudio._extension"
 
 
-def torchaudio() -> ModuleType:
+def import_torchaudio() -> ModuleType:
     """Import torchaudio, without its compiled part if that cannot be loaded. Raises ImportError if it is missing.
 
     The wheel for Linux on PyPI is linked to CUDA. Beside a torch without CUDA its libraries cannot be loaded and the
@@ -21,9 +21,9 @@ def torchaudio() -> ModuleType:
     return torchaudio  # type: ignore[no-any-return]
 
 
-def is_whole() -> bool:
+def works() -> bool:
     """Return whether torchaudio was imported with its compiled part."""
-    return bool(torchaudio()._extension._IS_TORCHAUDIO_EXT_AVAILABLE)
+    return bool(import_torchaudio()._extension._IS_TORCHAUDIO_EXT_AVAILABLE)
 
 
 def _no_extension() -> ModuleType:

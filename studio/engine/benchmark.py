@@ -30,7 +30,7 @@ def _now() -> float:
 
 
 @dataclass(frozen=True)
-class Speed:
+class SpeedReport:
     """Seconds that artworks made together take, whole; of recordings, of one second of each.
 
     Attributes
@@ -41,28 +41,28 @@ class Speed:
     """
 
     count: int
-    whole: float
-    first: float | None
-    naive: float | None
-    worked: float | None = None
+    total_seconds: float
+    first_seconds: float | None
+    naive_seconds: float | None
+    work_seconds: float | None = None
 
 
 @torch.inference_mode()
-def measured(model: Model, count: int, rate: int = 0) -> Speed:
+def measure_speed(model: Model, count: int, rate: int = 0) -> SpeedReport:
     """The speed of so many artworks together, and of the naive way in the same run; of recordings at a `rate` in Hz."""
     if isinstance(model, AutoregressiveSound):
-        return _of_recordings(model, count, rate)
+        return _time_recordings(model, count, rate)
     seeds = range(count)
     next(model.sample_steps(seeds))  # compiled, and its memory touched
     if not isinstance(model, Autoregressive):
-        return Speed(count, _median(lambda: model.sample(seeds)), None, _naive_flow(model, count))
-    first, whole, worked = _rows(model, seeds)
+        return SpeedReport(count, _median_time(lambda: model.sample(seeds)), None, _time_naive_flow(model, count))
+    first, whole, worked = _time_rows(model, seeds)
     steps = len(model.scale_of[0].flatten()) * (model.shape[0] if model.conditional.colours_by_net else 1)
     seen, c = torch.zeros_like(model.noise(seeds)), model.draw_classes(seeds)
-    return Speed(count, whole, first, steps * _pass(lambda: model.net(seen, c)), worked)
+    return SpeedReport(count, whole, first, steps * _time_once(lambda: model.net(seen, c)), worked)
 
 
-def _rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, float]:
+def _time_rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, float]:
     """Seconds until the first row is there, and until the last, and of a processor in all."""
     began, working, first = _now(), time.process_time(), 0.0
     for step in model.sample_steps(seeds):
@@ -71,7 +71,7 @@ def _rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, fl
     return first, _now() - began, time.process_time() - working
 
 
-def _of_recordings(model: AutoregressiveSound, count: int, rate: int) -> Speed:
+def _time_recordings(model: AutoregressiveSound, count: int, rate: int) -> SpeedReport:
     """Of a second at so many samples."""
     samples, c = round(PART * rate), model.draw_classes(range(count))
     z, player = model.noise(range(count), 2 * samples), model.make_sampler(c, count)
@@ -81,10 +81,10 @@ def _of_recordings(model: AutoregressiveSound, count: int, rate: int) -> Speed:
     player.sample(z[:, samples:], heat)
     whole = (_now() - began) / PART
     x = torch.full((count, model.receptive_field + 1), model.silence_level, device=z.device)
-    return Speed(count, whole, None, rate * _pass(lambda: model.net.after(x, c)))
+    return SpeedReport(count, whole, None, rate * _time_once(lambda: model.net.after(x, c)))
 
 
-def _naive_flow(model: Model, count: int) -> float | None:
+def _time_naive_flow(model: Model, count: int) -> float | None:
     """Each masked layer that is inverted takes a pass of its network for every entry."""
     if not isinstance(model, Flow):
         return None
@@ -93,17 +93,17 @@ def _naive_flow(model: Model, count: int) -> float | None:
     slow = [layer for layer in layers if id(layer) not in quick]
     entries, c = model.scale_of.numel(), model.draw_classes(range(count))
     x = torch.zeros(count, entries, device=model.scale_of.device, dtype=model.dtype)
-    passes = [_pass(lambda layer=layer: layer.net(x, c)) for layer in slow]  # type: ignore[misc]
+    passes = [_time_once(lambda layer=layer: layer.net(x, c)) for layer in slow]  # type: ignore[misc]
     return entries * sum(passes) if slow else None
 
 
-def _pass(act: Callable[[], object]) -> float:
+def _time_once(act: Callable[[], object]) -> float:
     """Seconds of one pass of a network, after one that is not counted."""
     act()
-    return _median(act)
+    return _median_time(act)
 
 
-def _median(act: Callable[[], object]) -> float:
+def _median_time(act: Callable[[], object]) -> float:
     times: list[float] = []
     while len(times) < TRIES and sum(times) < ENOUGH:
         began = _now()

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-KINDS = ("cuda", "mps", "cpu")
+DEVICE_TYPES = ("cuda", "mps", "cpu")
 """Best first."""
-SHARE = 0.5
+MEMORY_SHARE = 0.5
 """Of the free memory that one job may plan with: estimates are off, and others ask meanwhile."""
 
 
@@ -23,42 +23,42 @@ class NoDevice(ValueError):
 
 
 @dataclass(frozen=True)
-class Device:
+class ComputeDevice:
     """Where the numbers are crunched. `bf16`: it has units for bfloat16, so autocast to it is a gain."""
 
     torch_device: torch.device
-    name_for_people: str
+    description: str
     """For example `Processor, 2 threads`."""
     threads: int
     """That torch uses on the processor; also set where the work is done elsewhere."""
-    bf16: bool
+    has_bf16: bool
 
 
-def choose(wish: str | None = None) -> Device:
+def choose_device(name: str | None = None) -> ComputeDevice:
     """The device of a wish (`cpu`, `cuda`, `cuda:1`, `mps`), else the best that works; sets torch's threads.
 
     Raises NoDevice.
     """
-    threads = processors()
+    threads = processor_count()
     torch.set_num_threads(threads)
-    if wish is None:
-        wish = next(kind for kind in KINDS if _works(kind))
-    elif not _works(wish):
-        there = ", ".join(kind for kind in KINDS if _works(kind))
-        raise NoDevice(f'This machine has no device "{wish[:40]}" that can be used. It has: {there}.')
-    device = torch.device(wish)
+    if name is None:
+        name = next(kind for kind in DEVICE_TYPES if _device_works(kind))
+    elif not _device_works(name):
+        there = ", ".join(kind for kind in DEVICE_TYPES if _device_works(kind))
+        raise NoDevice(f'This machine has no device "{name[:40]}" that can be used. It has: {there}.')
+    device = torch.device(name)
     if device.type == "cuda":
         # By itself torch lets convolutions round their factors to 10 bits there, and prices would not be a processor's.
         _convolutions().fp32_precision = "ieee"
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return Device(device, torch.cuda.get_device_name(device), threads, bf16)
+        return ComputeDevice(device, torch.cuda.get_device_name(device), threads, bf16)
     if device.type == "mps":
-        return Device(device, "Apple graphics processor", threads, bf16=False)
+        return ComputeDevice(device, "Apple graphics processor", threads, has_bf16=False)
     words = f"Processor, {threads} {'thread' if threads == 1 else 'threads'}"
-    return Device(device, words, threads, bf16=_processor_has_bf16())
+    return ComputeDevice(device, words, threads, has_bf16=_processor_has_bf16())
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Let this machine's other programs go first: what plays or draws beside does not wait for a training, which has on
     Linux what nobody else wants."""
     if sys.platform == "win32":
@@ -71,7 +71,7 @@ def step_back() -> None:
 
 
 @contextmanager
-def rounding() -> Iterator[None]:
+def rounding_settings() -> Iterator[None]:
     """Within, NVIDIA's cards round the factors of float32 products to 10 bits, for their matrix units: good enough to
     learn by, not to find a latent by."""
     products, convolutions = torch.backends.cuda.matmul, _convolutions()
@@ -87,11 +87,11 @@ def _convolutions() -> Any:
     return torch.backends.cudnn.conv  # type: ignore[attr-defined]  # not in its stubs yet
 
 
-def _works(wish: str) -> bool:
+def _device_works(wish: str) -> bool:
     """Whether a device can truly be used: one whose driver is too old is listed, and fails at the first number."""
     try:
         device = torch.device(wish)
-        return device.type in KINDS and float(torch.ones(1, device=device) + 1) == 2.0
+        return device.type in DEVICE_TYPES and float(torch.ones(1, device=device) + 1) == 2.0
     except (RuntimeError, AssertionError):  # AssertionError: this torch was built without that device
         return False
 
@@ -106,7 +106,7 @@ def _processor_has_bf16() -> bool:
     return any(bool(has.get(unit)) for unit in ("amx_bf16", "bf16", "arm_bf16"))
 
 
-def processors() -> int:
+def processor_count() -> int:
     """Threads that this process may keep busy: those torch would take, bounded by a container's share of time."""
     return max(1, min(torch.get_num_threads(), _quota(Path("/sys/fs/cgroup/cpu.max"))))
 
@@ -120,7 +120,7 @@ def _quota(file: Path) -> int:
         return sys.maxsize
 
 
-def memory_free(device: Device) -> int:
+def free_memory(device: ComputeDevice) -> int:
     """Bytes that can be had now without pushing anything else out."""
     where = device.torch_device
     if where.type == "cuda":
@@ -128,10 +128,10 @@ def memory_free(device: Device) -> int:
         return torch.cuda.mem_get_info(where)[0] + kept
     if where.type == "mps":
         return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    return _main_memory_free()
+    return _free_main_memory()
 
 
-def _main_memory_free() -> int:
+def _free_main_memory() -> int:
     if sys.platform == "win32":
         return _windows_memory_free()
     try:
@@ -139,10 +139,10 @@ def _main_memory_free() -> int:
         available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):  # macOS says no more than the whole without a further library
         available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return max(0, min(available, _container_memory_free(Path("/sys/fs/cgroup"))))
+    return max(0, min(available, _free_container_memory(Path("/sys/fs/cgroup"))))
 
 
-def _container_memory_free(folder: Path) -> int:
+def _free_container_memory(folder: Path) -> int:
     """What a container's limit leaves; its file cache can be given up and counts as free."""
     try:
         limit, used = (int((folder / f"memory.{name}").read_text()) for name in ("max", "current"))
@@ -168,12 +168,12 @@ if sys.platform == "win32":
         return int(status.free)
 
 
-def batch_that_fits(device: Device, wanted: int, bytes_each: int) -> int:
+def batch_that_fits(device: ComputeDevice, wanted: int, bytes_each: int) -> int:
     """How many of `wanted` to compute at a time when each needs about `bytes_each`; at least one is tried."""
-    return max(1, min(wanted, int(memory_free(device) * SHARE) // max(1, bytes_each)))
+    return max(1, min(wanted, int(free_memory(device) * MEMORY_SHARE) // max(1, bytes_each)))
 
 
-def release(device: Device) -> None:
+def release_memory(device: ComputeDevice) -> None:
     """Gives back memory that is only kept for later: after a shortage, before the smaller try.
 
     Call it outside the `except` block, whose traceback still holds the tensors.
@@ -185,7 +185,7 @@ def release(device: Device) -> None:
         torch.mps.empty_cache()
 
 
-def steady_allocator() -> bool:
+def keep_freed_memory() -> bool:
     """Has the C library keep freed memory for the next tensor; whether it could.
 
     glibc returns every large block at once, and the next one is cleared by the kernel page by page:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from studio.wire.messages import AnyEvent
 
 
-class Rest(NamedTuple):
+class Pause(NamedTuple):
     """Said by a job in place of an event: its next step is not wanted before so many seconds are over."""
 
     seconds: float
 
 
-Events = Iterator[AnyEvent | Rest | None]
+EventSteps = Iterator[AnyEvent | Pause | None]
 """None is a step with nothing to say."""

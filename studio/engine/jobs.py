@@ -11,157 +11,163 @@ import torch
 
 from studio.engine import doctor as diagnosis
 from studio.engine import errors
-from studio.engine.device import Device, batch_that_fits
-from studio.engine.events import Events
+from studio.engine.device import ComputeDevice, batch_that_fits
+from studio.engine.events import EventSteps
 from studio.engine.generation import inpainting, loop_finder, pricing, sampling
-from studio.engine.generation.picture_job import GROUP, Drawing
-from studio.engine.generation.sound_job import Performance
-from studio.engine.levels import Misfit
+from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
+from studio.engine.generation.sound_job import SoundJob
+from studio.engine.levels import DoesNotFit
 from studio.engine.training import jobs
 from studio.wire import messages as wire
 
 
-class Jobs:
+class JobStarter:
     """Starts what is asked, on one device."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: ComputeDevice) -> None:
         self.device = device
-        self.shelf = sampling.Shelf(device.torch_device)
-        self._steered: dict[str, Drawing | Performance] = {}
+        self.model_cache = sampling.ModelCache(device.torch_device)
+        self._adjustable_jobs: dict[str, PictureJob | SoundJob] = {}
         """By the jobs that are drawing."""
-        self._ahead: list[wire.Adjust] = []
+        self._early_adjustments: list[wire.Adjust] = []
         """The newest for jobs that draw not yet, or no more."""
 
-    def start(self, command: wire.AnyCommand) -> Events:
+    def start(self, command: wire.AnyCommand) -> EventSteps:
         """The events of a command, lazily: nothing is done before the first is asked for."""
         match command:
             case wire.Sample():
                 return self.sample(command)
             case wire.DecodeLatent():
-                return self.explore(command)
+                return self.decode_latent(command)
             case wire.Interpolate():
-                return self.path(command)
+                return self.interpolate(command)
             case wire.Encode():
                 return self.encode(command)
             case wire.Inpaint():
-                return self.complete(command)
+                return self.inpaint(command)
             case wire.StreamSound():
-                return self.perform(command)
+                return self.stream_sound(command)
             case wire.Adjust():
-                return self.steer(command)
+                return self.adjust(command)
             case wire.ComputeBits():
-                return self.price(command)
+                return self.compute_bits(command)
             case wire.FindLoop():
-                return self.join(command)
+                return self.find_loop(command)
             case wire.Score():
                 return self.score(command)
             case wire.Train():
-                return jobs.train(command, self.device)
+                return jobs.train_model(command, self.device)
             case wire.Evaluate():
-                return jobs.evaluate(command, self.shelf, self.device)
+                return jobs.evaluate_model(command, self.model_cache, self.device)
             case wire.Doctor():
                 return self.doctor(command)
-        raise Misfit(f"a {type(command).__name__} is nothing that can be started")
+        raise DoesNotFit(f"a {type(command).__name__} is nothing that can be started")
 
-    def sample(self, command: wire.Sample) -> Events:
+    def sample(self, command: wire.Sample) -> EventSteps:
         """Pictures in groups, each group previewed while it forms and priced when it is done."""
         yield None
-        loaded = self._taken(command)
+        loaded = self._model_of(command)
         sampling.classes_for(loaded, (), command.label)
-        drawing = Drawing(
+        drawing = PictureJob(
             command,
             self.device,
             loaded,
-            draw=lambda seeds, heat, doubts: sampling.draw(loaded, seeds, heat, command.label, doubts),
-            price=lambda pictures, seeds: sampling.price(loaded, pictures, seeds, command.label),
+            draw=lambda seeds, heat, doubts: sampling.draw_artworks(loaded, seeds, heat, command.label, doubts),
+            price=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
         )
-        yield from self._held(drawing)
+        yield from self._run_adjustable(drawing)
 
-    def complete(self, command: wire.Inpaint) -> Events:
+    def inpaint(self, command: wire.Inpaint) -> EventSteps:
         """As `sample`, with a part of a picture kept."""
         yield None
-        loaded = self._taken(command)
-        keep = inpainting.kept(loaded, command.picture, command.mask)
+        loaded = self._model_of(command)
+        keep = inpainting.levels_to_keep(loaded, command.picture, command.mask)
         sampling.classes_for(loaded, (), command.label)
-        drawing = Drawing(
+        drawing = PictureJob(
             command,
             self.device,
             loaded,
-            draw=lambda seeds, heat, doubts: inpainting.draw(loaded, keep, seeds, heat, command.label, doubts),
-            price=lambda pictures, seeds: inpainting.price(loaded, keep, pictures, seeds, command.label),
+            draw=lambda seeds, heat, doubts: inpainting.draw_completions(
+                loaded, keep, seeds, heat, command.label, doubts
+            ),
+            price=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
         )
-        yield from self._held(drawing)
+        yield from self._run_adjustable(drawing)
 
-    def _taken(self, command: wire.DrawPictures) -> sampling.Loaded:
+    def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
         """The model of a command, or the mixture of its two."""
-        loaded = self.shelf.take(command.model)
-        return sampling.mixed(loaded, self.shelf.take(command.second_model)) if command.second_model else loaded
+        loaded = self.model_cache.get_model(command.model)
+        return (
+            sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
+            if command.second_model
+            else loaded
+        )
 
-    def steer(self, command: wire.Adjust) -> Events:
+    def adjust(self, command: wire.Adjust) -> EventSteps:
         """Has a job draw otherwise from its next row on, or once it begins. One step, so that its ending parts what was
         made before from what is made by it."""
-        running = self._steered.get(command.running_job)
+        running = self._adjustable_jobs.get(command.running_job)
         if running is None:
-            self._ahead = [*self._ahead[-15:], command]
+            self._early_adjustments = [*self._early_adjustments[-15:], command]
         else:
-            running.turn(command)
+            running.adjust(command)
         yield from ()
 
-    def perform(self, command: wire.StreamSound) -> Events:
+    def stream_sound(self, command: wire.StreamSound) -> EventSteps:
         """A sound while it is heard."""
         yield None
-        other = self.shelf.take(command.second_model) if command.second_model else None
-        yield from self._held(Performance(command, self.shelf.take(command.model), other))
+        other = self.model_cache.get_model(command.second_model) if command.second_model else None
+        yield from self._run_adjustable(SoundJob(command, self.model_cache.get_model(command.model), other))
 
-    def _held(self, running: Drawing | Performance) -> Events:
+    def _run_adjustable(self, running: PictureJob | SoundJob) -> EventSteps:
         """The events of a job on which there is a hand."""
         job = running.command.job
-        self._steered[job] = running
+        self._adjustable_jobs[job] = running
         try:
-            for wish in (wish for wish in self._ahead if wish.running_job == job):
+            for wish in (wish for wish in self._early_adjustments if wish.running_job == job):
                 try:
-                    running.turn(wish)
-                except Misfit as error:
-                    yield wire.Notice(job=job, text=errors.sentence(str(error)))
+                    running.adjust(wish)
+                except DoesNotFit as error:
+                    yield wire.Notice(job=job, text=errors.as_sentence(str(error)))
             yield from running.steps()
         finally:
-            del self._steered[job]
+            del self._adjustable_jobs[job]
 
-    def explore(self, command: wire.DecodeLatent) -> Events:
+    def decode_latent(self, command: wire.DecodeLatent) -> EventSteps:
         """One picture from a start and sliders."""
         double = command.latent is not None and command.latent.dtype.itemsize == 8
-        loaded = self.shelf.take(command.model, double=double)
+        loaded = self.model_cache.get_model(command.model, double=double)
         z, heat, c = _latent_of(loaded, command)
-        pictures = yield from _decoded(loaded, z[None], c, heat)
+        pictures = yield from _decode_in_steps(loaded, z[None], c, heat)
         yield wire.Decoded(job=command.job, picture=pictures[0])
 
-    def path(self, command: wire.Interpolate) -> Events:
+    def interpolate(self, command: wire.Interpolate) -> EventSteps:
         """Artworks along the arc between two latents; where the kinds differ, the second's from the middle on."""
         yield None
         ends = (command.begin, command.end)
         double = any(end.latent is not None and end.latent.dtype.itemsize == 8 for end in ends)
-        loaded = self.shelf.take(command.model, double=double)
+        loaded = self.model_cache.get_model(command.model, double=double)
         (begin, heat, first), (end, last, second) = (_latent_of(loaded, end) for end in ends)
-        z = sampling.way(begin, end, command.frames)
+        z = sampling.interpolate_latents(begin, end, command.frames)
         part_of = torch.linspace(0, 1, command.frames, dtype=z.dtype, device=z.device).view(-1, *[1] * heat.dim())
         heats = torch.lerp(heat.expand(command.frames, *heat.shape), last.expand_as(z), part_of)
         c = None
         if first is not None and second is not None:
             later = torch.arange(command.frames, device=z.device) >= command.frames / 2
             c = torch.where(later, second, first)
-        group = batch_that_fits(self.device, GROUP, loaded.bytes_each)
+        group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
-            made = yield from _decoded(loaded, z[part], None if c is None else c[part], heats[part])
+            made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], heats[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
-    def encode(self, command: wire.Encode) -> Events:
+    def encode(self, command: wire.Encode) -> EventSteps:
         """In float32; if that does not bring the picture back, in float64, and then with other latents of it."""
-        loaded = self.shelf.take(command.model)
-        found = yield from _inverted(loaded, command.picture, command.label)
+        loaded = self.model_cache.get_model(command.model)
+        found = yield from _encode_in_steps(loaded, command.picture, command.label)
         if found.differing and self.device.torch_device.type != "mps":  # Apple's GPU has no float64
-            double = self.shelf.take(command.model, double=True)
-            found = yield from _inverted(double, command.picture, command.label, search=True)
+            double = self.model_cache.get_model(command.model, double=True)
+            found = yield from _encode_in_steps(double, command.picture, command.label, search=True)
         yield wire.Encoded(
             job=command.job,
             latent=found.latent,
@@ -169,16 +175,16 @@ class Jobs:
             exact=found.differing == 0,
             differing=found.differing,
             total=command.picture.size,
-            largest_difference=found.largest,
+            largest_difference=found.largest_difference,
             bits=found.bits,
             is_bound=not loaded.model.exact,
         )
 
-    def score(self, command: wire.Score) -> Events:
+    def score(self, command: wire.Score) -> EventSteps:
         """What an artwork costs, and where."""
         yield None
-        loaded = self.shelf.take(command.model)
-        for found in inpainting.scored(loaded, command.picture, command.label):
+        loaded = self.model_cache.get_model(command.model)
+        for found in inpainting.score_artwork(loaded, command.picture, command.label):
             if found is None:
                 yield None
                 continue
@@ -188,25 +194,25 @@ class Jobs:
                 bits=found.bits,
                 is_bound=not loaded.model.exact,
                 label=found.label,
-                log_prob_given_class=found.given,
+                log_prob_given_class=found.log_prob_given_class,
             )
 
-    def price(self, command: wire.ComputeBits) -> Events:
+    def compute_bits(self, command: wire.ComputeBits) -> EventSteps:
         """Price a stretch of a recording, piece by piece."""
         yield None
-        loaded = self.shelf.take(command.model)
-        for piece in pricing.priced(loaded, command.sound, command.first_sample, command.label):
+        loaded = self.model_cache.get_model(command.model)
+        for piece in pricing.bits_in_pieces(loaded, command.sound, command.first_sample, command.label):
             if piece is None:
                 yield None
                 continue
             yield wire.BitsChunk(job=command.job, first_sample=piece.first, bits=piece.bits, label=piece.label)
 
-    def join(self, command: wire.FindLoop) -> Events:
+    def find_loop(self, command: wire.FindLoop) -> EventSteps:
         """The best join of a loop."""
         yield None
-        loaded = self.shelf.take(command.model)
+        loaded = self.model_cache.get_model(command.model)
         wished = (command.sound, command.begin, command.end, command.seed, command.label)
-        for found in loop_finder.best(loaded, *wished):
+        for found in loop_finder.find_best_loop(loaded, *wished):
             if found is None:
                 yield None
                 continue
@@ -215,41 +221,41 @@ class Jobs:
                 begin=found.begin,
                 end=found.end,
                 join_bits=found.bits,
-                join_bits_before=found.before,
+                join_bits_before=found.bits_before,
                 tried_count=found.tried,
             )
 
-    def doctor(self, command: wire.Doctor) -> Events:
+    def doctor(self, command: wire.Doctor) -> EventSteps:
         """What this machine has."""
-        yield wire.Diagnosis(job=command.job, findings=diagnosis.findings(self.device))
+        yield wire.Diagnosis(job=command.job, findings=diagnosis.examine_computer(self.device))
 
 
 def _latent_of(
-    loaded: sampling.Loaded, asked: wire.DecodeLatent | wire.LatentPoint
+    loaded: sampling.LoadedModel, asked: wire.DecodeLatent | wire.LatentPoint
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
     """The latent that a hand shaped, the temperature to decode it at, and its class `(1,)` where there are classes."""
-    start = sampling.start_of(loaded, asked.seed, asked.latent)
+    start = sampling.start_latent(loaded, asked.seed, asked.latent)
     return (
-        sampling.moved(loaded, start, asked.sliders, asked.temperature),
-        sampling.heat_left(loaded, asked.temperature),
+        sampling.move_latent(loaded, start, asked.sliders, asked.temperature),
+        sampling.decoding_temperature(loaded, asked.temperature),
         sampling.classes_for(loaded, [asked.seed], asked.label),
     )
 
 
-def _decoded(
-    loaded: sampling.Loaded, z: torch.Tensor, c: torch.Tensor | None, heat: torch.Tensor
+def _decode_in_steps(
+    loaded: sampling.LoadedModel, z: torch.Tensor, c: torch.Tensor | None, heat: torch.Tensor
 ) -> Generator[None, None, wire.Array]:
-    for found in sampling.shown(loaded, z, c, heat):
+    for found in sampling.decode_artworks(loaded, z, c, heat):
         if found is not None:
             return found
         yield None
     raise RuntimeError("a decoding ended without its result")
 
 
-def _inverted(
-    loaded: sampling.Loaded, picture: wire.Array, label: int | None, *, search: bool = False
-) -> Generator[None, None, sampling.Inverse]:
-    for found in sampling.invert(loaded, picture, label, search=search):
+def _encode_in_steps(
+    loaded: sampling.LoadedModel, picture: wire.Array, label: int | None, *, search: bool = False
+) -> Generator[None, None, sampling.EncodedArtwork]:
+    for found in sampling.encode_artwork(loaded, picture, label, search=search):
         if found is not None:
             return found
         yield None

@@ -25,12 +25,12 @@ MU_LAW = 256
 _MU = MU_LAW - 1
 
 
-class Misfit(ValueError):
+class DoesNotFit(ValueError):
     """Something asked of a model does not fit it; the sentence names what."""
 
 
 @dataclass(frozen=True)
-class Examples:
+class TrainingExamples:
     """Artworks to learn from or to measure with: levels x `(n, *shape)`, and where known classes c `(n,)`.
 
     Attributes
@@ -49,27 +49,27 @@ class Examples:
         """The levels `(n, *shape)` that these artworks have if a user opens them."""
         return self.x if self.opened is None else self.opened
 
-    def part(self, index: Tensor | slice) -> "Examples":
+    def select(self, index: Tensor | slice) -> "TrainingExamples":
         """Some of them."""
         opened = None if self.opened is None else self.opened[index]
-        return Examples(self.x[index], None if self.c is None else self.c[index], opened)
+        return TrainingExamples(self.x[index], None if self.c is None else self.c[index], opened)
 
-    def batches(self, size: int) -> Iterator["Examples"]:
+    def batches(self, size: int) -> Iterator["TrainingExamples"]:
         """All of them in order, at most `size` at a time."""
         for first in range(0, len(self), size):
-            yield self.part(slice(first, first + size))
+            yield self.select(slice(first, first + size))
 
     def loss(self, model: Model) -> Tensor:
         """What training lowers: mean bits per dimension."""
         return model.loss(self.x, self.c)
 
-    def to(self, device: torch.device) -> "Examples":
+    def to(self, device: torch.device) -> "TrainingExamples":
         """The same on a device."""
         opened = None if self.opened is None else self.opened.to(device)
         return type(self)(self.x.to(device), None if self.c is None else self.c.to(device), opened)
 
 
-def outward(shape: tuple[int, ...]) -> tuple[int, ...]:
+def artwork_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape in which people see an artwork."""
     if len(shape) == 1:
         return shape
@@ -81,19 +81,19 @@ def to_levels(arrays: Array, shape: tuple[int, ...], levels: int) -> Tensor:
     """Artworks `(n, *outward(shape))` as levels `(n, *shape)`. Raises Misfit where size or type is another."""
     sound = len(shape) == 1
     wanted = np.dtype(np.int16 if sound else np.uint8)
-    if arrays.dtype != wanted or arrays.ndim != len(shape) + 1 or arrays.shape[1:] != outward(shape):
+    if arrays.dtype != wanted or arrays.ndim != len(shape) + 1 or arrays.shape[1:] != artwork_shape(shape):
         thing = "sound" if sound else "picture"
-        raise Misfit(
-            f"the {thing} is {arrays.shape[1:]} of {arrays.dtype}, but the model works on {outward(shape)} of {wanted}"
+        raise DoesNotFit(
+            f"the {thing} is {arrays.shape[1:]} of {arrays.dtype}, but the model works on {artwork_shape(shape)} of {wanted}"
         )
     if sound:
-        return graded(arrays, levels)
+        return levels_of_sound(arrays, levels)
     x = torch.from_numpy(arrays.copy())
     x = x.permute(0, 3, 1, 2)
     return x if levels == 256 else (x.int() * levels).div(256, rounding_mode="floor").to(torch.uint8)
 
 
-def graded(sound: Array, levels: int) -> Tensor:
+def levels_of_sound(sound: Array, levels: int) -> Tensor:
     """The levels of a sound's samples, of int16 of any shape."""
     x = torch.from_numpy(sound.copy())
     if levels == MU_LAW:
@@ -103,7 +103,7 @@ def graded(sound: Array, levels: int) -> Tensor:
     return ((x.long() + 32768) * levels).div(65536, rounding_mode="floor").int()
 
 
-def heard(x: Tensor, levels: int) -> Array:
+def sound_of_levels(x: Tensor, levels: int) -> Array:
     """The samples of a sound's levels, int16: the middle of each."""
     if levels == MU_LAW:
         bent = x.cpu().double() / _MU * 2 - 1
@@ -113,7 +113,7 @@ def heard(x: Tensor, levels: int) -> Array:
     return np.ascontiguousarray((middle.div(levels, rounding_mode="floor") - 32768).to(torch.int16).numpy())
 
 
-def to_bits(arrays: Array, shape: tuple[int, ...], seed: int) -> Tensor:
+def dequantised_levels(arrays: Array, shape: tuple[int, ...], seed: int) -> Tensor:
     """Pictures `(n, height, width, channels)` as levels 0 and 1 `(n, *shape)`, drawn with the seed: the same each time.
 
     Raises Misfit as `to_levels`.
@@ -126,6 +126,6 @@ def to_bits(arrays: Array, shape: tuple[int, ...], seed: int) -> Tensor:
 def to_arrays(x: Tensor, levels: int) -> Array:
     """Levels `(n, *shape)` as artworks for people: the middle of each level of a sound, an even scale of greys."""
     if x.dim() == 2:
-        return heard(x, levels)
+        return sound_of_levels(x, levels)
     whole = x if levels == 256 else (x.int() * 255 + (levels - 1) // 2).div(levels - 1, rounding_mode="floor")
     return np.ascontiguousarray(whole.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy())

@@ -11,7 +11,7 @@ import torch
 
 from studio import zoo
 from studio.density.model import Model
-from studio.engine.levels import outward
+from studio.engine.levels import artwork_shape
 from studio.library import models
 from studio.library.card import Card
 from studio.media.names import display_name
@@ -25,38 +25,38 @@ _AGAIN = "It was not opened. Fetch it again."
 Sizes = Mapping[str, tuple[int, ...]]
 
 
-def check(found: models.InstalledModel) -> None:
+def check_model(found: models.InstalledModel) -> None:
     """Compare a card with what its file holds. Raises models.BadModel in less time and memory than loading takes."""
     card = found.card
     name = found.path.name
     contents = models.list_tensors(found.path)
     size = max(tensor.end for tensor in contents.values())
     with torch.device("meta"):
-        model = described(card, name)
+        model = build_described(card, name)
         zoo.plain(model)
     sizes = {key.removeprefix("weights."): t.shape for key, t in contents.items() if key.startswith("weights.")}
-    compare(model, sizes, name)
+    compare_weights(model, sizes, name)
     needed = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
     if needed > GREATER * size + SPARE:
-        raise unfit(name, f"describes a model of {needed >> 20:,} MB, and the whole file has {size >> 20:,} MB")
+        raise unfit_error(name, f"describes a model of {needed >> 20:,} MB, and the whole file has {size >> 20:,} MB")
     compare_directions(model, card, contents["directions"].shape if "directions" in contents else None, name)
     cover = contents.get("cover")
-    if cover is not None and cover.shape[1:] != outward(card.shape):
-        raise unfit(name, "describes artworks of another size than those on its cover")
+    if cover is not None and cover.shape[1:] != artwork_shape(card.shape):
+        raise unfit_error(name, "describes artworks of another size than those on its cover")
 
 
-def described(card: Card, name: str) -> Model:
+def build_described(card: Card, name: str) -> Model:
     """Build the model of a card, on torch's default device. Raises models.BadModel if there is no such model."""
     try:
         model = zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels)
     except (msgspec.ValidationError, ValueError, RuntimeError, OverflowError) as error:  # torch: a size out of range
-        raise unfit(name, f"describes no model ({str(error).partition(chr(10))[0]})") from None
+        raise unfit_error(name, f"describes no model ({str(error).partition(chr(10))[0]})") from None
     if model.classes != len(card.classes):
-        raise unfit(name, f"names {len(card.classes)} kinds of {model.classes}")
+        raise unfit_error(name, f"names {len(card.classes)} kinds of {model.classes}")
     return model
 
 
-def compare(model: Model, sizes: Sizes, name: str) -> None:
+def compare_weights(model: Model, sizes: Sizes, name: str) -> None:
     """Compare the sizes of weights with those of a model. Raises models.BadModel, with counts, if they differ."""
     wanted = model.state_dict()
     needed = {k for k, t in wanted.items() if t.is_floating_point()}
@@ -71,12 +71,12 @@ def compare_directions(model: Model, card: Card, size: tuple[int, ...] | None, n
     """Compare the size of a file's directions, None if it has none, with its card. Raises models.BadModel."""
     wanted = (len(card.directions), *model.latent_shape)
     if size is None:
-        raise unfit(name, f"describes {wanted[0]} directions, but the file does not hold them")
+        raise unfit_error(name, f"describes {wanted[0]} directions, but the file does not hold them")
     if size != wanted:
         have, want = (" × ".join(map(str, numbers)) for numbers in (size, wanted))
-        raise unfit(name, f"describes directions of the size {want}, but those in the file are {have}")
+        raise unfit_error(name, f"describes directions of the size {want}, but those in the file are {have}")
 
 
-def unfit(name: str, fault: str) -> models.BadModel:
+def unfit_error(name: str, fault: str) -> models.BadModel:
     """Return the error for a card that does not fit its file. `fault` ends its sentence."""
     return models.BadModel(f'The card in "{display_name(name)}" {fault}. {_AGAIN}')

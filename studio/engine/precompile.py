@@ -19,17 +19,17 @@ VERSIONS = 8
 _LOWEST = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)  # of Windows; elsewhere the child steps back by itself
 
 
-def here() -> list[str]:
+def compile_command() -> list[str]:
     """The program that compiles."""
     return [sys.executable, "-P", "-m", "studio.kernels"]
 
 
-def needed(device: str) -> tuple[str, ...]:
+def loops_for_device(device: str) -> tuple[str, ...]:
     """The loops that are of use beside a kind of device: what is drawn pixel by pixel stays on a graphics card."""
     return tuple(name for name in kernels.LOOPS if device == "cpu" or name != "pixels")
 
 
-def wanted(device: str) -> tuple[str, ...]:
+def missing_loops(device: str) -> tuple[str, ...]:
     """Those that are to be compiled ahead. None where somebody else sees to the folder, or nothing can be kept there,
     or the studio is one frozen program without a Python that could run another."""
     if not kernels.is_own_folder() or getattr(sys, "frozen", False):
@@ -39,7 +39,7 @@ def wanted(device: str) -> tuple[str, ...]:
     except storage.NotSaved:
         return ()
     missing = kernels.missing_loops() if os.access(kept, os.W_OK) else ()
-    return tuple(name for name in needed(device) if name in missing)
+    return tuple(name for name in loops_for_device(device) if name in missing)
 
 
 def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
@@ -47,12 +47,12 @@ def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
 
     `explain` is called once, when the first loop is needed.
     """
-    ahead = Ahead(wanted(device), lambda left: None, stays=True)
+    ahead = Precompiler(missing_loops(device), lambda left: None, stays=True)
     explained = False
 
     def asked(loop: str) -> bool:
         nonlocal explained
-        missing = ahead.asked(loop)
+        missing = ahead.is_pending(loop)
         if missing and not explained:
             explained = True
             explain()
@@ -61,7 +61,7 @@ def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
     kernels.compiled_elsewhere.is_pending = asked
 
 
-class Ahead:
+class Precompiler:
     """Compiles missing loops in a child process, one at a time.
 
     Arguments
@@ -82,7 +82,7 @@ class Ahead:
     ) -> None:
         self._left = list(left)
         self._tell = tell
-        self._program = program or here()
+        self._program = program or compile_command()
         self._stays = stays
         self._hurried: list[str] = []
         """What a job at work would have had by now."""
@@ -90,17 +90,17 @@ class Ahead:
         self._lock = threading.RLock()
 
     @property
-    def left(self) -> tuple[str, ...]:
+    def remaining(self) -> tuple[str, ...]:
         with self._lock:
             return tuple(self._left)
 
-    def begin(self) -> None:
+    def start_compiling(self) -> None:
         """There is nothing to do. Call it as often as you like."""
         with self._lock:
             if self._left and self._child is None:
                 self._start("--idle", *self._left)
 
-    def asked(self, loop: str) -> bool:
+    def is_pending(self, loop: str) -> bool:
         """Return whether a loop is missing, so that torch must be used; if so, compile it next and soon."""
         with self._lock:
             if loop in self._left and loop not in self._hurried:

@@ -16,18 +16,18 @@ class Outbox:
     def __init__(self, sink: int) -> None:
         self._sink = sink
         self._lock = threading.Lock()
-        self.gone = False
+        self.closed = False
         """Nobody reads the pipe any more; what is said is lost."""
 
-    def say(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         """Raises what `encode` raises, before anything is written."""
         frame = memoryview(encode(event))
         with self._lock:
             try:
-                while frame and not self.gone:
+                while frame and not self.closed:
                     frame = frame[os.write(self._sink, frame) :]
             except OSError:
-                self.gone = True
+                self.closed = True
 
 
 class Inbox:
@@ -39,17 +39,17 @@ class Inbox:
     def put(self, item: AnyCommand | BadFrame | None) -> None:
         self._items.put(item)
 
-    def take(self, *, wait: float | None) -> Iterator[AnyCommand | BadFrame | None]:
+    def get(self, *, timeout: float | None) -> Iterator[AnyCommand | BadFrame | None]:
         """All there is, after a first one that is waited for so many seconds; None: as long as it takes."""
         try:
-            yield self._items.get(timeout=wait) if wait != 0 else self._items.get_nowait()
+            yield self._items.get(timeout=timeout) if timeout != 0 else self._items.get_nowait()
             while True:
                 yield self._items.get_nowait()
         except Empty:
             return
 
 
-def read(source: int, inbox: Inbox) -> None:
+def read_commands(source: int, inbox: Inbox) -> None:
     """Puts the commands of a pipe in the inbox until the pipe ends or can't be understood any more."""
     splitter = command_splitter()
     while data := _received(source):
@@ -75,7 +75,7 @@ def _received(source: int) -> bytes:
         return b""
 
 
-def claim() -> tuple[int, int]:
+def claim_standard_streams() -> tuple[int, int]:
     """Standard input and output for frames alone: whoever prints from now on, in Python or C, prints to the log."""
     source, sink = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)

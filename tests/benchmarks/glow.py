@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from studio import zoo
-from studio.engine.device import choose, steady_allocator
+from studio.engine.device import choose_device, keep_freed_memory
 
 SHAPE = (3, 32, 32)
 BATCH = 16
@@ -114,14 +114,14 @@ def training_step(recipe: zoo.glow.Glow) -> None:
         return run
 
     a, b = medians(
-        step(ours, lambda: ours.loss(x), bf16=choose("cpu").bf16),
+        step(ours, lambda: ours.loss(x), bf16=choose_device("cpu").has_bf16),
         step(theirs, lambda: -theirs.log_prob(y, None).mean(), bf16=False),
     )
     print(f"training step of {BATCH}: ours {a * 1e3:.0f} ms, normflows {b * 1e3:.0f} ms: {b / a:.2f} × (aim 2)")
 
 
 if __name__ == "__main__":
-    steady_allocator()
+    keep_freed_memory()
     warnings.filterwarnings("ignore", "torch.lu is deprecated")  # which normflows calls
     print(f"{torch.get_num_threads()} threads")
     at_work(TARGET)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from studio import zoo
 from studio.density.flow import Flow
-from studio.engine.device import steady_allocator
+from studio.engine.device import keep_freed_memory
 
 LAYERS, HIDDEN, ENTRIES = 5, (1024, 1024), 784
 SHAPE = (1, 28, 28)
@@ -93,7 +93,7 @@ def peers(ours: float, for_zuko: zuko.flows.MAF, layer: MaskedAffineAutoregressi
 
 
 if __name__ == "__main__":
-    steady_allocator()
+    keep_freed_memory()
     print(f"{torch.get_num_threads()} threads, python {sys.version.split()[0]}, torch {torch.__version__}")
     with torch.inference_mode():
         main()

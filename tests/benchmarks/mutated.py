@@ -236,12 +236,12 @@ def _whole_model(folder: Path, of: tuple[str, tuple[int, ...], Any]) -> Path:
     path = folder / f"whole-{name}.safetensors"
     directions = torch.zeros(3, *shape)
     cover = torch.zeros(1, *shape[1:], shape[0], dtype=torch.uint8)
-    checkpoint.publish(path, described, weights, directions, cover)
+    checkpoint.write_model(path, described, weights, directions, cover)
     return path
 
 
 def _as_engine(path: Path) -> object:
-    return sampling.Shelf(torch.device("cpu")).take(str(path))
+    return sampling.ModelCache(torch.device("cpu")).get_model(str(path))
 
 
 def _manifests() -> list[Good]:
@@ -267,7 +267,7 @@ def _as_run(path: Path) -> object:
     run = path.parent / "run"
     (run / "checkpoints").mkdir(parents=True, exist_ok=True)
     (run / "checkpoints" / "manifest.json").write_bytes(path.read_bytes())
-    return checkpoint.newest(run)
+    return checkpoint.load_newest(run)
 
 
 def _as_index(path: Path) -> object:
@@ -343,7 +343,7 @@ def open_one(way: Open, path: Path, sort: str, found: Found) -> None:
     try:
         way(path)
         found.opened[sort] += 1
-    except (FileRefused, BadModel, checkpoint.Damaged) as refusal:
+    except (FileRefused, BadModel, checkpoint.DamagedRun) as refusal:
         found.refused[sort] += 1
         _judge(str(refusal), path, found)
     except Exception as error:

@@ -18,8 +18,8 @@ import torch
 from studio import zoo
 from studio.density.autoregressive import Autoregressive
 from studio.engine import benchmark
-from studio.engine.device import choose, steady_allocator
-from studio.engine.generation.sampling import load
+from studio.engine.device import choose_device, keep_freed_memory
+from studio.engine.generation.sampling import load_model
 from studio.library import models
 
 Case = tuple[str, zoo.Recipe, tuple[int, int, int], int]
@@ -59,7 +59,7 @@ def trained(names: Sequence[str]) -> list[tuple[str, Autoregressive]]:
     ]
     device, pairs = torch.device("cpu"), []
     for each in found:
-        model = load(each, device).model
+        model = load_model(each, device).model
         if isinstance(model, Autoregressive):
             pairs.append((each.card.name, model))
         else:
@@ -71,12 +71,12 @@ def tell(name: str, model: Autoregressive) -> None:
     size = " × ".join(str(side) for side in model.shape)
     print(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {size}, {model.levels} levels")
     for count, aim in AIMS.items():
-        found = benchmark.measured(model, count)
-        assert found.first is not None, "it draws row by row"
-        assert found.naive is not None, "it has a naive way"
-        times = f"naive {found.naive:.0f} s, {found.naive / found.whole:.0f} ×"
-        first, whole = beside(found.first, FIRST_ROW), beside(found.whole, aim)
-        print(f"{count:4} at once: first row {first}, all {whole}, {found.worked:.2f} s of a processor; {times}")
+        found = benchmark.measure_speed(model, count)
+        assert found.first_seconds is not None, "it draws row by row"
+        assert found.naive_seconds is not None, "it has a naive way"
+        times = f"naive {found.naive_seconds:.0f} s, {found.naive_seconds / found.total_seconds:.0f} ×"
+        first, whole = beside(found.first_seconds, FIRST_ROW), beside(found.total_seconds, aim)
+        print(f"{count:4} at once: first row {first}, all {whole}, {found.work_seconds:.2f} s of a processor; {times}")
 
 
 def beside(seconds: float, aim: float) -> str:
@@ -85,8 +85,8 @@ def beside(seconds: float, aim: float) -> str:
 
 
 if __name__ == "__main__":
-    steady_allocator()
-    print(f"{choose('cpu').name_for_people}, load {os.getloadavg()[0]:.1f}")
+    keep_freed_memory()
+    print(f"{choose_device('cpu').description}, load {os.getloadavg()[0]:.1f}")
     if sys.argv[1:2] == ["--presets"]:
         for name, recipe, shape, levels in PRESETS:
             if name.startswith(tuple(sys.argv[2:]) or ""):

@@ -30,7 +30,7 @@ from studio.app.core.autosave import SettingsFile
 from studio.app.widgets.theme import Look
 from studio.app.window.main_window import Frame
 from studio.engine import jobs
-from studio.engine.device import choose, steady_allocator
+from studio.engine.device import choose_device, keep_freed_memory
 from studio.engine.generation import picture_job
 from studio.engine.levels import to_arrays
 from studio.library import models
@@ -44,7 +44,7 @@ from tests.app.fake_engine import FakeEngine  # noqa: E402
 from tests.app.fake_speaker import FakeSpeaker  # noqa: E402
 
 MODEL = "gated-pixelcnn-fashion-28"
-PICTURES = picture_job.GROUP
+PICTURES = picture_job.GROUP_SIZE
 TURNS = 12
 NEVER = 1e9
 
@@ -54,10 +54,10 @@ def job(name: str, model: str, count: int = PICTURES, doubt: bool = False) -> wi
 
 
 def here(
-    at_work: jobs.Jobs, pause: float, command: wire.Sample
+    at_work: jobs.JobStarter, pause: float, command: wire.Sample
 ) -> tuple[float, list[float], list[wire.PicturesPreview]]:
     """Processor seconds of a job, seconds of each of its steps, and what it said."""
-    picture_job._PREVIEW = pause
+    picture_job._PREVIEW_SECONDS = pause
     steps, said, began = [], list[wire.PicturesPreview](), time.process_time()
     last = time.perf_counter()
     for event in at_work.start(command):
@@ -176,9 +176,13 @@ def told(where: str, found: dict[str, list[float]], silent: str) -> None:
 
 
 def main(model: str) -> None:
-    steady_allocator()
+    keep_freed_memory()
     torch.set_num_threads(1)
-    at_work, usual, card = jobs.Jobs(choose("cpu")), picture_job._PREVIEW, models.find_model(model).card
+    at_work, usual, card = (
+        jobs.JobStarter(choose_device("cpu")),
+        picture_job._PREVIEW_SECONDS,
+        models.find_model(model).card,
+    )
     print(f"{model}, {PICTURES} pictures at once, load {os.getloadavg()[0]:.1f}")
     here(at_work, usual, job("warm", model, 1))
     _, steps, said = here(at_work, usual, job("warm", model))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from studio import zoo
-from studio.engine.device import steady_allocator
+from studio.engine.device import keep_freed_memory
 
 SHAPE = (3, 32, 32)
 BATCH = 16
@@ -95,7 +95,7 @@ def log_prob(recipe: zoo.realnvp.RealNVP) -> None:
 def twin(preset: str, ours: bool, tuned: bool) -> None:
     """A process that takes a training step of 16 for every line it reads, and prints its seconds."""
     if tuned:
-        steady_allocator()
+        keep_freed_memory()
     torch.manual_seed(0)
     model = zoo.realnvp.PRESETS[preset].build(SHAPE)
     if ours:
@@ -146,7 +146,7 @@ if __name__ == "__main__":
     if len(sys.argv) == 4:
         twin(sys.argv[1], sys.argv[2] == "1", sys.argv[3] == "1")
         sys.exit()
-    steady_allocator()
+    keep_freed_memory()
     print(f"{torch.get_num_threads()} threads")
     log_prob(zoo.realnvp.PRESETS["small"])
     for size_ in ("small", "paper"):

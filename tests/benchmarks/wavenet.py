@@ -20,7 +20,7 @@ import torch
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.sound_stream import StreamSampler, TorchSampler
-from studio.engine.device import steady_allocator
+from studio.engine.device import keep_freed_memory
 from studio.kernels.dot_products import add_products
 from studio.zoo.compiled.wavenet import make_compiled_sampler
 from studio.zoo.wavenet import WaveNet
@@ -210,7 +210,7 @@ def measured(name: str) -> None:
 
 
 if __name__ == "__main__":
-    steady_allocator()
+    keep_freed_memory()
     torch.set_num_threads(1)
     with torch.no_grad():
         for name in sys.argv[1:] or SIZES:

@@ -49,8 +49,13 @@ def _watch_training(moment: str) -> None:
     from studio.engine.training import checkpoint, loop, model_export
     from studio.media import dataset
 
-    device.step_back = lambda: None
-    keep, publish, step, loading = checkpoint.keep, model_export.publish, loop._step, dataset.load_dataset_in_steps
+    device.lower_priority = lambda: None
+    keep, publish, step, loading = (
+        checkpoint.add_checkpoint,
+        model_export.export_model,
+        loop._train_step,
+        dataset.load_dataset_in_steps,
+    )
 
     def kept(run: Any, tensors: Any, state: Any, **how: Any) -> None:
         if moment == "saving" and state["step"] > 2:
@@ -74,7 +79,12 @@ def _watch_training(moment: str) -> None:
             _pause("loading")
         return loading(*args)
 
-    checkpoint.keep, model_export.publish, loop._step, dataset.load_dataset_in_steps = kept, published, stepped, loaded
+    checkpoint.add_checkpoint, model_export.export_model, loop._train_step, dataset.load_dataset_in_steps = (
+        kept,
+        published,
+        stepped,
+        loaded,
+    )
 
 
 if __name__ == "__main__":

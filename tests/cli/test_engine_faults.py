@@ -10,8 +10,8 @@ import pytest
 
 from studio import cli
 from studio.engine import benchmark
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Misfit
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit
 
 pytestmark = pytest.mark.usefixtures("no_stepping_back")
 
@@ -27,13 +27,13 @@ FAULTS: dict[str, tuple[Callable[[], BaseException], str]] = {
         lambda: RuntimeError("CUDA error: device-side assert triggered"),
         "The graphics device failed: CUDA error: device-side assert triggered. Run the command again.",
     ),
-    "a misfit": (lambda: Misfit("the picture has three corners"), "The picture has three corners."),
+    "a misfit": (lambda: DoesNotFit("the picture has three corners"), "The picture has three corners."),
 }
 
 
 def do_instead(monkeypatch: pytest.MonkeyPatch, job: Callable[[], Iterator[Any]]) -> None:
     """Replace every job of the engine, and the measuring of `bench`, which needs none."""
-    monkeypatch.setattr(Jobs, "start", lambda jobs, command: job())
+    monkeypatch.setattr(JobStarter, "start", lambda jobs, command: job())
     monkeypatch.setattr(benchmark, "measured", lambda *asked: list(job()))
 
 

@@ -71,7 +71,7 @@ def pricing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
     """Has something happen whenever pictures are about to be priced."""
 
     def happens(act: Callable[[], object]) -> None:
-        price = sampling.price
+        price = sampling.score_artworks
 
         def acted(*asked: Any) -> Iterator[tuple[list[float], None] | None]:
             act()

@@ -19,9 +19,9 @@ import torch
 from studio import cli
 from studio.cli import command as ground
 from studio.cli import live_playback
-from studio.engine.device import Device
-from studio.engine.events import Rest
-from studio.engine.jobs import Jobs
+from studio.engine.device import ComputeDevice
+from studio.engine.events import Pause
+from studio.engine.jobs import JobStarter
 from studio.library import models
 from studio.library.work import Work, recipe_of_wav
 from studio.media.sounds.playback import RAMP, limit_level
@@ -308,13 +308,13 @@ def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings:
     """The window asks without an end, and now and then allows a little more."""
     argv = ["sample", tiny_recordings, "--seed", "5", "--temperature", "0.9", "--label", "Low", "--seconds", "0.5"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
-    jobs = Jobs(Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False))
+    jobs = JobStarter(ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False))
     ask = wire.StreamSound(job="a", model=tiny_recordings, seed=5, temperature=0.9, label=1, allowed_seconds=0.1)
     parts, allowed = list[np.ndarray](), 0.1
     for event in jobs.start(ask):
         if isinstance(event, wire.SoundChunk):
             parts.append(event.samples)
-        elif isinstance(event, Rest) and parts:
+        elif isinstance(event, Pause) and parts:
             allowed += 0.1
             list(jobs.start(wire.Adjust(job="b", running_job="a", allowed_seconds=allowed)))
         if len(parts) == 25:

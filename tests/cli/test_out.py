@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from studio import cli
-from studio.engine.jobs import Jobs
+from studio.engine.jobs import JobStarter
 
 pytestmark = pytest.mark.usefixtures("no_stepping_back")
 
@@ -59,10 +59,10 @@ CASES = [
 def no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Fail if a job is started before the place is known to be good."""
 
-    def start(jobs: Jobs, command: object) -> None:
+    def start(jobs: JobStarter, command: object) -> None:
         pytest.fail("the work began")
 
-    monkeypatch.setattr(Jobs, "start", start)
+    monkeypatch.setattr(JobStarter, "start", start)
     monkeypatch.chdir(tmp_path)
 
 

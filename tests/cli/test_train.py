@@ -219,7 +219,7 @@ def test_resuming_without_a_number_of_steps_goes_on_to_that_of_the_run(
 def test_a_run_that_is_being_trained_is_refused_with_the_process(
     argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with run_lock.held(studio_home / "runs" / "roses"):
+    with run_lock.hold_run(studio_home / "runs" / "roses"):
         for more in ([], ["--resume"]):
             assert f'Process {os.getpid()} has been training "roses" since' in said([*argv, *more], 1, capsys)
     assert not (studio_home / "runs" / "roses").exists()

@@ -153,7 +153,7 @@ def test_signals_while_it_learns_save_first_and_lose_no_step(
     assert "Stopping after this step and saving." in err
     assert "Stopped. What it learned is saved. The same command with --resume continues." in err
     last = max((int(step) for step in re.findall(r"^step (\d+)$", out, re.M)), default=5)
-    found = checkpoint.newest(studio_home / "runs" / "roses")
+    found = checkpoint.load_newest(studio_home / "runs" / "roses")
     assert found is not None and found[1]["step"] == last
 
 
@@ -167,7 +167,7 @@ def test_signals_while_it_saves_do_not_disturb_that(begin: Begin, studio_home: P
         training.send_signal(signal.SIGTERM)
         time.sleep(0.01)
     training.ended(130)
-    found = checkpoint.newest(studio_home / "runs" / "roses")
+    found = checkpoint.load_newest(studio_home / "runs" / "roses")
     assert found is not None and found[1]["step"] >= 5
 
 

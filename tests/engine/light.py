@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from studio.engine.__main__ import run
+from studio.engine.__main__ import run_engine
 from studio.wire.messages import AnyCommand, AnyEvent, Notice, PicturesPreview, Ready, Train
 
 PICTURE = np.full((1, 2, 2, 3), 7, np.uint8)
@@ -40,5 +40,5 @@ def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
 
 if __name__ == "__main__":
     if "--broken" in sys.argv:
-        raise SystemExit(run(lambda outbox: __import__("a_library_that_is_not_there")))
-    raise SystemExit(run(lambda outbox: (start, Ready(device="Paper"), lambda: None)))
+        raise SystemExit(run_engine(lambda outbox: __import__("a_library_that_is_not_there")))
+    raise SystemExit(run_engine(lambda outbox: (start, Ready(device="Paper"), lambda: None)))

@@ -44,7 +44,7 @@ def test_the_doctor_says_how_it_was_imported(whole: bool, monkeypatch: pytest.Mo
     from studio.engine import audio, doctor
 
     monkeypatch.setattr(audio, "is_whole", lambda: whole)
-    what, fine, finding = doctor._torchaudio()
+    what, fine, finding = doctor._examine_torchaudio()
     assert (what, fine) == ("torchaudio", True)
     assert finding.startswith("2.11.") and ("without its part for CUDA" in finding) is not whole
 
@@ -55,5 +55,5 @@ def test_the_doctor_says_what_to_do_if_it_is_missing(monkeypatch: pytest.MonkeyP
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchaudio"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torchaudio", None)
-    what, fine, finding = doctor._torchaudio()
+    what, fine, finding = doctor._examine_torchaudio()
     assert not fine and "run the set-up again" in finding

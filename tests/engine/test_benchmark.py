@@ -14,30 +14,32 @@ def a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def found(
     recipe: zoo.Recipe, shape: tuple[int, ...], levels: int = 256, count: int = 2, rate: int = 0
-) -> benchmark.Speed:
+) -> benchmark.SpeedReport:
     model = recipe.build(shape, levels).eval().requires_grad_(False)
     zoo.fold(model)
-    return benchmark.measured(model, count, rate)
+    return benchmark.measure_speed(model, count, rate)
 
 
 def test_pictures_drawn_pixel_by_pixel_take_a_pass_for_every_step() -> None:
     by_net = found(zoo.pixelcnn.PRESETS["tiny"], (3, 4, 8), 4)
-    assert by_net.naive == 3 * 4 * 8, "each colour is a step of its own"
-    assert by_net.first is not None
-    assert 0 < by_net.first <= by_net.whole
-    assert found(zoo.pixelcnn_pp.PRESETS["tiny"], (3, 4, 8)).naive == 4 * 8, "a pixel's colours come of one step"
+    assert by_net.naive_seconds == 3 * 4 * 8, "each colour is a step of its own"
+    assert by_net.first_seconds is not None
+    assert 0 < by_net.first_seconds <= by_net.total_seconds
+    assert found(zoo.pixelcnn_pp.PRESETS["tiny"], (3, 4, 8)).naive_seconds == 4 * 8, (
+        "a pixel's colours come of one step"
+    )
 
 
 def test_only_layers_that_are_inverted_to_sample_take_a_pass_for_every_entry() -> None:
     maf = found(zoo.maf.MAF(layers=3, hidden=(16,)), (1, 4, 4))
-    assert maf.naive is not None
-    assert maf.naive >= 3 * 16
-    assert maf.naive % 16 == 0
-    assert found(zoo.iaf.IAF(layers=3, hidden=(16,)), (1, 4, 4)).naive is None
-    assert found(zoo.realnvp.PRESETS["tiny"], (3, 8, 8)).naive is None
+    assert maf.naive_seconds is not None
+    assert maf.naive_seconds >= 3 * 16
+    assert maf.naive_seconds % 16 == 0
+    assert found(zoo.iaf.IAF(layers=3, hidden=(16,)), (1, 4, 4)).naive_seconds is None
+    assert found(zoo.realnvp.PRESETS["tiny"], (3, 8, 8)).naive_seconds is None
 
 
 def test_of_recordings_a_second_is_what_counts() -> None:
     sound = found(zoo.wavenet.PRESETS["tiny"], (1000,), count=1, rate=8000)
-    assert (sound.naive, sound.first) == (8000, None)
-    assert sound.whole > 0
+    assert (sound.naive_seconds, sound.first_seconds) == (8000, None)
+    assert sound.total_seconds > 0

@@ -10,34 +10,34 @@ import pytest
 import torch
 
 from studio.engine import device
-from studio.engine.device import Device, NoDevice, batch_that_fits, choose, memory_free
+from studio.engine.device import ComputeDevice, NoDevice, batch_that_fits, choose_device, free_memory
 from tests.limits import LIMIT
 
-CPU = Device(torch.device("cpu"), "Processor, 2 threads", 2, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 2 threads", 2, has_bf16=False)
 
 
 def test_the_processor_is_always_there_and_named_for_people() -> None:
-    found = choose("cpu")
+    found = choose_device("cpu")
     assert found.torch_device.type == "cpu"
-    assert found.name_for_people.startswith(f"Processor, {found.threads} thread")
+    assert found.description.startswith(f"Processor, {found.threads} thread")
     assert torch.get_num_threads() == found.threads
 
 
 def test_without_a_wish_the_best_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     if torch.cuda.is_available():
-        assert choose().torch_device.type == "cuda"
+        assert choose_device().torch_device.type == "cuda"
     monkeypatch.setattr(device, "_works", lambda wish: wish == "cpu")
-    assert choose().torch_device.type == "cpu"
+    assert choose_device().torch_device.type == "cpu"
 
 
 @pytest.mark.parametrize("wish", ["banana", "meta", "cuda:99", "<b>cuda"])
 def test_a_wish_that_can_not_be_had_is_refused_with_what_there_is(wish: str) -> None:
     with pytest.raises(NoDevice, match=r"no device .* It has: .*cpu"):
-        choose(wish)
+        choose_device(wish)
 
 
 def test_free_memory_is_less_than_all_and_more_than_this_test_needs() -> None:
-    assert 10 * 2**20 < memory_free(CPU) < 2**50
+    assert 10 * 2**20 < free_memory(CPU) < 2**50
 
 
 def test_a_container_bounds_threads_and_memory(tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_a_container_bounds_threads_and_memory(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("700\n")
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 200\n")
-    assert device._container_memory_free(tmp_path) == 500
+    assert device._free_container_memory(tmp_path) == 500
     (tmp_path / "memory.max").write_text("max\n")
-    assert device._container_memory_free(tmp_path) == sys.maxsize
+    assert device._free_container_memory(tmp_path) == sys.maxsize
 
 
 def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from studio import kernels
-from studio.engine.device import Device
+from studio.engine.device import ComputeDevice
 from studio.engine.generation import sampling
-from studio.engine.jobs import Jobs
-from studio.engine.training.config import plain, study_of, with_steps
+from studio.engine.jobs import JobStarter
+from studio.engine.training.config import config_for_data, config_to_dict, with_steps
 from studio.library import models
 from studio.media.pictures.image import FileRefused
 from studio.wire import frames
 from studio.wire import messages as wire
 
-CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 
 
 Ask = Callable[[wire.AnyCommand], list[Any]]
@@ -27,7 +27,7 @@ Ask = Callable[[wire.AnyCommand], list[Any]]
 
 @pytest.fixture
 def ask() -> Ask:
-    at_work = Jobs(CPU)
+    at_work = JobStarter(CPU)
 
     def answered(command: wire.AnyCommand) -> list[Any]:
         said = [event for event in at_work.start(command) if event is not None]
@@ -72,11 +72,11 @@ def test_a_picture_of_ones_own_comes_back(tiny: str, ask: Ask, rings: np.ndarray
 def test_where_float32_fails_float64_brings_it_back(
     tiny: str, ask: Ask, rings: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = sampling.invert
+    true = sampling.encode_artwork
 
     def worse(
-        loaded: sampling.Loaded, picture: np.ndarray, label: int | None, *, search: bool
-    ) -> Iterator[sampling.Inverse | None]:
+        loaded: sampling.LoadedModel, picture: np.ndarray, label: int | None, *, search: bool
+    ) -> Iterator[sampling.EncodedArtwork | None]:
         for found in true(loaded, picture, label, search=search):
             if found is not None and loaded.model.dtype == torch.float32:
                 yield replace(found, differing=3, largest=1)
@@ -90,9 +90,9 @@ def test_where_float32_fails_float64_brings_it_back(
 
 
 def test_out_of_memory_halves_the_group_and_says_so(tiny: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    true = sampling.draw
+    true = sampling.draw_artworks
 
-    def greedy(loaded: sampling.Loaded, seeds: tuple[int, ...], *how: object) -> Iterator[object]:
+    def greedy(loaded: sampling.LoadedModel, seeds: tuple[int, ...], *how: object) -> Iterator[object]:
         if len(seeds) > 4:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
         return true(loaded, seeds, *how)
@@ -108,11 +108,11 @@ def test_out_of_memory_halves_the_group_and_says_so(tiny: str, ask: Ask, monkeyp
 def test_what_is_wrong_is_said_before_anything_is_made(tiny: str, ask: Ask) -> None:
     with pytest.raises(models.BadModel, match="no model named"):
         ask(wire.Sample(job="a", model="nothing", seeds=(1,)))
-    with pytest.raises(sampling.Misfit, match="knows no kinds"):
+    with pytest.raises(sampling.DoesNotFit, match="knows no kinds"):
         ask(wire.Sample(job="a", model=tiny, seeds=(1,), label=3))
-    with pytest.raises(sampling.Misfit, match="temperatures were given"):
+    with pytest.raises(sampling.DoesNotFit, match="temperatures were given"):
         ask(wire.Sample(job="a", model=tiny, seeds=(1,), temperature=(1.0,) * 5))
-    with pytest.raises(sampling.Misfit, match="works on"):
+    with pytest.raises(sampling.DoesNotFit, match="works on"):
         ask(wire.Encode(job="a", model=tiny, picture=np.zeros((4, 4, 3), np.uint8)))
 
 
@@ -121,8 +121,8 @@ def test_a_folder_becomes_a_model_among_the_persons_own(
 ) -> None:
     pack = tmp_path / "rings.npz"
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
-    study = with_steps(study_of("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
-    command = wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=plain(study))
+    study = with_steps(config_for_data("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
+    command = wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=config_to_dict(study))
     events = ask(command)
     learned = [e for e in events if isinstance(e, wire.TrainingProgress)]
     assert learned[-1].step == learned[-1].steps == 4
@@ -135,9 +135,9 @@ def test_a_folder_becomes_a_model_among_the_persons_own(
 
 def test_a_folder_of_rubbish_is_refused_with_counts(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    study = study_of("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
+    study = config_for_data("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
     with pytest.raises(FileRefused, match="usable"):
-        ask(wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=plain(study)))
+        ask(wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=config_to_dict(study)))
 
 
 def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.engine.__main__ import Table, serve
-from studio.engine.errors import explain, out_of_memory
-from studio.engine.events import Rest
-from studio.engine.stdio import Inbox, Outbox, read
+from studio.engine.__main__ import JobTable, run_jobs
+from studio.engine.errors import explain_error, is_out_of_memory
+from studio.engine.events import Pause
+from studio.engine.stdio import Inbox, Outbox, read_commands
 from studio.wire.frames import MAX_FRAME_BYTES, BadFrame, encode, event_splitter
 from studio.wire.messages import (
     AnyCommand,
@@ -85,11 +85,11 @@ def worked(commands: list[AnyCommand], count: int = 2) -> tuple[list[str], Heard
     """The order of the steps of commands that all have arrived, each a job of `count` steps."""
     trace: list[str] = []
     heard = Heard()
-    table = Table(heard, lambda command: steps_of(command.job, count, trace))
+    table = JobTable(heard, lambda command: steps_of(command.job, count, trace))
     for command in commands:
-        table.hear(command)
+        table.add_command(command)
     while table:
-        table.step()
+        table.step_most_urgent()
     return trace, heard
 
 
@@ -121,7 +121,7 @@ def test_a_hand_overtakes_a_batch_in_its_middle_and_the_batch_goes_on() -> None:
             yield None
 
     inbox.put(sample("batch"))
-    assert serve(inbox, heard, start) == 0
+    assert run_jobs(inbox, heard, start) == 0
     assert trace == ["batch0", "drag0", "drag1", "drag2", "batch1", "batch2"]
 
 
@@ -156,7 +156,7 @@ def test_stop_is_heard_between_two_steps_and_the_job_closes_what_it_holds() -> N
             trace.append("saved")
 
     inbox.put(sample("batch"))
-    assert serve(inbox, heard, start) == 0
+    assert run_jobs(inbox, heard, start) == 0
     assert trace == ["batch0", "batch1", "batch2", "saved"]
     assert [type(e) for e in heard] == [Notice, Notice, Notice, Stopped]
 
@@ -177,10 +177,10 @@ def test_a_fault_while_stopping_is_told() -> None:
         finally:
             raise OSError("no space left")
 
-    table = Table(heard, start)
-    table.hear(sample("a"))
-    table.step()
-    table.hear(Stop(job="a"))
+    table = JobTable(heard, start)
+    table.add_command(sample("a"))
+    table.step_most_urgent()
+    table.add_command(Stop(job="a"))
     assert heard.endings() == [("a", Failed)]
     assert "no space left" in heard[0].why
 
@@ -231,24 +231,24 @@ ACTIONS = st.one_of(
 @given(st.lists(ACTIONS, max_size=60))
 def test_every_job_has_exactly_one_ending_whatever_happens(actions: list) -> None:
     heard, trace, plans = Heard(), [], {}
-    table = Table(heard, lambda command: behaviour(*plans[command.job][:2], command.job, trace))
+    table = JobTable(heard, lambda command: behaviour(*plans[command.job][:2], command.job, trace))
     for action in actions:
         ended = {job for job, _ in heard.endings()}
         match action:
             case ("ask", kind, length, hand, ask):
                 job = f"j{len(plans)}"
                 plans[job] = (kind, length, ask(job, hand).urgency, len(plans))
-                table.hear(ask(job, hand))
+                table.add_command(ask(job, hand))
             case ("again", number) if f"j{number}" in plans and f"j{number}" not in ended:
-                table.hear(sample(f"j{number}"))
+                table.add_command(sample(f"j{number}"))
             case ("stop", number):
-                table.hear(Stop(job=f"j{number}"))
+                table.add_command(Stop(job=f"j{number}"))
             case ("step",) if table:
                 first = min(set(plans) - ended, key=lambda job: plans[job][2:])
                 before = len(trace)
-                table.step()
+                table.step_most_urgent()
                 assert trace[before:] in ([first], []), "another job was more urgent or came first"
-    table.finish()
+    table.stop_all()
     ends = Counter(job for job, _ in heard.endings())
     refused = ends.pop("", 0)
     assert ends == Counter(list(plans))
@@ -274,11 +274,11 @@ def test_a_job_that_raises_fails_with_words_and_the_next_is_done(capsys: pytest.
             raise RuntimeError("the paint is dry.\nAnd more")
         yield None
 
-    table = Table(heard, start)
-    table.hear(sample("bad"))
-    table.hear(sample("good"))
+    table = JobTable(heard, start)
+    table.add_command(sample("bad"))
+    table.add_command(sample("good"))
     while table:
-        table.step()
+        table.step_most_urgent()
     assert heard.endings() == [("bad", Failed), ("good", Finished)]
     assert heard[0].why == "The engine met a fault of its own: RuntimeError: the paint is dry."
     assert "the paint is dry" in capsys.readouterr().err
@@ -293,7 +293,7 @@ def test_after_the_loss_of_the_graphics_device_all_jobs_fail_and_another_engine_
 
     inbox.put(sample("a"))
     inbox.put(sample("b"))
-    assert serve(inbox, heard, start) == 1
+    assert run_jobs(inbox, heard, start) == 1
     assert heard.endings() == [("a", Failed), ("b", Failed)]
     assert "starts again by itself" in heard[0].hint
 
@@ -312,16 +312,16 @@ class OutOfMemoryError(RuntimeError):
     ],
 )
 def test_a_shortage_of_memory_is_known_and_comes_with_advice(error: Exception) -> None:
-    assert out_of_memory(error)
-    assert explain(error) == (
+    assert is_out_of_memory(error)
+    assert explain_error(error) == (
         "There was not enough memory.",
         "Ask for fewer pictures at a time, or close other programs.",
     )
-    assert not out_of_memory(ValueError("out of memory is not what this is"))
+    assert not is_out_of_memory(ValueError("out of memory is not what this is"))
 
 
 def test_a_failure_about_a_file_whose_name_is_no_text_can_be_sent() -> None:
-    why, _ = explain(OSError(os.fsdecode(b"r\xffse.png")))
+    why, _ = explain_error(OSError(os.fsdecode(b"r\xffse.png")))
     assert "r?se.png" in why
     encode(Failed(job="a", reason=why))
 
@@ -340,11 +340,11 @@ class Line:
         self.splitter = event_splitter()
 
         def live() -> None:
-            self.status.append(serve(self.inbox, outbox, start))
+            self.status.append(run_jobs(self.inbox, outbox, start))
             os.close(sink)
 
         def listen() -> None:
-            read(source, self.inbox)
+            read_commands(source, self.inbox)
             os.close(source)
 
         self.threads = [threading.Thread(target=live), threading.Thread(target=listen)]
@@ -599,9 +599,9 @@ def test_an_answer_too_large_to_send_fails_its_job_and_nothing_else() -> None:
         raise BadFrame("a message of 300,000,000 bytes is larger than a frame may be")
         yield None
 
-    table = Table(heard, start)
-    table.hear(sample("a"))
-    table.step()
+    table = JobTable(heard, start)
+    table.add_command(sample("a"))
+    table.step_most_urgent()
     assert heard.endings() == [("a", Failed)]
     assert heard[0].why == "A message of 300,000,000 bytes is larger than a frame may be."
 
@@ -610,21 +610,21 @@ def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None
     """The first is more urgent and rests after each step; the second is done meanwhile."""
     looked: list[str] = []
 
-    def start(command: AnyCommand) -> Iterator[AnyEvent | Rest | None]:
+    def start(command: AnyCommand) -> Iterator[AnyEvent | Pause | None]:
         for _ in range(4):
             looked.append(command.job)
-            yield Rest(0.05) if command.job == "a" else None
+            yield Pause(0.05) if command.job == "a" else None
 
     heard, inbox = Heard(), Inbox()
     inbox.put(Stop(job="none"))
-    table = Table(heard, start)
-    table.hear(StreamSound(job="a", model="m", seed=1))
-    table.hear(Sample(job="b", model="m", seeds=(1,)))
+    table = JobTable(heard, start)
+    table.add_command(StreamSound(job="a", model="m", seed=1))
+    table.add_command(Sample(job="b", model="m", seeds=(1,)))
     began = time.monotonic()
     turns = 0
     while table:
         turns += 1
-        list(inbox.take(wait=table.rest))
-        table.step()
+        list(inbox.get(timeout=table.seconds_until_next_step))
+        table.step_most_urgent()
     assert looked[:5] == ["a", "b", "b", "b", "b"] and looked.count("a") == 4
     assert time.monotonic() - began >= 0.2 and turns < 20

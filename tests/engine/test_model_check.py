@@ -119,7 +119,7 @@ def test_a_model_without_directions_is_refused_in_words(trained_file: Path, tmp_
     path = tmp_path / "none.safetensors"
     path.write_bytes(save(tensors, {"card": cards.card_to_json(models.find_model(str(trained_file)).card)}))
     with pytest.raises(models.BadModel, match=r'"none.safetensors" describes 12 directions, but .* not hold them'):
-        sampling.load(models.find_model(str(path)), torch.device("cpu"))
+        sampling.load_model(models.find_model(str(path)), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("size", [(12,), (12, 3, 8), (11, 3, 8, 8), (12, 3, 4, 4), (0, 3, 8, 8)])
@@ -128,7 +128,7 @@ def test_directions_of_another_size_are_refused_in_words(
 ) -> None:
     path = altered(trained_file, tmp_path / "odd.safetensors", {"directions": torch.zeros(size)})
     with pytest.raises(models.BadModel, match=r"describes directions of the size 12 × 3 × 8 × 8"):
-        sampling.load(models.find_model(str(path)), torch.device("cpu"))
+        sampling.load_model(models.find_model(str(path)), torch.device("cpu"))
 
 
 def test_a_shipped_model_whose_file_lacks_directions_is_refused_as_well(
@@ -140,4 +140,4 @@ def test_a_shipped_model_whose_file_lacks_directions_is_refused_as_well(
     path = tmp_path / "none.safetensors"
     path.write_bytes(save(tensors, {"card": cards.card_to_json(models.find_model(str(trained_file)).card)}))
     with pytest.raises(models.BadModel, match="describes 12 directions"):
-        sampling.load(models.find_model(str(path)), torch.device("cpu"))
+        sampling.load_model(models.find_model(str(path)), torch.device("cpu"))

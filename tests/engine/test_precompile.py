@@ -13,7 +13,7 @@ import torch
 
 from studio import kernels
 from studio.engine import __main__ as engine
-from studio.engine.precompile import Ahead, wanted
+from studio.engine.precompile import Precompiler, missing_loops
 from studio.engine.stdio import Inbox
 from studio.wire.messages import AnyCommand, AnyEvent, Event, Sample
 from tests.limits import LIMIT
@@ -40,8 +40,8 @@ class Told(list[tuple[str, ...]]):
     def __init__(self, folder: Path) -> None:
         self.log = folder / "log"
 
-    def begin(self, *left: str, stays: bool = False) -> Ahead:
-        return Ahead(left, self.append, [sys.executable, "-c", CHILD, str(self.log)], stays=stays)
+    def begin(self, *left: str, stays: bool = False) -> Precompiler:
+        return Precompiler(left, self.append, [sys.executable, "-c", CHILD, str(self.log)], stays=stays)
 
     def until(self, left: tuple[str, ...]) -> None:
         until(lambda: self[-1:] == [left])
@@ -65,25 +65,25 @@ def told(tmp_path: Path) -> Told:
 
 def test_at_leisure_one_child_compiles_all_that_is_left(told: Told) -> None:
     ahead = told.begin("a", "b")
-    ahead.begin()
-    ahead.begin()
+    ahead.start_compiling()
+    ahead.start_compiling()
     told.until(())
     assert told == [("b",), ()]
-    ahead.begin()
+    ahead.start_compiling()
     assert told.children == ["--idle,a,b"]
-    assert not ahead.asked("a")
+    assert not ahead.is_pending("a")
 
 
 def test_who_waits_for_a_loop_gets_it_next_and_the_rest_is_done_at_leisure(told: Told) -> None:
     ahead = told.begin("slow", "b", "c")
-    ahead.begin()
+    ahead.start_compiling()
     until(lambda: told.children == ["--idle,slow,b,c"])
-    assert ahead.asked("b")
-    assert not ahead.asked("d")
+    assert ahead.is_pending("b")
+    assert not ahead.is_pending("d")
     told.until(("slow", "c"))
-    assert not ahead.asked("b")
+    assert not ahead.is_pending("b")
     until(lambda: ahead._child is None)
-    ahead.begin()
+    ahead.start_compiling()
     until(lambda: len(told.children) == 3)
     assert told.children[1:] == ["b", "--idle,slow,c"]
     assert ahead._child is not None
@@ -93,12 +93,12 @@ def test_who_waits_for_a_loop_gets_it_next_and_the_rest_is_done_at_leisure(told:
 
 def test_where_no_child_can_do_it_whoever_needs_a_loop_compiles_it_himself(told: Told, tmp_path: Path) -> None:
     ahead = told.begin("a", "broken", "c")
-    ahead.begin()
+    ahead.start_compiling()
     told.until(())
     assert told == [("broken", "c"), ()]
-    assert not ahead.asked("c")
-    nothing = Ahead(["a"], told.append, [str(tmp_path / "there is no such program")])
-    assert not nothing.asked("a")
+    assert not ahead.is_pending("c")
+    nothing = Precompiler(["a"], told.append, [str(tmp_path / "there is no such program")])
+    assert not nothing.is_pending("a")
     assert told[-1] == ()
 
 
@@ -106,14 +106,14 @@ def test_none_is_compiled_ahead_where_somebody_sees_to_it_or_nothing_can_be_kept
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path / "kept"))
-    assert wanted("cpu") == ()
+    assert missing_loops("cpu") == ()
     monkeypatch.setattr(kernels, "OURS", tmp_path / "kept")
-    assert wanted("cpu") == tuple(kernels.LOOPS)
-    assert set(wanted("cpu")) - set(wanted("cuda")) == {"pixels"}
+    assert missing_loops("cpu") == tuple(kernels.LOOPS)
+    assert set(missing_loops("cpu")) - set(missing_loops("cuda")) == {"pixels"}
     (tmp_path / "file").touch()
     monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path / "file" / "kept"))
     monkeypatch.setattr(kernels, "OURS", tmp_path / "file" / "kept")
-    assert wanted("cpu") == ()
+    assert missing_loops("cpu") == ()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc who lives")
@@ -208,16 +208,16 @@ def test_an_engine_has_time_to_spare_when_no_job_came_for_a_while(monkeypatch: p
         inbox.put(None)
 
     inbox.put(Sample(job="a", model="m", seeds=(1,)))
-    assert engine.serve(inbox, Outbox(), start, spare) == 0  # type: ignore[arg-type]
+    assert engine.run_jobs(inbox, Outbox(), start, spare) == 0  # type: ignore[arg-type]
     assert trace == ["step"] * 30 + ["spare"]
 
 
 def test_while_another_process_compiles_torch_draws_the_same_pictures(
     tiny_pixels: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio.engine.generation.sampling import Shelf
+    from studio.engine.generation.sampling import ModelCache
 
-    model, asked = Shelf(torch.device("cpu")).take(tiny_pixels).model, []
+    model, asked = ModelCache(torch.device("cpu")).get_model(tiny_pixels).model, []
     compiled, threads = model.sample([1, 2, 3]), torch.get_num_threads()
 
     def answer(loop: str) -> bool:
@@ -235,17 +235,17 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
 def test_while_masked_maps_are_compiled_torch_makes_the_same_artworks_in_any_batch(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studio.engine.generation.sampling import Shelf
+    from studio.engine.generation.sampling import ModelCache
 
     model = request.getfixturevalue(name)
     seeds = list(range(20))
     with torch.inference_mode():
-        compiled = Shelf(torch.device("cpu")).take(model).model.sample(seeds)
+        compiled = ModelCache(torch.device("cpu")).get_model(model).model.sample(seeds)
     asked: list[str] = []
     monkeypatch.setattr(kernels.compiled_elsewhere, "asked", lambda loop: asked.append(loop) or True)
     for loop in ("inverse", "forward"):
         monkeypatch.setattr(f"studio.kernels.made.{loop}", None)
-    twin = Shelf(torch.device("cpu")).take(model).model
+    twin = ModelCache(torch.device("cpu")).get_model(model).model
     assert set(asked) == {"masked maps"}, "it is asked for when the model is opened"
     with torch.inference_mode():
         by_torch = twin.sample(seeds)

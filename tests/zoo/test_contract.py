@@ -16,8 +16,8 @@ from torch import Tensor
 from studio import zoo
 from studio.density.flow import Flow
 from studio.density.model import Model
-from studio.engine.levels import Examples
-from studio.engine.training.evaluation import settle
+from studio.engine.levels import TrainingExamples
+from studio.engine.training.evaluation import update_batch_norm
 from studio.nets.convolution import fold
 
 SHAPES = [(1, 8, 8), (3, 8, 4), (10,)]
@@ -45,7 +45,7 @@ def made(family: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64
         model.loss(pictures(32, shape))  # what starts from the first batch has started
         for parameter in model.parameters():
             parameter += spread * torch.randn_like(parameter)
-    settle(model, Examples(pictures(32, shape)))
+    update_batch_norm(model, TrainingExamples(pictures(32, shape)))
     return model.to(dtype).eval()
 
 

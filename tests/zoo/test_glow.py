@@ -7,17 +7,17 @@ import numpy as np
 import torch
 
 from studio import zoo
-from studio.engine.levels import Examples
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import loop
-from studio.engine.training.config import Plan, Study
+from studio.engine.training.config import TrainingConfig, TrainingPlan
 
 KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
 
 
 def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np.ndarray) -> None:
     x = torch.from_numpy(rings).permute(0, 3, 1, 2)
-    known = Examples(x, torch.arange(len(x)) % 2)
-    study = Study(
+    known = TrainingExamples(x, torch.arange(len(x)) % 2)
+    study = TrainingConfig(
         name="kinds",
         title="Kinds",
         makes="Rings",
@@ -25,15 +25,17 @@ def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np
         licence="CC0 1.0",
         shape=(3, 8, 8),
         recipe=KINDS,
-        plan=Plan(steps=4, batch=16, evaluate=2),
+        plan=TrainingPlan(steps=4, batch=16, evaluate=2),
     )
-    run = loop.Run(study, tmp_path, torch.device("cpu"))
+    run = loop.TrainingRun(study, tmp_path, torch.device("cpu"))
     moments = [
-        moment for moment in loop.train(run, known.part(slice(128)), known.part(slice(128, None)), bf16=False) if moment
+        moment
+        for moment in loop.train_run(run, known.select(slice(128)), known.select(slice(128, None)), bf16=False)
+        if moment
     ]
     assert moments[-1].step == 4
     longer = msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=6))
-    again = loop.Run(longer, tmp_path, torch.device("cpu"))
+    again = loop.TrainingRun(longer, tmp_path, torch.device("cpu"))
     assert again.progress.step == 4
     for name, tensor in again.model.state_dict().items():
         assert torch.equal(tensor, run.model.state_dict()[name]), name

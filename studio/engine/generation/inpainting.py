@@ -9,52 +9,52 @@ from torch import Tensor
 
 from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.engine.generation import sampling
-from studio.engine.generation.sampling import Loaded
-from studio.engine.levels import Misfit
+from studio.engine.generation.sampling import LoadedModel
+from studio.engine.levels import DoesNotFit
 from studio.wire.messages import Array
 
 
-def kept(loaded: Loaded, picture: Array, free: Array) -> Tensor:
+def levels_to_keep(loaded: LoadedModel, picture: Array, free: Array) -> Tensor:
     """Levels `(C, H, W)` of a picture, -1 where `free` `(H, W)` is above 0: there it is made anew.
 
     Raises Misfit where the model can keep nothing, or where picture or part do not fit.
     """
     if not loaded.model.can_inpaint:
-        raise Misfit(
+        raise DoesNotFit(
             f'"{loaded.card.title}" makes the whole artwork at once and can keep no part of it; '
             "take a model that draws pixel by pixel"
         )
-    x = sampling.levels_of(loaded, picture[None])[0].int()
+    x = sampling.levels_of_artworks(loaded, picture[None])[0].int()
     if free.shape != tuple(x.shape[1:]):
         height, width = x.shape[1:]
-        raise Misfit(f"what is to be made anew is marked on {free.shape}, but the picture is {(height, width)}")
+        raise DoesNotFit(f"what is to be made anew is marked on {free.shape}, but the picture is {(height, width)}")
     if not free.any():
-        raise Misfit("nothing is marked to be made anew, so the picture stays as it is; mark a part of it")
+        raise DoesNotFit("nothing is marked to be made anew, so the picture stays as it is; mark a part of it")
     if free.all():
-        raise Misfit("all is marked to be made anew, so nothing of the picture is kept; make new pictures instead")
+        raise DoesNotFit("all is marked to be made anew, so nothing of the picture is kept; make new pictures instead")
     return x.masked_fill(torch.from_numpy(free.astype(bool)).to(x.device), -1)
 
 
 @torch.inference_mode()
-def draw(
-    loaded: Loaded,
+def draw_completions(
+    loaded: LoadedModel,
     keep: Tensor,
     seeds: Sequence[int],
-    heat: float | Tensor,
+    temperature: float | Tensor,
     label: int | None = None,
-    doubts: PixelEntropies | None = None,
+    entropies: PixelEntropies | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
     """Completions for seeds `(n, *outward shape)`, with the steps done and in all, as `sampling.draw`."""
     model = loaded.model
     c = sampling.classes_for(loaded, seeds, label)
     assert isinstance(model, Autoregressive), "the others keep nothing of a picture"
-    steps = model.decode_steps(model.noise(seeds), c, heat, keep.expand(len(seeds), *keep.shape), doubts)
-    yield from sampling.forming(steps, model.levels)
+    steps = model.decode_steps(model.noise(seeds), c, temperature, keep.expand(len(seeds), *keep.shape), entropies)
+    yield from sampling.previews_of_steps(steps, model.levels)
 
 
 @torch.inference_mode()
-def price(
-    loaded: Loaded, keep: Tensor, arrays: Array, seeds: Sequence[int], label: int | None = None
+def score_completions(
+    loaded: LoadedModel, keep: Tensor, arrays: Array, seeds: Sequence[int], label: int | None = None
 ) -> Iterator[tuple[list[float], list[float] | None] | None]:
     """What completions of `keep` `(C, H, W)` cost: None after each small step, then two sums for each, in nats.
 
@@ -63,8 +63,8 @@ def price(
     The second is the logarithm of the weight that an importance sampler would give a completion drawn at temperature 1,
     so the heaviest are those that fit what follows. It is None where nothing that is kept follows t₀.
     """
-    x, c = sampling.levels_of(loaded, arrays), sampling.classes_for(loaded, seeds, label)
-    after = following(keep)
+    x, c = sampling.levels_of_artworks(loaded, arrays), sampling.classes_for(loaded, seeds, label)
+    after = entries_after_hole(keep)
     whole, part = [], []
     for i in range(len(x)):
         nats = -math.log(2) * loaded.model.surprisal(x[i : i + 1], None if c is None else c[i : i + 1])[0].double()
@@ -74,7 +74,7 @@ def price(
     yield whole, part if bool(after.any()) else None
 
 
-def following(keep: Tensor) -> Tensor:
+def entries_after_hole(keep: Tensor) -> Tensor:
     """Which entries `(C, H, W)` are kept and come after the first that is made: row by row, pixel by pixel."""
     known = (keep >= 0).movedim(0, -1)  # (H, W, C), the order of drawing
     order = torch.arange(known.numel(), device=keep.device).view(known.shape)
@@ -83,37 +83,37 @@ def following(keep: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Score:
+class ArtworkScore:
     """ln p of an artwork in nats, the bits of each place `(H, W)` or `(samples,)`, its class, and ln p given that."""
 
     log_prob: float
     bits: Array
     label: int | None
-    given: float | None
+    log_prob_given_class: float | None
 
 
 @torch.inference_mode()
-def scored(loaded: Loaded, array: Array, label: int | None = None) -> Iterator[Score | None]:
+def score_artwork(loaded: LoadedModel, array: Array, label: int | None = None) -> Iterator[ArtworkScore | None]:
     """What an artwork costs: None after each small step, then the result.
 
     Of a model with classes it is the price given a class; without one, that of the even mixture of all classes.
     """
-    x = sampling.levels_of(loaded, array[None])
+    x = sampling.levels_of_artworks(loaded, array[None])
     asked = sampling.classes_for(loaded, [0], label)
     if asked is None or label is not None:
-        bits = yield from _bits(loaded, x, asked)
-        price = _nats(bits)
-        yield Score(price, _places(bits), label, None if asked is None else price)
+        bits = yield from _bits_in_steps(loaded, x, asked)
+        price = _total_log_prob(bits)
+        yield ArtworkScore(price, _bits_of_places(bits), label, None if asked is None else price)
         return
-    mixture = Mixture()
+    mixture = ClassMixture()
     for kind in range(loaded.model.classes):
-        mixture.add((yield from _bits(loaded, x, torch.full_like(asked, kind))))
-    bits = mixture.bits()
+        mixture.add_class((yield from _bits_in_steps(loaded, x, torch.full_like(asked, kind))))
+    bits = mixture.mixture_bits()
     given = max(mixture.prices)
-    yield Score(_nats(bits), _places(bits), mixture.prices.index(given), given)
+    yield ArtworkScore(_total_log_prob(bits), _bits_of_places(bits), mixture.prices.index(given), given)
 
 
-class Mixture:
+class ClassMixture:
     """What an artwork costs under the even mixture of classes, from what it costs given each of them.
 
         p(x_t | x_<t) = Σ_c p(x_≤t | c) / Σ_c p(x_<t | c),  x_t in the order of drawing
@@ -128,22 +128,22 @@ class Mixture:
         """ln Σ_c p(x_≤t | c) of each entry."""
         self._shape: tuple[int, ...] = ()
 
-    def add(self, bits: Tensor) -> None:
+    def add_class(self, bits: Tensor) -> None:
         """Add the bits of each entry given the next class, (C, H, W) or (samples,)."""
         drawn = bits.movedim(0, -1) if bits.dim() == 3 else bits  # (H, W, C): row by row, pixel by pixel
         until = (-math.log(2) * drawn.double()).flatten().cumsum(0)
         self._known = torch.logaddexp(self._known, until) if self.prices else until
         self._shape = tuple(drawn.shape)
-        self.prices.append(_nats(bits))
+        self.prices.append(_total_log_prob(bits))
 
-    def bits(self) -> Tensor:
+    def mixture_bits(self) -> Tensor:
         """Return the bits of each entry, of the shape of those that were added."""
         before = self._known.new_full((1,), math.log(len(self.prices)))
         found = -torch.diff(self._known, prepend=before).view(self._shape) / math.log(2)
         return found.movedim(-1, 0) if found.dim() == 3 else found
 
 
-def _bits(loaded: Loaded, x: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
+def _bits_in_steps(loaded: LoadedModel, x: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
     """Bits of each entry of one artwork, `(*shape)`, in small steps."""
     bits = torch.zeros(0)
     for found in loaded.model.surprisal_steps(x, c):
@@ -152,10 +152,10 @@ def _bits(loaded: Loaded, x: Tensor, c: Tensor | None) -> Generator[None, None, 
     return bits
 
 
-def _nats(bits: Tensor) -> float:
+def _total_log_prob(bits: Tensor) -> float:
     return -float(bits.sum()) * math.log(2)
 
 
-def _places(bits: Tensor) -> Array:
+def _bits_of_places(bits: Tensor) -> Array:
     places = bits.sum(0) if bits.dim() == 3 else bits
     return places.float().cpu().numpy()

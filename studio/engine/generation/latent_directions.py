@@ -8,14 +8,16 @@ from torch import Tensor
 from studio.density.autoregressive import Autoregressive
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
-from studio.engine.levels import Examples
-from studio.engine.training.recordings import Recordings
+from studio.engine.levels import TrainingExamples
+from studio.engine.training.recordings import TrainingRecordings
 
-COUNT = 12
+DIRECTION_COUNT = 12
 
 
 @torch.no_grad()
-def principal(model: Model, examples: Examples | Recordings, *, batch: int = 32, most: int = 4096) -> Tensor:
+def principal_directions(
+    model: Model, examples: TrainingExamples | TrainingRecordings, *, batch: int = 32, most: int = 4096
+) -> Tensor:
     """Directions `(COUNT, *latent_shape)`: for each principal component of the artworks, strongest first,
 
         d = E[(z - E z) · s]
@@ -28,13 +30,13 @@ def principal(model: Model, examples: Examples | Recordings, *, batch: int = 32,
     A model that draws entry by entry has none: each entry hangs on those before it, so that whatever moves the first
     few changes all that follows.
     """
-    if isinstance(model, Autoregressive | AutoregressiveSound) or isinstance(examples, Recordings):
+    if isinstance(model, Autoregressive | AutoregressiveSound) or isinstance(examples, TrainingRecordings):
         return torch.zeros(0, *model.latent_shape)
-    known = examples.part(slice(most))
+    known = examples.select(slice(most))
     z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])
     x = known.x.flatten(1).to(z.dtype) / model.levels
     z, x = z - z.mean(0), x - x.mean(0)
-    count = min(COUNT, *x.shape)
+    count = min(DIRECTION_COUNT, *x.shape)
     generator_state = torch.get_rng_state()
     torch.manual_seed(0)  # svd_lowrank draws its start from the global generator
     u, _, v = torch.svd_lowrank(x, q=min(count + 12, *x.shape), niter=4)

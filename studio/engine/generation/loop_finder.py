@@ -16,8 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from studio.density.autoregressive_sound import AutoregressiveSound, StreamingLogProb
-from studio.engine.generation.sampling import Loaded, classes_for
-from studio.engine.levels import Misfit, graded
+from studio.engine.generation.sampling import LoadedModel, classes_for
+from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
 NEAR = 0.05
@@ -37,29 +37,31 @@ STEP = 1024
 
 
 @dataclass(frozen=True)
-class Join:
+class LoopCandidate:
     """The samples of a loop, from `begin` up to before `end`; the bits of its join, and those of the one wanted."""
 
     begin: int
     end: int
     bits: float
-    before: float
+    bits_before: float
     tried: int
 
 
 @torch.inference_mode()
-def best(loaded: Loaded, sound: Array, begin: int, end: int, seed: int, label: int | None) -> Iterator[Join | None]:
+def find_best_loop(
+    loaded: LoadedModel, sound: Array, begin: int, end: int, seed: int, label: int | None
+) -> Iterator[LoopCandidate | None]:
     """None after each step, then the best join. Raises Misfit where there is no such loop."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
-        raise Misfit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
+        raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1:
-        raise Misfit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
+        raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
     rate = loaded.card.rate
     if not 0 <= begin < end <= len(sound) or end - begin < SHORTEST * rate:
-        raise Misfit(f"a loop has at least {SHORTEST:g} seconds, and lies within the sound")
-    pairs = candidates(sound, begin, end, rate)
-    x = graded(sound, model.levels)[None].long().to(model.scale_of.device)
+        raise DoesNotFit(f"a loop has at least {SHORTEST:g} seconds, and lies within the sound")
+    pairs = loop_candidates(sound, begin, end, rate)
+    x = levels_of_sound(sound, model.levels)[None].long().to(model.scale_of.device)
     c = classes_for(loaded, [seed], label)
     count = min(round(REACH * rate), len(sound) - max(a for a, _ in pairs))
     stands = yield from _prices(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
@@ -79,10 +81,10 @@ def best(loaded: Loaded, sound: Array, begin: int, end: int, seed: int, label: i
             costs |= {(a, b): float(bits) for a, bits in zip(some, extra, strict=True)}
             yield None
     a, b = min(pairs, key=lambda pair: costs[pair])
-    yield Join(a, b, costs[a, b], costs[begin, end], len(costs))
+    yield LoopCandidate(a, b, costs[a, b], costs[begin, end], len(costs))
 
 
-def candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
+def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
     """Beginnings and ends of loops, the wanted one first, then EACH beginnings with each of EACH ends."""
     near, alike = round(NEAR * rate), round(ALIKE * rate)
     most = min(near, (end - begin) // 4)

@@ -7,16 +7,16 @@ from torch import Tensor
 
 from studio.density.autoregressive import PixelEntropies
 from studio.engine import errors
-from studio.engine.device import Device, batch_that_fits, release
-from studio.engine.events import Events
+from studio.engine.device import ComputeDevice, batch_that_fits, release_memory
+from studio.engine.events import EventSteps
 from studio.engine.generation import sampling
-from studio.engine.generation.live_controls import Steering
+from studio.engine.generation.live_controls import LiveControls
 from studio.wire import messages as wire
 
-GROUP = 8
+GROUP_SIZE = 8
 """Pictures that are drawn together. With 16 a slider dragged meanwhile showed its pictures 58 ms late in the 95th
 percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
-_PREVIEW = 1 / 30
+_PREVIEW_SECONDS = 1 / 30
 """Seconds between two previews."""
 
 DrawSteps = Callable[[tuple[int, ...], Tensor, PixelEntropies], Iterator[tuple[wire.Array, int, int] | None]]
@@ -26,14 +26,14 @@ PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float],
 """Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
 
 
-class Drawing:
+class PictureJob:
     """The pictures of a command, on one device."""
 
     def __init__(
         self,
         command: wire.DrawPictures,
-        device: Device,
-        loaded: sampling.Loaded,
+        device: ComputeDevice,
+        loaded: sampling.LoadedModel,
         *,
         draw: DrawSteps,
         price: PriceSteps,
@@ -41,40 +41,40 @@ class Drawing:
         """Raises Misfit where the model cannot draw by what is asked."""
         self.command, self.device, self.loaded = command, device, loaded
         self._draw, self._price = draw, price
-        self._steering = Steering(loaded, command)
+        self._live_controls = LiveControls(loaded, command)
 
-    def turn(self, command: wire.Adjust) -> None:
+    def adjust(self, command: wire.Adjust) -> None:
         """Takes a wish in. Raises Misfit, and then nothing has changed."""
-        self._steering.turn(command)
+        self._live_controls.adjust(command)
 
-    def steps(self) -> Events:
+    def steps(self) -> EventSteps:
         """Draws group by group; where memory runs out, by smaller groups."""
-        first, group = 0, batch_that_fits(self.device, GROUP, self.loaded.bytes_each)
+        first, group = 0, batch_that_fits(self.device, GROUP_SIZE, self.loaded.bytes_each)
         while first < len(self.command.seeds):
             seeds = self.command.seeds[first : first + group]
             try:
-                yield from self._group(seeds, first)
+                yield from self._draw_group(seeds, first)
                 first += len(seeds)
                 continue
             except (RuntimeError, MemoryError) as error:
-                if group == 1 or not errors.out_of_memory(error):
+                if group == 1 or not errors.is_out_of_memory(error):
                     raise
             group //= 2
-            release(self.device)
+            release_memory(self.device)
             yield wire.Notice(
                 job=self.command.job,
                 text=f"Memory ran out, so it makes {group} pictures at a time. Nothing was lost.",
             )
 
-    def _group(self, seeds: tuple[int, ...], first: int) -> Events:
-        shown, steering = time.monotonic(), self._steering
+    def _draw_group(self, seeds: tuple[int, ...], first: int) -> EventSteps:
+        shown, steering = time.monotonic(), self._live_controls
         pictures, rows = None, 0
-        for drawn in self._draw(seeds, steering.begin(), steering.doubts(len(seeds))):
+        for drawn in self._draw(seeds, steering.begin_group(), steering.record_entropies(len(seeds))):
             if drawn is None:
                 yield None
                 continue
             pictures, done, rows = drawn
-            if done == rows or time.monotonic() - shown > _PREVIEW:
+            if done == rows or time.monotonic() - shown > _PREVIEW_SECONDS:
                 shown = time.monotonic()
                 yield wire.PicturesPreview(
                     job=self.command.job,
@@ -82,16 +82,16 @@ class Drawing:
                     pictures=pictures,
                     done=done,
                     total=rows + 1,  # the last step is the price
-                    entropy=steering.doubt_of(done),
+                    entropy=steering.entropy_of_rows(done),
                 )
             else:
                 yield None
-            steering.follow(done)
+            steering.apply_below(done)
         assert pictures is not None, "a model yields at least one step"
         for prices in self._price(pictures, seeds):
-            yield None if prices is None else self._finished(pictures, seeds, first, rows, *prices)
+            yield None if prices is None else self._finished_preview(pictures, seeds, first, rows, *prices)
 
-    def _finished(
+    def _finished_preview(
         self,
         pictures: wire.Array,
         seeds: tuple[int, ...],
@@ -112,6 +112,6 @@ class Drawing:
             log_prob=tuple(whole),
             labels=tuple(int(kind) for kind in c) if c is not None else None,
             following_log_prob=tuple(following) if following is not None else None,
-            entropy=self._steering.doubt_of(rows),
-            **self._steering.as_drawn(),
+            entropy=self._live_controls.entropy_of_rows(rows),
+            **self._live_controls.settings_as_drawn(),
         )

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from studio.density.autoregressive_sound import SHORT_SEGMENT_SAMPLES, AutoregressiveSound, StreamingLogProb
-from studio.engine.generation.sampling import Loaded, class_of
-from studio.engine.levels import Misfit, graded
+from studio.engine.generation.sampling import LoadedModel, likeliest_class
+from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
 TOGETHER = 8
@@ -16,7 +16,7 @@ TOGETHER = 8
 
 
 @dataclass(frozen=True)
-class Piece:
+class BitsOfPiece:
     """Holds the bits (n,) of the samples from number `first` on, and the class assumed for the sound."""
 
     first: int
@@ -25,7 +25,7 @@ class Piece:
 
 
 @torch.inference_mode()
-def priced(loaded: Loaded, sound: Array, first: int, label: int | None) -> Iterator[Piece | None]:
+def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | None) -> Iterator[BitsOfPiece | None]:
     """Price the samples from number `first` on.
 
     Yields None after each small step and a piece after TOGETHER of them. If `first` is the length of the sound, it
@@ -33,14 +33,14 @@ def priced(loaded: Loaded, sound: Array, first: int, label: int | None) -> Itera
     """
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
-        raise Misfit(f'"{loaded.card.title}" makes no recordings, so it cannot price one; use a WaveNet')
+        raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it cannot price one; use a WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1 or not sound.size or first > sound.size:
-        raise Misfit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
-    x = graded(sound, model.levels)[None].to(model.scale_of.device)
-    c = yield from class_of(loaded, x, label)
+        raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
+    x = levels_of_sound(sound, model.levels)[None].to(model.scale_of.device)
+    c = yield from likeliest_class(loaded, x, label)
     label = None if c is None else int(c[0])
     if first == x.shape[1]:
-        yield Piece(first, np.zeros(0, np.float32), label)
+        yield BitsOfPiece(first, np.zeros(0, np.float32), label)
         return
     prices = StreamingLogProb(model, c, 1)
     for part in (
@@ -53,4 +53,4 @@ def priced(loaded: Loaded, sound: Array, first: int, label: int | None) -> Itera
         for part in torch.split(x[:, begin : begin + TOGETHER * SHORT_SEGMENT_SAMPLES], SHORT_SEGMENT_SAMPLES, 1):
             found.append(prices.bits(part)[0])
             yield None
-        yield Piece(begin, torch.cat(found).float().cpu().numpy(), label)
+        yield BitsOfPiece(begin, torch.cat(found).float().cpu().numpy(), label)

@@ -16,22 +16,22 @@ from studio.density.model import DecodingStep, Model
 from studio.density.picture_mixture import mix_models as mixed_models
 from studio.density.threads import single_threaded
 from studio.engine import model_check
-from studio.engine.levels import Misfit, graded, to_arrays, to_levels
+from studio.engine.levels import DoesNotFit, levels_of_sound, to_arrays, to_levels
 from studio.engine.training import checkpoint
 from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
 
-SEARCHES = 16
+LATENT_SEARCHES = 16
 """How often other latents of an artwork are tried before it counts as one that does not come back."""
-AT_ONCE = 16
+LATENTS_AT_ONCE = 16
 """How many latents are tried at a time: a MAF decodes 16 in little more time than one."""
-TELLING = 1.0
+CLASS_SECONDS = 1.0
 """Length in seconds of the end of a recording that decides its class."""
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A trained model, ready to sample: folded, in float32, on its device; `hash` of its file."""
 
     card: Card
@@ -41,64 +41,64 @@ class Loaded:
     """`(n, *latent_shape)`; 1 on a slider is one standard deviation of the training data."""
     bytes_each: int
     """About how much memory one artwork takes while it is drawn."""
-    parts: tuple["Loaded", "Loaded"] | None = None
+    parts: tuple["LoadedModel", "LoadedModel"] | None = None
     """The two models that this one is mixed of."""
     share: Tensor | None = None
     """`(height, width)`, how much the second decides; it may be changed while a picture is drawn."""
 
 
-def load(found: models.InstalledModel, device: torch.device, *, double: bool = False) -> Loaded:
+def load_model(found: models.InstalledModel, device: torch.device, *, double: bool = False) -> LoadedModel:
     """Builds and fills a model from its file, in float64 if `double`. Raises models.BadModel where weights and card
     disagree."""
     if (
         found.path.parent != models.shipped_folder()
     ):  # those came with this program, and a first check takes half a second
-        model_check.check(found)
+        model_check.check_model(found)
     weights, directions = checkpoint.open_model(models.read_model(found.path))
     with single_threaded():  # many small operations: with two threads on busy cores a Glow took four times as long
-        model = _filled(found, weights)
+        model = _build_with_weights(found, weights)
         sizes = None if directions is None else tuple(directions.shape)
         model_check.compare_directions(model, found.card, sizes, found.path.name)
         model.to(device, torch.float64 if double else torch.float32).requires_grad_(False)
         zoo.fold(model)
         zoo.channels_last(model)
-    each = _bytes_each(model)
+    each = _estimate_bytes(model)
     assert directions is not None, "it was compared with the card"
     if device.type == "cpu" and not double:
         zoo.pack(model)
-    return Loaded(found.card, found.file_hash, model, directions.to(device, model.dtype), each)
+    return LoadedModel(found.card, found.file_hash, model, directions.to(device, model.dtype), each)
 
 
-def _filled(found: models.InstalledModel, weights: dict[str, Tensor]) -> Model:
+def _build_with_weights(found: models.InstalledModel, weights: dict[str, Tensor]) -> Model:
     """The model of a card with its weights in place. Raises models.BadModel where they disagree."""
-    model = model_check.described(found.card, found.path.name)
+    model = model_check.build_described(found.card, found.path.name)
     zoo.plain(model)
-    model_check.compare(model, {key: tuple(tensor.shape) for key, tensor in weights.items()}, found.path.name)
+    model_check.compare_weights(model, {key: tuple(tensor.shape) for key, tensor in weights.items()}, found.path.name)
     model.load_state_dict(model.state_dict() | weights)
     return model
 
 
-class Shelf:
+class ModelCache:
     """The models in use, newest last; at most `most` stay in memory. A model's twin in float64 counts as another."""
 
     def __init__(self, device: torch.device, most: int = 4) -> None:
-        self.device, self.most = device, most
-        self._loaded: dict[tuple[str, bool], Loaded] = {}
+        self.device, self.capacity = device, most
+        self._loaded: dict[tuple[str, bool], LoadedModel] = {}
         self._found: dict[str, tuple[models.InstalledModel, str]] = {}
         """Each name's model, and the hash of its file when its card was read."""
 
-    def take(self, name: str, *, double: bool = False) -> Loaded:
+    def get_model(self, name: str, *, double: bool = False) -> LoadedModel:
         """The model of that name. Raises models.BadModel where there is none or its file is not sound."""
-        found = self._find(name)
+        found = self._find_model(name)
         key = (found.file_hash, double)
         if key not in self._loaded:
-            self._loaded[key] = load(found, self.device, double=double)
+            self._loaded[key] = load_model(found, self.device, double=double)
         self._loaded[key] = self._loaded.pop(key)
-        while len(self._loaded) > self.most:
+        while len(self._loaded) > self.capacity:
             del self._loaded[next(iter(self._loaded))]
         return self._loaded[key]
 
-    def _find(self, name: str) -> models.InstalledModel:
+    def _find_model(self, name: str) -> models.InstalledModel:
         # Reading every card of every folder again would cost a dragged slider its 50 ms.
         known, read = self._found.get(name, (None, ""))
         if known is None or not known.path.is_file() or known.file_hash != read:
@@ -107,19 +107,19 @@ class Shelf:
         return known
 
 
-def _bytes_each(model: Model) -> int:
+def _estimate_bytes(model: Model) -> int:
     """About 16 tensors as wide as the widest layer live at once while an artwork is drawn."""
     maps = max((m.shape[0] for m in model.parameters() if m.dim() == 4), default=1)
     units = max((m.shape[0] for m in model.parameters() if m.dim() == 2), default=1)
     return 16 * max(maps * math.prod(model.shape[1:]), units, math.prod(model.shape)) * model.dtype.itemsize
 
 
-def mixed(one: Loaded, other: Loaded) -> Loaded:
+def mix_loaded(one: LoadedModel, other: LoadedModel) -> LoadedModel:
     """Two models mixed at every pixel, at a share of 0 until it is set. Raises Misfit where they cannot be."""
     a, b = one.model, other.model
     for loaded in (one, other):
         if not isinstance(loaded.model, Autoregressive):
-            raise Misfit(
+            raise DoesNotFit(
                 f'"{loaded.card.title}" does not draw pixel by pixel, so it cannot be mixed; '
                 "take two models that draw pixel by pixel, in one size"
             )
@@ -127,7 +127,7 @@ def mixed(one: Loaded, other: Loaded) -> Loaded:
         sizes = [
             f'"{each.card.title}" makes {each.card.size_text} of {each.model.levels} levels' for each in (one, other)
         ]
-        raise Misfit(f"{sizes[0]}, and {sizes[1]}, so they cannot be mixed; take two models of one size")
+        raise DoesNotFit(f"{sizes[0]}, and {sizes[1]}, so they cannot be mixed; take two models of one size")
     assert isinstance(a, Autoregressive), "it was looked at above"
     assert isinstance(b, Autoregressive), "it was looked at above"
     share = torch.zeros(a.shape[1:], device=a.scale_of.device, dtype=a.dtype)
@@ -135,7 +135,7 @@ def mixed(one: Loaded, other: Loaded) -> Loaded:
     return replace(one, model=mixed_models(a, b, share), bytes_each=each, parts=(one, other), share=share)
 
 
-def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tensor | None:
+def classes_for(loaded: LoadedModel, seeds: Sequence[int], label: int | None) -> Tensor | None:
     """The class of each seed's artwork, `(n,)`: the one asked for, or each seed's own; None where the model has none.
 
     Of two models that are mixed, the second takes the class that bears the same name as the first's; where it has none
@@ -155,19 +155,19 @@ def classes_for(loaded: Loaded, seeds: Sequence[int], label: int | None) -> Tens
     count = len(loaded.card.classes)
     if label is not None and label >= count:
         had = f"has {count} kinds, 0 to {count - 1}" if count else "knows no kinds"
-        raise Misfit(f'"{loaded.card.title}" {had}, but kind {label} was asked for')
+        raise DoesNotFit(f'"{loaded.card.title}" {had}, but kind {label} was asked for')
     if label is None:
         return loaded.model.draw_classes(seeds)
     return torch.full((len(seeds),), label, device=loaded.model.scale_of.device)
 
 
 @torch.inference_mode()
-def draw(
-    loaded: Loaded,
+def draw_artworks(
+    loaded: LoadedModel,
     seeds: Sequence[int],
-    heat: float | Tensor,
+    temperature: float | Tensor,
     label: int | None = None,
-    doubts: PixelEntropies | None = None,
+    entropies: PixelEntropies | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
     """Artworks of seeds `(n, *outward shape)`, with the steps done and in all; None after what is a part of a step.
 
@@ -176,13 +176,13 @@ def draw(
     """
     model, c = loaded.model, classes_for(loaded, seeds, label)
     if isinstance(model, Autoregressive):
-        steps = model.decode_steps(model.noise(seeds), c, heat, entropies=doubts)
+        steps = model.decode_steps(model.noise(seeds), c, temperature, entropies=entropies)
     else:
-        steps = model.sample_steps(seeds, c, heat)
-    yield from forming(steps, model.levels)
+        steps = model.sample_steps(seeds, c, temperature)
+    yield from previews_of_steps(steps, model.levels)
 
 
-def forming(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:
+def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:
     """What people see of a decoding, as `draw` says it."""
     before = 0
     for step in steps:
@@ -191,28 +191,28 @@ def forming(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array,
 
 
 @torch.inference_mode()
-def price(
-    loaded: Loaded, arrays: Array, seeds: Sequence[int], label: int | None = None
+def score_artworks(
+    loaded: LoadedModel, arrays: Array, seeds: Sequence[int], label: int | None = None
 ) -> Iterator[tuple[list[float], None] | None]:
     """log_prob in nats of each artwork, given its class: None after each small step, then the result. There is no part
     of it to be told apart."""
     model = loaded.model
-    for found in model.log_prob_steps(levels_of(loaded, arrays), classes_for(loaded, seeds, label)):
+    for found in model.log_prob_steps(levels_of_artworks(loaded, arrays), classes_for(loaded, seeds, label)):
         yield None if found is None else ([float(p) for p in found], None)
 
 
-def levels_of(loaded: Loaded, arrays: Array) -> Tensor:
+def levels_of_artworks(loaded: LoadedModel, arrays: Array) -> Tensor:
     """Artworks `(n, *outward shape)` as a model's levels, on its device. Raises Misfit where they do not fit."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound):
         return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
     if arrays.dtype != np.int16 or arrays.ndim != 2 or not arrays.size:
-        raise Misfit(f"the sound is {arrays.shape[1:]} of {arrays.dtype}, but the model works on 16-bit samples")
-    return graded(arrays, model.levels).to(model.scale_of.device)
+        raise DoesNotFit(f"the sound is {arrays.shape[1:]} of {arrays.dtype}, but the model works on 16-bit samples")
+    return levels_of_sound(arrays, model.levels).to(model.scale_of.device)
 
 
 @torch.inference_mode()
-def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Tensor:
+def move_latent(loaded: LoadedModel, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Tensor:
     """The latent z = temperature · start + Σ slider · direction, `latent_shape` as the start.
 
     Directions are differences between encoded artworks, so they have the size of those latents: the first one at 3
@@ -221,8 +221,8 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
     Without the temperature where that does not act on noise: then it is what `heat_left` leaves for decoding.
     """
     if len(sliders) > len(loaded.directions):
-        raise Misfit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
-    heat = temperature_of(loaded.model, temperature)
+        raise DoesNotFit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
+    heat = temperature_tensor(loaded.model, temperature)
     z = start * heat if loaded.model.scales_noise else start
     if not sliders:
         return z
@@ -231,27 +231,29 @@ def moved(loaded: Loaded, start: Tensor, sliders: Sequence[float], temperature: 
     return found
 
 
-def heat_left(loaded: Loaded, temperature: Sequence[float]) -> Tensor:
+def decoding_temperature(loaded: LoadedModel, temperature: Sequence[float]) -> Tensor:
     """At which temperature to decode what `moved` gives, `latent_shape`."""
-    heat = temperature_of(loaded.model, temperature)
+    heat = temperature_tensor(loaded.model, temperature)
     return torch.ones_like(heat) if loaded.model.scales_noise else heat
 
 
 @torch.inference_mode()
-def shown(loaded: Loaded, z: Tensor, c: Tensor | None = None, heat: float | Tensor = 1.0) -> Iterator[Array | None]:
+def decode_artworks(
+    loaded: LoadedModel, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0
+) -> Iterator[Array | None]:
     """Decode latents (n, *latent_shape) at a temperature into artworks (n, *outward shape).
 
     Yields None after each small step, then the result.
     """
     x = torch.zeros(0)
-    for step in loaded.model.decode_steps(z, c, heat):
+    for step in loaded.model.decode_steps(z, c, temperature):
         yield None
         x = step.x
     yield to_arrays(x, loaded.model.levels)
 
 
 @torch.inference_mode()
-def way(begin: Tensor, end: Tensor, frames: int) -> Tensor:
+def interpolate_latents(begin: Tensor, end: Tensor, frames: int) -> Tensor:
     """Latents `(frames, *latent_shape)` from one to the other along an arc, both ends among them.
 
     Standard noise in many dimensions lies on a sphere, and a straight line would cut through its inside,
@@ -275,27 +277,27 @@ def way(begin: Tensor, end: Tensor, frames: int) -> Tensor:
     return found
 
 
-def start_of(loaded: Loaded, seed: int, latent: Array | None) -> Tensor:
+def start_latent(loaded: LoadedModel, seed: int, latent: Array | None) -> Tensor:
     """Where sliders begin, `latent_shape`: the seed's noise, or the latent of a picture that was opened."""
     if latent is None:
         return loaded.model.noise([seed])[0]
     of_any_length = isinstance(loaded.model, AutoregressiveSound) and latent.ndim == 1 and latent.size > 0
     if latent.shape != loaded.model.latent_shape and not of_any_length:
-        raise Misfit(f"the latent has the shape {latent.shape}, but the model's is {loaded.model.latent_shape}")
+        raise DoesNotFit(f"the latent has the shape {latent.shape}, but the model's is {loaded.model.latent_shape}")
     if not np.isfinite(latent).all():
-        raise Misfit("the latent holds numbers that are not finite")
+        raise DoesNotFit("the latent holds numbers that are not finite")
     return torch.from_numpy(latent.copy()).to(loaded.model.scale_of.device, loaded.model.dtype)
 
 
-def temperature_of(model: Model, temperature: Sequence[float]) -> Tensor:
+def temperature_tensor(model: Model, temperature: Sequence[float]) -> Tensor:
     """A temperature for each entry of the latent, from one or one for each scale. Raises Misfit for another count."""
     try:
         return model.temperature_by_scale(temperature)
     except ValueError as error:
-        raise Misfit(str(error)) from None
+        raise DoesNotFit(str(error)) from None
 
 
-def class_of(loaded: Loaded, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
+def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
     """Return the class (1,) of one artwork x, in small steps: the given one, or the one under which it is likeliest.
 
     The last second of a recording decides, because the recording must be priced under each class.
@@ -304,7 +306,7 @@ def class_of(loaded: Loaded, x: Tensor, label: int | None) -> Generator[None, No
     if label is not None or c is None:
         return c
     if isinstance(loaded.model, AutoregressiveSound) and loaded.card.rate:
-        x = x[:, -round(TELLING * loaded.card.rate) :]
+        x = x[:, -round(CLASS_SECONDS * loaded.card.rate) :]
     prices = []
     for kind in range(loaded.model.classes):
         log_prob = torch.zeros(1)
@@ -315,7 +317,7 @@ def class_of(loaded: Loaded, x: Tensor, label: int | None) -> Generator[None, No
     return torch.full_like(c, prices.index(max(prices)))
 
 
-def _apart(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
+def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
     """By how many levels each entry of the artworks x differs after decoding z, in small steps; of the shape of x."""
     apart = torch.zeros_like(x, dtype=torch.int32)
     for step in model.decode_steps(z, c):
@@ -326,47 +328,49 @@ def _apart(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[No
 
 def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generator[None, None, Tensor]:
     """Of several latents of an artwork x `(1, *shape)` the one that decodes to it best, in small steps."""
-    many = x.expand(AT_ONCE, *x.shape[1:])
-    kinds = None if c is None else c.expand(AT_ONCE)
+    many = x.expand(LATENTS_AT_ONCE, *x.shape[1:])
+    kinds = None if c is None else c.expand(LATENTS_AT_ONCE)
     z = model.encode(many, kinds, model.dequantisation_points(many, seed))
     yield None
-    apart = yield from _apart(model, many, z, kinds)
+    apart = yield from _level_differences(model, many, z, kinds)
     best = int((apart > 0).flatten(1).sum(1).argmin())
     return z[best : best + 1]
 
 
 @dataclass(frozen=True)
-class Inverse:
+class EncodedArtwork:
     """An artwork's latent `latent_shape`, its class, and how truly it comes back."""
 
     latent: Array
     label: int | None
     differing: int
-    largest: int
+    largest_difference: int
     bits: float
 
 
 @torch.inference_mode()
-def invert(loaded: Loaded, array: Array, label: int | None = None, *, search: bool = False) -> Iterator[Inverse | None]:
+def encode_artwork(
+    loaded: LoadedModel, array: Array, label: int | None = None, *, search: bool = False
+) -> Iterator[EncodedArtwork | None]:
     """Encode an artwork, decode it again and compare: yield None after each small step, then the result.
 
     If the latent does not decode to the artwork, `search` tries other ones: a flow has a latent for every point of
     the artwork's levels.
     """
     model = loaded.model
-    x = levels_of(loaded, array[None])
-    c = yield from class_of(loaded, x, label)
+    x = levels_of_artworks(loaded, array[None])
+    c = yield from likeliest_class(loaded, x, label)
     z = torch.zeros(1)
     for latent in model.encode_steps(x, c):
         yield None
         z = z if latent is None else latent
-    apart = yield from _apart(model, x, z, c)
+    apart = yield from _level_differences(model, x, z, c)
     if search and isinstance(model, Flow):
-        for seed in range(SEARCHES):
+        for seed in range(LATENT_SEARCHES):
             if not apart.any():
                 break
             other = yield from _best_latent(model, x, c, seed)
-            differs = yield from _apart(model, x, other, c)
+            differs = yield from _level_differences(model, x, other, c)
             if not differs.any():
                 z, apart = other, differs
     finite = bool(torch.isfinite(z).all())
@@ -375,7 +379,7 @@ def invert(loaded: Loaded, array: Array, label: int | None = None, *, search: bo
         yield None
         log_prob = log_prob if found is None else found
     bits = -float(log_prob[0]) / math.log(2)
-    yield Inverse(
+    yield EncodedArtwork(
         z[0].cpu().numpy(),
         None if c is None else int(c[0]),
         int((apart > 0).sum()) if finite else apart.numel(),

@@ -13,80 +13,87 @@ from torch import Tensor
 from studio import kernels
 from studio.density.autoregressive_sound import NOISE_BLOCK_SAMPLES, SEGMENT_SAMPLES, AutoregressiveSound
 from studio.density.sound_mixture import ClassOfEachModel, MixtureSampler
-from studio.engine.events import Events, Rest
+from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.live_controls import MAX_TEMPERATURE
-from studio.engine.generation.sampling import Loaded, classes_for
-from studio.engine.levels import Misfit, graded, heard
+from studio.engine.generation.sampling import LoadedModel, classes_for
+from studio.engine.levels import DoesNotFit, levels_of_sound, sound_of_levels
 from studio.wire import messages as wire
 from studio.zoo.compiled.wavenet import sample_jointly
 
-FIRST = 0.005
+FIRST_CHUNK_SECONDS = 0.005
 """Seconds of sound of the first piece after a change: it is soon heard."""
-CHUNK = 0.01
+COMPILED_CHUNK_SECONDS = 0.01
 """Seconds of sound that the compiled player makes at once."""
-STEP = 0.003
+STEP_SECONDS = 0.003
 """Seconds of a piece after which others may have a look: a hand that changes it waits no longer."""
-FEW = 8
+TORCH_CHUNK_SAMPLES = 8
 """Samples that the plain player makes at once."""
-PATIENCE = 0.15
+COMPILE_WAIT_SECONDS = 0.15
 """Seconds that are waited for the compiled player before the plain one begins."""
-POLL = 0.015
+POLL_SECONDS = 0.015
 """Seconds between two looks at whether more is wanted."""
 
-SPARE = 1.0
+FAST_UNDO_SECONDS = 1.0
 """Seconds of what was made last, in which a change begins without hearing all of the past again."""
-ANEW = 4.0
+MAX_UNDO_SECONDS = 4.0
 """Seconds of what was made last, in which a change can begin."""
-OPENING = 0.002
+OPENING_SECONDS = 0.002
 """Seconds of a sound that nothing precedes, which are drawn by the card's `opening` where that is hotter."""
-POINTS = 10_000
+MAX_CURVE_POINTS = 10_000
 """Of a curve, at most."""
 _CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_done")
 """What a change may change."""
 
 
-class Performance:
+class SoundJob:
     """One sound on its way."""
 
-    def __init__(self, command: wire.StreamSound, loaded: Loaded, other: Loaded | None = None) -> None:
+    def __init__(self, command: wire.StreamSound, loaded: LoadedModel, other: LoadedModel | None = None) -> None:
         """`other` is the second model, where two are mixed. Raises Misfit where they cannot play it."""
-        self.voices = (loaded,) if other is None else (loaded, other)
-        self.models = tuple(_playable(voice) for voice in self.voices)
+        self.loaded_models = (loaded,) if other is None else (loaded, other)
+        self.models = tuple(_streaming_model(voice) for voice in self.loaded_models)
         kinds = [
-            f'"{voice.card.title}" has {voice.card.size_text} and {voice.model.levels} levels' for voice in self.voices
+            f'"{voice.card.title}" has {voice.card.size_text} and {voice.model.levels} levels'
+            for voice in self.loaded_models
         ]
-        if len({(voice.card.rate, voice.model.levels) for voice in self.voices}) > 1:
-            raise Misfit(f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that")
-        self.rate, self.levels, self.field = (
+        if len({(voice.card.rate, voice.model.levels) for voice in self.loaded_models}) > 1:
+            raise DoesNotFit(
+                f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that"
+            )
+        self.rate, self.levels, self.receptive_field = (
             loaded.card.rate,
             loaded.model.levels,
             max(m.receptive_field for m in self.models),
         )
-        self.command, self.until, self.share = command, command.allowed_seconds, command.share
-        self.curve = _curve(command.temperature_curve, command.temperature)
+        self.command, self.allowed_seconds, self.share = command, command.allowed_seconds, command.share
+        self.curve = _check_curve(command.temperature_curve, command.temperature)
         self.label = command.label
         self.c = self._classes(command.label)
         begin = command.sound_to_continue if command.sound_to_continue is not None else np.zeros(0, np.int16)
         if begin.dtype != np.int16 or begin.ndim != 1:
-            raise Misfit(f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16")
-        self.begun, self.made = len(begin), 0
-        self.past: wire.Array = graded(begin[-self.field - 1 :], self.levels).numpy().astype(np.int32)
+            raise DoesNotFit(
+                f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16"
+            )
+        self.continued_count, self.made = len(begin), 0
+        self.past: wire.Array = (
+            levels_of_sound(begin[-self.receptive_field - 1 :], self.levels).numpy().astype(np.int32)
+        )
         """The levels made last `(T,)`. No tensor: torch would wake its other threads to copy it for every piece."""
         self._seed(command.seed)
-        self.player: MixtureSampler | None = None
-        self.spare = round(SPARE * self.rate)
-        self.compiled = _Compiling(self.models, self.c, self.spare)
+        self.sampler: MixtureSampler | None = None
+        self.undo_samples = round(FAST_UNDO_SECONDS * self.rate)
+        self.compiled = _SamplerCompilation(self.models, self.c, self.undo_samples)
         self.speed = 0.0
         self._done = 0
         """Samples that the player has made of the piece on its way."""
-        self._anew = False
+        self._restarted = False
         """Whether the piece on its way is not wanted any more."""
-        self._left: dict[str, Any] = {}
+        self._before_edit: dict[str, Any] = {}
         """How all was before the last change that made something anew."""
 
     def _seed(self, seed: int) -> None:
-        self.noise = _Noise(lambda: self.models[0].noise_blocks(seed))
-        self.dice = _Noise(lambda: _dice(seed, self._device))
+        self.noise = _NoiseBlocks(lambda: self.models[0].noise_blocks(seed))
+        self.dice = _NoiseBlocks(lambda: _choice_numbers(seed, self._device))
 
     @property
     def _device(self) -> torch.device:
@@ -94,114 +101,120 @@ class Performance:
 
     def _classes(self, label: int | None) -> ClassOfEachModel:
         """The class of each model: the second's is that of the same name, else the seed's own. Raises Misfit."""
-        first = classes_for(self.voices[0], [self.command.seed], label)
-        if len(self.voices) == 1:
+        first = classes_for(self.loaded_models[0], [self.command.seed], label)
+        if len(self.loaded_models) == 1:
             return (first,)
-        one, other = (list(voice.card.classes) for voice in self.voices)
+        one, other = (list(voice.card.classes) for voice in self.loaded_models)
         name = one[int(first)] if first is not None else ""
-        return first, classes_for(self.voices[1], [self.command.seed], other.index(name) if name in other else None)
+        return first, classes_for(
+            self.loaded_models[1], [self.command.seed], other.index(name) if name in other else None
+        )
 
-    def turn(self, command: wire.Adjust) -> None:
+    def adjust(self, command: wire.Adjust) -> None:
         """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
         if command.replaces_late_edit:
-            self._take_back()
+            self._undo_last_edit()
         if command.temperature_map is not None or command.share_map is not None:
-            raise Misfit("a sound has no pixels that could differ")
-        if command.share is not None and len(self.voices) == 1:
-            raise Misfit("no second model is mixed in, so there is no share to change")
+            raise DoesNotFit("a sound has no pixels that could differ")
+        if command.share is not None and len(self.loaded_models) == 1:
+            raise DoesNotFit("no second model is mixed in, so there is no share to change")
         if command.temperature is not None and len(command.temperature) != 1:
-            raise Misfit("a sound that plays has one temperature")
+            raise DoesNotFit("a sound that plays has one temperature")
         curve = self.curve
         if command.temperature_curve is not None or command.temperature is not None:
-            curve = _curve(
+            curve = _check_curve(
                 command.temperature_curve, command.temperature[0] if command.temperature is not None else 1.0
             )
         turned = command.label is not None and command.label != self.label
         c = self._classes(command.label) if turned else self.c
         if command.from_sample is not None:
-            self._go_back(command.from_sample)
+            self._restart_from(command.from_sample)
         if turned:
             self.label = command.label
-            self._follow(c)
+            self._set_class(c)
         if command.seed is not None:
             self._seed(command.seed)
         self.curve = curve
         self.share = self.share if command.share is None else command.share
-        self.until = self.until if command.allowed_seconds is None else command.allowed_seconds
+        self.allowed_seconds = self.allowed_seconds if command.allowed_seconds is None else command.allowed_seconds
 
-    def _go_back(self, first: int) -> None:
+    def _restart_from(self, first: int) -> None:
         """Make it anew from a sample on. Raises Misfit."""
         gone = self.made - first
-        if not 0 <= gone <= ANEW * self.rate:
-            raise Misfit(f"of what is made, only the last {ANEW:.0f} seconds can be made anew")
-        self._left = {name: getattr(self, name) for name in _CHANGED}
+        if not 0 <= gone <= MAX_UNDO_SECONDS * self.rate:
+            raise DoesNotFit(f"of what is made, only the last {MAX_UNDO_SECONDS:.0f} seconds can be made anew")
+        self._before_edit = {name: getattr(self, name) for name in _CHANGED}
         self.made = first
         self.past = self.past[: len(self.past) - gone]
-        self._stand(gone + self._done)
+        self._drop_samples(gone + self._done)
 
-    def _take_back(self) -> None:
+    def _undo_last_edit(self) -> None:
         """All is as it was before the last change that made something anew."""
-        if not self._left:
+        if not self._before_edit:
             return
-        c, able = self.c, self.player is not None and self.player.redo()
-        for name, was in self._left.items():
+        c, able = self.c, self.sampler is not None and self.sampler.redo()
+        for name, was in self._before_edit.items():
             setattr(self, name, was)
-        self._left = {}
-        if self.player is not None and not able:
-            self.player, self._done = self._new_player(), 0
+        self._before_edit = {}
+        if self.sampler is not None and not able:
+            self.sampler, self._done = self._new_sampler(), 0
         elif self.c is not c:
-            self._follow(self.c)
-        self._stand(self._done)
+            self._set_class(self.c)
+        self._drop_samples(self._done)
 
-    def _follow(self, c: ClassOfEachModel) -> None:
+    def _set_class(self, c: ClassOfEachModel) -> None:
         self.c = c
-        if self.player is not None:
-            self.player.set_condition(c)
+        if self.sampler is not None:
+            self.sampler.set_condition(c)
 
-    def _stand(self, gone: int) -> None:
+    def _drop_samples(self, gone: int) -> None:
         """What is made next follows what stands now, without so many samples that the player has made."""
-        self._done, self._anew = 0, True
+        self._done, self._restarted = 0, True
         last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
-        if self.player is not None and gone and not self.player.undo(gone, last):
-            self.player = self._new_player()
+        if self.sampler is not None and gone and not self.sampler.undo(gone, last):
+            self.sampler = self._new_sampler()
 
     @torch.no_grad()
-    def steps(self) -> Events:
+    def steps(self) -> EventSteps:
         """A piece of sound after another, until all is made."""
         self.compiled.start()
-        yield from self.compiled.waited()
-        seconds, piece, first = self.command.seconds, round(wire.CHUNK_SECONDS * self.rate), round(FIRST * self.rate)
+        yield from self.compiled.wait_briefly()
+        seconds, piece, first = (
+            self.command.seconds,
+            round(wire.CHUNK_SECONDS * self.rate),
+            round(FIRST_CHUNK_SECONDS * self.rate),
+        )
         whole = math.inf if seconds is None else round(seconds * self.rate)
         while self.made < whole:
-            count = int(min(first if self._anew else piece, whole - self.made))
-            if self.until is not None and self.made + count > self.until * self.rate + 1e-6:
-                yield Rest(POLL)
+            count = int(min(first if self._restarted else piece, whole - self.made))
+            if self.allowed_seconds is not None and self.made + count > self.allowed_seconds * self.rate + 1e-6:
+                yield Pause(POLL_SECONDS)
             else:
-                yield from self._piece(count)
+                yield from self._make_chunk(count)
 
-    def _piece(self, count: int) -> Events:
+    def _make_chunk(self, count: int) -> EventSteps:
         """The next samples, in short steps, priced and told; given up where they are to be made anew."""
         first = self.made
-        self._anew, swift = False, self._ready_player()
-        assert self.player is not None
+        self._restarted, swift = False, self._prepare_sampler()
+        assert self.sampler is not None
         parts, began, worked, done = [], time.monotonic(), 0.0, 0
-        most = round(CHUNK * self.rate) if swift else FEW
+        most = round(COMPILED_CHUNK_SECONDS * self.rate) if swift else TORCH_CHUNK_SAMPLES
         while done < count:
             few, at = min(count - done, most), first + done
-            heat = torch.from_numpy(self._heat((at + np.arange(few)) / self.rate))[None]
-            z, dice = self.noise.at(self.begun + at, few), self.dice.at(self.begun + at, few)
-            parts.append(self.player.sample(z, heat.to(z.device, z.dtype), dice, self.share))
+            heat = torch.from_numpy(self._temperature_at((at + np.arange(few)) / self.rate))[None]
+            z, dice = self.noise.at(self.continued_count + at, few), self.dice.at(self.continued_count + at, few)
+            parts.append(self.sampler.sample(z, heat.to(z.device, z.dtype), dice, self.share))
             done += few
             self._done = done
-            if done < count and time.monotonic() - began > STEP:
+            if done < count and time.monotonic() - began > STEP_SECONDS:
                 worked += time.monotonic() - began
                 yield None
-                if self._anew:
+                if self._restarted:
                     return
                 began = time.monotonic()
         worked += time.monotonic() - began
         x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
-        kept = self.field + 1 + round(ANEW * self.rate)
+        kept = self.receptive_field + 1 + round(MAX_UNDO_SECONDS * self.rate)
         self.past = np.concatenate((self.past, x[0].cpu().numpy().astype(np.int32)))[-kept:]
         self.made, self._done = self.made + count, 0
         now = count / self.rate / max(worked, 1e-6)
@@ -210,28 +223,28 @@ class Performance:
         yield wire.SoundChunk(
             job=self.command.job,
             first_sample=first,
-            samples=heard(x[0], self.levels),
+            samples=sound_of_levels(x[0], self.levels),
             bits=bits[0].float().cpu().numpy(),
             speed=self.speed,
         )
 
-    def _heat(self, seconds: wire.Array) -> wire.Array:
+    def _temperature_at(self, seconds: wire.Array) -> wire.Array:
         """The temperature at some seconds `(n,)`."""
-        heat = between(self.curve, seconds)
-        if self.begun or seconds[0] >= OPENING:
+        heat = temperature_on_curve(self.curve, seconds)
+        if self.continued_count or seconds[0] >= OPENING_SECONDS:
             return heat
-        hot = max(voice.card.opening for voice in self.voices)
-        return np.where(seconds < OPENING, np.maximum(heat, hot), heat)
+        hot = max(voice.card.opening for voice in self.loaded_models)
+        return np.where(seconds < OPENING_SECONDS, np.maximum(heat, hot), heat)
 
-    def _ready_player(self) -> bool:
+    def _prepare_sampler(self) -> bool:
         """A player that knows the past; whether it is the compiled one where there is one."""
         swift = self.compiled.done
-        better = self.player is not None and self.player.uses_torch and swift and not self.compiled.plain
-        if self.player is None or better:
-            self.player = self._new_player()
+        better = self.sampler is not None and self.sampler.uses_torch and swift and not self.compiled.plain
+        if self.sampler is None or better:
+            self.sampler = self._new_sampler()
         return swift and not self.compiled.plain
 
-    def _new_player(self) -> MixtureSampler:
+    def _new_sampler(self) -> MixtureSampler:
         """One that has heard what was made last."""
         compiled = self.compiled
         player = compiled.player if compiled.done else None
@@ -240,36 +253,38 @@ class Performance:
             player.set_condition(self.c)
         else:
             player = MixtureSampler(
-                self.models, self.c, sample_jointly, torch_only=not compiled.done, undo_samples=self.spare
+                self.models, self.c, sample_jointly, torch_only=not compiled.done, undo_samples=self.undo_samples
             )
-        past = torch.from_numpy(self.past[-self.field - 1 :]).long()[None].to(self._device)
+        past = torch.from_numpy(self.past[-self.receptive_field - 1 :]).long()[None].to(self._device)
         for part in torch.split(past, SEGMENT_SAMPLES, 1) if past.numel() else ():
             player.append(part)
         return player
 
 
-def _playable(loaded: Loaded) -> AutoregressiveSound:
+def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
     """Its model. Raises Misfit where that cannot be played live."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
-        raise Misfit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
+        raise DoesNotFit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
     return model
 
 
-def _dice(seed: int, device: torch.device) -> Iterator[Tensor]:
+def _choice_numbers(seed: int, device: torch.device) -> Iterator[Tensor]:
     """Numbers from 0 to 1 that throw which of two models draws: block after block, of a seed that no noise has."""
     stream = torch.Generator().manual_seed(2**53 + seed)
     while True:
         yield torch.rand(NOISE_BLOCK_SAMPLES, generator=stream).to(device)
 
 
-def _curve(curve: wire.Array | None, temperature: float) -> wire.Array:
+def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
     """Points `(n, 2)` as a Perform has them; one where there is one temperature. Raises Misfit."""
     if curve is None:
         return np.array([[0.0, temperature]])
     points = curve.astype(np.float64)
-    if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= POINTS:
-        raise Misfit(f"temperature over time is (points, 2) with 1 to {POINTS:,} points, not {curve.shape}")
+    if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= MAX_CURVE_POINTS:
+        raise DoesNotFit(
+            f"temperature over time is (points, 2) with 1 to {MAX_CURVE_POINTS:,} points, not {curve.shape}"
+        )
     seconds, heats = points.T
     if (
         not np.isfinite(points).all()
@@ -277,13 +292,13 @@ def _curve(curve: wire.Array | None, temperature: float) -> wire.Array:
         or heats.min() < 0
         or heats.max() > MAX_TEMPERATURE
     ):
-        raise Misfit(
+        raise DoesNotFit(
             f"temperature over time goes from 0 to {MAX_TEMPERATURE:g}, its seconds never fall, and this is not so"
         )
     return points
 
 
-def between(curve: wire.Array, seconds: wire.Array) -> wire.Array:
+def temperature_on_curve(curve: wire.Array, seconds: wire.Array) -> wire.Array:
     """The temperature at some seconds `(n,)` on lines through the points `(k, 2)`; of a step the later one."""
     x, y = curve.T
     after = np.searchsorted(x, seconds, side="right")
@@ -292,7 +307,7 @@ def between(curve: wire.Array, seconds: wire.Array) -> wire.Array:
     return np.asarray(y[left] + part * (y[right] - y[left]))
 
 
-class _Noise:
+class _NoiseBlocks:
     """Noise without an end, block by block; the last ones are remembered."""
 
     BLOCKS = 128
@@ -318,7 +333,7 @@ class _Noise:
         return found[first - begin * NOISE_BLOCK_SAMPLES :][None, :count]
 
 
-class _Compiling(threading.Thread):
+class _SamplerCompilation(threading.Thread):
     """Has the compiled player compiled, which takes from nothing to many seconds."""
 
     def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, spare: int) -> None:
@@ -333,7 +348,7 @@ class _Compiling(threading.Thread):
     @torch.no_grad()
     def run(self) -> None:
         while kernels.compiled_elsewhere("sound" if len(self._models) == 1 else "two sounds"):
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)
         player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._spare)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
         player.sample(0 * one, one, one, 0.0)
@@ -341,8 +356,8 @@ class _Compiling(threading.Thread):
         self.plain = player.uses_torch
         self.done = True
 
-    def waited(self) -> Iterator[Rest]:
+    def wait_briefly(self) -> Iterator[Pause]:
         """Rests until it is done, but not for long."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + COMPILE_WAIT_SECONDS
         while not self.done and time.monotonic() < end:
-            yield Rest(0.002)
+            yield Pause(0.002)

@@ -19,14 +19,14 @@ from torch import Tensor
 from studio.library import storage
 from studio.library.card import Card, card_to_json
 
-KEPT = 3
+KEPT_CHECKPOINTS = 3
 """How many rolling checkpoints stay, besides the best."""
 
 _META = "state"
 _FILE = re.compile(r"(best|step)-(\d{8})\.safetensors")
 
 
-class Entry(msgspec.Struct, frozen=True):
+class CheckpointEntry(msgspec.Struct, frozen=True):
     """One line of the manifest."""
 
     file: str
@@ -36,58 +36,58 @@ class Entry(msgspec.Struct, frozen=True):
     best: bool = False
 
 
-class Damaged(ValueError):
+class DamagedRun(ValueError):
     """No checkpoint of a run can be read; the sentence says which were tried."""
 
 
-class NotFinite(ValueError):
+class NotFiniteWeights(ValueError):
     """Weights that are not numbers are never saved."""
 
 
-def entries(run: Path) -> list[Entry]:
+def list_checkpoints(run: Path) -> list[CheckpointEntry]:
     """Return the checkpoints of a run, oldest first; if the manifest is missing or damaged, those in the folder."""
     folder = run / "checkpoints"
     try:
-        listed = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=list[Entry])
+        listed = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=list[CheckpointEntry])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return _found(folder)
+        return _scan_checkpoints(folder)
     if all(_FILE.fullmatch(entry.file) for entry in listed):
         return listed
-    return _found(folder)
+    return _scan_checkpoints(folder)
 
 
-def _found(folder: Path) -> list[Entry]:
+def _scan_checkpoints(folder: Path) -> list[CheckpointEntry]:
     """Return an entry for each whole checkpoint in a folder, read from the files themselves."""
     found = []
     for path in sorted(folder.glob("*.safetensors"), key=lambda path: path.name[-20:]):
         name = _FILE.fullmatch(path.name)
         if name is None:
             continue
-        data = _bytes(path)
-        read = _read(data)
-        if read is None or _broken(read[0]):
+        data = _read_bytes(path)
+        read = _parse_checkpoint(data)
+        if read is None or _broken_tensor(read[0]):
             continue
-        found.append(Entry(path.name, len(data), storage.hash_bytes(data), int(name[2]), name[1] == "best"))
+        found.append(CheckpointEntry(path.name, len(data), storage.hash_bytes(data), int(name[2]), name[1] == "best"))
     return found
 
 
-def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: bool = False) -> None:
+def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: bool = False) -> None:
     """Adds a checkpoint, then the manifest, then removes the files that it no longer lists.
 
     Raises NotFinite for broken numbers and storage.NotSaved where the disk refuses.
     """
     step = int(state["step"])
-    if broken := _broken(tensors):
-        raise NotFinite(f"{broken} holds numbers that are not finite, so step {step} was not saved")
+    if broken := _broken_tensor(tensors):
+        raise NotFiniteWeights(f"{broken} holds numbers that are not finite, so step {step} was not saved")
     folder = run / "checkpoints"
     data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
     file = f"{'best' if best else 'step'}-{step:08d}.safetensors"
     storage.write_file(folder / file, data)
-    new = Entry(file, len(data), storage.hash_bytes(data), step, best)
-    old = entries(run)
+    new = CheckpointEntry(file, len(data), storage.hash_bytes(data), step, best)
+    old = list_checkpoints(run)
     tops = [e for e in old if e.best and not best]
     rolling = sorted((e for e in old if not e.best and (best or e.step != step)), key=lambda e: e.step)
-    listed = [*tops, *(rolling if best else rolling[-(KEPT - 1) :]), new]
+    listed = [*tops, *(rolling if best else rolling[-(KEPT_CHECKPOINTS - 1) :]), new]
     storage.write_file(folder / "manifest.json", msgspec.json.encode(listed))
     names = {e.file for e in listed}
     for entry in old:
@@ -95,30 +95,34 @@ def keep(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: 
             storage.delete_file(folder / entry.file)
 
 
-def _broken(tensors: dict[str, Tensor]) -> str:
+def _broken_tensor(tensors: dict[str, Tensor]) -> str:
     """Return the name of a tensor that holds numbers that are not finite; empty if there is none."""
     broken = (name for name, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all()))
     return next(broken, "")
 
 
-def newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def load_newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Tensors and state of the newest checkpoint whose hash is right; None where there is none yet.
 
     Raises Damaged if there are checkpoints and none can be read.
     """
-    listed = [e for e in entries(run) if e.best == best]
+    listed = [e for e in list_checkpoints(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
-        data = _bytes(run / "checkpoints" / entry.file)
-        if len(data) == entry.size and storage.hash_bytes(data) == entry.hash and (read := _read(data)) is not None:
+        data = _read_bytes(run / "checkpoints" / entry.file)
+        if (
+            len(data) == entry.size
+            and storage.hash_bytes(data) == entry.hash
+            and (read := _parse_checkpoint(data)) is not None
+        ):
             return read
     if listed:
-        raise Damaged(
+        raise DamagedRun(
             f'None of the {len(listed)} checkpoints in "{run.name}" is intact. Begin the run again under another name.'
         )
     return None
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     """Return the contents of a file; nothing if it cannot be read."""
     try:
         return path.read_bytes()
@@ -126,7 +130,7 @@ def _bytes(path: Path) -> bytes:
         return b""
 
 
-def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Return tensors and state of a checkpoint; None for what is cut off or never was one."""
     try:
         tensors = load(data)
@@ -137,7 +141,7 @@ def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     return (tensors, state) if isinstance(state, dict) else None
 
 
-def publish(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:
+def write_model(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:
     """Writes a trained model as one file.
 
     Directions `(n, *latent_shape)`; cover `(n, H, W, C)` uint8, or of sounds `(n, samples)` int16.

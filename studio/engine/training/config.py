@@ -10,7 +10,7 @@ from studio import zoo
 from studio.library.card import Group
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the loop. Every preset of a family may be trained by any plan."""
 
     steps: Annotated[int, Meta(ge=1, title="Steps")] = 2000
@@ -30,7 +30,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0)] = 0
 
 
-class Study(msgspec.Struct, frozen=True, kw_only=True):
+class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be learned and how: the recipe of a trained model, as `models/recipes/` keeps them."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
@@ -58,37 +58,47 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     """The least temperature of the first 2 ms of a recording that nothing precedes. A model that has learned few
     beginnings may else fall silent before its first note."""
     recipe: zoo.Recipe
-    plan: Plan = Plan()
+    plan: TrainingPlan = TrainingPlan()
 
 
 SOUND_LEVELS = 4096
 """To which a person's own sounds are graded: their noise is 72 dB below them, and densities stay learnable."""
 
 
-class BadStudy(ValueError):
+class BadTrainingConfig(ValueError):
     """What is to be learned cannot be; a sentence."""
 
 
-def study_in(data: bytes) -> Study:
+def config_from_json(data: bytes) -> TrainingConfig:
     """A study as a file in `models/recipes/` holds it. Raises BadStudy naming the field."""
     try:
-        return msgspec.json.decode(data, type=Study)
+        return msgspec.json.decode(data, type=TrainingConfig)
     except msgspec.MsgspecError as error:
-        raise BadStudy(f"The recipe cannot be used: {error}.") from None
+        raise BadTrainingConfig(f"The recipe cannot be used: {error}.") from None
 
 
-RECORDINGS = {"steps": 4000, "batch": 2, "rate": 0.003, "final_rate": 0.02, "warm_up": 200, "clip": 1, "average": 0.998}
+RECORDINGS_PLAN = {
+    "steps": 4000,
+    "batch": 2,
+    "rate": 0.003,
+    "final_rate": 0.02,
+    "warm_up": 200,
+    "clip": 1,
+    "average": 0.998,
+}
 """The plan for a person's own recordings: an hour on one core with the small preset of a WaveNet."""
 
 
-def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int, ...], rate: int = 0) -> Study:
+def config_for_data(
+    name: str, source: Path, family: str, preset: str, shape: tuple[int, ...], rate: int = 0
+) -> TrainingConfig:
     """A study of a person's own artworks with a preset of a family; single cycles in 12 bits, recordings at a `rate` in
     Hz in 8 by μ-law. Raises BadStudy."""
     known = zoo.FAMILIES.get(family)
     if known is None:
-        raise BadStudy(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
+        raise BadTrainingConfig(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
     if preset not in known.presets:
-        raise BadStudy(f'There is no preset "{preset}". There are: {", ".join(known.presets)}.')
+        raise BadTrainingConfig(f'There is no preset "{preset}". There are: {", ".join(known.presets)}.')
     fields = {
         "name": name,
         "title": _title(name),
@@ -99,31 +109,33 @@ def study_of(name: str, source: Path, family: str, preset: str, shape: tuple[int
         "shape": shape,
         "levels": SOUND_LEVELS if len(shape) == 1 and not rate else 256,
         "rate": rate,
-        "plan": RECORDINGS if rate else {},
+        "plan": RECORDINGS_PLAN if rate else {},
         "recipe": msgspec.to_builtins(known.presets[preset]),
     }
     try:
-        return msgspec.convert(fields, Study)
+        return msgspec.convert(fields, TrainingConfig)
     except msgspec.ValidationError as error:
-        raise BadStudy(f'The name "{name}" is not usable ({error}): take small letters, digits and hyphens.') from None
+        raise BadTrainingConfig(
+            f'The name "{name}" is not usable ({error}): take small letters, digits and hyphens.'
+        ) from None
 
 
 def _title(name: str) -> str:
     return name.replace("-", " ").capitalize()
 
 
-def plain(study: Study) -> dict[str, Any]:
+def config_to_dict(study: TrainingConfig) -> dict[str, Any]:
     """A study as it travels in a message."""
     fields: dict[str, Any] = msgspec.to_builtins(study)
     return fields
 
 
-def named(study: Study, name: str, *, retitle: bool) -> Study:
+def with_name(study: TrainingConfig, name: str, *, retitle: bool) -> TrainingConfig:
     """The same study under another name, with the title that follows from it if `retitle`. Raises BadStudy."""
     title = _title(name) if retitle else study.title
-    return study_in(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
+    return config_from_json(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
 
 
-def with_steps(study: Study, steps: int) -> Study:
+def with_steps(study: TrainingConfig, steps: int) -> TrainingConfig:
     """The same study, learned for another number of steps."""
     return msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=steps))

@@ -13,17 +13,17 @@ from studio.density.decoder_likelihood import BernoulliLikelihood
 from studio.density.flow import Flow
 from studio.density.model import Model
 from studio.density.variational import Variational
-from studio.engine.levels import Examples
-from studio.engine.training.recordings import Recordings, bits_of_sounds, bits_per_sample
+from studio.engine.levels import TrainingExamples
+from studio.engine.training.recordings import TrainingRecordings, bits_of_sounds, bits_per_sample
 from studio.media.sounds import flac_baseline
 
-MOST = 20_000
+MAX_CLASS_PRICES = 20_000
 """The most prices, of one artwork under one class, that a figure takes."""
-SPREAD = 1000
+SPREAD_ARTWORKS = 1000
 """Held-out artworks that are priced for the spread of a model's prices."""
-PIECES = 200
+SPREAD_PIECES = 200
 """Pieces of recordings that are priced for it. Each takes a second."""
-QUANTILES = 101
+QUANTILE_COUNT = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
 """What is counted, its mean over the artworks, and whether it is exact or a bound."""
@@ -32,7 +32,7 @@ Found = TypeVar("Found")
 
 
 @torch.no_grad()
-def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: int = 1, seed: int = 0) -> Tensor:
+def bits_of_each(model: Model, examples: TrainingExamples, *, batch: int = 32, draws: int = 1, seed: int = 0) -> Tensor:
     """Return the bits of each artwork given its class, `(n,)`. A flow's are the mean over `draws` of its noise."""
     generator = torch.Generator().manual_seed(seed)
     prices = []
@@ -48,16 +48,18 @@ def bits_of_each(model: Model, examples: Examples, *, batch: int = 32, draws: in
     return torch.cat(prices)
 
 
-def bits_per_dimension(model: Model, examples: Examples | Recordings, *, batch: int = 32, draws: int = 1) -> float:
+def bits_per_dimension(
+    model: Model, examples: TrainingExamples | TrainingRecordings, *, batch: int = 32, draws: int = 1
+) -> float:
     """Return the mean bits per entry of artworks given their classes; of recordings per sample."""
-    if isinstance(examples, Recordings):
+    if isinstance(examples, TrainingRecordings):
         return bits_per_sample(model, examples)
     return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
 
 
 @torch.no_grad()
-def spread(
-    model: Model, examples: Examples | Recordings, *, most: int | None = None
+def measure_spread(
+    model: Model, examples: TrainingExamples | TrainingRecordings, *, most: int | None = None
 ) -> Generator[tuple[int, int], None, Spread]:
     """Return how prices are spread: `QUANTILES` of bits per dimension, from least to most.
 
@@ -66,32 +68,32 @@ def spread(
     model makes, and priced given their class, which the mixture exceeds by log2(classes) bits of a piece at most. If
     there are more than `most`, that many at equal distances are priced. Yields (artworks done, in all).
     """
-    if isinstance(examples, Recordings):
-        examples = examples.pieces(model.shape[0])
-        usual = PIECES
+    if isinstance(examples, TrainingRecordings):
+        examples = examples.cut_into_pieces(model.shape[0])
+        usual = SPREAD_PIECES
         batch = 1
     else:
-        usual = SPREAD
+        usual = SPREAD_ARTWORKS
         batch = 16
     count = min(len(examples), most or usual)
-    chosen = examples.part(torch.linspace(0, len(examples) - 1, count).long())
+    chosen = examples.select(torch.linspace(0, len(examples) - 1, count).long())
     prices: list[Tensor] = []
     for x, c in _as_opened(chosen, batch):
         prices.append(-model.log_prob(x, c).double().cpu() / (x[0].numel() * math.log(2)))
         yield sum(map(len, prices)), count
-    found = torch.cat(prices).quantile(torch.linspace(0, 1, QUANTILES, dtype=torch.float64))
+    found = torch.cat(prices).quantile(torch.linspace(0, 1, QUANTILE_COUNT, dtype=torch.float64))
     return tuple(round(bits, 4) for bits in found.tolist())
 
 
-def _as_opened(examples: Examples | Recordings, batch: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    if isinstance(examples, Recordings):
-        return ((part.x, part.c) for part in examples.each())
+def _as_opened(examples: TrainingExamples | TrainingRecordings, batch: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    if isinstance(examples, TrainingRecordings):
+        return ((part.x, part.c) for part in examples.one_by_one())
     return ((part.as_opened, None) for part in examples.batches(batch))
 
 
-def figures(
+def measure_figures_in_steps(
     model: Model,
-    examples: Examples | Recordings,
+    examples: TrainingExamples | TrainingRecordings,
     *,
     batch: int = 50,
     draws: int = 4,
@@ -117,8 +119,8 @@ def figures(
 
     unlike: which artworks resemble no learned one, `(n,)`. If given, the first figure of these alone is the last.
     """
-    if isinstance(examples, Recordings):
-        return (yield from _of_recordings(model, examples, unlike))
+    if isinstance(examples, TrainingRecordings):
+        return (yield from _figures_of_recordings(model, examples, unlike))
     sums: dict[tuple[str, bool], float] = {}
     first = list[Tensor]()
     generator = torch.Generator().manual_seed(0)
@@ -127,13 +129,13 @@ def figures(
         with torch.no_grad():
             match model:
                 case Flow():
-                    found = _of_flow(model, part, draws, generator)
+                    found = _figures_of_flow(model, part, draws, generator)
                 case Variational():
-                    found = _of_vae(model, part, importance)
+                    found = _figures_of_vae(model, part, importance)
                 case Autoregressive():
-                    found = _of_autoregressive(model, part, len(examples))
+                    found = _figures_of_autoregressive(model, part, len(examples))
                 case _:
-                    found = _of_any(model, part)
+                    found = _figures_of_any(model, part)
         first.append(found[0][2].double().cpu())
         for name, exact, values in found:
             key = (name, exact)
@@ -141,10 +143,10 @@ def figures(
         done += len(part)
         yield done, len(examples)
     known = [(name, total / len(examples), exact) for (name, exact), total in sums.items()]
-    return (*known, *_of_unlike(known[0], torch.cat(first), torch.ones(len(examples)), unlike))
+    return (*known, *_figure_of_unlike(known[0], torch.cat(first), torch.ones(len(examples)), unlike))
 
 
-def _of_unlike(whole: Figure, values: Tensor, sizes: Tensor, unlike: Tensor | None) -> tuple[Figure, ...]:
+def _figure_of_unlike(whole: Figure, values: Tensor, sizes: Tensor, unlike: Tensor | None) -> tuple[Figure, ...]:
     """Return a figure of the artworks that resemble no learned one; empty without any."""
     if unlike is None or not bool(unlike.any()):
         return ()
@@ -152,8 +154,8 @@ def _of_unlike(whole: Figure, values: Tensor, sizes: Tensor, unlike: Tensor | No
     return ((name, float(values[unlike].sum() / sizes[unlike].sum()), whole[2]),)
 
 
-def _of_recordings(
-    model: Model, sounds: Recordings, unlike: Tensor | None
+def _figures_of_recordings(
+    model: Model, sounds: TrainingRecordings, unlike: Tensor | None
 ) -> Generator[tuple[int, int], None, tuple[Figure, ...]]:
     name = "bits per sample" if sounds.c is None else "bits per sample given its kind"
     each = list[float]()
@@ -162,24 +164,24 @@ def _of_recordings(
         yield len(each), len(sounds)
     plain = [x.cpu().numpy() for x in sounds.x]
     without = (
-        ("bits per sample as FLAC", flac_baseline.flac_bits(plain, model.levels) / sounds.samples, True),
+        ("bits per sample as FLAC", flac_baseline.flac_bits(plain, model.levels) / sounds.sample_count, True),
         (
             "bits per sample by a linear prediction of order 2",
-            flac_baseline.predicted_bits(plain) / sounds.samples,
+            flac_baseline.predicted_bits(plain) / sounds.sample_count,
             True,
         ),
     )
-    whole = (name, sum(each) / sounds.samples, True)
+    whole = (name, sum(each) / sounds.sample_count, True)
     sizes = torch.tensor([len(x) for x in sounds.x], dtype=torch.float64)
-    return (whole, *without, *_of_unlike(whole, torch.tensor(each, dtype=torch.float64), sizes, unlike))
+    return (whole, *without, *_figure_of_unlike(whole, torch.tensor(each, dtype=torch.float64), sizes, unlike))
 
 
-def measured(model: Model, examples: Examples | Recordings) -> tuple[Figure, ...]:
+def measure_figures(model: Model, examples: TrainingExamples | TrainingRecordings) -> tuple[Figure, ...]:
     """Return `figures` at once."""
-    return end_of(figures(model, examples))
+    return result_of(measure_figures_in_steps(model, examples))
 
 
-def end_of(steps: Generator[object, None, Found]) -> Found:
+def result_of(steps: Generator[object, None, Found]) -> Found:
     """Run all steps and return their result."""
     while True:
         try:
@@ -189,7 +191,9 @@ def end_of(steps: Generator[object, None, Found]) -> Found:
             return found
 
 
-def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator) -> list[tuple[str, bool, Tensor]]:
+def _figures_of_flow(
+    model: Flow, part: TrainingExamples, draws: int, generator: torch.Generator
+) -> list[tuple[str, bool, Tensor]]:
     dimensions = math.prod(model.shape)
     logit = "nats in logit space" if model.alpha is not None else "nats on [0, 1]"
     names = [("bits per dimension", False), ("bits per dimension given its kind", False), (logit, True)]
@@ -211,7 +215,7 @@ def _of_flow(model: Flow, part: Examples, draws: int, generator: torch.Generator
     return [(*names[i], sums[i] / draws) for i in keep]
 
 
-def _of_vae(model: Variational, part: Examples, draws: int) -> list[tuple[str, bool, Tensor]]:
+def _figures_of_vae(model: Variational, part: TrainingExamples, draws: int) -> list[tuple[str, bool, Tensor]]:
     binary = isinstance(model.observation, BernoulliLikelihood)
     unit, scale = ("nats", 1.0) if binary else ("bits per dimension", math.prod(model.shape) * math.log(2))
     elbo = model.log_prob(part.x)
@@ -219,12 +223,14 @@ def _of_vae(model: Variational, part: Examples, draws: int) -> list[tuple[str, b
     return [(f"{unit}, ELBO", False, -elbo / scale), (f"{unit} of {draws} weighted draws", False, -weighted / scale)]
 
 
-def _of_autoregressive(model: Autoregressive, part: Examples, total: int) -> list[tuple[str, bool, Tensor]]:
+def _figures_of_autoregressive(
+    model: Autoregressive, part: TrainingExamples, total: int
+) -> list[tuple[str, bool, Tensor]]:
     """Return the figures of some of `total` artworks. That number decides whether every class is priced."""
     unit, scale = ("nats", 1.0) if model.levels == 2 else ("bits per dimension", math.prod(model.shape) * math.log(2))
     if not model.classes or part.c is None:
         return [(unit, True, -model.log_prob(part.x) / scale)]
-    if total * model.classes > MOST:
+    if total * model.classes > MAX_CLASS_PRICES:
         given = model.log_prob(part.x, part.c)
         price = given - math.log(model.classes)
         exact = False
@@ -236,13 +242,13 @@ def _of_autoregressive(model: Autoregressive, part: Examples, total: int) -> lis
     return [(unit, exact, -price / scale), (f"{unit} given its kind", True, -given / scale)]
 
 
-def _of_any(model: Model, part: Examples) -> list[tuple[str, bool, Tensor]]:
+def _figures_of_any(model: Model, part: TrainingExamples) -> list[tuple[str, bool, Tensor]]:
     price = model.log_prob(part.x, part.c)
     return [("bits per dimension", model.exact, -price / (math.prod(model.shape) * math.log(2)))]
 
 
 @torch.no_grad()
-def settle(model: Model, examples: Examples, *, batch: int = 64) -> None:
+def update_batch_norm(model: Model, examples: TrainingExamples, *, batch: int = 64) -> None:
     """Give averaged weights their own batch-norm statistics, from training data.
 
     Averages of statistics are not the statistics of averaged weights (Izmailov et al., 2018,

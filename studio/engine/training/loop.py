@@ -15,16 +15,16 @@ from torch import Tensor
 from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
-from studio.engine.device import rounding
-from studio.engine.levels import Examples
+from studio.engine.device import rounding_settings
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation
-from studio.engine.training.config import BadStudy, Plan, Study, plain
-from studio.engine.training.recordings import Recordings
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
+from studio.engine.training.recordings import TrainingRecordings
 from studio.library import storage
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """Where a run stands; all of it is saved with every checkpoint."""
 
     step: int = 0
@@ -41,12 +41,12 @@ class Progress:
     """(step, training bits per dimension, held-out bits per dimension where measured)"""
 
 
-class Diverged(RuntimeError):
+class TrainingDiverged(RuntimeError):
     """The loss stayed non-finite after three rollbacks; the best checkpoint is kept."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class ProgressReport:
     """One look at a run: after this many steps, with this loss."""
 
     step: int
@@ -57,32 +57,32 @@ class Moment:
     notice: str = ""
 
 
-class Run:
+class TrainingRun:
     """A run's model, average, optimiser and progress, resumed from its folder where there is one."""
 
-    def __init__(self, study: Study, folder: Path, device: torch.device) -> None:
-        self.study, self.folder, self.device = study, folder, device
+    def __init__(self, study: TrainingConfig, folder: Path, device: torch.device) -> None:
+        self.config, self.folder, self.device = study, folder, device
         torch.manual_seed(study.plan.seed)
         try:
             self.model = study.recipe.build(study.shape, study.levels).to(device)
         except ValueError as error:
-            raise BadStudy(f"{error}.") from None
+            raise BadTrainingConfig(f"{error}.") from None
         zoo.channels_last(self.model)
         self.average: Model = copy.deepcopy(self.model).eval()
         plan = study.plan
         self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.rate, weight_decay=plan.decay)
-        self.progress = Progress()
-        self.resumed = self._resume(checkpoint.newest(folder))
+        self.progress = RunProgress()
+        self.resumed = self._resume(checkpoint.load_newest(folder))
 
     def _resume(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
         if found is None:
             return False
         tensors, state = found
         saved = msgspec.convert(state["study"]["recipe"], zoo.Recipe)
-        old, new = state["study"], self.study
+        old, new = state["study"], self.config
         begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("rate", 0))
         if begun != (new.recipe, new.shape, new.levels, new.rate):
-            raise BadStudy(
+            raise BadTrainingConfig(
                 f'"{self.folder.name}" was begun with other settings and was left as it is; '
                 "give the same settings, or another name for a new run"
             )
@@ -95,13 +95,13 @@ class Run:
                 moments.setdefault(int(index), {})[name] = tensor
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
         torch.set_rng_state(tensors["random"])
-        self.progress = Progress(**state["progress"])
+        self.progress = RunProgress(**state["progress"])
         return True
 
-    def save(self, *, best: bool = False) -> None:
+    def save_checkpoint(self, *, best: bool = False) -> None:
         """A checkpoint of everything; `best` saves the average alone, as the best so far."""
         state = {
-            "study": plain(self.study),
+            "study": config_to_dict(self.config),
             "progress": vars(self.progress),
             "step": self.progress.step,
         }
@@ -111,11 +111,11 @@ class Run:
             for index, moments in self.optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{index}.{name}": t for name, t in moments.items()}
             tensors["random"] = torch.get_rng_state()
-        checkpoint.keep(self.folder, tensors, state, best=best)
+        checkpoint.add_checkpoint(self.folder, tensors, state, best=best)
 
     def discard(self) -> None:
         """Remove a run that has learned nothing from the disk, so that its name is free."""
-        for entry in checkpoint.entries(self.folder):
+        for entry in checkpoint.list_checkpoints(self.folder):
             storage.delete_file(self.folder / "checkpoints" / entry.file)
         storage.delete_file(self.folder / "checkpoints" / "manifest.json")
         storage.remove_if_empty(self.folder / "checkpoints")
@@ -126,13 +126,15 @@ class Run:
         """Back to the newest good checkpoint with half the rate. Raises Diverged after the third time."""
         rollbacks, scale = self.progress.rollbacks + 1, self.progress.rate_scale / 2
         if rollbacks > 3:
-            raise Diverged("the loss stayed without a number after three rollbacks; the best checkpoint is kept")
-        if not self._resume(checkpoint.newest(self.folder)):
-            raise Diverged("the loss had no number before the first checkpoint; try a lower learning rate")
+            raise TrainingDiverged(
+                "the loss stayed without a number after three rollbacks; the best checkpoint is kept"
+            )
+        if not self._resume(checkpoint.load_newest(self.folder)):
+            raise TrainingDiverged("the loss had no number before the first checkpoint; try a lower learning rate")
         self.progress.rollbacks, self.progress.rate_scale, self.progress.bad_in_a_row = rollbacks, scale, 0
 
 
-def batch_at(examples: Examples, step: int, plan: Plan, levels: int = 256) -> Examples:
+def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256) -> TrainingExamples:
     """The batch of a step: every epoch is a permutation of its own, so a resumed run goes on in order.
 
     Mirrored, a picture is turned left to right, and a cycle of sound backwards and upside down, so that it
@@ -141,40 +143,44 @@ def batch_at(examples: Examples, step: int, plan: Plan, levels: int = 256) -> Ex
     each = max(len(examples) // plan.batch, 1)
     epoch, place = divmod(step, each)
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
-    part = examples.part(order[place * plan.batch : (place + 1) * plan.batch])
+    part = examples.select(order[place * plan.batch : (place + 1) * plan.batch])
     if not plan.flips:
         return part
     mirrored = torch.rand(len(part)) < 0.5
     other = part.x.flip(-1) if part.x.dim() == 4 else levels - 1 - part.x.flip(-1).roll(1, -1)
     x = torch.where(mirrored.view(-1, *[1] * (part.x.dim() - 1)), other, part.x)
-    return Examples(x, part.c)
+    return TrainingExamples(x, part.c)
 
 
-def cuts_at(sounds: Recordings, step: int, plan: Plan, model: Model) -> Examples:
+def cuts_of_step(sounds: TrainingRecordings, step: int, plan: TrainingPlan, model: Model) -> TrainingExamples:
     """The cuts of a step, for a model of recordings."""
     if not isinstance(model, AutoregressiveSound):
-        raise BadStudy("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
-    return sounds.cuts(step, plan.batch, plan.cut, model.receptive_field, model.silence_level, plan.seed)
+        raise BadTrainingConfig("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
+    return sounds.cuts_of_step(step, plan.batch, plan.cut, model.receptive_field, model.silence_level, plan.seed)
 
 
-def rate_at(step: int, plan: Plan, scale: float) -> float:
+def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
     """Linear warm-up, then half a cosine down to `final_rate` of the rate."""
     warm = min(1.0, (step + 1) / max(plan.warm_up, 1))
     fall = 0.5 * (1 + math.cos(math.pi * min(step / plan.steps, 1.0)))
     return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
-def batch_for(run: Run, learn: Examples | Recordings) -> Examples:
+def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> TrainingExamples:
     """What the run's next step learns from, on its device."""
-    step, plan = run.progress.step, run.study.plan
-    if isinstance(learn, Recordings):
-        return cuts_at(learn, step, plan, run.model).to(run.device)
-    return batch_at(learn, step, plan, run.study.levels).to(run.device)
+    step, plan = run.progress.step, run.config.plan
+    if isinstance(learn, TrainingRecordings):
+        return cuts_of_step(learn, step, plan, run.model).to(run.device)
+    return batch_of_step(learn, step, plan, run.config.levels).to(run.device)
 
 
-def train(
-    run: Run, learn: Examples | Recordings, held_out: Examples | Recordings, *, bf16: bool
-) -> Iterator[Moment | None]:
+def train_run(
+    run: TrainingRun,
+    learn: TrainingExamples | TrainingRecordings,
+    held_out: TrainingExamples | TrainingRecordings,
+    *,
+    bf16: bool,
+) -> Iterator[ProgressReport | None]:
     """Learns from `learn` until the plan's last step; measured on `held_out`, which must not be the test artworks.
 
     Yields after each step on a batch, so that sound and hands have their turn: a Moment every few seconds, None
@@ -182,17 +188,17 @@ def train(
     learned anything leaves nothing on the disk.
     Raises Diverged, or storage.NotSaved at the start where the run's folder cannot be written.
     """
-    plan = run.study.plan
-    seconds_each = plan.cut / run.study.rate if isinstance(learn, Recordings) else 1
+    plan = run.config.plan
+    seconds_each = plan.cut / run.config.rate if isinstance(learn, TrainingRecordings) else 1
     saved = told = began = time.monotonic()
     before, taken, kept = run.progress.seconds, 0, run.progress.step
     try:
-        _begin(run, learn)
+        _prepare_run(run, learn)
         if run.progress.step == plan.steps:  # it was stopped after its last step
-            yield Moment(plan.steps, run.progress.loss, None, 0.0, 0.0)
+            yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0)
         while run.progress.step < plan.steps:
             # One step on one batch.
-            notice = _step(run, batch_for(run, learn), bf16=bf16)
+            notice = _train_step(run, next_batch(run, learn), bf16=bf16)
             progress = run.progress  # another one, where the step rolled back
             progress.step += 1
             taken += 1
@@ -201,52 +207,52 @@ def train(
             # Held-out figure of the averaged weights, now and then; the best is kept.
             measured = None
             if progress.step % plan.evaluate == 0 or progress.step == plan.steps:
-                measured = _measure(run, learn, held_out)
+                measured = _measure_held_out(run, learn, held_out)
 
             # Save, then tell.
             now = time.monotonic()
             if now - saved > plan.save_seconds or progress.step == plan.steps:
-                run.save()
+                run.save_checkpoint()
                 saved, kept = time.monotonic(), progress.step
             if measured is not None or notice or now - told > 2 or taken == 1:
                 told, rate = now, taken / max(now - began, 1e-9)
                 progress.curve.append((progress.step, progress.loss, measured))
                 learned, left = rate * plan.batch * seconds_each, (plan.steps - progress.step) / rate
-                yield Moment(progress.step, progress.loss, measured, learned, left, notice)
+                yield ProgressReport(progress.step, progress.loss, measured, learned, left, notice)
             else:
                 yield None
     finally:
         if run.progress.step == 0:
             run.discard()
         elif run.progress.step != kept:
-            run.save()
+            run.save_checkpoint()
 
 
-def _begin(run: Run, learn: Examples | Recordings) -> None:
+def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> None:
     """Put a run on the disk. What starts from data starts: one pass in float32, so that the first step finds everything
     in its place."""
     storage.create_folder(run.folder / "checkpoints")
-    storage.write_file(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.study)))
+    storage.write_file(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.config)))
     if run.resumed:
         return
-    if isinstance(learn, Examples):
-        first = learn.part(slice(run.model.initialisation_count)).to(run.device)
+    if isinstance(learn, TrainingExamples):
+        first = learn.select(slice(run.model.initialisation_count)).to(run.device)
         with torch.no_grad():
             run.model.train()
             run.model.log_prob(first.x, first.c)
             run.average.load_state_dict(run.model.state_dict())
-    run.save()
+    run.save_checkpoint()
 
 
-def _step(run: Run, batch: Examples, *, bf16: bool) -> str:
+def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
     """Moves model and average by one batch. A loss or gradient without a number moves nothing, and is told; three in a
     row roll back."""
-    plan, model, progress = run.study.plan, run.model, run.progress
+    plan, model, progress = run.config.plan, run.model, run.progress
     for group in run.optimiser.param_groups:
-        group["lr"] = rate_at(progress.step, plan, progress.rate_scale)
+        group["lr"] = learning_rate_at(progress.step, plan, progress.rate_scale)
     model.train()
     run.optimiser.zero_grad(set_to_none=True)
-    with rounding():
+    with rounding_settings():
         with torch.autocast(run.device.type, torch.bfloat16, enabled=bf16):
             loss = batch.loss(model)
         torch.autograd.backward(loss)
@@ -254,7 +260,7 @@ def _step(run: Run, batch: Examples, *, bf16: bool) -> str:
     if math.isfinite(loss.item()) and math.isfinite(norm.item()):
         run.optimiser.step()
         progress.bad_in_a_row, progress.loss = 0, loss.item()
-        _follow(run.average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
+        _update_average(run.average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
         return ""
     progress.bad_in_a_row += 1
     if progress.bad_in_a_row < 3:
@@ -264,7 +270,7 @@ def _step(run: Run, batch: Examples, *, bf16: bool) -> str:
 
 
 @torch.no_grad()
-def _follow(average: Model, model: Model, decay: float) -> None:
+def _update_average(average: Model, model: Model, decay: float) -> None:
     """average ← decay · average + (1 - decay) · model, for what is learned; other state is copied."""
     for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
         mine.lerp_(theirs, 1 - decay)
@@ -272,12 +278,14 @@ def _follow(average: Model, model: Model, decay: float) -> None:
         buffer.copy_(other)
 
 
-def _measure(run: Run, learn: Examples | Recordings, held_out: Examples | Recordings) -> float | None:
+def _measure_held_out(
+    run: TrainingRun, learn: TrainingExamples | TrainingRecordings, held_out: TrainingExamples | TrainingRecordings
+) -> float | None:
     """Bits per dimension of the average on what is held out, where they are a number; the best average is saved."""
-    if isinstance(learn, Examples):
-        evaluation.settle(run.average, learn.part(slice(1024)).to(run.device))
+    if isinstance(learn, TrainingExamples):
+        evaluation.update_batch_norm(run.average, learn.select(slice(1024)).to(run.device))
     measured = evaluation.bits_per_dimension(run.average, held_out.to(run.device))
     if measured < run.progress.best:
         run.progress.best = measured
-        run.save(best=True)
+        run.save_checkpoint(best=True)
     return measured if math.isfinite(measured) else None

@@ -15,33 +15,33 @@ from torch import Tensor
 from studio import __version__, zoo
 from studio.density.model import Model
 from studio.engine.generation import latent_directions
-from studio.engine.levels import Examples, heard, to_arrays
+from studio.engine.levels import TrainingExamples, sound_of_levels, to_arrays
 from studio.engine.training import checkpoint, evaluation, temperature_range
-from studio.engine.training.config import Study
-from studio.engine.training.loop import Run
-from studio.engine.training.recordings import Recordings
+from studio.engine.training.config import TrainingConfig
+from studio.engine.training.loop import TrainingRun
+from studio.engine.training.recordings import TrainingRecordings
 from studio.library.card import Card
 
-COVER = 9
+COVER_ARTWORKS = 9
 """Artworks on a model's cover."""
-SETTLING = 4096
+BATCH_NORM_ARTWORKS = 4096
 """Training artworks from which averaged weights take their statistics."""
-LEARNED = 64
+COMPARED_ARTWORKS = 64
 """Training artworks beside which what the model draws at a temperature is called blank or saturated."""
 _SAME = 0.002
 """Bits per dimension by which smaller numbers may change the held-out figure."""
 
 
-class Unpriced(ValueError):
+class FiguresNotFinite(ValueError):
     """Reports that a run was not published, because its figures are no numbers; a sentence."""
 
 
-def publish(
-    run: Run,
+def export_model(
+    run: TrainingRun,
     path: Path,
-    learn: Examples | Recordings,
-    watch: Examples | Recordings,
-    test: Examples | Recordings,
+    learn: TrainingExamples | TrainingRecordings,
+    watch: TrainingExamples | TrainingRecordings,
+    test: TrainingExamples | TrainingRecordings,
     classes: Sequence[str] = (),
 ) -> Card:
     """Writes the best average of a run as a trained model and returns its card.
@@ -54,39 +54,39 @@ def publish(
         test: artworks it never saw, for the figures on the card
         classes: the names of the kinds it can be asked for
     """
-    model = _best(run)
-    if isinstance(learn, Examples):
-        evaluation.settle(model, learn.part(slice(SETTLING)).to(run.device))
+    model = _best_model(run)
+    if isinstance(learn, TrainingExamples):
+        evaluation.update_batch_norm(model, learn.select(slice(BATCH_NORM_ARTWORKS)).to(run.device))
     zoo.plain(model)
-    weights = _smaller(model, watch.to(run.device))
+    weights = _halved_weights(model, watch.to(run.device))
     model.load_state_dict({k: t.to(model.state_dict()[k].dtype) for k, t in weights.items()}, strict=False)
-    found = latent_directions.principal(model, learn.to(run.device))
+    found = latent_directions.principal_directions(model, learn.to(run.device))
     zoo.fold(model)
-    figures = evaluation.measured(model, test.to(run.device))
+    figures = evaluation.measure_figures(model, test.to(run.device))
     if not all(math.isfinite(value) for _, value, _ in figures):
-        raise Unpriced("what was held out has no finite price yet; learn for more steps, or from more artworks")
-    spread = evaluation.end_of(evaluation.spread(model, test.to(run.device)))
-    cover, seconds = _cover(model, run.study)
+        raise FiguresNotFinite("what was held out has no finite price yet; learn for more steps, or from more artworks")
+    spread = evaluation.result_of(evaluation.measure_spread(model, test.to(run.device)))
+    cover, seconds = _cover(model, run.config)
     card = msgspec.structs.replace(
         _card(run, model, figures, len(found), tuple(classes), seconds),
         spread=spread,
-        temperature_range=_temperature_range(model, run.study, learn),
+        temperature_range=_temperature_range(model, run.config, learn),
     )
-    checkpoint.publish(path, card, weights, found.half(), torch.from_numpy(cover))
+    checkpoint.write_model(path, card, weights, found.half(), torch.from_numpy(cover))
     return card
 
 
-def _best(run: Run) -> Model:
+def _best_model(run: TrainingRun) -> Model:
     """The average with the best held-out figure, or the newest where none was measured."""
     model = copy.deepcopy(run.average)
-    found = checkpoint.newest(run.folder, best=True)
+    found = checkpoint.load_newest(run.folder, best=True)
     if found is not None:
         tensors = {k.removeprefix("average."): t for k, t in found[0].items() if k.startswith("average.")}
         model.load_state_dict(tensors)
     return model.eval()
 
 
-def _smaller(model: Model, watch: Examples | Recordings) -> dict[str, Tensor]:
+def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) -> dict[str, Tensor]:
     """Weights in half the bytes if the figure of what the run was watched by stays, so that the test chooses nothing.
 
     Statistics stay whole, and counters of training steps, which are no floating-point numbers, stay behind.
@@ -102,37 +102,39 @@ def _smaller(model: Model, watch: Examples | Recordings) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def _cover(model: Model, study: Study) -> tuple[np.ndarray, float]:
+def _cover(model: Model, study: TrainingConfig) -> tuple[np.ndarray, float]:
     """Artworks of the first seeds at the model's temperature, and the seconds each of 16 took."""
     began = time.perf_counter()
     artworks = to_arrays(model.sample(range(1, 17), temperature=study.temperature), model.levels)
     seconds = (time.perf_counter() - began) / 16
-    return artworks[:COVER], seconds
+    return artworks[:COVER_ARTWORKS], seconds
 
 
-def _temperature_range(model: Model, study: Study, learn: Examples | Recordings) -> temperature_range.Range | None:
+def _temperature_range(
+    model: Model, study: TrainingConfig, learn: TrainingExamples | TrainingRecordings
+) -> temperature_range.TemperatureRange | None:
     """Between which temperatures the model works, next to what it learned from."""
-    some = learn.part(slice(LEARNED))
-    if isinstance(some, Examples):
+    some = learn.select(slice(COMPARED_ARTWORKS))
+    if isinstance(some, TrainingExamples):
         learned = list(to_arrays(some.x, model.levels))
     else:
-        learned = [heard(x, model.levels) for x in some.x]
-    return temperature_range.measured(
-        lambda temperature: temperature_range.drawn(model, temperature, study.rate, study.opening),
+        learned = [sound_of_levels(x, model.levels) for x in some.x]
+    return temperature_range.measure_range(
+        lambda temperature: temperature_range.draw_works(model, temperature, study.rate, study.opening),
         study.temperature,
         learned,
     )
 
 
 def _card(
-    run: Run,
+    run: TrainingRun,
     model: Model,
     figures: Sequence[evaluation.Figure],
     count: int,
     classes: tuple[str, ...],
     seconds: float,
 ) -> Card:
-    study = run.study
+    study = run.config
     rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
     metric, value, exact = rounded[0]
     fields = msgspec.to_builtins(study.recipe)

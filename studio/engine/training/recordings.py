@@ -10,7 +10,7 @@ from torch import Tensor
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
-from studio.engine.levels import Examples, Misfit, graded
+from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
 from studio.media.sounds import audio_dataset as files
 
 LONG = 4
@@ -19,7 +19,7 @@ beginning, and what they reach beyond its end is silence to be learned, too."""
 
 
 @dataclass(frozen=True)
-class Cuts(Examples):
+class CutExamples(TrainingExamples):
     """Parts of sounds `(n, field + samples)` with what they are predicted from; -1 where there is nothing."""
 
     def loss(self, model: Model) -> Tensor:
@@ -28,7 +28,7 @@ class Cuts(Examples):
 
 
 @dataclass(frozen=True)
-class Recordings:
+class TrainingRecordings:
     """Sounds in levels, each `(samples,)`, and where known their classes c `(n,)`."""
 
     x: tuple[Tensor, ...]
@@ -38,31 +38,31 @@ class Recordings:
         return len(self.x)
 
     @property
-    def samples(self) -> int:
+    def sample_count(self) -> int:
         """Of all sounds together."""
         return sum(len(x) for x in self.x)
 
-    def part(self, index: Tensor | slice) -> "Recordings":
+    def select(self, index: Tensor | slice) -> "TrainingRecordings":
         """Some of them."""
         some = torch.arange(len(self.x))[index]
-        return Recordings(tuple(self.x[i] for i in some.tolist()), None if self.c is None else self.c[some])
+        return TrainingRecordings(tuple(self.x[i] for i in some.tolist()), None if self.c is None else self.c[some])
 
-    def to(self, device: torch.device) -> "Recordings":
+    def to(self, device: torch.device) -> "TrainingRecordings":
         """The same on a device."""
-        return Recordings(tuple(x.to(device) for x in self.x), None if self.c is None else self.c.to(device))
+        return TrainingRecordings(tuple(x.to(device) for x in self.x), None if self.c is None else self.c.to(device))
 
-    def each(self) -> Iterator[Examples]:
+    def one_by_one(self) -> Iterator[TrainingExamples]:
         """One sound after the other, as a batch of one."""
         for i, x in enumerate(self.x):
-            yield Examples(x[None], None if self.c is None else self.c[i : i + 1])
+            yield TrainingExamples(x[None], None if self.c is None else self.c[i : i + 1])
 
-    def pieces(self, samples: int) -> "Recordings":
+    def cut_into_pieces(self, samples: int) -> "TrainingRecordings":
         """Cut every sound into pieces of so many samples; a shorter sound stays whole, a shorter rest is left out."""
         starts = [(i, at) for i, x in enumerate(self.x) for at in range(0, max(len(x) - samples, 0) + 1, samples)]
         classes = None if self.c is None else self.c[torch.tensor([i for i, _ in starts], device=self.c.device)]
-        return Recordings(tuple(self.x[i][at : at + samples] for i, at in starts), classes)
+        return TrainingRecordings(tuple(self.x[i][at : at + samples] for i, at in starts), classes)
 
-    def cuts(self, step: int, batch: int, samples: int, field: int, silence: int, seed: int) -> Cuts:
+    def cuts_of_step(self, step: int, batch: int, samples: int, field: int, silence: int, seed: int) -> CutExamples:
         """The cuts of a step of training: every epoch goes through all sounds in an order of its own.
 
         Arguments
@@ -83,7 +83,7 @@ class Recordings:
             long = len(self.x[sound]) > LONG * samples
             begin = cut * samples - (int(shifts[sound]) if long else 0)
             rows.append(_cut(self.x[sound], begin, samples, field, -1 if long else silence))
-        return Cuts(torch.stack(rows), None if self.c is None else self.c[of])
+        return CutExamples(torch.stack(rows), None if self.c is None else self.c[of])
 
 
 def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
@@ -96,35 +96,40 @@ def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
     return row
 
 
-def recordings_of(data: files.RecordingDataset, model: AutoregressiveSound) -> tuple[Recordings, Recordings]:
+def to_training_recordings(
+    data: files.RecordingDataset, model: AutoregressiveSound
+) -> tuple[TrainingRecordings, TrainingRecordings]:
     """What may be learned from and what is held out, in a model's levels. Raises Misfit where kinds do not fit it."""
     known = tuple(len(sort) for sort in data.class_groups)
     wanted = tuple(model.net.classes)
     if known != wanted:
-        raise Misfit(f'the recipe asks for {_counted(wanted)}, but "{data.name}" has {_counted(known)}')
+        raise DoesNotFit(
+            f'the recipe asks for {_class_counts_text(wanted)}, but "{data.name}" has {_class_counts_text(known)}'
+        )
     sides = ((data.train, data.train_labels), (data.test, data.test_labels))
     learn, test = (
-        Recordings(
-            tuple(graded(np.asarray(x), model.levels) for x in waves), None if c is None else torch.from_numpy(c)
+        TrainingRecordings(
+            tuple(levels_of_sound(np.asarray(x), model.levels) for x in waves),
+            None if c is None else torch.from_numpy(c),
         )
         for waves, c in sides
     )
     return learn, test
 
 
-def _counted(kinds: tuple[int, ...]) -> str:
+def _class_counts_text(kinds: tuple[int, ...]) -> str:
     return f"{' × '.join(str(count) for count in kinds)} kinds" if kinds else "no kinds"
 
 
 @torch.no_grad()
-def bits_per_sample(model: Model, sounds: Recordings) -> float:
+def bits_per_sample(model: Model, sounds: TrainingRecordings) -> float:
     """Mean bits of every sample of whole sounds, each given its class."""
     total = sum(float(bits) for bits in bits_of_sounds(model, sounds))
-    return total / sounds.samples
+    return total / sounds.sample_count
 
 
 @torch.no_grad()
-def bits_of_sounds(model: Model, sounds: Recordings) -> Iterator[float]:
+def bits_of_sounds(model: Model, sounds: TrainingRecordings) -> Iterator[float]:
     """Bits of each sound, given its class."""
-    for one in sounds.each():
+    for one in sounds.one_by_one():
         yield -float(model.log_prob(one.x, one.c).double()[0]) / math.log(2)

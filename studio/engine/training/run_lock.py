@@ -11,7 +11,7 @@ import msgspec
 from studio.library import storage
 
 
-class Holder(msgspec.Struct, frozen=True):
+class LockHolder(msgspec.Struct, frozen=True):
     """Names the training that holds a run."""
 
     process: int
@@ -19,12 +19,12 @@ class Holder(msgspec.Struct, frozen=True):
     """The time of day when it began, for example `14:02`."""
 
 
-class Held(ValueError):
+class RunLocked(ValueError):
     """Reports that another training holds the run, in a sentence that names it."""
 
 
 @contextlib.contextmanager
-def held(run: Path) -> Iterator[None]:
+def hold_run(run: Path) -> Iterator[None]:
     """Hold a run. At the end, remove its folder if it is unused, so that its name is free.
 
     Raises Held if another training holds the run, and storage.NotSaved if the folder cannot be made.
@@ -33,7 +33,7 @@ def held(run: Path) -> Iterator[None]:
     if lock is None:
         raise _refusal(run)
     try:
-        mine = Holder(os.getpid(), datetime.datetime.now().strftime("%H:%M"))
+        mine = LockHolder(os.getpid(), datetime.datetime.now().strftime("%H:%M"))
         storage.write_file(run / "holder.json", msgspec.json.encode(mine))
         yield
     finally:
@@ -44,7 +44,7 @@ def held(run: Path) -> Iterator[None]:
             storage.remove_if_empty(run)
 
 
-def check(run: Path) -> None:
+def check_run(run: Path) -> None:
     """Raise Held if another training holds a run, without taking it."""
     if not (run / "lock").exists():
         return
@@ -54,12 +54,12 @@ def check(run: Path) -> None:
     os.close(lock)
 
 
-def _refusal(run: Path) -> Held:
+def _refusal(run: Path) -> RunLocked:
     try:
-        first = msgspec.json.decode((run / "holder.json").read_bytes(), type=Holder)
+        first = msgspec.json.decode((run / "holder.json").read_bytes(), type=LockHolder)
     except (OSError, msgspec.MsgspecError):  # it has only just begun
-        return Held(f'Another process is training "{run.name}". Wait until it ends, or take another name.')
-    return Held(
+        return RunLocked(f'Another process is training "{run.name}". Wait until it ends, or take another name.')
+    return RunLocked(
         f'Process {first.process} has been training "{run.name}" since {first.since}. '
         "Wait until it ends, or take another name."
     )

@@ -10,17 +10,17 @@ from studio.density.model import Model
 from studio.engine.levels import to_arrays
 from studio.wire.messages import Array
 
-TRIED = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+TRIED_TEMPERATURES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 """The temperatures that are tried: the whole dial, finest near 1."""
-WORKS = 8
+WORKS_PER_TEMPERATURE = 8
 """How many works are drawn at each."""
-SECONDS = 2.0
+RECORDING_SECONDS = 2.0
 """How much of a recording is drawn, if a model makes as much at once. Models of music that fall silent when cold do so
 within the first second."""
-Range = tuple[float, float]
+TemperatureRange = tuple[float, float]
 
 
-def blank(work: Array) -> bool:
+def looks_blank(work: Array) -> bool:
     """Return whether a picture has one colour, or a sound is silent.
 
     For a picture, 98 % of it lie within 2 % of the range from black to white. For a sound, 98 % of its second half lie
@@ -34,7 +34,7 @@ def blank(work: Array) -> bool:
     return bool(high - low <= share * _size(work))
 
 
-def saturated(work: Array) -> bool:
+def looks_saturated(work: Array) -> bool:
     """Return whether a work is black and white, or a clipped sound.
 
     90 % of it lie within 1 % of the ends of the range, and it is not blank.
@@ -42,10 +42,12 @@ def saturated(work: Array) -> bool:
     info = np.iinfo(work.dtype)
     near = 0.01 * _size(work)
     extreme = (work <= info.min + near) | (work >= info.max - near)
-    return bool(extreme.mean() >= 0.9) and not blank(work)
+    return bool(extreme.mean() >= 0.9) and not looks_blank(work)
 
 
-def measured(draw: Callable[[float], Sequence[Array]], home: float, learned: Sequence[Array]) -> Range | None:
+def measure_range(
+    draw: Callable[[float], Sequence[Array]], home: float, learned: Sequence[Array]
+) -> TemperatureRange | None:
     """Return the lowest and the highest temperature that works; None if `home` does not.
 
     A temperature works if fewer than half of its works are blank, and fewer than half saturated. Learned works may
@@ -56,44 +58,44 @@ def measured(draw: Callable[[float], Sequence[Array]], home: float, learned: Seq
         home: the model's own temperature
         learned: some works that it has learned from
     """
-    usual = _shares(learned)
+    usual = _fault_shares(learned)
 
     def works(temperature: float) -> bool:
         return all(
             before == 1 or share - before < (1 - before) / 2
-            for share, before in zip(_shares(draw(temperature)), usual, strict=True)
+            for share, before in zip(_fault_shares(draw(temperature)), usual, strict=True)
         )
 
     if not works(home):
         return None
-    lower = _last([t for t in reversed(TRIED) if t < home], works)
-    higher = _last([t for t in TRIED if t > home], works)
+    lower = _last_that_works([t for t in reversed(TRIED_TEMPERATURES) if t < home], works)
+    higher = _last_that_works([t for t in TRIED_TEMPERATURES if t > home], works)
     return (home if lower is None else lower, home if higher is None else higher)
 
 
 @torch.inference_mode()
-def drawn(model: Model, temperature: float, rate: int = 0, opening: float = 0.0) -> Sequence[Array]:
+def draw_works(model: Model, temperature: float, rate: int = 0, opening: float = 0.0) -> Sequence[Array]:
     """Draw works of the first seeds; of recordings only the beginning.
 
     The first 2 ms of a recording are drawn at `opening` or hotter.
     """
-    seeds = range(1, WORKS + 1)
+    seeds = range(1, WORKS_PER_TEMPERATURE + 1)
     if not isinstance(model, AutoregressiveSound):
         return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
-    samples = min(round(SECONDS * rate), model.shape[0])
+    samples = min(round(RECORDING_SECONDS * rate), model.shape[0])
     heat = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
     heat[: round(0.002 * rate)] = max(temperature, opening)
     *_, step = model.sample_steps(seeds, temperature=heat, samples=samples)
     return list(to_arrays(step.x, model.levels))
 
 
-def _shares(works: Sequence[Array]) -> tuple[float, float]:
+def _fault_shares(works: Sequence[Array]) -> tuple[float, float]:
     """Return the share of works that are blank, and the share that are saturated."""
     count = max(1, len(works))
-    return sum(map(blank, works)) / count, sum(map(saturated, works)) / count
+    return sum(map(looks_blank, works)) / count, sum(map(looks_saturated, works)) / count
 
 
-def _last(outward: Sequence[float], works: Callable[[float], bool]) -> float | None:
+def _last_that_works(outward: Sequence[float], works: Callable[[float], bool]) -> float | None:
     """Return the last of these temperatures that works, or None. All before it must work."""
     if not outward or works(outward[-1]):
         return outward[-1] if outward else None

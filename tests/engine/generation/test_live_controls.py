@@ -8,28 +8,28 @@ import pytest
 import torch
 
 from studio import zoo
-from studio.engine.device import Device
+from studio.engine.device import ComputeDevice
 from studio.engine.generation import sampling
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Misfit
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit
 from studio.library.card import Card
 from studio.wire import messages as wire
 
-CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 SEEDS = tuple(range(10))
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
+def jobs(monkeypatch: pytest.MonkeyPatch) -> JobStarter:
     monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW", 0)  # every row is shown
-    return Jobs(CPU)
+    return JobStarter(CPU)
 
 
 def ends(events: list[Any]) -> list[wire.PicturesPreview]:
     return [event for event in events if isinstance(event, wire.PicturesPreview) and event.log_prob is not None]
 
 
-def made(jobs: Jobs, **asked: Any) -> list[wire.PicturesPreview]:
+def made(jobs: JobStarter, **asked: Any) -> list[wire.PicturesPreview]:
     return ends(list(jobs.start(wire.Sample(job="other", seeds=SEEDS, **asked))))
 
 
@@ -37,7 +37,7 @@ def until(events: Iterator[Any], row: int) -> wire.PicturesPreview:
     return next(event for event in events if isinstance(event, wire.PicturesPreview) and event.done == row)
 
 
-def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: Jobs) -> None:
+def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: JobStarter) -> None:
     calm, even = made(jobs, model=tiny_pixels, temperature=(0.0,))[0], made(jobs, model=tiny_pixels)[0]
     heat = np.ones((8, 8), np.float32)
     heat[4:] = 0
@@ -54,7 +54,7 @@ def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: Jobs
     assert hot.temperature_map.max() == 4
 
 
-def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pixels: str, jobs: Jobs) -> None:
+def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pixels: str, jobs: JobStarter) -> None:
     even = made(jobs, model=tiny_pixels)
     calm = made(jobs, model=tiny_pixels, temperature=(0.0,))
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
@@ -72,7 +72,7 @@ def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pi
     assert np.array_equal(again[0].pictures, first.pictures)
 
 
-def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pixels: str, jobs: Jobs) -> None:
+def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pixels: str, jobs: JobStarter) -> None:
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, temperature=(0.5,)))
     heat = np.ones((8, 8), np.float32)
     heat[:, 2] = 2
@@ -87,7 +87,7 @@ def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pix
     assert second.temperature_map is None
 
 
-def test_a_completion_is_steered_too(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
+def test_a_completion_is_steered_too(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
     free = np.zeros((8, 8), np.uint8)
     free[2:] = 1
     whole = {"model": tiny_pixels, "picture": rings[130, ..., :1], "free": free, "seeds": SEEDS}
@@ -103,7 +103,7 @@ def test_a_completion_is_steered_too(tiny_pixels: str, jobs: Jobs, rings: np.nda
 
 
 def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_passed_over(
-    tiny_pixels: str, jobs: Jobs
+    tiny_pixels: str, jobs: JobStarter
 ) -> None:
     assert list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,)))) == []
     assert list(jobs.start(wire.Adjust(job="c", running_job="a", temperature_map=np.zeros((3, 3))))) == []
@@ -118,7 +118,7 @@ def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_pa
     assert list(jobs.start(wire.Adjust(job="d", running_job="a", temperature=(2.0,)))) == []
 
 
-def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: Jobs) -> None:
+def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: JobStarter) -> None:
     asked = wire.Sample(job="a", model=tiny, seeds=SEEDS)
     even, calm = ends(list(jobs.start(asked))), made(jobs, model=tiny, temperature=(0.1,))
     events = jobs.start(asked)
@@ -140,25 +140,27 @@ def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: Jobs) -> None:
     ],
 )
 def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
-    tiny_pixels: str, jobs: Jobs, heat: np.ndarray, words: str
+    tiny_pixels: str, jobs: JobStarter, heat: np.ndarray, words: str
 ) -> None:
-    with pytest.raises(Misfit, match=words):
+    with pytest.raises(DoesNotFit, match=words):
         made(jobs, model=tiny_pixels, heat=heat)
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     until(events, 2)
-    with pytest.raises(Misfit, match=words):
+    with pytest.raises(DoesNotFit, match=words):
         list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,), temperature_map=heat)))
     for end, even in zip(ends(list(events)), made(jobs, model=tiny_pixels), strict=True):
         assert np.array_equal(end.pictures, even.pictures)
         assert (end.temperature, end.temperature_map) == (None, None)
 
 
-def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: Jobs) -> None:
-    with pytest.raises(Misfit, match="take a model that draws pixel by pixel"):
+def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: JobStarter) -> None:
+    with pytest.raises(DoesNotFit, match="take a model that draws pixel by pixel"):
         made(jobs, model=tiny, heat=np.ones((8, 8)))
 
 
-def test_two_models_are_mixed_and_at_either_end_it_is_the_one(tiny_pixels: str, tiny_others: str, jobs: Jobs) -> None:
+def test_two_models_are_mixed_and_at_either_end_it_is_the_one(
+    tiny_pixels: str, tiny_others: str, jobs: JobStarter
+) -> None:
     one, other = made(jobs, model=tiny_pixels), made(jobs, model=tiny_others)
     for share, alone in ((0.0, one), (1.0, other)):
         both = made(jobs, model=tiny_pixels, mix=tiny_others, share=share)
@@ -171,7 +173,7 @@ def test_two_models_are_mixed_and_at_either_end_it_is_the_one(tiny_pixels: str, 
 
 
 def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
-    tiny_pixels: str, tiny_others: str, jobs: Jobs
+    tiny_pixels: str, tiny_others: str, jobs: JobStarter
 ) -> None:
     asked = {"model": tiny_pixels, "mix": tiny_others}
     events = jobs.start(wire.Sample(job="a", seeds=SEEDS, share=0.0, **asked))
@@ -190,16 +192,16 @@ def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
     assert second.log_prob == other[1].log_prob
 
 
-def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: str, jobs: Jobs) -> None:
-    with pytest.raises(Misfit, match='"Rings" does not draw pixel by pixel'):
+def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: str, jobs: JobStarter) -> None:
+    with pytest.raises(DoesNotFit, match='"Rings" does not draw pixel by pixel'):
         made(jobs, model=tiny_pixels, mix=tiny)
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     until(events, 2)
-    with pytest.raises(Misfit, match="no second model is mixed in"):
+    with pytest.raises(DoesNotFit, match="no second model is mixed in"):
         list(jobs.start(wire.Adjust(job="b", running_job="a", share=0.5)))
 
 
-def _kinds(*names: str) -> sampling.Loaded:
+def _kinds(*names: str) -> sampling.LoadedModel:
     """A model of 4 × 4 that knows these kinds, as much of it as is asked for its classes."""
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=4, layers=1, size=3, head=4, classes=len(names))
     model = recipe.build((1, 4, 4), 4).eval().requires_grad_(False)
@@ -207,20 +209,22 @@ def _kinds(*names: str) -> sampling.Loaded:
         name="k", title="K", family="gated_pixelcnn", family_title="", makes="", shape=(1, 4, 4), levels=4, recipe={},
         learned_from="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=names, date="", version="",
     )  # fmt: skip
-    return sampling.Loaded(card, "", model, torch.zeros(0), 1)
+    return sampling.LoadedModel(card, "", model, torch.zeros(0), 1)
 
 
 def test_each_model_takes_the_kind_of_the_same_name_and_else_the_seeds_own() -> None:
-    both = sampling.mixed(_kinds("Cat", "Dog", "Owl"), _kinds("Owl", "Cat"))
+    both = sampling.mix_loaded(_kinds("Cat", "Dog", "Owl"), _kinds("Owl", "Cat"))
     own = sampling.classes_for(both.parts[1], SEEDS, None)  # type: ignore[index]
     for label, second in ((0, [1] * 10), (1, own.tolist()), (2, [0] * 10)):
         found = sampling.classes_for(both, SEEDS, label)
         assert found.tolist() == [label * 2 + kind for kind in second]
-    assert sampling.classes_for(sampling.mixed(_kinds("Cat", "Dog"), _kinds()), SEEDS, 1).tolist() == [1] * 10
-    assert torch.equal(sampling.classes_for(sampling.mixed(_kinds(), _kinds("Owl", "Cat")), SEEDS, None), own)
+    assert sampling.classes_for(sampling.mix_loaded(_kinds("Cat", "Dog"), _kinds()), SEEDS, 1).tolist() == [1] * 10
+    assert torch.equal(sampling.classes_for(sampling.mix_loaded(_kinds(), _kinds("Owl", "Cat")), SEEDS, None), own)
 
 
-def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
+def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(
+    tiny_pixels: str, tiny: str, jobs: JobStarter
+) -> None:
     events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, report_entropy=True)))
     drawn = [event for event in events if isinstance(event, wire.PicturesPreview)]
     assert len(drawn) == 2 * 9
@@ -236,11 +240,11 @@ def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(tiny_pixels: 
     cold = made(jobs, model=tiny_pixels, temperature=(0.0,), doubt=True)[0].entropy
     assert cold is not None
     assert not cold.any(), "there is nothing to choose"
-    with pytest.raises(Misfit, match="does not draw pixel by pixel, so no pixel of it is open for a while"):
+    with pytest.raises(DoesNotFit, match="does not draw pixel by pixel, so no pixel of it is open for a while"):
         made(jobs, model=tiny, doubt=True)
 
 
-def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: Jobs) -> None:
+def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: JobStarter) -> None:
     """Over many pictures what was paid comes to what was expected: the first pixel's doubt is the same for all."""
     seeds = tuple(range(400))
     found = ends(list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=seeds, report_entropy=True))))
@@ -250,7 +254,7 @@ def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: Jobs) -> None:
     assert paid.mean() == pytest.approx(doubt.sum((1, 2)).mean(), abs=4 * paid.std() / len(paid) ** 0.5)
 
 
-def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jobs: Jobs) -> None:
+def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jobs: JobStarter) -> None:
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     assert until(events, 3).entropy is None
     list(jobs.start(wire.Adjust(job="b", running_job="a", report_entropy=True)))
@@ -263,12 +267,12 @@ def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jo
     assert (first.entropy, second.entropy) == (None, None)
     events = jobs.start(wire.Sample(job="a", model=tiny, seeds=SEEDS))
     until(events, 1)
-    with pytest.raises(Misfit, match="does not draw pixel by pixel"):
+    with pytest.raises(DoesNotFit, match="does not draw pixel by pixel"):
         list(jobs.start(wire.Adjust(job="b", running_job="a", report_entropy=True)))
     assert len(ends(list(events))) == 2, "the job goes on as it was"
 
 
-def test_what_is_kept_of_a_picture_has_no_doubt(tiny_pixels: str, jobs: Jobs, rings: np.ndarray) -> None:
+def test_what_is_kept_of_a_picture_has_no_doubt(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
     picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     ask = wire.Inpaint(job="a", model=tiny_pixels, picture=picture, mask=free, seeds=(1, 2), report_entropy=True)

@@ -8,7 +8,7 @@ import torch
 
 from studio.density.autoregressive_sound import StreamingLogProb
 from studio.engine.generation import loop_finder
-from studio.engine.levels import Misfit, graded
+from studio.engine.levels import DoesNotFit, levels_of_sound
 from tests.engine.generation.test_sound_job import HUM, MODEL, RATE
 
 
@@ -18,15 +18,15 @@ def beat(seconds: float) -> np.ndarray:
     return np.rint(12_000 * np.sin(2 * np.pi * 110 * at) * (1 + 0.5 * np.sin(2 * np.pi * 3 * at))).astype(np.int16)
 
 
-def found(sound: np.ndarray, begin: int, end: int, label: int | None = 1) -> loop_finder.Join:
-    *steps, last = loop_finder.best(HUM, sound, begin, end, 5, label)
-    assert isinstance(last, loop_finder.Join) and len(steps) > loop_finder.EACH and not any(steps)
+def found(sound: np.ndarray, begin: int, end: int, label: int | None = 1) -> loop_finder.LoopCandidate:
+    *steps, last = loop_finder.find_best_loop(HUM, sound, begin, end, 5, label)
+    assert isinstance(last, loop_finder.LoopCandidate) and len(steps) > loop_finder.EACH and not any(steps)
     return last
 
 
 def cost(sound: np.ndarray, begin: int, end: int) -> float:
     """As the head of studio/engine/generation/loop_finder.py has it, by whole sounds."""
-    x, c, count = graded(sound, 256)[None].long(), torch.tensor([1]), round(loop_finder.REACH * RATE)
+    x, c, count = levels_of_sound(sound, 256)[None].long(), torch.tensor([1]), round(loop_finder.REACH * RATE)
     after = torch.cat((x[:, :end], x[:, begin : begin + count]), 1)
     joined, stands = (StreamingLogProb(MODEL, c, 1).bits(each)[0] for each in (after, x[:, : begin + count]))
     return float((joined[-count:] - stands[-count:]).sum())
@@ -35,16 +35,16 @@ def cost(sound: np.ndarray, begin: int, end: int) -> float:
 def test_the_best_join_is_no_dearer_than_the_wanted_one_and_its_price_is_true() -> None:
     sound = beat(1.0)
     join = found(sound, 2000, 6011)
-    assert 300 < join.tried <= 401 and join.bits < join.before
+    assert 300 < join.tried <= 401 and join.bits < join.bits_before
     assert join.bits == pytest.approx(cost(sound, join.begin, join.end), abs=0.05)
-    assert join.before == pytest.approx(cost(sound, 2000, 6011), abs=0.05)
+    assert join.bits_before == pytest.approx(cost(sound, 2000, 6011), abs=0.05)
     reach = round(loop_finder.NEAR * RATE)
     assert abs(join.begin - 2000) <= reach and abs(join.end - 6011) <= reach
 
 
 def test_the_wave_before_both_ends_looks_alike() -> None:
     sound = beat(1.0)
-    pairs = loop_finder.candidates(sound, 2000, 7344, RATE)
+    pairs = loop_finder.loop_candidates(sound, 2000, 7344, RATE)
     assert pairs[0] == (2000, 7344) and len(set(pairs)) == len(pairs)
     wide = round(loop_finder.ALIKE * RATE)
     apart = [float(np.abs(sound[a - wide : a].astype(int) - sound[b - wide : b]).mean()) for a, b in pairs]
@@ -60,11 +60,11 @@ def test_a_loop_may_reach_from_the_first_sample_to_the_last(begin: int, end: int
 
 @pytest.mark.parametrize(("begin", "end"), [(100, 90), (100, 200), (0, 9000)])
 def test_no_such_loop(begin: int, end: int) -> None:
-    with pytest.raises(Misfit, match="a loop has at least"):
-        list(loop_finder.best(HUM, beat(1.0), begin, end, 5, 1))
+    with pytest.raises(DoesNotFit, match="a loop has at least"):
+        list(loop_finder.find_best_loop(HUM, beat(1.0), begin, end, 5, 1))
 
 
 def test_what_is_no_sound_is_refused(tiny: str) -> None:
     wrong: Any = np.zeros((2, 8000), np.int16)
-    with pytest.raises(Misfit, match="16-bit samples"):
-        list(loop_finder.best(HUM, wrong, 0, 4000, 5, 1))
+    with pytest.raises(DoesNotFit, match="16-bit samples"):
+        list(loop_finder.find_best_loop(HUM, wrong, 0, 4000, 5, 1))

@@ -11,17 +11,17 @@ from PIL import Image
 
 from studio import cli, zoo
 from studio.engine.generation import inpainting
-from studio.engine.jobs import Jobs
+from studio.engine.jobs import JobStarter
 from studio.library import models
 from studio.wire import messages as wire
 
 
 def test_two_classes_by_hand() -> None:
     """p(x | A) = ½ · ½, p(x | B) = ¼ · ⅛: the mixture gives 3/8 to the first entry, and 3/8 to the second."""
-    mixture = inpainting.Mixture()
-    mixture.add(torch.tensor([1.0, 1.0]))
-    mixture.add(torch.tensor([2.0, 3.0]))
-    assert mixture.bits().tolist() == pytest.approx([-math.log2(3 / 8)] * 2)
+    mixture = inpainting.ClassMixture()
+    mixture.add_class(torch.tensor([1.0, 1.0]))
+    mixture.add_class(torch.tensor([2.0, 3.0]))
+    assert mixture.mixture_bits().tolist() == pytest.approx([-math.log2(3 / 8)] * 2)
     assert mixture.prices == pytest.approx([math.log(1 / 4), math.log(1 / 32)])
 
 
@@ -36,11 +36,11 @@ def test_what_each_pixel_costs_is_its_probability_after_those_before_it() -> Non
     total = 0.0
     for level in range(4):
         x[0, 1, 2, 2] = level
-        mixture = inpainting.Mixture()
+        mixture = inpainting.ClassMixture()
         for kind in range(3):
             with torch.no_grad():
-                mixture.add(model.surprisal(x, torch.tensor([kind]))[0])
-        total += 2 ** -float(mixture.bits()[1, 2, 2])
+                mixture.add_class(model.surprisal(x, torch.tensor([kind]))[0])
+        total += 2 ** -float(mixture.mixture_bits()[1, 2, 2])
     assert total == pytest.approx(1)
 
 
@@ -78,9 +78,9 @@ def test_score_gives_the_mixture_and_the_likeliest_class_beside_it(
 
 
 def test_the_map_sums_to_the_price(tiny_kinds: str, tiny_recordings: str, rings: np.ndarray) -> None:
-    from studio.engine.device import choose
+    from studio.engine.device import choose_device
 
-    jobs = Jobs(choose("cpu"))
+    jobs = JobStarter(choose_device("cpu"))
     for model, artwork in (
         (tiny_kinds, rings[3, ::2, ::2, :1].copy()),
         (tiny_recordings, (np.arange(300) % 7 * 3000).astype(np.int16)),

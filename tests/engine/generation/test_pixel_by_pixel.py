@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from studio import zoo
-from studio.engine.device import Device
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Examples, Misfit, to_bits, to_levels
+from studio.engine.device import ComputeDevice
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
 from studio.engine.training import evaluation, loop
-from studio.engine.training.config import BadStudy, plain, study_of
+from studio.engine.training.config import BadTrainingConfig, config_for_data, config_to_dict
 from studio.library import models
 from studio.library.card import PIXEL_BY_PIXEL, SAMPLE_BY_SAMPLE
 from studio.wire import messages as wire
 
-CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 RECIPE = {"family": "gated_pixelcnn", "width": 6, "layers": 2, "size": 3, "head": 8}
 
 Ask = Callable[[wire.AnyCommand], list[Any]]
@@ -28,7 +28,7 @@ Ask = Callable[[wire.AnyCommand], list[Any]]
 
 @pytest.fixture
 def ask() -> Ask:
-    at_work = Jobs(CPU)
+    at_work = JobStarter(CPU)
     return lambda command: [event for event in at_work.start(command) if event is not None]
 
 
@@ -45,8 +45,8 @@ def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask) -> str:
     """The name of a model learned in a moment by the real job, of bits or of 16 levels in two kinds."""
     levels, classes = request.param
-    study = study_of("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
-    fields = {**plain(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
+    study = config_for_data("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
+    fields = {**config_to_dict(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
     fields["plan"] |= {"steps": 12, "batch": 16, "rate": 0.01, "warm_up": 2}
     ask(wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=fields))
     return "pixels"
@@ -106,11 +106,11 @@ def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str,
 
 
 def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
-    steps = list(Jobs(CPU).start(wire.DecodeLatent(job="a", model=tiny_pixels, seed=3)))
+    steps = list(JobStarter(CPU).start(wire.DecodeLatent(job="a", model=tiny_pixels, seed=3)))
     assert sum(step is None for step in steps) >= 8, "a step a row"
     assert isinstance(steps[-1], wire.Decoded)
     ends = {"begin": wire.LatentPoint(), "end": wire.LatentPoint(seed=3)}
-    steps = list(Jobs(CPU).start(wire.Interpolate(job="a", model=tiny_pixels, frames=2, **ends)))
+    steps = list(JobStarter(CPU).start(wire.Interpolate(job="a", model=tiny_pixels, frames=2, **ends)))
     assert sum(step is None for step in steps) > 8
 
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask,
         "take a model that draws pixel by pixel": (tiny, rings[0], none),
     }
     for words, (model, given, free) in faults.items():
-        with pytest.raises(Misfit, match=words):
+        with pytest.raises(DoesNotFit, match=words):
             ask(wire.Inpaint(job="a", model=model, picture=given, mask=free, seeds=(1,)))
 
 
@@ -180,8 +180,8 @@ def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeyp
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
     x, c = torch.randint(0, 8, (6, 1, 4, 4), dtype=torch.uint8), torch.tensor([0, 1, 1, 0, 1, 0])
-    test = Examples(x, c)
-    (name, mixed, exact), (given_name, given, given_exact) = evaluation.measured(model, test)
+    test = TrainingExamples(x, c)
+    (name, mixed, exact), (given_name, given, given_exact) = evaluation.measure_figures(model, test)
     assert (name, given_name) == ("bits per dimension", "bits per dimension given its kind")
     assert exact
     assert given_exact
@@ -190,32 +190,32 @@ def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeyp
         assert mixed == pytest.approx(-float(model.log_prob(x).mean()) / unit, rel=1e-5)
         assert given == pytest.approx(-float(model.log_prob(x, c).mean()) / unit, rel=1e-5)
     monkeypatch.setattr(evaluation, "MOST", 11)
-    (name, bounded, exact), _ = evaluation.measured(model, test)
+    (name, bounded, exact), _ = evaluation.measure_figures(model, test)
     assert not exact
     assert mixed < bounded == pytest.approx(given + 1 / 16, rel=1e-5)
-    ((name, alone, exact),) = evaluation.measured(model, Examples(x))
+    ((name, alone, exact),) = evaluation.measure_figures(model, TrainingExamples(x))
     assert (name, exact, alone) == ("bits per dimension", True, pytest.approx(mixed, rel=1e-5))
 
 
 def test_bits_to_learn_from_are_drawn_once_with_the_greys_as_probabilities() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, None, :, None], 2000, 0)
-    bits = to_bits(ramp, (1, 1, 256), 0)
+    bits = dequantised_levels(ramp, (1, 1, 256), 0)
     assert bits.dtype == torch.uint8
     share = bits.double().mean((0, 1, 2))
     assert share[0] == 0
     assert share[255] == 1
     assert torch.allclose(share, torch.linspace(0, 1, 256).double(), atol=0.05)
-    assert torch.equal(bits, to_bits(ramp, (1, 1, 256), 0))
-    assert not torch.equal(bits, to_bits(ramp, (1, 1, 256), 1))
+    assert torch.equal(bits, dequantised_levels(ramp, (1, 1, 256), 0))
+    assert not torch.equal(bits, dequantised_levels(ramp, (1, 1, 256), 1))
     black_and_white = np.where(ramp > 90, 255, 0).astype(np.uint8)
-    assert torch.equal(to_bits(black_and_white, (1, 1, 256), 0), to_levels(black_and_white, (1, 1, 256), 2))
+    assert torch.equal(dequantised_levels(black_and_white, (1, 1, 256), 0), to_levels(black_and_white, (1, 1, 256), 2))
 
 
 def test_its_settings_are_checked(pack: Path) -> None:
-    study = study_of("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
+    study = config_for_data("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
     bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
-    with pytest.raises(BadStudy, match="4 pixels has no middle; take an odd number"):
-        loop.Run(bad, pack.parent / "run", torch.device("cpu"))
+    with pytest.raises(BadTrainingConfig, match="4 pixels has no middle; take an odd number"):
+        loop.TrainingRun(bad, pack.parent / "run", torch.device("cpu"))
 
 
 def test_a_card_knows_which_families_keep_a_part() -> None:

@@ -7,19 +7,19 @@ import pytest
 import torch
 
 from studio.density.autoregressive_sound import SHORT_SEGMENT_SAMPLES, AutoregressiveSound
-from studio.engine.device import Device
-from studio.engine.generation.sampling import TELLING
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Misfit, graded
+from studio.engine.device import ComputeDevice
+from studio.engine.generation.sampling import CLASS_SECONDS
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire import messages as wire
 
-CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 RATE = 8000
 
 
 @pytest.fixture
-def jobs() -> Jobs:
-    return Jobs(CPU)
+def jobs() -> JobStarter:
+    return JobStarter(CPU)
 
 
 def sound(seconds: float, seed: int = 0) -> np.ndarray:
@@ -29,7 +29,7 @@ def sound(seconds: float, seed: int = 0) -> np.ndarray:
     return (9000 * wave).astype(np.int16)
 
 
-def steps(jobs: Jobs, **asked: Any) -> list[Any]:
+def steps(jobs: JobStarter, **asked: Any) -> list[Any]:
     return list(jobs.start(wire.ComputeBits(**{"job": "p", "label": 1, **asked})))
 
 
@@ -37,10 +37,10 @@ def bits(said: list[Any]) -> np.ndarray:
     return np.concatenate([event.bits for event in said if event is not None])
 
 
-def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: Jobs) -> None:
+def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: JobStarter) -> None:
     heard = sound(4.0)
     (whole,) = filter(None, jobs.start(wire.Score(job="s", model=tiny_recordings, picture=heard, label=1)))
-    field = jobs.shelf.take(tiny_recordings).model.field
+    field = jobs.model_cache.get_model(tiny_recordings).model.field
     for first, end, lead in ((0, 9000, 0), (20_000, 29_500, 20_000), (20_000, 29_500, field + 1), (500, 700, 500)):
         said = steps(jobs, model=tiny_recordings, sound=heard[first - lead : end], first=lead)
         pieces = [event for event in said if event is not None]
@@ -49,7 +49,7 @@ def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: 
 
 
 def test_it_takes_as_many_steps_wherever_the_stretch_lies(
-    tiny_recordings: str, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    tiny_recordings: str, jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     priced = list[int]()
     plain = AutoregressiveSound.log_prob_of_samples
@@ -71,10 +71,10 @@ def test_it_takes_as_many_steps_wherever_the_stretch_lies(
     assert taken[0] == taken[1] < 4000 + 2 * SHORT_SEGMENT_SAMPLES
 
 
-def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: Jobs) -> None:
-    model = jobs.shelf.take(tiny_recordings).model
+def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: JobStarter) -> None:
+    model = jobs.model_cache.get_model(tiny_recordings).model
     heard = sound(5.0)
-    last = graded(heard[-round(TELLING * RATE) :], model.levels)[None]
+    last = levels_of_sound(heard[-round(CLASS_SECONDS * RATE) :], model.levels)[None]
     likeliest = int(model.log_prob_of_classes(last)[0].argmax())
     (told,) = filter(None, steps(jobs, model=tiny_recordings, sound=heard, first=len(heard), label=None))
     assert told.label == likeliest and not len(told.bits)
@@ -89,10 +89,10 @@ def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: J
     assert len(said[0]) == len(said[1]), "what is before the last second costs nothing"
 
 
-def test_what_no_recording_is_made_by_prices_none(tiny: str, tiny_recordings: str, jobs: Jobs) -> None:
-    with pytest.raises(Misfit, match="makes no recordings, so it cannot price one; use a WaveNet"):
+def test_what_no_recording_is_made_by_prices_none(tiny: str, tiny_recordings: str, jobs: JobStarter) -> None:
+    with pytest.raises(DoesNotFit, match="makes no recordings, so it cannot price one; use a WaveNet"):
         steps(jobs, model=tiny, sound=sound(0.1), label=None)
-    with pytest.raises(Misfit, match="the model works on 16-bit samples"):
+    with pytest.raises(DoesNotFit, match="the model works on 16-bit samples"):
         steps(jobs, model=tiny_recordings, sound=np.zeros(9))
-    with pytest.raises(Misfit, match="the model works on 16-bit samples"):
+    with pytest.raises(DoesNotFit, match="the model works on 16-bit samples"):
         steps(jobs, model=tiny_recordings, sound=sound(0.1), first=801)

@@ -11,38 +11,38 @@ from safetensors.torch import load, save
 
 from studio import zoo
 from studio.engine.generation import sampling
-from studio.engine.generation.sampling import Misfit, Shelf
+from studio.engine.generation.sampling import DoesNotFit, ModelCache
 from studio.library import models
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf(torch.device("cpu"))
+def shelf() -> ModelCache:
+    return ModelCache(torch.device("cpu"))
 
 
-def drawn(loaded: sampling.Loaded, seeds: list[int], temperature: float = 0.8) -> np.ndarray:
-    *_, (pictures, done, total) = sampling.draw(loaded, seeds, temperature)
+def drawn(loaded: sampling.LoadedModel, seeds: list[int], temperature: float = 0.8) -> np.ndarray:
+    *_, (pictures, done, total) = sampling.draw_artworks(loaded, seeds, temperature)
     assert done == total
     return pictures
 
 
-def inverse(loaded: sampling.Loaded, picture: np.ndarray) -> sampling.Inverse:
-    *waiting, found = sampling.invert(loaded, picture)
+def inverse(loaded: sampling.LoadedModel, picture: np.ndarray) -> sampling.EncodedArtwork:
+    *waiting, found = sampling.encode_artwork(loaded, picture)
     assert waiting == [None] * len(waiting)
     assert found is not None
     return found
 
 
 def shaped(
-    loaded: sampling.Loaded, start: torch.Tensor, sliders: Sequence[float], temperature: Sequence[float]
+    loaded: sampling.LoadedModel, start: torch.Tensor, sliders: Sequence[float], temperature: Sequence[float]
 ) -> np.ndarray:
-    *_, pictures = sampling.shown(loaded, sampling.moved(loaded, start, sliders, temperature)[None])
+    *_, pictures = sampling.decode_artworks(loaded, sampling.move_latent(loaded, start, sliders, temperature)[None])
     assert pictures is not None
     return pictures[0]
 
 
-def test_the_card_tells_what_the_file_holds(tiny: str, shelf: Shelf) -> None:
-    loaded = shelf.take(tiny)
+def test_the_card_tells_what_the_file_holds(tiny: str, shelf: ModelCache) -> None:
+    loaded = shelf.get_model(tiny)
     assert loaded.card.name == tiny
     assert loaded.model.shape == loaded.card.shape == (3, 8, 8)
     assert len(loaded.directions) == len(loaded.card.directions) == 12
@@ -51,63 +51,63 @@ def test_the_card_tells_what_the_file_holds(tiny: str, shelf: Shelf) -> None:
     assert 0 < loaded.card.value < 9
 
 
-def test_a_seed_is_one_picture_however_it_is_made(tiny: str, shelf: Shelf) -> None:
-    loaded = shelf.take(tiny)
+def test_a_seed_is_one_picture_however_it_is_made(tiny: str, shelf: ModelCache) -> None:
+    loaded = shelf.get_model(tiny)
     together = drawn(loaded, list(range(16)))
     assert np.array_equal(together[5], drawn(loaded, [5])[0])
-    by_hand = shaped(loaded, sampling.start_of(loaded, 5, None), (), (0.8,))
+    by_hand = shaped(loaded, sampling.start_latent(loaded, 5, None), (), (0.8,))
     assert np.array_equal(together[5], by_hand)
 
 
-def test_a_slider_moves_the_picture_and_home_brings_it_back(tiny: str, shelf: Shelf) -> None:
-    loaded = shelf.take(tiny)
-    start = sampling.start_of(loaded, 3, None)
+def test_a_slider_moves_the_picture_and_home_brings_it_back(tiny: str, shelf: ModelCache) -> None:
+    loaded = shelf.get_model(tiny)
+    start = sampling.start_latent(loaded, 3, None)
     home = shaped(loaded, start, (), (1.0,))
     assert not np.array_equal(shaped(loaded, start, (2.0,), (1.0,)), home)
     assert np.array_equal(shaped(loaded, start, (0.0,) * 12, (1.0,)), home)
 
 
-def test_temperature_acts_by_scale(tiny: str, shelf: Shelf) -> None:
-    loaded = shelf.take(tiny)
-    start = sampling.start_of(loaded, 3, None)
+def test_temperature_acts_by_scale(tiny: str, shelf: ModelCache) -> None:
+    loaded = shelf.get_model(tiny)
+    start = sampling.start_latent(loaded, 3, None)
     both = shaped(loaded, start, (), (0.5, 0.5))
     assert np.array_equal(both, shaped(loaded, start, (), (0.5,)))
     assert not np.array_equal(both, shaped(loaded, start, (), (0.5, 1.0)))
-    with pytest.raises(Misfit, match="3 temperatures were given for 2 scales"):
+    with pytest.raises(DoesNotFit, match="3 temperatures were given for 2 scales"):
         shaped(loaded, start, (), (1.0, 1.0, 1.0))
 
 
 @pytest.mark.parametrize("double", [False, True])
-def test_pictures_come_back_byte_for_byte(tiny: str, shelf: Shelf, rings: np.ndarray, double: bool) -> None:
-    loaded = shelf.take(tiny, double=double)
+def test_pictures_come_back_byte_for_byte(tiny: str, shelf: ModelCache, rings: np.ndarray, double: bool) -> None:
+    loaded = shelf.get_model(tiny, double=double)
     noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     board = (np.indices((8, 8)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
     for picture in (*rings[:4], noise, board, np.zeros_like(noise), np.full_like(noise, 255)):
         found = inverse(loaded, picture)
-        assert (found.differing, found.largest) == (0, 0)
+        assert (found.differing, found.largest_difference) == (0, 0)
         assert math.isfinite(found.bits)
         assert found.latent.dtype == (np.float64 if double else np.float32)
-        start = sampling.start_of(loaded, 0, found.latent)
+        start = sampling.start_latent(loaded, 0, found.latent)
         assert np.array_equal(shaped(loaded, start, (), (1.0,)), picture)
 
 
-def test_what_does_not_fit_is_said(tiny: str, shelf: Shelf) -> None:
-    loaded = shelf.take(tiny)
-    with pytest.raises(Misfit, match=r"\(9, 8, 3\)"):
+def test_what_does_not_fit_is_said(tiny: str, shelf: ModelCache) -> None:
+    loaded = shelf.get_model(tiny)
+    with pytest.raises(DoesNotFit, match=r"\(9, 8, 3\)"):
         inverse(loaded, np.zeros((9, 8, 3), np.uint8))
-    with pytest.raises(Misfit, match="float32"):
+    with pytest.raises(DoesNotFit, match="float32"):
         inverse(loaded, np.zeros((8, 8, 3), np.float32))
-    with pytest.raises(Misfit, match="latent has the shape"):
-        sampling.start_of(loaded, 0, np.zeros((3, 4, 4), np.float32))
-    with pytest.raises(Misfit, match="not finite"):
-        sampling.start_of(loaded, 0, np.full((3, 8, 8), np.nan, np.float32))
-    with pytest.raises(Misfit, match="13 sliders"):
-        shaped(loaded, sampling.start_of(loaded, 0, None), (1.0,) * 13, (1.0,))
+    with pytest.raises(DoesNotFit, match="latent has the shape"):
+        sampling.start_latent(loaded, 0, np.zeros((3, 4, 4), np.float32))
+    with pytest.raises(DoesNotFit, match="not finite"):
+        sampling.start_latent(loaded, 0, np.full((3, 8, 8), np.nan, np.float32))
+    with pytest.raises(DoesNotFit, match="13 sliders"):
+        shaped(loaded, sampling.start_latent(loaded, 0, None), (1.0,) * 13, (1.0,))
     with pytest.raises(models.BadModel, match="no model named"):
-        shelf.take("nothing")
+        shelf.get_model("nothing")
 
 
-def test_weights_that_do_not_fit_the_card_are_refused(tiny: str, shelf: Shelf, studio_home: Path) -> None:
+def test_weights_that_do_not_fit_the_card_are_refused(tiny: str, shelf: ModelCache, studio_home: Path) -> None:
     path = studio_home / "models" / f"{tiny}.safetensors"
     data = path.read_bytes()
     head = int.from_bytes(data[:8], "little")
@@ -117,29 +117,29 @@ def test_weights_that_do_not_fit_the_card_are_refused(tiny: str, shelf: Shelf, s
     del tensors[name]
     path.write_bytes(save(tensors, {"card": card}))
     with pytest.raises(models.BadModel, match=r"do not fit its card \(1 missing\)"):
-        shelf.take(tiny)
+        shelf.get_model(tiny)
 
 
-def test_a_file_that_was_replaced_is_read_anew_with_its_card(tiny: str, shelf: Shelf, studio_home: Path) -> None:
-    before = shelf.take(tiny)
+def test_a_file_that_was_replaced_is_read_anew_with_its_card(tiny: str, shelf: ModelCache, studio_home: Path) -> None:
+    before = shelf.get_model(tiny)
     path = studio_home / "models" / f"{tiny}.safetensors"
     path.write_bytes(path.read_bytes().replace(b"Rings", b"Discs"))
-    after = shelf.take(tiny)
+    after = shelf.get_model(tiny)
     assert after.hash != before.hash
     assert (before.card.title, after.card.title) == ("Rings", "Discs")
 
 
 def test_only_so_many_models_stay_in_memory(tiny: str) -> None:
-    shelf = Shelf(torch.device("cpu"), most=1)
-    first = shelf.take(tiny)
-    assert shelf.take(tiny) is first
-    shelf.take(tiny, double=True)
-    assert shelf.take(tiny) is not first
+    shelf = ModelCache(torch.device("cpu"), most=1)
+    first = shelf.get_model(tiny)
+    assert shelf.get_model(tiny) is first
+    shelf.get_model(tiny, double=True)
+    assert shelf.get_model(tiny) is not first
 
 
 def test_the_way_between_two_latents_turns_evenly_and_ends_where_it_should() -> None:
     begin, end = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    line = sampling.way(begin, 2 * end, 65)
+    line = sampling.interpolate_latents(begin, 2 * end, 65)
     assert torch.equal(line[0], begin)
     assert torch.equal(line[-1], 2 * end)
     lengths = line.flatten(1).norm(dim=1)
@@ -147,26 +147,26 @@ def test_the_way_between_two_latents_turns_evenly_and_ends_where_it_should() -> 
     flat = line.flatten(1) / lengths[:, None]
     cosines = (flat[1:] * flat[:-1]).sum(1)
     assert float(cosines.max() - cosines.min()) < 1e-4
-    still = sampling.way(begin, begin, 5)
+    still = sampling.interpolate_latents(begin, begin, 5)
     assert torch.allclose(still, begin.expand_as(still))
-    assert torch.isfinite(sampling.way(torch.zeros_like(begin), begin, 5)).all()
+    assert torch.isfinite(sampling.interpolate_latents(torch.zeros_like(begin), begin, 5)).all()
 
 
-def test_a_blend_keeps_how_far_encoded_latents_are_spread(tiny: str, tiny_pixels: str, shelf: Shelf) -> None:
+def test_a_blend_keeps_how_far_encoded_latents_are_spread(tiny: str, tiny_pixels: str, shelf: ModelCache) -> None:
     for name in (tiny, tiny_pixels):
-        loaded = shelf.take(name)
+        loaded = shelf.get_model(name)
         made = loaded.model.sample(range(24))
         z = loaded.model.encode(made)
         ends = z.flatten(1).std(1)
         for i in range(0, 24, 2):
-            line = sampling.way(z[i], z[i + 1], 9).flatten(1).std(1)
+            line = sampling.interpolate_latents(z[i], z[i + 1], 9).flatten(1).std(1)
             low, high = sorted(ends[i : i + 2].tolist())
             assert 0.97 * low < float(line.min()) <= float(line.max()) < 1.03 * high
         if loaded.model.can_inpaint:
             assert float(z.std()) == pytest.approx(1, abs=0.05), "what draws pixel by pixel has standard noise"
 
 
-def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: ModelCache, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = ("recipe", "plain", "fold", "channels_last")
     seen: dict[str, int] = {}
     for step in steps:
@@ -180,7 +180,7 @@ def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: Shelf, monkeypatch: p
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        shelf.take(tiny)
+        shelf.get_model(tiny)
         after = torch.get_num_threads()
     finally:
         torch.set_num_threads(threads)
@@ -189,13 +189,13 @@ def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: Shelf, monkeypatch: p
 
 
 def test_an_artwork_has_a_latent_for_every_point_of_its_levels(
-    tiny: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    tiny: str, shelf: ModelCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = shelf.take(tiny, double=True)
+    loaded = shelf.get_model(tiny, double=True)
     picture = np.zeros((8, 8, 3), np.uint8)
     picture[2:5] = 255
     picture[6] = 100
-    x = sampling.levels_of(loaded, picture[None]).expand(9, -1, -1, -1)
+    x = sampling.levels_of_artworks(loaded, picture[None]).expand(9, -1, -1, -1)
     u = loaded.model.points(x, 0)
     assert u[x == 0].max() < 0.2 and u[x == 255].min() > 0.8 and bool((u[x == 100] == 0.5).all())
     z = loaded.model.encode(x, None, u)
@@ -208,7 +208,7 @@ def test_an_artwork_has_a_latent_for_every_point_of_its_levels(
         return torch.full(x.shape, 1e9, dtype=torch.float64) if u is None else true(x, c, u)
 
     monkeypatch.setattr(loaded.model, "encode", poor)
-    *_, missed = sampling.invert(loaded, picture)
-    *_, found = sampling.invert(loaded, picture, search=True)
+    *_, missed = sampling.encode_artwork(loaded, picture)
+    *_, found = sampling.encode_artwork(loaded, picture, search=True)
     assert missed is not None and missed.differing > 0
     assert found is not None and found.differing == 0

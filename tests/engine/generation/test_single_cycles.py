@@ -8,18 +8,18 @@ import soundfile
 import torch
 
 from studio import zoo
-from studio.engine.device import Device
-from studio.engine.generation.sampling import Shelf
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Misfit, to_arrays, to_levels
-from studio.engine.training.config import Plan, Study, plain
+from studio.engine.device import ComputeDevice
+from studio.engine.generation.sampling import ModelCache
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit, to_arrays, to_levels
+from studio.engine.training.config import TrainingConfig, TrainingPlan, config_to_dict
 from studio.library import models
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
 from studio.media.sounds import single_cycle
 from studio.wire import messages as wire
 
-CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 
 
 @pytest.mark.parametrize("levels", [2, 256, 1024, 4096, 65536])
@@ -40,12 +40,12 @@ def test_every_level_of_a_picture_comes_back(levels: int) -> None:
 
 
 def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:
-    loaded = Shelf(CPU.torch_device).take(tiny_waves)
+    loaded = ModelCache(CPU.torch_device).get_model(tiny_waves)
     assert loaded.card.kind == "sound"
     assert loaded.card.size_text == "32 samples"
     assert loaded.card.levels == 1024
     assert models.read_cover(models.find_model(tiny_waves).path).shape == (9, 32)
-    jobs = Jobs(CPU)
+    jobs = JobStarter(CPU)
     events = [e for e in jobs.start(wire.Sample(job="a", model=tiny_waves, seeds=(1, 2, 3))) if e]
     assert isinstance(events[-1], wire.PicturesPreview)
     assert events[-1].pictures.shape == (3, 32)
@@ -58,7 +58,7 @@ def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:
     (found,) = [e for e in jobs.start(wire.Encode(job="a", model=tiny_waves, picture=wave)) if e]
     assert isinstance(found, wire.Encoded)
     assert found.exact
-    with pytest.raises(Misfit, match="the sound is .*uint8"):
+    with pytest.raises(DoesNotFit, match="the sound is .*uint8"):
         list(jobs.start(wire.Encode(job="a", model=tiny_waves, picture=wave.astype(np.uint8))))
 
 
@@ -66,7 +66,7 @@ def test_the_way_between_two_waves(tiny_waves: str) -> None:
     ask = wire.Interpolate(
         job="a", model=tiny_waves, begin=wire.LatentPoint(seed=1), end=wire.LatentPoint(seed=2, sliders=(1.0,))
     )
-    drawn = [e for e in Jobs(CPU).start(ask) if isinstance(e, wire.PicturesPreview)]
+    drawn = [e for e in JobStarter(CPU).start(ask) if isinstance(e, wire.PicturesPreview)]
     assert [e.first for e in drawn] == list(range(0, 64, len(drawn[0].pictures)))
     assert np.concatenate([e.pictures for e in drawn]).shape == (64, 32)
 
@@ -92,7 +92,7 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
     assert np.abs(waves.astype(float).mean(1)).max() < 2, "no mean is left"
     assert (waves[:, -1] < 0).all(), "each begins where it rises through zero"
     assert (waves[:, 0] >= 0).all()
-    study = Study(
+    study = TrainingConfig(
         name="mine",
         title="Mine",
         makes="Waves",
@@ -101,10 +101,10 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
         shape=(32,),
         levels=256,
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), alpha=None),
-        plan=Plan(steps=2, batch=4),
+        plan=TrainingPlan(steps=2, batch=4),
     )
-    ask = wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=plain(study))
-    said = [e for e in Jobs(CPU).start(ask) if isinstance(e, wire.Notice)]
+    ask = wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=config_to_dict(study))
+    said = [e for e in JobStarter(CPU).start(ask) if isinstance(e, wire.Notice)]
     assert said[0].text.startswith("12 sounds are used.")
     assert '"mine" is ready' in said[-1].text
 

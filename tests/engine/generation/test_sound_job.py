@@ -11,22 +11,24 @@ import torch
 
 from studio.density.autoregressive_sound import AutoregressiveSound, StreamingLogProb
 from studio.density.sound_stream import TorchSampler
-from studio.engine.__main__ import Table
-from studio.engine.device import Device
-from studio.engine.events import Rest
+from studio.engine.__main__ import JobTable
+from studio.engine.device import ComputeDevice
+from studio.engine.events import Pause
 from studio.engine.generation import sampling, sound_job
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Misfit, graded, heard
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit, levels_of_sound, sound_of_levels
 from studio.library.card import Card
 from studio.wire import messages as wire
 from studio.zoo.wavenet import WaveNet
 
-CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 RATE = 8000
 PIECE = round(wire.CHUNK_SECONDS * RATE)
 
 
-def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = (), salt: int = 0) -> sampling.Loaded:
+def of(
+    recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = (), salt: int = 0
+) -> sampling.LoadedModel:
     torch.manual_seed(salt)
     model = recipe.build(shape).eval().requires_grad_(False)
     if kinds:
@@ -38,7 +40,7 @@ def of(recipe: Any, shape: tuple[int, ...], rate: int, kinds: tuple[str, ...] = 
         recipe={}, learned_from="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=kinds, date="",
         version="", kind="sound", rate=rate,
     )  # fmt: skip
-    return sampling.Loaded(card, "", model, torch.zeros(0), 1)
+    return sampling.LoadedModel(card, "", model, torch.zeros(0), 1)
 
 
 HUM = of(WaveNet(cycles=1, layers=6, channels=16, skip=16, classes=(2,)), (600,), RATE, ("Low", "High"))
@@ -47,9 +49,9 @@ MODEL: Any = HUM.model
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    at_work = Jobs(CPU)
-    monkeypatch.setattr(at_work.shelf, "take", lambda name: {"hum": HUM, "buzz": BUZZ}[name])
+def jobs(monkeypatch: pytest.MonkeyPatch) -> JobStarter:
+    at_work = JobStarter(CPU)
+    monkeypatch.setattr(at_work.model_cache, "take", lambda name: {"hum": HUM, "buzz": BUZZ}[name])
     return at_work
 
 
@@ -73,23 +75,25 @@ def decoded(samples: int, keep: np.ndarray | None = None, temperature: float = 1
     known = None
     if keep is not None:
         known = torch.full((1, samples), -1)
-        known[0, : len(keep)] = graded(keep, 256).long()
+        known[0, : len(keep)] = levels_of_sound(keep, 256).long()
     *_, last = MODEL.decode_steps(z, torch.tensor([label]), temperature, known)
-    return heard(last.x, 256)[0]
+    return sound_of_levels(last.x, 256)[0]
 
 
-def test_it_is_the_sound_that_a_seed_makes_piece_by_piece_with_its_price(jobs: Jobs) -> None:
+def test_it_is_the_sound_that_a_seed_makes_piece_by_piece_with_its_price(jobs: JobStarter) -> None:
     events = sounded(jobs.start(command()))
     found = whole(events)
     np.testing.assert_array_equal(found, decoded(round(0.2 * RATE)))
     assert {len(event.samples) for event in events} == {PIECE}
     bits = np.concatenate([event.bits for event in events])
-    x = graded(found, 256)[None].long()
+    x = levels_of_sound(found, 256)[None].long()
     np.testing.assert_allclose(bits, MODEL.surprisal(x, torch.tensor([1]))[0], rtol=1e-3, atol=1e-3)
 
 
-def test_while_the_kernel_compiles_the_plain_player_plays_the_same(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Slow(sound_job._Compiling):
+def test_while_the_kernel_compiles_the_plain_player_plays_the_same(
+    jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(sound_job._SamplerCompilation):
         def run(self) -> None:
             return
 
@@ -101,10 +105,12 @@ def test_while_the_kernel_compiles_the_plain_player_plays_the_same(jobs: Jobs, m
     np.testing.assert_array_equal(found, decoded(len(found)))
 
 
-def test_in_the_middle_the_compiled_player_takes_over_unheard(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[sound_job._Compiling] = []
+def test_in_the_middle_the_compiled_player_takes_over_unheard(
+    jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[sound_job._SamplerCompilation] = []
 
-    class Late(sound_job._Compiling):
+    class Late(sound_job._SamplerCompilation):
         def start(self) -> None:
             made.append(self)
 
@@ -119,7 +125,7 @@ def test_in_the_middle_the_compiled_player_takes_over_unheard(jobs: Jobs, monkey
     np.testing.assert_array_equal(found, decoded(len(found)))
 
 
-def test_it_goes_on_from_what_was_recorded(jobs: Jobs) -> None:
+def test_it_goes_on_from_what_was_recorded(jobs: JobStarter) -> None:
     past = (8000 * np.sin(np.arange(1500) / 9)).astype(np.int16)
     found = whole(sounded(jobs.start(command(begin=past, seconds=0.1))))
     wanted = decoded(len(past) + len(found), past)[len(past) :]
@@ -127,7 +133,7 @@ def test_it_goes_on_from_what_was_recorded(jobs: Jobs) -> None:
     assert not np.array_equal(found, decoded(len(found)))
 
 
-def test_a_hand_changes_the_very_next_piece(jobs: Jobs) -> None:
+def test_a_hand_changes_the_very_next_piece(jobs: JobStarter) -> None:
     events = jobs.start(command())
     first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,))))
@@ -140,49 +146,49 @@ def test_a_hand_changes_the_very_next_piece(jobs: Jobs) -> None:
     heat[:, 3 * PIECE :] = 0
     z = MODEL.noise([5], len(found))
     *_, step = MODEL.decode_steps(z, torch.tensor([1]), heat)
-    np.testing.assert_array_equal(found[: 6 * PIECE], heard(step.x, 256)[0][: 6 * PIECE])
+    np.testing.assert_array_equal(found[: 6 * PIECE], sound_of_levels(step.x, 256)[0][: 6 * PIECE])
     player = MODEL.player(torch.tensor([1]), 1)
-    player.hear(graded(found[: 6 * PIECE], 256)[None].long())
+    player.hear(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
     player.turn(torch.tensor([0]))
-    wanted = heard(player.play(z[:, 6 * PIECE :], torch.ones(1, len(found) - 6 * PIECE)), 256)[0]
+    wanted = sound_of_levels(player.play(z[:, 6 * PIECE :], torch.ones(1, len(found) - 6 * PIECE)), 256)[0]
     np.testing.assert_array_equal(found[6 * PIECE :], wanted)
 
 
-def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: Jobs) -> None:
+def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: JobStarter) -> None:
     events = jobs.start(command(seconds=None, until=0.07))
     made, rested = [], 0
     while rested < 3:
         event = next(events)
         made += [event] if isinstance(event, wire.SoundChunk) else []
-        rested = rested + 1 if isinstance(event, Rest) and made else 0
+        rested = rested + 1 if isinstance(event, Pause) and made else 0
     assert len(whole(made)) == 3 * PIECE  # in whole pieces, so that all of them begin where they can be made anew
     list(jobs.start(wire.Adjust(job="b", running_job="a", allowed_seconds=0.1)))
     while sum(len(event.samples) for event in made) < 5 * PIECE:
         event = next(events)
         made += [event] if isinstance(event, wire.SoundChunk) else []
-    assert isinstance(next(events), Rest)
+    assert isinstance(next(events), Pause)
     np.testing.assert_array_equal(whole(made), decoded(5 * PIECE))
 
 
-def test_the_temperature_follows_a_curve(jobs: Jobs) -> None:
+def test_the_temperature_follows_a_curve(jobs: JobStarter) -> None:
     curve = np.array([[0.0, 1.0], [0.05, 0.0], [0.1, 0.0], [0.1, 2.0]])
     found = whole(sounded(jobs.start(command(curve=curve, temperature=3.0))))
     at = np.arange(len(found)) / RATE
     heat = np.interp(at, [0, 0.05, 0.1], [1.0, 0.0, 0.0]) + 2.0 * (at >= 0.1)
     *_, step = MODEL.decode_steps(MODEL.noise([5], len(found)), torch.tensor([1]), torch.from_numpy(heat[None]))
-    np.testing.assert_array_equal(found, heard(step.x, 256)[0])
+    np.testing.assert_array_equal(found, sound_of_levels(step.x, 256)[0])
 
 
 def never_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """All is played by torch."""
-    monkeypatch.setattr(sound_job._Compiling, "run", lambda self: None)
+    monkeypatch.setattr(sound_job._SamplerCompilation, "run", lambda self: None)
     monkeypatch.setattr(sound_job, "PATIENCE", 0.01)
 
 
 @pytest.mark.parametrize("swift", [True, False])
 @pytest.mark.parametrize("back", [1, 4])
 def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool, back: int
+    jobs: JobStarter, monkeypatch: pytest.MonkeyPatch, swift: bool, back: int
 ) -> None:
     if not swift:
         never_compiled(monkeypatch)
@@ -199,16 +205,16 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     player = MODEL.player(torch.tensor([0]), 1)
     player.play(z[:, :again], torch.ones(1, again))
     player.turn(torch.tensor([1]))
-    wanted = heard(player.play(z[:, again:], torch.full((1, z.shape[1] - again), 0.5)), 256)[0]
+    wanted = sound_of_levels(player.play(z[:, again:], torch.full((1, z.shape[1] - again), 0.5)), 256)[0]
     np.testing.assert_array_equal(np.concatenate([event.samples for event in new]), wanted)
     bits = np.concatenate([event.bits for event in new])
     price = StreamingLogProb(MODEL, torch.tensor([0]), 1)
-    price.bits(graded(kept, 256)[None].long())
+    price.bits(levels_of_sound(kept, 256)[None].long())
     price.set_condition(torch.tensor([1]))
-    np.testing.assert_allclose(bits, price.bits(graded(wanted, 256)[None].long())[0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(bits, price.bits(levels_of_sound(wanted, 256)[None].long())[0], rtol=1e-3, atol=1e-3)
 
 
-def test_another_seed_takes_over_without_a_gap(jobs: Jobs) -> None:
+def test_another_seed_takes_over_without_a_gap(jobs: JobStarter) -> None:
     events = jobs.start(command())
     first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(5)]
     list(jobs.start(wire.Adjust(job="b", running_job="a", seed=6, from_sample=3 * PIECE)))
@@ -216,19 +222,19 @@ def test_another_seed_takes_over_without_a_gap(jobs: Jobs) -> None:
     z = MODEL.noise([5, 6], len(found))
     z[0, 3 * PIECE :] = z[1, 3 * PIECE :]
     *_, step = MODEL.decode_steps(z[:1], torch.tensor([1]))
-    np.testing.assert_array_equal(found, heard(step.x, 256)[0])
+    np.testing.assert_array_equal(found, sound_of_levels(step.x, 256)[0])
 
 
-def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: Jobs) -> None:
+def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: JobStarter) -> None:
     """However busy the engine is: the window throws away what it is told before that ending."""
     said: list[Any] = []
-    table = Table(SimpleNamespace(say=said.append), jobs.start)  # type: ignore[arg-type]
-    table.hear(command(seconds=0.5))
+    table = JobTable(SimpleNamespace(say=said.append), jobs.start)  # type: ignore[arg-type]
+    table.add_command(command(seconds=0.5))
     while sum(isinstance(event, wire.SoundChunk) for event in said) < 4:
-        table.step()
-    table.hear(wire.Adjust(job="b", running_job="a", from_sample=PIECE, temperature=(0.5,)))
+        table.step_most_urgent()
+    table.add_command(wire.Adjust(job="b", running_job="a", from_sample=PIECE, temperature=(0.5,)))
     while len(table):
-        table.step()
+        table.step_most_urgent()
     ending = next(place for place, event in enumerate(said) if isinstance(event, wire.Finished) and event.job == "b")
     assert sum(isinstance(event, wire.SoundChunk) for event in said[:ending]) == 4  # none comes in between
     after = [event for event in said[ending:] if isinstance(event, wire.SoundChunk)]
@@ -238,7 +244,7 @@ def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: Jobs
 @pytest.mark.parametrize("swift", [True, False])
 @pytest.mark.parametrize("made", [0, 2])
 def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_were_the_first(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool, made: int
+    jobs: JobStarter, monkeypatch: pytest.MonkeyPatch, swift: bool, made: int
 ) -> None:
     """Of what was made by the late one, so many pieces are thrown away with it."""
     if not swift:
@@ -255,25 +261,25 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
     kept = np.concatenate([event.samples for event in first])[:at]
     assert len(kept) + len(new) == round(0.2 * RATE)
     player, z = MODEL.player(torch.tensor([0]), 1), MODEL.noise([5, 6], at + len(new))
-    np.testing.assert_array_equal(kept, heard(player.play(z[:1, :at], torch.ones(1, at)), 256)[0])
+    np.testing.assert_array_equal(kept, sound_of_levels(player.play(z[:1, :at], torch.ones(1, at)), 256)[0])
     player.turn(torch.tensor([1]))
-    wanted = heard(player.play(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
+    wanted = sound_of_levels(player.play(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
     np.testing.assert_array_equal(new, wanted)
 
 
 def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_asks_for(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cold = whole(sounded(jobs.start(command(temperature=0.5))))
     begun = whole(sounded(jobs.start(command(begin=cold))))
-    hot = round(sound_job.OPENING * RATE)
+    hot = round(sound_job.OPENING_SECONDS * RATE)
     card = msgspec.structs.replace(HUM.card, opening=2.0)
-    other = sampling.Loaded(card, "", MODEL, torch.zeros(0), 1)
-    monkeypatch.setattr(jobs.shelf, "take", lambda name: other)
+    other = sampling.LoadedModel(card, "", MODEL, torch.zeros(0), 1)
+    monkeypatch.setattr(jobs.model_cache, "take", lambda name: other)
     opened = whole(sounded(jobs.start(command(temperature=0.5))))
     z, heat = MODEL.noise([5], len(opened)), torch.full((1, len(opened)), 0.5)
     heat[:, :hot] = 2.0
-    wanted = heard(MODEL.player(torch.tensor([1]), 1).play(z, heat), 256)[0]
+    wanted = sound_of_levels(MODEL.player(torch.tensor([1]), 1).play(z, heat), 256)[0]
     np.testing.assert_array_equal(opened, wanted)
     assert not np.array_equal(opened, cold)
     np.testing.assert_array_equal(whole(sounded(jobs.start(command(begin=cold)))), begun)
@@ -281,16 +287,16 @@ def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_
     np.testing.assert_array_equal(as_hot, decoded(len(as_hot), temperature=2.0))
 
 
-def test_of_a_change_the_first_is_told_sooner(jobs: Jobs) -> None:
+def test_of_a_change_the_first_is_told_sooner(jobs: JobStarter) -> None:
     events = jobs.start(command(seconds=0.5))
     for _ in range(4):
         next(event for event in events if isinstance(event, wire.SoundChunk))
     list(jobs.start(wire.Adjust(job="b", running_job="a", from_sample=2 * PIECE, temperature=(0.5,))))
     new = sounded(events)
-    assert [len(event.samples) for event in new[:2]] == [round(sound_job.FIRST * RATE), PIECE]
+    assert [len(event.samples) for event in new[:2]] == [round(sound_job.FIRST_CHUNK_SECONDS * RATE), PIECE]
 
 
-def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_far_back_it_hears_the_past_again(jobs: JobStarter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_job, "SPARE", 0.02)
     events = jobs.start(command())
     made = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(6)]
@@ -301,7 +307,7 @@ def test_far_back_it_hears_the_past_again(jobs: Jobs, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("swift", [True, False])
 def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, swift: bool
+    jobs: JobStarter, monkeypatch: pytest.MonkeyPatch, swift: bool
 ) -> None:
     if not swift:
         never_compiled(monkeypatch)
@@ -316,35 +322,37 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
 
     # At 1 it is the second alone, which heard all of it, in its kind of the same name.
     player = BUZZ.model.player(torch.tensor([0]), 1)  # type: ignore[operator]
-    player.hear(graded(found[: 6 * PIECE], 256)[None].long())
+    player.hear(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
     z = MODEL.noise([5], len(found))
-    wanted = heard(player.play(z[:, 6 * PIECE :], torch.ones(1, 2 * PIECE)), 256)[0]
+    wanted = sound_of_levels(player.play(z[:, 6 * PIECE :], torch.ones(1, 2 * PIECE)), 256)[0]
     np.testing.assert_array_equal(found[6 * PIECE :], wanted)
 
-    x = graded(found, 256)[None].long()
+    x = levels_of_sound(found, 256)[None].long()
     each = [m.surprisal(x, torch.tensor([c]))[0, 3 * PIECE : 6 * PIECE] for m, c in ((MODEL, 1), (BUZZ.model, 0))]
     mixture = -torch.log2((0.5 * 2.0 ** -each[0].double()) + 0.5 * 2.0 ** -each[1].double())
     bits = np.concatenate([event.bits for event in half])
     np.testing.assert_allclose(bits, mixture, rtol=1e-3, atol=1e-3)
 
 
-def test_a_mixture_is_the_same_with_the_compiled_loop_and_without(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mixture_is_the_same_with_the_compiled_loop_and_without(
+    jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = {"mix": "buzz", "share": 0.4}
     swift = whole(sounded(jobs.start(command(**asked))))
-    monkeypatch.setattr(sound_job._Compiling, "run", lambda self: None)
+    monkeypatch.setattr(sound_job._SamplerCompilation, "run", lambda self: None)
     monkeypatch.setattr(sound_job, "PATIENCE", 0.01)
     np.testing.assert_array_equal(whole(sounded(jobs.start(command(**asked)))), swift)
     assert not np.array_equal(swift, decoded(len(swift)))
 
 
-def test_models_that_are_not_alike_cannot_be_mixed(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_that_are_not_alike_cannot_be_mixed(jobs: JobStarter, monkeypatch: pytest.MonkeyPatch) -> None:
     other = of(WaveNet(cycles=1, layers=3, channels=8, skip=8), (600,), 2 * RATE)
-    monkeypatch.setattr(jobs.shelf, "take", lambda name: other if name == "other" else HUM)
-    with pytest.raises(Misfit, match='"Hum" has 8 kHz and 256 levels, and "Hum" has 16 kHz'):
+    monkeypatch.setattr(jobs.model_cache, "take", lambda name: other if name == "other" else HUM)
+    with pytest.raises(DoesNotFit, match='"Hum" has 8 kHz and 256 levels, and "Hum" has 16 kHz'):
         list(jobs.start(command(mix="other")))
 
 
-def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
+def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: JobStarter) -> None:
     first = next(event for event in jobs.start(command(seconds=None)) if isinstance(event, wire.SoundChunk))
     assert len(first.samples) == round(wire.CHUNK_SECONDS * RATE)
 
@@ -362,18 +370,20 @@ def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: Jobs) -> None:
         ({"again": 10_000}, "made anew"),
     ],
 )
-def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: Jobs, asked: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: JobStarter, asked: dict[str, Any], words: str) -> None:
     events = jobs.start(command())
     first = next(event for event in events if isinstance(event, wire.SoundChunk))
-    with pytest.raises(Misfit, match=words):
+    with pytest.raises(DoesNotFit, match=words):
         list(jobs.start(wire.Adjust(job="b", running_job="a", **asked)))
     np.testing.assert_array_equal(whole([first, *sounded(events)]), decoded(round(0.2 * RATE)))
 
 
-def test_what_makes_no_sound_that_goes_on_is_refused(jobs: Jobs, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Misfit, match='"Rings" does not make sound that goes on'):
-        list(Jobs(CPU).start(wire.StreamSound(job="a", model=tiny, seed=0)))
-    with pytest.raises(Misfit, match="sound is"):
+def test_what_makes_no_sound_that_goes_on_is_refused(
+    jobs: JobStarter, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DoesNotFit, match='"Rings" does not make sound that goes on'):
+        list(JobStarter(CPU).start(wire.StreamSound(job="a", model=tiny, seed=0)))
+    with pytest.raises(DoesNotFit, match="sound is"):
         list(jobs.start(command(begin=np.zeros((3, 3), np.int16))))
     assert isinstance(HUM.model, AutoregressiveSound)
     assert not isinstance(HUM.model.make_sampler(torch.tensor([1]), 1), TorchSampler)

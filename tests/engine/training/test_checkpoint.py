@@ -14,9 +14,9 @@ def run(tmp_path: Path) -> Path:
     """A run with checkpoints after 3, 4 and 5 steps, and the best one after 4."""
     (tmp_path / "checkpoints").mkdir()
     for step in (3, 4, 5):
-        checkpoint.keep(tmp_path, {"model.w": torch.full((4,), float(step))}, {"step": step})
+        checkpoint.add_checkpoint(tmp_path, {"model.w": torch.full((4,), float(step))}, {"step": step})
         if step == 4:
-            checkpoint.keep(tmp_path, {"average.w": torch.full((4,), 0.5)}, {"step": step}, best=True)
+            checkpoint.add_checkpoint(tmp_path, {"average.w": torch.full((4,), 0.5)}, {"step": step}, best=True)
     return tmp_path
 
 
@@ -39,20 +39,20 @@ DAMAGED = {
 
 @pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
 def test_a_damaged_manifest_is_made_again_from_the_checkpoints(data: bytes, run: Path) -> None:
-    before = checkpoint.entries(run)
+    before = checkpoint.list_checkpoints(run)
     manifest(run).write_bytes(data)
-    assert sorted(checkpoint.entries(run), key=str) == sorted(before, key=str)
-    newest, best = checkpoint.newest(run), checkpoint.newest(run, best=True)
+    assert sorted(checkpoint.list_checkpoints(run), key=str) == sorted(before, key=str)
+    newest, best = checkpoint.load_newest(run), checkpoint.load_newest(run, best=True)
     assert newest is not None and newest[1]["step"] == 5
     assert best is not None and float(best[0]["average.w"][0]) == 0.5
-    checkpoint.keep(run, {"model.w": torch.zeros(4)}, {"step": 6})
-    assert [e.step for e in checkpoint.entries(run) if not e.best] == [4, 5, 6]
+    checkpoint.add_checkpoint(run, {"model.w": torch.zeros(4)}, {"step": 6})
+    assert [e.step for e in checkpoint.list_checkpoints(run) if not e.best] == [4, 5, 6]
     assert json.loads(manifest(run).read_bytes())
 
 
 def test_a_manifest_that_is_gone_is_made_again(run: Path) -> None:
     manifest(run).unlink()
-    found = checkpoint.newest(run)
+    found = checkpoint.load_newest(run)
     assert found is not None and found[1]["step"] == 5
 
 
@@ -64,7 +64,7 @@ def test_a_manifest_made_again_leaves_out_what_is_not_whole(run: Path) -> None:
     (folder / "step-00000004.safetensors").write_bytes(b"")
     (folder / "step-00000009.safetensors").write_bytes(b"\x10" + bytes(7) + b'{"a":1}')
     (folder / "notes.safetensors").write_bytes(newest.read_bytes())
-    found = checkpoint.newest(run)
+    found = checkpoint.load_newest(run)
     assert found is not None and found[1]["step"] == 3
 
 
@@ -74,18 +74,18 @@ def test_a_manifest_never_has_a_file_outside_its_folder_removed(run: Path) -> No
     entry = {"file": "../precious.safetensors", "size": 1, "hash": "", "step": 1, "best": False}
     manifest(run).write_bytes(json.dumps([entry]).encode())
     for step in (6, 7, 8, 9):
-        checkpoint.keep(run, {"model.w": torch.zeros(4)}, {"step": step})
+        checkpoint.add_checkpoint(run, {"model.w": torch.zeros(4)}, {"step": step})
     assert precious.exists()
 
 
 def test_a_checkpoint_whose_state_cannot_be_read_gives_way_to_the_one_before(run: Path) -> None:
-    checkpoint.keep(run, {"model.w": torch.zeros(4)}, {"step": 6})
+    checkpoint.add_checkpoint(run, {"model.w": torch.zeros(4)}, {"step": 6})
     folder = run / "checkpoints"
     path = folder / "step-00000006.safetensors"
     data = path.read_bytes().replace(b'{\\"step\\": 6}', b'{\\"step\\"; 6}')
     path.write_bytes(data)
-    listed = checkpoint.entries(run)
-    listed[-1] = checkpoint.Entry(path.name, len(data), checkpoint.storage.hash_bytes(data), 6)
+    listed = checkpoint.list_checkpoints(run)
+    listed[-1] = checkpoint.CheckpointEntry(path.name, len(data), checkpoint.storage.hash_bytes(data), 6)
     manifest(run).write_bytes(checkpoint.msgspec.json.encode(listed))
-    found = checkpoint.newest(run)
+    found = checkpoint.load_newest(run)
     assert found is not None and found[1]["step"] == 5

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.engine.training.config import BadStudy, study_in, study_of
+from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json
 from studio.library import models
 
 ROOT = Path(__file__).parents[3]
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("path", sorted((ROOT / "models" / "recipes").rglob("*.json")), ids=lambda p: p.stem)
 def test_the_shipped_recipes_can_be_run_again(path: Path) -> None:
-    found = study_in(path.read_bytes())
+    found = config_from_json(path.read_bytes())
     assert found.name == path.stem
     model = found.recipe.build(found.shape)
     assert model.shape == found.shape
@@ -23,23 +23,23 @@ def test_a_bad_recipe_names_its_field() -> None:
     path = next((ROOT / "models" / "recipes").glob("*.json"))
     fields = json.loads(path.read_bytes())
     fields["plan"]["rate"] = -1
-    with pytest.raises(BadStudy, match="plan.rate"):
-        study_in(json.dumps(fields).encode())
+    with pytest.raises(BadTrainingConfig, match="plan.rate"):
+        config_from_json(json.dumps(fields).encode())
 
 
 def test_what_a_person_asks_for_is_checked(tmp_path: Path) -> None:
-    assert study_of("roses", tmp_path, "realnvp", "tiny", (3, 32, 32)).name == "roses"
-    with pytest.raises(BadStudy, match="no family"):
-        study_of("roses", tmp_path, "gan", "tiny", (3, 32, 32))
-    with pytest.raises(BadStudy, match="no preset"):
-        study_of("roses", tmp_path, "realnvp", "huge", (3, 32, 32))
-    with pytest.raises(BadStudy, match="small letters"):
-        study_of("My Roses/", tmp_path, "realnvp", "tiny", (3, 32, 32))
+    assert config_for_data("roses", tmp_path, "realnvp", "tiny", (3, 32, 32)).name == "roses"
+    with pytest.raises(BadTrainingConfig, match="no family"):
+        config_for_data("roses", tmp_path, "gan", "tiny", (3, 32, 32))
+    with pytest.raises(BadTrainingConfig, match="no preset"):
+        config_for_data("roses", tmp_path, "realnvp", "huge", (3, 32, 32))
+    with pytest.raises(BadTrainingConfig, match="small letters"):
+        config_for_data("My Roses/", tmp_path, "realnvp", "tiny", (3, 32, 32))
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "models").glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_shipped_card_says_what_its_recipe_says(file: Path) -> None:
-    study = study_in((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
+    study = config_from_json((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
     card = models.find_model(str(file)).card
     for field in ("name", "title", "licence", "group", "smooth", "temperature", "levels", "rate"):
         assert getattr(card, field) == getattr(study, field), field

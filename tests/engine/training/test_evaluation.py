@@ -15,9 +15,9 @@ from studio.density.decoder_likelihood import BernoulliLikelihood, DecoderLikeli
 from studio.density.flow import Flow
 from studio.density.posterior import Posterior
 from studio.density.variational import Variational
-from studio.engine.levels import Examples
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import evaluation
-from studio.engine.training.recordings import Recordings, bits_per_sample
+from studio.engine.training.recordings import TrainingRecordings, bits_per_sample
 from studio.zoo.wavenet import WaveNet
 
 FINE = 65_536
@@ -59,14 +59,14 @@ def quarter(count: int = 1) -> Tensor:
     return torch.full((count, 1, 1, 1), FINE // 4, dtype=torch.int32)
 
 
-def figures(model: Flow | Variational | Autoregressive, examples: Examples) -> dict[str, tuple[float, bool]]:
-    return {name: (value, exact) for name, value, exact in evaluation.measured(model, examples)}
+def figures(model: Flow | Variational | Autoregressive, examples: TrainingExamples) -> dict[str, tuple[float, bool]]:
+    return {name: (value, exact) for name, value, exact in evaluation.measure_figures(model, examples)}
 
 
 def test_a_flow_with_a_logit_has_its_figures() -> None:
     # p = 0.05 + 0.9 · 0.25 = 0.275, h = ln(0.275 / 0.725) = -0.969401, ln N(h) = -0.969401² / 2 - 0.918939 = -1.388808
     # dh/dx = 0.9 / (0.275 · 0.725) / 65536, its logarithm 1.507209 - 11.090355 = -9.583146
-    assert figures(flow(0.05), Examples(quarter())) == {
+    assert figures(flow(0.05), TrainingExamples(quarter())) == {
         "bits per dimension": (pytest.approx((1.388808 + 9.583146) / math.log(2), abs=TOLERANCE), False),
         "nats in logit space": (pytest.approx(-1.388808, abs=TOLERANCE), True),
     }
@@ -74,7 +74,7 @@ def test_a_flow_with_a_logit_has_its_figures() -> None:
 
 def test_a_flow_without_a_logit_has_its_figures() -> None:
     # h = 0.25 - 0.5, ln N(h) = -0.03125 - 0.918939 = -0.950189; dh/dx = 1 / 65536
-    assert figures(flow(None), Examples(quarter())) == {
+    assert figures(flow(None), TrainingExamples(quarter())) == {
         "bits per dimension": (pytest.approx((0.950189 + 11.090355) / math.log(2), abs=TOLERANCE), False),
         "nats on [0, 1]": (pytest.approx(-0.950189, abs=TOLERANCE), True),
     }
@@ -83,7 +83,7 @@ def test_a_flow_without_a_logit_has_its_figures() -> None:
 def test_a_flow_of_two_classes_has_its_mixture_and_the_given_class() -> None:
     # Class 1: ln N(-1.969401) = -1.939270 - 0.918939 = -2.858209.
     # The mixture: ln ½ (e^-1.388808 + e^-2.858209) = -1.181730 - 0.693147 = -1.874877.
-    assert figures(flow(0.05, 2), Examples(quarter(), torch.tensor([1]))) == {
+    assert figures(flow(0.05, 2), TrainingExamples(quarter(), torch.tensor([1]))) == {
         "bits per dimension": (pytest.approx((1.874877 + 9.583146) / math.log(2), abs=TOLERANCE), False),
         "bits per dimension given its kind": (
             pytest.approx((2.858209 + 9.583146) / math.log(2), abs=TOLERANCE),
@@ -95,9 +95,9 @@ def test_a_flow_of_two_classes_has_its_mixture_and_the_given_class() -> None:
 
 def test_a_figure_is_the_mean_over_artworks_of_every_batch() -> None:
     x = torch.cat((quarter(2), quarter(1) * 2))  # at the middle h is 0: ln N = -0.918939
-    steps = evaluation.figures(flow(0.05), Examples(x), batch=2)
+    steps = evaluation.measure_figures_in_steps(flow(0.05), TrainingExamples(x), batch=2)
     assert next(steps) == (2, 3)
-    found = {name: value for name, value, _ in evaluation.end_of(steps)}
+    found = {name: value for name, value, _ in evaluation.result_of(steps)}
     assert found["nats in logit space"] == pytest.approx(-(2 * 1.388808 + 0.918939) / 3, abs=TOLERANCE)
 
 
@@ -111,7 +111,7 @@ def test_a_vae_of_bits_has_the_price_of_its_bits_in_nats() -> None:
     # sigmoid(1.2) = 0.768525: white costs 0.263282 nats and black 1.463282; white and black stand side by side.
     model = vae(BernoulliLikelihood(256), torch.full((1, 1, 2), 1.2))
     x = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert figures(model, Examples(x)) == {
+    assert figures(model, TrainingExamples(x)) == {
         "nats, ELBO": (pytest.approx(0.263282 + 1.463282, abs=TOLERANCE), False),
         "nats of 128 weighted draws": (pytest.approx(0.263282 + 1.463282, abs=TOLERANCE), False),
     }
@@ -121,7 +121,7 @@ def test_a_vae_of_levels_has_bits_per_dimension() -> None:
     # a = 1 and μ = 0: ln s = -7 · sigmoid(0) = -3.5, so that of two levels each is as likely.
     numbers = torch.tensor([0.0, 1.0]).view(2, 1, 1).expand(2, 1, 2)
     x = torch.tensor([0, 1], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert figures(vae(LogisticLikelihood(2), numbers), Examples(x)) == {
+    assert figures(vae(LogisticLikelihood(2), numbers), TrainingExamples(x)) == {
         "bits per dimension, ELBO": (pytest.approx(1.0, abs=TOLERANCE), False),
         "bits per dimension of 128 weighted draws": (pytest.approx(1.0, abs=TOLERANCE), False),
     }
@@ -133,7 +133,7 @@ def test_the_latent_of_a_vae_is_paid_for() -> None:
     says = Constant(torch.zeros(1, 1, 2))
     model = Variational((1, 1, 2), 256, moved, says, Posterior(2), BernoulliLikelihood(256)).double().eval()
     x = torch.randint(0, 256, (4000, 1, 1, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    bound, tighter = (value for value, _ in figures(model, Examples(x)).values())
+    bound, tighter = (value for value, _ in figures(model, TrainingExamples(x)).values())
     assert bound == pytest.approx(2 * math.log(2) + 1, abs=0.3)
     assert tighter == pytest.approx(2 * math.log(2), abs=0.25)
 
@@ -141,10 +141,10 @@ def test_the_latent_of_a_vae_is_paid_for() -> None:
 def test_a_model_that_draws_bits_has_nats() -> None:
     model = Autoregressive((1, 1, 2), 2, Constant(torch.full((1, 1, 2), 1.2)), Bits(1)).double().eval()
     x = torch.tensor([0, 1], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert figures(model, Examples(x)) == {"nats": (pytest.approx(1.463282 + 0.263282, abs=TOLERANCE), True)}
+    assert figures(model, TrainingExamples(x)) == {"nats": (pytest.approx(1.463282 + 0.263282, abs=TOLERANCE), True)}
 
 
-@pytest.mark.parametrize("most", [evaluation.MOST, 1])
+@pytest.mark.parametrize("most", [evaluation.MAX_CLASS_PRICES, 1])
 def test_a_model_that_draws_levels_of_two_classes_has_its_mixture(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Level 0 has p = ½ in class 0 and ⅛ in class 1, and the mixture 5/16: 1.678072 bits. If every class would take too
     # long, the bound p ≥ p(x | class 1) / 2 = 1/16 stands for it: 4 bits.
@@ -153,7 +153,7 @@ def test_a_model_that_draws_levels_of_two_classes_has_its_mixture(most: int, mon
     model = Autoregressive((1, 1, 1), 4, Constant(*logits), Categorical(1, 4), classes=2).double().eval()
     x = torch.zeros(1, 1, 1, 1, dtype=torch.uint8)
     price, exact = (1.678072, True) if most > 1 else (4.0, False)
-    assert figures(model, Examples(x, torch.tensor([1]))) == {
+    assert figures(model, TrainingExamples(x, torch.tensor([1]))) == {
         "bits per dimension": (pytest.approx(price, abs=TOLERANCE), exact),
         "bits per dimension given its kind": (pytest.approx(3.0, abs=TOLERANCE), True),
     }
@@ -162,46 +162,50 @@ def test_a_model_that_draws_levels_of_two_classes_has_its_mixture(most: int, mon
 def test_the_figure_of_those_unlike_what_it_learned_from_stands_last() -> None:
     x = torch.cat((quarter(2), quarter(1) * 2))
     unlike = torch.tensor([False, True, True])
-    *_, (name, value, exact) = evaluation.end_of(evaluation.figures(flow(0.05), Examples(x), batch=2, unlike=unlike))
+    *_, (name, value, exact) = evaluation.result_of(
+        evaluation.measure_figures_in_steps(flow(0.05), TrainingExamples(x), batch=2, unlike=unlike)
+    )
     assert (name, exact) == ("bits per dimension, 2 of 3 unlike what it learned from", False)
     # At the middle dh/dx = 0.9 / (0.5 · 0.5) / 65536, its logarithm 1.280934 - 11.090355.
     whole = (1.388808 + 9.583146 + 0.918939 + 9.809421) / 2 / math.log(2)
     assert value == pytest.approx(whole, abs=TOLERANCE)
-    same = evaluation.end_of(evaluation.figures(flow(0.05), Examples(x), unlike=torch.zeros(3, dtype=torch.bool)))
+    same = evaluation.result_of(
+        evaluation.measure_figures_in_steps(flow(0.05), TrainingExamples(x), unlike=torch.zeros(3, dtype=torch.bool))
+    )
     assert [name for name, _, _ in same] == ["bits per dimension", "nats in logit space"]
 
 
 def test_the_same_of_recordings_is_of_all_their_samples() -> None:
     model = WaveNet(cycles=1, layers=2, channels=8, skip=8).build((40,)).eval()
-    sounds = Recordings(tuple(torch.full((size,), 100 + size, dtype=torch.uint8) for size in (30, 50, 80)))
+    sounds = TrainingRecordings(tuple(torch.full((size,), 100 + size, dtype=torch.uint8) for size in (30, 50, 80)))
     unlike = torch.tensor([True, False, True])
-    *_, (name, value, exact) = evaluation.end_of(evaluation.figures(model, sounds, unlike=unlike))
+    *_, (name, value, exact) = evaluation.result_of(evaluation.measure_figures_in_steps(model, sounds, unlike=unlike))
     assert (name, exact) == ("bits per sample, 2 of 3 unlike what it learned from", True)
-    bits = [bits_per_sample(model, sounds.part(slice(i, i + 1))) for i in (0, 2)]
+    bits = [bits_per_sample(model, sounds.select(slice(i, i + 1))) for i in (0, 2)]
     assert value == pytest.approx((30 * bits[0] + 80 * bits[1]) / 110)
-    pieces = sounds.pieces(40)
+    pieces = sounds.cut_into_pieces(40)
     assert [len(x) for x in pieces.x] == [30, 40, 40, 40]
-    spread = evaluation.end_of(evaluation.spread(model, sounds))
+    spread = evaluation.result_of(evaluation.measure_spread(model, sounds))
     assert spread[-1] == pytest.approx(
-        max(bits_per_sample(model, pieces.part(slice(i, i + 1))) for i in range(4)), abs=1e-4
+        max(bits_per_sample(model, pieces.select(slice(i, i + 1))) for i in range(4)), abs=1e-4
     )
 
 
 def test_a_spread_prices_artworks_as_they_are_opened() -> None:
     model = Autoregressive((1, 1, 2), 2, Constant(torch.full((1, 1, 2), 1.2)), Bits(1)).double().eval()
     drawn = torch.zeros(5, 1, 1, 2, dtype=torch.uint8)
-    white = Examples(drawn, None, torch.ones_like(drawn)).part(slice(1, None)).to(torch.device("cpu"))
-    steps = evaluation.spread(model, white)
+    white = TrainingExamples(drawn, None, torch.ones_like(drawn)).select(slice(1, None)).to(torch.device("cpu"))
+    steps = evaluation.measure_spread(model, white)
     assert next(steps) == (4, 4)
-    found = evaluation.end_of(steps)
-    assert len(found) == evaluation.QUANTILES
-    assert found == pytest.approx([0.263282 / math.log(2)] * evaluation.QUANTILES, abs=TOLERANCE)
+    found = evaluation.result_of(steps)
+    assert len(found) == evaluation.QUANTILE_COUNT
+    assert found == pytest.approx([0.263282 / math.log(2)] * evaluation.QUANTILE_COUNT, abs=TOLERANCE)
 
 
 def test_a_spread_is_of_so_many_at_equal_distances() -> None:
     model = Autoregressive((1, 1, 1), 4, Constant(torch.tensor([8, 4, 2, 2]).log().view(4, 1, 1)), Categorical(1, 4))
     x = torch.tensor([0, 3, 1, 3, 2], dtype=torch.uint8).view(5, 1, 1, 1)
-    found = evaluation.end_of(evaluation.spread(model.double().eval(), Examples(x), most=3))
+    found = evaluation.result_of(evaluation.measure_spread(model.double().eval(), TrainingExamples(x), most=3))
     assert [found[0], found[50], found[100]] == [1, 2, 3]  # of 0, 1 and 2
 
 
@@ -224,7 +228,7 @@ def test_settled_statistics_forget_all_that_was_before() -> None:
     for _ in range(50):
         model.log_prob(torch.full((4, 1, 2, 2), 1000.0))
     x = torch.tensor([0, 8] * 32).view(64, 1, 1, 1).expand(64, 1, 2, 2)
-    evaluation.settle(model, Examples(x), batch=16)  # type: ignore[arg-type]
+    evaluation.update_batch_norm(model, TrainingExamples(x), batch=16)  # type: ignore[arg-type]
     assert float(model.ours.mean) == pytest.approx(4)
     assert float(model.ours.var) == pytest.approx(16)
     assert float(model.torchs.running_mean or 0) == pytest.approx(4)

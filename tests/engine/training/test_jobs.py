@@ -14,19 +14,19 @@ import torch
 from safetensors.torch import load
 
 from studio import zoo
-from studio.engine.device import Device
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Examples, Misfit
+from studio.engine.device import ComputeDevice
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit, TrainingExamples
 from studio.engine.training import run_lock
-from studio.engine.training.config import BadStudy, Plan, Study, plain
-from studio.engine.training.jobs import LEAST, split
-from studio.engine.training.recordings import Recordings
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
+from studio.engine.training.jobs import MIN_ARTWORKS, split_validation
+from studio.engine.training.recordings import TrainingRecordings
 from studio.library import models
 from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire
 from tests.limits import LIMIT
 
-CPU = Device(torch.device("cpu"), "Processor", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor", 1, has_bf16=False)
 Z = zoo
 FAMILIES: dict[str, tuple[zoo.Recipe, int]] = {
     "nice": (Z.nice.NICE(depth=2, width=8), 256),
@@ -43,17 +43,19 @@ FAMILIES: dict[str, tuple[zoo.Recipe, int]] = {
 WAVES = ("nice", "realnvp", "maf", "iaf")
 
 
-def study(recipe: zoo.Recipe, shape: tuple[int, ...] = (1, 8, 8), levels: int = 256, **plan: Any) -> Study:
+def study(recipe: zoo.Recipe, shape: tuple[int, ...] = (1, 8, 8), levels: int = 256, **plan: Any) -> TrainingConfig:
     fields = {"steps": 2, "batch": 4, "evaluate": 1, "warm_up": 0} | plan
-    return Study(
+    return TrainingConfig(
         name="few", title="Few", makes="Few", learned_from="few", licence="CC0 1.0", shape=shape, levels=levels,
-        recipe=recipe, plan=msgspec.convert(fields, Plan),
+        recipe=recipe, plan=msgspec.convert(fields, TrainingPlan),
     )  # fmt: skip
 
 
-def learn(folder: Path, source: Path, what: Study, **asked: Any) -> list[wire.AnyEvent]:
-    command = wire.Train(job="t", source=str(source), run_folder=str(folder / "run"), config=plain(what), **asked)
-    return [event for event in Jobs(CPU).start(command) if event is not None]
+def learn(folder: Path, source: Path, what: TrainingConfig, **asked: Any) -> list[wire.AnyEvent]:
+    command = wire.Train(
+        job="t", source=str(source), run_folder=str(folder / "run"), config=config_to_dict(what), **asked
+    )
+    return [event for event in JobStarter(CPU).start(command) if event is not None]
 
 
 def pack(path: Path, train: np.ndarray, test: np.ndarray, **labels: Any) -> Path:
@@ -69,14 +71,14 @@ def pictures(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
 
 
 def test_what_a_run_is_watched_by_is_never_learned_from() -> None:
-    x = Examples(torch.arange(1000).view(-1, 1, 1, 1), torch.arange(1000))
-    learn, watch = split(x, "numbers")
-    assert isinstance(learn, Examples) and isinstance(watch, Examples) and learn.c is not None
+    x = TrainingExamples(torch.arange(1000).view(-1, 1, 1, 1), torch.arange(1000))
+    learn, watch = split_validation(x, "numbers")
+    assert isinstance(learn, TrainingExamples) and isinstance(watch, TrainingExamples) and learn.c is not None
     assert len(watch) == 50
     assert sorted(torch.cat((learn.x, watch.x)).flatten().tolist()) == list(range(1000))
     assert torch.equal(learn.x.flatten(), learn.c)
-    again = split(x, "numbers")[1]
-    assert isinstance(again, Examples) and torch.equal(again.x, watch.x)
+    again = split_validation(x, "numbers")[1]
+    assert isinstance(again, TrainingExamples) and torch.equal(again.x, watch.x)
 
 
 def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio_home: Path) -> None:
@@ -105,7 +107,7 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("count", [1, 2, LEAST])
+@pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
 def test_very_few_pictures_are_learned_from_or_the_number_needed_is_said(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
@@ -115,7 +117,7 @@ def test_very_few_pictures_are_learned_from_or_the_number_needed_is_said(
 
 
 @pytest.mark.parametrize("family", WAVES)
-@pytest.mark.parametrize("count", [1, 2, LEAST])
+@pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
 def test_very_few_waves_are_learned_from_or_the_number_needed_is_said(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
@@ -124,10 +126,10 @@ def test_very_few_waves_are_learned_from_or_the_number_needed_is_said(
     few(tmp_path, source, study(FAMILIES[family][0], (16,), 4096), count)
 
 
-def few(folder: Path, source: Path, what: Study, count: int) -> None:
+def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
     """Learn from so many, or see that the number needed is said and nothing is left behind."""
-    if count < LEAST:
-        with pytest.raises(Misfit, match=f"{count} to learn from.* At least {LEAST} are needed"):
+    if count < MIN_ARTWORKS:
+        with pytest.raises(DoesNotFit, match=f"{count} to learn from.* At least {MIN_ARTWORKS} are needed"):
             learn(folder, source, what)
         assert not (folder / "run").exists(), "its name is free again"
     else:
@@ -145,11 +147,11 @@ def test_a_folder_of_very_few_pictures_likewise(count: int, tmp_path: Path, stud
     for number, picture in enumerate(pictures(count)):
         Image.fromarray(picture[..., 0]).save(folder / f"{number}.png")
     what = study(FAMILIES["maf"][0])
-    if count > LEAST:
+    if count > MIN_ARTWORKS:
         learn(tmp_path, folder, what)
         assert models.find_model("few").card.steps == 2
         return
-    with pytest.raises((FileRefused, Misfit), match=r"At least (3|4) are needed"):
+    with pytest.raises((FileRefused, DoesNotFit), match=r"At least (3|4) are needed"):
         learn(tmp_path, folder, what)
     assert not (tmp_path / "run").exists()
 
@@ -183,8 +185,8 @@ def test_very_few_recordings_are_learned_from(count: int, seconds: float, tmp_pa
 
 def test_a_single_recording_is_watched_by_its_end() -> None:
     sound = torch.arange(1000)
-    learn, watch = split(Recordings((sound,)), "one")
-    assert isinstance(learn, Recordings) and isinstance(watch, Recordings)
+    learn, watch = split_validation(TrainingRecordings((sound,)), "one")
+    assert isinstance(learn, TrainingRecordings) and isinstance(watch, TrainingRecordings)
     assert torch.equal(torch.cat((learn.x[0], watch.x[0])), sound)
     assert len(watch.x[0]) == 50
 
@@ -225,9 +227,9 @@ def test_a_second_training_of_a_run_is_refused_and_the_first_is_named(tmp_path: 
     try:
         assert child.stdout.readline() == "held\n"
         before = sorted(path.name for path in (tmp_path / "run").iterdir())
-        with pytest.raises(run_lock.Held, match=rf'Process {child.pid} has been training "run" since \d\d:\d\d'):
+        with pytest.raises(run_lock.RunLocked, match=rf'Process {child.pid} has been training "run" since \d\d:\d\d'):
             learn(tmp_path, source, study(FAMILIES["maf"][0]))
-        with pytest.raises(run_lock.Held, match=str(child.pid)), run_lock.held(tmp_path / "run"):
+        with pytest.raises(run_lock.RunLocked, match=str(child.pid)), run_lock.hold_run(tmp_path / "run"):
             pass
         assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
     finally:
@@ -256,14 +258,14 @@ def begun(tmp_path: Path, studio_home: Path) -> Callable[..., list[wire.AnyEvent
 
 def test_a_run_does_not_go_on_with_other_pictures_unasked(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     for others in (pictures(8, seed=5), pictures(9), pictures(8)[::-1].copy()):
-        with pytest.raises(BadStudy, match=r"other artworks than these. Nothing was changed. Add --force"):
+        with pytest.raises(BadTrainingConfig, match=r"other artworks than these. Nothing was changed. Add --force"):
             begun(others, 3)
     assert models.find_model("few").card.steps == 2
     begun(pictures(8, seed=5), 3, force=True)
     assert models.find_model("few").card.steps == 3
     begun(pictures(8, seed=5), 4)
     assert models.find_model("few").card.steps == 4
-    with pytest.raises(BadStudy, match="other artworks"):
+    with pytest.raises(BadTrainingConfig, match="other artworks"):
         begun(pictures(8), 5)
 
 
@@ -273,7 +275,7 @@ def test_a_run_goes_on_with_the_same_pictures_from_another_place(begun: Callable
 
 
 def test_fewer_steps_than_done_are_refused(begun: Callable[..., list[wire.AnyEvent]]) -> None:
-    with pytest.raises(BadStudy, match="has learned for 2 steps already, more than 1. Nothing was changed"):
+    with pytest.raises(BadTrainingConfig, match="has learned for 2 steps already, more than 1. Nothing was changed"):
         begun(pictures(8), 1)
     begun(pictures(8), 2)  # the same number: it is measured and saved again
     assert models.find_model("few").card.steps == 2
@@ -309,6 +311,6 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_takes_any(
     recipe: zoo.Recipe, shape: tuple[int, ...], tmp_path: Path, studio_home: Path
 ) -> None:
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
-    with pytest.raises(BadStudy, match=r"needs [\d,]+ GB of memory to learn, and [\d.,]+ GB are free"):
+    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory to learn, and [\d.,]+ GB are free"):
         learn(tmp_path, source, study(recipe, shape))
     assert not (tmp_path / "run").exists()

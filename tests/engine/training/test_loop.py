@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.engine.levels import Examples
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, loop
-from studio.engine.training.config import BadStudy, Plan, Study, study_of
-from studio.engine.training.loop import Diverged, Moment, Run
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_for_data
+from studio.engine.training.loop import ProgressReport, TrainingDiverged, TrainingRun
 
 
-def study(**plan: object) -> Study:
+def study(**plan: object) -> TrainingConfig:
     fields = {"steps": 24, "batch": 16, "evaluate": 8, "warm_up": 4, "flips": True} | plan
-    return Study(
+    return TrainingConfig(
         name="rings",
         title="Rings",
         makes="Rings",
@@ -27,19 +27,21 @@ def study(**plan: object) -> Study:
         licence="CC0 1.0",
         shape=(3, 8, 8),
         recipe=zoo.realnvp.RealNVP(scales=2, width=4, blocks=1),
-        plan=msgspec.convert(fields, Plan),
+        plan=msgspec.convert(fields, TrainingPlan),
     )
 
 
 @pytest.fixture
-def x(rings: np.ndarray) -> Examples:
-    return Examples(torch.from_numpy(rings).permute(0, 3, 1, 2))
+def x(rings: np.ndarray) -> TrainingExamples:
+    return TrainingExamples(torch.from_numpy(rings).permute(0, 3, 1, 2))
 
 
-def learn(folder: Path, x: Examples, what: Study, stop_at: int | None = None) -> tuple[Run, list[Moment]]:
-    run = Run(what, folder, torch.device("cpu"))
+def learn(
+    folder: Path, x: TrainingExamples, what: TrainingConfig, stop_at: int | None = None
+) -> tuple[TrainingRun, list[ProgressReport]]:
+    run = TrainingRun(what, folder, torch.device("cpu"))
     moments = []
-    steps = loop.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False)
+    steps = loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False)
     for moment in steps:
         if moment is None:
             continue
@@ -49,17 +51,17 @@ def learn(folder: Path, x: Examples, what: Study, stop_at: int | None = None) ->
     return run, moments
 
 
-def weights(run: Run) -> Tensor:
+def weights(run: TrainingRun) -> Tensor:
     return torch.cat([p.detach().flatten() for p in [*run.model.parameters(), *run.average.parameters()]])
 
 
-def test_between_two_batches_others_have_their_turn(tmp_path: Path, x: Examples) -> None:
-    run = Run(study(steps=5, evaluate=5), tmp_path, torch.device("cpu"))
-    steps = loop.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False)
+def test_between_two_batches_others_have_their_turn(tmp_path: Path, x: TrainingExamples) -> None:
+    run = TrainingRun(study(steps=5, evaluate=5), tmp_path, torch.device("cpu"))
+    steps = loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False)
     assert [run.progress.step for _ in steps] == [1, 2, 3, 4, 5]
 
 
-def test_held_out_pictures_get_cheaper(tmp_path: Path, x: Examples) -> None:
+def test_held_out_pictures_get_cheaper(tmp_path: Path, x: TrainingExamples) -> None:
     run, moments = learn(tmp_path, x, study(steps=120, evaluate=40))
     measured = [m.held_out for m in moments if m.held_out is not None]
     assert len(measured) == 3
@@ -68,7 +70,9 @@ def test_held_out_pictures_get_cheaper(tmp_path: Path, x: Examples) -> None:
     assert moments[-1].step == 120
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, x: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_goes_on_bit_for_bit(
+    tmp_path: Path, x: TrainingExamples, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, _ = learn(tmp_path / "whole", x, study())
     monkeypatch.setattr(loop.time, "monotonic", _clock())  # so that closing finds something to save
     learn(tmp_path / "parts", x, study(), stop_at=8)
@@ -78,7 +82,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, x: Examples, monkeypa
     assert _measured(resumed) == _measured(whole)
 
 
-def _measured(run: Run) -> list[list[float]]:
+def _measured(run: TrainingRun) -> list[list[float]]:
     return [[step, loss, held_out] for step, loss, held_out in run.progress.curve if held_out is not None]
 
 
@@ -87,84 +91,88 @@ def _clock() -> Callable[[], float]:
     return lambda: float(next(now))
 
 
-def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: Examples) -> None:
+def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: TrainingExamples) -> None:
     learn(tmp_path, x, study(steps=2))
     other = msgspec.structs.replace(study(), recipe=zoo.realnvp.RealNVP(scales=2, width=8, blocks=1))
-    with pytest.raises(BadStudy, match="begun with other settings"):
-        Run(other, tmp_path, torch.device("cpu"))
+    with pytest.raises(BadTrainingConfig, match="begun with other settings"):
+        TrainingRun(other, tmp_path, torch.device("cpu"))
 
 
-def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Examples) -> None:
-    run = Run(study(steps=2), tmp_path, torch.device("cpu"))
+def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: TrainingExamples) -> None:
+    run = TrainingRun(study(steps=2), tmp_path, torch.device("cpu"))
     before = weights(run)
     loss = run.model.loss
     run.model.loss = lambda *a: loss(*a) * float("nan")  # type: ignore[method-assign]
-    moments = [moment for moment in loop.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False) if moment]
+    moments = [
+        moment for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if moment
+    ]
     assert torch.equal(weights(run), before)
     assert "was skipped" in moments[0].notice
     assert all(math.isfinite(m.loss) for m in moments), "what is told must go through the pipe"
 
 
-def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: Examples) -> None:
-    run = Run(study(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
+def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: TrainingExamples) -> None:
+    run = TrainingRun(study(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
     loss, calls = run.model.loss, iter(range(1000))
     run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]
-    moments = [moment for moment in loop.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False) if moment]
+    moments = [
+        moment for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if moment
+    ]
     assert run.progress.rate_scale == 0.5
     assert any("went back to the last save" in m.notice for m in moments)
     assert bool(torch.isfinite(weights(run)).all())
 
 
-def test_a_run_that_never_has_a_finite_loss_gives_up_with_words(tmp_path: Path, x: Examples) -> None:
-    run = Run(study(steps=60), tmp_path, torch.device("cpu"))
+def test_a_run_that_never_has_a_finite_loss_gives_up_with_words(tmp_path: Path, x: TrainingExamples) -> None:
+    run = TrainingRun(study(steps=60), tmp_path, torch.device("cpu"))
     run.model.loss = lambda *a: torch.tensor(float("nan"), requires_grad=True)  # type: ignore[method-assign]
-    with pytest.raises(Diverged, match="three rollbacks"):
-        list(loop.train(run, x.part(slice(128)), x.part(slice(128, None)), bf16=False))
-    assert checkpoint.newest(tmp_path) is not None
+    with pytest.raises(TrainingDiverged, match="three rollbacks"):
+        list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
+    assert checkpoint.load_newest(tmp_path) is not None
 
 
-def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: Examples) -> None:
+def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: TrainingExamples) -> None:
     run, _ = learn(tmp_path, x, study(steps=4))
     run.progress.step = 5
-    run.save()
-    listed = [e for e in checkpoint.entries(tmp_path) if not e.best]
+    run.save_checkpoint()
+    listed = [e for e in checkpoint.list_checkpoints(tmp_path) if not e.best]
     newest = tmp_path / "checkpoints" / listed[-1].file
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 1
     newest.write_bytes(data)
-    found = checkpoint.newest(tmp_path)
+    found = checkpoint.load_newest(tmp_path)
     assert found is not None
     assert found[1]["step"] == 4
     for entry in listed:
         (tmp_path / "checkpoints" / entry.file).write_bytes(b"")
-    with pytest.raises(checkpoint.Damaged, match="None of the"):
-        checkpoint.newest(tmp_path)
+    with pytest.raises(checkpoint.DamagedRun, match="None of the"):
+        checkpoint.load_newest(tmp_path)
 
 
-def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: Examples) -> None:
+def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: TrainingExamples) -> None:
     run, _ = learn(tmp_path, x, study(steps=8))
     for step in range(9, 15):
         run.progress.step = step
-        run.save()
-    steps = [(e.step, e.best) for e in checkpoint.entries(tmp_path)]
+        run.save_checkpoint()
+    steps = [(e.step, e.best) for e in checkpoint.list_checkpoints(tmp_path)]
     assert steps == [(8, True), (12, False), (13, False), (14, False)]
     files = {p.name for p in (tmp_path / "checkpoints").iterdir()}
-    assert files == {"manifest.json", *(e.file for e in checkpoint.entries(tmp_path))}
+    assert files == {"manifest.json", *(e.file for e in checkpoint.list_checkpoints(tmp_path))}
 
 
-def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, x: Examples) -> None:
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, x: TrainingExamples) -> None:
     run, _ = learn(tmp_path, x, study(steps=2))
     next(run.model.parameters()).data[0] = float("inf")
-    before = checkpoint.entries(tmp_path)
-    with pytest.raises(checkpoint.NotFinite, match="not finite"):
-        run.save()
-    assert checkpoint.entries(tmp_path) == before
+    before = checkpoint.list_checkpoints(tmp_path)
+    with pytest.raises(checkpoint.NotFiniteWeights, match="not finite"):
+        run.save_checkpoint()
+    assert checkpoint.list_checkpoints(tmp_path) == before
 
 
-def test_every_epoch_sees_every_picture_once_in_an_order_of_its_own(x: Examples) -> None:
-    numbered = Examples(torch.arange(128).view(-1, 1, 1, 1), torch.arange(128))
-    plan = Plan(batch=16)
-    batches = [[loop.batch_at(numbered, e * 8 + i, plan) for i in range(8)] for e in range(2)]
+def test_every_epoch_sees_every_picture_once_in_an_order_of_its_own(x: TrainingExamples) -> None:
+    numbered = TrainingExamples(torch.arange(128).view(-1, 1, 1, 1), torch.arange(128))
+    plan = TrainingPlan(batch=16)
+    batches = [[loop.batch_of_step(numbered, e * 8 + i, plan) for i in range(8)] for e in range(2)]
     assert all(torch.equal(batch.x.flatten(), batch.c) for epoch in batches for batch in epoch)
     epochs = [torch.cat([batch.x for batch in epoch]).flatten() for epoch in batches]
     assert sorted(epochs[0].tolist()) == list(range(128))
@@ -173,8 +181,8 @@ def test_every_epoch_sees_every_picture_once_in_an_order_of_its_own(x: Examples)
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    plan = Plan(steps=1000, rate=0.01, final_rate=0.1, warm_up=100)
-    rates = [loop.rate_at(step, plan, 1.0) for step in (0, 50, 100, 500, 999)]
+    plan = TrainingPlan(steps=1000, rate=0.01, final_rate=0.1, warm_up=100)
+    rates = [loop.learning_rate_at(step, plan, 1.0) for step in (0, 50, 100, 500, 999)]
     assert rates[0] == pytest.approx(0.0001)
     assert rates[0] < rates[1] < rates[2]
     assert rates[2] > rates[3] > rates[4]
@@ -182,6 +190,6 @@ def test_the_rate_warms_up_and_falls() -> None:
 
 
 def test_a_model_that_does_not_fit_its_artworks_is_refused(tmp_path: Path) -> None:
-    odd = study_of("roses", tmp_path, "realnvp", "tiny", (3, 31, 31))
-    with pytest.raises(BadStudy, match="cannot be halved"):
-        Run(odd, tmp_path, torch.device("cpu"))
+    odd = config_for_data("roses", tmp_path, "realnvp", "tiny", (3, 31, 31))
+    with pytest.raises(BadTrainingConfig, match="cannot be halved"):
+        TrainingRun(odd, tmp_path, torch.device("cpu"))

@@ -12,27 +12,27 @@ from safetensors.torch import load
 from studio import zoo
 from studio.density.model import Model
 from studio.engine.generation import latent_directions, sampling
-from studio.engine.generation.sampling import Shelf
-from studio.engine.levels import Examples
+from studio.engine.generation.sampling import ModelCache
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation, loop, model_export
-from studio.engine.training.config import Plan, Study
+from studio.engine.training.config import TrainingConfig, TrainingPlan
 from studio.library import models
 from studio.nets.made import MADE
 
 
 @pytest.fixture
-def x(rings: np.ndarray) -> Examples:
-    return Examples(torch.from_numpy(rings).permute(0, 3, 1, 2))
+def x(rings: np.ndarray) -> TrainingExamples:
+    return TrainingExamples(torch.from_numpy(rings).permute(0, 3, 1, 2))
 
 
-def test_the_figure_on_the_card_is_the_figure_of_the_file(tiny: str, x: Examples) -> None:
-    loaded = Shelf(torch.device("cpu")).take(tiny)
-    measured = evaluation.bits_per_dimension(loaded.model, x.part(slice(144, None)), draws=4)
+def test_the_figure_on_the_card_is_the_figure_of_the_file(tiny: str, x: TrainingExamples) -> None:
+    loaded = ModelCache(torch.device("cpu")).get_model(tiny)
+    measured = evaluation.bits_per_dimension(loaded.model, x.select(slice(144, None)), draws=4)
     assert loaded.card.value == pytest.approx(measured, abs=2e-3)
     assert loaded.card.parameters == sum(p.numel() for p in _whole(loaded).parameters())
 
 
-def _whole(loaded: sampling.Loaded) -> torch.nn.Module:
+def _whole(loaded: sampling.LoadedModel) -> torch.nn.Module:
     return zoo.recipe_from_fields(loaded.card.recipe).build(loaded.card.shape)
 
 
@@ -51,12 +51,12 @@ def test_a_published_file_passes_the_check_that_strangers_files_pass(trained_fil
     assert models.read_cover(trained_file).shape == (9, 8, 8, 3)
 
 
-def test_a_direction_moves_the_artwork_along_its_principal_component(x: Examples) -> None:
+def test_a_direction_moves_the_artwork_along_its_principal_component(x: TrainingExamples) -> None:
     model = zoo.nice.NICE(depth=1, width=8, prior="normal").build((3, 8, 8)).double()  # linear until it has learned
     model.train()
     with torch.no_grad():
         model.loss(x.x)
-        found = latent_directions.principal(model.eval(), x)
+        found = latent_directions.principal_directions(model.eval(), x)
         y = x.x.flatten(1).double() / 256
         _, spread, components = torch.linalg.svd(y - y.mean(0), full_matrices=False)
         z = model.encode(x.x[:1])
@@ -67,15 +67,15 @@ def test_a_direction_moves_the_artwork_along_its_principal_component(x: Examples
     assert float(cosines.abs().min()) > 0.99
 
 
-def test_directions_are_the_same_each_time(tiny: str, x: Examples) -> None:
-    model = Shelf(torch.device("cpu")).take(tiny).model
+def test_directions_are_the_same_each_time(tiny: str, x: TrainingExamples) -> None:
+    model = ModelCache(torch.device("cpu")).get_model(tiny).model
     torch.manual_seed(1)
-    first = latent_directions.principal(model, x)
+    first = latent_directions.principal_directions(model, x)
     torch.manual_seed(2)
-    assert torch.equal(latent_directions.principal(model, x), first)
+    assert torch.equal(latent_directions.principal_directions(model, x), first)
 
 
-def test_settled_statistics_are_those_of_the_weights(x: Examples) -> None:
+def test_settled_statistics_are_those_of_the_weights(x: TrainingExamples) -> None:
     torch.manual_seed(0)
     model = zoo.realnvp.RealNVP(scales=2, width=4, blocks=1).build((3, 8, 8))
     with torch.no_grad():
@@ -83,7 +83,7 @@ def test_settled_statistics_are_those_of_the_weights(x: Examples) -> None:
             parameter += 0.2 * torch.randn_like(parameter)
     model.eval()
     before = evaluation.bits_per_dimension(model, x)
-    evaluation.settle(model, x)
+    evaluation.update_batch_norm(model, x)
     after = evaluation.bits_per_dimension(model, x)
     model.train()
     with torch.no_grad():
@@ -91,12 +91,12 @@ def test_settled_statistics_are_those_of_the_weights(x: Examples) -> None:
     assert abs(after - in_training) < abs(before - in_training) / 5
 
 
-def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: Examples) -> None:
-    model = Shelf(torch.device("cpu")).take(tiny).model
-    once = evaluation.bits_of_each(model, x.part(slice(8)), draws=4)
-    assert torch.equal(once, evaluation.bits_of_each(model, x.part(slice(8)), draws=4))
+def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: TrainingExamples) -> None:
+    model = ModelCache(torch.device("cpu")).get_model(tiny).model
+    once = evaluation.bits_of_each(model, x.select(slice(8)), draws=4)
+    assert torch.equal(once, evaluation.bits_of_each(model, x.select(slice(8)), draws=4))
     assert once.shape == (8,)
-    assert not torch.equal(once, evaluation.bits_of_each(model, x.part(slice(8)), draws=1))
+    assert not torch.equal(once, evaluation.bits_of_each(model, x.select(slice(8)), draws=1))
 
 
 def large(model: Model, kind: int) -> None:
@@ -112,10 +112,10 @@ def large(model: Model, kind: int) -> None:
 class Halves(NamedTuple):
     """Holds a run of a model with two classes, and artworks of them."""
 
-    run: loop.Run
+    run: loop.TrainingRun
     x: torch.Tensor
     """(40, 1, 4, 4)."""
-    learn: Examples
+    learn: TrainingExamples
     path: Path
     """Where to publish."""
 
@@ -123,7 +123,7 @@ class Halves(NamedTuple):
 @pytest.fixture
 def halves(tmp_path: Path) -> Halves:
     x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4)).astype(np.uint8))
-    study = Study(
+    study = TrainingConfig(
         name="halves",
         title="Halves",
         makes="Noise",
@@ -131,19 +131,19 @@ def halves(tmp_path: Path) -> Halves:
         licence="CC0 1.0",
         shape=(1, 4, 4),
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05),
-        plan=Plan(steps=1),
+        plan=TrainingPlan(steps=1),
     )
-    run = loop.Run(study, tmp_path / "run", torch.device("cpu"))
-    return Halves(run, x, Examples(x, torch.arange(40) % 2), tmp_path / "halves.safetensors")
+    run = loop.TrainingRun(study, tmp_path / "run", torch.device("cpu"))
+    return Halves(run, x, TrainingExamples(x, torch.arange(40) % 2), tmp_path / "halves.safetensors")
 
 
 @pytest.mark.parametrize("spoiled", [0, 1])
 def test_watched_artworks_decide_about_half_floats(spoiled: int, halves: Halves) -> None:
     """Half floats change the prices of one class. Watched artworks have class 0, those of the test have class 1."""
     large(halves.run.average, spoiled)
-    watch = Examples(halves.x[:8], torch.zeros(8, dtype=torch.long))
-    test = Examples(halves.x[8:16], torch.ones(8, dtype=torch.long))
-    model_export.publish(halves.run, halves.path, halves.learn, watch, test, ("0", "1"))
+    watch = TrainingExamples(halves.x[:8], torch.zeros(8, dtype=torch.long))
+    test = TrainingExamples(halves.x[8:16], torch.ones(8, dtype=torch.long))
+    model_export.export_model(halves.run, halves.path, halves.learn, watch, test, ("0", "1"))
     tensors = load(halves.path.read_bytes())
     kinds = {tensor.dtype for name, tensor in tensors.items() if name.endswith(".kinds")}
     assert kinds == {torch.float32 if spoiled == 0 else torch.float16}
@@ -155,21 +155,21 @@ def test_weights_beyond_half_floats_stay_whole(halves: Halves) -> None:
         for part in halves.run.average.modules():
             if isinstance(part, MADE) and part.kinds is not None:
                 part.kinds[1] = -1e6  # no watched artwork has this class; its units are off
-    seen = Examples(halves.x[:8], torch.zeros(8, dtype=torch.long))
-    model_export.publish(halves.run, halves.path, halves.learn, seen, seen, ("0", "1"))
+    seen = TrainingExamples(halves.x[:8], torch.zeros(8, dtype=torch.long))
+    model_export.export_model(halves.run, halves.path, halves.learn, seen, seen, ("0", "1"))
     assert models.read_model(halves.path)
-    assert sampling.load(models.find_model(str(halves.path)), torch.device("cpu")).card.name == "halves"
+    assert sampling.load_model(models.find_model(str(halves.path)), torch.device("cpu")).card.name == "halves"
 
 
-def test_a_model_whose_figures_are_no_numbers_is_not_published(tmp_path: Path, x: Examples) -> None:
-    study = Study(
+def test_a_model_whose_figures_are_no_numbers_is_not_published(tmp_path: Path, x: TrainingExamples) -> None:
+    study = TrainingConfig(
         name="wild", title="Wild", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(3, 8, 8),
-        recipe=zoo.nice.NICE(depth=1, width=8), plan=Plan(steps=1),
+        recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
-    run = loop.Run(study, tmp_path / "run", torch.device("cpu"))
+    run = loop.TrainingRun(study, tmp_path / "run", torch.device("cpu"))
     with torch.no_grad():
         for parameter in run.average.parameters():
             parameter.fill_(1e30)
-    with pytest.raises(model_export.Unpriced, match="no finite price"):
-        model_export.publish(run, tmp_path / "wild.safetensors", x, x, x)
+    with pytest.raises(model_export.FiguresNotFinite, match="no finite price"):
+        model_export.export_model(run, tmp_path / "wild.safetensors", x, x, x)
     assert not (tmp_path / "wild.safetensors").exists()

@@ -10,23 +10,23 @@ import pytest
 import soundfile
 import torch
 
-from studio.engine.device import Device
-from studio.engine.jobs import Jobs
-from studio.engine.levels import Misfit, graded, heard
-from studio.engine.training.config import plain, study_in, study_of, with_steps
-from studio.engine.training.recordings import Recordings, bits_per_sample
+from studio.engine.device import ComputeDevice
+from studio.engine.jobs import JobStarter
+from studio.engine.levels import DoesNotFit, levels_of_sound, sound_of_levels
+from studio.engine.training.config import config_for_data, config_from_json, config_to_dict, with_steps
+from studio.engine.training.recordings import TrainingRecordings, bits_per_sample
 from studio.library import models
 from studio.media.sounds import flac_baseline
 from studio.wire import messages as wire
 from studio.zoo.wavenet import WaveNet
 
-CPU = Device(torch.device("cpu"), "Processor, 1 thread", 1, bf16=False)
+CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 Ask = Callable[[wire.AnyCommand], list[Any]]
 
 
 @pytest.fixture
 def ask() -> Ask:
-    at_work = Jobs(CPU)
+    at_work = JobStarter(CPU)
     return lambda command: [event for event in at_work.start(command) if event is not None]
 
 
@@ -127,7 +127,9 @@ def test_a_run_goes_on_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) ->
     fields = study()
     fields["plan"] |= {"steps": 12, "save_seconds": 1e-6}
     whole = learn(ask, pack, tmp_path / "whole", fields)
-    steps = Jobs(CPU).start(wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "cut"), config=fields))
+    steps = JobStarter(CPU).start(
+        wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "cut"), config=fields)
+    )
     for event in steps:
         if isinstance(event, wire.TrainingProgress):
             break
@@ -138,20 +140,20 @@ def test_a_run_goes_on_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) ->
 
 
 def test_kinds_that_do_not_fit_and_families_that_cannot_are_named(ask: Ask, pack: Path, tmp_path: Path) -> None:
-    with pytest.raises(Misfit, match='asks for 2 × 2 kinds, but "beeps" has no kinds'):
+    with pytest.raises(DoesNotFit, match='asks for 2 × 2 kinds, but "beeps" has no kinds'):
         learn(ask, pack, tmp_path / "a", study(labels=[]))
-    with pytest.raises(Misfit, match="only a WaveNet"):
+    with pytest.raises(DoesNotFit, match="only a WaveNet"):
         recipe = {"family": "maf", "layers": 1, "hidden": [8]}
         learn(ask, pack, tmp_path / "b", study(recipe=recipe, labels=[], shape=[64]))
 
 
 def test_every_sample_is_predicted_once_an_epoch_and_silence_follows_a_clip() -> None:
-    sounds = Recordings((torch.full((1000,), 7), torch.arange(90), torch.full((200,), 9)))
+    sounds = TrainingRecordings((torch.full((1000,), 7), torch.arange(90), torch.full((200,), 9)))
     told: dict[int, int] = {}
     silent = 0
     steps = sum(len(x) // 100 + 1 for x in sounds.x) // 2
     for step in range(steps):
-        cuts = sounds.cuts(step, 2, 100, 30, 128, seed=3)
+        cuts = sounds.cuts_of_step(step, 2, 100, 30, 128, seed=3)
         assert cuts.x.shape == (2, 130)
         for row in cuts.x[:, 30:].tolist():
             silent += row.count(128)
@@ -161,8 +163,8 @@ def test_every_sample_is_predicted_once_an_epoch_and_silence_follows_a_clip() ->
     assert told[9] == 200 + 1
     assert 900 < told[7] <= 1001, "a long sound's cuts begin anywhere"
     assert silent == 10 + 100
-    again, other = (sounds.cuts(step, 2, 100, 30, 128, seed=3) for step in (0, steps))
-    assert torch.equal(again.x, sounds.cuts(0, 2, 100, 30, 128, seed=3).x)
+    again, other = (sounds.cuts_of_step(step, 2, 100, 30, 128, seed=3) for step in (0, steps))
+    assert torch.equal(again.x, sounds.cuts_of_step(0, 2, 100, 30, 128, seed=3).x)
     assert not torch.equal(again.x, other.x)
 
 
@@ -174,7 +176,7 @@ def test_a_cut_costs_what_it_costs_within_its_sound() -> None:
         parameter += 0.2 * torch.randn_like(parameter)
     model.double().train()
     x = torch.randint(0, 256, (1000,))
-    cut = Recordings((x,)).cuts(0, 1, 100, model.receptive_field, 128, seed=1)
+    cut = TrainingRecordings((x,)).cuts_of_step(0, 1, 100, model.receptive_field, 128, seed=1)
     row = cut.x[0].tolist()
     bits = model.surprisal(x[None])[0]
     there = [level for level in row if level >= 0]
@@ -189,7 +191,7 @@ def test_a_figure_counts_every_sample_of_every_sound_once() -> None:
     model = WaveNet(cycles=1, layers=2, channels=8, skip=8).build((64,))
     model.net.b_bias[3] += 4.0
     model.eval()
-    sounds = Recordings((torch.full((5,), 3), torch.full((95,), 200)))
+    sounds = TrainingRecordings((torch.full((5,), 3), torch.full((95,), 200)))
     each = [float(model.surprisal(x[None]).mean()) for x in sounds.x]
     assert each[0] < 5 < each[1]
     assert bits_per_sample(model, sounds) == pytest.approx(0.05 * each[0] + 0.95 * each[1], rel=1e-5)
@@ -198,10 +200,10 @@ def test_a_figure_counts_every_sample_of_every_sound_once() -> None:
 def test_mu_law_is_the_telephones() -> None:
     wave = np.arange(-32_768, 32_768, 7).astype(np.int16)
     bent = np.sign(wave) * np.log(1 + 255 * np.abs(wave / 32_768)) / np.log(256)
-    assert graded(wave, 256).tolist() == np.floor((bent + 1) / 2 * 255 + 0.5).astype(int).tolist()
+    assert levels_of_sound(wave, 256).tolist() == np.floor((bent + 1) / 2 * 255 + 0.5).astype(int).tolist()
     codes = torch.arange(256)
-    assert torch.equal(graded(heard(codes, 256), 256).long(), codes)
-    assert int(graded(np.zeros(1, np.int16), 256)) == 128
+    assert torch.equal(levels_of_sound(sound_of_levels(codes, 256), 256).long(), codes)
+    assert int(levels_of_sound(np.zeros(1, np.int16), 256)) == 128
 
 
 def test_what_sounds_cost_without_a_model() -> None:
@@ -223,9 +225,9 @@ def test_a_folder_of_ones_own_is_learned_by_its_preset(ask: Ask, tmp_path: Path)
     for i in range(3):
         wave = 0.3 * np.sin(np.arange(3000 + i) * (0.1 + 0.05 * i))
         soundfile.write(folder / f"{i}.wav", wave, 8000, subtype="PCM_16")
-    study = study_of("mine", folder, "wavenet", "tiny", (1000,), 8000)
+    study = config_for_data("mine", folder, "wavenet", "tiny", (1000,), 8000)
     assert (study.levels, study.rate, study.plan.batch) == (256, 8000, 2)
-    fields = plain(with_steps(study, 3))
+    fields = config_to_dict(with_steps(study, 3))
     fields["plan"] |= {"cut": 200}
     learn(ask, folder, tmp_path / "run", fields)
     card = models.find_model("mine").card
@@ -234,6 +236,6 @@ def test_a_folder_of_ones_own_is_learned_by_its_preset(ask: Ask, tmp_path: Path)
 
 def test_the_recipes_of_sounds_are_usable() -> None:
     for path in (Path(__file__).parents[3] / "models/recipes").glob("wavenet-*.json"):
-        found = study_in(path.read_bytes())
+        found = config_from_json(path.read_bytes())
         model = found.recipe.build(found.shape, found.levels)
         assert model.receptive_field >= found.rate / 4, "a quarter of a second, or a tone has no past"

@@ -12,7 +12,7 @@ from temperatures import main
 
 from studio.engine.generation import sampling
 from studio.engine.training import temperature_range
-from studio.engine.training.temperature_range import WORKS, blank, measured, saturated
+from studio.engine.training.temperature_range import WORKS_PER_TEMPERATURE, looks_blank, looks_saturated, measure_range
 from studio.library import models
 from studio.wire.messages import Array
 
@@ -40,12 +40,12 @@ TONE = (8000 * np.sin(np.arange(500) / 9)).astype(np.int16)
     ],
 )
 def test_works_that_are_blank_or_saturated(work: Array, is_blank: bool, is_saturated: bool) -> None:
-    assert (blank(work), saturated(work)) == (is_blank, is_saturated)
+    assert (looks_blank(work), looks_saturated(work)) == (is_blank, is_saturated)
 
 
 def drawing(low: float, high: float, beyond: Array) -> Callable[[float], Sequence[Array]]:
     """Return a model that draws noise between two temperatures, and `beyond` elsewhere."""
-    return lambda temperature: [NOISE if low <= temperature <= high else beyond] * WORKS
+    return lambda temperature: [NOISE if low <= temperature <= high else beyond] * WORKS_PER_TEMPERATURE
 
 
 @pytest.mark.parametrize("beyond", [WHITE, INK])
@@ -63,19 +63,19 @@ def drawing(low: float, high: float, beyond: Array) -> Callable[[float], Sequenc
 def test_the_range_ends_where_works_go_wrong(
     low: float, high: float, found: tuple[float, float], beyond: Array
 ) -> None:
-    assert measured(drawing(low, high, beyond), 0.8, [NOISE] * 8) == found
+    assert measure_range(drawing(low, high, beyond), 0.8, [NOISE] * 8) == found
 
 
 def test_a_model_that_fails_at_its_own_temperature_has_no_range() -> None:
-    assert measured(drawing(1.0, 2.0, WHITE), 0.8, [NOISE] * 8) is None
+    assert measure_range(drawing(1.0, 2.0, WHITE), 0.8, [NOISE] * 8) is None
 
 
 def test_what_learned_works_are_themselves_is_no_fault() -> None:
-    assert measured(lambda _: [INK] * WORKS, 0.8, [INK] * 8) == (0.0, 4.0)
-    assert measured(lambda _: [INK] * WORKS, 0.8, [NOISE] * 8) is None
-    half = [INK, NOISE] * (WORKS // 2)
-    assert measured(lambda _: half, 0.8, [INK, NOISE]) == (0.0, 4.0)
-    assert measured(lambda _: half, 0.8, [NOISE, NOISE]) is None
+    assert measure_range(lambda _: [INK] * WORKS_PER_TEMPERATURE, 0.8, [INK] * 8) == (0.0, 4.0)
+    assert measure_range(lambda _: [INK] * WORKS_PER_TEMPERATURE, 0.8, [NOISE] * 8) is None
+    half = [INK, NOISE] * (WORKS_PER_TEMPERATURE // 2)
+    assert measure_range(lambda _: half, 0.8, [INK, NOISE]) == (0.0, 4.0)
+    assert measure_range(lambda _: half, 0.8, [NOISE, NOISE]) is None
 
 
 def test_the_card_of_a_trained_model_has_its_range(
@@ -91,17 +91,19 @@ def test_the_card_of_a_trained_model_has_its_range(
 
 def test_a_recording_is_drawn_for_as_long_as_is_looked_at(trained_recordings_file: Path) -> None:
     found = models.find_model(str(trained_recordings_file))
-    loaded = sampling.load(found, torch.device("cpu"))
-    works = temperature_range.drawn(loaded.model, 0.8, found.card.rate, found.card.opening)
-    wanted = min(round(temperature_range.SECONDS * found.card.rate), found.card.shape[0])
+    loaded = sampling.load_model(found, torch.device("cpu"))
+    works = temperature_range.draw_works(loaded.model, 0.8, found.card.rate, found.card.opening)
+    wanted = min(round(temperature_range.RECORDING_SECONDS * found.card.rate), found.card.shape[0])
     assert {work.shape for work in works} == {(wanted,)}
 
 
 def test_a_flow_turned_up_saturates_and_its_range_ends_before(trained_file: Path, tmp_path: Path) -> None:
-    loaded = sampling.load(models.find_model(str(trained_file)), torch.device("cpu"))
-    assert temperature_range.drawn(loaded.model, 0.8)[0].shape == (8, 8, 3)
-    wild = temperature_range.drawn(loaded.model, 400.0)
-    assert sum(map(saturated, wild)) > WORKS / 2, "a flow of bounded scales that is hot enough draws black and white"
+    loaded = sampling.load_model(models.find_model(str(trained_file)), torch.device("cpu"))
+    assert temperature_range.draw_works(loaded.model, 0.8)[0].shape == (8, 8, 3)
+    wild = temperature_range.draw_works(loaded.model, 400.0)
+    assert sum(map(looks_saturated, wild)) > WORKS_PER_TEMPERATURE / 2, (
+        "a flow of bounded scales that is hot enough draws black and white"
+    )
 
 
 def test_the_range_of_a_model_that_was_trained_before_is_written_and_no_weight_changes(

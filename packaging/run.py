@@ -103,14 +103,14 @@ def safe_streams() -> None:
     sys.path.append(str(HERE))
     from studio import streams
 
-    streams.prepare()
+    streams.prepare_streams()
 
 
 def ended(status: int) -> int:
     """Say that results could not be printed, if they could not; return the exit status."""
     from studio import streams
 
-    fault = streams.fault()
+    fault = streams.stream_fault()
     if fault is None:
         return status
     if fault.errno != errno.EPIPE:  # whoever reads may leave, as `| head` does

@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns the exit status.
     """
-    streams.prepare()
+    streams.prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0].startswith("--device"):
         from studio.app.main import main as window

@@ -29,7 +29,7 @@ MARKS = {
 _HANDLER = "studio.marks"
 
 
-class Output(io.RawIOBase):
+class CheckedOutput(io.RawIOBase):
     """Writes to a stream until that fails, and drops all that follows. `fault` is the error, or None."""
 
     def __init__(self, number: int, stream: TextIO | None) -> None:
@@ -67,21 +67,21 @@ class Output(io.RawIOBase):
         return self._raw is not None and bool(self._raw.isatty())
 
 
-def prepare() -> None:
+def prepare_streams() -> None:
     """Replace the standard streams of this process. Call it once, before anything else opens a file."""
     _occupy()
     codecs.register_error(_HANDLER, _replace)
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  it lasts as long as the process
-    sys.stdout = _lasting(1, sys.stdout)
-    sys.stderr = _lasting(2, sys.stderr)
+    sys.stdout = _unclosable_stream(1, sys.stdout)
+    sys.stderr = _unclosable_stream(2, sys.stderr)
 
 
-def fault() -> OSError | None:
+def stream_fault() -> OSError | None:
     """Return why results can no longer be printed, or None if all were printed."""
     sys.stdout.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    return raw.fault if isinstance(raw, Output) else None
+    return raw.fault if isinstance(raw, CheckedOutput) else None
 
 
 def _occupy() -> None:
@@ -95,11 +95,11 @@ def _occupy() -> None:
         os.close(number)
 
 
-def _lasting(number: int, stream: TextIO | None) -> TextIO:
+def _unclosable_stream(number: int, stream: TextIO | None) -> TextIO:
     """Return a stream to replace a standard one. If that is closed, the encoding is UTF-8."""
     text = cast("io.TextIOWrapper | None", stream)
     return io.TextIOWrapper(
-        io.BufferedWriter(Output(number, stream)),
+        io.BufferedWriter(CheckedOutput(number, stream)),
         encoding=text.encoding if text else "utf-8",
         errors=_HANDLER,
         line_buffering=text.line_buffering if text else False,

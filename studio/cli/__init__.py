@@ -37,11 +37,11 @@ COMMANDS = (models, sample, invert, complete, continue_sound, score, blend, trai
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit status."""
     status = _run(argv)
-    fault = streams.fault()
+    fault = streams.stream_fault()
     if fault is None:
         return status
     if fault.errno != errno.EPIPE:  # whoever reads may leave, as `| head` does
-        command.say(f"The results could not be printed: {_reason(fault)}.")
+        command.print_message(f"The results could not be printed: {_error_reason(fault)}.")
     return status or 1
 
 
@@ -53,30 +53,30 @@ def _run(argv: Sequence[str]) -> int:
     except SystemExit as end:  # argparse: 0 after --help, 2 after wrong use
         return int(end.code or 0)
     except (command.WrongUse, argparse.ArgumentTypeError) as error:
-        command.say(str(error))
+        command.print_message(str(error))
         return 2
     except KeyboardInterrupt as stop:
-        command.say(str(stop) or "Stopped. What was finished is kept.")
+        command.print_message(str(stop) or "Stopped. What was finished is kept.")
         return 130
-    except command.NobodyReads:
+    except command.OutputClosed:
         return 1
     except Exception as error:
-        command.say(_sentence(error))
+        command.print_message(_error_sentence(error))
         return 1
 
 
-def _sentence(error: Exception) -> str:
+def _error_sentence(error: Exception) -> str:
     """Return an error in words. Ours are sentences already. For the system's, name the file and the reason."""
-    if isinstance(error, (command.Failure, BadModel, BadWork, image.FileRefused, storage.NotSaved)):
+    if isinstance(error, (command.JobFailed, BadModel, BadWork, image.FileRefused, storage.NotSaved)):
         return getattr(error, "sentence", None) or str(error)
     if isinstance(error, OSError) and error.strerror:
         name = error.filename
         what = "The system refused" if name is None else f'"{names.display_name(os.fsdecode(name))}" could not be used'
-        return f"{what}: {_reason(error)}."
-    return command.explained(error, "command")
+        return f"{what}: {_error_reason(error)}."
+    return command.explain_and_log(error, "command")
 
 
-def _reason(error: OSError) -> str:
+def _error_reason(error: OSError) -> str:
     reason = error.strerror or "no reason given"
     return reason[:1].lower() + reason[1:]
 

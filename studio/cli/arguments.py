@@ -17,12 +17,12 @@ from studio.media.sounds import audio_dataset, single_cycle
 from studio.wire import messages as wire
 
 
-def named(given: Sequence[Path]) -> list[Path]:
+def expand_folders(given: Sequence[Path]) -> list[Path]:
     """Return files, and those in folders."""
     return [path for each in given for path in (dataset.list_files(each) if each.is_dir() else [each])]
 
 
-def opened(path: Path, card: Card) -> wire.Array:
+def open_artwork(path: Path, card: Card) -> wire.Array:
     """Open a user's file as an artwork in a model's size. Say what was converted. Raises image.Refused."""
     if card.rate:
         found = decoder.open_recording(path, card.rate, centred=False)
@@ -35,10 +35,10 @@ def opened(path: Path, card: Card) -> wire.Array:
         _say_notes(wave.name, wave.notes)
         return array
     channels, height, width = card.shape
-    return image.fit_to_shape(picture(path), (channels, height, width))
+    return image.fit_to_shape(open_picture(path), (channels, height, width))
 
 
-def picture(path: Path) -> wire.Array:
+def open_picture(path: Path) -> wire.Array:
     """Open a picture (height, width, 3) uint8. Say what was converted. Raises image.Refused."""
     found = decoder.open_picture(path)
     _say_notes(found.name, found.notes)
@@ -47,15 +47,15 @@ def picture(path: Path) -> wire.Array:
 
 def _say_notes(name: str, notes: Sequence[str]) -> None:
     if notes:
-        command.say(f'"{name}": {"; ".join(notes)}.')
+        command.print_message(f'"{name}": {"; ".join(notes)}.')
 
 
-def things(card: Card) -> str:
+def artworks_word(card: Card) -> str:
     """Return the word for what a model makes."""
     return "sounds" if card.kind == "sound" else "pictures"
 
 
-def seeds(args: argparse.Namespace) -> tuple[int, ...]:
+def seeds_of(args: argparse.Namespace) -> tuple[int, ...]:
     first = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
     seeds = tuple(range(first, first + args.n))
     if seeds[-1] >= 2**53:
@@ -65,15 +65,15 @@ def seeds(args: argparse.Namespace) -> tuple[int, ...]:
     return seeds
 
 
-def heat(args: argparse.Namespace, card: Card) -> tuple[float]:
+def temperature_of(args: argparse.Namespace, card: Card) -> tuple[float]:
     """Return the requested temperature, or the model's own. Warn if the model does not work at it."""
     temperature = args.temperature if args.temperature is not None else card.temperature
     if beyond := card.temperature_warning(temperature):
-        command.say(beyond)
+        command.print_message(beyond)
     return (temperature,)
 
 
-def label(card: Card, given: str | None) -> int | None:
+def class_of(card: Card, given: str | None) -> int | None:
     """Return the number of a class, from its name or number. Raises WrongUse, which lists them."""
     if given is None:
         return None
@@ -90,7 +90,7 @@ def label(card: Card, given: str | None) -> int | None:
 def add_files(sub: argparse.ArgumentParser, files: str) -> None:
     """Add a model, and files or folders with a help text."""
     sub.add_argument("model", metavar="MODEL")
-    sub.add_argument("files", nargs="+", type=command.path, metavar="FILE", help=files)
+    sub.add_argument("files", nargs="+", type=command.read_path, metavar="FILE", help=files)
 
 
 def add_drawing(sub: argparse.ArgumentParser, *, seed: str, label: str) -> None:
@@ -114,14 +114,14 @@ def add_size(sub: argparse.ArgumentParser) -> None:
     """Add the options for the size of saved pictures."""
     sub.add_argument(
         "--scale",
-        type=command.scale,
+        type=command.read_scale,
         metavar="TIMES",
         help="how much larger to save pictures: 4, 8, 16, or the longer side in pixels, as 512px (1)",
     )
     sub.add_argument("--smooth", action="store_true", help="blend the pixels of enlarged pictures (they are squares)")
 
 
-def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
+def enlargement_of(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
     """Return the size for saving pictures: by default `usual` times. Raises WrongUse for sounds."""
     if card.kind == "sound" and (args.scale or args.smooth):
         raise command.WrongUse(f'"{card.title}" makes sounds, which have no size; leave --scale and --smooth out.')
@@ -129,7 +129,7 @@ def enlargement(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlarge
     return Enlargement(times, pixels, args.smooth)
 
 
-def mix(args: argparse.Namespace) -> ModelMixture | None:
+def mixed_model_of(args: argparse.Namespace) -> ModelMixture | None:
     """Return the second model that was asked for. Raises models.BadModel."""
     if not args.mix:
         return None
@@ -137,7 +137,7 @@ def mix(args: argparse.Namespace) -> ModelMixture | None:
     return ModelMixture(model=other.card.name, model_hash=other.file_hash, share=args.share)
 
 
-def work(trained: models.InstalledModel, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
+def make_work(trained: models.InstalledModel, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
     return Work(
         kind=trained.card.kind,
         rate=trained.card.rate,
@@ -146,9 +146,9 @@ def work(trained: models.InstalledModel, seed: int, temperature: tuple[float, ..
         seed=seed,
         temperature=temperature,
         label=label,
-        made=now(),
+        made=time_stamp(),
     )
 
 
-def now() -> str:
+def time_stamp() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

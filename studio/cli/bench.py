@@ -7,13 +7,13 @@ from studio.cli import command
 from studio.library import models
 from studio.library.card import Card
 
-TOGETHER = 16
+BATCH_SIZE = 16
 """Artworks that are made together. Recordings are made one by one, as when somebody listens."""
 
 
 def add(commands: command.Commands) -> None:
     """Add `studio bench`."""
-    sub = command.command(
+    sub = command.add_command(
         commands,
         "bench",
         run,
@@ -26,20 +26,22 @@ def add(commands: command.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a line for each model and number of artworks, once it is measured."""
     named = [models.find_model(name) for name in args.models] if args.models else models.list_models()[0]
-    jobs = command.jobs(args, compile_first=True)
+    jobs = command.make_jobs(args, compile_first=True)
     from studio.engine import benchmark
 
-    command.say(f"Measured now on: {jobs.device.name_for_people}. Whatever else runs here makes these figures worse.")
+    command.print_message(
+        f"Measured now on: {jobs.device.name_for_people}. Whatever else runs here makes these figures worse."
+    )
     unusable = 0
     for trained, name in zip(named, args.models or [trained.card.name for trained in named], strict=True):
         card = trained.card
-        for count in (1,) if card.rate else (1, TOGETHER):
-            command.progress(f"{card.name}, {count} at once")
+        for count in (1,) if card.rate else (1, BATCH_SIZE):
+            command.show_progress(f"{card.name}, {count} at once")
             try:
                 found = benchmark.measure_speed(jobs.shelf.take(name).model, count, card.rate)
             except models.BadModel as fault:
                 unusable += 1
-                command.say(str(fault))
+                command.print_message(str(fault))
                 break
             times = None if found.naive_seconds is None else found.naive_seconds / found.total_seconds
             line = {
@@ -48,11 +50,13 @@ def run(args: argparse.Namespace) -> int:
                 "seconds": found.total_seconds,
                 "first_row_seconds": found.first_seconds,
             }
-            command.tell(args, {**line, "naive_seconds": found.naive_seconds, "times": times}, words(card, found))
+            command.print_result(
+                args, {**line, "naive_seconds": found.naive_seconds, "times": times}, speed_text(card, found)
+            )
     return 1 if unusable else 0
 
 
-def words(card: Card, found: Any) -> str:
+def speed_text(card: Card, found: Any) -> str:
     """Return a measurement in words.
 
     `pixelcnn-tiles-32, 16 at once: 19 s, the first row after 0.6 s; the naive way about 500 s, 26 × as long`.

@@ -22,15 +22,15 @@ from studio.wire import messages as wire
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Where a command puts its parser."""
 
-MOST_TIMES = 64
+MAX_FACTOR = 64
 """The largest factor for saving a picture."""
-NOWHERE = "Say where it is to be saved: --out."
-FIRST_RUN = "First run on this computer: preparing the fast version. Until it is ready, this takes longer."
-STARTED_BY = "STUDIO_STARTED_BY"
+NO_OUT_HINT = "Say where it is to be saved: --out."
+FIRST_RUN_NOTE = "First run on this computer: preparing the fast version. Until it is ready, this takes longer."
+STARTED_BY_VARIABLE = "STUDIO_STARTED_BY"
 """The environment variable in which `packaging/run.py` stores the command that started it."""
-LINE_EVERY = 30.0
+PROGRESS_LINE_SECONDS = 30.0
 """Seconds between two lines of progress if the output is no terminal, for example a log file."""
-LOG_SIZE = 256 * 1024
+MAX_LOG_BYTES = 256 * 1024
 """Maximum size of the log in bytes. One exception takes about 2 kB."""
 Answer = TypeVar("Answer", bound=wire.Event)
 
@@ -39,15 +39,15 @@ class WrongUse(ValueError):
     """Says in a sentence why arguments make no sense together."""
 
 
-class Failure(Exception):
+class JobFailed(Exception):
     """Reports in sentences why a job ended without its result."""
 
 
-class NobodyReads(Exception):
+class OutputClosed(Exception):
     """Ends a command that makes no files once its results cannot be printed."""
 
 
-def command(
+def add_command(
     commands: Commands,
     name: str,
     run: Any,
@@ -69,7 +69,7 @@ def command(
     return parser
 
 
-def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
+def make_jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
     """Create the engine's jobs in this process; torch is loaded here and not before.
 
     Missing loops are compiled by a child process, and torch is used until they are ready. With `compile_first` they
@@ -78,7 +78,7 @@ def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
     try:
         from studio.engine import device, jobs, precompile
     except (ImportError, OSError) as error:  # a library is missing, or one that it needs
-        raise Failure(f"The engine could not load: {type(error).__name__}: {error}. Run the set-up again.") from error
+        raise JobFailed(f"The engine could not load: {type(error).__name__}: {error}. Run the set-up again.") from error
 
     device.keep_freed_memory()
     try:
@@ -86,17 +86,17 @@ def jobs(args: argparse.Namespace, *, compile_first: bool = False) -> Any:
     except device.NoDevice as error:
         raise WrongUse(str(error)) from None
     if not compile_first:
-        precompile.compile_meanwhile(found.device.torch_device.type, lambda: say(FIRST_RUN))
+        precompile.compile_meanwhile(found.device.torch_device.type, lambda: print_message(FIRST_RUN_NOTE))
     return found
 
 
-def events(
+def run_command(
     args: argparse.Namespace, command: wire.AnyCommand, *, compile_first: bool = False
 ) -> Generator[wire.AnyEvent, None, None]:
-    return answers(jobs(args, compile_first=compile_first), command)
+    return run_job(make_jobs(args, compile_first=compile_first), command)
 
 
-def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, None, None]:
+def run_job(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, None, None]:
     """Yield the events of a command; print notices, which are for the user.
 
     Raises Failure if the job fails, or ends without an event.
@@ -109,7 +109,7 @@ def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
         for event in events:
             silent = silent and event is None
             if isinstance(event, wire.Notice):
-                say(event.text)
+                print_message(event.text)
             elif isinstance(event, Pause):
                 time.sleep(event.seconds)
             elif event is not None:
@@ -117,21 +117,21 @@ def answers(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
     except (KeyboardInterrupt, GeneratorExit, storage.NotSaved, models.BadModel, image.FileRefused):
         raise
     except BaseException as error:  # also SystemExit, as in the engine of the window
-        raise Failure(explained(error)) from error
+        raise JobFailed(explain_and_log(error)) from error
     finally:
         if isinstance(events, Generator):
             events.close()
     if silent:
-        raise Failure("The engine ended the job without a result. What was finished is kept.")
+        raise JobFailed("The engine ended the job without a result. What was finished is kept.")
 
 
-def answer(jobs: Any, command: wire.AnyCommand, kind: type[Answer]) -> Answer:
+def run_job_for(jobs: Any, command: wire.AnyCommand, kind: type[Answer]) -> Answer:
     """Return the one event of a type that a command answers. Raises Failure as `answers`."""
-    (found,) = (event for event in answers(jobs, command) if isinstance(event, kind))
+    (found,) = (event for event in run_job(jobs, command) if isinstance(event, kind))
     return found
 
 
-def explained(error: BaseException, part: str = "engine") -> str:
+def explain_and_log(error: BaseException, part: str = "engine") -> str:
     """Return what happened and what to do. Log the details of the program's own errors.
 
     Arguments
@@ -144,65 +144,65 @@ def explained(error: BaseException, part: str = "engine") -> str:
         hint = "Run the command again."
     elif hint == errors.LOG_HINT:
         why = f"The {part} met a fault of its own: {errors.error_text(error)}."
-        hint = f"What was finished is kept. {_logged(error)}".strip()
+        hint = f"What was finished is kept. {_log_error(error)}".strip()
     return f"{why} {hint}".strip()
 
 
-def _logged(error: BaseException) -> str:
+def _log_error(error: BaseException) -> str:
     """Write an error to the log of the terminal. Return where that is, or nothing if that fails."""
     path = storage.home_folder("log") / "terminal.log"
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     details = "".join(traceback.format_exception(error))
     with contextlib.suppress(storage.NotSaved):
-        storage.append_to_log(path, f"{now}  Latent Studio {__version__}\n{details}\n", LOG_SIZE)
+        storage.append_to_log(path, f"{now}  Latent Studio {__version__}\n{details}\n", MAX_LOG_BYTES)
         return f'The details are in "{names.display_name(str(path))}".'
     return ""
 
 
-def tell(args: argparse.Namespace, fields: dict[str, Any], words: str) -> None:
+def print_result(args: argparse.Namespace, fields: dict[str, Any], words: str) -> None:
     """Print a result. Raises NobodyReads if that fails and the command makes no files."""
-    progress("")
+    show_progress("")
     print(json.dumps(fields) if args.json else words, flush=True)
-    if streams.fault() and args.only_prints(args):
-        raise NobodyReads
+    if streams.stream_fault() and args.only_prints(args):
+        raise OutputClosed
 
 
-def say(words: str) -> None:
+def print_message(words: str) -> None:
     """Print a message."""
-    progress("")
+    show_progress("")
     print(words, file=sys.stderr, flush=True)
 
 
-def progress(words: str) -> None:
+def show_progress(words: str) -> None:
     """Show the progress of a command.
 
     On a terminal one line is replaced. Elsewhere a line is printed now and then.
     """
     if sys.stderr.isatty():
         print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
-    elif words and _lines.due():
+    elif words and _lines.is_due():
         print(words, file=sys.stderr, flush=True)
 
 
-class Interval:
+class ProgressInterval:
     """Tells when `LINE_EVERY` seconds have passed; the first interval begins with the program."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Return whether the interval is over; if it is, begin the next one."""
         now = time.monotonic()
-        if now - self._last < LINE_EVERY:
+        if now - self._last < PROGRESS_LINE_SECONDS:
             return False
         self._last = now
         return True
 
 
-_lines = Interval()
+_lines = ProgressInterval()
 
 
-def about(seconds: float) -> str:
+def time_left_text(seconds: float) -> str:
     """Return a time in words: `about 9 s`, `about 4 min`, `about 2 h 10 min`."""
     minutes = round(seconds / 60)
     if seconds < 90:
@@ -210,23 +210,23 @@ def about(seconds: float) -> str:
     return f"about {minutes} min" if minutes < 90 else f"about {minutes // 60} h {minutes % 60} min"
 
 
-def shell(*words: str) -> str:
+def shell_command(*words: str) -> str:
     """Return a command of the studio that the user can copy into a shell.
 
     In a clone there is no program `studio` on the path, so the command begins as `packaging/run.py` was started.
     """
     installed = "studio" if Path(sys.argv[0]).stem == "studio" else f"{shlex.quote(sys.executable)} -m studio"
-    return f"{os.environ.get(STARTED_BY, installed)} {shlex.join(words)}".rstrip()
+    return f"{os.environ.get(STARTED_BY_VARIABLE, installed)} {shlex.join(words)}".rstrip()
 
 
-def path(text: str) -> Path:
+def read_path(text: str) -> Path:
     """Read the path of a file or a folder. An empty one would be the current folder, so it is refused."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty: give a file or a folder")
     return Path(text)
 
 
-def new_file(wished: Path, ending: str) -> Path:
+def free_output_file(wished: Path, ending: str) -> Path:
     """Return a free path for a result, and create its folder, before the work. Raises NotSaved or WrongUse."""
     if wished.name in ("", "..") or os.path.isdir(wished):
         raise WrongUse(f'"{names.display_name(str(wished))}" is a folder. Give the name of a file.')
@@ -236,7 +236,7 @@ def new_file(wished: Path, ending: str) -> Path:
     return storage.next_free_path(folder, target.stem, ending) if os.path.lexists(target) else target
 
 
-def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
+def number_between(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
     """Return a parser of numbers from `least` to `most`."""
 
     def number(text: str) -> Any:
@@ -248,21 +248,21 @@ def within(kind: Callable[[str], Any], least: float, most: float) -> Callable[[s
     return number
 
 
-positive = within(int, 1, 4096)
-steps = within(int, 1, 10**9)
-frames = within(int, 2, 256)
-seconds = within(float, 0.001, 3600)
-seed = within(int, 0, 2**53 - 1)
-temperature = within(float, 0, 4)
-share = within(float, 0, 1)
+positive = number_between(int, 1, 4096)
+steps = number_between(int, 1, 10**9)
+frames = number_between(int, 2, 256)
+seconds = number_between(float, 0.001, 3600)
+seed = number_between(int, 0, 2**53 - 1)
+temperature = number_between(float, 0, 4)
+share = number_between(float, 0, 1)
 
 
-def scale(text: str) -> tuple[int, int]:
+def read_scale(text: str) -> tuple[int, int]:
     """Read `8`, `8x` or `512px`. Return the factor, and the pixels of the longer side (0 if not given)."""
     pixels = text.endswith("px")
     number = text.removesuffix("px") if pixels else text.removesuffix("x").removesuffix("×")
-    if not number.isdecimal() or not 1 <= int(number) <= (MAX_SIDE if pixels else MOST_TIMES):
+    if not number.isdecimal() or not 1 <= int(number) <= (MAX_SIDE if pixels else MAX_FACTOR):
         raise argparse.ArgumentTypeError(
-            f"{text} is no size: give 1 to {MOST_TIMES} times, or 1px to {MAX_SIDE}px for the longer side"
+            f"{text} is no size: give 1 to {MAX_FACTOR} times, or 1px to {MAX_SIDE}px for the longer side"
         )
     return (1, int(number)) if pixels else (int(number), 0)

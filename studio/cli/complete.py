@@ -16,19 +16,19 @@ from studio.media import decoder, names
 from studio.media.pictures import image
 from studio.wire import messages as wire
 
-BEST = 9
+BEST_SHOWN = 9
 """Completions that are saved if they are ranked by what follows the hole: as many as the window shows."""
-CANNOT = '"{}" makes the whole picture at once and cannot keep part of it. Take a model that draws pixel by pixel.'
+CANNOT_KEEP = '"{}" makes the whole picture at once and cannot keep part of it. Take a model that draws pixel by pixel.'
 
 
 def add(commands: command.Commands) -> None:
     """Add `studio complete`."""
-    sub = command.command(
+    sub = command.add_command(
         commands, "complete", run, "make the white part of a mask anew; the rest of the picture stays"
     )
     sub.add_argument("model", metavar="MODEL", help="one that draws pixel by pixel")
-    sub.add_argument("file", type=command.path, metavar="FILE", help="a picture")
-    sub.add_argument("--mask", type=command.path, required=True, metavar="MASK", help="a picture of the same size")
+    sub.add_argument("file", type=command.read_path, metavar="FILE", help="a picture")
+    sub.add_argument("--mask", type=command.read_path, required=True, metavar="MASK", help="a picture of the same size")
     sub.add_argument("-n", type=command.positive, default=8, help="how many (8)")
     arguments.add_drawing(sub, seed="of the first; the next count up (random)", label="each seed draws its own")
     arguments.add_mix(sub)
@@ -39,20 +39,23 @@ def add(commands: command.Commands) -> None:
         help="by the likelihood of the whole picture, or of what follows the hole: make many, and the best are saved",
     )
     sub.add_argument(
-        "--best", type=command.positive, default=BEST, help=f"how many to save of those ranked by what follows ({BEST})"
+        "--best",
+        type=command.positive,
+        default=BEST_SHOWN,
+        help=f"how many to save of those ranked by what follows ({BEST_SHOWN})",
     )
-    sub.add_argument("--out", type=command.path, required=True, metavar="DIR", help="the folder for PNGs")
+    sub.add_argument("--out", type=command.read_path, required=True, metavar="DIR", help="the folder for PNGs")
     arguments.add_size(sub)
 
 
 @dataclass(frozen=True)
-class Made:
+class RankedCompletion:
     """Holds a completion, with nats of the whole picture and of what follows the hole."""
 
     seed: int
     picture: wire.Array
     log_prob: float
-    following: float | None
+    following_log_prob: float | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,16 +67,16 @@ def run(args: argparse.Namespace) -> int:
     if trained.card.kind == "sound":
         raise command.WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
     if not trained.card.can_inpaint:
-        raise command.WrongUse(CANNOT.format(trained.card.title))
-    seeds = arguments.seeds(args)
-    heat = arguments.heat(args, trained.card)
-    label = arguments.label(trained.card, args.label)
+        raise command.WrongUse(CANNOT_KEEP.format(trained.card.title))
+    seeds = arguments.seeds_of(args)
+    heat = arguments.temperature_of(args, trained.card)
+    label = arguments.class_of(trained.card, args.label)
     picture = _picture(args, trained.card)
-    free = _mask(args, trained.card)
+    free = _read_mask(args, trained.card)
     _check_rank(args, free)
     folder = storage.create_folder(args.out)
-    jobs = command.jobs(args)
-    made: list[Made] = []
+    jobs = command.make_jobs(args)
+    made: list[RankedCompletion] = []
     ask = wire.Inpaint(
         job="complete",
         model=args.model,
@@ -85,16 +88,16 @@ def run(args: argparse.Namespace) -> int:
         second_model=args.mix or "",
         share=args.share,
     )
-    for event in command.answers(jobs, ask):
+    for event in command.run_job(jobs, ask):
         if isinstance(event, wire.PicturesPreview) and event.log_prob is not None:
             parts = event.following_log_prob or [None] * len(event.pictures)
             prices = zip(event.pictures, event.log_prob, parts, strict=True)
-            made += [Made(seeds[event.first + i], *each) for i, each in enumerate(prices)]
-            command.progress(f"{len(made)} of {args.n} finished")
+            made += [RankedCompletion(seeds[event.first + i], *each) for i, each in enumerate(prices)]
+            command.show_progress(f"{len(made)} of {args.n} finished")
     if args.rank == "whole":
         made.sort(key=lambda one: -one.log_prob)
     else:
-        made.sort(key=lambda one: -(one.following or 0.0))
+        made.sort(key=lambda one: -(one.following_log_prob or 0.0))
     best = made[: args.best] if args.rank == "following" else made
     for one in best:
         _save(args, trained, jobs, folder, one, label)
@@ -107,36 +110,43 @@ def _report_left_out(args: argparse.Namespace, made: int, saved: int) -> None:
     """Print how many completions were not saved, because others fit better."""
     left = made - saved
     if args.json:
-        command.tell(args, {"made": made, "saved": saved, "left_out": left}, "")
+        command.print_result(args, {"made": made, "saved": saved, "left_out": left}, "")
     else:
-        command.say(f"Made {made}, saved the {saved} that fit what follows best; {left} left out.")
+        command.print_message(f"Made {made}, saved the {saved} that fit what follows best; {left} left out.")
 
 
 def _save(
-    args: argparse.Namespace, trained: models.InstalledModel, jobs: Any, folder: Path, one: Made, label: int | None
+    args: argparse.Namespace,
+    trained: models.InstalledModel,
+    jobs: Any,
+    folder: Path,
+    one: RankedCompletion,
+    label: int | None,
 ) -> None:
     path = folder / f"{args.file.stem}-{one.seed}.png"
     # Its latent makes the whole picture again: what was kept, and what was made.
     encode = wire.Encode(job="encode", model=args.model, picture=one.picture, label=label)
-    found = command.answer(jobs, encode, wire.Encoded)
-    work = arguments.work(trained, one.seed, (1.0,), found.label)
+    found = command.run_job_for(jobs, encode, wire.Encoded)
+    work = arguments.make_work(trained, one.seed, (1.0,), found.label)
     work = msgspec.structs.replace(
         work, latent=StoredArray.from_array(found.latent), source=names.display_name(args.file.name)
     )
-    storage.write_file(path, encode_png(one.picture, work, arguments.enlargement(args, trained.card)))
-    line = {"file": str(path), "seed": one.seed, "log_prob": one.log_prob, "following": one.following}
+    storage.write_file(path, encode_png(one.picture, work, arguments.enlargement_of(args, trained.card)))
+    line = {"file": str(path), "seed": one.seed, "log_prob": one.log_prob, "following": one.following_log_prob}
     words = f"{path}  {one.log_prob:,.1f} nats"
-    command.tell(
-        args, line, words if one.following is None else f"{words}, {one.following:,.1f} of what follows the hole"
+    command.print_result(
+        args,
+        line,
+        words if one.following_log_prob is None else f"{words}, {one.following_log_prob:,.1f} of what follows the hole",
     )
 
 
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     """Return the picture in a model's size and channels. Say if its colours are lost."""
-    array = arguments.picture(args.file)
+    array = arguments.open_picture(args.file)
     if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.display_name(args.file.name)
-        command.say(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
+        command.print_message(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
     channels, height, width = card.shape
     return image.fit_to_shape(array, (channels, height, width))
 
@@ -151,7 +161,7 @@ def _check_rank(args: argparse.Namespace, free: wire.Array) -> None:
         )
 
 
-def _mask(args: argparse.Namespace, card: Card) -> wire.Array:
+def _read_mask(args: argparse.Namespace, card: Card) -> wire.Array:
     """Return where a mask is white, `(height, width)` in a model's size. Raises WrongUse for another size."""
     mask = decoder.open_picture(args.mask).array
     picture = decoder.open_picture(args.file).array

@@ -8,16 +8,16 @@ from studio.wire import messages as wire
 
 def add(commands: command.Commands) -> None:
     """Add `studio doctor`."""
-    command.command(commands, "doctor", run, "what this computer has: devices, sound, libraries, models, space")
+    command.add_command(commands, "doctor", run, "what this computer has: devices, sound, libraries, models, space")
 
 
 def run(args: argparse.Namespace) -> int:
     fine = True
-    for event in command.events(args, wire.Doctor(job="doctor")):
+    for event in command.run_command(args, wire.Doctor(job="doctor")):
         if isinstance(event, wire.Diagnosis):
             for what, good, finding in event.findings:
                 fine &= good or what == "Sound"
-                command.tell(
+                command.print_result(
                     args,
                     {"what": what, "fine": good, "finding": finding},
                     f"{'✓' if good else '!'} {what:20} {finding}",

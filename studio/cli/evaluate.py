@@ -11,10 +11,10 @@ from studio.wire import messages as wire
 
 def add(commands: command.Commands) -> None:
     """Add `studio evaluate`."""
-    sub = command.command(commands, "evaluate", run, "held-out figures, as the papers count them")
+    sub = command.add_command(commands, "evaluate", run, "held-out figures, as the papers count them")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument(
-        "source", type=command.path, metavar="FOLDER|PACK.npz", help="artworks; those held out are measured"
+        "source", type=command.read_path, metavar="FOLDER|PACK.npz", help="artworks; those held out are measured"
     )
     sub.add_argument("-n", type=command.positive, help="only the first so many (all)")
     sub.add_argument("--draws", type=command.positive, default=4, help="of a flow's dequantising noise (4)")
@@ -35,13 +35,13 @@ def run(args: argparse.Namespace) -> int:
         max_artworks=args.n,
         report_spread=args.card,
     )
-    for event in command.events(args, ask):
+    for event in command.run_command(args, ask):
         if not isinstance(event, wire.EvaluationProgress):
             continue
-        command.progress(f"{event.done} of {event.total} measured")
+        command.show_progress(f"{event.done} of {event.total} measured")
         for metric, value, exact in event.figures:
             line = {"name": trained.card.name, "metric": metric, "value": value, "exact": exact, "n": event.total}
-            command.tell(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
+            command.print_result(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
         if event.spread:
             _write(args, trained, event)
     return 0
@@ -55,4 +55,4 @@ def _write(args: argparse.Namespace, trained: models.InstalledModel, event: wire
     unit = "sample" if trained.card.rate else "dimension"
     line = {"file": str(trained.path), "n": event.total, "least": least, "median": middle, "most": most}
     words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per {unit}"
-    command.tell(args, line, f"{words}, half of them less than {middle:.3f}")
+    command.print_result(args, line, f"{words}, half of them less than {middle:.3f}")

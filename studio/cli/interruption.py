@@ -20,7 +20,7 @@ class Interruption:
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence
         """The last message to the user."""
-        self.waits = False
+        self.is_pending = False
         """Whether there is something to save, so that the command ends where it calls `check`."""
         self.number = 0
         """The signal that came; 0 if none did."""
@@ -30,7 +30,7 @@ class Interruption:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` and shells ignore some for good
-                    self._before[number] = signal.signal(number, self._come)
+                    self._before[number] = signal.signal(number, self._handle_signal)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -38,25 +38,25 @@ class Interruption:
             # After a signal nothing is left to do but to end, and no second one may disturb that.
             signal.signal(number, signal.SIG_IGN if self.number else before)  # type: ignore[arg-type]
 
-    def check(self) -> None:
+    def raise_if_pending(self) -> None:
         """Raise KeyboardInterrupt if a signal came. Call it where everything can be saved."""
         if self.number:
             raise KeyboardInterrupt
 
     @property
-    def status(self) -> int:
+    def exit_status(self) -> int:
         """Return the exit status of a command that a signal ended, as shells count."""
         return 128 + (self.number or signal.SIGINT)
 
-    def _come(self, number: int, frame: FrameType | None) -> None:
+    def _handle_signal(self, number: int, frame: FrameType | None) -> None:
         if self.number:
             return
         self.number = number
-        if self.waits:
+        if self.is_pending:
             _write("Stopping after this step and saving.")
             return
         _write(self.sentence)
-        os._exit(self.status)
+        os._exit(self.exit_status)
 
 
 def _write(sentence: str) -> None:

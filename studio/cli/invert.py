@@ -21,7 +21,7 @@ FAR = 1e6
 
 def add(commands: command.Commands) -> None:
     """Add `studio invert`."""
-    sub = command.command(
+    sub = command.add_command(
         commands,
         "invert",
         run,
@@ -29,29 +29,29 @@ def add(commands: command.Commands) -> None:
         only_prints=lambda args: args.out is None,
     )
     arguments.add_files(sub, "pictures or single cycles, or folders of them")
-    sub.add_argument("--out", type=command.path, metavar="DIR", help="save what came back")
+    sub.add_argument("--out", type=command.read_path, metavar="DIR", help="save what came back")
     arguments.add_size(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
-    size = arguments.enlargement(args, trained.card)
+    size = arguments.enlargement_of(args, trained.card)
     folder = storage.create_folder(args.out) if args.out else None
-    named = arguments.named(args.files)
+    named = arguments.expand_folders(args.files)
     exact = 0
     unusable = 0
-    jobs = command.jobs(args)
+    jobs = command.make_jobs(args)
     for path in named:
-        command.progress(f"{path.name}")
+        command.show_progress(f"{path.name}")
         try:
-            picture = arguments.opened(path, trained.card)
+            picture = arguments.open_artwork(path, trained.card)
         except image.FileRefused as refused:
             unusable += 1
             line = {"file": str(path), "exact": False, "differing": None, "reason": refused.reason}
-            command.tell(args, line, str(refused))
+            command.print_result(args, line, str(refused))
             continue
         ask = wire.Encode(job="invert", model=args.model, picture=picture)
-        found = command.answer(jobs, ask, wire.Encoded)
+        found = command.run_job_for(jobs, ask, wire.Encoded)
         exact += found.exact
         apart = (
             f"{found.differing:,} of {found.total:,} values differ by {found.largest_difference} at most{_why(found)}"
@@ -59,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
         reason = "" if found.exact else apart
         words = reason or "exact"
         if folder is not None:
-            words = f"{words}, {_came_back(jobs, args.model, trained, found, path, folder, size)}"
-        command.tell(
+            words = f"{words}, {_report_round_trip(jobs, args.model, trained, found, path, folder, size)}"
+        command.print_result(
             args,
             {"file": str(path), "exact": found.exact, "differing": found.differing, "reason": reason},
             f"{path}: {words}",
         )
     usable = len(named) - unusable
-    summary = f"{exact} of {usable} {arguments.things(trained.card)} came back {trained.card.round_trip_text}."
+    summary = f"{exact} of {usable} {arguments.artworks_word(trained.card)} came back {trained.card.round_trip_text}."
     left_out = f"{unusable} of {len(named)} files could not be used."
     print(f"{summary} {left_out}", file=sys.stderr if args.json else sys.stdout)
     return 1 if unusable or exact < usable else 0
@@ -81,7 +81,7 @@ def _why(found: wire.Encoded) -> str:
     return " (it is so unlike what the model learned that its numbers are too coarse)" if far else ""
 
 
-def _came_back(
+def _report_round_trip(
     jobs: Any,
     model: str,
     trained: models.InstalledModel,
@@ -92,7 +92,7 @@ def _came_back(
 ) -> str:
     """Save the decoded picture with its latent inside; return the name of its file."""
     ask = wire.DecodeLatent(job="back", model=model, latent=found.latent, label=found.label)
-    shown = command.answer(jobs, ask, wire.Decoded)
+    shown = command.run_job_for(jobs, ask, wire.Decoded)
     work = Work(
         kind=trained.card.kind,
         rate=trained.card.rate,
@@ -102,7 +102,7 @@ def _came_back(
         label=found.label,
         latent=StoredArray.from_array(found.latent),
         source=names.display_name(path.name),
-        made=arguments.now(),
+        made=arguments.time_stamp(),
     )
     sound = trained.card.kind == "sound"
     target = storage.next_free_path(folder, path.stem, ".wav" if sound else ".png")

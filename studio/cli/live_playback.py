@@ -17,27 +17,27 @@ from studio.media.sounds.silence import LONG, silent_tail
 from studio.media.sounds.speaker import NoSoundOutput, Speaker
 from studio.wire import messages as wire
 
-BETWEEN = 0.5
+PAUSE_SECONDS = 0.5
 """Seconds of silence between two recordings."""
-SURE = 0.5
+SPEED_KNOWN_SECONDS = 0.5
 """Seconds of sound after which their speed is known."""
-PATIENCE = 1.0
+EXPLAIN_AFTER_SECONDS = 1.0
 """Seconds without the fast loop after which the user is told."""
-LOOK = 0.05
+POLL_SECONDS = 0.05
 """Seconds between two looks at what is heard."""
-FADE = 0.2
+FADE_SECONDS = 0.2
 """The most seconds that a fade may take: the sound card may be gone."""
 
 
-class Made(NamedTuple):
+class MadeRecording(NamedTuple):
     """Holds a recording (n,) int16, its nats at temperature 1, and whether it is whole."""
 
     samples: wire.Array
     log_prob: float
-    whole: bool
+    is_complete: bool
 
 
-class Hearing:
+class LivePlayback:
     """Plays `count` recordings of `seconds` each while they are made, at `rate` in Hz.
 
     If s seconds are made in a second and t are left to be heard, playing begins once t (1 - s) of them are made. Then
@@ -45,13 +45,13 @@ class Hearing:
     """
 
     def __init__(self, rate: int, seconds: float, count: int = 1, on: bool = True) -> None:
-        self.on = on
+        self.is_playing = on
         """Whether somebody listens."""
         self.failed = False
         """Whether it could not be heard, or not to its end."""
         self._stream = PlaybackBuffer(rate)
         self._speaker = Speaker()
-        self._seconds = count * seconds + (count - 1) * BETWEEN
+        self._seconds = count * seconds + (count - 1) * PAUSE_SECONDS
         self._whole = False
         """Whether all is made."""
         self._quick: float | None = None
@@ -71,50 +71,50 @@ class Hearing:
         self._came = math.inf
         """When the first piece came."""
 
-    def __enter__(self) -> "Hearing":
-        if self.on and self._open():  # only a trial: the card would run dry during loading
+    def __enter__(self) -> "LivePlayback":
+        if self.is_playing and self._open():  # only a trial: the card would run dry during loading
             self._speaker.close()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, way: TracebackType | None
     ) -> None:
-        self.fade()
+        self.fade_out()
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, words: str, before: wire.Array | None = None) -> None:
+    def start_recording(self, words: str, before: wire.Array | None = None) -> None:
         """Begin the next recording, with its name; `before` (n,) int16 exists already."""
-        if not self.on:
+        if not self.is_playing:
             return
         if len(self._stream.samples):
-            self._stream.append(np.zeros(round(BETWEEN * self._stream.rate), np.int16))
+            self._stream.append(np.zeros(round(PAUSE_SECONDS * self._stream.rate), np.int16))
         self._begins.append((len(self._stream.samples) / self._stream.rate, words))
         if before is not None:
             self._stream.append(before)
 
-    def performed(self, jobs: Any, ask: wire.StreamSound) -> Made:
+    def stream_sound(self, jobs: Any, ask: wire.StreamSound) -> MadeRecording:
         """Make a recording, and play its pieces. Ctrl+C ends it with what was made until then."""
         parts: list[wire.Array] = []
         bits = 0.0
         try:
-            for event in command.answers(jobs, ask):
+            for event in command.run_job(jobs, ask):
                 if isinstance(event, wire.SoundChunk):
                     parts.append(event.samples)
                     bits += float(event.bits.sum(dtype=np.float64))
-                    self._hear(event)
-                    command.progress(
-                        self._words or f"{event.first_sample / self._stream.rate / (ask.seconds or 1):.0%} made"
+                    self._append_chunk(event)
+                    command.show_progress(
+                        self._progress_text or f"{event.first_sample / self._stream.rate / (ask.seconds or 1):.0%} made"
                     )
         except KeyboardInterrupt:
-            self.fade()
+            self.fade_out()
             if not parts:
                 raise
-            return Made(np.concatenate(parts), -math.log(2) * bits, False)
-        return Made(np.concatenate(parts), -math.log(2) * bits, True)
+            return MadeRecording(np.concatenate(parts), -math.log(2) * bits, False)
+        return MadeRecording(np.concatenate(parts), -math.log(2) * bits, True)
 
-    def _hear(self, event: wire.SoundChunk) -> None:
-        if self.on:
+    def _append_chunk(self, event: wire.SoundChunk) -> None:
+        if self.is_playing:
             self._stream.append(event.samples)
             self._came = min(self._came, time.monotonic())
             if self._quick is not None:
@@ -122,37 +122,37 @@ class Hearing:
                 self._speed = self._sure / (time.monotonic() - self._quick)
             elif event.speed:
                 self._quick = time.monotonic()
-            self._look()
+            self._update()
 
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────
 
-    def listen(self) -> None:
+    def wait_until_heard(self) -> None:
         """Wait until all that was made is heard."""
         self._whole = True
         self._stream.mark_complete()
         try:
-            while self.on and not self._stream.has_ended:
-                self._look()
-                command.progress(self._words)
-                time.sleep(LOOK)
+            while self.is_playing and not self._stream.has_ended:
+                self._update()
+                command.show_progress(self._progress_text)
+                time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"Stopped. All was made, {self._stream.position:.1f} s were heard.") from None
-        if self.on:
+        if self.is_playing:
             time.sleep(self._speaker.delay)
-            command.say(f"Heard {self._stream.position:.1f} s, {self._pace}, {self._gaps}.")
+            command.print_message(f"Heard {self._stream.position:.1f} s, {self._speed_text}, {self._underruns_text}.")
 
-    def fade(self) -> None:
+    def fade_out(self) -> None:
         """Fade to silence, and play no more."""
-        if self.on:
+        if self.is_playing:
             self._stream.pause()
-            end = time.monotonic() + FADE
+            end = time.monotonic() + FADE_SECONDS
             while not self._stream.is_silent and time.monotonic() < end:
                 time.sleep(0.005)
             time.sleep(self._speaker.delay)
-        self.on = False
+        self.is_playing = False
         self._speaker.close()
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         """Begin to play once it has no gap, and tell the user what happens."""
         if fault := self._speaker.fault():
             self._give_up(fault)
@@ -165,24 +165,28 @@ class Hearing:
             self._quick = None
             self._sure = 0.0
             self._stream.pause()
-        if not self._sounds and (self._whole or (self._sure >= SURE and self._stream.buffered_seconds >= self._needed)):
+        if not self._sounds and (
+            self._whole or (self._sure >= SPEED_KNOWN_SECONDS and self._stream.buffered_seconds >= self._needed)
+        ):
             self._sounds = self._stream.position > 0 or self._open()
             self._stream.play()
         while self._sounds and self._begins and self._begins[0][0] <= self._stream.position:
-            command.say(f"Playing {self._begins.pop(0)[1]}.")
+            command.print_message(f"Playing {self._begins.pop(0)[1]}.")
         if not self._sounds:
-            self._explain()
+            self._explain_wait()
 
-    def _explain(self) -> None:
+    def _explain_wait(self) -> None:
         """Tell the user why nothing is heard yet, once that is known and will last."""
         missing = self._needed - self._stream.buffered_seconds
-        if self._sure >= SURE and missing > self._speed and self._said != "slow":
+        if self._sure >= SPEED_KNOWN_SECONDS and missing > self._speed and self._said != "slow":
             self._said = "slow"
             wait = f"in about {missing / self._speed:.0f} s"
-            command.say(f"{self._pace}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap.")
-        elif not self._speed and not self._said and time.monotonic() > self._came + PATIENCE:
+            command.print_message(
+                f"{self._speed_text}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap."
+            )
+        elif not self._speed and not self._said and time.monotonic() > self._came + EXPLAIN_AFTER_SECONDS:
             self._said = "new"
-            command.say("First run on this computer: preparing the fast version. Then playing starts.")
+            command.print_message("First run on this computer: preparing the fast version. Then playing starts.")
 
     def _open(self) -> bool:
         """Open the sound card; return whether it plays."""
@@ -190,13 +194,13 @@ class Hearing:
             self._speaker.open(self._stream)
         except NoSoundOutput as fault:
             self._give_up(str(fault))
-        return self.on
+        return self.is_playing
 
     def _give_up(self, why: str) -> None:
-        self.on = False
+        self.is_playing = False
         self.failed = True
         self._speaker.close()
-        command.say(why)
+        command.print_message(why)
 
     @property
     def _needed(self) -> float:
@@ -206,48 +210,48 @@ class Hearing:
         )
 
     @property
-    def _words(self) -> str:
+    def _progress_text(self) -> str:
         """Return how far it is; empty if nobody listens."""
-        if not self.on:
+        if not self.is_playing:
             return ""
         stream = self._stream
         made = len(stream.samples) / stream.rate
-        return f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made, {self._pace}, {self._gaps}"
+        return f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made, {self._speed_text}, {self._underruns_text}"
 
     @property
-    def _pace(self) -> str:
+    def _speed_text(self) -> str:
         if not self._speed:
             return "getting ready"
         digits = 1 if self._speed >= 0.1 else 3
         return f"{self._speed:.{digits}f} × real time"
 
     @property
-    def _gaps(self) -> str:
+    def _underruns_text(self) -> str:
         count = self._stream.underruns + self._speaker.underruns
         return f"{count or 'no'} gap{'s' * (count != 1)}"
 
 
-def tell_nothing_made(out: str) -> None:
+def print_nothing_made(out: str) -> None:
     """Tell the user that nothing was made, and how to save it instead."""
-    command.say(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
+    command.print_message(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
 
 
-def tell_silence(samples: wire.Array, work: Work) -> None:
+def print_silence(samples: wire.Array, work: Work) -> None:
     """Print where a long silence at the end of a sound (n,) int16 begins."""
     silent = silent_tail(samples[work.heard :])
     if silent >= LONG * work.rate:
         since = (len(samples) - silent) / work.rate
-        command.say(f"It is silent from {since:.1f} s on. Try another seed or a higher temperature.")
+        command.print_message(f"It is silent from {since:.1f} s on. Try another seed or a higher temperature.")
 
 
-def keep(args: argparse.Namespace, path: Path | None, made: Made, work: Work) -> None:
+def save_recording(args: argparse.Namespace, path: Path | None, made: MadeRecording, work: Work) -> None:
     """Save a recording if the user wants that, and print it. Raises KeyboardInterrupt if it was stopped."""
     if path is not None:
         storage.write_file(path, encode_wav(made.samples, work))
     line = {"file": path and str(path), "seed": work.seed, "log_prob": made.log_prob}
-    command.tell(args, line, f"seed {work.seed}" if path is None else str(path))
-    tell_silence(made.samples, work)
-    if not made.whole:
+    command.print_result(args, line, f"seed {work.seed}" if path is None else str(path))
+    print_silence(made.samples, work)
+    if not made.is_complete:
         seconds = (len(made.samples) - work.heard) / work.rate
         kept = f"Seed {work.seed} makes it again." if path is None else f"The {seconds:.1f} s that were made are kept."
         raise KeyboardInterrupt(f"Stopped. {kept}")

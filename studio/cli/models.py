@@ -10,7 +10,7 @@ from studio.library.card import Card
 
 def add(commands: command.Commands) -> None:
     """Add `studio models`."""
-    sub = command.command(
+    sub = command.add_command(
         commands, "models", run, "the trained models: name, family, what it makes, bits per dimension", engine=False
     )
     sub.add_argument("--markdown", action="store_true", help="the table of models/README.md")
@@ -19,7 +19,7 @@ def add(commands: command.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     found, refused = models.list_models()
     if args.markdown:
-        print(table([trained.card for trained in found if trained.path.parent == models.shipped_folder()]))
+        print(models_table([trained.card for trained in found if trained.path.parent == models.shipped_folder()]))
         return 0
     for trained in found:
         card = trained.card
@@ -33,13 +33,13 @@ def run(args: argparse.Namespace) -> int:
             "exact": card.exact,
         }
         what = f"{card.makes}, {card.size_text}"
-        command.tell(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.held_out_text}")
+        command.print_result(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.held_out_text}")
     for sentence in refused:
-        command.say(sentence)
+        command.print_message(sentence)
     return 1 if refused else 0
 
 
-def table(cards: Sequence[Card]) -> str:
+def models_table(cards: Sequence[Card]) -> str:
     """Return cards as a Markdown table, with the paper's own figure beside ours."""
     rows = [
         "| model | family | makes | learned from | licence of the data | parameters | steps | held out | the paper |",

@@ -24,7 +24,7 @@ SHEET_TIMES = 4
 
 def add(commands: command.Commands) -> None:
     """Add `studio sample`."""
-    sub = command.command(commands, "sample", run, "make pictures or sounds, one for each seed")
+    sub = command.add_command(commands, "sample", run, "make pictures or sounds, one for each seed")
     sub.add_argument("model", metavar="MODEL", help="a name from `studio models`, or a .safetensors file")
     sub.add_argument("-n", type=command.positive, default=1, help="how many (1)")
     arguments.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
@@ -32,7 +32,10 @@ def add(commands: command.Commands) -> None:
     sub.add_argument("--seconds", type=command.seconds, help="how long, of recordings (the model's own)")
     sub.add_argument("--play", action="store_true", help="hear recordings while they are made, one after the other")
     sub.add_argument(
-        "--out", type=command.path, metavar="DIR", help="the folder for PNGs or WAVs; with --play it may be left out"
+        "--out",
+        type=command.read_path,
+        metavar="DIR",
+        help="the folder for PNGs or WAVs; with --play it may be left out",
     )
     sub.add_argument("--sheet", action="store_true", help="also all pictures, or drawings of all waves, on one sheet")
     arguments.add_size(sub)
@@ -40,15 +43,15 @@ def add(commands: command.Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
-    seeds = arguments.seeds(args)
-    temperature = arguments.heat(args, trained.card)
-    label = arguments.label(trained.card, args.label)
-    size = arguments.enlargement(args, trained.card)
+    seeds = arguments.seeds_of(args)
+    temperature = arguments.temperature_of(args, trained.card)
+    label = arguments.class_of(trained.card, args.label)
+    size = arguments.enlargement_of(args, trained.card)
     _check(args, trained.card)
     if trained.card.rate:
-        return _recordings(args, trained, seeds, temperature, label)
+        return _sample_recordings(args, trained, seeds, temperature, label)
     folder = storage.create_folder(args.out)
-    mix = arguments.mix(args)
+    mix = arguments.mixed_model_of(args)
     ask = wire.Sample(
         job="sample",
         model=args.model,
@@ -58,27 +61,27 @@ def run(args: argparse.Namespace) -> int:
         second_model=args.mix or "",
         share=args.share,
     )
-    kept = Kept(args, folder, size)
+    kept = ResultSaver(args, folder, size)
     try:
-        for event in command.events(args, ask):
+        for event in command.run_command(args, ask):
             if not isinstance(event, wire.PicturesPreview):
                 continue
             if event.done < event.total:
-                command.progress(f"{event.first} of {args.n} finished")
+                command.show_progress(f"{event.first} of {args.n} finished")
             if event.done == event.total - 1:  # the group is drawn, but not priced yet
-                had = len(kept.made)  # if pricing ran out of memory, the group is drawn again in parts
+                had = len(kept.results)  # if pricing ran out of memory, the group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
-                    work = msgspec.structs.replace(arguments.work(trained, seed, temperature, label), mix=mix)
-                    kept.add(picture, work)
+                    work = msgspec.structs.replace(arguments.make_work(trained, seed, temperature, label), mix=mix)
+                    kept.add_result(picture, work)
                 kept.save_soon()
             elif event.done == event.total:
-                kept.take_prices(event.log_prob or ())
+                kept.add_prices(event.log_prob or ())
     finally:
-        kept.finish()
+        kept.save_rest()
     if args.sheet:
         path = folder / f"{trained.card.name}-{seeds[0]}-sheet.png"
-        storage.write_file(path, _sheet(args, trained, kept))
-        command.tell(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
+        storage.write_file(path, _encode_sheet(args, trained, kept))
+        command.print_result(args, {"file": str(path), "seed": seeds[0], "sheet": True}, str(path))
     return 0
 
 
@@ -93,10 +96,10 @@ def _check(args: argparse.Namespace, card: Card) -> None:
         unheard = "single cycles, which the window plays as tones" if sound else "pictures, which nobody can hear"
         raise command.WrongUse(f'"{card.title}" makes {unheard}; leave --play out.')
     if args.out is None and not args.play:
-        raise command.WrongUse(command.NOWHERE)
+        raise command.WrongUse(command.NO_OUT_HINT)
 
 
-class Kept:
+class ResultSaver:
     """Holds the results, and saves them in batches while the next ones are made.
 
     The first batch is saved at once, the others in another thread, one every second: batches are written much faster.
@@ -107,7 +110,7 @@ class Kept:
         self._args = args
         self._folder = folder
         self._size = size
-        self.made: list[wire.Array] = []
+        self.results: list[wire.Array] = []
         self.works: list[Work] = []
         self._prices: list[float] = []
         self._saved = 0
@@ -118,14 +121,14 @@ class Kept:
         self._thread = ThreadPoolExecutor(1)
         self._saving: Future[None] | None = None
 
-    def add(self, made: wire.Array, work: Work) -> None:
-        self.made.append(made)
+    def add_result(self, made: wire.Array, work: Work) -> None:
+        self.results.append(made)
         self.works.append(work)
 
-    def take_prices(self, prices: Sequence[float]) -> None:
+    def add_prices(self, prices: Sequence[float]) -> None:
         """Add the prices of the next results, and print the lines that are complete."""
         self._prices += prices
-        self._tell(min(len(self._placed), len(self._prices)))
+        self._print_lines(min(len(self._placed), len(self._prices)))
 
     def save_soon(self) -> None:
         """Begin to save the new results, at most once a second.
@@ -141,7 +144,7 @@ class Kept:
             if first:
                 self._wait()
 
-    def finish(self) -> None:
+    def save_rest(self) -> None:
         """Save the rest, and print where each result is. Some may have no price yet.
 
         Raises storage.NotSaved; the results before the failed one are saved.
@@ -152,13 +155,13 @@ class Kept:
             self._wait()
         finally:
             self._thread.shutdown()
-            self._tell(len(self._placed))
+            self._print_lines(len(self._placed))
 
     def _begin(self) -> None:
-        new = slice(self._saved, len(self.made))
-        self._saved = len(self.made)
+        new = slice(self._saved, len(self.results))
+        self._saved = len(self.results)
         self._last = time.monotonic()
-        self._saving = self._thread.submit(self._save, self.made[new], self.works[new])
+        self._saving = self._thread.submit(self._save, self.results[new], self.works[new])
 
     def _wait(self) -> None:
         """Wait until no save runs, and print the lines that are complete. Raises storage.NotSaved."""
@@ -168,12 +171,12 @@ class Kept:
             if saving is not None:
                 saving.result()
         finally:
-            self._tell(min(len(self._placed), len(self._prices)))
+            self._print_lines(min(len(self._placed), len(self._prices)))
 
     def _save(self, made: Sequence[wire.Array], works: Sequence[Work]) -> None:
         """Save a batch, in the thread that saves. Raises storage.NotSaved; those before the failed one are saved."""
         paths = [self._folder / f"{work.model}-{work.seed}{work.file_suffix}" for work in works]
-        files = [self._in_a_file(each, work) for each, work in zip(made, works, strict=True)]
+        files = [self._encode_result(each, work) for each, work in zip(made, works, strict=True)]
         placed = len(paths)
         try:
             storage.write_files(list(zip(paths, files, strict=True)))
@@ -183,33 +186,33 @@ class Kept:
         finally:
             self._placed += list(zip(paths, works, strict=True))[:placed]
 
-    def _tell(self, end: int) -> None:
+    def _print_lines(self, end: int) -> None:
         for number in range(self._told, end):
             path, work = self._placed[number]
             price = self._prices[number] if number < len(self._prices) else None
-            command.tell(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
+            command.print_result(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
         self._told = max(self._told, end)
 
-    def _in_a_file(self, made: wire.Array, work: Work) -> bytes:
+    def _encode_result(self, made: wire.Array, work: Work) -> bytes:
         return encode_wav(made, work) if work.kind == "sound" else encode_png(made, work, self._size)
 
 
-def _sheet(args: argparse.Namespace, trained: models.InstalledModel, kept: Kept) -> bytes:
+def _encode_sheet(args: argparse.Namespace, trained: models.InstalledModel, kept: ResultSaver) -> bytes:
     """Return a PNG with pictures and their recipes, or with drawings of waves.
 
     It has about as many rows as columns.
     """
-    columns = max(1, round(len(kept.made) ** 0.5))
+    columns = max(1, round(len(kept.results) ** 0.5))
     if trained.card.kind == "sound":
-        drawn = [waveform.draw_cycle(cycle) for cycle in kept.made]
+        drawn = [waveform.draw_cycle(cycle) for cycle in kept.results]
         return export.encode_png_bytes(export.arrange_sheet(drawn, columns, over=waveform.MIDDLE))
-    size = arguments.enlargement(args, trained.card, SHEET_TIMES)
-    if smaller := reduced_size_text(size, columns, kept.made):
-        command.say(smaller)
-    return encode_sheet(kept.made, kept.works, columns, size)
+    size = arguments.enlargement_of(args, trained.card, SHEET_TIMES)
+    if smaller := reduced_size_text(size, columns, kept.results):
+        command.print_message(smaller)
+    return encode_sheet(kept.results, kept.works, columns, size)
 
 
-def _recordings(
+def _sample_recordings(
     args: argparse.Namespace,
     trained: models.InstalledModel,
     seeds: Sequence[int],
@@ -219,13 +222,13 @@ def _recordings(
     """Make recordings one by one. Together they would not be faster, and be heard later."""
     card = trained.card
     folder = storage.create_folder(args.out) if args.out else None
-    mix = arguments.mix(args)
+    mix = arguments.mixed_model_of(args)
     seconds = args.seconds if args.seconds is not None else card.shape[0] / card.rate
-    with live_playback.Hearing(card.rate, seconds, len(seeds), args.play) as ear:
+    with live_playback.LivePlayback(card.rate, seconds, len(seeds), args.play) as ear:
         if ear.failed and folder is None:
-            live_playback.tell_nothing_made("DIR")
+            live_playback.print_nothing_made("DIR")
             return 1
-        jobs = command.jobs(args)
+        jobs = command.make_jobs(args)
         for seed in seeds:
             ask = wire.StreamSound(
                 job="sample",
@@ -237,9 +240,9 @@ def _recordings(
                 second_model=args.mix or "",
                 share=args.share,
             )
-            ear.begin(f'"{card.title}", seed {seed}')
-            made = ear.performed(jobs, ask)
-            work = msgspec.structs.replace(arguments.work(trained, seed, temperature, label), mix=mix)
-            live_playback.keep(args, folder / f"{card.name}-{seed}.wav" if folder else None, made, work)
-        ear.listen()
+            ear.start_recording(f'"{card.title}", seed {seed}')
+            made = ear.stream_sound(jobs, ask)
+            work = msgspec.structs.replace(arguments.make_work(trained, seed, temperature, label), mix=mix)
+            live_playback.save_recording(args, folder / f"{card.name}-{seed}.wav" if folder else None, made, work)
+        ear.wait_until_heard()
         return 1 if ear.failed else 0

@@ -17,7 +17,7 @@ from studio.wire import messages as wire
 
 def add(commands: command.Commands) -> None:
     """Add `studio score`."""
-    sub = command.command(
+    sub = command.add_command(
         commands,
         "score",
         run,
@@ -30,12 +30,12 @@ def add(commands: command.Commands) -> None:
         help="given this kind, by name or number (any kind, each as likely as the others)",
     )
     sub.add_argument(
-        "--map", type=command.path, metavar="DIR", help="save each beside the map of its bits, all on one scale"
+        "--map", type=command.read_path, metavar="DIR", help="save each beside the map of its bits, all on one scale"
     )
 
 
 @dataclass(frozen=True)
-class Priced:
+class ScoredFile:
     """Holds a file and its price."""
 
     path: Path
@@ -46,38 +46,38 @@ class Priced:
 def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
     card = trained.card
-    label = arguments.label(card, args.label)
+    label = arguments.class_of(card, args.label)
     if args.map is not None and card.kind == "sound":
         raise command.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
     folder = storage.create_folder(args.map) if args.map else None
-    jobs = command.jobs(args)
+    jobs = command.make_jobs(args)
     unusable = 0
-    mapped: list[Priced] = []
+    mapped: list[ScoredFile] = []
     try:
-        for path in arguments.named(args.files):
-            command.progress(path.name)
+        for path in arguments.expand_folders(args.files):
+            command.show_progress(path.name)
             try:
-                picture = arguments.opened(path, card)
+                picture = arguments.open_artwork(path, card)
                 ask = wire.Score(job="score", model=args.model, picture=picture, label=label)
             except image.FileRefused as refused:
                 unusable += 1
-                command.say(str(refused))
+                command.print_message(str(refused))
                 continue
-            found = command.answer(jobs, ask, wire.Scored)
-            priced = Priced(path, picture, found)
+            found = command.run_job_for(jobs, ask, wire.Scored)
+            priced = ScoredFile(path, picture, found)
             if folder is None:
-                _tell(args, card, priced, {})
+                _print_score(args, card, priced, {})
             else:
                 mapped.append(priced)
     finally:  # all maps share one scale, so they are saved at the end, also after Ctrl+C
         if folder is not None and mapped:
             scale = ColourScale.of_maps([priced.found.bits for priced in mapped], mapped[0].found.is_bound)
             for priced in mapped:
-                _tell(args, card, priced, _map(priced, folder, scale))
+                _print_score(args, card, priced, _save_map(priced, folder, scale))
     return 1 if unusable else 0
 
 
-def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, Any]) -> None:
+def _print_score(args: argparse.Namespace, card: Card, priced: ScoredFile, more: dict[str, Any]) -> None:
     found = priced.found
     entries, unit = (len(priced.picture), "sample") if card.rate else (math.prod(card.shape), "dimension")
 
@@ -103,15 +103,15 @@ def _tell(args: argparse.Namespace, card: Card, priced: Priced, more: dict[str, 
     if kind and args.label is None:
         words = f"{words}; {given:.4f} given {kind}, its likeliest kind"
     if percentile is not None:
-        words = f"{words}; more typical than {percentile:.0f} of 100 held-out {arguments.things(card)}"
+        words = f"{words}; more typical than {percentile:.0f} of 100 held-out {arguments.artworks_word(card)}"
     if found.label is not None:
         line |= {"label": card.classes[found.label], f"bits_per_{unit}_given_label": given}
     if more:
         words = f"{words}; {more['map']}"
-    command.tell(args, line | more, words)
+    command.print_result(args, line | more, words)
 
 
-def _map(priced: Priced, folder: Path, scale: ColourScale) -> dict[str, Any]:
+def _save_map(priced: ScoredFile, folder: Path, scale: ColourScale) -> dict[str, Any]:
     """Save a picture beside its map, with a legend. Return the file and the ends of the scale."""
     target = storage.next_free_path(folder, f"{priced.path.stem}-bits", ".png")
     storage.write_file(target, export.encode_png_bytes(draw_plate(priced.picture, priced.found.bits, scale)))

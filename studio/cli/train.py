@@ -17,28 +17,28 @@ from studio.wire import messages as wire
 if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
 
-CYCLE = 256
+CYCLE_SAMPLES = 256
 """Samples of one cycle of sound that a model learns from."""
-RECORDED = 16_000
+DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
-SAVED = "Stopped. What it learned is saved. The same command with --resume continues."
+SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
 Files: TypeAlias = Sequence[tuple[str, str]]
 """Files of a folder: the name of each, and what is wrong with it."""
-FORMULA = tuple("=+-@＝＋－＠")
+FORMULA_CHARACTERS = tuple("=+-@＝＋－＠")
 """Characters with which a formula begins in a spreadsheet."""
 
 
 def add(commands: ground.Commands) -> None:
     """Add `studio train`."""
-    sub = ground.command(
+    sub = ground.add_command(
         commands,
         "train",
         run,
         "learn a model from a folder of pictures, of recordings or of single cycles of sound, or a pack",
     )
-    sub.add_argument("source", type=ground.path, metavar="FOLDER|PACK.npz")
+    sub.add_argument("source", type=ground.read_path, metavar="FOLDER|PACK.npz")
     sub.add_argument(
-        "--recipe", type=ground.path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest"
+        "--recipe", type=ground.read_path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest"
     )
     sub.add_argument(
         "--family",
@@ -52,7 +52,9 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument("--grey", action="store_true", help="grey instead of colour")
     sub.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
     sub.add_argument(
-        "--rate", type=ground.within(int, 4000, 32_000), help=f"of recordings in Hz ({RECORDED} of a wavenet)"
+        "--rate",
+        type=ground.number_between(int, 4000, 32_000),
+        help=f"of recordings in Hz ({DEFAULT_RATE} of a wavenet)",
     )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
@@ -60,8 +62,8 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument(
         "--list-skipped", action="store_true", help="print every file that is not learned from or is damaged, and why"
     )
-    sub.add_argument("--report", type=_csv, metavar="FILE.csv", help="save the same list as a table")
-    sub.add_argument("--out", type=ground.path, metavar="DIR", help="where the model goes (your own models)")
+    sub.add_argument("--report", type=_read_csv_path, metavar="FILE.csv", help="save the same list as a table")
+    sub.add_argument("--out", type=ground.read_path, metavar="DIR", help="where the model goes (your own models)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt as error:
             if not stop.number:
                 raise
-            ground.say(str(error) or stop.sentence)
-            return stop.status
+            ground.print_message(str(error) or stop.sentence)
+            return stop.exit_status
 
 
 def _run(args: argparse.Namespace, stop: Interruption) -> int:
@@ -80,14 +82,14 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
     from studio.engine.training import run_lock
     from studio.engine.training.config import config_to_dict
 
-    study = _study(args)
+    study = _read_config(args)
     folder = storage.home_folder("runs") / study.name
     try:
         run_lock.check_run(folder)
     except run_lock.RunLocked as error:
-        ground.say(str(error))
+        ground.print_message(str(error))
         return 1
-    study = _checked(args, study, folder)
+    study = _check_config(args, study, folder)
     ask = wire.Train(
         job="train",
         source=str(args.source),
@@ -103,7 +105,7 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
     return 0
 
 
-def _study(args: argparse.Namespace) -> "TrainingConfig":
+def _read_config(args: argparse.Namespace) -> "TrainingConfig":
     """Return the study that the arguments describe. Raises WrongUse."""
     from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json, with_name
 
@@ -113,7 +115,7 @@ def _study(args: argparse.Namespace) -> "TrainingConfig":
         if args.recipe:
             study = config_from_json(args.recipe.read_bytes())
         else:
-            study = config_for_data("model", args.source, args.family, args.preset, *_form(args))
+            study = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
         raise ground.WrongUse(str(error)) from None
     name = study.name if args.name is None else args.name
@@ -129,7 +131,7 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
         raise ground.WrongUse(f'"{names.display_name(name)}" {fault}. This one is free: --name {free}')
 
 
-def _checked(args: argparse.Namespace, study: "TrainingConfig", folder: Path) -> "TrainingConfig":
+def _check_config(args: argparse.Namespace, study: "TrainingConfig", folder: Path) -> "TrainingConfig":
     """Return the study, with the steps of its run if that exists. Raises WrongUse."""
     from studio.engine.training.config import BadTrainingConfig, config_from_json, with_steps
 
@@ -151,11 +153,11 @@ def _checked(args: argparse.Namespace, study: "TrainingConfig", folder: Path) ->
 def _run_training(args: argparse.Namespace, study: "TrainingConfig", ask: wire.Train, stop: Interruption) -> None:
     """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
     begun = False
-    objects = ground.Interval()
+    objects = ground.ProgressInterval()
     skipped: list[tuple[str, str]] = []
     damaged: list[tuple[str, str]] = []
-    jobs = _Stoppable(ground.jobs(args, compile_first=True), stop)
-    with contextlib.closing(ground.answers(jobs, ask)) as events:
+    jobs = _Stoppable(ground.make_jobs(args, compile_first=True), stop)
+    with contextlib.closing(ground.run_job(jobs, ask)) as events:
         try:
             for event in events:
                 if isinstance(event, wire.SkippedFiles):
@@ -163,19 +165,21 @@ def _run_training(args: argparse.Namespace, study: "TrainingConfig", ask: wire.T
                 elif isinstance(event, wire.Damaged):
                     damaged += event.files
                 elif isinstance(event, wire.DatasetLoaded):
-                    stop.waits = True
+                    stop.is_pending = True
                     _report_files(args, event, skipped, damaged)
                 if not isinstance(event, wire.TrainingProgress):
                     continue
-                stop.sentence = SAVED
+                stop.sentence = SAVED_NOTE
                 if not begun:
-                    ground.say(f'Training "{study.title}" for {event.steps:,} steps. Ctrl+C keeps what it learned.')
+                    ground.print_message(
+                        f'Training "{study.title}" for {event.steps:,} steps. Ctrl+C keeps what it learned.'
+                    )
                 begun = True
                 _report_step(args, study, event, objects)
-                stop.waits = event.step < event.steps  # all is saved before the last look
+                stop.is_pending = event.step < event.steps  # all is saved before the last look
         except KeyboardInterrupt:
             events.close()  # save first, then tell the user
-            raise KeyboardInterrupt(SAVED if begun or stop.waits else stop.sentence) from None
+            raise KeyboardInterrupt(SAVED_NOTE if begun or stop.is_pending else stop.sentence) from None
 
 
 class _Stoppable:
@@ -188,30 +192,30 @@ class _Stoppable:
     def start(self, command: wire.AnyCommand) -> Generator[Any, None, None]:
         with contextlib.closing(self._jobs.start(command)) as steps:
             for event in steps:
-                if self._stop.waits:
-                    self._stop.check()
+                if self._stop.is_pending:
+                    self._stop.raise_if_pending()
                 yield event
 
 
 def _report_files(args: argparse.Namespace, gathered: wire.DatasetLoaded, skipped: Files, damaged: Files) -> None:
     """List the files that are not learned from, and those that are although damaged, where the user asked for it."""
     if args.report:
-        storage.write_file(args.report, table(skipped, damaged))
+        storage.write_file(args.report, skipped_table(skipped, damaged))
     if args.json and (skipped or damaged):
         lists = {"skipped": _objects(skipped), "damaged": _objects(damaged)}
-        ground.tell(args, {"used": gathered.used, "duplicates": gathered.duplicates, **lists}, "")
+        ground.print_result(args, {"used": gathered.used, "duplicates": gathered.duplicates, **lists}, "")
     if args.list_skipped:
         for name, reason in skipped:
-            ground.say(f'"{name}" {reason}.')
+            ground.print_message(f'"{name}" {reason}.')
         for name, wrong in damaged:
-            ground.say(f'"{name}" is used: {wrong}.')
+            ground.print_message(f'"{name}" is used: {wrong}.')
 
 
 def _objects(files: Files) -> list[dict[str, str]]:
     return [{"file": name, "reason": reason} for name, reason in files]
 
 
-def table(skipped: Files, damaged: Files) -> bytes:
+def skipped_table(skipped: Files, damaged: Files) -> bytes:
     """Files and reasons as CSV that spreadsheets read as text.
 
     A name that begins like a formula gets an apostrophe, which marks text.
@@ -220,12 +224,12 @@ def table(skipped: Files, damaged: Files) -> bytes:
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(("file", "reason", "used"))
     for row in [*((*each, "no") for each in skipped), *((*each, "yes") for each in damaged)]:
-        writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA else text for text in row])
+        writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA_CHARACTERS else text for text in row])
     return file.getvalue().encode("utf-8-sig", "replace")
 
 
 def _report_step(
-    args: argparse.Namespace, study: "TrainingConfig", event: wire.TrainingProgress, objects: ground.Interval
+    args: argparse.Namespace, study: "TrainingConfig", event: wire.TrainingProgress, objects: ground.ProgressInterval
 ) -> None:
     """Print the progress: as a result if the model was just measured, otherwise as progress."""
     measured = event.held_out is not None
@@ -237,16 +241,16 @@ def _report_step(
         "rate": event.rate,
         "seconds_left": event.seconds_left,
     }
-    words = _words(study, event)
-    if measured or (args.json and objects.due()):
-        ground.tell(args, line, words)
+    words = _progress_text(study, event)
+    if measured or (args.json and objects.is_due()):
+        ground.print_result(args, line, words)
     else:
-        ground.progress(words)
+        ground.show_progress(words)
     if event.step == event.steps:
-        ground.say("All steps are done. Measuring and saving the model.")
+        ground.print_message("All steps are done. Measuring and saving the model.")
 
 
-def _words(study: "TrainingConfig", event: wire.TrainingProgress) -> str:
+def _progress_text(study: "TrainingConfig", event: wire.TrainingProgress) -> str:
     """Return a step in words.
 
     `step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`.
@@ -258,7 +262,7 @@ def _words(study: "TrainingConfig", event: wire.TrainingProgress) -> str:
     price = event.loss if event.held_out is None else event.held_out
     held_out = "" if event.held_out is None else " held out"
     how = f"step {event.step:,} of {event.steps:,}: {price:.3f} bits per dimension{held_out}"
-    left = f", {ground.about(event.seconds_left)} left" if event.step < event.steps else ""
+    left = f", {ground.time_left_text(event.seconds_left)} left" if event.step < event.steps else ""
     return f"{how}, {rate} {things} a second{left}"
 
 
@@ -268,29 +272,33 @@ def _report_model(args: argparse.Namespace, study: "TrainingConfig") -> None:
     card = models.find_model(str(path)).card
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
-    ground.tell(args, {**line, "exact": card.exact}, str(path))
+    ground.print_result(args, {**line, "exact": card.exact}, str(path))
     sheet = () if card.rate else ("--sheet",)
     sample = ("sample", card.name if known else str(path), "-n", "16", *sheet, "--out", f"{card.name}-samples")
     choose = f'and choose "{card.title}"' if known else "and drop the file on the window"
     if card.temperature_range is not None:
         low, high = card.temperature_range
-        ground.say(f"It works at temperatures from {low:g} to {high:g}, with {card.temperature:g} as its own.")
-    ground.say(f"Sample it:\n\n  {ground.shell(*sample)}\n\nOpen the window {choose}:\n\n  {ground.shell()}\n")
+        ground.print_message(
+            f"It works at temperatures from {low:g} to {high:g}, with {card.temperature:g} as its own."
+        )
+    ground.print_message(
+        f"Sample it:\n\n  {ground.shell_command(*sample)}\n\nOpen the window {choose}:\n\n  {ground.shell_command()}\n"
+    )
 
 
-def _csv(text: str) -> Path:
+def _read_csv_path(text: str) -> Path:
     """Read the name of a table. Another ending may be one of the user's own files, which must not be replaced."""
     if Path(text).suffix.lower() != ".csv":
         raise argparse.ArgumentTypeError(f"{text} does not end in .csv")
     return Path(text)
 
 
-def _form(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
+def _artwork_shape(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
     """Return the shape of what is learned, and the rate of recordings or 0."""
-    rate = args.rate or (RECORDED if args.family == "wavenet" else 0)
+    rate = args.rate or (DEFAULT_RATE if args.family == "wavenet" else 0)
     if rate:
         return (2 * rate,), rate
     if args.sound:
-        return (CYCLE,), 0
+        return (CYCLE_SAMPLES,), 0
     channels = 1 if args.grey else 3
     return (channels, args.size, args.size), 0

@@ -270,5 +270,5 @@ def _load_engine(wish: str | None, outbox: Outbox) -> tuple[StartJob, Ready, Idl
 
 
 if __name__ == "__main__":
-    streams.prepare()
+    streams.prepare_streams()
     sys.exit(main())

@@ -19,11 +19,11 @@ def test_a_recording_that_is_cut_off_is_told(
 ) -> None:
     card = models.find_model(tiny_recordings).card
     (tmp_path / "cut.wav").write_bytes(wav()[: -len(LITTLE) // 2])
-    samples = arguments.opened(tmp_path / "cut.wav", card)
+    samples = arguments.open_artwork(tmp_path / "cut.wav", card)
     assert len(samples) == RATE // 4 and samples.dtype == np.int16
     assert capsys.readouterr().err == '"cut.wav": cut off: what is there is used.\n'
     (tmp_path / "piped.wav").write_bytes(wav(2**32 - 1, 2**32 - 1))
-    assert len(arguments.opened(tmp_path / "piped.wav", card)) == RATE // 2
+    assert len(arguments.open_artwork(tmp_path / "piped.wav", card)) == RATE // 2
     assert capsys.readouterr().err == ""
 
 
@@ -35,7 +35,7 @@ def test_a_cycle_in_anti_phase_is_told(
     cycle = 0.5 * np.sin(2 * np.pi * np.arange(600) / 600)
     path = tmp_path / f"cycle.{form.lower()}"
     soundfile.write(path, np.stack([cycle, -cycle], 1), 44_100, format=form)
-    assert np.abs(arguments.opened(path, card)).max() == 30_000
+    assert np.abs(arguments.open_artwork(path, card)).max() == 30_000
     said = capsys.readouterr().err
     assert said == f'"{path.name}": its channels cancel each other out, so the first one is used; ' + (
         "600 samples brought to 32.\n"
@@ -50,7 +50,7 @@ def test_a_sound_that_cannot_be_read_is_refused_in_words_about_sounds(
     path.write_bytes(begins + bytes(2000))
     for name in (tiny_waves, tiny_recordings):
         with pytest.raises(FileRefused, match=r"is M4A, .* Save it as WAV or FLAC|holds no MP3 sound that can be read"):
-            arguments.opened(path, models.find_model(name).card)
+            arguments.open_artwork(path, models.find_model(name).card)
 
 
 def test_a_picture_that_is_too_unlike_for_numbers_of_64_bits_is_said_to_be(

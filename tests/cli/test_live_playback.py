@@ -92,7 +92,7 @@ def test_recordings_are_heard_one_after_the_other_as_they_are_kept(
     argv = ["sample", tiny_recordings, "-n", "2", "--seed", "5", "--seconds", "0.6", "--play", "--out", str(tmp_path)]
     assert cli.main(argv) == 0
     made = [samples(tmp_path / f"{tiny_recordings}-{seed}.wav") for seed in (5, 6)]
-    told(ear.sound, np.concatenate((made[0], np.zeros(round(live_playback.BETWEEN * RATE), np.int16), made[1])))
+    told(ear.sound, np.concatenate((made[0], np.zeros(round(live_playback.PAUSE_SECONDS * RATE), np.int16), made[1])))
     said = capsys.readouterr().err.splitlines()
     first, second = (said.index(f'Playing "Recordings", seed {seed}.') for seed in (5, 6))
     assert first < second
@@ -138,7 +138,7 @@ def test_ctrl_c_fades_out_and_keeps_what_was_made(
 ) -> None:
     argv = ["sample", tiny_recordings, "--seed", "5", "--play"]
     assert cli.main([*argv, "--seconds", "2", "--out", str(tmp_path / "whole")]) == 0
-    answers = ground.answers
+    answers = ground.run_job
 
     def stopped(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
         for number, event in enumerate(answers(jobs, command)):
@@ -224,10 +224,10 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
             yield piece(number, pace)
 
     monkeypatch.setattr(ground, "answers", made)
-    with live_playback.Hearing(RATE, 4.0) as listening:
-        listening.begin("it")
-        listening.performed(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
-        listening.listen()
+    with live_playback.LivePlayback(RATE, 4.0) as listening:
+        listening.start_recording("it")
+        listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
+        listening.wait_until_heard()
     silent = np.flatnonzero(np.concatenate(ear.heard))[0] / RATE
     assert silent == pytest.approx(begins / pace, abs=0.15)
     said = capsys.readouterr().err.splitlines()
@@ -251,10 +251,10 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
             assert (not np.concatenate(ear.heard).any()) or not slow
 
     monkeypatch.setattr(ground, "answers", made)
-    with live_playback.Hearing(RATE, 4.0) as listening:
-        listening.begin("it")
-        listening.performed(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
-        listening.listen()
+    with live_playback.LivePlayback(RATE, 4.0) as listening:
+        listening.start_recording("it")
+        listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
+        listening.wait_until_heard()
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "First run on this computer: preparing the fast version. Then playing starts."
     assert said[1] == "Playing it." and said[-1] == "Heard 4.0 s, 2.0 × real time, no gaps."
@@ -276,10 +276,10 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
             yield piece(number, 1.0)
 
     monkeypatch.setattr(ground, "answers", made)
-    with live_playback.Hearing(RATE, 4.0) as listening:
-        listening.begin("it")
-        listening.performed(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
-        listening.listen()
+    with live_playback.LivePlayback(RATE, 4.0) as listening:
+        listening.start_recording("it")
+        listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
+        listening.wait_until_heard()
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "Playing it." and said[-1].endswith(" 1 gap.")
     assert "Playing goes on in about" in said[1]
@@ -385,9 +385,13 @@ def test_a_sound_that_falls_silent_keeps_its_length_and_is_told(
 ) -> None:
     made = np.concatenate((np.full(RATE // 2, 900), np.full(RATE // 2, -900), np.full(9 * RATE, 3))).astype(np.int16)
     work = Work(kind="sound", rate=RATE, model="hum", model_hash="", seed=5, heard=heard)
-    live_playback.keep(argparse.Namespace(json=False), tmp_path / "a.wav", live_playback.Made(made, -1.0, True), work)
+    live_playback.save_recording(
+        argparse.Namespace(json=False), tmp_path / "a.wav", live_playback.MadeRecording(made, -1.0, True), work
+    )
     said = "It is silent from 1.0 s on. Try another seed or a higher temperature."
     assert said in capsys.readouterr().err
     assert len(samples(tmp_path / "a.wav")) == 10 * RATE
-    live_playback.keep(argparse.Namespace(json=False), None, live_playback.Made(made[: 8 * RATE], -1.0, True), work)
+    live_playback.save_recording(
+        argparse.Namespace(json=False), None, live_playback.MadeRecording(made[: 8 * RATE], -1.0, True), work
+    )
     assert "silent" not in capsys.readouterr().err, "a rest is none"

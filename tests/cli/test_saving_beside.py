@@ -19,16 +19,16 @@ Files = Sequence[tuple[Path, bytes]]
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sample.Kept:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sample.ResultSaver:
     """Hold results at a clock that shows another minute whenever it is looked at."""
     minutes = iter(range(0, 60_000, 60))
     monkeypatch.setattr(sample, "time", SimpleNamespace(monotonic=lambda: next(minutes)))
-    return sample.Kept(argparse.Namespace(json=False), tmp_path, UNENLARGED)
+    return sample.ResultSaver(argparse.Namespace(json=False), tmp_path, UNENLARGED)
 
 
-def add(kept: sample.Kept, *seeds: int) -> None:
+def add(kept: sample.ResultSaver, *seeds: int) -> None:
     for seed in seeds:
-        kept.add(np.zeros((2, 2, 1), np.uint8), Work(model="tiny", model_hash="", seed=seed))
+        kept.add_result(np.zeros((2, 2, 1), np.uint8), Work(model="tiny", model_hash="", seed=seed))
 
 
 def seeds(folder: Path) -> list[int]:
@@ -36,7 +36,7 @@ def seeds(folder: Path) -> list[int]:
 
 
 def test_a_slow_disk_holds_up_nothing_but_the_first_result(
-    kept: sample.Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kept: sample.ResultSaver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_all, open_again = storage.write_files, threading.Event()
     add(kept, 1)
@@ -51,17 +51,17 @@ def test_a_slow_disk_holds_up_nothing_but_the_first_result(
     for seed in (2, 3, 4):
         add(kept, seed)
         kept.save_soon()
-    kept.take_prices([-1.0] * 4)
+    kept.add_prices([-1.0] * 4)
     assert seeds(tmp_path) == [1]
     assert capsys.readouterr().out.split() == [str(tmp_path / "tiny-1.png")]
     open_again.set()
-    kept.finish()
+    kept.save_rest()
     assert seeds(tmp_path) == [1, 2, 3, 4]
     assert capsys.readouterr().out.split() == [str(tmp_path / f"tiny-{seed}.png") for seed in (2, 3, 4)]
 
 
 def test_a_fault_of_the_thread_that_saves_ends_the_command(
-    kept: sample.Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kept: sample.ResultSaver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tiny-3.png").mkdir()
     add(kept, 1)
@@ -69,5 +69,5 @@ def test_a_fault_of_the_thread_that_saves_ends_the_command(
     add(kept, 2, 3)
     kept.save_soon()
     with pytest.raises(storage.NotSaved, match=r'"tiny-3.png" was not saved: a folder has this name'):
-        kept.finish()
+        kept.save_rest()
     assert [Path(line).stem for line in capsys.readouterr().out.split()] == ["tiny-1", "tiny-2"]

@@ -35,7 +35,7 @@ def argv(rings: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def commands(said: str) -> list[list[str]]:
     """Return the arguments of the printed commands, without the program's name."""
-    prefix = command.shell()
+    prefix = command.shell_command()
     return [shlex.split(line.strip().removeprefix(prefix)) for line in said.splitlines() if prefix in line]
 
 
@@ -114,7 +114,7 @@ def test_any_long_command_shows_in_a_log_file_that_it_is_at_work(
     ],
 )
 def test_a_time_left_has_two_figures_that_matter(seconds: float, words: str) -> None:
-    assert command.about(seconds) == words
+    assert command.time_left_text(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_a_time_left_has_two_figures_that_matter(seconds: float, words: str) -> 
 def test_a_command_to_copy_begins_as_the_user_began(
     started: str | None, program: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(command.STARTED_BY, raising=False)
+    monkeypatch.delenv(command.STARTED_BY_VARIABLE, raising=False)
     if started is not None:
-        monkeypatch.setenv(command.STARTED_BY, started)
+        monkeypatch.setenv(command.STARTED_BY_VARIABLE, started)
     monkeypatch.setattr("sys.argv", [program])
-    assert command.shell("sample", "a b") == f"{words} sample 'a b'"
+    assert command.shell_command("sample", "a b") == f"{words} sample 'a b'"
 
 
 # ── what is checked before anything is learned ───────────────────────────────────────────────────

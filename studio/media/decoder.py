@@ -19,7 +19,17 @@ import msgspec
 import numpy as np
 
 from studio.media import pack
-from studio.media.decoder_messages import LENGTH, Answer, Died, Fault, Ready, Request, arrays, message, unexpected
+from studio.media.decoder_messages import (
+    LENGTH,
+    ChildDied,
+    ChildReady,
+    DecodeAnswer,
+    DecodeFault,
+    DecodeRequest,
+    arrays,
+    message,
+    unexpected,
+)
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, OpenedPicture
 from studio.media.sounds.audio_file import Recording
@@ -108,12 +118,12 @@ class FileDecoder:
         name = display_name(os.path.basename(path))
         megabytes = _size(path) / 1e6
         seconds = self._seconds + int(seconds_per_megabyte * megabytes)
-        request = Request(reader, os.fsencode(_absolute(path)), seconds, memory, words)
+        request = DecodeRequest(reader, os.fsencode(_absolute(path)), seconds, memory, words)
         begun = self._interruptions
         with self._free:
             patience = self._patience + WALL_PER_CPU_SECOND * seconds + megabytes / MEGABYTES_A_SECOND
             found = self._answer(request, patience, kind, max_bytes, name, begun)
-        if isinstance(found, Fault):
+        if isinstance(found, DecodeFault):
             raise FileRefused(found.name, found.reason, found.hint)
         return found
 
@@ -143,11 +153,13 @@ class FileDecoder:
         """Return the process ids of the children that wait for a file."""
         return tuple(child.process_id for child in self._idle)
 
-    def _answer(self, request: Request, patience: float, kind: type[T], most: int, name: str, begun: int) -> T | Fault:
+    def _answer(
+        self, request: DecodeRequest, patience: float, kind: type[T], most: int, name: str, begun: int
+    ) -> T | DecodeFault:
         child, fresh = self._child(name, begun)
         try:
             found = child.ask(request, patience, kind, most)
-        except Died:
+        except ChildDied:
             verdict = self._end(child)
             if begun != self._interruptions:
                 raise _interrupted(name) from None
@@ -156,11 +168,11 @@ class FileDecoder:
             return _fault_of_dead_child(name, verdict)
         except MemoryError:
             self._end(child)
-            return Fault(name, "needs too much memory", "", "memory")
+            return DecodeFault(name, "needs too much memory", "", "memory")
         except BaseException:  # also Ctrl-C: half an answer is still on its way
             self._end(child)
             raise
-        if isinstance(found, Fault) and found.cause != "file":
+        if isinstance(found, DecodeFault) and found.cause != "file":
             self._end(child)
             return found if fresh else self._answer(request, patience, kind, most, name, begun)
         with self._lock:
@@ -183,7 +195,7 @@ class FileDecoder:
             return waiting, False
         try:
             child.load()
-        except Died:
+        except ChildDied:
             self._end(child)
             raise (_unstartable(name) if begun == self._interruptions else _interrupted(name)) from None
         except BaseException:
@@ -229,8 +241,8 @@ class _Child:
     def load(self) -> None:
         """Wait until it has started. Raises Died."""
         with self._limit(START_SECONDS):
-            if not isinstance(message(self._source), Ready):
-                raise Died
+            if not isinstance(message(self._source), ChildReady):
+                raise ChildDied
 
     @property
     def process_id(self) -> int:
@@ -240,20 +252,20 @@ class _Child:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, request: Request, patience: float, kind: type[T], most: int) -> T | Fault:
+    def ask(self, request: DecodeRequest, patience: float, kind: type[T], most: int) -> T | DecodeFault:
         """Have a file read. Raises Died; then `end` says why."""
         with self._limit(patience):
             self._send(msgspec.json.encode(request))
             answer = message(self._source)
-            if not isinstance(answer, Answer):
-                return answer if isinstance(answer, Fault) else unexpected()
+            if not isinstance(answer, DecodeAnswer):
+                return answer if isinstance(answer, DecodeFault) else unexpected()
             received = arrays(self._source, answer.arrays, most)
-        if isinstance(received, Fault):
+        if isinstance(received, DecodeFault):
             return received
         try:
             return msgspec.json.decode(answer.value, type=kind, dec_hook=lambda _, number: received[number])
         except (msgspec.MsgspecError, IndexError, TypeError):
-            raise Died from None
+            raise ChildDied from None
 
     def kill(self) -> None:
         """End the process from another thread; the one that reads from it then raises Died."""
@@ -278,7 +290,7 @@ class _Child:
             while left:
                 left = left[self._sink.write(left) :]
         except OSError:
-            raise Died from None
+            raise ChildDied from None
 
     @contextlib.contextmanager
     def _limit(self, seconds: float) -> Iterator[None]:
@@ -300,10 +312,10 @@ class _Child:
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fault_of_dead_child(name: str, verdict: Literal["crash", "time"]) -> Fault:
+def _fault_of_dead_child(name: str, verdict: Literal["crash", "time"]) -> DecodeFault:
     if verdict == "time":
-        return Fault(name, "takes too long to read", SAVE_AGAIN_HINT)
-    return Fault(name, "crashed the program that reads files", SAVE_AGAIN_HINT)
+        return DecodeFault(name, "takes too long to read", SAVE_AGAIN_HINT)
+    return DecodeFault(name, "crashed the program that reads files", SAVE_AGAIN_HINT)
 
 
 def _interrupted(name: str) -> FileRefused:

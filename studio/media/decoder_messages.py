@@ -15,16 +15,16 @@ from typing import IO, Any, Literal
 import msgspec
 import numpy as np
 
-BLOCK = 2**20
+BLOCK_BYTES = 2**20
 """Bytes of an array that are sent at once."""
-LARGEST_HEAD = 4 * 2**20
+MAX_HEAD_BYTES = 4 * 2**20
 LENGTH = struct.Struct("<I")
 _DIMENSIONS = 8
 _KINDS = "biufcSU"
 """Kinds of numpy's types that hold no Python objects."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class DecodeRequest(msgspec.Struct, frozen=True):
     """Asks for one file."""
 
     reader: str
@@ -37,18 +37,18 @@ class Request(msgspec.Struct, frozen=True):
     """Further arguments of the reader."""
 
 
-class Ready(msgspec.Struct, frozen=True, tag=True):
+class ChildReady(msgspec.Struct, frozen=True, tag=True):
     """Says that the child has started."""
 
 
-class Answer(msgspec.Struct, frozen=True, tag=True):
+class DecodeAnswer(msgspec.Struct, frozen=True, tag=True):
     """What was read; in `value` an array stands as its number."""
 
     arrays: tuple[tuple[str, tuple[int, ...]], ...]
     value: msgspec.Raw
 
 
-class Fault(msgspec.Struct, frozen=True, tag=True):
+class DecodeFault(msgspec.Struct, frozen=True, tag=True):
     """Why a file was not read."""
 
     name: str
@@ -58,46 +58,48 @@ class Fault(msgspec.Struct, frozen=True, tag=True):
     """`memory`: there was too little. `reader`: it raised what no reader should."""
 
 
-class Died(Exception):
+class ChildDied(Exception):
     """The child ended, or said what could not be understood, before the answer was complete."""
 
 
-def message(source: IO[bytes]) -> Ready | Answer | Fault:
+def message(source: IO[bytes]) -> ChildReady | DecodeAnswer | DecodeFault:
     """Receive what the child says. Raises Died."""
     (length,) = LENGTH.unpack(_exactly(source, LENGTH.size))
-    if length > LARGEST_HEAD:
-        raise Died
+    if length > MAX_HEAD_BYTES:
+        raise ChildDied
     try:
-        found: Ready | Answer | Fault = msgspec.json.decode(_exactly(source, length), type=Ready | Answer | Fault)
+        found: ChildReady | DecodeAnswer | DecodeFault = msgspec.json.decode(
+            _exactly(source, length), type=ChildReady | DecodeAnswer | DecodeFault
+        )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Died from None
+        raise ChildDied from None
     return found
 
 
 def unexpected() -> Any:
     """Raise Died in an expression."""
-    raise Died
+    raise ChildDied
 
 
 def arrays(
     source: IO[bytes], described: tuple[tuple[str, tuple[int, ...]], ...], most: int
-) -> list[np.ndarray] | Fault:
+) -> list[np.ndarray] | DecodeFault:
     """Receive the arrays of an answer, or the fault with which it breaks off. Raises MemoryError or Died."""
     received: list[np.ndarray] = []
     for text, shape in described:
         dtype, size = _form(text, shape)
         most -= size
         if most < 0:
-            raise Died
+            raise ChildDied
         array = np.empty(shape, dtype)
         left = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
         while left:
             (length,) = LENGTH.unpack(_exactly(source, LENGTH.size))
             if length == 0:
                 fault = message(source)
-                return fault if isinstance(fault, Fault) else unexpected()
-            if length > min(BLOCK, len(left)):
-                raise Died
+                return fault if isinstance(fault, DecodeFault) else unexpected()
+            if length > min(BLOCK_BYTES, len(left)):
+                raise ChildDied
             _fill(source, left[:length])
             left = left[length:]
         received.append(array)
@@ -109,9 +111,9 @@ def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
     try:
         dtype = np.dtype(text)
     except (TypeError, ValueError):
-        raise Died from None
+        raise ChildDied from None
     if dtype.kind not in _KINDS or dtype.itemsize == 0 or len(shape) > _DIMENSIONS or any(n < 0 for n in shape):
-        raise Died
+        raise ChildDied
     return dtype, math.prod(shape) * dtype.itemsize
 
 
@@ -128,5 +130,5 @@ def _fill(source: IO[bytes], room: memoryview) -> None:
         except (OSError, ValueError):  # ValueError: it was closed
             count = 0
         if not count:
-            raise Died
+            raise ChildDied
         room = room[count:]

@@ -23,7 +23,15 @@ import numpy as np
 
 from studio.media import pack
 from studio.media.decoder import SAVE_AGAIN_HINT
-from studio.media.decoder_messages import BLOCK, LARGEST_HEAD, LENGTH, Answer, Fault, Ready, Request
+from studio.media.decoder_messages import (
+    BLOCK_BYTES,
+    LENGTH,
+    MAX_HEAD_BYTES,
+    ChildReady,
+    DecodeAnswer,
+    DecodeFault,
+    DecodeRequest,
+)
 from studio.media.names import display_name
 from studio.media.pictures import enlarging, image
 from studio.media.sounds import audio_file, single_cycle
@@ -57,10 +65,10 @@ def main() -> int:
         print("The reader of files speaks to the studio and not to people. Try: studio --help", file=sys.stderr)
         return 2
     source, sink = _claim_standard_streams()
-    requests: SimpleQueue[Request] = SimpleQueue()
+    requests: SimpleQueue[DecodeRequest] = SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
     _limit()
-    _send(sink, Ready())
+    _send(sink, ChildReady())
     while True:
         request = requests.get()
         _set_limits(request)
@@ -78,12 +86,12 @@ def _claim_standard_streams() -> tuple[int, int]:
     return source, sink
 
 
-def _listen(source: int, requests: "SimpleQueue[Request]") -> None:
+def _listen(source: int, requests: "SimpleQueue[DecodeRequest]") -> None:
     """Pass requests on. When the input ends, end the process, whatever it is doing."""
     with contextlib.suppress(OSError, EOFError, msgspec.MsgspecError), open(source, "rb") as file:
         while True:
             (length,) = LENGTH.unpack(_exactly(file.read(LENGTH.size), LENGTH.size))
-            requests.put(msgspec.json.decode(_exactly(file.read(length), length), type=Request))
+            requests.put(msgspec.json.decode(_exactly(file.read(length), length), type=DecodeRequest))
     os._exit(0)
 
 
@@ -112,7 +120,7 @@ def _limit() -> None:
         ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
 
-def _set_limits(request: Request) -> None:
+def _set_limits(request: DecodeRequest) -> None:
     """Grant the processor time and the memory of a request. Beyond that time the system ends the process."""
     if sys.platform == "win32":
         return
@@ -134,14 +142,14 @@ def _set_soft_limit(what: int, most: int) -> None:
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _answer(sink: int, request: Request) -> None:
+def _answer(sink: int, request: DecodeRequest) -> None:
     arrays: list[np.ndarray | pack.PackMember] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = FILE_READERS[request.reader](Path(os.fsdecode(request.path)), **request.words)
         value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _collect(each, arrays)))
-        _send(sink, Answer(tuple((array.dtype.str, array.shape) for array in arrays), value))
+        _send(sink, DecodeAnswer(tuple((array.dtype.str, array.shape) for array in arrays), value))
     except Exception as error:
         _send(sink, _fault(request, error))
         return
@@ -169,21 +177,21 @@ def _blocks(array: np.ndarray | pack.PackMember) -> Iterable[bytes | memoryview]
     if isinstance(array, pack.PackMember):
         return array.blocks
     whole = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
-    return (whole[at : at + BLOCK] for at in range(0, len(whole), BLOCK))
+    return (whole[at : at + BLOCK_BYTES] for at in range(0, len(whole), BLOCK_BYTES))
 
 
-def _fault(request: Request, error: Exception) -> Fault:
+def _fault(request: DecodeRequest, error: Exception) -> DecodeFault:
     path = os.fsdecode(request.path)
     name = display_name(os.path.basename(path))
     match error:
         case image.FileRefused() if request.reader != "pack" and _is_archive(path):
-            return Fault(error.name, "is an archive", pack.UNPACK_HINT)
+            return DecodeFault(error.name, "is an archive", pack.UNPACK_HINT)
         case image.FileRefused():
-            return Fault(error.name, error.reason, error.hint)
+            return DecodeFault(error.name, error.reason, error.hint)
         case MemoryError():
-            return Fault(name, "needs too much memory to read", "", "memory")
+            return DecodeFault(name, "needs too much memory to read", "", "memory")
         case _:
-            return Fault(name, "could not be read", SAVE_AGAIN_HINT, "reader")
+            return DecodeFault(name, "could not be read", SAVE_AGAIN_HINT, "reader")
 
 
 def _is_archive(path: str) -> bool:
@@ -193,9 +201,9 @@ def _is_archive(path: str) -> bool:
         return False
 
 
-def _send(sink: int, message: Ready | Answer | Fault) -> None:
+def _send(sink: int, message: ChildReady | DecodeAnswer | DecodeFault) -> None:
     body = msgspec.json.encode(message)
-    if len(body) > LARGEST_HEAD:
+    if len(body) > MAX_HEAD_BYTES:
         raise ValueError("what was read has too many words")
     _write(sink, LENGTH.pack(len(body)) + body)
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from studio.media import decoder, pack
 from studio.media.decoder import FileDecoder
-from studio.media.decoder_messages import Answer, Fault, Ready
+from studio.media.decoder_messages import ChildReady, DecodeAnswer, DecodeFault
 from studio.media.pictures import image
 from studio.media.pictures.image import FileRefused, OpenedPicture
 from studio.media.sounds import audio_file, single_cycle
@@ -295,13 +295,13 @@ def test_a_child_that_cannot_be_started_is_said(photo: Path) -> None:
 # ── what a child could say ───────────────────────────────────────────────────────────────────────
 
 
-def frame(message: Ready | Answer | Fault) -> bytes:
+def frame(message: ChildReady | DecodeAnswer | DecodeFault) -> bytes:
     body = msgspec.json.encode(message)
     return struct.pack("<I", len(body)) + body
 
 
 def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name":"a","notes":[]}') -> bytes:
-    return frame(Answer(((dtype, shape),), msgspec.Raw(value)))
+    return frame(DecodeAnswer(((dtype, shape),), msgspec.Raw(value)))
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name
         b"",
         b"\xff\xff\xff\xff",
         struct.pack("<I", 4) + b"{}{}",
-        frame(Ready()),
+        frame(ChildReady()),
         answer("|O", (1,)),
         answer("|V8", (1,)),
         answer("|u1", (2**50, 3, 3)),
@@ -318,7 +318,7 @@ def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name
         answer("|u1", (1,) * 40),
         answer("nonsense", (1,)),
         answer("|u1", (4,)) + struct.pack("<I", 5) + b"12345",
-        answer("|u1", (4,)) + struct.pack("<I", 0) + frame(Ready()),
+        answer("|u1", (4,)) + struct.pack("<I", 0) + frame(ChildReady()),
         answer("|u1", (4,)) + struct.pack("<I", 2) + b"12",
         answer("|u1", (1,), b'{"array":7,"name":"a","notes":[]}') + struct.pack("<I", 1) + b"1",
         answer("|u1", (1,), b'{"array":0}') + struct.pack("<I", 1) + b"1",
@@ -327,7 +327,9 @@ def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name
     ids=str,
 )
 def test_an_answer_that_no_reader_gives_is_not_believed(said: bytes, photo: Path) -> None:
-    program = f"import sys; sys.stdout.buffer.write({frame(Ready()) + said!r}); sys.stdout.flush(); sys.stdin.read()"
+    program = (
+        f"import sys; sys.stdout.buffer.write({frame(ChildReady()) + said!r}); sys.stdout.flush(); sys.stdin.read()"
+    )
     own = FileDecoder([sys.executable, "-c", program], seconds=0, patience=1.0)
     with pytest.raises(FileRefused, match="crashed the program that reads files|takes too long"):
         own.read_file("picture", photo, OpenedPicture)

@@ -85,7 +85,7 @@ def one_application(request: pytest.FixtureRequest) -> Iterator[None]:
 def planted_readers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have files of the user read by a child whose readers misbehave at files of certain names."""
     own = decoder.FileDecoder(PLANTED, seconds=1)
-    monkeypatch.setattr(decoder, "shared", own)
+    monkeypatch.setattr(decoder, "shared_decoder", own)
     yield
     own.close()
 

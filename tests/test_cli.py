@@ -70,7 +70,7 @@ def test_sample_makes_files_that_carry_their_making(
 def test_a_sheet_that_cannot_be_as_large_as_asked_says_how_large_it_is(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.library.work.MOST_PIXELS", 10_000)
+    monkeypatch.setattr("studio.library.work.MAX_PIXELS", 10_000)
     argv = ["sample", tiny, "-n", "4", "--seed", "5", "--sheet", "--out", str(tmp_path)]
     assert cli.main([*argv, "--scale", "4"]) == 0
     assert "too large" not in capsys.readouterr().err

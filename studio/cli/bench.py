@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from studio.engine import benchmark
 
     command.print_message(
-        f"Measured now on: {jobs.device.name_for_people}. Whatever else runs here makes these figures worse."
+        f"Measured now on: {jobs.device.description}. Whatever else runs here makes these figures worse."
     )
     unusable = 0
     for trained, name in zip(named, args.models or [trained.card.name for trained in named], strict=True):
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         for count in (1,) if card.rate else (1, BATCH_SIZE):
             command.show_progress(f"{card.name}, {count} at once")
             try:
-                found = benchmark.measure_speed(jobs.shelf.take(name).model, count, card.rate)
+                found = benchmark.measure_speed(jobs.model_cache.get_model(name).model, count, card.rate)
             except models.BadModel as fault:
                 unusable += 1
                 command.print_message(str(fault))
@@ -61,14 +61,14 @@ def speed_text(card: Card, found: Any) -> str:
 
     `pixelcnn-tiles-32, 16 at once: 19 s, the first row after 0.6 s; the naive way about 500 s, 26 × as long`.
     """
-    said = f"{card.name}, {found.count} at once: {_seconds(found.whole)}"
+    said = f"{card.name}, {found.count} at once: {_seconds(found.total_seconds)}"
     if card.rate:
-        said = f"{said} for a second of sound, {1 / found.whole:.3g} × real time"
-    if found.first is not None:
-        said = f"{said}, the first row after {_seconds(found.first)}"
-    if found.naive is None:
+        said = f"{said} for a second of sound, {1 / found.total_seconds:.3g} × real time"
+    if found.first_seconds is not None:
+        said = f"{said}, the first row after {_seconds(found.first_seconds)}"
+    if found.naive_seconds is None:
         return f"{said}; one pass makes it, so there is no slower way to compare with"
-    return f"{said}; the naive way about {_seconds(found.naive)}, {found.naive / found.whole:,.0f} × as long"
+    return f"{said}; the naive way about {_seconds(found.naive_seconds)}, {found.naive_seconds / found.total_seconds:,.0f} × as long"
 
 
 def _seconds(number: float) -> str:

@@ -48,7 +48,7 @@ class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
     """Make one picture for each seed. Answers: Drawn …, then one ending."""
 
 
-class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="complete"):
+class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
     """Replace a part of a picture for each seed and keep the rest. Answers: as for Sample.
 
     `following` is set if a pixel that is kept comes after the first one that is made.
@@ -60,7 +60,7 @@ class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="complete"):
     """(height, width) uint8: above 0 in the part that is replaced."""
 
 
-class DecodeLatent(Command, frozen=True, kw_only=True, tag="explore"):
+class DecodeLatent(Command, frozen=True, kw_only=True, tag="decode_latent"):
     """Make one picture from a starting point and sliders. Answers: Shown, then one ending.
 
     z = temperature · start + Σ slider · direction. The start is the noise of `seed`, or `latent` if a picture was
@@ -86,7 +86,7 @@ class LatentPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     label: Count | None = None
 
 
-class Interpolate(Command, frozen=True, kw_only=True, tag="path"):
+class Interpolate(Command, frozen=True, kw_only=True, tag="interpolate"):
     """Make artworks along the way between two latents, including both ends. Answers: Drawn …, then one ending."""
 
     model: ModelName
@@ -104,7 +104,7 @@ class Encode(Command, frozen=True, kw_only=True, tag="encode"):
     label: Count | None = None
 
 
-class Adjust(Command, frozen=True, kw_only=True, tag="steer"):
+class Adjust(Command, frozen=True, kw_only=True, tag="adjust"):
     """Change the settings of a running Sample, Complete or Perform. Answers: one ending.
 
     A Sample or Complete changes from its next row of pixels on, a Perform from its next sample on, and a model that
@@ -146,7 +146,7 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
     label: Count | None = None
 
 
-class ComputeBits(Command, frozen=True, kw_only=True, tag="price"):
+class ComputeBits(Command, frozen=True, kw_only=True, tag="compute_bits"):
     """Compute the bits of each sample of a stretch of a recording. Answers: Priced …, then one ending.
 
     The time it takes depends on the length of the stretch, not on its position in the recording.
@@ -163,7 +163,7 @@ class ComputeBits(Command, frozen=True, kw_only=True, tag="price"):
     """The class; None for the one under which the last second of the sound is likeliest."""
 
 
-class FindLoop(Command, frozen=True, kw_only=True, tag="join"):
+class FindLoop(Command, frozen=True, kw_only=True, tag="find_loop"):
     """Look near the ends of a loop for the ends whose join costs least. Answers: Joined, then one ending."""
 
     model: ModelName
@@ -179,7 +179,7 @@ class FindLoop(Command, frozen=True, kw_only=True, tag="join"):
     label: Count | None = None
 
 
-class StreamSound(Command, frozen=True, kw_only=True, tag="perform"):
+class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     """Make one sound piece by piece while the user hears it and may change it. Answers: Sounded …, then one ending.
 
     A seed always makes the same sound, except for changes by Steer. Samples are counted from the first one that is

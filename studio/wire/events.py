@@ -35,7 +35,7 @@ class Ready(Event, frozen=True, kw_only=True, tag="ready"):
     """As `loops` in Preparing."""
 
 
-class CompilingLoops(Event, frozen=True, kw_only=True, tag="preparing"):
+class CompilingLoops(Event, frozen=True, kw_only=True, tag="compiling_loops"):
     """Reports which loops are not compiled yet; until they are, torch does the same work more slowly.
 
     `pixels` draws pictures pixel by pixel; `sound` and `two sounds` play.
@@ -44,7 +44,7 @@ class CompilingLoops(Event, frozen=True, kw_only=True, tag="preparing"):
     loops: tuple[str, ...]
 
 
-class Heartbeat(Event, frozen=True, kw_only=True, tag="pulse"):
+class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     """Reports twice a second how many steps were taken since the start, and the running job.
 
     If `steps` does not grow while a `job` runs, the engine hangs.
@@ -54,7 +54,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="pulse"):
     job: str | None = None
 
 
-class PicturesPreview(Answer, frozen=True, kw_only=True, tag="drawn"):
+class PicturesPreview(Answer, frozen=True, kw_only=True, tag="pictures_preview"):
     """Carries pictures of a batch, from number `first` on, as far as they are drawn; finished when done == total."""
 
     first: Count
@@ -82,7 +82,7 @@ class PicturesPreview(Answer, frozen=True, kw_only=True, tag="drawn"):
     before the request."""
 
 
-class SoundChunk(Answer, frozen=True, kw_only=True, tag="sounded"):
+class SoundChunk(Answer, frozen=True, kw_only=True, tag="sound_chunk"):
     """Carries the next piece of a Perform, from sample `first` on."""
 
     first_sample: Count
@@ -94,7 +94,7 @@ class SoundChunk(Answer, frozen=True, kw_only=True, tag="sounded"):
     """Seconds of sound made in one second of work, recently; 0 while the fast loop is being compiled."""
 
 
-class Decoded(Answer, frozen=True, kw_only=True, tag="shown"):
+class Decoded(Answer, frozen=True, kw_only=True, tag="decoded"):
     """Carries the result of an Explore: (height, width, channels) uint8, or (samples,) int16."""
 
     picture: Array
@@ -134,7 +134,7 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
     """ln p given that class, for a model with classes."""
 
 
-class BitsChunk(Answer, frozen=True, kw_only=True, tag="priced"):
+class BitsChunk(Answer, frozen=True, kw_only=True, tag="bits_chunk"):
     """Carries the next piece of a Price: the bits (n,) float32 of its samples from number `first` on."""
 
     first_sample: Count
@@ -143,7 +143,7 @@ class BitsChunk(Answer, frozen=True, kw_only=True, tag="priced"):
     """The class assumed for it, for a model with classes."""
 
 
-class LoopFound(Answer, frozen=True, kw_only=True, tag="joined"):
+class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
     """Carries the loop with the likeliest join of all that were tried."""
 
     begin: Count
@@ -155,7 +155,7 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="joined"):
     tried_count: Count
 
 
-class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped"):
+class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped_files"):
     """Carries some of the files that are not learned from."""
 
     files: tuple[tuple[Text, Text], ...]
@@ -169,7 +169,7 @@ class Damaged(Answer, frozen=True, kw_only=True, tag="damaged"):
     """Each file: its name within the folder, and what is wrong: `cut off: what is there is used`."""
 
 
-class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="gathered"):
+class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
     """Reports how many files are learned from, how many were skipped, and how many were duplicates."""
 
     used: Count
@@ -177,7 +177,7 @@ class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="gathered"):
     duplicates: Count
 
 
-class TrainingProgress(Answer, frozen=True, kw_only=True, tag="learned"):
+class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress"):
     """Reports the progress of a training. Losses are in bits per dimension; `held_out` is set if just measured."""
 
     step: Count
@@ -189,7 +189,7 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="learned"):
     seconds_left: float = 0.0
 
 
-class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="measured"):
+class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_progress"):
     """Reports how many artworks were measured, and at the end the figures."""
 
     done: Count

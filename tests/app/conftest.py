@@ -22,7 +22,7 @@ Opener = Callable[[FakeEngine], Window]
 @pytest.fixture(autouse=True)
 def two_models(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`tiny`, 8 × 8 in colour, three scales; `tones`, 4 × 4 grey. None of the shipped ones."""
-    monkeypatch.setattr(models, "shipped", lambda: studio_home / "shipped")
+    monkeypatch.setattr(models, "shipped_folder", lambda: studio_home / "shipped")
     folder = studio_home / "models"
     write_model(folder, card("tiny", scales=("Coarse", "Middle", "Fine")))
     write_model(folder, card("tones", (1, 4, 4)))

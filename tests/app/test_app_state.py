@@ -174,7 +174,7 @@ def test_a_full_disk_is_said_once_not_every_second(
         raise NotSaved(path, "full", "The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "write", full)
+        patch.setattr(storage, "write_file", full)
         for count in (1, 2, 3):
             window.generate.dials.set_number(count)
             window.keeping.save()

@@ -34,7 +34,7 @@ FAULTS: dict[str, tuple[Callable[[], BaseException], str]] = {
 def do_instead(monkeypatch: pytest.MonkeyPatch, job: Callable[[], Iterator[Any]]) -> None:
     """Replace every job of the engine, and the measuring of `bench`, which needs none."""
     monkeypatch.setattr(JobStarter, "start", lambda jobs, command: job())
-    monkeypatch.setattr(benchmark, "measured", lambda *asked: list(job()))
+    monkeypatch.setattr(benchmark, "measure_speed", lambda *asked: list(job()))
 
 
 def test_every_command_says_what_the_engine_met(
@@ -106,6 +106,6 @@ def test_a_fault_of_the_command_itself_is_told_too(
     def broken(*asked: object) -> bytes:
         raise KeyError("corner")
 
-    monkeypatch.setattr("studio.cli.sample.to_png", broken)
+    monkeypatch.setattr("studio.cli.sample.encode_png", broken)
     assert cli.main(["sample", tiny, "--out", str(tmp_path)]) == 1
     assert "The command met a fault of its own: KeyError: 'corner'." in capsys.readouterr().err

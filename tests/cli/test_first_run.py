@@ -28,9 +28,9 @@ while not asked.with_suffix(".end").exists():
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Begin without compiled loops. Return a file in which the child process notes the loops that it compiles."""
     file = tmp_path / "asked"
-    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", None)
-    monkeypatch.setattr("studio.engine.precompile.wanted", lambda device: tuple(kernels.LOOPS))
-    monkeypatch.setattr("studio.engine.precompile.here", lambda: [sys.executable, "-c", CHILD, str(file)])
+    monkeypatch.setattr(kernels.compiled_elsewhere, "is_pending", None)
+    monkeypatch.setattr("studio.engine.precompile.missing_loops", lambda device: tuple(kernels.LOOPS))
+    monkeypatch.setattr("studio.engine.precompile.compile_command", lambda: [sys.executable, "-c", CHILD, str(file)])
     yield file
     file.with_suffix(".end").touch()
 
@@ -77,7 +77,7 @@ def pricing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
             act()
             yield from price(*asked)
 
-        monkeypatch.setattr(sampling, "price", acted)
+        monkeypatch.setattr(sampling, "score_artworks", acted)
 
     return happens
 

@@ -69,7 +69,7 @@ class Ear(FakeSpeaker):
 def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     found = Ear()
     monkeypatch.setattr(live_playback, "Speaker", lambda: found)
-    monkeypatch.setattr(live_playback, "LOOK", 0.001)
+    monkeypatch.setattr(live_playback, "POLL_SECONDS", 0.001)
     return found
 
 
@@ -146,7 +146,7 @@ def test_ctrl_c_fades_out_and_keeps_what_was_made(
                 raise KeyboardInterrupt
             yield event
 
-    monkeypatch.setattr(ground, "answers", stopped)
+    monkeypatch.setattr(ground, "run_job", stopped)
     capsys.readouterr()
     assert cli.main([*argv, "--seconds", "2", *(["--out", str(tmp_path / "part")] if kept else [])]) == 130
     said = capsys.readouterr().err
@@ -165,7 +165,7 @@ def test_ctrl_c_while_it_is_only_heard_loses_nothing(
     def impatient(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(live_playback, "LOOK", 0.123)
+    monkeypatch.setattr(live_playback, "POLL_SECONDS", 0.123)
     sleep = live_playback.time.sleep
     monkeypatch.setattr(live_playback.time, "sleep", lambda s: impatient(s) if s == 0.123 else sleep(s))
     argv = ["sample", tiny_recordings, "--seed", "5", "--seconds", "2", "--play", "--out", str(tmp_path)]
@@ -223,7 +223,7 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
             now[0] += step
             yield piece(number, pace)
 
-    monkeypatch.setattr(ground, "answers", made)
+    monkeypatch.setattr(ground, "run_job", made)
     with live_playback.LivePlayback(RATE, 4.0) as listening:
         listening.start_recording("it")
         listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
@@ -250,7 +250,7 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
             yield piece(number, 0.0 if slow else 2.0)
             assert (not np.concatenate(ear.heard).any()) or not slow
 
-    monkeypatch.setattr(ground, "answers", made)
+    monkeypatch.setattr(ground, "run_job", made)
     with live_playback.LivePlayback(RATE, 4.0) as listening:
         listening.start_recording("it")
         listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
@@ -275,7 +275,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
             now[0] += step[0]
             yield piece(number, 1.0)
 
-    monkeypatch.setattr(ground, "answers", made)
+    monkeypatch.setattr(ground, "run_job", made)
     with live_playback.LivePlayback(RATE, 4.0) as listening:
         listening.start_recording("it")
         listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))

@@ -47,7 +47,7 @@ def test_a_slow_disk_holds_up_nothing_but_the_first_result(
         assert open_again.wait(LIMIT)
         write_all(files)
 
-    monkeypatch.setattr(storage, "write_all", slow)
+    monkeypatch.setattr(storage, "write_files", slow)
     for seed in (2, 3, 4):
         add(kept, seed)
         kept.save_soon()

@@ -22,7 +22,7 @@ from studio.library import models
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch, no_stepping_back: None) -> None:
     """Print progress without waiting between lines."""
-    monkeypatch.setattr(command, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(command, "PROGRESS_LINE_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_ctrl_c_says_that_it_is_saved_and_how_to_continue(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command, "progress", stop)
+        patch.setattr(command, "show_progress", stop)
         assert cli.main(argv) == 130
     said = capsys.readouterr().err
     assert "Stopped. What it learned is saved. The same command with --resume continues." in said

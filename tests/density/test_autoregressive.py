@@ -253,7 +253,7 @@ def test_what_cannot_be_kept_is_said() -> None:
 
 def test_levels_are_drawn_by_one_thread_and_others_have_theirs_between_two_steps() -> None:
     class Watched(Categorical):
-        def level(self, *asked: Tensor) -> Tensor:
+        def draw_level(self, *asked: Tensor) -> Tensor:
             within.add(torch.get_num_threads())
             return super().draw_level(*asked)
 

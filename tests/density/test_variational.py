@@ -133,7 +133,7 @@ def test_one_draw_is_the_lower_bound() -> None:
 def test_the_draws_are_taken_a_few_at_a_time_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = small("iaf"), pictures(3)
     at_once = model.importance_log_prob(x, 50)
-    monkeypatch.setattr(variational, "AT_ONCE", 7)
+    monkeypatch.setattr(variational, "LATENTS_AT_ONCE", 7)
     assert torch.allclose(model.importance_log_prob(x, 50), at_once)
 
 

@@ -43,7 +43,7 @@ def test_a_build_for_a_cuda_that_is_not_here_is_imported_without_it() -> None:
 def test_the_doctor_says_how_it_was_imported(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from studio.engine import audio, doctor
 
-    monkeypatch.setattr(audio, "is_whole", lambda: whole)
+    monkeypatch.setattr(audio, "works", lambda: whole)
     what, fine, finding = doctor._examine_torchaudio()
     assert (what, fine) == ("torchaudio", True)
     assert finding.startswith("2.11.") and ("without its part for CUDA" in finding) is not whole

@@ -26,7 +26,7 @@ def test_the_processor_is_always_there_and_named_for_people() -> None:
 def test_without_a_wish_the_best_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     if torch.cuda.is_available():
         assert choose_device().torch_device.type == "cuda"
-    monkeypatch.setattr(device, "_works", lambda wish: wish == "cpu")
+    monkeypatch.setattr(device, "_device_works", lambda wish: wish == "cpu")
     assert choose_device().torch_device.type == "cpu"
 
 
@@ -54,7 +54,7 @@ def test_a_container_bounds_threads_and_memory(tmp_path: Path) -> None:
 
 
 def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "memory_free", lambda _: 1000)
+    monkeypatch.setattr(device, "free_memory", lambda _: 1000)
     assert batch_that_fits(CPU, 64, 1) == 64
     assert batch_that_fits(CPU, 64, 50) == 10
     assert batch_that_fits(CPU, 64, 10**9) == 1

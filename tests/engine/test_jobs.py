@@ -63,7 +63,7 @@ def test_explore_at_home_shows_what_generate_made(tiny: str, ask: Ask) -> None:
 @pytest.mark.parametrize("double", [False, True])
 def test_a_picture_of_ones_own_comes_back(tiny: str, ask: Ask, rings: np.ndarray, double: bool) -> None:
     (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[150]))
-    assert (found.exact, found.differing, found.total, found.bound) == (True, 0, 192, True)
+    assert (found.exact, found.differing, found.total, found.is_bound) == (True, 0, 192, True)
     latent = found.latent.astype(np.float64) if double else found.latent
     (shown,) = ask(wire.DecodeLatent(job="b", model=tiny, latent=latent))
     assert np.array_equal(shown.picture, rings[150])
@@ -79,11 +79,11 @@ def test_where_float32_fails_float64_brings_it_back(
     ) -> Iterator[sampling.EncodedArtwork | None]:
         for found in true(loaded, picture, label, search=search):
             if found is not None and loaded.model.dtype == torch.float32:
-                yield replace(found, differing=3, largest=1)
+                yield replace(found, differing=3, largest_difference=1)
             else:
                 yield found
 
-    monkeypatch.setattr(sampling, "invert", worse)
+    monkeypatch.setattr(sampling, "encode_artwork", worse)
     (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[0]))
     assert found.exact
     assert found.latent.dtype == np.float64
@@ -97,7 +97,7 @@ def test_out_of_memory_halves_the_group_and_says_so(tiny: str, ask: Ask, monkeyp
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
         return true(loaded, seeds, *how)
 
-    monkeypatch.setattr(sampling, "draw", greedy)
+    monkeypatch.setattr(sampling, "draw_artworks", greedy)
     events = ask(wire.Sample(job="a", model=tiny, seeds=tuple(range(10))))
     notices = [e.text for e in events if isinstance(e, wire.Notice)]
     assert [n.split(",")[0] for n in notices] == ["Memory ran out"]

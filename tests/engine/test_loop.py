@@ -182,7 +182,7 @@ def test_a_fault_while_stopping_is_told() -> None:
     table.step_most_urgent()
     table.add_command(Stop(job="a"))
     assert heard.endings() == [("a", Failed)]
-    assert "no space left" in heard[0].why
+    assert "no space left" in heard[0].reason
 
 
 # ── one ending for every job ─────────────────────────────────────────────────────────────────────
@@ -280,7 +280,7 @@ def test_a_job_that_raises_fails_with_words_and_the_next_is_done(capsys: pytest.
     while table:
         table.step_most_urgent()
     assert heard.endings() == [("bad", Failed), ("good", Finished)]
-    assert heard[0].why == "The engine met a fault of its own: RuntimeError: the paint is dry."
+    assert heard[0].reason == "The engine met a fault of its own: RuntimeError: the paint is dry."
     assert "the paint is dry" in capsys.readouterr().err
 
 
@@ -603,7 +603,7 @@ def test_an_answer_too_large_to_send_fails_its_job_and_nothing_else() -> None:
     table.add_command(sample("a"))
     table.step_most_urgent()
     assert heard.endings() == [("a", Failed)]
-    assert heard[0].why == "A message of 300,000,000 bytes is larger than a frame may be."
+    assert heard[0].reason == "A message of 300,000,000 bytes is larger than a frame may be."
 
 
 def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None:

@@ -134,7 +134,7 @@ def test_directions_of_another_size_are_refused_in_words(
 def test_a_shipped_model_whose_file_lacks_directions_is_refused_as_well(
     trained_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "shipped", lambda: tmp_path)
+    monkeypatch.setattr(models, "shipped_folder", lambda: tmp_path)
     tensors = load(trained_file.read_bytes())
     del tensors["directions"]
     path = tmp_path / "none.safetensors"

@@ -107,12 +107,12 @@ def test_none_is_compiled_ahead_where_somebody_sees_to_it_or_nothing_can_be_kept
 ) -> None:
     monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path / "kept"))
     assert missing_loops("cpu") == ()
-    monkeypatch.setattr(kernels, "OURS", tmp_path / "kept")
+    monkeypatch.setattr(kernels, "OWN_FOLDER", tmp_path / "kept")
     assert missing_loops("cpu") == tuple(kernels.LOOPS)
     assert set(missing_loops("cpu")) - set(missing_loops("cuda")) == {"pixels"}
     (tmp_path / "file").touch()
     monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path / "file" / "kept"))
-    monkeypatch.setattr(kernels, "OURS", tmp_path / "file" / "kept")
+    monkeypatch.setattr(kernels, "OWN_FOLDER", tmp_path / "file" / "kept")
     assert missing_loops("cpu") == ()
 
 
@@ -189,7 +189,7 @@ def alive(process: int) -> bool:
 
 
 def test_an_engine_has_time_to_spare_when_no_job_came_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "IDLE", 0.2)
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 0.2)
     inbox, trace = Inbox(), []
 
     class Outbox:
@@ -224,8 +224,8 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
         asked.append(loop)
         return True
 
-    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", answer)
-    monkeypatch.setattr("studio.kernels.pixels.row", None)
+    monkeypatch.setattr(kernels.compiled_elsewhere, "is_pending", answer)
+    monkeypatch.setattr("studio.kernels.pixels.run_row", None)
     assert torch.equal(model.sample([1, 2, 3]), compiled)
     assert set(asked) == {"pixels"}
     assert torch.get_num_threads() == threads
@@ -242,7 +242,7 @@ def test_while_masked_maps_are_compiled_torch_makes_the_same_artworks_in_any_bat
     with torch.inference_mode():
         compiled = ModelCache(torch.device("cpu")).get_model(model).model.sample(seeds)
     asked: list[str] = []
-    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", lambda loop: asked.append(loop) or True)
+    monkeypatch.setattr(kernels.compiled_elsewhere, "is_pending", lambda loop: asked.append(loop) or True)
     for loop in ("inverse", "forward"):
         monkeypatch.setattr(f"studio.kernels.made.{loop}", None)
     twin = ModelCache(torch.device("cpu")).get_model(model).model
@@ -259,7 +259,7 @@ def test_whoever_learns_waits_for_the_loops_whose_gradients_are_compiled(monkeyp
     from studio import zoo
 
     asked: list[str] = []
-    monkeypatch.setattr(kernels.compiled_elsewhere, "asked", lambda loop: asked.append(loop) or True)
+    monkeypatch.setattr(kernels.compiled_elsewhere, "is_pending", lambda loop: asked.append(loop) or True)
     model = zoo.iaf.IAF(layers=2, hidden=(8,)).build((1, 2, 2), 256).float()
     model.loss(torch.zeros(2, 1, 2, 2, dtype=torch.uint8)).mean().backward()
     assert not asked

@@ -15,7 +15,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shipped"
     folder.mkdir()
     (folder / "glow-emoji-32.safetensors").write_bytes(b"")
-    monkeypatch.setattr(models, "shipped", lambda: folder)
+    monkeypatch.setattr(models, "shipped_folder", lambda: folder)
     return folder
 
 

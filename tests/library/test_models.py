@@ -61,7 +61,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in place of the shipped models."""
     folder = tmp_path / "shipped"
     folder.mkdir()
-    monkeypatch.setattr(models, "shipped", lambda: folder)
+    monkeypatch.setattr(models, "shipped_folder", lambda: folder)
     return folder
 
 
@@ -116,7 +116,7 @@ def test_of_two_models_of_one_name_the_persons_own_is_meant(shelf: Path) -> None
 def test_a_model_is_found_by_its_name_without_a_look_into_others(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("flowers", "others", "waves"):
         write_model(shelf / f"{name}.safetensors")
-    monkeypatch.setattr(models, "listing", None)
+    monkeypatch.setattr(models, "list_models", None)
     assert models.find_model("flowers").path == shelf / "flowers.safetensors"
 
 

@@ -224,7 +224,7 @@ def test_a_making_that_cannot_be_understood_is_said_and_not_used(recipe: str) ->
 
 
 def test_a_small_text_that_unpacks_without_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "MOST_TEXT", 2**20)
+    monkeypatch.setattr(export, "MAX_TEXT_BYTES", 2**20)
     bomb = zlib.compress(bytes(2**25), 9)
     for kind, body in (
         (b"iTXt", work.RECIPE_KEY.encode() + b"\0\1\0\0\0" + bomb),

@@ -160,7 +160,7 @@ def test_a_pack_that_claims_endless_pictures_is_refused(tmp_path: Path, monkeypa
         archive.writestr("train_x.npy", member.getvalue() + b"\0" * 1000)
     with pytest.raises(FileRefused):
         load_dataset(tmp_path / "p.npz", (3, 32, 32))
-    monkeypatch.setattr(packs, "LARGEST", 100)
+    monkeypatch.setattr(packs, "MAX_PACK_BYTES", 100)
     with pytest.raises(FileRefused, match="unpacked"):
         packs.read_members(pack(tmp_path / "q.npz", train_x=picture(0)[None]))
 

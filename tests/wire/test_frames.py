@@ -220,14 +220,14 @@ def test_a_frame_that_claims_to_be_endless_is_refused_before_it_is_waited_for() 
 
 
 def test_a_message_too_large_for_a_frame_is_refused_where_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "LARGEST", 1000)
+    monkeypatch.setattr(frames, "MAX_FRAME_BYTES", 1000)
     with pytest.raises(BadFrame, match="larger than a frame"):
         encode(messages.Decoded(job="j", picture=np.zeros((20, 20, 3), np.uint8)))
 
 
 # ── what must not be believed ────────────────────────────────────────────────────────────────────
 
-EXPLORE = {"is": "explore", "job": "j", "model": "m", "latent": 0}
+EXPLORE = {"is": "decode_latent", "job": "j", "model": "m", "latent": 0}
 HOSTILE = {
     "nothing": b"",
     "half a head's length": b"\0\0",

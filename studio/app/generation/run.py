@@ -97,7 +97,7 @@ class Run:
 
     def asks(self) -> dict[str, Any]:
         """Fields of a command that draws by it."""
-        mix = {"mix": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
+        mix = {"second_model": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
         return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
 
     def making(self, cell: Cell) -> Work:

@@ -88,10 +88,10 @@ class LiveControls:
         """What the group was drawn by, as fields of a Drawn."""
         fields: dict[str, Any] = {
             "temperature": self._temperature.number_as_drawn(),
-            "heat": self._temperature.map_as_drawn(),
+            "temperature_map": self._temperature.map_as_drawn(),
         }
         if self._share is not None:
-            fields |= {"share": self._share.number_as_drawn(), "shares": self._share.map_as_drawn()}
+            fields |= {"share": self._share.number_as_drawn(), "share_map": self._share.map_as_drawn()}
         return fields
 
     def _check_entropy(self, wished: bool) -> bool:

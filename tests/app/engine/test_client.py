@@ -360,7 +360,7 @@ def test_a_name_in_use_and_a_command_too_large_are_refused(
     window.engine.send(sample("a"))
     with pytest.raises(ValueError, match='"a" has no ending'):
         window.engine.send(Doctor(job="a"))
-    monkeypatch.setattr("studio.wire.frames.LARGEST", 100)
+    monkeypatch.setattr("studio.wire.frames.MAX_FRAME_BYTES", 100)
     window.engine.send(sample("b", seeds=50))
     window.until(lambda: window.has(Failed, "b"))
     assert "larger than a frame" in window.has(Failed, "b")[0].why

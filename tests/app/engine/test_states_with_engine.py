@@ -32,7 +32,7 @@ START = 60_000
 @pytest.fixture
 def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
     """Opens the window on an engine of its own; closes the one before."""
-    monkeypatch.setattr(models, "shipped", lambda: studio_home / "shipped")
+    monkeypatch.setattr(models, "shipped_folder", lambda: studio_home / "shipped")
     opened: list[tuple[Window, Engine]] = []
 
     def close() -> None:

@@ -238,7 +238,7 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
         go_on.acquire(timeout=LIMIT)  # so that a failing test ends
         write_all(files)
 
-    monkeypatch.setattr(storage, "write_all", slow)
+    monkeypatch.setattr(storage, "write_files", slow)
     many = pieces(3 * TOGETHER)
     window.saving.many(many, tmp_path)
     qtbot.waitUntil(lambda: len(window.queue.entries.get()) == 1)

@@ -126,7 +126,7 @@ def test_no_reader_of_files_starts_before_the_first_file(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = decoder.FileDecoder()
-    monkeypatch.setattr(decoder, "shared", own)
+    monkeypatch.setattr(decoder, "shared_decoder", own)
     window.begin()
     window.show_panel("explore")
     engine.status.emit("Ready")

@@ -179,7 +179,7 @@ def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
 ) -> None:
     """Its bytes are not decoded in this process: a child reads them, and this one does not survive them."""
     deadly = decoder.FileDecoder([sys.executable, "-c", DEADLY])
-    monkeypatch.setattr(decoder, "shared", deadly)
+    monkeypatch.setattr(decoder, "shared_decoder", deadly)
     data = QMimeData()
     data.setData(form, b"\xff\xd8\xff\xe0 a picture that only the child looks at")
     QGuiApplication.clipboard().setMimeData(data)

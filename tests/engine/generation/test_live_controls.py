@@ -21,7 +21,7 @@ SEEDS = tuple(range(10))
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> JobStarter:
-    monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW", 0)  # every row is shown
+    monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW_SECONDS", 0)  # every row is shown
     return JobStarter(CPU)
 
 
@@ -41,15 +41,15 @@ def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: JobS
     calm, even = made(jobs, model=tiny_pixels, temperature=(0.0,))[0], made(jobs, model=tiny_pixels)[0]
     heat = np.ones((8, 8), np.float32)
     heat[4:] = 0
-    below = made(jobs, model=tiny_pixels, heat=heat)[0]
+    below = made(jobs, model=tiny_pixels, temperature_map=heat)[0]
     assert np.array_equal(below.pictures[:, :4], even.pictures[:, :4])
     assert not np.array_equal(below.pictures, even.pictures)
     assert below.temperature_map is not None
     assert np.array_equal(below.temperature_map, heat)
-    all_cold = made(jobs, model=tiny_pixels, heat=np.zeros((8, 8), np.float32))[0]
+    all_cold = made(jobs, model=tiny_pixels, temperature_map=np.zeros((8, 8), np.float32))[0]
     assert np.array_equal(all_cold.pictures, calm.pictures)
     assert even.temperature_map is None
-    hot = made(jobs, model=tiny_pixels, temperature=(3.0,), heat=heat * 2)[0]
+    hot = made(jobs, model=tiny_pixels, temperature=(3.0,), temperature_map=heat * 2)[0]
     assert hot.temperature_map is not None
     assert hot.temperature_map.max() == 4
 
@@ -68,7 +68,7 @@ def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pi
     assert first.temperature is None
     assert np.array_equal(second.pictures, calm[1].pictures)
     assert (second.temperature, second.temperature_map) == ((0.0,), None)
-    again = made(jobs, model=tiny_pixels, heat=first.temperature_map)
+    again = made(jobs, model=tiny_pixels, temperature_map=first.temperature_map)
     assert np.array_equal(again[0].pictures, first.pictures)
 
 
@@ -90,7 +90,7 @@ def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pix
 def test_a_completion_is_steered_too(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
     free = np.zeros((8, 8), np.uint8)
     free[2:] = 1
-    whole = {"model": tiny_pixels, "picture": rings[130, ..., :1], "free": free, "seeds": SEEDS}
+    whole = {"model": tiny_pixels, "picture": rings[130, ..., :1], "mask": free, "seeds": SEEDS}
     events = jobs.start(wire.Inpaint(job="a", **whole))
     until(events, 4)
     list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,))))
@@ -143,7 +143,7 @@ def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
     tiny_pixels: str, jobs: JobStarter, heat: np.ndarray, words: str
 ) -> None:
     with pytest.raises(DoesNotFit, match=words):
-        made(jobs, model=tiny_pixels, heat=heat)
+        made(jobs, model=tiny_pixels, temperature_map=heat)
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     until(events, 2)
     with pytest.raises(DoesNotFit, match=words):
@@ -155,7 +155,7 @@ def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
 
 def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: JobStarter) -> None:
     with pytest.raises(DoesNotFit, match="take a model that draws pixel by pixel"):
-        made(jobs, model=tiny, heat=np.ones((8, 8)))
+        made(jobs, model=tiny, temperature_map=np.ones((8, 8)))
 
 
 def test_two_models_are_mixed_and_at_either_end_it_is_the_one(
@@ -163,11 +163,11 @@ def test_two_models_are_mixed_and_at_either_end_it_is_the_one(
 ) -> None:
     one, other = made(jobs, model=tiny_pixels), made(jobs, model=tiny_others)
     for share, alone in ((0.0, one), (1.0, other)):
-        both = made(jobs, model=tiny_pixels, mix=tiny_others, share=share)
+        both = made(jobs, model=tiny_pixels, second_model=tiny_others, share=share)
         for end, wanted in zip(both, alone, strict=True):
             assert np.array_equal(end.pictures, wanted.pictures)
             assert end.log_prob == wanted.log_prob
-    half = made(jobs, model=tiny_pixels, mix=tiny_others, share=0.5)[0]
+    half = made(jobs, model=tiny_pixels, second_model=tiny_others, share=0.5)[0]
     assert not np.array_equal(half.pictures, one[0].pictures)
     assert not np.array_equal(half.pictures, other[0].pictures)
 
@@ -175,7 +175,7 @@ def test_two_models_are_mixed_and_at_either_end_it_is_the_one(
 def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
     tiny_pixels: str, tiny_others: str, jobs: JobStarter
 ) -> None:
-    asked = {"model": tiny_pixels, "mix": tiny_others}
+    asked = {"model": tiny_pixels, "second_model": tiny_others}
     events = jobs.start(wire.Sample(job="a", seeds=SEEDS, share=0.0, **asked))
     until(events, 3)
     list(jobs.start(wire.Adjust(job="b", running_job="a", share=1.0)))
@@ -183,7 +183,7 @@ def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
     assert first.share_map is not None
     assert first.share_map[:, 0].tolist() == [0] * 3 + [1] * 5
     assert (first.share, second.share, second.share_map) == (None, 1.0, None)
-    again = made(jobs, share=1.0, shares=first.share_map, **asked)[0]
+    again = made(jobs, share=1.0, share_map=first.share_map, **asked)[0]
     assert np.array_equal(again.pictures, first.pictures)
     assert again.log_prob == first.log_prob
     one, other = (made(jobs, model=name) for name in (tiny_pixels, tiny_others))
@@ -194,7 +194,7 @@ def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
 
 def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: str, jobs: JobStarter) -> None:
     with pytest.raises(DoesNotFit, match='"Rings" does not draw pixel by pixel'):
-        made(jobs, model=tiny_pixels, mix=tiny)
+        made(jobs, model=tiny_pixels, second_model=tiny)
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     until(events, 2)
     with pytest.raises(DoesNotFit, match="no second model is mixed in"):
@@ -237,11 +237,11 @@ def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(
     for one, other in zip(whole, unwatched, strict=True):
         assert np.array_equal(one.pictures, other.pictures), "watched, the same is drawn"
         assert other.entropy is None
-    cold = made(jobs, model=tiny_pixels, temperature=(0.0,), doubt=True)[0].entropy
+    cold = made(jobs, model=tiny_pixels, temperature=(0.0,), report_entropy=True)[0].entropy
     assert cold is not None
     assert not cold.any(), "there is nothing to choose"
     with pytest.raises(DoesNotFit, match="does not draw pixel by pixel, so no pixel of it is open for a while"):
-        made(jobs, model=tiny, doubt=True)
+        made(jobs, model=tiny, report_entropy=True)
 
 
 def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: JobStarter) -> None:

@@ -189,7 +189,7 @@ def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeyp
         unit = 16 * math.log(2)
         assert mixed == pytest.approx(-float(model.log_prob(x).mean()) / unit, rel=1e-5)
         assert given == pytest.approx(-float(model.log_prob(x, c).mean()) / unit, rel=1e-5)
-    monkeypatch.setattr(evaluation, "MOST", 11)
+    monkeypatch.setattr(evaluation, "MAX_CLASS_PRICES", 11)
     (name, bounded, exact), _ = evaluation.measure_figures(model, test)
     assert not exact
     assert mixed < bounded == pytest.approx(given + 1 / 16, rel=1e-5)

@@ -40,11 +40,11 @@ def bits(said: list[Any]) -> np.ndarray:
 def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: JobStarter) -> None:
     heard = sound(4.0)
     (whole,) = filter(None, jobs.start(wire.Score(job="s", model=tiny_recordings, picture=heard, label=1)))
-    field = jobs.model_cache.get_model(tiny_recordings).model.field
+    field = jobs.model_cache.get_model(tiny_recordings).model.receptive_field
     for first, end, lead in ((0, 9000, 0), (20_000, 29_500, 20_000), (20_000, 29_500, field + 1), (500, 700, 500)):
-        said = steps(jobs, model=tiny_recordings, sound=heard[first - lead : end], first=lead)
+        said = steps(jobs, model=tiny_recordings, sound=heard[first - lead : end], first_sample=lead)
         pieces = [event for event in said if event is not None]
-        assert pieces[0].first == lead and {piece.label for piece in pieces} == {1}
+        assert pieces[0].first_sample == lead and {piece.label for piece in pieces} == {1}
         np.testing.assert_allclose(bits(said), whole.join_bits[first:end], atol=2e-3)
 
 
@@ -58,12 +58,12 @@ def test_it_takes_as_many_steps_wherever_the_stretch_lies(
         priced.append(x.shape[1])
         return plain(self, x, numbers)
 
-    monkeypatch.setattr(AutoregressiveSound, "priced", counted)
+    monkeypatch.setattr(AutoregressiveSound, "log_prob_of_samples", counted)
     heard = sound(60.0)
     taken = []
     for first in (10_000, 400_000):
         priced.clear()
-        said = steps(jobs, model=tiny_recordings, sound=heard[: first + 4000], first=first)
+        said = steps(jobs, model=tiny_recordings, sound=heard[: first + 4000], first_sample=first)
         assert max(priced) <= SHORT_SEGMENT_SAMPLES and len(said) >= len(priced), (
             "between two of these others have their turn"
         )
@@ -76,7 +76,7 @@ def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: J
     heard = sound(5.0)
     last = levels_of_sound(heard[-round(CLASS_SECONDS * RATE) :], model.levels)[None]
     likeliest = int(model.log_prob_of_classes(last)[0].argmax())
-    (told,) = filter(None, steps(jobs, model=tiny_recordings, sound=heard, first=len(heard), label=None))
+    (told,) = filter(None, steps(jobs, model=tiny_recordings, sound=heard, first_sample=len(heard), label=None))
     assert told.label == likeliest and not len(told.bits)
     for ask in (
         wire.Score(job="s", model=tiny_recordings, picture=heard),
@@ -84,7 +84,8 @@ def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: J
     ):
         assert {event.label for event in jobs.start(ask) if event is not None} == {likeliest}
     said = [
-        steps(jobs, model=tiny_recordings, sound=part, first=len(part), label=None) for part in (heard, heard[-RATE:])
+        steps(jobs, model=tiny_recordings, sound=part, first_sample=len(part), label=None)
+        for part in (heard, heard[-RATE:])
     ]
     assert len(said[0]) == len(said[1]), "what is before the last second costs nothing"
 
@@ -95,4 +96,4 @@ def test_what_no_recording_is_made_by_prices_none(tiny: str, tiny_recordings: st
     with pytest.raises(DoesNotFit, match="the model works on 16-bit samples"):
         steps(jobs, model=tiny_recordings, sound=np.zeros(9))
     with pytest.raises(DoesNotFit, match="the model works on 16-bit samples"):
-        steps(jobs, model=tiny_recordings, sound=sound(0.1), first=801)
+        steps(jobs, model=tiny_recordings, sound=sound(0.1), first_sample=801)

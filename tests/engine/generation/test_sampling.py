@@ -196,7 +196,7 @@ def test_an_artwork_has_a_latent_for_every_point_of_its_levels(
     picture[2:5] = 255
     picture[6] = 100
     x = sampling.levels_of_artworks(loaded, picture[None]).expand(9, -1, -1, -1)
-    u = loaded.model.points(x, 0)
+    u = loaded.model.dequantisation_points(x, 0)
     assert u[x == 0].max() < 0.2 and u[x == 255].min() > 0.8 and bool((u[x == 100] == 0.5).all())
     z = loaded.model.encode(x, None, u)
     assert len(z.flatten(1).unique(dim=0)) == 9

@@ -51,7 +51,7 @@ MODEL: Any = HUM.model
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> JobStarter:
     at_work = JobStarter(CPU)
-    monkeypatch.setattr(at_work.model_cache, "take", lambda name: {"hum": HUM, "buzz": BUZZ}[name])
+    monkeypatch.setattr(at_work.model_cache, "get_model", lambda name: {"hum": HUM, "buzz": BUZZ}[name])
     return at_work
 
 
@@ -97,8 +97,8 @@ def test_while_the_kernel_compiles_the_plain_player_plays_the_same(
         def run(self) -> None:
             return
 
-    monkeypatch.setattr(sound_job, "_Compiling", Slow)
-    monkeypatch.setattr(sound_job, "PATIENCE", 0.01)
+    monkeypatch.setattr(sound_job, "_SamplerCompilation", Slow)
+    monkeypatch.setattr(sound_job, "COMPILE_WAIT_SECONDS", 0.01)
     events = jobs.start(command(seconds=0.1))
     first = next(event for event in events if isinstance(event, wire.SoundChunk))
     found = whole([first, *sounded(events)])
@@ -114,8 +114,8 @@ def test_in_the_middle_the_compiled_player_takes_over_unheard(
         def start(self) -> None:
             made.append(self)
 
-    monkeypatch.setattr(sound_job, "_Compiling", Late)
-    monkeypatch.setattr(sound_job, "PATIENCE", 0.0)
+    monkeypatch.setattr(sound_job, "_SamplerCompilation", Late)
+    monkeypatch.setattr(sound_job, "COMPILE_WAIT_SECONDS", 0.0)
     events = jobs.start(command())
     begun = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     made[0].run()
@@ -127,7 +127,7 @@ def test_in_the_middle_the_compiled_player_takes_over_unheard(
 
 def test_it_goes_on_from_what_was_recorded(jobs: JobStarter) -> None:
     past = (8000 * np.sin(np.arange(1500) / 9)).astype(np.int16)
-    found = whole(sounded(jobs.start(command(begin=past, seconds=0.1))))
+    found = whole(sounded(jobs.start(command(sound_to_continue=past, seconds=0.1))))
     wanted = decoded(len(past) + len(found), past)[len(past) :]
     np.testing.assert_array_equal(found, wanted)
     assert not np.array_equal(found, decoded(len(found)))
@@ -147,15 +147,15 @@ def test_a_hand_changes_the_very_next_piece(jobs: JobStarter) -> None:
     z = MODEL.noise([5], len(found))
     *_, step = MODEL.decode_steps(z, torch.tensor([1]), heat)
     np.testing.assert_array_equal(found[: 6 * PIECE], sound_of_levels(step.x, 256)[0][: 6 * PIECE])
-    player = MODEL.player(torch.tensor([1]), 1)
-    player.hear(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
-    player.turn(torch.tensor([0]))
-    wanted = sound_of_levels(player.play(z[:, 6 * PIECE :], torch.ones(1, len(found) - 6 * PIECE)), 256)[0]
+    player = MODEL.make_sampler(torch.tensor([1]), 1)
+    player.append(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
+    player.set_condition(torch.tensor([0]))
+    wanted = sound_of_levels(player.sample(z[:, 6 * PIECE :], torch.ones(1, len(found) - 6 * PIECE)), 256)[0]
     np.testing.assert_array_equal(found[6 * PIECE :], wanted)
 
 
 def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: JobStarter) -> None:
-    events = jobs.start(command(seconds=None, until=0.07))
+    events = jobs.start(command(seconds=None, allowed_seconds=0.07))
     made, rested = [], 0
     while rested < 3:
         event = next(events)
@@ -172,7 +172,7 @@ def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: JobStar
 
 def test_the_temperature_follows_a_curve(jobs: JobStarter) -> None:
     curve = np.array([[0.0, 1.0], [0.05, 0.0], [0.1, 0.0], [0.1, 2.0]])
-    found = whole(sounded(jobs.start(command(curve=curve, temperature=3.0))))
+    found = whole(sounded(jobs.start(command(temperature_curve=curve, temperature=3.0))))
     at = np.arange(len(found)) / RATE
     heat = np.interp(at, [0, 0.05, 0.1], [1.0, 0.0, 0.0]) + 2.0 * (at >= 0.1)
     *_, step = MODEL.decode_steps(MODEL.noise([5], len(found)), torch.tensor([1]), torch.from_numpy(heat[None]))
@@ -182,7 +182,7 @@ def test_the_temperature_follows_a_curve(jobs: JobStarter) -> None:
 def never_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """All is played by torch."""
     monkeypatch.setattr(sound_job._SamplerCompilation, "run", lambda self: None)
-    monkeypatch.setattr(sound_job, "PATIENCE", 0.01)
+    monkeypatch.setattr(sound_job, "COMPILE_WAIT_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("swift", [True, False])
@@ -202,10 +202,10 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     assert new[0].first_sample == again and new[-1].first_sample + len(new[-1].samples) == round(0.2 * RATE)
     kept = np.concatenate([event.samples for event in first])[:again]
     z = MODEL.noise([5], round(0.2 * RATE))
-    player = MODEL.player(torch.tensor([0]), 1)
-    player.play(z[:, :again], torch.ones(1, again))
-    player.turn(torch.tensor([1]))
-    wanted = sound_of_levels(player.play(z[:, again:], torch.full((1, z.shape[1] - again), 0.5)), 256)[0]
+    player = MODEL.make_sampler(torch.tensor([0]), 1)
+    player.sample(z[:, :again], torch.ones(1, again))
+    player.set_condition(torch.tensor([1]))
+    wanted = sound_of_levels(player.sample(z[:, again:], torch.full((1, z.shape[1] - again), 0.5)), 256)[0]
     np.testing.assert_array_equal(np.concatenate([event.samples for event in new]), wanted)
     bits = np.concatenate([event.bits for event in new])
     price = StreamingLogProb(MODEL, torch.tensor([0]), 1)
@@ -228,7 +228,7 @@ def test_another_seed_takes_over_without_a_gap(jobs: JobStarter) -> None:
 def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: JobStarter) -> None:
     """However busy the engine is: the window throws away what it is told before that ending."""
     said: list[Any] = []
-    table = JobTable(SimpleNamespace(say=said.append), jobs.start)  # type: ignore[arg-type]
+    table = JobTable(SimpleNamespace(send=said.append), jobs.start)  # type: ignore[arg-type]
     table.add_command(command(seconds=0.5))
     while sum(isinstance(event, wire.SoundChunk) for event in said) < 4:
         table.step_most_urgent()
@@ -251,7 +251,7 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
         never_compiled(monkeypatch)
     events = jobs.start(command(label=0))
     first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(5)]
-    change = {"running": "a", "label": 1, "temperature": (0.5,), "seed": 6}
+    change = {"running_job": "a", "label": 1, "temperature": (0.5,), "seed": 6}
     list(jobs.start(wire.Adjust(job="b", from_sample=2 * PIECE, **change)))
     for _ in range(made):
         assert next(event for event in events if isinstance(event, wire.SoundChunk)).first_sample >= 2 * PIECE
@@ -260,10 +260,10 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
     new = np.concatenate([event.samples for event in sounded(events)])
     kept = np.concatenate([event.samples for event in first])[:at]
     assert len(kept) + len(new) == round(0.2 * RATE)
-    player, z = MODEL.player(torch.tensor([0]), 1), MODEL.noise([5, 6], at + len(new))
-    np.testing.assert_array_equal(kept, sound_of_levels(player.play(z[:1, :at], torch.ones(1, at)), 256)[0])
-    player.turn(torch.tensor([1]))
-    wanted = sound_of_levels(player.play(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
+    player, z = MODEL.make_sampler(torch.tensor([0]), 1), MODEL.noise([5, 6], at + len(new))
+    np.testing.assert_array_equal(kept, sound_of_levels(player.sample(z[:1, :at], torch.ones(1, at)), 256)[0])
+    player.set_condition(torch.tensor([1]))
+    wanted = sound_of_levels(player.sample(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
     np.testing.assert_array_equal(new, wanted)
 
 
@@ -271,18 +271,18 @@ def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cold = whole(sounded(jobs.start(command(temperature=0.5))))
-    begun = whole(sounded(jobs.start(command(begin=cold))))
+    begun = whole(sounded(jobs.start(command(sound_to_continue=cold))))
     hot = round(sound_job.OPENING_SECONDS * RATE)
     card = msgspec.structs.replace(HUM.card, opening=2.0)
     other = sampling.LoadedModel(card, "", MODEL, torch.zeros(0), 1)
-    monkeypatch.setattr(jobs.model_cache, "take", lambda name: other)
+    monkeypatch.setattr(jobs.model_cache, "get_model", lambda name: other)
     opened = whole(sounded(jobs.start(command(temperature=0.5))))
     z, heat = MODEL.noise([5], len(opened)), torch.full((1, len(opened)), 0.5)
     heat[:, :hot] = 2.0
-    wanted = sound_of_levels(MODEL.player(torch.tensor([1]), 1).play(z, heat), 256)[0]
+    wanted = sound_of_levels(MODEL.make_sampler(torch.tensor([1]), 1).sample(z, heat), 256)[0]
     np.testing.assert_array_equal(opened, wanted)
     assert not np.array_equal(opened, cold)
-    np.testing.assert_array_equal(whole(sounded(jobs.start(command(begin=cold)))), begun)
+    np.testing.assert_array_equal(whole(sounded(jobs.start(command(sound_to_continue=cold)))), begun)
     as_hot = whole(sounded(jobs.start(command(temperature=2.0))))
     np.testing.assert_array_equal(as_hot, decoded(len(as_hot), temperature=2.0))
 
@@ -297,7 +297,7 @@ def test_of_a_change_the_first_is_told_sooner(jobs: JobStarter) -> None:
 
 
 def test_far_back_it_hears_the_past_again(jobs: JobStarter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_job, "SPARE", 0.02)
+    monkeypatch.setattr(sound_job, "FAST_UNDO_SECONDS", 0.02)
     events = jobs.start(command())
     made = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(6)]
     list(jobs.start(wire.Adjust(job="b", running_job="a", from_sample=PIECE)))
@@ -311,7 +311,7 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
 ) -> None:
     if not swift:
         never_compiled(monkeypatch)
-    asked = {"mix": "buzz", "share": 0.0, "seconds": 0.16}
+    asked = {"second_model": "buzz", "share": 0.0, "seconds": 0.16}
     events = jobs.start(command(**asked))
     first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     list(jobs.start(wire.Adjust(job="b", running_job="a", share=0.5)))
@@ -321,10 +321,10 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
     np.testing.assert_array_equal(found[: 3 * PIECE], decoded(3 * PIECE))  # at 0 it is the first alone
 
     # At 1 it is the second alone, which heard all of it, in its kind of the same name.
-    player = BUZZ.model.player(torch.tensor([0]), 1)  # type: ignore[operator]
-    player.hear(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
+    player = BUZZ.model.make_sampler(torch.tensor([0]), 1)  # type: ignore[operator]
+    player.append(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
     z = MODEL.noise([5], len(found))
-    wanted = sound_of_levels(player.play(z[:, 6 * PIECE :], torch.ones(1, 2 * PIECE)), 256)[0]
+    wanted = sound_of_levels(player.sample(z[:, 6 * PIECE :], torch.ones(1, 2 * PIECE)), 256)[0]
     np.testing.assert_array_equal(found[6 * PIECE :], wanted)
 
     x = levels_of_sound(found, 256)[None].long()
@@ -337,19 +337,19 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
 def test_a_mixture_is_the_same_with_the_compiled_loop_and_without(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {"mix": "buzz", "share": 0.4}
+    asked = {"second_model": "buzz", "share": 0.4}
     swift = whole(sounded(jobs.start(command(**asked))))
     monkeypatch.setattr(sound_job._SamplerCompilation, "run", lambda self: None)
-    monkeypatch.setattr(sound_job, "PATIENCE", 0.01)
+    monkeypatch.setattr(sound_job, "COMPILE_WAIT_SECONDS", 0.01)
     np.testing.assert_array_equal(whole(sounded(jobs.start(command(**asked)))), swift)
     assert not np.array_equal(swift, decoded(len(swift)))
 
 
 def test_models_that_are_not_alike_cannot_be_mixed(jobs: JobStarter, monkeypatch: pytest.MonkeyPatch) -> None:
     other = of(WaveNet(cycles=1, layers=3, channels=8, skip=8), (600,), 2 * RATE)
-    monkeypatch.setattr(jobs.model_cache, "take", lambda name: other if name == "other" else HUM)
+    monkeypatch.setattr(jobs.model_cache, "get_model", lambda name: other if name == "other" else HUM)
     with pytest.raises(DoesNotFit, match='"Hum" has 8 kHz and 256 levels, and "Hum" has 16 kHz'):
-        list(jobs.start(command(mix="other")))
+        list(jobs.start(command(second_model="other")))
 
 
 def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: JobStarter) -> None:
@@ -360,14 +360,14 @@ def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: JobStarter) ->
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"heat": np.ones((8, 8), np.float32)}, "no pixels"),
+        ({"temperature_map": np.ones((8, 8), np.float32)}, "no pixels"),
         ({"share": 0.5}, "no second model"),
         ({"temperature": (1.0, 0.5)}, "one temperature"),
         ({"label": 7}, "kind"),
-        ({"curve": np.array([[0.0, 5.0]])}, "from 0 to 4"),
-        ({"curve": np.array([[1.0, 1.0], [0.5, 1.0]])}, "never fall"),
-        ({"curve": np.ones(3)}, "points, 2"),
-        ({"again": 10_000}, "made anew"),
+        ({"temperature_curve": np.array([[0.0, 5.0]])}, "from 0 to 4"),
+        ({"temperature_curve": np.array([[1.0, 1.0], [0.5, 1.0]])}, "never fall"),
+        ({"temperature_curve": np.ones(3)}, "points, 2"),
+        ({"from_sample": 10_000}, "made anew"),
     ],
 )
 def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: JobStarter, asked: dict[str, Any], words: str) -> None:
@@ -384,6 +384,6 @@ def test_what_makes_no_sound_that_goes_on_is_refused(
     with pytest.raises(DoesNotFit, match='"Rings" does not make sound that goes on'):
         list(JobStarter(CPU).start(wire.StreamSound(job="a", model=tiny, seed=0)))
     with pytest.raises(DoesNotFit, match="sound is"):
-        list(jobs.start(command(begin=np.zeros((3, 3), np.int16))))
+        list(jobs.start(command(sound_to_continue=np.zeros((3, 3), np.int16))))
     assert isinstance(HUM.model, AutoregressiveSound)
     assert not isinstance(HUM.model.make_sampler(torch.tensor([1]), 1), TorchSampler)

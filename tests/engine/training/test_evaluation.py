@@ -148,7 +148,7 @@ def test_a_model_that_draws_bits_has_nats() -> None:
 def test_a_model_that_draws_levels_of_two_classes_has_its_mixture(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Level 0 has p = ½ in class 0 and ⅛ in class 1, and the mixture 5/16: 1.678072 bits. If every class would take too
     # long, the bound p ≥ p(x | class 1) / 2 = 1/16 stands for it: 4 bits.
-    monkeypatch.setattr(evaluation, "MOST", most)
+    monkeypatch.setattr(evaluation, "MAX_CLASS_PRICES", most)
     logits = [torch.tensor([p, 1 - p, 1e-9, 1e-9]).log().view(4, 1, 1) for p in (1 / 2, 1 / 8)]
     model = Autoregressive((1, 1, 1), 4, Constant(*logits), Categorical(1, 4), classes=2).double().eval()
     x = torch.zeros(1, 1, 1, 1, dtype=torch.uint8)

@@ -115,7 +115,7 @@ def test_it_is_performed_and_priced_and_goes_on_from_a_sound(tiny_recordings: st
     # What follows is priced given what it goes on from, and the beginning counts: another leads elsewhere.
     follows = []
     for begin, _ in sounds:
-        more, nats = performed(ask, tiny_recordings, seed=9, seconds=0.04, begin=begin)
+        more, nats = performed(ask, tiny_recordings, seed=9, seconds=0.04, sound_to_continue=begin)
         (both,) = ask(wire.Score(job="b", model=tiny_recordings, picture=np.concatenate((begin, more)), label=1))
         (alone,) = ask(wire.Score(job="b", model=tiny_recordings, picture=begin, label=1))
         assert nats == pytest.approx(both.log_prob - alone.log_prob, rel=1e-4)

@@ -73,7 +73,7 @@ def test_a_reduced_photograph_looks_the_same(tmp_path: Path, monkeypatch: pytest
     corners[:150, :200] = (220, 40, 40)
     corners[150:, 200:] = (50, 60, 210)
     (tmp_path / "photo.jpg").write_bytes(saved(Image.fromarray(corners), "JPEG", quality=95, subsampling=0))
-    monkeypatch.setattr(formats, "MOST_PIXELS", 401 * 301 // 5)  # so that a half is not small enough
+    monkeypatch.setattr(formats, "MAX_DECODED_PIXELS", 401 * 301 // 5)  # so that a half is not small enough
     picture = open_picture(tmp_path / "photo.jpg")
     assert picture.array.shape == (76, 101, 3)
     np.testing.assert_allclose(picture.array[10, 10].astype(int), (220, 40, 40), atol=3)
@@ -83,8 +83,8 @@ def test_a_reduced_photograph_looks_the_same(tmp_path: Path, monkeypatch: pytest
 
 def test_what_is_too_large_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = Image.new("RGB", (400, 300))
-    monkeypatch.setattr(formats, "MOST_PIXELS", 100_000)
-    monkeypatch.setattr(formats, "MOST_REDUCED", 110_000)
+    monkeypatch.setattr(formats, "MAX_DECODED_PIXELS", 100_000)
+    monkeypatch.setattr(formats, "MAX_REDUCED_PIXELS", 110_000)
     for ending in ("PNG", "JPEG", "TIFF", "BMP", "GIF"):
         (tmp_path / "photo").write_bytes(saved(photo, ending))
         with pytest.raises(FileRefused, match="megapixels.*Save it smaller"):

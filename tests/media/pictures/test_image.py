@@ -280,7 +280,7 @@ def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
 
 
 def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(image, "MAX_PICTURE_FILE_BYTES", 1000)
     assert "larger than" in refused(tmp_path, saved(PHOTO, "PNG")).reason
 
 
@@ -338,7 +338,7 @@ def test_whatever_a_decoder_raises_is_a_refusal(
     def fail(*_: object) -> OpenedPicture:
         raise fault
 
-    monkeypatch.setattr(formats, "read", fail)
+    monkeypatch.setattr(formats, "decode_picture", fail)
     assert reason in refused(tmp_path, saved(PHOTO, "PNG")).reason
 
 

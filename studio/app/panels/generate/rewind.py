@@ -209,14 +209,14 @@ class Rewind(State):
             "model": base.trained.card.name,
             "seeds": (work.seed,),
             "temperature": work.temperature,
-            "heat": work.heat.to_array() if work.heat is not None else None,
+            "temperature_map": work.heat.to_array() if work.heat is not None else None,
             "label": work.label,
-            "doubt": self._doubt.on.get(),
+            "report_entropy": self._doubt.on.get(),
         }
         if work.mix is not None:
             shares = work.mix.shares
-            shared |= {"mix": work.mix.model, "share": work.mix.share}
-            shared["shares"] = shares.to_array() if shares is not None else None
+            shared |= {"second_model": work.mix.model, "share": work.mix.share}
+            shared["share_map"] = shares.to_array() if shares is not None else None
 
         def question(job: str) -> AnyCommand:
             self._queue.add(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)

@@ -187,7 +187,7 @@ class Performing(State):
             self.making.set(True)
             self._allowed = self._wanted()
             begin = self.reel.samples.copy() if self._begin else None
-            return replace(ask, job=job, begin=begin, until=self._allowed)
+            return replace(ask, job=job, sound_to_continue=begin, allowed_seconds=self._allowed)
 
         self._request.ask(question)
 

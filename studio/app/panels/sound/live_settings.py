@@ -182,7 +182,7 @@ class Making(State):
         more = (SoundEdit(at=at, label=label, share=share),) if label is not None or share is not None else ()
         self._turns = (*(turn for turn in self._turns if turn.at < at), *more)
         curve = heats.array(self.heat.get(), self._player.performing.begin)
-        return {"curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
+        return {"temperature_curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
 
     def _all(self) -> tuple[Points, float, tuple[int | None, ModelMixture | None], tuple[SoundEdit, ...]]:
         return self.heat.get(), self.cut.get(), self._first, self._turns

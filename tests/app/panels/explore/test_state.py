@@ -441,7 +441,7 @@ def test_a_take_that_cannot_be_written_is_kept_and_written_later(
         def full(path: Path, data: bytes) -> None:
             raise NotSaved(path, "full", "The disk is full.")
 
-        patch.setattr(storage, "write", full)
+        patch.setattr(storage, "write_file", full)
         window.explore.keep_take()
     assert len(window.explore.takes.get()) == 1
     said = window.messages.current.get()

@@ -317,7 +317,7 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
             return OSError(errno.ENOSPC, "No space left on device")
         return prepare(path, temporary, data)
 
-    monkeypatch.setattr(storage, "_prepare", small_disk)
+    monkeypatch.setattr(storage, "_write_temporary", small_disk)
     window.generate.save_all(full)
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
